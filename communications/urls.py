@@ -1,0 +1,12 @@
+from django.urls import path
+
+from communications.views import CommunicationViewSet
+
+urlpatterns = [
+    path("communications", CommunicationViewSet.as_view({"get": "list"}), name="communications"),
+    path(
+        "communications/<uuid:invoice_id>",
+        CommunicationViewSet.as_view({"get": "of_invoice"}),
+        name="communications-of-invoice",
+    ),
+]

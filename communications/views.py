@@ -1,0 +1,49 @@
+"""/api/zapier/communications: what was written to debtors."""
+
+import uuid
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from communications import representation
+from communications.models import LEFT_US, Communication
+from communications.serializers import CommunicationQuery
+from inflow.accounts.models import Scope
+from inflow.api import pagination
+from inflow.api.authentication import account_of
+from inflow.api.errors import not_found
+from invoices.models import AccountQuerySet, Invoice
+
+
+class CommunicationViewSet(ViewSet):
+    scopes = {"list": Scope.COMMUNICATIONS_READ, "of_invoice": Scope.COMMUNICATIONS_READ}
+
+    def list(self, request: Request) -> Response:
+        return self._page(request, Communication.objects.for_account(account_of(request)))
+
+    def of_invoice(self, request: Request, invoice_id: uuid.UUID) -> Response:
+        account = account_of(request)
+        if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
+            raise not_found()
+        return self._page(request, Communication.objects.for_account(account).filter(invoice_id=invoice_id))
+
+    def _page(self, request: Request, communications: AccountQuerySet) -> Response:
+        query = CommunicationQuery.of(request)
+        status = query.get("status")
+        if status is None:
+            communications = communications.filter(status__in=LEFT_US)
+        elif status != "all":
+            communications = communications.filter(status=status)
+        for name in ("kind", "channel"):
+            if name in query:
+                communications = communications.filter(**{name: query[name]})
+        if "sent_after" in query:
+            communications = communications.filter(sent_at__gt=query["sent_after"])
+        return pagination.respond(
+            request,
+            communications.values(*representation.COLUMNS),
+            query,
+            representation.of_row,
+            by=("sent_at", "id") if status is None or status in LEFT_US else ("created_at", "id"),
+        )

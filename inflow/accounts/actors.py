@@ -1,0 +1,27 @@
+"""Who makes a change, and through what."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Channel(StrEnum):
+    API = "api"
+    DASHBOARD = "dashboard"
+    IMPORT = "import"
+    CLOCK = "clock"
+    DEBTOR_PAGE = "debtor_page"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """`name` is an email, a key's name or `clock`. `is_staff` opens the transitions that only people may make."""
+
+    name: str
+    channel: Channel
+
+    @property
+    def is_staff(self) -> bool:
+        return self.channel in (Channel.DASHBOARD, Channel.IMPORT)
+
+
+CLOCK = Actor("clock", Channel.CLOCK)

@@ -1,0 +1,90 @@
+"""API keys: the only place that sees a plaintext key.
+
+`inflow_` or `inflow_test_`, 43 base62 characters of 256 random bits, then the CRC32 of all that in 6 base62
+characters, so that a typo or a scanner for leaked secrets is answered without a database read (GitHub's format).
+"""
+
+import datetime as dt
+import hashlib
+import re
+import secrets
+import zlib
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.utils import timezone
+
+from inflow.accounts import audit
+from inflow.accounts.models import Account, ApiKey, Scope, User, all_scopes
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_FORM = re.compile(r"(inflow_(?:test_)?[0-9A-Za-z]{43})([0-9A-Za-z]{6})")
+_LAST_USED_EVERY = dt.timedelta(minutes=1)
+
+
+def issue(
+    account: Account,
+    *,
+    name: str,
+    scopes: Iterable[str] | None = None,
+    created_by: User | None = None,
+    expires_at: dt.datetime | None = None,
+    actor: str = "",
+) -> tuple[ApiKey, str]:
+    """Make a key and return it with its plaintext, which is kept nowhere. `scopes=None` gives all of them."""
+    granted = all_scopes() if scopes is None else [Scope(scope).value for scope in scopes]
+    stem = ("inflow_test_" if account.is_test else "inflow_") + _base62(secrets.randbits(256), 43)
+    plaintext = stem + _checksum(stem)
+    with transaction.atomic():
+        key = ApiKey.objects.create(
+            account=account,
+            name=name,
+            digest=digest(plaintext),
+            prefix=stem[: stem.rindex("_") + 7],
+            scopes=granted,
+            created_by=created_by,
+            expires_at=expires_at,
+        )
+        audit.record(account, actor or str(created_by or "console"), "api_key.created", key.prefix, scopes=granted)
+    return key, plaintext
+
+
+def revoke(key: ApiKey, *, actor: str) -> None:
+    """Make the key worthless from the next request on."""
+    with transaction.atomic():
+        if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
+            audit.record(key.account, actor, "api_key.revoked", key.prefix)
+
+
+def find(plaintext: str) -> ApiKey | None:
+    """The live key behind `plaintext`, with its account; None for anything else. Says nothing of the reason."""
+    if not is_well_formed(plaintext):
+        return None
+    key = ApiKey.objects.select_related("account").filter(digest=digest(plaintext)).first()
+    now = timezone.now()
+    if key is None or not key.is_live(now):
+        return None
+    if key.last_used_at is None or now - key.last_used_at > _LAST_USED_EVERY:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+    return key
+
+
+def is_well_formed(plaintext: str) -> bool:
+    match = _FORM.fullmatch(plaintext)
+    return bool(match) and secrets.compare_digest(_checksum(match[1]), match[2])  # type: ignore[index]
+
+
+def digest(plaintext: str) -> str:
+    return hashlib.sha256(plaintext.encode()).hexdigest()
+
+
+def _checksum(stem: str) -> str:
+    return _base62(zlib.crc32(stem.encode()), 6)
+
+
+def _base62(number: int, length: int) -> str:
+    digits = []
+    for _ in range(length):
+        number, rest = divmod(number, 62)
+        digits.append(_ALPHABET[rest])
+    return "".join(reversed(digits))

@@ -1,0 +1,186 @@
+"""Who is speaking: accounts, their people and their API keys."""
+
+import datetime as dt
+import uuid
+import zoneinfo
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils import timezone
+
+from inflow.accounts.plans import LIMITS, Limits, Plan
+from inflow.accounts.roles import Role, at_least
+
+
+class Language(models.TextChoices):
+    ENGLISH = "en", "English"
+    ARABIC = "ar", "العربية"
+
+
+class Scope(models.TextChoices):
+    INVOICES_READ = "invoices:read", "Read invoices"
+    INVOICES_WRITE = "invoices:write", "Create and change invoices"
+    WEBHOOKS_MANAGE = "webhooks:manage", "Manage webhooks"
+    COMMUNICATIONS_READ = "communications:read", "Read communications"
+
+
+def all_scopes() -> list[str]:
+    return list(Scope.values)
+
+
+def known_time_zone(name: str) -> None:
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(f"{name} is no IANA time zone, such as Asia/Dubai.", code="unknown_time_zone")
+
+
+class Account(models.Model):
+    """A business that collects its invoices with InFlow."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=200)
+    plan = models.CharField(max_length=20, choices=Plan, default=Plan.FREE)
+    requests_per_minute = models.PositiveIntegerField(
+        null=True, blank=True, help_text="A negotiated limit. Empty: the plan's."
+    )
+    requests_per_day = models.PositiveIntegerField(
+        null=True, blank=True, help_text="A negotiated limit. Empty: the plan's."
+    )
+    time_zone = models.CharField(max_length=64, default="Asia/Dubai", validators=[known_time_zone])
+    country = models.CharField(
+        max_length=2,
+        default="AE",
+        validators=[RegexValidator(r"^[A-Z]{2}\Z")],
+        help_text="ISO 3166, two letters.",
+    )
+    language = models.CharField(max_length=2, choices=Language, default=Language.ENGLISH)
+    is_test = models.BooleanField(
+        "test account", default=False, help_text="No message of a test account leaves this machine."
+    )
+    suspended_at = models.DateTimeField(
+        null=True, blank=True, help_text="The API refuses and reminders stop; webhooks still drain."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(plan__in=Plan.values), name="account_plan_is_known"),
+            models.CheckConstraint(condition=models.Q(language__in=Language.values), name="account_language_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def limits(self) -> Limits:
+        """The plan's limits, raised to what was negotiated."""
+        plan = LIMITS[self.plan]
+        per_day = self.requests_per_day or plan.per_day
+        return Limits(self.requests_per_minute or plan.per_minute, per_day, plan.subscriptions)
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        return zoneinfo.ZoneInfo(self.time_zone)
+
+    def now(self) -> dt.datetime:
+        """The account's time, in UTC: the wall's. Rules about money and messages ask here, never `timezone.now`."""
+        return timezone.now()
+
+    def today(self) -> dt.date:
+        """The date on the account's own wall clock."""
+        return self.now().astimezone(self.zone).date()
+
+
+class UserManager(BaseUserManager["User"]):
+    use_in_migrations = True
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=(username or "").lower())
+
+
+class User(AbstractUser):
+    """A person who logs in to the dashboard: a member of one account, or platform staff, who see all."""
+
+    username = None  # type: ignore[assignment]
+    email = models.EmailField(unique=True)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="users")
+    role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
+    is_staff = models.BooleanField("may log in to the dashboard", default=True)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+
+    class Meta:
+        ordering = ["email"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(is_superuser=True) | models.Q(account__isnull=False),
+                name="a_user_belongs_to_an_account_or_to_the_platform",
+            ),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_is_known"),
+        ]
+
+    def may(self, needed: Role) -> bool:
+        """Whether this person carries the rights of `needed` in their account."""
+        return self.is_active and (self.is_superuser or at_least(self.role, needed))
+
+
+class ApiKey(models.Model):
+    """A key of the API. Only its digest and its first characters are kept: `keys.issue` shows it once."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="api_keys")
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64, editable=False)
+    prefix = models.CharField("key", max_length=20, editable=False)
+    scopes = ArrayField(models.CharField(max_length=40, choices=Scope), default=all_scopes)
+    created_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = "API key"
+        ordering = ["-created_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["digest"], name="api_key_digest_is_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    def is_live(self, now: dt.datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+
+
+class AuditEntry(models.Model):
+    """What a person or a key changed. Append-only: the database refuses to change or remove a row."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, related_name="+")
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    actor = models.CharField(max_length=254)
+    action = models.CharField(max_length=60)
+    target = models.CharField(max_length=120)
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name_plural = "audit log"
+        ordering = ["-at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.target}"

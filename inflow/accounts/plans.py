@@ -1,0 +1,29 @@
+"""The pricing table as data. Source: the public API page; limits are per account, not per key."""
+
+from dataclasses import dataclass
+
+from django.db import models
+
+
+class Plan(models.TextChoices):
+    FREE = "free", "Free"
+    STARTER = "starter", "Starter"
+    PRO = "pro", "Pro"
+    ENTERPRISE = "enterprise", "Enterprise"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Requests a minute and a day (None: unlimited), and webhook subscriptions."""
+
+    per_minute: int
+    per_day: int | None
+    subscriptions: int
+
+
+LIMITS: dict[str, Limits] = {
+    Plan.FREE: Limits(30, 1_000, 5),
+    Plan.STARTER: Limits(60, 10_000, 20),
+    Plan.PRO: Limits(120, 50_000, 50),
+    Plan.ENTERPRISE: Limits(300, None, 200),
+}

@@ -1,0 +1,44 @@
+"""`X-InFlow-Key`: who is calling."""
+
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from inflow.accounts import keys
+from inflow.accounts.actors import Actor, Channel
+from inflow.accounts.models import Account, ApiKey
+from inflow.api.errors import Problem
+
+HEADER = "X-InFlow-Key"
+
+
+class KeyAuthentication(BaseAuthentication):
+    """One identical 401 for a key that is missing, malformed, unknown, revoked or expired."""
+
+    def authenticate(self, request: Request) -> tuple[None, ApiKey]:
+        key = keys.find(request.headers.get(HEADER, ""))
+        if key is None:
+            raise Problem(
+                401,
+                "invalid_key",
+                f"A valid API key is needed in the {HEADER} header.",
+                headers={"WWW-Authenticate": self.authenticate_header(request)},
+            )
+        return None, key
+
+    def authenticate_header(self, request: Any) -> str:
+        return 'InFlow-Key realm="api"'
+
+
+def account_of(request: Request) -> Account:
+    return key_of(request).account
+
+
+def key_of(request: Request) -> ApiKey:
+    assert isinstance(request.auth, ApiKey)
+    return request.auth
+
+
+def actor_of(request: Request) -> Actor:
+    return Actor(str(key_of(request)), Channel.API)

@@ -1,0 +1,142 @@
+"""Errors as RFC 9457 problem documents. Nothing under /api answers HTML, and no body holds a stack, SQL or a key."""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, TypedDict
+
+import orjson
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
+
+
+class FieldError(TypedDict):
+    field: str
+    code: str
+    message: str
+
+
+class Problem(exceptions.APIException):
+    """Raise it to answer with a problem document. `detail` is for people, `code` for programs."""
+
+    status_code = 400
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: Iterable[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail, code)
+        self.status_code = status
+        self.code = code
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+
+
+def invalid(field: str, code: str, message: str) -> Problem:
+    """422 of one field."""
+    return Problem(422, code, message, errors=[FieldError(field=field, code=code, message=message)])
+
+
+def not_found() -> Problem:
+    return Problem(404, "not_found", "There is no such resource.")
+
+
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """DRF's hook: the problem behind each exception, and None (so a logged 500) for what is nobody's fault but ours."""
+    request: HttpRequest = context["request"]
+    problem = _problem_of(error)
+    if problem is None:
+        return None
+    return Response(
+        body(request, problem.status_code, problem.code, str(problem.detail), problem.errors),
+        status=problem.status_code,
+        headers=problem.headers,
+        content_type=MEDIA_TYPE,
+    )
+
+
+def _problem_of(error: Exception) -> Problem | None:
+    match error:
+        case Problem():
+            return error
+        case exceptions.ValidationError():
+            errors = list(_flatten(error.detail))
+            return Problem(422, "invalid", errors[0]["message"], errors=errors)
+        case Http404() | exceptions.NotFound():
+            return not_found()
+        case PermissionDenied():
+            return Problem(403, "forbidden", "You don't have permission to do this.")
+        case OperationalError() | InterfaceError():
+            log.error("database_away", error=type(error).__name__)
+            return Problem(
+                503, "unavailable", "Try again in a few seconds.", headers={"Retry-After": str(RETRY_AFTER_S)}
+            )
+        case exceptions.APIException():
+            headers = {"WWW-Authenticate": auth_header} if (auth_header := getattr(error, "auth_header", None)) else {}
+            code = error.get_codes()
+            return Problem(
+                error.status_code,
+                code if isinstance(code, str) else "error",
+                str(error.detail),
+                headers=headers,
+            )
+    return None
+
+
+def _flatten(detail: Any, path: str = "") -> Iterable[FieldError]:
+    """DRF's nested details as one flat list: `events.0` names the first item of events."""
+    if isinstance(detail, Mapping):
+        for name, inner in detail.items():
+            at = "" if name == "non_field_errors" else str(name)
+            yield from _flatten(inner, ".".join(part for part in (path, at) if part))
+    elif isinstance(detail, list):
+        for inner in detail:
+            yield from _flatten(inner, path)
+    else:
+        yield FieldError(field=path, code=detail.code, message=f"{path}: {detail}" if path else str(detail))
+
+
+def body(
+    request: HttpRequest, status: int, code: str, detail: str, errors: Iterable[FieldError] = ()
+) -> dict[str, Any]:
+    problem: dict[str, Any] = {
+        "type": f"urn:inflow:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": request.path,
+        "code": code,
+        "request_id": getattr(request, "request_id", ""),
+    }
+    if errors := list(errors):
+        problem["errors"] = errors
+    return problem
+
+
+def respond(
+    request: HttpRequest, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
+) -> HttpResponse:
+    """A problem outside DRF: unknown routes, crashes, middleware."""
+    return HttpResponse(
+        orjson.dumps(body(request, status, code, detail)),
+        status=status,
+        content_type=MEDIA_TYPE,
+        headers=headers,
+    )
+
+
+def is_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/") or request.path == "/api"

@@ -1,0 +1,114 @@
+"""Serializers and fields that refuse what DRF would mend: numbers as text, booleans as numbers, unknown keys."""
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+
+_NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+MAX_DIGITS = 15
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses keys it doesn't know. `read_only_names` are known, and said to be read-only."""
+
+    read_only_names: frozenset[str] = frozenset()
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            errors = {}
+            for name in data.keys() - self.fields.keys():
+                if name in self.read_only_names:
+                    errors[name] = [serializers.ErrorDetail("This field can't be changed.", "read_only")]
+                else:
+                    shown = name[:64].encode("utf-8", "replace").decode()
+                    errors[shown] = [serializers.ErrorDetail("There is no such field.", "unknown_field")]
+            if errors:
+                raise serializers.ValidationError(errors)
+        return super().to_internal_value(data)
+
+
+class TextField(serializers.CharField):
+    """A JSON string and nothing else. null stands for the empty string where blank is allowed."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("allow_null", kwargs.get("allow_blank", False))
+        super().__init__(**kwargs)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if data is None and self.allow_blank:
+            return ""
+        return super().run_validation(data)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class ChoiceField(serializers.ChoiceField):
+    """One of the named strings."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid_choice", input=str(data)[:64])
+        return super().to_internal_value(data)
+
+
+class DateField(serializers.DateField):
+    """`YYYY-MM-DD`, in ASCII digits, of a day that exists."""
+
+    def to_internal_value(self, value: Any) -> dt.date:
+        if not isinstance(value, str) or not _DATE.fullmatch(value):
+            self.fail("invalid", format="YYYY-MM-DD")
+        return super().to_internal_value(value)
+
+
+class MoneyField(serializers.Field[Decimal, Any, Any, Any]):
+    """A JSON number in major units, or the same as a string of ASCII digits; at most 15 digits in all."""
+
+    default_error_messages = {
+        "invalid": "A number is needed.",
+        "too_long": f"A number of at most {MAX_DIGITS} digits is needed.",
+    }
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, str) and _NUMBER.fullmatch(data):
+            data = Decimal(data)
+        if isinstance(data, bool) or not isinstance(data, (int, Decimal)):
+            self.fail("invalid")
+        amount = Decimal(data)
+        digits = amount.as_tuple()
+        assert isinstance(digits.exponent, int)
+        if amount.adjusted() >= MAX_DIGITS or digits.exponent < -MAX_DIGITS:
+            self.fail("too_long")
+        amount = amount.normalize()
+        if len(amount.as_tuple().digits) > MAX_DIGITS or (amount and amount.adjusted() < -MAX_DIGITS):
+            self.fail("too_long")
+        return amount
+
+    def to_representation(self, value: Decimal) -> Decimal:
+        return value
+
+
+class StrictQuery(StrictSerializer):
+    """The query string of a list: each parameter known and given once."""
+
+    @classmethod
+    def of(cls, request: Request) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        for name, values in request.query_params.lists():
+            if len(values) > 1:
+                raise serializers.ValidationError(
+                    {name: [serializers.ErrorDetail("Give this parameter once.", "repeated")]}
+                )
+            given[name] = values[0]
+        query = cls(data=given)
+        query.is_valid(raise_exception=True)
+        data: dict[str, Any] = query.validated_data
+        return data

@@ -1,0 +1,90 @@
+"""JSON in and out: what is ambiguous is refused, money is exact."""
+
+import codecs
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import IO, Any
+
+import orjson
+from django.conf import settings
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+
+from inflow.api.errors import Problem
+
+
+class StrictJSONParser(BaseParser):
+    """UTF-8 JSON with no duplicate keys, NaN, Infinity or byte order mark, at most `API_MAX_BODY_BYTES` long.
+
+    Numbers with a fraction come as `Decimal`, exactly as written.
+    """
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        raw = stream.read(settings.API_MAX_BODY_BYTES + 1)
+        if len(raw) > settings.API_MAX_BODY_BYTES:
+            raise Problem(413, "body_too_large", "The body may be at most 256 KiB long.")
+        if raw.startswith(codecs.BOM_UTF8):
+            raise _unparseable("it begins with a byte order mark")
+        try:
+            return json.loads(
+                raw.decode(),
+                parse_float=Decimal,
+                parse_constant=_no_constant,
+                object_pairs_hook=_no_duplicates,
+            )
+        except UnicodeDecodeError as error:
+            raise _unparseable("it is not UTF-8") from error
+        except RecursionError as error:
+            raise _unparseable("it is nested too deeply") from error
+        except json.JSONDecodeError as error:
+            raise _unparseable(f"{error.msg.lower()} at line {error.lineno}, column {error.colno}") from error
+        except ValueError as error:  # an integer of thousands of digits
+            raise _unparseable("it holds a number that is too long") from error
+
+
+def _unparseable(why: str) -> Problem:
+    return Problem(400, "unparseable", f"The body is no JSON that can be read: {why}.")
+
+
+def _no_constant(name: str) -> Any:
+    raise _unparseable(f"{name} is no JSON number")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise _unparseable("a key stands twice in one object")
+    return result
+
+
+class Renderer(BaseRenderer):
+    """JSON by orjson. Its media type is the problem's where the answer is one."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        return b"" if data is None else dumps(data)
+
+
+def dumps(data: Any) -> bytes:
+    """Decimals as JSON numbers, integral ones without a fraction; moments as UTC with `Z`."""
+    return orjson.dumps(data, default=_plain, option=orjson.OPT_UTC_Z)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        # At most 15 digits (money.MAX_DIGITS) go through a double and back unchanged.
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")

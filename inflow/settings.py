@@ -1,0 +1,239 @@
+"""Every setting, read once from the environment, top to bottom. `.env.example` names each variable.
+
+A variable that is missing or broken raises `environs.EnvError`; `manage.py` and `make run` print it as one line.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import dj_email_url
+import structlog
+from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+from environs import Env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env()
+
+# --- What this process is ----------------------------------------------------------------------------------------
+
+SECRET_KEY = env.str("SECRET_KEY", validate=lambda value: len(value) >= 50)
+# Keys of the secrets at rest (webhook secrets, idempotent answers): the first encrypts, each decrypts. Rotate by
+# putting a new one in front.
+FIELD_KEYS: list[str] = env.list("FIELD_KEYS", validate=bool)
+# `make run` sets it. Only then may webhooks go to loopback targets, to any port, over plain http.
+TRY_OUT = env.bool("TRY_OUT", False)
+DEBUG = env.bool("DEBUG", False)
+BASE_URL = env.str("BASE_URL").rstrip("/")
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = [BASE_URL]
+# Addresses of the proxies in front of us, whose X-Forwarded-For and X-Forwarded-Proto are believed.
+TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", [])
+
+# --- PostgreSQL, Valkey ------------------------------------------------------------------------------------------
+
+DATABASES: dict[str, Any] = {"default": env.dj_db_url("DATABASE_URL", conn_max_age=600)}
+if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgres://user:password@host:5432/name")
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.str("REDIS_URL", validate=lambda value: value.startswith(("redis://", "rediss://", "unix://")))
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "inflow",
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
+    }
+}
+
+# --- Django ------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django_structlog",
+    "rest_framework",
+    "inflow.accounts",
+    "inflow.api",
+    "inflow.dashboard",
+    "invoices",
+    "communications",
+    "webhooks",
+]
+MIDDLEWARE = [
+    "inflow.api.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "inflow.urls"
+WSGI_APPLICATION = "inflow.wsgi.application"
+APPEND_SLASH = False
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("ar", "العربية")]
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# --- Transport security ------------------------------------------------------------------------------------------
+
+HTTPS = env.bool("HTTPS", not TRY_OUT)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^api/"]  # a key sent in clear is answered with an error, never with a redirect
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+
+# --- API ---------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["inflow.api.authentication.KeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["inflow.api.permissions.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["inflow.api.json.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["inflow.api.json.Renderer"],
+    "EXCEPTION_HANDLER": "inflow.api.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+API_MAX_BODY_BYTES = 256 * 1024
+
+# --- Celery: the rows are the truth, the broker a wake-up ----------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "clock"
+CELERY_TASK_ROUTES = {
+    "webhooks.tasks.*": {"queue": "webhooks"},
+    "communications.tasks.*": {"queue": "communications"},
+}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_DB_REUSE_MAX = 1000  # else each task opens a connection: 172 instead of 460 tasks a second
+CELERY_BEAT_SCHEDULE = {
+    "age-invoices": {"task": "invoices.tasks.age_invoices", "schedule": 60.0, "options": {"expires": 60}},
+    "send-due-messages": {
+        "task": "communications.tasks.send_due",
+        "schedule": 20.0,
+        "options": {"expires": 20},
+    },
+    "sweep-webhooks": {"task": "webhooks.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
+}
+
+# --- Email -------------------------------------------------------------------------------------------------------
+
+# smtp://user:password@host:587/?tls=True in production. Where OUTBOX_DIR is set, mail is written into that folder
+# instead and the dashboard shows it.
+OUTBOX_DIR: Path | None = env.path("OUTBOX_DIR", None)
+_email = dj_email_url.parse("" if OUTBOX_DIR else env.str("EMAIL_URL"))
+EMAIL_BACKEND = "communications.outbox.FolderBackend" if OUTBOX_DIR else _email["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _email.get("EMAIL_HOST", ""), _email.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER = _email.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = _email.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS, EMAIL_USE_SSL = _email.get("EMAIL_USE_TLS", False), _email.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL")
+
+# --- Webhooks ----------------------------------------------------------------------------------------------------
+
+# Hosts that self-hosters let webhooks reach although their address is private.
+WEBHOOK_ALLOWED_HOSTS: list[str] = env.list("WEBHOOK_ALLOWED_HOSTS", [])
+WEBHOOK_ALLOWED_PORTS: list[int] = env.list("WEBHOOK_ALLOWED_PORTS", [443], subcast=int)
+
+# --- Logs: one JSON line an event, to stdout; keys and secrets are never bound ---------------------------------------
+
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
+_shared: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+]
+structlog.configure(
+    processors=[*_shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "lines": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": _shared,
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.dev.ConsoleRenderer(colors=False)
+                if TRY_OUT
+                else structlog.processors.JSONRenderer(ensure_ascii=False),
+            ],
+        }
+    },
+    "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "lines"}},
+    "root": {"handlers": ["stdout"], "level": LOG_LEVEL},
+    "loggers": {
+        "django.server": {"handlers": [], "propagate": True},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+    },
+}
+
+# --- The dashboard -----------------------------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "InFlow",
+    "SITE_HEADER": "InFlow",
+    "SITE_SYMBOL": "payments",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("dashboard/inflow.css")],
+    "LOGIN": {"redirect_after": reverse_lazy("admin:index")},
+    "SIDEBAR": {"show_search": False, "navigation": "inflow.dashboard.navigation.sidebar"},
+    "TABS": "inflow.dashboard.navigation.tabs",
+}

@@ -1,0 +1,31 @@
+"""Every address. The API's lines read as its contract; anything else under /api is a problem document."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+from django.views import defaults
+from django.views.generic import RedirectView
+
+from inflow.api import errors
+from inflow.api.views import me
+
+urlpatterns = [
+    path("api/zapier/me", me, name="me"),
+    path("api/zapier/", include("invoices.urls")),
+    path("api/zapier/", include("communications.urls")),
+    path("api/zapier/", include("webhooks.urls")),
+    path("admin/", admin.site.urls),
+    path("", RedirectView.as_view(url="/admin/"), name="home"),
+]
+
+
+def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if errors.is_api(request):
+        return errors.respond(request, 404, "not_found", "There is no such resource.")
+    return defaults.page_not_found(request, exception)
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    if errors.is_api(request):
+        return errors.respond(request, 500, "internal", "Something went wrong on our side; it is logged.")
+    return defaults.server_error(request)

@@ -1,0 +1,221 @@
+"""What is owed, by whom, and what happened to it."""
+
+import datetime as dt
+import uuid
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from inflow.accounts.models import Account, Language
+
+
+class Status(models.TextChoices):
+    NEW = "new", "New"
+    OVERDUE = "overdue", "Overdue"
+    ON_HOLD = "on_hold", "On hold"
+    DISPUTED = "disputed", "Disputed"
+    WRITTEN_OFF = "written_off", "Written off"
+    PAID = "paid", "Paid"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class PaymentStatus(models.TextChoices):
+    UNPAID = "unpaid", "Unpaid"
+    PARTIALLY_PAID = "partially_paid", "Partially paid"
+    PAID = "paid", "Paid"
+
+
+OPEN = (Status.NEW, Status.OVERDUE, Status.ON_HOLD, Status.DISPUTED)
+
+
+class AccountQuerySet(models.QuerySet[Any, Any]):
+    def for_account(self, account: Account) -> "AccountQuerySet":
+        return self.filter(account=account)
+
+
+class Debtor(models.Model):
+    """Who owes: found or made from an invoice's fields. Caps, opt-outs and credit are a debtor's, not an invoice's."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="debtors")
+    # What the debtor was first known by: `email:…`, `phone:…` or `name:…`. Two parallel creates meet here.
+    identity = models.CharField(max_length=520, editable=False)
+    name = models.CharField(max_length=200)
+    company = models.CharField(max_length=200, blank=True)
+    email = models.EmailField(blank=True)
+    phone = models.CharField(max_length=20, blank=True)
+    language = models.CharField(max_length=2, choices=Language, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True, help_text="Empty: the phone's, else the account's.")
+    country = models.CharField(max_length=2, blank=True, help_text="Empty: the phone's, else the account's.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "identity"], name="debtor_is_known_once_in_its_account"),
+        ]
+        indexes = [
+            models.Index(fields=["account", "email"], name="debtor_by_email", condition=~Q(email="")),
+            models.Index(fields=["account", "phone"], name="debtor_by_phone", condition=~Q(phone="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.company}" if self.company else self.name
+
+
+class InvoiceQuerySet(AccountQuerySet):
+    def open(self) -> "InvoiceQuerySet":
+        return self.filter(status__in=OPEN)
+
+    def past_due(self, *, on: dt.date) -> "InvoiceQuerySet":
+        """The wide predicate: open, something owed, and the due date before `on`, disputed and on hold included."""
+        return self.filter(status__in=OPEN, due_date__lt=on)
+
+    def not_past_due(self, *, on: dt.date) -> "InvoiceQuerySet":
+        return self.exclude(status__in=OPEN, due_date__lt=on)
+
+
+class Invoice(models.Model):
+    """One invoice. Facts and, derived from them by `lifecycle`, the status: only `lifecycle` writes here."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invoices")
+    debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, related_name="invoices")
+    invoice_number = models.CharField(max_length=64)
+    debtor_name = models.CharField(max_length=200)
+    debtor_company = models.CharField(max_length=200, blank=True)
+    debtor_email = models.EmailField(blank=True)
+    debtor_phone = models.CharField(max_length=20, blank=True)
+    amount = models.DecimalField(max_digits=18, decimal_places=3)
+    currency = models.CharField(max_length=3)
+    issue_date = models.DateField()
+    due_date = models.DateField()
+    language = models.CharField(max_length=2, choices=Language)
+    notes = models.TextField(blank=True)
+
+    # Facts.
+    amount_paid = models.DecimalField(max_digits=20, decimal_places=3, default=Decimal(0), editable=False)
+    hold_until = models.DateField(null=True, blank=True, editable=False)
+    disputed_at = models.DateTimeField(null=True, editable=False)
+    written_off_at = models.DateTimeField(null=True, editable=False)
+    cancelled_at = models.DateTimeField(null=True, editable=False)
+    aged_on = models.DateField(null=True, editable=False, help_text="The account's date when the clock last looked.")
+
+    # Derived.
+    status = models.CharField(max_length=12, choices=Status, default=Status.NEW, editable=False)
+    payment_status = models.CharField(
+        max_length=14, choices=PaymentStatus, default=PaymentStatus.UNPAID, editable=False
+    )
+
+    # The dunning ladder's place. Written by the collections engine.
+    round = models.PositiveSmallIntegerField(default=0, editable=False)
+    escalation_level = models.PositiveSmallIntegerField(default=0, editable=False)
+    last_contacted_at = models.DateTimeField(null=True, editable=False)
+    next_contact_at = models.DateTimeField(null=True, editable=False)
+
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = models.Manager.from_queryset(InvoiceQuerySet)()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "invoice_number"], name="invoice_number_is_unique"),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="invoice_amount_is_positive"),
+            models.CheckConstraint(condition=Q(due_date__gte=F("issue_date")), name="invoice_is_due_after_its_issue"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="invoice_status_is_known"),
+            models.CheckConstraint(
+                condition=Q(payment_status__in=PaymentStatus.values), name="invoice_payment_status_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="paid") | Q(payment_status="paid"), name="a_paid_invoice_has_its_payments"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["account", "-created_at", "-id"], name="invoice_newest"),
+            models.Index(fields=["account", "status", "-created_at", "-id"], name="invoice_by_status"),
+            models.Index(fields=["due_date"], name="invoice_coming_due", condition=Q(status="new")),
+            models.Index(fields=["hold_until"], name="invoice_hold_ending", condition=Q(status="on_hold")),
+            models.Index(
+                fields=["next_contact_at"],
+                name="invoice_next_contact",
+                condition=Q(next_contact_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.invoice_number
+
+    @property
+    def balance(self) -> Decimal:
+        """What is still owed; never below zero, an overpayment shows in `amount_paid`."""
+        return max(self.amount - self.amount_paid, Decimal(0))
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN
+
+
+class Payment(models.Model):
+    """One line of the ledger: append-only. A reversal is a line of its own with the amount negated."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments")
+    amount = models.DecimalField(max_digits=18, decimal_places=3)
+    paid_at = models.DateField(help_text="The day the money came.")
+    method = models.CharField(max_length=40, default="unspecified")
+    reference = models.CharField(max_length=100, blank=True)
+    reversal_of = models.OneToOneField("self", on_delete=models.PROTECT, null=True, blank=True, related_name="reversal")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "reference"],
+                condition=~Q(reference=""),
+                name="payment_reference_is_unique",
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__gt=0, reversal_of__isnull=True) | Q(amount__lt=0, reversal_of__isnull=False),
+                name="payment_is_positive_and_a_reversal_negative",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} on {self.paid_at}"
+
+
+class TimelineEntry(models.Model):
+    """What happened to an invoice: who, through what, before, after and why. Append-only."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="timeline")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=40)
+    actor = models.CharField(max_length=254)
+    channel = models.CharField(max_length=20)
+    text = models.TextField()
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    reason = models.TextField(blank=True)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        verbose_name_plural = "timeline"
+        ordering = ["at", "id"]
+        indexes = [models.Index(fields=["invoice", "at", "id"], name="timeline_of_an_invoice")]
+
+    def __str__(self) -> str:
+        return self.text

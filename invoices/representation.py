@@ -1,0 +1,69 @@
+"""An invoice as the world sees it: the same fields in the API and in webhooks, declared once."""
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from invoices.derivation import days_overdue
+from invoices.models import Invoice, Payment
+
+# Read from the row, in the order of the contract.
+COLUMNS = (
+    "id",
+    "invoice_number",
+    "debtor_name",
+    "debtor_company",
+    "debtor_email",
+    "debtor_phone",
+    "amount",
+    "currency",
+    "status",
+    "payment_status",
+    "issue_date",
+    "due_date",
+    "language",
+    "notes",
+    "amount_paid",
+    "hold_until",
+    "escalation_level",
+    "last_contacted_at",
+    "next_contact_at",
+    "version",
+    "created_at",
+    "updated_at",
+)
+_NULL_WHEN_EMPTY = ("debtor_company", "debtor_email", "debtor_phone", "notes")
+
+
+def of_row(row: Mapping[str, Any], today: dt.date) -> dict[str, Any]:
+    """The JSON of a row of `COLUMNS`. `today` is the account's, for what is computed as of now."""
+    late = days_overdue(row["status"], row["due_date"], today)
+    data = {
+        **row,
+        "balance": max(row["amount"] - row["amount_paid"], Decimal(0)),
+        "is_overdue": late > 0,
+        "days_overdue": late,
+    }
+    for name in _NULL_WHEN_EMPTY:
+        data[name] = data[name] or None
+    return data
+
+
+def of_invoice(invoice: Invoice) -> dict[str, Any]:
+    return of_row({name: getattr(invoice, name) for name in COLUMNS}, invoice.account.today())
+
+
+def of_payment(payment: Payment) -> dict[str, Any]:
+    return {
+        "id": payment.pk,
+        "amount": payment.amount,
+        "paid_at": payment.paid_at,
+        "method": payment.method,
+        "reference": payment.reference or None,
+        "reversal_of": payment.reversal_of_id,
+        "created_at": payment.created_at,
+    }
+
+
+FIELDS = (*COLUMNS, "balance", "is_overdue", "days_overdue")

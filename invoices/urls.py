@@ -1,0 +1,12 @@
+from django.urls import path
+
+from invoices.views import InvoiceViewSet
+
+urlpatterns = [
+    path("invoices", InvoiceViewSet.as_view({"get": "list", "post": "create"}), name="invoices"),
+    path(
+        "invoices/<uuid:invoice_id>",
+        InvoiceViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="invoice",
+    ),
+]

@@ -1,0 +1,143 @@
+"""Telling other systems: what happened, who listens, and each try to tell them."""
+
+import uuid
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from inflow.accounts.models import Account
+from invoices.models import AccountQuerySet
+
+
+class EventType(models.TextChoices):
+    INVOICE_CREATED = "invoice.created", "Invoice created"
+    INVOICE_STATUS_CHANGED = "invoice.status_changed", "Invoice status changed"
+    ESCALATION_CREATED = "escalation.created", "Escalation created"
+    PAYMENT_RECORDED = "payment.recorded", "Payment recorded"
+    COMMUNICATION_SENT = "communication.sent", "Communication sent"
+    COMMUNICATION_FAILED = "communication.failed", "Communication failed"
+    PROMISE_BROKEN = "promise.broken", "Promise broken"
+
+
+class Subscription(models.Model):
+    """A target that wants to hear of some events."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="subscriptions")
+    target_url = models.CharField(max_length=2000)
+    events = ArrayField(models.CharField(max_length=40, choices=EventType))
+    sealed_secret = models.TextField(editable=False)
+    is_active = models.BooleanField(default=True)
+    disabled_reason = models.CharField(max_length=200, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "target_url", "events"],
+                condition=Q(deleted_at=None),
+                name="subscription_is_unique_per_target_and_events",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.target_url
+
+
+class EventCounter(models.Model):
+    """The account's last event number. Its row's lock makes the order of numbers the order of commits."""
+
+    account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="+")
+    seq = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.seq)
+
+
+class Event(models.Model):
+    """Something that happened, its body frozen in the transaction in which it happened."""
+
+    id = models.CharField(primary_key=True, max_length=36, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="events")
+    seq = models.BigIntegerField()
+    type = models.CharField(max_length=40, choices=EventType)
+    body = models.TextField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["-seq"]
+        constraints = [models.UniqueConstraint(fields=["account", "seq"], name="event_number_is_unique_in_its_account")]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.pk}"
+
+
+class DeliveryStatus(models.TextChoices):
+    PENDING = "pending", "Pending"
+    DELIVERED = "delivered", "Delivered"
+    FAILED = "failed", "Failed"
+    SKIPPED = "skipped", "Skipped"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class Delivery(models.Model):
+    """One event on its way to one subscription.
+
+    `next_attempt_at` is retry, crash recovery and backlog in one column: a claim moves it past the lease's end, and a
+    worker that dies leaves the row due again. `lease` is the claimant's token: a late finisher's write finds another.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="deliveries")
+    status = models.CharField(max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
+    attempts_made = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, default=timezone.now)
+    lease = models.UUIDField(null=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status="pending", next_attempt_at__isnull=False)
+                | (~Q(status="pending") & Q(next_attempt_at__isnull=True)),
+                name="a_pending_delivery_and_only_it_has_a_next_attempt",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["next_attempt_at"], name="delivery_due", condition=Q(status="pending")),
+            models.Index(fields=["subscription", "-created_at", "-id"], name="delivery_of_a_subscription"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} to {self.subscription_id}"
+
+
+class Attempt(models.Model):
+    """One try of a delivery, as it went. Append-only."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="attempts")
+    at = models.DateTimeField()
+    ms = models.PositiveIntegerField(help_text="How long it took, in milliseconds.")
+    status = models.PositiveSmallIntegerField(null=True, help_text="The HTTP status; empty where none came.")
+    error = models.CharField(max_length=60, blank=True, help_text="Why no status came.")
+    response = models.TextField(blank=True, help_text="The first 2 KiB of the answer.")
+
+    class Meta:
+        ordering = ["at", "id"]
+
+    def __str__(self) -> str:
+        return str(self.status or self.error)

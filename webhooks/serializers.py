@@ -1,0 +1,59 @@
+"""Subscribing, in the words of the contract and of Zapier."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from inflow.api.fields import ChoiceField, StrictSerializer, TextField
+from webhooks import targets
+from webhooks.models import EventType, Subscription
+
+_URL_NAMES = ("target_url", "hookUrl", "url")
+
+
+class SubscriptionIn(StrictSerializer):
+    """`target_url` (or `hookUrl`, or `url`) and `event`, or `events` for several."""
+
+    target_url = TextField(required=False, max_length=2000)
+    hookUrl = TextField(required=False, max_length=2000)
+    url = TextField(required=False, max_length=2000)
+    event = ChoiceField(choices=EventType.choices, required=False)
+    events = serializers.ListField(
+        child=ChoiceField(choices=EventType.choices), required=False, allow_empty=False, max_length=20
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        urls = {attrs[name] for name in _URL_NAMES if name in attrs}
+        if not urls:
+            raise _error("target_url", "required", "target_url is required.")
+        if len(urls) > 1:
+            raise _error("target_url", "contradiction", "target_url, hookUrl and url differ.")
+        events = set(attrs.get("events", []))
+        if "event" in attrs:
+            if events and events != {attrs["event"]}:
+                raise _error("event", "contradiction", "event and events differ.")
+            events.add(attrs["event"])
+        if not events:
+            raise _error("event", "required", "event is required.")
+        url = urls.pop()
+        try:
+            targets.check_form(url)
+        except targets.Forbidden as error:
+            raise _error("target_url", "forbidden_target", str(error)) from error
+        return {"target_url": url, "events": sorted(events)}
+
+
+def _error(field: str, code: str, message: str) -> serializers.ValidationError:
+    return serializers.ValidationError({field: [serializers.ErrorDetail(message, code)]})
+
+
+def of_subscription(subscription: Subscription) -> dict[str, Any]:
+    return {
+        "id": subscription.pk,
+        "target_url": subscription.target_url,
+        "event": subscription.events[0],
+        "events": subscription.events,
+        "is_active": subscription.is_active,
+        "disabled_reason": subscription.disabled_reason or None,
+        "created_at": subscription.created_at,
+    }
