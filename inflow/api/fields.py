@@ -96,6 +96,15 @@ class MoneyField(serializers.Field[Decimal, Any, Any, Any]):
         return value
 
 
+class IntegerQueryField(serializers.IntegerField):
+    """Plain ASCII digits: not `+5`, ` 5 ` or `٥`, which `int()` would read too."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, str) or not re.fullmatch(r"-?[0-9]{1,18}", data, re.ASCII):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class StrictQuery(StrictSerializer):
     """The query string of a list: each parameter known and given once."""
 
