@@ -14,9 +14,8 @@ OPENS, CLOSES = dt.time(9), dt.time(18)
 FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
 
 # The weekend, where it differs from Saturday and Sunday.
-_WEEKENDS = {
-    key: {FRIDAY, SATURDAY} for key in ["BH", "DZ", "EG", "IQ", "JO", "KW", "LY", "OM", "QA", "SA", "SD", "SY", "YE"]
-}
+_FRIDAY_AND_SATURDAY = ["BH", "DZ", "EG", "IQ", "JO", "KW", "LY", "OM", "QA", "SA", "SD", "SY", "YE"]
+_WEEKENDS = {**{country: {FRIDAY, SATURDAY} for country in _FRIDAY_AND_SATURDAY}, "BN": {FRIDAY, SUNDAY}}
 
 
 @dataclass(frozen=True, slots=True)

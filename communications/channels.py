@@ -2,6 +2,7 @@
 
 import contextlib
 import smtplib
+import time
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
@@ -30,10 +31,11 @@ def email(communication: Communication) -> EmailMultiAlternatives:
     return message
 
 
-def deliver(message: EmailMultiAlternatives, account: Account) -> None:
-    """Hand the mail over. A test account's is captured: the frozen communication is what the dashboard shows.
+def deliver(message: EmailMultiAlternatives, account: Account, *, by: float) -> None:
+    """Hand the mail over, if the server is ready for it `by` then (on the monotonic clock). A test account's is
+    captured: the frozen communication is what the dashboard shows.
 
-    Raises `Refused` where the message surely did not leave, and OSError or SMTPException where it may have.
+    Raises `Refused` where the message surely did not leave; after anything else it may have.
     """
     if account.is_test and settings.OUTBOX_DIR is None:
         return
@@ -43,6 +45,8 @@ def deliver(message: EmailMultiAlternatives, account: Account) -> None:
     except (OSError, smtplib.SMTPException) as error:
         raise Refused(f"mail server away: {type(error).__name__}") from error
     try:
+        if time.monotonic() > by:
+            raise Refused("gate_expired")
         connection.send_messages([message])
     except smtplib.SMTPRecipientsRefused as error:
         raise Refused(_code(error)) from error

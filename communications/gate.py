@@ -62,7 +62,7 @@ def claim(communication_id: uuid.UUID) -> Communication | None:
         )
         communication.status, communication.sent_at = State.SENDING, now
         communication.save()
-        lifecycle.contact_at(invoice, next_at=None, last_at=now)
+        lifecycle.contact_at(invoice, next_at=None)
     return communication
 
 

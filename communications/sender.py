@@ -4,11 +4,11 @@ A worker that dies between gate and record leaves `sending`, which becomes `unkn
 """
 
 import datetime as dt
-import smtplib
+import time
 import uuid
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -16,12 +16,13 @@ from communications import channels, gate
 from communications.models import Communication, State
 from communications.signals import communication_failed, communication_sent
 from inflow.accounts.actors import CLOCK
-from invoices import timeline
+from invoices import lifecycle, timeline
+from invoices.models import Invoice
 
 log = structlog.get_logger(__name__)
 
 # The provider call begins this soon after the gate, or not at all.
-GATE_HOLDS = dt.timedelta(seconds=5)
+GATE_HOLDS_S = 5.0
 # A message still `sending` after this was left by a dead worker: longer than any provider call.
 ORPHANED_AFTER = dt.timedelta(minutes=5)
 
@@ -31,7 +32,15 @@ def send_due(limit: int = 500) -> int:
     _close_orphans()
     due = Communication.objects.filter(status=State.SCHEDULED, scheduled_for__lte=timezone.now())
     ids = due.order_by("scheduled_for").values_list("pk", flat=True)[:limit]
-    return sum(send(pk) for pk in ids)
+    left = 0
+    for pk in ids:
+        try:
+            left += send(pk)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:  # what one message trips over must not hold up all that are due after it
+            log.exception("sending_failed", communication=str(pk))
+    return left
 
 
 def send(communication_id: uuid.UUID) -> bool:
@@ -39,17 +48,13 @@ def send(communication_id: uuid.UUID) -> bool:
     communication = gate.claim(communication_id)
     if communication is None:
         return False
-    claimed_at = timezone.now()
+    by = time.monotonic() + GATE_HOLDS_S
     try:
-        message = channels.email(communication)
-        if timezone.now() - claimed_at > GATE_HOLDS:
-            _record(communication, State.FAILED, "gate_expired")
-            return False
-        channels.deliver(message, communication.account)
+        channels.deliver(channels.email(communication), communication.account, by=by)
     except channels.Refused as refusal:
         _record(communication, State.FAILED, str(refusal))
         return False
-    except (OSError, smtplib.SMTPException) as error:
+    except Exception as error:  # whatever it was: the mail may have left
         log.warning("send_unknown", communication=str(communication.pk), error=type(error).__name__)
         _record(communication, State.UNKNOWN, type(error).__name__)
         return False
@@ -59,13 +64,18 @@ def send(communication_id: uuid.UUID) -> bool:
 
 def _record(communication: Communication, status: State, error: str = "") -> None:
     with transaction.atomic():
+        # The gate's order of locks: the invoice before its message.
+        locked = Invoice.objects.select_for_update(no_key=True, of=("self",)).select_related("account")
+        invoice = locked.get(pk=communication.invoice_id)
         moved = Communication.objects.filter(pk=communication.pk, status=State.SENDING).update(
             status=status, error=error[:300]
         )
         if not moved:
             return
         communication.status, communication.error = status, error[:300]
-        invoice, to = communication.invoice, communication.recipient
+        to = communication.recipient
+        if status != State.FAILED:
+            lifecycle.contact_at(invoice, next_at=invoice.next_contact_at, last_at=communication.sent_at)
         if status == State.SENT:
             timeline.note(invoice, "sent", CLOCK, f"{communication.get_kind_display()} sent to {to} by email.")
             communication_sent.send(Communication, communication=communication)

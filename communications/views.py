@@ -4,7 +4,6 @@ import uuid
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
 from communications import representation
 from communications.models import LEFT_US, Communication
@@ -13,10 +12,11 @@ from inflow.accounts.models import Scope
 from inflow.api import pagination
 from inflow.api.authentication import account_of
 from inflow.api.errors import not_found
+from inflow.api.viewsets import ApiViewSet
 from invoices.models import AccountQuerySet, Invoice
 
 
-class CommunicationViewSet(ViewSet):
+class CommunicationViewSet(ApiViewSet):
     scopes = {"list": Scope.COMMUNICATIONS_READ, "of_invoice": Scope.COMMUNICATIONS_READ}
 
     def list(self, request: Request) -> Response:

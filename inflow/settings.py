@@ -11,17 +11,17 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
-from environs import Env
+from environs import Env, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
 # --- What this process is ----------------------------------------------------------------------------------------
 
-SECRET_KEY = env.str("SECRET_KEY", validate=lambda value: len(value) >= 50)
+SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=50))
 # Keys of the secrets at rest (webhook secrets, idempotent answers): the first encrypts, each decrypts. Rotate by
 # putting a new one in front.
-FIELD_KEYS: list[str] = env.list("FIELD_KEYS", validate=bool)
+FIELD_KEYS: list[str] = env.list("FIELD_KEYS", validate=validate.Length(min=1))
 # `make run` sets it. Only then may webhooks go to loopback targets, to any port, over plain http.
 TRY_OUT = env.bool("TRY_OUT", False)
 DEBUG = env.bool("DEBUG", False)
@@ -40,7 +40,7 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.str("REDIS_URL", validate=lambda value: value.startswith(("redis://", "rediss://", "unix://")))
+REDIS_URL = env.str("REDIS_URL", validate=validate.Regexp("(redis|rediss|unix)://", error="Not a redis:// address."))
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -169,7 +169,13 @@ CELERY_BEAT_SCHEDULE = {
 # smtp://user:password@host:587/?tls=True in production. Where OUTBOX_DIR is set, mail is written into that folder
 # instead and the dashboard shows it.
 OUTBOX_DIR: Path | None = env.path("OUTBOX_DIR", None)
-_email = dj_email_url.parse("" if OUTBOX_DIR else env.str("EMAIL_URL"))
+_email = dj_email_url.parse(
+    ""
+    if OUTBOX_DIR
+    else env.str(
+        "EMAIL_URL", validate=validate.Regexp("(smtp|memory|console)[a-z+]*://", error="Not an smtp:// address.")
+    )
+)
 EMAIL_BACKEND = "communications.outbox.FolderBackend" if OUTBOX_DIR else _email["EMAIL_BACKEND"]
 EMAIL_HOST, EMAIL_PORT = _email.get("EMAIL_HOST", ""), _email.get("EMAIL_PORT", 25)
 EMAIL_HOST_USER = _email.get("EMAIL_HOST_USER", "")
@@ -186,7 +192,7 @@ WEBHOOK_ALLOWED_PORTS: list[int] = env.list("WEBHOOK_ALLOWED_PORTS", [443], subc
 
 # --- Logs: one JSON line an event, to stdout; keys and secrets are never bound ---------------------------------------
 
-LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR")))
 _shared: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

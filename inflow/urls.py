@@ -1,5 +1,6 @@
 """Every address. The API's lines read as its contract; anything else under /api is a problem document."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
@@ -17,6 +18,14 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(url="/admin/"), name="home"),
 ]
+if settings.TRY_OUT:
+    urlpatterns.append(path("", include("inflow.dashboard.demo_receiver")))
+
+
+def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if errors.is_api(request):
+        return errors.respond(request, 400, "bad_request", "This request can't be read.")
+    return defaults.bad_request(request, exception)
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:

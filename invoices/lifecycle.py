@@ -7,12 +7,13 @@ nothing behind. Dates are the account's.
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from django.db import IntegrityError, transaction
+import structlog
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Model, Q
 from django.utils import timezone
 
@@ -21,6 +22,8 @@ from inflow.accounts.models import Account
 from invoices import debtors, money, signals, timeline
 from invoices.derivation import derive
 from invoices.models import OPEN, Invoice, Payment, PaymentStatus, Status
+
+log = structlog.get_logger(__name__)
 
 DEFAULT_HOLD = dt.timedelta(days=30)
 _WATCHED = ("status", "payment_status", "hold_until", "notes", "due_date", "amount_paid")
@@ -122,10 +125,10 @@ def change(
     notes: str | None = None,
     hold_until: dt.date | None = None,
     reason: str = "",
-    if_version: int | None = None,
+    if_version_in: Collection[int] | None = None,
 ) -> Invoice:
     """Bring the invoice to what is named, all of it or nothing. What already holds is no change and no event."""
-    with _changing(account, invoice_id, actor, reason=reason, if_version=if_version) as draft:
+    with _changing(account, invoice_id, actor, reason=reason, if_version_in=if_version_in) as draft:
         invoice = draft.invoice
         if payment_status is not None:
             _to_payment_status(draft, payment_status)
@@ -209,7 +212,12 @@ def age_due(now: dt.datetime, limit: int = 5_000) -> int:
         by_id = {account.pk: account for account in accounts}
         rows = Invoice.objects.filter(due, account__in=by_id).order_by("due_date").values_list("account_id", "pk")
         for account_id, invoice_id in rows[: limit - moved]:
-            moved += age(by_id[account_id], invoice_id)
+            try:
+                moved += age(by_id[account_id], invoice_id)
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception:  # what one invoice trips over must not stop the clock for all that are due after it
+                log.exception("aging_failed", invoice=str(invoice_id))
     return moved
 
 
@@ -232,10 +240,10 @@ def _to_status(draft: "_Draft", target: str, hold_until: dt.date | None) -> None
         raise Refused("hold_until", "without_hold", 'hold_until goes with "status": "on_hold".')
     if invoice.status == target and hold_until is None:
         return
-    if target == Status.WRITTEN_OFF and not draft.actor.is_staff:
-        raise StaffOnly("status", "staff_only", "Only a person in the dashboard may write an invoice off.")
     if invoice.status not in _COME_FROM[target]:
         raise Refused("status", "illegal_transition", f"An invoice that is {invoice.status} can't become {target}.")
+    if target == Status.WRITTEN_OFF and not draft.actor.is_staff:
+        raise StaffOnly("status", "staff_only", "Only a person in the dashboard may write an invoice off.")
     if target == Status.PAID:
         draft.settle()
     elif target == Status.WRITTEN_OFF:
@@ -268,11 +276,11 @@ def _to_payment_status(draft: "_Draft", target: str) -> None:
     invoice = draft.invoice
     if invoice.payment_status == target:
         return
+    if invoice.status == Status.CANCELLED:
+        raise Refused("payment_status", "illegal_transition", f"A cancelled invoice can't become {target}.")
     if target == PaymentStatus.PAID:
-        if invoice.status not in _COME_FROM[Status.PAID]:
-            raise Refused("payment_status", "illegal_transition", f"A {invoice.status} invoice can't be paid.")
         draft.settle()
-    elif target == PaymentStatus.UNPAID and invoice.status != Status.CANCELLED:
+    elif target == PaymentStatus.UNPAID:
         for payment in invoice.payments.filter(reversal_of=None, reversal=None):
             draft.reverse(payment)
     else:
@@ -305,7 +313,7 @@ class _Draft:
 
     def derive(self) -> None:
         self.invoice.status, self.invoice.payment_status = derive(self.invoice)
-        if self.invoice.status == Status.PAID:
+        if not self.invoice.is_open:
             self.invoice.hold_until = self.invoice.disputed_at = None
 
     def settle(self) -> None:
@@ -337,14 +345,19 @@ class _Draft:
 
 @contextmanager
 def _changing(
-    account: Account, invoice_id: uuid.UUID, actor: Actor, *, reason: str = "", if_version: int | None = None
+    account: Account,
+    invoice_id: uuid.UUID,
+    actor: Actor,
+    *,
+    reason: str = "",
+    if_version_in: Collection[int] | None = None,
 ) -> Iterator[_Draft]:
     """Lock the invoice, let the caller move its facts, then write, note and announce what really changed."""
     with transaction.atomic():
         invoice = Invoice.objects.select_for_update(no_key=True).filter(account_id=account.pk, pk=invoice_id).first()
         if invoice is None:
             raise NotFound
-        if if_version is not None and invoice.version != if_version:
+        if if_version_in is not None and invoice.version not in if_version_in:
             raise VersionMismatch
         invoice.account = account
         before = {name: getattr(invoice, name) for name in _WATCHED}
@@ -367,8 +380,6 @@ def _changing(
                 after={name: _plain(after[name]) for name in changed},
                 reason=reason,
             )
-        for payment in draft.payments:
-            signals.payment_recorded.send(Invoice, invoice=invoice, payment=payment, actor=actor)
         if (before["status"], before["payment_status"]) != (invoice.status, invoice.payment_status):
             signals.invoice_changed.send(
                 Invoice,
@@ -377,6 +388,9 @@ def _changing(
                 previous_status=before["status"],
                 previous_payment_status=before["payment_status"],
             )
+        # Second: what the change moved, such as next_contact_at, is in what the payment's listeners are shown.
+        for payment in draft.payments:
+            signals.payment_recorded.send(Invoice, invoice=invoice, payment=payment, actor=actor)
 
 
 def _post(

@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import F, Q
@@ -32,7 +32,7 @@ OPEN = (Status.NEW, Status.OVERDUE, Status.ON_HOLD, Status.DISPUTED)
 
 
 class AccountQuerySet(models.QuerySet[Any, Any]):
-    def for_account(self, account: Account) -> "AccountQuerySet":
+    def for_account(self, account: Account) -> Self:
         return self.filter(account=account)
 
 

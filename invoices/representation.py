@@ -33,6 +33,7 @@ COLUMNS = (
     "created_at",
     "updated_at",
 )
+FIELDS = (*COLUMNS, "balance", "is_overdue", "days_overdue")
 _NULL_WHEN_EMPTY = ("debtor_company", "debtor_email", "debtor_phone", "notes")
 
 
@@ -54,16 +55,15 @@ def of_invoice(invoice: Invoice) -> dict[str, Any]:
     return of_row({name: getattr(invoice, name) for name in COLUMNS}, invoice.account.today())
 
 
+PAYMENT_COLUMNS = ("id", "amount", "paid_at", "method", "reference", "reversal_of_id", "created_at")
+
+
+def of_payment_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON of a row of `PAYMENT_COLUMNS`."""
+    data = {name.removesuffix("_id"): value for name, value in row.items()}
+    data["reference"] = data["reference"] or None
+    return data
+
+
 def of_payment(payment: Payment) -> dict[str, Any]:
-    return {
-        "id": payment.pk,
-        "amount": payment.amount,
-        "paid_at": payment.paid_at,
-        "method": payment.method,
-        "reference": payment.reference or None,
-        "reversal_of": payment.reversal_of_id,
-        "created_at": payment.created_at,
-    }
-
-
-FIELDS = (*COLUMNS, "balance", "is_overdue", "days_overdue")
+    return of_payment_row({name: getattr(payment, name) for name in PAYMENT_COLUMNS})

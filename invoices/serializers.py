@@ -1,15 +1,29 @@
 """What a caller may say of an invoice, and nothing else."""
 
+import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import Q
 from rest_framework import serializers
 
 from inflow.accounts.models import Account, Language
-from inflow.api.fields import ChoiceField, DateField, MoneyField, StrictSerializer, TextField
+from inflow.api.fields import (
+    ChoiceField,
+    ChoicesField,
+    DateField,
+    FlagField,
+    MomentField,
+    MoneyField,
+    StrictSerializer,
+    TextField,
+    UUIDField,
+    error_of,
+)
 from inflow.api.pagination import PageQuery
 from invoices import debtors, money, representation
 from invoices.lifecycle import NewInvoice
-from invoices.models import PaymentStatus, Status
+from invoices.models import InvoiceQuerySet, PaymentStatus, Status
 
 
 class InvoiceIn(StrictSerializer):
@@ -51,9 +65,7 @@ class InvoiceIn(StrictSerializer):
         for name in ("issue_date", "due_date"):
             date = attrs.get(name)
             if date and not 1970 <= date.year <= 2999:
-                raise serializers.ValidationError(
-                    {name: [serializers.ErrorDetail("A date from 1970 to 2999 is needed.", "out_of_range")]}
-                )
+                raise error_of(name, "out_of_range", "A date from 1970 to 2999 is needed.")
         return attrs
 
     def new_invoice(self) -> NewInvoice:
@@ -71,16 +83,69 @@ class InvoicePatch(StrictSerializer):
     hold_until = DateField(required=False)
 
 
+class PaymentIn(StrictSerializer):
+    """POST /api/zapier/invoices/:id/payments: an amount, or `reversal_of` alone."""
+
+    read_only_names = frozenset({"id", "created_at"})
+
+    amount = MoneyField(required=False)
+    paid_at = DateField(required=False, allow_null=True)
+    method = TextField(max_length=40, required=False)
+    reference = TextField(max_length=100, allow_blank=True, required=False)
+    reversal_of = UUIDField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "reversal_of" in attrs and len(attrs) > 1:
+            raise error_of(
+                "reversal_of", "not_alone", "reversal_of stands alone: a reversal takes the payment's amount."
+            )
+        if not attrs.keys() & {"reversal_of", "amount"}:
+            raise error_of("amount", "required", "amount is required.")
+        return attrs
+
+
+class PaymentQuery(PageQuery):
+    """GET /api/zapier/invoices/:id/payments."""
+
+
 class InvoiceQuery(PageQuery):
     """GET /api/zapier/invoices."""
 
-    status = serializers.CharField(required=False, max_length=200)
+    status = ChoicesField(Status.values, required=False)
+    payment_status = ChoicesField(PaymentStatus.values, required=False)
+    is_overdue = FlagField(required=False)
+    currency = serializers.ChoiceField(choices=sorted(money.EXPONENTS), required=False)
+    invoice_number = serializers.CharField(max_length=64, required=False, trim_whitespace=False)
+    debtor_email = serializers.CharField(max_length=254, required=False)
+    due_before = DateField(required=False)
+    due_after = DateField(required=False)
+    created_after = MomentField(required=False)
+    updated_after = MomentField(required=False)
+    q = serializers.CharField(max_length=200, required=False)
 
-    def validate_status(self, value: str) -> list[str]:
-        labels = value.split(",")
-        for label in labels:
-            if label not in Status.values:
-                raise serializers.ValidationError(
-                    f"{label} is no status. They are: {', '.join(Status.values)}.", "unknown_status"
-                )
-        return labels
+    @staticmethod
+    def apply(query: Mapping[str, Any], invoices: InvoiceQuerySet, today: dt.date) -> InvoiceQuerySet:
+        """Narrow `invoices` to what was asked for. `today` is the account's."""
+        exact = {lookup: query[name] for name, lookup in _LOOKUPS.items() if name in query}
+        invoices = invoices.filter(**exact)
+        if "is_overdue" in query:
+            invoices = invoices.past_due(on=today) if query["is_overdue"] else invoices.not_past_due(on=today)
+        if "q" in query:
+            beginning = Q()
+            for name in ("invoice_number", "debtor_name", "debtor_company", "debtor_email"):
+                beginning |= Q(**{f"{name}__istartswith": query["q"]})
+            invoices = invoices.filter(beginning)
+        return invoices
+
+
+_LOOKUPS = {
+    "status": "status__in",
+    "payment_status": "payment_status__in",
+    "currency": "currency",
+    "invoice_number": "invoice_number",
+    "debtor_email": "debtor_email__iexact",
+    "due_before": "due_date__lt",
+    "due_after": "due_date__gt",
+    "created_after": "created_at__gt",
+    "updated_after": "updated_at__gt",
+}

@@ -7,20 +7,21 @@ from contextlib import contextmanager
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
 from inflow.accounts.models import Scope
 from inflow.api import pagination
 from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import Problem, invalid, not_found
+from inflow.api.idempotency import idempotent
+from inflow.api.viewsets import ApiViewSet
 from invoices import lifecycle, representation
-from invoices.models import Invoice
-from invoices.serializers import InvoiceIn, InvoicePatch, InvoiceQuery
+from invoices.models import Invoice, Payment
+from invoices.serializers import InvoiceIn, InvoicePatch, InvoiceQuery, PaymentIn, PaymentQuery
 
 _ETAG = re.compile(r'"([0-9]{1,9})"')
 
 
-class InvoiceViewSet(ViewSet):
+class InvoiceViewSet(ApiViewSet):
     scopes = {
         "list": Scope.INVOICES_READ,
         "retrieve": Scope.INVOICES_READ,
@@ -31,10 +32,8 @@ class InvoiceViewSet(ViewSet):
     def list(self, request: Request) -> Response:
         query = InvoiceQuery.of(request)
         account = account_of(request)
-        invoices = Invoice.objects.for_account(account)
-        if "status" in query:
-            invoices = invoices.filter(status__in=query["status"])
         today = account.today()
+        invoices = InvoiceQuery.apply(query, Invoice.objects.for_account(account), today)
         rows = invoices.values(*representation.COLUMNS)
         return pagination.respond(request, rows, query, lambda row: representation.of_row(row, today))
 
@@ -45,6 +44,7 @@ class InvoiceViewSet(ViewSet):
             raise not_found()
         return Response(representation.of_row(row, account.today()), headers=_etag(row["version"]))
 
+    @idempotent
     def create(self, request: Request) -> Response:
         account = account_of(request)
         given = InvoiceIn(data=request.data, context={"account": account})
@@ -67,9 +67,34 @@ class InvoiceViewSet(ViewSet):
                 invoice_id,
                 actor_of(request),
                 **given.validated_data,
-                if_version=_if_match(request),
+                if_version_in=_if_match(request),
             )
         return Response(representation.of_invoice(invoice), headers=_etag(invoice.version))
+
+
+class PaymentViewSet(ApiViewSet):
+    scopes = {"list": Scope.INVOICES_READ, "create": Scope.INVOICES_WRITE}
+
+    def list(self, request: Request, invoice_id: uuid.UUID) -> Response:
+        query = PaymentQuery.of(request)
+        account = account_of(request)
+        if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
+            raise not_found()
+        payments = Payment.objects.for_account(account).filter(invoice_id=invoice_id)
+        rows = payments.values(*representation.PAYMENT_COLUMNS)
+        return pagination.respond(request, rows, query, representation.of_payment_row)
+
+    @idempotent
+    def create(self, request: Request, invoice_id: uuid.UUID) -> Response:
+        given = PaymentIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        account, actor, data = account_of(request), actor_of(request), dict(given.validated_data)
+        with refusals_as_problems():
+            if reversal_of := data.pop("reversal_of", None):
+                payment = lifecycle.reverse_payment(account, invoice_id, reversal_of, actor)
+            else:
+                payment = lifecycle.record_payment(account, invoice_id, actor, **data)
+        return Response(representation.of_payment(payment), status=201)
 
 
 @contextmanager
@@ -91,9 +116,10 @@ def _etag(version: int) -> dict[str, str]:
     return {"ETag": f'"{version}"'}
 
 
-def _if_match(request: Request) -> int | None:
+def _if_match(request: Request) -> set[int] | None:
+    """The versions that the caller accepts; None for any. A weak or foreign tag matches none (RFC 9110, 13.1.1)."""
     given = request.headers.get("If-Match", "").strip()
     if given in ("", "*"):
         return None
-    match = _ETAG.fullmatch(given)
-    return int(match[1]) if match else -1
+    tags = (_ETAG.fullmatch(tag.strip()) for tag in given.split(","))
+    return {int(tag[1]) for tag in tags if tag}

@@ -4,17 +4,17 @@ import uuid
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
 from inflow.accounts.models import Scope
 from inflow.api.authentication import account_of
 from inflow.api.errors import invalid, not_found
+from inflow.api.viewsets import ApiViewSet
 from webhooks import subscriptions
 from webhooks.models import Subscription
 from webhooks.serializers import SubscriptionIn, of_subscription
 
 
-class WebhookViewSet(ViewSet):
+class WebhookViewSet(ApiViewSet):
     scopes = {"subscribe": Scope.WEBHOOKS_MANAGE, "destroy": Scope.WEBHOOKS_MANAGE}
 
     def subscribe(self, request: Request) -> Response:

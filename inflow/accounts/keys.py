@@ -31,20 +31,25 @@ def issue(
     expires_at: dt.datetime | None = None,
     actor: str = "",
 ) -> tuple[ApiKey, str]:
-    """Make a key and return it with its plaintext, which is kept nowhere. `scopes=None` gives all of them."""
+    """Make a key and return it with its plaintext, which is kept nowhere. `scopes=None` gives all of them.
+
+    Raises ValueError for a scope there is not, ValidationError for a name that is empty or too long.
+    """
     granted = all_scopes() if scopes is None else [Scope(scope).value for scope in scopes]
     stem = ("inflow_test_" if account.is_test else "inflow_") + _base62(secrets.randbits(256), 43)
     plaintext = stem + _checksum(stem)
+    key = ApiKey(
+        account=account,
+        name=name,
+        digest=digest(plaintext),
+        prefix=stem[: stem.rindex("_") + 7],
+        scopes=granted,
+        created_by=created_by,
+        expires_at=expires_at,
+    )
+    key.clean_fields(exclude={"scopes"})
     with transaction.atomic():
-        key = ApiKey.objects.create(
-            account=account,
-            name=name,
-            digest=digest(plaintext),
-            prefix=stem[: stem.rindex("_") + 7],
-            scopes=granted,
-            created_by=created_by,
-            expires_at=expires_at,
-        )
+        key.save(force_insert=True)
         audit.record(account, actor or str(created_by or "console"), "api_key.created", key.prefix, scopes=granted)
     return key, plaintext
 

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from inflow.accounts import keys
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, ApiKey
+from inflow.api import throttling
 from inflow.api.errors import Problem
 
 HEADER = "X-InFlow-Key"
@@ -19,6 +20,7 @@ class KeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[None, ApiKey]:
         key = keys.find(request.headers.get(HEADER, ""))
         if key is None:
+            throttling.refuse_flood(request._request)
             raise Problem(
                 401,
                 "invalid_key",

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,8 +10,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 _NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}(Z|[+-][0-9]{2}:?[0-9]{2})", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 MAX_DIGITS = 15
+
+
+def error_of(field: str, code: str, message: str) -> serializers.ValidationError:
+    """A refusal of one field, for use in `validate`."""
+    return serializers.ValidationError({field: [serializers.ErrorDetail(message, code)]})
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -96,6 +102,15 @@ class MoneyField(serializers.Field[Decimal, Any, Any, Any]):
         return value
 
 
+class UUIDField(serializers.UUIDField):
+    """A UUID in its usual form; DRF would take integers too."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or len(data) != 36:
+            self.fail("invalid", value=str(data)[:64])
+        return super().to_internal_value(data)
+
+
 class IntegerQueryField(serializers.IntegerField):
     """Plain ASCII digits: not `+5`, ` 5 ` or `٥`, which `int()` would read too."""
 
@@ -103,6 +118,42 @@ class IntegerQueryField(serializers.IntegerField):
         if not isinstance(data, str) or not re.fullmatch(r"-?[0-9]{1,18}", data, re.ASCII):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class MomentField(serializers.DateTimeField):
+    """ISO 8601 with its offset: a moment without one could be any of 24."""
+
+    def to_internal_value(self, value: Any) -> dt.datetime:
+        if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+            self.fail("invalid", format="2026-03-01T00:00:00Z")
+        return super().to_internal_value(value)
+
+
+class ChoicesField(serializers.CharField):
+    """Labels of a set, separated by commas: any of them."""
+
+    def __init__(self, choices: Sequence[str], **kwargs: Any) -> None:
+        self.choices = choices
+        super().__init__(max_length=400, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        labels = super().to_internal_value(data).split(",")
+        if unknown := [label for label in labels if label not in self.choices]:
+            raise serializers.ValidationError(
+                f"{unknown[0]!r} is none of: {', '.join(self.choices)}.", "invalid_choice"
+            )
+        return labels
+
+
+class FlagField(serializers.Field[bool, Any, Any, Any]):
+    """`true` or `false`."""
+
+    default_error_messages = {"invalid_choice": "true or false is needed."}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if data not in ("true", "false"):
+            self.fail("invalid_choice")
+        return bool(data == "true")
 
 
 class StrictQuery(StrictSerializer):
@@ -113,9 +164,7 @@ class StrictQuery(StrictSerializer):
         given: dict[str, Any] = {}
         for name, values in request.query_params.lists():
             if len(values) > 1:
-                raise serializers.ValidationError(
-                    {name: [serializers.ErrorDetail("Give this parameter once.", "repeated")]}
-                )
+                raise error_of(name[:64], "repeated", "Give this parameter once.")
             given[name] = values[0]
         query = cls(data=given)
         query.is_valid(raise_exception=True)

@@ -75,7 +75,15 @@ class Renderer(BaseRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
+        if isinstance(data, RawJSON):
+            return data.encode()
         return b"" if data is None else dumps(data)
+
+
+class RawJSON(str):
+    """JSON that was rendered before."""
+
+    __slots__ = ()
 
 
 def dumps(data: Any) -> bytes:

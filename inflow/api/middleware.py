@@ -1,10 +1,11 @@
-"""The id of each request: in the answer, in the logs and in every error."""
+"""The id of each request: in the answer, in the logs and in every error. And whose request it is."""
 
 import re
 import uuid
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -27,3 +28,13 @@ class RequestIdMiddleware:
             structlog.contextvars.unbind_contextvars("request_id")
         response["X-Request-Id"] = request_id
         return response
+
+
+def client_address(request: HttpRequest) -> str:
+    """The peer's address; behind `TRUSTED_PROXIES`, the last one in X-Forwarded-For that is no proxy of ours."""
+    address: str = request.META.get("REMOTE_ADDR", "")
+    if address in settings.TRUSTED_PROXIES:
+        for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+            if hop.strip() and hop.strip() not in settings.TRUSTED_PROXIES:
+                return hop.strip()
+    return address

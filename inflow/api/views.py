@@ -2,12 +2,12 @@
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
 from inflow.api.authentication import key_of
+from inflow.api.viewsets import ApiViewSet
 
 
-class MeViewSet(ViewSet):
+class MeViewSet(ApiViewSet):
     scopes = {"retrieve": None}
 
     def retrieve(self, request: Request) -> Response:

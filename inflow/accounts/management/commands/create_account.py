@@ -1,8 +1,9 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
+from inflow.accounts.management import refusal
 from inflow.accounts.models import Account, Language
 from inflow.accounts.plans import Plan
 
@@ -32,6 +33,6 @@ class Command(BaseCommand):
         try:
             account.full_clean()
         except ValidationError as error:
-            raise CommandError("; ".join(error.messages)) from error
+            raise refusal(error) from error
         account.save()
         self.stdout.write(str(account.pk))

@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inflow.accounts import keys
-from inflow.accounts.models import Account
+from inflow.accounts.management import account_named, refusal
 
 
 class Command(BaseCommand):
@@ -17,13 +17,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         scopes = options["scopes"]
+        account = account_named(options["account"])
         try:
-            account = Account.objects.get(pk=options["account"])
             _, plaintext = keys.issue(
                 account, name=options["name"], scopes=None if scopes is None else scopes.split(",")
             )
-        except (Account.DoesNotExist, ValidationError) as error:
-            raise CommandError(f"No account has the id {options['account']}.") from error
+        except ValidationError as error:
+            raise refusal(error) from error
         except ValueError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(plaintext)

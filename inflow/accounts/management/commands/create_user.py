@@ -2,9 +2,10 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
-from inflow.accounts.models import Account, User
+from inflow.accounts.management import account_named, refusal
+from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 
 
@@ -18,16 +19,13 @@ class Command(BaseCommand):
         parser.add_argument("--password", required=True, metavar="P")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            account = Account.objects.get(pk=options["account"])
-        except (Account.DoesNotExist, ValidationError) as error:
-            raise CommandError(f"No account has the id {options['account']}.") from error
+        account = account_named(options["account"])
         user = User(email=options["email"].lower(), account=account, role=options["role"])
         try:
             validate_password(options["password"], user)
             user.set_password(options["password"])
             user.full_clean()
         except ValidationError as error:
-            raise CommandError("; ".join(error.messages)) from error
+            raise refusal(error) from error
         user.save()
         self.stdout.write(user.email)

@@ -1,0 +1,46 @@
+# The commands others script against. `make run` and `make test` need Python 3.11+ and make, nothing else.
+PYTHON ?= python3
+V := .venv/bin
+COMPILE = $(V)/uv pip compile $(ARGS) --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --no-header
+
+.PHONY: run test lint bench bench-quick lock clean
+
+run: .venv/.run ## everything on this machine; PORT and INFLOW_DATA choose where
+	@exec $(V)/python -m inflow.tryout
+
+test: .venv/.dev ## ARGS="tests/api -k keys" chooses
+	$(V)/pytest $(ARGS)
+
+lint: .venv/.dev
+	$(V)/ruff check .
+	$(V)/ruff format --check .
+	$(V)/python -m tests.environment $(V)/mypy .
+	$(V)/lint-imports
+	$(V)/djlint --quiet --check --lint templates
+
+bench: .venv/.dev
+	$(V)/python -m benchmarks
+
+bench-quick: .venv/.dev
+	$(V)/python -m benchmarks --quick
+
+lock: .venv/.dev ## after a change of the dependencies in pyproject.toml; ARGS=--upgrade renews them all
+	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) --extra embedded -c requirements.txt pyproject.toml -o requirements-embedded.txt
+	$(COMPILE) --extra embedded --extra dev -c requirements-embedded.txt pyproject.toml -o requirements-dev.txt
+
+clean: ## the environment and the caches; the data of `make run` stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(V)/pip: # not python: a venv that failed half-way has that one already
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "inflow: Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "inflow: python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
+
+.venv/.run: requirements-embedded.txt | $(V)/pip
+	$(V)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv/.dev: requirements-dev.txt | $(V)/pip
+	$(V)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@ .venv/.run

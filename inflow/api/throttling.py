@@ -1,0 +1,123 @@
+"""The plan's two windows, a minute and a day, counted per account by one atomic script.
+
+A refused request burns neither window, of parallel requests at the edge exactly the rest passes, and a plan change
+keeps what was used: the key holds the account and not the rate. django-ratelimit, which guards what is keyed by
+address, does none of the three.
+"""
+
+from dataclasses import dataclass
+
+import redis
+import structlog
+from django.conf import settings
+from django.http import HttpRequest
+from django_ratelimit.core import get_usage
+
+from inflow.accounts.models import Account
+from inflow.api.errors import Problem
+from inflow.api.middleware import client_address
+
+log = structlog.get_logger(__name__)
+
+MINUTE_S, DAY_S = 60, 86_400
+UNAUTHENTICATED_RATE = "60/m"
+
+# A window starts with its first request. ARGV: the two limits (0: unlimited) and the two lengths in ms.
+_SCRIPT = """
+local used, left, refused = {}, {}, 0
+for i = 1, 2 do
+  used[i] = tonumber(redis.call('GET', KEYS[i]) or '0')
+  local limit = tonumber(ARGV[i])
+  if limit > 0 and used[i] >= limit then refused = 1 end
+end
+for i = 1, 2 do
+  if refused == 0 then
+    used[i] = redis.call('INCR', KEYS[i])
+    if used[i] == 1 then redis.call('PEXPIRE', KEYS[i], ARGV[i + 2]) end
+  end
+  left[i] = redis.call('PTTL', KEYS[i])
+  if left[i] < 0 then left[i] = tonumber(ARGV[i + 2]) end
+end
+return {refused, used[1], left[1], used[2], left[2]}
+"""
+
+_client = redis.Redis.from_url(
+    settings.REDIS_URL, socket_connect_timeout=0.3, socket_timeout=0.3, retry=None, health_check_interval=0
+)
+_count = _client.register_script(_SCRIPT)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One window as of now. Times in whole seconds, rounded up."""
+
+    name: str
+    limit: int
+    length: int
+    used: int
+    resets_in: int
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit - self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    windows: tuple[Window, ...]
+    is_refused: bool
+
+    @property
+    def tightest(self) -> Window:
+        return min(self.windows, key=lambda window: (window.remaining, -window.resets_in))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """draft-ietf-httpapi-ratelimit-headers, and the older names for the tighter window."""
+        tightest = self.tightest
+        return {
+            "RateLimit-Policy": ", ".join(f'"{w.name}";q={w.limit};w={w.length}' for w in self.windows),
+            "RateLimit": ", ".join(f'"{w.name}";r={w.remaining};t={w.resets_in}' for w in self.windows),
+            "X-RateLimit-Limit": str(tightest.limit),
+            "X-RateLimit-Remaining": str(tightest.remaining),
+            "X-RateLimit-Reset": str(tightest.resets_in),
+        }
+
+
+def count(account: Account) -> Usage | None:
+    """Count one request of `account`. None where the cache is away: the API then answers without limits."""
+    limits = account.limits
+    per_day = limits.per_day or 0
+    keys = [f"inflow:rate:{{{account.pk}}}:{name}" for name in ("minute", "day")]
+    try:
+        refused, *counts = _count(keys, [limits.per_minute, per_day, MINUTE_S * 1000, DAY_S * 1000])
+    except redis.RedisError as error:
+        log.warning("rate_limit_off", error=type(error).__name__)
+        return None
+    minute_used, minute_left, day_used, day_left = counts
+    windows = [Window("minute", limits.per_minute, MINUTE_S, minute_used, -(-minute_left // 1000))]
+    if per_day:
+        windows.append(Window("day", per_day, DAY_S, day_used, -(-day_left // 1000)))
+    return Usage(tuple(windows), bool(refused))
+
+
+def refuse_flood(request: HttpRequest) -> None:
+    """Count one unauthenticated request of this address; 429 past `UNAUTHENTICATED_RATE`."""
+    try:
+        usage = get_usage(request, group="unauthenticated", key=_by_address, rate=UNAUTHENTICATED_RATE, increment=True)
+    except redis.RedisError as error:  # it raises whatever RATELIMIT_FAIL_OPEN says
+        log.warning("rate_limit_off", error=type(error).__name__)
+        return
+    if usage and usage["should_limit"]:
+        raise too_many(usage["time_left"])
+
+
+def too_many(retry_after_s: int) -> Problem:
+    wait = max(1, retry_after_s)
+    return Problem(
+        429, "rate_limited", f"Rate limit exceeded. Try again in {wait} seconds.", headers={"Retry-After": str(wait)}
+    )
+
+
+def _by_address(group: str, request: HttpRequest) -> str:
+    return client_address(request)

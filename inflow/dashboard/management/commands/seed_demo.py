@@ -1,0 +1,36 @@
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from inflow import embedded
+from inflow.accounts.models import Account
+from inflow.dashboard import demo
+
+
+class Command(BaseCommand):
+    help = "For `make run`: make the demo account once, and tell its webhook receiver the port at each start."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, required=True, help="where the web server listens")
+        parser.add_argument(
+            "--credentials-file", type=Path, required=True, metavar="PATH", help="gets login, password and key"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.TRY_OUT:
+            raise CommandError("seed_demo is for `make run` only: TRY_OUT is not set.")
+        port, path = options["port"], Path(options["credentials_file"])
+        # The file is written before the commit: a crash between leaves one that the next start finds out of date.
+        with transaction.atomic():
+            account, is_new = Account.objects.get_or_create(pk=demo.ACCOUNT_ID, defaults=demo.account_defaults())
+            if is_new:
+                credentials = demo.fill(account, port)
+            else:
+                demo.point_receiver(port)
+                if demo.are_valid(path):
+                    return
+                credentials = demo.issue_credentials(account)
+            embedded.write_private(path, "".join(f"{name}: {value}\n" for name, value in credentials.items()))

@@ -1,0 +1,339 @@
+"""Lives that invoices have had before InFlow was installed, for the demo account.
+
+The verbs of `invoices.lifecycle` act now, and the ledger and the timeline cannot be dated back. So a life is played in
+memory, moment by moment, and inserted whole. What decides is the engine's own: `derivation`, the debtor's calendar,
+the words of messages, the frozen bodies of events; tests/test_demo.py holds the rows against it.
+"""
+
+import datetime as dt
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from communications import messages
+from communications import representation as communications_representation
+from communications.calendar import place_of
+from communications.models import Communication, Kind, Medium, State
+from communications.planner import FIRST_STEP_DAYS
+from inflow.accounts.actors import CLOCK, Actor
+from inflow.accounts.models import Account
+from invoices import money, representation
+from invoices.derivation import derive
+from invoices.models import Invoice, Payment, Status, TimelineEntry
+from webhooks import outbox
+from webhooks.models import Attempt, Delivery, DeliveryStatus, Event, EventCounter, EventType, Subscription
+from webhooks.sending import SCHEDULE_S
+
+EVENTS_KEPT = dt.timedelta(days=30)
+
+
+@dataclass
+class Past:
+    """What is to be inserted, in the order of the foreign keys."""
+
+    account: Account
+    now: dt.datetime
+    random: random.Random
+    invoices: list[Invoice] = field(default_factory=list)
+    payments: list[Payment] = field(default_factory=list)
+    timeline: list[TimelineEntry] = field(default_factory=list)
+    communications: list[Communication] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+
+    def number_events(self) -> None:
+        """By time, as their commits would have been."""
+        self.events.sort(key=lambda event: event.created_at)
+        for seq, event in enumerate(self.events, start=1):
+            event.seq = seq
+
+    def insert(self) -> None:
+        Invoice.objects.bulk_create(self.invoices)
+        Payment.objects.bulk_create(self.payments)
+        TimelineEntry.objects.bulk_create(sorted(self.timeline, key=lambda entry: entry.at))
+        Communication.objects.bulk_create(self.communications)
+        Event.objects.bulk_create(self.events)
+        EventCounter.objects.create(account=self.account, seq=len(self.events))
+        Delivery.objects.bulk_create(self.deliveries)
+        Attempt.objects.bulk_create(sorted(self.attempts, key=lambda attempt: attempt.at))
+
+    def deliver(self, event: Event, subscription: Subscription, failures: int, *, until: dt.datetime) -> None:
+        """The tries of a delivery up to `until`: so many without success, on the schedule, and then one that has it."""
+        delivery = Delivery(account=self.account, event=event, subscription=subscription, created_at=event.created_at)
+        at = event.created_at + dt.timedelta(milliseconds=self.random.randint(80, 700))
+        delivery.next_attempt_at = at
+        while delivery.next_attempt_at and delivery.next_attempt_at <= until:
+            at, made = delivery.next_attempt_at, delivery.attempts_made + 1
+            fails = made <= failures
+            self.attempts.append(self._attempt(delivery, at, fails))
+            delivery.attempts_made, delivery.next_attempt_at = made, None
+            if not fails:
+                delivery.status = DeliveryStatus.DELIVERED
+            elif made == len(SCHEDULE_S):
+                delivery.status = DeliveryStatus.FAILED
+            else:
+                wait = SCHEDULE_S[made] * self.random.uniform(1, 1.2)
+                delivery.next_attempt_at = at + dt.timedelta(seconds=wait)
+        if delivery.next_attempt_at and not subscription.is_active:
+            delivery.status, delivery.next_attempt_at = DeliveryStatus.SKIPPED, None
+        self.deliveries.append(delivery)
+
+    def _attempt(self, delivery: Delivery, at: dt.datetime, fails: bool) -> Attempt:
+        if not fails:
+            return Attempt(delivery=delivery, at=at, ms=self.random.randint(6, 90), status=204)
+        status, error, ms, response = self.random.choice(
+            [
+                (503, "", 140, "Service Unavailable"),
+                (502, "", 310, "Bad Gateway"),
+                (None, "connection", 21, ""),
+                (None, "timeout", 10_004, ""),
+            ]
+        )
+        return Attempt(delivery=delivery, at=at, ms=ms, status=status, error=error, response=response)
+
+
+class Life:
+    """One invoice from its registration to now. `answer` is what becomes of its reminder at the mail server."""
+
+    def __init__(
+        self, past: Past, invoice: Invoice, actor: Actor, *, answer: State = State.SENT, error: str = ""
+    ) -> None:
+        self.past, self.invoice, self.answer, self.error = past, invoice, answer, error
+        self.at = invoice.created_at
+        self.place = place_of(invoice.debtor, past.account, invoice.debtor_phone)
+        self.message: Communication | None = None
+        self._lag = dt.timedelta(seconds=past.random.uniform(1, 19))  # the clock and the sender look now and then
+        past.invoices.append(invoice)
+        with self._standing_at(invoice.created_at):
+            invoice.updated_at = invoice.created_at
+            invoice.status, invoice.payment_status = derive(invoice)
+            self._note("created", actor, f"Invoice of {money.display(invoice.amount, invoice.currency)} registered.")
+            self._tell(EventType.INVOICE_CREATED, representation.of_invoice(invoice))
+
+    def on(self, days: int) -> dt.datetime:
+        """A moment of a working day `days` after the due date, within this life."""
+        zone = self.past.account.zone
+        time = dt.time(self.past.random.randint(9, 16), self.past.random.randint(0, 59))
+        moment = dt.datetime.combine(self.invoice.due_date + dt.timedelta(days=days), time, zone)
+        minute = dt.timedelta(minutes=1)
+        return min(max(moment.astimezone(dt.UTC), self.at + minute), self.past.now - minute)
+
+    def change(
+        self, at: dt.datetime, actor: Actor, *, payment: Payment | None = None, reason: str = "", **facts: Any
+    ) -> None:
+        """Move the facts, and let what follows follow: statuses, timeline, events, the ladder."""
+        self.until(at)
+        with self._standing_at(at):
+            invoice = self.invoice
+            before = (invoice.status, invoice.payment_status)
+            for name, value in facts.items():
+                setattr(invoice, name, value)
+            if payment:
+                self._post(payment, actor)
+            invoice.status, invoice.payment_status = derive(invoice)
+            if invoice.status == Status.PAID:
+                invoice.hold_until = invoice.disputed_at = None
+            if invoice.hold_until and invoice.aged_on and invoice.aged_on > invoice.hold_until:
+                invoice.hold_until = None
+            invoice.version += 1
+            invoice.updated_at = at
+            if before != (invoice.status, invoice.payment_status):
+                self._note_change(before, actor, reason)
+            if payment:
+                data = representation.of_payment(payment) | {"invoice": representation.of_invoice(invoice)}
+                self._tell(EventType.PAYMENT_RECORDED, data)
+            if before != (invoice.status, invoice.payment_status):
+                previous = {"previous_status": before[0], "previous_payment_status": before[1]}
+                self._tell(EventType.INVOICE_STATUS_CHANGED, representation.of_invoice(invoice) | previous)
+                if invoice.is_open:
+                    self._plan()
+                else:
+                    self._drop()
+
+    def pay(self, at: dt.datetime, actor: Actor, amount: Decimal, *, method: str, reference: str = "") -> Payment:
+        payment = Payment(
+            account=self.past.account,
+            invoice=self.invoice,
+            amount=amount,
+            paid_at=at.astimezone(self.past.account.zone).date(),
+            method=method,
+            reference=reference,
+            created_at=at,
+        )
+        self.change(at, actor, payment=payment)
+        return payment
+
+    def bounce(self, at: dt.datetime, actor: Actor, payment: Payment, *, reason: str) -> None:
+        reversal = Payment(
+            account=self.past.account,
+            invoice=self.invoice,
+            amount=-payment.amount,
+            paid_at=at.astimezone(self.past.account.zone).date(),
+            method=payment.method,
+            reversal_of=payment,
+            created_at=at,
+        )
+        self.change(at, actor, payment=reversal, reason=reason)
+
+    def until(self, moment: dt.datetime) -> None:
+        """Let the clock and the sender do what was theirs before `moment`."""
+        while (turn := self._next_turn()) and turn[0] < moment:
+            self.at = turn[0]
+            with self._standing_at(self.at):
+                turn[1]()
+        self.at = moment
+
+    def _next_turn(self) -> tuple[dt.datetime, Callable[[], None]] | None:
+        invoice, message = self.invoice, self.message
+        turns: list[tuple[dt.datetime, Callable[[], None]]] = []
+        day = {Status.NEW.value: invoice.due_date, Status.ON_HOLD.value: invoice.hold_until}.get(invoice.status)
+        if day:
+            midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min, self.past.account.zone)
+            turns.append((max(midnight.astimezone(dt.UTC), self.at) + self._lag, self._age))
+        if message and message.status == State.SCHEDULED:
+            turns.append((message.scheduled_for + self._lag, self._gate))
+        return min(turns, key=lambda turn: turn[0], default=None)
+
+    def _age(self) -> None:
+        self.change(self.at, CLOCK, aged_on=self.past.account.today())
+
+    def _plan(self) -> None:
+        invoice, previous = self.invoice, self.message
+        if invoice.status != Status.OVERDUE or (previous and previous.suppressed_reason not in ("paid", "closed")):
+            return
+        zone = self.past.account.zone
+        arrived_on = invoice.created_at.astimezone(zone).date()
+        day = max(arrived_on, invoice.due_date) + dt.timedelta(days=FIRST_STEP_DAYS)
+        at = self.past.account.now()
+        scheduled_for = self.place.next_opening(max(dt.datetime.combine(day, dt.time.min, zone), at))
+        self.message = Communication(
+            account=self.past.account,
+            debtor=invoice.debtor,
+            invoice=invoice,
+            step=FIRST_STEP_DAYS,
+            kind=Kind.REMINDER,
+            try_number=previous.try_number + 1 if previous else 1,
+            channel=Medium.EMAIL,
+            recipient=invoice.debtor_email,
+            language=invoice.language,
+            scheduled_for=scheduled_for,
+            created_at=at,
+        )
+        self.past.communications.append(self.message)
+        invoice.next_contact_at = scheduled_for
+        local = scheduled_for.astimezone(self.place.zone)
+        self._note("planned", CLOCK, f"Reminder planned for {local:%Y-%m-%d %H:%M} ({self.place.zone.key}).")
+
+    def _drop(self) -> None:
+        invoice, message = self.invoice, self.message
+        invoice.next_contact_at = None
+        if message and message.status == State.SCHEDULED:
+            reason = "paid" if invoice.status == Status.PAID else "closed"
+            message.status, message.suppressed_reason = State.SUPPRESSED, reason
+            self._note("suppressed", CLOCK, f"Planned messages stopped: the invoice is {reason}.")
+
+    def _gate(self) -> None:
+        invoice, message = self.invoice, self.message
+        assert message is not None
+        if not message.recipient:
+            message.status, message.suppressed_reason = State.SUPPRESSED, "no_contact"
+            invoice.next_contact_at = None
+            self._note("suppressed", CLOCK, "Reminder not sent: no contact.")
+        elif invoice.status != Status.OVERDUE:
+            until = self.place.next_opening(self.at + dt.timedelta(days=1))
+            message.scheduled_for = invoice.next_contact_at = until
+            why = f"the invoice is {Status(invoice.status).label.lower()}"
+            self._note("postponed", CLOCK, f"Reminder postponed to {until:%Y-%m-%d %H:%M} UTC: {why}.")
+        else:
+            self._send(message)
+
+    def _send(self, message: Communication) -> None:
+        words = messages.render(message)
+        message.subject, message.body, message.html = words.subject, words.text, words.html
+        message.status, message.sent_at, message.error = self.answer, self.at, self.error
+        self.invoice.last_contacted_at, self.invoice.next_contact_at = self.at, None
+        data = communications_representation.of_communication(message)
+        if message.status == State.SENT:
+            self._note("sent", CLOCK, f"{Kind(message.kind).label} sent to {message.recipient} by email.")
+            self._tell(EventType.COMMUNICATION_SENT, data)
+        else:
+            verb = "may not have reached" if message.status == State.UNKNOWN else "was refused for"
+            text = f"Message {verb} {message.recipient}."
+            self._note(message.status, CLOCK, text, reason=self.error)
+            self._tell(EventType.COMMUNICATION_FAILED, data)
+
+    def _post(self, payment: Payment, actor: Actor) -> None:
+        invoice = self.invoice
+        invoice.amount_paid += payment.amount
+        self.past.payments.append(payment)
+        verb = "recorded" if payment.amount > 0 else "reversed"
+        amount = money.display(abs(payment.amount), invoice.currency)
+        self._note(f"payment_{verb}", actor, f"Payment of {amount} {verb}.", after={"balance": str(invoice.balance)})
+
+    def _note_change(self, before: tuple[str, str], actor: Actor, reason: str) -> None:
+        names = ("status", "payment_status")
+        after = (str(self.invoice.status), str(self.invoice.payment_status))
+        moved = {name: (old, new) for name, old, new in zip(names, before, after, strict=True) if old != new}
+        text = "; ".join(f"{name.replace('_', ' ')}: {old} → {new}" for name, (old, new) in moved.items())
+        self._note(
+            "status_changed" if "status" in moved else "changed",
+            actor,
+            f"{text[0].upper()}{text[1:]}.",
+            before={name: old for name, (old, _) in moved.items()},
+            after={name: new for name, (_, new) in moved.items()},
+            reason=reason,
+        )
+
+    def _note(
+        self,
+        kind: str,
+        actor: Actor,
+        text: str,
+        *,
+        before: dict[str, str] | None = None,
+        after: dict[str, str] | None = None,
+        reason: str = "",
+    ) -> None:
+        self.past.timeline.append(
+            TimelineEntry(
+                account=self.past.account,
+                invoice=self.invoice,
+                at=self.past.account.now(),
+                kind=kind,
+                actor=actor.name,
+                channel=actor.channel.value,
+                text=text,
+                before=before or {},
+                after=after or {},
+                reason=reason,
+            )
+        )
+
+    def _tell(self, type: EventType, data: dict[str, Any]) -> None:
+        at = self.past.account.now()
+        if at < self.past.now - EVENTS_KEPT:
+            return
+        event_id = f"evt_{uuid.uuid4().hex}"
+        body = outbox.freeze(event_id, type, at, data)
+        self.past.events.append(
+            Event(id=event_id, account=self.past.account, type=type.value, body=body, created_at=at)
+        )
+
+    @contextmanager
+    def _standing_at(self, moment: dt.datetime) -> Iterator[None]:
+        """The account's clock, for this one object in memory, shows `moment`."""
+        clock = vars(self.past.account)
+        outer = clock.get("now")
+        clock["now"] = lambda: moment
+        try:
+            yield
+        finally:
+            if outer:
+                clock["now"] = outer
+            else:
+                del clock["now"]

@@ -1,0 +1,61 @@
+"""First the socket guard, then PostgreSQL and Valkey, then Django: in this order, so that nothing slips through.
+
+DATABASE_URL and REDIS_URL in the environment replace the servers that are started here. pyproject.toml does not name
+the settings, because pytest-django would load them before this module.
+"""
+
+# ruff: noqa: E402
+from tests.guard import loopback
+
+loopback.install()
+
+import atexit
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import django
+
+from inflow import embedded
+from tests import environment
+
+
+def _provision(stack: contextlib.ExitStack) -> None:
+    given = {name: os.environ.get(name, "") for name in ("DATABASE_URL", "REDIS_URL")}
+    for name in environment.NAMES:
+        os.environ.pop(name, None)
+    os.environ |= environment.testing()
+    # Python's own start-up puts the guard into each process that a test starts.
+    guard = str(Path(loopback.__file__).parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (guard, os.environ.get("PYTHONPATH"))))
+    if not all(given.values()):
+        _remove_remains()
+        data = Path(tempfile.mkdtemp(prefix="inflow-tests-"))
+        stack.callback(shutil.rmtree, data, ignore_errors=True)
+        stack.enter_context(embedded.owned(data))
+        if not given["REDIS_URL"]:
+            valkey = embedded.start_valkey(data)
+            stack.callback(valkey.stop)
+            given["REDIS_URL"] = valkey.url
+        if not given["DATABASE_URL"]:
+            postgres = embedded.start_postgres(data, durable=False)
+            stack.callback(postgres.stop)
+            given["DATABASE_URL"] = postgres.url
+    os.environ |= given
+
+
+def _remove_remains() -> None:
+    """Folders of test runs that were killed; their servers ended with them."""
+    for data in Path(tempfile.gettempdir()).glob("inflow-tests-*"):
+        with contextlib.suppress(OSError):
+            mine = (data / "run.lock").lstat().st_uid == os.geteuid()
+            if mine and not embedded.is_running(data):
+                shutil.rmtree(data)
+
+
+_servers = contextlib.ExitStack()
+atexit.register(_servers.close)
+_provision(_servers)
+django.setup()

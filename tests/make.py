@@ -1,0 +1,203 @@
+"""Plain functions that make what a test needs, by the same verbs as everybody. Days count from the account's today."""
+
+import datetime as dt
+import itertools
+import zoneinfo
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TypedDict, Unpack
+
+from django.utils import timezone
+
+from communications.calendar import Place
+from communications.models import Communication
+from inflow.accounts import keys
+from inflow.accounts.actors import Actor, Channel
+from inflow.accounts.models import Account, ApiKey, User
+from inflow.accounts.plans import Plan
+from inflow.accounts.roles import Role
+from invoices import lifecycle
+from invoices.lifecycle import NewInvoice
+from invoices.models import Debtor, Invoice, Status
+from webhooks import subscriptions
+from webhooks.models import Event, EventType, Subscription
+
+API = Actor("a key", Channel.API)
+STAFF = Actor("manager@example.com", Channel.DASHBOARD)
+PASSWORD = "correct horse battery staple"
+ALL_EVENTS = tuple(EventType.values)
+
+# Their dates are never the same: 25 hours lie between them.
+EARLIEST_ZONE, LATEST_ZONE = "Pacific/Kiritimati", "Pacific/Pago_Pago"
+
+_numbers = itertools.count(1)
+
+
+def account(
+    name: str = "Falcon Trading LLC",
+    *,
+    plan: str = Plan.FREE,
+    time_zone: str = "Asia/Dubai",
+    country: str = "AE",
+    language: str = "en",
+    is_test: bool = False,
+    suspended_at: dt.datetime | None = None,
+    requests_per_minute: int | None = None,
+    requests_per_day: int | None = None,
+) -> Account:
+    return Account.objects.create(
+        name=name,
+        plan=plan,
+        time_zone=time_zone,
+        country=country,
+        language=language,
+        is_test=is_test,
+        suspended_at=suspended_at,
+        requests_per_minute=requests_per_minute,
+        requests_per_day=requests_per_day,
+    )
+
+
+def key(
+    account: Account,
+    *,
+    name: str = "a key",
+    scopes: Iterable[str] | None = None,
+    expires_at: dt.datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """The key and its plaintext, with every scope unless said otherwise."""
+    return keys.issue(account, name=name, scopes=scopes, expires_at=expires_at)
+
+
+def user(
+    account: Account | None, role: Role = Role.ADMIN, *, email: str | None = None, password: str = PASSWORD
+) -> User:
+    """A member of the account; without one, platform staff."""
+    email = email or f"person{next(_numbers)}@example.com"
+    if account is None:
+        return User.objects.create_superuser(email, password)
+    return User.objects.create_user(email, password, account=account, role=role)
+
+
+class InvoiceFields(TypedDict, total=False):
+    """What a test may choose; the rest is an invoice of AED 25,000, due in 30 days."""
+
+    invoice_number: str
+    amount: Decimal | int | str
+    currency: str
+    due_in: int
+    due_date: dt.date
+    issue_date: dt.date
+    debtor_name: str
+    debtor_company: str
+    debtor_email: str
+    debtor_phone: str
+    language: str
+    notes: str
+    amount_paid: Decimal | int | str
+
+
+def new_invoice(account: Account, **given: Unpack[InvoiceFields]) -> NewInvoice:
+    return NewInvoice(
+        invoice_number=given.get("invoice_number") or f"INV-{next(_numbers)}",
+        debtor_name=given.get("debtor_name", "Ahmed Al Rashid"),
+        amount=Decimal(given.get("amount", 25_000)),
+        currency=given.get("currency", "AED"),
+        due_date=given.get("due_date") or account.today() + dt.timedelta(days=given.get("due_in", 30)),
+        issue_date=given.get("issue_date"),
+        debtor_company=given.get("debtor_company", "Gulf Trading LLC"),
+        debtor_email=given.get("debtor_email", "ahmed@gulftrading.example"),
+        debtor_phone=given.get("debtor_phone", ""),
+        language=given.get("language"),
+        notes=given.get("notes", ""),
+        amount_paid=Decimal(given.get("amount_paid", 0)),
+    )
+
+
+def invoice(account: Account, *, actor: Actor = API, **given: Unpack[InvoiceFields]) -> Invoice:
+    """A registered invoice; the clock has not looked at it yet."""
+    return lifecycle.create(account, new_invoice(account, **given), actor)
+
+
+def overdue_invoice(
+    account: Account,
+    *,
+    place: Place | None = None,
+    created_at: dt.datetime | None = None,
+    **given: Unpack[InvoiceFields],
+) -> Invoice:
+    """One that the clock found past its due date, by default of ten days ago, so that its first reminder is planned.
+
+    `place` is where its debtor is; `created_at` moves its arrival.
+    """
+    given.setdefault("due_in", -10)
+    made = invoice(account, **given)
+    if place is not None:
+        Debtor.objects.filter(pk=made.debtor_id).update(time_zone=place.zone.key, country=place.country)
+    if created_at is not None:
+        Invoice.objects.filter(pk=made.pk).update(created_at=created_at)
+    assert lifecycle.age(account, made.pk)
+    return again(made)
+
+
+def invoice_in(account: Account, status: str, *, overdue: bool = False) -> Invoice:
+    """An invoice brought to `status` through the lifecycle; `overdue` says where its due date lies."""
+    made = invoice(account, due_in=-10 if overdue or status == Status.OVERDUE else 30)
+    if made.due_date < account.today():
+        lifecycle.age(account, made.pk)
+    if status not in (Status.NEW, Status.OVERDUE):
+        lifecycle.change(account, made.pk, STAFF, status=status)
+    made = again(made)
+    assert made.status == status
+    return made
+
+
+def again(invoice: Invoice) -> Invoice:
+    """The invoice as it is stored now."""
+    stored: Invoice = Invoice.objects.select_related("account", "debtor").get(pk=invoice.pk)
+    return stored
+
+
+def reminder_due(invoice: Invoice) -> Communication:
+    """The invoice's planned message, its moment come."""
+    planned = Communication.objects.filter(invoice=invoice, status="scheduled")
+    assert planned.update(scheduled_for=timezone.now() - dt.timedelta(seconds=1)) == 1
+    communication: Communication = planned.get()
+    return communication
+
+
+def subscription(
+    account: Account, target_url: str, events: Sequence[str] = (EventType.INVOICE_CREATED,)
+) -> tuple[Subscription, str]:
+    """The subscription and its secret."""
+    made, secret = subscriptions.subscribe(account, target_url, events)
+    assert secret is not None
+    return made, secret
+
+
+def events_of(account: Account) -> list[str]:
+    """The types of the account's events, oldest first."""
+    return list(Event.objects.for_account(account).order_by("seq").values_list("type", flat=True))
+
+
+def open_place() -> Place:
+    """Where debtors may be written to at this moment and for the next hours, whatever the hour and day are here."""
+    return _place_at_hour(range(10, 14))
+
+
+def closed_place() -> Place:
+    """Where it is night on a working day: the window opens there within hours."""
+    return _place_at_hour(range(2, 6))
+
+
+def _place_at_hour(hours: range) -> Place:
+    """Etc/GMT's signs are turned: Etc/GMT-4 is four hours east."""
+    now = timezone.now()
+    for east in range(-12, 15):
+        zone = zoneinfo.ZoneInfo(f"Etc/GMT{-east:+d}")
+        local = now.astimezone(zone)
+        for country in ("AE", "SA", "BN"):  # Saturday and Sunday, Friday and Saturday, Friday and Sunday
+            place = Place(zone, country)
+            if local.hour in hours and local.weekday() not in place.weekend:
+                return place
+    raise AssertionError("some place works on each day at each hour")
