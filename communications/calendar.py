@@ -12,6 +12,7 @@ from invoices.models import Debtor
 
 OPENS, CLOSES = dt.time(9), dt.time(18)
 FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
+_ZONES = zoneinfo.available_timezones()  # once: it walks the file system
 
 # The weekend, where it differs from Saturday and Sunday.
 _FRIDAY_AND_SATURDAY = ["BH", "DZ", "EG", "IQ", "JO", "KW", "LY", "OM", "QA", "SA", "SD", "SY", "YE"]
@@ -50,7 +51,7 @@ def place_of(debtor: Debtor, account: Account, phone: str = "") -> Place:
     if (not zone or not country) and (phone := phone or debtor.phone):
         number = phonenumbers.parse(phone)
         zones = phone_zones.time_zones_for_number(number)
-        if not zone and len(zones) == 1 and zones[0] in zoneinfo.available_timezones():
+        if not zone and len(zones) == 1 and zones[0] in _ZONES:
             zone = zones[0]
         country = country or phonenumbers.region_code_for_number(number) or ""
     return Place(zoneinfo.ZoneInfo(zone or account.time_zone), country or account.country)

@@ -2,12 +2,13 @@
 
 import uuid
 
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from communications import representation
 from communications.models import LEFT_US, Communication
-from communications.serializers import CommunicationQuery
+from communications.serializers import CommunicationOut, CommunicationQuery
 from inflow.accounts.models import Scope
 from inflow.api import pagination
 from inflow.api.authentication import account_of
@@ -19,9 +20,21 @@ from invoices.models import AccountQuerySet, Invoice
 class CommunicationViewSet(ApiViewSet):
     scopes = {"list": Scope.COMMUNICATIONS_READ, "of_invoice": Scope.COMMUNICATIONS_READ}
 
+    @extend_schema(
+        operation_id="list_communications",
+        summary="List sent communications",
+        parameters=[CommunicationQuery],
+        responses=CommunicationOut(many=True),
+    )
     def list(self, request: Request) -> Response:
         return self._page(request, Communication.objects.for_account(account_of(request)))
 
+    @extend_schema(
+        operation_id="list_communications_of_invoice",
+        summary="List the communications of one invoice",
+        parameters=[CommunicationQuery],
+        responses=CommunicationOut(many=True),
+    )
     def of_invoice(self, request: Request, invoice_id: uuid.UUID) -> Response:
         account = account_of(request)
         if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():

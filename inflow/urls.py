@@ -8,13 +8,15 @@ from django.views import defaults
 from django.views.generic import RedirectView
 
 from inflow.api import errors
-from inflow.api.views import me
+from inflow.api.views import docs, me, openapi
 
 urlpatterns = [
     path("api/zapier/me", me, name="me"),
     path("api/zapier/", include("invoices.urls")),
     path("api/zapier/", include("communications.urls")),
     path("api/zapier/", include("webhooks.urls")),
+    path("api/openapi.json", openapi, name="openapi"),
+    path("api/docs", docs, name="docs"),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(url="/admin/"), name="home"),
 ]

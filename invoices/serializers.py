@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Q
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from inflow.accounts.models import Account, Language
 from inflow.api.fields import (
+    EMAIL,
     ChoiceField,
     ChoicesField,
     DateField,
@@ -31,26 +33,19 @@ class InvoiceIn(StrictSerializer):
 
     read_only_names = frozenset(representation.FIELDS)
 
-    invoice_number = TextField(max_length=64)
+    # Without spaces around it: "INV-1 " beside "INV-1" would be chased twice.
+    invoice_number = TextField(max_length=64, pattern=r"[^\s\x00]([^\x00]*[^\s\x00])?")
     debtor_name = TextField(max_length=200)
     debtor_company = TextField(max_length=200, allow_blank=True, required=False)
-    debtor_email = TextField(max_length=254, allow_blank=True, required=False)
+    debtor_email = TextField(max_length=254, pattern=EMAIL, allow_blank=True, required=False)
     debtor_phone = TextField(max_length=40, allow_blank=True, required=False)
-    amount = MoneyField()
-    currency = TextField(max_length=3)
+    amount = MoneyField(positive=True)
+    currency = ChoiceField(choices=sorted(money.EXPONENTS))
     issue_date = DateField(required=False, allow_null=True)
     due_date = DateField()
     language = ChoiceField(choices=Language.choices, required=False, allow_null=True)
     notes = TextField(max_length=10_000, allow_blank=True, required=False)
     amount_paid = MoneyField(required=False)
-
-    def validate_currency(self, value: str) -> str:
-        if value not in money.EXPONENTS:
-            raise serializers.ValidationError("An ISO 4217 code is needed, such as AED.", "unknown_currency")
-        return value
-
-    def validate_debtor_email(self, value: str) -> str:
-        return serializers.EmailField().run_validation(value) if value else ""
 
     def validate_debtor_phone(self, value: str) -> str:
         account: Account = self.context["account"]
@@ -88,7 +83,7 @@ class PaymentIn(StrictSerializer):
 
     read_only_names = frozenset({"id", "created_at"})
 
-    amount = MoneyField(required=False)
+    amount = MoneyField(positive=True, required=False)
     paid_at = DateField(required=False, allow_null=True)
     method = TextField(max_length=40, required=False)
     reference = TextField(max_length=100, allow_blank=True, required=False)
@@ -149,3 +144,47 @@ _LOOKUPS = {
     "created_after": "created_at__gt",
     "updated_after": "updated_at__gt",
 }
+
+
+@extend_schema_serializer(component_name="Invoice")
+class InvoiceOut(serializers.Serializer[Any]):
+    """What `representation.of_row` writes."""
+
+    id = serializers.UUIDField()
+    invoice_number = serializers.CharField()
+    debtor_name = serializers.CharField()
+    debtor_company = serializers.CharField(allow_null=True)
+    debtor_email = serializers.CharField(allow_null=True)
+    debtor_phone = serializers.CharField(allow_null=True, help_text="E.164.")
+    amount = MoneyField(help_text="In major units.")
+    currency = serializers.CharField(help_text="ISO 4217.")
+    status = serializers.ChoiceField(choices=Status.choices)
+    payment_status = serializers.ChoiceField(choices=PaymentStatus.choices)
+    issue_date = serializers.DateField()
+    due_date = serializers.DateField()
+    language = serializers.ChoiceField(choices=Language.choices)
+    notes = serializers.CharField(allow_null=True)
+    amount_paid = MoneyField(help_text="More than `amount` is kept: the debtor's unapplied credit.")
+    balance = MoneyField(help_text="What is still owed, never below 0.")
+    is_overdue = serializers.BooleanField(help_text="Open and past its due date, disputed and on hold included.")
+    days_overdue = serializers.IntegerField()
+    hold_until = serializers.DateField(allow_null=True)
+    escalation_level = serializers.IntegerField()
+    last_contacted_at = serializers.DateTimeField(allow_null=True)
+    next_contact_at = serializers.DateTimeField(allow_null=True)
+    version = serializers.IntegerField(help_text="Rises with each lifecycle change; the ETag.")
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+@extend_schema_serializer(component_name="Payment")
+class PaymentOut(serializers.Serializer[Any]):
+    """What `representation.of_payment_row` writes."""
+
+    id = serializers.UUIDField()
+    amount = MoneyField(help_text="Below 0 for a reversal.")
+    paid_at = serializers.DateField()
+    method = serializers.CharField()
+    reference = serializers.CharField(allow_null=True)
+    reversal_of = serializers.UUIDField(allow_null=True)
+    created_at = serializers.DateTimeField()

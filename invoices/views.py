@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,12 +14,30 @@ from inflow.api import pagination
 from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.idempotency import idempotent
-from inflow.api.viewsets import ApiViewSet
+from inflow.api.viewsets import ApiViewSet, takes_if_match
 from invoices import lifecycle, representation
 from invoices.models import Invoice, Payment
-from invoices.serializers import InvoiceIn, InvoicePatch, InvoiceQuery, PaymentIn, PaymentQuery
+from invoices.serializers import InvoiceIn, InvoiceOut, InvoicePatch, InvoiceQuery, PaymentIn, PaymentOut, PaymentQuery
 
 _ETAG = re.compile(r'"([0-9]{1,9})"')
+
+
+SEED_EXAMPLE = OpenApiExample(
+    "An invoice",
+    request_only=True,
+    value={
+        "invoice_number": "INV-2026-001",
+        "debtor_name": "Ahmed Al Rashid",
+        "debtor_company": "Gulf Trading LLC",
+        "debtor_email": "ahmed@gulftrading.ae",
+        "debtor_phone": "+971501234567",
+        "amount": 25000,
+        "currency": "AED",
+        "issue_date": "2026-01-15",
+        "due_date": "2026-02-14",
+        "language": "en",
+    },
+)
 
 
 class InvoiceViewSet(ApiViewSet):
@@ -29,6 +48,12 @@ class InvoiceViewSet(ApiViewSet):
         "partial_update": Scope.INVOICES_WRITE,
     }
 
+    @extend_schema(
+        operation_id="list_invoices",
+        summary="List invoices",
+        parameters=[InvoiceQuery],
+        responses=InvoiceOut(many=True),
+    )
     def list(self, request: Request) -> Response:
         query = InvoiceQuery.of(request)
         account = account_of(request)
@@ -37,6 +62,7 @@ class InvoiceViewSet(ApiViewSet):
         rows = invoices.values(*representation.COLUMNS)
         return pagination.respond(request, rows, query, lambda row: representation.of_row(row, today))
 
+    @extend_schema(operation_id="get_invoice", summary="Get one invoice", responses=InvoiceOut)
     def retrieve(self, request: Request, invoice_id: uuid.UUID) -> Response:
         account = account_of(request)
         row = Invoice.objects.for_account(account).filter(pk=invoice_id).values(*representation.COLUMNS).first()
@@ -44,6 +70,13 @@ class InvoiceViewSet(ApiViewSet):
             raise not_found()
         return Response(representation.of_row(row, account.today()), headers=_etag(row["version"]))
 
+    @extend_schema(
+        operation_id="create_invoice",
+        summary="Create an invoice",
+        request=InvoiceIn,
+        responses={201: InvoiceOut},
+        examples=[SEED_EXAMPLE],
+    )
     @idempotent
     def create(self, request: Request) -> Response:
         account = account_of(request)
@@ -58,6 +91,13 @@ class InvoiceViewSet(ApiViewSet):
             headers={"Location": location, **_etag(invoice.version)},
         )
 
+    @extend_schema(
+        operation_id="update_invoice",
+        summary="Change status, notes or payment_status",
+        request=InvoicePatch,
+        responses=InvoiceOut,
+    )
+    @takes_if_match
     def partial_update(self, request: Request, invoice_id: uuid.UUID) -> Response:
         given = InvoicePatch(data=request.data)
         given.is_valid(raise_exception=True)
@@ -75,6 +115,12 @@ class InvoiceViewSet(ApiViewSet):
 class PaymentViewSet(ApiViewSet):
     scopes = {"list": Scope.INVOICES_READ, "create": Scope.INVOICES_WRITE}
 
+    @extend_schema(
+        operation_id="list_payments",
+        summary="The invoice's payment ledger",
+        parameters=[PaymentQuery],
+        responses=PaymentOut(many=True),
+    )
     def list(self, request: Request, invoice_id: uuid.UUID) -> Response:
         query = PaymentQuery.of(request)
         account = account_of(request)
@@ -84,6 +130,12 @@ class PaymentViewSet(ApiViewSet):
         rows = payments.values(*representation.PAYMENT_COLUMNS)
         return pagination.respond(request, rows, query, representation.of_payment_row)
 
+    @extend_schema(
+        operation_id="record_payment",
+        summary="Record a payment, or reverse one",
+        request=PaymentIn,
+        responses={201: PaymentOut},
+    )
     @idempotent
     def create(self, request: Request, invoice_id: uuid.UUID) -> Response:
         given = PaymentIn(data=request.data)

@@ -21,6 +21,10 @@ class EventType(models.TextChoices):
     PROMISE_BROKEN = "promise.broken", "Promise broken"
 
 
+# Nobody subscribes to it: it goes to the one subscription that asked for it.
+TEST_EVENT = "webhook.test"
+
+
 class Subscription(models.Model):
     """A target that wants to hear of some events."""
 
@@ -29,8 +33,18 @@ class Subscription(models.Model):
     target_url = models.CharField(max_length=2000)
     events = ArrayField(models.CharField(max_length=40, choices=EventType))
     sealed_secret = models.TextField(editable=False)
+    sealed_previous_secret = models.TextField(blank=True, editable=False)
+    previous_secret_until = models.DateTimeField(null=True, editable=False)
     is_active = models.BooleanField(default=True)
     disabled_reason = models.CharField(max_length=200, blank=True, editable=False)
+    failing_since = models.DateTimeField(
+        null=True, editable=False, help_text="The first failed try since the last one that succeeded."
+    )
+    failures = models.PositiveIntegerField(default=0, editable=False, help_text="Failed tries since then.")
+    is_slow = models.BooleanField(default=False, editable=False, help_text="Its last answer took long: the slow lane.")
+    notice_due_at = models.DateTimeField(
+        null=True, editable=False, help_text="When the account's admins are to be told that it was disabled."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     deleted_at = models.DateTimeField(null=True, editable=False)
 
@@ -43,6 +57,11 @@ class Subscription(models.Model):
                 fields=["account", "target_url", "events"],
                 condition=Q(deleted_at=None),
                 name="subscription_is_unique_per_target_and_events",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["notice_due_at"], name="subscription_notice_due", condition=Q(notice_due_at__isnull=False)
             ),
         ]
 
@@ -66,7 +85,7 @@ class Event(models.Model):
     id = models.CharField(primary_key=True, max_length=36, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="events")
     seq = models.BigIntegerField()
-    type = models.CharField(max_length=40, choices=EventType)
+    type = models.CharField(max_length=40, choices=[*EventType.choices, (TEST_EVENT, "Test")])
     body = models.TextField()
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -91,14 +110,16 @@ class DeliveryStatus(models.TextChoices):
 class Delivery(models.Model):
     """One event on its way to one subscription.
 
-    `next_attempt_at` is retry, crash recovery and backlog in one column: a claim moves it past the lease's end, and a
+    `next_attempt_at` is retry, crash recovery and backlog in one column: a claim moves it to the lease's end, and a
     worker that dies leaves the row due again. `lease` is the claimant's token: a late finisher's write finds another.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
-    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="deliveries")
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.PROTECT, related_name="deliveries", db_index=False
+    )
     status = models.CharField(max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
     attempts_made = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, default=timezone.now)
@@ -118,8 +139,13 @@ class Delivery(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["next_attempt_at"], name="delivery_due", condition=Q(status="pending")),
+            # What is due, found one subscription after the other: a backlog of one costs the others nothing.
+            models.Index(
+                fields=["subscription", "next_attempt_at"], name="delivery_due", condition=Q(status="pending")
+            ),
+            models.Index(fields=["subscription"], name="delivery_in_flight", condition=Q(lease__isnull=False)),
             models.Index(fields=["subscription", "-created_at", "-id"], name="delivery_of_a_subscription"),
+            models.Index(fields=["account", "-created_at", "-id"], name="delivery_of_an_account"),
         ]
 
     def __str__(self) -> str:
@@ -127,7 +153,7 @@ class Delivery(models.Model):
 
 
 class Attempt(models.Model):
-    """One try of a delivery, as it went. Append-only."""
+    """One try of a delivery, as it went: the database refuses to change it."""
 
     delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="attempts")
     at = models.DateTimeField()

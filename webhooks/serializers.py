@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from inflow.api.fields import ChoiceField, StrictSerializer, TextField
+from inflow.api.fields import ChoiceField, StrictSerializer, TextField, error_of
 from webhooks import targets
 from webhooks.models import EventType, Subscription
 
@@ -25,26 +26,40 @@ class SubscriptionIn(StrictSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         urls = {attrs[name] for name in _URL_NAMES if name in attrs}
         if not urls:
-            raise _error("target_url", "required", "target_url is required.")
+            raise error_of("target_url", "required", "target_url is required.")
         if len(urls) > 1:
-            raise _error("target_url", "contradiction", "target_url, hookUrl and url differ.")
+            raise error_of("target_url", "contradiction", "target_url, hookUrl and url differ.")
         events = set(attrs.get("events", []))
         if "event" in attrs:
             if events and events != {attrs["event"]}:
-                raise _error("event", "contradiction", "event and events differ.")
+                raise error_of("event", "contradiction", "event and events differ.")
             events.add(attrs["event"])
         if not events:
-            raise _error("event", "required", "event is required.")
+            raise error_of("event", "required", "event is required.")
         url = urls.pop()
         try:
             targets.check_form(url)
         except targets.Forbidden as error:
-            raise _error("target_url", "forbidden_target", str(error)) from error
+            raise error_of("target_url", "forbidden_target", str(error)) from error
         return {"target_url": url, "events": sorted(events)}
 
 
-def _error(field: str, code: str, message: str) -> serializers.ValidationError:
-    return serializers.ValidationError({field: [serializers.ErrorDetail(message, code)]})
+@extend_schema_serializer(component_name="Webhook")
+class SubscriptionOut(serializers.Serializer[Any]):
+    """What `of_subscription` writes."""
+
+    id = serializers.UUIDField()
+    target_url = serializers.CharField()
+    event = serializers.ChoiceField(choices=EventType.choices, help_text="The first of `events`.")
+    events = serializers.ListField(child=serializers.ChoiceField(choices=EventType.choices))
+    is_active = serializers.BooleanField()
+    disabled_reason = serializers.CharField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+@extend_schema_serializer(component_name="NewWebhook")
+class NewSubscriptionOut(SubscriptionOut):
+    secret = serializers.CharField(help_text="Shown this once.")
 
 
 def of_subscription(subscription: Subscription) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class _Guarded:
         for family, sockaddr in targets.resolve(host, port):
             sock = socket.socket(family, socket.SOCK_STREAM)
             sock.settimeout(min(CONNECT_S, _watch.left()))
-            _watch.socket = sock
+            _watch.sock = sock
             try:
                 sock.connect(sockaddr)
             except OSError as failure:
@@ -55,7 +55,7 @@ class _Guarded:
         raise error
 
     def request(self, *args: Any, **kwargs: Any) -> Any:
-        _watch.socket = self.sock  # type: ignore[attr-defined]
+        _watch.sock = self.sock  # type: ignore[attr-defined]
         return super().request(*args, **kwargs)  # type: ignore[misc]
 
 
@@ -84,7 +84,7 @@ class _Adapter(HTTPAdapter):
 class _Watch(threading.local):
     """Ends the thread's request at its deadline by shutting its socket down, whatever drips through it."""
 
-    socket: socket.socket | None = None
+    sock: socket.socket | None = None
     ends_at: float = 0.0
     expired: bool = False
 
@@ -107,13 +107,13 @@ def new_session() -> requests.Session:
 def post(session: requests.Session, url: str, body: bytes, headers: dict[str, str]) -> Answer:
     """POST and say what came back, within `DEADLINE_S` of wall-clock time. Never raises for the other side's doing."""
     started = time.monotonic()
-    _watch.ends_at, _watch.socket = started + DEADLINE_S, None
+    _watch.ends_at, _watch.sock = started + DEADLINE_S, None
     expired = threading.Event()
     state = vars(_watch)
 
     def end() -> None:
         expired.set()
-        if sock := state.get("socket"):
+        if sock := state.get("sock"):
             try:
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from inflow.accounts import audit
@@ -52,6 +53,22 @@ def issue(
         key.save(force_insert=True)
         audit.record(account, actor or str(created_by or "console"), "api_key.created", key.prefix, scopes=granted)
     return key, plaintext
+
+
+def rotate(
+    key: ApiKey, *, overlap: dt.timedelta, created_by: User | None = None, actor: str = ""
+) -> tuple[ApiKey, str]:
+    """A successor with the same name and scopes; the old key works for `overlap` longer, or until its own end."""
+    ends = timezone.now() + overlap
+    with transaction.atomic():
+        successor, plaintext = issue(
+            key.account, name=key.name, scopes=key.scopes, created_by=created_by, actor=actor
+        )
+        ApiKey.objects.filter(Q(expires_at=None) | Q(expires_at__gt=ends), pk=key.pk).update(expires_at=ends)
+        audit.record(
+            key.account, actor or str(created_by or "console"), "api_key.rotated", key.prefix, until=ends.isoformat()
+        )
+    return successor, plaintext
 
 
 def revoke(key: ApiKey, *, actor: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.request import Request
 
-_NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}(Z|[+-][0-9]{2}:?[0-9]{2})", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 MAX_DIGITS = 15
@@ -40,11 +40,17 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 
 class TextField(serializers.CharField):
-    """A JSON string and nothing else. null stands for the empty string where blank is allowed."""
+    """A JSON string, kept as it is given. null stands for the empty string where blank is allowed.
 
-    def __init__(self, **kwargs: Any) -> None:
+    `pattern` is a regular expression of the whole text, of the kind that Python and JSON Schema read alike.
+    """
+
+    default_error_messages = {"pattern": "This is not in the form that is needed."}
+
+    def __init__(self, *, pattern: str = r"[^\x00]*[^\s\x00][^\x00]*", **kwargs: Any) -> None:
+        self.pattern = pattern
         kwargs.setdefault("allow_null", kwargs.get("allow_blank", False))
-        super().__init__(**kwargs)
+        super().__init__(trim_whitespace=False, **kwargs)
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if data is None and self.allow_blank:
@@ -54,7 +60,16 @@ class TextField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
+        if "\0" not in data and not re.fullmatch(self.pattern, data):
+            self.fail("pattern" if data.strip() else "blank")
         return super().to_internal_value(data)
+
+    def json_schema(self, direction: str) -> dict[str, Any]:
+        optional = "?" if self.allow_blank else ""
+        return {"type": "string", "pattern": f"^(?:{self.pattern}){optional}$", "maxLength": self.max_length}
+
+
+EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}"
 
 
 class ChoiceField(serializers.ChoiceField):
@@ -74,11 +89,23 @@ class DateField(serializers.DateField):
             self.fail("invalid", format="YYYY-MM-DD")
         return super().to_internal_value(value)
 
+    def json_schema(self, direction: str) -> dict[str, Any]:
+        return {"type": "string", "format": "date", "pattern": f"^{_DATE.pattern}$"}
+
 
 class MoneyField(serializers.Field[Decimal, Any, Any, Any]):
-    """A JSON number in major units, or the same as a string of ASCII digits; at most 15 digits in all."""
+    """A JSON number in major units, or the same as a string of ASCII digits; at most 15 digits in all.
+
+    Never below 0, and not 0 either where `positive`.
+    """
+
+    def __init__(self, *, positive: bool = False, **kwargs: Any) -> None:
+        self.positive = positive
+        super().__init__(**kwargs)
 
     default_error_messages = {
+        "negative": "It must not be less than 0.",
+        "not_positive": "It must be greater than 0.",
         "invalid": "A number is needed.",
         "too_long": f"A number of at most {MAX_DIGITS} digits is needed.",
     }
@@ -93,6 +120,10 @@ class MoneyField(serializers.Field[Decimal, Any, Any, Any]):
         assert isinstance(digits.exponent, int)
         if amount.adjusted() >= MAX_DIGITS or digits.exponent < -MAX_DIGITS:
             self.fail("too_long")
+        if amount < 0:
+            self.fail("negative")
+        if self.positive and not amount:
+            self.fail("not_positive")
         amount = amount.normalize()
         if len(amount.as_tuple().digits) > MAX_DIGITS or (amount and amount.adjusted() < -MAX_DIGITS):
             self.fail("too_long")
@@ -100,6 +131,13 @@ class MoneyField(serializers.Field[Decimal, Any, Any, Any]):
 
     def to_representation(self, value: Decimal) -> Decimal:
         return value
+
+    def json_schema(self, direction: str) -> dict[str, Any]:
+        if direction == "response":
+            return {"type": "number"}
+        least = "exclusiveMinimum" if self.positive else "minimum"
+        number = {"type": "number", least: 0, "exclusiveMaximum": 10**MAX_DIGITS}
+        return {"anyOf": [number, {"type": "string", "pattern": f"^{_NUMBER.pattern}$"}]}
 
 
 class UUIDField(serializers.UUIDField):
@@ -128,6 +166,9 @@ class MomentField(serializers.DateTimeField):
             self.fail("invalid", format="2026-03-01T00:00:00Z")
         return super().to_internal_value(value)
 
+    def json_schema(self, direction: str) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time"}
+
 
 class ChoicesField(serializers.CharField):
     """Labels of a set, separated by commas: any of them."""
@@ -144,6 +185,10 @@ class ChoicesField(serializers.CharField):
             )
         return labels
 
+    def json_schema(self, direction: str) -> dict[str, Any]:
+        label = "|".join(map(re.escape, self.choices))
+        return {"type": "string", "pattern": f"^({label})(,({label}))*$", "maxLength": self.max_length}
+
 
 class FlagField(serializers.Field[bool, Any, Any, Any]):
     """`true` or `false`."""
@@ -154,6 +199,9 @@ class FlagField(serializers.Field[bool, Any, Any, Any]):
         if data not in ("true", "false"):
             self.fail("invalid_choice")
         return bool(data == "true")
+
+    def json_schema(self, direction: str) -> dict[str, Any]:
+        return {"type": "string", "enum": ["true", "false"]}
 
 
 class StrictQuery(StrictSerializer):

@@ -23,12 +23,11 @@ from inflow.api.authentication import account_of
 from inflow.api.errors import Problem, invalid
 from inflow.api.json import RawJSON, dumps
 from inflow.api.models import IdempotentAnswer
+from inflow.api.viewsets import Action
 
 KEPT = dt.timedelta(hours=24)
 _FORM = re.compile(r'"([!#-~]{1,255})"|([!#-~]{1,255})')
 _STORED_HEADERS = ("Location", "ETag")
-
-Action = Callable[..., Response]
 
 
 def idempotent(action: Action) -> Action:
@@ -48,6 +47,7 @@ def idempotent(action: Action) -> Action:
         with transaction.atomic():
             return _once(account, request.path, key, fingerprint(request.data), lambda: action(self, request, **kwargs))
 
+    wrapper.is_idempotent = True  # type: ignore[attr-defined]
     return wrapper
 
 

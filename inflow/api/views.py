@@ -1,15 +1,35 @@
-"""What belongs to no room: who am I."""
+"""What belongs to no room: who am I, and the description of the API itself."""
 
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from inflow.accounts.models import Scope
+from inflow.accounts.plans import Plan
+from inflow.api import schema
 from inflow.api.authentication import key_of
 from inflow.api.viewsets import ApiViewSet
+
+
+@extend_schema_serializer(component_name="Me")
+class MeOut(serializers.Serializer[Any]):
+    account_id = serializers.UUIDField()
+    account_name = serializers.CharField()
+    plan = serializers.ChoiceField(choices=Plan.choices)
+    mode = serializers.ChoiceField(choices=["live", "test"])
+    key_name = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices))
 
 
 class MeViewSet(ApiViewSet):
     scopes = {"retrieve": None}
 
+    @extend_schema(operation_id="get_me", summary="Whose key this is", responses=MeOut)
     def retrieve(self, request: Request) -> Response:
         key = key_of(request)
         account = key.account
@@ -26,3 +46,18 @@ class MeViewSet(ApiViewSet):
 
 
 me = MeViewSet.as_view({"get": "retrieve"})
+
+
+def openapi(request: HttpRequest) -> HttpResponse:
+    """The committed description, as it is."""
+    return HttpResponse(schema.FILE.read_bytes(), content_type="application/json")
+
+
+def docs(request: HttpRequest) -> HttpResponse:
+    """The description for people: everything from this host, also under a strict policy."""
+    response = render(request, "api/docs.html")
+    response["Content-Security-Policy"] = (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return response

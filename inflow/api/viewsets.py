@@ -1,6 +1,6 @@
 """What every endpoint shares: who calls, how often, may they; and the headers of every answer."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from rest_framework.negotiation import BaseContentNegotiation
@@ -12,6 +12,8 @@ from rest_framework.viewsets import ViewSet
 
 from inflow.api import throttling
 from inflow.api.authentication import account_of
+
+Action = Callable[..., Response]
 
 
 class JSONOnly(BaseContentNegotiation):
@@ -56,3 +58,9 @@ class ApiViewSet(ViewSet):
         if response.status_code != 405:
             response.headers.pop("Allow", None)
         return response
+
+
+def takes_if_match(action: Action) -> Action:
+    """Marks an action that honours If-Match, for the description of the API."""
+    action.takes_if_match = True  # type: ignore[attr-defined]
+    return action

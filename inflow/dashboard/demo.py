@@ -168,7 +168,7 @@ PLOTS = [
     Plot(5, (91, 150), _waits),
     Plot(5, (4, 30), _pays_a_part),
     Plot(6, (35, 140), _pays_a_part),
-    Plot(2, (6, 45), _waits, arrives=_HOUR),
+    Plot(4, (6, 45), _waits, arrives=_HOUR),
     Plot(2, (25, 48), _waits, arrives=12 * _DAY),
     Plot(15, (-10, 120), _pays_early),
     Plot(17, (3, 150), _pays_late),
@@ -267,6 +267,8 @@ def _play(past: Past, teller: Teller, made: list[tuple[Debtor, str]]) -> None:
     drafts = []
     for index, (plot, late) in enumerate(cast):
         debtor, currency = made[index % len(made)]
+        if plot.error and not debtor.email:
+            debtor, currency = made[0]
         drafts.append((plot, _draft(past, teller, plot, late, debtor, currency)))
     drafts.sort(key=lambda draft: draft[1].created_at)
     for number, (plot, invoice) in enumerate(drafts, start=1001):

@@ -1,0 +1,134 @@
+"""The dashboard's pages of what was, is and will be written to debtors."""
+
+import email
+import email.policy
+from typing import Any
+
+from django.contrib import admin
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import action, display
+
+from communications import outbox
+from communications.models import Communication, State
+from inflow.accounts import pages
+from inflow.accounts.models import User
+from inflow.accounts.scoping import OwnRowsAdmin, RowsInside
+from invoices.admin import DebtorAdmin, InvoiceAdmin
+
+STATE_BADGES = {
+    State.SCHEDULED: "info",
+    State.HELD: "warning",
+    State.SENDING: "info",
+    State.SENT: "success",
+    State.DELIVERED: "success",
+    State.READ: "success",
+    State.REPLIED: "primary",
+    State.BOUNCED: "danger",
+    State.FAILED: "danger",
+    State.UNKNOWN: "warning",
+}
+
+
+def state_badge(communication: Communication) -> str:
+    state = State(communication.status)
+    text = "Unknown" if state == State.UNKNOWN else state.label
+    return pages.badge(text, STATE_BADGES.get(state, ""))
+
+
+@admin.register(Communication)
+class CommunicationAdmin(OwnRowsAdmin):
+    """A message as it was written: frozen, to be read."""
+
+    list_display = ("about", "invoice_link", "recipient_shown", "kind", "status_shown", "scheduled_for", "sent_at")
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        ("kind", ChoicesDropdownFilter),
+        ("channel", ChoicesDropdownFilter),
+        ("language", ChoicesDropdownFilter),
+    )
+    list_select_related = ("invoice",)
+    search_fields = ("invoice__invoice_number", "recipient", "subject")
+    search_help_text = "Invoice number, recipient or subject"
+    fields = ()
+    actions_detail = ("mail",)
+
+    @action(description="Download the mail", icon="download")
+    def mail(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The mail as it lies in the local outbox. Reads only: a GET may do it."""
+        communication = self.get_object(request, object_id)
+        written = outbox.read(str(communication.message_id))
+        if written is None:
+            raise Http404
+        response = HttpResponse(written, content_type="message/rfc822")
+        response["Content-Disposition"] = f'attachment; filename="{communication.message_id}.eml"'
+        return response
+
+    def offers(self, user: User, row: Communication, verb: pages.Verb | None) -> bool:
+        return outbox.read(str(row.message_id)) is not None
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        communication = self.get_object(request, object_id)
+        written = outbox.read(str(communication.message_id))
+        headers = email.message_from_bytes(written, policy=email.policy.default) if written else None
+        message = {
+            "status": state_badge(communication),
+            "direction": "rtl" if communication.language == "ar" else "ltr",
+            "sender": headers and headers["From"],
+            "invoice_url": reverse("admin:invoices_invoice_change", args=[communication.invoice_id]),
+        }
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "message": message})
+
+    @display(description="Message", ordering="subject")
+    def about(self, communication: Communication) -> str:
+        return pages.bdi(communication.subject or communication.get_kind_display())
+
+    @display(description="Invoice", ordering="invoice__invoice_number")
+    def invoice_link(self, communication: Communication) -> str:
+        url = reverse("admin:invoices_invoice_change", args=[communication.invoice_id])
+        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, communication.invoice)
+
+    @display(description="To", ordering="recipient")
+    def recipient_shown(self, communication: Communication) -> str:
+        return pages.bdi(communication.recipient or "–")
+
+    @display(description="Status", ordering="status")
+    def status_shown(self, communication: Communication) -> str:
+        return state_badge(communication)
+
+
+class MessageInline(RowsInside):
+    model = Communication
+    verbose_name_plural = "messages"
+    fields = readonly_fields = ("about", "recipient_shown", "status_shown", "why", "scheduled_for", "sent_at")
+    ordering = ("-scheduled_for", "-created_at")
+
+    @display(description="Message")
+    def about(self, communication: Communication) -> str:
+        url = reverse("admin:communications_communication_change", args=[communication.pk])
+        title = communication.subject or communication.get_kind_display()
+        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, title)
+
+    @display(description="To")
+    def recipient_shown(self, communication: Communication) -> str:
+        return pages.bdi(communication.recipient or "–")
+
+    @display(description="Status")
+    def status_shown(self, communication: Communication) -> str:
+        return state_badge(communication)
+
+    @display(description="Why")
+    def why(self, communication: Communication) -> str:
+        return (communication.suppressed_reason or communication.error).replace("_", " ") or "–"
+
+
+InvoiceAdmin.inlines.insert(0, MessageInline)
+DebtorAdmin.inlines.append(MessageInline)

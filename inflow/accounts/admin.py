@@ -1,0 +1,310 @@
+"""The dashboard's pages of accounts, people, API keys and the audit log."""
+
+import datetime as dt
+import json
+import zoneinfo
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.admin.utils import flatten
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import Field, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.utils.html import format_html
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
+
+from inflow.accounts import keys, pages
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import Account, ApiKey, AuditEntry, Scope, User
+from inflow.accounts.roles import Role
+from inflow.accounts.scoping import OwnRowsAdmin, person
+
+admin.site.unregister(Group)  # roles say who may do what
+
+
+@admin.register(Account)
+class AccountAdmin(OwnRowsAdmin):
+    """Members see and set up their own; platform staff make accounts and set plans and limits."""
+
+    owner = "pk"
+    changes = Role.ADMIN
+    list_display = ("name", "plan_badge", "kind", "time_zone", "language", "created_at")
+    list_filter = (("plan", ChoicesDropdownFilter),)
+    search_fields = ("name",)
+    fieldsets = (
+        (None, {"fields": ("name", "time_zone", "language", "country")}),
+        ("Plan", {"fields": ("plan", "requests_per_minute", "requests_per_day", "is_test", "suspended_at")}),
+    )
+    set_by_members = frozenset({"time_zone", "language"})
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if not person(request).is_superuser:
+            return HttpResponseRedirect(self.url("change", person(request).account_id))
+        return super().changelist_view(request, extra_context)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return person(request).is_superuser
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        shown = [name for _, options in self.fieldsets for name in options["fields"]]
+        if not person(request).is_superuser:
+            return [name for name in shown if name not in self.set_by_members]
+        return ["is_test"] if obj else []  # its keys' names say it
+
+    def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "time_zone":
+            names = sorted(name for name in zoneinfo.available_timezones() if "/" in name or name == "UTC")
+            return forms.ChoiceField(choices=[(name, name) for name in names], widget=UnfoldAdminSelectWidget)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    @display(description="Plan", ordering="plan")
+    def plan_badge(self, account: Account) -> str:
+        return pages.badge(account.get_plan_display(), "primary")
+
+    @display(description="Kind")
+    def kind(self, account: Account) -> str:
+        if account.suspended_at:
+            return pages.badge("Suspended", "danger")
+        return pages.badge("Test", "warning") if account.is_test else pages.badge("Live", "success")
+
+
+class _LowerEmail(forms.ModelForm):  # type: ignore[type-arg]
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"].lower()
+        return email
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if "account" in self.fields and not data.get("account") and not data.get("is_superuser"):
+            self.add_error("account", "Only platform staff have no account.")
+        return data
+
+
+class PersonCreationForm(_LowerEmail, UserCreationForm):
+    class Meta:
+        model = User
+        fields = ("email",)
+
+
+class PersonChangeForm(_LowerEmail, UserChangeForm):
+    class Meta:
+        model = User
+        fields = "__all__"  # noqa: DJ007  (the admin's fieldsets choose)
+
+
+@admin.register(User)
+class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):
+    sees = adds = changes = Role.ADMIN
+    form = PersonChangeForm
+    add_form = PersonCreationForm
+    change_password_form = AdminPasswordChangeForm
+    ordering = ("email",)
+    list_display = ("email", "full_name", "role_badge", "activity", "last_login")
+    list_filter = (("role", ChoicesDropdownFilter),)
+    search_fields = ("email", "first_name", "last_name")
+    filter_horizontal = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Platform staff are in no account's hands, also those who belong to one."""
+        people = super().get_queryset(request)
+        return people if person(request).is_superuser else people.filter(is_superuser=False)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        is_platform = person(request).is_superuser
+        rights = (("account",) if is_platform else ()) + ("role",) + (("is_superuser",) if is_platform else ())
+        who = ("email", ("first_name", "last_name"))
+        if obj is None:
+            return (
+                (None, {"fields": who}),
+                ("Rights", {"fields": rights}),
+                ("Password", {"fields": ("usable_password", "password1", "password2")}),
+            )
+        return (
+            (None, {"fields": (*who, "password")}),
+            ("Rights", {"fields": (*rights, "is_active")}),
+            ("Activity", {"fields": (("last_login", "date_joined"),)}),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Nobody changes their own rights: so an account never loses its last admin by mistake."""
+        own = ("account", "role", "is_superuser", "is_active") if obj and obj.pk == request.user.pk else ()
+        return (*own, "last_login", "date_joined")
+
+    def save_model(self, request: HttpRequest, obj: User, form: "forms.ModelForm[User]", change: bool) -> None:
+        if not person(request).is_superuser:
+            obj.account = person(request).account
+        super().save_model(request, obj, form, change)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        with transaction.atomic():
+            response: HttpResponse = super().user_change_password(request, id, form_url)
+            if request.method == "POST" and response.status_code == 302:
+                self.record(request, self.get_object(request, id), "password_changed")
+        return response
+
+    @display(description="Name", ordering="first_name")
+    def full_name(self, user: User) -> str:
+        return user.get_full_name() or "–"
+
+    @display(description="Role", ordering="role")
+    def role_badge(self, user: User) -> str:
+        if user.is_superuser:
+            return pages.badge("Platform staff", "warning")
+        return pages.badge(Role(user.role).name.capitalize(), "primary" if user.role == Role.ADMIN else "info")
+
+    @display(description="Access", ordering="is_active")
+    def activity(self, user: User) -> str:
+        return pages.badge("Active", "success") if user.is_active else pages.badge("Closed")
+
+
+class ApiKeyForm(pages.OwnAccountForm):
+    name = forms.CharField(max_length=100, help_text="Where it will be used: Zapier, ERP, a colleague's script.")
+    scopes = forms.MultipleChoiceField(
+        choices=Scope.choices, initial=list(Scope.values), widget=UnfoldAdminCheckboxSelectMultipleWidget
+    )
+    expires_on = pages.DayField(
+        required=False, label="Last day", help_text="Works to the end of that day. Empty: until it is revoked."
+    )
+
+    def clean_expires_on(self) -> dt.date | None:
+        day: dt.date | None = self.cleaned_data["expires_on"]
+        if day and self.account and day < self.account.today():
+            raise ValidationError("This day is over.")
+        return day
+
+    def expires_at(self) -> dt.datetime | None:
+        """Midnight after the last day, on the account's wall clock."""
+        day: dt.date | None = self.cleaned_data["expires_on"]
+        assert self.account is not None
+        return day and dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), self.account.zone)
+
+
+def _revoke(key: ApiKey, actor: Actor, form: pages.PageForm) -> str:
+    keys.revoke(key, actor=actor.name)
+    return f"The key {key.prefix}… is revoked: no request with it is answered from now on."
+
+
+class KeyStateFilter(DropdownFilter):
+    title, parameter_name = "state", "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("live", "Live"), ("revoked", "Revoked"), ("expired", "Expired")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
+        now = timezone.now()
+        if self.value() == "revoked":
+            return queryset.filter(revoked_at__isnull=False)
+        if self.value() == "expired":
+            return queryset.filter(revoked_at=None, expires_at__lte=now)
+        if self.value() == "live":
+            return queryset.filter(revoked_at=None).exclude(expires_at__lte=now)
+        return queryset
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(OwnRowsAdmin):
+    """A key is made, shown once, and revoked: never edited."""
+
+    sees = adds = Role.ADMIN
+    list_display = ("name", "key", "state", "scope_list", "last_used_at", "expires_at", "created_at")
+    list_filter = (KeyStateFilter,)
+    search_fields = ("name", "prefix")
+    fields = (
+        "name",
+        "key",
+        "state",
+        "scope_list",
+        "created_by",
+        "created_at",
+        "last_used_at",
+        "expires_at",
+        "revoked_at",
+    )
+    readonly_fields = flatten(fields)
+    actions_detail = ("revoke",)
+    revoke = pages.verb(
+        "Revoke",
+        _revoke,
+        needs=Role.ADMIN,
+        icon="block",
+        fits=lambda key: key.revoked_at is None,
+        intro="Whatever uses this key is refused from the next request on. A revoked key can't be brought back.",
+        is_grave=True,
+    )
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        back = self.url("changelist")
+        form = ApiKeyForm(request.POST if request.method == "POST" else None, person=person(request))
+
+        def issue() -> HttpResponse:
+            assert form.account is not None
+            data = form.cleaned_data
+            key, plaintext = keys.issue(
+                form.account,
+                name=data["name"],
+                scopes=data["scopes"],
+                created_by=person(request),
+                expires_at=form.expires_at(),
+                actor=person(request).email,
+            )
+            path = "invoices" if Scope.INVOICES_READ in key.scopes else "me"
+            return pages.shown_once(
+                self,
+                request,
+                title=f"API key “{key.name}”",
+                secret=plaintext,
+                example_title="Try it",
+                example=f'curl -H "X-InFlow-Key: {plaintext}" {settings.BASE_URL}/api/zapier/{path}',
+                back=back,
+            )
+
+        return pages.form_page(
+            self,
+            request,
+            form,
+            issue,
+            title="Generate an API key",
+            button="Generate",
+            intro="Another system uses it to speak for your account. The key is shown once, right after this.",
+            back=back,
+        )
+
+    @display(description="Key", ordering="prefix")
+    def key(self, key: ApiKey) -> str:
+        return format_html("<code>{}…</code>", key.prefix)
+
+    @display(description="State")
+    def state(self, key: ApiKey) -> str:
+        if key.revoked_at:
+            return pages.badge("Revoked", "danger")
+        return pages.badge("Live", "success") if key.is_live(timezone.now()) else pages.badge("Expired", "warning")
+
+    @display(description="Scopes")
+    def scope_list(self, key: ApiKey) -> str:
+        return "Everything" if set(key.scopes) >= set(Scope.values) else ", ".join(key.scopes)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(OwnRowsAdmin):
+    sees = Role.ADMIN
+    list_display = ("at", "actor", "action", "target")
+    search_fields = ("actor", "action", "target")
+    fields = ("at", "actor", "action", "target", "detail_shown")
+    readonly_fields = fields
+
+    @display(description="Detail")
+    def detail_shown(self, entry: AuditEntry) -> str:
+        return format_html('<pre class="code">{}</pre>', json.dumps(entry.detail, indent=2, ensure_ascii=False))

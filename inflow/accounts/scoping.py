@@ -1,0 +1,184 @@
+"""Whose rows a person sees in the dashboard, and what their role lets them do there.
+
+Every entry point of Django's admin reads `get_queryset` and fetches a row by `get_object`. Both are bound to the
+person's account here, so that another account's row is a 404 to lists, pages, history, autocomplete and verbs alike.
+"""
+
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import ForeignKey, Model, QuerySet
+from django.forms import ModelChoiceField, ModelForm
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+
+from inflow.accounts import audit, pages
+from inflow.accounts.actors import Actor, Channel
+from inflow.accounts.models import Account, User
+from inflow.accounts.roles import Role
+
+
+def person(request: HttpRequest) -> User:
+    """Who is logged in."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def actor(request: HttpRequest) -> Actor:
+    return Actor(person(request).email, Channel.DASHBOARD)
+
+
+def rows_of(user: User, rows: QuerySet[Any], owner: str = "account") -> QuerySet[Any]:
+    """What of `rows` this person may see. `owner` is the path from a row to its account's key."""
+    return rows if user.is_superuser else rows.filter(**{owner: user.account_id})
+
+
+class OwnRowsAdmin(ModelAdmin):
+    """Rows of the person's own account; platform staff see all, with a column and a filter that say whose.
+
+    `sees`, `adds` and `changes` name the least role; None: nobody. Nothing is deleted in the dashboard.
+    """
+
+    owner: ClassVar[str] = "account"
+    sees: ClassVar[Role] = Role.VIEWER
+    adds: ClassVar[Role | None] = None
+    changes: ClassVar[Role | None] = None
+
+    actions = None
+    list_per_page = 50
+    show_full_result_count = False
+    list_filter_submit = True
+    change_form_show_cancel_button = True
+
+    # --- Rows ---
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return rows_of(person(request), super().get_queryset(request), self.owner)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        if row is None:
+            raise Http404
+        return row
+
+    def formfield_for_foreignkey(
+        self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> "ModelChoiceField[Any] | None":
+        related = db_field.remote_field.model
+        kwargs["queryset"] = rows_of(
+            person(request), related._default_manager.all(), "pk" if related is Account else "account"
+        )
+        field: ModelChoiceField[Any] | None = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        return field
+
+    def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
+        first, *rest = super().get_list_display(request)
+        return (first, "account", *rest) if self._says_whose(request) else (first, *rest)
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        filters = [*super().get_list_filter(request)]
+        return [("account", RelatedDropdownFilter), *filters] if self._says_whose(request) else filters
+
+    def get_list_select_related(self, request: HttpRequest) -> tuple[str, ...]:
+        also = ("account",) if self.owner == "account" else ()
+        return (*(self.list_select_related or ()), *also)
+
+    def _says_whose(self, request: HttpRequest) -> bool:
+        return self.owner == "account" and person(request).is_superuser
+
+    # --- Roles ---
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return person(request).may(self.sees)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return person(request).may(self.sees)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.adds is not None and person(request).may(self.adds)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.changes is not None and person(request).may(self.changes)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    # --- Changes ---
+
+    def save_model(self, request: HttpRequest, obj: Any, form: "ModelForm[Any]", change: bool) -> None:
+        """Save what a person changed in a form, and record it with the values before and after."""
+        super().save_model(request, obj, form, change)
+        changes = {
+            name: [_shown(form.initial.get(name)), _shown(form.cleaned_data.get(name))]
+            for name in form.changed_data
+            if "password" not in name
+        }
+        self.record(request, obj, "changed" if change else "created", changes=changes)
+
+    def record(self, request: HttpRequest, row: Any, what: str, **detail: Any) -> None:
+        """Note in the audit log what the person did to the row."""
+        account = row if isinstance(row, Account) else row.account
+        name = self.opts.model_name
+        audit.record(account, person(request).email, f"{name}.{what}", str(row)[:120], **detail)
+
+    def perform(self, request: HttpRequest, object_id: str, verb: pages.Verb) -> HttpResponse:
+        """The page of one verb on one row."""
+        row = self.get_object(request, unquote(object_id))
+        if not person(request).may(verb.needs):
+            raise PermissionDenied
+        back = self.url("change", quote(row.pk))
+        form = verb.form(request.POST if request.method == "POST" else None, row=row)
+
+        def do() -> HttpResponse:
+            messages.success(request, verb.do(row, actor(request), form))
+            return HttpResponseRedirect(self.after(row))
+
+        return pages.form_page(
+            self, request, form, do, title=verb.title, back=back, intro=verb.intro, is_grave=verb.is_grave
+        )
+
+    def after(self, row: Any) -> str:
+        """Where a person is taken when a verb is done."""
+        return self.url("change", quote(row.pk))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        row = self.get_object(request, unquote(str(object_id)))
+        return [
+            action
+            for action in super().get_actions_detail(request, object_id)
+            if self.offers(person(request), row, getattr(action.method, "verb", None))
+        ]
+
+    def offers(self, user: User, row: Any, verb: pages.Verb | None) -> bool:
+        return verb is None or verb.is_offered(user, row)
+
+    def url(self, page: str, *args: Any) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
+
+
+class RowsInside(TabularInline):
+    """A row's own lines, to be read."""
+
+    extra = 0
+    can_delete = False
+    hide_title = True
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return True
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def _shown(value: Any) -> str | None:
+    return None if value in (None, "") else str(value)

@@ -1,0 +1,201 @@
+"""The dashboard's pages of webhook subscriptions and of what became of each delivery."""
+
+import json
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import flatten
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from inflow.accounts import audit, pages
+from inflow.accounts.actors import Actor
+from inflow.accounts.roles import Role
+from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, person
+from webhooks import subscriptions
+from webhooks.models import Attempt, Delivery, DeliveryStatus, EventType, Subscription
+from webhooks.serializers import SubscriptionIn
+
+DELIVERY_BADGES = {
+    DeliveryStatus.PENDING: "info",
+    DeliveryStatus.DELIVERED: "success",
+    DeliveryStatus.FAILED: "danger",
+}
+
+
+def delivery_badge(delivery: Delivery) -> str:
+    status = DeliveryStatus(delivery.status)
+    if status == DeliveryStatus.PENDING and delivery.attempts_made:
+        return pages.badge("Retrying", "warning")
+    return pages.badge(status.label, DELIVERY_BADGES.get(status, ""))
+
+
+class SubscriptionForm(pages.OwnAccountForm):
+    """A new subscription, under the same rules as the API's."""
+
+    target_url = forms.CharField(
+        max_length=2000, label="URL", help_text="Each event is POSTed there as signed JSON, and retried for three days."
+    )
+    events = forms.MultipleChoiceField(
+        choices=EventType.choices,
+        initial=[EventType.INVOICE_CREATED, EventType.INVOICE_STATUS_CHANGED],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if not self.errors:
+            given = SubscriptionIn(data={"target_url": data["target_url"], "events": data["events"]})
+            if not given.is_valid():
+                raise ValidationError({name: [str(error) for error in found] for name, found in given.errors.items()})
+        return data
+
+
+def _unsubscribe(subscription: Subscription, actor: Actor, form: pages.PageForm) -> str:
+    if subscriptions.unsubscribe(subscription):
+        audit.record(subscription.account, actor.name, "subscription.ended", subscription.target_url[:120])
+    return f"Nothing is sent to {subscription.target_url} any more."
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(OwnRowsAdmin):
+    sees = adds = Role.ADMIN
+    list_display = ("target_url", "event_list", "state", "created_at")
+    search_fields = ("target_url",)
+    fields = ("target_url", "event_list", "state", "disabled_reason", "created_at")
+    readonly_fields = fields
+    actions_detail = ("unsubscribe",)
+    unsubscribe = pages.verb(
+        "Unsubscribe",
+        _unsubscribe,
+        needs=Role.ADMIN,
+        icon="notifications_off",
+        fits=lambda subscription: subscription.deleted_at is None,
+        intro="Ends the subscription and cancels what is still to be delivered to it.",
+        is_grave=True,
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
+        rows: QuerySet[Subscription] = super().get_queryset(request).filter(deleted_at=None)
+        return rows
+
+    def after(self, row: Subscription) -> str:
+        """An ended subscription has no page any more."""
+        return self.url("changelist")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        back = self.url("changelist")
+        form = SubscriptionForm(request.POST if request.method == "POST" else None, person=person(request))
+
+        def subscribe() -> HttpResponse:
+            account, data = form.account, form.cleaned_data
+            assert account is not None
+            try:
+                subscription, secret = subscriptions.subscribe(account, data["target_url"], data["events"])
+            except subscriptions.TooMany as error:
+                allowed = f"The {account.plan} plan has {account.limits.subscriptions} webhook subscriptions."
+                raise ValidationError(allowed) from error
+            if secret is None:
+                messages.info(request, "This URL is subscribed to these events already.")
+                return HttpResponseRedirect(self.url("change", subscription.pk))
+            self.record(request, subscription, "created", events=subscription.events)
+            return pages.shown_once(
+                self,
+                request,
+                title="Webhook secret",
+                secret=secret,
+                example_title="Check each call with it, by the Standard Webhooks rules",
+                example=_CHECK.format(secret=secret),
+                back=back,
+            )
+
+        return pages.form_page(
+            self,
+            request,
+            form,
+            subscribe,
+            title="Add a webhook",
+            button="Subscribe",
+            intro="Another system hears of what happens here. The secret that signs the calls is shown once.",
+            back=back,
+        )
+
+    @display(description="Events")
+    def event_list(self, subscription: Subscription) -> str:
+        return ", ".join(EventType(event).label for event in subscription.events)
+
+    @display(description="State", ordering="is_active")
+    def state(self, subscription: Subscription) -> str:
+        return pages.badge("Active", "success") if subscription.is_active else pages.badge("Disabled", "danger")
+
+
+_CHECK = """from standardwebhooks import Webhook
+
+event = Webhook("{secret}").verify(body, headers)"""
+
+
+class AttemptInline(RowsInside):
+    model = Attempt
+    fields = readonly_fields = ("at", "answer", "took", "response_shown")
+
+    @display(description="Answer")
+    def answer(self, attempt: Attempt) -> str:
+        if attempt.status is None:
+            return pages.badge(attempt.error.replace("_", " "), "danger")
+        return pages.badge(f"HTTP {attempt.status}", "success" if 200 <= attempt.status < 300 else "danger")
+
+    @display(description="Took")
+    def took(self, attempt: Attempt) -> str:
+        return f"{attempt.ms:,} ms"
+
+    @display(description="Response")
+    def response_shown(self, attempt: Attempt) -> str:
+        return format_html('<pre class="code">{}</pre>', attempt.response) if attempt.response else "–"
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(OwnRowsAdmin):
+    sees = Role.ADMIN
+    list_display = ("event_type", "target", "status_shown", "attempts_made", "next_attempt_at", "created_at")
+    list_filter = (("status", ChoicesDropdownFilter), ("event__type", ChoicesDropdownFilter))
+    list_select_related = ("event", "subscription")
+    search_fields = ("event__id", "subscription__target_url")
+    fields = (
+        ("event_type", "status_shown"),
+        ("target", "event_id_shown"),
+        ("created_at", "next_attempt_at", "attempts_made"),
+        "body_shown",
+    )
+    readonly_fields = flatten(fields)
+    inlines = (AttemptInline,)
+
+    @display(description="Event", ordering="event__type")
+    def event_type(self, delivery: Delivery) -> str:
+        return delivery.event.get_type_display()
+
+    @display(description="Event id")
+    def event_id_shown(self, delivery: Delivery) -> str:
+        return format_html("<code>{}</code>", delivery.event_id)
+
+    @display(description="To", ordering="subscription__target_url")
+    def target(self, delivery: Delivery) -> str:
+        return pages.bdi(delivery.subscription.target_url)
+
+    @display(description="Status", ordering="status")
+    def status_shown(self, delivery: Delivery) -> str:
+        return delivery_badge(delivery)
+
+    @display(description="Body")
+    def body_shown(self, delivery: Delivery) -> str:
+        body = json.dumps(json.loads(delivery.event.body), indent=2, ensure_ascii=False)
+        return format_html('<pre class="code">{}</pre>', body)
