@@ -25,7 +25,7 @@ def plan(invoice: Invoice) -> Communication | None:
     if tries.exclude(status=State.SUPPRESSED, suppressed_reason__in=("paid", "closed")).exists():
         return None
     place = place_of(invoice.debtor, invoice.account, invoice.debtor_phone)
-    scheduled_for = place.next_opening(max(_first_day(invoice), invoice.account.now()))
+    scheduled_for = first_moment(invoice)
     communication = Communication(
         account=invoice.account,
         debtor=invoice.debtor,
@@ -60,6 +60,12 @@ def drop(invoice: Invoice) -> None:
         timeline.note(invoice, "suppressed", CLOCK, f"Planned messages stopped: the invoice is {reason}.")
     if invoice.next_contact_at is not None:
         lifecycle.contact_at(invoice, next_at=None)
+
+
+def first_moment(invoice: Invoice) -> dt.datetime:
+    """When the first reminder may leave, as things stand now."""
+    place = place_of(invoice.debtor, invoice.account, invoice.debtor_phone)
+    return place.next_opening(max(_first_day(invoice), invoice.account.now()))
 
 
 def _first_day(invoice: Invoice) -> dt.datetime:

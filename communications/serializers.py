@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from communications.models import Kind, Medium, State
 from inflow.accounts.models import Language
-from inflow.api.fields import MomentField
+from inflow.api.fields import IntegerQueryField, MomentField
 from inflow.api.pagination import PageQuery
 
 
@@ -16,6 +16,26 @@ class CommunicationQuery(PageQuery):
     kind = serializers.ChoiceField(choices=Kind.choices, required=False)
     channel = serializers.ChoiceField(choices=Medium.choices, required=False)
     sent_after = MomentField(required=False)
+
+
+class ForecastQuery(PageQuery):
+    """GET /api/zapier/forecast."""
+
+    days = IntegerQueryField(min_value=1, max_value=90, default=30)
+
+
+@extend_schema_serializer(component_name="ForecastEntry")
+class ForecastEntryOut(serializers.Serializer[Any]):
+    """What `forecast.forecast` lists."""
+
+    invoice_id = serializers.UUIDField()
+    invoice_number = serializers.CharField()
+    scheduled_for = serializers.DateTimeField()
+    channel = serializers.ChoiceField(choices=Medium.choices)
+    step = serializers.IntegerField(allow_null=True)
+    kind = serializers.ChoiceField(choices=Kind.choices)
+    recipient = serializers.CharField(allow_null=True)
+    suppressed_reason = serializers.CharField(allow_null=True, help_text="Why it would not be sent.")
 
 
 @extend_schema_serializer(component_name="Communication")

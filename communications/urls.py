@@ -1,6 +1,6 @@
 from django.urls import path
 
-from communications.views import CommunicationViewSet
+from communications.views import CommunicationViewSet, ForecastViewSet
 
 urlpatterns = [
     path("communications", CommunicationViewSet.as_view({"get": "list"}), name="communications"),
@@ -9,4 +9,5 @@ urlpatterns = [
         CommunicationViewSet.as_view({"get": "of_invoice"}),
         name="communications-of-invoice",
     ),
+    path("forecast", ForecastViewSet.as_view({"get": "list"}), name="forecast"),
 ]

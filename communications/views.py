@@ -6,9 +6,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from communications import representation
+from communications import forecast, representation
 from communications.models import LEFT_US, Communication
-from communications.serializers import CommunicationOut, CommunicationQuery
+from communications.serializers import CommunicationOut, CommunicationQuery, ForecastEntryOut, ForecastQuery
 from inflow.accounts.models import Scope
 from inflow.api import pagination
 from inflow.api.authentication import account_of
@@ -60,3 +60,17 @@ class CommunicationViewSet(ApiViewSet):
             representation.of_row,
             by=("sent_at", "id") if status is None or status in LEFT_US else ("created_at", "id"),
         )
+
+
+class ForecastViewSet(ApiViewSet):
+    scopes = {"list": Scope.INVOICES_READ}
+
+    @extend_schema(
+        operation_id="get_forecast",
+        summary="What would be sent next, or why not",
+        parameters=[ForecastQuery],
+        responses=ForecastEntryOut(many=True),
+    )
+    def list(self, request: Request) -> Response:
+        query = ForecastQuery.of(request)
+        return pagination.respond_computed(request, forecast.forecast(account_of(request), query["days"]), query)

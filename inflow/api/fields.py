@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,14 @@ MAX_DIGITS = 15
 def error_of(field: str, code: str, message: str) -> serializers.ValidationError:
     """A refusal of one field, for use in `validate`."""
     return serializers.ValidationError({field: [serializers.ErrorDetail(message, code)]})
+
+
+class Described(ABC):
+    """A field that says itself what it takes, for the description of the API."""
+
+    @abstractmethod
+    def json_schema(self, direction: str) -> dict[str, Any]:
+        """`direction` is `request` or `response`."""
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -39,7 +48,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
-class TextField(serializers.CharField):
+class TextField(Described, serializers.CharField):
     """A JSON string, kept as it is given. null stands for the empty string where blank is allowed.
 
     `pattern` is a regular expression of the whole text, of the kind that Python and JSON Schema read alike.
@@ -81,7 +90,7 @@ class ChoiceField(serializers.ChoiceField):
         return super().to_internal_value(data)
 
 
-class DateField(serializers.DateField):
+class DateField(Described, serializers.DateField):
     """`YYYY-MM-DD`, in ASCII digits, of a day that exists."""
 
     def to_internal_value(self, value: Any) -> dt.date:
@@ -93,7 +102,7 @@ class DateField(serializers.DateField):
         return {"type": "string", "format": "date", "pattern": f"^{_DATE.pattern}$"}
 
 
-class MoneyField(serializers.Field[Decimal, Any, Any, Any]):
+class MoneyField(Described, serializers.Field[Decimal, Any, Any, Any]):
     """A JSON number in major units, or the same as a string of ASCII digits; at most 15 digits in all.
 
     Never below 0, and not 0 either where `positive`.
@@ -158,7 +167,7 @@ class IntegerQueryField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
-class MomentField(serializers.DateTimeField):
+class MomentField(Described, serializers.DateTimeField):
     """ISO 8601 with its offset: a moment without one could be any of 24."""
 
     def to_internal_value(self, value: Any) -> dt.datetime:
@@ -170,7 +179,7 @@ class MomentField(serializers.DateTimeField):
         return {"type": "string", "format": "date-time"}
 
 
-class ChoicesField(serializers.CharField):
+class ChoicesField(Described, serializers.CharField):
     """Labels of a set, separated by commas: any of them."""
 
     def __init__(self, choices: Sequence[str], **kwargs: Any) -> None:
@@ -190,7 +199,7 @@ class ChoicesField(serializers.CharField):
         return {"type": "string", "pattern": f"^({label})(,({label}))*$", "maxLength": self.max_length}
 
 
-class FlagField(serializers.Field[bool, Any, Any, Any]):
+class FlagField(Described, serializers.Field[bool, Any, Any, Any]):
     """`true` or `false`."""
 
     default_error_messages = {"invalid_choice": "true or false is needed."}

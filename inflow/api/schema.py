@@ -65,14 +65,15 @@ class ApiSchema(AutoSchema):
     """Adds to each operation what the viewset's base gives it: scope, headers, and every error it can answer."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Schema | None:
+        view: Any = self.view
         operation: Schema | None = super().get_operation(*args, **kwargs)
         if operation is None:
             return None
-        scope = self.view.scopes[self.view.action]
+        scope = view.scopes[view.action]
         operation["description"] = f"Scope: `{scope}`." if scope else "Any key."
         operation["tags"] = [self.path.split("/")[3]]
         parameters = operation.setdefault("parameters", [])
-        action = getattr(self.view, self.view.action)
+        action = getattr(view, view.action)
         if getattr(action, "is_idempotent", False):
             parameters.append(
                 _header(
@@ -144,37 +145,14 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
         return {"type": "apiKey", "in": "header", "name": HEADER}
 
 
-class _Field(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+class StrictField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """What our strict fields take, in JSON Schema's words."""
 
+    target_class = "inflow.api.fields.Described"
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Schema:
         return dict(self.target.json_schema(direction))
-
-
-class _Text(_Field):
-    target_class = "inflow.api.fields.TextField"
-
-
-class _Money(_Field):
-    target_class = "inflow.api.fields.MoneyField"
-
-
-class _Date(_Field):
-    target_class = "inflow.api.fields.DateField"
-
-
-class _Moment(_Field):
-    target_class = "inflow.api.fields.MomentField"
-
-
-class _Choices(_Field):
-    target_class = "inflow.api.fields.ChoicesField"
-
-
-class _Flag(_Field):
-    target_class = "inflow.api.fields.FlagField"
 
 
 def refuse_unknown_fields(result: Schema, generator: Any, request: Any, public: bool) -> Schema:
@@ -187,7 +165,8 @@ def refuse_unknown_fields(result: Schema, generator: Any, request: Any, public: 
 
 
 def _subclasses(cls: type) -> set[type]:
-    return {cls} | {deeper for child in cls.__subclasses__() for deeper in _subclasses(child)}
+    children: list[type] = cls.__subclasses__()
+    return {cls}.union(*map(_subclasses, children))
 
 
 def generate() -> str:
