@@ -10,7 +10,6 @@ import dj_email_url
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
-from django.urls import reverse_lazy
 from environs import Env, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -261,6 +260,8 @@ LOGGING = {
 
 # --- The dashboard -----------------------------------------------------------------------------------------------
 
+LOGIN_URL, LOGIN_REDIRECT_URL = "admin:login", "admin:index"
+FORMAT_MODULE_PATH = "inflow.dashboard.formats"
 UNFOLD = {
     "SITE_TITLE": "InFlow",
     "SITE_HEADER": "InFlow",
@@ -289,7 +290,6 @@ UNFOLD = {
         },
     },
     "STYLES": [lambda request: static("dashboard/inflow.css")],
-    "LOGIN": {"redirect_after": reverse_lazy("admin:index")},
     "ENVIRONMENT": "inflow.dashboard.navigation.environment",
     "DASHBOARD_CALLBACK": "inflow.dashboard.home.home",
     "SIDEBAR": {"show_search": False, "navigation": "inflow.dashboard.navigation.sidebar"},

@@ -90,6 +90,8 @@ class _LowerEmail(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class PersonCreationForm(_LowerEmail, UserCreationForm):
+    usable_password = None  # people log in by password
+
     class Meta:
         model = User
         fields = ("email",)
@@ -126,7 +128,7 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):
             return (
                 (None, {"fields": who}),
                 ("Rights", {"fields": rights}),
-                ("Password", {"fields": ("usable_password", "password1", "password2")}),
+                ("Password", {"fields": ("password1", "password2")}),
             )
         return (
             (None, {"fields": (*who, "password")}),

@@ -22,12 +22,20 @@ from inflow.dashboard.past import EVENTS_KEPT, Life, Past
 from invoices import debtors, money
 from invoices.models import Debtor, Invoice
 from webhooks import signing
+from webhooks.endpoints import REASON_FAILING
 from webhooks.models import EventType, Subscription
 
 ACCOUNT_ID = uuid.UUID("de300000-0000-4000-8000-000000000001")
 RECEIVER_ID = uuid.UUID("de300000-0000-4000-8000-000000000002")
 LOGIN = "demo@gulf-trading.example"
 KEY_NAME = "Demo"
+HEARD = [
+    EventType.INVOICE_CREATED,
+    EventType.INVOICE_STATUS_CHANGED,
+    EventType.PAYMENT_RECORDED,
+    EventType.COMMUNICATION_SENT,
+    EventType.COMMUNICATION_FAILED,
+]
 MANAGER = Actor("layla@gulf-trading.example", Channel.DASHBOARD)
 AGENT = Actor("omar@gulf-trading.example", Channel.DASHBOARD)
 
@@ -310,7 +318,7 @@ def _tell_receiver(past: Past, port: int) -> None:
         id=RECEIVER_ID,
         account=past.account,
         target_url=_receiver_url(port),
-        events=sorted(set(EventType) - {EventType.ESCALATION_CREATED, EventType.PROMISE_BROKEN}),
+        events=sorted(HEARD),
         sealed_secret=seal(signing.new_secret()),
         created_at=since,
     )
@@ -332,13 +340,18 @@ def _tell_broken(past: Past) -> None:
     subscription = Subscription.objects.create(
         account=past.account,
         target_url="https://hooks.erp.example/inflow",
-        events=[EventType.INVOICE_CREATED, EventType.PAYMENT_RECORDED],
+        events=sorted([EventType.INVOICE_CREATED, EventType.PAYMENT_RECORDED]),
         sealed_secret=seal(signing.new_secret()),
         is_active=False,
-        disabled_reason="No delivery succeeded for 120 hours.",
+        disabled_reason=REASON_FAILING,
+        failing_since=broke,
         created_at=since,
     )
     for event in past.events:
         if event.type in subscription.events:
             failures = 0 if event.created_at < broke else 10
             past.deliver(event, subscription, failures, until=disabled)
+    subscription.failures = sum(
+        attempt.status != 204 for attempt in past.attempts if attempt.delivery.subscription == subscription
+    )
+    subscription.save()
