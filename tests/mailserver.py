@@ -40,8 +40,9 @@ class MailServer:
                 return Greeting(self.handler, enable_SMTPUTF8=True, hostname="mail.example")
 
             def _trigger_server(self) -> None:
+                assert isinstance(self.server, asyncio.Server)
                 self.port = self.server.sockets[0].getsockname()[1]  # it was 0: any that is free
-                super()._trigger_server()
+                super()._trigger_server()  # type: ignore[no-untyped-call]
 
         self.port = 0
         self._controller = Loopback(self, hostname="127.0.0.1", port=0)

@@ -200,31 +200,40 @@ class _Run:
 
 def _serve(work: "queue.SimpleQueue[_Run | None]", told: "queue.SimpleQueue[_Try | _Run]") -> None:
     while run := work.get():
+        run.since = time.monotonic()
+        secrets = _secrets(run.lane)
         for item in run.lane.items:
             answer = None
             at = time.time()
             if not run.is_stopped and time.monotonic() < run.until:
-                answer = _send(run, item, int(at))
+                answer = _send(run, secrets, item, int(at)) if secrets else _UNREADABLE
                 if answer.ms >= endpoints.SLOW_MS or answer.status == endpoints.GONE:
                     run.is_stopped = True
             told.put(_Try(run.lane, item, at, answer))
         told.put(run)
 
 
-def _send(run: _Run, item: Item, timestamp: int) -> transport.Answer:
-    """One request. Whatever goes wrong is the answer: a lane that is not given back blocks its endpoint."""
-    lane = run.lane
-    run.since = time.monotonic()
+_UNREADABLE = transport.Answer(0, error="secret_unreadable")
+
+
+def _secrets(lane: Lane) -> list[str]:
+    """The secret, and the one before as long as it signs too. None at all where FIELD_KEYS lacks their key."""
+    sealed = filter(None, (lane.sealed_secret, lane.sealed_previous_secret))
     try:
-        secret = unseal(lane.sealed_secret)
-        previous = [unseal(lane.sealed_previous_secret)] if lane.sealed_previous_secret else []
-        body = item.body.encode()
-        headers = signing.headers(secret, item.event_id, timestamp, body, previous)
-        headers["User-Agent"] = "InFlow-Webhooks/1"
-        return transport.post(lane.target_url, body, headers)
+        return [unseal(each) for each in sealed]
     except InvalidToken:
         log.error("webhook_secret_unreadable", subscription=str(lane.subscription_id))
-        return transport.Answer(0, error="secret_unreadable")
+        return []
+
+
+def _send(run: _Run, secrets: list[str], item: Item, timestamp: int) -> transport.Answer:
+    """One request. Whatever goes wrong is the answer: a lane that is not given back blocks its endpoint."""
+    run.since = time.monotonic()
+    try:
+        body = item.body.encode()
+        headers = signing.headers(secrets[0], item.event_id, timestamp, body, secrets[1:])
+        headers["User-Agent"] = "InFlow-Webhooks/1"
+        return transport.post(run.lane.target_url, body, headers)
     except Exception:
-        log.exception("webhook_send_failed", subscription=str(lane.subscription_id))
+        log.exception("webhook_send_failed", subscription=str(run.lane.subscription_id))
         return transport.Answer(0, error="internal")

@@ -16,9 +16,9 @@ def deliver_due() -> int:
     return sending.deliver_due()
 
 
-@shared_task(queue="communications")  # type: ignore[untyped-decorator]
+@shared_task  # type: ignore[untyped-decorator]
 def tell_admins() -> int:
-    """Woken when an endpoint is disabled, and every minute: mail, so it waits where mail waits."""
+    """Woken when an endpoint is disabled, and every minute. Mail: it waits where mail waits."""
     return notices.tell_admins()
 
 

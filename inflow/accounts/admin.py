@@ -63,7 +63,9 @@ class AccountAdmin(OwnRowsAdmin):
     def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "time_zone":
             names = sorted(name for name in zoneinfo.available_timezones() if "/" in name or name == "UTC")
-            return forms.ChoiceField(choices=[(name, name) for name in names], widget=UnfoldAdminSelectWidget)
+            return forms.ChoiceField(
+                choices=[(name, name) for name in names], initial=db_field.default, widget=UnfoldAdminSelectWidget
+            )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     @display(description="Plan", ordering="plan")
@@ -104,7 +106,7 @@ class PersonChangeForm(_LowerEmail, UserChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):
+class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     sees = adds = changes = Role.ADMIN
     form = PersonChangeForm
     add_form = PersonCreationForm
@@ -187,7 +189,7 @@ class ApiKeyForm(pages.OwnAccountForm):
         """Midnight after the last day, on the account's wall clock."""
         day: dt.date | None = self.cleaned_data["expires_on"]
         assert self.account is not None
-        return day and dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), self.account.zone)
+        return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), self.account.zone) if day else None
 
 
 def _revoke(key: ApiKey, actor: Actor, form: pages.PageForm) -> str:

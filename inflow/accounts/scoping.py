@@ -50,7 +50,7 @@ class OwnRowsAdmin(ModelAdmin):
     adds: ClassVar[Role | None] = None
     changes: ClassVar[Role | None] = None
 
-    actions = None
+    actions: ClassVar[Any] = None
     list_per_page = 50
     show_facets = ShowFacets.NEVER  # each would count all rows
     list_filter_submit = True

@@ -207,8 +207,8 @@ def fill(account: Account, port: int) -> dict[str, str]:
     now = account.now()
     began = now - dt.timedelta(days=260)
     Account.objects.filter(pk=account.pk).update(created_at=began)
-    for person, role in ((MANAGER, Role.MANAGER), (AGENT, Role.AGENT)):
-        User.objects.create_user(person.name, account=account, role=role)
+    for person, role, name in ((MANAGER, Role.MANAGER, ("Layla", "Haddad")), (AGENT, Role.AGENT, ("Omar", "Saleh"))):
+        User.objects.create_user(person.name, account=account, role=role, first_name=name[0], last_name=name[1])
     credentials = issue_credentials(account)
     key = ApiKey.objects.get(account=account)
     ApiKey.objects.filter(pk=key.pk).update(created_at=began)
@@ -225,7 +225,9 @@ def fill(account: Account, port: int) -> dict[str, str]:
 def issue_credentials(account: Account) -> dict[str, str]:
     """A new password for the demo's admin and a new key. Neither is kept in plain anywhere but with the caller."""
     password = secrets.token_urlsafe(12)
-    user = User.objects.filter(email=LOGIN).first() or User(email=LOGIN, account=account, role=Role.ADMIN)
+    user = User.objects.filter(email=LOGIN).first() or User(
+        email=LOGIN, account=account, role=Role.ADMIN, first_name="Noor", last_name="Khalil"
+    )
     user.set_password(password)
     user.save()
     _, plaintext = keys.issue(account, name=KEY_NAME, actor="seed_demo")

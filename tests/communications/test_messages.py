@@ -23,10 +23,9 @@ def account(db: None) -> Account:
 
 def test_a_reminder_in_english(account: Account) -> None:
     message = rendered(account, invoice_number="INV-7", amount="1234.5", due_in=-1)
-    due = account.today().toordinal() - 1
     assert message.subject == "Invoice INV-7 is overdue: AED 1,234.50"
     assert message.text.startswith("Dear Ahmed Al Rashid,\n\nInvoice INV-7 was due on ")
-    assert f", {account.today().toordinal() - due} day ago. According to our records AED 1,234.50" in message.text
+    assert ", 1 day ago. According to our records AED 1,234.50 is still open." in message.text
     assert message.text.endswith("Kind regards\nFalcon Trading LLC\n")
     assert '<html lang="en" dir="ltr">' in message.html
 

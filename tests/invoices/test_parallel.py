@@ -1,6 +1,7 @@
 """Two who do the same thing at once: one does it, and it is announced once."""
 
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.utils import timezone
@@ -70,14 +71,8 @@ def test_payments_at_once_are_all_counted() -> None:
 def test_one_payment_of_a_reference_is_recorded() -> None:
     account = make.account()
     invoices = [make.invoice(account) for _ in range(4)]
-    results = at_once(
-        *(
-            lambda invoice=invoice: lifecycle.record_payment(
-                account, invoice.pk, make.API, amount=Decimal(1), reference="FT-1"
-            )
-            for invoice in invoices
-        )
-    )
+    pay = partial(lifecycle.record_payment, account, actor=make.API, amount=Decimal(1), reference="FT-1")
+    results = at_once(*[partial(pay, invoice.pk) for invoice in invoices])
     assert sum(isinstance(result, Payment) for result in results) == 1
     assert sum(isinstance(result, lifecycle.Refused) for result in results) == 3
     assert Payment.objects.count() == 1
