@@ -500,6 +500,7 @@ class DebtorAdmin(OwnRowsAdmin):
 
     changes = Role.AGENT
     form = DebtorForm
+    ordering = ("name", "pk")
     list_display = ("name", "company", "email", "phone", "open_invoices", "created_at")
     search_fields = ("name", "company", "email", "phone")
     fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country"))

@@ -20,7 +20,7 @@ class SubscriptionIn(StrictSerializer):
     url = TextField(required=False, max_length=2000)
     event = ChoiceField(choices=EventType.choices, required=False)
     events = serializers.ListField(
-        child=ChoiceField(choices=EventType.choices), required=False, allow_empty=False, max_length=20
+        child=ChoiceField(choices=EventType.choices), required=False, allow_empty=False, min_length=1, max_length=20
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

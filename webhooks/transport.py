@@ -95,7 +95,9 @@ def _exchange(
         try:
             connection.limit(watch)
             connection.request("POST", path, body, headers)
-            return connection, connection.getresponse()
+            response = connection.getresponse()
+            watch.left_or_raise()  # headers that the watch cut off look like an end
+            return connection, response
         except (BrokenPipeError, ConnectionResetError):  # http.client's RemoteDisconnected is one
             connection.close()
             if is_fresh or watch.left() <= 0:
