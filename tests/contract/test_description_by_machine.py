@@ -12,11 +12,11 @@ from django.core import signals
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import close_old_connections
 from hypothesis import HealthCheck, settings
+from schemathesis import GenerationMode
 from schemathesis.checks import CheckContext, load_all_checks
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from inflow.accounts.models import Account
-from inflow.accounts.plans import Plan
 from tests import make
 from tests.api.client import PLENTY
 
@@ -33,7 +33,6 @@ BEYOND_THE_SCHEMA = {
     "bad_phone": "what numbers exist goes by the country",
     "duplicate": "an invoice number or a payment's reference is taken once",
     "bad_if_match": "the tool itself writes only letters and digits into some headers, whatever their pattern",
-    "bad_cursor": "a cursor is signed",
     "illegal_transition": "what may follow goes by the invoice's status",
     "not_true": "new or overdue goes by the due date",
     "contradiction": "two fields together, each of them right",
@@ -41,6 +40,7 @@ BEYOND_THE_SCHEMA = {
     "needs_a_payment": "partially_paid goes by the ledger",
     "cancelled": "goes by the invoice's status",
     "in_the_past": "goes by today",
+    "too_old": "goes by today",
     "in_the_future": "goes by today",
     "not_alone": "reversal_of goes alone",
     "unknown_payment": "reversal_of names a payment of this invoice",
@@ -69,11 +69,7 @@ load_all_checks()
 schema = schemathesis.openapi.from_wsgi(
     "/api/openapi.json",
     _app,
-    config=schemathesis.Config.from_dict(
-        {
-            "generation": {"deterministic": True},
-        }
-    ),
+    config=schemathesis.Config.from_dict({"generation": {"deterministic": True}}),
 )
 
 
@@ -98,25 +94,20 @@ def _one_transaction() -> Iterator[None]:
         signal.connect(close_old_connections)
 
 
-@pytest.fixture
-def account() -> Account:
-    return make.account(requests_per_minute=PLENTY, requests_per_day=PLENTY, plan=Plan.ENTERPRISE)
-
-
-@pytest.fixture
-def key(account: Account) -> str:
-    return make.key(account)[1]
-
-
 @schema.parametrize()
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-def test_every_answer_is_as_described(case: schemathesis.Case, account: Account, key: str) -> None:
-    """Where an id is well formed, it is one of the account's, so that more than the 404 is tried."""
+@settings(max_examples=25, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_answer_is_as_described(case: schemathesis.Case) -> None:
+    """Each request from a new account, so that what came before doesn't matter. A well-formed id is one of its own,
+    and a cursor, which nobody can make up, is left out, so that more than their refusal is tried.
+    """
+    account = make.account(requests_per_minute=PLENTY, requests_per_day=PLENTY)
     for name, value in case.path_parameters.items():
         if _UUID.fullmatch(str(value)) and (made := _made(name, account)):
             case.path_parameters[name] = made
+    if case.meta and case.meta.generation.mode == GenerationMode.POSITIVE:
+        case.query.pop("cursor", None)
     case.call_and_validate(
-        headers={"X-InFlow-Key": key},
+        headers={"X-InFlow-Key": make.key(account)[1]},
         excluded_checks=[positive_data_acceptance],
         additional_checks=[refused_only_for_what_no_schema_says],
     )
@@ -127,5 +118,5 @@ def _made(name: str, account: Account) -> str | None:
         case "invoice_id":
             return str(make.invoice(account).pk)
         case "webhook_id":
-            return str(make.subscription(account, f"https://example.com/{uuid.uuid4()}")[0].pk)
+            return str(make.subscription(account, "https://example.com/hook")[0].pk)
     return None

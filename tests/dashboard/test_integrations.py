@@ -1,8 +1,8 @@
 """Settings > Integrations: API keys and webhooks, made, shown once and ended."""
 
 import datetime as dt
-import html
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -25,7 +25,7 @@ def shown(answer: Any) -> tuple[str, str]:
     """The secret and the example on the page that shows them."""
     assert answer.status_code == 200
     secret, example = re.findall(r"<pre[^>]*>(.*?)</pre>", answer.content.decode(), re.DOTALL)
-    return html.unescape(secret), html.unescape(example)
+    return unescape(secret), unescape(example)
 
 
 def test_a_generated_key_is_shown_once_with_a_curl_that_works_and_only_its_digest_is_kept(own: World) -> None:
