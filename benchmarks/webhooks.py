@@ -41,7 +41,9 @@ def run(*, quick: bool = False) -> None:
         print(f"Deliveries a second, median of {rounds} rounds of {count:,} in turns ({len(body)} bytes):")
         for name, found in rates.items():
             middle = statistics.median(found)
-            print(f"  {name:36} {middle:7,.0f}   {middle / floor:5.2f} x requests   {min(found):,.0f}–{max(found):,.0f}")
+            print(
+                f"  {name:36} {middle:7,.0f}   {middle / floor:5.2f} x requests   {min(found):,.0f}–{max(found):,.0f}"
+            )
         _print_delays("Delay from commit to arrival, idle", _delays(sink, endpoints, delays))
         if old:
             _age(endpoints, old)
@@ -117,7 +119,9 @@ def _make_endpoints(url: str) -> list["object"]:
 
 def _a_body() -> bytes:
     data = {"invoice_number": "INV-2026-001", "notes": "x" * 400}
-    return json.dumps({"id": f"evt_{0:032x}", "type": "invoice.created", "api_version": "2026-03-01", "data": data}).encode()
+    return json.dumps(
+        {"id": f"evt_{0:032x}", "type": "invoice.created", "api_version": "2026-03-01", "data": data}
+    ).encode()
 
 
 # --- Ours --------------------------------------------------------------------------------------------------------
@@ -190,11 +194,11 @@ def _delays(sink: _Sink, endpoints: list[object], count: int) -> list[float]:
 
     subscription = Subscription.objects.select_related("account").get(pk=endpoints[0].pk)  # type: ignore[attr-defined]
     sink.reset()
-    committed = {}
+    committed: dict[str, float] = {}
     for _ in range(count):
         with transaction.atomic():
             event_id = outbox.put(subscription.account, "invoice.created", {"n": 1}, only=subscription)
-            transaction.on_commit(lambda event_id=event_id: committed.setdefault(event_id, time.monotonic()))
+            committed[event_id] = time.monotonic()
         sink.wait_for(len(committed))
         time.sleep(0.05)
     arrived = sink.reset()
@@ -214,7 +218,8 @@ def _age(endpoints: list[object], count: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO webhooks_attempt (delivery_id, at, ms, status, error, response)"
-            " SELECT id, created_at, 5, 200, '', 'ok' FROM webhooks_delivery d WHERE created_at < now() - interval '5 days'"
+            " SELECT id, created_at, 5, 200, '', 'ok' FROM webhooks_delivery"
+            " WHERE created_at < now() - interval '5 days'"
         )
         cursor.execute("VACUUM ANALYZE webhooks_event, webhooks_delivery, webhooks_attempt")
 

@@ -9,6 +9,7 @@ from typing import TypedDict, Unpack
 
 from django.utils import timezone
 
+from communications import sender
 from communications.calendar import Place
 from communications.models import Communication
 from inflow.accounts import keys
@@ -164,6 +165,15 @@ def reminder_due(invoice: Invoice) -> Communication:
     assert planned.update(scheduled_for=timezone.now() - dt.timedelta(seconds=1)) == 1
     communication: Communication = planned.get()
     return communication
+
+
+def sent_reminder(account: Account) -> Communication:
+    """A reminder to a debtor of its own that has left us."""
+    late = overdue_invoice(account, place=open_place(), debtor_email=f"debtor{next(_numbers)}@example.com")
+    due = reminder_due(late)
+    assert sender.send(due.pk)
+    sent: Communication = Communication.objects.get(pk=due.pk)
+    return sent
 
 
 def subscription(

@@ -52,7 +52,7 @@ def _replay(subscription: Subscription, since: dt.datetime, only: Delivery | Non
             {
                 "subscription": subscription.pk,
                 "since": since,
-                "only": only and only.pk,
+                "only": only.pk if only else None,
                 "now": timezone.now(),
             },
         )

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
@@ -117,7 +116,7 @@ class EventOut(serializers.Serializer[Any]):
     id = serializers.CharField()
     type = serializers.ChoiceField(choices=[*EventType.values, TEST_EVENT])
     timestamp = serializers.DateTimeField()
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]
 
 
 @extend_schema_serializer(component_name="TestEvent")

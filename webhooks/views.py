@@ -38,7 +38,6 @@ from webhooks.serializers import (
     of_subscription_row,
 )
 
-
 SUBSCRIPTION_EXAMPLE = OpenApiExample(
     "A subscription",
     request_only=True,
@@ -208,9 +207,10 @@ def _subscription(request: Request, webhook_id: uuid.UUID) -> Subscription:
 def _rows(deliveries: QuerySet[Any]) -> QuerySet[Any]:
     attempt = JSONObject(at="at", ms="ms", status="status", error="error")
     tries = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("at", "id").values(as_json=attempt)
-    return deliveries.annotate(tries=ArraySubquery(tries)).values(
+    rows: QuerySet[Any] = deliveries.annotate(tries=ArraySubquery(tries)).values(
         "id", "event_id", "event__type", "status", "next_attempt_at", "created_at", "tries"
     )
+    return rows
 
 
 @contextmanager

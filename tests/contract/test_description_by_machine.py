@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from inflow.accounts.models import Account
 from tests import make
 from tests.api.client import PLENTY
+from webhooks.models import Delivery
 
 pytestmark = pytest.mark.django_db
 
@@ -119,4 +119,8 @@ def _made(name: str, account: Account) -> str | None:
             return str(make.invoice(account).pk)
         case "webhook_id":
             return str(make.subscription(account, "https://example.com/hook")[0].pk)
+        case "delivery_id":
+            make.invoice(account)
+            delivery = Delivery.objects.for_account(account).first()
+            return delivery and str(delivery.pk)
     return None

@@ -1,4 +1,4 @@
-"""Hostile targets: refused before the network hears of them. The socket guard stands behind every one of these tests."""
+"""Hostile targets are refused before the network hears of them. The socket guard stands behind each of these tests."""
 
 import socket
 from collections.abc import Iterator
