@@ -33,6 +33,7 @@ class Route:
     method: str
     path: str  # below /api/zapier/, with ids as <invoice_id>
     scope: str | None
+    is_list: bool
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -55,7 +56,8 @@ def _routes() -> Iterator[Route]:
     for path, entry in _patterns(get_resolver()):
         for method, action in entry.callback.actions.items():  # type: ignore[attr-defined]
             if method != "head":
-                yield Route(method.upper(), path, entry.callback.cls.scopes[action])  # type: ignore[attr-defined]
+                scope = entry.callback.cls.scopes[action]  # type: ignore[attr-defined]
+                yield Route(method.upper(), path, scope, is_list=action in ("list", "of_invoice"))
 
 
 ROUTES = sorted(_routes(), key=str)

@@ -285,9 +285,6 @@ def test_of_a_thousand_due_rows_two_workers_send_none_twice() -> None:
                 process.stdin.flush()
             made = [int(process.communicate(timeout=60)[0]) for process in processes]
         sent = Counter((request.path, request.headers["webhook-id"]) for request in receiver.requests)
-    from django.db.models import Count
-    print("DEBUG", list(Attempt.objects.values("status","error").annotate(n=Count("id")).order_by()), len(receiver.requests))
-    print("DEBUG", list(Attempt.objects.exclude(status=200).values("ms","at")))
     assert sum(made) == 1000
     assert min(made) > 100, "one worker did it all"
     assert len(sent) == 1000
