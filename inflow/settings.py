@@ -11,14 +11,19 @@ import structlog
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
-from environs import Env, validate
+from environs import Env, EnvError, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
 
 def _fernet_key(text: str) -> str:
-    Fernet(text)  # raises ValueError where it is none
+    try:
+        Fernet(text)
+    except ValueError as error:
+        raise EnvError(
+            'Environment variable "FIELD_KEYS" invalid: a Fernet key is 32 bytes in url-safe base64'
+        ) from error
     return text
 
 

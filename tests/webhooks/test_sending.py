@@ -399,6 +399,23 @@ def test_all_endpoints_fail_together_and_come_back_spread() -> None:
     assert max(by_six_seconds.values()) <= 80  # of 40 on average
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_told_to_end_finishes_its_sends_and_gives_back_the_rest() -> None:
+    account = make.account()
+    with Receiver(Answer(after_s=0.1)) as receiver, workers.celery() as worker:
+        make.subscription(account, receiver.url)
+        announce(account, 200)
+        receiver.wait_for(5)
+        worker.terminate()
+        assert worker.wait(8) == 0
+        sent = {request.headers["webhook-id"] for request in receiver.requests}
+    assert len(sent) < 100, "it went on to the end"
+    pending = Delivery.objects.filter(account=account, status="pending")
+    assert not pending.filter(lease__isnull=False).exists()
+    assert {delivery.event_id for delivery in Delivery.objects.filter(account=account, status="delivered")} == sent
+    assert pending.count() == 200 - len(sent)
+
+
 # --- Wake-ups ----------------------------------------------------------------------------------------------------
 
 
