@@ -168,6 +168,8 @@ SPECTACULAR_SETTINGS = {
         "Channel": "communications.models.Medium",
         "Language": "inflow.accounts.models.Language",
         "EventType": "webhooks.models.EventType",
+        "AnyEventType": "webhooks.models.ANY_EVENT",
+        "DeliveryStatus": "webhooks.models.DeliveryStatus",
         "Scope": "inflow.accounts.models.Scope",
     },
     "POSTPROCESSING_HOOKS": [

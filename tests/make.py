@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import uuid
 import zoneinfo
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -30,6 +31,9 @@ ALL_EVENTS = tuple(EventType.values)
 
 # Their dates are never the same: 25 hours lie between them.
 EARLIEST_ZONE, LATEST_ZONE = "Pacific/Kiritimati", "Pacific/Pago_Pago"
+
+# The id of nothing.
+NOWHERE = uuid.UUID("00000000-0000-4000-8000-000000000007")
 
 _numbers = itertools.count(1)
 
