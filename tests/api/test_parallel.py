@@ -48,6 +48,6 @@ def test_parallel_subscribes_stop_at_the_plans_number() -> None:
     def subscribe(number: int) -> Answer:
         return caller.post("webhooks/subscribe", {"url": f"https://example.com/n{number}", "event": "invoice.created"})
 
-    answers = at_once(*[lambda number=number: subscribe(number) for number in range(4)])  # type: ignore[misc]
+    answers = at_once(*[lambda number=number: subscribe(number) for number in range(4)])
     assert sorted(answer.status for answer in answers if isinstance(answer, Answer)) == [201, 422, 422, 422]
     assert Subscription.objects.for_account(account).count() == 5

@@ -31,8 +31,8 @@ def many(account: Account) -> Account:
             amount=1,
             currency="AED",
             language="en",
-            issue_date=now.date(),
-            due_date=now.date(),
+            issue_date=account.today(),
+            due_date=account.today(),
             status="disputed" if number % 10 else "new",
             created_at=now - dt.timedelta(minutes=number // 3),
         )

@@ -416,6 +416,22 @@ def test_a_worker_that_is_told_to_end_finishes_its_sends_and_gives_back_the_rest
     assert pending.count() == 200 - len(sent)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_whose_database_connections_broke_takes_new_ones() -> None:
+    account = make.account()
+    with Receiver() as receiver, workers.celery():
+        make.subscription(account, receiver.url)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            assert cursor.fetchone()[0] >= 1
+        for count in (1, 2, 3, 4):
+            announce(account)
+            receiver.wait_for(count, within_s=3)
+
+
 # --- Wake-ups ----------------------------------------------------------------------------------------------------
 
 
