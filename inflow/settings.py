@@ -190,7 +190,9 @@ CELERY_TASK_ROUTES = {
     "communications.tasks.*": {"queue": "communications"},
 }
 CELERY_TASK_PUBLISH_RETRY = False
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5}
+# Without acknowledgements: a lost wake-up is no loss, and a worker that has some open when the broker dies would give
+# them back to a connection that is gone, and end (kombu 5.7: AttributeError in restore_unacked).
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "ack_emulation": False}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

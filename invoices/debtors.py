@@ -1,10 +1,14 @@
 """Finding or making the debtor an invoice speaks of."""
 
+import hashlib
+
 import phonenumbers
 from django.db.models import Q
 
 from inflow.accounts.models import Account
 from invoices.models import Debtor
+
+_MAX_IDENTITY = 520
 
 
 class BadPhone(ValueError):
@@ -34,6 +38,8 @@ def find_or_make(account: Account, *, name: str, company: str, email: str, phone
         known, identity = Q(phone=phone), f"phone:{phone}"
     else:
         identity = f"name:{name.strip().casefold()}|{company.strip().casefold()}"
+        if len(identity) > _MAX_IDENTITY:  # folding makes up to three characters of one
+            identity = f"name:{hashlib.sha256(identity.encode()).hexdigest()}"
         known = Q(identity=identity)
     debtor = Debtor.objects.for_account(account).filter(known).order_by("created_at").first()
     if debtor is None:

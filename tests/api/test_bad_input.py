@@ -7,6 +7,7 @@ import pytest
 
 from inflow.accounts.models import Account
 from inflow.api.errors import MAX_ERRORS
+from invoices.models import Debtor
 from tests import make
 from tests.api.client import Answer, Caller, is_problem
 from tests.unchanged import nothing_happens
@@ -246,6 +247,15 @@ def test_any_other_text_comes_back_as_it_was_given(account: Account, api: Caller
     made = post(api, json.dumps(GOOD | {"invoice_number": text, "debtor_name": text, "notes": text}).encode())
     assert made.status == 201
     assert {made.json[name] for name in ("invoice_number", "debtor_name", "notes")} == {text}
+
+
+def test_names_that_grow_when_they_are_compared_are_taken(account: Account, api: Caller) -> None:
+    """Case folding makes three characters of this one."""
+    name = "ΐ" * 200
+    for number in ("1", "2"):
+        body = {"invoice_number": number, "debtor_name": name, "debtor_company": name}
+        assert api.post("invoices", {"amount": 1, "currency": "AED", "due_date": "2026-02-14"} | body).status == 201
+    assert Debtor.objects.for_account(account).count() == 1
 
 
 def test_a_query_string_that_is_not_utf_8_is_400(api: Caller) -> None:
