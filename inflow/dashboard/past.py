@@ -18,7 +18,8 @@ from communications import messages
 from communications import representation as communications_representation
 from communications.calendar import place_of
 from communications.models import Communication, Kind, Medium, State
-from communications.planner import FIRST_STEP_DAYS
+
+FIRST_STEP_DAYS = 1
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from invoices import money, representation
