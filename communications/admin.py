@@ -42,7 +42,7 @@ def state_badge(communication: Communication) -> str:
 class CommunicationAdmin(OwnRowsAdmin):
     """A message as it was written: frozen, to be read."""
 
-    list_display = ("about", "invoice_link", "recipient_shown", "kind", "status_shown", "scheduled_for", "sent_at")
+    list_display = ("about", "invoice_link", "recipient_shown", "kind", "status_shown", "planned", "sent")
     list_filter = (
         ("status", ChoicesDropdownFilter),
         ("kind", ChoicesDropdownFilter),
@@ -103,6 +103,14 @@ class CommunicationAdmin(OwnRowsAdmin):
     @display(description="Status", ordering="status")
     def status_shown(self, communication: Communication) -> str:
         return state_badge(communication)
+
+    @display(description="Planned for", ordering="scheduled_for")
+    def planned(self, communication: Communication) -> str:
+        return pages.moment(communication.scheduled_for)
+
+    @display(description="Sent", ordering="sent_at")
+    def sent(self, communication: Communication) -> str:
+        return pages.moment(communication.sent_at)
 
 
 class MessageInline(RowsInside):

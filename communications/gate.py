@@ -83,7 +83,7 @@ def claim(communication_id: uuid.UUID, *, away: bool = False, wait: bool = True)
             log.exception("rendering_failed", communication=str(communication_id))
             _postpone_all(case, going, "template", case.now + _DAY)
             return []
-        message_id = uuid.uuid4()
+        message_id = going[0].message_id
         for row in going:
             row.message_id, row.status, row.sent_at, row.claimed_at = message_id, State.SENDING, case.now, timezone.now()
             row.subject, row.body, row.html = message.subject, message.text, message.html

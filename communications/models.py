@@ -197,6 +197,7 @@ class Communication(models.Model):
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
     class Meta:
+        verbose_name = "message"
         ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(

@@ -43,7 +43,7 @@ def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account 
         for pk, account_id in ids:
             try:
                 owner = accounts.get(account_id) or accounts.setdefault(account_id, Account.objects.get(pk=account_id))
-                left += send(pk, owner, mailer, wait=account is not None)
+                left += send(pk, owner=owner, mailer=mailer, wait=account is not None)
             except (OperationalError, InterfaceError):
                 raise
             except Exception:  # what one message trips over must not hold up all that are due after it
@@ -51,11 +51,23 @@ def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account 
     return left
 
 
-def send(communication_id: uuid.UUID, account: Account, mailer: channels.Mailer, *, wait: bool = True) -> bool:
+def send(
+    communication_id: uuid.UUID,
+    *,
+    owner: Account | None = None,
+    mailer: channels.Mailer | None = None,
+    wait: bool = True,
+) -> bool:
     """One message, with all that is due to the same debtor, through the gate and out. Whether it left."""
+    owner = owner or Account.objects.filter(communications=communication_id).first()
+    if owner is None:
+        return False
+    if mailer is None:
+        with channels.Mailer() as mailer:
+            return send(communication_id, owner=owner, mailer=mailer, wait=wait)
     away = False
     try:
-        mailer.ready(account)
+        mailer.ready(owner)
     except channels.Away as error:
         log.warning("mail_server_away", error=str(error))
         away = True

@@ -5,6 +5,8 @@ from typing import Any
 
 import structlog
 from celery import Celery, Task
+from celery.signals import task_prerun
+from django.db import close_old_connections
 from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inflow.settings")
@@ -12,6 +14,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inflow.settings")
 app = Celery("inflow")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# CELERY_DB_REUSE_MAX would keep a connection that broke with the database for a thousand tasks more.
+task_prerun.connect(close_old_connections)
 
 log = structlog.get_logger(__name__)
 

@@ -22,10 +22,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import dotenv
 from environs import EnvError
+
+if TYPE_CHECKING:
+    import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "INFLOW_RUN"  # in the environment of every child: the folder it belongs to
@@ -166,33 +169,42 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def processes_of(data: Path) -> list["psutil.Process"]:
+    """What was spawned for `data` and still runs, with its children."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            # A server process of PostgreSQL overwrites its environment, but works inside the cluster's folder.
+            server = process.name().startswith("postgres") and process.cwd() == str(data / "postgres")
+            if server or process.environ().get(MARK) == str(data):
+                found.append(process)
+    return found
+
+
 def stop_leftovers(data: Path) -> None:
     """End what an owner of `data` that was killed left behind. The caller holds the lock."""
     import psutil
 
-    cluster = data / "postgres"
+    pid_file = data / "postgres" / "postmaster.pid"
     try:
-        postmaster = int((cluster / "postmaster.pid").read_text().split("\n")[0])
+        postmaster = int(pid_file.read_text().split("\n")[0])
     except (OSError, ValueError):
         postmaster = 0
-    leftovers = []
-    for process in psutil.process_iter():
+    leftovers = [process for process in processes_of(data) if process.pid != os.getpid()]
+    for process in leftovers:
         with contextlib.suppress(psutil.Error):
-            marked = process.environ().get(MARK) == str(data) and process.pid != os.getpid()
-            # A backend overwrites its environment, but all of PostgreSQL works inside its folder.
-            backend = process.name().startswith("postgres") and process.cwd() == str(cluster)
-            if marked or backend:
-                leftovers.append(process)
-            if backend and process.pid == postmaster:
+            if process.pid == postmaster:
                 process.send_signal(signal.SIGINT)
-            elif marked and not backend:
+            elif not process.name().startswith("postgres"):
                 process.terminate()
     for process in psutil.wait_procs(leftovers, timeout=STOP_SECONDS)[1]:
         with contextlib.suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(leftovers, timeout=STOP_SECONDS)
-    # Its number may belong to another program by now, and PostgreSQL would refuse to start.
-    (cluster / "postmaster.pid").unlink(missing_ok=True)
+    # The number in it may belong to another program by now, and PostgreSQL would refuse to start.
+    pid_file.unlink(missing_ok=True)
 
 
 # Servers

@@ -10,7 +10,6 @@ import dj_email_url
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
-from django.urls import reverse_lazy
 from environs import Env, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -173,6 +172,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "clock"
 CELERY_TASK_ROUTES = {
     "webhooks.tasks.*": {"queue": "webhooks"},
+    "webhooks.tasks.tell_admins": {"queue": "communications"},  # mail
     "communications.tasks.*": {"queue": "communications"},
 }
 CELERY_TASK_PUBLISH_RETRY = False
@@ -192,6 +192,8 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 20},
     },
     "sweep-webhooks": {"task": "webhooks.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
+    "tell-of-disabled-webhooks": {"task": "webhooks.tasks.tell_admins", "schedule": 60.0, "options": {"expires": 60}},
+    "forget-old-events": {"task": "webhooks.tasks.forget_old", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
 # --- Email -------------------------------------------------------------------------------------------------------
@@ -219,6 +221,10 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL")
 # Hosts that self-hosters let webhooks reach although their address is private.
 WEBHOOK_ALLOWED_HOSTS: list[str] = env.list("WEBHOOK_ALLOWED_HOSTS", [])
 WEBHOOK_ALLOWED_PORTS: list[int] = env.list("WEBHOOK_ALLOWED_PORTS", [443], subcast=int)
+# Days that events with their deliveries are kept, and the attempts with the answers that came. Events can be sent
+# again for 14 days.
+WEBHOOK_EVENTS_DAYS = env.int("WEBHOOK_EVENTS_DAYS", 30, validate=validate.Range(min=14))
+WEBHOOK_ATTEMPTS_DAYS = env.int("WEBHOOK_ATTEMPTS_DAYS", 30, validate=validate.Range(min=1))
 
 # --- Logs: one JSON line an event, to stdout; keys and secrets are never bound ---------------------------------------
 
@@ -262,6 +268,8 @@ LOGGING = {
 
 # --- The dashboard -----------------------------------------------------------------------------------------------
 
+LOGIN_URL, LOGIN_REDIRECT_URL = "admin:login", "admin:index"
+FORMAT_MODULE_PATH = "inflow.dashboard.formats"
 UNFOLD = {
     "SITE_TITLE": "InFlow",
     "SITE_HEADER": "InFlow",
@@ -290,7 +298,6 @@ UNFOLD = {
         },
     },
     "STYLES": [lambda request: static("dashboard/inflow.css")],
-    "LOGIN": {"redirect_after": reverse_lazy("admin:index")},
     "ENVIRONMENT": "inflow.dashboard.navigation.environment",
     "DASHBOARD_CALLBACK": "inflow.dashboard.home.home",
     "SIDEBAR": {"show_search": False, "navigation": "inflow.dashboard.navigation.sidebar"},

@@ -57,7 +57,9 @@ def _port() -> int:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise embedded.Unavailable(f"port {port}: {error.strerror.lower()}; set another PORT") from error
+            raise embedded.Unavailable(
+                f"port {port}: {(error.strerror or str(error)).lower()}; set another PORT"
+            ) from error
     return port
 
 

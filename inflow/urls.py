@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 
 from inflow.api import errors
 from inflow.api.views import docs, me, openapi
+from inflow.dashboard.login import login
 
 urlpatterns = [
     path("api/zapier/me", me, name="me"),
@@ -17,6 +18,7 @@ urlpatterns = [
     path("api/zapier/", include("webhooks.urls")),
     path("api/openapi.json", openapi, name="openapi"),
     path("api/docs", docs, name="docs"),
+    path("admin/login/", login, name="login"),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(url="/admin/"), name="home"),
 ]

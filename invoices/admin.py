@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
@@ -270,16 +271,14 @@ class InvoiceAdmin(OwnRowsAdmin):
 
     adds = Role.MANAGER
     list_display = (
-        "invoice_number",
+        "number",
         "debtor_shown",
         "amount_shown",
         "balance_shown",
         "status_shown",
-        "payment_shown",
-        "due_date",
-        "late_shown",
-        "last_contacted_at",
-        "next_contact_at",
+        "due_shown",
+        "last_contact",
+        "next_contact",
     )
     list_filter = (
         DueFilter,
@@ -297,7 +296,7 @@ class InvoiceAdmin(OwnRowsAdmin):
 
     actions_detail = (
         "record_payment",
-        {"title": "More", "icon": "expand_more", "items": ["hold", "dispute", "resume", "note", "write_off", "cancel"]},
+        {"title": "More", "items": ["hold", "dispute", "resume", "note", "write_off", "cancel"]},
     )
     record_payment = pages.verb(
         "Record payment",
@@ -395,13 +394,13 @@ class InvoiceAdmin(OwnRowsAdmin):
         }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "case": case})
 
+    @display(description="Number", ordering="invoice_number")
+    def number(self, invoice: Invoice) -> str:
+        return pages.bdi(invoice.invoice_number)
+
     @display(description="Debtor", ordering="debtor_name")
     def debtor_shown(self, invoice: Invoice) -> str:
-        if not invoice.debtor_company:
-            return format_html("<bdi>{}</bdi>", invoice.debtor_name)
-        return format_html(
-            '<bdi>{}</bdi><span class="second-line"><bdi>{}</bdi></span>', invoice.debtor_name, invoice.debtor_company
-        )
+        return pages.two_lines(invoice.debtor_name, invoice.debtor_company)
 
     @display(description="Amount", ordering="amount")
     def amount_shown(self, invoice: Invoice) -> str:
@@ -409,19 +408,28 @@ class InvoiceAdmin(OwnRowsAdmin):
 
     @display(description="Balance")
     def balance_shown(self, invoice: Invoice) -> str:
-        return pages.bdi(money.display(invoice.balance, invoice.currency))
+        return pages.bdi(money.display(invoice.balance, invoice.currency)) if invoice.balance else "–"
 
     @display(description="Status", ordering="status")
     def status_shown(self, invoice: Invoice) -> str:
+        if invoice.payment_status == PaymentStatus.PARTIALLY_PAID:
+            return format_html("{} {}", status_badge(invoice), payment_badge(invoice))
         return status_badge(invoice)
 
-    @display(description="Payment", ordering="payment_status")
-    def payment_shown(self, invoice: Invoice) -> str:
-        return payment_badge(invoice)
+    @display(description="Due", ordering="due_date")
+    def due_shown(self, invoice: Invoice) -> str:
+        days = late(invoice)
+        return pages.two_lines(
+            date_format(invoice.due_date), f"{days} day{'' if days == 1 else 's'} late" if days else ""
+        )
 
-    @display(description="Days late", ordering="-due_date")
-    def late_shown(self, invoice: Invoice) -> str:
-        return str(late(invoice) or "–")
+    @display(description="Last contact", ordering="last_contacted_at")
+    def last_contact(self, invoice: Invoice) -> str:
+        return pages.moment(invoice.last_contacted_at)
+
+    @display(description="Next contact", ordering="next_contact_at")
+    def next_contact(self, invoice: Invoice) -> str:
+        return pages.moment(invoice.next_contact_at)
 
 
 # --- Debtors -----------------------------------------------------------------------------------------------------
@@ -494,7 +502,7 @@ class DebtorAdmin(OwnRowsAdmin):
     form = DebtorForm
     list_display = ("name", "company", "email", "phone", "open_invoices", "created_at")
     search_fields = ("name", "company", "email", "phone")
-    fields = (("name", "company"), ("email", "phone"), ("language", "time_zone", "country"))
+    fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country"))
     inlines: ClassVar[list[type[RowsInside]]] = [InvoiceInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:

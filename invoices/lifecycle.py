@@ -17,6 +17,7 @@ from django.db.models import Q
 
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
+from inflow.api.fields import MAX_DIGITS
 from invoices import debtors, escalations, money, promises, signals, timeline, workdays
 from invoices.derivation import derive
 from invoices.models import OPEN, Invoice, Payment, PaymentStatus, Promise, Resolution, Status
@@ -155,6 +156,8 @@ def record_payment(
         today = account.today()
         if paid_at and paid_at > today:
             raise Refused("paid_at", "in_the_future", "paid_at must not be in the future.")
+        if money.digits(invoice.amount_paid + amount) > MAX_DIGITS:
+            raise Refused("amount", "too_long", f"What is paid in all must have at most {MAX_DIGITS} digits.")
         return draft.post(amount, paid_at=paid_at or today, method=method, reference=reference)
 
 

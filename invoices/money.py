@@ -47,6 +47,11 @@ def decimals(amount: Decimal) -> int:
     return max(0, -exponent)
 
 
+def digits(amount: Decimal) -> int:
+    """How many digits are needed to write `amount`: 2.50 needs two."""
+    return max(amount.adjusted() + 1, 1) + decimals(amount)
+
+
 def display(amount: Decimal, currency: str) -> str:
     """For people: `AED 25,000.00`, Latin digits in every language."""
     return f"{currency} {amount:,.{EXPONENTS.get(currency, 2)}f}"

@@ -1,6 +1,5 @@
 """/api/zapier/invoices: parse, one verb, answer."""
 
-import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +12,12 @@ from inflow.accounts.models import Scope
 from inflow.api import pagination
 from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import Problem, invalid, not_found
+from inflow.api.etags import accepted_versions, etag
 from inflow.api.idempotency import idempotent
 from inflow.api.viewsets import ApiViewSet, takes_if_match
 from invoices import lifecycle, representation
 from invoices.models import Invoice, Payment
 from invoices.serializers import InvoiceIn, InvoiceOut, InvoicePatch, InvoiceQuery, PaymentIn, PaymentOut, PaymentQuery
-
-_ETAG = re.compile(r'"([0-9]{1,9})"')
-
 
 SEED_EXAMPLE = OpenApiExample(
     "An invoice",
@@ -68,7 +65,7 @@ class InvoiceViewSet(ApiViewSet):
         row = Invoice.objects.for_account(account).filter(pk=invoice_id).values(*representation.COLUMNS).first()
         if row is None:
             raise not_found()
-        return Response(representation.of_row(row, account.today()), headers=_etag(row["version"]))
+        return Response(representation.of_row(row, account.today()), headers=etag(row["version"]))
 
     @extend_schema(
         operation_id="create_invoice",
@@ -88,7 +85,7 @@ class InvoiceViewSet(ApiViewSet):
         return Response(
             representation.of_invoice(invoice),
             status=201,
-            headers={"Location": location, **_etag(invoice.version)},
+            headers={"Location": location, **etag(invoice.version)},
         )
 
     @extend_schema(
@@ -107,9 +104,9 @@ class InvoiceViewSet(ApiViewSet):
                 invoice_id,
                 actor_of(request),
                 **given.validated_data,
-                if_version_in=_if_match(request),
+                if_version_in=accepted_versions(request),
             )
-        return Response(representation.of_invoice(invoice), headers=_etag(invoice.version))
+        return Response(representation.of_invoice(invoice), headers=etag(invoice.version))
 
 
 class PaymentViewSet(ApiViewSet):
@@ -162,16 +159,3 @@ def refusals_as_problems() -> Iterator[None]:
         raise Problem(403, refusal.code, refusal.message) from refusal
     except lifecycle.Refused as refusal:
         raise invalid(refusal.field, refusal.code, refusal.message) from refusal
-
-
-def _etag(version: int) -> dict[str, str]:
-    return {"ETag": f'"{version}"'}
-
-
-def _if_match(request: Request) -> set[int] | None:
-    """The versions that the caller accepts; None for any. A weak or foreign tag matches none (RFC 9110, 13.1.1)."""
-    given = request.headers.get("If-Match", "").strip()
-    if given in ("", "*"):
-        return None
-    tags = (_ETAG.fullmatch(tag.strip()) for tag in given.split(","))
-    return {int(tag[1]) for tag in tags if tag}

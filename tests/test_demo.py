@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 import inflow.urls  # before a test sets TRY_OUT
+from communications import sender
 from communications.calendar import place_of
 from communications.models import LEFT_US, Communication, State
 from inflow.accounts import keys
@@ -190,6 +191,22 @@ def test_the_engine_goes_on_from_there_without_a_flood(seeded: dict[str, str], d
         assert lifecycle.age_due(now) == 0
     scheduled = Communication.objects.filter(status=State.SCHEDULED)
     assert scheduled.filter(scheduled_for__lte=now).count() <= 10 + 2 * days
+
+
+def test_the_clock_and_the_sender_take_a_demo_invoice_up_as_any_other(seeded: dict[str, str]) -> None:
+    account = Account.objects.get()
+    waiting = Invoice.objects.filter(status="new").exclude(debtor_email="").latest("due_date")
+    yesterday = account.today() - dt.timedelta(days=1)
+    Invoice.objects.filter(pk=waiting.pk).update(due_date=yesterday, issue_date=yesterday)
+    events = EventCounter.objects.get().seq
+    assert lifecycle.age_due(timezone.now()) == 1
+    assert EventCounter.objects.get().seq == events + 1
+    planned = Communication.objects.get(invoice=waiting)
+    Communication.objects.filter(pk=planned.pk).update(scheduled_for=timezone.now())
+    sender.send_due()
+    planned.refresh_from_db()
+    open_now = place_of(waiting.debtor, account, waiting.debtor_phone).next_opening(timezone.now()) <= timezone.now()
+    assert planned.status == (State.SENT if open_now else State.SCHEDULED)
 
 
 @pytest.mark.urls("inflow.dashboard.demo_receiver")

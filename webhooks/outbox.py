@@ -5,15 +5,22 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.utils import timezone
+from redis.exceptions import RedisError
 
 from inflow.accounts.models import Account
 from inflow.api.json import dumps
 from inflow.celery import wake
-from webhooks.models import EventType
+from webhooks.models import EventType, Subscription
+
+log = structlog.get_logger(__name__)
 
 API_VERSION = "2026-03-01"
+# In the cache while a wake-up is on its way and its task has not begun.
+WOKEN, WOKEN_S = "webhooks:woken", 5
 
 # One statement, the last of its transaction: the counter's row stays locked until the commit, so that whoever reads
 # the events in order of seq never misses a late commit.
@@ -33,12 +40,15 @@ SELECT gen_random_uuid(), %(account)s, event.id, s.id,
        CASE WHEN s.is_active THEN 'pending' ELSE 'skipped' END, 0,
        CASE WHEN s.is_active THEN %(now)s END, %(now)s
 FROM event, webhooks_subscription s
-WHERE s.account_id = %(account)s AND s.deleted_at IS NULL AND %(type)s = ANY (s.events)
+WHERE s.account_id = %(account)s AND s.deleted_at IS NULL
+  AND (s.id = %(only)s OR %(only)s IS NULL AND %(type)s = ANY (s.events))
 """
 
 
-def put(account: Account, type: EventType, data: Mapping[str, Any]) -> str:
-    """Announce `data` to the account's subscribers when the open transaction commits. Returns the event's id."""
+def put(account: Account, type: str, data: Mapping[str, Any], *, only: Subscription | None = None) -> str:
+    """Announce `data` when the open transaction commits, to the account's subscribers of this type or to the `only`
+    one. Returns the event's id.
+    """
     assert connection.in_atomic_block, "an event belongs to the transaction of its change"
     now, event_id = timezone.now(), f"evt_{uuid.uuid4().hex}"
     with connection.cursor() as cursor:
@@ -47,24 +57,32 @@ def put(account: Account, type: EventType, data: Mapping[str, Any]) -> str:
             {
                 "account": account.pk,
                 "event": event_id,
-                "type": type.value,
+                "type": str(type),
+                "only": only and only.pk,
                 "body": freeze(event_id, type, now, data),
                 "now": now,
             },
         )
         has_deliveries = cursor.rowcount > 0
     if has_deliveries:
-        transaction.on_commit(_wake)
+        transaction.on_commit(wake_sender)
     return event_id
 
 
-def freeze(event_id: str, type: EventType, at: dt.datetime, data: Mapping[str, Any]) -> str:
+def freeze(event_id: str, type: str, at: dt.datetime, data: Mapping[str, Any]) -> str:
     """The body as it is stored, signed and sent."""
-    body = {"id": event_id, "type": type.value, "timestamp": at, "api_version": API_VERSION, "data": data}
+    body = {"id": event_id, "type": str(type), "timestamp": at, "api_version": API_VERSION, "data": data}
     return dumps(body).decode()
 
 
-def _wake() -> None:
+def wake_sender() -> None:
+    """One wake-up at a time is on its way: it finds all that is due when it comes. Lost, it is missed for moments."""
     from webhooks.tasks import deliver_due
 
-    wake(deliver_due)
+    try:
+        is_needed = cache.add(WOKEN, 1, timeout=WOKEN_S)
+    except RedisError as error:
+        log.warning("broker_away", task=deliver_due.name, error=type(error).__name__)
+        return
+    if is_needed:
+        wake(deliver_due)

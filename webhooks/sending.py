@@ -1,107 +1,239 @@
-"""Delivering what is due: claim, send outside any transaction, record."""
+"""Delivering what is due: claim, send outside any transaction, record.
+
+One task runs one drain. Its own thread does all the database work, in batches; sender threads do nothing but HTTP.
+Any number of drains share the rows, and it doesn't matter how often or how late one is started.
+"""
 
 import datetime as dt
-import random
+import mmap
+import queue
 import threading
-import uuid
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
-import requests
-from django.db import connection, transaction
+import structlog
+from celery.signals import worker_shutting_down
+from cryptography.fernet import InvalidToken
 from django.utils import timezone
 
 from inflow.accounts.sealing import unseal
-from webhooks import signing, transport
-from webhooks.models import Attempt, Delivery, DeliveryStatus
+from webhooks import claims, endpoints, signing, transport
+from webhooks.claims import Item, Lane, Record
+from webhooks.models import DeliveryStatus
+from webhooks.outcomes import outcome
 
-# Seconds from one try to the next, as published; jitter only adds.
-SCHEDULE_S = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
-JITTER = 0.2
-# Longer than a send can take (transport.DEADLINE_S), so that a lease that ran out is a worker that died.
-LEASE = dt.timedelta(seconds=60)
+log = structlog.get_logger(__name__)
+
+# Lanes that are sending at one moment. One whose send lasts longer than `PATIENCE_S` waits for the other side and
+# costs nothing, so that the next may start: an endpoint's slowness is its own.
+BUSY_LANES = 8
+PATIENCE_S = 0.05
+# Of endpoints that were slow the last time; and of all, which is a bound for memory and never for fairness.
+SLOW_LANES = 16
+ALL_LANES = 256
+# A lane begins no further send after this time: its endpoint's state is read anew. claims.LEASE covers it.
+LANE_S = 2.0
+# How often a drain that waits for answers looks for what fell due meanwhile.
+POLL_S = 0.05
 STORED_BYTES = 2 * 1024
 
-_CLAIM = """
-UPDATE webhooks_delivery d
-SET lease = %(lease)s, next_attempt_at = %(until)s
-FROM (
-  SELECT id FROM webhooks_delivery
-  WHERE status = 'pending' AND next_attempt_at <= %(now)s
-  ORDER BY next_attempt_at LIMIT %(limit)s
-  FOR UPDATE SKIP LOCKED
-) due
-WHERE d.id = due.id
-RETURNING d.id
-"""
-
-_local = threading.local()
+# One byte that the worker shares with its children: it is set when the worker is to end.
+_ending = mmap.mmap(-1, 1)
 
 
-def deliver_due(batch: int = 10) -> int:
-    """Send what is due now, a batch at a time, until nothing is; how many tries were made."""
-    tries = 0
-    while claimed := claim(batch):
-        lease, ids = claimed
-        for delivery in Delivery.objects.filter(pk__in=ids).select_related("event", "subscription"):
-            attempt(delivery, lease)
-            tries += 1
-    return tries
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def _end(**_: object) -> None:
+    _ending[0] = 1
 
 
-def claim(limit: int) -> tuple[uuid.UUID, list[uuid.UUID]] | None:
-    """Take up to `limit` due deliveries for `LEASE`. Two workers never hold the same one."""
-    lease, now = uuid.uuid4(), timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"lease": lease, "now": now, "until": now + LEASE, "limit": limit})
-        ids = [row[0] for row in cursor.fetchall()]
-    return (lease, ids) if ids else None
+@dataclass(frozen=True, slots=True, eq=False)
+class _Try:
+    """What a sender has to tell of an item. Without an answer it was not sent."""
+
+    lane: Lane
+    item: Item
+    at_s: float
+    answer: transport.Answer | None
 
 
-def attempt(delivery: Delivery, lease: uuid.UUID) -> None:
-    """One try, and its record. A write under a lease that is no longer ours is ignored."""
-    subscription = delivery.subscription
-    if subscription.deleted_at is not None:
-        _close(delivery, lease, DeliveryStatus.CANCELLED)
-        return
-    if not subscription.is_active:
-        _close(delivery, lease, DeliveryStatus.SKIPPED)
-        return
-    at, body = timezone.now(), delivery.event.body.encode()
-    headers = signing.headers(unseal(subscription.sealed_secret), delivery.event_id, int(at.timestamp()), body)
-    headers["User-Agent"] = "InFlow-Webhooks/1"
-    answer = transport.post(_session(), subscription.target_url, body, headers)
-    record(delivery, lease, at, answer)
+def deliver_due() -> int:
+    """Send what is due, and what falls due meanwhile, until nothing is; how many tries were made."""
+    with _Drain() as drain:
+        return drain.run()
 
 
-def record(delivery: Delivery, lease: uuid.UUID, at: dt.datetime, answer: transport.Answer) -> None:
-    made = delivery.attempts_made + 1
-    if answer.status is not None and 200 <= answer.status < 300:
-        status, next_at = DeliveryStatus.DELIVERED, None
-    elif made >= len(SCHEDULE_S):
-        status, next_at = DeliveryStatus.FAILED, None
-    else:
-        wait = SCHEDULE_S[made] * (1 + random.uniform(0, JITTER))  # noqa: S311
-        status, next_at = DeliveryStatus.PENDING, timezone.now() + dt.timedelta(seconds=wait)
-    with transaction.atomic():
-        ours = Delivery.objects.filter(pk=delivery.pk, lease=lease).update(
-            status=status, next_attempt_at=next_at, attempts_made=made, lease=None
-        )
-        if ours:
-            Attempt.objects.create(
-                delivery=delivery,
-                at=at,
-                ms=answer.ms,
-                status=answer.status,
-                error=answer.error,
-                response=answer.body[:STORED_BYTES].decode("utf-8", "replace").replace("\0", "\ufffd"),
-            )
+class _Drain:
+    def __init__(self) -> None:
+        self._work: queue.SimpleQueue[_Run | None] = queue.SimpleQueue()
+        self._told: queue.SimpleQueue[_Try | _Run] = queue.SimpleQueue()
+        self._runs: set[_Run] = set()
+        self._threads = 0
+        self._look_at = 0.0  # not before is it worth looking for due rows
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for run in self._runs:  # some are left where the database failed us
+            run.is_stopped = True
+        for _ in range(self._threads):
+            self._work.put(None)
+
+    def run(self) -> int:
+        tries = 0
+        while True:
+            has_more = False
+            if _ending[0]:
+                for run in self._runs:
+                    run.is_stopped = True
+            elif self._room() * 2 > BUSY_LANES and time.monotonic() >= self._look_at:
+                has_more = self._take()
+            if not self._runs and not has_more:
+                return tries
+            tries += self._settle()
+
+    def _room(self) -> int:
+        """How many more lanes may start now."""
+        patient_since = time.monotonic() - PATIENCE_S
+        busy = sum(run.since > patient_since for run in self._runs)
+        return min(BUSY_LANES - busy, ALL_LANES - len(self._runs))
+
+    def _take(self) -> bool:
+        """Claim what there is room for. Whether something was due, ours or another worker's."""
+        now = timezone.now()
+        due = claims.waiting(now)
+        slow_room = SLOW_LANES - sum(run.lane.is_slow for run in self._runs)
+        lanes = claims.claim(due.fast, self._room(), now) + claims.claim(due.slow, slow_room, now)
+        if not lanes:
+            self._look_at = time.monotonic() + POLL_S
+        for lane in lanes:
+            if lane.closes_as:
+                claims.close([(item.id, lane.lease) for item in lane.items], DeliveryStatus(lane.closes_as))
+            else:
+                self._start(lane)
+        return bool(due.fast or due.slow)
+
+    def _start(self, lane: Lane) -> None:
+        run = _Run(lane)
+        self._runs.add(run)
+        if len(self._runs) > self._threads:
+            self._threads += 1
+            threading.Thread(
+                target=_serve, args=(self._work, self._told), name=f"webhooks-{self._threads}", daemon=True
+            ).start()
+        self._work.put(run)
+
+    def _settle(self) -> int:
+        """Wait for answers, a moment at most, and record all that have come. How many tries they were."""
+        made: list[_Try] = []
+        unsent: list[_Try] = []
+        try:
+            told = self._told.get(timeout=POLL_S)
+            while True:
+                if isinstance(told, _Run):
+                    self._runs.discard(told)
+                    self._look_at = 0.0  # its endpoint has a lane free
+                else:
+                    (made if told.answer else unsent).append(told)
+                told = self._told.get_nowait()
+        except queue.Empty:
+            pass
+        if unsent:
+            claims.release([(told.item.id, told.lane.lease) for told in unsent], timezone.now())
+        _record(made)
+        return len(made)
 
 
-def _close(delivery: Delivery, lease: uuid.UUID, status: DeliveryStatus) -> None:
-    Delivery.objects.filter(pk=delivery.pk, lease=lease).update(status=status, next_attempt_at=None, lease=None)
+def _record(tries: list[_Try]) -> None:
+    pairs = [(told, _record_of(told)) for told in tries]
+    ours = claims.record([record for _, record in pairs])
+    endpoints.note(
+        endpoints.Told(told.lane.subscription_id, record.at, told.answer)
+        for told, record in pairs
+        if told.answer and told.item.id in ours
+    )
 
 
-def _session() -> requests.Session:
-    if not hasattr(_local, "session"):
-        _local.session = transport.new_session()
-    session: requests.Session = _local.session
-    return session
+def _record_of(told: _Try) -> Record:
+    answer = told.answer
+    assert answer is not None
+    tries = told.item.attempts_made + 1
+    result = outcome(answer, tries, timezone.now())
+    return Record(
+        delivery_id=told.item.id,
+        lease=told.lane.lease,
+        status=result.status,
+        next_attempt_at=result.next_at,
+        attempts_made=tries,
+        at=dt.datetime.fromtimestamp(told.at_s, tz=dt.UTC),
+        ms=answer.ms,
+        http_status=answer.status,
+        error=answer.error,
+        response=stored(answer.body),
+    )
+
+
+def stored(body: bytes) -> str:
+    """The first 2 KiB of an answer as text that PostgreSQL takes: no NUL, no invalid UTF-8."""
+    text = body[:STORED_BYTES].decode("utf-8", "replace").replace("\0", "\ufffd")
+    return text.encode()[:STORED_BYTES].decode("utf-8", "ignore")
+
+
+# --- The senders -------------------------------------------------------------------------------------------------
+
+
+class _Run:
+    """A lane on its way. `since` is when its present send began."""
+
+    __slots__ = ("is_stopped", "lane", "since", "until")
+
+    def __init__(self, lane: Lane) -> None:
+        self.lane = lane
+        self.since = time.monotonic()
+        self.until = self.since + LANE_S
+        self.is_stopped = False
+
+
+def _serve(work: "queue.SimpleQueue[_Run | None]", told: "queue.SimpleQueue[_Try | _Run]") -> None:
+    while run := work.get():
+        run.since = time.monotonic()
+        secrets = _secrets(run.lane)
+        for item in run.lane.items:
+            answer = None
+            at = time.time()
+            if not run.is_stopped and time.monotonic() < run.until:
+                answer = _send(run, secrets, item, int(at)) if secrets else _UNREADABLE
+                if answer.ms >= endpoints.SLOW_MS or answer.status == endpoints.GONE:
+                    run.is_stopped = True
+            told.put(_Try(run.lane, item, at, answer))
+        told.put(run)
+
+
+_UNREADABLE = transport.Answer(0, error="secret_unreadable")
+
+
+def _secrets(lane: Lane) -> list[str]:
+    """The secret, and the one before as long as it signs too. None at all where FIELD_KEYS lacks their key."""
+    sealed = filter(None, (lane.sealed_secret, lane.sealed_previous_secret))
+    try:
+        return [unseal(each) for each in sealed]
+    except InvalidToken:
+        log.error("webhook_secret_unreadable", subscription=str(lane.subscription_id))
+        return []
+
+
+def _send(run: _Run, secrets: list[str], item: Item, timestamp: int) -> transport.Answer:
+    """One request. Whatever goes wrong is the answer: a lane that is not given back blocks its endpoint."""
+    run.since = time.monotonic()
+    try:
+        body = item.body.encode()
+        headers = signing.headers(secrets[0], item.event_id, timestamp, body, secrets[1:])
+        headers["User-Agent"] = "InFlow-Webhooks/1"
+        return transport.post(run.lane.target_url, body, headers)
+    except Exception:
+        log.exception("webhook_send_failed", subscription=str(run.lane.subscription_id))
+        return transport.Answer(0, error="internal")

@@ -13,6 +13,8 @@ _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+# All that is handed out of IPv6. Beyond it lie NAT64, IPv4-compatible, site-local, segment routing and the unassigned.
+_GLOBAL_6 = ipaddress.ip_network("2000::/3")
 # Not public although `is_global` may say so, or say so on some Python versions only.
 _NOT_PUBLIC = tuple(
     ipaddress.ip_network(network)
@@ -21,14 +23,9 @@ _NOT_PUBLIC = tuple(
         "168.63.129.16/32",  # Azure's host
         "192.0.0.0/24",
         "192.88.99.0/24",  # 6to4 relays
-        "::/96",  # IPv4-compatible
-        "64:ff9b::/96",  # NAT64
-        "64:ff9b:1::/48",
         "2001::/23",  # Teredo, ORCHID and other special purposes
         "2002::/16",  # 6to4
         "3fff::/20",  # documentation
-        "5f00::/16",  # segment routing
-        "fec0::/10",  # site-local
     )
 )
 
@@ -43,7 +40,7 @@ def check_form(url: str) -> None:
         raise Forbidden("A URL of at most 2,000 visible ASCII characters is needed.")
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError as error:
         raise Forbidden("This is no URL.") from error
     if parts.scheme not in ("https", "http") or not host:
@@ -51,9 +48,9 @@ def check_form(url: str) -> None:
     if "@" in parts.netloc:
         raise Forbidden("A URL with a user name or password is not accepted.")
     address = literal(host)
-    if address is None and not all(_LABEL.fullmatch(label) for label in host.rstrip(".").split(".")):
+    if address is None and not all(_LABEL.fullmatch(label) for label in host.split(".")):
         raise Forbidden("The host name is not valid.")
-    if host in settings.WEBHOOK_ALLOWED_HOSTS:
+    if _is_allowed(host):
         return
     if settings.TRY_OUT and (host == "localhost" or (address is not None and address.is_loopback)):
         return
@@ -77,8 +74,11 @@ def resolve(host: str, port: int) -> list[tuple[int, Any]]:
 
 
 def is_public(address: Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return is_public(address.ipv4_mapped)
+        if address not in _GLOBAL_6:
+            return False
     return address.is_global and not address.is_multicast and not any(address in network for network in _NOT_PUBLIC)
 
 
@@ -94,8 +94,12 @@ def literal(host: str) -> Address | None:
         return None
 
 
+def _is_allowed(host: str) -> bool:
+    return host in (allowed.lower() for allowed in settings.WEBHOOK_ALLOWED_HOSTS)
+
+
 def _may_dial(host: str, address: Address) -> bool:
-    if host in settings.WEBHOOK_ALLOWED_HOSTS or is_public(address):
+    if _is_allowed(host) or is_public(address):
         return True
     mapped = getattr(address, "ipv4_mapped", None)
     return settings.TRY_OUT and (mapped or address).is_loopback

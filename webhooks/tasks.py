@@ -1,9 +1,29 @@
-from celery import shared_task
+import contextlib
 
-from webhooks import sending
+from celery import shared_task
+from django.core.cache import cache
+from redis.exceptions import RedisError
+
+from inflow.celery import wake
+from webhooks import notices, outbox, retention, sending
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def deliver_due() -> int:
     """Woken after each commit that wrote deliveries, and every few seconds for retries and lost wake-ups."""
+    with contextlib.suppress(RedisError):
+        cache.delete(outbox.WOKEN)  # before the rows are looked at: who commits later wakes again
     return sending.deliver_due()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def tell_admins() -> int:
+    """Woken when an endpoint is disabled, and every minute. Mail: it waits where mail waits."""
+    return notices.tell_admins()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def forget_old() -> None:
+    """Every hour. What one run leaves, because it is bounded in time, the next one takes up at once."""
+    if retention.forget_old():
+        wake(forget_old)

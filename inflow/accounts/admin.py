@@ -63,7 +63,9 @@ class AccountAdmin(OwnRowsAdmin):
     def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "time_zone":
             names = sorted(name for name in zoneinfo.available_timezones() if "/" in name or name == "UTC")
-            return forms.ChoiceField(choices=[(name, name) for name in names], widget=UnfoldAdminSelectWidget)
+            return forms.ChoiceField(
+                choices=[(name, name) for name in names], initial=db_field.default, widget=UnfoldAdminSelectWidget
+            )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     @display(description="Plan", ordering="plan")
@@ -90,6 +92,8 @@ class _LowerEmail(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class PersonCreationForm(_LowerEmail, UserCreationForm):
+    usable_password = None  # people log in by password
+
     class Meta:
         model = User
         fields = ("email",)
@@ -102,7 +106,7 @@ class PersonChangeForm(_LowerEmail, UserChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):
+class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     sees = adds = changes = Role.ADMIN
     form = PersonChangeForm
     add_form = PersonCreationForm
@@ -126,7 +130,7 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):
             return (
                 (None, {"fields": who}),
                 ("Rights", {"fields": rights}),
-                ("Password", {"fields": ("usable_password", "password1", "password2")}),
+                ("Password", {"fields": ("password1", "password2")}),
             )
         return (
             (None, {"fields": (*who, "password")}),
@@ -185,7 +189,7 @@ class ApiKeyForm(pages.OwnAccountForm):
         """Midnight after the last day, on the account's wall clock."""
         day: dt.date | None = self.cleaned_data["expires_on"]
         assert self.account is not None
-        return day and dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), self.account.zone)
+        return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), self.account.zone) if day else None
 
 
 def _revoke(key: ApiKey, actor: Actor, form: pages.PageForm) -> str:

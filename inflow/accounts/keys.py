@@ -61,9 +61,7 @@ def rotate(
     """A successor with the same name and scopes; the old key works for `overlap` longer, or until its own end."""
     ends = timezone.now() + overlap
     with transaction.atomic():
-        successor, plaintext = issue(
-            key.account, name=key.name, scopes=key.scopes, created_by=created_by, actor=actor
-        )
+        successor, plaintext = issue(key.account, name=key.name, scopes=key.scopes, created_by=created_by, actor=actor)
         ApiKey.objects.filter(Q(expires_at=None) | Q(expires_at__gt=ends), pk=key.pk).update(expires_at=ends)
         audit.record(
             key.account, actor or str(created_by or "console"), "api_key.rotated", key.prefix, until=ends.isoformat()

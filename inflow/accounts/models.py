@@ -140,6 +140,7 @@ class User(AbstractUser):
     objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
 
     class Meta:
+        verbose_name, verbose_name_plural = "person", "people"
         ordering = ["email"]
         constraints = [
             models.CheckConstraint(

@@ -1,5 +1,6 @@
 """The dashboard's own pages: a small form that does one thing by POST, and a secret that is shown once."""
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action
@@ -168,6 +171,21 @@ def badge(text: str, variant: str = "") -> SafeString:
 def bdi(text: str) -> SafeString:
     """Text that keeps its own direction: an amount, a number, an address."""
     return format_html("<bdi>{}</bdi>", text)
+
+
+def two_lines(first: str, second: str) -> SafeString:
+    """A cell of a list: what counts, and below it, quieter, what goes with it."""
+    if not second:
+        return bdi(first)
+    return format_html('<bdi>{}</bdi><span class="second-line"><bdi>{}</bdi></span>', first, second)
+
+
+def moment(at: dt.datetime | None) -> SafeString:
+    """A date and, below it, the time on the reader's wall clock."""
+    if at is None:
+        return bdi("–")
+    local = timezone.localtime(at)
+    return two_lines(date_format(local, "DATE_FORMAT"), date_format(local, "TIME_FORMAT"))
 
 
 def _page(

@@ -7,12 +7,14 @@ person's account here, so that another account's row is a 404 to lists, pages, h
 from typing import Any, ClassVar
 
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
@@ -48,9 +50,9 @@ class OwnRowsAdmin(ModelAdmin):
     adds: ClassVar[Role | None] = None
     changes: ClassVar[Role | None] = None
 
-    actions = None
+    actions: ClassVar[Any] = None
     list_per_page = 50
-    show_full_result_count = False
+    show_facets = ShowFacets.NEVER  # each would count all rows
     list_filter_submit = True
     change_form_show_cancel_button = True
 
@@ -87,13 +89,29 @@ class OwnRowsAdmin(ModelAdmin):
         also = ("account",) if self.owner == "account" else ()
         return (*(self.list_select_related or ()), *also)
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        title = capfirst(str(self.opts.verbose_name_plural))
+        response: HttpResponse = super().changelist_view(request, {"title": title, **(extra_context or {})})
+        return response
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        title = {"title": capfirst(str(self.opts.verbose_name))} if object_id else {}
+        return super().changeform_view(request, object_id, form_url, {**title, **(extra_context or {})})
+
     def _says_whose(self, request: HttpRequest) -> bool:
         return self.owner == "account" and person(request).is_superuser
 
     # --- Roles ---
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return person(request).may(self.sees)
+        """Asked of the log-in page too, by nobody in particular."""
+        return isinstance(request.user, User) and request.user.may(self.sees)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return person(request).may(self.sees)

@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem documents. Nothing under /api answers HTML, and no body holds a stack, SQL or a key."""
 
+import itertools
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, TypedDict
@@ -16,6 +17,7 @@ log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+MAX_ERRORS = 50  # a body of 20,000 unknown keys is not answered with megabytes
 
 
 class FieldError(TypedDict):
@@ -73,7 +75,7 @@ def _problem_of(error: Exception) -> Problem | None:
         case Problem():
             return error
         case exceptions.ValidationError():
-            errors = list(_flatten(error.detail))
+            errors = list(itertools.islice(_flatten(error.detail), MAX_ERRORS))
             return Problem(422, "invalid", errors[0]["message"], errors=errors)
         case Http404() | exceptions.NotFound():
             return not_found()

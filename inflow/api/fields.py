@@ -1,19 +1,26 @@
 """Serializers and fields that refuse what DRF would mend: numbers as text, booleans as numbers, unknown keys."""
 
 import datetime as dt
+import decimal
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+from urllib.parse import unquote_plus
 
 from rest_framework import serializers
 from rest_framework.request import Request
 
-_NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}(Z|[+-][0-9]{2}:?[0-9]{2})", re.ASCII)
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+from inflow.api.errors import Problem
+
 MAX_DIGITS = 15
+_EXACT = decimal.Context(prec=2 * MAX_DIGITS)
+_NUMBER = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}(\.[0-9]{{1,{MAX_DIGITS}}})?")
+# What is beyond these years is a slip, and far beyond them a calculation overflows.
+_DATE = re.compile(r"(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+_HOURS = "([01][0-9]|2[0-3]):[0-5][0-9]"
+_MOMENT = re.compile(rf"{_DATE.pattern}T{_HOURS}:[0-5][0-9](\.[0-9]{{1,9}})?(Z|[+-]{_HOURS})")
 
 
 def error_of(field: str, code: str, message: str) -> serializers.ValidationError:
@@ -37,12 +44,11 @@ class StrictSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
             errors = {}
-            for name in data.keys() - self.fields.keys():
+            for name in sorted(data.keys() - self.fields.keys()):
                 if name in self.read_only_names:
                     errors[name] = [serializers.ErrorDetail("This field can't be changed.", "read_only")]
                 else:
-                    shown = name[:64].encode("utf-8", "replace").decode()
-                    errors[shown] = [serializers.ErrorDetail("There is no such field.", "unknown_field")]
+                    errors[name[:64]] = [serializers.ErrorDetail("There is no such field.", "unknown_field")]
             if errors:
                 raise serializers.ValidationError(errors)
         return super().to_internal_value(data)
@@ -91,11 +97,13 @@ class ChoiceField(serializers.ChoiceField):
 
 
 class DateField(Described, serializers.DateField):
-    """`YYYY-MM-DD`, in ASCII digits, of a day that exists."""
+    """`YYYY-MM-DD`, in ASCII digits, of a day that exists in the years from 1970 to 2999."""
+
+    default_error_messages = {"invalid": "A date from 1970 to 2999 is needed, as YYYY-MM-DD."}
 
     def to_internal_value(self, value: Any) -> dt.date:
         if not isinstance(value, str) or not _DATE.fullmatch(value):
-            self.fail("invalid", format="YYYY-MM-DD")
+            self.fail("invalid")
         return super().to_internal_value(value)
 
     def json_schema(self, direction: str) -> dict[str, Any]:
@@ -133,8 +141,8 @@ class MoneyField(Described, serializers.Field[Decimal, Any, Any, Any]):
             self.fail("negative")
         if self.positive and not amount:
             self.fail("not_positive")
-        amount = amount.normalize()
-        if len(amount.as_tuple().digits) > MAX_DIGITS or (amount and amount.adjusted() < -MAX_DIGITS):
+        amount = amount.normalize(_EXACT)
+        if len(amount.as_tuple().digits) > MAX_DIGITS:
             self.fail("too_long")
         return amount
 
@@ -168,26 +176,32 @@ class IntegerQueryField(serializers.IntegerField):
 
 
 class MomentField(Described, serializers.DateTimeField):
-    """ISO 8601 with its offset: a moment without one could be any of 24."""
+    """RFC 3339 with its offset, in the years from 1970 to 2999: without one it could be any of 24 moments."""
+
+    default_error_messages = {"invalid": "A moment with its offset is needed, as 2026-03-01T00:00:00Z."}
 
     def to_internal_value(self, value: Any) -> dt.datetime:
         if not isinstance(value, str) or not _MOMENT.fullmatch(value):
-            self.fail("invalid", format="2026-03-01T00:00:00Z")
+            self.fail("invalid")
         return super().to_internal_value(value)
 
     def json_schema(self, direction: str) -> dict[str, Any]:
-        return {"type": "string", "format": "date-time"}
+        return {"type": "string", "format": "date-time", "pattern": f"^{_MOMENT.pattern}$"}
 
 
 class ChoicesField(Described, serializers.CharField):
-    """Labels of a set, separated by commas: any of them."""
+    """Labels of a set, separated by commas: any of them, at most as many as there are."""
+
+    default_error_messages = {"too_many": "These are more labels than there are."}
 
     def __init__(self, choices: Sequence[str], **kwargs: Any) -> None:
         self.choices = choices
-        super().__init__(max_length=400, **kwargs)
+        super().__init__(trim_whitespace=False, **kwargs)
 
     def to_internal_value(self, data: Any) -> Any:
         labels = super().to_internal_value(data).split(",")
+        if len(labels) > len(self.choices):
+            self.fail("too_many")
         if unknown := [label for label in labels if label not in self.choices]:
             raise serializers.ValidationError(
                 f"{unknown[0]!r} is none of: {', '.join(self.choices)}.", "invalid_choice"
@@ -196,7 +210,7 @@ class ChoicesField(Described, serializers.CharField):
 
     def json_schema(self, direction: str) -> dict[str, Any]:
         label = "|".join(map(re.escape, self.choices))
-        return {"type": "string", "pattern": f"^({label})(,({label}))*$", "maxLength": self.max_length}
+        return {"type": "string", "pattern": f"^({label})(,({label})){{0,{len(self.choices) - 1}}}$"}
 
 
 class FlagField(Described, serializers.Field[bool, Any, Any, Any]):
@@ -219,6 +233,10 @@ class StrictQuery(StrictSerializer):
     @classmethod
     def of(cls, request: Request) -> dict[str, Any]:
         given: dict[str, Any] = {}
+        try:
+            unquote_plus(request.META["QUERY_STRING"], errors="strict")
+        except UnicodeDecodeError as error:
+            raise Problem(400, "unparseable", "The query string is not UTF-8.") from error
         for name, values in request.query_params.lists():
             if len(values) > 1:
                 raise error_of(name[:64], "repeated", "Give this parameter once.")

@@ -3,7 +3,7 @@
 import codecs
 import json
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import IO, Any
 
 import orjson
@@ -13,9 +13,12 @@ from rest_framework.renderers import BaseRenderer
 
 from inflow.api.errors import Problem
 
+MAX_DEPTH = 32
+
 
 class StrictJSONParser(BaseParser):
-    """UTF-8 JSON with no duplicate keys, NaN, Infinity or byte order mark, at most `API_MAX_BODY_BYTES` long.
+    """UTF-8 JSON with no duplicate keys, NaN, Infinity, byte order mark or half a surrogate pair, at most
+    `API_MAX_BODY_BYTES` long and `MAX_DEPTH` deep.
 
     Numbers with a fraction come as `Decimal`, exactly as written.
     """
@@ -31,12 +34,15 @@ class StrictJSONParser(BaseParser):
         if raw.startswith(codecs.BOM_UTF8):
             raise _unparseable("it begins with a byte order mark")
         try:
-            return json.loads(
+            data = json.loads(
                 raw.decode(),
-                parse_float=Decimal,
+                parse_float=_decimal,
                 parse_constant=_no_constant,
                 object_pairs_hook=_no_duplicates,
             )
+            _check(data)
+        except UnicodeEncodeError as error:
+            raise _unparseable("it holds half a surrogate pair") from error
         except UnicodeDecodeError as error:
             raise _unparseable("it is not UTF-8") from error
         except RecursionError as error:
@@ -45,10 +51,37 @@ class StrictJSONParser(BaseParser):
             raise _unparseable(f"{error.msg.lower()} at line {error.lineno}, column {error.colno}") from error
         except ValueError as error:  # an integer of thousands of digits
             raise _unparseable("it holds a number that is too long") from error
+        return data
 
 
 def _unparseable(why: str) -> Problem:
     return Problem(400, "unparseable", f"The body is no JSON that can be read: {why}.")
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:  # an exponent of twenty digits
+        raise ValueError(text[:64]) from error
+
+
+def _check(data: Any) -> None:
+    """Level by level: what is read later by recursion must not be deep. Half a pair would fail when it is written."""
+    level = [data]
+    for _ in range(MAX_DEPTH):
+        inner: list[Any] = []
+        for part in level:
+            if isinstance(part, str):
+                part.encode()
+            elif isinstance(part, dict):
+                inner += part.keys()
+                inner += part.values()
+            elif isinstance(part, list):
+                inner += part
+        if not inner:
+            return
+        level = inner
+    raise RecursionError
 
 
 def _no_constant(name: str) -> Any:
@@ -93,6 +126,5 @@ def dumps(data: Any) -> bytes:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
-        # At most 15 digits (money.MAX_DIGITS) go through a double and back unchanged.
-        return int(value) if value == value.to_integral_value() else float(value)
+        return int(value) if value == value.to_integral_value() else orjson.Fragment(f"{value.normalize():f}")
     raise TypeError(f"{type(value).__name__} is no JSON")

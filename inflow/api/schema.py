@@ -17,6 +17,7 @@ from rest_framework import serializers
 from inflow.api import fields
 from inflow.api.authentication import HEADER
 from inflow.api.errors import MEDIA_TYPE
+from inflow.api.etags import IF_MATCH
 
 FILE = Path(__file__).with_name("openapi.json")
 
@@ -83,7 +84,7 @@ class ApiSchema(AutoSchema):
                 )
             )
         if getattr(action, "takes_if_match", False):
-            parameters.append(_header("If-Match", "The ETag of the version to change.", r'^("[0-9]{1,9}"|\*)$'))
+            parameters.append(_header("If-Match", "The ETag of the version to change.", f"^({IF_MATCH})$"))
         responses = operation["responses"]
         names = [*_RATE_HEADERS, "X-Request-Id"]
         if any(parameter["name"] == "cursor" for parameter in parameters):
@@ -107,7 +108,7 @@ class ApiSchema(AutoSchema):
         if getattr(action, "is_idempotent", False):
             statuses |= {400, 409, 422}
         if getattr(action, "takes_if_match", False):
-            statuses.add(412)
+            statuses |= {400, 412}
         return statuses | set(getattr(action, "problems", ()))
 
     def _problem(self, status: int) -> Schema:

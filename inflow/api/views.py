@@ -1,9 +1,11 @@
 """What belongs to no room: who am I, and the description of the API itself."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,9 +13,11 @@ from rest_framework.response import Response
 
 from inflow.accounts.models import Scope
 from inflow.accounts.plans import Plan
-from inflow.api import schema
+from inflow.api import errors, schema
 from inflow.api.authentication import key_of
 from inflow.api.viewsets import ApiViewSet
+
+View = Callable[[HttpRequest], HttpResponse]
 
 
 @extend_schema_serializer(component_name="Me")
@@ -48,11 +52,26 @@ class MeViewSet(ApiViewSet):
 me = MeViewSet.as_view({"get": "retrieve"})
 
 
+def _read_only(view: View) -> View:
+    """Else a POST would meet the CSRF check, which answers in HTML."""
+
+    @csrf_exempt
+    def wrapper(request: HttpRequest) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            detail = f'Method "{request.method}" not allowed.'
+            return errors.respond(request, 405, "method_not_allowed", detail, {"Allow": "GET, HEAD"})
+        return view(request)
+
+    return wrapper
+
+
+@_read_only
 def openapi(request: HttpRequest) -> HttpResponse:
     """The committed description, as it is."""
     return HttpResponse(schema.FILE.read_bytes(), content_type="application/json")
 
 
+@_read_only
 def docs(request: HttpRequest) -> HttpResponse:
     """The description for people: everything from this host, also under a strict policy."""
     response = render(request, "api/docs.html")

@@ -22,12 +22,20 @@ from inflow.dashboard.past import EVENTS_KEPT, Life, Past
 from invoices import debtors, money
 from invoices.models import Debtor, Invoice
 from webhooks import signing
+from webhooks.endpoints import REASON_FAILING
 from webhooks.models import EventType, Subscription
 
 ACCOUNT_ID = uuid.UUID("de300000-0000-4000-8000-000000000001")
 RECEIVER_ID = uuid.UUID("de300000-0000-4000-8000-000000000002")
 LOGIN = "demo@gulf-trading.example"
 KEY_NAME = "Demo"
+HEARD = [
+    EventType.INVOICE_CREATED,
+    EventType.INVOICE_STATUS_CHANGED,
+    EventType.PAYMENT_RECORDED,
+    EventType.COMMUNICATION_SENT,
+    EventType.COMMUNICATION_FAILED,
+]
 MANAGER = Actor("layla@gulf-trading.example", Channel.DASHBOARD)
 AGENT = Actor("omar@gulf-trading.example", Channel.DASHBOARD)
 
@@ -199,8 +207,8 @@ def fill(account: Account, port: int) -> dict[str, str]:
     now = account.now()
     began = now - dt.timedelta(days=260)
     Account.objects.filter(pk=account.pk).update(created_at=began)
-    for person, role in ((MANAGER, Role.MANAGER), (AGENT, Role.AGENT)):
-        User.objects.create_user(person.name, account=account, role=role)
+    for person, role, name in ((MANAGER, Role.MANAGER, ("Layla", "Haddad")), (AGENT, Role.AGENT, ("Omar", "Saleh"))):
+        User.objects.create_user(person.name, account=account, role=role, first_name=name[0], last_name=name[1])
     credentials = issue_credentials(account)
     key = ApiKey.objects.get(account=account)
     ApiKey.objects.filter(pk=key.pk).update(created_at=began)
@@ -217,7 +225,9 @@ def fill(account: Account, port: int) -> dict[str, str]:
 def issue_credentials(account: Account) -> dict[str, str]:
     """A new password for the demo's admin and a new key. Neither is kept in plain anywhere but with the caller."""
     password = secrets.token_urlsafe(12)
-    user = User.objects.filter(email=LOGIN).first() or User(email=LOGIN, account=account, role=Role.ADMIN)
+    user = User.objects.filter(email=LOGIN).first() or User(
+        email=LOGIN, account=account, role=Role.ADMIN, first_name="Noor", last_name="Khalil"
+    )
     user.set_password(password)
     user.save()
     _, plaintext = keys.issue(account, name=KEY_NAME, actor="seed_demo")
@@ -310,7 +320,7 @@ def _tell_receiver(past: Past, port: int) -> None:
         id=RECEIVER_ID,
         account=past.account,
         target_url=_receiver_url(port),
-        events=sorted(set(EventType) - {EventType.ESCALATION_CREATED, EventType.PROMISE_BROKEN}),
+        events=sorted(HEARD),
         sealed_secret=seal(signing.new_secret()),
         created_at=since,
     )
@@ -332,13 +342,18 @@ def _tell_broken(past: Past) -> None:
     subscription = Subscription.objects.create(
         account=past.account,
         target_url="https://hooks.erp.example/inflow",
-        events=[EventType.INVOICE_CREATED, EventType.PAYMENT_RECORDED],
+        events=sorted([EventType.INVOICE_CREATED, EventType.PAYMENT_RECORDED]),
         sealed_secret=seal(signing.new_secret()),
         is_active=False,
-        disabled_reason="No delivery succeeded for 120 hours.",
+        disabled_reason=REASON_FAILING,
+        failing_since=broke,
         created_at=since,
     )
     for event in past.events:
         if event.type in subscription.events:
             failures = 0 if event.created_at < broke else 10
             past.deliver(event, subscription, failures, until=disabled)
+    subscription.failures = sum(
+        attempt.status != 204 for attempt in past.attempts if attempt.delivery.subscription == subscription
+    )
+    subscription.save()

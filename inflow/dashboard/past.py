@@ -27,7 +27,7 @@ from invoices.derivation import derive
 from invoices.models import Invoice, Payment, Status, TimelineEntry
 from webhooks import outbox
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Event, EventCounter, EventType, Subscription
-from webhooks.sending import SCHEDULE_S
+from webhooks.outcomes import SCHEDULE_S
 
 EVENTS_KEPT = dt.timedelta(days=30)
 
@@ -207,11 +207,7 @@ class Life:
         invoice, previous = self.invoice, self.message
         if invoice.status != Status.OVERDUE or (previous and previous.suppressed_reason not in ("paid", "closed")):
             return
-        zone = self.past.account.zone
-        arrived_on = invoice.created_at.astimezone(zone).date()
-        day = max(arrived_on, invoice.due_date) + dt.timedelta(days=FIRST_STEP_DAYS)
-        at = self.past.account.now()
-        scheduled_for = self.place.next_opening(max(dt.datetime.combine(day, dt.time.min, zone), at))
+        scheduled_for = self.place.next_opening(max(self.past.account.now(), dt.datetime.combine(max(invoice.created_at.astimezone(self.past.account.zone).date(), invoice.due_date) + dt.timedelta(days=1), dt.time.min, self.past.account.zone)))
         self.message = Communication(
             account=self.past.account,
             debtor=invoice.debtor,
@@ -223,7 +219,7 @@ class Life:
             recipient=invoice.debtor_email,
             language=invoice.language,
             scheduled_for=scheduled_for,
-            created_at=at,
+            created_at=self.past.account.now(),
         )
         self.past.communications.append(self.message)
         invoice.next_contact_at = scheduled_for

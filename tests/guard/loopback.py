@@ -26,8 +26,8 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
         # A connected socket sends without an address: its connect was watched.
         if connection.family == socket.AF_UNIX or address is None:
             return
-        inet = connection.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple)
-        if not (inet and _is_loopback(address[0])):
+        internet = connection.family in (socket.AF_INET, socket.AF_INET6)
+        if not (internet and isinstance(address, tuple) and _is_loopback(address[0])):
             raise OutsideLoopback(f"{event} to {address!r}")
     elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
         if not (_text(arguments[0]) in ("", "localhost") or _literal(arguments[0])):

@@ -1,5 +1,5 @@
 """Python imports this by itself in every process that the tests start: this folder is on their PYTHONPATH."""
 
-import loopback
+import loopback  # type: ignore[import-not-found]
 
 loopback.install()

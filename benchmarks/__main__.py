@@ -1,0 +1,23 @@
+"""`python -m benchmarks [name …] [--quick]`: the measured claims of the README, each beside its peers."""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def main() -> int:
+    names = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *names], metavar="name", help=f"of {', '.join(names)}")
+    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes: shows that it runs")
+    given = parser.parse_args()
+    for name in given.names or names:
+        importlib.import_module(f"benchmarks.{name}").run(quick=given.quick)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from tests.mailserver import MailServer
+
+StartMail = Callable[..., MailServer]
+
+
+@pytest.fixture
+def start_mail(settings: Settings) -> Iterator[StartMail]:
+    """Starts a mail server, given how it fails, and lets InFlow send through it."""
+    with ExitStack() as stack:
+
+        def start(**how: Any) -> MailServer:
+            server = stack.enter_context(MailServer(**how))
+            settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+            settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def mail(start_mail: StartMail) -> MailServer:
+    """A mail server that takes everything."""
+    return start_mail()
+
+
+@pytest.fixture
+def outbox(settings: Settings, tmp_path: Path) -> Path:
+    """The local outbox of `make run`, empty."""
+    settings.EMAIL_BACKEND = "communications.outbox.FolderBackend"
+    settings.OUTBOX_DIR = tmp_path / "outbox"
+    return tmp_path / "outbox"

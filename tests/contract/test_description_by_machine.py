@@ -1,0 +1,102 @@
+"""schemathesis sends what the description allows and what it forbids, and holds every answer against it."""
+
+import itertools
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import CheckContext, load_all_checks
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from inflow.accounts.models import Account
+from inflow.wsgi import application
+from tests import make
+from tests.api.client import PLENTY
+
+pytestmark = pytest.mark.django_db
+
+# Codes of refusals that no schema can announce, and why it can't. A request that the schema allows may be refused
+# with these and with no other.
+BEYOND_THE_SCHEMA = {
+    "too_many_decimals": "decimals go by the currency: JPY 0, AED 2, KWD 3",
+    "too_long": "a decimal has at most 15 digits in all; a schema bounds its value, not its digits",
+    "not_positive": "an amount written as text, such as \"0.00\"",
+    "invalid": "a day that is not in the calendar, such as February 30",
+    "before_issue_date": "due_date is compared with issue_date",
+    "bad_phone": "what numbers exist goes by the country",
+    "duplicate": "an invoice number or a payment's reference is taken once",
+    "bad_cursor": "a cursor is signed",
+    "illegal_transition": "what may follow goes by the invoice's status",
+    "not_true": "new or overdue goes by the due date",
+    "contradiction": "two fields together, each of them right",
+    "without_hold": "hold_until goes with status on_hold",
+    "needs_a_payment": "partially_paid goes by the ledger",
+    "cancelled": "goes by the invoice's status",
+    "in_the_past": "goes by today",
+    "in_the_future": "goes by today",
+    "not_alone": "reversal_of goes alone",
+    "unknown_payment": "reversal_of names a payment of this invoice",
+    "already_reversed": "a payment is reversed once",
+    "required": "one of several names is enough: target_url, hookUrl, url; event, events; amount, reversal_of",
+    "forbidden_target": "where webhooks may go: public addresses, open ports, no user name",
+    "too_many_subscriptions": "goes by the plan",
+    "version_mismatch": "If-Match is compared with the stored version",
+    "idempotency_key_reused": "goes by what came with the key before",
+    "staff_only": "goes by the invoice's status",
+}
+
+_addresses = itertools.count(1)
+
+
+def _app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Each request from an address of its own: the checks send many without a key."""
+    number = next(_addresses)
+    environ["REMOTE_ADDR"] = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    return application(environ, start_response)
+
+
+load_all_checks()
+schema = schemathesis.openapi.from_wsgi(
+    "/api/openapi.json",
+    _app,
+    config=schemathesis.Config.from_dict(
+        {
+            "generation": {"deterministic": True},
+            "headers": {},
+        }
+    ),
+)
+
+
+@schemathesis.check
+def refused_only_for_what_no_schema_says(ctx: CheckContext, response: Any, case: schemathesis.Case) -> bool | None:
+    """`positive_data_acceptance`, but for BEYOND_THE_SCHEMA."""
+    if response.status_code in (400, 412, 422):
+        problem = response.json()
+        codes = {error["code"] for error in problem.get("errors", [problem])}
+        if codes <= BEYOND_THE_SCHEMA.keys():
+            return None
+    return positive_data_acceptance(ctx, response, case)
+
+
+@pytest.fixture
+def account() -> Account:
+    return make.account(requests_per_minute=PLENTY, requests_per_day=PLENTY, plan="enterprise")
+
+
+@schema.parametrize()
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+def test_every_answer_is_as_described(case: schemathesis.Case, account: Account, key: str) -> None:
+    case.call_and_validate(
+        headers={"X-InFlow-Key": key},
+        excluded_checks=[positive_data_acceptance],
+        additional_checks=[refused_only_for_what_no_schema_says],
+    )
+
+
+@pytest.fixture
+def key(account: Account) -> str:
+    return make.key(account)[1]

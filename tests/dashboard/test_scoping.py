@@ -1,0 +1,193 @@
+"""Each entry point, for each role: a foreign row is refused and stays as it is, an own one opens by role."""
+
+import pytest
+from django.test import Client
+
+from inflow.accounts.models import ApiKey, User
+from inflow.accounts.roles import Role
+from invoices.models import Invoice
+from tests import make
+from tests.dashboard.world import LISTS, VERBS, World, linked, logged_in, may, nothing_changes, page, said, verb
+
+pytestmark = pytest.mark.django_db
+ROLES = list(Role)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_shows_own_rows_to_the_roles_that_see_it(name: str, role: Role, own: World, foreign: World) -> None:
+    answer = own.logged_in(role).get(page(name, "changelist"), follow=True)
+    if not may(role, LISTS[name]):
+        assert answer.status_code == 403
+        return
+    html = answer.content.decode()
+    assert str(own.rows[name]) in (linked(html, name) if name != "accounts_account" else html)
+    assert str(foreign.rows[name]) not in linked(html, name)
+    assert "Sandfox" not in html
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("what", ["change", "history", "delete"])
+def test_the_pages_of_a_foreign_row_are_not_found(what: str, name: str, role: Role, own: World, foreign: World) -> None:
+    client = own.logged_in(role)
+    address = page(name, what, foreign.rows[name])
+    with nothing_changes(own, foreign):
+        assert client.get(address).status_code == 404
+        assert client.post(address, {"post": "yes", "name": "Mine now", "email": "mine@now.example"}).status_code == 404
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", LISTS)
+def test_the_page_of_an_own_row_opens_by_role_and_is_never_deleted(name: str, role: Role, own: World) -> None:
+    client = own.logged_in(role)
+    opens = 200 if may(role, LISTS[name]) else 403
+    with nothing_changes(own):
+        assert client.get(page(name, "change", own.rows[name])).status_code == opens
+        assert client.get(page(name, "history", own.rows[name])).status_code == opens
+        assert client.post(page(name, "delete", own.rows[name]), {"post": "yes"}).status_code == 403
+        client.post(
+            page(name, "changelist"), {"action": "delete_selected", "_selected_action": own.rows[name], "post": "yes"}
+        )
+
+
+@pytest.mark.parametrize("name", ["invoices_invoice", "communications_communication", "accounts_apikey"])
+def test_what_the_lifecycle_or_a_verb_writes_is_no_form(name: str, own: World) -> None:
+    with nothing_changes(own):
+        answer = own.logged_in(Role.ADMIN).post(
+            page(name, "change", own.rows[name]), {"status": "paid", "amount": "1", "name": "x", "scopes": "y"}
+        )
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", VERBS)
+def test_a_verb_on_a_foreign_row_is_not_found(name: str, role: Role, own: World, foreign: World) -> None:
+    client = own.logged_in(role)
+    with nothing_changes(own, foreign):
+        assert client.get(verb(name, foreign)).status_code == 404
+        assert client.post(verb(name, foreign), said(name)).status_code == 404
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", VERBS)
+def test_a_verb_asks_by_get_and_needs_its_role(name: str, role: Role, own: World) -> None:
+    client = own.logged_in(role)
+    allowed = may(role, VERBS[name])
+    with nothing_changes(own):
+        assert client.get(verb(name, own)).status_code == (200 if allowed else 403)
+        if not allowed:
+            assert client.post(verb(name, own), said(name)).status_code == 403
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_only_verbs_that_a_role_may_do_are_offered(role: Role, own: World) -> None:
+    html = own.logged_in(role).get(page("invoices_invoice", "change", own.invoice.pk)).content.decode()
+    for name in ("record_payment", "dispute", "write_off", "cancel"):
+        address = verb(f"invoices_invoice_{name}", own)
+        assert (address in html) == may(role, VERBS[f"invoices_invoice_{name}"])
+    assert verb("invoices_invoice_resume", own) not in html  # it is neither held nor disputed
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [
+        ("invoices_invoice", Role.MANAGER),
+        ("accounts_apikey", Role.ADMIN),
+        ("accounts_user", Role.ADMIN),
+        ("webhooks_subscription", Role.ADMIN),
+        ("invoices_debtor", None),
+        ("communications_communication", None),
+        ("webhooks_delivery", None),
+        ("accounts_account", None),
+        ("accounts_auditentry", None),
+    ],
+)
+def test_adding_needs_its_role(name: str, needed: Role | None, role: Role, own: World) -> None:
+    client = own.logged_in(role)
+    allowed = needed is not None and may(role, needed)
+    with nothing_changes(own):
+        assert client.get(page(name, "add")).status_code == (200 if allowed else 403)
+        assert client.post(page(name, "add"), {}).status_code == (200 if allowed else 403)
+
+
+@pytest.mark.parametrize(
+    ("model", "field"), [("communications.communication", "invoice"), ("communications.communication", "debtor")]
+)
+def test_autocomplete_offers_own_rows_only(model: str, field: str, own: World, foreign: World) -> None:
+    app_label, model_name = model.split(".")
+    asked = {"app_label": app_label, "model_name": model_name, "field_name": field, "term": ""}
+    results = own.logged_in(Role.ADMIN).get("/admin/autocomplete/", asked).json()["results"]
+    assert [result["id"] for result in results] == [str(own.rows[f"invoices_{field}"])]
+
+
+def test_autocomplete_offers_no_people_to_an_agent_and_no_platform_staff_to_an_admin(
+    own: World, foreign: World
+) -> None:
+    make.user(None, email="chief@inflow.example")
+    asked = {"app_label": "accounts", "model_name": "apikey", "field_name": "created_by", "term": ""}
+    assert own.logged_in(Role.AGENT).get("/admin/autocomplete/", asked).status_code == 403
+    offered = own.logged_in(Role.ADMIN).get("/admin/autocomplete/", asked).json()["results"]
+    assert {person["id"] for person in offered} == {str(person.pk) for person in own.people.values()}
+
+
+def test_a_filter_reaches_no_foreign_rows(own: World, foreign: World) -> None:
+    client = own.logged_in(Role.ADMIN)
+    for query in (f"account__id__exact={foreign.account.pk}", f"debtor__account={foreign.account.pk}", "q=Sandfox"):
+        answer = client.get(page("invoices_invoice", "changelist") + f"?{query}", follow=True)
+        assert str(foreign.invoice.pk) not in answer.content.decode()
+
+
+def test_an_account_that_is_posted_by_a_member_is_not_heard(own: World, foreign: World) -> None:
+    client = own.logged_in(Role.ADMIN)
+    other = str(foreign.account.pk)
+    with nothing_changes(foreign):
+        client.post(
+            page("accounts_apikey", "add"),
+            {"name": "sneaky", "scopes": ["invoices:read"], "account_choice": other, "account": other},
+        )
+        client.post(
+            page("invoices_invoice", "add"),
+            {
+                "invoice_number": "S-1",
+                "debtor_name": "Sneaky",
+                "amount": "5",
+                "currency": "AED",
+                "due_date": "2027-01-01",
+                "account_choice": other,
+                "account": other,
+            },
+        )
+        client.post(
+            page("accounts_user", "add"),
+            {
+                "email": "sneaky@example.com",
+                "role": "viewer",
+                "password1": make.PASSWORD,
+                "password2": make.PASSWORD,
+                "account": other,
+                "is_superuser": "on",
+            },
+        )
+    assert ApiKey.objects.get(name="sneaky").account == own.account
+    assert Invoice.objects.get(invoice_number="S-1").account == own.account
+    person = User.objects.get(email="sneaky@example.com")
+    assert (person.account, person.is_superuser) == (own.account, False)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_platform_staff_see_every_account(name: str, own: World, foreign: World) -> None:
+    client = logged_in(make.user(None))
+    html = client.get(page(name, "changelist")).content.decode()
+    for world in (own, foreign):
+        assert str(world.rows[name]) in linked(html, name)
+        assert client.get(page(name, "change", world.rows[name])).status_code == 200
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_nobody_sees_anything_without_logging_in(name: str, own: World, client: Client) -> None:
+    for address in (page(name, "changelist"), page(name, "change", own.rows[name]), page(name, "add")):
+        answer = client.get(address)
+        assert answer.status_code == 302
+        assert answer["Location"].startswith("/admin/login/")

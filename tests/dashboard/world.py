@@ -1,0 +1,142 @@
+"""An account with a person of each role and one row of everything that the dashboard shows."""
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.test import Client
+from django.urls import reverse
+
+from communications.models import Communication
+from inflow.accounts.models import Account, ApiKey, AuditEntry, User
+from inflow.accounts.roles import Role
+from invoices.models import Debtor, Invoice, Payment, TimelineEntry
+from tests import make
+from webhooks.models import Delivery, Event, EventType, Subscription
+
+# Each list of the dashboard, and the least role that sees it.
+LISTS = {
+    "invoices_invoice": Role.VIEWER,
+    "invoices_debtor": Role.VIEWER,
+    "communications_communication": Role.VIEWER,
+    "accounts_account": Role.VIEWER,
+    "accounts_apikey": Role.ADMIN,
+    "accounts_user": Role.ADMIN,
+    "accounts_auditentry": Role.ADMIN,
+    "webhooks_subscription": Role.ADMIN,
+    "webhooks_delivery": Role.ADMIN,
+}
+# Each verb on a row, and the least role that may do it.
+VERBS = {
+    "invoices_invoice_record_payment": Role.AGENT,
+    "invoices_invoice_hold": Role.AGENT,
+    "invoices_invoice_dispute": Role.AGENT,
+    "invoices_invoice_resume": Role.AGENT,
+    "invoices_invoice_note": Role.AGENT,
+    "invoices_invoice_write_off": Role.MANAGER,
+    "invoices_invoice_cancel": Role.MANAGER,
+    "accounts_apikey_revoke": Role.ADMIN,
+    "webhooks_subscription_unsubscribe": Role.ADMIN,
+}
+# What answers each verb's form.
+SAID: dict[str, dict[str, Any]] = {
+    "invoices_invoice_record_payment": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},
+    "invoices_invoice_hold": {"hold_until": "2999-12-31"},
+    "invoices_invoice_note": {"notes": "Asked for a copy."},
+}
+RANK = [Role.VIEWER, Role.AGENT, Role.MANAGER, Role.ADMIN]
+
+
+def may(role: Role, needed: Role) -> bool:
+    return RANK.index(role) >= RANK.index(needed)
+
+
+@dataclass(frozen=True)
+class World:
+    account: Account
+    people: dict[Role, User]
+    rows: dict[str, Any]
+    invoice: Invoice
+
+    def logged_in(self, role: Role) -> Client:
+        return logged_in(self.people[role])
+
+
+def logged_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def build(name: str) -> World:
+    account = make.account(name)
+    people = {role: make.user(account, role) for role in Role}
+    key, _ = make.key(account, name=f"key of {name}")
+    subscription, _ = make.subscription(account, f"https://{name.lower()}.example/hook", [EventType.INVOICE_CREATED])
+    # In the zone that is the furthest west it is long past due, wherever the test runs.
+    invoice = make.overdue_invoice(
+        account,
+        invoice_number=f"{name}-1",
+        debtor_name=f"Debtor of {name}",
+        debtor_email=f"pay@{name.lower()}.example",
+        issue_date=dt.date(2025, 1, 1),
+        due_date=dt.date(2025, 1, 31),
+    )
+    return World(
+        account,
+        people,
+        {
+            "invoices_invoice": invoice.pk,
+            "invoices_debtor": invoice.debtor_id,
+            "communications_communication": Communication.objects.get(invoice=invoice).pk,
+            "accounts_account": account.pk,
+            "accounts_apikey": key.pk,
+            "accounts_user": people[Role.AGENT].pk,
+            "accounts_auditentry": AuditEntry.objects.get(account=account, action="api_key.created").pk,
+            "webhooks_subscription": subscription.pk,
+            "webhooks_delivery": Delivery.objects.get(subscription=subscription).pk,
+        },
+        invoice,
+    )
+
+
+def page(name: str, what: str, *args: Any) -> str:
+    return reverse(f"admin:{name}_{what}", args=args)
+
+
+def verb(name: str, world: World) -> str:
+    return reverse(f"admin:{name}", args=[world.rows["_".join(name.split("_")[:2])]])
+
+
+def said(name: str) -> dict[str, Any]:
+    return SAID.get(name, {"reason": "They asked for it."})
+
+
+def linked(html: str, name: str) -> set[str]:
+    """The keys of the rows whose pages are linked."""
+    app, model = name.split("_")
+    return set(re.findall(rf"/admin/{app}/{model}/([^/\"]+)/change/", html))
+
+
+@contextmanager
+def nothing_changes(*worlds: World) -> Iterator[None]:
+    """Every row of these accounts is the same at the end of the block."""
+    before = [_rows_of(world.account) for world in worlds]
+    yield
+    assert [_rows_of(world.account) for world in worlds] == before
+
+
+def _rows_of(account: Account) -> dict[str, Any]:
+    owned = (
+        *(User, ApiKey, AuditEntry, Debtor, Invoice, Payment, TimelineEntry),
+        *(Communication, Subscription, Event, Delivery),
+    )
+    rows: dict[str, Any] = {
+        model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned
+    }
+    for user in rows["User"]:
+        del user["last_login"]
+    return {**rows, "Account": Account.objects.filter(pk=account.pk).values().get()}

@@ -1,0 +1,63 @@
+"""What the database itself refuses, whoever asks."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+
+from inflow.accounts.models import Account
+from invoices import lifecycle
+from invoices.models import Payment
+from tests import make
+from tests.unchanged import nothing_happens
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE invoices_payment SET amount = 1",
+        "DELETE FROM invoices_payment",
+        "UPDATE invoices_timelineentry SET text = ''",
+        "DELETE FROM invoices_timelineentry",
+    ],
+)
+def test_the_ledger_and_the_timeline_can_not_be_changed(account: Account, sql: str) -> None:
+    invoice = make.invoice(account)
+    lifecycle.record_payment(account, invoice.pk, make.API, amount=Decimal(5))
+    with nothing_happens(account), pytest.raises(DatabaseError, match="append-only"):
+        run(sql)
+
+
+@pytest.mark.parametrize(
+    ("sql", "constraint"),
+    [
+        ("UPDATE invoices_invoice SET amount = 0", "invoice_amount_is_positive"),
+        ("UPDATE invoices_invoice SET due_date = issue_date - 1", "invoice_is_due_after_its_issue"),
+        ("UPDATE invoices_invoice SET status = 'late'", "invoice_status_is_known"),
+        ("UPDATE invoices_invoice SET payment_status = 'some'", "invoice_payment_status_is_known"),
+        ("UPDATE invoices_invoice SET status = 'paid'", "a_paid_invoice_has_its_payments"),
+        ("UPDATE invoices_invoice SET invoice_number = 'INV-1'", "invoice_number_is_unique"),
+        ("UPDATE invoices_debtor SET identity = 'email:x'", "debtor_is_known_once_in_its_account"),
+    ],
+)
+def test_a_row_that_breaks_a_rule_is_refused(account: Account, sql: str, constraint: str) -> None:
+    for email in ("one@example.com", "two@example.com"):
+        make.invoice(account, debtor_email=email, amount_paid=5)
+    with nothing_happens(account), pytest.raises(IntegrityError, match=constraint):
+        run(sql)
+
+
+@pytest.mark.parametrize("amount", [0, -5])
+def test_a_payment_that_reverses_nothing_is_positive(account: Account, amount: int) -> None:
+    invoice = make.invoice(account)
+    with (
+        nothing_happens(account),
+        pytest.raises(IntegrityError, match="payment_is_positive_and_a_reversal_negative"),
+        transaction.atomic(),
+    ):
+        Payment.objects.create(account=account, invoice=invoice, amount=amount, paid_at=account.today())
+
+
+def run(sql: str) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql)

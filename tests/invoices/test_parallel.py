@@ -1,0 +1,88 @@
+"""Two who do the same thing at once: one does it, and it is announced once."""
+
+from decimal import Decimal
+from functools import partial
+
+import pytest
+from django.utils import timezone
+
+from invoices import lifecycle
+from invoices.models import Debtor, Invoice, Payment
+from tests import make
+from tests.parallel import at_once
+from webhooks.models import Event, EventCounter
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_one_number_makes_one_invoice() -> None:
+    account = make.account()
+    results = at_once(*[lambda: make.invoice(account, invoice_number="INV-1")] * 6)
+    made = [result for result in results if isinstance(result, Invoice)]
+    refused = [result for result in results if isinstance(result, lifecycle.Refused)]
+    assert (len(made), len(refused)) == (1, 5)
+    assert all(str(made[0].pk) in refusal.message for refusal in refused)
+    assert Invoice.objects.get() == made[0]
+    assert make.events_of(account) == ["invoice.created"]
+    assert EventCounter.objects.get().seq == 1
+
+
+@pytest.mark.parametrize(
+    ("email", "phone"), [("one@example.com", ""), ("", "+971501234567"), ("", "")], ids=["email", "phone", "name"]
+)
+def test_one_debtor_is_made_once(email: str, phone: str) -> None:
+    account = make.account()
+    results = at_once(*[lambda: make.invoice(account, debtor_email=email, debtor_phone=phone)] * 6)
+    assert all(isinstance(result, Invoice) for result in results)
+    assert Invoice.objects.filter(debtor=Debtor.objects.get()).count() == 6
+
+
+def test_one_of_two_changes_of_a_version_wins() -> None:
+    account = make.account()
+    invoice = make.invoice(account)
+    results = at_once(
+        lambda: lifecycle.change(account, invoice.pk, make.API, status="disputed", if_version_in=(1,)),
+        lambda: lifecycle.change(account, invoice.pk, make.STAFF, status="on_hold", if_version_in=(1,)),
+    )
+    assert sorted(type(result).__name__ for result in results) == ["Invoice", "VersionMismatch"]
+    assert make.again(invoice).version == 2
+    assert make.events_of(account) == ["invoice.created", "invoice.status_changed"]
+
+
+def test_one_settlement_is_posted() -> None:
+    account = make.account()
+    invoice = make.invoice(account)
+    results = at_once(*[lambda: lifecycle.change(account, invoice.pk, make.API, status="paid")] * 5)
+    assert [result.version for result in results if isinstance(result, Invoice)] == [2] * 5
+    assert Payment.objects.get().amount == invoice.amount
+    assert make.events_of(account).count("invoice.status_changed") == 1
+
+
+def test_payments_at_once_are_all_counted() -> None:
+    account = make.account()
+    invoice = make.invoice(account, amount=1_000)
+    results = at_once(*[lambda: lifecycle.record_payment(account, invoice.pk, make.API, amount=Decimal(200))] * 6)
+    assert all(isinstance(result, Payment) for result in results)
+    paid = make.again(invoice)
+    assert (paid.amount_paid, paid.status, paid.version) == (Decimal(1_200), "paid", 7)
+    assert make.events_of(account).count("payment.recorded") == 6
+
+
+def test_one_payment_of_a_reference_is_recorded() -> None:
+    account = make.account()
+    invoices = [make.invoice(account) for _ in range(4)]
+    pay = partial(lifecycle.record_payment, account, actor=make.API, amount=Decimal(1), reference="FT-1")
+    results = at_once(*[partial(pay, invoice.pk) for invoice in invoices])
+    assert sum(isinstance(result, Payment) for result in results) == 1
+    assert sum(isinstance(result, lifecycle.Refused) for result in results) == 3
+    assert Payment.objects.count() == 1
+    assert Event.objects.filter(type="payment.recorded").count() == 1
+
+
+def test_clocks_that_run_at_once_share_the_work() -> None:
+    account = make.account()
+    for _ in range(8):
+        make.invoice(account, due_in=-1)
+    results = at_once(*[lambda: lifecycle.age_due(timezone.now())] * 4)
+    assert sum(result for result in results if isinstance(result, int)) == 8
+    assert make.events_of(account).count("invoice.status_changed") == 8

@@ -1,0 +1,72 @@
+"""What holds for the repository as a whole."""
+
+import ast
+import itertools
+import re
+import tomllib
+from pathlib import Path
+from typing import TypeGuard
+
+import pytest
+from packaging.requirements import Requirement
+
+from inflow.embedded import ROOT
+from tests import environment
+
+LOCKS = ["requirements.txt", "requirements-embedded.txt", "requirements-dev.txt"]
+INDEX = re.compile(r"--(extra-)?index-url|--find-links|\[\[?tool\.uv|\"resolved\"|^registry", re.MULTILINE)
+LOCKED = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[^ ;]+)( ; [^\\]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n")
+
+
+def locked(lock: str) -> dict[str, str]:
+    return {match["name"]: match["version"] for match in LOCKED.finditer((ROOT / lock).read_text())}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_is_names_exact_versions_and_hashes_only(lock: str) -> None:
+    assert LOCKED.sub("", (ROOT / lock).read_text()) == ""
+    assert len(locked(lock)) > 20
+
+
+def test_the_locks_agree() -> None:
+    for smaller, larger in itertools.pairwise(LOCKS):
+        assert locked(smaller).items() <= locked(larger).items()
+
+
+def test_the_locks_hold_what_pyproject_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    asked = project["dependencies"], extras["embedded"], extras["dev"]
+    for lock, lines in zip(LOCKS, asked, strict=True):
+        versions = locked(lock)
+        for requirement in map(Requirement, lines):
+            assert requirement.name in versions, f"{requirement.name} is not in {lock}: make lock"
+            assert requirement.specifier.contains(versions[requirement.name]), f"{requirement} in {lock}: make lock"
+
+
+def test_no_committed_file_names_a_package_index() -> None:
+    files = [*ROOT.glob("requirements*.txt"), *ROOT.glob("integrations/**/.npmrc"), ROOT / "pyproject.toml"]
+    files += [path for path in ROOT.glob("integrations/**/package-lock.json") if "node_modules" not in path.parts]
+    for path in files:
+        text = path.read_text()
+        assert not re.search(r"--(extra-)?index-url|--find-links|\[\[?tool\.uv|\"resolved\"|^registry", text, re.M), (
+            path
+        )
+        assert "http" not in text or path.suffix in (".toml", ".json"), path
+
+
+def test_env_example_names_exactly_what_settings_read() -> None:
+    calls = [node for node in ast.walk(ast.parse(Path(ROOT / "inflow/settings.py").read_text())) if is_read(node)]
+    names = {ast.literal_eval(call.args[0]) for call in calls}
+    assert len(names) > 10
+    assert set(environment.NAMES) == names
+    assert len(environment.NAMES) == len(names), "a variable is named twice"
+
+
+def is_read(node: ast.AST) -> TypeGuard[ast.Call]:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "env"
+    )

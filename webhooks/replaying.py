@@ -1,0 +1,67 @@
+"""Sending again what was sent, skipped or given up: the same event, with the same id, to the same endpoint."""
+
+import datetime as dt
+
+from django.db import connection
+from django.utils import timezone
+
+from webhooks.models import Delivery, DeliveryStatus, Subscription
+from webhooks.outbox import wake_sender
+
+REPLAYABLE = dt.timedelta(days=14)
+
+
+class Refused(Exception):
+    """Why it can't be sent again. `code` is for programs, the message for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+# What a worker is sending at this moment stays with it; what waits for a retry goes now. The schedule begins anew.
+_REPLAY = """
+UPDATE webhooks_delivery SET status = 'pending', next_attempt_at = %(now)s, attempts_made = 0, lease = NULL
+WHERE subscription_id = %(subscription)s AND created_at >= %(since)s AND (id = %(only)s OR %(only)s IS NULL)
+  AND (status <> 'pending' OR lease IS NULL OR next_attempt_at <= %(now)s)
+"""
+
+
+def replay(delivery: Delivery) -> None:
+    """Send one delivery again. Raises `Refused`."""
+    _check(delivery.subscription, delivery.created_at)
+    _replay(delivery.subscription, delivery.created_at, delivery)
+
+
+def replay_since(subscription: Subscription, since: dt.datetime) -> int:
+    """Send everything again that was due to this endpoint since then; how many deliveries. Raises `Refused`."""
+    _check(subscription, since)
+    return _replay(subscription, since)
+
+
+def _check(subscription: Subscription, since: dt.datetime) -> None:
+    if not subscription.is_active:
+        raise Refused("disabled", "This webhook is disabled: enable it first.")
+    if since < timezone.now() - REPLAYABLE:
+        raise Refused("too_old", f"Events can be sent again for {REPLAYABLE.days} days.")
+
+
+def _replay(subscription: Subscription, since: dt.datetime, only: Delivery | None = None) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _REPLAY,
+            {
+                "subscription": subscription.pk,
+                "since": since,
+                "only": only and only.pk,
+                "now": timezone.now(),
+            },
+        )
+        count: int = cursor.rowcount
+    if count:
+        wake_sender()
+    return count
+
+
+def is_replayable(delivery: Delivery) -> bool:
+    return delivery.status != DeliveryStatus.PENDING and delivery.created_at >= timezone.now() - REPLAYABLE
