@@ -1,6 +1,7 @@
 """How often a debtor is contacted, over all invoices and channels; and the next moment that the rules allow."""
 
 import datetime as dt
+import uuid
 from bisect import bisect_right
 from collections.abc import Sequence
 
@@ -12,7 +13,7 @@ WEEK = dt.timedelta(hours=168)
 _UNCOUNTED = (Kind.MANUAL, Kind.THANK_YOU)
 
 
-def contacts(debtor_id: object, now: dt.datetime) -> list[dt.datetime]:
+def contacts(debtor_id: uuid.UUID, now: dt.datetime) -> list[dt.datetime]:
     """When the debtor heard from us, or we of their money, within the last week; in order. A message is one contact
     however many invoices it speaks of, and so is a payment that was not taken back."""
     messages = (

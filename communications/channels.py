@@ -80,7 +80,7 @@ class Mailer:
         connection = get_connection()
         try:
             connection.open()
-            if isinstance(connection, EmailBackend):
+            if isinstance(connection, EmailBackend) and connection.connection:
                 connection.connection.ehlo_or_helo_if_needed()
         except (OSError, smtplib.SMTPException) as error:
             with contextlib.suppress(OSError, smtplib.SMTPException):
@@ -106,7 +106,7 @@ class Mailer:
         if time.monotonic() > by:
             raise Refused("gate_expired")
         try:
-            if isinstance(self._connection, EmailBackend):
+            if isinstance(self._connection, EmailBackend) and self._connection.connection:
                 _transmit(self._connection.connection, message)
             else:
                 self._connection.send_messages([message])
@@ -116,7 +116,7 @@ class Mailer:
         self._used = time.monotonic()
 
     def _lives(self) -> bool:
-        if not isinstance(self._connection, EmailBackend):
+        if not (isinstance(self._connection, EmailBackend) and self._connection.connection):
             return True
         try:
             return bool(self._connection.connection.noop()[0] == 250)
@@ -136,7 +136,7 @@ def _is_captured(account: Account) -> bool:
 
 def _transmit(smtp: smtplib.SMTP, message: EmailMultiAlternatives) -> None:
     """One SMTP transaction, verb by verb: until the content is on its way, whatever fails surely did not leave."""
-    content = message.message().as_bytes(linesep="\r\n")
+    content = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
     _say("MAIL", lambda: smtp.mail(settings.DEFAULT_FROM_EMAIL.rpartition("<")[2].rstrip(">")))
     for recipient in message.recipients():
         _say("RCPT", lambda recipient=recipient: smtp.rcpt(recipient))  # type: ignore[misc]

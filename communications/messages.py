@@ -5,6 +5,7 @@ yet due or was agreed to wait apart and outside of the totals.
 """
 
 import datetime as dt
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -110,11 +111,11 @@ def _is_listed(invoice: Invoice) -> bool:
     return invoice.is_open and invoice.is_chased and invoice.status != Status.DISPUTED and invoice.balance > 0
 
 
-def _is_agreed(invoice: Invoice, steps: dict[object, str]) -> bool:
+def _is_agreed(invoice: Invoice, steps: dict[uuid.UUID, str]) -> bool:
     return invoice.status == Status.ON_HOLD and invoice.pk not in steps
 
 
-def _sections(shown: list[Invoice], steps: dict[object, str], today: dt.date, language: str) -> list[Section]:
+def _sections(shown: list[Invoice], steps: dict[uuid.UUID, str], today: dt.date, language: str) -> list[Section]:
     found: dict[str, list[Line]] = {name: [] for name in _SECTIONS}
     for invoice in sorted(shown, key=lambda each: (each.due_date, each.invoice_number)):
         if _is_agreed(invoice, steps):

@@ -38,7 +38,7 @@ DEFAULT = (
 
 def default_for(account: Account) -> ReminderPolicy:
     """The account's default policy, made at its first use."""
-    policy = ReminderPolicy.objects.for_account(account).filter(is_default=True).first()
+    policy: ReminderPolicy | None = ReminderPolicy.objects.for_account(account).filter(is_default=True).first()
     if policy is None:
         with transaction.atomic():
             made = [ReminderPolicy(account=account, name=DEFAULT_NAME, is_default=True)]
@@ -114,7 +114,7 @@ def switch_on(
             account,
             invoice_id,
             actor,
-            policy_id=policy and policy.pk,
+            policy_id=policy.pk if policy else None,
             is_chased=is_chased,
             enters_anew=is_chased,
         )

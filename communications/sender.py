@@ -77,7 +77,7 @@ def send(
     by = time.monotonic() + GATE_HOLDS_S
     status, problem, bounced = State.SENT, "", False
     try:
-        mailer.deliver(channels.email(rows[0]), account, by=by)
+        mailer.deliver(channels.email(rows[0]), owner, by=by)
     except channels.Refused as refusal:
         status, problem, bounced = State.FAILED, str(refusal), isinstance(refusal, channels.Bounced)
     except Exception as error:  # whatever it was: the mail may have left
