@@ -85,7 +85,12 @@ def claim(communication_id: uuid.UUID, *, away: bool = False, wait: bool = True)
             return []
         message_id = going[0].message_id
         for row in going:
-            row.message_id, row.status, row.sent_at, row.claimed_at = message_id, State.SENDING, case.now, timezone.now()
+            row.message_id, row.status, row.sent_at, row.claimed_at = (
+                message_id,
+                State.SENDING,
+                case.now,
+                timezone.now(),
+            )
             row.subject, row.body, row.html = message.subject, message.text, message.html
             row.language, row.amount, row.waits_for = message.language, row.invoice.balance, ""
             row.save()
@@ -106,8 +111,7 @@ def _lock(debtor_id: uuid.UUID, channel: str, *, wait: bool) -> Case | None:
     )
     theirs = Q(debtor=debtor, status__in=OPEN) | Q(pk__in=rows.values("invoice_id"))
     invoices = {
-        invoice.pk: invoice
-        for invoice in Invoice.objects.select_for_update(no_key=True).filter(theirs).order_by("id")
+        invoice.pk: invoice for invoice in Invoice.objects.select_for_update(no_key=True).filter(theirs).order_by("id")
     }
     for invoice in invoices.values():
         invoice.account, invoice.debtor = account, debtor
@@ -183,9 +187,7 @@ def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[
 
 def _credit_covers(case: Case) -> bool:
     """Whether what was paid too much on other invoices is enough for all that is past due, currency by currency."""
-    overpaid = Invoice.objects.filter(debtor=case.debtor, amount_paid__gt=F("amount")).exclude(
-        status=Status.CANCELLED
-    )
+    overpaid = Invoice.objects.filter(debtor=case.debtor, amount_paid__gt=F("amount")).exclude(status=Status.CANCELLED)
     credit: dict[str, Decimal] = {}
     for currency, paid, amount in overpaid.order_by().values_list("currency", "amount_paid", "amount"):
         credit[currency] = credit.get(currency, Decimal(0)) + paid - amount

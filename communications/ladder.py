@@ -155,9 +155,7 @@ def rules_of(account: Account) -> CollectionSettings:
 
 
 def place(invoice: Invoice, rules: CollectionSettings) -> Place:
-    return place_of(
-        invoice.debtor, invoice.account, invoice.debtor_phone, opens=rules.opens_at, closes=rules.closes_at
-    )
+    return place_of(invoice.debtor, invoice.account, invoice.debtor_phone, opens=rules.opens_at, closes=rules.closes_at)
 
 
 def _stands_still(invoice: Invoice) -> tuple[dt.datetime | None] | None:

@@ -54,9 +54,7 @@ class Section:
     lines: list[Line]
 
 
-def render(
-    account: Account, debtor: Debtor, going: Sequence[Communication], invoices: Sequence[Invoice]
-) -> Message:
+def render(account: Account, debtor: Debtor, going: Sequence[Communication], invoices: Sequence[Invoice]) -> Message:
     """`going` are the rows that the message advances, the highest step first: it sets subject and tone. `invoices` are
     the debtor's. A language without templates falls back to English; without those `TemplateDoesNotExist` is raised."""
     first, today = going[0], account.today()

@@ -59,7 +59,9 @@ def change(account: Account, escalation_id: uuid.UUID, actor: Actor, asked: Case
 
 def _move(draft: Draft, escalation: Escalation, asked: CaseChange) -> None:
     if escalation.status == CaseStatus.RESOLVED or asked.status == CaseStatus.OPEN:
-        raise Refused("status", "illegal_transition", f"A case that is {escalation.status} can't become {asked.status}.")
+        raise Refused(
+            "status", "illegal_transition", f"A case that is {escalation.status} can't become {asked.status}."
+        )
     if asked.status == CaseStatus.ACKNOWLEDGED:
         if asked.resolution or asked.hold_until or asked.promised_on:
             raise Refused("resolution", "without_resolving", 'resolution goes with "status": "resolved".')
@@ -73,7 +75,9 @@ def _acknowledge(draft: Draft, escalation: Escalation) -> None:
     invoice = draft.invoice
     escalation.status = CaseStatus.ACKNOWLEDGED
     escalation.save()
-    timeline.note(invoice, "escalation_acknowledged", draft.actor, f"Case of level {escalation.level} is being worked on.")
+    timeline.note(
+        invoice, "escalation_acknowledged", draft.actor, f"Case of level {escalation.level} is being worked on."
+    )
     until = draft.account.today() + dt.timedelta(days=ACKNOWLEDGED_HOLDS_DAYS)
     is_promised = invoice.promises.filter(status=PromiseStatus.OPEN).exists()
     if invoice.is_open and invoice.status != Status.DISPUTED and not is_promised:

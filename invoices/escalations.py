@@ -24,7 +24,9 @@ def open_case(
     unresolved = max((at for at, status in known if status != CaseStatus.RESOLVED), default=0)
     wanted = min(level or 1, been + 1, HIGHEST)
     if unresolved >= wanted:
-        timeline.note(invoice, "escalation_joined", actor, f"Joins the open case: {reason.label.lower()}.", reason=notes)
+        timeline.note(
+            invoice, "escalation_joined", actor, f"Joins the open case: {reason.label.lower()}.", reason=notes
+        )
         return None
     escalation = Escalation(
         account_id=invoice.account_id,

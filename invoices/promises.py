@@ -41,7 +41,9 @@ def follow(invoice: Invoice, actor: Actor) -> None:
         promise.status = PromiseStatus.BROKEN
     promise.save(update_fields=["status"])
     if promise.status == PromiseStatus.BROKEN:
-        text = f"The promise to pay {money.display(promise.amount, invoice.currency)} by {promise.promised_on} is broken."
+        text = (
+            f"The promise to pay {money.display(promise.amount, invoice.currency)} by {promise.promised_on} is broken."
+        )
         timeline.note(invoice, "promise_broken", actor, text)
         promise.invoice = invoice
         signals.promise_broken.send(Promise, promise=promise)

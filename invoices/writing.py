@@ -30,6 +30,7 @@ _WATCHED = (
 )
 _REPORTED = ("status", "payment_status", "hold_until", "notes", "due_date", "is_chased")
 
+
 class Refused(Exception):
     """A change that the rules don't allow. `field` and `code` are for machines, the message is for people."""
 
