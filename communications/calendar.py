@@ -35,6 +35,7 @@ class Place:
 
     def next_opening(self, moment: dt.datetime) -> dt.datetime:
         """`moment` itself if the window is open, else when it opens next. UTC in, UTC out."""
+        moment = moment.astimezone(dt.UTC)
         day = moment.astimezone(self.zone).date() - _DAY  # yesterday's window may reach over midnight
         while True:
             if day.weekday() not in self.weekend:
@@ -62,6 +63,5 @@ def place_of(
         if len(zones) == 1 and zones[0] in _ZONES:
             zone = zones[0]
     country = workdays.country_of(debtor, account, phone)
-    return Place(
-        zoneinfo.ZoneInfo(zone or account.time_zone), country, opens, closes, workdays.weekend_of(country, account)
-    )
+    days_off = workdays.weekend_of(country, account) if account.weekend is not None else None
+    return Place(zoneinfo.ZoneInfo(zone or account.time_zone), country, opens, closes, days_off)

@@ -94,8 +94,9 @@ def _advance(invoice: Invoice) -> bool:
         lifecycle.stand(invoice, next_contact_at=waits_until[0])
         return False
     day = day_of(invoice, step)
-    enters = came_overdue(invoice) and invoice.status == Status.OVERDUE and invoice.last_step is None
-    if today < day and not (enters and step.kind != StepKind.NONE):
+    # Who came overdue is planned for at once.
+    enters = came_overdue(invoice) and invoice.last_step is None and step.kind != StepKind.NONE
+    if today < day and not (enters and (pending or invoice.status == Status.OVERDUE)):
         if pending:
             _cancel(pending, "its day was moved")
         lifecycle.stand(invoice, next_contact_at=_first_look(invoice, day))

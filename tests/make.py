@@ -9,6 +9,7 @@ from typing import TypedDict, Unpack
 
 from django.utils import timezone
 
+from communications import messages
 from communications.calendar import Place
 from communications.models import Communication
 from inflow.accounts import keys
@@ -135,7 +136,8 @@ def overdue_invoice(
     if place is not None:
         Debtor.objects.filter(pk=made.debtor_id).update(time_zone=place.zone.key, country=place.country)
     if created_at is not None:
-        Invoice.objects.filter(pk=made.pk).update(created_at=created_at)
+        arrived_on = created_at.astimezone(account.zone).date()
+        Invoice.objects.filter(pk=made.pk).update(created_at=created_at, entered_on=arrived_on)
     assert lifecycle.age(account, made.pk)
     return again(made)
 
@@ -164,6 +166,14 @@ def reminder_due(invoice: Invoice) -> Communication:
     assert planned.update(scheduled_for=timezone.now() - dt.timedelta(seconds=1)) == 1
     communication: Communication = planned.get()
     return communication
+
+
+def message_of(invoice: Invoice) -> messages.Message:
+    """The words of the invoice's planned message, as things stand."""
+    invoice = again(invoice)
+    row = Communication.objects.get(invoice=invoice, status="scheduled")
+    row.invoice = invoice
+    return messages.render(invoice.account, invoice.debtor, [row], [invoice])
 
 
 def subscription(
