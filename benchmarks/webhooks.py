@@ -23,8 +23,8 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def run(*, quick: bool = False) -> None:
-    count, rounds, delays, old = (500, 2, 20, 0) if quick else (4_000, 5, 200, 1_000_000)
-    with stack() as data, _sink() as sink, _worker(data):
+    count, rounds, delays, many, old = (500, 2, 20, 0, 0) if quick else (4_000, 5, 200, 100_000, 1_000_000)
+    with stack() as data, _sink() as sink, _worker(data) as worker:
         endpoints = _make_endpoints(sink.url)
         body = _a_body()
         peers: dict[str, Callable[[], float]] = {
@@ -32,6 +32,8 @@ def run(*, quick: bool = False) -> None:
             "requests.Session loop": lambda: _loop(sink, _requests_loop, body, count),
             "urllib3 loop": lambda: _loop(sink, _urllib3_loop, body, count),
         }
+        if folder := os.environ.get("BENCH_PEERS"):
+            peers["django-rest-hooks, 3 threads"] = lambda: _rest_hooks(sink, folder, count)
         _drained(sink, endpoints, 200)  # warm
         rates: dict[str, list[float]] = {name: [] for name in peers}
         for _ in range(rounds):
@@ -41,8 +43,12 @@ def run(*, quick: bool = False) -> None:
         print(f"Deliveries a second, median of {rounds} rounds of {count:,} in turns ({len(body)} bytes):")
         for name, found in rates.items():
             middle = statistics.median(found)
-            print(f"  {name:36} {middle:7,.0f}   {middle / floor:5.2f} x requests   {min(found):,.0f}–{max(found):,.0f}")
+            print(
+                f"  {name:36} {middle:7,.0f}   {middle / floor:5.2f} x requests   {min(found):,.0f}–{max(found):,.0f}"
+            )
         _print_delays("Delay from commit to arrival, idle", _delays(sink, endpoints, delays))
+        if many:
+            _print_memory(sink, endpoints, worker, many)
         if old:
             _age(endpoints, old)
             found = [count / _drained(sink, endpoints, count) for _ in range(rounds)]
@@ -67,6 +73,9 @@ class _Sink:
 
     def reset(self) -> dict[str, float]:
         return dict(json.loads(self._get("/reset")))
+
+    def reset_times(self) -> list[float]:
+        return [at for _, at in json.loads(self._get("/reset"))]
 
     def wait_for(self, count: int) -> None:
         deadline = time.monotonic() + 120
@@ -117,7 +126,9 @@ def _make_endpoints(url: str) -> list["object"]:
 
 def _a_body() -> bytes:
     data = {"invoice_number": "INV-2026-001", "notes": "x" * 400}
-    return json.dumps({"id": f"evt_{0:032x}", "type": "invoice.created", "api_version": "2026-03-01", "data": data}).encode()
+    return json.dumps(
+        {"id": f"evt_{0:032x}", "type": "invoice.created", "api_version": "2026-03-01", "data": data}
+    ).encode()
 
 
 # --- Ours --------------------------------------------------------------------------------------------------------
@@ -190,11 +201,11 @@ def _delays(sink: _Sink, endpoints: list[object], count: int) -> list[float]:
 
     subscription = Subscription.objects.select_related("account").get(pk=endpoints[0].pk)  # type: ignore[attr-defined]
     sink.reset()
-    committed = {}
+    committed: dict[str, float] = {}
     for _ in range(count):
         with transaction.atomic():
             event_id = outbox.put(subscription.account, "invoice.created", {"n": 1}, only=subscription)
-            transaction.on_commit(lambda event_id=event_id: committed.setdefault(event_id, time.monotonic()))
+            committed[event_id] = time.monotonic()
         sink.wait_for(len(committed))
         time.sleep(0.05)
     arrived = sink.reset()
@@ -206,6 +217,23 @@ def _print_delays(title: str, delays: list[float]) -> None:
     print(f"{title}: p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms, of {len(delays)}")
 
 
+def _print_memory(sink: _Sink, endpoints: list[object], worker: "subprocess.Popen[bytes]", count: int) -> None:
+    """Of the worker's processes together, after a tenth of the deliveries and after all."""
+    import psutil
+
+    def mebibytes() -> float:
+        parent = psutil.Process(worker.pid)
+        return float(sum(process.memory_info().rss for process in (parent, *parent.children(recursive=True)))) / 2**20
+
+    _drained(sink, endpoints, count // 10)
+    before = mebibytes()
+    for _ in range(9):
+        _drained(sink, endpoints, count // 10)
+    print(
+        f"Memory of the worker after {count // 10:,} deliveries {before:.0f} MiB, after {count:,} {mebibytes():.0f} MiB"
+    )
+
+
 def _age(endpoints: list[object], count: int) -> None:
     """`count` deliveries of long ago, each with its attempt."""
     from django.db import connection
@@ -214,7 +242,8 @@ def _age(endpoints: list[object], count: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO webhooks_attempt (delivery_id, at, ms, status, error, response)"
-            " SELECT id, created_at, 5, 200, '', 'ok' FROM webhooks_delivery d WHERE created_at < now() - interval '5 days'"
+            " SELECT id, created_at, 5, 200, '', 'ok' FROM webhooks_delivery"
+            " WHERE created_at < now() - interval '5 days'"
         )
         cursor.execute("VACUUM ANALYZE webhooks_event, webhooks_delivery, webhooks_attempt")
 
@@ -227,6 +256,19 @@ def _loop(sink: _Sink, send_all: Callable[[str, bytes, int], None], body: bytes,
     began = time.monotonic()
     send_all(sink.url, body, count)
     return time.monotonic() - began
+
+
+def _rest_hooks(sink: _Sink, folder: str, count: int) -> float:
+    """From its first event, so without the start of its process, to its last arrival."""
+    sink.reset()
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks._rest_hooks", sink.url, str(count)],
+        env=os.environ | {"PYTHONPATH": folder},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    sink.wait_for(count)
+    return max(sink.reset_times()) - float(done.stdout)
 
 
 def _signed(body: bytes) -> dict[str, str]:

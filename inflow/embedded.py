@@ -50,6 +50,8 @@ def data_folder() -> Path:
 @contextlib.contextmanager
 def owned(data: Path) -> Iterator[None]:
     """Hold `data` for this process alone, without anything that an earlier owner left running in it."""
+    if importlib.util.find_spec("psutil") is None:
+        raise Unavailable("what `make run` needs is not installed: pip install -r requirements-embedded.txt")
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data / "run.lock").open("a") as lock:
         if not _locked(lock):

@@ -8,6 +8,7 @@ from typing import Any
 
 import dj_email_url
 import structlog
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from environs import Env, validate
@@ -15,12 +16,18 @@ from environs import Env, validate
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
+
+def _fernet_key(text: str) -> str:
+    Fernet(text)  # raises ValueError where it is none
+    return text
+
+
 # --- What this process is ----------------------------------------------------------------------------------------
 
 SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=50))
 # Keys of the secrets at rest (webhook secrets, idempotent answers): the first encrypts, each decrypts. Rotate by
 # putting a new one in front.
-FIELD_KEYS: list[str] = env.list("FIELD_KEYS", validate=validate.Length(min=1))
+FIELD_KEYS: list[str] = env.list("FIELD_KEYS", subcast=_fernet_key, validate=validate.Length(min=1))
 # `make run` sets it. Only then may webhooks go to loopback targets, to any port, over plain http.
 TRY_OUT = env.bool("TRY_OUT", False)
 DEBUG = env.bool("DEBUG", False)

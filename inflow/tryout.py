@@ -24,6 +24,7 @@ from inflow import embedded
 
 WEB_SECONDS = 30
 STOP_SECONDS = 5  # a task that takes longer is killed: its row stays due
+Processes = dict[str, subprocess.Popen[bytes]]
 
 
 def main() -> int:
@@ -31,10 +32,9 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
-        port = _port()
         data = embedded.data_folder()
-        with embedded.owned(data):
-            _run(port, data)
+        with embedded.owned(data):  # first: what a killed owner left may still hold the port
+            _run(_port(), data)
     except KeyboardInterrupt:
         return 0
     except (EnvError, ImproperlyConfigured, CommandError, OSError) as error:
@@ -72,8 +72,14 @@ def _run(port: int, data: Path) -> None:
         os.environ |= variables
         _prepare_database(port, data)
         embedded.write_variables(data / "run.env", variables)
-        with _processes(port, data) as processes:
+        with _stopping({}) as processes:
+            commands = _commands(port)
+            # Each start takes a processor for a second: first those that a caller waits for.
+            for name in ("web", "webhooks"):
+                processes[name] = embedded.spawn(commands.pop(name), data, cwd=embedded.ROOT)
             _wait_for_web(port, processes)
+            for name, command in commands.items():
+                processes[name] = embedded.spawn(command, data, cwd=embedded.ROOT)
             _say_hello(port, data, time.monotonic() - began)
             ended = _first_to_end({**{server.name: server.process for server in servers}, **processes})
             _fail(f"{ended} ended: everything is stopped. Start again, the data is kept.")
@@ -134,24 +140,26 @@ def _prepare_database(port: int, data: Path) -> None:
     connection.close()
 
 
-@contextlib.contextmanager
-def _processes(port: int, data: Path) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+def _commands(port: int) -> dict[str, list[str]]:
     web = f"granian --interface wsgi --host 127.0.0.1 --port {port} --workers 2 --blocking-threads 1 --no-ws"
     worker = (
         "celery --app inflow --quiet worker --loglevel WARNING --without-gossip --without-mingle --without-heartbeat"
     )
     commands = {
         "web": f"{web} --log-level warning inflow.wsgi:application",
-        "worker": f"{worker} --hostname worker@inflow --queues clock,communications --concurrency 1",
         "webhooks": f"{worker} --hostname webhooks@inflow --queues webhooks --concurrency 2",
+        "worker": f"{worker} --hostname worker@inflow --queues clock,communications --concurrency 1",
         "beat": "celery --app inflow --quiet beat --loglevel WARNING --scheduler celery.beat:Scheduler",
     }
-    processes: dict[str, subprocess.Popen[bytes]] = {}
+    # Their warnings (root, no collected static files) are meant for production.
+    python = [sys.executable, "-W", "ignore::UserWarning", "-m"]
+    return {name: [*python, *command.split()] for name, command in commands.items()}
+
+
+@contextlib.contextmanager
+def _stopping(processes: Processes) -> Iterator[Processes]:
+    """Whatever is put into `processes` is stopped at the end."""
     try:
-        for name, command in commands.items():
-            # Their warnings (root, no collected static files) are meant for production.
-            program = [sys.executable, "-W", "ignore::UserWarning", "-m", *command.split()]
-            processes[name] = embedded.spawn(program, data, cwd=embedded.ROOT)
         yield processes
     finally:
         _ignore_signals()
@@ -170,7 +178,7 @@ def _ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _first_to_end(processes: dict[str, subprocess.Popen[bytes]]) -> str:
+def _first_to_end(processes: Processes) -> str:
     while True:
         for name, process in processes.items():
             if process.poll() is not None:
@@ -178,7 +186,7 @@ def _first_to_end(processes: dict[str, subprocess.Popen[bytes]]) -> str:
         time.sleep(0.2)
 
 
-def _wait_for_web(port: int, processes: dict[str, subprocess.Popen[bytes]]) -> None:
+def _wait_for_web(port: int, processes: Processes) -> None:
     deadline = time.monotonic() + WEB_SECONDS
     while time.monotonic() < deadline and processes["web"].poll() is None:
         web = http.client.HTTPConnection("127.0.0.1", port, timeout=WEB_SECONDS)

@@ -3,10 +3,8 @@
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, Q, QuerySet
@@ -19,14 +17,22 @@ from unfold.decorators import display
 
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
-from inflow.accounts.models import Account, Language, User, known_time_zone
+from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person, rows_of
-from invoices import debtors, lifecycle, money
+from invoices import lifecycle, money
 from invoices.derivation import days_overdue
-from invoices.lifecycle import DEFAULT_HOLD, Refused
+from invoices.forms import (
+    DebtorForm,
+    HoldForm,
+    InvoiceForm,
+    NotesForm,
+    OptionalReasonForm,
+    PaymentForm,
+    ReasonForm,
+)
+from invoices.lifecycle import Refused
 from invoices.models import OPEN, Debtor, Invoice, Payment, PaymentStatus, Status, TimelineEntry
-from invoices.serializers import InvoiceIn
 
 STATUS_BADGES = {
     Status.NEW: "info",
@@ -63,90 +69,6 @@ def payment_badge(invoice: Invoice) -> str:
 
 def late(invoice: Invoice) -> int:
     return days_overdue(invoice.status, invoice.due_date, invoice.account.today())
-
-
-# --- What a person says ------------------------------------------------------------------------------------------
-
-
-class InvoiceForm(pages.OwnAccountForm):
-    """A new invoice, under the same rules as the API's."""
-
-    invoice_number = forms.CharField(max_length=64)
-    debtor_name = forms.CharField(max_length=200)
-    debtor_company = forms.CharField(max_length=200, required=False)
-    debtor_email = forms.EmailField(required=False)
-    debtor_phone = forms.CharField(max_length=40, required=False, help_text="With its country code: +971501234567.")
-    amount = forms.DecimalField(max_digits=15, decimal_places=3)
-    currency = forms.ChoiceField(choices=[(code, code) for code in sorted(money.EXPONENTS)], initial="AED")
-    issue_date = pages.DayField(required=False, help_text="Empty: today, or the due date if that is earlier.")
-    due_date = pages.DayField()
-    language = forms.ChoiceField(
-        choices=[("", "The account's"), *Language.choices], required=False, help_text="Of the messages to the debtor."
-    )
-    amount_paid = forms.DecimalField(max_digits=15, decimal_places=3, required=False, min_value=0, label="Paid already")
-    notes = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=10_000, required=False)
-
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
-        if self.account is None or self.errors:
-            return data
-        said = {name: _as_said(value) for name, value in data.items() if name != "account_choice" and value}
-        given = InvoiceIn(data=said, context={"account": self.account})
-        if not given.is_valid():
-            raise ValidationError({name: [str(error) for error in errors] for name, errors in given.errors.items()})
-        self.new = given.new_invoice()
-        return data
-
-
-class ReasonForm(pages.PageForm):
-    reason = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}), max_length=1000, help_text="Stands on the timeline."
-    )
-
-
-class OptionalReasonForm(ReasonForm):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["reason"].required = False
-
-
-class HoldForm(OptionalReasonForm):
-    hold_until = pages.DayField(help_text="The ladder goes on the day after.")
-    field_order = ("hold_until", "reason")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["hold_until"].initial = self.row.hold_until or self.row.account.today() + DEFAULT_HOLD
-
-
-class PaymentForm(pages.PageForm):
-    amount = forms.DecimalField(max_digits=15, decimal_places=3)
-    paid_at = pages.DayField(label="Day the money came")
-    method = forms.ChoiceField(
-        choices=[
-            ("bank_transfer", "Bank transfer"),
-            ("cheque", "Cheque"),
-            ("card", "Card"),
-            ("cash", "Cash"),
-            ("unspecified", "Other"),
-        ]
-    )
-    reference = forms.CharField(max_length=100, required=False, help_text="The bank's or the cheque's number.")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        places = money.EXPONENTS.get(self.row.currency, 2)
-        self.fields["amount"].label = f"Amount in {self.row.currency}"
-        self.fields["amount"].initial = f"{self.row.balance:.{places}f}"
-        self.fields["paid_at"].initial = self.row.account.today()
-
-
-class NotesForm(pages.PageForm):
-    notes = forms.CharField(widget=forms.Textarea(attrs={"rows": 8}), max_length=10_000, required=False)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["notes"].initial = self.row.notes
 
 
 @contextmanager
@@ -210,10 +132,6 @@ def _to(
     with _refusals_on(form):
         lifecycle.change(invoice.account, invoice.pk, actor, status=status, hold_until=hold_until, reason=reason)
     return f"Invoice {invoice} {said}"
-
-
-def _as_said(value: Any) -> str:
-    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 # --- Invoices ----------------------------------------------------------------------------------------------------
@@ -435,34 +353,6 @@ class InvoiceAdmin(OwnRowsAdmin):
 # --- Debtors -----------------------------------------------------------------------------------------------------
 
 
-class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
-    class Meta:
-        model = Debtor
-        fields = ("name", "company", "email", "phone", "language", "time_zone", "country")
-
-    def clean_email(self) -> str:
-        return debtors.normalise_email(self.cleaned_data["email"])
-
-    def clean_phone(self) -> str:
-        phone: str = self.cleaned_data["phone"]
-        try:
-            return phone and debtors.normalise_phone(phone, self.instance.account.country)
-        except debtors.BadPhone as error:
-            raise ValidationError("A phone number is needed, with its country code: +971501234567.") from error
-
-    def clean_country(self) -> str:
-        country: str = self.cleaned_data["country"].upper()
-        if country and not (len(country) == 2 and country.isascii() and country.isalpha()):
-            raise ValidationError("Two letters of ISO 3166 are needed, such as AE.")
-        return country
-
-    def clean_time_zone(self) -> str:
-        zone: str = self.cleaned_data["time_zone"]
-        if zone:
-            known_time_zone(zone)
-        return zone
-
-
 class InvoiceInline(RowsInside):
     model = Invoice
     fields = readonly_fields = ("number", "amount_shown", "balance_shown", "status_shown", "due_date", "late_shown")
@@ -500,6 +390,7 @@ class DebtorAdmin(OwnRowsAdmin):
 
     changes = Role.AGENT
     form = DebtorForm
+    ordering = ("name", "pk")
     list_display = ("name", "company", "email", "phone", "open_invoices", "created_at")
     search_fields = ("name", "company", "email", "phone")
     fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country"))

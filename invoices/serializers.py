@@ -11,6 +11,7 @@ from rest_framework import serializers
 from inflow.accounts.models import Account, Language
 from inflow.api.fields import (
     EMAIL,
+    SEEN,
     ChoiceField,
     ChoicesField,
     DateField,
@@ -42,7 +43,7 @@ class InvoiceIn(StrictSerializer):
     read_only_names = frozenset(representation.FIELDS)
 
     # Without spaces around it: "INV-1 " beside "INV-1" would be chased twice.
-    invoice_number = TextField(max_length=64, pattern=r"[^\s\x00]([^\x00]*[^\s\x00])?")
+    invoice_number = TextField(max_length=64, pattern=rf"{SEEN}([^\x00]*{SEEN})?")
     debtor_name = TextField(max_length=200)
     debtor_company = TextField(max_length=200, allow_blank=True, required=False)
     debtor_email = TextField(max_length=254, pattern=EMAIL, allow_blank=True, required=False)

@@ -119,6 +119,13 @@ class InvoiceViewSet(ApiViewSet):
         return Response(representation.of_invoice(invoice), headers=etag(invoice.version))
 
 
+PAYMENT_EXAMPLE = OpenApiExample(
+    "A payment",
+    request_only=True,
+    value={"amount": 10000.5, "paid_at": "2026-02-20", "method": "bank_transfer", "reference": "FT26051-0042"},
+)
+
+
 class PaymentViewSet(ApiViewSet):
     scopes = {"list": Scope.INVOICES_READ, "create": Scope.INVOICES_WRITE}
 
@@ -141,6 +148,7 @@ class PaymentViewSet(ApiViewSet):
         operation_id="record_payment",
         summary="Record a payment, or reverse one",
         request=PaymentIn,
+        examples=[PAYMENT_EXAMPLE],
         responses={201: PaymentOut},
     )
     @idempotent

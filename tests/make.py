@@ -9,7 +9,7 @@ from typing import TypedDict, Unpack
 
 from django.utils import timezone
 
-from communications import messages
+from communications import messages, sender
 from communications.calendar import Place
 from communications.models import Communication
 from inflow.accounts import keys
@@ -174,6 +174,13 @@ def message_of(invoice: Invoice) -> messages.Message:
     row = Communication.objects.get(invoice=invoice, status="scheduled")
     row.invoice = invoice
     return messages.render(invoice.account, invoice.debtor, [row], [invoice])
+def sent_reminder(account: Account) -> Communication:
+    """A reminder to a debtor of its own that has left us."""
+    late = overdue_invoice(account, place=open_place(), debtor_email=f"debtor{next(_numbers)}@example.com")
+    due = reminder_due(late)
+    assert sender.send(due.pk)
+    sent: Communication = Communication.objects.get(pk=due.pk)
+    return sent
 
 
 def subscription(

@@ -40,6 +40,10 @@ class Answer:
     after_s: float = 0.0
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # of 5, some of many callers at once would be reset
+
+
 class Receiver:
     """`with Receiver() as receiver:` listens on `receiver.url`. `answer` is one for all, or decides by the request."""
 
@@ -47,7 +51,7 @@ class Receiver:
         self.answer = answer
         self.requests: list[Request] = []
         self._changed = threading.Condition()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.port: int = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/hook"
 
@@ -82,6 +86,7 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # else each answer's body waits 40 ms for an acknowledgement
 
             def do_POST(self) -> None:
                 length = int(self.headers.get("Content-Length", 0))

@@ -177,7 +177,16 @@ def claim(wanted: Sequence[uuid.UUID], limit: int, now: dt.datetime) -> list[Lan
             return []
         cursor.execute(_CLAIM, {"locked": locked, "now": now, "until": now + LEASE, "lanes": LANES, "rows": ROWS})
         rows = sorted(cursor.fetchall(), key=lambda row: row[0])
-    return [Lane(*head, [Item(*row[7:]) for row in group]) for head, group in groupby(rows, lambda row: row[:7])]
+    lanes = []
+    for head, group in groupby(rows, lambda row: row[:7]):
+        lane = Lane(*head)
+        lane.items.extend(Item(*row[7:]) for row in group)
+        lanes.append(lane)
+    return lanes
+
+
+def _attempt(r: Record) -> tuple[dt.datetime, int, int | None, str, str]:
+    return r.at, r.ms, r.http_status, r.error, r.response
 
 
 def record(records: Sequence[Record]) -> set[uuid.UUID]:
@@ -185,11 +194,7 @@ def record(records: Sequence[Record]) -> set[uuid.UUID]:
     if not records:
         return set()
     columns = zip(
-        *(
-            (r.delivery_id, r.lease, r.status.value, r.next_attempt_at, r.attempts_made)
-            + (r.at, r.ms, r.http_status, r.error, r.response)
-            for r in records
-        ),
+        *((r.delivery_id, r.lease, r.status.value, r.next_attempt_at, r.attempts_made, *_attempt(r)) for r in records),
         strict=True,
     )
     names = ("ids", "leases", "statuses", "nexts", "tries", "ats", "mss", "codes", "errors", "responses")
@@ -213,6 +218,4 @@ def _put_back(
 ) -> None:
     ids, leases = zip(*items, strict=True)
     with connection.cursor() as cursor:
-        cursor.execute(
-            _RELEASE, {"ids": list(ids), "leases": list(leases), "status": status.value, "next": next_at}
-        )
+        cursor.execute(_RELEASE, {"ids": list(ids), "leases": list(leases), "status": status.value, "next": next_at})

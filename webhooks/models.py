@@ -117,9 +117,7 @@ class Delivery(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
-    subscription = models.ForeignKey(
-        Subscription, on_delete=models.PROTECT, related_name="deliveries", db_index=False
-    )
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
     status = models.CharField(max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
     attempts_made = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, default=timezone.now)

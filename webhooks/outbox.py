@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from inflow.accounts.models import Account
 from inflow.api.json import dumps
 from inflow.celery import wake
-from webhooks.models import EventType, Subscription
+from webhooks.models import Subscription
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +58,7 @@ def put(account: Account, type: str, data: Mapping[str, Any], *, only: Subscript
                 "account": account.pk,
                 "event": event_id,
                 "type": str(type),
-                "only": only and only.pk,
+                "only": only.pk if only else None,
                 "body": freeze(event_id, type, now, data),
                 "now": now,
             },

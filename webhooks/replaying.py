@@ -5,18 +5,15 @@ import datetime as dt
 from django.db import connection
 from django.utils import timezone
 
-from webhooks.models import Delivery, DeliveryStatus, Subscription
+from webhooks.models import Delivery, Subscription
 from webhooks.outbox import wake_sender
+from webhooks.subscriptions import Disabled
 
 REPLAYABLE = dt.timedelta(days=14)
 
 
-class Refused(Exception):
-    """Why it can't be sent again. `code` is for programs, the message for people."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+class TooOld(Exception):
+    """It was announced longer ago than `REPLAYABLE`."""
 
 
 # What a worker is sending at this moment stays with it; what waits for a retry goes now. The schedule begins anew.
@@ -28,22 +25,24 @@ WHERE subscription_id = %(subscription)s AND created_at >= %(since)s AND (id = %
 
 
 def replay(delivery: Delivery) -> None:
-    """Send one delivery again. Raises `Refused`."""
+    """Send one delivery again. Raises `Disabled` and `TooOld`."""
     _check(delivery.subscription, delivery.created_at)
     _replay(delivery.subscription, delivery.created_at, delivery)
 
 
 def replay_since(subscription: Subscription, since: dt.datetime) -> int:
-    """Send everything again that was due to this endpoint since then; how many deliveries. Raises `Refused`."""
+    """Send everything again that was due to this endpoint since then; how many deliveries. Raises `Disabled` and
+    `TooOld`.
+    """
     _check(subscription, since)
     return _replay(subscription, since)
 
 
 def _check(subscription: Subscription, since: dt.datetime) -> None:
     if not subscription.is_active:
-        raise Refused("disabled", "This webhook is disabled: enable it first.")
+        raise Disabled
     if since < timezone.now() - REPLAYABLE:
-        raise Refused("too_old", f"Events can be sent again for {REPLAYABLE.days} days.")
+        raise TooOld
 
 
 def _replay(subscription: Subscription, since: dt.datetime, only: Delivery | None = None) -> int:
@@ -53,7 +52,7 @@ def _replay(subscription: Subscription, since: dt.datetime, only: Delivery | Non
             {
                 "subscription": subscription.pk,
                 "since": since,
-                "only": only and only.pk,
+                "only": only.pk if only else None,
                 "now": timezone.now(),
             },
         )
@@ -61,7 +60,3 @@ def _replay(subscription: Subscription, since: dt.datetime, only: Delivery | Non
     if count:
         wake_sender()
     return count
-
-
-def is_replayable(delivery: Delivery) -> bool:
-    return delivery.status != DeliveryStatus.PENDING and delivery.created_at >= timezone.now() - REPLAYABLE

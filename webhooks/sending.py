@@ -22,7 +22,7 @@ from inflow.accounts.sealing import unseal
 from webhooks import claims, endpoints, signing, transport
 from webhooks.claims import Item, Lane, Record
 from webhooks.models import DeliveryStatus
-from webhooks.outcomes import outcome
+from webhooks.outcomes import GONE, outcome
 
 log = structlog.get_logger(__name__)
 
@@ -207,7 +207,7 @@ def _serve(work: "queue.SimpleQueue[_Run | None]", told: "queue.SimpleQueue[_Try
             at = time.time()
             if not run.is_stopped and time.monotonic() < run.until:
                 answer = _send(run, secrets, item, int(at)) if secrets else _UNREADABLE
-                if answer.ms >= endpoints.SLOW_MS or answer.status == endpoints.GONE:
+                if answer.ms >= endpoints.SLOW_MS or answer.status == GONE:
                     run.is_stopped = True
             told.put(_Try(run.lane, item, at, answer))
         told.put(run)

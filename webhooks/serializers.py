@@ -1,13 +1,24 @@
-"""Subscribing, in the words of the contract and of Zapier."""
+"""Subscriptions, deliveries and events, in the words of the contract and of Zapier."""
 
+import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from inflow.api.fields import ChoiceField, StrictSerializer, TextField, error_of
+from inflow.api.fields import (
+    ChoiceField,
+    IntegerQueryField,
+    MomentField,
+    StrictSerializer,
+    TextField,
+    error_of,
+)
+from inflow.api.pagination import PageQuery
 from webhooks import targets
-from webhooks.models import EventType, Subscription
+from webhooks.models import TEST_EVENT, DeliveryStatus, EventType
 
 _URL_NAMES = ("target_url", "hookUrl", "url")
 
@@ -20,7 +31,7 @@ class SubscriptionIn(StrictSerializer):
     url = TextField(required=False, max_length=2000)
     event = ChoiceField(choices=EventType.choices, required=False)
     events = serializers.ListField(
-        child=ChoiceField(choices=EventType.choices), required=False, allow_empty=False, max_length=20
+        child=ChoiceField(choices=EventType.choices), required=False, allow_empty=False, min_length=1, max_length=20
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -44,6 +55,18 @@ class SubscriptionIn(StrictSerializer):
         return {"target_url": url, "events": sorted(events)}
 
 
+class ReplayIn(StrictSerializer):
+    """POST /api/zapier/webhooks/:id/replay."""
+
+    since = MomentField()
+
+
+class EventQuery(PageQuery):
+    """GET /api/zapier/events. `after` is the last `seq` that the caller has; without it, the oldest that is kept."""
+
+    after = IntegerQueryField(min_value=0, required=False)
+
+
 @extend_schema_serializer(component_name="Webhook")
 class SubscriptionOut(serializers.Serializer[Any]):
     """What `of_subscription` writes."""
@@ -53,7 +76,9 @@ class SubscriptionOut(serializers.Serializer[Any]):
     event = serializers.ChoiceField(choices=EventType.choices, help_text="The first of `events`.")
     events = serializers.ListField(child=serializers.ChoiceField(choices=EventType.choices))
     is_active = serializers.BooleanField()
-    disabled_reason = serializers.CharField(allow_null=True)
+    disabled_reason = serializers.CharField(
+        allow_null=True, help_text="`gone`: it answered 410. `failing`: 120 hours without a success."
+    )
     created_at = serializers.DateTimeField()
 
 
@@ -62,13 +87,88 @@ class NewSubscriptionOut(SubscriptionOut):
     secret = serializers.CharField(help_text="Shown this once.")
 
 
-def of_subscription(subscription: Subscription) -> dict[str, Any]:
+@extend_schema_serializer(component_name="Attempt")
+class AttemptOut(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    ms = serializers.IntegerField(help_text="How long it took.")
+    status = serializers.IntegerField(allow_null=True, help_text="The HTTP status.")
+    error = serializers.CharField(allow_null=True, help_text="Why no HTTP status came.")
+
+
+@extend_schema_serializer(component_name="Delivery")
+class DeliveryOut(serializers.Serializer[Any]):
+    """What `of_delivery_row` writes."""
+
+    id = serializers.UUIDField()
+    event_id = serializers.CharField()
+    type = serializers.ChoiceField(choices=[*EventType.values, TEST_EVENT])
+    status = serializers.ChoiceField(choices=DeliveryStatus.choices)
+    next_attempt_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    attempts = AttemptOut(many=True)
+
+
+@extend_schema_serializer(component_name="Event")
+class EventOut(serializers.Serializer[Any]):
+    """What `of_event_row` writes."""
+
+    seq = serializers.IntegerField(help_text="1, 2, 3 … in the order in which the changes became visible.")
+    id = serializers.CharField()
+    type = serializers.ChoiceField(choices=[*EventType.values, TEST_EVENT])
+    timestamp = serializers.DateTimeField()
+    data = serializers.DictField()  # type: ignore[assignment]
+
+
+@extend_schema_serializer(component_name="TestEvent")
+class TestEventOut(serializers.Serializer[Any]):
+    event_id = serializers.CharField()
+
+
+@extend_schema_serializer(component_name="Replay")
+class ReplayOut(serializers.Serializer[Any]):
+    deliveries = serializers.IntegerField(help_text="How many will be sent again.")
+
+
+SUBSCRIPTION_COLUMNS = ("id", "target_url", "events", "is_active", "disabled_reason", "created_at")
+
+
+def of_subscription(subscription: Any) -> dict[str, Any]:
+    return of_subscription_row({name: getattr(subscription, name) for name in SUBSCRIPTION_COLUMNS})
+
+
+def of_subscription_row(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "id": subscription.pk,
-        "target_url": subscription.target_url,
-        "event": subscription.events[0],
-        "events": subscription.events,
-        "is_active": subscription.is_active,
-        "disabled_reason": subscription.disabled_reason or None,
-        "created_at": subscription.created_at,
+        "id": row["id"],
+        "target_url": row["target_url"],
+        "event": row["events"][0],
+        "events": row["events"],
+        "is_active": row["is_active"],
+        "disabled_reason": row["disabled_reason"] or None,
+        "created_at": row["created_at"],
     }
+
+
+def of_delivery_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """`tries` are the attempts as JSON objects."""
+    return {
+        "id": row["id"],
+        "event_id": row["event_id"],
+        "type": row["event__type"],
+        "status": row["status"],
+        "next_attempt_at": row["next_attempt_at"],
+        "created_at": row["created_at"],
+        "attempts": [
+            {
+                "at": dt.datetime.fromisoformat(attempt["at"]),
+                "ms": attempt["ms"],
+                "status": attempt["status"],
+                "error": attempt["error"] or None,
+            }
+            for attempt in row["tries"]
+        ],
+    }
+
+
+def of_event_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    body = orjson.loads(row["body"])
+    return {"seq": row["seq"]} | {name: body[name] for name in ("id", "type", "timestamp", "data")}

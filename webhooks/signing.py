@@ -12,9 +12,7 @@ def new_secret() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def headers(
-    secret: str, event_id: str, timestamp: int, body: bytes, also: Iterable[str] = ()
-) -> dict[str, str]:
+def headers(secret: str, event_id: str, timestamp: int, body: bytes, also: Iterable[str] = ()) -> dict[str, str]:
     """`timestamp` is in Unix seconds; `body` are the exact bytes that are sent. Each secret of `also` signs too."""
     return {
         "webhook-id": event_id,

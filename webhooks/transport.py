@@ -53,6 +53,8 @@ def post(
     started = time.monotonic()
     watch = _Watch(started + min(headers_s, total_s))
     status, error, read, retry_after = None, "", b"", ""
+    connection: _Connection | None = None
+    is_reusable = False
     _begin(watch)
     try:
         targets.check_form(url)
@@ -61,17 +63,19 @@ def post(
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         headers = headers | {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         connection, response = _exchange(key, path, body, headers, watch)
-        with connection:
-            status, retry_after = response.status, response.getheader("Retry-After", "")
-            watch.ends_at = started + total_s
-            connection.limit(watch)
-            read = _read(response)
-            if response.isclosed() and not response.will_close:
-                connection.keep()
+        status, retry_after = response.status, response.getheader("Retry-After", "")
+        watch.ends_at = started + total_s
+        connection.limit(watch)
+        read = _read(response)
+        is_reusable = response.isclosed() and not response.will_close
     except (OSError, ValueError, http.client.HTTPException) as failure:
         error = _name_of(failure)
     finally:
         _end(watch)
+        if is_reusable and connection is not None:
+            _idle.put(connection)
+        elif connection is not None:
+            connection.close()
     if watch.is_over or (error == "timeout" and status is not None):
         # What dripped in is not an answer: a receiver that is too slow to read is tried again.
         status, error = None, "deadline" if status is not None else "timeout"
@@ -95,7 +99,9 @@ def _exchange(
         try:
             connection.limit(watch)
             connection.request("POST", path, body, headers)
-            return connection, connection.getresponse()
+            response = connection.getresponse()
+            watch.left_or_raise()  # headers that the watch cut off look like an end
+            return connection, response
         except (BrokenPipeError, ConnectionResetError):  # http.client's RemoteDisconnected is one
             connection.close()
             if is_fresh or watch.left() <= 0:
@@ -160,7 +166,7 @@ class _Metered(io.RawIOBase):
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Metered(self.fp.detach()))  # type: ignore[attr-defined]
+        self.fp = io.BufferedReader(_Metered(self.fp.detach()))
 
 
 class _Connection(http.client.HTTPConnection):
@@ -173,29 +179,14 @@ class _Connection(http.client.HTTPConnection):
         self.key: _Key = (scheme, host, port)
         self.default_port = _PORTS[scheme]
         self.born = time.monotonic()
-        self._is_kept = False
         self._watch: _Watch | None = None
-
-    def __enter__(self) -> "_Connection":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if not self._is_kept:
-            self.close()
 
     def limit(self, watch: "_Watch") -> None:
         """Nothing on this connection lasts longer than the watch."""
-        self._watch, self._is_kept = watch, False
+        self._watch = watch
         if self.sock is not None:
             self.sock.settimeout(watch.left_or_raise())
             watch.hold(self.sock)
-
-    def keep(self) -> None:
-        """Let the next request to this host have it."""
-        assert self._watch is not None
-        _end(self._watch)
-        self._is_kept, self._watch = True, None
-        _idle.put(self)
 
     def connect(self) -> None:
         watch = self._watch

@@ -15,6 +15,8 @@ from rest_framework.request import Request
 from inflow.api.errors import Problem
 
 MAX_DIGITS = 15
+# A character that can be seen. Python, JSON Schema and others differ in which of the excluded ones are \s.
+SEEN = r"[^\s\x00-\x1f\x85\ufeff]"
 _EXACT = decimal.Context(prec=2 * MAX_DIGITS)
 _NUMBER = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}(\.[0-9]{{1,{MAX_DIGITS}}})?")
 # What is beyond these years is a slip, and far beyond them a calculation overflows.
@@ -62,7 +64,7 @@ class TextField(Described, serializers.CharField):
 
     default_error_messages = {"pattern": "This is not in the form that is needed."}
 
-    def __init__(self, *, pattern: str = r"[^\x00]*[^\s\x00][^\x00]*", **kwargs: Any) -> None:
+    def __init__(self, *, pattern: str = rf"[^\x00]*{SEEN}[^\x00]*", **kwargs: Any) -> None:
         self.pattern = pattern
         kwargs.setdefault("allow_null", kwargs.get("allow_blank", False))
         super().__init__(trim_whitespace=False, **kwargs)

@@ -59,7 +59,7 @@ class ProblemOut(serializers.Serializer[Any]):
     instance = serializers.CharField()
     code = serializers.CharField(help_text="For programs.")
     request_id = serializers.CharField()
-    errors = FieldErrorOut(many=True, required=False)
+    errors = FieldErrorOut(many=True, required=False)  # type: ignore[assignment]
 
 
 class ApiSchema(AutoSchema):

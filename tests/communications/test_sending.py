@@ -27,6 +27,7 @@ from invoices.models import Debtor, Invoice, TimelineEntry
 from tests import make
 from tests.communications.conftest import StartMail
 from tests.mailserver import MailServer
+from tests.parallel import at_once
 from webhooks.models import Event
 
 pytestmark = pytest.mark.django_db
@@ -288,3 +289,23 @@ def test_messages_of_two_accounts_go_each_in_its_own_name(mail: MailServer) -> N
     said = {sent["To"]: part(sent, "plain").strip().rsplit("\n", 1)[1].strip() for sent in mail.mails}
     assert said == {"falcon@example.com": "Falcon", "oryx@example.com": "Oryx"}
     assert Invoice.objects.filter(last_contacted_at__isnull=False).count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_was_given_up_changes_nothing_when_it_comes_back(start_mail: StartMail) -> None:
+    server = start_mail(hangs_after_data_s=1.0)
+    reminder = due_reminder()
+
+    def give_up() -> int:
+        deadline = time.monotonic() + 10
+        while not server.mails and time.monotonic() < deadline:
+            time.sleep(0.02)
+        Communication.objects.update(sent_at=timezone.now() - sender.ORPHANED_AFTER - dt.timedelta(seconds=1))
+        return sender.send_due()
+
+    at_once(lambda: sender.send(reminder.pk), give_up)
+    row = Communication.objects.get()
+    assert (row.status, row.error) == ("unknown", "worker_died")
+    assert len(server.mails) == 1
+    assert told("communication.sent") == []
+    assert len(told("communication.failed")) == 1

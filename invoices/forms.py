@@ -1,0 +1,127 @@
+"""What a person says of invoices and debtors in the dashboard."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from inflow.accounts import pages
+from inflow.accounts.models import Language, known_time_zone
+from invoices import debtors, money
+from invoices.lifecycle import DEFAULT_HOLD
+from invoices.models import Debtor
+from invoices.serializers import InvoiceIn
+
+
+class InvoiceForm(pages.OwnAccountForm):
+    """A new invoice, under the same rules as the API's."""
+
+    invoice_number = forms.CharField(max_length=64)
+    debtor_name = forms.CharField(max_length=200)
+    debtor_company = forms.CharField(max_length=200, required=False)
+    debtor_email = forms.EmailField(required=False)
+    debtor_phone = forms.CharField(max_length=40, required=False, help_text="With its country code: +971501234567.")
+    amount = forms.DecimalField(max_digits=15, decimal_places=3)
+    currency = forms.ChoiceField(choices=[(code, code) for code in sorted(money.EXPONENTS)], initial="AED")
+    issue_date = pages.DayField(required=False, help_text="Empty: today, or the due date if that is earlier.")
+    due_date = pages.DayField()
+    language = forms.ChoiceField(
+        choices=[("", "The account's"), *Language.choices], required=False, help_text="Of the messages to the debtor."
+    )
+    amount_paid = forms.DecimalField(max_digits=15, decimal_places=3, required=False, min_value=0, label="Paid already")
+    notes = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=10_000, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if self.account is None or self.errors:
+            return data
+        said = {name: _as_said(value) for name, value in data.items() if name != "account_choice" and value}
+        given = InvoiceIn(data=said, context={"account": self.account})
+        if not given.is_valid():
+            raise ValidationError({name: [str(error) for error in errors] for name, errors in given.errors.items()})
+        self.new = given.new_invoice()
+        return data
+
+
+class ReasonForm(pages.PageForm):
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}), max_length=1000, help_text="Stands on the timeline."
+    )
+
+
+class OptionalReasonForm(ReasonForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].required = False
+
+
+class HoldForm(OptionalReasonForm):
+    hold_until = pages.DayField(help_text="The ladder goes on the day after.")
+    field_order = ("hold_until", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["hold_until"].initial = self.row.hold_until or self.row.account.today() + DEFAULT_HOLD
+
+
+class PaymentForm(pages.PageForm):
+    amount = forms.DecimalField(max_digits=15, decimal_places=3)
+    paid_at = pages.DayField(label="Day the money came")
+    method = forms.ChoiceField(
+        choices=[
+            ("bank_transfer", "Bank transfer"),
+            ("cheque", "Cheque"),
+            ("card", "Card"),
+            ("cash", "Cash"),
+            ("unspecified", "Other"),
+        ]
+    )
+    reference = forms.CharField(max_length=100, required=False, help_text="The bank's or the cheque's number.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        places = money.EXPONENTS.get(self.row.currency, 2)
+        self.fields["amount"].label = f"Amount in {self.row.currency}"
+        self.fields["amount"].initial = f"{self.row.balance:.{places}f}"
+        self.fields["paid_at"].initial = self.row.account.today()
+
+
+class NotesForm(pages.PageForm):
+    notes = forms.CharField(widget=forms.Textarea(attrs={"rows": 8}), max_length=10_000, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["notes"].initial = self.row.notes
+
+
+class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Debtor
+        fields = ("name", "company", "email", "phone", "language", "time_zone", "country")
+
+    def clean_email(self) -> str:
+        return debtors.normalise_email(self.cleaned_data["email"])
+
+    def clean_phone(self) -> str:
+        phone: str = self.cleaned_data["phone"]
+        try:
+            return phone and debtors.normalise_phone(phone, self.instance.account.country)
+        except debtors.BadPhone as error:
+            raise ValidationError("A phone number is needed, with its country code: +971501234567.") from error
+
+    def clean_country(self) -> str:
+        country: str = self.cleaned_data["country"].upper()
+        if country and not (len(country) == 2 and country.isascii() and country.isalpha()):
+            raise ValidationError("Two letters of ISO 3166 are needed, such as AE.")
+        return country
+
+    def clean_time_zone(self) -> str:
+        zone: str = self.cleaned_data["time_zone"]
+        if zone:
+            known_time_zone(zone)
+        return zone
+
+
+def _as_said(value: Any) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)

@@ -1,0 +1,82 @@
+"""Every route of the API, found in the URL configuration, with what a test needs to call it."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from inflow.accounts.models import Account
+from tests import make
+from webhooks.models import Delivery
+
+# A body that the route accepts, where it needs one.
+_BODIES: dict[str, Any] = {
+    "POST invoices": {
+        "invoice_number": "INV-2026-001",
+        "debtor_name": "Ahmed Al Rashid",
+        "amount": 25000,
+        "currency": "AED",
+        "due_date": "2026-02-14",
+    },
+    "PATCH invoices/<invoice_id>": {"status": "paid"},
+    "POST invoices/<invoice_id>/payments": {"amount": 100},
+    "POST webhooks/subscribe": {"target_url": "https://example.com/new", "event": "invoice.created"},
+    "POST webhooks/<webhook_id>/replay": {"since": "2026-03-01T00:00:00Z"},
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str  # below /api/zapier/, with ids as <invoice_id>
+    scope: str | None
+    is_list: bool
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def body(self) -> Any:
+        return _BODIES.get(str(self))
+
+
+def _patterns(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for entry in resolver.url_patterns:
+        path = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from _patterns(entry, path)
+        elif path.startswith("api/zapier/"):
+            yield re.sub("<[a-z]+:", "<", path.removeprefix("api/zapier/")), entry
+
+
+def _routes() -> Iterator[Route]:
+    for path, entry in _patterns(get_resolver()):
+        for method, action in entry.callback.actions.items():  # type: ignore[attr-defined]
+            if method != "head":
+                scope = entry.callback.cls.scopes[action]  # type: ignore[attr-defined]
+                yield Route(method.upper(), path, scope, is_list=action in ("list", "of_invoice"))
+
+
+ROUTES = sorted(_routes(), key=str)
+
+
+def address(route: Route, account: Account, *, made_up: bool = False) -> str:
+    """The route's path with ids of things that `account` has, or of nothing."""
+    ids: dict[str, object] = dict.fromkeys(re.findall("<([a-z_]+)>", route.path), uuid.uuid4())
+    if ids and not made_up:
+        subscription, _ = make.subscription(account, f"https://example.com/{uuid.uuid4()}")
+        invoice = make.invoice(account)
+        delivery = Delivery.objects.get(subscription=subscription)
+        known: dict[str, object] = {
+            "invoice_id": invoice.pk,
+            "webhook_id": subscription.pk,
+            "delivery_id": delivery.pk,
+        }
+        ids = {name: known[name] for name in ids}
+    path = route.path
+    for name, value in ids.items():
+        path = path.replace(f"<{name}>", str(value))
+    return path

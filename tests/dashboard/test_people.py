@@ -1,0 +1,178 @@
+"""Accounts and people: who may set up what, and that it is recorded."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth import authenticate
+from django.test import Client
+
+from inflow.accounts.models import Account, AuditEntry, User
+from inflow.accounts.roles import Role
+from tests import make
+from tests.dashboard.world import World, logged_in, nothing_changes, page, platform
+
+pytestmark = pytest.mark.django_db
+ADD = {
+    "email": "New.Person@Example.com",
+    "first_name": "Layla",
+    "role": "agent",
+    "password1": make.PASSWORD,
+    "password2": make.PASSWORD,
+}
+
+
+@pytest.fixture(autouse=True)
+def _hash_fast(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def entry(own: World) -> AuditEntry:
+    return AuditEntry.objects.filter(account=own.account).latest("id")
+
+
+def test_an_admin_adds_a_person_who_then_logs_in_by_email_in_any_case(own: World) -> None:
+    assert own.logged_in(Role.ADMIN).post(page("accounts_user", "add"), ADD).status_code == 302
+    person = User.objects.get(email="new.person@example.com")
+    assert (person.account, person.role, person.is_superuser) == (own.account, Role.AGENT, False)
+    assert entry(own).action == "user.created"
+    assert make.PASSWORD not in str(entry(own).detail)
+    answer = Client().post(
+        "/admin/login/", {"username": "NEW.person@example.com", "password": make.PASSWORD}, follow=True
+    )
+    assert answer.redirect_chain == [("/admin/", 302)]
+    assert answer.context["title"] == "Home"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"password2": "other"}, {"role": "chief"}, {"email": "x"}, {"password1": "1", "password2": "1"}]
+)
+def test_a_person_who_is_not_said_right_is_not_made(wrong: dict[str, str], own: World) -> None:
+    with nothing_changes(own):
+        assert own.logged_in(Role.ADMIN).post(page("accounts_user", "add"), {**ADD, **wrong}).context["errors"]
+
+
+def test_a_changed_role_is_recorded_with_what_it_was(own: World) -> None:
+    agent = own.people[Role.AGENT]
+    said = {"email": agent.email, "role": "manager", "is_active": "on"}
+    assert own.logged_in(Role.ADMIN).post(page("accounts_user", "change", agent.pk), said).status_code == 302
+    agent.refresh_from_db()
+    assert agent.role == Role.MANAGER
+    assert entry(own).action == "user.changed"
+    assert entry(own).detail["changes"] == {"role": ["agent", "manager"]}
+    assert entry(own).actor == own.people[Role.ADMIN].email
+
+
+def test_nobody_changes_their_own_rights(own: World) -> None:
+    admin = own.people[Role.ADMIN]
+    said = {"email": admin.email, "first_name": "Ada", "role": "viewer", "is_active": "", "is_superuser": "on"}
+    assert own.logged_in(Role.ADMIN).post(page("accounts_user", "change", admin.pk), said).status_code == 302
+    admin.refresh_from_db()
+    assert (admin.first_name, admin.role, admin.is_active, admin.is_superuser) == ("Ada", Role.ADMIN, True, False)
+
+
+def test_an_admin_makes_nobody_platform_staff(own: World, foreign: World) -> None:
+    agent = own.people[Role.AGENT]
+    said = {
+        "email": agent.email,
+        "role": "agent",
+        "is_active": "on",
+        "is_superuser": "on",
+        "account": foreign.account.pk,
+    }
+    own.logged_in(Role.ADMIN).post(page("accounts_user", "change", agent.pk), said)
+    agent.refresh_from_db()
+    assert (agent.is_superuser, agent.account) == (False, own.account)
+
+
+def test_platform_staff_who_belong_to_an_account_are_out_of_its_admins_reach(own: World) -> None:
+    chief = User.objects.create_superuser("chief@inflow.example", account=own.account)
+    client = own.logged_in(Role.ADMIN)
+    assert "chief@inflow.example" not in client.get(page("accounts_user", "changelist")).content.decode()
+    new = {"password1": "a-new-pass-word", "password2": "a-new-pass-word"}
+    with nothing_changes(own):
+        assert client.get(page("accounts_user", "change", chief.pk)).status_code == 404
+        assert client.post(f"/admin/accounts/user/{chief.pk}/password/", new).status_code == 404
+
+
+def test_a_password_set_by_an_admin_is_recorded_without_it(own: World, foreign: World) -> None:
+    client, agent = own.logged_in(Role.ADMIN), own.people[Role.AGENT]
+    new = {"password1": "a-new-pass-word", "password2": "a-new-pass-word", "usable_password": "true"}
+    with nothing_changes(own, foreign):
+        theirs = foreign.people[Role.AGENT].pk
+        assert client.post(f"/admin/accounts/user/{theirs}/password/", new).status_code == 404
+        assert own.logged_in(Role.MANAGER).post(f"/admin/accounts/user/{agent.pk}/password/", new).status_code == 403
+    assert client.post(f"/admin/accounts/user/{agent.pk}/password/", new).status_code == 302
+    assert authenticate(username=agent.email, password="a-new-pass-word") == agent
+    assert (entry(own).action, entry(own).detail) == ("user.password_changed", {})
+
+
+def test_platform_staff_make_people_of_an_account_or_of_the_platform(own: World) -> None:
+    client = platform()
+    with nothing_changes(own):
+        assert client.post(page("accounts_user", "add"), ADD).context["errors"]
+    assert client.post(page("accounts_user", "add"), {**ADD, "account": str(own.account.pk)}).status_code == 302
+    assert User.objects.get(email="new.person@example.com").account == own.account
+    assert (
+        client.post(page("accounts_user", "add"), {**ADD, "email": "s@x.example", "is_superuser": "on"}).status_code
+        == 302
+    )
+    assert User.objects.get(email="s@x.example").is_superuser
+
+
+def test_an_admin_sets_time_zone_and_language_of_the_account_and_nothing_else(own: World) -> None:
+    said = {
+        "name": "Mine",
+        "time_zone": "Asia/Riyadh",
+        "language": "ar",
+        "plan": "enterprise",
+        "requests_per_minute": "9",
+    }
+    address = page("accounts_account", "change", own.account.pk)
+    with nothing_changes(own):
+        assert own.logged_in(Role.MANAGER).post(address, said).status_code == 403
+        wrong = own.logged_in(Role.ADMIN).post(address, {**said, "time_zone": "Moon/Base"})
+        assert wrong.context["errors"]
+    assert own.logged_in(Role.ADMIN).post(address, said).status_code == 302
+    account = Account.objects.get(pk=own.account.pk)
+    assert (account.time_zone, account.language) == ("Asia/Riyadh", "ar")
+    assert (account.name, account.plan, account.requests_per_minute) == ("Falcon", "free", None)
+    changes = {"time_zone": ["Asia/Dubai", "Asia/Riyadh"], "language": ["en", "ar"]}
+    assert (entry(own).action, entry(own).detail["changes"]) == ("account.changed", changes)
+
+
+def test_platform_staff_make_and_set_up_accounts(own: World) -> None:
+    client = platform()
+    said = {
+        "name": "New LLC",
+        "time_zone": "Asia/Kuwait",
+        "language": "ar",
+        "country": "KW",
+        "plan": "pro",
+        "is_test": "on",
+    }
+    assert client.post(page("accounts_account", "add"), said).status_code == 302
+    account = Account.objects.get(name="New LLC")
+    assert (account.plan, account.is_test, account.time_zone) == ("pro", True, "Asia/Kuwait")
+    said.pop("is_test")
+    assert client.post(page("accounts_account", "change", account.pk), {**said, "plan": "starter"}).status_code == 302
+    account.refresh_from_db()
+    assert (account.plan, account.is_test) == ("starter", True)  # its keys' names say that it is one
+
+
+def test_a_closed_person_gets_no_page(own: World) -> None:
+    agent = own.people[Role.AGENT]
+    client = logged_in(agent)
+    User.objects.filter(pk=agent.pk).update(is_active=False)
+    assert client.get("/admin/")["Location"].startswith("/admin/login/")
+
+
+def test_no_page_names_an_outside_host(own: World) -> None:
+    client = own.logged_in(Role.ADMIN)
+    pages = ["/admin/", *(page(name, "changelist") for name in own.rows), "/admin/accounts/apikey/add/"]
+    for address in [*pages, page("invoices_invoice", "change", own.invoice.pk)]:
+        html = client.get(address, follow=True).content.decode()
+        assert not re.findall(r"(?:src|href|action)=[\"'](?:https?:)?//[^\"']*", html)
+    css = Path("inflow/dashboard/static/dashboard/inflow.css").read_text()
+    assert "http" not in css
