@@ -17,9 +17,9 @@ from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, ApiKey, User
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
-from invoices import lifecycle
+from invoices import cases, lifecycle
 from invoices.lifecycle import NewInvoice
-from invoices.models import Debtor, Invoice, Status
+from invoices.models import Debtor, Escalation, Invoice, Status
 from webhooks import subscriptions
 from webhooks.models import Event, EventType, Subscription
 
@@ -166,6 +166,13 @@ def reminder_due(invoice: Invoice) -> Communication:
     assert planned.update(scheduled_for=timezone.now() - dt.timedelta(seconds=1)) == 1
     communication: Communication = planned.get()
     return communication
+
+
+def escalation(invoice: Invoice, *, level: int = 1) -> Escalation:
+    """A case opened by hand."""
+    cases.open_by_hand(invoice.account, invoice.pk, STAFF, level=level)
+    made: Escalation = Escalation.objects.get(invoice=invoice, level=level)
+    return made
 
 
 def message_of(invoice: Invoice) -> messages.Message:

@@ -78,7 +78,16 @@ class Climber:
     def account(self) -> Account:
         return self.past.account
 
-    def _note(self, kind: str, actor: Actor, text: str, **more: Any) -> None:
+    def _note(
+        self,
+        kind: str,
+        actor: Actor,
+        text: str,
+        *,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+        reason: str = "",
+    ) -> None:
         raise NotImplementedError
 
     def _tell(self, type: EventType, data: dict[str, Any]) -> None:

@@ -300,7 +300,7 @@ def test_a_worker_that_was_given_up_changes_nothing_when_it_comes_back(start_mai
         deadline = time.monotonic() + 10
         while not server.mails and time.monotonic() < deadline:
             time.sleep(0.02)
-        Communication.objects.update(sent_at=timezone.now() - sender.ORPHANED_AFTER - dt.timedelta(seconds=1))
+        Communication.objects.update(claimed_at=timezone.now() - sender.ORPHANED_AFTER - dt.timedelta(seconds=1))
         return sender.send_due()
 
     at_once(lambda: sender.send(reminder.pk), give_up)
