@@ -3,16 +3,39 @@
 import contextlib
 import smtplib
 import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
 
+import structlog
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.backends.smtp import EmailBackend
 
-from communications.models import Communication
+from communications.models import Communication, Medium
 from inflow.accounts.models import Account
+
+log = structlog.get_logger(__name__)
+
+# A connection that was idle for so long is asked whether it still lives.
+_FRESH_S = 5.0
 
 
 class Refused(Exception):
     """The provider surely did not take the message."""
+
+
+class Bounced(Refused):
+    """And never will: there is no such recipient."""
+
+
+class Away(Exception):
+    """There is no way out at the moment; no message was begun."""
+
+
+def configured() -> tuple[Medium, ...]:
+    """The channels that this installation can send on."""
+    return (Medium.EMAIL,)
 
 
 def email(communication: Communication) -> EmailMultiAlternatives:
@@ -31,31 +54,106 @@ def email(communication: Communication) -> EmailMultiAlternatives:
     return message
 
 
-def deliver(message: EmailMultiAlternatives, account: Account, *, by: float) -> None:
-    """Hand the mail over, if the server is ready for it `by` then (on the monotonic clock). A test account's is
-    captured: the frozen communication is what the dashboard shows.
+class Mailer:
+    """A connection to the mail server, opened when it is first needed and kept for the messages after it."""
 
-    Raises `Refused` where the message surely did not leave; after anything else it may have.
-    """
-    if account.is_test and settings.OUTBOX_DIR is None:
-        return
-    connection = get_connection()
-    try:
-        connection.open()
-    except (OSError, smtplib.SMTPException) as error:
-        raise Refused(f"mail server away: {type(error).__name__}") from error
-    try:
+    def __init__(self) -> None:
+        self._connection: Any = None
+        self._used = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def ready(self, account: Account) -> None:
+        """To be called before a message passes its gate. Raises `Away`."""
+        if _is_captured(account):
+            return
+        if self._connection is not None and time.monotonic() - self._used > _FRESH_S and not self._lives():
+            self._close()
+        if self._connection is not None:
+            return
+        connection = get_connection()
+        try:
+            connection.open()
+            if isinstance(connection, EmailBackend) and connection.connection:
+                connection.connection.ehlo_or_helo_if_needed()
+        except (OSError, smtplib.SMTPException) as error:
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                connection.close()
+            raise Away(type(error).__name__) from error
+        self._connection, self._used = connection, time.monotonic()
+
+    def deliver(self, message: EmailMultiAlternatives, account: Account, *, by: float) -> None:
+        """Hand the mail over, if it can begin `by` then (on the monotonic clock). A test account's is captured: the
+        frozen communication is what the dashboard shows.
+
+        Raises `Refused` where the message surely did not leave, `Bounced` where it never can; after anything else it
+        may have.
+        """
         if time.monotonic() > by:
             raise Refused("gate_expired")
-        connection.send_messages([message])
-    except smtplib.SMTPRecipientsRefused as error:
-        raise Refused(_code(error)) from error
-    except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
-        raise Refused(f"{error.smtp_code}") from error
-    finally:
-        with contextlib.suppress(OSError, smtplib.SMTPException):
-            connection.close()
+        if _is_captured(account):
+            return
+        try:
+            self.ready(account)
+        except Away as error:
+            raise Refused(f"mail server away: {error}") from error
+        if time.monotonic() > by:
+            raise Refused("gate_expired")
+        try:
+            if isinstance(self._connection, EmailBackend) and self._connection.connection:
+                _transmit(self._connection.connection, message)
+            else:
+                self._connection.send_messages([message])
+        except BaseException:
+            self._close()
+            raise
+        self._used = time.monotonic()
+
+    def _lives(self) -> bool:
+        if not (isinstance(self._connection, EmailBackend) and self._connection.connection):
+            return True
+        try:
+            return bool(self._connection.connection.noop()[0] == 250)
+        except (OSError, smtplib.SMTPException):
+            return False
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                self._connection.close()
+            self._connection = None
 
 
-def _code(error: smtplib.SMTPRecipientsRefused) -> str:
-    return "; ".join(str(code) for code, _ in error.recipients.values())
+def _is_captured(account: Account) -> bool:
+    return account.is_test and settings.OUTBOX_DIR is None
+
+
+def _transmit(smtp: smtplib.SMTP, message: EmailMultiAlternatives) -> None:
+    """One SMTP transaction, verb by verb: until the content is on its way, whatever fails surely did not leave."""
+    content = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
+    _say("MAIL", lambda: smtp.mail(settings.DEFAULT_FROM_EMAIL.rpartition("<")[2].rstrip(">")))
+    for recipient in message.recipients():
+        _say("RCPT", lambda recipient=recipient: smtp.rcpt(recipient))  # type: ignore[misc]
+    try:
+        code, answer = smtp.data(content)
+    except smtplib.SMTPDataError as error:  # the server did not want to see the content
+        raise Refused(f"DATA {error.smtp_code}") from error
+    if code != 250:
+        raise Refused(f"content {code} {answer.decode(errors='replace')[:200]}")
+
+
+def _say(verb: str, speak: Callable[[], tuple[int, bytes]]) -> None:
+    try:
+        code, answer = speak()
+    except (OSError, smtplib.SMTPException) as error:
+        raise Refused(f"{verb}: {type(error).__name__}") from error
+    if code in (250, 251):
+        return
+    said = f"{verb} {code} {answer.decode(errors='replace')[:200]}"
+    raise Bounced(said) if verb == "RCPT" and code >= 500 else Refused(said)

@@ -1,4 +1,4 @@
-"""The last gate before a message leaves: under the debtor's and the invoice's lock, on the facts as they are now.
+"""The last gate before a message leaves: under the locks of the debtor and its invoices, on the facts as they are now.
 
 What passes is rendered from those facts and marked `sending` in the same transaction. A payment that commits first is
 seen here; one that commits later finds the message gone. There is no third case.
@@ -6,105 +6,233 @@ seen here; one that commits later finds the message gone. There is no third case
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
+import structlog
 from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
 
-from communications import messages
-from communications.calendar import Place, place_of
-from communications.models import Communication, State
+from communications import addresses, caps, ladder, messages, policies
+from communications.models import CollectionSettings, Communication, PolicyStep, State
 from inflow.accounts.actors import CLOCK
-from invoices import lifecycle, timeline
-from invoices.models import Debtor, Invoice, Status
+from inflow.accounts.models import Account
+from invoices import escalations, lifecycle, money, timeline, workdays
+from invoices.models import OPEN, CaseStatus, Debtor, Escalation, Invoice, Reason, Status
 
-RETRY_POSTPONED = dt.timedelta(days=1)
+log = structlog.get_logger(__name__)
+
+ANSWER_WAITS_WORKING_DAYS = 3
+_DAY = dt.timedelta(days=1)
+_AGAIN = {"case": 30 * _DAY, "credit": 7 * _DAY}
+WORDS = {
+    "window": "outside the hours for writing to this debtor",
+    "cap": "the debtor heard from us recently",
+    "hold": "the invoice is on hold",
+    "dispute": "the invoice is disputed",
+    "answer": "an answer of the debtor waits to be handled",
+    "case": "a person is on this debtor's case",
+    "credit": "the debtor's unapplied credit covers what is due; apply it",
+    "stopped": "messages are switched off",
+    "suspended": "the account is suspended",
+    "no_channel": "no channel of this step is set up",
+    "away": "the mail server is away",
+    "template": "the message could not be written",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """`suppress` is final and says why; `postpone` says why and until when."""
+class Case:
+    """All that is looked at, locked: a debtor, its open invoices, and what is due to be sent on one channel."""
 
-    suppress: str = ""
-    postpone: str = ""
-    until: dt.datetime | None = None
+    account: Account
+    debtor: Debtor
+    invoices: dict[uuid.UUID, Invoice]
+    due: list[Communication]
+    rules: CollectionSettings
+    now: dt.datetime
 
 
-def claim(communication_id: uuid.UUID) -> Communication | None:
-    """Pass the gate: the communication, now `sending` with what is to be sent frozen on it. None if it may not go."""
-    known = Communication.objects.filter(pk=communication_id).values_list("debtor_id", "invoice_id").first()
-    if known is None:
-        return None
+def claim(communication_id: uuid.UUID, *, away: bool = False, wait: bool = True) -> list[Communication]:
+    """Pass the gate with all that is due to the same debtor on the same channel: one message, now `sending`, a row for
+    each invoice, with what is to be sent frozen on it. Empty if nothing may go.
+
+    `away`: there is no way out at the moment. Without `wait`, a debtor whom somebody else works on is left to them.
+    """
+    known = Communication.objects.filter(pk=communication_id, status=State.SCHEDULED)
+    found = known.values_list("debtor_id", "channel").first()
+    if found is None:
+        return []
     with transaction.atomic():
-        Debtor.objects.select_for_update(no_key=True).get(pk=known[0])
-        invoice = (
-            Invoice.objects.select_for_update(no_key=True, of=("self",))
-            .select_related("account", "debtor")
-            .get(pk=known[1])
-        )
-        communication: Communication = Communication.objects.select_for_update().get(pk=communication_id)
-        if communication.status != State.SCHEDULED:
-            return None
-        communication.invoice, communication.account = invoice, invoice.account
-        now = invoice.account.now()
-        verdict = judge(communication, now)
-        if verdict.suppress:
-            _suppress(communication, verdict.suppress)
-            return None
-        if verdict.postpone:
-            assert verdict.until is not None
-            _postpone(communication, verdict.postpone, verdict.until)
-            return None
-        message = messages.render(communication)
-        communication.subject, communication.body, communication.html = (
-            message.subject,
-            message.text,
-            message.html,
-        )
-        communication.status, communication.sent_at = State.SENDING, now
-        communication.save()
-        lifecycle.contact_at(invoice, next_at=None)
-    return communication
+        case = _lock(*found, wait=wait)
+        if case is None:
+            return []
+        going = [row for row in case.due if _may_go(case, row)]
+        if not going:
+            return []
+        going = [row for row in going if row.recipient == going[0].recipient]
+        if hindrance := _hindrance(case, going, away):
+            _postpone_all(case, going, *hindrance)
+            return []
+        try:
+            with transaction.atomic():
+                message = messages.render(case.account, case.debtor, going, list(case.invoices.values()))
+        except Exception:
+            log.exception("rendering_failed", communication=str(communication_id))
+            _postpone_all(case, going, "template", case.now + _DAY)
+            return []
+        message_id = going[0].message_id
+        for row in going:
+            row.message_id, row.status, row.sent_at, row.claimed_at = (
+                message_id,
+                State.SENDING,
+                case.now,
+                timezone.now(),
+            )
+            row.subject, row.body, row.html = message.subject, message.text, message.html
+            row.language, row.amount, row.waits_for = message.language, row.invoice.balance, ""
+            row.save()
+            lifecycle.stand(row.invoice, next_contact_at=None)
+            if message.is_fallback:
+                timeline.note(row.invoice, "warning", CLOCK, "Written in English: a template is missing.")
+    return going
 
 
-def judge(communication: Communication, now: dt.datetime) -> Verdict:
-    """What the facts say of a message that is due."""
-    invoice, account = communication.invoice, communication.account
-    if communication.scheduled_for > now:
-        return Verdict(postpone="not due", until=communication.scheduled_for)
-    if invoice.status == Status.PAID or invoice.balance <= 0:
-        return Verdict(suppress="paid")
-    if not invoice.is_open:
-        return Verdict(suppress="closed")
-    if not communication.recipient:
-        return Verdict(suppress="no_contact")
-    place: Place = place_of(invoice.debtor, account, invoice.debtor_phone)
-    tomorrow = place.next_opening(now + RETRY_POSTPONED)
-    if account.suspended_at is not None:
-        return Verdict(postpone="the account is suspended", until=tomorrow)
-    if invoice.status != Status.OVERDUE:
-        return Verdict(postpone=f"the invoice is {invoice.get_status_display().lower()}", until=tomorrow)
-    opening = place.next_opening(now)
-    if opening != now:
-        return Verdict(postpone="outside the hours for writing", until=opening)
-    return Verdict()
-
-
-def _suppress(communication: Communication, reason: str) -> None:
-    communication.status, communication.suppressed_reason = State.SUPPRESSED, reason
-    communication.save()
-    lifecycle.contact_at(communication.invoice, next_at=None)
-    timeline.note(communication.invoice, "suppressed", CLOCK, f"Reminder not sent: {reason.replace('_', ' ')}.")
-
-
-def _postpone(communication: Communication, reason: str, until: dt.datetime) -> None:
-    if until == communication.scheduled_for:
-        return
-    communication.scheduled_for = until
-    communication.save()
-    lifecycle.contact_at(communication.invoice, next_at=until)
-    timeline.note(
-        communication.invoice,
-        "postponed",
-        CLOCK,
-        f"Reminder postponed to {until:%Y-%m-%d %H:%M} UTC: {reason}.",
+def _lock(debtor_id: uuid.UUID, channel: str, *, wait: bool) -> Case | None:
+    locked = Debtor.objects.select_for_update(no_key=True, skip_locked=not wait, of=("self",))
+    debtor = locked.select_related("account").filter(pk=debtor_id).first()
+    if debtor is None:
+        return None
+    account, now = debtor.account, debtor.account.now()
+    rows = Communication.objects.filter(
+        debtor=debtor, channel=channel, status=State.SCHEDULED, scheduled_for__lte=now, step__isnull=False
     )
+    theirs = Q(debtor=debtor, status__in=OPEN) | Q(pk__in=rows.values("invoice_id"))
+    invoices = {
+        invoice.pk: invoice for invoice in Invoice.objects.select_for_update(no_key=True).filter(theirs).order_by("id")
+    }
+    for invoice in invoices.values():
+        invoice.account, invoice.debtor = account, debtor
+    due = list(rows.select_for_update().order_by("-step", "scheduled_for", "id"))
+    for row in due:
+        row.account, row.invoice = account, invoices[row.invoice_id]
+    return Case(account, debtor, invoices, due, ladder.rules_of(account), now)
+
+
+def _may_go(case: Case, row: Communication) -> bool:
+    """What the row's own invoice says."""
+    invoice = row.invoice
+    today = case.account.today()
+    if not invoice.is_open or invoice.balance <= 0:
+        reason = "paid" if invoice.status == Status.PAID or invoice.balance <= 0 else "closed"
+        _suppress(row, reason)
+        lifecycle.stand(invoice, next_contact_at=None)
+        return False
+    step = ladder.next_step(invoice, policies.steps_of(invoice), today)
+    if step is None or not ladder.is_for(row, invoice, step):
+        ladder.advance(invoice)
+        return False
+    if invoice.status == Status.ON_HOLD:
+        assert invoice.hold_until is not None
+        _postpone(case, row, "hold", ladder.beginning(case.account, invoice.hold_until + _DAY))
+        return False
+    if invoice.status == Status.DISPUTED:
+        _postpone(case, row, "dispute", ladder.advance_dispute(invoice) or case.now + ladder.DISPUTE_RAISES)
+        return False
+    chosen = addresses.choose(invoice, step.channels)
+    if case.debtor.opted_out_at is not None:
+        _refuse(row, step, "opted_out")
+        return False
+    if chosen.missing == "no_channel":
+        _postpone(case, row, "no_channel", case.now + _DAY)
+        return False
+    if chosen.missing:
+        _refuse(row, step, chosen.missing)
+        return False
+    row.recipient = chosen.address
+    if row.channel != chosen.channel:
+        row.channel = chosen.channel
+        row.save(update_fields=["channel", "recipient"])
+        return False
+    return True
+
+
+def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[str, dt.datetime] | None:
+    """What stands against any message to this debtor now, and until when."""
+    account, debtor, rules, now = case.account, case.debtor, case.rules, case.now
+    if account.suspended_at is not None:
+        return "suspended", now + _DAY
+    if rules.is_stopped or going[0].channel in rules.stopped_channels:
+        return "stopped", now + _DAY
+    if debtor.answered_at is not None:
+        place = ladder.place(going[0].invoice, rules)
+        answered_on = debtor.answered_at.astimezone(account.zone).date()
+        last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, place.weekend)
+        if account.today() <= last:
+            return "answer", ladder.beginning(account, last + _DAY)
+    on_it = Escalation.objects.filter(invoice__debtor=debtor, level=escalations.HIGHEST)
+    if on_it.exclude(status=CaseStatus.RESOLVED).exists():
+        return "case", now + _AGAIN["case"]
+    if _credit_covers(case):
+        return "credit", now + _AGAIN["credit"]
+    place = ladder.place(going[0].invoice, rules)
+    opening = place.next_opening(now)
+    allowed = caps.next_allowed(now, caps.contacts(debtor.pk, now), place, rules)
+    if allowed != now:
+        return "window" if allowed == opening else "cap", allowed
+    return ("away", now + dt.timedelta(minutes=15)) if away else None
+
+
+def _credit_covers(case: Case) -> bool:
+    """Whether what was paid too much on other invoices is enough for all that is past due, currency by currency."""
+    overpaid = Invoice.objects.filter(debtor=case.debtor, amount_paid__gt=F("amount")).exclude(status=Status.CANCELLED)
+    credit: dict[str, Decimal] = {}
+    for currency, paid, amount in overpaid.order_by().values_list("currency", "amount_paid", "amount"):
+        credit[currency] = credit.get(currency, Decimal(0)) + paid - amount
+    if not credit:
+        return False
+    due: dict[str, Decimal] = {}
+    going = {row.invoice_id for row in case.due}
+    for invoice in case.invoices.values():
+        if invoice.is_open and (invoice.due_date < case.account.today() or invoice.pk in going):
+            due[invoice.currency] = due.get(invoice.currency, Decimal(0)) + invoice.balance
+    return all(credit.get(currency, Decimal(0)) >= owed for currency, owed in due.items())
+
+
+def _refuse(row: Communication, step: PolicyStep, reason: str) -> None:
+    """Finally refused: the step is done without a message."""
+    _suppress(row, reason)
+    invoice = row.invoice
+    ladder.done(invoice, step)
+    if reason != "opted_out" and step.offset_days > 0:
+        escalations.open_case(invoice, Reason.NO_CONTACT)
+    ladder.advance(invoice)
+
+
+def _suppress(row: Communication, reason: str) -> None:
+    row.status, row.suppressed_reason = State.SUPPRESSED, reason
+    row.save()
+    text = f"{row.get_kind_display()} not sent: {reason.replace('_', ' ')}."
+    timeline.note(row.invoice, "suppressed", CLOCK, text)
+
+
+def _postpone_all(case: Case, rows: Sequence[Communication], why: str, until: dt.datetime) -> None:
+    for row in rows:
+        _postpone(case, row, why, until)
+
+
+def _postpone(case: Case, row: Communication, why: str, until: dt.datetime) -> None:
+    """Not lost: a new moment, and why, said once for each reason."""
+    place = ladder.place(row.invoice, case.rules)
+    until = place.next_opening(until)
+    is_news = row.waits_for != why
+    row.scheduled_for, row.waits_for = until, why
+    row.save()
+    lifecycle.stand(row.invoice, next_contact_at=until)
+    if is_news:
+        local = until.astimezone(place.zone)
+        text = f"{row.get_kind_display()} postponed to {local:%Y-%m-%d %H:%M} ({place.zone.key}): {WORDS[why]}."
+        reason = money.display(row.invoice.balance, row.invoice.currency) if why == "credit" else ""
+        timeline.note(row.invoice, "postponed", CLOCK, text, after={"waits_for": why}, reason=reason)

@@ -1,7 +1,10 @@
 """What was, is or will be written to debtors."""
 
+import datetime as dt
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -42,7 +45,122 @@ class State(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+class StepKind(models.TextChoices):
+    REMINDER = Kind.REMINDER.value, "Reminder"
+    FOLLOW_UP = Kind.FOLLOW_UP.value, "Follow-up"
+    FINAL_NOTICE = Kind.FINAL_NOTICE.value, "Final notice"
+    NONE = "none", "No message"
+
+
+class Tone(models.TextChoices):
+    FRIENDLY = "friendly", "Friendly"
+    NEUTRAL = "neutral", "Neutral"
+    FIRM = "firm", "Firm"
+
+
 LEFT_US = (State.SENT, State.DELIVERED, State.READ, State.REPLIED, State.BOUNCED)
+# Planned, and not yet decided.
+PENDING = (State.SCHEDULED, State.HELD, State.SENDING)
+# What a debtor may have seen, or may be seeing this moment.
+CONTACTED = (State.SENDING, State.SENT, State.DELIVERED, State.READ, State.REPLIED, State.UNKNOWN)
+
+
+def every_medium() -> list[str]:
+    return list(Medium.values)
+
+
+class ReminderPolicy(models.Model):
+    """A ladder: its steps are taken in order of their days from the due date."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="policies")
+    name = models.CharField(max_length=100)
+    is_default = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        verbose_name_plural = "reminder policies"
+        ordering = ["-is_default", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "name"], name="policy_name_is_unique_in_its_account"),
+            models.UniqueConstraint(
+                fields=["account"], condition=Q(is_default=True), name="one_default_policy_for_an_account"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PolicyStep(models.Model):
+    """A step of a ladder. `channels` in order of preference; `escalates_to` fires when the step is done."""
+
+    policy = models.ForeignKey(ReminderPolicy, on_delete=models.CASCADE, related_name="steps")
+    offset_days = models.SmallIntegerField("days from the due date")
+    kind = models.CharField(max_length=20, choices=StepKind)
+    tone = models.CharField(max_length=10, choices=Tone, default=Tone.NEUTRAL)
+    channels = ArrayField(models.CharField(max_length=10, choices=Medium), default=every_medium)
+    escalates_to = models.PositiveSmallIntegerField(null=True, blank=True, choices=[(1, "Level 1"), (2, "Level 2")])
+
+    class Meta:
+        ordering = ["offset_days"]
+        constraints = [
+            models.UniqueConstraint(fields=["policy", "offset_days"], name="one_step_a_day_in_a_policy"),
+            models.CheckConstraint(
+                condition=Q(offset_days__gte=-365, offset_days__lte=3650), name="a_step_lies_within_ten_years"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} on day {self.offset_days:+d}"
+
+
+class CollectionSettings(models.Model):
+    """When an account does not write. A window that closes before it opens goes across midnight."""
+
+    account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="collection")
+    opens_at = models.TimeField(default=dt.time(9))
+    closes_at = models.TimeField(default=dt.time(18))
+    hours_between = models.PositiveSmallIntegerField(
+        default=72, validators=[MinValueValidator(1)], help_text="At least so many hours between two contacts."
+    )
+    most_in_7_days = models.PositiveSmallIntegerField(default=2, validators=[MinValueValidator(1)])
+    is_stopped = models.BooleanField("stop all messages", default=False)
+    stopped_channels = ArrayField(models.CharField(max_length=10, choices=Medium), default=list, blank=True)
+
+    class Meta:
+        verbose_name_plural = "collection settings"
+        constraints = [
+            models.CheckConstraint(condition=~Q(opens_at=models.F("closes_at")), name="the_window_is_open_sometimes"),
+            models.CheckConstraint(
+                condition=Q(hours_between__gte=1, most_in_7_days__gte=1), name="caps_allow_one_contact"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.opens_at:%H:%M}-{self.closes_at:%H:%M}"
+
+
+class Contact(models.Model):
+    """What is known of one address: that it bounced, or that its owner does not want to be written to there."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=10, choices=Medium)
+    address = models.CharField(max_length=254)
+    invalid_at = models.DateTimeField(null=True)
+    invalid_because = models.CharField(max_length=300, blank=True)
+    opted_out_at = models.DateTimeField(null=True)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "channel", "address"], name="a_contact_is_known_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
 
 
 class Communication(models.Model):
@@ -60,15 +178,19 @@ class Communication(models.Model):
     try_number = models.PositiveSmallIntegerField(default=1)
     channel = models.CharField(max_length=10, choices=Medium)
     status = models.CharField(max_length=12, choices=State, default=State.SCHEDULED)
+    waits_for = models.CharField(max_length=20, blank=True, editable=False, help_text="Why it was postponed last.")
     suppressed_reason = models.CharField(max_length=40, blank=True)
     recipient = models.CharField(max_length=254, blank=True)
     language = models.CharField(max_length=2, choices=Language)
     subject = models.CharField(max_length=300, blank=True)
     body = models.TextField(blank=True)
     html = models.TextField(blank=True)
+    tone = models.CharField(max_length=10, choices=Tone, blank=True)
+    amount = models.DecimalField(max_digits=18, decimal_places=3, null=True, help_text="The balance as it was sent.")
     scheduled_for = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
+    claimed_at = models.DateTimeField(null=True, editable=False, help_text="By the wall: who is still sending.")
     created_at = models.DateTimeField(default=timezone.now)
     error = models.CharField(max_length=300, blank=True)
 
@@ -91,7 +213,13 @@ class Communication(models.Model):
         ]
         indexes = [
             models.Index(fields=["scheduled_for"], name="communication_due", condition=Q(status="scheduled")),
-            models.Index(fields=["sent_at"], name="communication_in_flight", condition=Q(status="sending")),
+            models.Index(fields=["claimed_at"], name="communication_claimed", condition=Q(status="sending")),
+            models.Index(
+                fields=["debtor", "scheduled_for"], name="communication_of_debtor_due", condition=Q(status="scheduled")
+            ),
+            models.Index(
+                fields=["debtor", "sent_at"], name="communication_contacts", condition=Q(sent_at__isnull=False)
+            ),
             models.Index(fields=["account", "-sent_at", "-id"], name="communication_by_sending"),
             models.Index(fields=["account", "-created_at", "-id"], name="communication_newest"),
         ]

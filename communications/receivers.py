@@ -1,17 +1,52 @@
-"""What the ladder does when an invoice changes, in the transaction of the change."""
+"""What the ladder does when an invoice, a case or a debtor changes, in the transaction of the change."""
 
 from typing import Any
 
 from django.dispatch import receiver
 
-from communications import planner
-from invoices.models import Invoice
-from invoices.signals import invoice_changed
+from communications import addresses, ladder, policies
+from inflow.accounts.actors import CLOCK
+from invoices import escalations, timeline
+from invoices.models import OPEN, Debtor, Escalation, Invoice, Resolution
+from invoices.signals import debtor_changed, escalation_resolved, facts_changed, invoice_created
+from invoices.writing import Refused
 
 
-@receiver(invoice_changed)
+@receiver(facts_changed)
 def follow(sender: object, invoice: Invoice, **_: Any) -> None:
-    if invoice.is_open:
-        planner.plan(invoice)
-    else:
-        planner.drop(invoice)
+    ladder.replan(invoice)
+
+
+@receiver(invoice_created)
+def warn(sender: object, invoice: Invoice, **_: Any) -> None:
+    chosen = addresses.choose(invoice, [channel for step in policies.steps_of(invoice) for channel in step.channels])
+    if chosen.missing:
+        timeline.note(invoice, "warning", CLOCK, "No way to write to this debtor is known: add an email address.")
+
+
+@receiver(escalation_resolved)
+def go_on(sender: object, escalation: Escalation, **_: Any) -> None:
+    """The invoice goes on by what was decided; a level 2 had stopped the debtor's other invoices too."""
+    invoice = escalation.invoice
+    if escalation.resolution == Resolution.LADDER and invoice.is_open:
+        today = invoice.account.today()
+        if ladder.next_step(invoice, policies.steps_of(invoice), today) is None:
+            message = "Every step of the ladder is done: a hold, a promise or a write-off is needed."
+            raise Refused("resolution", "ladder_ended", message)
+    ladder.replan(invoice)
+    if escalation.level == escalations.HIGHEST:
+        _replan_all(invoice.debtor, but=invoice)
+
+
+@receiver(debtor_changed)
+def hear(sender: object, debtor: Debtor, **_: Any) -> None:
+    _replan_all(debtor)
+
+
+def _replan_all(debtor: Debtor, but: Invoice | None = None) -> None:
+    """Under the debtor's lock."""
+    invoices = Invoice.objects.filter(debtor=debtor, status__in=OPEN).select_for_update(no_key=True).order_by("id")
+    for invoice in invoices:
+        if but is None or invoice.pk != but.pk:
+            invoice.account, invoice.debtor = (but or invoice).account, debtor
+            ladder.replan(invoice)

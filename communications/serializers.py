@@ -1,3 +1,4 @@
+import datetime as dt
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_serializer
@@ -5,7 +6,7 @@ from rest_framework import serializers
 
 from communications.models import Kind, Medium, State
 from inflow.accounts.models import Language
-from inflow.api.fields import IntegerQueryField, MomentField
+from inflow.api.fields import IntegerQueryField, MomentField, StrictSerializer, error_of
 from inflow.api.pagination import PageQuery
 
 
@@ -22,6 +23,26 @@ class ForecastQuery(PageQuery):
     """GET /api/zapier/forecast."""
 
     days = IntegerQueryField(min_value=1, max_value=90, default=30)
+
+
+class ClockIn(StrictSerializer):
+    """POST /api/zapier/test/clock."""
+
+    now = MomentField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not 1970 < attrs["now"].astimezone(dt.UTC).year < 2999:
+            raise error_of("now", "out_of_range", "A moment from 1971 to 2998 is needed.")
+        return attrs
+
+
+@extend_schema_serializer(component_name="Leap")
+class LeapOut(serializers.Serializer[Any]):
+    """What `clock.set_clock` did."""
+
+    now = serializers.DateTimeField()
+    sent = serializers.IntegerField(help_text="Messages; one may speak of several invoices.")
+    escalated = serializers.IntegerField()
 
 
 @extend_schema_serializer(component_name="ForecastEntry")

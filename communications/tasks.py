@@ -1,6 +1,13 @@
 from celery import shared_task
+from django.utils import timezone
 
-from communications import sender
+from communications import clock, sender
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def take_steps() -> int:
+    """Every minute: invoices whose next step has come get it planned, or are handed to a person."""
+    return clock.take_steps(timezone.now())
 
 
 @shared_task  # type: ignore[untyped-decorator]

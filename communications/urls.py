@@ -1,6 +1,6 @@
 from django.urls import path
 
-from communications.views import CommunicationViewSet, ForecastViewSet
+from communications.views import ClockViewSet, CommunicationViewSet, ForecastViewSet
 
 urlpatterns = [
     path("communications", CommunicationViewSet.as_view({"get": "list"}), name="communications"),
@@ -10,4 +10,5 @@ urlpatterns = [
         name="communications-of-invoice",
     ),
     path("forecast", ForecastViewSet.as_view({"get": "list"}), name="forecast"),
+    path("test/clock", ClockViewSet.as_view({"post": "create"}), name="test-clock"),
 ]

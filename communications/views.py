@@ -6,13 +6,20 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from communications import forecast, representation
+from communications import clock, forecast, representation
 from communications.models import LEFT_US, Communication
-from communications.serializers import CommunicationOut, CommunicationQuery, ForecastEntryOut, ForecastQuery
+from communications.serializers import (
+    ClockIn,
+    CommunicationOut,
+    CommunicationQuery,
+    ForecastEntryOut,
+    ForecastQuery,
+    LeapOut,
+)
 from inflow.accounts.models import Scope
 from inflow.api import pagination
 from inflow.api.authentication import account_of
-from inflow.api.errors import not_found
+from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.viewsets import ApiViewSet
 from invoices.models import AccountQuerySet, Invoice
 
@@ -74,3 +81,30 @@ class ForecastViewSet(ApiViewSet):
     def list(self, request: Request) -> Response:
         query = ForecastQuery.of(request)
         return pagination.respond_computed(request, forecast.forecast(account_of(request), query["days"]), query)
+
+
+class ClockViewSet(ApiViewSet):
+    scopes = {"create": Scope.INVOICES_WRITE}
+
+    @extend_schema(
+        operation_id="set_test_clock",
+        summary="Set a test account's clock, and let all that falls due in between happen",
+        request=ClockIn,
+        responses=LeapOut,
+    )
+    def create(self, request: Request) -> Response:
+        account = account_of(request)
+        if not account.is_test:
+            raise Problem(403, "live_account", "Only a test account has a clock of its own.")
+        given = ClockIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        try:
+            leap = clock.set_clock(account, given.validated_data["now"])
+        except clock.Backwards as error:
+            raise invalid("now", "not_forward", str(error)) from error
+        except clock.Busy as error:
+            problem = "The clock is being moved by another request."
+            raise Problem(409, "clock_busy", problem, headers={"Retry-After": "1"}) from error
+        return Response({"now": leap.now, "sent": leap.sent, "escalated": leap.escalated})
+
+    create.problems = (409,)  # type: ignore[attr-defined]

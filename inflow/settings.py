@@ -166,6 +166,9 @@ SPECTACULAR_SETTINGS = {
         "CommunicationStatus": "communications.models.State",
         "CommunicationKind": "communications.models.Kind",
         "Channel": "communications.models.Medium",
+        "EscalationReason": "invoices.models.Reason",
+        "EscalationStatus": "invoices.models.CaseStatus",
+        "Resolution": "invoices.models.Resolution",
         "Language": "inflow.accounts.models.Language",
         "EventType": "webhooks.models.EventType",
         "AnyEventType": "webhooks.models.ANY_EVENT",
@@ -201,6 +204,7 @@ CELERY_DB_REUSE_MAX = 1000  # else each task opens a connection: 172 instead of 
 CELERY_BEAT_SCHEDULE = {
     "forget-idempotency-keys": {"task": "inflow.api.tasks.forget_idempotency_keys", "schedule": 3600.0},
     "age-invoices": {"task": "invoices.tasks.age_invoices", "schedule": 60.0, "options": {"expires": 60}},
+    "take-steps": {"task": "communications.tasks.take_steps", "schedule": 60.0, "options": {"expires": 60}},
     "send-due-messages": {
         "task": "communications.tasks.send_due",
         "schedule": 20.0,

@@ -1,12 +1,18 @@
 """Finding or making the debtor an invoice speaks of."""
 
 import hashlib
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import phonenumbers
+from django.db import transaction
 from django.db.models import Q
 
+from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from invoices.models import Debtor
+from invoices import signals, timeline
+from invoices.models import OPEN, Debtor
 
 _MAX_IDENTITY = 520
 
@@ -58,3 +64,55 @@ def find_or_make(account: Account, *, name: str, company: str, email: str, phone
         )
         debtor = Debtor.objects.get(account=account, identity=identity)
     return debtor
+
+
+def opt_out(account: Account, debtor_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Debtor:
+    """Nothing is sent to this debtor any more; what is about to pass the gate waits for this and sees it."""
+    with _changing(account, debtor_id) as debtor:
+        if debtor.opted_out_at is None:
+            debtor.opted_out_at = account.now()
+            _tell(debtor, actor, "opted_out", "The debtor asked not to be written to.", reason)
+    return debtor
+
+
+def opt_in(account: Account, debtor_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Debtor:
+    """The debtor wishes to hear from us again."""
+    with _changing(account, debtor_id) as debtor:
+        if debtor.opted_out_at is not None:
+            debtor.opted_out_at = None
+            _tell(debtor, actor, "opted_in", "The debtor may be written to again.", reason)
+    return debtor
+
+
+def note_answer(account: Account, debtor_id: uuid.UUID, actor: Actor, *, text: str = "") -> Debtor:
+    """The debtor answered (has paid, disputes, asks): messages wait for a person, a few working days at most."""
+    with _changing(account, debtor_id) as debtor:
+        if debtor.answered_at is None:
+            debtor.answered_at = account.now()
+        _tell(debtor, actor, "answered", "The debtor answered.", text)
+    return debtor
+
+
+def handle_answer(account: Account, debtor_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Debtor:
+    """A person read the answers: messages go on."""
+    with _changing(account, debtor_id) as debtor:
+        if debtor.answered_at is not None:
+            debtor.answered_at = None
+            _tell(debtor, actor, "answer_handled", "The debtor's answer is handled.", reason)
+    return debtor
+
+
+@contextmanager
+def _changing(account: Account, debtor_id: uuid.UUID) -> Iterator[Debtor]:
+    with transaction.atomic():
+        debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor_id)
+        debtor.account = account
+        yield debtor
+
+
+def _tell(debtor: Debtor, actor: Actor, kind: str, text: str, reason: str) -> None:
+    debtor.save()
+    for invoice in debtor.invoices.filter(status__in=OPEN).order_by("id"):
+        invoice.account = debtor.account
+        timeline.note(invoice, kind, actor, text, reason=reason)
+    signals.debtor_changed.send(Debtor, debtor=debtor, actor=actor)

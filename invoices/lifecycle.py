@@ -7,48 +7,39 @@ nothing behind. Dates are the account's.
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from decimal import Decimal
 
 import structlog
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
-from django.db.models import Model, Q
-from django.utils import timezone
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Q
 
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.api.fields import MAX_DIGITS
-from invoices import debtors, money, signals, timeline
+from invoices import debtors, escalations, money, promises, signals, timeline, workdays
 from invoices.derivation import derive
-from invoices.models import OPEN, Invoice, Payment, PaymentStatus, Status
+from invoices.models import OPEN, Invoice, Payment, PaymentStatus, Promise, Resolution, Status
+from invoices.writing import (
+    Draft,
+    NotFound,
+    Refused,
+    StaffOnly,
+    VersionMismatch,
+    changing,
+    check_money,
+    insert,
+    post,
+)
 
 log = structlog.get_logger(__name__)
 
+__all__ = ["NotFound", "Refused", "StaffOnly", "VersionMismatch"]
+
 DEFAULT_HOLD = dt.timedelta(days=30)
-_WATCHED = ("status", "payment_status", "hold_until", "notes", "due_date", "amount_paid")
-_REPORTED = ("status", "payment_status", "hold_until", "notes", "due_date")
-
-
-class Refused(Exception):
-    """A change that the rules don't allow. `field` and `code` are for machines, the message is for people."""
-
-    def __init__(self, field: str, code: str, message: str) -> None:
-        super().__init__(message)
-        self.field, self.code, self.message = field, code, message
-
-
-class StaffOnly(Refused):
-    """Only a person in the dashboard may do this."""
-
-
-class VersionMismatch(Exception):
-    """The caller's If-Match is of another version."""
-
-
-class NotFound(Exception):
-    """No such invoice in this account."""
+# A due date moved by so much is a new one, not a correction.
+NEW_ROUND_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +63,7 @@ class NewInvoice:
 def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
     """Register an invoice. It is born `new`, also past its due date: the clock makes it overdue."""
     today = account.today()
-    _check_money("amount", new.amount, new.currency)
+    check_money("amount", new.amount, new.currency)
     issue_date = new.issue_date or min(today, new.due_date)
     if new.due_date < issue_date:
         raise Refused("due_date", "before_issue_date", "due_date must not be before issue_date.")
@@ -99,19 +90,21 @@ def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
             language=new.language or debtor.language or account.language,
             notes=new.notes,
             amount_paid=new.amount_paid,
+            entered_on=today,
         )
         invoice.updated_at = invoice.created_at
         invoice.status, invoice.payment_status = derive(invoice)
-        _insert(invoice, "invoice_number_is_unique", lambda: _duplicate_number(account, new.invoice_number))
+        insert(invoice, "invoice_number_is_unique", lambda: _duplicate_number(account, new.invoice_number))
         if new.amount_paid:
-            _check_money("amount_paid", new.amount_paid, new.currency)
-            _post(
+            check_money("amount_paid", new.amount_paid, new.currency)
+            post(
                 invoice,
                 new.amount_paid,
                 paid_at=issue_date if issue_date < today else today,
                 method="opening",
             )
         timeline.note(invoice, "created", actor, f"Invoice of {money.display(new.amount, new.currency)} registered.")
+        signals.facts_changed.send(Invoice, invoice=invoice, actor=actor)
         signals.invoice_created.send(Invoice, invoice=invoice, actor=actor)
     return invoice
 
@@ -129,7 +122,7 @@ def change(
     if_version_in: Collection[int] | None = None,
 ) -> Invoice:
     """Bring the invoice to what is named, all of it or nothing. What already holds is no change and no event."""
-    with _changing(account, invoice_id, actor, reason=reason, if_version_in=if_version_in) as draft:
+    with changing(account, invoice_id, actor, reason=reason, if_version_in=if_version_in) as draft:
         invoice = draft.invoice
         if payment_status is not None:
             _to_payment_status(draft, payment_status)
@@ -155,11 +148,11 @@ def record_payment(
     reference: str = "",
 ) -> Payment:
     """Post money to the ledger. More than the balance is kept: it is the debtor's unapplied credit."""
-    with _changing(account, invoice_id, actor) as draft:
+    with changing(account, invoice_id, actor) as draft:
         invoice = draft.invoice
         if invoice.status == Status.CANCELLED:
             raise Refused("invoice", "cancelled", "A cancelled invoice takes no payment.")
-        _check_money("amount", amount, invoice.currency)
+        check_money("amount", amount, invoice.currency)
         today = account.today()
         if paid_at and paid_at > today:
             raise Refused("paid_at", "in_the_future", "paid_at must not be in the future.")
@@ -170,7 +163,7 @@ def record_payment(
 
 def reverse_payment(account: Account, invoice_id: uuid.UUID, payment_id: uuid.UUID, actor: Actor) -> Payment:
     """Take a payment back (a bounced cheque). Once per payment; the invoice's status is derived anew."""
-    with _changing(account, invoice_id, actor) as draft:
+    with changing(account, invoice_id, actor) as draft:
         payment = draft.invoice.payments.filter(pk=payment_id, reversal_of=None).first()
         if payment is None:
             raise Refused("reversal_of", "unknown_payment", "reversal_of names no payment of this invoice.")
@@ -184,36 +177,112 @@ def write_off(account: Account, invoice_id: uuid.UUID, actor: Actor, *, reason: 
     return change(account, invoice_id, actor, status=Status.WRITTEN_OFF, reason=reason)
 
 
+def move_due_date(
+    account: Account, invoice_id: uuid.UUID, actor: Actor, due_date: dt.date, *, reason: str = ""
+) -> Invoice:
+    """Correct the due date. Seven or more days later is a new round: the ladder begins again, open cases close."""
+    with changing(account, invoice_id, actor, reason=reason) as draft:
+        invoice = draft.invoice
+        if not invoice.is_open:
+            raise Refused("due_date", "closed", f"An invoice that is {invoice.status} keeps its due date.")
+        if due_date < invoice.issue_date:
+            raise Refused("due_date", "before_issue_date", "due_date must not be before issue_date.")
+        is_new_round = (due_date - invoice.due_date).days >= NEW_ROUND_DAYS
+        invoice.due_date = due_date
+        draft.derive()
+        if is_new_round:
+            draft.then(lambda: escalations.close_all(invoice, Resolution.NEW_ROUND, actor))
+            invoice.round += 1
+            invoice.last_step, invoice.slip_days, invoice.entered_on = None, 0, account.today()
+    return invoice
+
+
+def promise(
+    account: Account,
+    invoice_id: uuid.UUID,
+    actor: Actor,
+    promised_on: dt.date,
+    *,
+    amount: Decimal | None = None,
+    reason: str = "",
+) -> Promise:
+    """The debtor will pay by then: on hold until the end of the second working day after it. A newer one replaces it.
+
+    `amount` is the balance unless said otherwise."""
+    with changing(account, invoice_id, actor, reason=reason) as draft:
+        return take_promise(draft, promised_on, amount)
+
+
+def take_promise(draft: Draft, promised_on: dt.date, amount: Decimal | None = None) -> Promise:
+    """`promise`, on an invoice that is locked already."""
+    invoice, account = draft.invoice, draft.account
+    if not invoice.is_open:
+        raise Refused("status", "illegal_transition", f"An invoice that is {invoice.status} takes no promise.")
+    if promised_on < account.today():
+        raise Refused("promised_on", "in_the_past", "A promise must not lie in the past.")
+    amount = invoice.balance if amount is None else amount
+    check_money("amount", amount, invoice.currency)
+    if amount > invoice.balance:
+        raise Refused("amount", "above_balance", "A promise is at most the balance.")
+    country = workdays.country_of(invoice.debtor, account, invoice.debtor_phone)
+    until = workdays.after(promised_on, promises.GRACE_WORKING_DAYS, workdays.weekend_of(country, account))
+    made = promises.make(invoice, draft.actor, promised_on, amount, until)
+    invoice.disputed_at, invoice.hold_until = None, until
+    draft.derive()
+    return made
+
+
+def set_policy(
+    account: Account,
+    invoice_id: uuid.UUID,
+    actor: Actor,
+    *,
+    policy_id: int | None,
+    is_chased: bool,
+    enters_anew: bool = False,
+    reason: str = "",
+) -> Invoice:
+    """Which ladder chases the invoice: None is the account's own. `enters_anew`: as if it arrived today."""
+    with changing(account, invoice_id, actor, reason=reason) as draft:
+        invoice = draft.invoice
+        invoice.policy_id, invoice.is_chased = policy_id, is_chased
+        if enters_anew:
+            invoice.entered_on = account.today()
+    return invoice
+
+
 def age(account: Account, invoice_id: uuid.UUID) -> bool:
     """The clock looks at one invoice: new becomes overdue, a hold that has ended ends. Says whether it moved."""
-    with _changing(account, invoice_id, CLOCK) as draft:
+    with changing(account, invoice_id, CLOCK) as draft:
         before = draft.invoice.status
         _look(draft)
     return draft.invoice.status != before
 
 
-def contact_at(invoice: Invoice, *, next_at: dt.datetime | None, last_at: dt.datetime | None = None) -> None:
+def stand(invoice: Invoice, **place: object) -> None:
     """Where the dunning ladder stands. No lifecycle change: the version stays."""
-    moved = {"next_contact_at": next_at} | ({"last_contacted_at": last_at} if last_at else {})
+    moved = {name: value for name, value in place.items() if getattr(invoice, name) != value}
     for name, value in moved.items():
         setattr(invoice, name, value)
-    Invoice.objects.filter(pk=invoice.pk).update(**moved)
+    if moved:
+        Invoice.objects.filter(pk=invoice.pk).update(**moved)
 
 
-def age_due(now: dt.datetime, limit: int = 5_000) -> int:
+def age_due(now: dt.datetime, limit: int = 5_000, account: Account | None = None) -> int:
     """Look at every invoice whose date has come, in each account's own zone; how many moved.
 
-    The work grows with what is due. Two that run at once share it: the row's lock and the second look decide.
+    Of `account` alone, or of all that follow the wall. The work grows with what is due. Two that run at once share it:
+    the row's lock and the second look decide.
     """
     moved = 0
     zones: dict[str, list[Account]] = {}
-    for account in Account.objects.all():
-        zones.setdefault(account.time_zone, []).append(account)
+    for each in [account] if account else Account.objects.filter(clock=None):
+        zones.setdefault(each.time_zone, []).append(each)
     for accounts in zones.values():
         today = now.astimezone(accounts[0].zone).date()
         due = Q(status=Status.NEW, due_date__lt=today) | Q(status=Status.ON_HOLD, hold_until__lt=today)
-        by_id = {account.pk: account for account in accounts}
-        rows = Invoice.objects.filter(due, account__in=by_id).order_by("due_date").values_list("account_id", "pk")
+        by_id = {each.pk: each for each in accounts}
+        rows = Invoice.objects.filter(due, account__in=by_id).order_by("due_date", "id").values_list("account_id", "pk")
         for account_id, invoice_id in rows[: limit - moved]:
             try:
                 moved += age(by_id[account_id], invoice_id)
@@ -237,7 +306,7 @@ _COME_FROM: dict[str, tuple[Status, ...]] = {
 }
 
 
-def _to_status(draft: "_Draft", target: str, hold_until: dt.date | None) -> None:
+def _to_status(draft: Draft, target: str, hold_until: dt.date | None) -> None:
     invoice, account = draft.invoice, draft.account
     if hold_until is not None and target != Status.ON_HOLD:
         raise Refused("hold_until", "without_hold", 'hold_until goes with "status": "on_hold".')
@@ -265,7 +334,7 @@ def _to_status(draft: "_Draft", target: str, hold_until: dt.date | None) -> None
     draft.derive()
 
 
-def _resume(draft: "_Draft", target: str) -> None:
+def _resume(draft: Draft, target: str) -> None:
     """`new` and `overdue` end a hold or a dispute, and else must be what the date says."""
     held = draft.invoice.status in (Status.ON_HOLD, Status.DISPUTED)
     draft.invoice.disputed_at = draft.invoice.hold_until = None
@@ -275,7 +344,7 @@ def _resume(draft: "_Draft", target: str) -> None:
         raise Refused("status", "not_true", f"With a due date of {due} the invoice is {draft.invoice.status}.")
 
 
-def _to_payment_status(draft: "_Draft", target: str) -> None:
+def _to_payment_status(draft: Draft, target: str) -> None:
     invoice = draft.invoice
     if invoice.payment_status == target:
         return
@@ -294,7 +363,7 @@ def _to_payment_status(draft: "_Draft", target: str) -> None:
         )
 
 
-def _look(draft: "_Draft") -> None:
+def _look(draft: Draft) -> None:
     invoice = draft.invoice
     invoice.aged_on = draft.account.today()
     draft.derive()
@@ -302,158 +371,6 @@ def _look(draft: "_Draft") -> None:
         invoice.hold_until = None
 
 
-# --- The one writer ----------------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Draft:
-    """A locked invoice on its way from one committed state to the next."""
-
-    account: Account
-    invoice: Invoice
-    actor: Actor
-    payments: list[Payment] = field(default_factory=list)
-
-    def derive(self) -> None:
-        self.invoice.status, self.invoice.payment_status = derive(self.invoice)
-        if not self.invoice.is_open:
-            self.invoice.hold_until = self.invoice.disputed_at = None
-
-    def settle(self) -> None:
-        self.post(self.invoice.balance, paid_at=self.account.today(), method="manual")
-
-    def post(self, amount: Decimal, *, paid_at: dt.date, method: str, reference: str = "") -> Payment:
-        payment = _post(self.invoice, amount, paid_at=paid_at, method=method, reference=reference)
-        return self._posted(payment, "payment_recorded", "Payment of {} recorded.")
-
-    def reverse(self, payment: Payment) -> Payment:
-        reversal = _post(
-            self.invoice,
-            -payment.amount,
-            paid_at=self.account.today(),
-            method=payment.method,
-            reversal_of=payment,
-        )
-        return self._posted(reversal, "payment_reversed", "Payment of {} reversed.")
-
-    def _posted(self, payment: Payment, kind: str, text: str) -> Payment:
-        invoice = self.invoice
-        invoice.amount_paid += payment.amount
-        self.payments.append(payment)
-        amount = money.display(abs(payment.amount), invoice.currency)
-        timeline.note(invoice, kind, self.actor, text.format(amount), after={"balance": str(invoice.balance)})
-        self.derive()
-        return payment
-
-
-@contextmanager
-def _changing(
-    account: Account,
-    invoice_id: uuid.UUID,
-    actor: Actor,
-    *,
-    reason: str = "",
-    if_version_in: Collection[int] | None = None,
-) -> Iterator[_Draft]:
-    """Lock the invoice, let the caller move its facts, then write, note and announce what really changed."""
-    with transaction.atomic():
-        invoice = Invoice.objects.select_for_update(no_key=True).filter(account_id=account.pk, pk=invoice_id).first()
-        if invoice is None:
-            raise NotFound
-        if if_version_in is not None and invoice.version not in if_version_in:
-            raise VersionMismatch
-        invoice.account = account
-        before = {name: getattr(invoice, name) for name in _WATCHED}
-        draft = _Draft(account, invoice, actor)
-        yield draft
-        after = {name: getattr(invoice, name) for name in _WATCHED}
-        if before == after:
-            return
-        invoice.version += 1
-        invoice.updated_at = timezone.now()
-        invoice.save()
-        changed = [name for name in _REPORTED if before[name] != after[name]]
-        if changed:
-            timeline.note(
-                invoice,
-                "status_changed" if before["status"] != after["status"] else "changed",
-                actor,
-                _sentence(changed, before, after),
-                before={name: _plain(before[name]) for name in changed},
-                after={name: _plain(after[name]) for name in changed},
-                reason=reason,
-            )
-        if (before["status"], before["payment_status"]) != (invoice.status, invoice.payment_status):
-            signals.invoice_changed.send(
-                Invoice,
-                invoice=invoice,
-                actor=actor,
-                previous_status=before["status"],
-                previous_payment_status=before["payment_status"],
-            )
-        # Second: what the change moved, such as next_contact_at, is in what the payment's listeners are shown.
-        for payment in draft.payments:
-            signals.payment_recorded.send(Invoice, invoice=invoice, payment=payment, actor=actor)
-
-
-def _post(
-    invoice: Invoice,
-    amount: Decimal,
-    *,
-    paid_at: dt.date,
-    method: str,
-    reference: str = "",
-    reversal_of: Payment | None = None,
-) -> Payment:
-    payment = Payment(
-        account_id=invoice.account_id,
-        invoice=invoice,
-        amount=amount,
-        paid_at=paid_at,
-        method=method,
-        reference=reference,
-        reversal_of=reversal_of,
-    )
-    _insert(
-        payment,
-        "payment_reference_is_unique",
-        lambda: Refused("reference", "duplicate", f"A payment with the reference {reference} is recorded already."),
-    )
-    return payment
-
-
-def _insert(row: Model, constraint: str, refusal: Callable[[], Refused]) -> None:
-    """INSERT, and say it in the domain's words where the database refuses by `constraint`."""
-    try:
-        with transaction.atomic():
-            row.save(force_insert=True)
-    except IntegrityError as error:
-        if constraint in str(error):
-            raise refusal() from error
-        raise
-
-
 def _duplicate_number(account: Account, number: str) -> Refused:
     existing = Invoice.objects.for_account(account).values_list("pk", flat=True).get(invoice_number=number)
     return Refused("invoice_number", "duplicate", f"Invoice number {number} is taken by invoice {existing}.")
-
-
-def _check_money(field: str, amount: Decimal, currency: str) -> None:
-    exponent = money.EXPONENTS[currency]
-    if amount <= 0:
-        raise Refused(field, "not_positive", f"{field} must be greater than 0.")
-    if money.decimals(amount) > exponent:
-        raise Refused(field, "too_many_decimals", f"{currency} has {exponent} decimals at most.")
-
-
-def _sentence(changed: list[str], before: dict[str, object], after: dict[str, object]) -> str:
-    parts = [
-        "Notes changed" if name == "notes" else f"{name.replace('_', ' ')}: {before[name]} → {after[name]}"
-        for name in changed
-    ]
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _plain(value: object) -> object:
-    return value if value is None or isinstance(value, str) else str(value)

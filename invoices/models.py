@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from inflow.accounts.models import Account, Language
+from inflow.accounts.models import Account, Language, User
 
 
 class Status(models.TextChoices):
@@ -50,6 +50,8 @@ class Debtor(models.Model):
     language = models.CharField(max_length=2, choices=Language, blank=True)
     time_zone = models.CharField(max_length=64, blank=True, help_text="Empty: the phone's, else the account's.")
     country = models.CharField(max_length=2, blank=True, help_text="Empty: the phone's, else the account's.")
+    opted_out_at = models.DateTimeField(null=True, editable=False, help_text="Asked not to be written to at all.")
+    answered_at = models.DateTimeField(null=True, editable=False, help_text="The first answer nobody has handled.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
@@ -113,7 +115,20 @@ class Invoice(models.Model):
     )
 
     # The dunning ladder's place. Written by the collections engine.
+    policy = models.ForeignKey(
+        "communications.ReminderPolicy",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        help_text="Empty: the account's default.",
+    )
+    is_chased = models.BooleanField(default=True, editable=False)
+    entered_on = models.DateField(null=True, editable=False, help_text="The account's date when it came to the ladder.")
     round = models.PositiveSmallIntegerField(default=0, editable=False)
+    last_step = models.SmallIntegerField(null=True, editable=False, help_text="The last step done in this round.")
+    slip_days = models.PositiveSmallIntegerField(default=0, editable=False, help_text="What late steps added up to.")
     escalation_level = models.PositiveSmallIntegerField(default=0, editable=False)
     last_contacted_at = models.DateTimeField(null=True, editable=False)
     next_contact_at = models.DateTimeField(null=True, editable=False)
@@ -174,6 +189,7 @@ class Payment(models.Model):
     method = models.CharField(max_length=40, default="unspecified")
     reference = models.CharField(max_length=100, blank=True)
     reversal_of = models.OneToOneField("self", on_delete=models.PROTECT, null=True, blank=True, related_name="reversal")
+    recorded_at = models.DateTimeField(default=timezone.now, editable=False, help_text="The account's time.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
@@ -194,6 +210,109 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} on {self.paid_at}"
+
+
+class Reason(models.TextChoices):
+    """Why a person was called in."""
+
+    POLICY_STEP = "policy_step", "The ladder"
+    PROMISE_BROKEN = "promise_broken", "A broken promise"
+    NO_CONTACT = "no_contact", "No contact"
+    DELIVERY_FAILED = "delivery_failed", "Failed delivery"
+    DISPUTE = "dispute", "A dispute"
+    REVERSAL = "reversal", "A reversed payment"
+    MANUAL = "manual", "By hand"
+
+
+class CaseStatus(models.TextChoices):
+    OPEN = "open", "Open"
+    ACKNOWLEDGED = "acknowledged", "Acknowledged"
+    RESOLVED = "resolved", "Resolved"
+
+
+class Resolution(models.TextChoices):
+    """What becomes of an invoice whose case is resolved. The last two are the engine's own."""
+
+    HOLD = "hold", "Hold"
+    PROMISE = "promise", "Promise to pay"
+    LADDER = "ladder", "Back to the ladder"
+    WRITE_OFF = "write_off", "Write off"
+    CLOSED = "closed", "The invoice closed"
+    NEW_ROUND = "new_round", "A new due date"
+
+
+class Escalation(models.Model):
+    """A case for a person. `opened_at` and `resolved_at` are the account's time."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="escalations")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="escalations")
+    round = models.PositiveSmallIntegerField(default=0)
+    level = models.PositiveSmallIntegerField()
+    reason = models.CharField(max_length=20, choices=Reason)
+    status = models.CharField(max_length=12, choices=CaseStatus, default=CaseStatus.OPEN)
+    assignee = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    resolution = models.CharField(max_length=12, choices=Resolution, blank=True)
+    notes = models.TextField(blank=True)
+    opened_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["invoice", "level"],
+                condition=~Q(status="resolved"),
+                name="one_unresolved_case_for_each_level_of_an_invoice",
+            ),
+            models.CheckConstraint(condition=Q(level__in=[1, 2]), name="escalation_level_is_1_or_2"),
+            models.CheckConstraint(
+                condition=Q(status="resolved", resolved_at__isnull=False)
+                | (~Q(status="resolved") & Q(resolved_at__isnull=True)),
+                name="a_resolved_case_and_only_it_says_when",
+            ),
+        ]
+        indexes = [models.Index(fields=["account", "-created_at", "-id"], name="escalation_newest")]
+
+    def __str__(self) -> str:
+        return f"Level {self.level}: {self.get_reason_display()}"
+
+
+class PromiseStatus(models.TextChoices):
+    OPEN = "open", "Open"
+    KEPT = "kept", "Kept"
+    BROKEN = "broken", "Broken"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+
+
+class Promise(models.Model):
+    """The debtor will pay `amount` by `promised_on`; on hold until `hold_until`, the last day of grace."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="promises")
+    promised_on = models.DateField()
+    amount = models.DecimalField(max_digits=18, decimal_places=3)
+    paid_before = models.DecimalField(max_digits=20, decimal_places=3, help_text="What was paid when it was given.")
+    hold_until = models.DateField()
+    status = models.CharField(max_length=10, choices=PromiseStatus, default=PromiseStatus.OPEN)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["invoice"], condition=Q(status="open"), name="one_open_promise_for_an_invoice"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} by {self.promised_on}"
 
 
 class TimelineEntry(models.Model):

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from invoices.derivation import days_overdue
-from invoices.models import Invoice, Payment
+from invoices.models import Escalation, Invoice, Payment, Promise
 
 # Read from the row, in the order of the contract.
 COLUMNS = (
@@ -67,3 +67,50 @@ def of_payment_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def of_payment(payment: Payment) -> dict[str, Any]:
     return of_payment_row({name: getattr(payment, name) for name in PAYMENT_COLUMNS})
+
+
+TIMELINE_COLUMNS = ("id", "at", "kind", "actor", "channel", "text", "before", "after", "reason")
+
+
+def of_timeline_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON of a row of `TIMELINE_COLUMNS`."""
+    data = {name: value for name, value in row.items() if name != "id"}
+    data["reason"] = data["reason"] or None
+    return data
+
+
+ESCALATION_COLUMNS = (
+    "id",
+    "invoice_id",
+    "invoice__invoice_number",
+    "level",
+    "reason",
+    "status",
+    "assignee__email",
+    "resolution",
+    "notes",
+    "opened_at",
+    "created_at",
+    "resolved_at",
+)
+
+
+def of_escalation_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON of a row of `ESCALATION_COLUMNS`."""
+    data = {name.removeprefix("invoice__"): value for name, value in row.items()}
+    data["assignee"] = data.pop("assignee__email")
+    for name in ("resolution", "notes"):
+        data[name] = data[name] or None
+    return data
+
+
+def of_escalation(escalation: Escalation) -> dict[str, Any]:
+    row = {name: getattr(escalation, name) for name in ESCALATION_COLUMNS if "__" not in name}
+    row["invoice__invoice_number"] = escalation.invoice.invoice_number
+    row["assignee__email"] = escalation.assignee.email if escalation.assignee else None
+    return of_escalation_row({name: row[name] for name in ESCALATION_COLUMNS})
+
+
+def of_promise(promise: Promise) -> dict[str, Any]:
+    names = ("id", "invoice_id", "promised_on", "amount", "hold_until", "status", "created_at")
+    return {name: getattr(promise, name) for name in names} | {"invoice_number": promise.invoice.invoice_number}

@@ -16,6 +16,7 @@ from inflow.api.fields import (
     ChoicesField,
     DateField,
     FlagField,
+    IntegerQueryField,
     MomentField,
     MoneyField,
     StrictSerializer,
@@ -26,7 +27,14 @@ from inflow.api.fields import (
 from inflow.api.pagination import PageQuery
 from invoices import debtors, money, representation
 from invoices.lifecycle import NewInvoice
-from invoices.models import InvoiceQuerySet, PaymentStatus, Status
+from invoices.models import (
+    CaseStatus,
+    InvoiceQuerySet,
+    PaymentStatus,
+    Reason,
+    Resolution,
+    Status,
+)
 
 
 class InvoiceIn(StrictSerializer):
@@ -95,6 +103,33 @@ class PaymentIn(StrictSerializer):
 
 class PaymentQuery(PageQuery):
     """GET /api/zapier/invoices/:id/payments."""
+
+
+class TimelineQuery(PageQuery):
+    """GET /api/zapier/invoices/:id/timeline."""
+
+
+class EscalationQuery(PageQuery):
+    """GET /api/zapier/escalations."""
+
+    status = ChoicesField(CaseStatus.values, required=False)
+    level = IntegerQueryField(min_value=1, max_value=2, required=False)
+    invoice_id = serializers.UUIDField(required=False)
+
+
+class EscalationPatch(StrictSerializer):
+    """PATCH /api/zapier/escalations/:id. A resolution goes with `"status": "resolved"`."""
+
+    read_only_names = frozenset(
+        {"id", "invoice_id", "invoice_number", "level", "reason", "opened_at", "created_at", "resolved_at"}
+    )
+
+    status = ChoiceField(choices=CaseStatus.choices, required=False)
+    resolution = ChoiceField(choices=Resolution.choices, required=False)
+    hold_until = DateField(required=False)
+    promised_on = DateField(required=False)
+    notes = TextField(max_length=10_000, allow_blank=True, required=False)
+    assignee = TextField(max_length=254, allow_blank=True, required=False)
 
 
 class InvoiceQuery(PageQuery):
@@ -182,3 +217,35 @@ class PaymentOut(serializers.Serializer[Any]):
     reference = serializers.CharField(allow_null=True)
     reversal_of = serializers.UUIDField(allow_null=True)
     created_at = serializers.DateTimeField()
+
+
+@extend_schema_serializer(component_name="TimelineEntry")
+class TimelineEntryOut(serializers.Serializer[Any]):
+    """What `representation.of_timeline_row` writes."""
+
+    at = serializers.DateTimeField()
+    kind = serializers.CharField()
+    actor = serializers.CharField()
+    channel = serializers.CharField()
+    text = serializers.CharField(help_text="For people.")
+    before = serializers.DictField()
+    after = serializers.DictField()
+    reason = serializers.CharField(allow_null=True)
+
+
+@extend_schema_serializer(component_name="Escalation")
+class EscalationOut(serializers.Serializer[Any]):
+    """What `representation.of_escalation_row` writes."""
+
+    id = serializers.UUIDField()
+    invoice_id = serializers.UUIDField()
+    invoice_number = serializers.CharField()
+    level = serializers.IntegerField(help_text="1, or 2 for what outlasted a 1.")
+    reason = serializers.ChoiceField(choices=Reason.choices)
+    status = serializers.ChoiceField(choices=CaseStatus.choices)
+    assignee = serializers.CharField(allow_null=True, help_text="The email of a member of the account.")
+    resolution = serializers.ChoiceField(choices=Resolution.choices, allow_null=True)
+    notes = serializers.CharField(allow_null=True)
+    opened_at = serializers.DateTimeField(help_text="The account's time.")
+    created_at = serializers.DateTimeField()
+    resolved_at = serializers.DateTimeField(allow_null=True, help_text="The account's time.")

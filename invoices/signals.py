@@ -1,12 +1,20 @@
 """What `invoices` announces, inside the transaction of the change. A receiver that raises undoes the change.
 
 `invoice_created`: invoice, actor.
+`facts_changed`: invoice, actor; whatever moved that the ladder may care about, before the rest is announced.
 `invoice_changed`: invoice, actor, previous_status, previous_payment_status; only when one of the two moved.
 `payment_recorded`: invoice, payment, actor; a reversal too.
+`escalation_created`, `escalation_resolved`: escalation. `promise_broken`: promise.
+`debtor_changed`: debtor; an answer was handled, or the debtor wishes to hear from us again.
 """
 
 from django.dispatch import Signal
 
 invoice_created = Signal()
+facts_changed = Signal()
 invoice_changed = Signal()
 payment_recorded = Signal()
+escalation_created = Signal()
+escalation_resolved = Signal()
+promise_broken = Signal()
+debtor_changed = Signal()

@@ -16,8 +16,18 @@ from inflow.api.etags import accepted_versions, etag
 from inflow.api.idempotency import idempotent
 from inflow.api.viewsets import ApiViewSet, takes_if_match
 from invoices import lifecycle, representation
-from invoices.models import Invoice, Payment
-from invoices.serializers import InvoiceIn, InvoiceOut, InvoicePatch, InvoiceQuery, PaymentIn, PaymentOut, PaymentQuery
+from invoices.models import Invoice, Payment, TimelineEntry
+from invoices.serializers import (
+    InvoiceIn,
+    InvoiceOut,
+    InvoicePatch,
+    InvoiceQuery,
+    PaymentIn,
+    PaymentOut,
+    PaymentQuery,
+    TimelineEntryOut,
+    TimelineQuery,
+)
 
 SEED_EXAMPLE = OpenApiExample(
     "An invoice",
@@ -152,6 +162,25 @@ class PaymentViewSet(ApiViewSet):
             else:
                 payment = lifecycle.record_payment(account, invoice_id, actor, **data)
         return Response(representation.of_payment(payment), status=201)
+
+
+class TimelineViewSet(ApiViewSet):
+    scopes = {"list": Scope.INVOICES_READ}
+
+    @extend_schema(
+        operation_id="get_timeline",
+        summary="What happened to the invoice, and why a message did or did not go out",
+        parameters=[TimelineQuery],
+        responses=TimelineEntryOut(many=True),
+    )
+    def list(self, request: Request, invoice_id: uuid.UUID) -> Response:
+        query = TimelineQuery.of(request)
+        account = account_of(request)
+        if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
+            raise not_found()
+        entries = TimelineEntry.objects.for_account(account).filter(invoice_id=invoice_id)
+        rows = entries.values(*representation.TIMELINE_COLUMNS)
+        return pagination.respond(request, rows, query, representation.of_timeline_row, by=("at", "id"), ascending=True)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TypedDict, Unpack
 
 from django.utils import timezone
 
-from communications import sender
+from communications import messages, sender
 from communications.calendar import Place
 from communications.models import Communication
 from inflow.accounts import keys
@@ -18,9 +18,9 @@ from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, ApiKey, User
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
-from invoices import lifecycle
+from invoices import cases, lifecycle
 from invoices.lifecycle import NewInvoice
-from invoices.models import Debtor, Invoice, Status
+from invoices.models import Debtor, Escalation, Invoice, Status
 from webhooks import subscriptions
 from webhooks.models import Event, EventType, Subscription
 
@@ -140,7 +140,8 @@ def overdue_invoice(
     if place is not None:
         Debtor.objects.filter(pk=made.debtor_id).update(time_zone=place.zone.key, country=place.country)
     if created_at is not None:
-        Invoice.objects.filter(pk=made.pk).update(created_at=created_at)
+        arrived_on = created_at.astimezone(account.zone).date()
+        Invoice.objects.filter(pk=made.pk).update(created_at=created_at, entered_on=arrived_on)
     assert lifecycle.age(account, made.pk)
     return again(made)
 
@@ -171,6 +172,19 @@ def reminder_due(invoice: Invoice) -> Communication:
     return communication
 
 
+def escalation(invoice: Invoice, *, level: int = 1) -> Escalation:
+    """A case opened by hand."""
+    cases.open_by_hand(invoice.account, invoice.pk, STAFF, level=level)
+    made: Escalation = Escalation.objects.get(invoice=invoice, level=level)
+    return made
+
+
+def message_of(invoice: Invoice) -> messages.Message:
+    """The words of the invoice's planned message, as things stand."""
+    invoice = again(invoice)
+    row = Communication.objects.get(invoice=invoice, status="scheduled")
+    row.invoice = invoice
+    return messages.render(invoice.account, invoice.debtor, [row], [invoice])
 def sent_reminder(account: Account) -> Communication:
     """A reminder to a debtor of its own that has left us."""
     late = overdue_invoice(account, place=open_place(), debtor_email=f"debtor{next(_numbers)}@example.com")

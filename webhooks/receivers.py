@@ -8,8 +8,14 @@ from communications import representation as communications_representation
 from communications.models import Communication
 from communications.signals import communication_failed, communication_sent
 from invoices import representation
-from invoices.models import Invoice, Payment
-from invoices.signals import invoice_changed, invoice_created, payment_recorded
+from invoices.models import Escalation, Invoice, Payment, Promise
+from invoices.signals import (
+    escalation_created,
+    invoice_changed,
+    invoice_created,
+    payment_recorded,
+    promise_broken,
+)
 from webhooks import outbox
 from webhooks.models import EventType
 
@@ -35,6 +41,20 @@ def tell_changed(
 def tell_payment(sender: object, invoice: Invoice, payment: Payment, **_: Any) -> None:
     data = representation.of_payment(payment) | {"invoice": representation.of_invoice(invoice)}
     outbox.put(invoice.account, EventType.PAYMENT_RECORDED, data)
+
+
+@receiver(escalation_created)
+def tell_escalation(sender: object, escalation: Escalation, **_: Any) -> None:
+    invoice = escalation.invoice
+    data = representation.of_escalation(escalation) | {"invoice": representation.of_invoice(invoice)}
+    outbox.put(invoice.account, EventType.ESCALATION_CREATED, data)
+
+
+@receiver(promise_broken)
+def tell_promise(sender: object, promise: Promise, **_: Any) -> None:
+    invoice = promise.invoice
+    data = representation.of_promise(promise) | {"invoice": representation.of_invoice(invoice)}
+    outbox.put(invoice.account, EventType.PROMISE_BROKEN, data)
 
 
 @receiver(communication_sent)

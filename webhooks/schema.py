@@ -20,6 +20,21 @@ _DATA: dict[str, dict[str, Any]] = {
     EventType.INVOICE_STATUS_CHANGED: _with(
         "Invoice", previous_status=_STATUS, previous_payment_status=_PAYMENT_STATUS
     ),
+    EventType.ESCALATION_CREATED: _with("Escalation", invoice=_INVOICE),
+    EventType.PROMISE_BROKEN: {
+        "type": "object",
+        "properties": {
+            "id": {"type": "string", "format": "uuid"},
+            "invoice_id": {"type": "string", "format": "uuid"},
+            "invoice_number": {"type": "string"},
+            "promised_on": {"type": "string", "format": "date"},
+            "amount": {"type": "number"},
+            "hold_until": {"type": "string", "format": "date", "description": "The last day of grace."},
+            "status": {"const": "broken"},
+            "created_at": {"type": "string", "format": "date-time"},
+            "invoice": _INVOICE,
+        },
+    },
     EventType.PAYMENT_RECORDED: _with("Payment", invoice=_INVOICE),
     EventType.COMMUNICATION_SENT: {"$ref": "#/components/schemas/Communication"},
     EventType.COMMUNICATION_FAILED: {"$ref": "#/components/schemas/Communication"},

@@ -9,7 +9,7 @@ from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
 
@@ -57,9 +57,18 @@ class Account(models.Model):
         validators=[RegexValidator(r"^[A-Z]{2}\Z")],
         help_text="ISO 3166, two letters.",
     )
+    weekend = ArrayField(
+        models.PositiveSmallIntegerField(validators=[MaxValueValidator(6)]),
+        null=True,
+        blank=True,
+        help_text="Days off, 0 is Monday: 5,6. Empty: the country's.",
+    )
     language = models.CharField(max_length=2, choices=Language, default=Language.ENGLISH)
     is_test = models.BooleanField(
         "test account", default=False, help_text="No message of a test account leaves this machine."
+    )
+    clock = models.DateTimeField(
+        null=True, editable=False, help_text="A test account's own time, once it was set. Empty: the wall's."
     )
     suspended_at = models.DateTimeField(
         null=True, blank=True, help_text="The API refuses and reminders stop; webhooks still drain."
@@ -71,6 +80,10 @@ class Account(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(plan__in=Plan.values), name="account_plan_is_known"),
             models.CheckConstraint(condition=models.Q(language__in=Language.values), name="account_language_is_known"),
+            models.CheckConstraint(
+                condition=models.Q(clock__isnull=True) | models.Q(is_test=True),
+                name="only_a_test_account_has_a_clock_of_its_own",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -88,8 +101,9 @@ class Account(models.Model):
         return zoneinfo.ZoneInfo(self.time_zone)
 
     def now(self) -> dt.datetime:
-        """The account's time, in UTC: the wall's. Rules about money and messages ask here, never `timezone.now`."""
-        return timezone.now()
+        """The account's time, in UTC: its own clock's, else the wall's. Rules about money and messages ask here, never
+        `timezone.now`."""
+        return self.clock or timezone.now()
 
     def today(self) -> dt.date:
         """The date on the account's own wall clock."""

@@ -187,7 +187,7 @@ PLOTS = [
     Plot(5, (130, 190), _writes_off),
     Plot(5, (-20, 80), _cancels),
     Plot(3, (5, 55), _waits, answer=State.FAILED, error="550"),
-    Plot(1, (18, 18), _waits, answer=State.UNKNOWN, error="TimeoutError"),
+    Plot(2, (18, 40), _waits, answer=State.UNKNOWN, error="TimeoutError"),
 ]
 
 
@@ -213,7 +213,7 @@ def fill(account: Account, port: int) -> dict[str, str]:
     key = ApiKey.objects.get(account=account)
     ApiKey.objects.filter(pk=key.pk).update(created_at=began)
 
-    past = Past(account, now, random.Random(20_261_122))  # noqa: S311
+    past = Past(account, now, random.Random(20_261_122), AGENT)  # noqa: S311
     _play(past, Teller(past.random, account.today(), Actor(str(key), Channel.API)), _make_debtors(account, began))
     past.number_events()
     _tell_receiver(past, port)

@@ -14,21 +14,20 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from communications import messages
-from communications import representation as communications_representation
 from communications.calendar import place_of
-from communications.models import Communication, Kind, Medium, State
-from communications.planner import FIRST_STEP_DAYS, first_moment
+from communications.models import Communication, Contact, State
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
+from inflow.dashboard.climbing import Climber, Heard
 from invoices import money, representation
 from invoices.derivation import derive
-from invoices.models import Invoice, Payment, Status, TimelineEntry
+from invoices.models import Escalation, Invoice, Payment, Reason, Resolution, Status, TimelineEntry
 from webhooks import outbox
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Event, EventCounter, EventType, Subscription
 from webhooks.outcomes import SCHEDULE_S
 
 EVENTS_KEPT = dt.timedelta(days=30)
+CASE_TAKES, HOPELESS_WAIT = dt.timedelta(days=9), dt.timedelta(days=45)
 
 
 @dataclass
@@ -38,9 +37,13 @@ class Past:
     account: Account
     now: dt.datetime
     random: random.Random
+    agent: Actor
     invoices: list[Invoice] = field(default_factory=list)
     payments: list[Payment] = field(default_factory=list)
     timeline: list[TimelineEntry] = field(default_factory=list)
+    escalations: list[Escalation] = field(default_factory=list)
+    contacts: dict[str, Contact] = field(default_factory=dict)
+    heard: Heard = field(default_factory=Heard)
     communications: list[Communication] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
@@ -57,6 +60,8 @@ class Past:
         Payment.objects.bulk_create(self.payments)
         TimelineEntry.objects.bulk_create(sorted(self.timeline, key=lambda entry: entry.at))
         Communication.objects.bulk_create(self.communications)
+        Escalation.objects.bulk_create(self.escalations)
+        Contact.objects.bulk_create(self.contacts.values())
         Event.objects.bulk_create(self.events)
         EventCounter.objects.create(account=self.account, seq=len(self.events))
         Delivery.objects.bulk_create(self.deliveries)
@@ -97,7 +102,7 @@ class Past:
         return Attempt(delivery=delivery, at=at, ms=ms, status=status, error=error, response=response)
 
 
-class Life:
+class Life(Climber):
     """One invoice from its registration to now. `answer` is what becomes of its reminder at the mail server."""
 
     def __init__(
@@ -106,12 +111,15 @@ class Life:
         self.past, self.invoice, self.answer, self.error = past, invoice, answer, error
         self.at = invoice.created_at
         self.place = place_of(invoice.debtor, past.account, invoice.debtor_phone)
-        self.message: Communication | None = None
+        self.message = None
+        self.cases, self.is_bounced = [], False
+        invoice.entered_on = invoice.created_at.astimezone(past.account.zone).date()
         self._lag = dt.timedelta(seconds=past.random.uniform(1, 19))  # the clock and the sender look now and then
         past.invoices.append(invoice)
         with self._standing_at(invoice.created_at):
             invoice.updated_at = invoice.created_at
             invoice.status, invoice.payment_status = derive(invoice)
+            self._advance()
             self._note("created", actor, f"Invoice of {money.display(invoice.amount, invoice.currency)} registered.")
             self._tell(EventType.INVOICE_CREATED, representation.of_invoice(invoice))
 
@@ -144,16 +152,20 @@ class Life:
             invoice.updated_at = at
             if before != (invoice.status, invoice.payment_status):
                 self._note_change(before, actor, reason)
+            if not invoice.is_open:
+                self._resolve_cases(Resolution.CLOSED, actor)
+            elif payment and payment.amount < 0:
+                self._escalate(Reason.REVERSAL, 1)
+            if invoice.status not in (Status.ON_HOLD, Status.DISPUTED) and self.message and self.message.waits_for:
+                self.message.waits_for = ""
+                self.message.scheduled_for = invoice.next_contact_at = self._allowed(at)
+            self._advance()
             if payment:
                 data = representation.of_payment(payment) | {"invoice": representation.of_invoice(invoice)}
                 self._tell(EventType.PAYMENT_RECORDED, data)
             if before != (invoice.status, invoice.payment_status):
                 previous = {"previous_status": before[0], "previous_payment_status": before[1]}
                 self._tell(EventType.INVOICE_STATUS_CHANGED, representation.of_invoice(invoice) | previous)
-                if invoice.is_open:
-                    self._plan()
-                else:
-                    self._drop()
 
     def pay(self, at: dt.datetime, actor: Actor, amount: Decimal, *, method: str, reference: str = "") -> Payment:
         payment = Payment(
@@ -163,8 +175,10 @@ class Life:
             paid_at=at.astimezone(self.past.account.zone).date(),
             method=method,
             reference=reference,
+            recorded_at=at,
             created_at=at,
         )
+        self.past.heard.add(self.invoice.debtor_id, at)
         self.change(at, actor, payment=payment)
         return payment
 
@@ -176,6 +190,7 @@ class Life:
             paid_at=at.astimezone(self.past.account.zone).date(),
             method=payment.method,
             reversal_of=payment,
+            recorded_at=at,
             created_at=at,
         )
         self.change(at, actor, payment=reversal, reason=reason)
@@ -196,72 +211,21 @@ class Life:
             midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min, self.past.account.zone)
             turns.append((max(midnight.astimezone(dt.UTC), self.at) + self._lag, self._age))
         if message and message.status == State.SCHEDULED:
-            turns.append((message.scheduled_for + self._lag, self._gate))
+            turns.append((max(message.scheduled_for, self.at) + self._lag, self._gate))
+        elif invoice.next_contact_at and invoice.status in (Status.NEW, Status.OVERDUE):
+            turns.append((max(invoice.next_contact_at, self.at) + self._lag, self._advance))
+        if stuck := self._open_cases(2):
+            turns.append((max(stuck[0].opened_at + CASE_TAKES, self.at) + self._lag, self._hold_the_hopeless))
         return min(turns, key=lambda turn: turn[0], default=None)
+
+    def _hold_the_hopeless(self) -> None:
+        """What somebody decided about a case of level 2 once they had looked into it."""
+        self._resolve_cases(Resolution.HOLD, self.past.agent)
+        until = (self.at + HOPELESS_WAIT).astimezone(self.past.account.zone).date()
+        self.change(self.at, self.past.agent, hold_until=until, reason="Waits for the outcome of their audit.")
 
     def _age(self) -> None:
         self.change(self.at, CLOCK, aged_on=self.past.account.today())
-
-    def _plan(self) -> None:
-        invoice, previous = self.invoice, self.message
-        if invoice.status != Status.OVERDUE or (previous and previous.suppressed_reason not in ("paid", "closed")):
-            return
-        scheduled_for = first_moment(invoice)
-        self.message = Communication(
-            account=self.past.account,
-            debtor=invoice.debtor,
-            invoice=invoice,
-            step=FIRST_STEP_DAYS,
-            kind=Kind.REMINDER,
-            try_number=previous.try_number + 1 if previous else 1,
-            channel=Medium.EMAIL,
-            recipient=invoice.debtor_email,
-            language=invoice.language,
-            scheduled_for=scheduled_for,
-            created_at=self.past.account.now(),
-        )
-        self.past.communications.append(self.message)
-        invoice.next_contact_at = scheduled_for
-        local = scheduled_for.astimezone(self.place.zone)
-        self._note("planned", CLOCK, f"Reminder planned for {local:%Y-%m-%d %H:%M} ({self.place.zone.key}).")
-
-    def _drop(self) -> None:
-        invoice, message = self.invoice, self.message
-        invoice.next_contact_at = None
-        if message and message.status == State.SCHEDULED:
-            reason = "paid" if invoice.status == Status.PAID else "closed"
-            message.status, message.suppressed_reason = State.SUPPRESSED, reason
-            self._note("suppressed", CLOCK, f"Planned messages stopped: the invoice is {reason}.")
-
-    def _gate(self) -> None:
-        invoice, message = self.invoice, self.message
-        assert message is not None
-        if not message.recipient:
-            message.status, message.suppressed_reason = State.SUPPRESSED, "no_contact"
-            invoice.next_contact_at = None
-            self._note("suppressed", CLOCK, "Reminder not sent: no contact.")
-        elif invoice.status != Status.OVERDUE:
-            until = self.place.next_opening(self.at + dt.timedelta(days=1))
-            message.scheduled_for = invoice.next_contact_at = until
-            why = f"the invoice is {Status(invoice.status).label.lower()}"
-            self._note("postponed", CLOCK, f"Reminder postponed to {until:%Y-%m-%d %H:%M} UTC: {why}.")
-        else:
-            self._send(message)
-
-    def _send(self, message: Communication) -> None:
-        words = messages.render(message)
-        message.subject, message.body, message.html = words.subject, words.text, words.html
-        message.status, message.sent_at, message.error = self.answer, self.at, self.error
-        self.invoice.last_contacted_at, self.invoice.next_contact_at = self.at, None
-        data = communications_representation.of_communication(message)
-        if message.status == State.SENT:
-            self._note("sent", CLOCK, f"{Kind(message.kind).label} sent to {message.recipient} by email.")
-            self._tell(EventType.COMMUNICATION_SENT, data)
-        else:
-            verb = "may not have reached" if message.status == State.UNKNOWN else "was refused for"
-            text = f"Message {verb} {message.recipient}."
-            self._note(message.status, CLOCK, text, reason=self.error)
-            self._tell(EventType.COMMUNICATION_FAILED, data)
 
     def _post(self, payment: Payment, actor: Actor) -> None:
         invoice = self.invoice
@@ -291,8 +255,8 @@ class Life:
         actor: Actor,
         text: str,
         *,
-        before: dict[str, str] | None = None,
-        after: dict[str, str] | None = None,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
         reason: str = "",
     ) -> None:
         self.past.timeline.append(

@@ -74,6 +74,7 @@ def address(route: Route, account: Account, *, made_up: bool = False) -> str:
             "invoice_id": invoice.pk,
             "webhook_id": subscription.pk,
             "delivery_id": delivery.pk,
+            "escalation_id": make.escalation(invoice).pk,
         }
         ids = {name: known[name] for name in ids}
     path = route.path

@@ -5,7 +5,7 @@ import zoneinfo
 
 import pytest
 
-from communications import planner
+from communications import ladder, policies
 from communications.calendar import Place, place_of
 from inflow.accounts.models import Account
 from invoices.models import Debtor
@@ -103,5 +103,10 @@ def test_the_first_reminder_leaves_at_an_opening(place: Place, arrives: str, due
     account = make.account(time_zone=place.zone.key, country=place.country)
     due_date = dt.date.fromisoformat(due)
     invoice = make.invoice(account, due_date=due_date, issue_date=dt.date(2026, 1, 15))
-    invoice.created_at = dt.datetime.fromisoformat(arrives)
-    assert planner.first_moment(invoice) == dt.datetime.fromisoformat(leaves)
+    invoice.entered_on = dt.datetime.fromisoformat(arrives).astimezone(place.zone).date()
+    invoice.last_step = -3
+    step = ladder.next_step(invoice, policies.steps_of(invoice), account.today())
+    assert step
+    assert step.offset_days == 1
+    opening = place.next_opening(ladder.beginning(account, ladder.day_of(invoice, step)))
+    assert opening == dt.datetime.fromisoformat(leaves)

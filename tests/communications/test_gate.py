@@ -69,12 +69,13 @@ def test_nobody_to_write_to_is_final_and_said(mail: MailServer) -> None:
 def test_a_pause_postpones_and_its_end_lets_it_go(mail: MailServer, pause: str) -> None:
     reminder = due_reminder()
     lifecycle.change(reminder.account, reminder.invoice_id, make.API, status=pause)
+    make.reminder_due(reminder.invoice)
     assert sender.send_due() == 0
     row = Communication.objects.get()
     assert row.status == "scheduled"
     assert row.scheduled_for >= timezone.now() + dt.timedelta(hours=12)
     assert make.again(row.invoice).next_contact_at == row.scheduled_for
-    assert pause.replace("_", " ") in TimelineEntry.objects.get(kind="postponed").text
+    assert f"the invoice is {pause.replace('_', ' ')}" in TimelineEntry.objects.get(kind="postponed").text
     assert [sender.send_due(), TimelineEntry.objects.filter(kind="postponed").count()] == [0, 1]
     lifecycle.change(reminder.account, reminder.invoice_id, make.API, status="overdue")
     make.reminder_due(reminder.invoice)
@@ -106,26 +107,34 @@ def test_outside_the_window_it_waits_for_the_next_opening(mail: MailServer) -> N
     assert mail.mails == []
 
 
-def test_the_message_says_what_is_open_at_the_gate(mail: MailServer) -> None:
-    reminder = due_reminder(amount=1_000)
+def test_the_message_says_what_is_open_at_the_gate_and_a_payment_is_a_contact() -> None:
+    reminder = due_reminder(make.account(is_test=True), amount=1_000)
     lifecycle.record_payment(reminder.account, reminder.invoice_id, make.API, amount=Decimal(400))
-    assert sender.send_due() == 1
-    assert "AED 600.00" in mail.mails[0]["Subject"]
+    make.reminder_due(reminder.invoice)
+    assert sender.send_due() == 0  # a payment is a contact too
+    assert "the debtor heard from us" in TimelineEntry.objects.get(kind="postponed").text
+    postponed = Communication.objects.get()
+    assert postponed.scheduled_for >= timezone.now() + dt.timedelta(hours=71)
+    Account.objects.update(clock=postponed.scheduled_for)
+    assert sender.send(postponed.pk)
+    assert "AED 600.00" in Communication.objects.get(status="sent").subject
 
 
 @pytest.mark.parametrize(
     ("hour", "until_hour"), [(8, 9), (12, None), (18, 9)], ids=["before opening", "open", "after closing"]
 )
-def test_the_gate_judges_by_the_moment_it_is_given(hour: int, until_hour: int | None) -> None:
-    account = make.account(time_zone="Asia/Dubai")
-    reminder = make.reminder_due(make.overdue_invoice(account))
+def test_the_gate_judges_by_the_account_s_own_time(hour: int, until_hour: int | None) -> None:
+    account = make.account(time_zone="Asia/Dubai", is_test=True)
+    invoice = make.overdue_invoice(account)
     moment = dt.datetime(2036, 3, 4, hour, tzinfo=account.zone)
-    verdict = gate.judge(reminder, moment)
-    if until_hour is None:
-        assert verdict == gate.Verdict()
-    else:
+    Communication.objects.update(scheduled_for=moment)
+    Account.objects.update(clock=moment)
+    assert bool(gate.claim(Communication.objects.get().pk)) == (until_hour is None)
+    row = Communication.objects.get()
+    if until_hour is not None:
         day = 4 if hour < 9 else 5
-        assert verdict.until == dt.datetime(2036, 3, day, until_hour, tzinfo=account.zone)
+        assert row.scheduled_for == dt.datetime(2036, 3, day, until_hour, tzinfo=account.zone)
+        assert make.again(invoice).next_contact_at == row.scheduled_for
 
 
 class Meanwhile:

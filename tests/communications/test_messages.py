@@ -5,7 +5,6 @@ from decimal import Decimal
 import pytest
 
 from communications import messages
-from communications.models import Communication
 from inflow.accounts.models import Account
 from invoices import lifecycle
 from tests import make
@@ -13,7 +12,7 @@ from tests import make
 
 def rendered(account: Account, **given: object) -> messages.Message:
     invoice = make.overdue_invoice(account, **given)  # type: ignore[arg-type]
-    return messages.render(Communication.objects.select_related("invoice__account", "account").get(invoice=invoice))
+    return make.message_of(invoice)
 
 
 @pytest.fixture
@@ -79,7 +78,7 @@ def test_an_amount_is_shown_with_its_currency_s_decimals(
 def test_the_balance_is_what_is_open_now(account: Account) -> None:
     invoice = make.overdue_invoice(account, amount=1_000)
     lifecycle.record_payment(account, invoice.pk, make.API, amount=Decimal(400))
-    message = messages.render(Communication.objects.get())
+    message = make.message_of(invoice)
     assert "AED 600.00" in message.subject
     assert "1,000" not in message.subject + message.text + message.html
 

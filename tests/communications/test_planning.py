@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from communications import planner
+from communications import clock
 from communications.calendar import Place
 from communications.models import Communication
 from inflow.accounts.models import Account
@@ -58,14 +58,14 @@ def test_looking_again_plans_nothing_more(account: Account) -> None:
     invoice = make.overdue_invoice(account)
     with nothing_happens(account):
         assert lifecycle.age_due(timezone.now()) == 0
-        assert planner.plan(invoice) is None
+        clock.look_at(account, invoice.pk)
 
 
 @pytest.mark.parametrize("status", ["new", "disputed", "on_hold", "paid", "written_off", "cancelled"])
-def test_only_what_is_overdue_is_planned(account: Account, status: str) -> None:
+def test_looking_at_what_is_not_to_be_written_to_changes_nothing(account: Account, status: str) -> None:
     invoice = make.invoice_in(account, status)
     with nothing_happens(account):
-        assert planner.plan(invoice) is None
+        clock.look_at(account, invoice.pk)
 
 
 @pytest.mark.parametrize("pause", ["disputed", "on_hold"])
@@ -106,9 +106,11 @@ def test_a_payment_taken_back_plans_the_next_try(account: Account) -> None:
 def test_a_step_that_is_done_is_not_planned_again(account: Account, done: str) -> None:
     invoice = make.overdue_invoice(account)
     Communication.objects.update(status=done)
+    Invoice.objects.update(last_step=1)
     lifecycle.change(account, invoice.pk, make.API, status="paid")
     lifecycle.change(account, invoice.pk, make.API, payment_status="unpaid")
     assert Communication.objects.get().status == done
+    assert make.again(invoice).next_contact_at
 
 
 @pytest.mark.django_db(transaction=True)
@@ -116,9 +118,7 @@ def test_two_who_plan_at_once_plan_once() -> None:
     account = make.account()
     invoice = make.overdue_invoice(account)
     Communication.objects.all().delete()
-    results = at_once(*[lambda: planner.plan(make.again(invoice))] * 5)
-    assert sum(isinstance(result, Communication) for result in results) == 1
-    assert results.count(None) == 4
+    assert at_once(*[lambda: clock.look_at(account, invoice.pk)] * 5) == [None] * 5
     assert Communication.objects.count() == 1
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 from django.core import mail as captured
+from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone
 from pytest_django import Settings
 
-from communications import gate, representation, sender
+from communications import addresses, channels, gate, representation, sender
 from communications import outbox as outbox_room
 from communications.models import Communication
 from communications.signals import communication_sent
@@ -73,7 +74,9 @@ def test_a_due_reminder_is_sent_and_recorded(mail: MailServer) -> None:
     assert (row.subject, row.error) == (sent["Subject"], "")
     assert row.body.strip() == part(sent, "plain").replace("\r\n", "\n").strip()
     invoice = make.again(row.invoice)
-    assert (invoice.last_contacted_at, invoice.next_contact_at) == (row.sent_at, None)
+    assert (invoice.last_contacted_at, invoice.last_step) == (row.sent_at, 1)
+    assert invoice.next_contact_at
+    assert invoice.next_contact_at > row.sent_at
     assert invoice.version == row.invoice.version
     entry = TimelineEntry.objects.get(kind="sent")
     assert entry.text == "Reminder sent to ahmed@gulftrading.example by email."
@@ -119,25 +122,57 @@ def test_nothing_is_sent_of_what_does_not_exist(mail: MailServer) -> None:
 @pytest.mark.parametrize(
     ("how", "error"),
     [
-        ({"on_recipient": "550 no such mailbox"}, "550"),
-        ({"on_recipient": "451 try later"}, "451"),
-        ({"on_data": "554 this is spam"}, "554"),
+        ({"on_recipient": "451 try later"}, "RCPT 451 try later"),
+        ({"on_data": "554 this is spam"}, "content 554 this is spam"),
     ],
 )
-def test_a_refused_message_has_failed_and_is_no_contact(start_mail: StartMail, how: dict[str, str], error: str) -> None:
+def test_a_refused_message_has_failed_is_no_contact_and_is_tried_again_later(
+    start_mail: StartMail, how: dict[str, str], error: str
+) -> None:
     server = start_mail(**how)
     due_reminder()
     assert [sender.send_due(), sender.send_due()] == [0, 0]
-    row = Communication.objects.get()
-    assert (row.status, row.error) == ("failed", error)
-    assert make.again(row.invoice).last_contacted_at is None
+    failed, again = Communication.objects.order_by("try_number")
+    assert (failed.status, failed.error) == ("failed", error)
+    assert (again.status, again.try_number) == ("scheduled", 2)
+    assert again.scheduled_for >= timezone.now() + dt.timedelta(minutes=14)
+    assert make.again(failed.invoice).last_contacted_at is None
     assert server.mails == []
     assert [data["error"] for data in told("communication.failed")] == [error]
     assert told("communication.sent") == []
     assert TimelineEntry.objects.get(kind="failed").reason == error
 
 
-def test_a_mail_server_that_is_away_took_nothing(settings: Settings) -> None:
+def test_three_retries_are_all_and_then_it_is_a_person_s(start_mail: StartMail) -> None:
+    start_mail(on_recipient="451 try later")
+    invoice = due_reminder().invoice
+    for _ in range(3):
+        assert sender.send_due() == 0
+        make.reminder_due(invoice)
+    assert sender.send_due() == 0
+    tries = Communication.objects.filter(step=1).order_by("try_number").values_list("status", flat=True)
+    assert list(tries) == ["failed"] * 4
+    assert make.again(invoice).last_step == 1
+    assert [data["reason"] for data in told("escalation.created")] == ["delivery_failed"]
+
+
+def test_an_address_that_does_not_exist_is_not_written_to_again(start_mail: StartMail) -> None:
+    server = start_mail(on_recipient="550 no such mailbox")
+    invoice = due_reminder().invoice
+    assert sender.send_due() == 0
+    assert Communication.objects.get().error == "RCPT 550 no such mailbox"
+    assert (make.again(invoice).last_step, make.again(invoice).escalation_level) == (1, 1)
+    other = due_reminder(make.account(), debtor_email="ahmed@gulftrading.example")
+    assert addresses.choose(other.invoice, ["email"]).address == "ahmed@gulftrading.example"
+    later = make.overdue_invoice(invoice.account, place=make.open_place())
+    assert sender.send_due() == 0
+    make.reminder_due(later)
+    assert sender.send_due() == 0
+    assert Communication.objects.get(invoice=later).suppressed_reason == "invalid_contact"
+    assert server.mails == []
+
+
+def test_a_mail_server_that_is_away_took_nothing_and_the_message_waits(settings: Settings) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -145,7 +180,8 @@ def test_a_mail_server_that_is_away_took_nothing(settings: Settings) -> None:
         due_reminder()
         assert sender.send_due() == 0
     row = Communication.objects.get()
-    assert (row.status, row.error) == ("failed", "mail server away: ConnectionRefusedError")
+    assert (row.status, row.waits_for, row.error) == ("scheduled", "away", "")
+    assert "the mail server is away" in TimelineEntry.objects.get(kind="postponed").text
 
 
 @pytest.mark.parametrize("how", [{"drops_after_data": True}, {"hangs_after_data_s": 30.0}], ids=["drops", "hangs"])
@@ -163,20 +199,29 @@ def test_a_message_that_may_have_arrived_is_never_sent_again(
     assert [data["status"] for data in told("communication.failed")] == ["unknown"]
 
 
-def test_a_server_that_takes_too_long_to_greet_gets_nothing(start_mail: StartMail) -> None:
-    server = start_mail(greets_after_s=sender.GATE_HOLDS_S + 0.3)
-    due_reminder()
-    assert sender.send_due() == 0
-    assert server.mails == []
-    assert (Communication.objects.get().status, Communication.objects.get().error) == ("failed", "gate_expired")
+def test_the_gate_is_passed_only_once_the_server_has_greeted(start_mail: StartMail) -> None:
+    server = start_mail(greets_after_s=1)
+    reminder = due_reminder()
+    before = timezone.now()
+    assert sender.send(reminder.pk)
+    sent_at = Communication.objects.get().sent_at
+    assert sent_at
+    assert sent_at - before >= dt.timedelta(seconds=1)
+    assert len(server.mails) == 1
+
+
+def test_what_could_not_begin_in_time_does_not_begin() -> None:
+    with channels.Mailer() as mailer, pytest.raises(channels.Refused, match="gate_expired"):
+        mailer.deliver(EmailMultiAlternatives(), make.account(), by=time.monotonic() - 0.001)
+    assert captured.outbox == []
 
 
 def test_what_a_dead_worker_left_is_unknown_and_not_sent_again(mail: MailServer) -> None:
     reminder = due_reminder()
-    assert gate.claim(reminder.pk) is not None
+    assert gate.claim(reminder.pk)
     assert sender.send_due() == 0
     assert Communication.objects.get().status == "sending"
-    Communication.objects.update(sent_at=timezone.now() - sender.ORPHANED_AFTER - dt.timedelta(seconds=1))
+    Communication.objects.update(claimed_at=timezone.now() - sender.ORPHANED_AFTER - dt.timedelta(seconds=1))
     assert [sender.send_due(), sender.send_due()] == [0, 0]
     row = Communication.objects.get()
     assert (row.status, row.error) == ("unknown", "worker_died")
@@ -255,7 +300,7 @@ def test_a_worker_that_was_given_up_changes_nothing_when_it_comes_back(start_mai
         deadline = time.monotonic() + 10
         while not server.mails and time.monotonic() < deadline:
             time.sleep(0.02)
-        Communication.objects.update(sent_at=timezone.now() - sender.ORPHANED_AFTER - dt.timedelta(seconds=1))
+        Communication.objects.update(claimed_at=timezone.now() - sender.ORPHANED_AFTER - dt.timedelta(seconds=1))
         return sender.send_due()
 
     at_once(lambda: sender.send(reminder.pk), give_up)

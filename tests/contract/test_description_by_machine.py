@@ -51,6 +51,13 @@ BEYOND_THE_SCHEMA = {
     "version_mismatch": "If-Match is compared with the stored version",
     "idempotency_key_reused": "goes by what came with the key before",
     "staff_only": "goes by the invoice's status",
+    "without_resolving": "a resolution goes with status resolved",
+    "without_promise": "promised_on goes with resolution promise",
+    "ladder_ended": "goes by the steps that are left",
+    "unknown_member": "assignee is a member of the account",
+    "live_account": "a clock is a test account's",
+    "not_forward": "goes by the clock and by what is there",
+    "out_of_range": "a moment of the calendar's middle",
 }
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

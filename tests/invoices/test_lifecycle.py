@@ -39,7 +39,9 @@ def broken_listener(signal: Signal) -> Iterator[None]:
 def test_an_invoice_is_born_new_also_past_its_due_date(account: Account, due_in: int) -> None:
     invoice = make.again(make.invoice(account, due_in=due_in))
     assert (invoice.status, invoice.payment_status, invoice.version) == ("new", "unpaid", 1)
-    assert (invoice.aged_on, invoice.next_contact_at) == (None, None)
+    assert invoice.aged_on is None
+    assert invoice.next_contact_at  # it stands on the ladder from its birth
+    assert invoice.next_contact_at > account.now()
     assert make.events_of(account) == ["invoice.created"]
     entry = TimelineEntry.objects.get(invoice=invoice)
     assert (entry.kind, entry.actor, entry.channel) == ("created", "a key", "api")
@@ -125,7 +127,7 @@ def test_notes_are_a_change_without_an_event(account: Account) -> None:
 
 def test_where_the_ladder_stands_is_no_change_of_the_invoice(account: Account) -> None:
     invoice = make.invoice(account)
-    lifecycle.contact_at(invoice, next_at=account.now(), last_at=account.now())
+    lifecycle.stand(invoice, next_contact_at=account.now(), last_contacted_at=account.now())
     moved = make.again(invoice)
     assert moved.next_contact_at is not None
     assert moved.last_contacted_at is not None

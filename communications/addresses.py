@@ -1,0 +1,73 @@
+"""Where a debtor is written to: the contact the invoice was given, unless staff corrected it or it bounced."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from communications import channels
+from communications.models import Contact, Medium
+from inflow.accounts.models import Account
+from invoices import debtors
+from invoices.models import Invoice
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """`missing` says why there is no address: no_contact, invalid_contact, opted_out or no_channel."""
+
+    channel: str
+    address: str = ""
+    missing: str = ""
+
+
+def choose(invoice: Invoice, preferred: Sequence[str]) -> Chosen:
+    """The first channel of the step that is configured and whose address is known, good and willing."""
+    configured = [channel for channel in preferred if channel in channels.configured()]
+    if not configured:
+        return Chosen(preferred[0] if preferred else Medium.EMAIL, missing="no_channel")
+    missing = "no_contact"
+    for channel in configured:
+        address = _known(invoice, channel)
+        if not address:
+            continue
+        contact = _find(invoice.account, channel, address)
+        if contact and contact.opted_out_at:
+            missing = "opted_out"
+        elif contact and contact.invalid_at:
+            missing = "invalid_contact" if missing == "no_contact" else missing
+        else:
+            return Chosen(channel, address)
+    return Chosen(configured[0], missing=missing)
+
+
+def mark_invalid(account: Account, channel: str, address: str, at: dt.datetime, because: str) -> None:
+    """A hard bounce: nothing is sent there again."""
+    Contact.objects.update_or_create(
+        account=account,
+        channel=channel,
+        address=_normal(channel, address),
+        defaults={"invalid_at": at, "invalid_because": because[:300]},
+    )
+
+
+def opt_out(account: Account, channel: str, address: str, at: dt.datetime) -> None:
+    """Nothing is sent to this address on this channel again; a later import changes nothing about it."""
+    Contact.objects.update_or_create(
+        account=account, channel=channel, address=_normal(channel, address), defaults={"opted_out_at": at}
+    )
+
+
+def _known(invoice: Invoice, channel: str) -> str:
+    """As the invoice was given it; another one of the debtor's is a correction by staff."""
+    name = "email" if channel == Medium.EMAIL else "phone"
+    given: str = getattr(invoice, f"debtor_{name}")
+    own: str = getattr(invoice.debtor, name)
+    return given if not own or _normal(channel, given) == own else own
+
+
+def _find(account: Account, channel: str, address: str) -> Contact | None:
+    return Contact.objects.filter(account=account, channel=channel, address=_normal(channel, address)).first()
+
+
+def _normal(channel: str, address: str) -> str:
+    return debtors.normalise_email(address) if channel == Medium.EMAIL else address

@@ -1,0 +1,51 @@
+"""How often a debtor is contacted, over all invoices and channels; and the next moment that the rules allow."""
+
+import datetime as dt
+import uuid
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from communications.calendar import Place
+from communications.models import CONTACTED, CollectionSettings, Communication, Kind
+from invoices.models import Payment
+
+WEEK = dt.timedelta(hours=168)
+_UNCOUNTED = (Kind.MANUAL, Kind.THANK_YOU)
+
+
+def contacts(debtor_id: uuid.UUID, now: dt.datetime) -> list[dt.datetime]:
+    """When the debtor heard from us, or we of their money, within the last week; in order. A message is one contact
+    however many invoices it speaks of, and so is a payment that was not taken back."""
+    messages = (
+        Communication.objects.filter(debtor=debtor_id, status__in=CONTACTED, sent_at__gt=now - WEEK)
+        .exclude(kind__in=_UNCOUNTED)
+        .order_by()
+        .values_list("message_id", "sent_at")
+    )
+    payments = (
+        Payment.objects.filter(
+            invoice__debtor=debtor_id, recorded_at__gt=now - WEEK, reversal_of=None, reversal__isnull=True
+        )
+        .exclude(method="opening")
+        .order_by()
+        .values_list("recorded_at", flat=True)
+    )
+    return sorted([*dict(messages).values(), *payments])
+
+
+def next_allowed(
+    moment: dt.datetime, heard: Sequence[dt.datetime], place: Place, rules: CollectionSettings
+) -> dt.datetime:
+    """The first moment, `moment` or later, at which window and caps allow a message."""
+    between = dt.timedelta(hours=rules.hours_between)
+    while True:
+        moment = place.next_opening(moment)
+        before = heard[: bisect_right(heard, moment)]
+        waits = [moment]
+        if before:
+            waits.append(before[-1] + between)
+        if len(before) >= rules.most_in_7_days:
+            waits.append(before[-rules.most_in_7_days] + WEEK)
+        if max(waits) == moment:
+            return moment
+        moment = max(waits)

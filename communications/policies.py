@@ -1,0 +1,136 @@
+"""Which ladder chases an invoice, and what becomes of its invoices when it changes."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Q
+
+from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind, Tone
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import Account
+from invoices import lifecycle
+from invoices.models import OPEN, Debtor, Invoice, InvoiceQuerySet
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step as it is said. See `PolicyStep`."""
+
+    offset_days: int
+    kind: str
+    tone: str = Tone.NEUTRAL
+    escalates_to: int | None = None
+    channels: Sequence[str] = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
+
+
+DEFAULT_NAME = "Standard"
+DEFAULT = (
+    Step(-3, StepKind.REMINDER, Tone.FRIENDLY),
+    Step(1, StepKind.REMINDER, Tone.FRIENDLY),
+    Step(7, StepKind.FOLLOW_UP, Tone.NEUTRAL),
+    Step(14, StepKind.FOLLOW_UP, Tone.FIRM),
+    Step(21, StepKind.FINAL_NOTICE, Tone.FIRM, escalates_to=1),
+    Step(35, StepKind.NONE, escalates_to=2),
+)
+
+
+def default_for(account: Account) -> ReminderPolicy:
+    """The account's default policy, made at its first use."""
+    policy: ReminderPolicy | None = ReminderPolicy.objects.for_account(account).filter(is_default=True).first()
+    if policy is None:
+        with transaction.atomic():
+            made = [ReminderPolicy(account=account, name=DEFAULT_NAME, is_default=True)]
+            ReminderPolicy.objects.bulk_create(made, ignore_conflicts=True)
+            # Whoever else makes it at this moment waits here for the steps.
+            policy = ReminderPolicy.objects.select_for_update().get(account=account, is_default=True)
+            if not policy.steps.exists():
+                _write_steps(policy, DEFAULT)
+    return policy
+
+
+def steps_of(invoice: Invoice) -> list[PolicyStep]:
+    """In order. None for an invoice that is not chased."""
+    if not invoice.is_chased:
+        return []
+    chosen = (
+        Q(policy=invoice.policy_id)
+        if invoice.policy_id
+        else Q(policy__account=invoice.account_id, policy__is_default=True)
+    )
+    steps = list(PolicyStep.objects.filter(chosen).order_by("offset_days"))
+    if not steps and not invoice.policy_id:
+        steps = list(default_for(invoice.account).steps.order_by("offset_days"))
+    return steps
+
+
+def edit(policy: ReminderPolicy, steps: Iterable[Step]) -> None:
+    """Replace the steps. Nothing is sent again: each invoice goes on after the last step it has done."""
+    with transaction.atomic():
+        ReminderPolicy.objects.select_for_update().get(pk=policy.pk)
+        policy.steps.all().delete()
+        _write_steps(policy, steps)
+    chased = Invoice.objects.for_account(policy.account).filter(status__in=OPEN, is_chased=True)
+    chased = chased.filter(Q(policy=policy) | Q(policy=None) if policy.is_default else Q(policy=policy))
+    for debtor_id in chased.order_by().values_list("debtor_id", flat=True).distinct():
+        with transaction.atomic():
+            Debtor.objects.select_for_update(no_key=True).get(pk=debtor_id)
+            chased.filter(debtor=debtor_id).update(next_contact_at=policy.account.now())
+
+
+@dataclass(frozen=True, slots=True)
+class Entering:
+    """What a policy, switched on, would take in."""
+
+    overdue: int
+    upcoming: int
+
+
+def would_enter(account: Account, invoices: InvoiceQuerySet) -> Entering:
+    """To be shown before `switch_on`."""
+    invoices = invoices.filter(account=account, status__in=OPEN)
+    overdue = invoices.past_due(on=account.today()).count()
+    return Entering(overdue, invoices.count() - overdue)
+
+
+def switch_on(
+    account: Account,
+    invoices: InvoiceQuerySet,
+    policy: ReminderPolicy | None,
+    actor: Actor,
+    *,
+    overdue_enter: bool,
+) -> int:
+    """Chase these open invoices by `policy` (None: the account's own). Overdue ones enter as if they arrived today, or
+    stay out. How many are chased now."""
+    today, entered = account.today(), 0
+    ids: list[tuple[uuid.UUID, bool]] = [
+        (invoice.pk, invoice.due_date < today) for invoice in invoices.filter(account=account, status__in=OPEN)
+    ]
+    for invoice_id, is_overdue in ids:
+        is_chased = overdue_enter or not is_overdue
+        lifecycle.set_policy(
+            account,
+            invoice_id,
+            actor,
+            policy_id=policy.pk if policy else None,
+            is_chased=is_chased,
+            enters_anew=is_chased,
+        )
+        entered += is_chased
+    return entered
+
+
+def _write_steps(policy: ReminderPolicy, steps: Iterable[Step]) -> None:
+    PolicyStep.objects.bulk_create(
+        PolicyStep(
+            policy=policy,
+            offset_days=step.offset_days,
+            kind=step.kind,
+            tone=step.tone,
+            channels=list(step.channels),
+            escalates_to=step.escalates_to,
+        )
+        for step in steps
+    )

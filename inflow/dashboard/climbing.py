@@ -1,0 +1,275 @@
+"""The ladder in a life that was lived before InFlow was installed: the engine's own rules, on rows in memory."""
+
+import datetime as dt
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from communications import ladder, messages, policies
+from communications import representation as communications_representation
+from communications.calendar import Place
+from communications.caps import WEEK
+from communications.models import CollectionSettings, Communication, Contact, Kind, Medium, PolicyStep, State, StepKind
+from inflow.accounts.actors import CLOCK, Actor
+from inflow.accounts.models import Account
+from invoices import representation
+from invoices.models import CaseStatus, Escalation, Invoice, Reason, Resolution, Status
+from webhooks.models import EventType
+
+if TYPE_CHECKING:
+    from inflow.dashboard.past import Past
+
+STEPS = [
+    PolicyStep(
+        offset_days=step.offset_days,
+        kind=step.kind,
+        tone=step.tone,
+        channels=list(step.channels),
+        escalates_to=step.escalates_to,
+    )
+    for step in policies.DEFAULT
+]
+_RULES = CollectionSettings()
+_BETWEEN = dt.timedelta(hours=_RULES.hours_between)
+_DAY = dt.timedelta(days=1)
+
+
+class Heard:
+    """When each debtor was contacted. Lives are told one after the other, so that some of it lies ahead."""
+
+    def __init__(self) -> None:
+        self._moments: dict[uuid.UUID, list[dt.datetime]] = {}
+
+    def add(self, debtor_id: uuid.UUID, moment: dt.datetime) -> None:
+        self._moments.setdefault(debtor_id, []).append(moment)
+
+    def next_allowed(self, debtor_id: uuid.UUID, moment: dt.datetime, place: Place) -> dt.datetime:
+        known = self._moments.get(debtor_id, [])
+        while True:
+            moment = place.next_opening(moment)
+            near = [other for other in known if abs(other - moment) < _BETWEEN]
+            if near:
+                moment = max(near) + _BETWEEN
+            elif self._is_crowded(sorted([*known, moment]), moment):
+                moment += _DAY
+            else:
+                return moment
+
+    @staticmethod
+    def _is_crowded(moments: list[dt.datetime], moment: dt.datetime) -> bool:
+        most = _RULES.most_in_7_days
+        runs = zip(moments, moments[most:], strict=False)
+        return any(first <= moment <= last and last - first < WEEK for first, last in runs)
+
+
+class Climber:
+    """What the ladder does with one invoice. `answer` is what becomes of its first message at the mail server."""
+
+    past: "Past"
+    invoice: Invoice
+    place: Place
+    at: dt.datetime
+    answer: State
+    error: str
+    message: Communication | None
+    cases: list[Escalation]
+    is_bounced: bool
+
+    @property
+    def account(self) -> Account:
+        return self.past.account
+
+    def _note(
+        self,
+        kind: str,
+        actor: Actor,
+        text: str,
+        *,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+        reason: str = "",
+    ) -> None:
+        raise NotImplementedError
+
+    def _tell(self, type: EventType, data: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    def _advance(self) -> None:
+        invoice, account = self.invoice, self.account
+        if not invoice.is_open:
+            self._drop()
+            return
+        if self.message and self.message.status == State.SCHEDULED:
+            return
+        invoice.next_contact_at = None
+        if invoice.status == Status.ON_HOLD:
+            assert invoice.hold_until
+            invoice.next_contact_at = ladder.beginning(account, invoice.hold_until + _DAY)
+        elif invoice.status == Status.DISPUTED:
+            assert invoice.disputed_at
+            invoice.next_contact_at = invoice.disputed_at + ladder.DISPUTE_RAISES
+        elif self._open_cases(2):
+            return
+        elif step := ladder.next_step(invoice, STEPS, account.today()):
+            self._take(step)
+        elif invoice.status == Status.OVERDUE and not self._open_cases(1):
+            self._escalate(Reason.POLICY_STEP, 2, "Every step of the ladder is done.")
+
+    def _take(self, step: PolicyStep) -> None:
+        invoice, account = self.invoice, self.account
+        day = ladder.day_of(invoice, step)
+        begins = ladder.beginning(account, day)
+        enters = ladder.came_overdue(invoice) and invoice.last_step is None and step.kind != StepKind.NONE
+        if account.today() < day and not (enters and invoice.status == Status.OVERDUE):
+            invoice.next_contact_at = self._allowed(begins) if enters else begins
+        elif step.kind == StepKind.NONE:
+            self._done(step)
+        else:
+            moment = self._allowed(max(begins, account.now()))
+            if step.offset_days < 0 and moment >= ladder.beginning(account, invoice.due_date):
+                invoice.last_step = step.offset_days
+                self._note("skipped", CLOCK, "No reminder before the due date: no hour for it was left.")
+                self._advance()
+            else:
+                self._plan(step, moment)
+
+    def _allowed(self, moment: dt.datetime) -> dt.datetime:
+        return self.past.heard.next_allowed(self.invoice.debtor_id, moment, self.place)
+
+    def _plan(self, step: PolicyStep, moment: dt.datetime) -> None:
+        invoice = self.invoice
+        tries = [row for row in self.past.communications if row.invoice == invoice and row.step == step.offset_days]
+        self.message = Communication(
+            account=self.account,
+            debtor=invoice.debtor,
+            invoice=invoice,
+            step=step.offset_days,
+            kind=step.kind,
+            tone=step.tone,
+            try_number=len(tries) + 1,
+            channel=Medium.EMAIL,
+            recipient=invoice.debtor_email,
+            language=invoice.language,
+            scheduled_for=moment,
+            created_at=self.account.now(),
+        )
+        self.past.communications.append(self.message)
+        invoice.next_contact_at = moment
+        local = moment.astimezone(self.place.zone)
+        kind = step.get_kind_display()
+        self._note("planned", CLOCK, f"{kind} planned for {local:%Y-%m-%d %H:%M} ({self.place.zone.key}).")
+
+    def _gate(self) -> None:
+        invoice, message = self.invoice, self.message
+        assert message is not None
+        step = ladder.next_step(invoice, STEPS, self.account.today())
+        if step is None or step.offset_days != message.step:
+            message.status = State.CANCELLED
+            self._note("cancelled", CLOCK, "Planned reminder dropped: another step is next now.")
+            self._advance()
+        elif invoice.status in (Status.ON_HOLD, Status.DISPUTED):
+            self._postpone(message)
+        elif self.is_bounced or not message.recipient:
+            message.status = State.SUPPRESSED
+            message.suppressed_reason = "invalid_contact" if self.is_bounced else "no_contact"
+            reason = message.suppressed_reason.replace("_", " ")
+            self._note("suppressed", CLOCK, f"{message.get_kind_display()} not sent: {reason}.")
+            if step.offset_days > 0:
+                self._escalate(Reason.NO_CONTACT, 1)
+            self._done(step)
+        elif (allowed := self._allowed(self.at)) != self.at:
+            message.scheduled_for = invoice.next_contact_at = allowed
+        else:
+            self._send(message, step)
+
+    def _postpone(self, message: Communication) -> None:
+        invoice = self.invoice
+        until = self.at + ladder.DISPUTE_RAISES
+        if invoice.hold_until:
+            until = ladder.beginning(self.account, invoice.hold_until + _DAY)
+        message.scheduled_for = invoice.next_contact_at = self.place.next_opening(until)
+        message.waits_for = "hold" if invoice.hold_until else "dispute"
+        local = message.scheduled_for.astimezone(self.place.zone)
+        why = f"the invoice is {Status(invoice.status).label.lower()}"
+        when = f"{local:%Y-%m-%d %H:%M} ({self.place.zone.key})"
+        self._note("postponed", CLOCK, f"{message.get_kind_display()} postponed to {when}: {why}.")
+
+    def _send(self, message: Communication, step: PolicyStep) -> None:
+        invoice = self.invoice
+        words = messages.render(self.account, invoice.debtor, [message], [invoice])
+        message.subject, message.body, message.html = words.subject, words.text, words.html
+        message.status, message.sent_at, message.error = self.answer, self.at, self.error
+        message.language, message.amount, message.waits_for = words.language, invoice.balance, ""
+        data = communications_representation.of_communication(message)
+        if message.status == State.SENT:
+            self._note("sent", CLOCK, f"{Kind(message.kind).label} sent to {message.recipient} by email.")
+            self._tell(EventType.COMMUNICATION_SENT, data)
+        else:
+            verb = "may not have reached" if message.status == State.UNKNOWN else "was refused for"
+            self._note(message.status, CLOCK, f"Message {verb} {message.recipient}.", reason=self.error)
+            self._tell(EventType.COMMUNICATION_FAILED, data)
+        if message.status == State.FAILED:
+            self.is_bounced = True
+            address = message.recipient.lower()
+            self.past.contacts[address] = Contact(
+                account=self.account,
+                channel=message.channel,
+                address=address,
+                invalid_at=self.at,
+                invalid_because=self.error,
+            )
+            self._escalate(Reason.DELIVERY_FAILED, 1, self.error)
+        else:
+            invoice.last_contacted_at = self.at
+            self.past.heard.add(invoice.debtor_id, self.at)
+        self.answer, self.error = State.SENT, ""
+        self._done(step)
+
+    def _done(self, step: PolicyStep) -> None:
+        invoice = self.invoice
+        late = (self.account.today() - ladder.on_paper(invoice, step)).days
+        invoice.last_step = step.offset_days
+        invoice.slip_days += late if late > ladder.TOLERATED_DAYS else 0
+        if step.escalates_to:
+            self._escalate(Reason.POLICY_STEP, step.escalates_to)
+        self._advance()
+
+    def _open_cases(self, level: int) -> list[Escalation]:
+        return [case for case in self.cases if case.level >= level and case.status != CaseStatus.RESOLVED]
+
+    def _escalate(self, reason: Reason, level: int, notes: str = "") -> None:
+        level = min(level, max((case.level for case in self.cases), default=0) + 1)
+        if self._open_cases(level):
+            text = f"Joins the open case: {reason.label.lower()}."
+            self._note("escalation_joined", CLOCK, text, reason=notes)
+            return
+        case = Escalation(
+            account=self.account,
+            invoice=self.invoice,
+            level=level,
+            reason=reason,
+            notes=notes,
+            opened_at=self.account.now(),
+            created_at=self.account.now(),
+        )
+        self.cases.append(case)
+        self.past.escalations.append(case)
+        self.invoice.escalation_level = max(level, self.invoice.escalation_level)
+        text = f"Escalated to level {level}: {reason.label.lower()}."
+        self._note("escalated", CLOCK, text, after={"level": level, "reason": reason.value}, reason=notes)
+        data = representation.of_escalation(case) | {"invoice": representation.of_invoice(self.invoice)}
+        self._tell(EventType.ESCALATION_CREATED, data)
+
+    def _resolve_cases(self, resolution: Resolution, actor: Actor) -> None:
+        for case in self._open_cases(1):
+            case.status, case.resolution, case.resolved_at = CaseStatus.RESOLVED, resolution, self.account.now()
+            text = f"Case of level {case.level} resolved: {resolution.label.lower()}."
+            self._note("escalation_resolved", actor, text)
+        self.invoice.escalation_level = 0
+
+    def _drop(self) -> None:
+        invoice, message = self.invoice, self.message
+        invoice.next_contact_at = None
+        if message and message.status == State.SCHEDULED:
+            reason = "paid" if invoice.status == Status.PAID else "closed"
+            message.status, message.suppressed_reason = State.SUPPRESSED, reason
+            self._note("suppressed", CLOCK, f"Planned messages stopped: the invoice is {reason}.")

@@ -1,0 +1,92 @@
+"""Cases for a person: when messages don't help, or can't. All in the caller's transaction, under the invoice's lock.
+
+Level 1 first, level 2 only after a level 1 in the same round; at most one unresolved case for each level.
+"""
+
+from django.db import IntegrityError, transaction
+
+from inflow.accounts.actors import CLOCK, Actor
+from invoices import signals, timeline
+from invoices.models import CaseStatus, Escalation, Invoice, Reason, Resolution
+
+HIGHEST = 2
+
+
+def open_case(
+    invoice: Invoice, reason: Reason, actor: Actor = CLOCK, *, level: int | None = None, notes: str = ""
+) -> Escalation | None:
+    """Call a person in, and announce it. None where the reason joins a case that is open already.
+
+    Without a level it is level 1, or whatever is open.
+    """
+    known = list(Escalation.objects.filter(invoice=invoice, round=invoice.round).values_list("level", "status"))
+    been = max((at for at, _ in known), default=0)
+    unresolved = max((at for at, status in known if status != CaseStatus.RESOLVED), default=0)
+    wanted = min(level or 1, been + 1, HIGHEST)
+    if unresolved >= wanted:
+        timeline.note(
+            invoice, "escalation_joined", actor, f"Joins the open case: {reason.label.lower()}.", reason=notes
+        )
+        return None
+    escalation = Escalation(
+        account_id=invoice.account_id,
+        invoice=invoice,
+        round=invoice.round,
+        level=wanted,
+        reason=reason,
+        notes=notes,
+        opened_at=invoice.account.now(),
+    )
+    try:
+        with transaction.atomic():
+            escalation.save(force_insert=True)
+    except IntegrityError as error:
+        if "one_unresolved_case_for_each_level_of_an_invoice" in str(error):
+            return None
+        raise
+    _stand(invoice)
+    text = f"Escalated to level {wanted}: {reason.label.lower()}."
+    timeline.note(invoice, "escalated", actor, text, after={"level": wanted, "reason": reason.value}, reason=notes)
+    signals.escalation_created.send(Escalation, escalation=escalation, actor=actor)
+    return escalation
+
+
+def raise_further(invoice: Invoice, reason: Reason, actor: Actor = CLOCK, *, notes: str = "") -> Escalation | None:
+    """The next level after the highest that has been in this round."""
+    levels = Escalation.objects.filter(invoice=invoice, round=invoice.round).values_list("level", flat=True)
+    return open_case(invoice, reason, actor, level=max(levels, default=0) + 1, notes=notes)
+
+
+def is_unresolved(invoice: Invoice, level: int = 1) -> bool:
+    """Whether a person is on it, at this level or above."""
+    cases = Escalation.objects.filter(invoice=invoice, level__gte=level)
+    return cases.exclude(status=CaseStatus.RESOLVED).exists()
+
+
+def close(escalation: Escalation, resolution: Resolution, actor: Actor) -> None:
+    """Resolve one case. What becomes of the invoice is the caller's."""
+    invoice = escalation.invoice
+    escalation.status, escalation.resolution = CaseStatus.RESOLVED, resolution
+    escalation.resolved_at = invoice.account.now()
+    escalation.save()
+    _stand(invoice)
+    text = f"Case of level {escalation.level} resolved: {resolution.label.lower()}."
+    timeline.note(invoice, "escalation_resolved", actor, text, reason=escalation.notes)
+    signals.escalation_resolved.send(Escalation, escalation=escalation, actor=actor)
+
+
+def close_all(invoice: Invoice, resolution: Resolution, actor: Actor) -> None:
+    """What the engine resolves by itself: the invoice closed, or has a new due date."""
+    cases = Escalation.objects.select_for_update(no_key=True).filter(invoice=invoice)
+    for escalation in cases.exclude(status=CaseStatus.RESOLVED).order_by("level"):
+        escalation.invoice = invoice
+        close(escalation, resolution, actor)
+
+
+def _stand(invoice: Invoice) -> None:
+    """`escalation_level`: the highest level somebody is still on."""
+    levels = Escalation.objects.filter(invoice=invoice).exclude(status=CaseStatus.RESOLVED)
+    highest = max(levels.values_list("level", flat=True), default=0)
+    if highest != invoice.escalation_level:
+        invoice.escalation_level = highest
+        Invoice.objects.filter(pk=invoice.pk).update(escalation_level=highest)

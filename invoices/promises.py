@@ -1,0 +1,50 @@
+"""Promises to pay: what a debtor said, and whether it was kept."""
+
+import datetime as dt
+from decimal import Decimal
+
+from inflow.accounts.actors import CLOCK, Actor
+from invoices import escalations, money, signals, timeline
+from invoices.models import Invoice, Promise, PromiseStatus, Reason, Status
+
+# The money may take a bank as long as this.
+GRACE_WORKING_DAYS = 2
+
+
+def make(invoice: Invoice, actor: Actor, promised_on: dt.date, amount: Decimal, until: dt.date) -> Promise:
+    """Keep the promise, in the caller's transaction and under the invoice's lock; an earlier one is replaced."""
+    Promise.objects.filter(invoice=invoice, status=PromiseStatus.OPEN).update(status=PromiseStatus.WITHDRAWN)
+    text = f"Promise to pay {money.display(amount, invoice.currency)} by {promised_on}."
+    timeline.note(invoice, "promise", actor, text, after={"promised_on": str(promised_on), "hold_until": str(until)})
+    return Promise.objects.create(
+        account_id=invoice.account_id,
+        invoice=invoice,
+        promised_on=promised_on,
+        amount=amount,
+        paid_before=invoice.amount_paid,
+        hold_until=until,
+    )
+
+
+def follow(invoice: Invoice, actor: Actor) -> None:
+    """What the change of an invoice that was on hold means for its promise, in that change's transaction."""
+    promise = Promise.objects.filter(invoice=invoice, status=PromiseStatus.OPEN).first()
+    if promise is None or promise.hold_until == invoice.hold_until:
+        return
+    if invoice.status == Status.PAID:
+        promise.status = PromiseStatus.KEPT
+    elif not invoice.is_open or actor != CLOCK:
+        promise.status = PromiseStatus.WITHDRAWN
+    elif invoice.amount_paid - promise.paid_before >= promise.amount:
+        promise.status = PromiseStatus.KEPT
+    else:
+        promise.status = PromiseStatus.BROKEN
+    promise.save(update_fields=["status"])
+    if promise.status == PromiseStatus.BROKEN:
+        text = (
+            f"The promise to pay {money.display(promise.amount, invoice.currency)} by {promise.promised_on} is broken."
+        )
+        timeline.note(invoice, "promise_broken", actor, text)
+        promise.invoice = invoice
+        signals.promise_broken.send(Promise, promise=promise)
+        escalations.open_case(invoice, Reason.PROMISE_BROKEN, actor)

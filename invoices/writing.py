@@ -1,0 +1,233 @@
+"""The one writer: an invoice is locked, its facts move, and what really changed is written, noted and announced."""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from django.db import IntegrityError, transaction
+from django.db.models import Model
+from django.utils import timezone
+
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import Account
+from invoices import escalations, money, promises, signals, timeline
+from invoices.derivation import derive
+from invoices.models import Debtor, Invoice, Payment, Reason, Resolution
+
+_WATCHED = (
+    "status",
+    "payment_status",
+    "hold_until",
+    "notes",
+    "due_date",
+    "amount_paid",
+    "policy_id",
+    "is_chased",
+    "entered_on",
+)
+_REPORTED = ("status", "payment_status", "hold_until", "notes", "due_date", "is_chased")
+
+
+class Refused(Exception):
+    """A change that the rules don't allow. `field` and `code` are for machines, the message is for people."""
+
+    def __init__(self, field: str, code: str, message: str) -> None:
+        super().__init__(message)
+        self.field, self.code, self.message = field, code, message
+
+
+class StaffOnly(Refused):
+    """Only a person in the dashboard may do this."""
+
+
+class VersionMismatch(Exception):
+    """The caller's If-Match is of another version."""
+
+
+class NotFound(Exception):
+    """No such invoice in this account."""
+
+
+@dataclass
+class Draft:
+    """A locked invoice on its way from one committed state to the next."""
+
+    account: Account
+    invoice: Invoice
+    actor: Actor
+    payments: list[Payment] = field(default_factory=list)
+    _afterwards: list[Callable[[], object]] = field(default_factory=list)
+
+    def then(self, act: Callable[[], object]) -> None:
+        """Let `act` follow in the same transaction, on the invoice as it is then written."""
+        self._afterwards.append(act)
+
+    def follow(self) -> None:
+        for act in self._afterwards:
+            act()
+
+    def derive(self) -> None:
+        self.invoice.status, self.invoice.payment_status = derive(self.invoice)
+        if not self.invoice.is_open:
+            self.invoice.hold_until = self.invoice.disputed_at = None
+
+    def settle(self) -> None:
+        self.post(self.invoice.balance, paid_at=self.account.today(), method="manual")
+
+    def post(self, amount: Decimal, *, paid_at: dt.date, method: str, reference: str = "") -> Payment:
+        payment = post(self.invoice, amount, paid_at=paid_at, method=method, reference=reference)
+        return self._posted(payment, "payment_recorded", "Payment of {} recorded.")
+
+    def reverse(self, payment: Payment) -> Payment:
+        reversal = post(
+            self.invoice,
+            -payment.amount,
+            paid_at=self.account.today(),
+            method=payment.method,
+            reversal_of=payment,
+        )
+        self.then(self._call_for_a_person)
+        return self._posted(reversal, "payment_reversed", "Payment of {} reversed.")
+
+    def _call_for_a_person(self) -> None:
+        if self.invoice.is_open:
+            escalations.open_case(self.invoice, Reason.REVERSAL, self.actor)
+
+    def _posted(self, payment: Payment, kind: str, text: str) -> Payment:
+        invoice = self.invoice
+        invoice.amount_paid += payment.amount
+        self.payments.append(payment)
+        amount = money.display(abs(payment.amount), invoice.currency)
+        timeline.note(invoice, kind, self.actor, text.format(amount), after={"balance": str(invoice.balance)})
+        self.derive()
+        return payment
+
+
+def lock(account: Account, invoice_id: uuid.UUID) -> Invoice:
+    """The invoice, its debtor's row locked first: whoever writes to either waits for the transaction's end."""
+    debtor = (
+        Debtor.objects.select_for_update(no_key=True, of=("self",))
+        .filter(account_id=account.pk, invoices=invoice_id)
+        .first()
+    )
+    if debtor is None:
+        raise NotFound
+    invoice: Invoice = Invoice.objects.select_for_update(no_key=True).get(pk=invoice_id)
+    invoice.account, invoice.debtor = account, debtor
+    return invoice
+
+
+@contextmanager
+def changing(
+    account: Account,
+    invoice_id: uuid.UUID,
+    actor: Actor,
+    *,
+    reason: str = "",
+    if_version_in: Collection[int] | None = None,
+) -> Iterator[Draft]:
+    """Lock the invoice, let the caller move its facts, then write, note and announce what really changed."""
+    with transaction.atomic():
+        invoice = lock(account, invoice_id)
+        if if_version_in is not None and invoice.version not in if_version_in:
+            raise VersionMismatch
+        before = {name: getattr(invoice, name) for name in _WATCHED}
+        draft = Draft(account, invoice, actor)
+        yield draft
+        after = {name: getattr(invoice, name) for name in _WATCHED}
+        if before == after:
+            draft.follow()
+            return
+        invoice.version += 1
+        invoice.updated_at = timezone.now()
+        invoice.save()
+        changed = [name for name in _REPORTED if before[name] != after[name]]
+        if changed:
+            timeline.note(
+                invoice,
+                "status_changed" if before["status"] != after["status"] else "changed",
+                actor,
+                _sentence(changed, before, after),
+                before={name: _plain(before[name]) for name in changed},
+                after={name: _plain(after[name]) for name in changed},
+                reason=reason,
+            )
+        if before["hold_until"]:
+            promises.follow(invoice, actor)
+        if not invoice.is_open:
+            escalations.close_all(invoice, Resolution.CLOSED, actor)
+        draft.follow()
+        # First the ladder: what it moves, such as next_contact_at, is in what the others are shown.
+        signals.facts_changed.send(Invoice, invoice=invoice, actor=actor)
+        if (before["status"], before["payment_status"]) != (invoice.status, invoice.payment_status):
+            signals.invoice_changed.send(
+                Invoice,
+                invoice=invoice,
+                actor=actor,
+                previous_status=before["status"],
+                previous_payment_status=before["payment_status"],
+            )
+        for payment in draft.payments:
+            signals.payment_recorded.send(Invoice, invoice=invoice, payment=payment, actor=actor)
+
+
+def post(
+    invoice: Invoice,
+    amount: Decimal,
+    *,
+    paid_at: dt.date,
+    method: str,
+    reference: str = "",
+    reversal_of: Payment | None = None,
+) -> Payment:
+    payment = Payment(
+        account_id=invoice.account_id,
+        invoice=invoice,
+        amount=amount,
+        paid_at=paid_at,
+        method=method,
+        reference=reference,
+        reversal_of=reversal_of,
+        recorded_at=invoice.account.now(),
+    )
+    insert(
+        payment,
+        "payment_reference_is_unique",
+        lambda: Refused("reference", "duplicate", f"A payment with the reference {reference} is recorded already."),
+    )
+    return payment
+
+
+def insert(row: Model, constraint: str, refusal: Callable[[], Refused]) -> None:
+    """INSERT, and say it in the domain's words where the database refuses by `constraint`."""
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        if constraint in str(error):
+            raise refusal() from error
+        raise
+
+
+def check_money(field: str, amount: Decimal, currency: str) -> None:
+    exponent = money.EXPONENTS[currency]
+    if amount <= 0:
+        raise Refused(field, "not_positive", f"{field} must be greater than 0.")
+    if money.decimals(amount) > exponent:
+        raise Refused(field, "too_many_decimals", f"{currency} has {exponent} decimals at most.")
+
+
+def _sentence(changed: list[str], before: dict[str, object], after: dict[str, object]) -> str:
+    parts = [
+        "Notes changed" if name == "notes" else f"{name.replace('_', ' ')}: {before[name]} → {after[name]}"
+        for name in changed
+    ]
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _plain(value: object) -> object:
+    return value if value is None or isinstance(value, str) else str(value)
