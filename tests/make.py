@@ -185,6 +185,8 @@ def message_of(invoice: Invoice) -> messages.Message:
     row = Communication.objects.get(invoice=invoice, status="scheduled")
     row.invoice = invoice
     return messages.render(invoice.account, invoice.debtor, [row], [invoice])
+
+
 def sent_reminder(account: Account) -> Communication:
     """A reminder to a debtor of its own that has left us."""
     late = overdue_invoice(account, place=open_place(), debtor_email=f"debtor{next(_numbers)}@example.com")

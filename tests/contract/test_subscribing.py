@@ -97,7 +97,9 @@ def test_the_subscriptions_of_each_plan() -> None:
 
 def test_the_forecast_says_what_would_be_sent(account: Account, api: Caller) -> None:
     invoice = make.invoice(account, due_in=10)
-    (entry,) = api.get("forecast?days=30").json
+    entries = api.get("forecast?days=30").json
+    assert [row["step"] for row in entries] == [-3, 1, 7, 14]
+    entry = entries[0]
     assert entry.keys() == {
         *("invoice_id", "invoice_number", "scheduled_for", "channel", "step", "kind", "recipient"),
         "suppressed_reason",
