@@ -1,7 +1,7 @@
 from typing import Any
 
 from inflow.accounts.models import Account
-from tests import make
+from invoices.models import Invoice
 from tests.api.client import Caller, is_problem
 
 
@@ -9,4 +9,4 @@ def test_a_key_sent_in_clear_is_refused_where_https_is_on(settings: Any, account
     settings.HTTPS = True
     is_problem(api.get("me"), 403, "https_required")
     is_problem(api.post("invoices", {"invoice_number": "A-1"}), 403, "https_required")
-    assert not make.Invoice.objects.exists()
+    assert not Invoice.objects.exists()
