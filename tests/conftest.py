@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 import django
+import django.conf
 
 from inflow import embedded
 from tests import environment
@@ -59,3 +60,6 @@ _servers = contextlib.ExitStack()
 atexit.register(_servers.close)
 _provision(_servers)
 django.setup()
+
+# A password costs a third of a second by design; a suite that logs in hundreds of times need not pay it.
+django.conf.settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
