@@ -25,6 +25,8 @@ class Step:
     channels: Sequence[str] = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
 
 
+# Where an invoice, which lives for one transaction, keeps the steps it was shown.
+_KNOWN = "_ladders"
 DEFAULT_NAME = "Standard"
 DEFAULT = (
     Step(-3, StepKind.REMINDER, Tone.FRIENDLY),
@@ -54,6 +56,20 @@ def steps_of(invoice: Invoice) -> list[PolicyStep]:
     """In order. None for an invoice that is not chased."""
     if not invoice.is_chased:
         return []
+    known: dict[int | None, list[PolicyStep]] = vars(invoice).setdefault(_KNOWN, {})
+    if invoice.policy_id not in known:
+        known[invoice.policy_id] = _steps_of(invoice)
+    return known[invoice.policy_id]
+
+
+def look_once(invoices: Iterable[Invoice]) -> None:
+    """Let these invoices of one account, locked together, share what they read of their policies."""
+    known: dict[int | None, list[PolicyStep]] = {}
+    for invoice in invoices:
+        vars(invoice)[_KNOWN] = known
+
+
+def _steps_of(invoice: Invoice) -> list[PolicyStep]:
     chosen = (
         Q(policy=invoice.policy_id)
         if invoice.policy_id
