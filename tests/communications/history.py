@@ -1,6 +1,7 @@
 """What must hold after any history of an account that stands on its own clock."""
 
 import datetime as dt
+import itertools
 from collections import defaultdict
 
 from communications import ladder, policies
@@ -61,7 +62,7 @@ def _climbed_in_order(invoice: Invoice) -> None:
         steps = [row.step for row in sent]
         assert steps == sorted(set(steps)), (invoice, steps)  # type: ignore[type-var]
         moments = [row.sent_at for row in sent if row.sent_at]
-        assert all(later - earlier >= BETWEEN for earlier, later in zip(moments, moments[1:], strict=False))
+        assert all(later - earlier >= BETWEEN for earlier, later in itertools.pairwise(moments))
         if any(row.kind == Kind.FINAL_NOTICE for row in sent):
             before = Communication.objects.filter(invoice=invoice, round=round_, kind__in=("reminder", "follow_up"))
             assert before.exclude(status__in=("scheduled", "cancelled")).exists()
