@@ -1,7 +1,7 @@
 """Where a debtor is written to: the contact the invoice was given, unless staff corrected it or it bounced."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from communications import channels
@@ -20,7 +20,15 @@ class Chosen:
     missing: str = ""
 
 
-def choose(invoice: Invoice, preferred: Sequence[str]) -> Chosen:
+Contacts = Mapping[tuple[str, str], Contact]
+
+
+def contacts_of(account: Account) -> Contacts:
+    """What is known of the account's addresses, by channel and address, for many choices at once."""
+    return {(contact.channel, contact.address): contact for contact in Contact.objects.filter(account=account)}
+
+
+def choose(invoice: Invoice, preferred: Sequence[str], contacts: Contacts | None = None) -> Chosen:
     """The first channel of the step that is configured and whose address is known, good and willing."""
     configured = [channel for channel in preferred if channel in channels.configured()]
     if not configured:
@@ -30,7 +38,8 @@ def choose(invoice: Invoice, preferred: Sequence[str]) -> Chosen:
         address = _known(invoice, channel)
         if not address:
             continue
-        contact = _find(invoice.account, channel, address)
+        key = channel, _normal(channel, address)
+        contact = _find(invoice.account, *key) if contacts is None else contacts.get(key)
         if contact and contact.opted_out_at:
             missing = "opted_out"
         elif contact and contact.invalid_at:
@@ -66,7 +75,7 @@ def _known(invoice: Invoice, channel: str) -> str:
 
 
 def _find(account: Account, channel: str, address: str) -> Contact | None:
-    return Contact.objects.filter(account=account, channel=channel, address=_normal(channel, address)).first()
+    return Contact.objects.filter(account=account, channel=channel, address=address).first()
 
 
 def _normal(channel: str, address: str) -> str:

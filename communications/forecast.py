@@ -24,6 +24,7 @@ def forecast(account: Account, days: int) -> list[dict[str, Any]]:
     stopped = Escalation.objects.for_account(account).filter(level=escalations.HIGHEST)
     stopped_debtors = set(stopped.exclude(status=CaseStatus.RESOLVED).values_list("invoice__debtor_id", flat=True))
     chased = Invoice.objects.for_account(account).filter(status__in=OPEN, is_chased=True).select_related("debtor")
+    contacts = addresses.contacts_of(account)
     invoices = list(chased)
     policies.look_once(invoices)
     for invoice in invoices:
@@ -33,7 +34,7 @@ def forecast(account: Account, days: int) -> list[dict[str, Any]]:
         for step, at in _walk(invoice, steps, row, rules):
             if at > horizon:
                 break
-            entries.append(_entry(invoice, step, at, row, invoice.debtor_id in stopped_debtors))
+            entries.append(_entry(invoice, step, at, contacts, invoice.debtor_id in stopped_debtors))
     return sorted(entries, key=lambda entry: (entry["scheduled_for"], str(entry["invoice_id"])))
 
 
@@ -62,9 +63,9 @@ def _walk(
 
 
 def _entry(
-    invoice: Invoice, step: PolicyStep, at: dt.datetime, row: Communication | None, is_stopped: bool
+    invoice: Invoice, step: PolicyStep, at: dt.datetime, contacts: addresses.Contacts, is_stopped: bool
 ) -> dict[str, Any]:
-    chosen = addresses.choose(invoice, step.channels)
+    chosen = addresses.choose(invoice, step.channels, contacts)
     reason = chosen.missing or None
     if invoice.debtor.opted_out_at:
         reason = "opted_out"

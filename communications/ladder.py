@@ -83,7 +83,7 @@ def _advance(invoice: Invoice) -> bool:
     if pending and pending.status != State.SCHEDULED:
         lifecycle.stand(invoice, next_contact_at=None)
         return False
-    account, today = invoice.account, invoice.account.today()
+    today = invoice.account.today()
     step = next_step(invoice, policies.steps_of(invoice), today)
     if pending and not is_for(pending, invoice, step):
         _cancel(pending, "another step is next now" if step else "no step is left")

@@ -11,14 +11,19 @@ import structlog
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
-from environs import Env, validate
+from environs import Env, EnvError, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
 
 def _fernet_key(text: str) -> str:
-    Fernet(text)  # raises ValueError where it is none
+    try:
+        Fernet(text)
+    except ValueError as error:
+        raise EnvError(
+            'Environment variable "FIELD_KEYS" invalid: a Fernet key is 32 bytes in url-safe base64'
+        ) from error
     return text
 
 
@@ -166,6 +171,8 @@ SPECTACULAR_SETTINGS = {
         "Resolution": "invoices.models.Resolution",
         "Language": "inflow.accounts.models.Language",
         "EventType": "webhooks.models.EventType",
+        "AnyEventType": "webhooks.models.ANY_EVENT",
+        "DeliveryStatus": "webhooks.models.DeliveryStatus",
         "Scope": "inflow.accounts.models.Scope",
     },
     "POSTPROCESSING_HOOKS": [
@@ -186,7 +193,9 @@ CELERY_TASK_ROUTES = {
     "communications.tasks.*": {"queue": "communications"},
 }
 CELERY_TASK_PUBLISH_RETRY = False
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5}
+# Without acknowledgements: a lost wake-up is no loss, and a worker that has some open when the broker dies would give
+# them back to a connection that is gone, and end (kombu 5.7: AttributeError in restore_unacked).
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "ack_emulation": False}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

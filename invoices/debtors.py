@@ -1,5 +1,6 @@
 """Finding or making the debtor an invoice speaks of."""
 
+import hashlib
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from invoices import signals, timeline
 from invoices.models import OPEN, Debtor
+
+_MAX_IDENTITY = 520
 
 
 class BadPhone(ValueError):
@@ -41,6 +44,8 @@ def find_or_make(account: Account, *, name: str, company: str, email: str, phone
         known, identity = Q(phone=phone), f"phone:{phone}"
     else:
         identity = f"name:{name.strip().casefold()}|{company.strip().casefold()}"
+        if len(identity) > _MAX_IDENTITY:  # folding makes up to three characters of one
+            identity = f"name:{hashlib.sha256(identity.encode()).hexdigest()}"
         known = Q(identity=identity)
     debtor = Debtor.objects.for_account(account).filter(known).order_by("created_at").first()
     if debtor is None:

@@ -43,8 +43,6 @@ def _provision(stack: contextlib.ExitStack) -> None:
             postgres = embedded.start_postgres(data, durable=False)
             stack.callback(postgres.stop)
             given["DATABASE_URL"] = postgres.url
-    if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # of the shared server, a part of its own
-        given["REDIS_URL"] = f"{given['REDIS_URL'].rpartition('/')[0]}/{int(worker.removeprefix('gw')) + 1}"
     os.environ |= given
 
 

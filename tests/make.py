@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import uuid
 import zoneinfo
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -30,6 +31,9 @@ ALL_EVENTS = tuple(EventType.values)
 
 # Their dates are never the same: 25 hours lie between them.
 EARLIEST_ZONE, LATEST_ZONE = "Pacific/Kiritimati", "Pacific/Pago_Pago"
+
+# The id of nothing.
+NOWHERE = uuid.UUID("00000000-0000-4000-8000-000000000007")
 
 _numbers = itertools.count(1)
 
@@ -181,6 +185,8 @@ def message_of(invoice: Invoice) -> messages.Message:
     row = Communication.objects.get(invoice=invoice, status="scheduled")
     row.invoice = invoice
     return messages.render(invoice.account, invoice.debtor, [row], [invoice])
+
+
 def sent_reminder(account: Account) -> Communication:
     """A reminder to a debtor of its own that has left us."""
     late = overdue_invoice(account, place=open_place(), debtor_email=f"debtor{next(_numbers)}@example.com")

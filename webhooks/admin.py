@@ -1,14 +1,16 @@
 """The dashboard's pages of webhook subscriptions and of what became of each delivery."""
 
+import datetime as dt
 import json
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import flatten
+from django.contrib.admin.utils import flatten, quote, unquote
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
@@ -17,8 +19,8 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from inflow.accounts import audit, pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, person
-from webhooks import subscriptions
+from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person
+from webhooks import endpoints, replaying, subscriptions
 from webhooks.models import Attempt, Delivery, DeliveryStatus, EventType, Subscription
 from webhooks.serializers import SubscriptionIn
 
@@ -57,6 +59,71 @@ class SubscriptionForm(pages.OwnAccountForm):
         return data
 
 
+class SinceForm(pages.PageForm):
+    """From when on everything is sent again."""
+
+    hours = forms.TypedChoiceField(
+        coerce=int,
+        label="What happened in",
+        choices=[(1, "the last hour"), (24, "the last day"), (72, "the last 3 days"), (336, "the last 14 days")],
+    )
+
+    @property
+    def since(self) -> dt.datetime:
+        """A minute short of the hours: the oldest moment that is allowed must not pass before the verb looks."""
+        return timezone.now() - dt.timedelta(hours=self.cleaned_data["hours"], minutes=-1)
+
+
+def _send_test(subscription: Subscription, actor: Actor, form: pages.PageForm) -> str:
+    try:
+        event_id = subscriptions.send_test(subscription)
+    except subscriptions.Disabled as error:
+        raise ValidationError(DISABLED) from error
+    return f"A test event is on its way: {event_id}."
+
+
+def _enable(subscription: Subscription, actor: Actor, form: pages.PageForm) -> str:
+    if subscriptions.enable(subscription):
+        audit.record(subscription.account, actor.name, "subscription.enabled", subscription.target_url[:120])
+    return "Events are sent again from now on. What was skipped meanwhile waits for Send again."
+
+
+def _replay_since(subscription: Subscription, actor: Actor, form: SinceForm) -> str:
+    try:
+        count = replaying.replay_since(subscription, form.since)
+    except subscriptions.Disabled as error:
+        raise ValidationError(DISABLED) from error
+    audit.record(
+        subscription.account, actor.name, "subscription.replayed", subscription.target_url[:120], deliveries=count
+    )
+    return f"Deliveries that are sent again: {count}."
+
+
+def _replay(delivery: Delivery, actor: Actor, form: pages.PageForm) -> str:
+    try:
+        replaying.replay(delivery)
+    except subscriptions.Disabled as error:
+        raise ValidationError(DISABLED) from error
+    except replaying.TooOld as error:
+        raise ValidationError(f"Events can be sent again for {replaying.REPLAYABLE.days} days.") from error
+    audit.record(delivery.account, actor.name, "delivery.replayed", str(delivery)[:120])
+    return "It is sent again, with the same id."
+
+
+DISABLED = "This webhook is disabled: enable it first."
+REASONS = {
+    endpoints.REASON_GONE: "It answered that it is gone (HTTP 410).",
+    endpoints.REASON_FAILING: "No delivery succeeded for 120 hours.",
+}
+
+
+def _rotate_secret(subscription: Subscription, actor: Actor, form: pages.PageForm) -> str:
+    """The new secret, to be shown once."""
+    secret = subscriptions.rotate_secret(subscription)
+    audit.record(subscription.account, actor.name, "subscription.secret_rotated", subscription.target_url[:120])
+    return secret
+
+
 def _unsubscribe(subscription: Subscription, actor: Actor, form: pages.PageForm) -> str:
     if subscriptions.unsubscribe(subscription):
         audit.record(subscription.account, actor.name, "subscription.ended", subscription.target_url[:120])
@@ -68,9 +135,43 @@ class SubscriptionAdmin(OwnRowsAdmin):
     sees = adds = Role.ADMIN
     list_display = ("target_url", "event_list", "state", "created_at")
     search_fields = ("target_url",)
-    fields = ("target_url", "event_list", "state", "disabled_reason", "created_at")
+    fields = ("target_url", "event_list", "state", "why", "created_at")
     readonly_fields = fields
-    actions_detail = ("unsubscribe",)
+    actions_detail = ("enable", "send_test", "replay_since", "rotate_secret", "unsubscribe")
+    enable = pages.verb(
+        "Enable",
+        _enable,
+        needs=Role.ADMIN,
+        icon="notifications_active",
+        fits=lambda subscription: not subscription.is_active,
+        intro="Sends to it again from now on.",
+        is_primary=True,
+    )
+    send_test = pages.verb(
+        "Send a test event",
+        _send_test,
+        needs=Role.ADMIN,
+        icon="send",
+        fits=lambda subscription: subscription.is_active,
+        intro="Sends a webhook.test event to this URL alone.",
+    )
+    replay_since = pages.verb(
+        "Send again",
+        _replay_since,
+        needs=Role.ADMIN,
+        icon="replay",
+        form=SinceForm,
+        fits=lambda subscription: subscription.is_active,
+        intro="Everything that was due to this URL is sent again, delivered or not. The ids stay the same.",
+    )
+    rotate_secret = pages.verb(
+        "New secret",
+        _rotate_secret,
+        needs=Role.ADMIN,
+        icon="key",
+        intro="The new secret is shown once. For 24 hours the old one signs beside it.",
+        is_grave=True,
+    )
     unsubscribe = pages.verb(
         "Unsubscribe",
         _unsubscribe,
@@ -87,7 +188,35 @@ class SubscriptionAdmin(OwnRowsAdmin):
 
     def after(self, row: Subscription) -> str:
         """An ended subscription has no page any more."""
-        return self.url("changelist")
+        has_ended = Subscription.objects.get(pk=row.pk).deleted_at is not None
+        return self.url("changelist") if has_ended else super().after(row)
+
+    def perform(self, request: HttpRequest, object_id: str, verb: pages.Verb) -> HttpResponse:
+        if verb.do is not _rotate_secret:
+            return super().perform(request, object_id, verb)
+        row = self.get_object(request, unquote(object_id))
+        if not person(request).may(verb.needs):
+            raise PermissionDenied
+        back = self.url("change", quote(row.pk))
+        form = verb.form(request.POST if request.method == "POST" else None, row=row)
+
+        def do() -> HttpResponse:
+            return self._shown_once(request, verb.do(row, actor(request), form), back)
+
+        return pages.form_page(
+            self, request, form, do, title=verb.title, back=back, intro=verb.intro, is_grave=verb.is_grave
+        )
+
+    def _shown_once(self, request: HttpRequest, secret: str, back: str) -> HttpResponse:
+        return pages.shown_once(
+            self,
+            request,
+            title="Webhook secret",
+            secret=secret,
+            example_title="Check each call with it, by the Standard Webhooks rules",
+            example=_CHECK.format(secret=secret),
+            back=back,
+        )
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -109,15 +238,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
                 messages.info(request, "This URL is subscribed to these events already.")
                 return HttpResponseRedirect(self.url("change", subscription.pk))
             self.record(request, subscription, "created", events=subscription.events)
-            return pages.shown_once(
-                self,
-                request,
-                title="Webhook secret",
-                secret=secret,
-                example_title="Check each call with it, by the Standard Webhooks rules",
-                example=_CHECK.format(secret=secret),
-                back=back,
-            )
+            return self._shown_once(request, secret, back)
 
         return pages.form_page(
             self,
@@ -133,6 +254,10 @@ class SubscriptionAdmin(OwnRowsAdmin):
     @display(description="Events")
     def event_list(self, subscription: Subscription) -> str:
         return ", ".join(EventType(event).label for event in subscription.events)
+
+    @display(description="Why it is disabled")
+    def why(self, subscription: Subscription) -> str:
+        return REASONS.get(subscription.disabled_reason, subscription.disabled_reason) or "–"
 
     @display(description="State", ordering="is_active")
     def state(self, subscription: Subscription) -> str:
@@ -178,6 +303,15 @@ class DeliveryAdmin(OwnRowsAdmin):
     )
     readonly_fields = flatten(fields)
     inlines = (AttemptInline,)
+    actions_detail = ("replay",)
+    replay = pages.verb(
+        "Send again",
+        _replay,
+        needs=Role.ADMIN,
+        icon="replay",
+        fits=lambda delivery: delivery.status != DeliveryStatus.PENDING,
+        intro="The same event goes to the same URL, with the same id.",
+    )
 
     @display(description="Event", ordering="event__type")
     def event_type(self, delivery: Delivery) -> str:

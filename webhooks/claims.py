@@ -47,7 +47,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The endpoints that have something due and a lane free, the longest due first."""
+    """The endpoints that have something due and a lane free, in the order in which they are served."""
 
     fast: list[uuid.UUID]
     slow: list[uuid.UUID]
@@ -70,6 +70,7 @@ class Record:
 
 
 # From each endpoint with pending rows to the next, one look into the index each: how much is pending doesn't matter.
+# They take turns by lot, those that hold no lane first: by age, a long backlog would come before all that is new.
 _WAITING = """
 WITH RECURSIVE head AS (
   (SELECT subscription_id, next_attempt_at FROM webhooks_delivery WHERE status = 'pending'
@@ -82,12 +83,14 @@ WITH RECURSIVE head AS (
   ) following
 )
 SELECT id, is_slow FROM (
-  SELECT s.id, s.is_slow, row_number() OVER (PARTITION BY s.is_slow ORDER BY head.next_attempt_at) AS place
-  FROM head JOIN webhooks_subscription s ON s.id = head.subscription_id
-  WHERE head.next_attempt_at <= %(now)s AND (
-    SELECT count(DISTINCT d.lease) FROM webhooks_delivery d
+  SELECT s.id, s.is_slow, row_number() OVER (PARTITION BY s.is_slow ORDER BY held.lanes, random()) AS place
+  FROM head
+  JOIN webhooks_subscription s ON s.id = head.subscription_id
+  CROSS JOIN LATERAL (
+    SELECT count(DISTINCT d.lease) AS lanes FROM webhooks_delivery d
     WHERE d.subscription_id = s.id AND d.lease IS NOT NULL AND d.status = 'pending' AND d.next_attempt_at > %(now)s
-  ) < %(lanes)s
+  ) held
+  WHERE head.next_attempt_at <= %(now)s AND held.lanes < %(lanes)s
 ) endpoint
 WHERE place <= %(seen)s ORDER BY place
 """

@@ -23,6 +23,7 @@ class EventType(models.TextChoices):
 
 # Nobody subscribes to it: it goes to the one subscription that asked for it.
 TEST_EVENT = "webhook.test"
+ANY_EVENT = [*EventType.choices, (TEST_EVENT, "Test")]
 
 
 class Subscription(models.Model):
@@ -85,7 +86,7 @@ class Event(models.Model):
     id = models.CharField(primary_key=True, max_length=36, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="events")
     seq = models.BigIntegerField()
-    type = models.CharField(max_length=40, choices=[*EventType.choices, (TEST_EVENT, "Test")])
+    type = models.CharField(max_length=40, choices=ANY_EVENT)
     body = models.TextField()
     created_at = models.DateTimeField(default=timezone.now)
 

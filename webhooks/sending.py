@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 # Lanes that are sending at one moment. One whose send lasts longer than `PATIENCE_S` waits for the other side and
 # costs nothing, so that the next may start: an endpoint's slowness is its own.
 BUSY_LANES = 8
-PATIENCE_S = 0.05
+PATIENCE_S = 0.02
 # Of endpoints that were slow the last time; and of all, which is a bound for memory and never for fairness.
 SLOW_LANES = 16
 ALL_LANES = 256

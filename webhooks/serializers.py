@@ -18,7 +18,7 @@ from inflow.api.fields import (
 )
 from inflow.api.pagination import PageQuery
 from webhooks import targets
-from webhooks.models import TEST_EVENT, DeliveryStatus, EventType
+from webhooks.models import ANY_EVENT, DeliveryStatus, EventType
 
 _URL_NAMES = ("target_url", "hookUrl", "url")
 
@@ -101,7 +101,7 @@ class DeliveryOut(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     event_id = serializers.CharField()
-    type = serializers.ChoiceField(choices=[*EventType.values, TEST_EVENT])
+    type = serializers.ChoiceField(choices=ANY_EVENT)
     status = serializers.ChoiceField(choices=DeliveryStatus.choices)
     next_attempt_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
@@ -114,7 +114,7 @@ class EventOut(serializers.Serializer[Any]):
 
     seq = serializers.IntegerField(help_text="1, 2, 3 … in the order in which the changes became visible.")
     id = serializers.CharField()
-    type = serializers.ChoiceField(choices=[*EventType.values, TEST_EVENT])
+    type = serializers.ChoiceField(choices=ANY_EVENT)
     timestamp = serializers.DateTimeField()
     data = serializers.DictField()  # type: ignore[assignment]
 

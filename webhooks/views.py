@@ -113,6 +113,8 @@ class WebhookViewSet(ApiViewSet):
             event_id = subscriptions.send_test(_subscription(request, webhook_id))
         return Response({"event_id": event_id}, status=202)
 
+    test.problems = (422,)  # type: ignore[attr-defined]
+
     @extend_schema(
         operation_id="rotate_webhook_secret",
         summary="A new secret; the one until now signs beside it for 24 hours",
@@ -172,6 +174,8 @@ class DeliveryViewSet(ApiViewSet):
         with _refusals_as_problems("delivery"):
             replaying.replay(delivery)
         return Response(of_delivery_row(_rows(Delivery.objects.filter(pk=delivery_id)).get()), status=202)
+
+    replay.problems = (422,)  # type: ignore[attr-defined]
 
 
 class EventViewSet(ApiViewSet):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
@@ -18,6 +19,8 @@ class KeyAuthentication(BaseAuthentication):
     """One identical 401 for a key that is missing, malformed, unknown, revoked or expired."""
 
     def authenticate(self, request: Request) -> tuple[None, ApiKey]:
+        if settings.HTTPS and not request.is_secure():
+            raise Problem(403, "https_required", "Use https: a key that is sent in clear should be revoked.")
         key = keys.find(request.headers.get(HEADER, ""))
         if key is None:
             throttling.refuse_flood(request._request)

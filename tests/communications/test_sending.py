@@ -76,6 +76,7 @@ def test_a_due_reminder_is_sent_and_recorded(mail: MailServer) -> None:
     invoice = make.again(row.invoice)
     assert (invoice.last_contacted_at, invoice.last_step) == (row.sent_at, 1)
     assert invoice.next_contact_at
+    assert row.sent_at
     assert invoice.next_contact_at > row.sent_at
     assert invoice.version == row.invoice.version
     entry = TimelineEntry.objects.get(kind="sent")

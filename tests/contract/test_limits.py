@@ -35,7 +35,7 @@ def window(account: Account, name: str) -> str:
 
 
 def used(valkey: redis.Redis, account: Account) -> tuple[int, int]:
-    counts: list[Any] = [valkey.get(window(account, name)) for name in ("minute", "day")]  # type: ignore[misc]
+    counts: list[Any] = [valkey.get(window(account, name)) for name in ("minute", "day")]
     return int(counts[0] or 0), int(counts[1] or 0)
 
 
@@ -75,7 +75,7 @@ def test_of_50_parallel_requests_over_two_keys_of_one_account_exactly_30_pass(
 ) -> None:
     free = make.account(plan=Plan.FREE)
     callers = [a_caller(free), a_caller(free)]
-    answers = at_once(*[lambda caller=caller: caller.get("me") for caller in callers * 25])  # type: ignore[misc]
+    answers = at_once(*[lambda caller=caller: caller.get("me") for caller in callers * 25])
     statuses = [answer.status for answer in answers if isinstance(answer, Answer)]
     assert (statuses.count(200), statuses.count(429)) == (30, 20)
     assert used(valkey, free) == (30, 30)

@@ -40,12 +40,18 @@ VERBS = {
     "invoices_invoice_cancel": Role.MANAGER,
     "accounts_apikey_revoke": Role.ADMIN,
     "webhooks_subscription_unsubscribe": Role.ADMIN,
+    "webhooks_subscription_enable": Role.ADMIN,
+    "webhooks_subscription_send_test": Role.ADMIN,
+    "webhooks_subscription_replay_since": Role.ADMIN,
+    "webhooks_subscription_rotate_secret": Role.ADMIN,
+    "webhooks_delivery_replay": Role.ADMIN,
 }
 # What answers each verb's form.
 SAID: dict[str, dict[str, Any]] = {
     "invoices_invoice_record_payment": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},
     "invoices_invoice_hold": {"hold_until": "2999-12-31"},
     "invoices_invoice_note": {"notes": "Asked for a copy."},
+    "webhooks_subscription_replay_since": {"hours": "24"},
 }
 RANK = [Role.VIEWER, Role.AGENT, Role.MANAGER, Role.ADMIN]
 

@@ -82,7 +82,7 @@ ROUTES: list[tuple[str, str, Any]] = [
     ("POST", "/enable", None),
     ("POST", "/replay", {"since": "2026-03-01T00:00:00Z"}),
     ("GET", "/deliveries", None),
-    ("POST", f"/deliveries/{uuid.uuid4()}/replay", None),
+    ("POST", f"/deliveries/{make.NOWHERE}/replay", None),
 ]
 
 

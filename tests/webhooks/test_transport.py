@@ -71,7 +71,7 @@ def test_no_answer_lasts_longer_than_the_deadline_however_it_drips(script: wire.
         answer = post(url, headers_s=0.5, total_s=0.8)
         took = time.monotonic() - began
     assert (answer.status, answer.error) == (None, error)
-    assert (0.4 if error == "timeout" else 0.7) <= took < 1.2
+    assert (0.4 if error == "timeout" else 0.7) <= took < 2
 
 
 def test_a_receiver_that_takes_nothing_in_ends_at_the_deadline() -> None:
@@ -83,7 +83,7 @@ def test_a_receiver_that_takes_nothing_in_ends_at_the_deadline() -> None:
         began = time.monotonic()
         answer = transport.post(url, b"x" * 20_000_000, {}, headers_s=0.5, total_s=0.8)
     assert (answer.status, answer.error) == (None, "timeout")
-    assert time.monotonic() - began < 1.2
+    assert time.monotonic() - began < 2
 
 
 def test_a_tls_handshake_that_hangs_ends_at_the_deadline() -> None:
@@ -98,7 +98,7 @@ def test_a_tls_handshake_that_hangs_ends_at_the_deadline() -> None:
         began = time.monotonic()
         answer = post(url.replace("http://", "https://"), headers_s=0.5, total_s=0.8)
     assert (answer.status, answer.error) == (None, "timeout")
-    assert time.monotonic() - began < 1.2
+    assert time.monotonic() - began < 2
 
 
 def test_a_look_up_that_hangs_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +106,7 @@ def test_a_look_up_that_hangs_ends_at_the_deadline(monkeypatch: pytest.MonkeyPat
     began = time.monotonic()
     answer = post("http://localhost:9/hook", headers_s=0.5, total_s=0.8)
     assert (answer.status, answer.error) == (None, "timeout")
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

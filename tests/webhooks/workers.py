@@ -34,7 +34,7 @@ def _environ() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def celery() -> Iterator[None]:
+def celery() -> Iterator["subprocess.Popen[bytes]"]:
     """One worker of two processes, which has shown that it delivers."""
     process = subprocess.Popen(
         [sys.executable, "-m", *_CELERY.split(), "--without-gossip", "--without-mingle", "--without-heartbeat"],
@@ -47,7 +47,7 @@ def celery() -> Iterator[None]:
             cache.delete(outbox.WOKEN)
             subscriptions.send_test(subscription)
             receiver.wait_for(1, within_s=20)
-        yield
+        yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, 9)

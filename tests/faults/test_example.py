@@ -1,23 +1,18 @@
-"""The whole of it in real processes: the published example, its receiver and its clock, and an end by kill -9."""
+"""The whole of it in real processes: the published example, its receiver and its clock."""
 
 import contextlib
 import http.client
 import json
-import os
 import shutil
-import signal
 import subprocess
-import threading
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from inflow import embedded
-from tests.faults.stack import Run, manage, wait_until
-from tests.receiver import Answer, Receiver, Request
+from tests.faults.stack import Run, manage
+from tests.receiver import Receiver
 
 # The public page of the API, to the letter.
 EXAMPLE = """
@@ -48,8 +43,6 @@ PUBLISHED = {
     "due_date": "2026-02-14",
 }
 EVENT_S = 2.0
-# Rows that a killed worker held are offered again when its lease has ended, half a minute after it took them.
-RECOVERY_S = 50.0
 
 
 class Stack:
@@ -78,26 +71,14 @@ class Stack:
             response = web.getresponse()
             return response.status, json.loads(response.read())
 
-    def create(self, number: str) -> tuple[int, Any]:
-        body = {"invoice_number": number, "debtor_name": "Ahmed", "amount": 10, "currency": "AED"}
-        return self.call("POST", "invoices", body | {"due_date": "2999-12-31"})
-
     def tick(self) -> None:
         """What beat does each minute, now, by the same worker."""
         self.manage("shell", "-v", "0", "-c", "from invoices.tasks import age_invoices; age_invoices.delay()")
 
-    def kill_everything(self) -> None:
-        self.run.process.kill()
-        for process in embedded.processes_of(self.data):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
-        self.run.process.wait()
-        wait_until(self.run.left_nothing, 15)
-
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    data = tmp_path_factory.mktemp("kill") / "var"
+    data = tmp_path_factory.mktemp("example") / "var"
     with Receiver() as receiver:
         stack = Stack(data, receiver)
         try:
@@ -146,43 +127,3 @@ def test_the_clock_makes_it_overdue_and_plans_its_reminder_once(stack: Stack, ex
     ]
     assert stack.call("GET", f"communications/{example['id']}") == (200, [])
     assert len(stack.receiver.requests) == 2
-
-
-def test_what_was_acknowledged_survives_the_end_of_every_process(stack: Stack) -> None:
-    stack.receiver.answer = Answer(after_s=0.2)  # so that the backlog is long when the end comes
-    acknowledged: list[str] = []
-    enough = threading.Event()
-
-    def write() -> None:
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            while (answer := stack.create(f"KILL-{len(acknowledged)}"))[0] == 201:
-                acknowledged.append(answer[1]["id"])
-                if len(acknowledged) == 60:
-                    enough.set()
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    assert enough.wait(30)
-    stack.kill_everything()
-    writer.join()
-    heard = events_by_invoice(stack)
-    assert set(acknowledged) - set(heard), "nothing was left to be told"
-
-    stack.receiver.answer = Answer()
-    stack.run = Run(stack.data).ready()
-    for invoice_id in acknowledged:
-        assert stack.call("GET", f"invoices/{invoice_id}")[0] == 200
-    stack.receiver.wait_until(lambda _: set(acknowledged) <= set(events_by_invoice(stack)), within_s=RECOVERY_S)
-    heard = events_by_invoice(stack)
-    assert [len(heard[invoice_id]) for invoice_id in acknowledged] == [1] * len(acknowledged)
-
-
-def events_by_invoice(stack: Stack) -> dict[str, set[str]]:
-    """The ids under which the receiver heard of each invoice's creation, every signature checked."""
-    heard = defaultdict(set)
-    requests: list[Request] = list(stack.receiver.requests)
-    for request in requests:
-        told = request.verified(stack.secret)
-        if told["type"] == "invoice.created":
-            heard[told["data"]["id"]].add(request.headers["webhook-id"])
-    return heard
