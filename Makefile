@@ -17,7 +17,7 @@ lint: .venv/.dev
 	$(V)/ruff format --check .
 	$(V)/python -m tests.environment $(V)/mypy .
 	$(V)/lint-imports
-	$(V)/djlint --quiet --check --lint templates
+	$(V)/djlint --quiet --lint templates
 
 bench: .venv/.dev
 	$(V)/python -m benchmarks
