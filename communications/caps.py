@@ -28,9 +28,9 @@ def contacts(debtor_id: uuid.UUID, now: dt.datetime) -> list[dt.datetime]:
         )
         .exclude(method="opening")
         .order_by()
-        .values_list("recorded_at", flat=True)
+        .values_list("id", "recorded_at")
     )
-    return sorted([*dict(messages).values(), *payments])
+    return sorted(dict(messages.union(payments)).values())
 
 
 def next_allowed(

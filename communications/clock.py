@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Exists, Min, OuterRef
 from django.utils import timezone
 
-from communications import ladder, sender
+from communications import ladder, policies, sender
 from communications.models import LEFT_US, Communication, State
 from inflow.accounts.models import Account
 from invoices import lifecycle
@@ -104,7 +104,8 @@ def set_clock(account: Account, now: dt.datetime) -> Leap:
         messages = Communication.objects.for_account(account).filter(status__in=LEFT_US)
         cases = Escalation.objects.for_account(account)
         sent, escalated = messages.values("message_id").distinct().count(), cases.count()
-        _leap(account, now)
+        with policies.remembered():
+            _leap(account, now)
         return Leap(now, messages.values("message_id").distinct().count() - sent, cases.count() - escalated)
 
 

@@ -25,10 +25,11 @@ def forecast(account: Account, days: int) -> list[dict[str, Any]]:
     stopped_debtors = set(stopped.exclude(status=CaseStatus.RESOLVED).values_list("invoice__debtor_id", flat=True))
     chased = Invoice.objects.for_account(account).filter(status__in=OPEN, is_chased=True).select_related("debtor")
     contacts = addresses.contacts_of(account)
-    ladders: dict[int | None, list[PolicyStep]] = {}
-    for invoice in chased:
+    invoices = list(chased)
+    policies.look_once(invoices)
+    for invoice in invoices:
         invoice.account = account
-        steps = ladders.get(invoice.policy_id) or ladders.setdefault(invoice.policy_id, policies.steps_of(invoice))
+        steps = policies.steps_of(invoice)
         row = rows.get(invoice.pk)
         for step, at in _walk(invoice, steps, row, rules):
             if at > horizon:

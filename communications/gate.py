@@ -20,7 +20,7 @@ from communications.models import CollectionSettings, Communication, PolicyStep,
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from invoices import escalations, lifecycle, money, timeline, workdays
-from invoices.models import OPEN, CaseStatus, Debtor, Escalation, Invoice, Reason, Status
+from invoices.models import OPEN, Debtor, Invoice, Reason, Status
 
 log = structlog.get_logger(__name__)
 
@@ -77,8 +77,7 @@ def claim(communication_id: uuid.UUID, *, away: bool = False, wait: bool = True)
             _postpone_all(case, going, *hindrance)
             return []
         try:
-            with transaction.atomic():
-                message = messages.render(case.account, case.debtor, going, list(case.invoices.values()))
+            message = messages.render(case.account, case.debtor, going, list(case.invoices.values()))
         except Exception:
             log.exception("rendering_failed", communication=str(communication_id))
             _postpone_all(case, going, "template", case.now + _DAY)
@@ -102,7 +101,7 @@ def claim(communication_id: uuid.UUID, *, away: bool = False, wait: bool = True)
 
 def _lock(debtor_id: uuid.UUID, channel: str, *, wait: bool) -> Case | None:
     locked = Debtor.objects.select_for_update(no_key=True, skip_locked=not wait, of=("self",))
-    debtor = locked.select_related("account").filter(pk=debtor_id).first()
+    debtor = locked.select_related("account__collection").filter(pk=debtor_id).first()
     if debtor is None:
         return None
     account, now = debtor.account, debtor.account.now()
@@ -115,6 +114,7 @@ def _lock(debtor_id: uuid.UUID, channel: str, *, wait: bool) -> Case | None:
     }
     for invoice in invoices.values():
         invoice.account, invoice.debtor = account, debtor
+    policies.look_once(invoices.values())
     due = list(rows.select_for_update().order_by("-step", "scheduled_for", "id"))
     for row in due:
         row.account, row.invoice = account, invoices[row.invoice_id]
@@ -172,8 +172,7 @@ def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[
         last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, place.weekend)
         if account.today() <= last:
             return "answer", ladder.beginning(account, last + _DAY)
-    on_it = Escalation.objects.filter(invoice__debtor=debtor, level=escalations.HIGHEST)
-    if on_it.exclude(status=CaseStatus.RESOLVED).exists():
+    if any(invoice.escalation_level >= escalations.HIGHEST for invoice in case.invoices.values()):
         return "case", now + _AGAIN["case"]
     if _credit_covers(case):
         return "credit", now + _AGAIN["credit"]

@@ -152,7 +152,8 @@ def allowed_from(invoice: Invoice, moment: dt.datetime) -> dt.datetime:
 
 def rules_of(account: Account) -> CollectionSettings:
     """The account's settings, else the defaults."""
-    return CollectionSettings.objects.filter(account=account).first() or CollectionSettings(account=account)
+    known: CollectionSettings | None = getattr(account, "collection", None)
+    return known or CollectionSettings(account=account)
 
 
 def place(invoice: Invoice, rules: CollectionSettings) -> Place:
@@ -166,7 +167,7 @@ def _stands_still(invoice: Invoice) -> tuple[dt.datetime | None] | None:
         return (beginning(invoice.account, invoice.hold_until + _DAY),)
     if invoice.status == Status.DISPUTED:
         return (advance_dispute(invoice),)
-    if escalations.is_unresolved(invoice, level=escalations.HIGHEST):
+    if invoice.escalation_level >= escalations.HIGHEST:
         return (None,)
     return None
 
@@ -178,7 +179,7 @@ def advance_dispute(invoice: Invoice) -> dt.datetime | None:
     if invoice.account.now() < raises_at:
         return raises_at
     raised = Escalation.objects.filter(invoice=invoice, reason=Reason.DISPUTE, opened_at__gte=invoice.disputed_at)
-    if not raised.exists() and not escalations.is_unresolved(invoice, level=escalations.HIGHEST):
+    if invoice.escalation_level < escalations.HIGHEST and not raised.exists():
         escalations.raise_further(invoice, Reason.DISPUTE)
     return None
 
@@ -189,7 +190,7 @@ def _end(invoice: Invoice, today: dt.date) -> bool:
     lifecycle.stand(invoice, next_contact_at=held[0] if held else None)
     if held or not invoice.is_chased or invoice.status != Status.OVERDUE:
         return False
-    if not escalations.is_unresolved(invoice):
+    if not invoice.escalation_level:
         escalations.raise_further(invoice, Reason.POLICY_STEP, notes="Every step of the ladder is done.")
     return False
 

@@ -1,7 +1,9 @@
 """Which ladder chases an invoice, and what becomes of its invoices when it changes."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -25,6 +27,10 @@ class Step:
     channels: Sequence[str] = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
 
 
+_Ladders = dict[int | None, list[PolicyStep]]
+_remembered: ContextVar[_Ladders | None] = ContextVar("ladders", default=None)
+# Where an invoice, which lives for one transaction, keeps the steps it was shown.
+_KNOWN = "_ladders"
 DEFAULT_NAME = "Standard"
 DEFAULT = (
     Step(-3, StepKind.REMINDER, Tone.FRIENDLY),
@@ -54,6 +60,31 @@ def steps_of(invoice: Invoice) -> list[PolicyStep]:
     """In order. None for an invoice that is not chased."""
     if not invoice.is_chased:
         return []
+    remembered = _remembered.get()
+    known: _Ladders = vars(invoice).setdefault(_KNOWN, {}) if remembered is None else remembered
+    if invoice.policy_id not in known:
+        known[invoice.policy_id] = _steps_of(invoice)
+    return known[invoice.policy_id]
+
+
+@contextmanager
+def remembered() -> Iterator[None]:
+    """For a leap of one account's clock: its policies are read once, as they were when it began."""
+    token = _remembered.set({})
+    try:
+        yield
+    finally:
+        _remembered.reset(token)
+
+
+def look_once(invoices: Iterable[Invoice]) -> None:
+    """Let these invoices of one account, locked together, share what they read of their policies."""
+    known: _Ladders = {}
+    for invoice in invoices:
+        vars(invoice)[_KNOWN] = known
+
+
+def _steps_of(invoice: Invoice) -> list[PolicyStep]:
     chosen = (
         Q(policy=invoice.policy_id)
         if invoice.policy_id

@@ -99,7 +99,7 @@ def record(message_id: uuid.UUID, status: State, error: str = "", *, bounced: bo
     found = Communication.objects.filter(message_id=message_id, status=State.SENDING).values_list("debtor_id")
     with transaction.atomic():
         # The gate's order of locks.
-        locked = Debtor.objects.select_for_update(no_key=True, of=("self",)).select_related("account")
+        locked = Debtor.objects.select_for_update(no_key=True, of=("self",)).select_related("account__collection")
         debtor = locked.filter(pk__in=found).first()
         if debtor is None:
             return

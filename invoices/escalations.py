@@ -57,12 +57,6 @@ def raise_further(invoice: Invoice, reason: Reason, actor: Actor = CLOCK, *, not
     return open_case(invoice, reason, actor, level=max(levels, default=0) + 1, notes=notes)
 
 
-def is_unresolved(invoice: Invoice, level: int = 1) -> bool:
-    """Whether a person is on it, at this level or above."""
-    cases = Escalation.objects.filter(invoice=invoice, level__gte=level)
-    return cases.exclude(status=CaseStatus.RESOLVED).exists()
-
-
 def close(escalation: Escalation, resolution: Resolution, actor: Actor) -> None:
     """Resolve one case. What becomes of the invoice is the caller's."""
     invoice = escalation.invoice

@@ -1,0 +1,145 @@
+"""The clock's work grows with what is due, not with what exists; and messages a second beside a bare SMTP loop.
+
+A sweep makes what fell due overdue, plans what comes next, and looks for what is to be sent. The same 1,000 invoices
+are due among 10,000 and among 1,000,000. Messages go through plan, gate, SMTP and record, one worker, one debtor each;
+the bare loop sends the same mails over one connection and stores nothing.
+"""
+
+import contextlib
+import datetime as dt
+import smtplib
+import statistics
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+
+from benchmarks._stack import stack
+
+DUE = 1_000
+
+
+def run(*, quick: bool = False) -> None:
+    few, many, rounds, messages = (2_000, 20_000, 1, 50) if quick else (10_000, 1_000_000, 3, 500)
+    due = 200 if quick else DUE
+    with stack():
+        small = [_sweep(few, due) for _ in range(rounds)]
+        large = [_sweep(many, due) for _ in range(rounds)]
+        a, b = statistics.median(small), statistics.median(large)
+        print(f"A sweep with {due:,} due, median of {rounds}:")
+        print(f"  among {few:>9,} invoices {a * 1000:9,.0f} ms")
+        print(f"  among {many:>9,} invoices {b * 1000:9,.0f} ms   {b / a:.2f} x")
+        _clear()
+        with _smtp() as port:
+            rate, floor = _messages(messages, port)
+        print(f"Messages a second, {messages:,} to one debtor each:")
+        print(f"  InFlow, one worker {rate:8,.0f}   {rate / floor:.3f} x the bare loop")
+        print(f"  bare SMTP loop     {floor:8,.0f}")
+
+
+def _sweep(count: int, due: int) -> float:
+    from django.db import connection
+    from django.utils import timezone
+
+    from communications import clock
+
+    _clear()
+    account = _account()
+    today = account.today()
+    with connection.cursor() as cursor:
+        _insert(cursor, account.pk, "rest", count - due, today + dt.timedelta(days=200), today + dt.timedelta(days=190))
+        _insert(cursor, account.pk, "due", due, today - dt.timedelta(days=1), today - dt.timedelta(days=1))
+        for table in ("invoices_invoice", "invoices_debtor", "communications_communication"):
+            cursor.execute(f"VACUUM ANALYZE {table}")
+    began = time.perf_counter()
+    from invoices import lifecycle
+
+    now = timezone.now()
+    moved = lifecycle.age_due(now)
+    clock.take_steps(now)
+    took = time.perf_counter() - began
+    assert moved == due, moved
+    return took
+
+
+def _insert(cursor: object, account: uuid.UUID, kind: str, count: int, due: dt.date, look: dt.date) -> None:
+    """Rows as they stand after their creation, written by the database itself."""
+    cursor.execute(  # type: ignore[attr-defined]
+        """
+        WITH numbers AS (SELECT generate_series(1, %(count)s) AS number), debtors AS (
+          INSERT INTO invoices_debtor (id, account_id, identity, name, company, email, phone, language, time_zone,
+                                       country, created_at)
+          SELECT gen_random_uuid(), %(account)s, %(kind)s || number, 'A debtor', '',
+                 %(kind)s || number || '@example.com', '', '', '', '', now() FROM numbers
+          RETURNING id, email)
+        INSERT INTO invoices_invoice (id, account_id, debtor_id, invoice_number, debtor_name, debtor_company,
+          debtor_email, debtor_phone, amount, currency, issue_date, due_date, language, notes, amount_paid, status,
+          payment_status, round, escalation_level, next_contact_at, version, created_at, updated_at, is_chased,
+          entered_on, slip_days, last_step)
+        SELECT gen_random_uuid(), %(account)s, id, email, 'A debtor', '', email, '', 100, 'AED',
+          %(due)s::date - 30, %(due)s, 'en', '', 0, 'new', 'unpaid', 0, 0, %(look)s::timestamptz, 1, now(), now(), true,
+          %(due)s::date - 30, 0, -3 FROM debtors
+        """,
+        {"account": account, "kind": kind, "count": count, "due": due, "look": look},
+    )
+
+
+def _messages(count: int, port: int) -> tuple[float, float]:
+    """InFlow's rate, and that of a loop over one connection."""
+    from django.conf import settings
+    from django.db import connection
+    from django.utils import timezone
+
+    from communications import channels, clock, sender
+    from communications.models import Communication
+    from invoices import lifecycle
+    from invoices.models import Debtor
+
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+    account = _account()
+    today = account.today()
+    with connection.cursor() as cursor:
+        _insert(cursor, account.pk, "due", count, today - dt.timedelta(days=1), today)
+    hour = timezone.now().hour
+    east = 12 - hour  # where it is noon now
+    Debtor.objects.update(time_zone=f"Etc/GMT{-east:+d}" if east else "Etc/GMT")
+    type(account).objects.update(weekend=[])
+    lifecycle.age_due(timezone.now())
+    clock.take_steps(timezone.now())
+    Communication.objects.filter(status="scheduled").update(scheduled_for=timezone.now())
+    began = time.perf_counter()
+    sent = sender.send_due(limit=count)
+    took = time.perf_counter() - began
+    assert sent == count, sent
+    mails = [channels.email(row).message().as_bytes() for row in Communication.objects.filter(status="sent")]
+    began = time.perf_counter()
+    with smtplib.SMTP("127.0.0.1", port) as smtp:
+        for mail in mails:
+            smtp.sendmail("no-reply@example.com", ["debtor@example.com"], mail)
+    return count / took, count / (time.perf_counter() - began)
+
+
+def _account():  # type: ignore[no-untyped-def]
+    from inflow.accounts.models import Account
+
+    return Account.objects.first() or Account.objects.create(name="Benchmark", weekend=[])
+
+
+def _clear() -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE invoices_invoice, invoices_debtor CASCADE")
+
+
+@contextlib.contextmanager
+def _smtp() -> Iterator[int]:
+    server = subprocess.Popen([sys.executable, "-m", "benchmarks._smtp"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout
+        yield int(server.stdout.readline())
+    finally:
+        server.terminate()
+        server.wait()

@@ -1,0 +1,93 @@
+"""Wall clocks of debtors and accounts: both weekends of summer time, windows over midnight, days off."""
+
+import datetime as dt
+import zoneinfo
+
+import pytest
+
+from communications import clock
+from communications.calendar import Place
+from communications.models import CollectionSettings, Communication
+from invoices.models import Debtor
+from tests import make
+
+UTC = dt.UTC
+
+
+def place(zone: str, country: str, opens: str = "09:00", closes: str = "18:00") -> Place:
+    return Place(zoneinfo.ZoneInfo(zone), country, dt.time.fromisoformat(opens), dt.time.fromisoformat(closes))
+
+
+NEW_YORK, AUCKLAND = place("America/New_York", "US"), place("Pacific/Auckland", "NZ")
+NIGHT = place("Asia/Dubai", "AE", "22:00", "02:00")
+SPRING = place("America/New_York", "US", "02:30", "05:00")
+
+
+@pytest.mark.parametrize(
+    ("where", "moment", "opening"),
+    [
+        # Summer time begins on Sunday 8 March 2026 in New York and ends on Sunday 1 November.
+        (NEW_YORK, "2026-03-06T18:00-05:00", "2026-03-09T09:00-04:00"),
+        (NEW_YORK, "2026-10-30T18:00-04:00", "2026-11-02T09:00-05:00"),
+        # In Auckland it ends on Sunday 5 April and begins on Sunday 27 September.
+        (AUCKLAND, "2026-04-03T18:00+13:00", "2026-04-06T09:00+12:00"),
+        (AUCKLAND, "2026-09-25T18:00+12:00", "2026-09-28T09:00+13:00"),
+        # A night window belongs to the day on which it opened: Friday's goes on into Saturday, Sunday's does not exist.
+        (NIGHT, "2026-02-13T23:30+04:00", "2026-02-13T23:30+04:00"),
+        (NIGHT, "2026-02-14T01:59+04:00", "2026-02-14T01:59+04:00"),
+        (NIGHT, "2026-02-14T02:00+04:00", "2026-02-16T22:00+04:00"),
+        (NIGHT, "2026-02-16T01:00+04:00", "2026-02-16T22:00+04:00"),
+        (NIGHT, "2026-02-17T12:00+04:00", "2026-02-17T22:00+04:00"),
+        # 02:30 is an ordinary hour on each working day, also after the Sunday that skips it.
+        (SPRING, "2026-03-07T12:00-05:00", "2026-03-09T02:30-04:00"),
+    ],
+)
+def test_the_next_opening(where: Place, moment: str, opening: str) -> None:
+    assert where.next_opening(dt.datetime.fromisoformat(moment)) == dt.datetime.fromisoformat(opening)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("zone", "country", "leaves"),
+    [
+        # Due on Saturday 14 February 2026. What a person there would expect.
+        ("Asia/Dubai", "AE", ["02-11 09:00", "02-16 09:00", "02-23 09:00", "03-02 09:00", "03-09 09:00"]),
+        ("America/New_York", "US", ["02-11 09:00", "02-16 09:00", "02-23 09:00", "03-02 09:00", "03-09 09:00"]),
+        ("Pacific/Auckland", "NZ", ["02-11 09:00", "02-16 09:00", "02-23 09:00", "03-02 09:00", "03-09 09:00"]),
+        ("Asia/Riyadh", "SA", ["02-11 09:00", "02-15 09:00", "02-22 09:00", "03-01 09:00", "03-08 09:00"]),
+    ],
+)
+def test_the_days_of_the_ladder_are_those_of_the_account_and_the_debtor(
+    zone: str, country: str, leaves: list[str]
+) -> None:
+    account = make.account(time_zone=zone, country=country, is_test=True)
+    local = zoneinfo.ZoneInfo(zone)
+    clock.set_clock(account, dt.datetime(2026, 1, 15, 10, tzinfo=local))
+    make.invoice(account, issue_date=dt.date(2026, 1, 15), due_date=dt.date(2026, 2, 14))
+    clock.set_clock(account, dt.datetime(2026, 4, 1, 12, tzinfo=local))
+    sent = Communication.objects.filter(status="sent").order_by("sent_at").values_list("sent_at", flat=True)
+    assert [f"{moment.astimezone(local):%m-%d %H:%M}" for moment in sent if moment] == leaves
+
+
+@pytest.mark.django_db
+def test_the_window_goes_by_the_debtor_and_the_day_by_the_account() -> None:
+    account = make.account(is_test=True)
+    clock.set_clock(account, dt.datetime(2026, 3, 2, 4, tzinfo=UTC))
+    make.invoice(account, issue_date=dt.date(2026, 2, 1), due_date=dt.date(2026, 3, 3))
+    Debtor.objects.update(time_zone="America/New_York", country="US")
+    clock.set_clock(account, dt.datetime(2026, 3, 6, tzinfo=UTC))
+    # 4 March begins in Dubai at 15:00 of 3 March in New York, whose window is open.
+    assert Communication.objects.get(status="sent").sent_at == dt.datetime(2026, 3, 3, 20, tzinfo=UTC)
+
+
+@pytest.mark.django_db
+def test_an_account_s_own_hours_and_days_off_are_kept() -> None:
+    account = make.account(is_test=True)
+    account.weekend = [6]
+    account.save()
+    CollectionSettings.objects.create(account=account, opens_at=dt.time(22), closes_at=dt.time(2))
+    clock.set_clock(account, dt.datetime(2026, 2, 12, 4, tzinfo=UTC))
+    make.invoice(account, issue_date=dt.date(2026, 2, 1), due_date=dt.date(2026, 2, 13))
+    clock.set_clock(account, dt.datetime(2026, 2, 15, tzinfo=UTC))
+    sent_at = Communication.objects.get(status="sent").sent_at
+    assert sent_at == dt.datetime(2026, 2, 13, 20, tzinfo=UTC)  # Saturday begins at midnight, in Friday's window
