@@ -63,3 +63,5 @@ django.setup()
 
 # A password costs a third of a second by design; a suite that logs in hundreds of times need not pay it.
 django.conf.settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Each test client builds the middleware anew: static files are looked up when asked for, not all listed at each build.
+django.conf.settings.WHITENOISE_AUTOREFRESH = True
