@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from webhooks.models import EventType
+from webhooks.models import ANY_EVENT, TEST_EVENT, EventType
 from webhooks.outbox import API_VERSION
 
 _INVOICE = {"$ref": "#/components/schemas/Invoice"}
@@ -38,26 +38,35 @@ _DATA: dict[str, dict[str, Any]] = {
     EventType.PAYMENT_RECORDED: _with("Payment", invoice=_INVOICE),
     EventType.COMMUNICATION_SENT: {"$ref": "#/components/schemas/Communication"},
     EventType.COMMUNICATION_FAILED: {"$ref": "#/components/schemas/Communication"},
+    TEST_EVENT: {
+        "type": "object",
+        "properties": {
+            "webhook": {
+                "type": "object",
+                "properties": {
+                    "id": {"type": "string", "format": "uuid"},
+                    "target_url": {"type": "string"},
+                    "events": {"type": "array", "items": {"type": "string"}},
+                },
+            },
+        },
+    },
 }
 
 
 def describe_events(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """A hook: the `webhooks` section, one entry for each event that is sent today."""
-    result["webhooks"] = {type.value: {"post": _operation(type, data)} for type, data in _typed()}
+    """A hook: the `webhooks` section, one entry for each event, the test included."""
+    result["webhooks"] = {type: {"post": _operation(type, label, _DATA[type])} for type, label in ANY_EVENT}
     return result
 
 
-def _typed() -> list[tuple[EventType, dict[str, Any]]]:
-    return [(type, _DATA[type]) for type in EventType if type in _DATA]
-
-
-def _operation(type: EventType, data: dict[str, Any]) -> dict[str, Any]:
+def _operation(type: str, label: str, data: dict[str, Any]) -> dict[str, Any]:
     envelope = {
         "type": "object",
         "required": ["id", "type", "timestamp", "api_version", "data"],
         "properties": {
             "id": {"type": "string", "pattern": "^evt_[0-9a-f]{32}$"},
-            "type": {"const": type.value},
+            "type": {"const": type},
             "timestamp": {"type": "string", "format": "date-time"},
             "api_version": {"const": API_VERSION},
             "data": data,
@@ -69,8 +78,8 @@ def _operation(type: EventType, data: dict[str, Any]) -> dict[str, Any]:
         "webhook-signature": "Standard Webhooks 1.0: `v1,` and the base64 HMAC-SHA256 of id.timestamp.body.",
     }
     return {
-        "summary": type.label,
-        "operationId": f"on_{type.value.replace('.', '_')}",
+        "summary": label,
+        "operationId": f"on_{type.replace('.', '_')}",
         "parameters": [
             {"in": "header", "name": name, "required": True, "description": text, "schema": {"type": "string"}}
             for name, text in headers.items()
