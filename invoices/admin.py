@@ -1,13 +1,12 @@
 """The dashboard's pages of invoices and debtors. What changes an invoice goes through `lifecycle`, as everywhere."""
 
 import datetime as dt
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, Q, QuerySet
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, DateField, F, Func, Q, QuerySet, Value
+from django.db.models.functions import Cast, Coalesce, Now
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -17,21 +16,25 @@ from unfold.decorators import display
 
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
-from inflow.accounts.models import Account, User
+from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person, rows_of
-from invoices import lifecycle, money
+from invoices import cases, lifecycle, money
+from invoices.case_admin import payment_method
 from invoices.derivation import days_overdue
 from invoices.forms import (
     DebtorForm,
+    DueDateForm,
+    EscalateForm,
     HoldForm,
     InvoiceForm,
     NotesForm,
     OptionalReasonForm,
     PaymentForm,
+    PromiseForm,
     ReasonForm,
+    refusals_on,
 )
-from invoices.lifecycle import Refused
 from invoices.models import OPEN, Debtor, Invoice, Payment, PaymentStatus, Status, TimelineEntry
 
 STATUS_BADGES = {
@@ -44,18 +47,26 @@ STATUS_BADGES = {
 PAYMENT_BADGES = {PaymentStatus.PARTIALLY_PAID: "warning", PaymentStatus.PAID: "success"}
 
 
-def past_due(user: User) -> Q:
-    """The invoices past their due date, among those the person sees: on each account's own date."""
+# What is past due, by its age: the first and last day late of each bucket.
+AGES: dict[str, tuple[int, int | None]] = {"1-30": (1, 30), "31-60": (31, 60), "61-90": (61, 90), "over-90": (91, None)}
+
+
+def past_due(user: User, *, by: int = 1) -> Q:
+    """The invoices at least `by` days past due, among those the person sees: on each account's own date."""
+    ago = dt.timedelta(days=by - 1)
     if not user.is_superuser:
         assert user.account is not None
-        return Q(status__in=OPEN, due_date__lt=user.account.today())
-    wanted = Q(pk__in=[])
-    zones: dict[dt.date, list[str]] = {}
-    for name in Account.objects.order_by().values_list("time_zone", flat=True).distinct():
-        zones.setdefault(Account(time_zone=name).today(), []).append(name)
-    for today, names in zones.items():
-        wanted |= Q(account__time_zone__in=names, due_date__lt=today)
-    return wanted & Q(status__in=OPEN)
+        return Q(status__in=OPEN, due_date__lt=user.account.today() - ago)
+    moment = Coalesce(F("account__clock"), Now())
+    theirs = Cast(Func(F("account__time_zone"), moment, function="timezone"), DateField())
+    return Q(status__in=OPEN, due_date__lt=theirs - Value(ago))
+
+
+def aged(user: User, age: str) -> Q:
+    """The invoices of one of the `AGES`."""
+    first, last = AGES[age]
+    late = past_due(user, by=first)
+    return late if last is None else late & ~past_due(user, by=last + 1)
 
 
 def status_badge(invoice: Invoice) -> str:
@@ -71,21 +82,11 @@ def late(invoice: Invoice) -> int:
     return days_overdue(invoice.status, invoice.due_date, invoice.account.today())
 
 
-@contextmanager
-def _refusals_on(form: pages.PageForm) -> Iterator[None]:
-    """What the lifecycle refuses is said on the form."""
-    try:
-        yield
-    except Refused as refusal:
-        message = refusal.message
-        raise ValidationError({refusal.field: message} if refusal.field in form.fields else message) from refusal
-
-
 # --- What is then done -------------------------------------------------------------------------------------------
 
 
 def _record_payment(invoice: Invoice, actor: Actor, form: PaymentForm) -> str:
-    with _refusals_on(form):
+    with refusals_on(form):
         payment = lifecycle.record_payment(invoice.account, invoice.pk, actor, **form.cleaned_data)
     return f"A payment of {money.display(payment.amount, invoice.currency)} is recorded."
 
@@ -104,7 +105,7 @@ def _resume(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
 
 
 def _write_off(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    with _refusals_on(form):
+    with refusals_on(form):
         lifecycle.write_off(invoice.account, invoice.pk, actor, reason=form.cleaned_data["reason"])
     return f"Invoice {invoice} is written off."
 
@@ -113,8 +114,26 @@ def _cancel(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
     return _to(Status.CANCELLED, invoice, actor, form, "is cancelled.")
 
 
+def _promise(invoice: Invoice, actor: Actor, form: PromiseForm) -> str:
+    with refusals_on(form):
+        promise = lifecycle.promise(invoice.account, invoice.pk, actor, **form.cleaned_data)
+    return f"The promise is kept in mind: nothing is sent until {promise.hold_until:%-d %B %Y} is over."
+
+
+def _escalate(invoice: Invoice, actor: Actor, form: EscalateForm) -> str:
+    with refusals_on(form):
+        cases.open_by_hand(invoice.account, invoice.pk, actor, notes=form.cleaned_data["notes"])
+    return f"Invoice {invoice} waits for a person."
+
+
+def _move_due_date(invoice: Invoice, actor: Actor, form: DueDateForm) -> str:
+    with refusals_on(form):
+        lifecycle.move_due_date(invoice.account, invoice.pk, actor, **form.cleaned_data)
+    return f"Invoice {invoice} is due on {form.cleaned_data['due_date']:%-d %B %Y}."
+
+
 def _note(invoice: Invoice, actor: Actor, form: NotesForm) -> str:
-    with _refusals_on(form):
+    with refusals_on(form):
         lifecycle.change(invoice.account, invoice.pk, actor, notes=form.cleaned_data["notes"])
     return "The notes are kept."
 
@@ -129,7 +148,7 @@ def _to(
     hold_until: dt.date | None = None,
 ) -> str:
     reason = form.cleaned_data["reason"]
-    with _refusals_on(form):
+    with refusals_on(form):
         lifecycle.change(invoice.account, invoice.pk, actor, status=status, hold_until=hold_until, reason=reason)
     return f"Invoice {invoice} {said}"
 
@@ -141,9 +160,14 @@ class DueFilter(DropdownFilter):
     title, parameter_name = "due", "due"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("open", "Open"), ("past", "Past due"), ("later", "Open, not past due")]
+        ages = [
+            (age, f"{days[0]}–{days[1]} days late" if days[1] else "Over 90 days late") for age, days in AGES.items()
+        ]
+        return [("open", "Open"), ("later", "Open, not past due"), ("past", "Past due"), *ages]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
+        if self.value() in AGES:
+            return queryset.filter(aged(person(request), str(self.value())))
         if self.value() == "past":
             return queryset.filter(past_due(person(request)))
         if self.value() == "later":
@@ -172,8 +196,7 @@ class PaymentInline(RowsInside):
 
     @display(description="Method")
     def method_shown(self, payment: Payment) -> str:
-        method = payment.method.replace("_", " ").capitalize()
-        return f"{method}, reversed" if payment.reversal_of_id else method
+        return payment_method(payment)
 
 
 class TimelineInline(RowsInside):
@@ -214,7 +237,11 @@ class InvoiceAdmin(OwnRowsAdmin):
 
     actions_detail = (
         "record_payment",
-        {"title": "More", "items": ["hold", "dispute", "resume", "note", "write_off", "cancel"]},
+        "promise",
+        {
+            "title": "More",
+            "items": ["hold", "dispute", "resume", "escalate", "move_due_date", "note", "write_off", "cancel"],
+        },
     )
     record_payment = pages.verb(
         "Record payment",
@@ -225,6 +252,15 @@ class InvoiceAdmin(OwnRowsAdmin):
         fits=lambda invoice: invoice.is_open or invoice.status == Status.WRITTEN_OFF,
         intro="The ledger is append-only. More than the balance is kept as the debtor's credit.",
         is_primary=True,
+    )
+    promise = pages.verb(
+        "Promise to pay",
+        _promise,
+        needs=Role.AGENT,
+        icon="handshake",
+        form=PromiseForm,
+        fits=lambda invoice: invoice.is_open,
+        intro="Nothing is sent until the second working day after it. Without the money by then, a case is opened.",
     )
     hold = pages.verb(
         "Put on hold",
@@ -252,6 +288,23 @@ class InvoiceAdmin(OwnRowsAdmin):
         form=OptionalReasonForm,
         fits=lambda invoice: invoice.status in (Status.ON_HOLD, Status.DISPUTED),
         intro="Ends the hold or the dispute: the invoice is new or overdue again, as its due date says.",
+    )
+    escalate = pages.verb(
+        "Call in a person",
+        _escalate,
+        needs=Role.AGENT,
+        icon="support_agent",
+        form=EscalateForm,
+        fits=lambda invoice: invoice.is_open,
+        intro="Opens a case without waiting for the ladder.",
+    )
+    move_due_date = pages.verb(
+        "Move the due date",
+        _move_due_date,
+        needs=Role.MANAGER,
+        icon="event",
+        form=DueDateForm,
+        fits=lambda invoice: invoice.is_open,
     )
     note = pages.verb("Edit notes", _note, needs=Role.AGENT, icon="edit_note", form=NotesForm)
     write_off = pages.verb(
@@ -284,7 +337,7 @@ class InvoiceAdmin(OwnRowsAdmin):
 
         def create() -> HttpResponse:
             assert form.account is not None
-            with _refusals_on(form):
+            with refusals_on(form):
                 invoice = lifecycle.create(form.account, form.new, actor(request))
             messages.success(request, f"Invoice {invoice} is registered.")
             return HttpResponseRedirect(self.url("change", invoice.pk))

@@ -1,5 +1,7 @@
 """What a person says of invoices and debtors in the dashboard."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -10,8 +12,9 @@ from inflow.accounts import pages
 from inflow.accounts.models import Language, known_time_zone
 from invoices import debtors, money
 from invoices.lifecycle import DEFAULT_HOLD
-from invoices.models import Debtor
+from invoices.models import Debtor, Invoice, Resolution
 from invoices.serializers import InvoiceIn
+from invoices.writing import Refused
 
 
 class InvoiceForm(pages.OwnAccountForm):
@@ -42,6 +45,16 @@ class InvoiceForm(pages.OwnAccountForm):
             raise ValidationError({name: [str(error) for error in errors] for name, errors in given.errors.items()})
         self.new = given.new_invoice()
         return data
+
+
+@contextmanager
+def refusals_on(form: pages.PageForm) -> Iterator[None]:
+    """What the domain refuses is said on the form."""
+    try:
+        yield
+    except Refused as refusal:
+        message = refusal.message
+        raise ValidationError({refusal.field: message} if refusal.field in form.fields else message) from refusal
 
 
 class ReasonForm(pages.PageForm):
@@ -81,10 +94,50 @@ class PaymentForm(pages.PageForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        places = money.EXPONENTS.get(self.row.currency, 2)
-        self.fields["amount"].label = f"Amount in {self.row.currency}"
-        self.fields["amount"].initial = f"{self.row.balance:.{places}f}"
+        _ask_amount(self.fields["amount"], self.row)
         self.fields["paid_at"].initial = self.row.account.today()
+
+
+class PromiseForm(OptionalReasonForm):
+    promised_on = pages.DayField(label="Day of the promise", help_text="Two working days later it is broken.")
+    amount = forms.DecimalField(max_digits=15, decimal_places=3)
+    field_order = ("promised_on", "amount", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _ask_amount(self.fields["amount"], self.row)
+
+
+class EscalateForm(pages.PageForm):
+    notes = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}), max_length=1000, help_text="What the next person should know."
+    )
+
+
+class DueDateForm(ReasonForm):
+    due_date = pages.DayField(help_text="Seven or more days later starts the ladder anew.")
+    field_order = ("due_date", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["due_date"].initial = self.row.due_date
+
+
+class ResolveForm(pages.PageForm):
+    resolution = forms.ChoiceField(
+        choices=[(each.value, each.label) for each in (Resolution.LADDER, Resolution.PROMISE, Resolution.HOLD)],
+        label="What becomes of the invoice",
+    )
+    promised_on = pages.DayField(required=False, label="Promised for", help_text="With a promise: the day.")
+    hold_until = pages.DayField(required=False, help_text="With a hold. Empty: 30 days.")
+    notes = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=10_000, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["notes"].initial = self.row.notes
+        if not self.row.invoice.is_open:
+            for name in ("resolution", "promised_on", "hold_until"):
+                del self.fields[name]
 
 
 class NotesForm(pages.PageForm):
@@ -121,6 +174,12 @@ class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
         if zone:
             known_time_zone(zone)
         return zone
+
+
+def _ask_amount(field: forms.Field, invoice: Invoice) -> None:
+    """In the invoice's currency, all of its balance unless said otherwise."""
+    field.label = f"Amount in {invoice.currency}"
+    field.initial = f"{invoice.balance:.{money.EXPONENTS.get(invoice.currency, 2)}f}"
 
 
 def _as_said(value: Any) -> str:

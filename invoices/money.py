@@ -54,4 +54,9 @@ def digits(amount: Decimal) -> int:
 
 def display(amount: Decimal, currency: str) -> str:
     """For people: `AED 25,000.00`, Latin digits in every language."""
-    return f"{currency} {amount:,.{EXPONENTS.get(currency, 2)}f}"
+    return f"{currency} {figure(amount, currency)}"
+
+
+def figure(amount: Decimal, currency: str) -> str:
+    """The same where the currency is told elsewhere: `25,000.00`."""
+    return f"{amount:,.{EXPONENTS.get(currency, 2)}f}"

@@ -1,25 +1,32 @@
-"""The home page: what is owed in each currency, what was written last, and which webhooks are in trouble.
+"""The home page: what is owed in each currency and how old it is, what came in, what goes out, and what waits for a
+person.
 
-Everything is counted by the database among the rows the person may see; currencies are never summed.
+Everything is counted by the database among the rows the person may see; currencies are never summed. Each number leads
+to the list that proves it.
 """
 
+import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
-from django.db.models import Count, F, Q, Sum
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from communications.admin import state_badge
-from communications.models import Communication
+from communications.models import Communication, State
+from inflow.accounts import pages
 from inflow.accounts.models import ApiKey, User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import person, rows_of
+from inflow.dashboard.figures import PROMISES_WITHIN, Receivables, receivables, today_of
 from invoices import money
-from invoices.admin import past_due
-from invoices.models import OPEN, Invoice
+from invoices.models import CaseStatus, Escalation, Invoice
 from webhooks.admin import delivery_badge
 from webhooks.models import Delivery, DeliveryStatus
 
@@ -27,64 +34,168 @@ SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
-    """One currency's card. `share` is how much of what is owed is past due, in percent."""
+class Part:
+    """A bucket of the ageing bar: `start` and `width` in percent of what is outstanding."""
+
+    age: str
+    label: str
+    amount: str
+    url: str
+    start: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """A bar of the chart, which is 120 wide and 32 high."""
+
+    label: str
+    x: int
+    y: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One currency, in words."""
 
     currency: str
     outstanding: str
-    overdue: str
     open_count: int
-    overdue_count: int
-    share: int
     open_url: str
+    overdue: str
+    overdue_count: int
     overdue_url: str
+    parts: list[Part]
+    collected: str
+    collected_url: str
+    dso: str
+    promised: str
+    promised_count: int
+    promised_url: str
+    weeks: list[Week]
+    best_week: str
 
 
 def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """The template's context; unfold calls it for each index page."""
     user = person(request)
-    owed = _owed(user)
+    today = today_of(user)
+    cards = [_card(each, today) for each in receivables(user)]
+    written = _messages(user)
     return {
         **context,
-        "title": "Home",
-        "owed": owed,
-        "messages_sent": _messages(user),
+        "title": _("Home"),
+        "cards": cards,
+        "going": _going_out(user),
+        "going_url": reverse("admin:communications_communication_changelist") + "?status=scheduled",
+        "cases": _cases(user),
+        "cases_url": reverse("admin:invoices_escalation_changelist") + "?status=unresolved&whose=waiting",
+        "messages_sent": written,
         "messages_url": reverse("admin:communications_communication_changelist"),
         "troubled": _troubled(user),
         "deliveries_url": reverse("admin:webhooks_delivery_changelist"),
         "sees_webhooks": user.may(Role.ADMIN),
-        "first_steps": _first_steps(user, bool(owed)),
+        "first_steps": _first_steps(user, bool(cards), bool(written)),
     }
 
 
-def _owed(user: User) -> list[Owed]:
-    balance = Greatest(F("amount") - F("amount_paid"), Decimal(0))
-    late = past_due(user)
-    rows = (
-        rows_of(user, Invoice.objects.filter(status__in=OPEN))
-        .order_by()
-        .values("currency")
-        .annotate(
-            outstanding=Sum(balance),
-            overdue=Coalesce(Sum(balance, filter=late), Decimal(0)),
-            open_count=Count("pk"),
-            overdue_count=Count("pk", filter=late),
-        )
-        .order_by("-open_count", "currency")
+def _card(each: Receivables, today: dt.date) -> Card:
+    def shown(amount: Decimal) -> str:
+        return money.display(amount, each.currency)
+
+    def page(name: str, **chosen: object) -> str:
+        return reverse(f"admin:invoices_{name}_changelist") + "?" + urlencode({**chosen, "currency": each.currency})
+
+    def listed(due: str) -> str:
+        return page("invoice", due=due)
+
+    best = max(each.weeks.values(), default=Decimal(0))
+    return Card(
+        currency=each.currency,
+        outstanding=shown(each.outstanding),
+        open_count=each.open_count,
+        open_url=listed("open"),
+        overdue=shown(each.overdue),
+        overdue_count=each.overdue_count,
+        overdue_url=listed("past"),
+        parts=_parts(each, listed),
+        collected=shown(each.collected_this_month),
+        collected_url=page("payment", paid_at_from=today.replace(day=1), paid_at_to=today),
+        dso=_("more than two years") if each.dso is None else _("%(days)d days") % {"days": each.dso},
+        promised=shown(each.promised),
+        promised_count=each.promised_count,
+        promised_url=page("promise", status__exact="open", promised_on_to=today + PROMISES_WITHIN),
+        weeks=_weeks(each, best, shown),
+        best_week=shown(best),
     )
-    listed = reverse("admin:invoices_invoice_changelist")
+
+
+def _parts(each: Receivables, listed: Callable[[str], str]) -> list[Part]:
+    labels = {
+        "later": _("Not due"),
+        "1-30": _("1–30 days"),
+        "31-60": _("31–60"),
+        "61-90": _("61–90"),
+        "over-90": _("Over 90"),
+    }
+    parts, start = [], 0.0
+    for age, amount in each.ages.items():
+        width = float(100 * amount / each.outstanding) if each.outstanding else 0.0
+        shown = money.figure(amount, each.currency)
+        parts.append(Part(age, labels[age], shown, listed(age), round(start, 2), round(width, 2)))
+        start += width
+    return parts
+
+
+def _weeks(each: Receivables, best: Decimal, shown: Callable[[Decimal], str]) -> list[Week]:
+    bars = []
+    for place, (monday, amount) in enumerate(each.weeks.items()):
+        height = 0.5 + (29.5 * float(max(amount, Decimal(0)) / best) if best > 0 else 0.0)
+        label = _("Week of %(day)s: %(amount)s") % {"day": date_format(monday, "j M"), "amount": shown(amount)}
+        bars.append(Week(label, 10 * place + 1, round(31 - height, 2), round(height, 2)))
+    return bars
+
+
+def _going_out(user: User) -> dict[str, Any]:
+    """What is planned for today and tomorrow."""
+    today = today_of(user)
+    zone = user.account.zone if user.account else dt.UTC
+    midnight, next_midnight = (
+        dt.datetime.combine(today + dt.timedelta(days=days), dt.time.min, zone) for days in (1, 2)
+    )
+    planned = rows_of(user, Communication.objects.filter(status=State.SCHEDULED, scheduled_for__lt=next_midnight))
+    soonest = planned.select_related("invoice").defer("body", "html").order_by("scheduled_for", "id")
+    counted = planned.order_by().aggregate(
+        today=Count("pk", filter=Q(scheduled_for__lt=midnight)),
+        tomorrow=Count("pk", filter=Q(scheduled_for__gte=midnight)),
+    )
+    rows = [
+        {
+            "title": f"{message.invoice.invoice_number} · {message.invoice.debtor_name}",
+            "to": message.recipient or _("no address"),
+            "at": message.scheduled_for,
+            "badge": pages.badge(message.get_kind_display(), "info"),
+            "url": reverse("admin:invoices_invoice_change", args=[message.invoice_id]),
+        }
+        for message in soonest[:SHOWN]
+    ]
+    return {**counted, "rows": rows}
+
+
+def _cases(user: User) -> list[dict[str, Any]]:
+    """The person's own open cases and those that are nobody's, the oldest first."""
+    waiting = Escalation.objects.exclude(status=CaseStatus.RESOLVED).filter(Q(assignee=None) | Q(assignee=user))
+    oldest = rows_of(user, waiting).select_related("invoice").order_by("-level", "opened_at", "id")
     return [
-        Owed(
-            currency=row["currency"],
-            outstanding=money.display(row["outstanding"], row["currency"]),
-            overdue=money.display(row["overdue"], row["currency"]),
-            open_count=row["open_count"],
-            overdue_count=row["overdue_count"],
-            share=round(100 * row["overdue"] / row["outstanding"]) if row["outstanding"] else 0,
-            open_url=f"{listed}?due=open&currency={row['currency']}",
-            overdue_url=f"{listed}?due=past&currency={row['currency']}",
-        )
-        for row in rows
+        {
+            "title": f"{case.invoice.invoice_number} · {case.invoice.debtor_name}",
+            "to": money.display(case.invoice.balance, case.invoice.currency),
+            "at": case.opened_at,
+            "badge": pages.badge(str(case), "danger" if case.level > 1 else "warning"),
+            "url": reverse("admin:invoices_escalation_change", args=[case.pk]),
+        }
+        for case in oldest[:SHOWN]
     ]
 
 
@@ -119,12 +230,22 @@ def _troubled(user: User) -> list[dict[str, Any]]:
     ]
 
 
-def _first_steps(user: User, has_invoices: bool) -> list[dict[str, Any]]:
-    """What an account without open invoices does first; nothing once it has some."""
-    if has_invoices or not user.may(Role.ADMIN) or rows_of(user, Invoice.objects.all()).exists():
+def _first_steps(user: User, has_figures: bool, has_written: bool) -> list[dict[str, Any]]:
+    """What an account does first: nothing more once its first reminder went out."""
+    if has_written or user.account is None or not user.may(Role.ADMIN):
         return []
+    has_invoices = has_figures or rows_of(user, Invoice.objects.all()).exists()
     has_key = rows_of(user, ApiKey.objects.filter(revoked_at=None)).exists()
     return [
-        {"title": "Generate an API key", "done": has_key, "url": reverse("admin:accounts_apikey_add")},
-        {"title": "Send or register an invoice", "done": False, "url": reverse("admin:invoices_invoice_add")},
+        {"title": _("Generate an API key"), "done": has_key, "url": reverse("admin:accounts_apikey_add")},
+        {
+            "title": _("Send an invoice by the API, or register one here"),
+            "done": has_invoices,
+            "url": reverse("admin:invoices_invoice_add"),
+        },
+        {
+            "title": _("See its first reminder"),
+            "done": False,
+            "url": reverse("admin:communications_communication_changelist"),
+        },
     ]

@@ -18,6 +18,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item("Invoices", "receipt_long", "admin:invoices_invoice_changelist"),
         _item("Debtors", "contacts", "admin:invoices_debtor_changelist"),
         _item("Messages", "mail", "admin:communications_communication_changelist"),
+        _item("Cases", "support_agent", "admin:invoices_escalation_changelist"),
+        _item("Promises", "handshake", "admin:invoices_promise_changelist"),
+        _item("Payments", "payments", "admin:invoices_payment_changelist"),
     ]
     return [
         {"items": [_item("Home", "home", "admin:index")]},

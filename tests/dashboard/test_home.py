@@ -1,5 +1,7 @@
 """The home page, and the messages it leads to."""
 
+import datetime as dt
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from django.utils import timezone
 
 from communications.models import Communication
 from inflow.accounts.roles import Role
+from inflow.dashboard import figures
+from invoices import lifecycle
 from tests import make
 from tests.dashboard.world import World, linked, logged_in, page, platform
 from webhooks.models import Delivery
@@ -18,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def owed(client: Any) -> dict[str, tuple[str, int, str, int]]:
-    cards = client.get("/admin/").context["owed"]
+    cards = client.get("/admin/").context["cards"]
     return {card.currency: (card.outstanding, card.open_count, card.overdue, card.overdue_count) for card in cards}
 
 
@@ -31,6 +35,100 @@ def test_what_is_owed_is_counted_per_currency_among_own_invoices(own: World, for
         "KWD": ("KWD 1.250", 1, "KWD 0.000", 0),
     }
     assert owed(platform())["AED"] == ("AED 50,080.50", 3, "AED 50,000.00", 2)
+
+
+def test_what_is_open_is_told_by_its_age_and_each_age_leads_to_its_list(db: None) -> None:
+    account = make.account()
+    wanted = {"later": 0, "1-30": 0, "31-60": 0, "61-90": 0, "over-90": 0}
+    made: dict[str, set[str]] = {age: set() for age in wanted}
+    for days, age in (
+        (0, "later"),
+        (1, "1-30"),
+        (30, "1-30"),
+        (31, "31-60"),
+        (61, "61-90"),
+        (90, "61-90"),
+        (91, "over-90"),
+    ):
+        invoice = make.invoice(
+            account, due_in=-days, amount=days + 1, issue_date=account.today() - dt.timedelta(days=100)
+        )
+        wanted[age] += days + 1
+        made[age].add(str(invoice.pk))
+    for client in (logged_in(make.user(account, Role.VIEWER)), platform()):
+        [card] = client.get("/admin/").context["cards"]
+        assert {part.age: part.amount for part in card.parts} == {age: f"{sum:,.2f}" for age, sum in wanted.items()}
+        assert sum(part.width for part in card.parts) == pytest.approx(100, abs=0.1)
+        for part in card.parts:
+            assert linked(client.get(part.url).content.decode(), "invoices_invoice") == made[part.age], part.age
+
+
+def test_what_came_in_is_told_by_month_and_week_less_what_was_reversed(db: None) -> None:
+    account = make.account()
+    today = account.today()
+    invoice = make.invoice(account, amount=1000)
+    lifecycle.record_payment(account, invoice.pk, make.STAFF, amount=Decimal(300))
+    bounced = lifecycle.record_payment(account, invoice.pk, make.STAFF, amount=Decimal(50))
+    lifecycle.reverse_payment(account, invoice.pk, bounced.pk, make.STAFF)
+    before = today.replace(day=1) - dt.timedelta(days=1)
+    lifecycle.record_payment(account, invoice.pk, make.STAFF, amount=Decimal(7), paid_at=before)
+    [found] = figures.receivables(make.user(account, Role.VIEWER))
+    assert found.collected_this_month == 300
+    assert sum(found.weeks.values()) == 307
+    assert found.weeks[today - dt.timedelta(days=today.weekday())] in (300, 307)
+
+
+@pytest.mark.parametrize(
+    ("outstanding", "billed", "days"),
+    [
+        (0, {}, 0),
+        (50, {"2026-03": 100}, 5),  # half of what was sold in the ten days of March
+        (100, {"2026-03": 100, "2026-02": 100}, 10),
+        (150, {"2026-03": 100, "2026-02": 100}, 24),  # and half of February
+        (150, {"2026-03": 100, "2026-01": 100}, 54),  # nothing was sold in February: ten days, 28, and half of January
+        (999, {"2026-03": 100}, None),
+    ],
+)
+def test_days_sales_outstanding_are_counted_back(outstanding: int, billed: dict[str, int], days: int | None) -> None:
+    sales = {dt.date.fromisoformat(f"{month}-01"): Decimal(sold) for month, sold in billed.items()}
+    assert figures.days_sales_outstanding(Decimal(outstanding), sales, dt.date(2026, 3, 10)) == days
+
+
+def test_promises_of_the_next_week_and_the_months_payments_lead_to_their_lists(own: World) -> None:
+    today = own.account.today()
+    for days, amount in ((0, 5), (7, 6), (8, 100)):
+        invoice = make.invoice(own.account, amount=amount)
+        lifecycle.promise(own.account, invoice.pk, make.STAFF, today + dt.timedelta(days=days))
+    client = own.logged_in(Role.VIEWER)
+    [card] = client.get("/admin/").context["cards"]
+    assert (card.promised, card.promised_count) == ("AED 11.00", 2)
+    assert len(linked(client.get(card.promised_url).content.decode(), "invoices_promise")) == 2
+    collected = client.get(card.collected_url).content.decode()
+    assert (card.collected, linked(collected, "invoices_payment")) == (
+        "AED 100.00",
+        {str(own.rows["invoices_payment"])},
+    )
+
+
+def test_cases_wait_for_whose_they_are_or_for_anybody(own: World, foreign: World) -> None:
+    cases_of = {}
+    for who in (None, Role.AGENT, Role.MANAGER):
+        case = make.escalation(make.invoice(own.account))
+        case.assignee = own.people[who] if who else None
+        case.save()
+        cases_of[who] = str(case.pk)
+    make.escalation(foreign.invoice)
+    html = own.logged_in(Role.AGENT).get("/admin/").content.decode()
+    assert linked(html, "invoices_escalation") == {cases_of[None], cases_of[Role.AGENT]}
+
+
+def test_what_goes_out_today_and_tomorrow_is_counted_and_shown(own: World, foreign: World) -> None:
+    mine = Communication.objects.filter(account=own.account, status="scheduled")
+    now = own.account.now()
+    for days, counted in ((0, (1, 0)), (1, (0, 1)), (2, (0, 0))):
+        mine.update(scheduled_for=now + dt.timedelta(days=days))
+        going = own.logged_in(Role.VIEWER).get("/admin/").context["going"]
+        assert (going["today"], going["tomorrow"], len(going["rows"])) == (*counted, sum(counted))
 
 
 @pytest.mark.parametrize("zone", [make.EARLIEST_ZONE, make.LATEST_ZONE])
@@ -47,7 +145,7 @@ def test_past_due_goes_by_the_accounts_own_date_for_members_and_platform_staff(z
 def test_each_number_leads_to_the_list_that_proves_it(own: World) -> None:
     later = make.invoice(own.account, amount=5)
     client = own.logged_in(Role.VIEWER)
-    [card] = client.get("/admin/").context["owed"]
+    [card] = client.get("/admin/").context["cards"]
     listed = {
         url: linked(client.get(url).content.decode(), "invoices_invoice") for url in (card.open_url, card.overdue_url)
     }
@@ -74,7 +172,7 @@ def test_home_asks_the_database_a_fixed_number_of_times(own: World) -> None:
     Delivery.objects.update(status="failed", next_attempt_at=None)
     with CaptureQueriesContext(connection) as queries:
         client.get("/admin/")
-    assert len(queries) <= 6
+    assert len(queries) <= 12
 
 
 def test_an_empty_account_is_told_where_to_start(db: None) -> None:

@@ -135,12 +135,12 @@ def test_an_invoice_that_the_api_would_refuse_is_refused(wrong: dict[str, str], 
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ("", ["Falcon-1", "L-1", "P-1"]),
-        ("q=Gulf", ["Falcon-1", "L-1", "P-1"]),
+        ("", ["Falcon-0", "Falcon-1", "L-1", "P-1"]),
+        ("q=Gulf", ["Falcon-0", "Falcon-1", "L-1", "P-1"]),
         ("q=L-1", ["L-1"]),
-        ("q=falcon.example", ["Falcon-1"]),
+        ("q=falcon.example", ["Falcon-0", "Falcon-1"]),
         ("status__exact=overdue", ["Falcon-1"]),
-        ("payment_status__exact=paid", ["P-1"]),
+        ("payment_status__exact=paid", ["Falcon-0", "P-1"]),
         ("due=open", ["Falcon-1", "L-1"]),
         ("due=past", ["Falcon-1"]),
         ("due=later", ["L-1"]),
@@ -149,6 +149,7 @@ def test_an_invoice_that_the_api_would_refuse_is_refused(wrong: dict[str, str], 
 )
 def test_the_work_list_is_searched_and_filtered(query: str, found: list[str], own: World) -> None:
     rows = {
+        "Falcon-0": own.closed,
         "Falcon-1": own.invoice,
         "L-1": make.invoice(own.account, invoice_number="L-1", currency="SAR"),
         "P-1": make.invoice(own.account, invoice_number="P-1", amount=5, amount_paid=5),

@@ -13,7 +13,8 @@ from django.urls import reverse
 from communications.models import Communication
 from inflow.accounts.models import Account, ApiKey, AuditEntry, User
 from inflow.accounts.roles import Role
-from invoices.models import Debtor, Invoice, Payment, TimelineEntry
+from invoices import lifecycle
+from invoices.models import Debtor, Escalation, Invoice, Payment, Promise, TimelineEntry
 from tests import make
 from webhooks.models import Delivery, Event, EventType, Subscription
 
@@ -21,6 +22,9 @@ from webhooks.models import Delivery, Event, EventType, Subscription
 LISTS = {
     "invoices_invoice": Role.VIEWER,
     "invoices_debtor": Role.VIEWER,
+    "invoices_escalation": Role.VIEWER,
+    "invoices_promise": Role.VIEWER,
+    "invoices_payment": Role.VIEWER,
     "communications_communication": Role.VIEWER,
     "accounts_account": Role.VIEWER,
     "accounts_apikey": Role.ADMIN,
@@ -32,12 +36,19 @@ LISTS = {
 # Each verb on a row, and the least role that may do it.
 VERBS = {
     "invoices_invoice_record_payment": Role.AGENT,
+    "invoices_invoice_promise": Role.AGENT,
     "invoices_invoice_hold": Role.AGENT,
     "invoices_invoice_dispute": Role.AGENT,
     "invoices_invoice_resume": Role.AGENT,
+    "invoices_invoice_escalate": Role.AGENT,
+    "invoices_invoice_move_due_date": Role.MANAGER,
     "invoices_invoice_note": Role.AGENT,
     "invoices_invoice_write_off": Role.MANAGER,
     "invoices_invoice_cancel": Role.MANAGER,
+    "invoices_escalation_take": Role.AGENT,
+    "invoices_escalation_resolve": Role.AGENT,
+    "invoices_escalation_assign": Role.AGENT,
+    "invoices_payment_reverse": Role.AGENT,
     "accounts_apikey_revoke": Role.ADMIN,
     "webhooks_subscription_unsubscribe": Role.ADMIN,
     "webhooks_subscription_enable": Role.ADMIN,
@@ -49,6 +60,10 @@ VERBS = {
 # What answers each verb's form.
 SAID: dict[str, dict[str, Any]] = {
     "invoices_invoice_record_payment": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},
+    "invoices_invoice_promise": {"promised_on": "2999-12-31", "amount": "10"},
+    "invoices_invoice_escalate": {"notes": "They moved."},
+    "invoices_invoice_move_due_date": {"due_date": "2025-02-03", "reason": "As agreed."},
+    "invoices_escalation_resolve": {"resolution": "ladder"},
     "invoices_invoice_hold": {"hold_until": "2999-12-31"},
     "invoices_invoice_note": {"notes": "Asked for a copy."},
     "webhooks_subscription_replay_since": {"hours": "24"},
@@ -66,6 +81,7 @@ class World:
     people: dict[Role, User]
     rows: dict[str, Any]
     invoice: Invoice
+    closed: Invoice
 
     def logged_in(self, role: Role) -> Client:
         return logged_in(self.people[role])
@@ -89,13 +105,18 @@ def build(name: str) -> World:
         role: User.objects.create_user(f"{role}@{name.lower()}.example", account=account, role=role) for role in Role
     }
     key, _ = make.key(account, name=f"key of {name}")
+    email = f"pay@{name.lower()}.example"
+    closed = make.invoice(account, invoice_number=f"{name}-0", amount=100, debtor_email=email, debtor_name="Closed")
+    case = make.escalation(closed)
+    promise = lifecycle.promise(account, closed.pk, make.STAFF, account.today())
+    payment = lifecycle.record_payment(account, closed.pk, make.STAFF, amount=closed.amount)
     subscription, _ = make.subscription(account, f"https://{name.lower()}.example/hook", [EventType.INVOICE_CREATED])
     # In the zone that is the furthest west it is long past due, wherever the test runs.
     invoice = make.overdue_invoice(
         account,
         invoice_number=f"{name}-1",
         debtor_name=f"Debtor of {name}",
-        debtor_email=f"pay@{name.lower()}.example",
+        debtor_email=email,
         issue_date=dt.date(2025, 1, 1),
         due_date=dt.date(2025, 1, 31),
     )
@@ -103,6 +124,9 @@ def build(name: str) -> World:
         account,
         people,
         {
+            "invoices_escalation": case.pk,
+            "invoices_promise": promise.pk,
+            "invoices_payment": payment.pk,
             "invoices_invoice": invoice.pk,
             "invoices_debtor": invoice.debtor_id,
             "communications_communication": Communication.objects.get(invoice=invoice).pk,
@@ -114,6 +138,7 @@ def build(name: str) -> World:
             "webhooks_delivery": Delivery.objects.get(subscription=subscription).pk,
         },
         invoice,
+        closed,
     )
 
 
@@ -145,7 +170,7 @@ def nothing_changes(*worlds: World) -> Iterator[None]:
 
 def _rows_of(account: Account) -> dict[str, Any]:
     owned = (
-        *(User, ApiKey, AuditEntry, Debtor, Invoice, Payment, TimelineEntry),
+        *(User, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
         *(Communication, Subscription, Event, Delivery),
     )
     rows: dict[str, Any] = {
