@@ -23,9 +23,9 @@ def account(db: None) -> Account:
 def test_a_reminder_in_english(account: Account) -> None:
     message = rendered(account, invoice_number="INV-7", amount="1234.5", due_in=-1)
     assert message.subject == "Invoice INV-7 is overdue: AED 1,234.50"
-    assert message.text.startswith("Dear Ahmed Al Rashid,\n\nInvoice INV-7 was due on ")
+    assert message.text.startswith("Dear Ahmed Al Rashid,\n\nWe hope you are well. Invoice INV-7 was due on ")
     assert ", 1 day ago. According to our records AED 1,234.50 is still open." in message.text
-    assert message.text.endswith("Kind regards\nFalcon Trading LLC\n")
+    assert message.text.endswith("Kind regards,\nFalcon Trading LLC\n")
     assert '<html lang="en" dir="ltr">' in message.html
 
 
@@ -38,7 +38,7 @@ def test_a_reminder_in_arabic_runs_right_to_left_with_its_numbers_isolated(accou
     assert "\u2068أحمد الراشد\u2069" in message.text
     assert "Dear" not in message.text
     assert '<html lang="ar" dir="rtl">' in message.html
-    assert "<bdi>AED 25,000.00</bdi>" in message.html
+    assert '<bdi dir="ltr">AED 25,000.00</bdi>' in message.html
 
 
 @pytest.mark.parametrize(
