@@ -29,6 +29,7 @@ _LEFT_TO_RIGHT = re.compile(
     r"|\+\d[\d\ ()-]{5,}\d",
     re.ASCII,
 )
+_AMOUNT = re.compile(r"\b([A-Z]{3}) (?=\d)")
 _MONTHS = {
     "en": [
         "January",
@@ -159,8 +160,9 @@ def without_isolates(text: str) -> str:
 
 
 def as_html(text: str) -> SafeString:
-    """Escaped, with its lines and with <bdi> for the isolates; one that stands alone is dropped."""
-    escaped = str(escape(text))
+    """Escaped, with its lines and with <bdi> for the isolates; one that stands alone is dropped. An amount stays with
+    its currency."""
+    escaped = _AMOUNT.sub(r"\1&nbsp;", str(escape(text)))
     for opening, tag in ((LRI, '<bdi dir="ltr">'), (FSI, "<bdi>")):
         escaped = re.sub(f"{opening}([^{LRI}{FSI}{PDI}]*){PDI}", rf"{tag}\1</bdi>", escaped)
     return mark_safe(without_isolates(escaped).replace("\n", "<br>"))  # noqa: S308  (escaped above)

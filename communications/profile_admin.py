@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from communications import phrases, profiles
 from communications.models import SenderProfile
@@ -28,6 +29,10 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = SenderProfile
         fields = ("display_name", "reply_to", "phone", "payment_en", "payment_ar")
+        widgets = {
+            "payment_en": UnfoldAdminTextareaWidget(attrs={"rows": 5, "dir": "ltr"}),
+            "payment_ar": UnfoldAdminTextareaWidget(attrs={"rows": 5, "dir": "rtl", "lang": "ar"}),
+        }
 
     def clean_display_name(self) -> str:
         return phrases.clean(self.cleaned_data["display_name"])

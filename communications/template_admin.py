@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import path, reverse
+from unfold.widgets import CHECKBOX_CLASSES
 
 from communications import phrases, previews, profiles, templates, wording
 from communications.models import Kind, Medium, MessageTemplate, Tone
@@ -58,13 +59,19 @@ class Use:
         return words, "any tone" if words.is_own else "built-in"
 
 
+def _text(label: str, rows: int, limit: int | None = None) -> forms.CharField:
+    """The limit of a body is its channel's: `wording` knows it."""
+    widget = forms.Textarea(attrs={"rows": rows})
+    return forms.CharField(label=label, max_length=limit, widget=widget, required=False)
+
+
 class TemplateForm(pages.PageForm):
     """Both languages of one use. Empty: what is built in."""
 
-    subject_en = forms.CharField(label="Subject", max_length=wording.SUBJECT_LIMIT, required=False)
-    body_en = forms.CharField(label="Text", widget=forms.Textarea(attrs={"rows": 16}), required=False)
-    subject_ar = forms.CharField(label="Subject", max_length=wording.SUBJECT_LIMIT, required=False)
-    body_ar = forms.CharField(label="Text", widget=forms.Textarea(attrs={"rows": 16}), required=False)
+    subject_en = _text("Subject", 3, wording.SUBJECT_LIMIT)
+    body_en = _text("Text", 18)
+    subject_ar = _text("Subject", 3, wording.SUBJECT_LIMIT)
+    body_ar = _text("Text", 18)
     invoice_number = forms.CharField(
         label="Show it about invoice", max_length=64, required=False, help_text="Its number. Empty: an invented one."
     )
@@ -81,6 +88,7 @@ class TemplateForm(pages.PageForm):
             if use.channel != Medium.EMAIL:
                 del self.fields[f"subject_{language}"]
         self.fields["invoice_number"].widget.attrs["list"] = "invoices"
+        self.fields["is_several"].widget.attrs["class"] = " ".join(CHECKBOX_CLASSES)
 
     def clean_invoice_number(self) -> str:
         number: str = self.cleaned_data["invoice_number"]
@@ -124,7 +132,7 @@ class TemplateForm(pages.PageForm):
         """As they were typed, or as they stand if the form was not sent."""
         said = self.cleaned_data if self.is_bound else self.initial
         subject, body = (str(said.get(f"{name}_{language}") or "") for name in ("subject", "body"))
-        return Words(phrases.clean(subject), phrases.plain(body), language)
+        return Words(phrases.plain(subject), phrases.plain(body), language)
 
 
 @admin.register(MessageTemplate)
@@ -175,7 +183,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
                 uses = [Use(account, kind, tone, channel) for channel in _CHANNELS]
                 cells = [(use.url("edit"), use.title, [_origin(use, own, lang) for lang in Language]) for use in uses]
                 rows.append((kind.label if not tone else "", Tone(tone).label if tone else "Any tone", cells))
-        context = {"title": "Message templates", "account": account, "channels": _CHANNELS, "rows": rows}
+        context = {"title": account.name, "account": account, "channels": _CHANNELS, "rows": rows}
         return pages.page(self, request, "admin/communications/messagetemplate/table.html", context)
 
     def edit(self, request: HttpRequest, account_id: uuid.UUID, kind: str, tone: str, channel: str) -> HttpResponse:

@@ -15,7 +15,7 @@ from inflow.accounts.models import Account, Language
 
 log = structlog.get_logger(__name__)
 _FOLDER = settings.BASE_DIR / "templates" / "communications"
-_SUBJECT = "Subject: "
+_SUBJECT = "Subject:"
 
 
 class Missing(Exception):
@@ -92,7 +92,7 @@ def built_in(kind: str, tone: str, channel: str, language: str) -> Words | None:
             if channel != Medium.EMAIL:
                 return Words("", text, language)
             subject, _, body = text.partition("\n\n")
-            return Words(subject.removeprefix(_SUBJECT), body, language)
+            return Words(subject.removeprefix(_SUBJECT).strip(), body, language)
     return None
 
 

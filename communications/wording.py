@@ -17,9 +17,10 @@ from communications.models import Medium
 EMAIL, SMS, WHATSAPP = Medium.EMAIL, Medium.SMS, Medium.WHATSAPP
 # Characters of a template as it is written. A rendered subject is cut at the column's 300.
 LIMITS = {EMAIL: 8_000, WHATSAPP: 1_500, SMS: 500}
-SUBJECT_LIMIT = 200
+SUBJECT_LIMIT = 500
 _MOST_CONDITIONS = 40
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|#\}")
+_CONDITION_LINE = re.compile(r"^[ \t]*(\{%[^%\n]*%\})[ \t]*\n", re.MULTILINE)
 register = Library()
 
 
@@ -72,8 +73,8 @@ def check(text: str, channel: str) -> set[str]:
 
 
 def fill(text: str, channel: str, values: Mapping[str, str]) -> str:
-    """The text with its values. Lines that held only a condition leave no gap. Raises `Unreadable`."""
-    filled = _parse(text, channel).render(Context(dict(values), autoescape=False))
+    """The text with its values. A line that holds only a condition leaves no gap. Raises `Unreadable`."""
+    filled = _parse(_CONDITION_LINE.sub(r"\1", text), channel).render(Context(dict(values), autoescape=False))
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", filled)).strip()
 
 
@@ -128,11 +129,11 @@ def _parse(text: str, channel: str) -> Template:
     try:
         template = Template(text, engine=_engine)
     except TemplateSyntaxError as error:
-        raise Unreadable(_in_our_words(str(error))) from error
+        raise Unreadable(_in_our_words(str(error), channel)) from error
     known = variables_of(channel)
     for name in _names(template.nodelist):
         if name not in known:
-            raise Unreadable(f"Unknown variable “{name}”. Known here: {', '.join(known)}.")
+            raise Unreadable(_unknown(name, channel))
     for node in _nodes(template.nodelist):
         if isinstance(node, TextNode) and (brace := _BRACES.search(node.s)):
             raise Unreadable(f"“{brace[0]}” is left open or stands alone: a variable is written {{{{ name }}}}.")
@@ -159,12 +160,18 @@ def _names(nodes: NodeList) -> Iterator[str]:
             yield from (name for name, _, _ in node.branches if name)
 
 
-def _in_our_words(problem: str) -> str:
+def _unknown(name: str, channel: str) -> str:
+    return f"Unknown variable “{name}”. Known here: {', '.join(variables_of(channel))}."
+
+
+def _in_our_words(problem: str, channel: str) -> str:
     """Django speaks of tags to register and libraries to load, which nobody can here."""
     if unknown := re.search(r"Invalid block tag[^']*'([^']*)'", problem):
         return f"“{{% {unknown[1]} %}}” can't be used: a template knows {{{{ variables }}}} and {{% if %}} only."
     if unknown := re.search(r"Invalid filter: '([^']*)'", problem):
         return f"“|{unknown[1]}” can't be used: a template knows no filters."
+    if unknown := re.search(r"may not begin with underscores: '([^']*)'|the remainder: '.*' from '([^']*)'", problem):
+        return _unknown(unknown[1] or unknown[2], channel)
     if unclosed := re.search(r"Unclosed tag on line (\d+): 'if'", problem):
         return f"The {{% if %}} of line {unclosed[1]} has no {{% endif %}}."
     return problem
