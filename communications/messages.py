@@ -61,7 +61,7 @@ def write(
     page_url: str = "",
     unsubscribe_url: str = "",
 ) -> Message:
-    """These words about these invoices. Raises `wording.Unreadable`."""
+    """These words about these invoices. Raises `wording.Unreadable`, also where they say nothing about them."""
     channel, language = Medium(going[0].channel), words.language
     statement = draw_up(account, going, invoices, language, channel)
     profile = profiles.of(account)
@@ -73,13 +73,15 @@ def write(
     _append_what_must_not_miss(parts, statement, channel, named)
     said = [blocks[part] if index % 2 else part.strip() for index, part in enumerate(parts)]
     text = "\n\n".join(part for part in said if part)
+    subject = " ".join(wording.fill(words.subject, channel, values).split())[:300]
+    if not text or (channel == Medium.EMAIL and not subject):
+        raise wording.Unreadable("With its values filled in, subject or text is empty.")
     if channel != Medium.EMAIL:
         if channel == Medium.SMS:
             text = " ".join(text.split())
             if not phrases.is_rtl(language):
                 text = phrases.without_isolates(text)  # each would cost the text its cheaper alphabet
         return Message("", text, "", language)
-    subject = " ".join(wording.fill(words.subject, channel, values).split())[:300]
     if unsubscribe_url:
         text += f"\n\n--\n{phrases.LABELS[language]['unsubscribe_line']}\n{unsubscribe_url}"
     html = _html(subject, parts, blocks, statement, profile, language, page_url, unsubscribe_url)

@@ -34,19 +34,30 @@ def preview(
     """`about` brings along all that its debtor owes, as a real message does. Without it a sample is shown, one invoice
     or `several`. Raises `wording.Unreadable`."""
     if about is None:
-        invoices: Sequence[Invoice] = _samples(account, kind, words.language, several)
+        invoices: Sequence[Invoice] = _samples(account, kind, words.language, _SAMPLES if several else _SAMPLES[:1])
     else:
         invoices = [about, *Invoice.objects.filter(debtor=about.debtor_id, status__in=OPEN).exclude(pk=about.pk)]
     going = [Communication(account=account, invoice=invoices[0], kind=kind, tone=tone, channel=channel)]
     return messages.write(words, account, going, invoices, page_url=page_url, unsubscribe_url=page_url)
 
 
-def _samples(account: Account, kind: str, language: str, several: bool) -> list[Invoice]:
+def try_out(account: Account, words: Words, kind: str, tone: str, channel: str) -> None:
+    """Write it about an invoice past its due date, on it and before it, and about several. Raises
+    `wording.Unreadable`."""
+    for samples in (*(((days, 100, 0),) for days in (-1, 0, 1)), _SAMPLES):
+        invoices = _samples(account, kind, words.language, samples)
+        for invoice in invoices:
+            invoice.debtor_company = ""  # not everybody has one
+        going = [Communication(account=account, invoice=invoices[0], kind=kind, tone=tone, channel=channel)]
+        messages.write(words, account, going, invoices)
+
+
+def _samples(account: Account, kind: str, language: str, samples: Sequence[tuple[int, int, int]]) -> list[Invoice]:
     today = account.today()
     name, company = _NAMES[Language(language)]
     debtor = Debtor(account=account, name=name, company=company)
     made = []
-    for number, (days, amount, paid) in enumerate(_SAMPLES if several else _SAMPLES[:1], start=1042):
+    for number, (days, amount, paid) in enumerate(samples, start=1042):
         due = today + dt.timedelta(days=days)
         made.append(
             Invoice(

@@ -114,19 +114,14 @@ class TemplateForm(pages.PageForm):
             if is_email and not text and (words.subject or words.body):
                 self.add_error(field, "An email needs its subject and its text.")
             try:
-                wording.check(text, self.use.channel)
+                (wording.check_subject if name == "subject" else wording.check)(text, self.use.channel)
             except wording.Unreadable as error:
                 self.add_error(field, str(error))
         if words.body and not self.errors:
-            for several in (False, True):
-                try:
-                    message = previews.preview(self.use.account, words, *self.use.key, several=several)
-                except wording.Unreadable as error:
-                    self.add_error(f"body_{language}", str(error))
-                    return
-                if not message.text.strip() or (is_email and not message.subject):
-                    self.add_error(f"body_{language}", "With its values filled in, subject or text is empty.")
-                    return
+            try:
+                previews.try_out(self.use.account, words, *self.use.key)
+            except wording.Unreadable as error:
+                self.add_error(f"body_{language}", str(error))
 
     def words(self, language: str) -> Words:
         """As they were typed, or as they stand if the form was not sent."""

@@ -72,6 +72,13 @@ def check(text: str, channel: str) -> set[str]:
     return set(_names(_parse(text, channel).nodelist))
 
 
+def check_subject(text: str, channel: str) -> None:
+    """A subject is one line. Raises `Unreadable`."""
+    for name in check(text, channel):
+        if VARIABLES[name].is_block or name == "signature":
+            raise Unreadable(f"“{name}” takes several lines: it stands in the text.")
+
+
 def fill(text: str, channel: str, values: Mapping[str, str]) -> str:
     """The text with its values. A line that holds only a condition leaves no gap. Raises `Unreadable`."""
     filled = _parse(_CONDITION_LINE.sub(r"\1", text), channel).render(Context(dict(values), autoescape=False))
