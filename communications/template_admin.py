@@ -23,6 +23,7 @@ from inflow.accounts.scoping import OwnRowsAdmin, person, rows_of
 from invoices.models import Invoice
 
 ANY = "any"
+_NAMES = {"en": "English", "ar": "Arabic"}
 _CHANNELS = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
 
 
@@ -286,13 +287,13 @@ def _warnings(use: Use, form: TemplateForm, origins: dict[str, str]) -> list[str
     own = [language for language, origin in origins.items() if origin == "own"]
     if len(own) == 1:
         other = next(language for language in Language if language.value not in own)
-        found.append(f"Only {Language(own[0]).label} is your own; {other.label} is still {origins[other.value]}.")
+        found.append(f"Only {_NAMES[own[0]]} is your own; {_NAMES[other.value]} is still {origins[other.value]}.")
     if form.is_bound and form.errors:
         return found
     for language in own:
         used = wording.check(form.words(language).body, use.channel)
         if not used & {"balance", "total", "amount", "invoices"}:
-            found.append(f"{Language(language).label} names no amount.")
+            found.append(f"{_NAMES[language]} names no amount.")
         if use.channel == Medium.EMAIL and "invoices" not in used and use.kind not in (Kind.THANK_YOU,):
-            found.append(f"{Language(language).label}: of several invoices, the list is added at the end.")
+            found.append(f"{_NAMES[language]}: of several invoices, the list is added at the end.")
     return found

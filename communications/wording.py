@@ -7,6 +7,7 @@ loaders, no filters, no tags but `if`, no dots. It is filled with plain strings.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.template import Context, Engine, Library, Node, NodeList, TemplateSyntaxError
@@ -128,6 +129,7 @@ def _condition(token: Token) -> tuple[str, bool]:
     raise TemplateSyntaxError(f"“{token.contents}”: a condition is one variable, or “not” and one variable.")
 
 
+@lru_cache(maxsize=512)
 def _parse(text: str, channel: str) -> Template:
     if len(text) > LIMITS[Medium(channel)]:
         raise Unreadable(f"At most {LIMITS[Medium(channel)]:,} characters fit into a template of this channel.")

@@ -177,7 +177,7 @@ def test_what_is_not_past_due_is_never_called_late_in_any_kind_of_message(accoun
     comes = make.invoice(account, due_in=5)
     for kind, channel in itertools.product(("reminder", "follow_up", "final_notice"), ("email", "sms", "whatsapp")):
         message = by(channel, account, comes, kind=kind)
-        assert not re.search("late|overdue|is not paid", message.text), (kind, channel)
+        assert not re.search("late|overdue|is not settled", message.text), (kind, channel)
 
 
 def test_a_thank_you_speaks_of_the_paid_invoice_alone(account: Account) -> None:

@@ -82,9 +82,12 @@ def test_nobody_opens_them_without_logging_in(own: World, client: Any) -> None:
 def test_platform_staff_choose_the_account(own: World, foreign: World) -> None:
     client = platform()
     listed = html_of(client.get(page("communications_messagetemplate", "changelist")))
+    SenderProfile.objects.create(account=own.account, display_name="Falcon Group")
+    assert "Falcon Group" in html_of(client.get(page("communications_senderprofile", "changelist")))
     for world in (own, foreign):
         assert at(world, "table") in listed
         assert client.get(at(world)).status_code == 200
+        assert client.get(profile_page(world)).status_code == 200
 
 
 def test_saving_keeps_what_differs_and_the_audit_log_tells(own: World, foreign: World) -> None:
@@ -96,7 +99,7 @@ def test_saving_keeps_what_differs_and_the_audit_log_tells(own: World, foreign: 
     entry = AuditEntry.objects.get(action="messagetemplate.changed")
     assert (entry.actor, entry.detail["changes"]["body"][1]) == (own.people[Role.MANAGER].email, row.body)
     html = html_of(client.get(at(own)))
-    assert "Only English is your own; العربية is still built-in." in html
+    assert "Only English is your own; Arabic is still built-in." in html
     assert "EN own" in html_of(client.get(at(own, "table")))
     client.post(at(own), said())
     assert not MessageTemplate.objects.exists()
