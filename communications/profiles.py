@@ -37,12 +37,12 @@ class Logo:
 
 
 def of(account: Account) -> SenderProfile:
-    """The account's profile, or an empty one."""
-    found: SenderProfile | None = SenderProfile.objects.filter(account=account).first()
-    if found is None:
+    """The account's profile, or an empty one; read once for this account in memory."""
+    try:
+        profile: SenderProfile = account.sender_profile
+    except SenderProfile.DoesNotExist:
         return SenderProfile(account=account)
-    found.account = account
-    return found
+    return profile
 
 
 def name(profile: SenderProfile) -> str:

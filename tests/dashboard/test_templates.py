@@ -27,7 +27,7 @@ def at(world: World, what: str = "edit", use: tuple[str, ...] = USE) -> str:
 
 def said(**given: str) -> dict[str, Any]:
     """The form as the page shows it, but for what is given."""
-    form = {}
+    form: dict[str, Any] = {}
     for language in ("en", "ar"):
         words = templates.built_in("reminder", "", "email", language)
         assert words
