@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from communications import outbox
+from communications import outbox, profile_admin, profiles, template_admin  # noqa: F401  (they register their pages)
 from communications.models import Communication, State
 from inflow.accounts import pages
 from inflow.accounts.models import User
@@ -83,6 +83,7 @@ class CommunicationAdmin(OwnRowsAdmin):
             "status": state_badge(communication),
             "direction": "rtl" if communication.language == "ar" else "ltr",
             "sender": headers and headers["From"],
+            "html": profiles.with_logo(communication.html, profiles.of(communication.account)),
             "invoice_url": reverse("admin:invoices_invoice_change", args=[communication.invoice_id]),
         }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "message": message})

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend
 
+from communications import profiles
 from communications.models import Communication, Medium
 from inflow.accounts.models import Account
 
@@ -38,19 +39,31 @@ def configured() -> tuple[Medium, ...]:
     return (Medium.EMAIL,)
 
 
+class _Mail(EmailMultiAlternatives):
+    """What is attached is a part of the HTML: its logo."""
+
+    mixed_subtype = "related"
+
+
 def email(communication: Communication) -> EmailMultiAlternatives:
-    """The mail of a communication that passed the gate, text and HTML."""
-    message = EmailMultiAlternatives(
+    """The mail of a communication that passed the gate, text and HTML, in its account's name."""
+    profile = profiles.of(communication.account)
+    message = _Mail(
         subject=communication.subject,
         body=communication.body,
+        from_email=profiles.from_header(profile),
         to=[communication.recipient],
+        reply_to=[profile.reply_to] if profile.reply_to else None,
         headers={
+            "Content-Language": communication.language,
             "Message-ID": f"<{communication.message_id}@inflow>",
             "X-InFlow-Message": str(communication.message_id),
             "Auto-Submitted": "auto-generated",
         },
     )
     message.attach_alternative(communication.html, "text/html")
+    if profile.logo and profiles.LOGO_CID in communication.html:
+        message.attach(profiles.logo_part(bytes(profile.logo)))
     return message
 
 

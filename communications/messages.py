@@ -1,35 +1,30 @@
-"""The words of a message: subject, text and HTML in one language, from the invoices as they are at the gate.
+"""A message from its words and the invoices as they are at the gate: subject, text and HTML in one language."""
 
-A message is about the steps that are due and lists all that the debtor owes: what is past due by section, what is not
-yet due or was agreed to wait apart and outside of the totals.
-"""
-
-import datetime as dt
-import uuid
-from collections.abc import Sequence
+import dataclasses
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 import css_inline
-import structlog
-from django.template import TemplateDoesNotExist
-from django.template.loader import get_template, render_to_string
+from django.template.loader import render_to_string
 
-from communications.models import Communication, Kind
-from inflow.accounts.models import Account, Language
-from invoices import money
-from invoices.models import Debtor, Invoice, Status
+from communications import phrases, profiles, templates, wording
+from communications.models import Communication, Kind, Medium, SenderProfile
+from communications.statement import Statement, draw_up
+from communications.templates import Words
+from inflow.accounts.models import Account
+from invoices.models import Debtor, Invoice
 
-log = structlog.get_logger(__name__)
-_inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
+_inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
 
-# The sections, in this order: those with a step due, then what is past due, what waits by agreement, what comes.
-_SECTIONS = (Kind.FINAL_NOTICE.value, Kind.FOLLOW_UP.value, Kind.REMINDER.value, "overdue", "agreed", "upcoming")
-_OUTSIDE = ("agreed", "upcoming")
+# Where a block stands in a filled body.
+_BLOCK = re.compile("\ue000(\\w+)\ue000")
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """`html` is empty but for an email."""
+
     subject: str
     text: str
     html: str
@@ -37,116 +32,189 @@ class Message:
     is_fallback: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """An invoice as the message shows it. `days` since its due date, negative before it; `lateness` in words."""
-
-    number: str
-    due_date: dt.date
-    balance: str
-    days: int
-    lateness: str
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    name: str
-    lines: list[Line]
-
-
-def render(account: Account, debtor: Debtor, going: Sequence[Communication], invoices: Sequence[Invoice]) -> Message:
-    """`going` are the rows that the message advances, the highest step first: it sets subject and tone. `invoices` are
-    the debtor's. A language without templates falls back to English; without those `TemplateDoesNotExist` is raised."""
-    first, today = going[0], account.today()
+def render(
+    account: Account,
+    debtor: Debtor,
+    going: Sequence[Communication],
+    invoices: Sequence[Invoice],
+    *,
+    page_url: str = "",
+    unsubscribe_url: str = "",
+) -> Message:
+    """`going` are the rows that the message advances, the highest step first: it sets channel, kind and tone.
+    `invoices` are the debtor's. A language without words falls back to English; without those `templates.Missing` is
+    raised."""
+    first = going[0]
     oldest = min(going, key=lambda row: (row.invoice.due_date, row.invoice.invoice_number)).invoice
     wanted = debtor.language or oldest.language
-    language = _written_in(wanted, first.kind)
-    steps = {row.invoice_id: row.kind for row in going}
-    shown = [row.invoice for row in going]
-    shown += [invoice for invoice in invoices if invoice.pk not in steps and _is_listed(invoice)]
-    sections = _sections(shown, steps, today, language)
-    overdue = [invoice for invoice in shown if invoice.due_date < today and not _is_agreed(invoice, steps)]
-    line = _line(first.invoice, today, language)
-    overdue_total = _totals(overdue)
-    totals = overdue_total or line.balance
-    context = {
-        "account": account,
-        "name": first.invoice.debtor_name,
-        "invoice": first.invoice,
-        "line": line,
-        "days": line.lateness,
-        "balance": line.balance,
-        "tone": first.tone,
-        "is_several": len(shown) > 1,
-        "sections": sections,
-        "totals": totals,
-        "overdue_total": overdue_total,
-        "language": language,
-        "direction": "rtl" if language == Language.ARABIC else "ltr",
+    words = templates.find(account, first.kind, first.tone, first.channel, wanted)
+    message = write(words, account, going, invoices, page_url=page_url, unsubscribe_url=unsubscribe_url)
+    return dataclasses.replace(message, is_fallback=words.language != wanted)
+
+
+def write(
+    words: Words,
+    account: Account,
+    going: Sequence[Communication],
+    invoices: Sequence[Invoice],
+    *,
+    page_url: str = "",
+    unsubscribe_url: str = "",
+) -> Message:
+    """These words about these invoices. Raises `wording.Unreadable`, also where they say nothing about them."""
+    channel, language = Medium(going[0].channel), words.language
+    statement = draw_up(account, going, invoices, language, channel)
+    profile = profiles.of(account)
+    values = _values(statement, profile, language)
+    blocks = _blocks(statement, profile, language, page_url)
+    named = {name: f"\n\n\ue000{name}\ue000\n\n" for name, text in blocks.items() if text}
+    own = phrases.isolated(words.body, language)
+    parts = _BLOCK.split(wording.fill(own, channel, dict.fromkeys(blocks, "") | values | named))
+    _append_what_must_not_miss(parts, statement, channel, named)
+    said = [blocks[part] if index % 2 else part.strip() for index, part in enumerate(parts)]
+    text = "\n\n".join(part for part in said if part)
+    subject = " ".join(wording.fill(words.subject, channel, values).split())[:300]
+    if not text or (channel == Medium.EMAIL and not subject):
+        raise wording.Unreadable("With its values filled in, subject or text is empty.")
+    if channel != Medium.EMAIL:
+        if channel == Medium.SMS:
+            text = " ".join(text.split())
+            if not phrases.is_rtl(language):
+                text = phrases.without_isolates(text)  # each would cost the text its cheaper alphabet
+        return Message("", text, "", language)
+    if unsubscribe_url:
+        text += f"\n\n--\n{phrases.LABELS[language]['unsubscribe_line']}\n{unsubscribe_url}"
+    html = _html(subject, parts, blocks, statement, profile, language, page_url, unsubscribe_url)
+    return Message(subject, f"{text}\n", html, language)
+
+
+def _values(statement: Statement, profile: SenderProfile, language: str) -> dict[str, str]:
+    invoice, today = statement.invoice, statement.today
+    sender = phrases.as_it_runs(profiles.name(profile), language)
+    phone = phrases.left_to_right(phrases.clean(profile.phone), language)
+    promised = statement.promised_on
+    return {
+        "name": phrases.as_it_runs(phrases.clean(invoice.debtor_name), language),
+        "company": phrases.as_it_runs(phrases.clean(invoice.debtor_company), language),
+        "sender": sender,
+        "invoice_number": phrases.left_to_right(phrases.clean(invoice.invoice_number), language),
+        "amount": phrases.amount(invoice.amount, invoice.currency, language),
+        "balance": phrases.amount(invoice.balance, invoice.currency, language),
+        "total": phrases.amounts(statement.total, language),
+        "count": phrases.invoices(len(statement.listed), language),
+        "issue_date": phrases.date(invoice.issue_date, language),
+        "due_date": phrases.date(invoice.due_date, language),
+        "days": phrases.days(abs((today - invoice.due_date).days), language),
+        "promise_date": phrases.date(promised, language) if promised else "",
+        "phone": phone,
+        "signature": f"{sender}\n{phone}".strip(),
+        "several": "yes" if statement.several else "",
+        "overdue": "yes" if statement.overdue else "",
+        "due_today": "yes" if invoice.due_date == today else "",
     }
-    base = f"communications/{language}/{first.kind}"
-    subject = " ".join(render_to_string(f"{base}.subject.txt", context).split())[:300]
-    text = render_to_string(f"{base}.txt", context).strip() + "\n"
-    paragraphs = [paragraph.strip() for paragraph in text.split("\n\n") if paragraph.strip()]
-    headline = totals if len(shown) > 1 else line.balance
-    more = {"paragraphs": paragraphs, "subject": subject, "headline": headline}
-    html = render_to_string("communications/email.html", context | more)
-    return Message(subject, text, _inliner.inline(html), language, is_fallback=language != wanted)
 
 
-def _written_in(wanted: str, kind: str) -> str:
-    """The wanted language if both subject and body are written in it."""
-    try:
-        for ending in ("subject.txt", "txt"):
-            get_template(f"communications/{wanted}/{kind}.{ending}")
-    except TemplateDoesNotExist:
-        log.warning("template_missing", language=wanted, kind=kind)
-        return Language.ENGLISH
-    return wanted
+def _blocks(statement: Statement, profile: SenderProfile, language: str, page_url: str) -> dict[str, str]:
+    """As text. An address stands alone on its line: isolates around it would become part of it."""
+    labels = phrases.LABELS[language]
+    how = phrases.isolated(profiles.payment_instructions(profile, language), language)
+    return {
+        "invoices": _listing(statement, language),
+        "page_link": f"{labels['page_line']}\n{page_url}" if page_url else "",
+        "payment_instructions": f"{labels['how_to_pay']}:\n{how}" if how else "",
+    }
 
 
-def _is_listed(invoice: Invoice) -> bool:
-    return invoice.is_open and invoice.is_chased and invoice.status != Status.DISPUTED and invoice.balance > 0
+def _append_what_must_not_miss(parts: list[str], statement: Statement, channel: Medium, named: dict[str, str]) -> None:
+    """An email tells all that is owed, and every message but an SMS leads to the debtor's page, also where the
+    template forgot it."""
+    needed = ["invoices"] if channel == Medium.EMAIL and statement.several else []
+    needed += ["page_link"] if channel != Medium.SMS else []
+    for name in needed:
+        if name in named and name not in parts[1::2]:
+            parts += [name, ""]
 
 
-def _is_agreed(invoice: Invoice, steps: dict[uuid.UUID, str]) -> bool:
-    return invoice.status == Status.ON_HOLD and invoice.pk not in steps
+def _listing(statement: Statement, language: str) -> str:
+    labels, said = phrases.LABELS[language], []
+    for section in statement.sections:
+        said.append(f"{section.title}:")
+        for line in section.lines:
+            told = filter(None, (line.balance, f"{labels['due']} {line.due_date}", line.late))
+            said[-1] += f"\n- {line.number}: {labels['comma'].join(told)}"
+    if statement.past_due:
+        said.append(f"{labels['overdue_total']}: {phrases.amounts(statement.past_due, language)}")
+    return "\n\n".join(said)
 
 
-def _sections(shown: list[Invoice], steps: dict[uuid.UUID, str], today: dt.date, language: str) -> list[Section]:
-    found: dict[str, list[Line]] = {name: [] for name in _SECTIONS}
-    for invoice in sorted(shown, key=lambda each: (each.due_date, each.invoice_number)):
-        if _is_agreed(invoice, steps):
-            name = "agreed"
-        elif invoice.due_date >= today:
-            name = "upcoming"
+def _html(
+    subject: str,
+    parts: list[str],
+    blocks: dict[str, str],
+    statement: Statement,
+    profile: SenderProfile,
+    language: str,
+    page_url: str,
+    unsubscribe_url: str,
+) -> str:
+    labels, invoice = phrases.LABELS[language], statement.invoice
+    shown = []
+    for index, part in enumerate(parts):
+        if index % 2:
+            shown.append({"block": part})
         else:
-            name = steps.get(invoice.pk, "overdue")
-        found[name].append(_line(invoice, today, language))
-    return [Section(name, lines) for name, lines in found.items() if lines]
+            shown += [{"html": phrases.as_html(each)} for each in re.split(r"\n{2,}", part) if each.strip()]
+    label, figure = _headline(statement, language)
+    context = {
+        "language": language,
+        "direction": "rtl" if phrases.is_rtl(language) else "ltr",
+        "labels": labels,
+        "subject": phrases.without_isolates(subject),
+        "sender": profiles.name(profile),
+        "logo": profiles.logo(bytes(profile.logo)) if profile.logo else None,
+        "logo_cid": profiles.LOGO_CID,
+        "label": label,
+        "figure": phrases.as_html(figure),
+        "facts": [(name, phrases.as_html(value)) for name, value in _facts(statement, language)],
+        "is_paid": statement.kind == Kind.THANK_YOU,
+        "parts": shown,
+        "sections": [
+            (
+                section.title,
+                [[phrases.as_html(value) for value in dataclasses.astuple(line)] for line in section.lines],
+            )
+            for section in statement.sections
+        ],
+        "overdue_total": phrases.as_html(phrases.amounts(statement.past_due, language)),
+        "payment": phrases.as_html(blocks["payment_instructions"].partition("\n")[2]),
+        "number": invoice.invoice_number,
+        "page_url": page_url,
+        "unsubscribe_url": unsubscribe_url,
+    }
+    inlined: str = _inliner.inline(render_to_string("communications/email.html", context))
+    return inlined
 
 
-def _line(invoice: Invoice, today: dt.date, language: str) -> Line:
-    days = (today - invoice.due_date).days
-    words = _days_ar(abs(days)) if language == Language.ARABIC else f"{abs(days)} day{'' if abs(days) == 1 else 's'}"
-    balance = money.display(invoice.balance, invoice.currency)
-    return Line(invoice.invoice_number, invoice.due_date, balance, days, words)
+def _headline(statement: Statement, language: str) -> tuple[str, str]:
+    labels, invoice = phrases.LABELS[language], statement.invoice
+    if statement.kind == Kind.THANK_YOU:
+        return labels["paid"], phrases.amount(invoice.amount, invoice.currency, language)
+    if statement.several:
+        label = labels["overdue_total" if statement.past_due else "amount_due"]
+        return label, phrases.amounts(statement.total, language)
+    return labels["amount_due"], phrases.amount(invoice.balance, invoice.currency, language)
 
 
-def _totals(invoices: list[Invoice]) -> str:
-    """One sum for each currency: they are never added up."""
-    sums: dict[str, Decimal] = {}
-    for invoice in invoices:
-        sums[invoice.currency] = sums.get(invoice.currency, Decimal(0)) + invoice.balance
-    return " + ".join(money.display(total, currency) for currency, total in sorted(sums.items()))
-
-
-def _days_ar(days: int) -> str:
-    """Arabic counts in six forms: 1 one, 2 two, 3-10 few, 11-99 many, 100-102 other; Latin digits."""
-    if days == 1:
-        return "يوم واحد"
-    if days == 2:
-        return "يومين"
-    if 3 <= days % 100 <= 10:
-        return f"{days} أيام"
-    return f"{days} يومًا" if 11 <= days % 100 <= 99 else f"{days} يوم"
+def _facts(statement: Statement, language: str) -> Iterable[tuple[str, str]]:
+    labels, invoice = phrases.LABELS[language], statement.invoice
+    if statement.several:
+        yield labels["invoices"], str(len(statement.listed))
+        return
+    yield labels["invoice"], phrases.left_to_right(phrases.clean(invoice.invoice_number), language)
+    if statement.kind == Kind.THANK_YOU:
+        return
+    yield labels["due_date"], phrases.date(invoice.due_date, language)
+    if statement.promised_on:
+        yield labels["promised"], phrases.date(statement.promised_on, language)
+    elif statement.overdue:
+        yield labels["overdue_by"], phrases.days((statement.today - invoice.due_date).days, language)

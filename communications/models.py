@@ -163,6 +163,54 @@ class Contact(models.Model):
         return self.address
 
 
+class MessageTemplate(models.Model):
+    """An account's own words, in front of the built-in ones. See `communications/wording.py` for their language."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=20, choices=Kind)
+    tone = models.CharField(max_length=10, choices=Tone, blank=True, help_text="Empty: any.")
+    channel = models.CharField(max_length=10, choices=Medium)
+    language = models.CharField(max_length=2, choices=Language)
+    subject = models.CharField(max_length=500, blank=True, help_text="Of an email.")
+    body = models.TextField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "kind", "tone", "channel", "language"],
+                name="a_template_is_written_once_for_its_use",
+            ),
+            models.CheckConstraint(
+                condition=~Q(channel="email") | ~Q(subject=""), name="a_template_of_an_email_has_a_subject"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}, {self.tone or 'any tone'}, {self.channel}, {self.language}"
+
+
+class SenderProfile(models.Model):
+    """How an account introduces itself in its messages."""
+
+    account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="sender_profile")
+    display_name = models.CharField(max_length=100, blank=True, help_text="The sender's name. Empty: the account's.")
+    reply_to = models.EmailField("replies go to", blank=True)
+    phone = models.CharField("signature phone", max_length=40, blank=True)
+    payment_en = models.TextField(
+        "payment instructions in English", max_length=1000, blank=True, help_text="Plain text: bank, account, IBAN."
+    )
+    payment_ar = models.TextField("payment instructions in Arabic", max_length=1000, blank=True)
+    logo = models.BinaryField(null=True, editable=False)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    def __str__(self) -> str:
+        return self.display_name or self.account.name
+
+
 class Communication(models.Model):
     """One message about one invoice, from its plan to its answer. What was sent is frozen on it."""
 

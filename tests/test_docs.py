@@ -9,13 +9,14 @@ from django.core.management import get_commands
 from django.urls import URLPattern, URLResolver
 
 import inflow.urls
+from communications.wording import VARIABLES
 from inflow.accounts.models import Scope
 from inflow.embedded import ROOT
 from tests import environment
 from webhooks.models import EventType
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-API, OPERATIONS = (ROOT / "docs" / name for name in ("api.md", "operations.md"))
+API, OPERATIONS, MESSAGES = (ROOT / "docs" / name for name in ("api.md", "operations.md", "messages.md"))
 OURS = sorted(
     name for name, app in get_commands().items() if str(app).startswith(("inflow", "invoices", "comm", "webhooks"))
 )
@@ -56,6 +57,11 @@ def test_every_scope_is_in_the_api_guide(scope: str) -> None:
 @pytest.mark.parametrize("name", environment.NAMES)
 def test_every_setting_is_in_the_operations_guide(name: str) -> None:
     assert f"`{name}`" in OPERATIONS.read_text()
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_every_variable_of_a_template_is_in_the_guide_for_their_writers(name: str) -> None:
+    assert f"`{name}`" in MESSAGES.read_text()
 
 
 @pytest.mark.parametrize("name", OURS)

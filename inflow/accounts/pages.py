@@ -143,7 +143,7 @@ def form_page(
         except ValidationError as refusal:
             form.add_error(None, refusal)
     context = {"title": title, "form": form, "back": back, "button": button or title, "intro": intro}
-    return _page(model_admin, request, "admin/page_form.html", {**context, "is_grave": is_grave, "row": form.row})
+    return page(model_admin, request, "admin/page_form.html", {**context, "is_grave": is_grave, "row": form.row})
 
 
 def shown_once(
@@ -158,7 +158,7 @@ def shown_once(
 ) -> HttpResponse:
     """The answer of the POST that made the secret: no other page ever shows it, and nobody may keep a copy."""
     context = {"title": title, "secret": secret, "example_title": example_title, "example": example, "back": back}
-    response = _page(model_admin, request, "admin/shown_once.html", context)
+    response = page(model_admin, request, "admin/shown_once.html", context)
     response["Cache-Control"] = "no-store"
     return response
 
@@ -188,9 +188,10 @@ def moment(at: dt.datetime | None) -> SafeString:
     return two_lines(date_format(local, "DATE_FORMAT"), date_format(local, "TIME_FORMAT"))
 
 
-def _page(
+def page(
     model_admin: "ModelAdmin[Any]", request: HttpRequest, template: str, context: Mapping[str, Any]
 ) -> TemplateResponse:
+    """A page of the dashboard around a template of ours."""
     request.current_app = model_admin.admin_site.name
     return TemplateResponse(
         request,

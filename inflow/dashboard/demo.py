@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from communications.models import State
+from communications.models import SenderProfile, State
 from inflow.accounts import keys
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, ApiKey, Language, User
@@ -213,6 +213,14 @@ def fill(account: Account, port: int) -> dict[str, str]:
     key = ApiKey.objects.get(account=account)
     ApiKey.objects.filter(pk=key.pk).update(created_at=began)
 
+    SenderProfile.objects.create(
+        account=account,
+        display_name="Gulf Trading LLC",
+        reply_to="accounts@gulf-trading.example",
+        phone="+971 4 555 0100",
+        payment_en="Gulf Trading LLC, Bank of the Creek, Dubai\nIBAN AE07 0331 2345 6789 0123 456",
+        payment_ar="جلف تريدنج ذ.م.م، بنك الخور، دبي\nرقم الآيبان AE07 0331 2345 6789 0123 456",
+    )
     past = Past(account, now, random.Random(20_261_122), AGENT)  # noqa: S311
     _play(past, Teller(past.random, account.today(), Actor(str(key), Channel.API)), _make_debtors(account, began))
     past.number_events()

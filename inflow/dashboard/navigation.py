@@ -31,6 +31,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _settings_of(user: User) -> list[Item]:
     items = []
+    if user.may(Role.MANAGER):
+        items.append(_item("Templates", "edit_note", "admin:communications_messagetemplate_changelist"))
+        items.append(_item("Sender", "badge", "admin:communications_senderprofile_changelist"))
     if user.may(Role.ADMIN):
         items.append(_item("Integrations", "hub", "admin:accounts_apikey_changelist"))
     if user.is_superuser:

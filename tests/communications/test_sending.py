@@ -61,7 +61,7 @@ def test_a_due_reminder_is_sent_and_recorded(mail: MailServer) -> None:
     (sent,) = mail.mails
     assert mail.recipients == ["ahmed@gulftrading.example"]
     assert sent["To"] == "ahmed@gulftrading.example"
-    assert sent["From"] == "InFlow <no-reply@inflow.example>"
+    assert sent["From"] == "Falcon Trading LLC <no-reply@inflow.example>"
     assert sent["Subject"] == "Invoice INV-7 is overdue: AED 1,234.50"
     assert sent["Message-ID"] == f"<{reminder.message_id}@inflow>"
     assert sent["Auto-Submitted"] == "auto-generated"

@@ -10,7 +10,7 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from communications.models import Communication
+from communications.models import Communication, MessageTemplate, SenderProfile
 from inflow.accounts.models import Account, ApiKey, AuditEntry, User
 from inflow.accounts.roles import Role
 from invoices import lifecycle
@@ -171,7 +171,7 @@ def nothing_changes(*worlds: World) -> Iterator[None]:
 def _rows_of(account: Account) -> dict[str, Any]:
     owned = (
         *(User, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
-        *(Communication, Subscription, Event, Delivery),
+        *(Communication, MessageTemplate, SenderProfile, Subscription, Event, Delivery),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned

@@ -1,0 +1,213 @@
+"""How amounts, dates and counts are said in each language. Pure: no clock, no database, no active locale.
+
+Latin digits in both languages. In a right-to-left text whatever has a direction of its own stands in a bidi isolate
+(Unicode UAX #9), so that neither it nor its neighbours are turned around.
+"""
+
+import datetime as dt
+import re
+from decimal import Decimal
+
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from inflow.accounts.models import Language
+from invoices import money
+
+# Left-to-right, first strong, and the end of both.
+LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
+# What a value may not bring along: controls, marks and embeddings that turn its neighbours, private-use characters.
+_UNWANTED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ue000-\uf8ff\ufeff]"
+)
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+# An IBAN, a phone number, an email or web address, within a text.
+_LEFT_TO_RIGHT = re.compile(
+    r"https?://\S+"
+    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+    r"|\b[A-Z]{2}\d{2}(?:\ ?[A-Z0-9]{2,4}){3,9}\b"
+    r"|\+\d[\d\ ()-]{5,}\d",
+    re.ASCII,
+)
+_AMOUNT = re.compile(r"\b([A-Z]{3}) (?=\d)")
+_MONTHS = {
+    "en": [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ],
+    "ar": [
+        "يناير",
+        "فبراير",
+        "مارس",
+        "أبريل",
+        "مايو",
+        "يونيو",
+        "يوليو",
+        "أغسطس",
+        "سبتمبر",
+        "أكتوبر",
+        "نوفمبر",
+        "ديسمبر",
+    ],
+}
+# After a preposition, as all our sentences have them: one, two, few, many, other (and zero).
+_DAYS_AR = ("يوم واحد", "يومين", "أيام", "يومًا", "يوم")
+_INVOICES_AR = ("فاتورة واحدة", "فاتورتين", "فواتير", "فاتورة", "فاتورة")
+LABELS = {
+    "en": {
+        "final_notice": "Final notice",
+        "follow_up": "Reminded before",
+        "reminder": "Past due",
+        "overdue": "Also past due",
+        "agreed": "Agreed to wait",
+        "upcoming": "Not yet due",
+        "invoice": "Invoice",
+        "comma": ", ",
+        "due": "due",
+        "due_date": "Due date",
+        "balance": "Open amount",
+        "late": "{days} late",
+        "overdue_by": "Overdue by",
+        "invoices": "Invoices",
+        "overdue_total": "Past due in total",
+        "amount_due": "Amount due",
+        "paid": "Paid in full",
+        "promised": "Promised for",
+        "page": "View the details and reply",
+        "page_line": "See the details and reply here:",
+        "how_to_pay": "How to pay",
+        "unsubscribe": "Stop these emails",
+        "unsubscribe_line": "To stop these emails:",
+        "sent_for": "Sent on behalf of {sender}",
+    },
+    "ar": {
+        "final_notice": "إشعار نهائي",
+        "follow_up": "سبق التذكير بها",
+        "reminder": "متأخرة السداد",
+        "overdue": "متأخرة السداد كذلك",
+        "agreed": "مؤجلة بالاتفاق",
+        "upcoming": "لم يحن موعدها بعد",
+        "invoice": "الفاتورة",
+        "comma": "، ",
+        "due": "تاريخ الاستحقاق",
+        "due_date": "تاريخ الاستحقاق",
+        "balance": "المبلغ المستحق",
+        "late": "متأخرة منذ {days}",
+        "overdue_by": "مدة التأخير",
+        "invoices": "الفواتير",
+        "overdue_total": "إجمالي المبالغ المتأخرة",
+        "amount_due": "المبلغ المستحق",
+        "paid": "سُدِّد بالكامل",
+        "promised": "موعد السداد المتفق عليه",
+        "page": "عرض التفاصيل والرد",
+        "page_line": "لعرض التفاصيل والرد علينا:",
+        "how_to_pay": "طريقة السداد",
+        "unsubscribe": "إيقاف هذه الرسائل",
+        "unsubscribe_line": "لإيقاف هذه الرسائل:",
+        "sent_for": "أُرسلت نيابةً عن {sender}",
+    },
+}
+
+
+def clean(value: str) -> str:
+    """A value on one line, without what would turn or break the text around it."""
+    return " ".join(_UNWANTED.sub("", value).split())
+
+
+def clean_lines(text: str) -> str:
+    return "\n".join(clean(line) for line in text.splitlines()).strip()
+
+
+def plain(text: str) -> str:
+    """A person's text with its lines and gaps as they are."""
+    return "\n".join(_UNWANTED.sub("", line.replace("\t", " ")).rstrip() for line in text.splitlines()).strip()
+
+
+def is_rtl(language: str) -> bool:
+    return language == Language.ARABIC
+
+
+def left_to_right(value: str, language: str) -> str:
+    """A number, an amount, an address: it always reads from left to right."""
+    return f"{LRI}{value}{PDI}" if value and is_rtl(language) else value
+
+
+def as_it_runs(value: str, language: str) -> str:
+    """A name: in Arabic always isolated, in English where it holds right-to-left letters."""
+    turns = is_rtl(language) or _RIGHT_TO_LEFT.search(value)
+    return f"{FSI}{value}{PDI}" if value and turns else value
+
+
+def isolated(text: str, language: str) -> str:
+    """A person's own text, with each IBAN, phone number and address in it isolated."""
+    if not is_rtl(language):
+        return text
+    return _LEFT_TO_RIGHT.sub(lambda found: found[0] if found[0].startswith("http") else f"{LRI}{found[0]}{PDI}", text)
+
+
+def without_isolates(text: str) -> str:
+    return re.sub(f"[{LRI}{FSI}{PDI}]", "", text)
+
+
+def as_html(text: str) -> SafeString:
+    """Escaped, with its lines and with <bdi> for the isolates; one that stands alone is dropped. An amount stays with
+    its currency."""
+    escaped = _AMOUNT.sub(r"\1&nbsp;", str(escape(text)))
+    for opening, tag in ((LRI, '<bdi dir="ltr">'), (FSI, "<bdi>")):
+        escaped = re.sub(f"{opening}([^{LRI}{FSI}{PDI}]*){PDI}", rf"{tag}\1</bdi>", escaped)
+    return mark_safe(without_isolates(escaped).replace("\n", "<br>"))  # noqa: S308  (escaped above)
+
+
+def amount(value: Decimal, currency: str, language: str) -> str:
+    return left_to_right(money.display(value, currency), language)
+
+
+def amounts(sums: dict[str, Decimal], language: str) -> str:
+    """One for each currency: they are never added up."""
+    shown = " + ".join(money.display(total, currency) for currency, total in sorted(sums.items()))
+    return left_to_right(shown, language)
+
+
+def date(day: dt.date, language: str) -> str:
+    """`5 June 2026`, in Arabic with the Gulf's names of the months."""
+    shown = f"{day.day} {_MONTHS[language][day.month - 1]} {day.year}"
+    return as_it_runs(shown, language) if is_rtl(language) else shown
+
+
+def days(count: int, language: str) -> str:
+    if is_rtl(language):
+        return _counted(count, *_DAYS_AR)
+    return f"{count:,} day{'' if count == 1 else 's'}"
+
+
+def invoices(count: int, language: str) -> str:
+    if is_rtl(language):
+        return _counted(count, *_INVOICES_AR)
+    return f"{count:,} invoice{'' if count == 1 else 's'}"
+
+
+def plural_form(count: int) -> str:
+    """Arabic's six forms (CLDR): 103 counts like 3, 111 like 11, and 100 to 102 like none of them."""
+    if count < 3:
+        return ("zero", "one", "two")[count]
+    if 3 <= count % 100 <= 10:
+        return "few"
+    return "many" if 11 <= count % 100 <= 99 else "other"
+
+
+def _counted(count: int, one: str, two: str, few: str, many: str, other: str) -> str:
+    """One and two are said by the noun alone."""
+    form = plural_form(count)
+    if form in ("one", "two"):
+        return one if form == "one" else two
+    return f"{count:,} {({'few': few, 'many': many}).get(form, other)}"

@@ -1,0 +1,130 @@
+"""What a message is about, from the invoices as they are at the gate.
+
+A message is about the steps that are due. An email lists all that the debtor owes: what is past due by section, what
+is not yet due or was agreed to wait apart and outside of the totals. SMS and WhatsApp say how many and how much.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from communications import phrases
+from communications.models import Communication, Kind, Medium
+from inflow.accounts.models import Account
+from invoices.models import Invoice, Promise, PromiseStatus, Status
+
+# The sections, in this order: those with a step due, then what is past due, what waits by agreement, what comes.
+_SECTIONS = (Kind.FINAL_NOTICE.value, Kind.FOLLOW_UP.value, Kind.REMINDER.value, "overdue", "agreed", "upcoming")
+# They speak of one invoice, whatever else is owed.
+_ALONE = (Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An invoice as the message shows it. `late` says how late in words, if it is."""
+
+    number: str
+    due_date: str
+    balance: str
+    late: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    lines: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What the message is about: `invoice` and, if `several`, all that it lists. `past_due` are its sums by currency,
+    empty if nothing is."""
+
+    kind: str
+    invoice: Invoice
+    listed: list[Invoice]
+    sections: list[Section]
+    past_due: dict[str, Decimal]
+    total: dict[str, Decimal]
+    today: dt.date
+    promised_on: dt.date | None = None
+
+    @property
+    def several(self) -> bool:
+        return len(self.listed) > 1
+
+    @property
+    def overdue(self) -> bool:
+        return bool(self.past_due) if self.several else self.invoice.due_date < self.today
+
+
+def draw_up(
+    account: Account, going: Sequence[Communication], invoices: Sequence[Invoice], language: str, channel: Medium
+) -> Statement:
+    kind, today = going[0].kind, account.today()
+    steps = {row.invoice_id: row.kind for row in going}
+    shown = [row.invoice for row in going]
+    if kind not in _ALONE:
+        shown += [invoice for invoice in invoices if invoice.pk not in steps and _is_listed(invoice)]
+    overdue = [invoice for invoice in shown if invoice.due_date < today and not _is_agreed(invoice, steps)]
+    stepping = [row.invoice for row in going]
+    if channel == Medium.EMAIL:
+        listed, counted = shown, overdue or stepping
+    else:
+        listed = counted = [*stepping, *(invoice for invoice in overdue if invoice.pk not in steps)]
+    return Statement(
+        kind=kind,
+        invoice=going[0].invoice,
+        listed=listed,
+        sections=_sections(shown, steps, today, language),
+        past_due=_sums(overdue),
+        total=_sums(counted),
+        today=today,
+        promised_on=_promised_on(going[0].invoice, today) if kind == Kind.PROMISE_FOLLOWUP else None,
+    )
+
+
+def _is_listed(invoice: Invoice) -> bool:
+    return invoice.is_open and invoice.is_chased and invoice.status != Status.DISPUTED and invoice.balance > 0
+
+
+def _is_agreed(invoice: Invoice, steps: dict[uuid.UUID, str]) -> bool:
+    return invoice.status == Status.ON_HOLD and invoice.pk not in steps
+
+
+def _sections(shown: list[Invoice], steps: dict[uuid.UUID, str], today: dt.date, language: str) -> list[Section]:
+    found: dict[str, list[Line]] = {name: [] for name in _SECTIONS}
+    for invoice in sorted(shown, key=lambda each: (each.due_date, each.invoice_number)):
+        if _is_agreed(invoice, steps):
+            name = "agreed"
+        elif invoice.due_date >= today:
+            name = "upcoming"
+        else:
+            name = steps.get(invoice.pk, "overdue")
+        found[name if name in found else "overdue"].append(_line(invoice, today, language))
+    return [Section(phrases.LABELS[language][name], lines) for name, lines in found.items() if lines]
+
+
+def _line(invoice: Invoice, today: dt.date, language: str) -> Line:
+    late = (today - invoice.due_date).days
+    return Line(
+        phrases.left_to_right(phrases.clean(invoice.invoice_number), language),
+        phrases.date(invoice.due_date, language),
+        phrases.amount(invoice.balance, invoice.currency, language),
+        phrases.LABELS[language]["late"].format(days=phrases.days(late, language)) if late > 0 else "",
+    )
+
+
+def _sums(invoices: Iterable[Invoice]) -> dict[str, Decimal]:
+    sums: dict[str, Decimal] = {}
+    for invoice in invoices:
+        sums[invoice.currency] = sums.get(invoice.currency, Decimal(0)) + invoice.balance
+    return sums
+
+
+def _promised_on(invoice: Invoice, today: dt.date) -> dt.date:
+    """Its reminder goes on the day before."""
+    open_promise = Promise.objects.filter(invoice=invoice.pk, status=PromiseStatus.OPEN).first()
+    return open_promise.promised_on if open_promise else today + dt.timedelta(days=1)

@@ -1,0 +1,186 @@
+"""The tiny language of message templates: `{{ variable }}` and `{% if variable %}`, and nothing else.
+
+Whoever writes a template is a customer, so it is parsed by Django's own engine from which all else was taken: no
+loaders, no filters, no tags but `if`, no dots. It is filled with plain strings. See docs/decisions.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.template import Context, Engine, Library, Node, NodeList, TemplateSyntaxError
+from django.template.base import Parser, Template, TextNode, Token, VariableNode
+
+from communications.models import Medium
+
+EMAIL, SMS, WHATSAPP = Medium.EMAIL, Medium.SMS, Medium.WHATSAPP
+# Characters of a template as it is written. A rendered subject is cut at the column's 300.
+LIMITS = {EMAIL: 8_000, WHATSAPP: 1_500, SMS: 500}
+SUBJECT_LIMIT = 500
+_MOST_CONDITIONS = 40
+_BRACES = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|#\}")
+_CONDITION_LINE = re.compile(r"^[ \t]*(\{%[^%\n]*%\})[ \t]*\n", re.MULTILINE)
+register = Library()
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """`is_flag`: only to be asked for. `is_block`: stands on lines of its own, and becomes a table, a button or a box
+    in HTML."""
+
+    meaning: str
+    channels: tuple[Medium, ...] = (EMAIL, WHATSAPP, SMS)
+    is_flag: bool = False
+    is_block: bool = False
+
+
+VARIABLES = {
+    "name": Variable("The debtor's name"),
+    "company": Variable("The debtor's company; may be empty"),
+    "sender": Variable("Your display name"),
+    "invoice_number": Variable("The invoice's number"),
+    "amount": Variable("What the invoice is over, such as AED 25,000.00"),
+    "balance": Variable("What is still open on the invoice"),
+    "total": Variable("What is past due in all, one sum for each currency"),
+    "count": Variable("How many invoices the message lists: 3 invoices"),
+    "issue_date": Variable("The invoice's date"),
+    "due_date": Variable("The day it is due"),
+    "days": Variable("The days between the due date and today: 10 days"),
+    "promise_date": Variable("The day the debtor promised to pay; may be empty"),
+    "phone": Variable("Your signature phone; may be empty", (EMAIL, WHATSAPP)),
+    "signature": Variable("Your display name and, below it, the phone", (EMAIL, WHATSAPP)),
+    "invoices": Variable("The list of all invoices with their sums", (EMAIL,), is_block=True),
+    "page_link": Variable("The link to the debtor's own page", (EMAIL, WHATSAPP), is_block=True),
+    "payment_instructions": Variable("How to pay; may be empty", (EMAIL, WHATSAPP), is_block=True),
+    "several": Variable("Whether more than one invoice is listed", is_flag=True),
+    "overdue": Variable("Whether the invoice is past its due date", is_flag=True),
+    "due_today": Variable("Whether it is due today", is_flag=True),
+}
+
+
+class Unreadable(Exception):
+    """A template that can't be used, and why, for whoever wrote it."""
+
+
+def variables_of(channel: str) -> dict[str, Variable]:
+    return {name: variable for name, variable in VARIABLES.items() if channel in variable.channels}
+
+
+def check(text: str, channel: str) -> set[str]:
+    """The variables that the template uses. Raises `Unreadable`."""
+    return set(_names(_parse(text, channel).nodelist))
+
+
+def check_subject(text: str, channel: str) -> None:
+    """A subject is one line. Raises `Unreadable`."""
+    for name in check(text, channel):
+        if VARIABLES[name].is_block or name == "signature":
+            raise Unreadable(f"“{name}” takes several lines: it stands in the text.")
+
+
+def fill(text: str, channel: str, values: Mapping[str, str]) -> str:
+    """The text with its values. A line that holds only a condition leaves no gap. Raises `Unreadable`."""
+    filled = _parse(_CONDITION_LINE.sub(r"\1", text), channel).render(Context(dict(values), autoescape=False))
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", filled)).strip()
+
+
+class _If(Node):
+    def __init__(self, branches: list[tuple[str, bool, NodeList]]) -> None:
+        self.branches = branches
+
+    def render(self, context: Context) -> Any:
+        for name, wanted, nodes in self.branches:
+            if not name or bool(context.get(name)) == wanted:
+                return nodes.render(context)
+        return ""
+
+
+@register.tag("if")
+def _if(parser: Parser, token: Token) -> _If:
+    """`{% if name %}`, `{% elif not name %}`, `{% else %}`, `{% endif %}`."""
+    branches: list[tuple[str, bool, NodeList]] = []
+    while True:
+        branches.append((*_condition(token), parser.parse(("elif", "else", "endif"))))
+        token = parser.next_token()
+        if token.contents == "endif":
+            return _If(branches)
+        if branches[-1][0] == "":
+            raise TemplateSyntaxError("Nothing but {% endif %} can follow {% else %}.")
+
+
+class _Tiny(Engine):
+    default_builtins = []
+
+
+_engine = _Tiny(loaders=[])
+_engine.template_builtins.append(register)
+
+
+def _condition(token: Token) -> tuple[str, bool]:
+    match token.contents.split():
+        case ["else"]:
+            return "", True
+        case ["if" | "elif", name]:
+            return name, True
+        case ["if" | "elif", "not", name]:
+            return name, False
+    raise TemplateSyntaxError(f"“{token.contents}”: a condition is one variable, or “not” and one variable.")
+
+
+@lru_cache(maxsize=512)
+def _parse(text: str, channel: str) -> Template:
+    if len(text) > LIMITS[Medium(channel)]:
+        raise Unreadable(f"At most {LIMITS[Medium(channel)]:,} characters fit into a template of this channel.")
+    if text.count("{%") > _MOST_CONDITIONS:
+        raise Unreadable(f"At most {_MOST_CONDITIONS} conditions and their ends fit into a template.")
+    try:
+        template = Template(text, engine=_engine)
+    except TemplateSyntaxError as error:
+        raise Unreadable(_in_our_words(str(error), channel)) from error
+    known = variables_of(channel)
+    for name in _names(template.nodelist):
+        if name not in known:
+            raise Unreadable(_unknown(name, channel))
+    for node in _nodes(template.nodelist):
+        if isinstance(node, TextNode) and (brace := _BRACES.search(node.s)):
+            raise Unreadable(f"“{brace[0]}” is left open or stands alone: a variable is written {{{{ name }}}}.")
+        if isinstance(node, VariableNode) and known[str(node.filter_expression.token)].is_flag:
+            name = node.filter_expression.token
+            raise Unreadable(f"“{name}” can only be asked for: {{% if {name} %}} … {{% endif %}}.")
+    return template
+
+
+def _nodes(nodes: NodeList) -> Iterator[Node]:
+    for node in nodes:
+        yield node
+        if isinstance(node, _If):
+            for _, _, branch in node.branches:
+                yield from _nodes(branch)
+
+
+def _names(nodes: NodeList) -> Iterator[str]:
+    """As they are written: a dot, a quote or a filter makes a name that is not known."""
+    for node in _nodes(nodes):
+        if isinstance(node, VariableNode):
+            yield str(node.filter_expression.token)
+        elif isinstance(node, _If):
+            yield from (name for name, _, _ in node.branches if name)
+
+
+def _unknown(name: str, channel: str) -> str:
+    return f"Unknown variable “{name}”. Known here: {', '.join(variables_of(channel))}."
+
+
+def _in_our_words(problem: str, channel: str) -> str:
+    """Django speaks of tags to register and libraries to load, which nobody can here."""
+    if unknown := re.search(r"Invalid block tag[^']*'([^']*)'", problem):
+        return f"“{{% {unknown[1]} %}}” can't be used: a template knows {{{{ variables }}}} and {{% if %}} only."
+    if unknown := re.search(r"Invalid filter: '([^']*)'", problem):
+        return f"“|{unknown[1]}” can't be used: a template knows no filters."
+    if unknown := re.search(r"may not begin with underscores: '([^']*)'|the remainder: '.*' from '([^']*)'", problem):
+        return _unknown(unknown[1] or unknown[2], channel)
+    if unclosed := re.search(r"Unclosed tag on line (\d+): 'if'", problem):
+        return f"The {{% if %}} of line {unclosed[1]} has no {{% endif %}}."
+    return problem
