@@ -1,6 +1,7 @@
 """Cases, promises and the ledger, as a person works through them."""
 
 import datetime as dt
+from decimal import Decimal
 
 import pytest
 
@@ -72,7 +73,7 @@ def test_a_promise_holds_and_its_amount_may_be_less_than_the_balance(own: World)
     day = own.account.today() + dt.timedelta(days=3)
     do(own, "invoices_invoice_promise", own.invoice, promised_on=str(day), amount="100", reason="By phone.")
     promise = Promise.objects.get(invoice=own.invoice)
-    assert (promise.promised_on, promise.amount, promise.status) == (day, 100, "open")
+    assert (promise.promised_on, promise.amount, promise.status) == (day, Decimal(100), "open")
     assert make.again(own.invoice).status == "on_hold"
     with nothing_changes(own):
         yesterday = own.account.today() - dt.timedelta(days=1)
