@@ -102,12 +102,25 @@ def edit(policy: ReminderPolicy, steps: Iterable[Step]) -> None:
         ReminderPolicy.objects.select_for_update().get(pk=policy.pk)
         policy.steps.all().delete()
         _write_steps(policy, steps)
-    chased = Invoice.objects.for_account(policy.account).filter(status__in=OPEN, is_chased=True)
-    chased = chased.filter(Q(policy=policy) | Q(policy=None) if policy.is_default else Q(policy=policy))
+    chased = chased_by(policy)
     for debtor_id in chased.order_by().values_list("debtor_id", flat=True).distinct():
         with transaction.atomic():
             Debtor.objects.select_for_update(no_key=True).get(pk=debtor_id)
             chased.filter(debtor=debtor_id).update(next_contact_at=policy.account.now())
+
+
+def make(account: Account, name: str) -> ReminderPolicy:
+    """Another ladder, with the standard steps to begin with."""
+    with transaction.atomic():
+        policy = ReminderPolicy.objects.create(account=account, name=name)
+        _write_steps(policy, DEFAULT)
+    return policy
+
+
+def chased_by(policy: ReminderPolicy) -> InvoiceQuerySet:
+    """The open invoices on this ladder."""
+    chased: InvoiceQuerySet = Invoice.objects.for_account(policy.account).filter(status__in=OPEN, is_chased=True)
+    return chased.filter(Q(policy=policy) | Q(policy=None) if policy.is_default else Q(policy=policy))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from communications.models import Communication
+from communications import policies
+from communications.models import Communication, ReminderPolicy
 from inflow.accounts.models import Account, ApiKey, AuditEntry, User
 from inflow.accounts.roles import Role
 from invoices.models import Debtor, Invoice, Payment, TimelineEntry
@@ -22,6 +23,7 @@ LISTS = {
     "invoices_invoice": Role.VIEWER,
     "invoices_debtor": Role.VIEWER,
     "communications_communication": Role.VIEWER,
+    "communications_reminderpolicy": Role.VIEWER,
     "accounts_account": Role.VIEWER,
     "accounts_apikey": Role.ADMIN,
     "accounts_user": Role.ADMIN,
@@ -36,6 +38,8 @@ VERBS = {
     "invoices_invoice_dispute": Role.AGENT,
     "invoices_invoice_resume": Role.AGENT,
     "invoices_invoice_note": Role.AGENT,
+    "invoices_invoice_choose_ladder": Role.MANAGER,
+    "communications_reminderpolicy_switch_on": Role.MANAGER,
     "invoices_invoice_write_off": Role.MANAGER,
     "invoices_invoice_cancel": Role.MANAGER,
     "accounts_apikey_revoke": Role.ADMIN,
@@ -51,6 +55,8 @@ SAID: dict[str, dict[str, Any]] = {
     "invoices_invoice_record_payment": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},
     "invoices_invoice_hold": {"hold_until": "2999-12-31"},
     "invoices_invoice_note": {"notes": "Asked for a copy."},
+    "invoices_invoice_choose_ladder": {"ladder": "none"},
+    "communications_reminderpolicy_switch_on": {"which": "all", "overdue_enter": "yes"},
     "webhooks_subscription_replay_since": {"hours": "24"},
 }
 RANK = [Role.VIEWER, Role.AGENT, Role.MANAGER, Role.ADMIN]
@@ -106,6 +112,7 @@ def build(name: str) -> World:
             "invoices_invoice": invoice.pk,
             "invoices_debtor": invoice.debtor_id,
             "communications_communication": Communication.objects.get(invoice=invoice).pk,
+            "communications_reminderpolicy": policies.default_for(account).pk,
             "accounts_account": account.pk,
             "accounts_apikey": key.pk,
             "accounts_user": people[Role.AGENT].pk,
@@ -146,7 +153,7 @@ def nothing_changes(*worlds: World) -> Iterator[None]:
 def _rows_of(account: Account) -> dict[str, Any]:
     owned = (
         *(User, ApiKey, AuditEntry, Debtor, Invoice, Payment, TimelineEntry),
-        *(Communication, Subscription, Event, Delivery),
+        *(Communication, ReminderPolicy, Subscription, Event, Delivery),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned
