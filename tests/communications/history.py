@@ -204,7 +204,9 @@ def _told_once(account: Account) -> None:
             for name, count in {
                 "invoice.created": Invoice.objects.for_account(account).count(),
                 "invoice.status_changed": len(changes),
-                "payment.recorded": Payment.objects.for_account(account).exclude(method="opening").count(),
+                "payment.recorded": Payment.objects.for_account(account)
+                .exclude(method="opening", reversal_of=None)
+                .count(),
                 "escalation.created": Escalation.objects.for_account(account).count(),
                 "promise.broken": Promise.objects.for_account(account).filter(status="broken").count(),
                 "communication.sent": rows.filter(status=State.SENT).count(),
