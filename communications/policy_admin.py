@@ -222,4 +222,5 @@ InvoiceAdmin.choose_ladder = pages.verb(
     fits=lambda invoice: invoice.is_open,
     intro="What is done stays done: another ladder goes on after the last step.",
 )
-InvoiceAdmin.actions_detail[-1]["items"].insert(-2, "choose_ladder")
+_more: Any = InvoiceAdmin.actions_detail[-1]
+_more["items"].insert(-2, "choose_ladder")

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import uuid
 from collections import Counter, defaultdict
 
 from communications import ladder, policies
@@ -158,7 +159,7 @@ def _overdue_is_what_it_is(account: Account, invoices: list[Invoice]) -> None:
 def _kept_caps_and_windows(account: Account) -> None:
     """By debtor, over all its invoices, a payment being a contact; and never outside of the window."""
     rows = Communication.objects.for_account(account).filter(status__in=CONTACTED).select_related("invoice__debtor")
-    heard: dict[object, dict[object, dt.datetime]] = defaultdict(dict)
+    heard: dict[uuid.UUID, dict[uuid.UUID, dt.datetime]] = defaultdict(dict)
     rules = ladder.rules_of(account)
     between = dt.timedelta(hours=rules.hours_between)
     for row in rows:

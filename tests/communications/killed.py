@@ -9,6 +9,7 @@ import signal
 import sys
 import uuid
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -23,7 +24,8 @@ def main() -> None:
     from django.db import connections
 
     lines: list[Line] = []
-    _send(sys.stdin.readline(), lambda at: lines.append(at) if at not in lines else None)
+    _send(sys.stdin.readline(), lines.append)
+    lines = list(dict.fromkeys(lines))
     connections.close_all()
     sys.stdout.write(f"{len(lines)}\n")
     sys.stdout.flush()
@@ -33,8 +35,13 @@ def main() -> None:
             _, status = os.waitpid(worker, 0)
             assert os.WIFSIGNALED(status), f"nothing died at {line}"
         else:
-            _send(communication_id, lambda at, line=line: os.kill(os.getpid(), signal.SIGKILL) if at == line else None)
+            _send(communication_id, partial(_die, line))
             os._exit(1)
+
+
+def _die(line: Line, at: Line) -> None:
+    if at == line:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _send(communication_id: str, passes: Callable[[Line], object]) -> None:

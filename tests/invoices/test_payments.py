@@ -159,7 +159,7 @@ def test_a_bounced_cheque_of_a_cancelled_invoice_stands_in_the_ledger_and_calls_
         lifecycle.change(account, invoice.pk, make.STAFF, payment_status="unpaid")
     lifecycle.reverse_payment(account, invoice.pk, payment.pk, make.STAFF)
     after = make.again(invoice)
-    assert (after.status, after.payment_status, after.amount_paid) == ("cancelled", "unpaid", 0)
+    assert (after.status, after.payment_status, after.amount_paid) == ("cancelled", "unpaid", Decimal(0))
     assert (after.escalation_level, after.next_contact_at) == (0, None)
 
 
