@@ -1,5 +1,6 @@
 """The dashboard's pages of the ladders: which steps, for whom, and what switching one on would do."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html_join
 from unfold.admin import TabularInline
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from communications import policies
 from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
@@ -90,8 +92,26 @@ def _is_kept(form: Any) -> bool:
     return bool(data) and "offset_days" in data and not data.get("DELETE")
 
 
+class ChannelsField(forms.ChoiceField):
+    """The channels of a step in order of preference, one choice for each order."""
+
+    def __init__(self) -> None:
+        orders = [order for length in (1, 2, 3) for order in itertools.permutations(Medium, length)]
+        choices = [(",".join(order), ", else ".join(medium.label for medium in order)) for order in orders]
+        super().__init__(choices=choices, initial=policies.EVERY_CHANNEL, widget=UnfoldAdminSelectWidget)
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if value is None or isinstance(value, str) else ",".join(value)
+
+    def clean(self, value: Any) -> Any:
+        return super().clean(value).split(",")
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.prepare_value(initial) != data)
+
+
 class StepForm(forms.ModelForm):  # type: ignore[type-arg]
-    channels = forms.MultipleChoiceField(choices=Medium.choices, initial=list(Medium.values))
+    channels = ChannelsField()
 
     class Meta:
         model = PolicyStep

@@ -27,7 +27,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _settings_of(user: User) -> list[Item]:
-    items = [_item("Ladders", "stairs", "admin:communications_reminderpolicy_changelist")]
+    items = [_item("Reminder policies", "stairs", "admin:communications_reminderpolicy_changelist")]
     if user.may(Role.ADMIN):
         items.append(_item("Integrations", "hub", "admin:accounts_apikey_changelist"))
     if user.is_superuser:

@@ -34,12 +34,18 @@ def typed(policy: ReminderPolicy, steps: list[tuple[int, str, str, str]], name: 
     for number, row in enumerate(old):
         values = {"id": row.pk, "DELETE": "on", "offset_days": row.offset_days, "kind": row.kind, "tone": row.tone}
         said |= {f"steps-{number}-{field}": value for field, value in values.items()}
-        said[f"steps-{number}-channels"] = ["email"]
+        said[f"steps-{number}-channels"] = "sms,email"
     for number, (offset, kind, tone, level) in enumerate(steps, start=len(old)):
         values = {"offset_days": offset, "kind": kind, "tone": tone, "escalates_to": level}
         said |= {f"steps-{number}-{field}": value for field, value in values.items()}
-        said[f"steps-{number}-channels"] = ["email"]
+        said[f"steps-{number}-channels"] = "sms,email"
     return said
+
+
+def test_an_account_has_the_standard_ladder_from_the_first(own: World) -> None:
+    policy = ReminderPolicy.objects.get(account=make.account("Oryx"))
+    assert (policy.name, policy.is_default) == ("Standard", True)
+    assert [offset for offset, *_ in steps_of(policy)] == [-3, 1, 7, 14, 21, 35]
 
 
 def test_a_ladder_reads_as_what_happens_on_which_day(own: World) -> None:
@@ -59,9 +65,27 @@ def test_a_manager_edits_the_steps_and_nothing_is_sent_again(own: World) -> None
     address = page(LIST, "change", policy.pk)
     assert own.logged_in(Role.MANAGER).post(address, typed(policy, SHORT)).status_code == 302
     assert steps_of(policy) == SHORT
+    assert {tuple(step.channels) for step in policy.steps.all()} == {("sms", "email")}
     assert Communication.objects.get(invoice=own.invoice).status == "scheduled"
     entry = AuditEntry.objects.get(account=own.account, action="reminderpolicy.edited")
     assert "30 days after: final notice, firm, calls in a person (level 1)" in entry.detail["changes"]["steps"][1]
+
+
+def test_a_form_that_is_sent_back_as_it_came_changes_nothing(own: World) -> None:
+    policy = policies.default_for(own.account)
+    address = page(LIST, "change", policy.pk)
+    said = typed(policy, [])
+    for number, row in enumerate(policy.steps.order_by("offset_days")):
+        said |= {
+            f"steps-{number}-channels": ",".join(row.channels),
+            f"steps-{number}-escalates_to": row.escalates_to or "",
+        }
+        del said[f"steps-{number}-DELETE"]
+    client = own.logged_in(Role.MANAGER)
+    assert "Email, else WhatsApp, else SMS" in client.get(address).content.decode()
+    assert client.post(address, said).status_code == 302
+    assert not AuditEntry.objects.filter(action="reminderpolicy.edited").exists()
+    assert list(policy.steps.values_list("channels", flat=True)) == [["email", "whatsapp", "sms"]] * 6
 
 
 def test_two_steps_on_one_day_are_refused_and_an_agent_changes_none(own: World) -> None:
