@@ -139,5 +139,7 @@ class MessageInline(RowsInside):
         return (communication.suppressed_reason or communication.error).replace("_", " ") or "–"
 
 
+from communications import policy_admin  # noqa: E402, F401  (registers its pages)
+
 InvoiceAdmin.inlines.insert(0, MessageInline)
 DebtorAdmin.inlines.append(MessageInline)

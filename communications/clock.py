@@ -39,8 +39,11 @@ def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = N
     """Look at the invoices whose next step has come and has no message planned yet; how many there were."""
     due = Invoice.objects.filter(next_contact_at__lte=now)
     due = due.filter(account=account) if account else due.filter(account__clock=None)
+    # A message planned for that moment or before is the sender's; one for later belongs to a policy edited since.
     waiting = Communication.objects.filter(invoice=OuterRef("pk"), status=State.SCHEDULED)
-    due = due.exclude(Exists(waiting)).order_by("next_contact_at", "id")
+    due = due.exclude(Exists(waiting.filter(scheduled_for__lte=OuterRef("next_contact_at")))).order_by(
+        "next_contact_at", "id"
+    )
     accounts: dict[uuid.UUID, Account] = {account.pk: account} if account else {}
     rows = list(due.values_list("account_id", "pk")[:limit])
     for account_id, invoice_id in rows:

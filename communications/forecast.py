@@ -47,7 +47,7 @@ def _walk(
     if invoice.hold_until:
         moment = max(moment, ladder.beginning(account, invoice.hold_until + _DAY))
     while step := ladder.next_step(invoice, steps, moment.astimezone(account.zone).date()):
-        begins = max(moment, ladder.beginning(account, ladder.day_of(invoice, step)))
+        begins = max(moment, ladder.first_moment(invoice, step))
         if row and ladder.is_for(row, invoice, step):
             at = row.scheduled_for
         else:

@@ -47,6 +47,16 @@ def day_of(invoice: Invoice, step: PolicyStep) -> dt.date:
     return max(on_paper(invoice, step), earliest)
 
 
+def first_moment(invoice: Invoice, step: PolicyStep) -> dt.datetime:
+    """When a step's day begins. Who arrived overdue is left alone for what is the same day where the debtor is, too."""
+    moment = beginning(invoice.account, day_of(invoice, step))
+    if not (came_overdue(invoice) and invoice.entered_at):
+        return moment
+    zone = place(invoice, rules_of(invoice.account)).zone
+    next_day = invoice.entered_at.astimezone(zone).date() + _DAY
+    return max(moment, dt.datetime.combine(next_day, dt.time.min, zone).astimezone(dt.UTC))
+
+
 def on_paper(invoice: Invoice, step: PolicyStep) -> dt.date:
     return invoice.due_date + dt.timedelta(days=step.offset_days + invoice.slip_days)
 
@@ -99,7 +109,7 @@ def _advance(invoice: Invoice) -> bool:
     if today < day and not (enters and (pending or invoice.status == Status.OVERDUE)):
         if pending:
             _cancel(pending, "its day was moved")
-        lifecycle.stand(invoice, next_contact_at=_first_look(invoice, day))
+        lifecycle.stand(invoice, next_contact_at=_first_look(invoice, step))
         return False
     if step.kind == StepKind.NONE:
         done(invoice, step)
@@ -195,23 +205,23 @@ def _end(invoice: Invoice, today: dt.date) -> bool:
     return False
 
 
-def _first_look(invoice: Invoice, day: dt.date) -> dt.datetime:
+def _first_look(invoice: Invoice, step: PolicyStep) -> dt.datetime:
     """The step's day; for one that came overdue, and that the clock has not found yet, the first opening."""
-    moment = beginning(invoice.account, day)
+    moment = first_moment(invoice, step)
     return allowed_from(invoice, moment) if came_overdue(invoice) and invoice.last_step is None else moment
 
 
 def _plan(invoice: Invoice, step: PolicyStep, pending: Communication | None) -> bool:
     """Whether the step was skipped instead."""
     account = invoice.account
-    day = beginning(account, day_of(invoice, step))
+    begins = first_moment(invoice, step)
     if pending:
-        if pending.waits_for == "" and pending.scheduled_for < day:
-            pending.scheduled_for = allowed_from(invoice, max(day, account.now()))
+        if pending.waits_for == "" and pending.scheduled_for < begins:
+            pending.scheduled_for = allowed_from(invoice, max(begins, account.now()))
             pending.save(update_fields=["scheduled_for"])
         lifecycle.stand(invoice, next_contact_at=pending.scheduled_for)
         return False
-    scheduled_for = allowed_from(invoice, max(day, account.now()))
+    scheduled_for = allowed_from(invoice, max(begins, account.now()))
     where = place(invoice, rules_of(account))
     if step.offset_days < 0 and scheduled_for >= beginning(account, invoice.due_date):
         lifecycle.stand(invoice, last_step=step.offset_days)

@@ -15,6 +15,9 @@ from inflow.accounts.models import Account
 from invoices import lifecycle
 from invoices.models import OPEN, Debtor, Invoice, InvoiceQuerySet
 
+# In the order in which they are preferred where nothing else is said.
+EVERY_CHANNEL = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -24,7 +27,7 @@ class Step:
     kind: str
     tone: str = Tone.NEUTRAL
     escalates_to: int | None = None
-    channels: Sequence[str] = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
+    channels: Sequence[str] = EVERY_CHANNEL
 
 
 _Ladders = dict[int | None, list[PolicyStep]]
@@ -43,7 +46,7 @@ DEFAULT = (
 
 
 def default_for(account: Account) -> ReminderPolicy:
-    """The account's default policy, made at its first use."""
+    """The account's default policy. One that came before there were any has it made at its first use."""
     policy: ReminderPolicy | None = ReminderPolicy.objects.for_account(account).filter(is_default=True).first()
     if policy is None:
         with transaction.atomic():
@@ -102,12 +105,25 @@ def edit(policy: ReminderPolicy, steps: Iterable[Step]) -> None:
         ReminderPolicy.objects.select_for_update().get(pk=policy.pk)
         policy.steps.all().delete()
         _write_steps(policy, steps)
-    chased = Invoice.objects.for_account(policy.account).filter(status__in=OPEN, is_chased=True)
-    chased = chased.filter(Q(policy=policy) | Q(policy=None) if policy.is_default else Q(policy=policy))
+    chased = chased_by(policy)
     for debtor_id in chased.order_by().values_list("debtor_id", flat=True).distinct():
         with transaction.atomic():
             Debtor.objects.select_for_update(no_key=True).get(pk=debtor_id)
             chased.filter(debtor=debtor_id).update(next_contact_at=policy.account.now())
+
+
+def make(account: Account, name: str, *, is_default: bool = False) -> ReminderPolicy:
+    """Another ladder, with the standard steps to begin with."""
+    with transaction.atomic():
+        policy = ReminderPolicy.objects.create(account=account, name=name, is_default=is_default)
+        _write_steps(policy, DEFAULT)
+    return policy
+
+
+def chased_by(policy: ReminderPolicy) -> InvoiceQuerySet:
+    """The open invoices on this ladder."""
+    chased: InvoiceQuerySet = Invoice.objects.for_account(policy.account).filter(status__in=OPEN, is_chased=True)
+    return chased.filter(Q(policy=policy) | Q(policy=None) if policy.is_default else Q(policy=policy))
 
 
 @dataclass(frozen=True, slots=True)

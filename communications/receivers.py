@@ -2,14 +2,23 @@
 
 from typing import Any
 
+from django.db.models.signals import post_save
 from django.dispatch import receiver
 
 from communications import addresses, ladder, policies
 from inflow.accounts.actors import CLOCK
+from inflow.accounts.models import Account
 from invoices import escalations, timeline
 from invoices.models import OPEN, Debtor, Escalation, Invoice, Resolution
 from invoices.signals import debtor_changed, escalation_resolved, facts_changed, invoice_created
 from invoices.writing import Refused
+
+
+@receiver(post_save, sender=Account)
+def begin(sender: object, instance: Account, created: bool, raw: bool = False, **_: Any) -> None:
+    """An account has its default ladder from the first, by whichever way it is made."""
+    if created and not raw:
+        policies.make(instance, policies.DEFAULT_NAME, is_default=True)
 
 
 @receiver(facts_changed)

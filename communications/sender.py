@@ -155,4 +155,5 @@ def _try_again(row: Communication, step: PolicyStep, bounced: bool) -> None:
         timeline.note(invoice, "planned", CLOCK, text)
     else:
         ladder.done(invoice, step)
-        escalations.open_case(invoice, Reason.DELIVERY_FAILED, notes=row.error)
+        reason = Reason.NO_CONTACT if bounced else Reason.DELIVERY_FAILED
+        escalations.open_case(invoice, reason, notes=row.error)

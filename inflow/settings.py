@@ -8,6 +8,7 @@ from typing import Any
 
 import dj_email_url
 import structlog
+from celery.schedules import crontab
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
@@ -210,6 +211,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 20.0,
         "options": {"expires": 20},
     },
+    # At night in most places where debtors live; by UTC.
+    "check-derivation": {"task": "invoices.tasks.check_derivation", "schedule": crontab(hour="1", minute="17")},
     "sweep-webhooks": {"task": "webhooks.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
     "tell-of-disabled-webhooks": {"task": "webhooks.tasks.tell_admins", "schedule": 60.0, "options": {"expires": 60}},
     "forget-old-events": {"task": "webhooks.tasks.forget_old", "schedule": 3600.0, "options": {"expires": 3600}},

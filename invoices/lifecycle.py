@@ -13,14 +13,25 @@ from decimal import Decimal
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.api.fields import MAX_DIGITS
 from invoices import debtors, escalations, money, promises, signals, timeline, workdays
 from invoices.derivation import derive
-from invoices.models import OPEN, Invoice, Payment, PaymentStatus, Promise, Resolution, Status
+from invoices.models import (
+    OPEN,
+    CaseStatus,
+    Escalation,
+    Invoice,
+    Payment,
+    PaymentStatus,
+    Promise,
+    Resolution,
+    Status,
+)
 from invoices.writing import (
     Draft,
     NotFound,
@@ -91,6 +102,7 @@ def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
             notes=new.notes,
             amount_paid=new.amount_paid,
             entered_on=today,
+            entered_at=account.now(),
         )
         invoice.updated_at = invoice.created_at
         invoice.status, invoice.payment_status = derive(invoice)
@@ -193,7 +205,8 @@ def move_due_date(
         if is_new_round:
             draft.then(lambda: escalations.close_all(invoice, Resolution.NEW_ROUND, actor))
             invoice.round += 1
-            invoice.last_step, invoice.slip_days, invoice.entered_on = None, 0, account.today()
+            invoice.last_step, invoice.slip_days = None, 0
+            _enter(invoice)
     return invoice
 
 
@@ -247,7 +260,7 @@ def set_policy(
         invoice = draft.invoice
         invoice.policy_id, invoice.is_chased = policy_id, is_chased
         if enters_anew:
-            invoice.entered_on = account.today()
+            _enter(invoice)
     return invoice
 
 
@@ -293,12 +306,22 @@ def age_due(now: dt.datetime, limit: int = 5_000, account: Account | None = None
     return moved
 
 
-def count_underived() -> int:
-    """How many invoices don't show what follows from their facts: always none. Each is logged."""
+def count_underived(account: Account | None = None) -> int:
+    """How many invoices, of `account` or of all, don't show what follows from their facts, their ledger and their
+    cases: always none. Each is logged."""
+    paid = Payment.objects.filter(invoice=OuterRef("pk")).order_by().values("invoice").values(total=Sum("amount"))
+    unresolved = Escalation.objects.filter(invoice=OuterRef("pk")).exclude(status=CaseStatus.RESOLVED)
+    invoices = Invoice.objects.for_account(account) if account else Invoice.objects.all()
+    looked_at = invoices.order_by().annotate(
+        ledger=Coalesce(Subquery(paid), Decimal(0)),
+        level=Coalesce(Subquery(unresolved.order_by("-level").values("level")[:1]), 0),
+    )
     wrong = 0
-    for invoice in Invoice.objects.order_by().iterator(chunk_size=2_000):
-        if (invoice.status, invoice.payment_status) != derive(invoice):
-            log.error("stored_is_not_derived", invoice=str(invoice.pk), status=invoice.status)
+    for invoice in looked_at.iterator(chunk_size=2_000):
+        stored = invoice.status, invoice.payment_status, invoice.amount_paid, invoice.escalation_level
+        derived = *derive(invoice), invoice.ledger, invoice.level
+        if stored != derived:
+            log.error("stored_is_not_derived", invoice=str(invoice.pk), stored=stored, derived=derived)
             wrong += 1
     return wrong
 
@@ -371,6 +394,11 @@ def _to_payment_status(draft: Draft, target: str) -> None:
             "needs_a_payment",
             f"A payment makes an invoice {target}: POST it to /api/zapier/invoices/{invoice.pk}/payments.",
         )
+
+
+def _enter(invoice: Invoice) -> None:
+    """It comes to the ladder now."""
+    invoice.entered_on, invoice.entered_at = invoice.account.today(), invoice.account.now()
 
 
 def _look(draft: Draft) -> None:

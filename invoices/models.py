@@ -126,6 +126,7 @@ class Invoice(models.Model):
     )
     is_chased = models.BooleanField(default=True, editable=False)
     entered_on = models.DateField(null=True, editable=False, help_text="The account's date when it came to the ladder.")
+    entered_at = models.DateTimeField(null=True, editable=False, help_text="When that was, by the account's time.")
     round = models.PositiveSmallIntegerField(default=0, editable=False)
     last_step = models.SmallIntegerField(null=True, editable=False, help_text="The last step done in this round.")
     slip_days = models.PositiveSmallIntegerField(default=0, editable=False, help_text="What late steps added up to.")

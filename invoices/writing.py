@@ -27,6 +27,7 @@ _WATCHED = (
     "policy_id",
     "is_chased",
     "entered_on",
+    "entered_at",
 )
 _REPORTED = ("status", "payment_status", "hold_until", "notes", "due_date", "is_chased")
 

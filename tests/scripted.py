@@ -1,4 +1,4 @@
-"""A mail server on loopback that misbehaves at one verb: it refuses, drops the connection, or falls silent."""
+"""A mail server on loopback that misbehaves at one verb: it refuses, drops the connection, falls silent, or waits."""
 
 import socket
 import threading
@@ -10,12 +10,14 @@ VERBS = ("connect", "EHLO", "MAIL", "RCPT", "DATA", "content")
 
 class ScriptedServer:
     """`with ScriptedServer("RCPT", "drop") as server:`. `accepted` counts the contents it has answered with 250, or
-    taken in full before it fell silent. `reached` is set when a client has come to the verb."""
+    taken in full before it fell silent; `heard` is every verb. `reached` is set when a client has come to the verb;
+    told to "wait" there, it answers well once `go_on` is set."""
 
     def __init__(self, at: str = "", how: str = "") -> None:
         self.at, self.how = at, how
         self.contents = 0
-        self.reached = threading.Event()
+        self.heard: list[str] = []
+        self.reached, self.go_on = threading.Event(), threading.Event()
         self._end = threading.Event()
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
@@ -63,7 +65,11 @@ class ScriptedServer:
 
     def _answer(self, client: socket.socket, verb: str, good: bytes) -> bool:
         """Whether the talk goes on."""
-        if verb != self.at:
+        self.heard.append(verb)
+        if verb == self.at and self.how == "wait":
+            self.reached.set()
+            self.go_on.wait(20)
+        if verb != self.at or self.how == "wait":
             client.sendall(good + b"\r\n")
             return True
         self.reached.set()

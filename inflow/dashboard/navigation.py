@@ -30,7 +30,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _settings_of(user: User) -> list[Item]:
-    items = []
+    items = [_item("Reminder policies", "stairs", "admin:communications_reminderpolicy_changelist")]
     if user.may(Role.MANAGER):
         items.append(_item("Templates", "edit_note", "admin:communications_messagetemplate_changelist"))
         items.append(_item("Sender", "badge", "admin:communications_senderprofile_changelist"))

@@ -2,18 +2,24 @@
 
 import datetime as dt
 import itertools
-from collections import defaultdict
+import uuid
+from collections import Counter, defaultdict
 
 from communications import ladder, policies
 from communications.models import CONTACTED, Communication, Kind, State
 from inflow.accounts.models import Account
-from invoices import derivation
-from invoices.models import OPEN, CaseStatus, Escalation, Invoice, Payment, Status
+from invoices import derivation, lifecycle
+from invoices.models import OPEN, CaseStatus, Escalation, Invoice, Payment, Promise, TimelineEntry
+from tests import make
+from tests.api.client import caller
 
-BETWEEN, WEEK = dt.timedelta(hours=72), dt.timedelta(hours=168)
+WEEK = dt.timedelta(hours=168)
+# What an invoice was told of when its own turn was changed: then its steps may lie closer.
+MOVED = ("due_date", "is_chased")
 
 
-def check(account: Account) -> None:
+def check(account: Account, *, in_turn: bool = True) -> None:
+    """`in_turn`: one thing happened after the other, so that the timeline tells their order."""
     account.refresh_from_db()
     invoices = list(Invoice.objects.for_account(account).select_related("account", "debtor"))
     for invoice in invoices:
@@ -21,13 +27,28 @@ def check(account: Account) -> None:
         _has_a_next(invoice)
         _escalated_in_order(invoice)
         _climbed_in_order(invoice)
+        _was_owed_at_its_gate(invoice)
+        if in_turn:
+            _was_written_to_only_while_chased(invoice)
     _overdue_is_what_it_is(account, invoices)
     _kept_caps_and_windows(account)
+    _was_let_alone(account)
+    _told_once(account)
+
+
+def told(account: Account) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """What came of a story, whatever the ids: its messages and its cases."""
+    rows = Communication.objects.for_account(account).filter(sent_at__isnull=False).order_by("sent_at")
+    messages = rows.values_list("sent_at", "invoice__invoice_number", "round", "step", "kind", "status", "subject")
+    cases = Escalation.objects.for_account(account).order_by("opened_at")
+    opened = cases.values_list("opened_at", "invoice__invoice_number", "round", "level", "reason", "status")
+    return sorted(messages), sorted(opened)
 
 
 def _is_derived(invoice: Invoice) -> None:
     assert (invoice.status, invoice.payment_status) == derivation.derive(invoice), invoice
     assert invoice.amount_paid == sum(invoice.payments.values_list("amount", flat=True)), invoice
+    assert lifecycle.count_underived(invoice.account) == 0
 
 
 def _has_a_next(invoice: Invoice) -> None:
@@ -39,75 +60,113 @@ def _has_a_next(invoice: Invoice) -> None:
         return
     has_person = Escalation.objects.filter(invoice=invoice).exclude(status=CaseStatus.RESOLVED).exists()
     assert has_person == (invoice.escalation_level > 0), invoice
-    assert invoice.next_contact_at or invoice.hold_until or has_person, invoice
+    if invoice.is_chased:
+        assert invoice.next_contact_at or invoice.hold_until or has_person, invoice
     if invoice.next_contact_at:
         assert invoice.next_contact_at > invoice.account.now(), f"{invoice} has slept through its step"
 
 
 def _escalated_in_order(invoice: Invoice) -> None:
+    """Level 1 first, and one case of a level at a time."""
     for round_ in range(invoice.round + 1):
-        cases = Escalation.objects.filter(invoice=invoice, round=round_).order_by("opened_at", "created_at")
-        levels = list(cases.values_list("level", flat=True))
+        rows = Escalation.objects.filter(invoice=invoice, round=round_).order_by("created_at")
+        levels = [row.level for row in rows]
         assert not levels or levels[0] == 1, (invoice, levels)
+        for level in (1, 2):
+            for earlier, later in itertools.pairwise(row for row in rows if row.level == level):
+                assert earlier.resolved_at, invoice
+                assert earlier.resolved_at <= later.opened_at, invoice
 
 
 def _climbed_in_order(invoice: Invoice) -> None:
-    """Each step at most once, in order, three days apart, none skipped, the final notice after a reminder."""
+    """Each step at most once, in order, at its distance, none skipped, the final notice after a reminder."""
     rows = list(Communication.objects.filter(invoice=invoice, status__in=CONTACTED).order_by("sent_at"))
     seen: dict[int, list[Communication]] = defaultdict(list)
     for row in rows:
         assert row.status != State.SENDING
         seen[row.round].append(row)
+    entries = TimelineEntry.objects.filter(invoice=invoice)
+    was_moved = any(name in entry.after for entry in entries for name in MOVED)
     for round_, sent in seen.items():
-        steps = [row.step for row in sent]
-        assert steps == sorted(set(steps)), (invoice, steps)  # type: ignore[type-var]
-        moments = [row.sent_at for row in sent if row.sent_at]
-        assert all(later - earlier >= BETWEEN for earlier, later in itertools.pairwise(moments))
+        steps = [row.step for row in sent if row.step is not None]
+        assert steps == sorted(set(steps)), (invoice, steps)
+        for earlier, later in itertools.pairwise(sent):
+            assert was_moved or _days_between(earlier, later) >= _distance(earlier, later), (invoice, earlier, later)
         if any(row.kind == Kind.FINAL_NOTICE for row in sent):
             before = Communication.objects.filter(invoice=invoice, round=round_, kind__in=("reminder", "follow_up"))
             assert before.exclude(status__in=("scheduled", "cancelled")).exists()
-        _none_skipped(invoice, round_, {step for step in steps if step is not None})
+        if round_ == invoice.round and steps:
+            _skipped_none(invoice, set(steps))
 
 
-def _none_skipped(invoice: Invoice, round_: int, steps: set[int]) -> None:
-    if round_ != invoice.round or not steps:
-        return
-    last = max(steps)
-    refused = Communication.objects.filter(invoice=invoice, round=round_, status__in=("suppressed", "failed"))
-    taken = steps | set(refused.values_list("step", flat=True))
-    due = {step.offset_days for step in policies.DEFAULT if 0 < step.offset_days <= last and step.kind != "none"}
+def _days_between(earlier: Communication, later: Communication) -> int:
+    assert earlier.sent_at
+    assert later.sent_at
+    zone = earlier.account.zone
+    return (later.sent_at.astimezone(zone).date() - earlier.sent_at.astimezone(zone).date()).days
+
+
+def _distance(earlier: Communication, later: Communication) -> int:
+    """The least number of days from one step to another: three are tolerated."""
+    assert earlier.step is not None
+    assert later.step is not None
+    if earlier.step < 0:
+        return 1
+    return later.step - earlier.step - ladder.TOLERATED_DAYS
+
+
+def _skipped_none(invoice: Invoice, steps: set[int]) -> None:
+    rows = Communication.objects.filter(invoice=invoice, round=invoice.round)
+    taken = steps | set(rows.filter(status__in=("suppressed", "failed")).values_list("step", flat=True))
+    due = {step.offset_days for step in policies.DEFAULT if 0 < step.offset_days <= max(steps) and step.kind != "none"}
     assert due <= taken, (invoice, due - taken)
+
+
+def _was_owed_at_its_gate(invoice: Invoice) -> None:
+    """By the wall: a message says what the ledger said when it passed its gate, and that was more than zero."""
+    ledger = list(Payment.objects.filter(invoice=invoice).values_list("created_at", "amount"))
+    for row in Communication.objects.filter(invoice=invoice, claimed_at__isnull=False):
+        paid = sum(amount for at, amount in ledger if row.claimed_at and at < row.claimed_at)
+        assert paid < invoice.amount, f"{invoice}: a message after the payment"
+        assert row.amount == invoice.amount - paid
+
+
+def _was_written_to_only_while_chased(invoice: Invoice) -> None:
+    """By the timeline: never on hold, disputed or closed."""
+    status = "new"
+    for entry in TimelineEntry.objects.filter(invoice=invoice).order_by("id"):
+        status = entry.after.get("status", status)
+        if entry.kind in ("sent", "unknown"):
+            assert status in ("new", "overdue"), (invoice, status)
 
 
 def _overdue_is_what_it_is(account: Account, invoices: list[Invoice]) -> None:
     today = account.today()
-    stored = {invoice.pk for invoice in Invoice.objects.for_account(account).filter(status=Status.OVERDUE)}
+    api = caller(account)
+    shown = {row["id"] for row in api.get("invoices?status=overdue&limit=100").json}
     by_hand = {
-        invoice.pk
+        str(invoice.pk)
         for invoice in invoices
         if invoice.due_date < today
         and invoice.amount_paid < invoice.amount
         and not (invoice.cancelled_at or invoice.written_off_at or invoice.disputed_at or invoice.hold_until)
     }
-    assert stored == by_hand
-    wide = {invoice.pk for invoice in Invoice.objects.for_account(account).past_due(on=today)}
-    assert wide == {invoice.pk for invoice in invoices if invoice.status in OPEN and invoice.due_date < today}
+    assert shown == by_hand
+    wide = {row["id"] for row in api.get("invoices?is_overdue=true&limit=100").json}
+    assert wide == {str(invoice.pk) for invoice in invoices if invoice.status in OPEN and invoice.due_date < today}
 
 
 def _kept_caps_and_windows(account: Account) -> None:
-    """By debtor: never two contacts in three days, never three in a week, never outside of the window, and no message
-    at or after the payment that closed its invoice."""
+    """By debtor, over all its invoices, a payment being a contact; and never outside of the window."""
     rows = Communication.objects.for_account(account).filter(status__in=CONTACTED).select_related("invoice__debtor")
-    heard: dict[object, dict[object, dt.datetime]] = defaultdict(dict)
+    heard: dict[uuid.UUID, dict[uuid.UUID, dt.datetime]] = defaultdict(dict)
     rules = ladder.rules_of(account)
+    between = dt.timedelta(hours=rules.hours_between)
     for row in rows:
         assert row.sent_at
         row.invoice.account = account
         heard[row.debtor_id][row.message_id] = row.sent_at
-        place = ladder.place(row.invoice, rules)
-        assert place.next_opening(row.sent_at) == row.sent_at, row
-        assert row.amount
-        assert row.amount > 0
+        assert ladder.place(row.invoice, rules).next_opening(row.sent_at) == row.sent_at, row
     for debtor_id, messages in heard.items():
         paid = Payment.objects.filter(
             invoice__debtor_id=debtor_id, reversal_of=None, reversal__isnull=True, recorded_at__lte=account.now()
@@ -115,5 +174,45 @@ def _kept_caps_and_windows(account: Account) -> None:
         for moment in messages.values():
             others = [*messages.values(), *paid.values_list("recorded_at", flat=True)]
             before = [other for other in others if other < moment]
-            assert all(moment - other >= BETWEEN for other in before), (debtor_id, moment)
-            assert sum(moment - other < WEEK for other in before) < 2, (debtor_id, moment)
+            assert all(moment - other >= between for other in before), (debtor_id, moment)
+            assert sum(moment - other < WEEK for other in before) < rules.most_in_7_days, (debtor_id, moment)
+
+
+def _was_let_alone(account: Account) -> None:
+    """Who opted out, and who is a person's own case, is not written to."""
+    rows = Communication.objects.for_account(account).filter(status__in=CONTACTED)
+    for row in rows.filter(debtor__opted_out_at__isnull=False).select_related("debtor"):
+        assert row.sent_at
+        assert row.debtor.opted_out_at
+        assert row.sent_at <= row.debtor.opted_out_at, row
+    for case in Escalation.objects.for_account(account).filter(level=2).select_related("invoice"):
+        during = rows.filter(debtor=case.invoice.debtor_id, sent_at__gt=case.opened_at)
+        assert not during.filter(sent_at__lt=case.resolved_at or account.now()).exists(), case
+
+
+def _told_once(account: Account) -> None:
+    """One event for each thing that is announced."""
+    events = Counter(make.events_of(account))
+    rows = Communication.objects.for_account(account)
+    changes = [
+        entry
+        for entry in TimelineEntry.objects.for_account(account)
+        if {"status", "payment_status"} & {name for name in entry.after if entry.kind in ("status_changed", "changed")}
+    ]
+    assert events == Counter(
+        {
+            name: count
+            for name, count in {
+                "invoice.created": Invoice.objects.for_account(account).count(),
+                "invoice.status_changed": len(changes),
+                "payment.recorded": Payment.objects.for_account(account)
+                .exclude(method="opening", reversal_of=None)
+                .count(),
+                "escalation.created": Escalation.objects.for_account(account).count(),
+                "promise.broken": Promise.objects.for_account(account).filter(status="broken").count(),
+                "communication.sent": rows.filter(status=State.SENT).count(),
+                "communication.failed": rows.filter(status__in=(State.FAILED, State.UNKNOWN)).count(),
+            }.items()
+            if count
+        }
+    )

@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -30,9 +32,16 @@ def due_reminder(**given: Any) -> Communication:
     return make.reminder_due(make.overdue_invoice(make.account(), place=make.open_place(), **given))
 
 
-def use(settings: Settings, port: int) -> None:
+def use(settings: Settings, port: int, *, timeout_s: float = 0.4) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 0.4
+    settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, timeout_s
+
+
+def environment(port: int) -> dict[str, str]:
+    """Of a worker in a process of its own, on the test's database and the mail server on `port`."""
+    at = connection.settings_dict
+    address = f"postgres://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
+    return os.environ | {"DATABASE_URL": address, "EMAIL_URL": f"smtp://127.0.0.1:{port}"}
 
 
 def expected(verb: str, how: str) -> str:
@@ -72,11 +81,8 @@ def test_whatever_the_server_does_at_a_verb_there_are_never_two_messages(
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_worker_killed_at_a_verb_leaves_a_message_that_went_once_or_not_at_all(settings: Settings, verb: str) -> None:
     invoice = due_reminder().invoice
-    at = connection.settings_dict
     with ScriptedServer(verb, "hang") as server:
-        address = f"postgres://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
-        environment = os.environ | {"DATABASE_URL": address, "EMAIL_URL": f"smtp://127.0.0.1:{server.port}"}
-        worker = subprocess.Popen([sys.executable, "-c", WORKER], env=environment)
+        worker = subprocess.Popen([sys.executable, "-c", WORKER], env=environment(server.port))
         try:
             assert server.reached.wait(20)
         finally:
@@ -94,6 +100,35 @@ def test_a_worker_killed_at_a_verb_leaves_a_message_that_went_once_or_not_at_all
     assert delivered <= 1
     assert Communication.objects.get(step=1).status == ("unknown" if begun else "sent")
     assert make.again(invoice).last_step == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_killed_at_any_line_of_the_sender_never_makes_two_messages(mail: MailServer) -> None:
+    first = due_reminder(debtor_email="first@example.com")
+    command = [sys.executable, "-m", "tests.communications.killed"]
+    with subprocess.Popen(command, env=environment(mail.port), stdin=PIPE, stdout=PIPE, text=True) as worker:
+        assert worker.stdin
+        assert worker.stdout
+        print(first.pk, file=worker.stdin, flush=True)
+        lines = int(worker.stdout.readline())
+        rows = [due_reminder(debtor_email=f"d{number}@example.com") for number in range(lines)]
+        print(*[row.pk for row in rows], sep="\n", file=worker.stdin, flush=True)
+    assert worker.returncode == 0
+    assert lines > 40
+    assert set(Communication.objects.filter(step=1).values_list("status", flat=True)) == {
+        "scheduled",
+        "sending",
+        "sent",
+    }
+    Communication.objects.filter(status="sending").update(
+        claimed_at=timezone.now() - sender.ORPHANED_AFTER - dt.timedelta(seconds=1)
+    )
+    assert [sender.send_due() > 0, sender.send_due()] == [True, 0]
+    assert max(Counter(mail.recipients).values()) == 1
+    ends = dict(Communication.objects.filter(step=1).values_list("recipient", "status"))
+    assert set(ends.values()) == {"sent", "unknown"}
+    assert {to for to, status in ends.items() if status == "sent"} <= set(mail.recipients)
+    assert len(ends) == Invoice.objects.filter(last_step=1).count() == lines + 1
 
 
 def pay(invoice: Invoice) -> None:
@@ -143,6 +178,28 @@ def test_what_is_committed_before_the_gate_means_no_call_to_the_mail_server(
         use(settings, server.port)
         assert sender.send_due() == 0
         assert not server.reached.is_set()
+    assert Communication.objects.get().sent_at is None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("verb", ["connect", "EHLO"])
+def test_what_is_committed_while_the_worker_is_on_its_way_to_the_gate_means_no_message(
+    settings: Settings, verb: str, change: Callable[[Invoice], None]
+) -> None:
+    """The worker has picked the message and speaks with the mail server, which waits for the commit."""
+    reminder = due_reminder()
+
+    def changes() -> int:
+        assert server.reached.wait(10)
+        change(reminder.invoice)
+        server.go_on.set()
+        return 0
+
+    with ScriptedServer(verb, "wait") as server:
+        use(settings, server.port, timeout_s=10)
+        assert at_once(changes, sender.send_due) == [0, 0]
+        assert "MAIL" not in server.heard
     assert Communication.objects.get().sent_at is None
 
 

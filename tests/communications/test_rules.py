@@ -203,7 +203,7 @@ def test_what_is_not_chased_is_left_alone_and_a_policy_switched_on_floods_nobody
         invoice = owing(
             account,
             due_date=dt.date(2026, 1, 5) + dt.timedelta(days=number % 50),
-            debtor_email=f"d{number}@example.com",
+            debtor_email=f"d{number % 20}@example.com",
         )
         lifecycle.set_policy(account, invoice.pk, make.STAFF, policy_id=None, is_chased=False)
     until(account, "2026-03-16 12:00")
@@ -213,10 +213,13 @@ def test_what_is_not_chased_is_left_alone_and_a_policy_switched_on_floods_nobody
     assert policies.switch_on(account, invoices, None, make.STAFF, overdue_enter=False) == 0
     assert policies.switch_on(account, invoices, None, make.STAFF, overdue_enter=True) == 60
     until(account, "2026-03-17 12:00")
-    counts = [Communication.objects.filter(debtor=debtor, status="sent").count() for debtor in Debtor.objects.all()]
-    assert counts == [1] * 60
+    first = Communication.objects.filter(status="sent")
+    assert first.count() == 60
+    assert {row.step for row in first} == {1}
+    by_debtor = [first.filter(debtor=debtor).values("message_id").distinct().count() for debtor in Debtor.objects.all()]
+    assert by_debtor == [1] * 20
     until(account, "2026-03-22 12:00")
-    assert Communication.objects.filter(status="sent").count() == 60
+    assert first.count() == 60
 
 
 @pytest.mark.parametrize("days", [1, 3, 30])
@@ -253,19 +256,50 @@ def test_a_clock_that_stood_still_writes_once_to_each_debtor_and_every_ladder_go
         ]
 
 
-def test_one_leap_gives_the_same_messages_as_many_small_steps() -> None:
-    def life(step: dt.timedelta) -> list[tuple[str, str]]:
-        account = account_at(MONDAY)
-        for number in range(4):
-            owing(
-                account,
-                due_date=dt.date(2026, 3, 1) + dt.timedelta(days=3 * number),
-                debtor_email=f"{number % 2}@x.example",
-            )
-        moment, end = at(MONDAY), at("2026-04-20 08:00")
-        while moment < end:
-            moment = min(moment + step, end)
-            clock.set_clock(account, moment)
-        return sorted(sent(account))
+def lengths() -> list[tuple[str, int, int]]:
+    """A pause of each kind, on each of many days of the ladder, of many lengths."""
+    return [(kind, day, days) for kind in ("on_hold", "disputed") for day in (0, 6, 22) for days in (1, 9, 64)]
 
-    assert life(dt.timedelta(days=60)) == life(dt.timedelta(hours=7)) == life(dt.timedelta(days=2, hours=3))
+
+def test_a_dispute_or_a_hold_of_any_length_on_any_day_ends_in_order_and_in_one_message() -> None:
+    account = account_at("2026-01-28 08:00")
+    due = dt.date(2026, 2, 1)
+    pauses = {
+        owing(account, due_date=due, debtor_email=f"d{number}@example.com").pk: pause
+        for number, pause in enumerate(lengths())
+    }
+    for today in sorted({day for _, day, _ in lengths()} | {day + days for _, day, days in lengths()}):
+        clock.set_clock(account, at(f"{due + dt.timedelta(days=today)} 06:00"))
+        for pk, (kind, day, days) in pauses.items():
+            date = due + dt.timedelta(days=day)
+            if today == day:
+                ends = date + dt.timedelta(days=days - 1) if kind == "on_hold" else None
+                lifecycle.change(account, pk, make.API, status=kind, hold_until=ends)
+            if kind == "disputed" and today == day + days:
+                lifecycle.change(account, pk, make.API, status="overdue")
+    until(account, "2026-09-01 12:00")
+    for pk, (kind, day, days) in pauses.items():
+        rows = list(Communication.objects.filter(invoice=pk, status="sent", step__gt=0).order_by("sent_at"))
+        assert [row.step for row in rows] == [1, 7, 14, 21], (kind, day, days)
+        moments = [row.sent_at for row in rows if row.sent_at]
+        began, ended = (at(f"{due + dt.timedelta(days=after)} 06:00") for after in (day, day + days))
+        assert not [moment for moment in moments if began < moment < ended], (kind, day, days)
+        assert all(later - earlier >= dt.timedelta(days=3) for earlier, later in itertools.pairwise(moments))
+        levels = Escalation.objects.filter(invoice=pk).order_by("opened_at", "level").values_list("level", flat=True)
+        assert set(levels) == {1, 2}, (kind, day, days)
+
+
+def test_an_edited_policy_counts_at_once_also_where_a_message_is_planned() -> None:
+    account = account_at("2026-03-07 08:00")  # a Saturday
+    invoice = owing(account, due_date=dt.date(2026, 3, 6))
+    until(account, "2026-03-07 12:00")
+    policy = policies.default_for(account)
+    policies.edit(policy, [*policies.DEFAULT, policies.Step(50, "follow_up")])
+    until(account, "2026-03-08 12:00")
+    assert make.again(invoice).next_contact_at == at("2026-03-09 09:00")
+    policies.edit(policy, [policies.Step(5, "follow_up", escalates_to=1)])
+    until(account, "2026-03-08 12:01")
+    assert [row.status for row in Communication.objects.order_by("step")] == ["cancelled", "scheduled"]
+    until(account, "2026-03-20 12:00")
+    assert sent(account) == [("follow_up", "03-11 09:00")]
+    assert cases(account) == [(1, "policy_step", "03-11 09:00")]

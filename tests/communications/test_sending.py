@@ -163,6 +163,7 @@ def test_an_address_that_does_not_exist_is_not_written_to_again(start_mail: Star
     assert sender.send_due() == 0
     assert Communication.objects.get().error == "RCPT 550 no such mailbox"
     assert (make.again(invoice).last_step, make.again(invoice).escalation_level) == (1, 1)
+    assert [data["reason"] for data in told("escalation.created")] == ["no_contact"]
     other = due_reminder(make.account(), debtor_email="ahmed@gulftrading.example")
     assert addresses.choose(other.invoice, ["email"]).address == "ahmed@gulftrading.example"
     later = make.overdue_invoice(invoice.account, place=make.open_place())

@@ -91,3 +91,53 @@ def test_an_account_s_own_hours_and_days_off_are_kept() -> None:
     clock.set_clock(account, dt.datetime(2026, 2, 15, tzinfo=UTC))
     sent_at = Communication.objects.get(status="sent").sent_at
     assert sent_at == dt.datetime(2026, 2, 13, 20, tzinfo=UTC)  # Saturday begins at midnight, in Friday's window
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("zone", "country", "due", "leaves"),
+    [
+        # Over the weekend on which summer time begins or ends there, in March and April, September, October, November.
+        ("America/New_York", "US", "2026-03-05", ["03-06 09:00", "03-12 09:00", "03-19 09:00", "03-26 09:00"]),
+        ("America/New_York", "US", "2026-10-29", ["10-30 09:00", "11-05 09:00", "11-12 09:00", "11-19 09:00"]),
+        ("Pacific/Auckland", "NZ", "2026-04-02", ["04-03 09:00", "04-09 09:00", "04-16 09:00", "04-23 09:00"]),
+        ("Pacific/Auckland", "NZ", "2026-09-24", ["09-25 09:00", "10-01 09:00", "10-08 09:00", "10-15 09:00"]),
+    ],
+)
+def test_the_ladder_keeps_its_hour_over_both_weekends_of_summer_time(
+    zone: str, country: str, due: str, leaves: list[str]
+) -> None:
+    account = make.account(time_zone=zone, country=country, is_test=True)
+    local, due_date = zoneinfo.ZoneInfo(zone), dt.date.fromisoformat(due)
+    clock.set_clock(account, dt.datetime.combine(due_date - dt.timedelta(days=1), dt.time(10), local))
+    make.invoice(account, issue_date=due_date - dt.timedelta(days=30), due_date=due_date)
+    clock.set_clock(account, dt.datetime.combine(due_date + dt.timedelta(days=30), dt.time(12), local))
+    sent = Communication.objects.filter(status="sent").order_by("sent_at").values_list("sent_at", flat=True)
+    assert [f"{moment.astimezone(local):%m-%d %H:%M}" for moment in sent if moment] == leaves
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("own", "theirs", "country", "arrives", "leaves"),
+    [
+        # Far west: on the account's next day, which begins there at noon.
+        ("Asia/Dubai", "America/Los_Angeles", "US", "2026-03-03 10:00", "2026-03-03 12:00"),
+        # The account's next day begins there an hour after the arrival, which is not yet another day.
+        ("Asia/Dubai", "America/New_York", "US", "2026-03-03 23:00", "2026-03-04 09:00"),
+        # East: it is another day there already when the invoice arrives.
+        ("Asia/Dubai", "Asia/Karachi", "PK", "2026-03-03 23:30", "2026-03-05 09:00"),
+        ("America/New_York", "Pacific/Auckland", "NZ", "2026-03-03 10:00", "2026-03-05 09:00"),
+    ],
+)
+def test_who_arrives_overdue_is_written_to_on_a_later_day_here_and_there(
+    own: str, theirs: str, country: str, arrives: str, leaves: str
+) -> None:
+    account = make.account(time_zone=own, is_test=True)
+    moment = dt.datetime.fromisoformat(arrives).replace(tzinfo=zoneinfo.ZoneInfo(own))
+    clock.set_clock(account, moment)
+    make.invoice(account, issue_date=dt.date(2026, 1, 15), due_date=dt.date(2026, 2, 14))
+    Debtor.objects.update(time_zone=theirs, country=country)
+    clock.set_clock(account, moment + dt.timedelta(days=4))
+    sent_at = Communication.objects.get(status="sent").sent_at
+    assert sent_at
+    assert f"{sent_at.astimezone(zoneinfo.ZoneInfo(theirs)):%Y-%m-%d %H:%M}" == leaves

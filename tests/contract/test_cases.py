@@ -42,7 +42,10 @@ def test_a_case_is_announced_once_with_its_invoice(case: Escalation, api: Caller
 def test_the_list_is_narrowed_by_status_level_and_invoice(account: Account, case: Escalation, api: Caller) -> None:
     other = make.escalation(make.overdue_invoice(account))
     make.escalation(make.overdue_invoice(make.account()))
-    ids = lambda query: [row["id"] for row in api.get(f"escalations{query}").json]  # noqa: E731
+
+    def ids(query: str) -> list[str]:
+        return [row["id"] for row in api.get(f"escalations{query}").json]
+
     assert ids("") == [str(other.pk), str(case.pk)]
     assert ids(f"?invoice_id={case.invoice_id}") == [str(case.pk)]
     assert ids("?level=2") == []

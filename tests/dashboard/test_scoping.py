@@ -15,6 +15,7 @@ pytestmark = pytest.mark.django_db
 # What can be added, and the least role that may.
 ADDS = {
     "invoices_invoice": Role.MANAGER,
+    "communications_reminderpolicy": Role.MANAGER,
     "accounts_apikey": Role.ADMIN,
     "accounts_user": Role.ADMIN,
     "webhooks_subscription": Role.ADMIN,

@@ -10,7 +10,8 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from communications.models import Communication, MessageTemplate, SenderProfile
+from communications import policies
+from communications.models import Communication, MessageTemplate, ReminderPolicy, SenderProfile
 from inflow.accounts.models import Account, ApiKey, AuditEntry, User
 from inflow.accounts.roles import Role
 from invoices import lifecycle
@@ -26,6 +27,7 @@ LISTS = {
     "invoices_promise": Role.VIEWER,
     "invoices_payment": Role.VIEWER,
     "communications_communication": Role.VIEWER,
+    "communications_reminderpolicy": Role.VIEWER,
     "accounts_account": Role.VIEWER,
     "accounts_apikey": Role.ADMIN,
     "accounts_user": Role.ADMIN,
@@ -43,6 +45,8 @@ VERBS = {
     "invoices_invoice_escalate": Role.AGENT,
     "invoices_invoice_move_due_date": Role.MANAGER,
     "invoices_invoice_note": Role.AGENT,
+    "invoices_invoice_choose_ladder": Role.MANAGER,
+    "communications_reminderpolicy_switch_on": Role.MANAGER,
     "invoices_invoice_write_off": Role.MANAGER,
     "invoices_invoice_cancel": Role.MANAGER,
     "invoices_escalation_take": Role.AGENT,
@@ -66,6 +70,8 @@ SAID: dict[str, dict[str, Any]] = {
     "invoices_escalation_resolve": {"resolution": "ladder"},
     "invoices_invoice_hold": {"hold_until": "2999-12-31"},
     "invoices_invoice_note": {"notes": "Asked for a copy."},
+    "invoices_invoice_choose_ladder": {"ladder": "none"},
+    "communications_reminderpolicy_switch_on": {"which": "all", "overdue_enter": "yes"},
     "webhooks_subscription_replay_since": {"hours": "24"},
 }
 RANK = [Role.VIEWER, Role.AGENT, Role.MANAGER, Role.ADMIN]
@@ -130,6 +136,7 @@ def build(name: str) -> World:
             "invoices_invoice": invoice.pk,
             "invoices_debtor": invoice.debtor_id,
             "communications_communication": Communication.objects.get(invoice=invoice).pk,
+            "communications_reminderpolicy": policies.default_for(account).pk,
             "accounts_account": account.pk,
             "accounts_apikey": key.pk,
             "accounts_user": people[Role.AGENT].pk,
@@ -171,7 +178,7 @@ def nothing_changes(*worlds: World) -> Iterator[None]:
 def _rows_of(account: Account) -> dict[str, Any]:
     owned = (
         *(User, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
-        *(Communication, MessageTemplate, SenderProfile, Subscription, Event, Delivery),
+        *(Communication, MessageTemplate, ReminderPolicy, SenderProfile, Subscription, Event, Delivery),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned

@@ -6,10 +6,12 @@ Between the earliest and the latest zone lie 25 hours: "today" here is always at
 import datetime as dt
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
+from structlog.testing import capture_logs
 
 from inflow.accounts.models import Account
-from invoices import lifecycle
+from invoices import lifecycle, tasks
 from invoices.models import Debtor, Invoice, TimelineEntry
 from tests import make
 from tests.unchanged import nothing_happens
@@ -108,3 +110,19 @@ def test_what_is_overdue_today_needs_no_clock() -> None:
     lifecycle.change(account, invoice.pk, make.API, status="paid")
     assert not wide.all().exists()
     assert list(Invoice.objects.for_account(account).not_past_due(on=account.today())) == [invoice]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"status": "new"}, {"payment_status": "partially_paid"}, {"amount_paid": 5}, {"escalation_level": 1}]
+)
+def test_what_is_stored_but_not_derived_is_found_at_night(account: Account, wrong: dict[str, object]) -> None:
+    invoice = make.overdue_invoice(account)
+    make.escalation(make.overdue_invoice(account, amount_paid=5))
+    assert tasks.check_derivation() == 0
+    Invoice.objects.filter(pk=invoice.pk).update(**wrong)
+    with capture_logs() as logs:
+        assert tasks.check_derivation() == 1
+    assert [(entry["event"], entry["log_level"], entry["invoice"]) for entry in logs] == [
+        ("stored_is_not_derived", "error", str(invoice.pk))
+    ]
+    assert settings.CELERY_BEAT_SCHEDULE["check-derivation"]["task"] == "invoices.tasks.check_derivation"

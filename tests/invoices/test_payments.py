@@ -151,6 +151,18 @@ def test_a_cancelled_invoice_takes_no_payment(account: Account) -> None:
     assert refused.value.code == "cancelled"
 
 
+def test_a_bounced_cheque_of_a_cancelled_invoice_stands_in_the_ledger_and_calls_nobody(account: Account) -> None:
+    invoice = make.overdue_invoice(account)
+    payment = lifecycle.record_payment(account, invoice.pk, make.API, amount=Decimal(400))
+    lifecycle.change(account, invoice.pk, make.STAFF, status="cancelled")
+    with nothing_happens(account), pytest.raises(lifecycle.Refused):
+        lifecycle.change(account, invoice.pk, make.STAFF, payment_status="unpaid")
+    lifecycle.reverse_payment(account, invoice.pk, payment.pk, make.STAFF)
+    after = make.again(invoice)
+    assert (after.status, after.payment_status, after.amount_paid) == ("cancelled", "unpaid", Decimal(0))
+    assert (after.escalation_level, after.next_contact_at) == (0, None)
+
+
 def test_money_after_a_write_off_makes_it_paid_and_its_reversal_written_off(account: Account) -> None:
     invoice = make.invoice_in(account, "written_off")
     payment = lifecycle.record_payment(account, invoice.pk, make.API, amount=invoice.amount)

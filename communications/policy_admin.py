@@ -1,0 +1,246 @@
+"""The dashboard's pages of the ladders: which steps, for whom, and what switching one on would do."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, transaction
+from django.forms.models import BaseInlineFormSet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html_join
+from unfold.admin import TabularInline
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from communications import policies
+from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
+from inflow.accounts import pages
+from inflow.accounts.actors import Actor
+from inflow.accounts.roles import Role
+from inflow.accounts.scoping import OwnRowsAdmin, person
+from invoices import lifecycle
+from invoices.admin import InvoiceAdmin
+from invoices.models import OPEN, Invoice, InvoiceQuerySet
+
+_ALL, _UNCHASED = "all", "unchased"
+
+
+def said(step: PolicyStep) -> str:
+    """A step as a collector would say it: `7 days after: follow-up, neutral`."""
+    days = abs(step.offset_days)
+    away = f"{days} day{'' if days == 1 else 's'} {'before' if step.offset_days < 0 else 'after'}"
+    when = "On the due date" if not days else away
+    what = "no message" if step.kind == StepKind.NONE else f"{step.get_kind_display().lower()}, {step.tone}"
+    whom = f", calls in a person (level {step.escalates_to})" if step.escalates_to else ""
+    return f"{when}: {what}{whom}"
+
+
+class NewPolicyForm(pages.OwnAccountForm):
+    name = forms.CharField(max_length=100, help_text="It begins with the steps of the standard ladder.")
+
+
+class SwitchOnForm(pages.PageForm):
+    which = forms.ChoiceField(label="Which open invoices")
+    overdue_enter = forms.ChoiceField(
+        choices=[("yes", "enter as if they arrived today"), ("no", "stay out: they are not chased")],
+        label="Those past due",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        which = self.fields["which"]
+        assert isinstance(which, forms.ChoiceField)
+        which.choices = [(name, _counted(self.row, name, title)) for name, title in _WHICH.items()]
+
+
+_WHICH = {_UNCHASED: "Those that no ladder chases", _ALL: "All that are open"}
+
+
+def _those(policy: ReminderPolicy, which: str) -> InvoiceQuerySet:
+    rows: InvoiceQuerySet = Invoice.objects.for_account(policy.account).filter(status__in=OPEN)
+    return rows.filter(is_chased=False) if which == _UNCHASED else rows
+
+
+def _counted(policy: ReminderPolicy, which: str, title: str) -> str:
+    entering = policies.would_enter(policy.account, _those(policy, which))
+    return f"{title}: {entering.overdue} past due, {entering.upcoming} not yet"
+
+
+def _switch_on(policy: ReminderPolicy, by: Actor, form: SwitchOnForm) -> str:
+    chosen = None if policy.is_default else policy
+    overdue_enter = form.cleaned_data["overdue_enter"] == "yes"
+    those = _those(policy, form.cleaned_data["which"])
+    entered = policies.switch_on(policy.account, those, chosen, by, overdue_enter=overdue_enter)
+    return f"{policy} chases {entered} invoice{'' if entered == 1 else 's'} from now on."
+
+
+class Steps(BaseInlineFormSet):  # type: ignore[type-arg]
+    def steps(self) -> Sequence[policies.Step]:
+        """As the form says them, in order."""
+        names = ("offset_days", "kind", "tone", "channels", "escalates_to")
+        kept = [
+            policies.Step(**{name: form.cleaned_data[name] for name in names}) for form in self.forms if _is_kept(form)
+        ]
+        return sorted(kept, key=lambda step: step.offset_days)
+
+
+def _is_kept(form: Any) -> bool:
+    data = getattr(form, "cleaned_data", {})
+    return bool(data) and "offset_days" in data and not data.get("DELETE")
+
+
+class ChannelsField(forms.ChoiceField):
+    """The channels of a step in order of preference, one choice for each order."""
+
+    def __init__(self) -> None:
+        orders = [order for length in (1, 2, 3) for order in itertools.permutations(Medium, length)]
+        choices = [(",".join(order), ", else ".join(medium.label for medium in order)) for order in orders]
+        super().__init__(choices=choices, initial=policies.EVERY_CHANNEL, widget=UnfoldAdminSelectWidget)
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if value is None or isinstance(value, str) else ",".join(value)
+
+    def clean(self, value: Any) -> Any:
+        return super().clean(value).split(",")
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.prepare_value(initial) != data)
+
+
+class StepForm(forms.ModelForm):  # type: ignore[type-arg]
+    channels = ChannelsField()
+
+    class Meta:
+        model = PolicyStep
+        fields = ("offset_days", "kind", "tone", "channels", "escalates_to")
+
+
+class StepInline(TabularInline):
+    model = PolicyStep
+    form, formset = StepForm, Steps
+    fields = ("offset_days", "kind", "tone", "channels", "escalates_to")
+    extra = 0
+    hide_title = True
+    verbose_name_plural = "steps"
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return person(request).may(Role.MANAGER)
+
+    has_add_permission = has_delete_permission = has_change_permission
+
+
+@admin.register(ReminderPolicy)
+class ReminderPolicyAdmin(OwnRowsAdmin):
+    """The ladders. Editing one sends nothing again: each invoice goes on after the last step it has done."""
+
+    adds = changes = Role.MANAGER
+    list_display = ("name", "ladder", "chases", "is_default")
+    ordering = ("-is_default", "name")
+    search_fields = ("name",)
+    fields = ("name",)
+    inlines: ClassVar[list[Any]] = [StepInline]
+    actions_detail = ("switch_on",)
+    switch_on = pages.verb(
+        "Switch on",
+        _switch_on,
+        needs=Role.MANAGER,
+        icon="play_circle",
+        form=SwitchOnForm,
+        intro="Chases open invoices by this ladder. Nobody gets more than one message, and none before tomorrow.",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("steps")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = NewPolicyForm(request.POST if request.method == "POST" else None, person=person(request))
+
+        def create() -> HttpResponse:
+            assert form.account is not None
+            try:
+                with transaction.atomic():
+                    policy = policies.make(form.account, form.cleaned_data["name"])
+            except IntegrityError as error:
+                raise ValidationError({"name": "There is a ladder of that name."}) from error
+            self.record(request, policy, "created")
+            messages.success(request, f"{policy} is made. It chases nobody yet.")
+            return HttpResponseRedirect(self.url("change", policy.pk))
+
+        back = self.url("changelist")
+        return pages.form_page(self, request, form, create, title="Make a ladder", button="Make", back=back)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
+        if formset.has_changed():
+            before = [said(step) for step in form.instance.steps.all()]
+            policies.edit(form.instance, formset.steps())
+            after = [said(step) for step in form.instance.steps.order_by("offset_days")]
+            self.record(request, form.instance, "edited", changes={"steps": [before, after]})
+
+    @display(description="Ladder")
+    def ladder(self, policy: ReminderPolicy) -> str:
+        return format_html_join(
+            "", '<span class="second-line">{}</span>', ((said(step),) for step in policy.steps.all())
+        )
+
+    @display(description="Chases")
+    def chases(self, policy: ReminderPolicy) -> str:
+        chased = policies.chased_by(policy).count()
+        return f"{chased} open invoice{'' if chased == 1 else 's'}"
+
+
+# --- Of one invoice ----------------------------------------------------------------------------------------------
+
+
+class LadderForm(pages.PageForm):
+    ladder = forms.ChoiceField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choice, own = self.fields["ladder"], policies.default_for(self.row.account)
+        assert isinstance(choice, forms.ChoiceField)
+        others = ReminderPolicy.objects.for_account(self.row.account).exclude(pk=own.pk)
+        choice.choices = [
+            ("own", f"{own}, the account's own"),
+            *((str(policy.pk), str(policy)) for policy in others),
+            ("none", "None: nothing is sent"),
+        ]
+        choice.initial = str(self.row.policy_id or "own") if self.row.is_chased else "none"
+
+
+def _choose(invoice: Invoice, by: Actor, form: LadderForm) -> str:
+    chosen = form.cleaned_data["ladder"]
+    policy_id = None if chosen in ("own", "none") else int(chosen)
+    is_chased = chosen != "none"
+    lifecycle.set_policy(
+        invoice.account,
+        invoice.pk,
+        by,
+        policy_id=policy_id,
+        is_chased=is_chased,
+        enters_anew=is_chased and not invoice.is_chased,
+    )
+    return f"Invoice {invoice} is {'chased by that ladder' if is_chased else 'not chased any more'}."
+
+
+InvoiceAdmin.choose_ladder = pages.verb(
+    "Choose the ladder",
+    _choose,
+    needs=Role.MANAGER,
+    icon="stairs",
+    form=LadderForm,
+    fits=lambda invoice: invoice.is_open,
+    intro="What is done stays done: another ladder goes on after the last step.",
+)
+_more: Any = InvoiceAdmin.actions_detail[-1]
+_more["items"].insert(-2, "choose_ladder")

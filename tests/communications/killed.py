@@ -1,0 +1,67 @@
+"""Workers that are killed with -9 at each line of the sender: `python -m tests.communications.killed`.
+
+Reads the ids of messages, a line each. The first is sent by a worker that lives, to learn which lines it passes; their
+number is printed. Then one more id for each line is sent by a worker that kills itself where that line begins.
+"""
+
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import django
+
+Line = tuple[str, int]
+MODULES = ("communications/sender.py", "communications/channels.py", "communications/aftermath.py")
+
+
+def main() -> None:
+    django.setup()
+    from django.db import connections
+
+    lines: list[Line] = []
+    _send(sys.stdin.readline(), lines.append)
+    lines = list(dict.fromkeys(lines))
+    connections.close_all()
+    sys.stdout.write(f"{len(lines)}\n")
+    sys.stdout.flush()
+    for line in lines:
+        communication_id = sys.stdin.readline()
+        if worker := os.fork():
+            _, status = os.waitpid(worker, 0)
+            assert os.WIFSIGNALED(status), f"nothing died at {line}"
+        else:
+            _send(communication_id, partial(_die, line))
+            os._exit(1)
+
+
+def _die(line: Line, at: Line) -> None:
+    if at == line:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _send(communication_id: str, passes: Callable[[Line], object]) -> None:
+    from communications import sender
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        name = frame.f_code.co_filename
+        module = next((module for module in MODULES if name.endswith(module)), None)
+        if module is None:
+            return None
+        if event == "line":
+            passes((module, frame.f_lineno))
+        return trace
+
+    sys.settrace(trace)
+    try:
+        sender.send(uuid.UUID(communication_id.strip()))
+    finally:
+        sys.settrace(None)
+
+
+if __name__ == "__main__":
+    main()

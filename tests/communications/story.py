@@ -1,0 +1,178 @@
+"""A random history of an account that stands on its own clock, told move by move."""
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from hypothesis import strategies as st
+
+from communications import clock, policies, sender
+from communications.models import CollectionSettings
+from inflow.accounts.models import Account
+from invoices import cases, debtors, lifecycle
+from invoices.models import OPEN, Debtor, Escalation, Invoice, Payment, Status
+from tests import make
+from tests.api.client import PLENTY
+
+BEGIN = dt.datetime(2026, 1, 5, 6, 30, tzinfo=dt.UTC)
+PASSING = ("minutes", "hours", "days", "weeks")
+MOVES = ["create", "arrive", "pay", "pay part", "reverse", "dispute", "hold", "resume", "promise", "move", "close"]
+MOVES += ["opt out", "opt in", "answer", "handle", "acknowledge", "resolve", "escalate", "policy", "chase", "stop"]
+MOVES += ["tick", "ticks", "miss", "minutes", "hours", "days", "days", "weeks"]
+Story = list[tuple[str, int]]
+STORIES = st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 10_000)), min_size=5, max_size=16)
+ZONES = st.sampled_from(["Asia/Dubai", "America/New_York", "Pacific/Auckland"])
+# Opens, closes, hours between two contacts, most in seven days.
+Rules = tuple[int, int, int, int]
+RULES = st.sampled_from([(9, 18, 72, 2), (9, 18, 72, 2), (22, 2, 72, 2), (8, 12, 24, 3), (9, 18, 1, 1)])
+# The steps that an edited policy has besides the default ones, or has otherwise.
+EDITED: list[Sequence[policies.Step]] = [
+    policies.DEFAULT,
+    [*policies.DEFAULT, policies.Step(50, "follow_up")],
+    sorted([*policies.DEFAULT, policies.Step(10, "reminder")], key=lambda step: step.offset_days),
+    [policies.Step(7, "reminder") if step.offset_days == 7 else step for step in policies.DEFAULT],
+    [step for step in policies.DEFAULT if step.offset_days >= 0],
+]
+
+
+class Teller:
+    """Tells a story to an account; what the rules refuse is simply not done. Two who tell the same story make the same
+    moves, whatever the ids."""
+
+    def __init__(
+        self,
+        zone: str = "Asia/Dubai",
+        rules: Rules = (9, 18, 72, 2),
+        *,
+        leap: Callable[[Account, dt.datetime], Any] = clock.set_clock,
+    ) -> None:
+        self.account = make.account(time_zone=zone, is_test=True, requests_per_minute=PLENTY, requests_per_day=PLENTY)
+        opens, closes, between, most = rules
+        CollectionSettings.objects.create(
+            account=self.account,
+            opens_at=dt.time(opens),
+            closes_at=dt.time(closes),
+            hours_between=between,
+            most_in_7_days=most,
+        )
+        self.leap = leap
+        self.leap(self.account, BEGIN)
+        self.numbers = itertools.count(1)
+
+    def tell(self, story: Story) -> None:
+        for move, number in story:
+            self.make_move(move, number)
+
+    def make_move(self, move: str, number: int) -> None:
+        self.account = Account.objects.get(pk=self.account.pk)
+        try:
+            if move in PASSING:
+                self.leap(self.account, self.account.now() + dt.timedelta(**{move: number % 9 + 1}))
+            else:
+                with transaction.atomic():
+                    self._play(move, number)
+        except lifecycle.Refused:
+            pass
+
+    def _play(self, move: str, number: int) -> None:
+        account, today = self.account, self.account.today()
+        if move in ("create", "arrive"):
+            late = -(number % 40) - 1 if move == "arrive" else number % 40
+            due = today + dt.timedelta(days=late)
+            make.invoice(
+                account,
+                invoice_number=f"{next(self.numbers):04}",
+                due_date=due,
+                issue_date=due - dt.timedelta(days=30),
+                debtor_email=f"debtor{number % 3}@example.com" if number % 7 else "",
+                amount_paid=100 if number % 11 == 0 else 0,
+            )
+        elif move in ("tick", "ticks"):
+            for _ in range(1 if move == "tick" else 3):
+                look(account)
+        elif move == "miss":  # nobody looks for a while
+            Account.objects.filter(pk=account.pk).update(clock=account.now() + dt.timedelta(hours=number % 200))
+        elif move == "policy":
+            policies.edit(policies.default_for(account), EDITED[number % len(EDITED)])
+        elif move == "stop":
+            CollectionSettings.objects.filter(account=account).update(is_stopped=number % 3 == 0)
+        elif move in ("opt out", "opt in", "answer", "handle"):
+            self._hear(move, number)
+        elif move in ("acknowledge", "resolve"):
+            self._work(move, number, today)
+        else:
+            self._change(move, number, today)
+
+    def _hear(self, move: str, number: int) -> None:
+        verbs: dict[str, Callable[..., Debtor]] = {
+            "opt out": debtors.opt_out,
+            "opt in": debtors.opt_in,
+            "answer": debtors.note_answer,
+            "handle": debtors.handle_answer,
+        }
+        debtor = _one(Debtor.objects.for_account(self.account).order_by("identity"), number)
+        if debtor:
+            verbs[move](self.account, debtor.pk, make.STAFF)
+
+    def _work(self, move: str, number: int, today: dt.date) -> None:
+        unresolved = Escalation.objects.for_account(self.account).exclude(status="resolved")
+        case = _one(unresolved.order_by("invoice__invoice_number", "level"), number)
+        if case is None:
+            return
+        how = cases.CaseChange(status="acknowledged")
+        if move == "resolve":
+            choice = ["hold", "promise", "ladder", "write_off"][number % 4]
+            promised = today + dt.timedelta(days=5) if choice == "promise" else None
+            how = cases.CaseChange(status="resolved", resolution=choice, promised_on=promised)
+        cases.change(self.account, case.pk, make.STAFF, how)
+
+    def _change(self, move: str, number: int, today: dt.date) -> None:
+        account = self.account
+        invoices = Invoice.objects.for_account(account).order_by("invoice_number")
+        invoice = _one(invoices if move == "reverse" else invoices.filter(status__in=OPEN), number)
+        if invoice is None:
+            return
+        pk = invoice.pk
+        if move == "pay":
+            lifecycle.change(account, pk, make.API, status="paid")
+        elif move == "pay part":
+            lifecycle.record_payment(account, pk, make.API, amount=Decimal(number % 30_000 + 1))
+        elif move == "reverse":
+            standing = Payment.objects.filter(invoice=invoice, reversal_of=None, reversal__isnull=True)
+            if payment := standing.order_by("created_at").first():
+                lifecycle.reverse_payment(account, pk, payment.pk, make.API)
+        elif move == "dispute":
+            lifecycle.change(account, pk, make.API, status="disputed")
+        elif move == "hold":
+            until = today + dt.timedelta(days=number % 45)
+            lifecycle.change(account, pk, make.API, status="on_hold", hold_until=until)
+        elif move == "resume":
+            if invoice.status in (Status.ON_HOLD, Status.DISPUTED):
+                lifecycle.change(account, pk, make.API, status="overdue")
+        elif move == "promise":
+            lifecycle.promise(account, pk, make.STAFF, today + dt.timedelta(days=number % 14))
+        elif move == "move":
+            lifecycle.move_due_date(account, pk, make.STAFF, invoice.due_date + dt.timedelta(days=number % 24 - 8))
+        elif move == "close":
+            lifecycle.change(account, pk, make.STAFF, status=["cancelled", "written_off"][number % 2])
+        elif move == "escalate":
+            cases.open_by_hand(account, pk, make.STAFF, level=number % 2 + 1)
+        elif move == "chase":
+            everything = Invoice.objects.for_account(account)
+            policies.switch_on(account, everything, None, make.STAFF, overdue_enter=bool(number % 3))
+
+
+def look(account: Account) -> None:
+    """One tick of the scheduler, of an account that stands on its own clock."""
+    now = account.now()
+    lifecycle.age_due(now, account=account)
+    clock.take_steps(now, account=account)
+    sender.send_due(now, account=account)
+
+
+def _one(rows: Any, number: int) -> Any:
+    found = list(rows)
+    return found[number % len(found)] if found else None
