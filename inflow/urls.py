@@ -16,6 +16,7 @@ urlpatterns = [
     path("api/zapier/", include("invoices.urls")),
     path("api/zapier/", include("communications.urls")),
     path("api/zapier/", include("webhooks.urls")),
+    path("", include("communications.hooks")),
     path("api/openapi.json", openapi, name="openapi"),
     path("api/docs", docs, name="docs"),
     path("admin/login/", login, name="login"),
