@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.db import transaction
 
 from communications.models import Gateway
 from inflow.accounts.models import Account
@@ -39,6 +40,14 @@ def set_token(gateway: Gateway, token: str) -> None:
 
 def token_of(gateway: Gateway) -> str:
     return unseal(gateway.sealed_auth_token)
+
+
+def reseal(gateway: Gateway) -> None:
+    """Encrypt its token anew, under the first of FIELD_KEYS."""
+    with transaction.atomic():
+        stored = Gateway.objects.select_for_update(no_key=True).get(pk=gateway.pk)
+        set_token(stored, token_of(stored))
+        stored.save(update_fields=["sealed_auth_token"])
 
 
 def check_base_url(url: str) -> None:

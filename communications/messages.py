@@ -15,7 +15,7 @@ import structlog
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template, render_to_string
 
-from communications.models import Communication, Kind
+from communications.models import Communication, Kind, Medium
 from inflow.accounts.models import Account, Language
 from invoices import money
 from invoices.models import Debtor, Invoice, Status
@@ -87,6 +87,8 @@ def render(account: Account, debtor: Debtor, going: Sequence[Communication], inv
     base = f"communications/{language}/{first.kind}"
     subject = " ".join(render_to_string(f"{base}.subject.txt", context).split())[:300]
     text = render_to_string(f"{base}.txt", context).strip() + "\n"
+    if first.channel != Medium.EMAIL:
+        return Message("", text, "", language, is_fallback=language != wanted)
     paragraphs = [paragraph.strip() for paragraph in text.split("\n\n") if paragraph.strip()]
     headline = totals if len(shown) > 1 else line.balance
     more = {"paragraphs": paragraphs, "subject": subject, "headline": headline}

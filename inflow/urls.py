@@ -26,6 +26,7 @@ urlpatterns = [
 ]
 if settings.TRY_OUT:
     urlpatterns.append(path("", include("inflow.dashboard.demo_receiver")))
+    urlpatterns.append(path("", include("communications.local_gateway")))
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -5,6 +5,8 @@ import json
 import time
 from typing import Any
 
+from django.conf import settings
+
 from communications import gateways
 from communications.channels import http
 from communications.channels.outcomes import Away, Bounced, OptedOut, Refused, Rejected, Unclear
@@ -61,9 +63,8 @@ class GatewayLine:
             if time.monotonic() > by:
                 raise Refused("gate_expired")
             sid, token = self._gateway.account_sid, gateways.token_of(self._gateway)
-            answer = self._line.post(
-                f"/{VERSION}/Accounts/{sid}/Messages.json", _form(self._gateway, row), (sid, token)
-            )
+            path, form = f"/{VERSION}/Accounts/{sid}/Messages.json", _form(self._gateway, row)
+            answer = self._line.post(path, form, (sid, token), total_s=settings.GATEWAY_TIMEOUT)
         except (Away, http.NotBegun) as error:
             raise Refused(f"gateway away: {error}") from error
         except http.BrokenOff as error:

@@ -21,7 +21,6 @@ from inflow.egress import dialling, targets
 from inflow.egress.dialling import Watch
 
 DIAL_S = 5.0
-TOTAL_S = 15.0
 READ_BYTES = 64 * 1024
 # A connection that was idle for so long is dialled anew.
 _FRESH_S = 5.0
@@ -69,7 +68,7 @@ class Line:
             raise NotBegun(type(error).__name__) from error
         self._dialled_at = time.monotonic()
 
-    def post(self, path: str, form: Mapping[str, str], auth: tuple[str, str], *, total_s: float = TOTAL_S) -> Answer:
+    def post(self, path: str, form: Mapping[str, str], auth: tuple[str, str], *, total_s: float) -> Answer:
         """What came back, within `total_s` by the clock on the wall. Raises `NotBegun` or `BrokenOff`."""
         self.dial()
         exchange = _Exchange(self._take(), Watch(time.monotonic() + total_s))
