@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from communications import addresses, aftermath, triage
 from communications.aftermath import Outcome
@@ -88,7 +89,7 @@ def _debtor_at(account: Account, channel: str, address: str) -> Debtor | None:
 # --- What a person makes of it -----------------------------------------------------------------------------------
 
 
-def open_invoices(reply: Reply) -> Iterable[Invoice]:
+def open_invoices(reply: Reply) -> "QuerySet[Invoice]":
     """What an answer may be about."""
     return Invoice.objects.filter(account=reply.account_id, debtor=reply.debtor_id, status__in=OPEN).order_by(
         "due_date", "id"

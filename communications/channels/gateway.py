@@ -5,6 +5,7 @@ import json
 import time
 from typing import Any
 
+from cryptography.fernet import InvalidToken
 from django.conf import settings
 
 from communications import gateways
@@ -35,7 +36,7 @@ class GatewayLine:
     """The way through one gateway. One that hung or was away is left alone for the rest of the batch."""
 
     def __init__(self, gateway: Gateway, account: Account) -> None:
-        self._gateway, self._account = gateway, account
+        self._gateway = gateway
         self._is_captured = gateways.is_captured(account, gateway)
         self._line = http.Line(gateway.base_url)
         self._trouble = ""
@@ -59,14 +60,16 @@ class GatewayLine:
         if self._is_captured:
             return ""
         try:
+            sid, token = self._gateway.account_sid, gateways.token_of(self._gateway)
+            path, form = f"/{VERSION}/Accounts/{sid}/Messages.json", _form(self._gateway, row)
             self.ready()
             if time.monotonic() > by:
                 raise Refused("gate_expired")
-            sid, token = self._gateway.account_sid, gateways.token_of(self._gateway)
-            path, form = f"/{VERSION}/Accounts/{sid}/Messages.json", _form(self._gateway, row)
             answer = self._line.post(path, form, (sid, token), total_s=settings.GATEWAY_TIMEOUT)
         except (Away, http.NotBegun) as error:
             raise Refused(f"gateway away: {error}") from error
+        except InvalidToken as error:
+            raise Rejected("no key of FIELD_KEYS opens the gateway's token") from error
         except http.BrokenOff as error:
             self._trouble = str(error)
             raise Unclear(self._trouble) from error
