@@ -117,7 +117,8 @@ class CommunicationAdmin(OwnRowsAdmin):
 
     @display(description="Message", ordering="subject")
     def about(self, communication: Communication) -> str:
-        return pages.bdi(communication.subject or communication.get_kind_display())
+        beginning = " ".join(communication.body[:90].split())
+        return pages.bdi(communication.subject or beginning or communication.get_kind_display())
 
     @display(description="Invoice", ordering="invoice__invoice_number")
     def invoice_link(self, communication: Communication) -> str:
@@ -126,7 +127,8 @@ class CommunicationAdmin(OwnRowsAdmin):
 
     @display(description="To", ordering="recipient")
     def recipient_shown(self, communication: Communication) -> str:
-        return pages.bdi(communication.recipient or "–")
+        is_mail = communication.channel == Medium.EMAIL
+        return pages.two_lines(communication.recipient or "–", "" if is_mail else communication.get_channel_display())
 
     @display(description="Status", ordering="status")
     def status_shown(self, communication: Communication) -> str:

@@ -150,7 +150,7 @@ class GatewayAdmin(OwnRowsAdmin):
         is_primary=True,
     )
     templates = pages.verb(
-        "Approved templates",
+        "Set templates",
         _keep_templates,
         needs=Role.MANAGER,
         icon="description",

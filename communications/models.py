@@ -340,4 +340,4 @@ class Reply(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_triage_display()}: {self.text[:60]}"
+        return f"{self.get_triage_display()}, {self.address}"

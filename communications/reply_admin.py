@@ -186,10 +186,10 @@ class ReplyAdmin(OwnRowsAdmin):
         *("received_at", "status_shown", "handled_by", "handled_at"),
     )
     actions_detail = ("paid", "promise", "dispute", "dismiss", {"title": "More", "items": ["hold", "wrong_person"]})
-    paid = _verb("It is paid", _paid, "payments", "The money is there: it goes into the ledger.", form=PaidForm)
-    promise = _verb("Will pay", _promise, "event_available", "The ladder waits for the day.", form=PromiseForm)
-    dispute = _verb("Disputed", _dispute, "gavel", "Nothing is sent until it is resumed.", form=DisputeForm)
-    hold = _verb("Hold", _hold, "pause_circle", "Nothing is sent while an invoice is on hold.", form=HoldForm)
+    paid = _verb("Record the payment", _paid, "payments", "The money is there: it goes into the ledger.", form=PaidForm)
+    promise = _verb("Take the promise", _promise, "event_available", "The ladder waits for the day.", form=PromiseForm)
+    dispute = _verb("Mark as disputed", _dispute, "gavel", "Nothing is sent until it is resumed.", form=DisputeForm)
+    hold = _verb("Put on hold", _hold, "pause_circle", "Nothing is sent while an invoice is on hold.", form=HoldForm)
     wrong_person = _verb(
         "Wrong person",
         _wrong_person,
