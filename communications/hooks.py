@@ -69,7 +69,10 @@ def inbound(request: HttpRequest, gateway_id: uuid.UUID) -> HttpResponse:
     is_whatsapp, number = sender.startswith("whatsapp:"), sender.removeprefix("whatsapp:")
     if is_whatsapp != (gateway.channel == Medium.WHATSAPP) or not gateways.is_sid(sid) or not _NUMBER.fullmatch(number):
         return HttpResponseNotFound()
-    replies.receive(gateway.account, gateway.channel, number, request.POST.get("Body", ""), sid)
+    text, media = request.POST.get("Body", ""), request.POST.get("NumMedia", "0")
+    if media.isascii() and media.isdecimal() and int(media[:3]):  # a receipt, often; it stays with the provider
+        text = f"{text}\n[{media[:3]} attached]".strip()
+    replies.receive(gateway.account, gateway.channel, number, text, sid)
     return HttpResponse("<Response/>", content_type="text/xml")
 
 

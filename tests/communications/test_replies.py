@@ -17,7 +17,7 @@ from invoices.models import Payment, Promise, TimelineEntry
 from invoices.writing import Refused
 from tests import make
 from tests.api.client import caller
-from tests.communications.provider import PHONE, Provider, due_message, say
+from tests.communications.provider import PHONE, Provider, call, due_message, say
 from tests.parallel import at_once
 from tests.unchanged import nothing_happens
 
@@ -135,6 +135,12 @@ def test_hostile_text_is_kept_safe_and_cut(gateway: Gateway, sent: Communication
     text = the_reply().text
     assert text.startswith("<script>ت")
     assert len(text.encode()) <= 4096
+
+
+def test_an_attachment_is_mentioned(gateway: Gateway, sent: Communication) -> None:
+    fields = {"MessageSid": "SM1", "From": PHONE, "Body": "We paid", "NumMedia": "1"}
+    assert call(gateway, "inbound", fields).status_code == 200
+    assert (the_reply().text, the_reply().triage) == ("We paid\n[1 attached]", "paid")
 
 
 # --- What a person makes of it -----------------------------------------------------------------------------------
