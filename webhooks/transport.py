@@ -4,7 +4,6 @@ The standard library's client and nothing above it: no proxy, netrc, redirect, r
 to be switched off again, and one place where a socket is opened. See docs/decisions/0004.
 """
 
-import functools
 import http.client
 import io
 import select
@@ -16,8 +15,6 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
-
-import certifi
 
 from inflow.egress import dialling, targets
 from inflow.egress.dialling import Watch
@@ -193,7 +190,7 @@ class _Connection(http.client.HTTPConnection):
         self.sock = dialling.dial(self.host, self.port, watch)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.key[0] == "https":
-            tls = _tls().wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
+            tls = dialling.tls().wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
             self.sock = tls
             self.limit(watch)
             tls.do_handshake()
@@ -205,13 +202,6 @@ class _Connection(http.client.HTTPConnection):
         poll = select.poll()
         poll.register(self.sock, select.POLLIN | select.POLLHUP | select.POLLERR)
         return bool(poll.poll(0))
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context
 
 
 class _Idle:

@@ -170,6 +170,9 @@ class _Adapter(HTTPAdapter):
         self._exchange = exchange
         super().__init__(max_retries=0)
 
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=dialling.tls(), **kwargs)
+
     def get_connection_with_tls_context(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(request, *args, **kwargs)
         is_tls = urlsplit(request.url).scheme == "https"

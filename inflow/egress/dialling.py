@@ -3,11 +3,15 @@
 See docs/decisions/0004.
 """
 
+import functools
 import queue
 import socket
+import ssl
 import threading
 import time
 from typing import Any
+
+import certifi
 
 from inflow.egress import targets
 
@@ -52,6 +56,14 @@ def _look_up(host: str, port: int, seconds: float) -> list[tuple[int, Any]]:
     if isinstance(answer, Exception):
         raise answer
     return answer
+
+
+@functools.cache
+def tls() -> ssl.SSLContext:
+    """Trusts what the machine trusts (SSL_CERT_FILE too), and certifi's."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
 
 
 class Watch:

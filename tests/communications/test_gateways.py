@@ -3,8 +3,10 @@
 import base64
 import json
 import socket
+import ssl
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from pytest_django import Settings
 from communications import addresses, channels, gate, gateways, notices, sender
 from communications.models import Communication, Contact, Gateway, PolicyStep
 from inflow.accounts.models import Account
-from inflow.egress import targets
+from inflow.egress import dialling, targets
 from invoices.models import Escalation, TimelineEntry
 from tests import make
 from tests.communications.conftest import StartMail
@@ -21,6 +23,7 @@ from tests.communications.provider import PHONE, Provider, due_message, refuses
 from tests.mailserver import MailServer
 from tests.receiver import Answer, Receiver
 from tests.webhooks import wire
+from tests.webhooks.certificates import certificate_for
 
 pytestmark = pytest.mark.django_db
 
@@ -296,6 +299,55 @@ def test_a_redirect_is_refused_and_no_proxy_of_the_environment_is_used(
         assert elsewhere.requests == []
         assert len(provider.requests) == 1
         assert rows()[0][1] == "failed"
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_tls_speaks_to_the_name_and_a_stranger_hears_nothing(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_trusted: bool
+) -> None:
+    file = certificate_for("localhost", tmp_path)
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    dialling.tls.cache_clear()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    heard: list[bytes] = []
+
+    def script(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as tls:
+            heard.append(wire.request(tls))
+            tls.sendall(b'HTTP/1.1 201 Created\r\nContent-Length: 14\r\n\r\n{"sid": "SM7"}')
+
+    try:
+        with wire.server(script) as url:
+            account = make.account()
+            make.gateway(account, base_url=url.removesuffix("/hook").replace("http://127.0.0.1", "https://localhost"))
+            due_message(account)
+            assert sender.send_due() == is_trusted
+    finally:
+        dialling.tls.cache_clear()
+    assert len(heard) == is_trusted
+    assert rows()[0] == (("sms", "sent", "") if is_trusted else ("sms", "failed", "gateway away: SSLError"))
+
+
+@pytest.mark.parametrize("piece", [b"", b"\x02"], ids=["silent", "dripping"])
+def test_a_handshake_that_never_ends_is_ended_and_nothing_was_said(settings: Settings, piece: bytes) -> None:
+    settings.GATEWAY_TIMEOUT = 0.4
+
+    def script(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(b"\x16\x03\x03\x40\x00")
+        while True:
+            connection.sendall(piece)
+            time.sleep(0.05)
+
+    with wire.server(script) as url:
+        account = make.account()
+        make.gateway(account, base_url=url.removesuffix("/hook").replace("http://", "https://"))
+        due_message(account)
+        assert sender.send_due() == 0
+    assert rows()[0][1] == "failed"
+    assert rows()[0][2].startswith("gateway away: ")
 
 
 # --- Where it may go, and whether --------------------------------------------------------------------------------
