@@ -30,11 +30,11 @@ def contacts_of(account: Account) -> Contacts:
 
 def choose(invoice: Invoice, preferred: Sequence[str], contacts: Contacts | None = None) -> Chosen:
     """The first channel of the step that is configured and whose address is known, good and willing."""
-    configured = [channel for channel in preferred if channel in channels.configured()]
-    if not configured:
-        return Chosen(preferred[0] if preferred else Medium.EMAIL, missing="no_channel")
-    missing = "no_contact"
-    for channel in configured:
+    first, missing = "", "no_contact"
+    for channel in preferred:
+        if not channels.is_configured(invoice.account, channel):
+            continue
+        first = first or channel
         address = _known(invoice, channel)
         if not address:
             continue
@@ -46,7 +46,9 @@ def choose(invoice: Invoice, preferred: Sequence[str], contacts: Contacts | None
             missing = "invalid_contact" if missing == "no_contact" else missing
         else:
             return Chosen(channel, address)
-    return Chosen(configured[0], missing=missing)
+    if not first:
+        return Chosen(preferred[0] if preferred else Medium.EMAIL, missing="no_channel")
+    return Chosen(first, missing=missing)
 
 
 def mark_invalid(account: Account, channel: str, address: str, at: dt.datetime, because: str) -> None:

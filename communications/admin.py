@@ -4,17 +4,30 @@ import email
 import email.policy
 from typing import Any
 
+from django import forms
+from django.conf import settings
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from communications import outbox, profile_admin, profiles, template_admin  # noqa: F401  (they register their pages)
-from communications.models import Communication, State
+from communications import (  # (most register their pages)
+    gateway_admin,  # noqa: F401
+    local_gateway,
+    outbox,
+    profile_admin,  # noqa: F401
+    profiles,
+    reply_admin,  # noqa: F401
+    template_admin,  # noqa: F401
+)
+from communications.models import LEFT_US, Communication, Medium, State
 from inflow.accounts import pages
+from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
+from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside
 from invoices.admin import DebtorAdmin, InvoiceAdmin
 
@@ -38,6 +51,20 @@ def state_badge(communication: Communication) -> str:
     return pages.badge(text, STATE_BADGES.get(state, ""))
 
 
+class AnswerForm(pages.PageForm):
+    text = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=1600)
+
+
+def _may_be_answered(row: Communication) -> bool:
+    return settings.TRY_OUT and row.channel != Medium.EMAIL and row.status in (*LEFT_US, State.UNKNOWN)
+
+
+def _answer(row: Communication, actor: Actor, form: AnswerForm) -> str:
+    if not _may_be_answered(row) or not local_gateway.answer(row, form.cleaned_data["text"]):
+        raise ValidationError("This message can't be answered from here.")
+    return "The answer is on its way; a moment later it is among the replies."
+
+
 @admin.register(Communication)
 class CommunicationAdmin(OwnRowsAdmin):
     """A message as it was written: frozen, to be read."""
@@ -53,7 +80,16 @@ class CommunicationAdmin(OwnRowsAdmin):
     search_fields = ("invoice__invoice_number", "recipient", "subject")
     search_help_text = "Invoice number, recipient or subject"
     fields = ()
-    actions_detail = ("mail",)
+    actions_detail = ("mail", "answer")
+    answer = pages.verb(
+        "Answer as the debtor",
+        _answer,
+        needs=Role.AGENT,
+        icon="reply",
+        form=AnswerForm,
+        fits=_may_be_answered,
+        intro="For trying out: the local gateway passes it on, signed, as a provider would.",
+    )
 
     @action(description="Download the mail", icon="download")
     def mail(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -67,7 +103,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         return response
 
     def offers(self, user: User, row: Communication, verb: pages.Verb | None) -> bool:
-        return outbox.read(str(row.message_id)) is not None
+        return verb.is_offered(user, row) if verb else outbox.read(str(row.message_id)) is not None
 
     def change_view(
         self,
@@ -90,7 +126,8 @@ class CommunicationAdmin(OwnRowsAdmin):
 
     @display(description="Message", ordering="subject")
     def about(self, communication: Communication) -> str:
-        return pages.bdi(communication.subject or communication.get_kind_display())
+        beginning = " ".join(communication.body[:90].split())
+        return pages.bdi(communication.subject or beginning or communication.get_kind_display())
 
     @display(description="Invoice", ordering="invoice__invoice_number")
     def invoice_link(self, communication: Communication) -> str:
@@ -99,7 +136,8 @@ class CommunicationAdmin(OwnRowsAdmin):
 
     @display(description="To", ordering="recipient")
     def recipient_shown(self, communication: Communication) -> str:
-        return pages.bdi(communication.recipient or "–")
+        is_mail = communication.channel == Medium.EMAIL
+        return pages.two_lines(communication.recipient or "–", "" if is_mail else communication.get_channel_display())
 
     @display(description="Status", ordering="status")
     def status_shown(self, communication: Communication) -> str:

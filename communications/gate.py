@@ -38,7 +38,7 @@ WORDS = {
     "stopped": "messages are switched off",
     "suspended": "the account is suspended",
     "no_channel": "no channel of this step is set up",
-    "away": "the mail server is away",
+    "away": "the mail server or the gateway is away",
     "template": "the message could not be written",
 }
 
@@ -141,7 +141,8 @@ def _may_go(case: Case, row: Communication) -> bool:
     if invoice.status == Status.DISPUTED:
         _postpone(case, row, "dispute", ladder.advance_dispute(invoice) or case.now + ladder.DISPUTE_RAISES)
         return False
-    chosen = addresses.choose(invoice, step.channels)
+    left = ladder.channels_left(invoice, step) if row.try_number > 1 else []
+    chosen = addresses.choose(invoice, left or step.channels)
     if case.debtor.opted_out_at is not None:
         _refuse(row, step, "opted_out")
         return False

@@ -8,6 +8,8 @@ caller's transaction, under the locks of the debtor and the invoice.
 import datetime as dt
 from collections.abc import Sequence
 
+from django.db.models import QuerySet
+
 from communications import addresses, caps, policies
 from communications.calendar import Place, place_of
 from communications.models import PENDING, CollectionSettings, Communication, Kind, PolicyStep, State, StepKind
@@ -96,7 +98,7 @@ def _advance(invoice: Invoice) -> bool:
     today = invoice.account.today()
     step = next_step(invoice, policies.steps_of(invoice), today)
     if pending and not is_for(pending, invoice, step):
-        _cancel(pending, "another step is next now" if step else "no step is left")
+        cancel(pending, "another step is next now" if step else "no step is left")
         pending = None
     if step is None:
         return _end(invoice, today)
@@ -108,7 +110,7 @@ def _advance(invoice: Invoice) -> bool:
     enters = came_overdue(invoice) and invoice.last_step is None and step.kind != StepKind.NONE
     if today < day and not (enters and (pending or invoice.status == Status.OVERDUE)):
         if pending:
-            _cancel(pending, "its day was moved")
+            cancel(pending, "its day was moved")
         lifecycle.stand(invoice, next_contact_at=_first_look(invoice, step))
         return False
     if step.kind == StepKind.NONE:
@@ -236,8 +238,8 @@ def _plan(invoice: Invoice, step: PolicyStep, pending: Communication | None) -> 
 
 def plan_message(invoice: Invoice, step: PolicyStep, scheduled_for: dt.datetime) -> Communication:
     """The row of a step's next try."""
-    tries = Communication.objects.filter(invoice=invoice, round=invoice.round, step=step.offset_days, kind=step.kind)
-    chosen = addresses.choose(invoice, step.channels)
+    tries = tries_of(invoice, step).count()
+    chosen = addresses.choose(invoice, (tries and channels_left(invoice, step)) or step.channels)
     communication = Communication.objects.create(
         account=invoice.account,
         debtor_id=invoice.debtor_id,
@@ -246,7 +248,7 @@ def plan_message(invoice: Invoice, step: PolicyStep, scheduled_for: dt.datetime)
         step=step.offset_days,
         kind=step.kind,
         tone=step.tone,
-        try_number=tries.count() + 1,
+        try_number=tries + 1,
         channel=chosen.channel,
         recipient=chosen.address,
         language=invoice.debtor.language or invoice.language,
@@ -256,7 +258,19 @@ def plan_message(invoice: Invoice, step: PolicyStep, scheduled_for: dt.datetime)
     return communication
 
 
-def _cancel(pending: Communication, why: str) -> None:
+def tries_of(invoice: Invoice, step: PolicyStep) -> "QuerySet[Communication]":
+    return Communication.objects.filter(
+        invoice=invoice, round=invoice.round, step=step.offset_days, kind=step.kind
+    ).order_by()
+
+
+def channels_left(invoice: Invoice, step: PolicyStep) -> list[str]:
+    """The step's channels, in order of preference, but for those on which it failed for good."""
+    closed = set(tries_of(invoice, step).filter(closes_channel=True).values_list("channel", flat=True))
+    return [channel for channel in step.channels if channel not in closed]
+
+
+def cancel(pending: Communication, why: str) -> None:
     pending.status = State.CANCELLED
     pending.save(update_fields=["status"])
     text = f"Planned {pending.get_kind_display().lower()} dropped: {why}."

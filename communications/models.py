@@ -211,6 +211,54 @@ class SenderProfile(models.Model):
         return self.display_name or self.account.name
 
 
+class Gateway(models.Model):
+    """Through which an account's SMS or WhatsApp messages go: an HTTP server that speaks Twilio's Messages API."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="gateways")
+    channel = models.CharField(
+        max_length=10, choices=[(each.value, each.label) for each in (Medium.SMS, Medium.WHATSAPP)]
+    )
+    base_url = models.CharField("base URL", max_length=200)
+    account_sid = models.CharField("account SID", max_length=64)
+    sealed_auth_token = models.TextField(editable=False)
+    sender = models.CharField(
+        max_length=64, help_text="A number (+971…), a registered sender name, or a messaging service (MG…)."
+    )
+    # Approved WhatsApp templates: `kind.language` to the provider's id.
+    content_sids = models.JSONField(default=dict, blank=True)
+    is_active = models.BooleanField("active", default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["account", "channel"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "channel"], name="one_gateway_for_a_channel"),
+            models.CheckConstraint(
+                condition=Q(channel__in=["sms", "whatsapp"]), name="a_gateway_is_for_sms_or_whatsapp"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()} by {self.sender}"
+
+
+class Notice(models.Model):
+    """That an account's admins were told of something, and when; so that they are told once a day."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    about = models.CharField(max_length=20)
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "about"], name="one_notice_about_each_thing")]
+
+    def __str__(self) -> str:
+        return self.about
+
+
 class Communication(models.Model):
     """One message about one invoice, from its plan to its answer. What was sent is frozen on it."""
 
@@ -241,6 +289,10 @@ class Communication(models.Model):
     claimed_at = models.DateTimeField(null=True, editable=False, help_text="By the wall: who is still sending.")
     created_at = models.DateTimeField(default=timezone.now)
     error = models.CharField(max_length=300, blank=True)
+    provider_id = models.CharField(max_length=64, blank=True, editable=False, help_text="The gateway's own id.")
+    closes_channel = models.BooleanField(
+        default=False, editable=False, help_text="Failed for good: this step goes on by another channel."
+    )
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
@@ -258,6 +310,12 @@ class Communication(models.Model):
                 name="one_try_of_a_step_at_a_time",
             ),
             models.CheckConstraint(condition=Q(status__in=State.values), name="communication_status_is_known"),
+            # One message may speak of several invoices.
+            models.UniqueConstraint(
+                fields=["account", "provider_id", "invoice"],
+                condition=~Q(provider_id=""),
+                name="a_provider_id_is_of_one_message",
+            ),
         ]
         indexes = [
             models.Index(fields=["scheduled_for"], name="communication_due", condition=Q(status="scheduled")),
@@ -274,3 +332,60 @@ class Communication(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} to {self.recipient}"
+
+
+class Triage(models.TextChoices):
+    """What an answer seems to say."""
+
+    STOP = "stop", "Stop writing"
+    PAID = "paid", "Has paid"
+    PROMISE = "promise", "Will pay"
+    DISPUTE = "dispute", "Disputes it"
+    WRONG_PERSON = "wrong_person", "Wrong person"
+    OTHER = "other", "Something else"
+
+
+class ReplyStatus(models.TextChoices):
+    PROPOSED = "proposed", "To be read"
+    CONFIRMED = "confirmed", "Confirmed"
+    DISMISSED = "dismissed", "Dismissed"
+
+
+class Reply(models.Model):
+    """What somebody wrote back, and what the rules make of it: a proposal for a person, but for `stop`, which acted.
+
+    `received_at` and `handled_at` are the account's time.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="replies")
+    debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, null=True, related_name="replies")
+    communication = models.ForeignKey(Communication, on_delete=models.PROTECT, null=True, related_name="replies")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="+")
+    channel = models.CharField(max_length=10, choices=Medium)
+    address = models.CharField(max_length=254)
+    text = models.TextField()
+    provider_id = models.CharField(max_length=255)
+    triage = models.CharField(max_length=12, choices=Triage)
+    promised_on = models.DateField(null=True, help_text="The day that the text names.")
+    status = models.CharField(max_length=10, choices=ReplyStatus, default=ReplyStatus.PROPOSED)
+    handled_by = models.CharField(max_length=254, blank=True)
+    handled_at = models.DateTimeField(null=True)
+    received_at = models.DateTimeField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        verbose_name_plural = "replies"
+        ordering = ["-received_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "channel", "provider_id"], name="a_reply_is_heard_once"),
+        ]
+        indexes = [
+            models.Index(fields=["debtor"], name="reply_to_be_read", condition=Q(status="proposed")),
+            models.Index(fields=["account", "-received_at", "-id"], name="reply_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_triage_display()}, {self.address}"

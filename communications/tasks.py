@@ -1,7 +1,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from communications import clock, sender
+from communications import clock, notices, sender
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -14,3 +14,9 @@ def take_steps() -> int:
 def send_due() -> int:
     """Several times a minute: what is due goes through the gate and out."""
     return sender.send_due()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def tell_of_missing_channels() -> int:
+    """Every hour; each account's admins hear of it once a day."""
+    return notices.tell_of_missing_channels()

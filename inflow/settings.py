@@ -34,7 +34,7 @@ SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=50))
 # Keys of the secrets at rest (webhook secrets, idempotent answers): the first encrypts, each decrypts. Rotate by
 # putting a new one in front.
 FIELD_KEYS: list[str] = env.list("FIELD_KEYS", subcast=_fernet_key, validate=validate.Length(min=1))
-# `make run` sets it. Only then may webhooks go to loopback targets, to any port, over plain http.
+# `make run` sets it. Only then may webhooks and gateways be on loopback, on any port, over plain http.
 TRY_OUT = env.bool("TRY_OUT", False)
 DEBUG = env.bool("DEBUG", False)
 BASE_URL = env.str("BASE_URL").rstrip("/")
@@ -213,6 +213,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     # At night in most places where debtors live; by UTC.
     "check-derivation": {"task": "invoices.tasks.check_derivation", "schedule": crontab(hour="1", minute="17")},
+    "tell-of-missing-channels": {
+        "task": "communications.tasks.tell_of_missing_channels",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "sweep-webhooks": {"task": "webhooks.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
     "tell-of-disabled-webhooks": {"task": "webhooks.tasks.tell_admins", "schedule": 60.0, "options": {"expires": 60}},
     "forget-old-events": {"task": "webhooks.tasks.forget_old", "schedule": 3600.0, "options": {"expires": 3600}},
@@ -236,6 +241,7 @@ EMAIL_HOST_USER = _email.get("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = _email.get("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS, EMAIL_USE_SSL = _email.get("EMAIL_USE_TLS", False), _email.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 20
+GATEWAY_TIMEOUT = 15  # of SMS and WhatsApp, for request and answer together, by the clock on the wall
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL")
 
 # --- Webhooks ----------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ urlpatterns = [
     path("api/zapier/", include("invoices.urls")),
     path("api/zapier/", include("communications.urls")),
     path("api/zapier/", include("webhooks.urls")),
+    path("", include("communications.hooks")),
     path("api/openapi.json", openapi, name="openapi"),
     path("api/docs", docs, name="docs"),
     path("admin/login/", login, name="login"),
@@ -25,6 +26,7 @@ urlpatterns = [
 ]
 if settings.TRY_OUT:
     urlpatterns.append(path("", include("inflow.dashboard.demo_receiver")))
+    urlpatterns.append(path("", include("communications.local_gateway")))
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -10,9 +10,9 @@ from typing import TypedDict, Unpack
 
 from django.utils import timezone
 
-from communications import messages, sender
+from communications import gateways, messages, sender
 from communications.calendar import Place
-from communications.models import Communication
+from communications.models import Communication, Gateway
 from inflow.accounts import keys
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, ApiKey, User
@@ -194,6 +194,26 @@ def sent_reminder(account: Account) -> Communication:
     assert sender.send(due.pk)
     sent: Communication = Communication.objects.get(pk=due.pk)
     return sent
+
+
+TOKEN = "token of the provider"
+
+
+def gateway(
+    account: Account,
+    channel: str = "sms",
+    *,
+    base_url: str = "https://api.gateway.example",
+    token: str = TOKEN,
+    sender: str = "+97145550100",
+) -> Gateway:
+    """What the account's SMS or WhatsApp messages go through."""
+    made = Gateway(
+        account=account, channel=channel, base_url=base_url, account_sid=f"AC{account.pk.hex}", sender=sender
+    )
+    gateways.set_token(made, token)
+    made.save()
+    return made
 
 
 def subscription(

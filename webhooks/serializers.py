@@ -17,7 +17,7 @@ from inflow.api.fields import (
     error_of,
 )
 from inflow.api.pagination import PageQuery
-from webhooks import targets
+from inflow.egress import targets
 from webhooks.models import ANY_EVENT, DeliveryStatus, EventType
 
 _URL_NAMES = ("target_url", "hookUrl", "url")

@@ -4,10 +4,8 @@ The standard library's client and nothing above it: no proxy, netrc, redirect, r
 to be switched off again, and one place where a socket is opened. See docs/decisions/0004.
 """
 
-import functools
 import http.client
 import io
-import queue
 import select
 import socket
 import ssl
@@ -18,16 +16,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import certifi
-
-from webhooks import targets
+from inflow.egress import dialling, targets
+from inflow.egress.dialling import Watch
 
 HEADERS_S = 10.0
 TOTAL_S = 15.0
 READ_BYTES = 16 * 1024
 # Status line, headers, chunk marks and body together, as they come off the wire.
 WIRE_BYTES = 64 * 1024
-DIALLED = 4  # addresses of one name that are tried
 IDLE_S = 15.0
 AGE_S = 60.0  # a connection is dialled anew after this time, so that a name that moved is followed
 IDLE_CONNECTIONS = 64
@@ -51,11 +47,11 @@ def post(
     `headers_s`. Never raises for the other side's doing.
     """
     started = time.monotonic()
-    watch = _Watch(started + min(headers_s, total_s))
+    watch = Watch(started + min(headers_s, total_s))
     status, error, read, retry_after = None, "", b"", ""
     connection: _Connection | None = None
     is_reusable = False
-    _begin(watch)
+    dialling.begin(watch)
     try:
         targets.check_form(url)
         parts = urlsplit(url)
@@ -71,7 +67,7 @@ def post(
     except (OSError, ValueError, http.client.HTTPException) as failure:
         error = _name_of(failure)
     finally:
-        _end(watch)
+        dialling.end(watch)
         if is_reusable and connection is not None:
             _idle.put(connection)
         elif connection is not None:
@@ -89,7 +85,7 @@ _Key = tuple[str, str, int]
 
 
 def _exchange(
-    key: _Key, path: str, body: bytes, headers: dict[str, str], watch: "_Watch"
+    key: _Key, path: str, body: bytes, headers: dict[str, str], watch: Watch
 ) -> tuple["_Connection", http.client.HTTPResponse]:
     """Send, and the answer up to its headers. A kept connection that the other side closed meanwhile is replaced."""
     while True:
@@ -179,9 +175,9 @@ class _Connection(http.client.HTTPConnection):
         self.key: _Key = (scheme, host, port)
         self.default_port = _PORTS[scheme]
         self.born = time.monotonic()
-        self._watch: _Watch | None = None
+        self._watch: Watch | None = None
 
-    def limit(self, watch: "_Watch") -> None:
+    def limit(self, watch: Watch) -> None:
         """Nothing on this connection lasts longer than the watch."""
         self._watch = watch
         if self.sock is not None:
@@ -191,10 +187,10 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         watch = self._watch
         assert watch is not None
-        self.sock = _dial(self.host, self.port, watch)
+        self.sock = dialling.dial(self.host, self.port, watch)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.key[0] == "https":
-            tls = _tls().wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
+            tls = dialling.tls().wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
             self.sock = tls
             self.limit(watch)
             tls.do_handshake()
@@ -206,52 +202,6 @@ class _Connection(http.client.HTTPConnection):
         poll = select.poll()
         poll.register(self.sock, select.POLLIN | select.POLLHUP | select.POLLERR)
         return bool(poll.poll(0))
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context
-
-
-def _dial(host: str, port: int, watch: "_Watch") -> socket.socket:
-    """A connected socket to one of the addresses of the one look-up. Raises `Forbidden` without a packet."""
-    addresses = _look_up(host, port, watch.left_or_raise())[:DIALLED]
-    error: OSError = OSError("no address")
-    for number, (family, address) in enumerate(addresses):
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.settimeout(watch.left_or_raise() / (len(addresses) - number))
-            sock.connect(address)
-        except OSError as failure:
-            sock.close()
-            error = failure
-        else:
-            return sock
-    raise error
-
-
-def _look_up(host: str, port: int, seconds: float) -> list[tuple[int, Any]]:
-    """In a thread of its own: the C library's look-up cannot be ended, only left behind."""
-    if targets.literal(host) is not None:
-        return targets.resolve(host, port)
-    found: queue.SimpleQueue[list[tuple[int, Any]] | Exception] = queue.SimpleQueue()
-
-    def look() -> None:
-        try:
-            found.put(targets.resolve(host, port))
-        except Exception as error:
-            found.put(error)
-
-    threading.Thread(target=look, name="look-up", daemon=True).start()
-    try:
-        answer = found.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError("look-up") from None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
 
 
 class _Idle:
@@ -283,72 +233,3 @@ class _Idle:
 
 
 _idle = _Idle()
-
-
-# --- The watch ---------------------------------------------------------------------------------------------------
-
-
-class _Watch:
-    """The end of one request: at that moment its socket is shut down, whatever still drips through it."""
-
-    __slots__ = ("_sock", "ends_at", "is_over")
-
-    def __init__(self, ends_at: float) -> None:
-        self.ends_at = ends_at
-        self.is_over = False
-        self._sock: socket.socket | None = None
-
-    def left(self) -> float:
-        return self.ends_at - time.monotonic()
-
-    def left_or_raise(self) -> float:
-        if self.is_over or (left := self.left()) <= 0:
-            raise TimeoutError("deadline")
-        return left
-
-    def hold(self, sock: socket.socket) -> None:
-        self._sock = sock
-
-    def strike(self) -> None:
-        self.is_over = True
-        if self._sock is not None:
-            try:
-                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)  # SSLSocket's own would drop its state
-            except OSError:
-                return
-
-
-TICK_S = 0.1
-_watched: set[_Watch] = set()
-_changed = threading.Condition()
-_watchman: threading.Thread | None = None
-
-
-def _begin(watch: _Watch) -> None:
-    global _watchman
-    with _changed:
-        if _watchman is None or not _watchman.is_alive():  # first use in this process, perhaps a fork
-            _watched.clear()
-            _watchman = threading.Thread(target=_stand_watch, name="webhook-deadlines", daemon=True)
-            _watchman.start()
-        _watched.add(watch)
-        if len(_watched) == 1:
-            _changed.notify()
-
-
-def _end(watch: _Watch) -> None:
-    """From here on the socket is somebody else's."""
-    with _changed:
-        _watched.discard(watch)
-
-
-def _stand_watch() -> None:
-    while True:
-        with _changed:
-            while not _watched:
-                _changed.wait()
-            now = time.monotonic()
-            for watch in [watch for watch in _watched if watch.ends_at <= now]:
-                _watched.discard(watch)
-                watch.strike()
-        time.sleep(TICK_S)

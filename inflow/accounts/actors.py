@@ -10,6 +10,7 @@ class Channel(StrEnum):
     IMPORT = "import"
     CLOCK = "clock"
     DEBTOR_PAGE = "debtor_page"
+    REPLY = "reply"
 
 
 @dataclass(frozen=True, slots=True)

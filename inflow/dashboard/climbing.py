@@ -30,7 +30,8 @@ STEPS = [
 ]
 _RULES = CollectionSettings()
 _BETWEEN = dt.timedelta(hours=_RULES.hours_between)
-_DAY = dt.timedelta(days=1)
+_DAY, _MOMENT = dt.timedelta(days=1), dt.timedelta(seconds=4)
+WORDS = {Medium.EMAIL: "email", Medium.WHATSAPP: "WhatsApp", Medium.SMS: "SMS"}
 
 
 class Heard:
@@ -72,7 +73,6 @@ class Climber:
     error: str
     message: Communication | None
     cases: list[Escalation]
-    is_bounced: bool
 
     @property
     def account(self) -> Account:
@@ -138,6 +138,7 @@ class Climber:
     def _plan(self, step: PolicyStep, moment: dt.datetime) -> None:
         invoice = self.invoice
         tries = [row for row in self.past.communications if row.invoice == invoice and row.step == step.offset_days]
+        channel, address = self._way()
         self.message = Communication(
             account=self.account,
             debtor=invoice.debtor,
@@ -146,8 +147,8 @@ class Climber:
             kind=step.kind,
             tone=step.tone,
             try_number=len(tries) + 1,
-            channel=Medium.EMAIL,
-            recipient=invoice.debtor_email,
+            channel=channel,
+            recipient=address,
             language=invoice.language,
             scheduled_for=moment,
             created_at=self.account.now(),
@@ -157,6 +158,16 @@ class Climber:
         local = moment.astimezone(self.place.zone)
         kind = step.get_kind_display()
         self._note("planned", CLOCK, f"{kind} planned for {local:%Y-%m-%d %H:%M} ({self.place.zone.key}).")
+
+    def _way(self) -> tuple[Medium, str]:
+        """The first channel, in the ladder's order, whose address is known and good; without one, an empty address."""
+        invoice = self.invoice
+        for channel in (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS):
+            address = invoice.debtor_email if channel == Medium.EMAIL else invoice.debtor_phone
+            known = self.past.contacts.get((channel, address))
+            if address and not (known and known.invalid_at and known.invalid_at <= self.at):
+                return channel, address
+        return Medium.EMAIL, ""
 
     def _gate(self) -> None:
         invoice, message = self.invoice, self.message
@@ -168,9 +179,11 @@ class Climber:
             self._advance()
         elif invoice.status in (Status.ON_HOLD, Status.DISPUTED):
             self._postpone(message)
-        elif self.is_bounced or not message.recipient:
+        elif not self._way()[1]:
             message.status = State.SUPPRESSED
-            message.suppressed_reason = "invalid_contact" if self.is_bounced else "no_contact"
+            message.suppressed_reason = (
+                "invalid_contact" if invoice.debtor_email or invoice.debtor_phone else "no_contact"
+            )
             reason = message.suppressed_reason.replace("_", " ")
             self._note("suppressed", CLOCK, f"{message.get_kind_display()} not sent: {reason}.")
             if step.offset_days > 0:
@@ -195,34 +208,41 @@ class Climber:
 
     def _send(self, message: Communication, step: PolicyStep) -> None:
         invoice = self.invoice
+        message.channel, message.recipient = self._way()
         words = messages.render(self.account, invoice.debtor, [message], [invoice])
         message.subject, message.body, message.html = words.subject, words.text, words.html
         message.status, message.sent_at, message.error = self.answer, self.at, self.error
         message.language, message.amount, message.waits_for = words.language, invoice.balance, ""
         data = communications_representation.of_communication(message)
         if message.status == State.SENT:
-            self._note("sent", CLOCK, f"{Kind(message.kind).label} sent to {message.recipient} by email.")
+            by = WORDS[Medium(message.channel)]
+            self._note("sent", CLOCK, f"{Kind(message.kind).label} sent to {message.recipient} by {by}.")
+            self._arrive(message)
             self._tell(EventType.COMMUNICATION_SENT, data)
         else:
             verb = "may not have reached" if message.status == State.UNKNOWN else "was refused for"
             self._note(message.status, CLOCK, f"Message {verb} {message.recipient}.", reason=self.error)
             self._tell(EventType.COMMUNICATION_FAILED, data)
+        self.answer, self.error = State.SENT, ""
         if message.status == State.FAILED:
-            self.is_bounced = True
-            address = message.recipient.lower()
-            self.past.contacts[address] = Contact(
-                account=self.account,
-                channel=message.channel,
-                address=address,
-                invalid_at=self.at,
-                invalid_because=self.error,
-            )
-            self._escalate(Reason.DELIVERY_FAILED, 1, self.error)
+            contact = Contact(account=self.account, channel=message.channel, address=message.recipient)
+            contact.invalid_at, contact.invalid_because = self.at, message.error
+            self.past.contacts[message.channel, message.recipient] = contact
+            if self._way()[1]:
+                self._plan(step, self._allowed(self.at))
+                return
+            self._escalate(Reason.NO_CONTACT, 1, message.error)
         else:
             invoice.last_contacted_at = self.at
             self.past.heard.add(invoice.debtor_id, self.at)
-        self.answer, self.error = State.SENT, ""
         self._done(step)
+
+    def _arrive(self, message: Communication) -> None:
+        """What a gateway told a moment later. Mail servers don't."""
+        if message.channel != Medium.EMAIL:
+            message.provider_id = f"SM{uuid.uuid4().hex}"
+            message.status, message.delivered_at = State.DELIVERED, self.at + _MOMENT
+            self._note("delivered", CLOCK, f"{Kind(message.kind).label} delivered: {message.recipient}.")
 
     def _done(self, step: PolicyStep) -> None:
         invoice = self.invoice

@@ -10,7 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from communications.models import SenderProfile, State
+from communications import replies
+from communications.models import Communication, Contact, Medium, SenderProfile, State
 from inflow.accounts import keys
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, ApiKey, Language, User
@@ -20,7 +21,7 @@ from inflow.accounts.sealing import seal
 from inflow.dashboard.demo_receiver import PATH
 from inflow.dashboard.past import EVENTS_KEPT, Life, Past
 from invoices import debtors, money
-from invoices.models import Debtor, Invoice
+from invoices.models import OPEN, Debtor, Invoice
 from webhooks import signing
 from webhooks.endpoints import REASON_FAILING
 from webhooks.models import EventType, Subscription
@@ -48,9 +49,9 @@ DEBTORS = [
     ("مريم الكعبي", "مؤسسة الريم للتجهيزات", "mariam@alreem.example", "+971500000105", "ar", "AED"),
     ("Omar Haddad", "Jumeirah Catering Co.", "omar@jumeirah-catering.example", "+971500000106", "en", "AED"),
     ("Priya Nair", "Bur Dubai Textiles LLC", "finance@burdubai-textiles.example", "+971500000107", "en", "AED"),
-    ("سالم الظاهري", "مطابع العين الحديثة", "salem@alain-press.example", "+971500000108", "ar", "AED"),
+    ("سالم الظاهري", "مطابع العين الحديثة", "", "+971500000108", "ar", "AED"),
     ("Daniel Osei", "Jebel Ali Freight FZCO", "daniel@jebelali-freight.example", "+971500000109", "en", "AED"),
-    ("Layla Farouk", "Sharjah Print House", "layla@sharjah-print.example", "+971500000110", "en", "AED"),
+    ("Layla Farouk", "Sharjah Print House", "", "+971500000110", "en", "AED"),
     ("نورة الشامسي", "صيدليات الخليج الأزرق", "noura@bluegulf.example", "+971500000111", "ar", "AED"),
     ("Imran Qureshi", "Ajman Steel Works", "imran@ajman-steel.example", "+971500000112", "en", "AED"),
     ("Elena Petrova", "Palm Residence Management", "elena@palm-residence.example", "+971500000113", "en", "AED"),
@@ -66,6 +67,12 @@ DEBTORS = [
     ("Grace Lin", "Pacific Rim Sourcing Inc.", "grace@pacific-rim.example", "+14155550117", "en", "USD"),
     ("Oliver Grant", "Thames Maritime Ltd.", "oliver@thames-maritime.example", "+442079460123", "en", "USD"),
     ("Amina Diallo", "Atlantic Trade Partners", "amina@atlantic-trade.example", "", "en", "USD"),
+]
+NO_WHATSAPP = "+971500000114"
+ANSWERS = [
+    ("ar", "سأحوّل المبلغ يوم الخميس إن شاء الله"),
+    ("en", "We paid this on Sunday by transfer, reference TT-240117."),
+    ("en", "Two of the cartons arrived damaged, please check."),
 ]
 AMOUNTS = {"AED": (1_200, 85_000), "SAR": (1_500, 70_000), "KWD": (120, 6_500), "USD": (600, 32_000)}
 
@@ -222,11 +229,13 @@ def fill(account: Account, port: int) -> dict[str, str]:
         payment_ar="جلف تريدنج ذ.م.م، بنك الخور، دبي\nرقم الآيبان AE07 0331 2345 6789 0123 456",
     )
     past = Past(account, now, random.Random(20_261_122), AGENT)  # noqa: S311
+    _has_no_whatsapp(past, began)
     _play(past, Teller(past.random, account.today(), Actor(str(key), Channel.API)), _make_debtors(account, began))
     past.number_events()
     _tell_receiver(past, port)
     _tell_broken(past)
     past.insert()
+    _answer(account)
     return credentials
 
 
@@ -261,6 +270,26 @@ def point_receiver(port: int) -> None:
 
 def _receiver_url(port: int) -> str:
     return f"http://127.0.0.1:{port}/{PATH}"
+
+
+def _has_no_whatsapp(past: Past, since: dt.datetime) -> None:
+    """Who has neither email nor WhatsApp gets SMS."""
+    past.contacts[Medium.WHATSAPP, NO_WHATSAPP] = Contact(
+        account=past.account,
+        channel=Medium.WHATSAPP,
+        address=NO_WHATSAPP,
+        invalid_at=since,
+        invalid_because="HTTP 400 63024 Invalid message recipient",
+    )
+
+
+def _answer(account: Account) -> None:
+    """What some debtors have answered by now, each to their last message."""
+    reached = Communication.objects.for_account(account).filter(status=State.DELIVERED, invoice__status__in=OPEN)
+    for number, (language, text) in enumerate(ANSWERS, start=1):
+        silent = reached.filter(language=language, debtor__replies=None).order_by("-sent_at", "id")
+        if message := silent.first():
+            replies.receive(account, message.channel, message.recipient, text, f"SM{number:032x}")
 
 
 def _make_debtors(account: Account, began: dt.datetime) -> list[tuple[Debtor, str]]:

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from communications.reply_admin import waiting
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 
@@ -18,10 +19,13 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item("Invoices", "receipt_long", "admin:invoices_invoice_changelist"),
         _item("Debtors", "contacts", "admin:invoices_debtor_changelist"),
         _item("Messages", "mail", "admin:communications_communication_changelist"),
+        _item("Replies", "forum", "admin:communications_reply_changelist"),
         _item("Cases", "support_agent", "admin:invoices_escalation_changelist"),
         _item("Promises", "handshake", "admin:invoices_promise_changelist"),
         _item("Payments", "payments", "admin:invoices_payment_changelist"),
     ]
+    if count := waiting(request):
+        collections[3]["badge"] = str(count)
     return [
         {"items": [_item("Home", "home", "admin:index")]},
         {"title": "Collections", "separator": True, "items": collections},
@@ -36,6 +40,8 @@ def _settings_of(user: User) -> list[Item]:
         items.append(_item("Sender", "badge", "admin:communications_senderprofile_changelist"))
     if user.may(Role.ADMIN):
         items.append(_item("Integrations", "hub", "admin:accounts_apikey_changelist"))
+    if user.may(Role.MANAGER):
+        items.append(_item("Gateways", "cell_tower", "admin:communications_gateway_changelist"))
     if user.is_superuser:
         items.append(_item("Accounts", "apartment", "admin:accounts_account_changelist"))
     else:

@@ -42,7 +42,7 @@ class Past:
     payments: list[Payment] = field(default_factory=list)
     timeline: list[TimelineEntry] = field(default_factory=list)
     escalations: list[Escalation] = field(default_factory=list)
-    contacts: dict[str, Contact] = field(default_factory=dict)
+    contacts: dict[tuple[str, str], Contact] = field(default_factory=dict)
     heard: Heard = field(default_factory=Heard)
     communications: list[Communication] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -112,7 +112,7 @@ class Life(Climber):
         self.at = invoice.created_at
         self.place = place_of(invoice.debtor, past.account, invoice.debtor_phone)
         self.message = None
-        self.cases, self.is_bounced = [], False
+        self.cases = []
         invoice.entered_on = invoice.created_at.astimezone(past.account.zone).date()
         self._lag = dt.timedelta(seconds=past.random.uniform(1, 19))  # the clock and the sender look now and then
         past.invoices.append(invoice)

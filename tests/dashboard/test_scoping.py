@@ -19,6 +19,7 @@ ADDS = {
     "accounts_apikey": Role.ADMIN,
     "accounts_user": Role.ADMIN,
     "webhooks_subscription": Role.ADMIN,
+    "communications_gateway": Role.MANAGER,
 }
 
 
@@ -57,7 +58,16 @@ def test_the_page_of_an_own_row_opens_by_role_and_is_never_deleted(name: str, ow
             client.post(page(name, "changelist"), chosen)
 
 
-@pytest.mark.parametrize("name", ["invoices_invoice", "communications_communication", "accounts_apikey"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "invoices_invoice",
+        "communications_communication",
+        "communications_reply",
+        "communications_gateway",
+        "accounts_apikey",
+    ],
+)
 def test_what_the_lifecycle_or_a_verb_writes_is_no_form(name: str, own: World) -> None:
     with nothing_changes(own):
         answer = own.logged_in(Role.ADMIN).post(

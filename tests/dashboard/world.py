@@ -10,8 +10,16 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from communications import policies
-from communications.models import Communication, MessageTemplate, ReminderPolicy, SenderProfile
+from communications import policies, replies
+from communications.models import (
+    Communication,
+    Contact,
+    Gateway,
+    MessageTemplate,
+    ReminderPolicy,
+    Reply,
+    SenderProfile,
+)
 from inflow.accounts.models import Account, ApiKey, AuditEntry, User
 from inflow.accounts.roles import Role
 from invoices import lifecycle
@@ -28,6 +36,8 @@ LISTS = {
     "invoices_payment": Role.VIEWER,
     "communications_communication": Role.VIEWER,
     "communications_reminderpolicy": Role.VIEWER,
+    "communications_reply": Role.VIEWER,
+    "communications_gateway": Role.MANAGER,
     "accounts_account": Role.VIEWER,
     "accounts_apikey": Role.ADMIN,
     "accounts_user": Role.ADMIN,
@@ -53,6 +63,17 @@ VERBS = {
     "invoices_escalation_resolve": Role.AGENT,
     "invoices_escalation_assign": Role.AGENT,
     "invoices_payment_reverse": Role.AGENT,
+    "communications_communication_answer": Role.AGENT,
+    "communications_reply_paid": Role.AGENT,
+    "communications_reply_promise": Role.AGENT,
+    "communications_reply_dispute": Role.AGENT,
+    "communications_reply_hold": Role.AGENT,
+    "communications_reply_wrong_person": Role.AGENT,
+    "communications_reply_dismiss": Role.AGENT,
+    "communications_gateway_edit": Role.MANAGER,
+    "communications_gateway_templates": Role.MANAGER,
+    "communications_gateway_switch_off": Role.MANAGER,
+    "communications_gateway_switch_on": Role.MANAGER,
     "accounts_apikey_revoke": Role.ADMIN,
     "webhooks_subscription_unsubscribe": Role.ADMIN,
     "webhooks_subscription_enable": Role.ADMIN,
@@ -72,6 +93,15 @@ SAID: dict[str, dict[str, Any]] = {
     "invoices_invoice_note": {"notes": "Asked for a copy."},
     "invoices_invoice_choose_ladder": {"ladder": "none"},
     "communications_reminderpolicy_switch_on": {"which": "all", "overdue_enter": "yes"},
+    "communications_communication_answer": {"text": "STOP"},
+    "communications_reply_paid": {"amount": "100", "paid_at": "2026-01-05"},
+    "communications_reply_promise": {"promised_on": "2999-12-31"},
+    "communications_gateway_edit": {
+        "base_url": "https://api.sandfox.example",
+        "account_sid": "AC1",
+        "auth_token": "mine now",
+        "sender": "Mine",
+    },
     "webhooks_subscription_replay_since": {"hours": "24"},
 }
 RANK = [Role.VIEWER, Role.AGENT, Role.MANAGER, Role.ADMIN]
@@ -126,6 +156,9 @@ def build(name: str) -> World:
         issue_date=dt.date(2025, 1, 1),
         due_date=dt.date(2025, 1, 31),
     )
+    gateway = make.gateway(account, token=f"token of {name}")
+    reply = replies.receive(account, "email", f"pay@{name.lower()}.example", f"{name} will pay on Friday", "SM1")
+    assert reply
     return World(
         account,
         people,
@@ -137,6 +170,8 @@ def build(name: str) -> World:
             "invoices_debtor": invoice.debtor_id,
             "communications_communication": Communication.objects.get(invoice=invoice).pk,
             "communications_reminderpolicy": policies.default_for(account).pk,
+            "communications_reply": reply.pk,
+            "communications_gateway": gateway.pk,
             "accounts_account": account.pk,
             "accounts_apikey": key.pk,
             "accounts_user": people[Role.AGENT].pk,
@@ -178,7 +213,8 @@ def nothing_changes(*worlds: World) -> Iterator[None]:
 def _rows_of(account: Account) -> dict[str, Any]:
     owned = (
         *(User, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
-        *(Communication, MessageTemplate, ReminderPolicy, SenderProfile, Subscription, Event, Delivery),
+        *(Communication, Contact, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile),
+        *(Subscription, Event, Delivery),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
 
+from communications import gateways
 from inflow.accounts import sealing
 from inflow.accounts.models import Account, Scope
 from tests import make
@@ -318,6 +319,7 @@ def test_secrets_are_stored_sealed_and_move_to_a_new_key(account: Account, setti
     new = caller(account).post(f"webhooks/{subscription.pk}/rotate-secret", None).json["secret"]
     stored = Subscription.objects.get()
     assert "whsec_" not in stored.sealed_secret + stored.sealed_previous_secret
+    gateway = make.gateway(account)
     fresh = "Zm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyMTI="
     settings.FIELD_KEYS = [fresh, *settings.FIELD_KEYS]
     call_command("reseal_secrets", verbosity=0)
@@ -325,6 +327,8 @@ def test_secrets_are_stored_sealed_and_move_to_a_new_key(account: Account, setti
     stored.refresh_from_db()
     assert sealing.unseal(stored.sealed_secret) == new
     assert sealing.unseal(stored.sealed_previous_secret) == old
+    gateway.refresh_from_db()
+    assert gateways.token_of(gateway) == make.TOKEN
 
 
 def test_a_secret_that_no_key_opens_is_named_and_left_as_it_is(account: Account) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from inflow.egress import targets
 from tests import make
 from tests.receiver import Answer, Receiver
-from webhooks import targets, transport
+from webhooks import transport
 from webhooks.models import Subscription
 
 METADATA = "169.254.169.254"

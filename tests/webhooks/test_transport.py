@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from inflow.egress import dialling
 from tests.receiver import Answer, Receiver, Request
 from tests.webhooks import wire
 from tests.webhooks.certificates import certificate_for
@@ -294,13 +295,13 @@ def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def make(name: str) -> ssl.SSLContext:
         file = certificate_for(name, tmp_path)
         monkeypatch.setenv("SSL_CERT_FILE", str(file))
-        transport._tls.cache_clear()
+        dialling.tls.cache_clear()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(file)
         return context
 
     yield make
-    transport._tls.cache_clear()
+    dialling.tls.cache_clear()
 
 
 def over_tls(context: ssl.SSLContext) -> wire.Script:

@@ -1,23 +1,32 @@
+from collections.abc import Callable
 from typing import Any
 
 from cryptography.fernet import InvalidToken
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import QuerySet
 
+from communications import gateways
+from communications.models import Gateway
 from webhooks import subscriptions
 from webhooks.models import Subscription
 
 
 class Command(BaseCommand):
-    help = "Encrypt every webhook secret anew under the first of FIELD_KEYS, so that the other keys can be taken out."
+    help = "Encrypt every secret at rest anew under the first of FIELD_KEYS, so that the other keys can be taken out."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        done, unreadable = 0, []
-        for subscription in Subscription.objects.order_by("pk").iterator():
-            try:
-                subscriptions.reseal(subscription)
-                done += 1
-            except InvalidToken:
-                unreadable.append(str(subscription.pk))
-        self.stdout.write(f"{done} subscriptions are sealed under the first key.")
+        unreadable = self._reseal("subscriptions", Subscription.objects.all(), subscriptions.reseal)
+        unreadable += self._reseal("gateways", Gateway.objects.all(), gateways.reseal)
         if unreadable:
             raise CommandError(f"No key of FIELD_KEYS opens the secret of: {', '.join(unreadable)}")
+
+    def _reseal(self, name: str, rows: QuerySet[Any], reseal: Callable[[Any], None]) -> list[str]:
+        done, unreadable = 0, []
+        for row in rows.order_by("pk").iterator():
+            try:
+                reseal(row)
+                done += 1
+            except InvalidToken:
+                unreadable.append(str(row.pk))
+        self.stdout.write(f"{done} {name} are sealed under the first key.")
+        return unreadable

@@ -5,13 +5,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from communications import local_gateway
 from inflow import embedded
 from inflow.accounts.models import Account
 from inflow.dashboard import demo
 
 
 class Command(BaseCommand):
-    help = "For `make run`: make the demo account once, and tell its webhook receiver the port at each start."
+    help = "For `make run`: make the demo account once, and tell its receiver and gateways the port at each start."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, required=True, help="where the web server listens")
@@ -27,8 +28,10 @@ class Command(BaseCommand):
         with transaction.atomic():
             account, is_new = Account.objects.get_or_create(pk=demo.ACCOUNT_ID, defaults=demo.account_defaults())
             if is_new:
+                local_gateway.install(port)
                 credentials = demo.fill(account, port)
             else:
+                local_gateway.install(port)
                 demo.point_receiver(port)
                 if demo.are_valid(path):
                     return

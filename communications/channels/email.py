@@ -1,4 +1,4 @@
-"""The way out: email over SMTP, or into the local outbox."""
+"""Email: over SMTP, or into the local outbox."""
 
 import contextlib
 import smtplib
@@ -13,30 +13,14 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend
 
 from communications import profiles
-from communications.models import Communication, Medium
+from communications.channels.outcomes import Away, Bounced, Refused
+from communications.models import Communication
 from inflow.accounts.models import Account
 
 log = structlog.get_logger(__name__)
 
 # A connection that was idle for so long is asked whether it still lives.
 _FRESH_S = 5.0
-
-
-class Refused(Exception):
-    """The provider surely did not take the message."""
-
-
-class Bounced(Refused):
-    """And never will: there is no such recipient."""
-
-
-class Away(Exception):
-    """There is no way out at the moment; no message was begun."""
-
-
-def configured() -> tuple[Medium, ...]:
-    """The channels that this installation can send on."""
-    return (Medium.EMAIL,)
 
 
 class _Mail(EmailMultiAlternatives):

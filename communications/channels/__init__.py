@@ -1,0 +1,67 @@
+"""The ways out: email over SMTP, SMS and WhatsApp over HTTP through the account's gateways.
+
+A test account's messages are captured: the frozen communication is what the dashboard shows.
+"""
+
+import uuid
+from types import TracebackType
+from typing import Self
+
+from communications import gateways
+from communications.channels.email import Mailer, email
+from communications.channels.gateway import GatewayLine
+from communications.channels.outcomes import Away, Bounced, OptedOut, Refused, Rejected, Unclear
+from communications.models import Communication, Medium
+from inflow.accounts.models import Account
+
+__all__ = ["Away", "Bounced", "Mailer", "OptedOut", "Refused", "Rejected", "Unclear", "Ways", "email", "is_configured"]
+
+
+def is_configured(account: Account, channel: str) -> bool:
+    """Whether the account can be sent for on this channel: email is the installation's, the others need a gateway."""
+    return channel == Medium.EMAIL or channel in gateways.of(account)
+
+
+class Ways:
+    """What a worker keeps open while it sends one message after the other."""
+
+    def __init__(self) -> None:
+        self._mailer = Mailer()
+        self._lines: dict[uuid.UUID, GatewayLine] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._mailer.__exit__(kind, error, trace)
+        for line in self._lines.values():
+            line.close()
+
+    def ready(self, account: Account, channel: str) -> None:
+        """To be called before a message passes its gate. Raises `Away`."""
+        if channel == Medium.EMAIL:
+            self._mailer.ready(account)
+        elif line := self._line(account, channel):
+            line.ready()
+
+    def deliver(self, row: Communication, account: Account, *, by: float) -> str:
+        """Hand a message over that passed the gate, if it can begin `by` then (on the monotonic clock). The provider's
+        id of it, if there is one.
+
+        Raises `Refused` where it surely did not leave; after anything else it may have.
+        """
+        if row.channel == Medium.EMAIL:
+            self._mailer.deliver(email(row), account, by=by)
+            return ""
+        line = self._line(account, row.channel)
+        if line is None:
+            raise Rejected("no gateway")
+        return line.deliver(row, by=by)
+
+    def _line(self, account: Account, channel: str) -> GatewayLine | None:
+        gateway = gateways.of(account).get(channel)
+        if gateway is None:
+            return None
+        return self._lines.setdefault(gateway.pk, GatewayLine(gateway, account))

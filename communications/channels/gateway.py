@@ -1,0 +1,126 @@
+"""SMS and WhatsApp over HTTP, in the shape of Twilio's Messages API."""
+
+import contextlib
+import json
+import time
+from typing import Any
+
+from cryptography.fernet import InvalidToken
+from django.conf import settings
+
+from communications import gateways
+from communications.channels import http
+from communications.channels.outcomes import Away, Bounced, OptedOut, Refused, Rejected, Unclear
+from communications.models import Communication, Gateway, Medium
+from inflow.accounts.models import Account
+from invoices import money
+
+VERSION = "2010-04-01"
+# Of Twilio's error codes, those that say what a person can't mend. Codes are added to from time to time: one that is
+# unknown closes the channel for this step only.
+NO_SUCH_RECIPIENT = frozenset({21211, 21214, 21217, 21265, 21614, 21635, 30005, 30006, 63003, 63024})
+OPTED_OUT = frozenset({21610})
+LATER = frozenset({14107, 20429, 21611, 30001, 63018})  # too many at once, a queue that is full
+
+
+def ending(code: int | None) -> type[Refused]:
+    """What a definite failure means, by its error code."""
+    if code in NO_SUCH_RECIPIENT:
+        return Bounced
+    if code in OPTED_OUT:
+        return OptedOut
+    return Refused if code in LATER else Rejected
+
+
+class GatewayLine:
+    """The way through one gateway. One that hung or was away is left alone for the rest of the batch."""
+
+    def __init__(self, gateway: Gateway, account: Account) -> None:
+        self._gateway = gateway
+        self._is_captured = gateways.is_captured(account, gateway)
+        self._line = http.Line(gateway.base_url)
+        self._trouble = ""
+
+    def ready(self) -> None:
+        """Raises `Away`."""
+        if self._is_captured:
+            return
+        if self._trouble:
+            raise Away(self._trouble)
+        try:
+            self._line.dial()
+        except http.NotBegun as error:
+            self._trouble = str(error)
+            raise Away(self._trouble) from error
+
+    def deliver(self, row: Communication, *, by: float) -> str:
+        """The provider's id of the message. Raises one of `outcomes`."""
+        if time.monotonic() > by:
+            raise Refused("gate_expired")
+        if self._is_captured:
+            return ""
+        try:
+            sid, token = self._gateway.account_sid, gateways.token_of(self._gateway)
+            path, form = f"/{VERSION}/Accounts/{sid}/Messages.json", _form(self._gateway, row)
+            self.ready()
+            if time.monotonic() > by:
+                raise Refused("gate_expired")
+            answer = self._line.post(path, form, (sid, token), total_s=settings.GATEWAY_TIMEOUT)
+        except (Away, http.NotBegun) as error:
+            raise Refused(f"gateway away: {error}") from error
+        except InvalidToken as error:
+            raise Rejected("no key of FIELD_KEYS opens the gateway's token") from error
+        except http.BrokenOff as error:
+            self._trouble = str(error)
+            raise Unclear(self._trouble) from error
+        return _sid_of(answer)
+
+    def close(self) -> None:
+        self._line.close()
+
+
+def _form(gateway: Gateway, row: Communication) -> dict[str, str]:
+    form = {
+        "To": _address(gateway, row.recipient),
+        "StatusCallback": f"{gateways.hook_url(gateway, 'status')}?message={row.message_id}",
+    }
+    if gateway.sender.startswith("MG"):
+        form["MessagingServiceSid"] = gateway.sender
+    else:
+        form["From"] = _address(gateway, gateway.sender)
+    if template := gateway.content_sids.get(f"{row.kind}.{row.language}"):
+        variables = dict(enumerate(_variables(row), start=1))
+        return form | {"ContentSid": template, "ContentVariables": json.dumps(variables, ensure_ascii=False)}
+    return form | {"Body": row.body}
+
+
+def _variables(row: Communication) -> list[str]:
+    """What an approved template may speak of: {{1}} name, {{2}} invoice, {{3}} balance, {{4}} due date, {{5}} account.
+    One line each: providers refuse a variable with a line break."""
+    invoice = row.invoice
+    balance = money.display(row.amount if row.amount is not None else invoice.balance, invoice.currency)
+    words = (invoice.debtor_name, invoice.invoice_number, balance, f"{invoice.due_date:%d/%m/%Y}", row.account.name)
+    return [" ".join(word.split()) for word in words]
+
+
+def _address(gateway: Gateway, number: str) -> str:
+    return f"whatsapp:{number}" if gateway.channel == Medium.WHATSAPP else number
+
+
+def _sid_of(answer: http.Answer) -> str:
+    data: Any = None
+    with contextlib.suppress(ValueError, RecursionError):
+        data = json.loads(answer.body)
+    data = data if isinstance(data, dict) else {}
+    if 200 <= answer.status < 300:
+        sid = data.get("sid")
+        if isinstance(sid, str) and gateways.is_sid(sid):
+            return sid
+        raise Unclear(f"HTTP {answer.status} without an id")
+    code = data.get("code") if isinstance(data.get("code"), int) else None
+    said = " ".join(f"HTTP {answer.status} {code or ''} {data.get('message') or ''}".split())[:250]
+    if answer.status in (429, 503):
+        raise Refused(said)
+    if 300 <= answer.status < 500:
+        raise ending(code)(said)
+    raise Unclear(f"HTTP {answer.status}")

@@ -1,0 +1,180 @@
+"""A form POSTed by `requests`: to a vetted address, with hard ends in time and bytes, nothing followed, and nothing
+taken from the environment. What was not begun and what broke off are told apart.
+"""
+
+import contextlib
+import http.client
+import select
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from inflow.egress import dialling, targets
+from inflow.egress.dialling import Watch
+
+DIAL_S = 5.0
+READ_BYTES = 64 * 1024
+# A connection that was idle for so long is dialled anew.
+_FRESH_S = 5.0
+_PORTS = {"http": 80, "https": 443}
+
+
+class NotBegun(Exception):
+    """No connection: the server heard nothing."""
+
+
+class BrokenOff(Exception):
+    """The server may have heard it, and there was no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+
+
+class Line:
+    """A connection to one server, dialled before there is something to say. For one request each."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._url, self._host = url, (parts.hostname or "").rstrip(".")
+        self._port = parts.port or _PORTS[parts.scheme]
+        self._socket: socket.socket | None = None
+        self._dialled_at = 0.0
+
+    def dial(self) -> None:
+        """Be connected. Raises `NotBegun`."""
+        if (
+            self._socket is not None
+            and time.monotonic() - self._dialled_at < _FRESH_S
+            and not _is_dropped(self._socket)
+        ):
+            return
+        self.close()
+        watch = Watch(time.monotonic() + DIAL_S)
+        try:
+            targets.check_form(self._url)
+            self._socket = dialling.dial(self._host, self._port, watch)
+        except (OSError, ValueError) as error:
+            raise NotBegun(type(error).__name__) from error
+        self._dialled_at = time.monotonic()
+
+    def post(self, path: str, form: Mapping[str, str], auth: tuple[str, str], *, total_s: float) -> Answer:
+        """What came back, within `total_s` by the clock on the wall. Raises `NotBegun` or `BrokenOff`."""
+        self.dial()
+        exchange = _Exchange(self._take(), Watch(time.monotonic() + total_s))
+        dialling.begin(exchange.watch)
+        try:
+            with requests.Session() as session, contextlib.closing(exchange):
+                session.trust_env = False
+                for scheme in ("http://", "https://"):
+                    session.mount(scheme, _Adapter(exchange))
+                return _read(session, self._url + path, form, auth, total_s)
+        except (requests.RequestException, OSError, ValueError, http.client.HTTPException) as error:
+            name = "deadline" if exchange.watch.is_over else type(error).__name__
+            raise (BrokenOff if exchange.is_begun else NotBegun)(name) from error
+        finally:
+            dialling.end(exchange.watch)
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _take(self) -> socket.socket:
+        taken, self._socket = self._socket, None
+        assert taken is not None
+        return taken
+
+
+def _read(
+    session: requests.Session, url: str, form: Mapping[str, str], auth: tuple[str, str], timeout_s: float
+) -> Answer:
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Connection": "close"}
+    with session.post(
+        url, data=form, auth=auth, headers=headers, timeout=timeout_s, allow_redirects=False, stream=True
+    ) as response:
+        try:
+            body = response.raw.read(READ_BYTES, decode_content=False)
+        except (urllib3.exceptions.HTTPError, OSError, http.client.HTTPException):
+            body = b""  # cut off after the status: that was said
+        return Answer(response.status_code, body)
+
+
+def _is_dropped(sock: socket.socket) -> bool:
+    """Whether the other side closed it, or says something that nobody asked for."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN | select.POLLHUP | select.POLLERR)
+    return bool(poll.poll(0))
+
+
+# --- The socket that was dialled, under requests -----------------------------------------------------------------
+
+
+class _Exchange:
+    """One request and its answer on one socket. The watch holds a second handle: TLS takes the first one over."""
+
+    def __init__(self, sock: socket.socket, watch: Watch) -> None:
+        self.watch, self.is_begun = watch, False
+        self._socket: socket.socket | None = sock
+        self._handle = sock.dup()
+        watch.hold(self._handle)
+
+    def take(self) -> socket.socket:
+        taken, self._socket = self._socket, None
+        if taken is None:
+            raise ConnectionError("one request for each connection")
+        taken.settimeout(self.watch.left_or_raise())
+        return taken
+
+    def close(self) -> None:
+        self._handle.close()
+        if self._socket is not None:
+            self._socket.close()
+
+
+class _Dialled:
+    """A connection of urllib3 that does not dial. From its being connected on, the request may be heard."""
+
+    def __init__(self, *args: Any, exchange: _Exchange, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._exchange = exchange
+
+    def _new_conn(self) -> socket.socket:
+        return self._exchange.take()
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        self._exchange.is_begun = True
+
+
+class _Http(_Dialled, urllib3.connection.HTTPConnection):
+    """In clear: loopback while trying out."""
+
+
+class _Https(_Dialled, urllib3.connection.HTTPSConnection):
+    """TLS speaks to the name, whatever address was dialled."""
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, exchange: _Exchange) -> None:
+        self._exchange = exchange
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=dialling.tls(), **kwargs)
+
+    def get_connection_with_tls_context(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(request, *args, **kwargs)
+        is_tls = urlsplit(request.url).scheme == "https"
+        pool.ConnectionCls = partial(_Https if is_tls else _Http, exchange=self._exchange)
+        return pool

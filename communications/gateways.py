@@ -1,0 +1,90 @@
+"""An account's gateways for SMS and WhatsApp: where they are, and who may speak in their name."""
+
+import base64
+import hmac
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import transaction
+
+from communications.models import Gateway
+from inflow.accounts.models import Account
+from inflow.accounts.sealing import seal, unseal
+from inflow.egress import targets
+
+_KNOWN = "_gateways"
+_SENDER = re.compile(r"\+[1-9]\d{6,14}|MG[0-9A-Za-z]{1,62}|[0-9A-Za-z][0-9A-Za-z &_+-]{0,10}")
+_SID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+
+
+def of(account: Account) -> Mapping[str, Gateway]:
+    """The account's active gateways by channel; read once for each `Account` in hand, which lives for one batch."""
+    known: dict[str, Gateway] | None = vars(account).get(_KNOWN)
+    if known is None:
+        known = {gateway.channel: gateway for gateway in Gateway.objects.filter(account=account, is_active=True)}
+        vars(account)[_KNOWN] = known
+    return known
+
+
+def is_captured(account: Account, gateway: Gateway) -> bool:
+    """No message of a test account leaves the machine. While trying out, one that follows the wall speaks to the local
+    gateway: a leap of its own clock is an HTTP request itself, and would wait for the server that it holds."""
+    return account.is_test and not (settings.TRY_OUT and account.clock is None and _is_loopback(gateway.base_url))
+
+
+def set_token(gateway: Gateway, token: str) -> None:
+    gateway.sealed_auth_token = seal(token)
+
+
+def token_of(gateway: Gateway) -> str:
+    return unseal(gateway.sealed_auth_token)
+
+
+def reseal(gateway: Gateway) -> None:
+    """Encrypt its token anew, under the first of FIELD_KEYS."""
+    with transaction.atomic():
+        stored = Gateway.objects.select_for_update(no_key=True).get(pk=gateway.pk)
+        set_token(stored, token_of(stored))
+        stored.save(update_fields=["sealed_auth_token"])
+
+
+def check_base_url(url: str) -> None:
+    """Raise `targets.Forbidden` unless messages may go there: https to a public host; loopback while trying out."""
+    targets.check_form(url)
+    parts = urlsplit(url)
+    if parts.query or parts.fragment:
+        raise targets.Forbidden("A base URL has no ? and no #.")
+    if parts.scheme != "https" and not (settings.TRY_OUT and _is_loopback(url)):
+        raise targets.Forbidden("An https:// URL is needed.")
+
+
+def is_sender(text: str) -> bool:
+    return _SENDER.fullmatch(text) is not None
+
+
+def is_sid(text: str) -> bool:
+    """Whether this may be an id that a provider gave; it becomes part of a URL, and is stored."""
+    return _SID.fullmatch(text) is not None
+
+
+def hook_url(gateway: Gateway, name: str) -> str:
+    """Where the gateway calls back: `name` is `status` or `inbound`."""
+    return f"{settings.BASE_URL}/hooks/messages/{gateway.pk}/{name}"
+
+
+def sign(token: str, url: str, fields: Iterable[tuple[str, Iterable[str]]]) -> str:
+    """What goes into X-Twilio-Signature: HMAC-SHA1 over the URL and, by name, each field's name and values."""
+    text = url + "".join(name + value for name, values in sorted(fields) for value in sorted(set(values)))
+    return base64.b64encode(hmac.digest(token.encode(), text.encode(), "sha1")).decode()
+
+
+def is_signed(gateway: Gateway, signature: str, url: str, fields: Iterable[tuple[str, Iterable[str]]]) -> bool:
+    return hmac.compare_digest(sign(token_of(gateway), url, fields).encode(), signature.encode())
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    address = targets.literal(host)
+    return host == "localhost" or (address is not None and address.is_loopback)

@@ -1,0 +1,108 @@
+"""Where gateways call back: what became of a message, and what was answered. Nothing is believed that is not signed.
+
+The gateway in the address says whose it is; a number may be known to several accounts.
+"""
+
+import re
+import uuid
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseNotFound
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from communications import aftermath, gateways, replies
+from communications.aftermath import News
+from communications.channels.gateway import ending
+from communications.models import Gateway, Medium, State
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY_BYTES = 64 * 1024
+_STATES = {
+    **dict.fromkeys(("accepted", "scheduled", "queued", "sending", "sent"), State.SENT),
+    "delivered": State.DELIVERED,
+    "read": State.READ,
+    **dict.fromkeys(("undelivered", "failed", "canceled"), State.BOUNCED),
+}
+_NUMBER = re.compile(r"\+?[0-9]{3,20}")
+
+
+@csrf_exempt
+@require_POST
+def status(request: HttpRequest, gateway_id: uuid.UUID) -> HttpResponse:
+    """204 to what was heard, also the second time; 404 to a message that is none of this gateway's."""
+    gateway = _signed_by(request, gateway_id)
+    if isinstance(gateway, HttpResponse):
+        return gateway
+    given = request.POST
+    state, sid = _STATES.get(given.get("MessageStatus", "").lower()), given.get("MessageSid", "")
+    if not gateways.is_sid(sid):
+        return HttpResponseNotFound()
+    if state is None:
+        log.info("provider_status_unknown", gateway=str(gateway.pk))
+        return HttpResponse(status=204)
+    code = given.get("ErrorCode", "")
+    number = int(code) if code.isascii() and code.isdecimal() and len(code) < 8 else None
+    news = News(
+        provider_id=sid,
+        state=state,
+        message_id=_uuid(request.GET.get("message", "")),
+        error=f"{given['MessageStatus'].lower()} {number or ''}".strip() if state == State.BOUNCED else "",
+        ending=ending(number),
+    )
+    known = aftermath.hear(gateway.account, gateway.channel, news)
+    return HttpResponse(status=204) if known else HttpResponseNotFound()
+
+
+@csrf_exempt
+@require_POST
+def inbound(request: HttpRequest, gateway_id: uuid.UUID) -> HttpResponse:
+    """An empty TwiML document: nothing is answered by itself."""
+    gateway = _signed_by(request, gateway_id)
+    if isinstance(gateway, HttpResponse):
+        return gateway
+    sid, sender = request.POST.get("MessageSid", ""), request.POST.get("From", "")
+    is_whatsapp, number = sender.startswith("whatsapp:"), sender.removeprefix("whatsapp:")
+    if is_whatsapp != (gateway.channel == Medium.WHATSAPP) or not gateways.is_sid(sid) or not _NUMBER.fullmatch(number):
+        return HttpResponseNotFound()
+    text, media = request.POST.get("Body", ""), request.POST.get("NumMedia", "0")
+    if media.isascii() and media.isdecimal() and int(media[:3]):  # a receipt, often; it stays with the provider
+        text = f"{text}\n[{media[:3]} attached]".strip()
+    replies.receive(gateway.account, gateway.channel, number, text, sid)
+    return HttpResponse("<Response/>", content_type="text/xml")
+
+
+def _signed_by(request: HttpRequest, gateway_id: uuid.UUID) -> Gateway | HttpResponse:
+    """The gateway whose token signed this request as it is, or the refusal."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+        return HttpResponse(status=413)
+    gateway: Gateway | None = Gateway.objects.select_related("account").filter(pk=gateway_id).first()
+    if gateway is None:
+        return HttpResponseNotFound()
+    signature = request.headers.get("X-Twilio-Signature", "")
+    url = settings.BASE_URL + request.get_full_path()
+    fields: Any = request.POST.lists()
+    if not gateways.is_signed(gateway, signature, url, fields):
+        log.warning("callback_not_signed", gateway=str(gateway.pk))
+        return HttpResponseForbidden()
+    if request.POST.get("AccountSid") != gateway.account_sid:
+        return HttpResponseForbidden()
+    return gateway
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+urlpatterns = [
+    path("hooks/messages/<uuid:gateway_id>/status", status, name="message-status"),
+    path("hooks/messages/<uuid:gateway_id>/inbound", inbound, name="message-inbound"),
+]

@@ -1,0 +1,167 @@
+"""What comes back: an answer finds its debtor and its message, is read by the rules, and waits for a person."""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from communications import addresses, aftermath, triage
+from communications.aftermath import Outcome
+from communications.models import LEFT_US, Communication, Medium, Reply, ReplyStatus, State, Triage
+from inflow.accounts.actors import Actor, Channel
+from inflow.accounts.models import Account
+from invoices import debtors, lifecycle, timeline
+from invoices.models import OPEN, Debtor, Invoice, Status
+from invoices.writing import Refused
+
+_ANSWERED = (State.SENT, State.DELIVERED, State.READ, State.UNKNOWN)
+
+
+def receive(account: Account, channel: str, address: str, text: str, provider_id: str) -> Reply | None:
+    """Take an answer in; None for one that was heard before. `address` is whose it is, as we write to it."""
+    text, now = triage.safe(text), account.now()
+    reading = triage.read(text, account.today())
+    with transaction.atomic():
+        message = _message_to(account, channel, address)
+        debtor = message.debtor if message else _debtor_at(account, channel, address)
+        if debtor:  # the gate's lock: what is about to leave waits, and sees what was said
+            Debtor.objects.select_for_update(no_key=True).get(pk=debtor.pk)
+        reply = Reply(
+            account=account,
+            debtor=debtor,
+            communication=message,
+            invoice_id=message.invoice_id if message else None,
+            channel=channel,
+            address=address,
+            text=text,
+            provider_id=provider_id,
+            triage=reading.triage,
+            promised_on=reading.promised_on,
+            received_at=now,
+        )
+        if reading.triage == Triage.STOP:
+            reply.status, reply.handled_at = ReplyStatus.CONFIRMED, now
+        (kept,) = Reply.objects.bulk_create([reply], ignore_conflicts=True)
+        if not Reply.objects.filter(pk=kept.pk).exists():
+            return None
+        if message:
+            aftermath.record(message.message_id, Outcome(State.SENT))  # who answers before our record is made has it
+            Communication.objects.filter(message_id=message.message_id, status__in=_ANSWERED).update(
+                status=State.REPLIED
+            )
+        _act(account, reply, reading.triage, now)
+    return reply
+
+
+def _act(account: Account, reply: Reply, what: Triage, now: dt.datetime) -> None:
+    who = Actor(reply.address, Channel.REPLY)
+    if what == Triage.STOP:
+        addresses.opt_out(account, reply.channel, reply.address, now)
+        if reply.debtor:
+            for invoice in reply.debtor.invoices.filter(status__in=OPEN).order_by("id"):
+                invoice.account = account
+                text = f"Asked not to be written to by {reply.get_channel_display()} any more."
+                timeline.note(invoice, "opted_out", who, text, reason=reply.text)
+    elif reply.debtor:
+        debtors.note_answer(account, reply.debtor.pk, who, text=reply.text)
+
+
+def _message_to(account: Account, channel: str, address: str) -> Communication | None:
+    """The last message that went there."""
+    field = "recipient__iexact" if channel == Medium.EMAIL else "recipient"
+    sent = Communication.objects.for_account(account).filter(
+        **{field: address}, channel=channel, status__in=(*LEFT_US, State.SENDING, State.UNKNOWN)
+    )
+    found: Communication | None = sent.select_related("debtor").order_by("-sent_at", "-step").first()
+    return found
+
+
+def _debtor_at(account: Account, channel: str, address: str) -> Debtor | None:
+    """The one debtor who has this address; who of several it is, a person has to say."""
+    field = "email" if channel == Medium.EMAIL else "phone"
+    found = list(Debtor.objects.for_account(account).filter(**{field: address})[:2])
+    return found[0] if len(found) == 1 else None
+
+
+# --- What a person makes of it -----------------------------------------------------------------------------------
+
+
+def open_invoices(reply: Reply) -> "QuerySet[Invoice]":
+    """What an answer may be about."""
+    return Invoice.objects.filter(account=reply.account_id, debtor=reply.debtor_id, status__in=OPEN).order_by(
+        "due_date", "id"
+    )
+
+
+def confirm_paid(
+    reply: Reply, actor: Actor, invoice_id: uuid.UUID, *, amount: Decimal, paid_at: dt.date, reference: str
+) -> None:
+    """The money is there. Raises `Refused` where the ledger does."""
+
+    def do() -> None:
+        lifecycle.record_payment(reply.account, invoice_id, actor, amount=amount, paid_at=paid_at, reference=reference)
+
+    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+
+
+def confirm_promise(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], promised_on: dt.date) -> None:
+    def do() -> None:
+        for invoice_id in invoice_ids:
+            lifecycle.promise(reply.account, invoice_id, actor, promised_on, reason=reply.text)
+
+    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+
+
+def confirm_dispute(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], reason: str) -> None:
+    def do() -> None:
+        for invoice_id in invoice_ids:
+            lifecycle.change(reply.account, invoice_id, actor, status=Status.DISPUTED, reason=reason)
+
+    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+
+
+def confirm_hold(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], hold_until: dt.date) -> None:
+    """They need time, or a person needs to look into it."""
+
+    def do() -> None:
+        for invoice_id in invoice_ids:
+            lifecycle.change(
+                reply.account, invoice_id, actor, status=Status.ON_HOLD, hold_until=hold_until, reason=reply.text
+            )
+
+    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+
+
+def confirm_wrong_person(reply: Reply, actor: Actor) -> None:
+    """The address is somebody else's: it is not written to again."""
+
+    def do() -> None:
+        because = f"wrong person, {actor.name}"
+        addresses.mark_invalid(reply.account, reply.channel, reply.address, reply.account.now(), because)
+
+    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+
+
+def dismiss(reply: Reply, actor: Actor) -> None:
+    """Read, and nothing follows."""
+    _settle(reply, actor, ReplyStatus.DISMISSED, lambda: None)
+
+
+def _settle(reply: Reply, actor: Actor, status: ReplyStatus, do: Callable[[], None]) -> None:
+    """Once, by whoever is first. Messages go on when the last of the debtor's answers is handled."""
+    account = reply.account
+    with transaction.atomic():
+        if reply.debtor_id:
+            Debtor.objects.select_for_update(no_key=True).get(pk=reply.debtor_id)
+        proposed = Reply.objects.filter(pk=reply.pk, status=ReplyStatus.PROPOSED)
+        if not proposed.update(status=status, handled_by=actor.name, handled_at=account.now()):
+            raise Refused("status", "already_handled", "Somebody has handled this reply already.")
+        do()
+        waiting = Reply.objects.filter(debtor=reply.debtor_id, status=ReplyStatus.PROPOSED)
+        if reply.debtor_id and not waiting.exists():
+            said = f"{status.label}: {Triage(reply.triage).label.lower()}."
+            debtors.handle_answer(account, reply.debtor_id, actor, reason=said)
+    reply.refresh_from_db()

@@ -1,0 +1,248 @@
+"""The inbox: what debtors answered, what the rules make of it, and what a person does about it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from communications import replies
+from communications.models import Reply, ReplyStatus, Triage
+from inflow.accounts import pages
+from inflow.accounts.actors import Actor
+from inflow.accounts.roles import Role
+from inflow.accounts.scoping import OwnRowsAdmin
+from invoices import lifecycle, money
+from invoices.models import Invoice
+from invoices.writing import Refused
+
+STATUS_BADGES = {ReplyStatus.PROPOSED: "warning", ReplyStatus.CONFIRMED: "success"}
+TRIAGE_BADGES = {
+    Triage.STOP: "danger",
+    Triage.PAID: "success",
+    Triage.PROMISE: "info",
+    Triage.DISPUTE: "warning",
+    Triage.WRONG_PERSON: "warning",
+}
+
+
+def _named(invoice: Invoice) -> str:
+    return f"{invoice.invoice_number}, {money.display(invoice.balance, invoice.currency)}, due {invoice.due_date}"
+
+
+class InvoicesForm(pages.PageForm):
+    """About which of the debtor's open invoices. The one that was written about is chosen."""
+
+    invoices = forms.MultipleChoiceField(widget=UnfoldAdminCheckboxSelectMultipleWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["invoices"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        found = list(replies.open_invoices(self.row))
+        field.choices = [(str(invoice.pk), _named(invoice)) for invoice in found]
+        about = {invoice.pk for invoice in found} & {self.row.invoice_id}
+        field.initial = [str(pk) for pk in about or {invoice.pk for invoice in found[:1]}]
+
+
+class PromiseForm(InvoicesForm):
+    promised_on = pages.DayField(label="Day of the payment")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["promised_on"].initial = self.row.promised_on
+
+
+class DisputeForm(InvoicesForm):
+    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=1000)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].initial = self.row.text[:1000]
+
+
+class HoldForm(InvoicesForm):
+    hold_until = pages.DayField(help_text="The ladder goes on the day after.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["hold_until"].initial = self.row.account.today() + lifecycle.DEFAULT_HOLD
+
+
+class PaidForm(pages.PageForm):
+    invoice = forms.ChoiceField()
+    amount = forms.DecimalField(max_digits=15, decimal_places=3)
+    paid_at = pages.DayField(label="Day the money came")
+    reference = forms.CharField(max_length=100, required=False, help_text="The bank's or the cheque's number.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["invoice"]
+        assert isinstance(field, forms.ChoiceField)
+        found = list(replies.open_invoices(self.row))
+        field.choices = [(str(invoice.pk), _named(invoice)) for invoice in found]
+        about = next((invoice for invoice in found if invoice.pk == self.row.invoice_id), found[0] if found else None)
+        if about:
+            field.initial = str(about.pk)
+            self.fields["amount"].initial = f"{about.balance:.{money.EXPONENTS.get(about.currency, 2)}f}"
+        self.fields["paid_at"].initial = self.row.account.today()
+
+
+@contextmanager
+def _refusals_on(form: pages.PageForm) -> Iterator[None]:
+    """What the domain refuses is said on the form."""
+    try:
+        yield
+    except Refused as refusal:
+        message = refusal.message
+        raise ValidationError({refusal.field: message} if refusal.field in form.fields else message) from refusal
+
+
+def _paid(reply: Reply, actor: Actor, form: PaidForm) -> str:
+    data = form.cleaned_data
+    with _refusals_on(form):
+        replies.confirm_paid(
+            reply,
+            actor,
+            data["invoice"],
+            amount=data["amount"],
+            paid_at=data["paid_at"],
+            reference=data["reference"],
+        )
+    return "The payment is recorded."
+
+
+def _promise(reply: Reply, actor: Actor, form: PromiseForm) -> str:
+    with _refusals_on(form):
+        replies.confirm_promise(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["promised_on"])
+    return "The promise is kept; the ladder waits for it."
+
+
+def _dispute(reply: Reply, actor: Actor, form: DisputeForm) -> str:
+    with _refusals_on(form):
+        replies.confirm_dispute(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["reason"])
+    return "Nothing is sent about what is disputed until it is resumed."
+
+
+def _hold(reply: Reply, actor: Actor, form: HoldForm) -> str:
+    with _refusals_on(form):
+        replies.confirm_hold(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["hold_until"])
+    return "It is on hold."
+
+
+def _wrong_person(reply: Reply, actor: Actor, form: pages.PageForm) -> str:
+    with _refusals_on(form):
+        replies.confirm_wrong_person(reply, actor)
+    return f"Nothing is sent to {reply.address} any more."
+
+
+def _dismiss(reply: Reply, actor: Actor, form: pages.PageForm) -> str:
+    with _refusals_on(form):
+        replies.dismiss(reply, actor)
+    return "Done. Messages go on."
+
+
+def _is_proposed(reply: Reply) -> bool:
+    return reply.status == ReplyStatus.PROPOSED
+
+
+def _has_debtor(reply: Reply) -> bool:
+    return _is_proposed(reply) and reply.debtor_id is not None
+
+
+def _verb(title: str, do: Callable[[Any, Actor, Any], str], icon: str, intro: str, **more: Any) -> Any:
+    return pages.verb(title, do, needs=Role.AGENT, icon=icon, intro=intro, **{"fits": _has_debtor, **more})
+
+
+@admin.register(Reply)
+class ReplyAdmin(OwnRowsAdmin):
+    list_display = ("text_shown", "debtor_link", "triage_shown", "status_shown", "channel", "received")
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        ("triage", ChoicesDropdownFilter),
+        ("channel", ChoicesDropdownFilter),
+    )
+    list_select_related = ("debtor", "invoice")
+    search_fields = ("address", "text", "debtor__name", "debtor__company")
+    search_help_text = "Text, number, email or debtor"
+    fields = (
+        "whole_text",
+        ("triage_shown", "promised_on"),
+        ("debtor_link", "invoice_link"),
+        ("channel", "address_shown"),
+        ("received_at", "status_shown"),
+        ("handled_by", "handled_at"),
+    )
+    readonly_fields = (
+        *("whole_text", "triage_shown", "promised_on", "debtor_link", "invoice_link", "channel", "address_shown"),
+        *("received_at", "status_shown", "handled_by", "handled_at"),
+    )
+    actions_detail = ("paid", "promise", "dispute", "dismiss", {"title": "More", "items": ["hold", "wrong_person"]})
+    paid = _verb("Record the payment", _paid, "payments", "The money is there: it goes into the ledger.", form=PaidForm)
+    promise = _verb("Take the promise", _promise, "event_available", "The ladder waits for the day.", form=PromiseForm)
+    dispute = _verb("Mark as disputed", _dispute, "gavel", "Nothing is sent until it is resumed.", form=DisputeForm)
+    hold = _verb("Put on hold", _hold, "pause_circle", "Nothing is sent while an invoice is on hold.", form=HoldForm)
+    wrong_person = _verb(
+        "Wrong person",
+        _wrong_person,
+        "person_off",
+        "The address is somebody else's: nothing is sent there again.",
+        fits=_is_proposed,
+    )
+    dismiss = _verb("Dismiss", _dismiss, "done", "Read, and nothing follows. Messages go on.", fits=_is_proposed)
+
+    @display(description="Answer")
+    def text_shown(self, reply: Reply) -> str:
+        text = reply.text if len(reply.text) <= 80 else f"{reply.text[:79]}…"
+        return format_html('<span dir="auto">{}</span>', text or "(empty)")
+
+    @display(description="Answer")
+    def whole_text(self, reply: Reply) -> str:
+        return format_html('<div class="mail-text" dir="auto">{}</div>', reply.text)
+
+    @display(description="Seems to say", ordering="triage")
+    def triage_shown(self, reply: Reply) -> str:
+        what = Triage(reply.triage)
+        return pages.badge(what.label, TRIAGE_BADGES.get(what, ""))
+
+    @display(description="Status", ordering="status")
+    def status_shown(self, reply: Reply) -> str:
+        status = ReplyStatus(reply.status)
+        return pages.badge(status.label, STATUS_BADGES.get(status, ""))
+
+    @display(description="Debtor", ordering="debtor__name")
+    def debtor_link(self, reply: Reply) -> str:
+        if reply.debtor is None:
+            return pages.bdi(reply.address)
+        url = reverse("admin:invoices_debtor_change", args=[reply.debtor_id])
+        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, reply.debtor.name)
+
+    @display(description="Invoice")
+    def invoice_link(self, reply: Reply) -> str:
+        if reply.invoice is None:
+            return "–"
+        url = reverse("admin:invoices_invoice_change", args=[reply.invoice_id])
+        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, reply.invoice)
+
+    @display(description="From")
+    def address_shown(self, reply: Reply) -> str:
+        return pages.bdi(reply.address)
+
+    @display(description="Received", ordering="received_at")
+    def received(self, reply: Reply) -> str:
+        return pages.moment(reply.received_at)
+
+
+def waiting(request: HttpRequest) -> int:
+    """How many answers the person's account has to read."""
+    rows = Reply.objects.filter(status=ReplyStatus.PROPOSED)
+    user: Any = request.user
+    return (rows if user.is_superuser else rows.filter(account=user.account_id)).count()
