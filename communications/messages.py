@@ -54,7 +54,15 @@ class Section:
     lines: list[Line]
 
 
-def render(account: Account, debtor: Debtor, going: Sequence[Communication], invoices: Sequence[Invoice]) -> Message:
+def render(
+    account: Account,
+    debtor: Debtor,
+    going: Sequence[Communication],
+    invoices: Sequence[Invoice],
+    *,
+    page_url: str = "",
+    unsubscribe_url: str = "",
+) -> Message:
     """`going` are the rows that the message advances, the highest step first: it sets subject and tone. `invoices` are
     the debtor's. A language without templates falls back to English; without those `TemplateDoesNotExist` is raised."""
     first, today = going[0], account.today()
@@ -81,6 +89,8 @@ def render(account: Account, debtor: Debtor, going: Sequence[Communication], inv
         "sections": sections,
         "totals": totals,
         "overdue_total": overdue_total,
+        "page_url": page_url,
+        "unsubscribe_url": unsubscribe_url,
         "language": language,
         "direction": "rtl" if language == Language.ARABIC else "ltr",
     }
