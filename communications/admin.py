@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
+from communications import answers_admin as answers_admin  # registers its pages
 from communications import outbox
 from communications.models import Communication, State
 from inflow.accounts import pages

@@ -72,7 +72,7 @@ def late(invoice: Invoice) -> int:
 
 
 @contextmanager
-def _refusals_on(form: pages.PageForm) -> Iterator[None]:
+def refusals_on(form: pages.PageForm) -> Iterator[None]:
     """What the lifecycle refuses is said on the form."""
     try:
         yield
@@ -85,7 +85,7 @@ def _refusals_on(form: pages.PageForm) -> Iterator[None]:
 
 
 def _record_payment(invoice: Invoice, actor: Actor, form: PaymentForm) -> str:
-    with _refusals_on(form):
+    with refusals_on(form):
         payment = lifecycle.record_payment(invoice.account, invoice.pk, actor, **form.cleaned_data)
     return f"A payment of {money.display(payment.amount, invoice.currency)} is recorded."
 
@@ -104,7 +104,7 @@ def _resume(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
 
 
 def _write_off(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    with _refusals_on(form):
+    with refusals_on(form):
         lifecycle.write_off(invoice.account, invoice.pk, actor, reason=form.cleaned_data["reason"])
     return f"Invoice {invoice} is written off."
 
@@ -114,7 +114,7 @@ def _cancel(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
 
 
 def _note(invoice: Invoice, actor: Actor, form: NotesForm) -> str:
-    with _refusals_on(form):
+    with refusals_on(form):
         lifecycle.change(invoice.account, invoice.pk, actor, notes=form.cleaned_data["notes"])
     return "The notes are kept."
 
@@ -129,7 +129,7 @@ def _to(
     hold_until: dt.date | None = None,
 ) -> str:
     reason = form.cleaned_data["reason"]
-    with _refusals_on(form):
+    with refusals_on(form):
         lifecycle.change(invoice.account, invoice.pk, actor, status=status, hold_until=hold_until, reason=reason)
     return f"Invoice {invoice} {said}"
 
@@ -284,7 +284,7 @@ class InvoiceAdmin(OwnRowsAdmin):
 
         def create() -> HttpResponse:
             assert form.account is not None
-            with _refusals_on(form):
+            with refusals_on(form):
                 invoice = lifecycle.create(form.account, form.new, actor(request))
             messages.success(request, f"Invoice {invoice} is registered.")
             return HttpResponseRedirect(self.url("change", invoice.pk))

@@ -18,6 +18,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item("Invoices", "receipt_long", "admin:invoices_invoice_changelist"),
         _item("Debtors", "contacts", "admin:invoices_debtor_changelist"),
         _item("Messages", "mail", "admin:communications_communication_changelist"),
+        _item("Answers", "inbox", "admin:communications_answer_changelist"),
+        _item("Contacts", "alternate_email", "admin:communications_contact_changelist"),
     ]
     return [
         {"items": [_item("Home", "home", "admin:index")]},
@@ -41,7 +43,7 @@ def _settings_of(user: User) -> list[Item]:
 
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
-    """Settings > Integrations: API keys, webhooks and their deliveries."""
+    """Settings > Integrations: API keys, webhooks and their deliveries. Contacts: with the consent log."""
     return [
         {
             "models": ["accounts.apikey", "webhooks.subscription", "webhooks.delivery"],
@@ -50,7 +52,14 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
                 _item("Webhooks", "", "admin:webhooks_subscription_changelist"),
                 _item("Deliveries", "", "admin:webhooks_delivery_changelist"),
             ],
-        }
+        },
+        {
+            "models": ["communications.contact", "communications.consententry"],
+            "items": [
+                _item("Contacts", "", "admin:communications_contact_changelist"),
+                _item("Consent log", "", "admin:communications_consententry_changelist"),
+            ],
+        },
     ]
 
 

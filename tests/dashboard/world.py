@@ -10,7 +10,8 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from communications.models import Communication
+from communications import addresses, answers
+from communications.models import Answer, Communication, ConsentEntry, Contact
 from inflow.accounts.models import Account, ApiKey, AuditEntry, User
 from inflow.accounts.roles import Role
 from invoices.models import Debtor, Invoice, Payment, TimelineEntry
@@ -22,6 +23,9 @@ LISTS = {
     "invoices_invoice": Role.VIEWER,
     "invoices_debtor": Role.VIEWER,
     "communications_communication": Role.VIEWER,
+    "communications_answer": Role.VIEWER,
+    "communications_contact": Role.VIEWER,
+    "communications_consententry": Role.VIEWER,
     "accounts_account": Role.VIEWER,
     "accounts_apikey": Role.ADMIN,
     "accounts_user": Role.ADMIN,
@@ -38,6 +42,14 @@ VERBS = {
     "invoices_invoice_note": Role.AGENT,
     "invoices_invoice_write_off": Role.MANAGER,
     "invoices_invoice_cancel": Role.MANAGER,
+    "invoices_debtor_opt_out": Role.AGENT,
+    "invoices_debtor_opt_in": Role.AGENT,
+    "invoices_debtor_revoke_links": Role.AGENT,
+    "communications_answer_confirm_paid": Role.AGENT,
+    "communications_answer_confirm_promise": Role.AGENT,
+    "communications_answer_confirm_dispute": Role.AGENT,
+    "communications_answer_dismiss": Role.AGENT,
+    "communications_contact_opt_in": Role.AGENT,
     "accounts_apikey_revoke": Role.ADMIN,
     "webhooks_subscription_unsubscribe": Role.ADMIN,
     "webhooks_subscription_enable": Role.ADMIN,
@@ -51,6 +63,8 @@ SAID: dict[str, dict[str, Any]] = {
     "invoices_invoice_record_payment": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},
     "invoices_invoice_hold": {"hold_until": "2999-12-31"},
     "invoices_invoice_note": {"notes": "Asked for a copy."},
+    "communications_answer_confirm_paid": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},
+    "communications_answer_confirm_promise": {"promised_on": "2999-12-31"},
     "webhooks_subscription_replay_since": {"hours": "24"},
 }
 RANK = [Role.VIEWER, Role.AGENT, Role.MANAGER, Role.ADMIN]
@@ -99,6 +113,9 @@ def build(name: str) -> World:
         issue_date=dt.date(2025, 1, 1),
         due_date=dt.date(2025, 1, 31),
     )
+    invoice = make.again(invoice)
+    answers.say_paid(invoice.debtor, [invoice.pk], account.today(), "FT-1")
+    addresses.opt_out(account, "sms", "+971500000001", account.now(), text="STOP")
     return World(
         account,
         people,
@@ -106,6 +123,9 @@ def build(name: str) -> World:
             "invoices_invoice": invoice.pk,
             "invoices_debtor": invoice.debtor_id,
             "communications_communication": Communication.objects.get(invoice=invoice).pk,
+            "communications_answer": Answer.objects.get(invoice=invoice).pk,
+            "communications_contact": Contact.objects.get(account=account).pk,
+            "communications_consententry": ConsentEntry.objects.get(account=account).pk,
             "accounts_account": account.pk,
             "accounts_apikey": key.pk,
             "accounts_user": people[Role.AGENT].pk,
@@ -146,7 +166,7 @@ def nothing_changes(*worlds: World) -> Iterator[None]:
 def _rows_of(account: Account) -> dict[str, Any]:
     owned = (
         *(User, ApiKey, AuditEntry, Debtor, Invoice, Payment, TimelineEntry),
-        *(Communication, Subscription, Event, Delivery),
+        *(Communication, Subscription, Event, Delivery, Answer, Contact, ConsentEntry),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned
