@@ -9,8 +9,13 @@ COMPILE = $(V)/uv pip compile $(ARGS) --quiet --universal --python-version 3.11 
 run: .venv/.run ## everything on this machine; PORT and INFLOW_DATA choose where
 	@exec $(V)/python -m inflow.tryout
 
-test: .venv/.dev ## ARGS="tests/api -k keys" chooses
+test: .venv/.dev tests/browser/node_modules ## ARGS="tests/api -k keys" chooses
 	$(V)/pytest $(ARGS)
+
+# axe, which the browser tests ask. Without npm, or without a registry, they say that they are skipped.
+tests/browser/node_modules: tests/browser/package-lock.json
+	@! command -v npm >/dev/null || npm ci --prefix tests/browser --silent --no-audit --no-fund || true
+	@test ! -d $@ || touch $@
 
 lint: .venv/.dev
 	$(V)/ruff check .
@@ -27,8 +32,10 @@ bench-quick: .venv/.dev
 
 lock: .venv/.dev ## after a change of the dependencies in pyproject.toml; ARGS=--upgrade renews them all
 	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) --extra pdf -c requirements.txt pyproject.toml -o requirements-pdf.txt
 	$(COMPILE) --extra embedded -c requirements.txt pyproject.toml -o requirements-embedded.txt
-	$(COMPILE) --extra embedded --extra dev -c requirements-embedded.txt pyproject.toml -o requirements-dev.txt
+	$(COMPILE) --extra embedded --extra pdf --extra dev -c requirements-embedded.txt -c requirements-pdf.txt \
+		pyproject.toml -o requirements-dev.txt
 
 clean: ## the environment and the caches; the data of `make run` stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

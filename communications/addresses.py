@@ -4,8 +4,9 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from communications import channels
-from communications.models import Contact, Medium
+from communications import channels, consent
+from communications.models import Contact, Medium, Source
+from inflow.accounts.actors import DEBTOR, Actor
 from inflow.accounts.models import Account
 from invoices import debtors
 from invoices.models import Invoice
@@ -61,11 +62,20 @@ def mark_invalid(account: Account, channel: str, address: str, at: dt.datetime, 
     )
 
 
-def opt_out(account: Account, channel: str, address: str, at: dt.datetime) -> None:
-    """Nothing is sent to this address on this channel again; a later import changes nothing about it."""
-    Contact.objects.update_or_create(
-        account=account, channel=channel, address=_normal(channel, address), defaults={"opted_out_at": at}
-    )
+def opt_out(
+    account: Account,
+    channel: str,
+    address: str,
+    at: dt.datetime,
+    *,
+    source: str = "",
+    text: str = "",
+    actor: Actor = DEBTOR,
+) -> bool:
+    """Nothing is sent to this address on this channel again; a later import changes nothing about it. `source` is the
+    channel itself, or the provider's word, unless said otherwise. Whether it is news."""
+    source = source or (channel if channel in Source.values else Source.PROVIDER)
+    return consent.leave_address(account, channel, _normal(channel, address), at, source=source, text=text, actor=actor)
 
 
 def _known(invoice: Invoice, channel: str) -> str:

@@ -15,6 +15,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
 from communications import (  # (most register their pages)
+    answers_admin,  # noqa: F401
     gateway_admin,  # noqa: F401
     local_gateway,
     outbox,

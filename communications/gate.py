@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from communications import addresses, caps, ladder, messages, policies
+from communications import addresses, caps, ladder, links, messages, policies
 from communications.models import CollectionSettings, Communication, PolicyStep, State
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
@@ -77,7 +77,8 @@ def claim(communication_id: uuid.UUID, *, away: bool = False, wait: bool = True)
             _postpone_all(case, going, *hindrance)
             return []
         try:
-            message = messages.render(case.account, case.debtor, going, list(case.invoices.values()))
+            urls = links.in_message(case.debtor, going[0])
+            message = messages.render(case.account, case.debtor, going, list(case.invoices.values()), **urls)
         except Exception:
             log.exception("rendering_failed", communication=str(communication_id))
             _postpone_all(case, going, "template", case.now + _DAY)

@@ -8,12 +8,12 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import QuerySet
 
-from communications import addresses, aftermath, triage
+from communications import addresses, aftermath, inbox, triage
 from communications.aftermath import Outcome
 from communications.models import LEFT_US, Communication, Medium, Reply, ReplyStatus, State, Triage
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account
-from invoices import debtors, lifecycle, timeline
+from invoices import debtors, lifecycle
 from invoices.models import OPEN, Debtor, Invoice, Status
 from invoices.writing import Refused
 
@@ -59,12 +59,7 @@ def receive(account: Account, channel: str, address: str, text: str, provider_id
 def _act(account: Account, reply: Reply, what: Triage, now: dt.datetime) -> None:
     who = Actor(reply.address, Channel.REPLY)
     if what == Triage.STOP:
-        addresses.opt_out(account, reply.channel, reply.address, now)
-        if reply.debtor:
-            for invoice in reply.debtor.invoices.filter(status__in=OPEN).order_by("id"):
-                invoice.account = account
-                text = f"Asked not to be written to by {reply.get_channel_display()} any more."
-                timeline.note(invoice, "opted_out", who, text, reason=reply.text)
+        addresses.opt_out(account, reply.channel, reply.address, now, text=reply.text, actor=who)
     elif reply.debtor:
         debtors.note_answer(account, reply.debtor.pk, who, text=reply.text)
 
@@ -160,8 +155,7 @@ def _settle(reply: Reply, actor: Actor, status: ReplyStatus, do: Callable[[], No
         if not proposed.update(status=status, handled_by=actor.name, handled_at=account.now()):
             raise Refused("status", "already_handled", "Somebody has handled this reply already.")
         do()
-        waiting = Reply.objects.filter(debtor=reply.debtor_id, status=ReplyStatus.PROPOSED)
-        if reply.debtor_id and not waiting.exists():
+        if reply.debtor_id:
             said = f"{status.label}: {Triage(reply.triage).label.lower()}."
-            debtors.handle_answer(account, reply.debtor_id, actor, reason=said)
+            inbox.settle(account, reply.debtor_id, actor, said)
     reply.refresh_from_db()

@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -239,10 +238,3 @@ class ReplyAdmin(OwnRowsAdmin):
     @display(description="Received", ordering="received_at")
     def received(self, reply: Reply) -> str:
         return pages.moment(reply.received_at)
-
-
-def waiting(request: HttpRequest) -> int:
-    """How many answers the person's account has to read."""
-    rows = Reply.objects.filter(status=ReplyStatus.PROPOSED)
-    user: Any = request.user
-    return (rows if user.is_superuser else rows.filter(account=user.account_id)).count()

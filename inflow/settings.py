@@ -285,7 +285,8 @@ LOGGING = {
             ],
         }
     },
-    "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "lines"}},
+    "filters": {"links": {"()": "communications.page.logs.HideLinks"}},
+    "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["links"]}},
     "root": {"handlers": ["stdout"], "level": LOG_LEVEL},
     "loggers": {
         "django.server": {"handlers": [], "propagate": True},

@@ -5,6 +5,7 @@ import uuid
 from decimal import Decimal
 from typing import Any, Self
 
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -52,6 +53,8 @@ class Debtor(models.Model):
     country = models.CharField(max_length=2, blank=True, help_text="Empty: the phone's, else the account's.")
     opted_out_at = models.DateTimeField(null=True, editable=False, help_text="Asked not to be written to at all.")
     answered_at = models.DateTimeField(null=True, editable=False, help_text="The first answer nobody has handled.")
+    # In the links to the debtor's page: another key, and the links that were sent lead nowhere.
+    page_key = models.UUIDField(db_default=RandomUUID(), unique=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = models.Manager.from_queryset(AccountQuerySet)()

@@ -1,7 +1,6 @@
 """What holds for the repository as a whole."""
 
 import ast
-import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -13,7 +12,7 @@ from packaging.requirements import Requirement
 from inflow.embedded import ROOT
 from tests import environment
 
-LOCKS = ["requirements.txt", "requirements-embedded.txt", "requirements-dev.txt"]
+LOCKS = ["requirements.txt", "requirements-pdf.txt", "requirements-embedded.txt", "requirements-dev.txt"]
 INDEX = re.compile(r"--(extra-)?index-url|--find-links|\[\[?tool\.uv|\"resolved\"|^registry", re.MULTILINE)
 LOCKED = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[^ ;]+)( ; [^\\]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n")
 
@@ -29,14 +28,15 @@ def test_a_lock_is_names_exact_versions_and_hashes_only(lock: str) -> None:
 
 
 def test_the_locks_agree() -> None:
-    for smaller, larger in itertools.pairwise(LOCKS):
-        assert locked(smaller).items() <= locked(larger).items()
+    production, pdf, embedded, dev = map(locked, LOCKS)
+    for smaller, larger in ((production, pdf), (production, embedded), (pdf, dev), (embedded, dev)):
+        assert smaller.items() <= larger.items()
 
 
 def test_the_locks_hold_what_pyproject_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    asked = project["dependencies"], extras["embedded"], extras["dev"]
+    asked = project["dependencies"], extras["pdf"], extras["embedded"], extras["dev"]
     for lock, lines in zip(LOCKS, asked, strict=True):
         versions = locked(lock)
         for requirement in map(Requirement, lines):
@@ -45,8 +45,10 @@ def test_the_locks_hold_what_pyproject_asks_for() -> None:
 
 
 def test_no_committed_file_names_a_package_index() -> None:
-    files = [*ROOT.glob("requirements*.txt"), *ROOT.glob("integrations/**/.npmrc"), ROOT / "pyproject.toml"]
-    files += [path for path in ROOT.glob("integrations/**/package-lock.json") if "node_modules" not in path.parts]
+    files = [*ROOT.glob("requirements*.txt"), ROOT / "pyproject.toml"]
+    for folder in ("integrations", "tests/browser"):
+        files += [*ROOT.glob(f"{folder}/**/.npmrc")]
+        files += [path for path in ROOT.glob(f"{folder}/**/package-lock.json") if "node_modules" not in path.parts]
     for path in files:
         text = path.read_text()
         assert not re.search(r"--(extra-)?index-url|--find-links|\[\[?tool\.uv|\"resolved\"|^registry", text, re.M), (

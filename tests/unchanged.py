@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from communications.models import Communication, Contact, Reply
+from communications.models import Answer, Communication, ConsentEntry, Contact, Reply
 from inflow.accounts.models import Account
 from invoices.models import Debtor, Invoice, Payment, TimelineEntry
 from webhooks.models import Delivery, Event, Subscription
@@ -22,15 +22,7 @@ def _rows_of(account: Account) -> dict[str, Any]:
     return {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values())
         for model in (
-            Debtor,
-            Invoice,
-            Payment,
-            TimelineEntry,
-            Communication,
-            Contact,
-            Reply,
-            Event,
-            Delivery,
-            Subscription,
+            *(Debtor, Invoice, Payment, TimelineEntry, Communication, Event, Delivery, Subscription),
+            *(Answer, Contact, ConsentEntry, Reply),
         )
     }

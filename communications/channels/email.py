@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend
 
-from communications import profiles
+from communications import links, profiles
 from communications.channels.outcomes import Away, Bounced, Refused
 from communications.models import Communication
 from inflow.accounts.models import Account
@@ -43,6 +43,9 @@ def email(communication: Communication) -> EmailMultiAlternatives:
             "Message-ID": f"<{communication.message_id}@inflow>",
             "X-InFlow-Message": str(communication.message_id),
             "Auto-Submitted": "auto-generated",
+            # One click, RFC 8058.
+            "List-Unsubscribe": f"<{links.unsubscribe_url(communication)}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         },
     )
     message.attach_alternative(communication.html, "text/html")

@@ -15,7 +15,7 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`name` is an email, a key's name or `clock`. `is_staff` opens the transitions that only people may make."""
+    """`name` is an email, a key's name, `clock` or `debtor`. `is_staff` opens the transitions that only people make."""
 
     name: str
     channel: Channel
@@ -26,3 +26,4 @@ class Actor:
 
 
 CLOCK = Actor("clock", Channel.CLOCK)
+DEBTOR = Actor("debtor", Channel.DEBTOR_PAGE)

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from communications.reply_admin import waiting
+from communications import inbox
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 
@@ -19,13 +19,14 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item("Invoices", "receipt_long", "admin:invoices_invoice_changelist"),
         _item("Debtors", "contacts", "admin:invoices_debtor_changelist"),
         _item("Messages", "mail", "admin:communications_communication_changelist"),
-        _item("Replies", "forum", "admin:communications_reply_changelist"),
+        _item("Answers", "forum", "admin:communications_reply_changelist"),
         _item("Cases", "support_agent", "admin:invoices_escalation_changelist"),
         _item("Promises", "handshake", "admin:invoices_promise_changelist"),
         _item("Payments", "payments", "admin:invoices_payment_changelist"),
+        _item("Contacts", "alternate_email", "admin:communications_contact_changelist"),
     ]
-    if count := waiting(request):
-        collections[3]["badge"] = str(count)
+    if waiting := inbox.count(user):
+        collections[3]["badge"] = str(waiting)
     return [
         {"items": [_item("Home", "home", "admin:index")]},
         {"title": "Collections", "separator": True, "items": collections},
@@ -53,7 +54,7 @@ def _settings_of(user: User) -> list[Item]:
 
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
-    """Settings > Integrations: API keys, webhooks and their deliveries."""
+    """Settings > Integrations: API keys, webhooks and their deliveries. Contacts: with the consent log."""
     return [
         {
             "models": ["accounts.apikey", "webhooks.subscription", "webhooks.delivery"],
@@ -62,7 +63,21 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
                 _item("Webhooks", "", "admin:webhooks_subscription_changelist"),
                 _item("Deliveries", "", "admin:webhooks_delivery_changelist"),
             ],
-        }
+        },
+        {
+            "models": ["communications.reply", "communications.answer"],
+            "items": [
+                _item("Replies to messages", "", "admin:communications_reply_changelist"),
+                _item("From their page", "", "admin:communications_answer_changelist"),
+            ],
+        },
+        {
+            "models": ["communications.contact", "communications.consententry"],
+            "items": [
+                _item("Contacts", "", "admin:communications_contact_changelist"),
+                _item("Consent log", "", "admin:communications_consententry_changelist"),
+            ],
+        },
     ]
 
 

@@ -1,14 +1,19 @@
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 from pytest_django import Settings
 
+from inflow.accounts.models import Account
+from tests import make
 from tests.mailserver import MailServer
 
 StartMail = Callable[..., MailServer]
+_addresses = itertools.count()
 
 
 @pytest.fixture
@@ -37,3 +42,14 @@ def outbox(settings: Settings, tmp_path: Path) -> Path:
     settings.EMAIL_BACKEND = "communications.outbox.FolderBackend"
     settings.OUTBOX_DIR = tmp_path / "outbox"
     return tmp_path / "outbox"
+
+
+@pytest.fixture
+def account(db: None) -> Account:
+    return make.account("Falcon Trading LLC")
+
+
+@pytest.fixture
+def visitor() -> Client:
+    """A browser at an address of its own: it shares no limit with others. It minds CSRF as browsers do."""
+    return Client(enforce_csrf_checks=True, REMOTE_ADDR=f"198.51.100.{next(_addresses) % 250}")

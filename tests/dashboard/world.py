@@ -10,9 +10,11 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from communications import policies, replies
+from communications import addresses, answers, policies, replies
 from communications.models import (
+    Answer,
     Communication,
+    ConsentEntry,
     Contact,
     Gateway,
     MessageTemplate,
@@ -38,6 +40,9 @@ LISTS = {
     "communications_reminderpolicy": Role.VIEWER,
     "communications_reply": Role.VIEWER,
     "communications_gateway": Role.MANAGER,
+    "communications_answer": Role.VIEWER,
+    "communications_contact": Role.VIEWER,
+    "communications_consententry": Role.VIEWER,
     "accounts_account": Role.VIEWER,
     "accounts_apikey": Role.ADMIN,
     "accounts_user": Role.ADMIN,
@@ -74,6 +79,14 @@ VERBS = {
     "communications_gateway_templates": Role.MANAGER,
     "communications_gateway_switch_off": Role.MANAGER,
     "communications_gateway_switch_on": Role.MANAGER,
+    "invoices_debtor_opt_out": Role.AGENT,
+    "invoices_debtor_opt_in": Role.AGENT,
+    "invoices_debtor_revoke_links": Role.AGENT,
+    "communications_answer_confirm_paid": Role.AGENT,
+    "communications_answer_confirm_promise": Role.AGENT,
+    "communications_answer_confirm_dispute": Role.AGENT,
+    "communications_answer_dismiss": Role.AGENT,
+    "communications_contact_opt_in": Role.AGENT,
     "accounts_apikey_revoke": Role.ADMIN,
     "webhooks_subscription_unsubscribe": Role.ADMIN,
     "webhooks_subscription_enable": Role.ADMIN,
@@ -102,6 +115,8 @@ SAID: dict[str, dict[str, Any]] = {
         "auth_token": "mine now",
         "sender": "Mine",
     },
+    "communications_answer_confirm_paid": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},
+    "communications_answer_confirm_promise": {"promised_on": "2999-12-31"},
     "webhooks_subscription_replay_since": {"hours": "24"},
 }
 RANK = [Role.VIEWER, Role.AGENT, Role.MANAGER, Role.ADMIN]
@@ -159,6 +174,9 @@ def build(name: str) -> World:
     gateway = make.gateway(account, token=f"token of {name}")
     reply = replies.receive(account, "email", f"pay@{name.lower()}.example", f"{name} will pay on Friday", "SM1")
     assert reply
+    invoice = make.again(invoice)
+    answers.say_paid(invoice.debtor, [invoice.pk], account.today(), "FT-1")
+    addresses.opt_out(account, "sms", "+971500000001", account.now(), text="STOP")
     return World(
         account,
         people,
@@ -172,6 +190,9 @@ def build(name: str) -> World:
             "communications_reminderpolicy": policies.default_for(account).pk,
             "communications_reply": reply.pk,
             "communications_gateway": gateway.pk,
+            "communications_answer": Answer.objects.get(invoice=invoice).pk,
+            "communications_contact": Contact.objects.get(account=account).pk,
+            "communications_consententry": ConsentEntry.objects.get(account=account).pk,
             "accounts_account": account.pk,
             "accounts_apikey": key.pk,
             "accounts_user": people[Role.AGENT].pk,
@@ -213,7 +234,7 @@ def nothing_changes(*worlds: World) -> Iterator[None]:
 def _rows_of(account: Account) -> dict[str, Any]:
     owned = (
         *(User, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
-        *(Communication, Contact, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile),
+        *(Communication, Contact, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile, Answer, ConsentEntry),
         *(Subscription, Event, Delivery),
     )
     rows: dict[str, Any] = {

@@ -1,0 +1,104 @@
+"""The signed links that debtors get: to their page, and out of a channel.
+
+A link is good for one thing, until its moment in the account's time. The page's ends earlier where the debtor is given
+another `page_key`. With any character changed it is no link.
+"""
+
+import datetime as dt
+import uuid
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core.signing import BadSignature, Signer
+from django.urls import reverse
+from django.utils.http import base36_to_int, int_to_base36
+
+from communications.models import Communication, Medium
+from inflow.accounts import audit
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import Account
+from invoices.models import Debtor
+
+PAGE_LIVES = dt.timedelta(days=90)
+# Longer than people keep a mail before they have had enough.
+UNSUBSCRIBE_LIVES = dt.timedelta(days=730)
+
+_PAGE, _UNSUBSCRIBE = "page", "unsubscribe"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Whose page a link opens, in which language, and until when."""
+
+    debtor: Debtor
+    language: str
+    expires_at: dt.datetime
+
+
+def page_url(debtor: Debtor, language: str) -> str:
+    """The absolute address of the debtor's page, good for `PAGE_LIVES`."""
+    token = _sign(_PAGE, debtor.account, PAGE_LIVES, debtor.page_key, language)
+    return settings.BASE_URL + reverse("debtor-page", args=[token])
+
+
+def unsubscribe_url(communication: Communication) -> str:
+    """The absolute address at which the message's recipient leaves its channel, by one POST."""
+    token = _sign(_UNSUBSCRIBE, communication.account, UNSUBSCRIBE_LIVES, communication.pk)
+    return settings.BASE_URL + reverse("unsubscribe", args=[token])
+
+
+def in_message(debtor: Debtor, communication: Communication) -> dict[str, str]:
+    """The links that go into a message; an SMS holds none."""
+    channel, language = communication.channel, debtor.language or communication.language
+    return {
+        "page_url": page_url(debtor, language) if channel != Medium.SMS else "",
+        "unsubscribe_url": unsubscribe_url(communication) if channel == Medium.EMAIL else "",
+    }
+
+
+def opened(token: str) -> Opened | None:
+    """None, whatever is wrong with the link."""
+    read = _read(_PAGE, token)
+    if read is None:
+        return None
+    key, expires_at, language = read
+    debtor = Debtor.objects.select_related("account").filter(page_key=key).first()
+    if debtor is None or debtor.account.now() >= expires_at:
+        return None
+    return Opened(debtor, language, expires_at)
+
+
+def unsubscribing(token: str) -> Communication | None:
+    """The message whose recipient wants out; None, whatever is wrong with the link."""
+    read = _read(_UNSUBSCRIBE, token)
+    if read is None:
+        return None
+    key, expires_at, _ = read
+    message = Communication.objects.select_related("account").filter(pk=key).first()
+    return message if message and message.account.now() < expires_at else None
+
+
+def revoke(debtor: Debtor, actor: Actor) -> None:
+    """Every link to the debtor's page that was sent until now leads nowhere. The next message has a new one."""
+    Debtor.objects.filter(pk=debtor.pk).update(page_key=uuid.uuid4())
+    audit.record(debtor.account, actor.name, "debtor.links_revoked", str(debtor)[:120])
+
+
+def _sign(purpose: str, account: Account, lives: dt.timedelta, key: uuid.UUID, language: str = "") -> str:
+    until = int_to_base36(int((account.now() + lives).timestamp()))
+    return _signer(purpose).sign(urlsafe_b64encode(key.bytes).decode().rstrip("=") + until + language)
+
+
+def _read(purpose: str, token: str) -> tuple[uuid.UUID, dt.datetime, str] | None:
+    """The signature is over the text and compared as text: no two spellings of a link are good."""
+    try:
+        said = _signer(purpose).unsign(token)
+    except BadSignature:
+        return None
+    key = uuid.UUID(bytes=urlsafe_b64decode(said[:22] + "=="))
+    return key, dt.datetime.fromtimestamp(base36_to_int(said[22:28]), dt.UTC), said[28:]
+
+
+def _signer(purpose: str) -> Signer:
+    return Signer(sep=".", salt=f"inflow.communications.links.{purpose}")

@@ -1,0 +1,278 @@
+"""What the debtor's page says, in both languages."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    language: str
+    direction: str
+    other_language: str
+    other_name: str
+
+    title: str
+    open_invoices: str
+    nothing_open: str
+    invoice: str
+    due: str
+    due_today: str
+    due_in: str
+    late: str
+    disputed: str
+    on_hold: str
+    promised: str
+    in_all: str
+    past_due: str
+    not_yet_due: str
+    of_amount: str
+
+    how_to_pay: str
+    statement: str
+    statement_note: str
+
+    you_said: str
+    said_paid: str
+    said_paid_as: str
+    said_promise: str
+    said_promise_taken: str
+    said_dispute: str
+    waits: str
+    confirmed: str
+
+    tell_us: str
+    tell_us_note: str
+    which: str
+    paid: str
+    paid_note: str
+    paid_on: str
+    reference: str
+    reference_help: str
+    paid_send: str
+    promise: str
+    promise_note: str
+    promised_on: str
+    promise_send: str
+    dispute: str
+    dispute_note: str
+    why: str
+    dispute_send: str
+    stop: str
+    stop_note: str
+    channel: str
+    stop_email: str
+    stop_sms: str
+    stop_whatsapp: str
+    stop_all: str
+    stop_send: str
+    stopped_all: str
+    stopped: str
+    optional: str
+
+    done_paid: str
+    done_promise: str
+    done_proposed: str
+    done_dispute: str
+    done_stop: str
+    wrong: str
+    refused: str
+    choose_open: str
+
+    private: str
+    expires: str
+
+    leave_title: str
+    leave_note: str
+    leave_send: str
+    left: str
+
+    statement_title: str
+    statement_for: str
+    statement_as_of: str
+    date: str
+    entry: str
+    charge: str
+    credit: str
+    balance: str
+    brought_forward: str
+    payment_for: str
+    reversal_for: str
+    no_entries: str
+
+
+ENGLISH = Words(
+    language="en",
+    direction="ltr",
+    other_language="ar",
+    other_name="العربية",
+    title="Your account with {sender}",
+    open_invoices="Open invoices",
+    nothing_open="Nothing is open. Thank you.",
+    invoice="Invoice",
+    due="Due {date}",
+    due_today="Due today",
+    due_in="Due in {days}",
+    late="{days} late",
+    disputed="Disputed",
+    on_hold="On hold",
+    promised="You will pay by {date}",
+    in_all="Total open",
+    past_due="of which past due: {amount}",
+    not_yet_due="nothing of it is past due",
+    of_amount="of {amount}",
+    how_to_pay="How to pay",
+    statement="Statement of account (PDF)",
+    statement_note="All invoices and payments of the last twelve months.",
+    you_said="What you told us",
+    said_paid="You paid on {date}.",
+    said_paid_as="You paid on {date}, reference {reference}.",
+    said_promise="You would like to pay by {date}.",
+    said_promise_taken="You will pay by {date}.",
+    said_dispute="You dispute it:",
+    waits="We are looking at it",
+    confirmed="Noted",
+    tell_us="Tell us",
+    tell_us_note="Choose what fits. It reaches the people who look after your account.",
+    which="Which invoices?",
+    paid="I have paid",
+    paid_note="We check the payment and confirm it. Until then you get no reminder for a few days.",
+    paid_on="Day of the payment",
+    reference="Payment reference",
+    reference_help="Such as the number of the transfer or the cheque.",
+    paid_send="Send",
+    promise="I will pay on a date",
+    promise_note="Up to {date} it holds at once. A later day, or a second one, we look at first.",
+    promised_on="Day by which you will pay",
+    promise_send="Promise",
+    dispute="Something is wrong with an invoice",
+    dispute_note="Reminders about these invoices stop until the matter is settled.",
+    why="What is wrong?",
+    dispute_send="Send",
+    stop="Stop writing to me",
+    stop_note="What is owed stays owed; only the messages stop.",
+    channel="What should stop?",
+    stop_email="Emails",
+    stop_sms="SMS",
+    stop_whatsapp="WhatsApp messages",
+    stop_all="All messages",
+    stop_send="Stop these messages",
+    stopped_all="We no longer write to you, as you asked.",
+    stopped="As you asked, you no longer get:",
+    optional="optional",
+    done_paid="Thank you. We will check the payment and confirm it.",
+    done_promise="Thank you. We have noted the day and wait for your payment.",
+    done_proposed="Thank you. We will look at the day you named and get back to you.",
+    done_dispute="Thank you for telling us. Nothing more is sent about it until the matter is settled.",
+    done_stop="Done. You will not get these messages any more.",
+    wrong="That did not work. Please look at what is marked.",
+    refused="This is not possible as things stand now. Please look at the page again.",
+    choose_open="Please choose at least one of the open invoices.",
+    private="This page is yours alone: whoever has its address can read it.",
+    expires="It can be opened until {date}.",
+    leave_title="Stop messages",
+    leave_note="Messages from {sender} about open invoices to {address} stop. What is owed stays owed.",
+    leave_send="Stop these messages",
+    left="Done. {sender} will not write to {address} in this way any more.",
+    statement_title="Statement of account",
+    statement_for="For",
+    statement_as_of="As of {date}",
+    date="Date",
+    entry="Entry",
+    charge="Invoiced",
+    credit="Paid",
+    balance="Balance",
+    brought_forward="Brought forward",
+    payment_for="Payment for invoice",
+    reversal_for="Payment taken back, invoice",
+    no_entries="There is nothing to show.",
+)
+ARABIC = Words(
+    language="ar",
+    direction="rtl",
+    other_language="en",
+    other_name="English",
+    title="حسابكم لدى {sender}",
+    open_invoices="الفواتير المستحقة",
+    nothing_open="لا توجد مبالغ مستحقة. شكرًا لكم.",
+    invoice="الفاتورة",
+    due="مستحقة في {date}",
+    due_today="تستحق اليوم",
+    due_in="تستحق بعد {days}",
+    late="متأخرة منذ {days}",
+    disputed="محل اعتراض",
+    on_hold="معلّقة",
+    promised="موعد سدادكم {date}",
+    in_all="إجمالي المستحق",
+    past_due="منه متأخر السداد: {amount}",
+    not_yet_due="لم يحن موعد استحقاقه بعد",
+    of_amount="من أصل {amount}",
+    how_to_pay="طريقة السداد",
+    statement="كشف الحساب (PDF)",
+    statement_note="جميع الفواتير والدفعات خلال الاثني عشر شهرًا الماضية.",
+    you_said="ما أبلغتمونا به",
+    said_paid="سددتم بتاريخ {date}.",
+    said_paid_as="سددتم بتاريخ {date}، رقم المرجع {reference}.",
+    said_promise="ترغبون في السداد حتى {date}.",
+    said_promise_taken="ستسددون حتى {date}.",
+    said_dispute="اعتراضكم:",
+    waits="قيد المراجعة",
+    confirmed="تم التسجيل",
+    tell_us="أبلغونا",
+    tell_us_note="اختاروا ما يناسبكم، وستصل إجابتكم إلى المسؤولين عن حسابكم.",
+    which="أي الفواتير؟",
+    paid="لقد سددت المبلغ",
+    paid_note="سنتحقق من الدفعة ونؤكدها، ولن يصلكم تذكير خلال الأيام القليلة المقبلة.",
+    paid_on="تاريخ السداد",
+    reference="رقم مرجع الدفعة",
+    reference_help="مثل رقم الحوالة أو الشيك.",
+    paid_send="إرسال",
+    promise="سأسدد في موعد محدد",
+    promise_note="يُعتمد الموعد فورًا حتى {date}. أما الموعد الأبعد، أو الموعد الثاني، فنراجعه أولًا.",
+    promised_on="الموعد الذي ستسددون فيه",
+    promise_send="تأكيد الموعد",
+    dispute="لدي اعتراض على فاتورة",
+    dispute_note="يتوقف إرسال التذكيرات بشأن هذه الفواتير إلى حين تسوية الأمر.",
+    why="ما سبب الاعتراض؟",
+    dispute_send="إرسال",
+    stop="إيقاف الرسائل",
+    stop_note="يظل المبلغ مستحقًا، وتتوقف الرسائل فقط.",
+    channel="ما الذي تريدون إيقافه؟",
+    stop_email="رسائل البريد الإلكتروني",
+    stop_sms="الرسائل النصية القصيرة",
+    stop_whatsapp="رسائل واتساب",
+    stop_all="جميع الرسائل",
+    stop_send="إيقاف هذه الرسائل",
+    stopped_all="لم نعد نراسلكم بناءً على طلبكم.",
+    stopped="بناءً على طلبكم لم تعد تصلكم:",
+    optional="اختياري",
+    done_paid="شكرًا لكم. سنتحقق من الدفعة ونؤكدها.",
+    done_promise="شكرًا لكم. سجّلنا الموعد ونحن بانتظار سدادكم.",
+    done_proposed="شكرًا لكم. سنراجع الموعد الذي اقترحتموه ونرد عليكم.",
+    done_dispute="شكرًا لإبلاغنا. لن نرسل شيئًا بشأنها إلى حين تسوية الأمر.",
+    done_stop="تم. لن تصلكم هذه الرسائل بعد الآن.",
+    wrong="تعذّر الإرسال. يرجى مراجعة الحقول المشار إليها.",
+    refused="لا يمكن ذلك في الوضع الحالي. يرجى مراجعة الصفحة من جديد.",
+    choose_open="يرجى اختيار فاتورة واحدة على الأقل من الفواتير المستحقة.",
+    private="هذه الصفحة خاصة بكم: كل من لديه عنوانها يمكنه قراءتها.",
+    expires="يمكن فتحها حتى {date}.",
+    leave_title="إيقاف الرسائل",
+    leave_note="تتوقف رسائل {sender} بشأن الفواتير المستحقة إلى {address}. ويظل المبلغ مستحقًا.",
+    leave_send="إيقاف هذه الرسائل",
+    left="تم. لن يراسلكم {sender} بعد الآن بهذه الطريقة على {address}.",
+    statement_title="كشف حساب",
+    statement_for="إلى",
+    statement_as_of="حتى تاريخ {date}",
+    date="التاريخ",
+    entry="البيان",
+    charge="فواتير",
+    credit="دفعات",
+    balance="الرصيد",
+    brought_forward="رصيد سابق",
+    payment_for="دفعة عن الفاتورة",
+    reversal_for="استرجاع دفعة، الفاتورة",
+    no_entries="لا توجد حركات.",
+)
+_ALL = {words.language: words for words in (ENGLISH, ARABIC)}
+
+
+def of(language: str) -> Words:
+    return _ALL[language]
