@@ -18,7 +18,7 @@ from django.utils import timezone
 from communications import ladder, policies, sender
 from communications.models import LEFT_US, Communication, State
 from inflow.accounts.models import Account
-from invoices import lifecycle
+from invoices import lifecycle, workdays
 from invoices.models import Escalation, Invoice, Status
 from invoices.writing import NotFound, lock
 
@@ -35,6 +35,7 @@ def tick(now: dt.datetime | None = None) -> int:
     return sender.send_due(now)
 
 
+@workdays.remembered()
 def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = None) -> int:
     """Look at the invoices whose next step has come and has no message planned yet; how many there were."""
     due = Invoice.objects.filter(next_contact_at__lte=now)
@@ -104,7 +105,7 @@ def set_clock(account: Account, now: dt.datetime) -> Leap:
         messages = Communication.objects.for_account(account).filter(status__in=LEFT_US)
         cases = Escalation.objects.for_account(account)
         sent, escalated = messages.values("message_id").distinct().count(), cases.count()
-        with policies.remembered():
+        with policies.remembered(), workdays.remembered():
             _leap(account, now)
         return Leap(now, messages.values("message_id").distinct().count() - sent, cases.count() - escalated)
 

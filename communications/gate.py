@@ -169,7 +169,7 @@ def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[
     if debtor.answered_at is not None:
         place = ladder.place(going[0].invoice, rules)
         answered_on = debtor.answered_at.astimezone(account.zone).date()
-        last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, place.weekend)
+        last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, place.days)
         if account.today() <= last:
             return "answer", ladder.beginning(account, last + _DAY)
     if any(invoice.escalation_level >= escalations.HIGHEST for invoice in case.invoices.values()):

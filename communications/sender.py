@@ -16,7 +16,7 @@ from communications.models import Communication, PolicyStep, State
 from communications.signals import communication_failed, communication_sent
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
-from invoices import escalations, lifecycle, timeline
+from invoices import escalations, lifecycle, timeline, workdays
 from invoices.models import Debtor, Invoice, Reason
 
 log = structlog.get_logger(__name__)
@@ -29,6 +29,7 @@ ORPHANED_AFTER = dt.timedelta(minutes=5)
 RETRY_AFTER = (dt.timedelta(minutes=15), dt.timedelta(hours=2), dt.timedelta(hours=24))
 
 
+@workdays.remembered()
 def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account | None = None) -> int:
     """Send what is due, of `account` alone or of all that follow the wall; how many messages left us."""
     now = now or timezone.now()

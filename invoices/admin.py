@@ -393,7 +393,7 @@ class DebtorAdmin(OwnRowsAdmin):
     ordering = ("name", "pk")
     list_display = ("name", "company", "email", "phone", "open_invoices", "created_at")
     search_fields = ("name", "company", "email", "phone")
-    fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country"))
+    fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country", "subdivision"))
     inlines: ClassVar[list[type[RowsInside]]] = [InvoiceInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:
