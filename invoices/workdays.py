@@ -1,7 +1,7 @@
 """Working days and hours by place: what the rows of `CalendarRule` say of one country, emirate or region.
 
 The debtor's place counts where there are rows of its country, else the account's. An account's own row replaces
-everybody's of the same place and name. What is resolved is a pure function of the rows, which are read once for a sweep.
+everybody's of the same place and name. What is resolved is a pure function of the rows, which are read once a sweep.
 """
 
 import datetime as dt

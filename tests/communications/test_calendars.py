@@ -1,4 +1,4 @@
-"""The calendars that come with InFlow, and an account's own: weekends, holidays, shorter hours, by country and emirate."""
+"""The calendars that come with InFlow, and an account's own: weekends, holidays and hours, by country and emirate."""
 
 import datetime as dt
 import zoneinfo
