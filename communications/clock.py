@@ -6,7 +6,7 @@ looked at again under its locks.
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -106,15 +106,26 @@ def set_clock(account: Account, now: dt.datetime) -> Leap:
         cases = Escalation.objects.for_account(account)
         sent, escalated = messages.values("message_id").distinct().count(), cases.count()
         with policies.remembered(), workdays.remembered():
-            _leap(account, now)
+            leap(account, now)
         return Leap(now, messages.values("message_id").distinct().count() - sent, cases.count() - escalated)
 
 
-def _leap(account: Account, target: dt.datetime) -> None:
-    """From one due moment to the next."""
+def _send(account: Account, now: dt.datetime) -> None:
+    sender.send_due(now, limit=10_000, account=account)
+
+
+def leap(
+    account: Account,
+    target: dt.datetime,
+    *,
+    send: Callable[[Account, dt.datetime], None] = _send,
+    watch: Callable[[], None] = lambda: None,
+) -> None:
+    """From one due moment to the next, for an account with a clock of its own. `watch` may raise, to end it."""
     assert account.clock is not None
-    _work(account)
+    _work(account, send)
     while (moment := _next_moment(account)) and moment <= target:
+        watch()
         if moment <= account.clock:
             # Done what could be done: what is left stuck is not worth standing still for.
             log.warning("clock_stuck", account=str(account.pk), at=account.clock.isoformat())
@@ -122,12 +133,12 @@ def _leap(account: Account, target: dt.datetime) -> None:
             if account.clock == target:
                 break
         _show(account, moment)
-        _work(account)
+        _work(account, send)
     if account.clock != target:
         _show(account, target)
 
 
-def _work(account: Account) -> None:
+def _work(account: Account, send: Callable[[Account, dt.datetime], None]) -> None:
     now = account.now()
     while lifecycle.age_due(now, account=account):
         pass
@@ -136,7 +147,7 @@ def _work(account: Account) -> None:
         due = Communication.objects.for_account(account).filter(status=State.SCHEDULED, scheduled_for__lte=now)
         before = due.count()
         if before:
-            sender.send_due(now, limit=10_000, account=account)
+            send(account, now)
         left = due.count()
         if not worked and (not before or left >= before):
             return

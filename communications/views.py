@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from communications import clock, forecast, representation
+from communications import clock, forecast, rehearsal, representation
 from communications.models import LEFT_US, Communication
 from communications.serializers import (
     ClockIn,
@@ -80,7 +80,14 @@ class ForecastViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> Response:
         query = ForecastQuery.of(request)
-        return pagination.respond_computed(request, forecast.forecast(account_of(request), query["days"]), query)
+        try:
+            entries = forecast.forecast(account_of(request), query["days"])
+        except rehearsal.TooMuch as error:
+            problem = "There is more to foresee than can be in this time: ask for fewer days."
+            raise Problem(503, "forecast_too_long", problem, headers={"Retry-After": "60"}) from error
+        return pagination.respond_computed(request, [representation.of_entry(entry) for entry in entries], query)
+
+    list.problems = (503,)  # type: ignore[attr-defined]
 
 
 class ClockViewSet(ApiViewSet):
