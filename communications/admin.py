@@ -5,18 +5,24 @@ import email.policy
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
-from communications import outbox
+from communications import brakes, gate, outbox
 from communications.models import Communication, State
 from inflow.accounts import pages
+from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
+from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside
 from invoices.admin import DebtorAdmin, InvoiceAdmin
+from invoices.forms import OptionalReasonForm
+from invoices.writing import Refused
 
 STATE_BADGES = {
     State.SCHEDULED: "info",
@@ -38,6 +44,42 @@ def state_badge(communication: Communication) -> str:
     return pages.badge(text, STATE_BADGES.get(state, ""))
 
 
+class WaitsFilter(DropdownFilter):
+    title, parameter_name = "waits for", "waits"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("held", "A second pair of eyes"), *((name, words.capitalize()) for name, words in gate.WORDS.items())]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Communication]) -> QuerySet[Communication]:
+        if self.value() == "held":
+            return queryset.filter(status=State.HELD)
+        return queryset.filter(status=State.SCHEDULED, waits_for=self.value()) if self.value() else queryset
+
+
+def _release(row: Communication, actor: Actor, form: pages.PageForm) -> str:
+    try:
+        released = brakes.approve(row.account, row.pk, actor)
+    except Refused as refusal:
+        raise ValidationError(refusal.message) from refusal
+    return f"Released: it goes on {released.scheduled_for.astimezone(row.account.zone):%-d %B, %H:%M}."
+
+
+def _call_back(row: Communication, actor: Actor, form: pages.PageForm) -> str:
+    try:
+        brakes.call_back(row.account, row.pk, actor)
+    except Refused as refusal:
+        raise ValidationError(refusal.message) from refusal
+    return "Called back: it is held again."
+
+
+def _cancel(row: Communication, actor: Actor, form: OptionalReasonForm) -> str:
+    try:
+        brakes.cancel(row.account, row.pk, actor, reason=form.cleaned_data["reason"])
+    except Refused as refusal:
+        raise ValidationError(refusal.message) from refusal
+    return "It is not sent."
+
+
 @admin.register(Communication)
 class CommunicationAdmin(OwnRowsAdmin):
     """A message as it was written: frozen, to be read."""
@@ -48,12 +90,40 @@ class CommunicationAdmin(OwnRowsAdmin):
         ("kind", ChoicesDropdownFilter),
         ("channel", ChoicesDropdownFilter),
         ("language", ChoicesDropdownFilter),
+        WaitsFilter,
     )
     list_select_related = ("invoice",)
     search_fields = ("invoice__invoice_number", "recipient", "subject")
     search_help_text = "Invoice number, recipient or subject"
     fields = ()
-    actions_detail = ("mail",)
+    actions_detail = ("mail", "release", "call_back", "cancel")
+    release = pages.verb(
+        "Release",
+        _release,
+        needs=Role.AGENT,
+        icon="check_circle",
+        fits=lambda row: row.status == State.HELD,
+        intro="It goes when the cool-off is over, at the next allowed moment. Until then it can be called back.",
+        is_primary=True,
+    )
+    call_back = pages.verb(
+        "Call back",
+        _call_back,
+        needs=Role.AGENT,
+        icon="undo",
+        fits=lambda row: row.status == State.SCHEDULED and row.approved_at is not None,
+        intro="It is held again, until somebody releases or cancels it.",
+    )
+    cancel = pages.verb(
+        "Don’t send it",
+        _cancel,
+        needs=Role.AGENT,
+        icon="cancel",
+        form=OptionalReasonForm,
+        fits=lambda row: row.status == State.HELD,
+        intro="Its step counts as done without it, and the ladder goes on.",
+        is_grave=True,
+    )
 
     @action(description="Download the mail", icon="download")
     def mail(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -67,7 +137,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         return response
 
     def offers(self, user: User, row: Communication, verb: pages.Verb | None) -> bool:
-        return outbox.read(str(row.message_id)) is not None
+        return super().offers(user, row, verb) if verb else outbox.read(str(row.message_id)) is not None
 
     def change_view(
         self,
@@ -135,8 +205,13 @@ class MessageInline(RowsInside):
 
     @display(description="Why")
     def why(self, communication: Communication) -> str:
-        return (communication.suppressed_reason or communication.error).replace("_", " ") or "–"
+        waits = communication.waits_for if communication.status == State.SCHEDULED else ""
+        return (
+            gate.WORDS.get(waits) or (communication.suppressed_reason or communication.error).replace("_", " ") or "–"
+        )
 
 
 InvoiceAdmin.inlines.insert(0, MessageInline)
 DebtorAdmin.inlines.append(MessageInline)
+
+from communications import rules_admin  # noqa: E402, F401  (registers its pages)

@@ -403,3 +403,6 @@ class DebtorAdmin(OwnRowsAdmin):
     @display(description="Open invoices", ordering="still_open")
     def open_invoices(self, debtor: Any) -> str:
         return str(debtor.still_open or "–")
+
+
+from invoices import calendar_admin  # noqa: E402, F401  (registers its page)

@@ -20,7 +20,7 @@ from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
 from invoices import cases, lifecycle
 from invoices.lifecycle import NewInvoice
-from invoices.models import Debtor, Escalation, Invoice, Status
+from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Status
 from invoices.workdays import WorkDays
 from webhooks import subscriptions
 from webhooks.models import Event, EventType, Subscription
@@ -186,6 +186,14 @@ def message_of(invoice: Invoice) -> messages.Message:
     row = Communication.objects.get(invoice=invoice, status="scheduled")
     row.invoice = invoice
     return messages.render(invoice.account, invoice.debtor, [row], [invoice])
+
+
+def calendar_rule(account: Account | None, name: str, *, day: dt.date = dt.date(2026, 4, 14)) -> CalendarRule:
+    """A holiday in the UAE: the account's own, without one everybody's."""
+    made: CalendarRule = CalendarRule.objects.create(
+        account=account, country="AE", kind="holiday", name=name, starts_on=day
+    )
+    return made
 
 
 def sent_reminder(account: Account) -> Communication:

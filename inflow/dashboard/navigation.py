@@ -18,6 +18,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item("Invoices", "receipt_long", "admin:invoices_invoice_changelist"),
         _item("Debtors", "contacts", "admin:invoices_debtor_changelist"),
         _item("Messages", "mail", "admin:communications_communication_changelist"),
+        _item("Forecast", "calendar_month", "admin:communications_forecast"),
+        _item("Policies", "stairs", "admin:communications_reminderpolicy_changelist"),
     ]
     return [
         {"items": [_item("Home", "home", "admin:index")]},
@@ -27,7 +29,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _settings_of(user: User) -> list[Item]:
-    items = []
+    rules = "admin:communications_collectionsettings"
+    whose = (f"{rules}_changelist",) if user.is_superuser else (f"{rules}_change", user.account_id)
+    items = [
+        _item("Rules and brakes", "rule", *whose),
+        _item("Calendars", "event", "admin:invoices_calendarrule_changelist"),
+    ]
     if user.may(Role.ADMIN):
         items.append(_item("Integrations", "hub", "admin:accounts_apikey_changelist"))
     if user.is_superuser:

@@ -10,10 +10,11 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from communications.models import Communication
+from communications import policies
+from communications.models import CollectionSettings, Communication
 from inflow.accounts.models import Account, ApiKey, AuditEntry, User
 from inflow.accounts.roles import Role
-from invoices.models import Debtor, Invoice, Payment, TimelineEntry
+from invoices.models import CalendarRule, Debtor, Invoice, Payment, TimelineEntry
 from tests import make
 from webhooks.models import Delivery, Event, EventType, Subscription
 
@@ -22,6 +23,9 @@ LISTS = {
     "invoices_invoice": Role.VIEWER,
     "invoices_debtor": Role.VIEWER,
     "communications_communication": Role.VIEWER,
+    "communications_collectionsettings": Role.VIEWER,
+    "communications_reminderpolicy": Role.VIEWER,
+    "invoices_calendarrule": Role.VIEWER,
     "accounts_account": Role.VIEWER,
     "accounts_apikey": Role.ADMIN,
     "accounts_user": Role.ADMIN,
@@ -38,6 +42,14 @@ VERBS = {
     "invoices_invoice_note": Role.AGENT,
     "invoices_invoice_write_off": Role.MANAGER,
     "invoices_invoice_cancel": Role.MANAGER,
+    "communications_communication_release": Role.AGENT,
+    "communications_communication_call_back": Role.AGENT,
+    "communications_communication_cancel": Role.AGENT,
+    "communications_collectionsettings_stop": Role.MANAGER,
+    "communications_collectionsettings_resume": Role.MANAGER,
+    "communications_collectionsettings_synced": Role.AGENT,
+    "communications_reminderpolicy_switch_on": Role.MANAGER,
+    "invoices_calendarrule_make_own": Role.MANAGER,
     "accounts_apikey_revoke": Role.ADMIN,
     "webhooks_subscription_unsubscribe": Role.ADMIN,
     "webhooks_subscription_enable": Role.ADMIN,
@@ -106,6 +118,9 @@ def build(name: str) -> World:
             "invoices_invoice": invoice.pk,
             "invoices_debtor": invoice.debtor_id,
             "communications_communication": Communication.objects.get(invoice=invoice).pk,
+            "communications_collectionsettings": CollectionSettings.objects.create(account=account).pk,
+            "communications_reminderpolicy": policies.default_for(account).pk,
+            "invoices_calendarrule": make.calendar_rule(account, f"Holiday of {name}").pk,
             "accounts_account": account.pk,
             "accounts_apikey": key.pk,
             "accounts_user": people[Role.AGENT].pk,
@@ -146,7 +161,7 @@ def nothing_changes(*worlds: World) -> Iterator[None]:
 def _rows_of(account: Account) -> dict[str, Any]:
     owned = (
         *(User, ApiKey, AuditEntry, Debtor, Invoice, Payment, TimelineEntry),
-        *(Communication, Subscription, Event, Delivery),
+        *(Communication, Subscription, Event, Delivery, CalendarRule, CollectionSettings),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned
