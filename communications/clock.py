@@ -25,6 +25,8 @@ from invoices.writing import NotFound, lock
 log = structlog.get_logger(__name__)
 
 _DAY = dt.timedelta(days=1)
+# The message of an invoice that is looked at when that is due, and not before.
+_WAITING = Communication.objects.filter(invoice=OuterRef("pk"), status=State.SCHEDULED)
 
 
 def tick(now: dt.datetime | None = None) -> int:
@@ -40,8 +42,7 @@ def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = N
     """Look at the invoices whose next step has come and has no message planned yet; how many there were."""
     due = Invoice.objects.filter(next_contact_at__lte=now)
     due = due.filter(account=account) if account else due.filter(account__clock=None)
-    waiting = Communication.objects.filter(invoice=OuterRef("pk"), status=State.SCHEDULED)
-    due = due.exclude(Exists(waiting)).order_by("next_contact_at", "id")
+    due = due.exclude(Exists(_WAITING)).order_by("next_contact_at", "id")
     accounts: dict[uuid.UUID, Account] = {account.pk: account} if account else {}
     rows = list(due.values_list("account_id", "pk")[:limit])
     for account_id, invoice_id in rows:
@@ -162,7 +163,7 @@ def _next_moment(account: Account) -> dt.datetime | None:
     held = invoices.filter(status=Status.ON_HOLD).aggregate(day=Min("hold_until"))["day"]
     scheduled = Communication.objects.for_account(account).filter(status=State.SCHEDULED).order_by()
     moments = [ladder.beginning(account, day + _DAY) for day in (new, held) if day]
-    moments.append(invoices.aggregate(at=Min("next_contact_at"))["at"])
+    moments.append(invoices.exclude(Exists(_WAITING)).aggregate(at=Min("next_contact_at"))["at"])
     moments.append(scheduled.aggregate(at=Min("scheduled_for"))["at"])
     return min((moment for moment in moments if moment), default=None)
 

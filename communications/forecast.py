@@ -21,7 +21,7 @@ from invoices.models import OPEN, Invoice, Status, TimelineEntry
 
 log = structlog.get_logger(__name__)
 
-# A rehearsal ends after this time, done or not.
+# A forecast ends after this time, done or not.
 MOST_SECONDS = 20.0
 # Not yet, for the hours or the limits of contact alone: that is no reason, but a moment.
 _TIMING = ("", "window", "cap", "away")
@@ -43,11 +43,20 @@ class Entry:
     reason: str
 
 
-def forecast(account: Account, days: int) -> list[Entry]:
-    """The next `days` days of an account, soonest first. Raises `rehearsal.TooMuch`."""
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """The messages to come, soonest first, until a moment: the end of the days asked for, or of the time for it."""
+
+    entries: list[Entry]
+    until: dt.datetime
+    is_whole: bool
+
+
+def forecast(account: Account, days: int, *, deadline: rehearsal.Deadline | None = None) -> Foreseen:
+    """The next `days` days of an account."""
     policies.default_for(account)
     with rehearsal.stage(account) as staged:
-        return _play(staged, days)
+        return _play(staged, days, deadline or rehearsal.Deadline(MOST_SECONDS))
 
 
 def preview(
@@ -58,19 +67,21 @@ def preview(
     *,
     overdue_enter: bool,
     days: int,
-) -> list[Entry]:
-    """What these invoices would get if `policies.switch_on` were called now. Raises `rehearsal.TooMuch`."""
+) -> Foreseen:
+    """What these invoices would get if `policies.switch_on` were called now."""
     policies.default_for(account)
     chosen = set(invoices)
     with rehearsal.stage(account) as staged:
         those = Invoice.objects.filter(pk__in=chosen)
         policies.switch_on(staged, those, policy, actor, overdue_enter=overdue_enter)
-        return [entry for entry in _play(staged, days) if entry.invoice_id in chosen]
+        played = _play(staged, days, rehearsal.Deadline(MOST_SECONDS))
+        entries = [entry for entry in played.entries if entry.invoice_id in chosen]
+        return Foreseen(entries, played.until, played.is_whole)
 
 
-def _play(account: Account, days: int) -> list[Entry]:
-    deadline = rehearsal.Deadline(MOST_SECONDS)
+def _play(account: Account, days: int, deadline: rehearsal.Deadline) -> Foreseen:
     begin = account.now()
+    horizon, is_whole = begin + dt.timedelta(days=days), True
     rows = Communication.objects.for_account(account)
     for message_id in set(rows.filter(status=State.SENDING).values_list("message_id", flat=True)):
         sender.record(message_id, State.SENT)  # on its way this moment
@@ -89,11 +100,16 @@ def _play(account: Account, days: int) -> list[Entry]:
             except Exception:  # as the sender does
                 log.exception("rehearsal_failed", communication=str(pk))
 
-    horizon = begin + dt.timedelta(days=days)
     with policies.remembered(), workdays.remembered():
-        clock.leap(account, horizon, send=hand_over, watch=deadline.check)
+        try:
+            clock.leap(account, horizon, send=hand_over, watch=deadline.check)
+        except rehearsal.TooMuch:  # all that comes before this moment is known
+            horizon, is_whole = account.now(), False
         entries = [*_messages(account, begin, planned, decided), *_silent(account, begin, horizon)]
-    return sorted(entries, key=lambda entry: (entry.scheduled_for, entry.invoice_number, entry.step))
+    if not is_whole:
+        entries = [entry for entry in entries if entry.scheduled_for < horizon]
+    entries.sort(key=lambda entry: (entry.scheduled_for, entry.invoice_number, entry.step))
+    return Foreseen(entries, horizon, is_whole)
 
 
 def _messages(

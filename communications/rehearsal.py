@@ -81,7 +81,7 @@ def _cover(cursor: "object", model: type[Model], rows: "QuerySet[Model] | None")
     )
     if rows is None:
         return
-    columns = [field.column for field in model._meta.concrete_fields]
+    columns = [field.column or "" for field in model._meta.concrete_fields]
     names = [field.attname for field in model._meta.concrete_fields]
     if model is Communication:  # the words of what was sent are not read again
         words = {"subject", "body", "html"}

@@ -18,7 +18,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from communications import brakes, forecast, gate, policies, rehearsal
+from communications import brakes, forecast, gate, policies
 from communications.models import (
     ApprovalLimit,
     CollectionSettings,
@@ -149,8 +149,9 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """An account's rules are made at their first use."""
-        if object_id == str(person(request).account_id):
-            CollectionSettings.objects.get_or_create(account_id=person(request).account_id)
+        account = person(request).account
+        if account and object_id == str(account.pk):
+            CollectionSettings.objects.get_or_create(account=account)
         return super().get_object(request, object_id, from_field)
 
     def get_urls(self) -> list[URLPattern]:
@@ -161,15 +162,15 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         """The next days of an account. Platform staff choose whose."""
         account = _account_of(request)
         days = next((days for days in DAYS if str(days) == request.GET.get("days")), DAYS[-1])
-        lines, problem = _foreseen(lambda: forecast.forecast(account, days)) if account else ([], "")
+        foreseen = forecast.forecast(account, days) if account else None
         context = {
             "title": "Forecast",
             "account": account,
             "accounts": Account.objects.order_by("name") if person(request).is_superuser else [],
             "days": days,
             "choices": DAYS,
-            "dates": lines,
-            "problem": problem,
+            "foreseen": foreseen,
+            "dates": foreseen and _by_day(foreseen),
         }
         return _page(self, request, "admin/communications/forecast.html", context)
 
@@ -255,11 +256,11 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
                 messages.success(request, f"{entered} invoices are chased by “{policy}” now.")
                 return HttpResponseRedirect(context["back"])
             ids = list(invoices.values_list("pk", flat=True))
-            lines, problem = _foreseen(
-                lambda: forecast.preview(policy.account, ids, by, actor(request), overdue_enter=enter, days=DAYS[-1])
-            )
+            by_whom = actor(request)
+            foreseen = forecast.preview(policy.account, ids, by, by_whom, overdue_enter=enter, days=DAYS[-1])
             entering = policies.would_enter(policy.account, invoices)
-            context |= {"dates": lines, "problem": problem, "entering": entering, "enter": enter, "days": DAYS[-1]}
+            context |= {"dates": _by_day(foreseen), "foreseen": foreseen, "days": DAYS[-1]}
+            context |= {"entering": entering, "enter": enter}
         return _page(self, request, "admin/communications/switch_on.html", context)
 
     def offers(self, user: Any, row: ReminderPolicy, verb: pages.Verb | None) -> bool:
@@ -288,14 +289,10 @@ def _account_of(request: HttpRequest) -> Account | None:
     return account
 
 
-def _foreseen(look: Any) -> tuple[list[tuple[dt.date, list[dict[str, Any]]]], str]:
-    """Lines by day on the reader's calendar; else what to say of it."""
-    try:
-        entries = look()
-    except rehearsal.TooMuch:
-        return [], "There is more to foresee than can be in a moment: look at fewer days or invoices."
-    days = itertools.groupby(entries, key=lambda entry: timezone.localtime(entry.scheduled_for).date())
-    return [(day, [_line(entry) for entry in group]) for day, group in days], ""
+def _by_day(foreseen: forecast.Foreseen) -> list[tuple[dt.date, list[dict[str, Any]]]]:
+    """Lines by day on the reader's calendar."""
+    days = itertools.groupby(foreseen.entries, key=lambda entry: timezone.localtime(entry.scheduled_for).date())
+    return [(day, [_line(entry) for entry in group]) for day, group in days]
 
 
 def _line(entry: forecast.Entry) -> dict[str, Any]:

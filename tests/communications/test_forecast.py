@@ -67,7 +67,9 @@ def decided(account: Account) -> set[object]:
 
 def foreseen(account: Account, days: int) -> list[Entry]:
     with nothing_happens(account):
-        entries = forecast.forecast(account, days)
+        foreseen = forecast.forecast(account, days)
+    assert (foreseen.is_whole, foreseen.until - account.now() <= dt.timedelta(days=days)) == (True, True)
+    entries = foreseen.entries
     assert entries == sorted(entries, key=lambda entry: entry.scheduled_for)
     return entries
 
@@ -141,6 +143,17 @@ def test_what_a_switch_keeps_back_is_told_at_the_moment_it_would_have_gone() -> 
     assert (entry.reason, entry.step, entry.scheduled_for) == ("stopped", 1, at("2026-04-07 09:00"))
 
 
+def test_an_edited_policy_lets_no_clock_stand_still_until_the_next_message() -> None:
+    account = account_at(MONDAY)
+    owing(account, due_date=dt.date(2026, 3, 1))
+    clock.set_clock(account, at("2026-04-06 12:00"))
+    policies.edit(policies.default_for(account), policies.DEFAULT)
+    looks: list[None] = []
+    clock.leap(account, at("2026-04-08 08:00"), watch=lambda: looks.append(None))
+    assert len(looks) < 10
+    assert Communication.objects.get(status="sent").sent_at == at("2026-04-07 09:00")
+
+
 def test_a_live_account_s_forecast_begins_now_and_moves_no_clock() -> None:
     account = make.account()
     late = make.overdue_invoice(account)
@@ -172,7 +185,7 @@ def test_the_preview_of_a_policy_is_what_switching_it_on_then_does() -> None:
     ids = list(invoices.values_list("pk", flat=True))
     for enter in (False, True):
         with nothing_happens(account):
-            entries = forecast.preview(account, ids, None, make.STAFF, overdue_enter=enter, days=10)
+            entries = forecast.preview(account, ids, None, make.STAFF, overdue_enter=enter, days=10).entries
         assert len({entry.invoice_id for entry in entries}) == (4 if enter else 3)
     before = decided(account)
     policies.switch_on(account, invoices, None, make.STAFF, overdue_enter=True)
@@ -199,11 +212,20 @@ def test_the_stage_can_touch_nothing_real_and_is_cleared_when_something_breaks()
         assert cursor.fetchone() == (0,)
 
 
-def test_a_forecast_that_takes_too_long_ends() -> None:
+def test_a_forecast_that_takes_too_long_tells_what_comes_before_the_moment_it_got_to() -> None:
     account = account_at(MONDAY)
     owing(account)
-    with nothing_happens(account), pytest.raises(rehearsal.TooMuch):
-        rehearsal.Deadline(-1).check()
+    looks = iter([None, None])
+
+    class Impatient(rehearsal.Deadline):
+        def check(self) -> None:
+            if next(looks, "late"):
+                raise rehearsal.TooMuch
+
+    with nothing_happens(account):
+        foreseen = forecast.forecast(account, 30, deadline=Impatient(60))
+    assert not foreseen.is_whole
+    assert all(entry.scheduled_for < foreseen.until < at("2026-04-30 00:00") for entry in foreseen.entries)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -138,8 +138,17 @@ def test_nothing_is_no_message_on_any_channel() -> None:
 
 
 def test_whatsapp_takes_an_approved_template_and_consent_or_a_conversation() -> None:
-    def asked(**facts: bool) -> list[str]:
-        return [problem.code for problem in lint("whatsapp", "AE", "+971501234567", "See https://x.example", **facts)]
+    def asked(*, in_conversation: bool = False, has_template: bool = False, has_opted_in: bool = False) -> list[str]:
+        found = lint(
+            "whatsapp",
+            "AE",
+            "+971501234567",
+            "See https://x.example",
+            in_conversation=in_conversation,
+            has_template=has_template,
+            has_opted_in=has_opted_in,
+        )
+        return [problem.code for problem in found]
 
     assert asked() == ["no_template", "no_opt_in"]
     assert asked(has_template=True) == ["no_opt_in"]
