@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import Model, QuerySet, TimeField
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
 
 from communications import brakes, forecast, gate, policies
 from communications.models import (
@@ -118,6 +118,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         ("Brakes", {"fields": ("switch", "kept_back", ("stale_after_hours", "payments_synced_at"), "cool_off_hours")}),
     )
     readonly_fields = ("switch", "kept_back", "payments_synced_at")
+    formfield_overrides: ClassVar[Any] = {TimeField: {"widget": pages.ClockInput}}
     inlines: ClassVar[list[type[TabularInline]]] = [ApprovalLimitInline]
     actions_detail = ("stop", "resume", "synced")
     stop = pages.verb(
@@ -216,7 +217,10 @@ class SwitchOnForm(pages.PageForm):
         choices=[("idle", "Open invoices that nobody chases"), ("all", "All open invoices")],
     )
     overdue_enter = forms.BooleanField(
-        required=False, label="Overdue ones too", help_text="As if they arrived today. Else they stay out."
+        required=False,
+        label="Overdue ones too",
+        help_text="As if they arrived today. Else they stay out.",
+        widget=UnfoldBooleanSwitchWidget,
     )
 
 

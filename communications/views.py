@@ -102,8 +102,6 @@ class ForecastViewSet(ApiViewSet):
                 _keep(key, entries)
         return pagination.respond_computed(request, entries, query)
 
-    list.problems = (503,)  # type: ignore[attr-defined]
-
 
 def _kept(key: str) -> Sequence[Any] | None:
     """What the first page computed, for those after it."""

@@ -1,10 +1,10 @@
 """The dashboard's page of calendars: everybody's rows, to be read, and the account's own, which replace them."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet, TimeField
 from django.http import HttpRequest
 from django.utils.formats import date_format, time_format
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
@@ -57,6 +57,7 @@ class CalendarRuleAdmin(OwnRowsAdmin):
         ("When", {"fields": (("starts_on", "ends_on", "is_yearly"), "weekdays", ("opens_at", "closes_at"))}),
         ("State", {"fields": (("is_on", "is_expected"), "source")}),
     )
+    formfield_overrides: ClassVar[Any] = {TimeField: {"widget": pages.ClockInput}}
     actions_detail = ("make_own",)
     make_own = pages.verb(
         "Make it our own",
@@ -103,8 +104,10 @@ class CalendarRuleAdmin(OwnRowsAdmin):
 
     @display(description="Hours")
     def hours(self, rule: CalendarRule) -> str:
-        times = [time_format(time, "H:i") if time else "" for time in (rule.opens_at, rule.closes_at)]
-        return pages.bdi("–".join(times) if any(times) else "")
+        opens, closes = (time and time_format(time, "H:i") for time in (rule.opens_at, rule.closes_at))
+        if opens and closes:
+            return pages.bdi(f"{opens}–{closes}")
+        return pages.bdi(f"until {closes}" if closes else f"from {opens}" if opens else "")
 
     @display(description="State")
     def state(self, rule: CalendarRule) -> str:
