@@ -53,7 +53,7 @@ class Foreseen:
 
 
 def forecast(account: Account, days: int, *, deadline: rehearsal.Deadline | None = None) -> Foreseen:
-    """The next `days` days of an account."""
+    """The next `days` days of an account. Raises `rehearsal.Busy`."""
     policies.default_for(account)
     with rehearsal.stage(account) as staged:
         return _play(staged, days, deadline or rehearsal.Deadline(MOST_SECONDS))
@@ -68,7 +68,7 @@ def preview(
     overdue_enter: bool,
     days: int,
 ) -> Foreseen:
-    """What these invoices would get if `policies.switch_on` were called now."""
+    """What these invoices would get if `policies.switch_on` were called now. Raises `rehearsal.Busy`."""
     policies.default_for(account)
     chosen = set(invoices)
     with rehearsal.stage(account) as staged:

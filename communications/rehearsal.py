@@ -19,17 +19,24 @@ from inflow.accounts.models import Account
 from invoices.models import OPEN, Debtor, Escalation, Invoice, Promise, PromiseStatus, TimelineEntry
 
 STATEMENT_TIMEOUT_S = 5
+# The first half of the advisory lock's key; the clock's own locks have no halves.
+_LOCK = 1
 _ROOMS_WITH_COPIES = ("accounts", "api", "invoices", "communications")
 
 
 @contextmanager
 def stage(account: Account) -> Iterator[Account]:
-    """Within it, the account's rows are copies, and the account yielded stands on a clock of its own: now."""
+    """Within it, the account's rows are copies, and the account yielded stands on a clock of its own: now.
+
+    One at a time for an account, which would else keep every worker busy with looking ahead: raises `Busy`."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             if len(connection.atomic_blocks) == 1:  # else a savepoint, in a transaction that has begun
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'")
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_LOCK, account.pk.int % 2**31])
+            if not cursor.fetchone()[0]:
+                raise Busy
             now = account.now()
             copies = _copies(account)
             for model in [*copies, *_told()]:
@@ -105,6 +112,10 @@ class Deadline:
     def check(self) -> None:
         if time.monotonic() > self._ends:
             raise TooMuch
+
+
+class Busy(Exception):
+    """Somebody is looking ahead for this account at the moment."""
 
 
 class TooMuch(Exception):

@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 import uuid
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django import forms
@@ -18,7 +19,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
 
-from communications import brakes, forecast, gate, policies
+from communications import brakes, forecast, gate, policies, rehearsal
 from communications.models import (
     ApprovalLimit,
     CollectionSettings,
@@ -155,6 +156,12 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
             CollectionSettings.objects.get_or_create(account=account)
         return super().get_object(request, object_id, from_field)
 
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        super().save_formset(request, form, formset, change)
+        if formset.has_changed():
+            limits = {limit.currency: str(limit.amount) for limit in form.instance.approval_limits.all()}
+            self.record(request, form.instance, "limits_changed", limits=limits)
+
     def get_urls(self) -> list[URLPattern]:
         page = self.admin_site.admin_view(self.forecast)
         return [path("forecast/", page, name="communications_forecast"), *super().get_urls()]
@@ -163,7 +170,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         """The next days of an account. Platform staff choose whose."""
         account = _account_of(request)
         days = next((days for days in DAYS if str(days) == request.GET.get("days")), DAYS[-1])
-        foreseen = forecast.forecast(account, days) if account else None
+        foreseen = _unless_busy(request, lambda: forecast.forecast(account, days)) if account else None
         context = {
             "title": "Forecast",
             "account": account,
@@ -261,9 +268,12 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
                 return HttpResponseRedirect(context["back"])
             ids = list(invoices.values_list("pk", flat=True))
             by_whom = actor(request)
-            foreseen = forecast.preview(policy.account, ids, by, by_whom, overdue_enter=enter, days=DAYS[-1])
+            foreseen = _unless_busy(
+                request,
+                lambda: forecast.preview(policy.account, ids, by, by_whom, overdue_enter=enter, days=DAYS[-1]),
+            )
             entering = policies.would_enter(policy.account, invoices)
-            context |= {"dates": _by_day(foreseen), "foreseen": foreseen, "days": DAYS[-1]}
+            context |= {"dates": foreseen and _by_day(foreseen), "foreseen": foreseen, "days": DAYS[-1]}
             context |= {"entering": entering, "enter": enter}
         return _page(self, request, "admin/communications/switch_on.html", context)
 
@@ -291,6 +301,14 @@ def _account_of(request: HttpRequest) -> Account | None:
     if account is None:
         raise Http404
     return account
+
+
+def _unless_busy(request: HttpRequest, look: Callable[[], forecast.Foreseen]) -> forecast.Foreseen | None:
+    try:
+        return look()
+    except rehearsal.Busy:
+        messages.warning(request, "Somebody is looking ahead at this moment: try again when that is done.")
+        return None
 
 
 def _by_day(foreseen: forecast.Foreseen) -> list[tuple[dt.date, list[dict[str, Any]]]]:

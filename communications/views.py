@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from communications import clock, forecast, representation
+from communications import clock, forecast, rehearsal, representation
 from communications.models import LEFT_US, Communication
 from communications.serializers import (
     ClockIn,
@@ -91,7 +91,11 @@ class ForecastViewSet(ApiViewSet):
         key = f"forecast:{account_of(request).pk}:{query['days']}"
         entries = _kept(key) if "cursor" in query else None
         if entries is None:
-            foreseen = forecast.forecast(account_of(request), query["days"])
+            try:
+                foreseen = forecast.forecast(account_of(request), query["days"])
+            except rehearsal.Busy as error:
+                problem = "Another forecast of this account is being made."
+                raise Problem(503, "forecast_busy", problem, headers={"Retry-After": "5"}) from error
             if not foreseen.is_whole:
                 problem = (
                     f"There is more to foresee than time for it after {foreseen.until:%Y-%m-%d}: ask for fewer days."

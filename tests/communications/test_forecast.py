@@ -243,7 +243,12 @@ def test_while_one_looks_ahead_others_pay_and_the_clock_goes_on() -> None:
         def move() -> None:
             clock.set_clock(Account.objects.get(pk=account.pk), at("2026-04-06 12:00"))
 
-        assert at_once(pay, move) == [None, None]
+        def look() -> None:
+            forecast.forecast(account, 1)
+
+        paid, moved, looked = at_once(pay, move, look)
+        assert (paid, moved) == (None, None)
+        assert isinstance(looked, rehearsal.Busy)
     assert make.again(first).status == "paid"
     assert make.again(second).status == "new"
     assert Communication.objects.filter(status="sent").count() == 0

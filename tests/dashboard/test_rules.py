@@ -103,6 +103,8 @@ def test_a_member_s_rules_are_made_at_their_first_use_and_only_an_admin_changes_
     assert (rules.hours_between, rules.stale_after_hours, rules.cool_off_hours) == (96, 48, 12)
     limit = ApprovalLimit.objects.get(settings=rules)
     assert (limit.currency, limit.amount) == ("AED", Decimal(50_000))
+    entry = AuditEntry.objects.get(account=account, action="collectionsettings.limits_changed")
+    assert list(entry.detail["limits"]) == ["AED"]
     said["approval_limits-0-currency"] = "XYZ"
     assert b"ISO 4217" in logged_in(make.user(account, Role.ADMIN)).post(address, said).content
 
