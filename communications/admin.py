@@ -8,20 +8,25 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
 from communications import (  # (most register their pages)
     answers_admin,  # noqa: F401
+    brakes,
+    gate,
     gateway_admin,  # noqa: F401
     local_gateway,
     outbox,
+    policy_admin,  # noqa: F401
     profile_admin,  # noqa: F401
     profiles,
     reply_admin,  # noqa: F401
+    rules_admin,  # noqa: F401
     template_admin,  # noqa: F401
 )
 from communications.models import LEFT_US, Communication, Medium, State
@@ -31,6 +36,8 @@ from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside
 from invoices.admin import DebtorAdmin, InvoiceAdmin
+from invoices.forms import OptionalReasonForm
+from invoices.writing import Refused
 
 STATE_BADGES = {
     State.SCHEDULED: "info",
@@ -66,6 +73,42 @@ def _answer(row: Communication, actor: Actor, form: AnswerForm) -> str:
     return "The answer is on its way; a moment later it is among the replies."
 
 
+class WaitsFilter(DropdownFilter):
+    title, parameter_name = "waits for", "waits"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("held", "A second pair of eyes"), *((name, words.capitalize()) for name, words in gate.WORDS.items())]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Communication]) -> QuerySet[Communication]:
+        if self.value() == "held":
+            return queryset.filter(status=State.HELD)
+        return queryset.filter(status=State.SCHEDULED, waits_for=self.value()) if self.value() else queryset
+
+
+def _release(row: Communication, actor: Actor, form: pages.PageForm) -> str:
+    try:
+        released = brakes.approve(row.account, row.pk, actor)
+    except Refused as refusal:
+        raise ValidationError(refusal.message) from refusal
+    return f"Released: it goes on {released.scheduled_for.astimezone(row.account.zone):%-d %B, %H:%M}."
+
+
+def _call_back(row: Communication, actor: Actor, form: pages.PageForm) -> str:
+    try:
+        brakes.call_back(row.account, row.pk, actor)
+    except Refused as refusal:
+        raise ValidationError(refusal.message) from refusal
+    return "Called back: it is held again."
+
+
+def _cancel(row: Communication, actor: Actor, form: OptionalReasonForm) -> str:
+    try:
+        brakes.cancel(row.account, row.pk, actor, reason=form.cleaned_data["reason"])
+    except Refused as refusal:
+        raise ValidationError(refusal.message) from refusal
+    return "It is not sent."
+
+
 @admin.register(Communication)
 class CommunicationAdmin(OwnRowsAdmin):
     """A message as it was written: frozen, to be read."""
@@ -76,12 +119,13 @@ class CommunicationAdmin(OwnRowsAdmin):
         ("kind", ChoicesDropdownFilter),
         ("channel", ChoicesDropdownFilter),
         ("language", ChoicesDropdownFilter),
+        WaitsFilter,
     )
     list_select_related = ("invoice",)
     search_fields = ("invoice__invoice_number", "recipient", "subject")
     search_help_text = "Invoice number, recipient or subject"
     fields = ()
-    actions_detail = ("mail", "answer")
+    actions_detail = ("mail", "release", "call_back", "cancel", "answer")
     answer = pages.verb(
         "Answer as the debtor",
         _answer,
@@ -90,6 +134,33 @@ class CommunicationAdmin(OwnRowsAdmin):
         form=AnswerForm,
         fits=_may_be_answered,
         intro="For trying out: the local gateway passes it on, signed, as a provider would.",
+    )
+    release = pages.verb(
+        "Release",
+        _release,
+        needs=Role.AGENT,
+        icon="check_circle",
+        fits=lambda row: row.status == State.HELD,
+        intro="It goes when the cool-off is over, at the next allowed moment. Until then it can be called back.",
+        is_primary=True,
+    )
+    call_back = pages.verb(
+        "Call back",
+        _call_back,
+        needs=Role.AGENT,
+        icon="undo",
+        fits=lambda row: row.status == State.SCHEDULED and row.approved_at is not None,
+        intro="It is held again, until somebody releases or cancels it.",
+    )
+    cancel = pages.verb(
+        "Don’t send it",
+        _cancel,
+        needs=Role.AGENT,
+        icon="cancel",
+        form=OptionalReasonForm,
+        fits=lambda row: row.status == State.HELD,
+        intro="Its step counts as done without it, and the ladder goes on.",
+        is_grave=True,
     )
 
     @action(description="Download the mail", icon="download")
@@ -175,10 +246,11 @@ class MessageInline(RowsInside):
 
     @display(description="Why")
     def why(self, communication: Communication) -> str:
-        return (communication.suppressed_reason or communication.error).replace("_", " ") or "–"
+        waits = communication.waits_for if communication.status == State.SCHEDULED else ""
+        return (
+            gate.WORDS.get(waits) or (communication.suppressed_reason or communication.error).replace("_", " ") or "–"
+        )
 
-
-from communications import policy_admin  # noqa: E402, F401  (registers its pages)
 
 InvoiceAdmin.inlines.insert(0, MessageInline)
 DebtorAdmin.inlines.append(MessageInline)

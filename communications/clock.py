@@ -6,7 +6,7 @@ looked at again under its locks.
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,13 +18,18 @@ from django.utils import timezone
 from communications import ladder, policies, sender
 from communications.models import LEFT_US, Communication, State
 from inflow.accounts.models import Account
-from invoices import lifecycle
+from invoices import lifecycle, workdays
 from invoices.models import Escalation, Invoice, Status
 from invoices.writing import NotFound, lock
 
 log = structlog.get_logger(__name__)
 
 _DAY = dt.timedelta(days=1)
+# A message planned for the moment at which its invoice is looked at, or before, is the sender's; one for later belongs
+# to a policy edited since.
+_WAITING = Communication.objects.filter(
+    invoice=OuterRef("pk"), status=State.SCHEDULED, scheduled_for__lte=OuterRef("next_contact_at")
+)
 
 
 def tick(now: dt.datetime | None = None) -> int:
@@ -35,15 +40,12 @@ def tick(now: dt.datetime | None = None) -> int:
     return sender.send_due(now)
 
 
+@workdays.remembered()
 def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = None) -> int:
     """Look at the invoices whose next step has come and has no message planned yet; how many there were."""
     due = Invoice.objects.filter(next_contact_at__lte=now)
     due = due.filter(account=account) if account else due.filter(account__clock=None)
-    # A message planned for that moment or before is the sender's; one for later belongs to a policy edited since.
-    waiting = Communication.objects.filter(invoice=OuterRef("pk"), status=State.SCHEDULED)
-    due = due.exclude(Exists(waiting.filter(scheduled_for__lte=OuterRef("next_contact_at")))).order_by(
-        "next_contact_at", "id"
-    )
+    due = due.exclude(Exists(_WAITING)).order_by("next_contact_at", "id")
     accounts: dict[uuid.UUID, Account] = {account.pk: account} if account else {}
     rows = list(due.values_list("account_id", "pk")[:limit])
     for account_id, invoice_id in rows:
@@ -107,16 +109,27 @@ def set_clock(account: Account, now: dt.datetime) -> Leap:
         messages = Communication.objects.for_account(account).filter(status__in=LEFT_US)
         cases = Escalation.objects.for_account(account)
         sent, escalated = messages.values("message_id").distinct().count(), cases.count()
-        with policies.remembered():
-            _leap(account, now)
+        with policies.remembered(), workdays.remembered():
+            leap(account, now)
         return Leap(now, messages.values("message_id").distinct().count() - sent, cases.count() - escalated)
 
 
-def _leap(account: Account, target: dt.datetime) -> None:
-    """From one due moment to the next."""
+def _send(account: Account, now: dt.datetime) -> None:
+    sender.send_due(now, limit=10_000, account=account)
+
+
+def leap(
+    account: Account,
+    target: dt.datetime,
+    *,
+    send: Callable[[Account, dt.datetime], None] = _send,
+    watch: Callable[[], None] = lambda: None,
+) -> None:
+    """From one due moment to the next, for an account with a clock of its own. `watch` may raise, to end it."""
     assert account.clock is not None
-    _work(account)
+    _work(account, send)
     while (moment := _next_moment(account)) and moment <= target:
+        watch()
         if moment <= account.clock:
             # Done what could be done: what is left stuck is not worth standing still for.
             log.warning("clock_stuck", account=str(account.pk), at=account.clock.isoformat())
@@ -124,12 +137,12 @@ def _leap(account: Account, target: dt.datetime) -> None:
             if account.clock == target:
                 break
         _show(account, moment)
-        _work(account)
+        _work(account, send)
     if account.clock != target:
         _show(account, target)
 
 
-def _work(account: Account) -> None:
+def _work(account: Account, send: Callable[[Account, dt.datetime], None]) -> None:
     now = account.now()
     while lifecycle.age_due(now, account=account):
         pass
@@ -138,7 +151,7 @@ def _work(account: Account) -> None:
         due = Communication.objects.for_account(account).filter(status=State.SCHEDULED, scheduled_for__lte=now)
         before = due.count()
         if before:
-            sender.send_due(now, limit=10_000, account=account)
+            send(account, now)
         left = due.count()
         if not worked and (not before or left >= before):
             return
@@ -153,7 +166,7 @@ def _next_moment(account: Account) -> dt.datetime | None:
     held = invoices.filter(status=Status.ON_HOLD).aggregate(day=Min("hold_until"))["day"]
     scheduled = Communication.objects.for_account(account).filter(status=State.SCHEDULED).order_by()
     moments = [ladder.beginning(account, day + _DAY) for day in (new, held) if day]
-    moments.append(invoices.aggregate(at=Min("next_contact_at"))["at"])
+    moments.append(invoices.exclude(Exists(_WAITING)).aggregate(at=Min("next_contact_at"))["at"])
     moments.append(scheduled.aggregate(at=Min("scheduled_for"))["at"])
     return min((moment for moment in moments if moment), default=None)
 

@@ -1,85 +1,168 @@
-"""What would be sent, to whom, when and on which channel, as things stand now; or why not."""
+"""What would be sent, to whom, when and on which channel, or why not: the account's own clock, rehearsed.
+
+It is the engine itself that runs, over copies and with nobody to hand the messages to. So a forecast equals what a test
+account's clock then does, as long as nothing else happens; each message is taken to be accepted.
+"""
 
 import datetime as dt
-from collections.abc import Iterator
-from typing import Any
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from communications import addresses, ladder, policies
-from communications.models import Communication, PolicyStep, State, StepKind
+import structlog
+from django.db import InterfaceError, InternalError, OperationalError
+
+from communications import addresses, aftermath, clock, gate, ladder, policies, rehearsal
+from communications.aftermath import Outcome
+from communications.models import CONTACTED, Communication, ReminderPolicy, State, StepKind
+from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from invoices import escalations
-from invoices.models import OPEN, CaseStatus, Escalation, Invoice, Status
+from invoices import escalations, workdays
+from invoices.models import OPEN, Invoice, Status, TimelineEntry
 
-_DAY = dt.timedelta(days=1)
+log = structlog.get_logger(__name__)
 
-
-def forecast(account: Account, days: int) -> list[dict[str, Any]]:
-    """The next `days` days of an account, soonest first: what is planned, and what will be if nothing changes.
-
-    Caps are a debtor's and depend on what else is sent: they are looked at when a message is planned, not here."""
-    horizon = account.now() + dt.timedelta(days=days)
-    planned = Communication.objects.for_account(account).filter(status=State.SCHEDULED)
-    rows = {row.invoice_id: row for row in planned.select_related("invoice__debtor")}
-    rules, entries = ladder.rules_of(account), []
-    stopped = Escalation.objects.for_account(account).filter(level=escalations.HIGHEST)
-    stopped_debtors = set(stopped.exclude(status=CaseStatus.RESOLVED).values_list("invoice__debtor_id", flat=True))
-    chased = Invoice.objects.for_account(account).filter(status__in=OPEN, is_chased=True).select_related("debtor")
-    contacts = addresses.contacts_of(account)
-    invoices = list(chased)
-    policies.look_once(invoices)
-    for invoice in invoices:
-        invoice.account = account
-        steps = policies.steps_of(invoice)
-        row = rows.get(invoice.pk)
-        for step, at in _walk(invoice, steps, row, rules):
-            if at > horizon:
-                break
-            entries.append(_entry(invoice, step, at, contacts, invoice.debtor_id in stopped_debtors))
-    return sorted(entries, key=lambda entry: (entry["scheduled_for"], str(entry["invoice_id"])))
+SENT = Outcome(State.SENT)
+# A forecast ends after this time, done or not.
+MOST_SECONDS = 20.0
+# Not yet, for the hours or the limits of contact alone: that is no reason, but a moment.
+_TIMING = ("", "window", "cap", "away")
+_STANDING = {Status.DISPUTED: "dispute", Status.ON_HOLD: "hold"}
 
 
-def _walk(
-    invoice: Invoice, steps: list[PolicyStep], row: Communication | None, rules: Any
-) -> Iterator[tuple[PolicyStep, dt.datetime]]:
-    """The steps still to be taken and when, by the ladder's own rules; the invoice is only moved in memory."""
-    account, place = invoice.account, ladder.place(invoice, rules)
-    moment = account.now()
-    if invoice.hold_until:
-        moment = max(moment, ladder.beginning(account, invoice.hold_until + _DAY))
-    while step := ladder.next_step(invoice, steps, moment.astimezone(account.zone).date()):
-        begins = max(moment, ladder.first_moment(invoice, step))
-        if row and ladder.is_for(row, invoice, step):
-            at = row.scheduled_for
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message to come about one invoice. `reason`: why it would not go, with the words of `gate.WORDS`."""
+
+    invoice_id: uuid.UUID
+    invoice_number: str
+    debtor: str
+    scheduled_for: dt.datetime
+    channel: str
+    step: int
+    kind: str
+    recipient: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """The messages to come, soonest first, until a moment: the end of the days asked for, or of the time for it."""
+
+    entries: list[Entry]
+    until: dt.datetime
+    is_whole: bool
+
+
+def forecast(account: Account, days: int, *, deadline: rehearsal.Deadline | None = None) -> Foreseen:
+    """The next `days` days of an account. Raises `rehearsal.Busy`."""
+    policies.default_for(account)
+    with rehearsal.stage(account) as staged:
+        return _play(staged, days, deadline or rehearsal.Deadline(MOST_SECONDS))
+
+
+def preview(
+    account: Account,
+    invoices: Iterable[uuid.UUID],
+    policy: ReminderPolicy | None,
+    actor: Actor,
+    *,
+    overdue_enter: bool,
+    days: int,
+) -> Foreseen:
+    """What these invoices would get if `policies.switch_on` were called now. Raises `rehearsal.Busy`."""
+    policies.default_for(account)
+    chosen = set(invoices)
+    with rehearsal.stage(account) as staged:
+        those = Invoice.objects.filter(pk__in=chosen)
+        policies.switch_on(staged, those, policy, actor, overdue_enter=overdue_enter)
+        played = _play(staged, days, rehearsal.Deadline(MOST_SECONDS))
+        entries = [entry for entry in played.entries if entry.invoice_id in chosen]
+        return Foreseen(entries, played.until, played.is_whole)
+
+
+def _play(account: Account, days: int, deadline: rehearsal.Deadline) -> Foreseen:
+    begin = account.now()
+    horizon, is_whole = begin + dt.timedelta(days=days), True
+    rows = Communication.objects.for_account(account)
+    for message_id in set(rows.filter(status=State.SENDING).values_list("message_id", flat=True)):
+        aftermath.record(message_id, SENT)  # on its way this moment
+    planned = dict(rows.filter(status=State.SCHEDULED).values_list("pk", "scheduled_for"))
+    decided = set(rows.exclude(status__in=(State.SCHEDULED, State.HELD)).values_list("pk", flat=True))
+
+    def hand_over(account: Account, now: dt.datetime) -> None:
+        due = rows.filter(status=State.SCHEDULED, scheduled_for__lte=now, step__isnull=False)
+        for pk in list(due.order_by("scheduled_for", "id").values_list("pk", flat=True)):
+            deadline.check()
+            try:
+                if going := gate.claim(pk):
+                    aftermath.record(going[0].message_id, SENT)
+            except (OperationalError, InterfaceError, InternalError):
+                raise
+            except Exception:  # as the sender does
+                log.exception("rehearsal_failed", communication=str(pk))
+
+    with policies.remembered(), workdays.remembered():
+        try:
+            clock.leap(account, horizon, send=hand_over, watch=deadline.check)
+        except rehearsal.TooMuch:  # all that comes before this moment is known
+            horizon, is_whole = account.now(), False
+        entries = [*_messages(account, begin, planned, decided), *_silent(account, begin, horizon)]
+    if not is_whole:
+        entries = [entry for entry in entries if entry.scheduled_for < horizon]
+    entries.sort(key=lambda entry: (entry.scheduled_for, entry.invoice_number, entry.step))
+    return Foreseen(entries, horizon, is_whole)
+
+
+def _messages(
+    account: Account, begin: dt.datetime, planned: dict[uuid.UUID, dt.datetime], decided: set[uuid.UUID]
+) -> list[Entry]:
+    """What was sent, or was not and why."""
+    postponed = _postponed(account)
+    found = []
+    rows = Communication.objects.for_account(account).filter(step__isnull=False).select_related("invoice__debtor")
+    for row in rows.exclude(pk__in=decided).exclude(status=State.CANCELLED):
+        if row.status in CONTACTED and row.sent_at:
+            at, reason = row.sent_at, ""
+        elif row.status == State.SUPPRESSED:
+            at, reason = row.scheduled_for, row.suppressed_reason
+        elif row.status == State.HELD:
+            at, reason = max(row.scheduled_for, begin), "held"
+        elif row.status == State.SCHEDULED and row.waits_for not in _TIMING:
+            at = postponed.get((row.invoice_id, row.waits_for)) or planned.get(row.pk, row.scheduled_for)
+            at, reason = max(at, begin), row.waits_for
         else:
-            at = begins if step.kind == StepKind.NONE else place.next_opening(begins)
-        on = at.astimezone(account.zone).date()
-        if step.offset_days >= 0 or on < invoice.due_date:
-            if step.kind != StepKind.NONE:
-                yield step, at
-            late = (on - ladder.on_paper(invoice, step)).days
-            invoice.slip_days += late if late > ladder.TOLERATED_DAYS else 0
-            moment = max(moment, at)
-        invoice.last_step = step.offset_days
+            continue
+        found.append(_entry(row.invoice, at, row.channel, row.step, row.kind, row.recipient, reason))
+    return found
 
 
-def _entry(
-    invoice: Invoice, step: PolicyStep, at: dt.datetime, contacts: addresses.Contacts, is_stopped: bool
-) -> dict[str, Any]:
-    chosen = addresses.choose(invoice, step.channels, contacts)
-    reason = chosen.missing or None
-    if invoice.debtor.opted_out_at:
-        reason = "opted_out"
-    elif invoice.status == Status.DISPUTED:
-        reason = reason or "disputed"
-    elif is_stopped:
-        reason = reason or "case"
-    return {
-        "invoice_id": invoice.pk,
-        "invoice_number": invoice.invoice_number,
-        "scheduled_for": at,
-        "channel": chosen.channel,
-        "step": step.offset_days,
-        "kind": step.kind,
-        "recipient": chosen.address or None,
-        "suppressed_reason": reason,
-    }
+def _postponed(account: Account) -> dict[tuple[uuid.UUID, str], dt.datetime]:
+    """When a message of an invoice was first postponed, by reason."""
+    noted = TimelineEntry.objects.for_account(account).filter(kind="postponed").order_by("-at", "-id")
+    return {(note.invoice_id, note.after.get("waits_for", "")): note.at for note in noted}
+
+
+def _silent(account: Account, begin: dt.datetime, horizon: dt.datetime) -> list[Entry]:
+    """The invoices whose next step would have come, and for which not even a message is planned."""
+    waiting = Communication.objects.for_account(account).filter(status__in=(State.SCHEDULED, State.HELD))
+    open_ones = Invoice.objects.for_account(account).filter(status__in=OPEN, is_chased=True)
+    found = []
+    for invoice in open_ones.exclude(pk__in=waiting.values("invoice_id")).select_related("debtor"):
+        invoice.account = account
+        step = ladder.next_step(invoice, policies.steps_of(invoice), account.today())
+        reason = _STANDING.get(Status(invoice.status), "")
+        if invoice.escalation_level >= escalations.HIGHEST:
+            reason = reason or "case"
+        if step is None or step.kind == StepKind.NONE or not reason:
+            continue
+        at = max(begin, ladder.first_moment(invoice, step))
+        if at <= horizon:
+            chosen = addresses.choose(invoice, step.channels)
+            found.append(_entry(invoice, at, chosen.channel, step.offset_days, step.kind, chosen.address, reason))
+    return found
+
+
+def _entry(invoice: Invoice, at: dt.datetime, channel: str, step: int, kind: str, recipient: str, reason: str) -> Entry:
+    name = str(invoice.debtor)
+    return Entry(invoice.pk, invoice.invoice_number, name, at, channel, step, kind, recipient, reason)

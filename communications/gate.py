@@ -15,8 +15,8 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from communications import addresses, caps, ladder, links, messages, policies
-from communications.models import CollectionSettings, Communication, PolicyStep, State
+from communications import addresses, brakes, caps, ladder, links, linters, messages, policies
+from communications.models import CollectionSettings, Communication, Medium, PolicyStep, State
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from invoices import escalations, lifecycle, money, timeline, workdays
@@ -36,10 +36,12 @@ WORDS = {
     "case": "a person is on this debtor's case",
     "credit": "the debtor's unapplied credit covers what is due; apply it",
     "stopped": "messages are switched off",
+    "stale": "stale payment data: no payment was recorded or synced for a while",
     "suspended": "the account is suspended",
     "no_channel": "no channel of this step is set up",
     "away": "the mail server or the gateway is away",
     "template": "the message could not be written",
+    "lint": "the message breaks a rule of its channel; its template has to be changed",
 }
 
 
@@ -83,7 +85,11 @@ def claim(communication_id: uuid.UUID, *, away: bool = False, wait: bool = True)
             log.exception("rendering_failed", communication=str(communication_id))
             _postpone_all(case, going, "template", case.now + _DAY)
             return []
+        if problems := breaches(going[0], case, message.text):
+            _postpone_all(case, going, "lint", case.now + _DAY, " ".join(problem.message for problem in problems))
+            return []
         message_id = going[0].message_id
+        segments = linters.size(message.text).segments if going[0].channel == Medium.SMS else None
         for row in going:
             row.message_id, row.status, row.sent_at, row.claimed_at = (
                 message_id,
@@ -93,6 +99,7 @@ def claim(communication_id: uuid.UUID, *, away: bool = False, wait: bool = True)
             )
             row.subject, row.body, row.html = message.subject, message.text, message.html
             row.language, row.amount, row.waits_for = message.language, row.invoice.balance, ""
+            row.segments = segments
             row.save()
             lifecycle.stand(row.invoice, next_contact_at=None)
             if message.is_fallback:
@@ -158,7 +165,18 @@ def _may_go(case: Case, row: Communication) -> bool:
         row.channel = chosen.channel
         row.save(update_fields=["channel", "recipient"])
         return False
+    if brakes.must_be_seen(row, case.rules):
+        brakes.hold(row)
+        return False
     return True
+
+
+def breaches(row: Communication, case: Case, text: str) -> list[linters.Problem]:
+    """What the law of the debtor's place has against the text, on a channel whose text it rules."""
+    if row.channel != Medium.SMS:
+        return []
+    spared = [invoice.invoice_number for invoice in case.invoices.values()]
+    return linters.lint(row.channel, ladder.place(row.invoice, case.rules).country, None, text, spared=spared)
 
 
 def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[str, dt.datetime] | None:
@@ -168,10 +186,12 @@ def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[
         return "suspended", now + _DAY
     if rules.is_stopped or going[0].channel in rules.stopped_channels:
         return "stopped", now + _DAY
+    if brakes.is_stale(rules, now):
+        return "stale", now + brakes.LOOKS_AGAIN
     if debtor.answered_at is not None:
         place = ladder.place(going[0].invoice, rules)
         answered_on = debtor.answered_at.astimezone(account.zone).date()
-        last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, place.weekend)
+        last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, place.days)
         if account.today() <= last:
             return "answer", ladder.beginning(account, last + _DAY)
     if any(invoice.escalation_level >= escalations.HIGHEST for invoice in case.invoices.values()):
@@ -219,12 +239,12 @@ def _suppress(row: Communication, reason: str) -> None:
     timeline.note(row.invoice, "suppressed", CLOCK, text)
 
 
-def _postpone_all(case: Case, rows: Sequence[Communication], why: str, until: dt.datetime) -> None:
+def _postpone_all(case: Case, rows: Sequence[Communication], why: str, until: dt.datetime, reason: str = "") -> None:
     for row in rows:
-        _postpone(case, row, why, until)
+        _postpone(case, row, why, until, reason)
 
 
-def _postpone(case: Case, row: Communication, why: str, until: dt.datetime) -> None:
+def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reason: str = "") -> None:
     """Not lost: a new moment, and why, said once for each reason."""
     place = ladder.place(row.invoice, case.rules)
     until = place.next_opening(until)
@@ -235,5 +255,5 @@ def _postpone(case: Case, row: Communication, why: str, until: dt.datetime) -> N
     if is_news:
         local = until.astimezone(place.zone)
         text = f"{row.get_kind_display()} postponed to {local:%Y-%m-%d %H:%M} ({place.zone.key}): {WORDS[why]}."
-        reason = money.display(row.invoice.balance, row.invoice.currency) if why == "credit" else ""
+        reason = money.display(row.invoice.balance, row.invoice.currency) if why == "credit" else reason
         timeline.note(row.invoice, "postponed", CLOCK, text, after={"waits_for": why}, reason=reason)

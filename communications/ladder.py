@@ -92,7 +92,7 @@ def _advance(invoice: Invoice) -> bool:
     if not invoice.is_open:
         _drop(invoice, pending)
         return False
-    if pending and pending.status != State.SCHEDULED:
+    if pending and pending.status == State.SENDING:
         lifecycle.stand(invoice, next_contact_at=None)
         return False
     today = invoice.account.today()
@@ -102,6 +102,8 @@ def _advance(invoice: Invoice) -> bool:
         pending = None
     if step is None:
         return _end(invoice, today)
+    if pending and pending.status == State.HELD:
+        return _await_a_person(invoice)
     if pending is None and (waits_until := _stands_still(invoice)):
         lifecycle.stand(invoice, next_contact_at=waits_until[0])
         return False
@@ -204,6 +206,15 @@ def _end(invoice: Invoice, today: dt.date) -> bool:
         return False
     if not invoice.escalation_level:
         escalations.raise_further(invoice, Reason.POLICY_STEP, notes="Every step of the ladder is done.")
+    return False
+
+
+def _await_a_person(invoice: Invoice) -> bool:
+    """A held message is somebody's case, as long as it is held: no silence without end."""
+    still = _stands_still(invoice)
+    lifecycle.stand(invoice, next_contact_at=still[0] if still else None)
+    if still is None and not invoice.escalation_level:
+        escalations.open_case(invoice, Reason.POLICY_STEP, notes="A final notice waits for a second pair of eyes.")
     return False
 
 

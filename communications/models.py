@@ -128,6 +128,21 @@ class CollectionSettings(models.Model):
     most_in_7_days = models.PositiveSmallIntegerField(default=2, validators=[MinValueValidator(1)])
     is_stopped = models.BooleanField("stop all messages", default=False)
     stopped_channels = ArrayField(models.CharField(max_length=10, choices=Medium), default=list, blank=True)
+    stale_after_hours = models.PositiveSmallIntegerField(
+        "payments are stale after",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Hours without a payment recorded or synced, after which nothing is sent by itself. Empty: never.",
+    )
+    payments_synced_at = models.DateTimeField(
+        null=True, editable=False, help_text="When somebody last said that all payments are recorded: account's time."
+    )
+    cool_off_hours = models.PositiveSmallIntegerField(
+        "cool-off",
+        default=24,
+        help_text="Hours in which a final notice that somebody released can still be called back.",
+    )
 
     class Meta:
         verbose_name_plural = "collection settings"
@@ -140,6 +155,22 @@ class CollectionSettings(models.Model):
 
     def __str__(self) -> str:
         return f"{self.opens_at:%H:%M}-{self.closes_at:%H:%M}"
+
+
+class ApprovalLimit(models.Model):
+    """A final notice for more than this is held until somebody has looked at it."""
+
+    settings = models.ForeignKey(CollectionSettings, on_delete=models.CASCADE, related_name="approval_limits")
+    currency = models.CharField(max_length=3, help_text="ISO 4217.")
+    amount = models.DecimalField(max_digits=18, decimal_places=3, validators=[MinValueValidator(0)])
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["settings", "currency"], name="one_approval_limit_for_a_currency"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.amount}"
 
 
 class Contact(models.Model):
@@ -396,6 +427,9 @@ class Communication(models.Model):
     closes_channel = models.BooleanField(
         default=False, editable=False, help_text="Failed for good: this step goes on by another channel."
     )
+    segments = models.PositiveSmallIntegerField(null=True, editable=False, help_text="Of an SMS: what is paid for.")
+    approved_at = models.DateTimeField(null=True, editable=False, help_text="When it was released, held before.")
+    approved_by = models.CharField(max_length=254, blank=True, editable=False)
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
 

@@ -12,18 +12,19 @@ from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html_join
 from unfold.admin import TabularInline
-from unfold.decorators import display
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
-from communications import policies
+from communications import forecast, policies
 from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
+from communications.rules_admin import DAYS, by_day, unless_busy
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, person
+from inflow.accounts.scoping import OwnRowsAdmin, actor, person
 from invoices import lifecycle
 from invoices.admin import InvoiceAdmin
-from invoices.models import OPEN, Invoice, InvoiceQuerySet
+from invoices.models import OPEN, Invoice
 
 _ALL, _UNCHASED = "all", "unchased"
 
@@ -43,38 +44,16 @@ class NewPolicyForm(pages.OwnAccountForm):
 
 
 class SwitchOnForm(pages.PageForm):
-    which = forms.ChoiceField(label="Which open invoices")
-    overdue_enter = forms.ChoiceField(
-        choices=[("yes", "enter as if they arrived today"), ("no", "stay out: they are not chased")],
-        label="Those past due",
+    whom = forms.ChoiceField(
+        label="Which invoices",
+        choices=[("idle", "Open invoices that nobody chases"), ("all", "All open invoices")],
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        which = self.fields["which"]
-        assert isinstance(which, forms.ChoiceField)
-        which.choices = [(name, _counted(self.row, name, title)) for name, title in _WHICH.items()]
-
-
-_WHICH = {_UNCHASED: "Those that no ladder chases", _ALL: "All that are open"}
-
-
-def _those(policy: ReminderPolicy, which: str) -> InvoiceQuerySet:
-    rows: InvoiceQuerySet = Invoice.objects.for_account(policy.account).filter(status__in=OPEN)
-    return rows.filter(is_chased=False) if which == _UNCHASED else rows
-
-
-def _counted(policy: ReminderPolicy, which: str, title: str) -> str:
-    entering = policies.would_enter(policy.account, _those(policy, which))
-    return f"{title}: {entering.overdue} past due, {entering.upcoming} not yet"
-
-
-def _switch_on(policy: ReminderPolicy, by: Actor, form: SwitchOnForm) -> str:
-    chosen = None if policy.is_default else policy
-    overdue_enter = form.cleaned_data["overdue_enter"] == "yes"
-    those = _those(policy, form.cleaned_data["which"])
-    entered = policies.switch_on(policy.account, those, chosen, by, overdue_enter=overdue_enter)
-    return f"{policy} chases {entered} invoice{'' if entered == 1 else 's'} from now on."
+    overdue_enter = forms.BooleanField(
+        required=False,
+        label="Overdue ones too",
+        help_text="As if they arrived today. Else they stay out.",
+        widget=UnfoldBooleanSwitchWidget,
+    )
 
 
 class Steps(BaseInlineFormSet):  # type: ignore[type-arg]
@@ -146,14 +125,6 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
     fields = ("name",)
     inlines: ClassVar[list[Any]] = [StepInline]
     actions_detail = ("switch_on",)
-    switch_on = pages.verb(
-        "Switch on",
-        _switch_on,
-        needs=Role.MANAGER,
-        icon="play_circle",
-        form=SwitchOnForm,
-        intro="Chases open invoices by this ladder. Nobody gets more than one message, and none before tomorrow.",
-    )
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("steps")
@@ -186,6 +157,43 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             policies.edit(form.instance, formset.steps())
             after = [said(step) for step in form.instance.steps.order_by("offset_days")]
             self.record(request, form.instance, "edited", changes={"steps": [before, after]})
+
+    @action(description="Switch on", icon="play_circle")
+    def switch_on(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """GET and the first POST only look; the second one, with `confirm`, does it."""
+        policy = self.get_object(request, object_id)
+        if not person(request).may(Role.MANAGER):
+            raise PermissionDenied
+        form = SwitchOnForm(request.POST if request.method == "POST" else None, row=policy)
+        context: dict[str, Any] = {
+            "title": f"Switch on “{policy}”",
+            "form": form,
+            "back": self.url("change", policy.pk),
+        }
+        if request.method == "POST" and form.is_valid():
+            invoices = Invoice.objects.for_account(policy.account).filter(status__in=OPEN)
+            if form.cleaned_data["whom"] == "idle":
+                invoices = invoices.filter(is_chased=False)
+            enter = form.cleaned_data["overdue_enter"]
+            by = None if policy.is_default else policy
+            if "confirm" in request.POST:
+                entered = policies.switch_on(policy.account, invoices, by, actor(request), overdue_enter=enter)
+                self.record(request, policy, "switched_on", entered=entered, overdue_enter=enter)
+                messages.success(request, f"{entered} invoices are chased by “{policy}” now.")
+                return HttpResponseRedirect(context["back"])
+            ids = list(invoices.values_list("pk", flat=True))
+            by_whom = actor(request)
+            foreseen = unless_busy(
+                request,
+                lambda: forecast.preview(policy.account, ids, by, by_whom, overdue_enter=enter, days=DAYS[-1]),
+            )
+            entering = policies.would_enter(policy.account, invoices)
+            context |= {"dates": foreseen and by_day(foreseen), "foreseen": foreseen, "days": DAYS[-1]}
+            context |= {"entering": entering, "enter": enter}
+        return pages.page(self, request, "admin/communications/switch_on.html", context)
+
+    def offers(self, user: Any, row: ReminderPolicy, verb: pages.Verb | None) -> bool:
+        return bool(user.may(Role.MANAGER))
 
     @display(description="Ladder")
     def ladder(self, policy: ReminderPolicy) -> str:

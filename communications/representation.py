@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from communications.forecast import Entry
 from communications.models import Communication
 
 COLUMNS = (
@@ -39,3 +40,16 @@ def of_row(row: Mapping[str, Any]) -> dict[str, Any]:
 def of_communication(communication: Communication) -> dict[str, Any]:
     row = {name: getattr(communication, name) for name in COLUMNS if "__" not in name}
     return of_row({name: row.get(name, communication.invoice.invoice_number) for name in COLUMNS})
+
+
+def of_entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "invoice_id": entry.invoice_id,
+        "invoice_number": entry.invoice_number,
+        "scheduled_for": entry.scheduled_for,
+        "channel": entry.channel,
+        "step": entry.step,
+        "kind": entry.kind,
+        "recipient": entry.recipient or None,
+        "suppressed_reason": entry.reason or None,
+    }

@@ -15,6 +15,7 @@ from communications import aftermath, channels, gate
 from communications.aftermath import Outcome
 from communications.models import Communication, State
 from inflow.accounts.models import Account
+from invoices import workdays
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +25,7 @@ GATE_HOLDS_S = 5.0
 ORPHANED_AFTER = dt.timedelta(minutes=5)
 
 
+@workdays.remembered()
 def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account | None = None) -> int:
     """Send what is due, of `account` alone or of all that follow the wall; how many messages left us."""
     now = now or timezone.now()

@@ -1,12 +1,17 @@
 """/api/zapier/communications: what was written to debtors."""
 
+import contextlib
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
+from django.core.cache import cache
 from drf_spectacular.utils import extend_schema
+from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from communications import clock, forecast, representation
+from communications import clock, forecast, rehearsal, representation
 from communications.models import LEFT_US, Communication
 from communications.serializers import (
     ClockIn,
@@ -22,6 +27,9 @@ from inflow.api.authentication import account_of
 from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.viewsets import ApiViewSet
 from invoices.models import AccountQuerySet, Invoice
+
+# How long the pages after the first may be asked for before they are computed anew.
+FORECAST_KEPT_S = 600
 
 
 class CommunicationViewSet(ApiViewSet):
@@ -80,7 +88,37 @@ class ForecastViewSet(ApiViewSet):
     )
     def list(self, request: Request) -> Response:
         query = ForecastQuery.of(request)
-        return pagination.respond_computed(request, forecast.forecast(account_of(request), query["days"]), query)
+        key = f"forecast:{account_of(request).pk}:{query['days']}"
+        entries = _kept(key) if "cursor" in query else None
+        if entries is None:
+            try:
+                foreseen = forecast.forecast(account_of(request), query["days"])
+            except rehearsal.Busy as error:
+                problem = "Another forecast of this account is being made."
+                raise Problem(503, "forecast_busy", problem, headers={"Retry-After": "5"}) from error
+            if not foreseen.is_whole:
+                problem = (
+                    f"There is more to foresee than time for it after {foreseen.until:%Y-%m-%d}: ask for fewer days."
+                )
+                raise Problem(503, "forecast_too_long", problem, headers={"Retry-After": "60"})
+            entries = [representation.of_entry(entry) for entry in foreseen.entries]
+            if len(entries) > query["limit"]:
+                _keep(key, entries)
+        return pagination.respond_computed(request, entries, query)
+
+
+def _kept(key: str) -> Sequence[Any] | None:
+    """What the first page computed, for those after it."""
+    try:
+        kept: Sequence[Any] | None = cache.get(key)
+    except RedisError:
+        return None
+    return kept
+
+
+def _keep(key: str, entries: Sequence[Any]) -> None:
+    with contextlib.suppress(RedisError):
+        cache.set(key, entries, timeout=FORECAST_KEPT_S)
 
 
 class ClockViewSet(ApiViewSet):

@@ -446,7 +446,7 @@ class DebtorAdmin(OwnRowsAdmin):
     ordering = ("name", "pk")
     list_display = ("name", "company", "email", "phone", "open_invoices", "created_at")
     search_fields = ("name", "company", "email", "phone")
-    fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country"))
+    fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country", "subdivision"))
     inlines: ClassVar[list[type[RowsInside]]] = [InvoiceInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:
@@ -456,3 +456,6 @@ class DebtorAdmin(OwnRowsAdmin):
     @display(description="Open invoices", ordering="still_open")
     def open_invoices(self, debtor: Any) -> str:
         return str(debtor.still_open or "–")
+
+
+from invoices import calendar_admin  # noqa: E402, F401  (registers its page)

@@ -151,7 +151,7 @@ class NotesForm(pages.PageForm):
 class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Debtor
-        fields = ("name", "company", "email", "phone", "language", "time_zone", "country")
+        fields = ("name", "company", "email", "phone", "language", "time_zone", "country", "subdivision")
 
     def clean_email(self) -> str:
         return debtors.normalise_email(self.cleaned_data["email"])
@@ -168,6 +168,12 @@ class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
         if country and not (len(country) == 2 and country.isascii() and country.isalpha()):
             raise ValidationError("Two letters of ISO 3166 are needed, such as AE.")
         return country
+
+    def clean_subdivision(self) -> str:
+        subdivision: str = self.cleaned_data["subdivision"]
+        if subdivision and self.cleaned_data.get("country") not in ("", subdivision[:2], None):
+            raise ValidationError("It must lie in the country.")
+        return subdivision
 
     def clean_time_zone(self) -> str:
         zone: str = self.cleaned_data["time_zone"]

@@ -237,8 +237,8 @@ def take_promise(draft: Draft, promised_on: dt.date, amount: Decimal | None = No
     check_money("amount", amount, invoice.currency)
     if amount > invoice.balance:
         raise Refused("amount", "above_balance", "A promise is at most the balance.")
-    country = workdays.country_of(invoice.debtor, account, invoice.debtor_phone)
-    until = workdays.after(promised_on, promises.GRACE_WORKING_DAYS, workdays.weekend_of(country, account))
+    days = workdays.of(invoice.debtor, account, invoice.debtor_phone)
+    until = workdays.after(promised_on, promises.GRACE_WORKING_DAYS, days)
     made = promises.make(invoice, draft.actor, promised_on, amount, until)
     invoice.disputed_at, invoice.hold_until = None, until
     draft.derive()
@@ -281,6 +281,7 @@ def stand(invoice: Invoice, **place: object) -> None:
         Invoice.objects.filter(pk=invoice.pk).update(**moved)
 
 
+@workdays.remembered()
 def age_due(now: dt.datetime, limit: int = 5_000, account: Account | None = None) -> int:
     """Look at every invoice whose date has come, in each account's own zone; how many moved.
 

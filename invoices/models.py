@@ -5,12 +5,15 @@ import uuid
 from decimal import Decimal
 from typing import Any, Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from inflow.accounts.models import Account, Language, User
+from inflow.accounts.models import Account, Language, User, known_subdivision
 
 
 class Status(models.TextChoices):
@@ -29,6 +32,8 @@ class PaymentStatus(models.TextChoices):
     PAID = "paid", "Paid"
 
 
+# A holiday lasts this many days at most.
+MOST_HOLIDAYS = 31
 OPEN = (Status.NEW, Status.OVERDUE, Status.ON_HOLD, Status.DISPUTED)
 
 
@@ -51,6 +56,13 @@ class Debtor(models.Model):
     language = models.CharField(max_length=2, choices=Language, blank=True)
     time_zone = models.CharField(max_length=64, blank=True, help_text="Empty: the phone's, else the account's.")
     country = models.CharField(max_length=2, blank=True, help_text="Empty: the phone's, else the account's.")
+    subdivision = models.CharField(
+        "emirate or region",
+        max_length=6,
+        blank=True,
+        validators=[known_subdivision],
+        help_text="ISO 3166-2, such as AE-SH for Sharjah. Empty: the account's, in its country.",
+    )
     opted_out_at = models.DateTimeField(null=True, editable=False, help_text="Asked not to be written to at all.")
     answered_at = models.DateTimeField(null=True, editable=False, help_text="The first answer nobody has handled.")
     # In the links to the debtor's page: another key, and the links that were sent lead nowhere.
@@ -200,6 +212,7 @@ class Payment(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["account", "recorded_at"], name="payment_by_recording")]
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "reference"],
@@ -342,3 +355,99 @@ class TimelineEntry(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class RuleKind(models.TextChoices):
+    WEEKEND = "weekend", "Weekend"
+    HOURS = "hours", "Shorter hours"
+    HOLIDAY = "holiday", "Holiday"
+
+
+class CalendarRule(models.Model):
+    """A row of the calendar of a country or of one of its parts: its weekend, its shorter hours, its holidays.
+
+    Everybody's, or an account's own, which replaces everybody's row of the same place and name. `workdays` reads them.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    country = models.CharField(
+        max_length=2, validators=[RegexValidator(r"^[A-Z]{2}\Z")], help_text="ISO 3166, two letters."
+    )
+    subdivision = models.CharField(
+        "emirate or region",
+        max_length=6,
+        blank=True,
+        validators=[known_subdivision],
+        help_text="ISO 3166-2, such as AE-SH. Empty: the whole country.",
+    )
+    kind = models.CharField(max_length=10, choices=RuleKind)
+    name = models.CharField(max_length=80)
+    starts_on = models.DateField("first day", null=True, blank=True)
+    ends_on = models.DateField("last day", null=True, blank=True, help_text="Empty: the first day is the only one.")
+    is_yearly = models.BooleanField("each year", default=False)
+    weekdays = ArrayField(
+        models.PositiveSmallIntegerField(choices=[(day, str(day)) for day in range(7)]),
+        default=list,
+        blank=True,
+        help_text="0 is Monday: 4,5 are Friday and Saturday.",
+    )
+    opens_at = models.TimeField(null=True, blank=True, help_text="Shorter hours: nothing is sent before.")
+    closes_at = models.TimeField(null=True, blank=True, help_text="Shorter hours: nothing is sent from then on.")
+    is_on = models.BooleanField("in use", default=True)
+    is_expected = models.BooleanField(
+        "expected", default=False, help_text="Worked out before the moon was seen or the date announced: confirm it."
+    )
+    source = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = "calendar row"
+        ordering = ["country", "subdivision", "starts_on", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["country", "subdivision", "name"],
+                condition=Q(account=None),
+                name="a_calendar_row_of_a_place_has_a_name_of_its_own",
+            ),
+            models.UniqueConstraint(
+                fields=["account", "country", "subdivision", "name"],
+                name="an_accounts_calendar_row_has_a_name_of_its_own",
+            ),
+            models.CheckConstraint(condition=Q(kind__in=RuleKind.values), name="calendar_kind_is_known"),
+            models.CheckConstraint(
+                condition=Q(ends_on=None) | Q(ends_on__gte=F("starts_on")), name="a_calendar_row_ends_after_its_start"
+            ),
+            models.CheckConstraint(
+                condition=Q(subdivision="") | Q(subdivision__startswith=F("country")),
+                name="a_calendar_rows_region_lies_in_its_country",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.subdivision or self.country})"
+
+    @property
+    def last_day(self) -> dt.date | None:
+        return self.ends_on or self.starts_on
+
+    def clean(self) -> None:
+        """No row may close a place for good, or be without effect."""
+        if self.subdivision and not self.subdivision.startswith(f"{self.country}-"):
+            raise ValidationError({"subdivision": "It must lie in the country, such as AE-SH in AE."})
+        if self.ends_on and (self.starts_on is None or self.ends_on < self.starts_on):
+            raise ValidationError({"ends_on": "The last day comes after the first."})
+        if self.kind == RuleKind.WEEKEND:
+            if not 1 <= len(set(self.weekdays)) <= 6:
+                raise ValidationError({"weekdays": "A weekend has one to six days."})
+            if self.starts_on:
+                raise ValidationError({"starts_on": "A weekend comes each week: it has no dates."})
+        elif self.kind == RuleKind.HOLIDAY:
+            if self.starts_on is None:
+                raise ValidationError({"starts_on": "A holiday has a day."})
+            if self.last_day and (self.last_day - self.starts_on).days >= MOST_HOLIDAYS:
+                raise ValidationError({"ends_on": f"At most {MOST_HOLIDAYS} days: nothing is sent on them."})
+        elif self.opens_at is None and self.closes_at is None:
+            raise ValidationError({"closes_at": "Shorter hours open later or close earlier."})
+        elif self.opens_at and self.closes_at and self.opens_at >= self.closes_at:
+            raise ValidationError({"closes_at": "It closes after it opens, on the same day."})
+        elif not self.weekdays and self.starts_on is None:
+            raise ValidationError({"weekdays": "Shorter hours are on days of the week, or between two dates."})

@@ -41,10 +41,10 @@ class AccountAdmin(OwnRowsAdmin):
     list_filter = (("plan", ChoicesDropdownFilter),)
     search_fields = ("name",)
     fieldsets = (
-        (None, {"fields": ("name", "time_zone", "language", "country")}),
+        (None, {"fields": ("name", "time_zone", "language", "country", "subdivision")}),
         ("Plan", {"fields": ("plan", "requests_per_minute", "requests_per_day", "is_test", "suspended_at")}),
     )
-    set_by_members = frozenset({"time_zone", "language"})
+    set_by_members = frozenset({"time_zone", "language", "subdivision"})
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not person(request).is_superuser:

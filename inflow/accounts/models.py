@@ -1,6 +1,7 @@
 """Who is speaking: accounts, their people and their API keys."""
 
 import datetime as dt
+import re
 import uuid
 import zoneinfo
 from typing import Any, ClassVar
@@ -38,6 +39,11 @@ def known_time_zone(name: str) -> None:
         raise ValidationError(f"{name} is no IANA time zone, such as Asia/Dubai.", code="unknown_time_zone")
 
 
+def known_subdivision(code: str) -> None:
+    if not re.fullmatch(r"[A-Z]{2}-[A-Z0-9]{1,3}", code):
+        raise ValidationError(f"{code} is no code of ISO 3166-2, such as AE-SH.", code="unknown_subdivision")
+
+
 class Account(models.Model):
     """A business that collects its invoices with InFlow."""
 
@@ -56,6 +62,13 @@ class Account(models.Model):
         default="AE",
         validators=[RegexValidator(r"^[A-Z]{2}\Z")],
         help_text="ISO 3166, two letters.",
+    )
+    subdivision = models.CharField(
+        "emirate or region",
+        max_length=6,
+        blank=True,
+        validators=[known_subdivision],
+        help_text="ISO 3166-2, such as AE-SH for Sharjah.",
     )
     weekend = ArrayField(
         models.PositiveSmallIntegerField(validators=[MaxValueValidator(6)]),

@@ -63,8 +63,17 @@ class DayField(forms.DateField):
         super().__init__(widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}), **kwargs)
 
 
+class ClockInput(forms.TimeInput):
+    """A time of a wall clock, in the dashboard's looks."""
+
+    input_type = "time"
+
+    def __init__(self) -> None:
+        super().__init__(format="%H:%M", attrs={"class": " ".join(INPUT_CLASSES)})
+
+
 def _dress(widget: forms.Widget) -> None:
-    if isinstance(widget, forms.CheckboxSelectMultiple | forms.HiddenInput):
+    if isinstance(widget, forms.CheckboxSelectMultiple | forms.CheckboxInput | forms.HiddenInput):
         return
     if isinstance(widget, forms.Textarea):
         classes = TEXTAREA_CLASSES

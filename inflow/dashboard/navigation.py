@@ -19,6 +19,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item("Invoices", "receipt_long", "admin:invoices_invoice_changelist"),
         _item("Debtors", "contacts", "admin:invoices_debtor_changelist"),
         _item("Messages", "mail", "admin:communications_communication_changelist"),
+        _item("Forecast", "calendar_month", "admin:communications_forecast"),
         _item("Answers", "forum", "admin:communications_reply_changelist"),
         _item("Cases", "support_agent", "admin:invoices_escalation_changelist"),
         _item("Promises", "handshake", "admin:invoices_promise_changelist"),
@@ -26,7 +27,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item("Contacts", "alternate_email", "admin:communications_contact_changelist"),
     ]
     if waiting := inbox.count(user):
-        collections[3]["badge"] = str(waiting)
+        collections[4]["badge"] = str(waiting)
     return [
         {"items": [_item("Home", "home", "admin:index")]},
         {"title": "Collections", "separator": True, "items": collections},
@@ -35,7 +36,13 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _settings_of(user: User) -> list[Item]:
-    items = [_item("Reminder policies", "stairs", "admin:communications_reminderpolicy_changelist")]
+    rules = "admin:communications_collectionsettings"
+    whose = (f"{rules}_changelist",) if user.is_superuser else (f"{rules}_change", user.account_id)
+    items = [
+        _item("Reminder policies", "stairs", "admin:communications_reminderpolicy_changelist"),
+        _item("Rules and brakes", "rule", *whose),
+        _item("Calendars", "event", "admin:invoices_calendarrule_changelist"),
+    ]
     if user.may(Role.MANAGER):
         items.append(_item("Templates", "edit_note", "admin:communications_messagetemplate_changelist"))
         items.append(_item("Sender", "badge", "admin:communications_senderprofile_changelist"))

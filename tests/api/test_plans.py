@@ -87,7 +87,8 @@ def test_with_the_other_promised_filters_the_cursor_is_the_indexs_too(many: Acco
     assert "ROW(created_at, id) < ROW(" in deep[-1]["Index Cond"]
 
 
-@pytest.mark.parametrize("path", ["invoices?limit=20", "communications?status=all", "webhooks", "events", "forecast"])
+# The forecast is no list of rows: it plays the engine, and costs what sending costs.
+@pytest.mark.parametrize("path", ["invoices?limit=20", "communications?status=all", "webhooks", "events"])
 def test_a_list_asks_the_database_as_often_for_one_row_as_for_twenty(account: Account, api: Caller, path: str) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:

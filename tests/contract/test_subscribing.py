@@ -108,6 +108,16 @@ def test_the_forecast_says_what_would_be_sent(account: Account, api: Caller) -> 
     assert api.get("forecast?days=1").json == []
 
 
+def test_the_pages_of_a_forecast_are_those_of_its_first(account: Account, api: Caller) -> None:
+    for day in (5, 6, 7):
+        make.invoice(account, due_in=day, debtor_email=f"d{day}@example.com")
+    whole = api.get("forecast?days=10").json
+    first = api.get("forecast?days=10&limit=2")
+    make.invoice(account, due_in=4, debtor_email="late@example.com")
+    second = api.get(first.headers["Link"].partition("/api/zapier/")[2].partition(">")[0])
+    assert first.json + second.json == whole[:4]
+
+
 @pytest.mark.parametrize("days", ["0", "91", "x", "-1", ""])
 def test_the_forecast_takes_1_to_90_days(api: Caller, days: str) -> None:
     is_problem(api.get(f"forecast?days={days}"), 422, field="days")

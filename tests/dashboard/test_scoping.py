@@ -14,6 +14,7 @@ from tests.dashboard.world import LISTS, VERBS, World, linked, may, nothing_chan
 pytestmark = pytest.mark.django_db
 # What can be added, and the least role that may.
 ADDS = {
+    "invoices_calendarrule": Role.MANAGER,
     "invoices_invoice": Role.MANAGER,
     "communications_reminderpolicy": Role.MANAGER,
     "accounts_apikey": Role.ADMIN,

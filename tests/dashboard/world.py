@@ -13,6 +13,7 @@ from django.urls import reverse
 from communications import addresses, answers, policies, replies
 from communications.models import (
     Answer,
+    CollectionSettings,
     Communication,
     ConsentEntry,
     Contact,
@@ -25,7 +26,7 @@ from communications.models import (
 from inflow.accounts.models import Account, ApiKey, AuditEntry, User
 from inflow.accounts.roles import Role
 from invoices import lifecycle
-from invoices.models import Debtor, Escalation, Invoice, Payment, Promise, TimelineEntry
+from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, Promise, TimelineEntry
 from tests import make
 from webhooks.models import Delivery, Event, EventType, Subscription
 
@@ -43,6 +44,8 @@ LISTS = {
     "communications_answer": Role.VIEWER,
     "communications_contact": Role.VIEWER,
     "communications_consententry": Role.VIEWER,
+    "communications_collectionsettings": Role.VIEWER,
+    "invoices_calendarrule": Role.VIEWER,
     "accounts_account": Role.VIEWER,
     "accounts_apikey": Role.ADMIN,
     "accounts_user": Role.ADMIN,
@@ -87,6 +90,13 @@ VERBS = {
     "communications_answer_confirm_dispute": Role.AGENT,
     "communications_answer_dismiss": Role.AGENT,
     "communications_contact_opt_in": Role.AGENT,
+    "communications_communication_release": Role.AGENT,
+    "communications_communication_call_back": Role.AGENT,
+    "communications_communication_cancel": Role.AGENT,
+    "communications_collectionsettings_stop": Role.MANAGER,
+    "communications_collectionsettings_resume": Role.MANAGER,
+    "communications_collectionsettings_synced": Role.AGENT,
+    "invoices_calendarrule_make_own": Role.MANAGER,
     "accounts_apikey_revoke": Role.ADMIN,
     "webhooks_subscription_unsubscribe": Role.ADMIN,
     "webhooks_subscription_enable": Role.ADMIN,
@@ -193,6 +203,8 @@ def build(name: str) -> World:
             "communications_answer": Answer.objects.get(invoice=invoice).pk,
             "communications_contact": Contact.objects.get(account=account).pk,
             "communications_consententry": ConsentEntry.objects.get(account=account).pk,
+            "communications_collectionsettings": CollectionSettings.objects.create(account=account).pk,
+            "invoices_calendarrule": make.calendar_rule(account, f"Holiday of {name}").pk,
             "accounts_account": account.pk,
             "accounts_apikey": key.pk,
             "accounts_user": people[Role.AGENT].pk,
@@ -235,7 +247,7 @@ def _rows_of(account: Account) -> dict[str, Any]:
     owned = (
         *(User, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
         *(Communication, Contact, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile, Answer, ConsentEntry),
-        *(Subscription, Event, Delivery),
+        *(Subscription, Event, Delivery, CalendarRule, CollectionSettings),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned

@@ -1,0 +1,251 @@
+"""The dashboard's pages of an account's rules for collecting: hours, limits, brakes; and of what the engine will do."""
+
+import datetime as dt
+import itertools
+import uuid
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet, TimeField
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from unfold.admin import TabularInline
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from communications import brakes, forecast, gate, rehearsal
+from communications.models import (
+    ApprovalLimit,
+    CollectionSettings,
+    Communication,
+    Kind,
+    Medium,
+    State,
+    StepKind,
+)
+from inflow.accounts import audit, pages
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import Account
+from inflow.accounts.roles import Role
+from inflow.accounts.scoping import OwnRowsAdmin, person, rows_of
+from invoices import money
+
+DAYS = (7, 14, 30)
+_WORDS = {
+    **gate.WORDS,
+    "held": "held until somebody has looked at it",
+    "opted_out": "the debtor asked not to be written to",
+    "no_contact": "no way to write to this debtor is known",
+    "invalid_contact": "the debtor's address does not work",
+}
+
+
+# --- Rules and brakes --------------------------------------------------------------------------------------------
+
+
+class StopForm(pages.PageForm):
+    channels = forms.MultipleChoiceField(
+        choices=Medium.choices,
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="None chosen: all of them.",
+    )
+
+
+def _stop(rules: CollectionSettings, actor: Actor, form: StopForm) -> str:
+    channels = form.cleaned_data["channels"]
+    rules.is_stopped, rules.stopped_channels = not channels, channels
+    rules.save(update_fields=["is_stopped", "stopped_channels"])
+    audit.record(rules.account, actor.name, "messages.stopped", str(rules.account)[:120], channels=channels)
+    return "Nothing is sent from now on. What falls due is kept."
+
+
+def _resume(rules: CollectionSettings, actor: Actor, form: pages.PageForm) -> str:
+    released = brakes.resume(rules.account, actor)
+    audit.record(rules.account, actor.name, "messages.resumed", str(rules.account)[:120], released=released)
+    return f"Messages go again; {released} that were held go at the next allowed moment."
+
+
+def _synced(rules: CollectionSettings, actor: Actor, form: pages.PageForm) -> str:
+    released = brakes.note_sync(rules.account, actor)
+    audit.record(rules.account, actor.name, "payments.synced", str(rules.account)[:120], released=released)
+    return f"Noted. {released} messages that waited for it go at the next allowed moment."
+
+
+class ApprovalLimitForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = ApprovalLimit
+        fields = ("currency", "amount")
+
+    def clean_currency(self) -> str:
+        currency: str = self.cleaned_data["currency"].upper()
+        if currency not in money.EXPONENTS:
+            raise ValidationError("A currency of ISO 4217 is needed, such as AED.")
+        return currency
+
+
+class ApprovalLimitInline(TabularInline):
+    model = ApprovalLimit
+    form = ApprovalLimitForm
+    extra = 0
+    tab = False
+    verbose_name, verbose_name_plural = "limit", "Final notices above these amounts are held for a second pair of eyes"
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return True
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return person(request).may(Role.ADMIN)
+
+    has_add_permission = has_delete_permission = has_change_permission
+
+
+@admin.register(CollectionSettings)
+class CollectionSettingsAdmin(OwnRowsAdmin):
+    changes = Role.ADMIN
+    list_display = ("whose", "hours", "switch", "kept_back")
+    list_select_related = ("account",)
+    fieldsets = (
+        ("When messages go", {"fields": (("opens_at", "closes_at"), ("hours_between", "most_in_7_days"))}),
+        ("Brakes", {"fields": ("switch", "kept_back", ("stale_after_hours", "payments_synced_at"), "cool_off_hours")}),
+    )
+    readonly_fields = ("switch", "kept_back", "payments_synced_at")
+    formfield_overrides: ClassVar[Any] = {TimeField: {"widget": pages.ClockInput}}
+    inlines: ClassVar[list[type[TabularInline]]] = [ApprovalLimitInline]
+    actions_detail = ("stop", "resume", "synced")
+    stop = pages.verb(
+        "Stop messages",
+        _stop,
+        needs=Role.MANAGER,
+        icon="front_hand",
+        form=StopForm,
+        intro="Effective before the next message. What falls due meanwhile is kept, and goes when you resume.",
+        is_grave=True,
+    )
+    resume = pages.verb(
+        "Resume messages",
+        _resume,
+        needs=Role.MANAGER,
+        icon="play_circle",
+        fits=lambda rules: rules.is_stopped or bool(rules.stopped_channels),
+        intro="What was held goes at the next allowed moment, at most one message to each debtor.",
+        is_primary=True,
+    )
+    synced = pages.verb(
+        "All payments are recorded",
+        _synced,
+        needs=Role.AGENT,
+        icon="fact_check",
+        fits=lambda rules: rules.stale_after_hours is not None,
+        intro="Says that what was paid until now is in InFlow. Messages that waited for it go on.",
+    )
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """An account's rules are made at their first use."""
+        account = person(request).account
+        if account and object_id == str(account.pk):
+            CollectionSettings.objects.get_or_create(account=account)
+        return super().get_object(request, object_id, from_field)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        super().save_formset(request, form, formset, change)
+        if formset.has_changed():
+            limits = {limit.currency: str(limit.amount) for limit in form.instance.approval_limits.all()}
+            self.record(request, form.instance, "limits_changed", limits=limits)
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.forecast)
+        return [path("forecast/", page, name="communications_forecast"), *super().get_urls()]
+
+    def forecast(self, request: HttpRequest) -> HttpResponse:
+        """The next days of an account. Platform staff choose whose."""
+        account = _account_of(request)
+        days = next((days for days in DAYS if str(days) == request.GET.get("days")), DAYS[-1])
+        foreseen = unless_busy(request, lambda: forecast.forecast(account, days)) if account else None
+        context = {
+            "title": "Forecast",
+            "account": account,
+            "accounts": Account.objects.order_by("name") if person(request).is_superuser else [],
+            "days": days,
+            "choices": DAYS,
+            "foreseen": foreseen,
+            "dates": foreseen and by_day(foreseen),
+        }
+        return pages.page(self, request, "admin/communications/forecast.html", context)
+
+    @display(description="Account", ordering="account__name")
+    def whose(self, rules: CollectionSettings) -> str:
+        return pages.bdi(str(rules.account))
+
+    @display(description="Hours")
+    def hours(self, rules: CollectionSettings) -> str:
+        return pages.bdi(str(rules))
+
+    @display(description="Messages")
+    def switch(self, rules: CollectionSettings) -> str:
+        if rules.is_stopped:
+            return pages.badge("All stopped", "danger")
+        if rules.stopped_channels:
+            names = ", ".join(Medium(channel).label for channel in rules.stopped_channels)
+            return pages.badge(f"{names} stopped", "warning")
+        return pages.badge("On", "success")
+
+    @display(description="Kept back")
+    def kept_back(self, rules: CollectionSettings) -> str:
+        rows = Communication.objects.filter(account=rules.account_id)
+        kept = rows.filter(status=State.SCHEDULED, waits_for="stopped").count()
+        listed = reverse("admin:communications_communication_changelist")
+        text = f"{kept} message{'' if kept == 1 else 's'} held by the switch"
+        return format_html('<a class="text-link" href="{}?waits=stopped">{}</a>', listed, text)
+
+
+# --- What will be ------------------------------------------------------------------------------------------------
+
+
+def _account_of(request: HttpRequest) -> Account | None:
+    """The account a page is about: a member's own, or the one that platform staff chose. Another's is not found."""
+    seen: QuerySet[Account] = rows_of(person(request), Account.objects.all(), "pk")
+    wanted = request.GET.get("account") or str(person(request).account_id or "")
+    if not wanted:
+        return None
+    try:
+        account = seen.filter(pk=uuid.UUID(wanted)).first()
+    except ValueError as error:
+        raise Http404 from error
+    if account is None:
+        raise Http404
+    return account
+
+
+def unless_busy(request: HttpRequest, look: Callable[[], forecast.Foreseen]) -> forecast.Foreseen | None:
+    try:
+        return look()
+    except rehearsal.Busy:
+        messages.warning(request, "Somebody is looking ahead at this moment: try again when that is done.")
+        return None
+
+
+def by_day(foreseen: forecast.Foreseen) -> list[tuple[dt.date, list[dict[str, Any]]]]:
+    """Lines by day on the reader's calendar."""
+    days = itertools.groupby(foreseen.entries, key=lambda entry: timezone.localtime(entry.scheduled_for).date())
+    return [(day, [_line(entry) for entry in group]) for day, group in days]
+
+
+def _line(entry: forecast.Entry) -> dict[str, Any]:
+    kinds = {**dict(Kind.choices), **dict(StepKind.choices)}
+    return {
+        "at": entry.scheduled_for,
+        "invoice": entry.invoice_number,
+        "url": reverse("admin:invoices_invoice_change", args=[entry.invoice_id]),
+        "debtor": entry.debtor,
+        "what": kinds[entry.kind],
+        "step": f"{entry.step:+d}",
+        "channel": Medium(entry.channel).label,
+        "recipient": entry.recipient,
+        "why": _WORDS.get(entry.reason, entry.reason.replace("_", " ")),
+    }
