@@ -14,6 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from benchmarks._stack import stack
@@ -34,6 +35,10 @@ def run(*, quick: bool = False) -> None:
         print(f"A sweep with {due:,} due, median of {rounds}:")
         print(f"  among {few:>9,} invoices {a * 1000:9,.0f} ms   {_range(small)}")
         print(f"  among {many:>9,} invoices {b * 1000:9,.0f} ms   {_range(large)}   {b / a:.2f} x")
+        _clear()
+        took, sent = _year(20 if quick else 200)
+        print(f"A test account's clock leaps a year, {20 if quick else 200} invoices, a debtor each:")
+        print(f"  {took:,.1f} s, {sent:,} messages")
         _clear()
         with _smtp() as port:
             rate, floor = _messages(messages, port)
@@ -98,6 +103,31 @@ def _insert(cursor: object, account: uuid.UUID, kind: str, count: int, due: dt.d
         """,
         {"account": account, "kind": kind, "count": count, "due": due, "look": look},
     )
+
+
+def _year(count: int) -> tuple[float, int]:
+    """How long it takes, and the messages that are sent in it."""
+    from communications import clock
+    from inflow.accounts.actors import Actor, Channel
+    from inflow.accounts.models import Account
+    from invoices import lifecycle
+
+    account = Account.objects.create(name="Benchmark of a year", is_test=True)
+    begin = dt.datetime(2026, 1, 5, 6, tzinfo=dt.UTC)
+    clock.set_clock(account, begin)
+    for number in range(count):
+        new = lifecycle.NewInvoice(
+            invoice_number=str(number),
+            debtor_name="A debtor",
+            debtor_email=f"year{number}@example.com",
+            amount=Decimal(100),
+            currency="AED",
+            due_date=begin.date() + dt.timedelta(days=number),
+        )
+        lifecycle.create(account, new, Actor("benchmark", Channel.API))
+    began = time.perf_counter()
+    leap = clock.set_clock(account, begin + dt.timedelta(days=365))
+    return time.perf_counter() - began, leap.sent
 
 
 def _messages(count: int, port: int) -> tuple[float, float]:

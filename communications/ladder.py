@@ -187,12 +187,13 @@ def _stands_still(invoice: Invoice) -> tuple[dt.datetime | None] | None:
 
 
 def advance_dispute(invoice: Invoice) -> dt.datetime | None:
-    """A dispute of 30 days raises the next level, once. When that will be; None where a person is on it."""
+    """A dispute of 30 days raises the next level, once; a new round closes what was raised and counts anew. When that
+    will be; None where a person is on it."""
     assert invoice.disputed_at is not None
-    raises_at = invoice.disputed_at + DISPUTE_RAISES
-    if invoice.account.now() < raises_at:
-        return raises_at
-    raised = Escalation.objects.filter(invoice=invoice, reason=Reason.DISPUTE, opened_at__gte=invoice.disputed_at)
+    since = max(invoice.disputed_at, invoice.entered_at or invoice.disputed_at)
+    if invoice.account.now() < since + DISPUTE_RAISES:
+        return since + DISPUTE_RAISES
+    raised = Escalation.objects.filter(invoice=invoice, reason=Reason.DISPUTE, opened_at__gte=since)
     if invoice.escalation_level < escalations.HIGHEST and not raised.exists():
         escalations.raise_further(invoice, Reason.DISPUTE)
     return None

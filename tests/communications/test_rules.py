@@ -187,6 +187,19 @@ def test_a_dispute_of_thirty_days_raises_the_next_level_once() -> None:
     assert [kind for kind, _ in sent(account)] == ["reminder", "follow_up", "follow_up", "final_notice"]
 
 
+def test_a_new_due_date_of_a_long_dispute_gives_it_thirty_days_more_and_no_silence() -> None:
+    account = account_at(MONDAY)
+    invoice = owing(account, due_date=dt.date(2026, 3, 1))
+    lifecycle.change(account, invoice.pk, make.API, status="disputed")
+    until(account, "2026-04-10 12:00")
+    assert cases(account) == [(1, "dispute", "04-01 08:00")]
+    lifecycle.move_due_date(account, invoice.pk, make.STAFF, dt.date(2026, 4, 30))
+    moved = make.again(invoice)
+    assert (moved.status, moved.escalation_level, moved.next_contact_at) == ("disputed", 0, at("2026-05-10 12:00"))
+    until(account, "2026-08-01 12:00")
+    assert cases(account) == [(1, "dispute", "04-01 08:00"), (1, "dispute", "05-10 12:00")]
+
+
 def test_without_a_contact_the_case_opens_at_the_first_step_after_the_due_date() -> None:
     account = account_at(MONDAY)
     invoice = owing(account, due_date=dt.date(2026, 3, 12), debtor_email="")
