@@ -1,0 +1,49 @@
+"""Everything that is kept of writing to debtors."""
+
+from communications.models.heard import (
+    Answer,
+    AnswerKind,
+    AnswerStatus,
+    ConsentEntry,
+    Contact,
+    Reply,
+    ReplyStatus,
+    Source,
+    Triage,
+    Wish,
+)
+from communications.models.ladder import ApprovalLimit, CollectionSettings, PolicyStep, ReminderPolicy, every_medium
+from communications.models.messages import Communication
+from communications.models.senders import Gateway, MessageTemplate, Notice, SenderProfile
+from communications.models.words import CONTACTED, LEFT_US, PENDING, Kind, Medium, State, StepKind, Tone
+
+__all__ = [
+    "CONTACTED",
+    "LEFT_US",
+    "PENDING",
+    "Answer",
+    "AnswerKind",
+    "AnswerStatus",
+    "ApprovalLimit",
+    "CollectionSettings",
+    "Communication",
+    "ConsentEntry",
+    "Contact",
+    "Gateway",
+    "Kind",
+    "Medium",
+    "MessageTemplate",
+    "Notice",
+    "PolicyStep",
+    "ReminderPolicy",
+    "Reply",
+    "ReplyStatus",
+    "SenderProfile",
+    "Source",
+    "State",
+    "StepKind",
+    "Tone",
+    "Triage",
+    "Wish",
+    "every_medium",
+]

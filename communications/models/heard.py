@@ -1,0 +1,193 @@
+"""What debtors say, and what is known of their addresses."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from communications.models.messages import Communication
+from communications.models.words import Medium
+from inflow.accounts.models import Account
+from invoices.models import AccountQuerySet, Debtor, Invoice
+
+
+class Contact(models.Model):
+    """What is known of one address: that it bounced, or that its owner does not want to be written to there."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=10, choices=Medium)
+    address = models.CharField(max_length=254)
+    invalid_at = models.DateTimeField(null=True)
+    invalid_because = models.CharField(max_length=300, blank=True)
+    opted_out_at = models.DateTimeField(null=True)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "channel", "address"], name="a_contact_is_known_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class Source(models.TextChoices):
+    """Where somebody said whether they want to be written to."""
+
+    PAGE = "page", "The debtor's page"
+    UNSUBSCRIBE = "unsubscribe", "The mail's unsubscribe"
+    SMS = Medium.SMS.value, "SMS"
+    WHATSAPP = Medium.WHATSAPP.value, "WhatsApp"
+    STAFF = "staff", "Staff"
+    PROVIDER = "provider", "The provider"
+
+
+class Wish(models.TextChoices):
+    OPTED_OUT = "opted_out", "Opted out"
+    OPTED_IN = "opted_in", "Opted in again"
+
+
+class ConsentEntry(models.Model):
+    """Who asked to be left alone, or to hear from us again, and in what words. Append-only."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, null=True, related_name="consents")
+    channel = models.CharField(max_length=10, choices=Medium, blank=True, help_text="Empty: all channels.")
+    address = models.CharField(max_length=254, blank=True)
+    what = models.CharField(max_length=10, choices=Wish)
+    source = models.CharField(max_length=12, choices=Source)
+    text = models.TextField(blank=True, help_text="What was said, or the reason.")
+    at = models.DateTimeField(help_text="The account's time.")
+    actor = models.CharField(max_length=254)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        verbose_name_plural = "consent log"
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(what__in=Wish.values), name="a_wish_is_known"),
+            models.CheckConstraint(
+                condition=~Q(what="opted_in", text=""), name="who_is_written_to_again_has_a_reason_in_the_log"
+            ),
+        ]
+        indexes = [models.Index(fields=["account", "-at", "-id"], name="consent_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.get_what_display()}: {self.address or 'all channels'}"
+
+
+class AnswerKind(models.TextChoices):
+    PAID = "paid", "Has paid"
+    PROMISE = "promise", "Will pay"
+    DISPUTE = "dispute", "Disputes"
+
+
+class AnswerStatus(models.TextChoices):
+    PROPOSED = "proposed", "Waits for you"
+    CONFIRMED = "confirmed", "Confirmed"
+    DISMISSED = "dismissed", "Dismissed"
+
+
+class Answer(models.Model):
+    """What a debtor said of one invoice on their page. `day` is that of the payment, or the one they will pay on."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, related_name="answers")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="answers")
+    kind = models.CharField(max_length=10, choices=AnswerKind)
+    status = models.CharField(max_length=10, choices=AnswerStatus, default=AnswerStatus.PROPOSED)
+    took_effect = models.BooleanField(default=False, help_text="At once, without a person.")
+    day = models.DateField(null=True)
+    reference = models.CharField(max_length=100, blank=True)
+    text = models.TextField(blank=True)
+    # Both in the account's time.
+    said_at = models.DateTimeField()
+    handled_at = models.DateTimeField(null=True)
+    handled_by = models.CharField(max_length=254, blank=True)
+    handled_because = models.TextField(blank=True)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["-said_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["invoice", "kind"],
+                condition=Q(status="proposed"),
+                name="one_answer_of_a_kind_waits_for_an_invoice",
+            ),
+            models.UniqueConstraint(
+                fields=["invoice"],
+                condition=Q(kind="promise", took_effect=True),
+                name="an_invoice_is_promised_once_from_the_page",
+            ),
+            models.CheckConstraint(condition=Q(status__in=AnswerStatus.values), name="answer_status_is_known"),
+        ]
+        indexes = [
+            models.Index(fields=["account", "-said_at", "-id"], name="answer_newest"),
+            models.Index(fields=["debtor"], name="answer_waiting", condition=Q(status="proposed")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.invoice}"
+
+
+class Triage(models.TextChoices):
+    """What an answer seems to say."""
+
+    STOP = "stop", "Stop writing"
+    PAID = "paid", "Has paid"
+    PROMISE = "promise", "Will pay"
+    DISPUTE = "dispute", "Disputes it"
+    WRONG_PERSON = "wrong_person", "Wrong person"
+    OTHER = "other", "Something else"
+
+
+class ReplyStatus(models.TextChoices):
+    PROPOSED = "proposed", "To be read"
+    CONFIRMED = "confirmed", "Confirmed"
+    DISMISSED = "dismissed", "Dismissed"
+
+
+class Reply(models.Model):
+    """What somebody wrote back, and what the rules make of it: a proposal for a person, but for `stop`, which acted.
+
+    `received_at` and `handled_at` are the account's time.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="replies")
+    debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, null=True, related_name="replies")
+    communication = models.ForeignKey(Communication, on_delete=models.PROTECT, null=True, related_name="replies")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="+")
+    channel = models.CharField(max_length=10, choices=Medium)
+    address = models.CharField(max_length=254)
+    text = models.TextField()
+    provider_id = models.CharField(max_length=255)
+    triage = models.CharField(max_length=12, choices=Triage)
+    promised_on = models.DateField(null=True, help_text="The day that the text names.")
+    status = models.CharField(max_length=10, choices=ReplyStatus, default=ReplyStatus.PROPOSED)
+    handled_by = models.CharField(max_length=254, blank=True)
+    handled_at = models.DateTimeField(null=True)
+    received_at = models.DateTimeField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        verbose_name_plural = "replies"
+        ordering = ["-received_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "channel", "provider_id"], name="a_reply_is_heard_once"),
+        ]
+        indexes = [
+            models.Index(fields=["debtor"], name="reply_to_be_read", condition=Q(status="proposed")),
+            models.Index(fields=["account", "-received_at", "-id"], name="reply_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_triage_display()}, {self.address}"

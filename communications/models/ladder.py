@@ -1,0 +1,121 @@
+"""The ladder of an account, and when it does not write."""
+
+import datetime as dt
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from communications.models.words import Medium, StepKind, Tone
+from inflow.accounts.models import Account
+from invoices.models import AccountQuerySet
+
+
+def every_medium() -> list[str]:
+    return list(Medium.values)
+
+
+class ReminderPolicy(models.Model):
+    """A ladder: its steps are taken in order of their days from the due date."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="policies")
+    name = models.CharField(max_length=100)
+    is_default = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        verbose_name_plural = "reminder policies"
+        ordering = ["-is_default", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "name"], name="policy_name_is_unique_in_its_account"),
+            models.UniqueConstraint(
+                fields=["account"], condition=Q(is_default=True), name="one_default_policy_for_an_account"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PolicyStep(models.Model):
+    """A step of a ladder. `channels` in order of preference; `escalates_to` fires when the step is done."""
+
+    policy = models.ForeignKey(ReminderPolicy, on_delete=models.CASCADE, related_name="steps")
+    offset_days = models.SmallIntegerField("days from the due date")
+    kind = models.CharField(max_length=20, choices=StepKind)
+    tone = models.CharField(max_length=10, choices=Tone, default=Tone.NEUTRAL)
+    channels = ArrayField(models.CharField(max_length=10, choices=Medium), default=every_medium)
+    escalates_to = models.PositiveSmallIntegerField(null=True, blank=True, choices=[(1, "Level 1"), (2, "Level 2")])
+
+    class Meta:
+        ordering = ["offset_days"]
+        constraints = [
+            models.UniqueConstraint(fields=["policy", "offset_days"], name="one_step_a_day_in_a_policy"),
+            models.CheckConstraint(
+                condition=Q(offset_days__gte=-365, offset_days__lte=3650), name="a_step_lies_within_ten_years"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} on day {self.offset_days:+d}"
+
+
+class CollectionSettings(models.Model):
+    """When an account does not write. A window that closes before it opens goes across midnight."""
+
+    account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="collection")
+    opens_at = models.TimeField(default=dt.time(9))
+    closes_at = models.TimeField(default=dt.time(18))
+    hours_between = models.PositiveSmallIntegerField(
+        default=72, validators=[MinValueValidator(1)], help_text="At least so many hours between two contacts."
+    )
+    most_in_7_days = models.PositiveSmallIntegerField(default=2, validators=[MinValueValidator(1)])
+    is_stopped = models.BooleanField("stop all messages", default=False)
+    stopped_channels = ArrayField(models.CharField(max_length=10, choices=Medium), default=list, blank=True)
+    stale_after_hours = models.PositiveSmallIntegerField(
+        "payments are stale after",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Hours without a payment recorded or synced, after which nothing is sent by itself. Empty: never.",
+    )
+    payments_synced_at = models.DateTimeField(
+        null=True, editable=False, help_text="When somebody last said that all payments are recorded: account's time."
+    )
+    cool_off_hours = models.PositiveSmallIntegerField(
+        "cool-off",
+        default=24,
+        help_text="Hours in which a final notice that somebody released can still be called back.",
+    )
+
+    class Meta:
+        verbose_name_plural = "collection settings"
+        constraints = [
+            models.CheckConstraint(condition=~Q(opens_at=models.F("closes_at")), name="the_window_is_open_sometimes"),
+            models.CheckConstraint(
+                condition=Q(hours_between__gte=1, most_in_7_days__gte=1), name="caps_allow_one_contact"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.opens_at:%H:%M}-{self.closes_at:%H:%M}"
+
+
+class ApprovalLimit(models.Model):
+    """A final notice for more than this is held until somebody has looked at it."""
+
+    settings = models.ForeignKey(CollectionSettings, on_delete=models.CASCADE, related_name="approval_limits")
+    currency = models.CharField(max_length=3, help_text="ISO 4217.")
+    amount = models.DecimalField(max_digits=18, decimal_places=3, validators=[MinValueValidator(0)])
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["settings", "currency"], name="one_approval_limit_for_a_currency"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.amount}"

@@ -1,0 +1,89 @@
+"""What was, is or will be written to debtors."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from communications.models.words import Kind, Medium, State, Tone
+from inflow.accounts.models import Account, Language
+from invoices.models import AccountQuerySet, Debtor, Invoice
+
+
+class Communication(models.Model):
+    """One message about one invoice, from its plan to its answer. What was sent is frozen on it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Several invoices in one message share it.
+    message_id = models.UUIDField(default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="communications")
+    debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, related_name="communications")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="communications")
+    round = models.PositiveSmallIntegerField(default=0)
+    step = models.SmallIntegerField(null=True, help_text="The step's offset from the due date, in days.")
+    kind = models.CharField(max_length=20, choices=Kind)
+    try_number = models.PositiveSmallIntegerField(default=1)
+    channel = models.CharField(max_length=10, choices=Medium)
+    status = models.CharField(max_length=12, choices=State, default=State.SCHEDULED)
+    waits_for = models.CharField(max_length=20, blank=True, editable=False, help_text="Why it was postponed last.")
+    suppressed_reason = models.CharField(max_length=40, blank=True)
+    recipient = models.CharField(max_length=254, blank=True)
+    language = models.CharField(max_length=2, choices=Language)
+    subject = models.CharField(max_length=300, blank=True)
+    body = models.TextField(blank=True)
+    html = models.TextField(blank=True)
+    tone = models.CharField(max_length=10, choices=Tone, blank=True)
+    amount = models.DecimalField(max_digits=18, decimal_places=3, null=True, help_text="The balance as it was sent.")
+    scheduled_for = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    delivered_at = models.DateTimeField(null=True)
+    claimed_at = models.DateTimeField(null=True, editable=False, help_text="By the wall: who is still sending.")
+    created_at = models.DateTimeField(default=timezone.now)
+    error = models.CharField(max_length=300, blank=True)
+    provider_id = models.CharField(max_length=64, blank=True, editable=False, help_text="The gateway's own id.")
+    closes_channel = models.BooleanField(
+        default=False, editable=False, help_text="Failed for good: this step goes on by another channel."
+    )
+    segments = models.PositiveSmallIntegerField(null=True, editable=False, help_text="Of an SMS: what is paid for.")
+    approved_at = models.DateTimeField(null=True, editable=False, help_text="When it was released, held before.")
+    approved_by = models.CharField(max_length=254, blank=True, editable=False)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        verbose_name = "message"
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["invoice", "round", "step", "kind", "try_number"],
+                name="a_step_is_tried_once_per_number",
+            ),
+            models.UniqueConstraint(
+                fields=["invoice", "round", "step", "kind"],
+                condition=Q(status__in=["scheduled", "held", "sending"]),
+                name="one_try_of_a_step_at_a_time",
+            ),
+            models.CheckConstraint(condition=Q(status__in=State.values), name="communication_status_is_known"),
+            # One message may speak of several invoices.
+            models.UniqueConstraint(
+                fields=["account", "provider_id", "invoice"],
+                condition=~Q(provider_id=""),
+                name="a_provider_id_is_of_one_message",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["scheduled_for"], name="communication_due", condition=Q(status="scheduled")),
+            models.Index(fields=["claimed_at"], name="communication_claimed", condition=Q(status="sending")),
+            models.Index(
+                fields=["debtor", "scheduled_for"], name="communication_of_debtor_due", condition=Q(status="scheduled")
+            ),
+            models.Index(
+                fields=["debtor", "sent_at"], name="communication_contacts", condition=Q(sent_at__isnull=False)
+            ),
+            models.Index(fields=["account", "-sent_at", "-id"], name="communication_by_sending"),
+            models.Index(fields=["account", "-created_at", "-id"], name="communication_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} to {self.recipient}"

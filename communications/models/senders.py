@@ -1,0 +1,107 @@
+"""In whose words and name, and through whom, an account writes."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from communications.models.words import Kind, Medium, Tone
+from inflow.accounts.models import Account, Language
+from invoices.models import AccountQuerySet
+
+
+class MessageTemplate(models.Model):
+    """An account's own words, in front of the built-in ones. See `communications/wording.py` for their language."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=20, choices=Kind)
+    tone = models.CharField(max_length=10, choices=Tone, blank=True, help_text="Empty: any.")
+    channel = models.CharField(max_length=10, choices=Medium)
+    language = models.CharField(max_length=2, choices=Language)
+    subject = models.CharField(max_length=500, blank=True, help_text="Of an email.")
+    body = models.TextField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "kind", "tone", "channel", "language"],
+                name="a_template_is_written_once_for_its_use",
+            ),
+            models.CheckConstraint(
+                condition=~Q(channel="email") | ~Q(subject=""), name="a_template_of_an_email_has_a_subject"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}, {self.tone or 'any tone'}, {self.channel}, {self.language}"
+
+
+class SenderProfile(models.Model):
+    """How an account introduces itself in its messages."""
+
+    account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="sender_profile")
+    display_name = models.CharField(max_length=100, blank=True, help_text="The sender's name. Empty: the account's.")
+    reply_to = models.EmailField("replies go to", blank=True)
+    phone = models.CharField("signature phone", max_length=40, blank=True)
+    payment_en = models.TextField(
+        "payment instructions in English", max_length=1000, blank=True, help_text="Plain text: bank, account, IBAN."
+    )
+    payment_ar = models.TextField("payment instructions in Arabic", max_length=1000, blank=True)
+    logo = models.BinaryField(null=True, editable=False)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    def __str__(self) -> str:
+        return self.display_name or self.account.name
+
+
+class Gateway(models.Model):
+    """Through which an account's SMS or WhatsApp messages go: an HTTP server that speaks Twilio's Messages API."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="gateways")
+    channel = models.CharField(
+        max_length=10, choices=[(each.value, each.label) for each in (Medium.SMS, Medium.WHATSAPP)]
+    )
+    base_url = models.CharField("base URL", max_length=200)
+    account_sid = models.CharField("account SID", max_length=64)
+    sealed_auth_token = models.TextField(editable=False)
+    sender = models.CharField(
+        max_length=64, help_text="A number (+971…), a registered sender name, or a messaging service (MG…)."
+    )
+    # Approved WhatsApp templates: `kind.language` to the provider's id.
+    content_sids = models.JSONField(default=dict, blank=True)
+    is_active = models.BooleanField("active", default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["account", "channel"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "channel"], name="one_gateway_for_a_channel"),
+            models.CheckConstraint(
+                condition=Q(channel__in=["sms", "whatsapp"]), name="a_gateway_is_for_sms_or_whatsapp"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()} by {self.sender}"
+
+
+class Notice(models.Model):
+    """That an account's admins were told of something, and when; so that they are told once a day."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    about = models.CharField(max_length=20)
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "about"], name="one_notice_about_each_thing")]
+
+    def __str__(self) -> str:
+        return self.about
