@@ -93,7 +93,7 @@ def _any(*alternatives: str) -> re.Pattern[str]:
 # All on normalised text: no apostrophes, one alef, `ه` for `ة`.
 _STOP_ALONE = re.compile(
     "(?:stop|stop ?all|unsubscribe|cancel|end|quit|revoke|opt ?out|stop it|stop this|no more|remove|remove me|enough"
-    "|الغاء|الغي|الغ|ايقاف|توقف|توقفوا|قف|اوقف|اوقفوا|وقف|وقفوا|كفي|كفايه|ازاله|خلاص بس)(?: (?:stop|الغاء|ايقاف))*"
+    "|الغاء|الالغاء|الغي|الغ|ايقاف|الايقاف|ستوب|توقف|توقفوا|قف|اوقف|اوقفوا|وقف|وقفوا|كفي|كفايه|ازاله|خلاص بس)(?: (?:stop|الغاء|ايقاف))*"
 )
 _STOP = _any(
     r"stop (?:all )?(?:texting|messaging|sending|emailing|contacting|writing|bothering|spamming|harassing)",
@@ -156,6 +156,7 @@ _WILL_PAY = _any(
     r"(?:pay|settle|transfer|clear|deposit|wire)",
     r"(?:will|shall|going to) be (?:\w+ )?(?:paid|settled|transferred|paying|made|cleared)",
     r"(?:i|we) (?:can|could) (?:pay|settle|transfer)",
+    r"(?:will|ill|shall|going to) (?:come|stop|pass|drop|visit)\b.* to (?:pay|settle)",
     r"(?:paying|settling|transferring)",
     r"(?:pay|settle|transfer)(?: \w+)? (?:you )?(?:on|by|tomorrow|next|in|before|at the end|end of|today)",
     r"payment (?:will|is (?:scheduled|planned|due to)|by|on the way|is coming)",

@@ -142,7 +142,7 @@ def overdue_invoice(
         Debtor.objects.filter(pk=made.debtor_id).update(time_zone=place.zone.key, country=place.country)
     if created_at is not None:
         arrived_on = created_at.astimezone(account.zone).date()
-        Invoice.objects.filter(pk=made.pk).update(created_at=created_at, entered_on=arrived_on)
+        Invoice.objects.filter(pk=made.pk).update(created_at=created_at, entered_on=arrived_on, entered_at=created_at)
     assert lifecycle.age(account, made.pk)
     return again(made)
 

@@ -126,6 +126,10 @@ class Account(models.Model):
 class UserManager(BaseUserManager["User"]):
     use_in_migrations = True
 
+    def get_queryset(self) -> models.QuerySet["User"]:
+        """With the account, which every page of the dashboard asks for."""
+        return super().get_queryset().select_related("account")
+
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         user = self.model(email=self.normalize_email(email).lower(), **fields)
         user.set_password(password)

@@ -45,7 +45,9 @@ def test_a_dismissed_claim_leaves_the_ledger_alone(own: World) -> None:
     dismiss = verb("communications_answer_dismiss", own)
     assert own.logged_in(Role.AGENT).post(dismiss, {"reason": "The bank knows of none."}).status_code == 302
     assert Answer.objects.get().handled_because == "The bank knows of none."
-    assert not Payment.objects.exists()
+    assert not Payment.objects.filter(invoice=own.invoice).exists()
+    assert make.again(own.invoice).debtor.answered_at is not None  # their reply to a message still waits
+    own.logged_in(Role.AGENT).post(verb("communications_reply_dismiss", own))
     assert make.again(own.invoice).debtor.answered_at is None
 
 

@@ -106,10 +106,10 @@ def test_a_new_ladder_chases_nobody_until_it_is_switched_on_and_says_before_what
     assert not policies.chased_by(gentle).exists()
     make.invoice(own.account)
     address = verb(f"{LIST}_switch_on", own).replace(str(own.rows[LIST]), str(gentle.pk))
-    asked = client.get(address).content.decode()
-    assert "All that are open: 1 past due, 1 not yet" in asked
-    assert "Those that no ladder chases: 0 past due, 0 not yet" in asked
-    client.post(address, {"which": "all", "overdue_enter": "yes"})
+    shown = client.post(address, {"whom": "all", "overdue_enter": "on"}).context["entering"]
+    assert (shown.overdue, shown.upcoming) == (1, 1)
+    assert not policies.chased_by(gentle).exists()
+    client.post(address, {"whom": "all", "overdue_enter": "on", "confirm": "yes"})
     assert policies.chased_by(gentle).count() == 2
     planned = Communication.objects.get(invoice=own.invoice, status="scheduled")
     assert planned.scheduled_for.astimezone(own.account.zone).date() > own.account.today()
@@ -118,7 +118,7 @@ def test_a_new_ladder_chases_nobody_until_it_is_switched_on_and_says_before_what
 
 def test_those_past_due_may_stay_out(own: World) -> None:
     client = own.logged_in(Role.MANAGER)
-    client.post(verb(f"{LIST}_switch_on", own), {"which": "all", "overdue_enter": "no"})
+    client.post(verb(f"{LIST}_switch_on", own), {"whom": "all", "confirm": "yes"})
     assert make.again(own.invoice).is_chased is False
     assert not Communication.objects.filter(invoice=own.invoice, status="scheduled").exists()
 
