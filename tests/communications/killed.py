@@ -16,7 +16,7 @@ from typing import Any
 import django
 
 Line = tuple[str, int]
-MODULES = ("communications/sender.py", "communications/channels.py", "communications/aftermath.py")
+MODULES = ("communications/sender.py", "communications/channels/email.py", "communications/aftermath.py")
 
 
 def main() -> None:

@@ -289,7 +289,7 @@ def test_messages_of_two_accounts_go_each_in_its_own_name(mail: MailServer) -> N
         due_reminder(make.account(name), debtor_email=f"{name.lower()}@example.com")
     assert sender.send_due() == 2
     said = {
-        sent["To"]: part(sent, "plain").partition("\n\n--\n")[0].strip().rsplit("\n", 1)[1].strip()
+        sent["To"]: part(sent, "plain").replace("\r", "").partition("\n\n--\n")[0].strip().rsplit("\n", 1)[1].strip()
         for sent in mail.mails
     }
     assert said == {"falcon@example.com": "Falcon", "oryx@example.com": "Oryx"}
