@@ -148,11 +148,12 @@ class InvoiceQuery(PageQuery):
     q = TextField(max_length=200, required=False)
 
     @staticmethod
-    def apply(query: Mapping[str, Any], invoices: InvoiceQuerySet, today: dt.date) -> InvoiceQuerySet:
-        """Narrow `invoices` to what was asked for. `today` is the account's."""
+    def apply(query: Mapping[str, Any], invoices: InvoiceQuerySet, today: dt.date | None) -> InvoiceQuerySet:
+        """Narrow `invoices` to what was asked for. `today` is the account's; `is_overdue` asks for it."""
         exact = {lookup: query[name] for name, lookup in _LOOKUPS.items() if name in query}
         invoices = invoices.filter(**exact)
         if "is_overdue" in query:
+            assert today is not None
             invoices = invoices.past_due(on=today) if query["is_overdue"] else invoices.not_past_due(on=today)
         if "q" in query:
             beginning = Q()

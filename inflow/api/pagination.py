@@ -29,30 +29,62 @@ class PageQuery(StrictQuery):
     cursor = serializers.CharField(required=False, max_length=2000, trim_whitespace=False)
 
 
-def respond(
-    request: Request,
-    rows: QuerySet[Any, Mapping[str, Any]],
-    query: Mapping[str, Any],
-    represent: Callable[[Mapping[str, Any]], Any],
+Row = dict[str, Any]
+BY = ("created_at", "id")
+
+
+def page_of(
+    rows: QuerySet[Any, Row],
+    limit: int,
+    after: Sequence[Any] | None = None,
     *,
-    by: Sequence[str] = ("created_at", "id"),
+    by: Sequence[str] = BY,
     ascending: bool = False,
-) -> Response:
-    """One page of `rows` (a `.values()` queryset), `limit` at a time, newest first unless `ascending`.
+) -> QuerySet[Any, Row]:
+    """One page of `rows` (a `.values()` queryset) and the first row of the next, newest first unless `ascending`.
 
     `by` names the key's columns; together they are unique, so that no row is skipped or repeated. They are compared
-    as one row value, which an index on them answers at the same cost on every page.
+    as one row value, which an index on them answers at the same cost on every page. `after` is the key of a row.
     """
-    salt = _salt(request)
-    if "cursor" in query:
+    if after is not None:
         compare = TupleGreaterThan if ascending else TupleLessThan
-        rows = rows.filter(compare(Tuple(*map(F, by)), tuple(_read(query["cursor"], salt))))
+        rows = rows.filter(compare(Tuple(*map(F, by)), tuple(after)))
+    return rows.order_by(*(by if ascending else [f"-{name}" for name in by]))[: limit + 1]
+
+
+def respond(
+    request: Request,
+    rows: QuerySet[Any, Row],
+    query: Mapping[str, Any],
+    represent: Callable[[Row], Any],
+    *,
+    by: Sequence[str] = BY,
+    ascending: bool = False,
+) -> Response:
+    """A page of `rows`; see `page_of`."""
+
+    def read(limit: int, **after: Sequence[Any]) -> list[Row]:
+        return list(page_of(rows, limit, by=by, ascending=ascending, **after))
+
+    return respond_by(request, read, query, represent, by=by)
+
+
+def respond_by(
+    request: Request,
+    read: Callable[..., list[Row]],
+    query: Mapping[str, Any],
+    represent: Callable[[Row], Any],
+    *,
+    by: Sequence[str] = BY,
+) -> Response:
+    """What `read(limit, after=key)` found, without `after` on the first page."""
+    salt = _salt(request)
     limit = query["limit"]
-    order = by if ascending else [f"-{name}" for name in by]
-    page: Sequence[Mapping[str, Any]] = list(rows.order_by(*order)[: limit + 1])
+    page = read(limit, after=_read(query["cursor"], salt)) if "cursor" in query else read(limit)
     response = Response([represent(row) for row in page[:limit]])
     if len(page) > limit:
-        response["Link"] = f'<{_next_address(request, [page[limit - 1][name] for name in by], salt)}>; rel="next"'
+        key = [page[limit - 1][name] for name in by]
+        response["Link"] = f'<{_next_address(request, key, salt)}>; rel="next"'
     return response
 
 
