@@ -13,8 +13,11 @@ from invoices.writing import Refused
 
 
 @receiver(facts_changed)
-def follow(sender: object, invoice: Invoice, **_: Any) -> None:
-    ladder.replan(invoice)
+def follow(sender: object, invoice: Invoice, is_new: bool = False, **_: Any) -> None:
+    if is_new:
+        ladder.enter(invoice)
+    else:
+        ladder.replan(invoice)
 
 
 @receiver(invoice_created)

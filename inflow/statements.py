@@ -9,7 +9,7 @@ import functools
 import itertools
 import re
 import uuid
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -36,13 +36,18 @@ class _Cursor(psycopg.Cursor[Any]):
 _Cursor.adapters.register_loader("jsonb", TextLoader)
 
 
-def execute(sql: str, values: Sequence[Any]) -> Any:
+def execute(sql: str, values: Sequence[Any] | Mapping[str, Any]) -> Any:
     """A cursor with the answer."""
     connection.close_if_health_check_failed()
     connection.ensure_connection()
     raw = _Cursor(connection.connection)
-    cursor = connection.make_debug_cursor(raw) if connection.queries_logged else connection.make_cursor(raw)
-    cursor.execute(sql, values)
+    if connection.queries_logged:
+        cursor = connection.make_debug_cursor(raw)
+        cursor.execute(sql, values)
+        connection.queries_log[-1]["sql"] = sql  # Django asks the cursor, which does not keep it
+    else:
+        cursor = connection.make_cursor(raw)
+        cursor.execute(sql, values)
     return cursor
 
 

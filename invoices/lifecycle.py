@@ -15,6 +15,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 
+from inflow import statements
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.api.fields import MAX_DIGITS
@@ -29,7 +30,6 @@ from invoices.writing import (
     VersionMismatch,
     changing,
     check_money,
-    insert,
     post,
 )
 
@@ -94,7 +94,12 @@ def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
         )
         invoice.updated_at = invoice.created_at
         invoice.status, invoice.payment_status = derive(invoice)
-        insert(invoice, "invoice_number_is_unique", lambda: _duplicate_number(account, new.invoice_number))
+        timeline.note(invoice, "created", actor, f"Invoice of {money.display(new.amount, new.currency)} registered.")
+        invoice.is_being_written = True
+        signals.facts_changed.send(Invoice, invoice=invoice, actor=actor, is_new=True)
+        invoice.is_being_written = False
+        if not statements.insert(invoice, unless="invoice_number_is_unique"):
+            raise _duplicate_number(account, new.invoice_number)
         if new.amount_paid:
             check_money("amount_paid", new.amount_paid, new.currency)
             post(
@@ -103,8 +108,6 @@ def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
                 paid_at=issue_date if issue_date < today else today,
                 method="opening",
             )
-        timeline.note(invoice, "created", actor, f"Invoice of {money.display(new.amount, new.currency)} registered.")
-        signals.facts_changed.send(Invoice, invoice=invoice, actor=actor)
         signals.invoice_created.send(Invoice, invoice=invoice, actor=actor)
     return invoice
 
@@ -264,8 +267,8 @@ def stand(invoice: Invoice, **place: object) -> None:
     moved = {name: value for name, value in place.items() if getattr(invoice, name) != value}
     for name, value in moved.items():
         setattr(invoice, name, value)
-    if moved:
-        Invoice.objects.filter(pk=invoice.pk).update(**moved)
+    if moved and not invoice.is_being_written:
+        statements.update(invoice, moved)
 
 
 def age_due(now: dt.datetime, limit: int = 5_000, account: Account | None = None) -> int:

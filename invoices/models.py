@@ -137,6 +137,9 @@ class Invoice(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    # Its row will be written before the transaction ends: until then, what moves on it need not be.
+    is_being_written = False
+
     objects = models.Manager.from_queryset(InvoiceQuerySet)()
 
     class Meta:
@@ -167,6 +170,10 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         return self.invoice_number
+
+    def as_stored(self) -> dict[str, Any]:
+        """Its columns as they stand on the object."""
+        return {field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields}
 
     @property
     def balance(self) -> Decimal:

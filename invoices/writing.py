@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 
+from inflow import statements
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
+from inflow.statements import Compiled
 from invoices import escalations, money, promises, signals, timeline
 from invoices.derivation import derive
 from invoices.models import Debtor, Invoice, Payment, Reason, Resolution
@@ -108,16 +110,23 @@ class Draft:
 
 def lock(account: Account, invoice_id: uuid.UUID) -> Invoice:
     """The invoice, its debtor's row locked first: whoever writes to either waits for the transaction's end."""
-    debtor = (
-        Debtor.objects.select_for_update(no_key=True, of=("self",))
-        .filter(account_id=account.pk, invoices=invoice_id)
-        .first()
-    )
-    if debtor is None:
+    debtors = _lock_debtor(account=account.pk, invoice=invoice_id)
+    if not debtors:
         raise NotFound
-    invoice: Invoice = Invoice.objects.select_for_update(no_key=True).get(pk=invoice_id)
-    invoice.account, invoice.debtor = account, debtor
+    invoice: Invoice = _lock_invoice(invoice=invoice_id)[0]
+    invoice.account, invoice.debtor = account, debtors[0]
     return invoice
+
+
+@Compiled
+def _lock_debtor(*, account: uuid.UUID, invoice: uuid.UUID) -> QuerySet[Debtor]:
+    rows = Debtor.objects.select_for_update(no_key=True, of=("self",)).order_by()
+    return rows.filter(account_id=account, invoices=invoice)
+
+
+@Compiled
+def _lock_invoice(*, invoice: uuid.UUID) -> QuerySet[Invoice]:
+    return Invoice.objects.select_for_update(no_key=True).order_by().filter(pk=invoice)
 
 
 @contextmanager
@@ -134,7 +143,8 @@ def changing(
         invoice = lock(account, invoice_id)
         if if_version_in is not None and invoice.version not in if_version_in:
             raise VersionMismatch
-        before = {name: getattr(invoice, name) for name in _WATCHED}
+        stored = invoice.as_stored()
+        before = {name: stored[name] for name in _WATCHED}
         draft = Draft(account, invoice, actor)
         yield draft
         after = {name: getattr(invoice, name) for name in _WATCHED}
@@ -143,7 +153,7 @@ def changing(
             return
         invoice.version += 1
         invoice.updated_at = timezone.now()
-        invoice.save()
+        invoice.is_being_written = True
         changed = [name for name in _REPORTED if before[name] != after[name]]
         if changed:
             timeline.note(
@@ -160,8 +170,10 @@ def changing(
         if not invoice.is_open:
             escalations.close_all(invoice, Resolution.CLOSED, actor)
         draft.follow()
-        # First the ladder: what it moves, such as next_contact_at, is in what the others are shown.
+        # First the ladder: what it moves, such as next_contact_at, is in what is written and what the others are shown.
         signals.facts_changed.send(Invoice, invoice=invoice, actor=actor)
+        invoice.is_being_written = False
+        statements.update(invoice, [name for name, value in invoice.as_stored().items() if value != stored[name]])
         if (before["status"], before["payment_status"]) != (invoice.status, invoice.payment_status):
             signals.invoice_changed.send(
                 Invoice,
