@@ -99,7 +99,7 @@ def _by_wrk(folder: Path, port: int, written: Iterable[str], seconds: float, con
 
 def _first_number() -> int:
     """Microseconds: no run sends a million a second."""
-    return time.time_ns() // 1000 % 10**DIGITS
+    return int(time.time_ns() // 1000 % 10**DIGITS)
 
 
 class _Connection:
@@ -170,7 +170,10 @@ def _run(port: int, seconds: float, connections: int, requests: list[str]) -> Me
                 selector.register(connection.socket, selectors.EVENT_READ, connection)
             connection.send(following())
     latencies.sort()
-    at = [latencies[min(len(latencies) - 1, int(len(latencies) * part))] * 1000 if latencies else 0.0 for part in (0.5, 0.99)]
+    at = [
+        latencies[min(len(latencies) - 1, int(len(latencies) * part))] * 1000 if latencies else 0.0
+        for part in (0.5, 0.99)
+    ]
     return Measured(len(latencies), errors, now - began, *at)
 
 

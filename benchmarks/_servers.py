@@ -72,9 +72,4 @@ class Server:
     def mebibytes(self) -> float:
         """Resident memory of the largest web process."""
         workers = psutil.Process(self.process.pid).children(recursive=True)
-        return max(worker.memory_info().rss for worker in workers) / 2**20
-
-    def cpu_seconds(self) -> float:
-        """Of all its processes so far."""
-        processes = [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
-        return sum(times.user + times.system for times in (process.cpu_times() for process in processes))
+        return float(max(worker.memory_info().rss for worker in workers)) / 2**20

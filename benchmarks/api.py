@@ -8,6 +8,7 @@ import contextlib
 import json
 import statistics
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ def run(*, quick: bool = False) -> None:
     with stack() as data:
         account, key = _rows.account("Benchmark")
         _rows.invoices(account.pk, sizes.invoices)
-        requests = _requests(str(account.pk))
+        requests = _requests(account.pk)
         with _variants(data, key, requests) as servers:
             found = _rounds(servers, requests, key, sizes)
             _print_rates(found)
@@ -73,7 +74,7 @@ _NEW = {
 }
 
 
-def _requests(account_id: str) -> dict[str, list[Request]]:
+def _requests(account_id: uuid.UUID) -> dict[str, list[Request]]:
     """PATCH changes the status each time: what it then costs is lock, history and event."""
     from invoices.models import Invoice
 
@@ -108,6 +109,7 @@ def _variants(data: Path, key: str, requests: dict[str, list[Request]]) -> Itera
                 "BENCH_ANSWERS": str(answers),
             }
             servers[name] = running.enter_context(serving(name, data, **environment))
+            servers[name].get(requests["get"][0].path, key)
         yield servers
 
 
@@ -122,10 +124,11 @@ def _rounds(servers: dict[str, Server], requests: dict[str, list[Request]], key:
     for turn in range(sizes.rounds + 1):
         for operation in OPERATIONS:
             for name, server in servers.items():
-                measured = _load.measure(server.port, requests[operation], headers, seconds=sizes.seconds if turn else 1)
+                seconds = sizes.seconds if turn else 1
+                measured = _load.measure(server.port, requests[operation], headers, seconds=seconds)
                 if measured.errors or not measured.count:
                     raise _results.Failed(
-                        f"{TITLES[name]}, {OPERATIONS[operation]}: {measured.errors} errors of {measured.count} answers:"
+                        f"{TITLES[name]}, {OPERATIONS[operation]}: {measured.errors} errors, {measured.count} answers:"
                         f" no ratio. {server.log.read_text()[-500:]}"
                     )
                 if turn:  # the first one warms up

@@ -9,13 +9,14 @@ import functools
 import itertools
 import re
 import uuid
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import psycopg
 from django.core.exceptions import EmptyResultSet
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import AutoField, Model, QuerySet
 from django.db.models.query import ValuesIterable
 from django.db.utils import InterfaceError, OperationalError
@@ -30,37 +31,47 @@ class _Cursor(psycopg.Cursor[Any]):
     """Binds on the server, so that statements can be prepared. Reads by psycopg's own loaders: Django's gives each
     moment its zone in Python."""
 
-    adapters = AdaptersMap(psycopg.adapters)  # type: ignore[assignment]
+    adapters = AdaptersMap(psycopg.adapters)
 
 
 _Cursor.adapters.register_loader("jsonb", TextLoader)
 
 
-def execute(sql: str, values: Sequence[Any] | Mapping[str, Any]) -> Any:
-    """A cursor with the answer."""
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    raw = _Cursor(connection.connection)
-    if connection.queries_logged:
-        cursor = connection.make_debug_cursor(raw)
-        cursor.execute(sql, values)
-        connection.queries_log[-1]["sql"] = sql  # Django asks the cursor, which does not keep it
-    else:
-        cursor = connection.make_cursor(raw)
-        cursor.execute(sql, values)
-    return cursor
+def execute(sql: str, values: Mapping[str, Any]) -> Any:
+    """A cursor with the answer. Writes that wait (see `together`) go along."""
+    writes = _take_waiting()
+    if not writes:
+        return _run(sql, values)
+    all_values = {f"w{i}_{j}": value for i, write in enumerate(writes) for j, value in enumerate(write.values)}
+    return _run(_joined(tuple(write.sql for write in writes), sql), all_values | dict(values))
 
 
 def execute_first(sql: str, values: Sequence[Any]) -> Any:
-    """`execute` for the first statement of a request, which shows by itself whether a kept connection still works."""
-    connection.health_check_done = True
+    """The first statement of a request, which shows by itself whether a connection that was kept still works."""
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    database.health_check_done = True
     try:
-        return execute(sql, values)
+        return _run(sql, values)
     except (OperationalError, InterfaceError):
-        if connection.in_atomic_block or connection.is_usable():
+        if database.in_atomic_block or database.is_usable():
             raise
-        connection.close()
-        return execute(sql, values)
+        database.close()
+        return _run(sql, values)
+
+
+def _run(sql: str, values: Sequence[Any] | Mapping[str, Any]) -> Any:
+    database: Any = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up at each use
+    database.close_if_health_check_failed()
+    database.ensure_connection()
+    raw = _Cursor(database.connection)
+    if database.queries_logged:
+        cursor = database.make_debug_cursor(raw)
+        cursor.execute(sql, values)
+        database.queries_log[-1]["sql"] = sql  # Django asks the cursor, which does not keep it
+    else:
+        cursor = database.make_cursor(raw)
+        cursor.execute(sql, values)
+    return cursor
 
 
 class Compiled(Generic[T]):
@@ -85,7 +96,7 @@ class Compiled(Generic[T]):
         if plan is None:
             return list(self._queryset(*constants, **values))
         flat = [part for value in values.values() for part in _parts(value)]
-        rows: list[T] = plan.read(execute(plan.sql, [flat[place] for place in plan.places]).fetchall())
+        rows: list[T] = plan.read(_run(plan.sql, [flat[place] for place in plan.places]).fetchall())
         return rows
 
     def _compile(self, constants: tuple[Any, ...], values: dict[str, Any]) -> "_Plan | None":
@@ -129,9 +140,34 @@ def _reader(queryset: QuerySet[Any, Any]) -> Callable[[list[Any]], list[Any]]:
     if queryset._iterable_class is ValuesIterable:
         names = queryset.query.values_select
         return lambda rows: [dict(zip(names, row, strict=True)) for row in rows]
-    model = queryset.model
-    attributes = [field.attname for field in model._meta.concrete_fields]
-    return lambda rows: [model.from_db(DEFAULT_DB_ALIAS, attributes, row) for row in rows]
+    return lambda rows: [objects(row, queryset.model)[0] for row in rows]
+
+
+def columns(*models: type[Model]) -> str:
+    """Of these tables, for a statement that is written by hand; `objects` reads its rows."""
+    return ", ".join(
+        f'"{model._meta.db_table}"."{field.column}"' for model in models for field in model._meta.concrete_fields
+    )
+
+
+def objects(row: Sequence[Any], *models: type[Model]) -> list[Any]:
+    found, begin = [], 0
+    for model in models:
+        attributes = _attributes(model)
+        end = begin + len(attributes)
+        found.append(model.from_db(DEFAULT_DB_ALIAS, attributes, row[begin:end]))
+        begin = end
+    return found
+
+
+def width(*models: type[Model]) -> int:
+    """How many columns these have together."""
+    return sum(len(_attributes(model)) for model in models)
+
+
+@functools.cache
+def _attributes(model: type[Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]
 
 
 # --- Values that are recognised again in the compiled query --------------------------------------------------------
@@ -177,14 +213,16 @@ def _mark(value: Any, marks: dict[Any, int]) -> Any:
 
 
 def insert(row: Model, *, unless: str = "") -> bool:
-    """INSERT, as `row.save(force_insert=True)` would, without signals. `unless` names a unique constraint that may
-    refuse the row: then nothing is written, the transaction goes on, and the answer is False."""
-    attributes, sql = _insert(type(row), row.pk is None, unless)
-    cursor = execute(sql, _values(row, attributes))
-    if cursor.rowcount == 0:
-        return False
-    if row.pk is None:
-        row.pk = cursor.fetchone()[0]
+    """INSERT, as `row.save(force_insert=True)` would, without signals and without learning the row's number. `unless`
+    names a unique constraint that may refuse the row: then nothing is written, the transaction goes on, and the
+    answer is False."""
+    attributes, sql = _insert(type(row), unless)
+    if unless:
+        _flush()
+        if _run(sql, _values(row, attributes)).rowcount == 0:
+            return False
+    else:
+        _write(row, sql, _values(row, attributes))
     row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
     return True
 
@@ -192,12 +230,87 @@ def insert(row: Model, *, unless: str = "") -> bool:
 def update(row: Model, attributes: Iterable[str]) -> None:
     """UPDATE these columns of the row, as they stand on the object."""
     names = tuple(attributes)
-    execute(_update(type(row), names), [*_values(row, names), row.pk])
+    _write(row, _update(type(row), names), [*_values(row, names), row.pk])
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Rows written inside wait for `execute`, for a query of the ORM or for the end, and then go in one statement.
+
+    So `Compiled` queries inside must not ask for them. What the database refuses is raised then.
+    """
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    if getattr(database, _WAITING, None) is not None:
+        yield
+        return
+    setattr(database, _WAITING, [])
+    try:
+        with database.execute_wrapper(_flush_before):
+            yield
+            _flush()
+    finally:
+        setattr(database, _WAITING, None)
+
+
+_WAITING = "inflow_waiting_writes"
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    row: Model
+    sql: str
+    values: list[Any]
+
+
+def _write(row: Model, sql: str, values: list[Any]) -> None:
+    waiting: list[_Write] | None = getattr(connections[DEFAULT_DB_ALIAS], _WAITING, None)
+    if waiting is None:
+        _run(sql, values)
+        return
+    if any(write.row is row for write in waiting):  # of two changes of one row, a statement makes one
+        _flush()
+    waiting.append(_Write(row, sql, values))
+
+
+def _take_waiting() -> list[_Write]:
+    waiting: list[_Write] = getattr(connections[DEFAULT_DB_ALIAS], _WAITING, None) or []
+    writes = waiting[:]
+    waiting.clear()
+    return writes
+
+
+def _flush() -> None:
+    *before, last = [*_take_waiting()] or [None]
+    if last is None:
+        return
+    values = {f"w{i}_{j}": value for i, write in enumerate((*before, last)) for j, value in enumerate(write.values)}
+    _run(_joined(tuple(write.sql for write in before), _named(last.sql, len(before))), values)
+
+
+def _flush_before(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    if not isinstance(context["cursor"].cursor, _Cursor):
+        _flush()
+    return execute(sql, params, many, context)
+
+
+@functools.lru_cache(maxsize=500)
+def _joined(writes: tuple[str, ...], last: str) -> str:
+    """One statement: all see the database as it was before."""
+    if not writes:
+        return last
+    parts = ", ".join(f"w{i} AS ({_named(sql, i)})" for i, sql in enumerate(writes))
+    first, _, rest = last.strip().partition(" ")
+    return f"WITH {parts}, {rest}" if first == "WITH" else f"WITH {parts} {last}"
+
+
+def _named(sql: str, number: int) -> str:
+    places = itertools.count()
+    return re.sub("%s", lambda _: f"%(w{number}_{next(places)})s", sql)
 
 
 def _values(row: Model, attributes: Iterable[str]) -> list[Any]:
-    fields = _fields(type(row))
-    return [fields[name].get_db_prep_save(getattr(row, name), connection) for name in attributes]
+    fields, database = _fields(type(row)), connections[DEFAULT_DB_ALIAS]
+    return [fields[name].get_db_prep_save(getattr(row, name), database) for name in attributes]
 
 
 @functools.cache
@@ -206,16 +319,12 @@ def _fields(model: type[Model]) -> dict[str, Any]:
 
 
 @functools.cache
-def _insert(model: type[Model], is_numbered: bool, unless: str) -> tuple[list[str], str]:
-    """`is_numbered`: the database gives the key."""
-    fields = [
-        field for field in model._meta.concrete_fields if not (is_numbered and isinstance(field, AutoField))
-    ]
+def _insert(model: type[Model], unless: str) -> tuple[list[str], str]:
+    fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
     columns = ", ".join(f'"{field.column}"' for field in fields)
     places = ", ".join(["%s"] * len(fields))
     sql = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})'  # noqa: S608
     sql += f' ON CONFLICT ON CONSTRAINT "{unless}" DO NOTHING' if unless else ""
-    sql += f' RETURNING "{model._meta.pk.column}"' if is_numbered else ""
     return [field.attname for field in fields], sql
 
 

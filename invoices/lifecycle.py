@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import structlog
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Q
 
 from inflow import statements
@@ -67,7 +67,16 @@ def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
     issue_date = new.issue_date or min(today, new.due_date)
     if new.due_date < issue_date:
         raise Refused("due_date", "before_issue_date", "due_date must not be before issue_date.")
-    with transaction.atomic():
+    try:
+        return _create(account, new, actor, today, issue_date)
+    except IntegrityError as error:
+        if "invoice_number_is_unique" in str(error):
+            raise _duplicate_number(account, new.invoice_number) from error
+        raise
+
+
+def _create(account: Account, new: NewInvoice, actor: Actor, today: dt.date, issue_date: dt.date) -> Invoice:
+    with transaction.atomic(), statements.together():
         debtor = debtors.find_or_make(
             account,
             name=new.debtor_name,
@@ -98,8 +107,7 @@ def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
         invoice.is_being_written = True
         signals.facts_changed.send(Invoice, invoice=invoice, actor=actor, is_new=True)
         invoice.is_being_written = False
-        if not statements.insert(invoice, unless="invoice_number_is_unique"):
-            raise _duplicate_number(account, new.invoice_number)
+        statements.insert(invoice)
         if new.amount_paid:
             check_money("amount_paid", new.amount_paid, new.currency)
             post(

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.utils import timezone
 
 from inflow import statements
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from inflow.statements import Compiled
 from invoices import escalations, money, promises, signals, timeline
 from invoices.derivation import derive
 from invoices.models import Debtor, Invoice, Payment, Reason, Resolution
@@ -110,23 +109,22 @@ class Draft:
 
 def lock(account: Account, invoice_id: uuid.UUID) -> Invoice:
     """The invoice, its debtor's row locked first: whoever writes to either waits for the transaction's end."""
-    debtors = _lock_debtor(account=account.pk, invoice=invoice_id)
-    if not debtors:
+    row = statements.execute(_LOCK, {"invoice": invoice_id, "account": account.pk}).fetchone()
+    if row is None:
         raise NotFound
-    invoice: Invoice = _lock_invoice(invoice=invoice_id)[0]
-    invoice.account, invoice.debtor = account, debtors[0]
+    invoice: Invoice
+    debtor, invoice = statements.objects(row, Debtor, Invoice)
+    invoice.account, invoice.debtor = account, debtor
     return invoice
 
 
-@Compiled
-def _lock_debtor(*, account: uuid.UUID, invoice: uuid.UUID) -> QuerySet[Debtor]:
-    rows = Debtor.objects.select_for_update(no_key=True, of=("self",)).order_by()
-    return rows.filter(account_id=account, invoices=invoice)
-
-
-@Compiled
-def _lock_invoice(*, invoice: uuid.UUID) -> QuerySet[Invoice]:
-    return Invoice.objects.select_for_update(no_key=True).order_by().filter(pk=invoice)
+# PostgreSQL locks a row's tables in the order in which they are named here, each as it is committed then.
+_LOCK = f"""
+SELECT {statements.columns(Debtor, Invoice)}
+FROM invoices_debtor JOIN invoices_invoice ON invoices_invoice.debtor_id = invoices_debtor.id
+WHERE invoices_invoice.id = %(invoice)s AND invoices_invoice.account_id = %(account)s
+FOR NO KEY UPDATE OF invoices_debtor, invoices_invoice
+"""  # noqa: S608
 
 
 @contextmanager
@@ -139,7 +137,7 @@ def changing(
     if_version_in: Collection[int] | None = None,
 ) -> Iterator[Draft]:
     """Lock the invoice, let the caller move its facts, then write, note and announce what really changed."""
-    with transaction.atomic():
+    with transaction.atomic(), statements.together():
         invoice = lock(account, invoice_id)
         if if_version_in is not None and invoice.version not in if_version_in:
             raise VersionMismatch

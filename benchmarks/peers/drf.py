@@ -36,7 +36,7 @@ class HasKey(BasePermission):
 
 
 class TwoWindows(BaseThrottle):
-    def allow_request(self, request: Request, view: Any) -> bool:
+    def allow_request(self, request: Any, view: Any) -> bool:
         return not is_limited(request._request, request.auth)
 
     def wait(self) -> None:
@@ -60,6 +60,7 @@ class Pages(CursorPagination):
 
 
 class InvoiceViewSet(ModelViewSet[Invoice]):
+    request: Any
     serializer_class = InvoiceSerializer
     authentication_classes = [KeyAuthentication]
     permission_classes = [HasKey]

@@ -7,7 +7,6 @@ characters, so that a typo or a scanner for leaked secrets is answered without a
 import datetime as dt
 import functools
 import hashlib
-import itertools
 import re
 import secrets
 import uuid
@@ -16,13 +15,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db import transaction
 from django.db.models import Model, Q
 from django.utils import timezone
 
 from inflow.accounts import audit
 from inflow.accounts.models import Account, ApiKey, Scope, User, all_scopes
-from inflow.statements import execute_first
+from inflow.statements import columns, execute_first, objects, width
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _FORM = re.compile(r"(inflow_(?:test_)?[0-9A-Za-z]{43})([0-9A-Za-z]{6})")
@@ -108,32 +107,27 @@ def find(plaintext: str, beside: Beside | None = None, row_id: uuid.UUID | None 
     return key
 
 
-_ATTRIBUTES = [[field.attname for field in model._meta.concrete_fields] for model in (ApiKey, Account)]
-_COLUMNS = ", ".join(
-    f'{model._meta.db_table}."{field.column}"' for model in (ApiKey, Account) for field in model._meta.concrete_fields
-)
-_PLACES = [0, *itertools.accumulate(map(len, _ATTRIBUTES))]
+_ENDS = width(ApiKey, Account)
 
 
 @functools.cache
 def _statement(beside: Beside | None) -> str:
-    columns, join = _COLUMNS, ""
+    names, join = columns(ApiKey, Account), ""
     if beside is not None:
-        columns = ", ".join([_COLUMNS, *(f'beside."{column}"' for column in ("id", *beside.columns))])
+        names = ", ".join([names, *(f'beside."{column}"' for column in ("id", *beside.columns))])
         table = beside.model._meta.db_table
         join = f'LEFT JOIN "{table}" beside ON beside.account_id = accounts_account.id AND beside.id = %s'
     return f"""
-        SELECT {columns} FROM accounts_apikey JOIN accounts_account ON accounts_account.id = accounts_apikey.account_id
+        SELECT {names} FROM accounts_apikey JOIN accounts_account ON accounts_account.id = accounts_apikey.account_id
         {join} WHERE digest = %s
         """  # noqa: S608
 
 
 def _read(row: Sequence[Any], beside: Beside | None) -> ApiKey:
-    begin, middle, end = _PLACES
-    key = ApiKey.from_db(DEFAULT_DB_ALIAS, _ATTRIBUTES[0], row[begin:middle])
-    key.account = Account.from_db(DEFAULT_DB_ALIAS, _ATTRIBUTES[1], row[middle:end])
-    if beside is not None and row[end] is not None:
-        key.beside = dict(zip(beside.columns, row[end + 1 :], strict=True))
+    key: ApiKey
+    key, key.account = objects(row, ApiKey, Account)
+    if beside is not None and row[_ENDS] is not None:
+        key.beside = dict(zip(beside.columns, row[_ENDS + 1 :], strict=True))
     return key
 
 

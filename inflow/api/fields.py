@@ -46,7 +46,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     read_only_names: frozenset[str] = frozenset()
 
     @property
-    def fields(self) -> BindingDict:  # type: ignore[override]
+    def fields(self) -> BindingDict:
         """Those of the class, made once: DRF would copy them for each request."""
         return _fields_of(type(self))
 

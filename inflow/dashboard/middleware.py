@@ -4,6 +4,7 @@ The dashboard tells times on the wall clock of the person's account; platform st
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
@@ -17,12 +18,11 @@ from inflow.accounts.models import User
 
 
 class _NotForTheApi:
-    get_response: Callable[[HttpRequest], HttpResponse]
+    get_response: Any
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info.startswith("/api/zapier/"):
-            return self.get_response(request)
-        response: HttpResponse = super().__call__(request)  # type: ignore[misc]
+        is_api = request.path_info.startswith("/api/zapier/")
+        response: HttpResponse = self.get_response(request) if is_api else super().__call__(request)  # type: ignore[misc]
         return response
 
 
