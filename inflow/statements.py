@@ -42,8 +42,8 @@ def execute(sql: str, values: Mapping[str, Any]) -> Any:
     writes = _take_waiting()
     if not writes:
         return _run(sql, values)
-    all_values = {f"w{i}_{j}": value for i, write in enumerate(writes) for j, value in enumerate(write.values)}
-    return _run(_joined(tuple(write.sql for write in writes), sql), all_values | dict(values))
+    joined = _joined(tuple(sql for sql, _ in writes), sql)
+    return _run(joined, _by_name(values for _, values in writes) | dict(values))
 
 
 def execute_first(sql: str, values: Sequence[Any]) -> Any:
@@ -216,13 +216,13 @@ def insert(row: Model, *, unless: str = "") -> bool:
     """INSERT, as `row.save(force_insert=True)` would, without signals and without learning the row's number. `unless`
     names a unique constraint that may refuse the row: then nothing is written, the transaction goes on, and the
     answer is False."""
-    attributes, sql = _insert(type(row), unless)
+    values = _values(row, [name for name in _attributes(type(row)) if name != _number(type(row))])
     if unless:
         _flush()
-        if _run(sql, _values(row, attributes)).rowcount == 0:
+        if _run(_insert(type(row), unless=unless), values).rowcount == 0:
             return False
     else:
-        _write(row, sql, _values(row, attributes))
+        _write(_Write(row, values))
     row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
     return True
 
@@ -230,7 +230,7 @@ def insert(row: Model, *, unless: str = "") -> bool:
 def update(row: Model, attributes: Iterable[str]) -> None:
     """UPDATE these columns of the row, as they stand on the object."""
     names = tuple(attributes)
-    _write(row, _update(type(row), names), [*_values(row, names), row.pk])
+    _write(_Write(row, [*_values(row, names), row.pk], _update(type(row), names)))
 
 
 @contextmanager
@@ -257,34 +257,45 @@ _WAITING = "inflow_waiting_writes"
 
 @dataclass(frozen=True, slots=True)
 class _Write:
+    """`update` is the statement; without one, the row is inserted."""
+
     row: Model
-    sql: str
     values: list[Any]
+    update: str = ""
 
 
-def _write(row: Model, sql: str, values: list[Any]) -> None:
+def _write(write: _Write) -> None:
     waiting: list[_Write] | None = getattr(connections[DEFAULT_DB_ALIAS], _WAITING, None)
     if waiting is None:
-        _run(sql, values)
+        _run(write.update or _insert(type(write.row)), write.values)
         return
-    if any(write.row is row for write in waiting):  # of two changes of one row, a statement makes one
+    if any(other.row is write.row for other in waiting):  # of two changes of one row, a statement makes one
         _flush()
-    waiting.append(_Write(row, sql, values))
+    waiting.append(write)
 
 
-def _take_waiting() -> list[_Write]:
+def _take_waiting() -> list[tuple[str, list[Any]]]:
+    """Statements and their values. New rows of one table are one statement, which numbers them in their order."""
     waiting: list[_Write] = getattr(connections[DEFAULT_DB_ALIAS], _WAITING, None) or []
-    writes = waiting[:]
+    updates = [(write.update, write.values) for write in waiting if write.update]
+    new: dict[type[Model], list[list[Any]]] = {}
+    for write in waiting:
+        if not write.update:
+            new.setdefault(type(write.row), []).append(write.values)
     waiting.clear()
-    return writes
+    inserts = [(_insert(model, len(rows)), list(itertools.chain(*rows))) for model, rows in new.items()]
+    return [*inserts, *updates]
 
 
 def _flush() -> None:
-    *before, last = [*_take_waiting()] or [None]
-    if last is None:
-        return
-    values = {f"w{i}_{j}": value for i, write in enumerate((*before, last)) for j, value in enumerate(write.values)}
-    _run(_joined(tuple(write.sql for write in before), _named(last.sql, len(before))), values)
+    *before, last = _take_waiting() or [None]
+    if last is not None:
+        sql = _joined(tuple(sql for sql, _ in before), _named(last[0], len(before)))
+        _run(sql, _by_name([*(values for _, values in before), last[1]]))
+
+
+def _by_name(values: Iterable[list[Any]]) -> dict[str, Any]:
+    return {f"w{i}_{j}": value for i, part in enumerate(values) for j, value in enumerate(part)}
 
 
 def _flush_before(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
@@ -318,14 +329,19 @@ def _fields(model: type[Model]) -> dict[str, Any]:
     return {field.attname: field for field in model._meta.concrete_fields}
 
 
-@functools.cache
-def _insert(model: type[Model], unless: str) -> tuple[list[str], str]:
-    fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
+@functools.lru_cache(maxsize=500)
+def _insert(model: type[Model], rows: int = 1, unless: str = "") -> str:
+    fields = [field for field in model._meta.concrete_fields if field.attname != _number(model)]
     columns = ", ".join(f'"{field.column}"' for field in fields)
-    places = ", ".join(["%s"] * len(fields))
-    sql = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})'  # noqa: S608
-    sql += f' ON CONFLICT ON CONSTRAINT "{unless}" DO NOTHING' if unless else ""
-    return [field.attname for field in fields], sql
+    places = ", ".join([f"({', '.join(['%s'] * len(fields))})"] * rows)
+    sql = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES {places}'  # noqa: S608
+    return f'{sql} ON CONFLICT ON CONSTRAINT "{unless}" DO NOTHING' if unless else sql
+
+
+@functools.cache
+def _number(model: type[Model]) -> str:
+    """The column that the database fills by itself, if there is one."""
+    return model._meta.pk.attname if isinstance(model._meta.pk, AutoField) else ""
 
 
 @functools.lru_cache(maxsize=500)

@@ -28,6 +28,7 @@ from inflow.api.pagination import PageQuery
 from invoices import debtors, money, representation
 from invoices.lifecycle import NewInvoice
 from invoices.models import (
+    OPEN,
     CaseStatus,
     InvoiceQuerySet,
     PaymentStatus,
@@ -148,24 +149,32 @@ class InvoiceQuery(PageQuery):
     q = TextField(max_length=200, required=False)
 
     @staticmethod
-    def apply(query: Mapping[str, Any], invoices: InvoiceQuerySet, today: dt.date | None) -> InvoiceQuerySet:
-        """Narrow `invoices` to what was asked for. `today` is the account's; `is_overdue` asks for it."""
-        exact = {lookup: query[name] for name, lookup in _LOOKUPS.items() if name in query}
-        invoices = invoices.filter(**exact)
-        if "is_overdue" in query:
-            assert today is not None
-            invoices = invoices.past_due(on=today) if query["is_overdue"] else invoices.not_past_due(on=today)
+    def apply(query: Mapping[str, Any], invoices: InvoiceQuerySet, today: dt.date | None) -> list[InvoiceQuerySet]:
+        """What of `invoices` was asked for, in parts without a row in common: each has one status or payment status,
+        so that an index yields its newest first. `today` is the account's; `is_overdue` asks for it."""
+        invoices = invoices.filter(**{lookup: query[name] for name, lookup in _LOOKUPS.items() if name in query})
         if "q" in query:
             beginning = Q()
             for name in ("invoice_number", "debtor_name", "debtor_company", "debtor_email"):
                 beginning |= Q(**{f"{name}__istartswith": query["q"]})
             invoices = invoices.filter(beginning)
-        return invoices
+        statuses, payment_statuses = set(query.get("status", ())), set(query.get("payment_status", ()))
+        if not statuses and "is_overdue" not in query:
+            return [invoices.filter(payment_status=one) for one in sorted(payment_statuses)] or [invoices]
+        if payment_statuses:
+            invoices = invoices.filter(payment_status__in=sorted(payment_statuses))
+        parts = {status: invoices.filter(status=status) for status in sorted(statuses or Status.values)}
+        if "is_overdue" in query:
+            assert today is not None
+            if query["is_overdue"]:
+                parts = {status: part.past_due(on=today) for status, part in parts.items() if status in OPEN}
+            else:
+                due = {status: part.filter(due_date__gte=today) for status, part in parts.items() if status in OPEN}
+                parts |= due
+        return list(parts.values()) or [invoices.none()]
 
 
 _LOOKUPS = {
-    "status": "status__in",
-    "payment_status": "payment_status__in",
     "currency": "currency",
     "invoice_number": "invoice_number",
     "debtor_email": "debtor_email__iexact",

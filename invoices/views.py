@@ -56,10 +56,16 @@ SEED_EXAMPLE = OpenApiExample(
 
 @Compiled
 def _page(
-    limit: int, *, account: uuid.UUID, after: Sequence[Any] | None = None, today: dt.date | None = None, **asked: Any
+    labels: Sequence[tuple[str, Sequence[str]]],
+    limit: int,
+    *,
+    account: uuid.UUID,
+    after: Sequence[Any] | None = None,
+    today: dt.date | None = None,
+    **asked: Any,
 ) -> QuerySet[Any, Row]:
-    rows = InvoiceQuery.apply(asked, Invoice.objects.filter(account=account), today)
-    return pagination.page_of(rows.values(*representation.COLUMNS), limit, after)
+    parts = InvoiceQuery.apply({**dict(labels), **asked}, Invoice.objects.filter(account=account), today)
+    return pagination.merged(*(page.values(*representation.COLUMNS) for page in parts), limit=limit, after=after)
 
 
 class InvoiceViewSet(ApiViewSet):
@@ -81,10 +87,11 @@ class InvoiceViewSet(ApiViewSet):
         query = InvoiceQuery.of(request)
         account = account_of(request)
         today = account.today()
-        asked = {name: query[name] for name in query.keys() - {"limit", "cursor"}}
+        labels = tuple((name, tuple(query[name])) for name in ("status", "payment_status") if name in query)
+        asked = {name: query[name] for name in query.keys() - {"limit", "cursor", "status", "payment_status"}}
         if "is_overdue" in asked:
             asked["today"] = today
-        read = functools.partial(_page, account=account.pk, **asked)
+        read = functools.partial(_page, labels, account=account.pk, **asked)
         return pagination.respond_by(request, read, query, lambda row: representation.of_row(row, today))
 
     @extend_schema(operation_id="get_invoice", summary="Get one invoice", responses=InvoiceOut)

@@ -52,6 +52,14 @@ def page_of(
     return rows.order_by(*(by if ascending else [f"-{name}" for name in by]))[: limit + 1]
 
 
+def merged(*parts: QuerySet[Any, Row], limit: int, after: Sequence[Any] | None = None) -> QuerySet[Any, Row]:
+    """`page_of` all parts together; they have no row in common. Each gives no more than a page."""
+    pages = [page_of(part, limit, after) for part in parts]
+    if len(pages) == 1:
+        return pages[0]
+    return page_of(pages[0].union(*pages[1:], all=True), limit)
+
+
 def respond(
     request: Request,
     rows: QuerySet[Any, Row],
