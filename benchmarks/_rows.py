@@ -55,4 +55,4 @@ def invoices(account_id: uuid.UUID, count: int) -> None:
 
     with connection.cursor() as cursor:
         cursor.execute(_FILL, {"account": account_id, "count": count})
-        cursor.execute("VACUUM ANALYZE invoices_invoice, invoices_debtor")
+        cursor.execute(f"{'' if connection.in_atomic_block else 'VACUUM '}ANALYZE invoices_invoice, invoices_debtor")

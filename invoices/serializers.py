@@ -24,7 +24,7 @@ from inflow.api.fields import (
     UUIDField,
     error_of,
 )
-from inflow.api.pagination import PageQuery
+from inflow.api.pagination import PageQuery, Part
 from invoices import debtors, money, representation
 from invoices.lifecycle import NewInvoice
 from invoices.models import (
@@ -149,7 +149,7 @@ class InvoiceQuery(PageQuery):
     q = TextField(max_length=200, required=False)
 
     @staticmethod
-    def apply(query: Mapping[str, Any], invoices: InvoiceQuerySet, today: dt.date | None) -> list[InvoiceQuerySet]:
+    def apply(query: Mapping[str, Any], invoices: InvoiceQuerySet, today: dt.date | None) -> list[Part]:
         """What of `invoices` was asked for, in parts without a row in common: each has one status or payment status,
         so that an index yields its newest first. `today` is the account's; `is_overdue` asks for it."""
         invoices = invoices.filter(**{lookup: query[name] for name, lookup in _LOOKUPS.items() if name in query})
@@ -160,18 +160,20 @@ class InvoiceQuery(PageQuery):
             invoices = invoices.filter(beginning)
         statuses, payment_statuses = set(query.get("status", ())), set(query.get("payment_status", ()))
         if not statuses and "is_overdue" not in query:
-            return [invoices.filter(payment_status=one) for one in sorted(payment_statuses)] or [invoices]
+            return [Part(invoices.filter(payment_status=one)) for one in sorted(payment_statuses)] or [Part(invoices)]
         if payment_statuses:
             invoices = invoices.filter(payment_status__in=sorted(payment_statuses))
-        parts = {status: invoices.filter(status=status) for status in sorted(statuses or Status.values)}
-        if "is_overdue" in query:
-            assert today is not None
-            if query["is_overdue"]:
-                parts = {status: part.past_due(on=today) for status, part in parts.items() if status in OPEN}
-            else:
-                due = {status: part.filter(due_date__gte=today) for status, part in parts.items() if status in OPEN}
-                parts |= due
-        return list(parts.values()) or [invoices.none()]
+        parts = []
+        for status in sorted(statuses or Status.values):
+            part = invoices.filter(status=status)
+            if "is_overdue" not in query or (status not in OPEN and not query["is_overdue"]):
+                parts.append(Part(part))
+            elif status in OPEN:
+                # The clock makes new ones overdue within a minute: few are on the other side of today.
+                is_late: bool = query["is_overdue"]
+                part = part.filter(due_date__lt=today) if is_late else part.filter(due_date__gte=today)
+                parts.append(Part(part, is_small=status == (Status.NEW if is_late else Status.OVERDUE)))
+        return parts or [Part(invoices.none())]
 
 
 _LOOKUPS = {

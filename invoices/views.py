@@ -65,7 +65,7 @@ def _page(
     **asked: Any,
 ) -> QuerySet[Any, Row]:
     parts = InvoiceQuery.apply({**dict(labels), **asked}, Invoice.objects.filter(account=account), today)
-    return pagination.merged(*(page.values(*representation.COLUMNS) for page in parts), limit=limit, after=after)
+    return pagination.merged(parts, representation.COLUMNS, limit, after)
 
 
 class InvoiceViewSet(ApiViewSet):

@@ -6,6 +6,7 @@ A cursor is the key of the last row, signed together with the account, the path 
 import datetime as dt
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.core import signing
@@ -31,6 +32,7 @@ class PageQuery(StrictQuery):
 
 Row = dict[str, Any]
 BY = ("created_at", "id")
+_NO_LIMIT = 1_000_000_000
 
 
 def page_of(
@@ -46,17 +48,40 @@ def page_of(
     `by` names the key's columns; together they are unique, so that no row is skipped or repeated. They are compared
     as one row value, which an index on them answers at the same cost on every page. `after` is the key of a row.
     """
-    if after is not None:
-        compare = TupleGreaterThan if ascending else TupleLessThan
-        rows = rows.filter(compare(Tuple(*map(F, by)), tuple(after)))
+    rows = _following(rows, after, by, ascending)
     return rows.order_by(*(by if ascending else [f"-{name}" for name in by]))[: limit + 1]
 
 
-def merged(*parts: QuerySet[Any, Row], limit: int, after: Sequence[Any] | None = None) -> QuerySet[Any, Row]:
-    """`page_of` all parts together; they have no row in common. Each gives no more than a page."""
-    pages = [page_of(part, limit, after) for part in parts]
-    if len(pages) == 1:
-        return pages[0]
+def _following(
+    rows: QuerySet[Any, Row], after: Sequence[Any] | None, by: Sequence[str] = BY, ascending: bool = False
+) -> QuerySet[Any, Row]:
+    if after is None:
+        return rows
+    compare = TupleGreaterThan if ascending else TupleLessThan
+    return rows.filter(compare(Tuple(*map(F, by)), tuple(after)))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Of a list that one index does not yield in order. A small one is better read whole and sorted."""
+
+    rows: QuerySet[Any, Any]
+    is_small: bool = False
+
+
+def merged(
+    parts: Sequence[Part], columns: Sequence[str], limit: int, after: Sequence[Any] | None = None
+) -> QuerySet[Any, Row]:
+    """`page_of` all parts together; they have no row in common."""
+    if len(parts) == 1:
+        return page_of(parts[0].rows.values(*columns), limit, after)
+    pages = []
+    for part in parts:
+        rows = part.rows.values(*columns)
+        # A limit that is none keeps PostgreSQL from looking for a part's rows in the order of the whole.
+        pages.append(
+            _following(rows, after).order_by()[:_NO_LIMIT] if part.is_small else page_of(rows, limit, after)
+        )
     return page_of(pages[0].union(*pages[1:], all=True), limit)
 
 
