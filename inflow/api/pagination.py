@@ -79,9 +79,7 @@ def merged(
     for part in parts:
         rows = part.rows.values(*columns)
         # A limit that is none keeps PostgreSQL from looking for a part's rows in the order of the whole.
-        pages.append(
-            _following(rows, after).order_by()[:_NO_LIMIT] if part.is_small else page_of(rows, limit, after)
-        )
+        pages.append(_following(rows, after).order_by()[:_NO_LIMIT] if part.is_small else page_of(rows, limit, after))
     return page_of(pages[0].union(*pages[1:], all=True), limit)
 
 
