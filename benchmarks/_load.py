@@ -50,8 +50,9 @@ class Measured:
         return self.count / self.seconds
 
 
-def generator() -> str:
-    return "wrk" if shutil.which("wrk") else "Python"
+def generator(seconds: float) -> str:
+    """wrk measures whole seconds."""
+    return "wrk" if shutil.which("wrk") and seconds >= 1 else "Python"
 
 
 def measure(
@@ -61,7 +62,7 @@ def measure(
     written = [request.written(port, headers).decode() for request in requests]
     job = {"port": port, "seconds": seconds, "connections": connections, "requests": written}
     with tempfile.TemporaryDirectory(prefix="inflow-load-") as folder:
-        if generator() == "wrk":
+        if generator(seconds) == "wrk":
             return _by_wrk(Path(folder), port, written, seconds, connections)
         path = Path(folder) / "job.json"
         path.write_text(json.dumps(job))
@@ -92,7 +93,7 @@ def _by_wrk(folder: Path, port: int, written: Iterable[str], seconds: float, con
     lines, script = folder / "requests", folder / "script.lua"
     lines.write_text("".join(request.replace("\n", "\1") + "\n" for request in written))
     script.write_text(_LUA % (_first_number(), lines))
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(script)]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{round(seconds)}s", "-s", str(script)]
     done = subprocess.run([*command, f"http://127.0.0.1:{port}/"], check=True, stdout=subprocess.PIPE, text=True)
     return Measured(**json.loads(done.stdout.strip().rsplit("\n", 1)[-1]))
 

@@ -14,10 +14,10 @@ WITH debtors AS (
                                created_at)
   SELECT gen_random_uuid(), %(account)s, 'email:debtor' || n || '@example.com', 'Ahmed Al Rashid', 'Gulf Trading LLC',
          'debtor' || n || '@example.com', '', '', '', '', now()
-  FROM generate_series(1, GREATEST(1, %(count)s / 10)) n
+  FROM generate_series(1, %(debtors)s) n
   RETURNING id, email
 ), numbered AS (
-  SELECT id, email, row_number() OVER () AS place, count(*) OVER () AS many FROM debtors
+  SELECT id, email, row_number() OVER () AS place FROM debtors
 )
 INSERT INTO invoices_invoice (id, account_id, debtor_id, invoice_number, debtor_name, debtor_company, debtor_email,
   debtor_phone, amount, currency, issue_date, due_date, language, notes, amount_paid, status, payment_status, round,
@@ -33,7 +33,7 @@ SELECT gen_random_uuid(), %(account)s, d.id, 'SEED-' || lpad(n::text, 9, '0'), '
   CASE WHEN s.status = 'disputed' THEN now() END,
   CASE WHEN s.status IN ('new', 'overdue') THEN now() + interval '20 days' END
 FROM generate_series(1, %(count)s) n
-JOIN numbered d ON d.place = 1 + n %% d.many,
+JOIN numbered d ON d.place = 1 + n %% %(debtors)s,
 LATERAL (SELECT CASE WHEN n %% 20 < 9 THEN 'paid' WHEN n %% 20 < 15 THEN 'new' WHEN n %% 20 < 18 THEN 'overdue'
                      WHEN n %% 20 = 18 THEN 'disputed' ELSE 'on_hold' END AS status) s
 """
@@ -54,5 +54,5 @@ def invoices(account_id: uuid.UUID, count: int) -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute(_FILL, {"account": account_id, "count": count})
+        cursor.execute(_FILL, {"account": account_id, "count": count, "debtors": max(1, count // 10)})
         cursor.execute(f"{'' if connection.in_atomic_block else 'VACUUM '}ANALYZE invoices_invoice, invoices_debtor")

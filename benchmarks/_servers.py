@@ -15,13 +15,14 @@ from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).parent.parent
+from inflow import embedded
+
 PROCESSES = 2
 
 
 def command(port: int) -> list[str]:
     """The Procfile's line, on this port of loopback and with two processes."""
-    line = next(line for line in (ROOT / "Procfile").read_text().splitlines() if line.startswith("web: "))
+    line = next(line for line in (embedded.ROOT / "Procfile").read_text().splitlines() if line.startswith("web: "))
     line = line.removeprefix("web: ").replace("${PORT:-8000}", str(port)).replace("0.0.0.0", "127.0.0.1")
     line = re.sub(r"--workers \d+", f"--workers {PROCESSES}", line)
     return [sys.executable, "-m", *shlex.split(line), "--log-level", "warning"]
@@ -34,8 +35,8 @@ def serving(name: str, data: Path, **environment: str) -> Iterator["Server"]:
         port: int = probe.getsockname()[1]
     log = data / f"{name}.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            command(port), env=os.environ | environment, stdout=output, stderr=output, cwd=ROOT, start_new_session=True
+        process = embedded.spawn(
+            command(port), data, env=os.environ | environment, stdout=output, stderr=output, cwd=embedded.ROOT
         )
     try:
         server = Server(name, port, process, log)
@@ -46,8 +47,7 @@ def serving(name: str, data: Path, **environment: str) -> Iterator["Server"]:
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            process.wait()
+            embedded.kill_group(process)
 
 
 class Server:

@@ -39,11 +39,12 @@ class Sizes:
 
 
 def run(*, quick: bool = False) -> None:
-    sizes = Sizes(10_000, 50_000, 5, 1, 0) if quick else Sizes(100_000, 1_000_000, 7, 2, 100_000)
+    sizes = Sizes(10_000, 20_000, 5, 0.4, 0) if quick else Sizes(100_000, 1_000_000, 5, 2, 100_000)
     with stack() as data:
         account, key = _rows.account("Benchmark")
         _rows.invoices(account.pk, sizes.invoices)
         requests = _requests(account.pk)
+        print(f"The API: {sizes.invoices:,} invoices, load by {_load.generator(sizes.seconds)} with 8 clients.")
         with _variants(data, key, requests) as servers:
             found = _rounds(servers, requests, key, sizes)
             _print_rates(found)
@@ -101,7 +102,6 @@ def _variants(data: Path, key: str, requests: dict[str, list[Request]]) -> Itera
         answers = data / "answers.json"
         texts = [servers[OURS].get(requests[name][0].path, key)[0].decode() for name in ("get", "list")]
         answers.write_text(json.dumps(texts))
-        print(f"Answers: {len(texts[0]):,} and {len(texts[1]):,} bytes. Load by {_load.generator()}, 8 clients.")
         for name in (CONSTANT, DRF, NINJA):
             environment = {
                 "DJANGO_SETTINGS_MODULE": "benchmarks.peers.settings",
@@ -124,8 +124,7 @@ def _rounds(servers: dict[str, Server], requests: dict[str, list[Request]], key:
     for turn in range(sizes.rounds + 1):
         for operation in OPERATIONS:
             for name, server in servers.items():
-                seconds = sizes.seconds if turn else 1
-                measured = _load.measure(server.port, requests[operation], headers, seconds=seconds)
+                measured = _load.measure(server.port, requests[operation], headers, seconds=sizes.seconds)
                 if measured.errors or not measured.count:
                     raise _results.Failed(
                         f"{TITLES[name]}, {OPERATIONS[operation]}: {measured.errors} errors, {measured.count} answers:"
