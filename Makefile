@@ -24,18 +24,18 @@ lint: .venv/.dev
 	$(V)/lint-imports
 	$(V)/djlint --quiet --lint templates
 
-bench: .venv/.dev
-	$(V)/python -m benchmarks
+bench: .venv/.dev ## ARGS=api chooses; `make bench ARGS=growth` is not among them by default
+	$(V)/python -m benchmarks $(ARGS)
 
 bench-quick: .venv/.dev
-	$(V)/python -m benchmarks --quick
+	$(V)/python -m benchmarks --quick $(ARGS)
 
 lock: .venv/.dev ## after a change of the dependencies in pyproject.toml; ARGS=--upgrade renews them all
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) --extra pdf -c requirements.txt pyproject.toml -o requirements-pdf.txt
 	$(COMPILE) --extra embedded -c requirements.txt pyproject.toml -o requirements-embedded.txt
-	$(COMPILE) --extra embedded --extra pdf --extra dev -c requirements-embedded.txt -c requirements-pdf.txt \
-		pyproject.toml -o requirements-dev.txt
+	$(COMPILE) --extra embedded --extra pdf --extra dev --extra bench -c requirements-embedded.txt \
+		-c requirements-pdf.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## the environment and the caches; the data of `make run` stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

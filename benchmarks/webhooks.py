@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmarks import _results
 from benchmarks._stack import stack
 
 ENDPOINTS = 20
@@ -46,6 +47,8 @@ def run(*, quick: bool = False) -> None:
             print(
                 f"  {name:36} {middle:7,.0f}   {middle / floor:5.2f} x requests   {min(found):,.0f}–{max(found):,.0f}"
             )
+        ours = statistics.median(rates["InFlow, a worker of two processes"])
+        _results.record({"webhooks": {"of_requests_loop": round(ours / floor, 2)}})
         _print_delays("Delay from commit to arrival, idle", _delays(sink, endpoints, delays))
         if many:
             _print_memory(sink, endpoints, worker, many)

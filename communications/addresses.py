@@ -1,13 +1,17 @@
 """Where a debtor is written to: the contact the invoice was given, unless staff corrected it or it bounced."""
 
 import datetime as dt
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from django.db.models import QuerySet
 
 from communications import channels, consent
 from communications.models import Contact, Medium, Source
 from inflow.accounts.actors import DEBTOR, Actor
 from inflow.accounts.models import Account
+from inflow.statements import Compiled
 from invoices import debtors
 from invoices.models import Invoice
 
@@ -87,7 +91,12 @@ def _known(invoice: Invoice, channel: str) -> str:
 
 
 def _find(account: Account, channel: str, address: str) -> Contact | None:
-    return Contact.objects.filter(account=account, channel=channel, address=address).first()
+    return next(iter(_contacts(account=account.pk, channel=channel, address=address)), None)
+
+
+@Compiled
+def _contacts(*, account: uuid.UUID, channel: str, address: str) -> QuerySet[Contact]:
+    return Contact.objects.filter(account=account, channel=channel, address=address)
 
 
 def _normal(channel: str, address: str) -> str:

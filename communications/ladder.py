@@ -6,6 +6,7 @@ caller's transaction, under the locks of the debtor and the invoice.
 """
 
 import datetime as dt
+import uuid
 from collections.abc import Sequence
 
 from django.db.models import QuerySet
@@ -15,6 +16,7 @@ from communications.calendar import Place, place_of
 from communications.models import PENDING, CollectionSettings, Communication, Kind, PolicyStep, State, StepKind
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
+from inflow.statements import Compiled
 from invoices import escalations, lifecycle, timeline
 from invoices.models import Escalation, Invoice, Reason, Status
 
@@ -82,13 +84,32 @@ def beginning(account: Account, day: dt.date) -> dt.datetime:
 def advance(invoice: Invoice) -> None:
     """Look at where the invoice stands and do what is next: nothing, plan the step's message, or take a step that has
     none. May be called at any time and any number of times."""
-    while _advance(invoice):
+    while _advance(invoice, unsent(invoice)):
         pass
 
 
-def _advance(invoice: Invoice) -> bool:
-    """Whether a step was taken, so that there is more to see to."""
-    pending = Communication.objects.filter(invoice=invoice, status__in=PENDING).exclude(kind=Kind.MANUAL).first()
+def enter(invoice: Invoice) -> None:
+    """`advance`, for a new invoice: nothing is planned for it yet."""
+    if _advance(invoice, []):
+        advance(invoice)
+
+
+def unsent(invoice: Invoice) -> list[Communication]:
+    """What is planned for the invoice, held back or on its way."""
+    rows = _unsent(invoice=invoice.pk)
+    for row in rows:
+        row.invoice = invoice
+    return rows
+
+
+@Compiled
+def _unsent(*, invoice: uuid.UUID) -> QuerySet[Communication]:
+    return Communication.objects.filter(invoice=invoice, status__in=PENDING)
+
+
+def _advance(invoice: Invoice, rows: Sequence[Communication]) -> bool:
+    """Whether a step was taken, so that there is more to see to. `rows` are what is `unsent`."""
+    pending = next((row for row in rows if row.kind != Kind.MANUAL), None)
     if not invoice.is_open:
         _drop(invoice, pending)
         return False
@@ -142,10 +163,9 @@ def done(invoice: Invoice, step: PolicyStep, on: dt.date | None = None) -> None:
 
 def replan(invoice: Invoice) -> None:
     """Something a message may have waited for has changed: let it go at the next allowed moment."""
-    waiting = Communication.objects.filter(invoice=invoice, status=State.SCHEDULED, waits_for__in=WAITS_FOR_FACTS)
-    if not invoice.is_open or invoice.status == Status.DISPUTED:
-        waiting = waiting.none()
-    for row in waiting:
+    rows = unsent(invoice)
+    waiting = [row for row in rows if row.status == State.SCHEDULED and row.waits_for in WAITS_FOR_FACTS]
+    for row in waiting if invoice.is_open and invoice.status != Status.DISPUTED else ():
         moment = invoice.account.now()
         if invoice.status == Status.ON_HOLD and invoice.hold_until:
             moment = beginning(invoice.account, invoice.hold_until + _DAY)
@@ -154,7 +174,8 @@ def replan(invoice: Invoice) -> None:
         row.scheduled_for = allowed_from(invoice, moment)
         row.save(update_fields=["waits_for", "scheduled_for"])
         lifecycle.stand(invoice, next_contact_at=row.scheduled_for)
-    advance(invoice)
+    if _advance(invoice, rows):
+        advance(invoice)
 
 
 def allowed_from(invoice: Invoice, moment: dt.datetime) -> dt.datetime:

@@ -7,11 +7,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind, Tone
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
+from inflow.statements import Compiled
 from invoices import lifecycle
 from invoices.models import OPEN, Debtor, Invoice, InvoiceQuerySet
 
@@ -88,15 +89,20 @@ def look_once(invoices: Iterable[Invoice]) -> None:
 
 
 def _steps_of(invoice: Invoice) -> list[PolicyStep]:
-    chosen = (
-        Q(policy=invoice.policy_id)
-        if invoice.policy_id
-        else Q(policy__account=invoice.account_id, policy__is_default=True)
-    )
-    steps = list(PolicyStep.objects.filter(chosen).order_by("offset_days"))
+    steps = _steps(policy=invoice.policy_id) if invoice.policy_id else _default_steps(account=invoice.account_id)
     if not steps and not invoice.policy_id:
         steps = list(default_for(invoice.account).steps.order_by("offset_days"))
     return steps
+
+
+@Compiled
+def _steps(*, policy: int) -> QuerySet[PolicyStep]:
+    return PolicyStep.objects.filter(policy=policy).order_by("offset_days")
+
+
+@Compiled
+def _default_steps(*, account: uuid.UUID) -> QuerySet[PolicyStep]:
+    return PolicyStep.objects.filter(policy__account=account, policy__is_default=True).order_by("offset_days")
 
 
 def edit(policy: ReminderPolicy, steps: Iterable[Step]) -> None:

@@ -22,8 +22,11 @@ def begin(sender: object, instance: Account, created: bool, raw: bool = False, *
 
 
 @receiver(facts_changed)
-def follow(sender: object, invoice: Invoice, **_: Any) -> None:
-    ladder.replan(invoice)
+def follow(sender: object, invoice: Invoice, is_new: bool = False, **_: Any) -> None:
+    if is_new:
+        ladder.enter(invoice)
+    else:
+        ladder.replan(invoice)
 
 
 @receiver(invoice_created)

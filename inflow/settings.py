@@ -50,6 +50,8 @@ if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgres://user:password@host:5432/name")
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+# A statement of inflow/statements.py is planned once per connection, from its third call on.
+DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 2)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", validate=validate.Regexp("(redis|rediss|unix)://", error="Not a redis:// address."))
@@ -87,14 +89,14 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "inflow.api.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "inflow.dashboard.middleware.StaticFilesMiddleware",
+    "inflow.dashboard.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "inflow.dashboard.middleware.CsrfViewMiddleware",
+    "inflow.dashboard.middleware.AuthenticationMiddleware",
     "inflow.dashboard.middleware.LocalTimeMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "inflow.dashboard.middleware.MessageMiddleware",
+    "inflow.dashboard.middleware.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "inflow.urls"
 WSGI_APPLICATION = "inflow.wsgi.application"

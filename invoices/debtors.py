@@ -7,10 +7,12 @@ from contextlib import contextmanager
 
 import phonenumbers
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from inflow import statements
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
+from inflow.statements import Compiled
 from invoices import signals, timeline
 from invoices.models import OPEN, Debtor
 
@@ -39,31 +41,30 @@ def normalise_phone(text: str, country: str) -> str:
 def find_or_make(account: Account, *, name: str, company: str, email: str, phone: str) -> Debtor:
     """By normalised email, else phone, else name and company. Two parallel calls get the same row."""
     if email:
-        known, identity = Q(email=normalise_email(email)), f"email:{normalise_email(email)}"
+        known, identity = {"email": normalise_email(email)}, f"email:{normalise_email(email)}"
     elif phone:
-        known, identity = Q(phone=phone), f"phone:{phone}"
+        known, identity = {"phone": phone}, f"phone:{phone}"
     else:
         identity = f"name:{name.strip().casefold()}|{company.strip().casefold()}"
         if len(identity) > _MAX_IDENTITY:  # folding makes up to three characters of one
             identity = f"name:{hashlib.sha256(identity.encode()).hexdigest()}"
-        known = Q(identity=identity)
-    debtor = Debtor.objects.for_account(account).filter(known).order_by("created_at").first()
-    if debtor is None:
-        Debtor.objects.bulk_create(
-            [
-                Debtor(
-                    account=account,
-                    identity=identity,
-                    name=name,
-                    company=company,
-                    email=normalise_email(email),
-                    phone=phone,
-                )
-            ],
-            ignore_conflicts=True,
-        )
-        debtor = Debtor.objects.get(account=account, identity=identity)
-    return debtor
+        known = {"identity": identity}
+    found = _known(account=account.pk, **known)
+    if found:
+        return found[0]
+    debtor = Debtor(
+        account=account, identity=identity, name=name, company=company, email=normalise_email(email), phone=phone
+    )
+    if statements.insert(debtor, unless="debtor_is_known_once_in_its_account"):
+        return debtor
+    return _known(account=account.pk, identity=identity)[0]
+
+
+@Compiled
+def _known(*, account: uuid.UUID, **by: str) -> QuerySet[Debtor]:
+    """The indexes leave out what is empty: said so, they are found whatever the value."""
+    given = Q(*(~Q((name, "")) for name in by), account=account, **by)
+    return Debtor.objects.filter(given).order_by("created_at")[:1]
 
 
 def opt_out(account: Account, debtor_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Debtor:

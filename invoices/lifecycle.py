@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import structlog
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
+from inflow import statements
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.api.fields import MAX_DIGITS
@@ -40,7 +41,6 @@ from invoices.writing import (
     VersionMismatch,
     changing,
     check_money,
-    insert,
     post,
 )
 
@@ -78,7 +78,16 @@ def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
     issue_date = new.issue_date or min(today, new.due_date)
     if new.due_date < issue_date:
         raise Refused("due_date", "before_issue_date", "due_date must not be before issue_date.")
-    with transaction.atomic():
+    try:
+        return _create(account, new, actor, today, issue_date)
+    except IntegrityError as error:
+        if "invoice_number_is_unique" in str(error):
+            raise _duplicate_number(account, new.invoice_number) from error
+        raise
+
+
+def _create(account: Account, new: NewInvoice, actor: Actor, today: dt.date, issue_date: dt.date) -> Invoice:
+    with transaction.atomic(), statements.together():
         debtor = debtors.find_or_make(
             account,
             name=new.debtor_name,
@@ -106,7 +115,11 @@ def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
         )
         invoice.updated_at = invoice.created_at
         invoice.status, invoice.payment_status = derive(invoice)
-        insert(invoice, "invoice_number_is_unique", lambda: _duplicate_number(account, new.invoice_number))
+        timeline.note(invoice, "created", actor, f"Invoice of {money.display(new.amount, new.currency)} registered.")
+        invoice.is_being_written = True
+        signals.facts_changed.send(Invoice, invoice=invoice, actor=actor, is_new=True)
+        invoice.is_being_written = False
+        statements.insert(invoice)
         if new.amount_paid:
             check_money("amount_paid", new.amount_paid, new.currency)
             post(
@@ -115,8 +128,6 @@ def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
                 paid_at=issue_date if issue_date < today else today,
                 method="opening",
             )
-        timeline.note(invoice, "created", actor, f"Invoice of {money.display(new.amount, new.currency)} registered.")
-        signals.facts_changed.send(Invoice, invoice=invoice, actor=actor)
         signals.invoice_created.send(Invoice, invoice=invoice, actor=actor)
     return invoice
 
@@ -277,8 +288,8 @@ def stand(invoice: Invoice, **place: object) -> None:
     moved = {name: value for name, value in place.items() if getattr(invoice, name) != value}
     for name, value in moved.items():
         setattr(invoice, name, value)
-    if moved:
-        Invoice.objects.filter(pk=invoice.pk).update(**moved)
+    if moved and not invoice.is_being_written:
+        statements.update(invoice, moved)
 
 
 @workdays.remembered()

@@ -46,7 +46,7 @@ class Debtor(models.Model):
     """Who owes: found or made from an invoice's fields. Caps, opt-outs and credit are a debtor's, not an invoice's."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="debtors")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="debtors", db_index=False)
     # What the debtor was first known by: `email:…`, `phone:…` or `name:…`. Two parallel creates meet here.
     identity = models.CharField(max_length=520, editable=False)
     name = models.CharField(max_length=200)
@@ -93,15 +93,12 @@ class InvoiceQuerySet(AccountQuerySet):
         """The wide predicate: open, something owed, and the due date before `on`, disputed and on hold included."""
         return self.filter(status__in=OPEN, due_date__lt=on)
 
-    def not_past_due(self, *, on: dt.date) -> "InvoiceQuerySet":
-        return self.exclude(status__in=OPEN, due_date__lt=on)
-
 
 class Invoice(models.Model):
     """One invoice. Facts and, derived from them by `lifecycle`, the status: only `lifecycle` writes here."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invoices")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invoices", db_index=False)
     debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, related_name="invoices")
     invoice_number = models.CharField(max_length=64)
     debtor_name = models.CharField(max_length=200)
@@ -153,6 +150,9 @@ class Invoice(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    # Its row will be written before the transaction ends: until then, what moves on it need not be.
+    is_being_written = False
+
     objects = models.Manager.from_queryset(InvoiceQuerySet)()
 
     class Meta:
@@ -172,6 +172,9 @@ class Invoice(models.Model):
         indexes = [
             models.Index(fields=["account", "-created_at", "-id"], name="invoice_newest"),
             models.Index(fields=["account", "status", "-created_at", "-id"], name="invoice_by_status"),
+            models.Index(fields=["account", "payment_status", "-created_at", "-id"], name="invoice_by_payment_status"),
+            # Of a status, the few on the other side of today than most of it: new ones past their due date.
+            models.Index(fields=["account", "status", "due_date"], name="invoice_by_due_date"),
             models.Index(fields=["due_date"], name="invoice_coming_due", condition=Q(status="new")),
             models.Index(fields=["hold_until"], name="invoice_hold_ending", condition=Q(status="on_hold")),
             models.Index(
@@ -183,6 +186,10 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         return self.invoice_number
+
+    def as_stored(self) -> dict[str, Any]:
+        """Its columns as they stand on the object."""
+        return {field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields}
 
     @property
     def balance(self) -> Decimal:
@@ -335,8 +342,8 @@ class Promise(models.Model):
 class TimelineEntry(models.Model):
     """What happened to an invoice: who, through what, before, after and why. Append-only."""
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="timeline")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="timeline", db_index=False)
     at = models.DateTimeField()
     kind = models.CharField(max_length=40)
     actor = models.CharField(max_length=254)

@@ -1,9 +1,13 @@
 """Promises to pay: what a debtor said, and whether it was kept."""
 
 import datetime as dt
+import uuid
 from decimal import Decimal
 
+from django.db.models import QuerySet
+
 from inflow.accounts.actors import CLOCK, Actor
+from inflow.statements import Compiled
 from invoices import escalations, money, signals, timeline
 from invoices.models import Invoice, Promise, PromiseStatus, Reason, Status
 
@@ -26,9 +30,14 @@ def make(invoice: Invoice, actor: Actor, promised_on: dt.date, amount: Decimal, 
     )
 
 
+@Compiled
+def _open(*, invoice: uuid.UUID) -> QuerySet[Promise]:
+    return Promise.objects.filter(invoice=invoice, status=PromiseStatus.OPEN)
+
+
 def follow(invoice: Invoice, actor: Actor) -> None:
     """What the change of an invoice that was on hold means for its promise, in that change's transaction."""
-    promise = Promise.objects.filter(invoice=invoice, status=PromiseStatus.OPEN).first()
+    promise = next(iter(_open(invoice=invoice.pk)), None)
     if promise is None or promise.hold_until == invoice.hold_until:
         return
     if invoice.status == Status.PAID:

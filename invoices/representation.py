@@ -34,25 +34,24 @@ COLUMNS = (
     "updated_at",
 )
 FIELDS = (*COLUMNS, "balance", "is_overdue", "days_overdue")
+_NOTHING = Decimal(0)
 _NULL_WHEN_EMPTY = ("debtor_company", "debtor_email", "debtor_phone", "notes")
 
 
-def of_row(row: Mapping[str, Any], today: dt.date) -> dict[str, Any]:
-    """The JSON of a row of `COLUMNS`. `today` is the account's, for what is computed as of now."""
+def of_row(row: dict[str, Any], today: dt.date) -> dict[str, Any]:
+    """The JSON of a row of `COLUMNS`, which becomes it. `today` is the account's, for what is computed as of now."""
     late = days_overdue(row["status"], row["due_date"], today)
-    data = {
-        **row,
-        "balance": max(row["amount"] - row["amount_paid"], Decimal(0)),
-        "is_overdue": late > 0,
-        "days_overdue": late,
-    }
+    row["balance"] = max(row["amount"] - row["amount_paid"], _NOTHING)
+    row["is_overdue"], row["days_overdue"] = late > 0, late
     for name in _NULL_WHEN_EMPTY:
-        data[name] = data[name] or None
-    return data
+        if not row[name]:
+            row[name] = None
+    return row
 
 
 def of_invoice(invoice: Invoice) -> dict[str, Any]:
-    return of_row({name: getattr(invoice, name) for name in COLUMNS}, invoice.account.today())
+    facts = vars(invoice)
+    return of_row({name: facts[name] for name in COLUMNS}, invoice.account.today())
 
 
 PAYMENT_COLUMNS = ("id", "amount", "paid_at", "method", "reference", "reversal_of_id", "created_at")

@@ -24,10 +24,11 @@ from inflow.api.fields import (
     UUIDField,
     error_of,
 )
-from inflow.api.pagination import PageQuery
+from inflow.api.pagination import PageQuery, Part
 from invoices import debtors, money, representation
 from invoices.lifecycle import NewInvoice
 from invoices.models import (
+    OPEN,
     CaseStatus,
     InvoiceQuerySet,
     PaymentStatus,
@@ -148,23 +149,34 @@ class InvoiceQuery(PageQuery):
     q = TextField(max_length=200, required=False)
 
     @staticmethod
-    def apply(query: Mapping[str, Any], invoices: InvoiceQuerySet, today: dt.date) -> InvoiceQuerySet:
-        """Narrow `invoices` to what was asked for. `today` is the account's."""
-        exact = {lookup: query[name] for name, lookup in _LOOKUPS.items() if name in query}
-        invoices = invoices.filter(**exact)
-        if "is_overdue" in query:
-            invoices = invoices.past_due(on=today) if query["is_overdue"] else invoices.not_past_due(on=today)
+    def apply(query: Mapping[str, Any], invoices: InvoiceQuerySet, today: dt.date | None) -> list[Part]:
+        """What of `invoices` was asked for, in parts without a row in common: each has one status or payment status,
+        so that an index yields its newest first. `today` is the account's; `is_overdue` asks for it."""
+        invoices = invoices.filter(**{lookup: query[name] for name, lookup in _LOOKUPS.items() if name in query})
         if "q" in query:
             beginning = Q()
             for name in ("invoice_number", "debtor_name", "debtor_company", "debtor_email"):
                 beginning |= Q(**{f"{name}__istartswith": query["q"]})
             invoices = invoices.filter(beginning)
-        return invoices
+        statuses, payment_statuses = set(query.get("status", ())), set(query.get("payment_status", ()))
+        if not statuses and "is_overdue" not in query:
+            return [Part(invoices.filter(payment_status=one)) for one in sorted(payment_statuses)] or [Part(invoices)]
+        if payment_statuses:
+            invoices = invoices.filter(payment_status__in=sorted(payment_statuses))
+        parts = []
+        for status in sorted(statuses or Status.values):
+            part = invoices.filter(status=status)
+            if "is_overdue" not in query or (status not in OPEN and not query["is_overdue"]):
+                parts.append(Part(part))
+            elif status in OPEN:
+                # The clock makes new ones overdue within a minute: few are on the other side of today.
+                is_late: bool = query["is_overdue"]
+                part = part.filter(due_date__lt=today) if is_late else part.filter(due_date__gte=today)
+                parts.append(Part(part, is_small=status == (Status.NEW if is_late else Status.OVERDUE)))
+        return parts or [Part(invoices.none())]
 
 
 _LOOKUPS = {
-    "status": "status__in",
-    "payment_status": "payment_status__in",
     "currency": "currency",
     "invoice_number": "invoice_number",
     "debtor_email": "debtor_email__iexact",

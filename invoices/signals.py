@@ -1,7 +1,8 @@
 """What `invoices` announces, inside the transaction of the change. A receiver that raises undoes the change.
 
 `invoice_created`: invoice, actor.
-`facts_changed`: invoice, actor; whatever moved that the ladder may care about, before the rest is announced.
+`facts_changed`: invoice, actor, is_new; whatever moved that the ladder may care about, before the invoice's row is
+written and the rest announced.
 `invoice_changed`: invoice, actor, previous_status, previous_payment_status; only when one of the two moved.
 `payment_recorded`: invoice, payment, actor; a reversal too.
 `escalation_created`, `escalation_resolved`: escalation. `promise_broken`: promise.

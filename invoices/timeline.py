@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from inflow import statements
 from inflow.accounts.actors import Actor
 from invoices.models import Invoice, TimelineEntry
 
@@ -17,7 +18,7 @@ def note(
     reason: str = "",
 ) -> TimelineEntry:
     """Append an entry, at the account's time, in the caller's transaction."""
-    return TimelineEntry.objects.create(
+    entry = TimelineEntry(
         account_id=invoice.account_id,
         invoice=invoice,
         at=invoice.account.now(),
@@ -29,3 +30,5 @@ def note(
         after=after or {},
         reason=reason,
     )
+    statements.insert(entry)
+    return entry

@@ -1,20 +1,27 @@
 """/api/zapier/invoices: parse, one verb, answer."""
 
+import datetime as dt
+import functools
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from inflow.accounts.keys import Beside
 from inflow.accounts.models import Scope
 from inflow.api import pagination
-from inflow.api.authentication import account_of, actor_of
+from inflow.api.authentication import account_of, actor_of, key_of
 from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.etags import accepted_versions, etag
 from inflow.api.idempotency import idempotent
+from inflow.api.pagination import Row
 from inflow.api.viewsets import ApiViewSet, takes_if_match
+from inflow.statements import Compiled
 from invoices import lifecycle, representation
 from invoices.models import Invoice, Payment, TimelineEntry
 from invoices.serializers import (
@@ -47,6 +54,20 @@ SEED_EXAMPLE = OpenApiExample(
 )
 
 
+@Compiled
+def _page(
+    labels: Sequence[tuple[str, Sequence[str]]],
+    limit: int,
+    *,
+    account: uuid.UUID,
+    after: Sequence[Any] | None = None,
+    today: dt.date | None = None,
+    **asked: Any,
+) -> QuerySet[Any, Row]:
+    parts = InvoiceQuery.apply({**dict(labels), **asked}, Invoice.objects.filter(account=account), today)
+    return pagination.merged(parts, representation.COLUMNS, limit, after)
+
+
 class InvoiceViewSet(ApiViewSet):
     scopes = {
         "list": Scope.INVOICES_READ,
@@ -54,6 +75,7 @@ class InvoiceViewSet(ApiViewSet):
         "create": Scope.INVOICES_WRITE,
         "partial_update": Scope.INVOICES_WRITE,
     }
+    beside_key = {"retrieve": Beside(Invoice, representation.COLUMNS)}
 
     @extend_schema(
         operation_id="list_invoices",
@@ -65,14 +87,17 @@ class InvoiceViewSet(ApiViewSet):
         query = InvoiceQuery.of(request)
         account = account_of(request)
         today = account.today()
-        invoices = InvoiceQuery.apply(query, Invoice.objects.for_account(account), today)
-        rows = invoices.values(*representation.COLUMNS)
-        return pagination.respond(request, rows, query, lambda row: representation.of_row(row, today))
+        labels = tuple((name, tuple(query[name])) for name in ("status", "payment_status") if name in query)
+        asked = {name: query[name] for name in query.keys() - {"limit", "cursor", "status", "payment_status"}}
+        if "is_overdue" in asked:
+            asked["today"] = today
+        read = functools.partial(_page, labels, account=account.pk, **asked)
+        return pagination.respond_by(request, read, query, lambda row: representation.of_row(row, today))
 
     @extend_schema(operation_id="get_invoice", summary="Get one invoice", responses=InvoiceOut)
     def retrieve(self, request: Request, invoice_id: uuid.UUID) -> Response:
         account = account_of(request)
-        row = Invoice.objects.for_account(account).filter(pk=invoice_id).values(*representation.COLUMNS).first()
+        row = key_of(request).beside
         if row is None:
             raise not_found()
         return Response(representation.of_row(row, account.today()), headers=etag(row["version"]))

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.utils import timezone
 
+from inflow import statements
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from invoices import escalations, money, promises, signals, timeline
@@ -109,16 +110,22 @@ class Draft:
 
 def lock(account: Account, invoice_id: uuid.UUID) -> Invoice:
     """The invoice, its debtor's row locked first: whoever writes to either waits for the transaction's end."""
-    debtor = (
-        Debtor.objects.select_for_update(no_key=True, of=("self",))
-        .filter(account_id=account.pk, invoices=invoice_id)
-        .first()
-    )
-    if debtor is None:
+    row = statements.execute(_LOCK, {"invoice": invoice_id, "account": account.pk}).fetchone()
+    if row is None:
         raise NotFound
-    invoice: Invoice = Invoice.objects.select_for_update(no_key=True).get(pk=invoice_id)
+    invoice: Invoice
+    debtor, invoice = statements.objects(row, Debtor, Invoice)
     invoice.account, invoice.debtor = account, debtor
     return invoice
+
+
+# PostgreSQL locks a row's tables in the order in which they are named here, each as it is committed then.
+_LOCK = f"""
+SELECT {statements.columns(Debtor, Invoice)}
+FROM invoices_debtor JOIN invoices_invoice ON invoices_invoice.debtor_id = invoices_debtor.id
+WHERE invoices_invoice.id = %(invoice)s AND invoices_invoice.account_id = %(account)s
+FOR NO KEY UPDATE OF invoices_debtor, invoices_invoice
+"""  # noqa: S608
 
 
 @contextmanager
@@ -131,11 +138,12 @@ def changing(
     if_version_in: Collection[int] | None = None,
 ) -> Iterator[Draft]:
     """Lock the invoice, let the caller move its facts, then write, note and announce what really changed."""
-    with transaction.atomic():
+    with transaction.atomic(), statements.together():
         invoice = lock(account, invoice_id)
         if if_version_in is not None and invoice.version not in if_version_in:
             raise VersionMismatch
-        before = {name: getattr(invoice, name) for name in _WATCHED}
+        stored = invoice.as_stored()
+        before = {name: stored[name] for name in _WATCHED}
         draft = Draft(account, invoice, actor)
         yield draft
         after = {name: getattr(invoice, name) for name in _WATCHED}
@@ -144,7 +152,7 @@ def changing(
             return
         invoice.version += 1
         invoice.updated_at = timezone.now()
-        invoice.save()
+        invoice.is_being_written = True
         changed = [name for name in _REPORTED if before[name] != after[name]]
         if changed:
             timeline.note(
@@ -161,8 +169,10 @@ def changing(
         if not invoice.is_open:
             escalations.close_all(invoice, Resolution.CLOSED, actor)
         draft.follow()
-        # First the ladder: what it moves, such as next_contact_at, is in what the others are shown.
+        # First the ladder: what it moves, such as next_contact_at, is in what is written and what the others are shown.
         signals.facts_changed.send(Invoice, invoice=invoice, actor=actor)
+        invoice.is_being_written = False
+        statements.update(invoice, [name for name, value in invoice.as_stored().items() if value != stored[name]])
         if (before["status"], before["payment_status"]) != (invoice.status, invoice.payment_status):
             signals.invoice_changed.send(
                 Invoice,

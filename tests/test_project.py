@@ -36,7 +36,7 @@ def test_the_locks_agree() -> None:
 def test_the_locks_hold_what_pyproject_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    asked = project["dependencies"], extras["pdf"], extras["embedded"], extras["dev"]
+    asked = project["dependencies"], extras["pdf"], extras["embedded"], extras["dev"] + extras["bench"]
     for lock, lines in zip(LOCKS, asked, strict=True):
         versions = locked(lock)
         for requirement in map(Requirement, lines):

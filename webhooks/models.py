@@ -84,7 +84,7 @@ class Event(models.Model):
     """Something that happened, its body frozen in the transaction in which it happened."""
 
     id = models.CharField(primary_key=True, max_length=36, editable=False)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="events")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="events", db_index=False)
     seq = models.BigIntegerField()
     type = models.CharField(max_length=40, choices=ANY_EVENT)
     body = models.TextField()

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from inflow.accounts.models import Account
 from inflow.api.json import dumps
 from inflow.celery import wake
+from inflow.statements import execute
 from webhooks.models import Subscription
 
 log = structlog.get_logger(__name__)
@@ -51,20 +52,18 @@ def put(account: Account, type: str, data: Mapping[str, Any], *, only: Subscript
     """
     assert connection.in_atomic_block, "an event belongs to the transaction of its change"
     now, event_id = timezone.now(), f"evt_{uuid.uuid4().hex}"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _PUT,
-            {
-                "account": account.pk,
-                "event": event_id,
-                "type": str(type),
-                "only": only.pk if only else None,
-                "body": freeze(event_id, type, now, data),
-                "now": now,
-            },
-        )
-        has_deliveries = cursor.rowcount > 0
-    if has_deliveries:
+    cursor = execute(
+        _PUT,
+        {
+            "account": account.pk,
+            "event": event_id,
+            "type": str(type),
+            "only": only.pk if only else None,
+            "body": freeze(event_id, type, now, data),
+            "now": now,
+        },
+    )
+    if cursor.rowcount > 0:
         transaction.on_commit(wake_sender)
     return event_id
 

@@ -5,18 +5,23 @@ characters, so that a typo or a scanner for leaked secrets is answered without a
 """
 
 import datetime as dt
+import functools
 import hashlib
 import re
 import secrets
+import uuid
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Model, Q
 from django.utils import timezone
 
 from inflow.accounts import audit
 from inflow.accounts.models import Account, ApiKey, Scope, User, all_scopes
+from inflow.statements import columns, execute_first, objects, width
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _FORM = re.compile(r"(inflow_(?:test_)?[0-9A-Za-z]{43})([0-9A-Za-z]{6})")
@@ -76,16 +81,53 @@ def revoke(key: ApiKey, *, actor: str) -> None:
             audit.record(key.account, actor, "api_key.revoked", key.prefix)
 
 
-def find(plaintext: str) -> ApiKey | None:
-    """The live key behind `plaintext`, with its account; None for anything else. Says nothing of the reason."""
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A row of the key's account, found by its id in the statement that finds the key."""
+
+    model: type[Model]
+    columns: Sequence[str]
+
+
+def find(plaintext: str, beside: Beside | None = None, row_id: uuid.UUID | None = None) -> ApiKey | None:
+    """The live key behind `plaintext`, with its account; None for anything else. Says nothing of the reason.
+
+    What was asked for beside it is its `beside`, a dict of columns; None if the account has no such row.
+    """
     if not is_well_formed(plaintext):
         return None
-    key = ApiKey.objects.select_related("account").filter(digest=digest(plaintext)).first()
+    values = [digest(plaintext)] if beside is None else [row_id, digest(plaintext)]
+    row = execute_first(_statement(beside), values).fetchone()
+    key = _read(row, beside) if row else None
     now = timezone.now()
     if key is None or not key.is_live(now):
         return None
     if key.last_used_at is None or now - key.last_used_at > _LAST_USED_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+    return key
+
+
+_ENDS = width(ApiKey, Account)
+
+
+@functools.cache
+def _statement(beside: Beside | None) -> str:
+    names, join = columns(ApiKey, Account), ""
+    if beside is not None:
+        names = ", ".join([names, *(f'beside."{column}"' for column in ("id", *beside.columns))])
+        table = beside.model._meta.db_table
+        join = f'LEFT JOIN "{table}" beside ON beside.account_id = accounts_account.id AND beside.id = %s'
+    return f"""
+        SELECT {names} FROM accounts_apikey JOIN accounts_account ON accounts_account.id = accounts_apikey.account_id
+        {join} WHERE digest = %s
+        """  # noqa: S608
+
+
+def _read(row: Sequence[Any], beside: Beside | None) -> ApiKey:
+    key: ApiKey
+    key, key.account = objects(row, ApiKey, Account)
+    if beside is not None and row[_ENDS] is not None:
+        key.beside = dict(zip(beside.columns, row[_ENDS + 1 :], strict=True))
     return key
 
 

@@ -188,6 +188,8 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    beside: dict[str, Any] | None = None  # see `keys.find`
+
     class Meta:
         verbose_name = "API key"
         ordering = ["-created_at", "-id"]

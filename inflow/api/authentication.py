@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.http.request import HttpHeaders
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
@@ -13,6 +14,7 @@ from inflow.api import throttling
 from inflow.api.errors import Problem
 
 HEADER = "X-InFlow-Key"
+_HEADER = HttpHeaders.to_wsgi_name(HEADER)
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -21,7 +23,8 @@ class KeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[None, ApiKey]:
         if settings.HTTPS and not request.is_secure():
             raise Problem(403, "https_required", "Use https: a key that is sent in clear should be revoked.")
-        key = keys.find(request.headers.get(HEADER, ""))
+        view, row_ids = request.parser_context["view"], request.parser_context["kwargs"].values()
+        key = keys.find(request.META.get(_HEADER, ""), view.beside_key.get(view.action), next(iter(row_ids), None))
         if key is None:
             throttling.refuse_flood(request._request)
             raise Problem(

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import decimal
+import functools
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from urllib.parse import unquote_plus
 
 from rest_framework import serializers
 from rest_framework.request import Request
+from rest_framework.utils.serializer_helpers import BindingDict
 
 from inflow.api.errors import Problem
 
@@ -43,6 +45,11 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     read_only_names: frozenset[str] = frozenset()
 
+    @property
+    def fields(self) -> BindingDict:
+        """Those of the class, made once: DRF would copy them for each request."""
+        return _fields_of(type(self))
+
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
             errors = {}
@@ -54,6 +61,15 @@ class StrictSerializer(serializers.Serializer[Any]):
             if errors:
                 raise serializers.ValidationError(errors)
         return super().to_internal_value(data)
+
+
+@functools.cache
+def _fields_of(serializer: type[StrictSerializer]) -> BindingDict:
+    owner = serializer()
+    fields = BindingDict(owner)
+    for name, field in owner.get_fields().items():
+        fields[name] = field
+    return fields
 
 
 class TextField(Described, serializers.CharField):

@@ -126,5 +126,6 @@ def dumps(data: Any) -> bytes:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else orjson.Fragment(f"{value.normalize():f}")
+        whole = int(value)
+        return whole if whole == value else orjson.Fragment(f"{value.normalize():f}")
     raise TypeError(f"{type(value).__name__} is no JSON")

@@ -6,6 +6,7 @@ A cursor is the key of the last row, signed together with the account, the path 
 import datetime as dt
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.core import signing
@@ -29,30 +30,92 @@ class PageQuery(StrictQuery):
     cursor = serializers.CharField(required=False, max_length=2000, trim_whitespace=False)
 
 
-def respond(
-    request: Request,
-    rows: QuerySet[Any, Mapping[str, Any]],
-    query: Mapping[str, Any],
-    represent: Callable[[Mapping[str, Any]], Any],
+Row = dict[str, Any]
+BY = ("created_at", "id")
+_NO_LIMIT = 1_000_000_000
+
+
+def page_of(
+    rows: QuerySet[Any, Row],
+    limit: int,
+    after: Sequence[Any] | None = None,
     *,
-    by: Sequence[str] = ("created_at", "id"),
+    by: Sequence[str] = BY,
     ascending: bool = False,
-) -> Response:
-    """One page of `rows` (a `.values()` queryset), `limit` at a time, newest first unless `ascending`.
+) -> QuerySet[Any, Row]:
+    """One page of `rows` (a `.values()` queryset) and the first row of the next, newest first unless `ascending`.
 
     `by` names the key's columns; together they are unique, so that no row is skipped or repeated. They are compared
-    as one row value, which an index on them answers at the same cost on every page.
+    as one row value, which an index on them answers at the same cost on every page. `after` is the key of a row.
     """
+    rows = _following(rows, after, by, ascending)
+    return rows.order_by(*(by if ascending else [f"-{name}" for name in by]))[: limit + 1]
+
+
+def _following(
+    rows: QuerySet[Any, Row], after: Sequence[Any] | None, by: Sequence[str] = BY, ascending: bool = False
+) -> QuerySet[Any, Row]:
+    if after is None:
+        return rows
+    compare = TupleGreaterThan if ascending else TupleLessThan
+    return rows.filter(compare(Tuple(*map(F, by)), tuple(after)))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Of a list that one index does not yield in order. A small one is better read whole and sorted."""
+
+    rows: QuerySet[Any, Any]
+    is_small: bool = False
+
+
+def merged(
+    parts: Sequence[Part], columns: Sequence[str], limit: int, after: Sequence[Any] | None = None
+) -> QuerySet[Any, Row]:
+    """`page_of` all parts together; they have no row in common."""
+    if len(parts) == 1:
+        return page_of(parts[0].rows.values(*columns), limit, after)
+    pages = []
+    for part in parts:
+        rows = part.rows.values(*columns)
+        # A limit that is none keeps PostgreSQL from looking for a part's rows in the order of the whole.
+        pages.append(_following(rows, after).order_by()[:_NO_LIMIT] if part.is_small else page_of(rows, limit, after))
+    return page_of(pages[0].union(*pages[1:], all=True), limit)
+
+
+def respond(
+    request: Request,
+    rows: QuerySet[Any, Row],
+    query: Mapping[str, Any],
+    represent: Callable[[Row], Any],
+    *,
+    by: Sequence[str] = BY,
+    ascending: bool = False,
+) -> Response:
+    """A page of `rows`; see `page_of`."""
+
+    def read(limit: int, **after: Sequence[Any]) -> list[Row]:
+        return list(page_of(rows, limit, by=by, ascending=ascending, **after))
+
+    return respond_by(request, read, query, represent, by=by)
+
+
+def respond_by(
+    request: Request,
+    read: Callable[..., list[Row]],
+    query: Mapping[str, Any],
+    represent: Callable[[Row], Any],
+    *,
+    by: Sequence[str] = BY,
+) -> Response:
+    """What `read(limit, after=key)` found, without `after` on the first page."""
     salt = _salt(request)
-    if "cursor" in query:
-        compare = TupleGreaterThan if ascending else TupleLessThan
-        rows = rows.filter(compare(Tuple(*map(F, by)), tuple(_read(query["cursor"], salt))))
     limit = query["limit"]
-    order = by if ascending else [f"-{name}" for name in by]
-    page: Sequence[Mapping[str, Any]] = list(rows.order_by(*order)[: limit + 1])
+    page = read(limit, after=_read(query["cursor"], salt)) if "cursor" in query else read(limit)
     response = Response([represent(row) for row in page[:limit]])
     if len(page) > limit:
-        response["Link"] = f'<{_next_address(request, [page[limit - 1][name] for name in by], salt)}>; rel="next"'
+        key = [page[limit - 1][name] for name in by]
+        response["Link"] = f'<{_next_address(request, key, salt)}>; rel="next"'
     return response
 
 

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from inflow.accounts.keys import Beside
 from inflow.api import throttling
 from inflow.api.authentication import account_of
 
@@ -31,9 +32,13 @@ class JSONOnly(BaseContentNegotiation):
 
 
 class ApiViewSet(ViewSet):
-    """A viewset names the scope of each of its actions in `scopes`; None opens an action to any key."""
+    """A viewset names the scope of each of its actions in `scopes`; None opens an action to any key.
+
+    What an action reads by the id in its address may come with the key, in one statement: `beside_key`.
+    """
 
     scopes: dict[str, str | None] = {}
+    beside_key: dict[str, Beside] = {}
     http_method_names = ["get", "post", "patch", "delete", "head"]
     content_negotiation_class = JSONOnly
     metadata_class = None

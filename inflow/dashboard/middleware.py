@@ -1,11 +1,53 @@
-"""The dashboard tells times on the wall clock of the person's account; platform staff without one see UTC."""
+"""The dashboard's middleware: sessions, log-in, messages. The API has no use for them, and does not pay for them.
+
+The dashboard tells times on the wall clock of the person's account; platform staff without one see UTC.
+"""
 
 from collections.abc import Callable
+from typing import Any
 
+from django.contrib.auth import middleware as auth
+from django.contrib.messages import middleware as messages
+from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest, HttpResponse
+from django.middleware import clickjacking, csrf
 from django.utils import timezone
+from whitenoise import middleware as whitenoise
 
 from inflow.accounts.models import User
+
+
+class _NotForTheApi:
+    get_response: Any
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        is_api = request.path_info.startswith("/api/zapier/")
+        response: HttpResponse = self.get_response(request) if is_api else super().__call__(request)  # type: ignore[misc]
+        return response
+
+
+class StaticFilesMiddleware(_NotForTheApi, whitenoise.WhiteNoiseMiddleware):
+    pass
+
+
+class SessionMiddleware(_NotForTheApi, sessions.SessionMiddleware):
+    pass
+
+
+class CsrfViewMiddleware(_NotForTheApi, csrf.CsrfViewMiddleware):
+    pass
+
+
+class AuthenticationMiddleware(_NotForTheApi, auth.AuthenticationMiddleware):
+    pass
+
+
+class MessageMiddleware(_NotForTheApi, messages.MessageMiddleware):
+    pass
+
+
+class XFrameOptionsMiddleware(_NotForTheApi, clickjacking.XFrameOptionsMiddleware):
+    pass
 
 
 class LocalTimeMiddleware:

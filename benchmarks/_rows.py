@@ -1,0 +1,58 @@
+"""Accounts, and rows by the hundred thousand, written by the database itself as they stand after some months."""
+
+import uuid
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inflow.accounts.models import Account
+
+# One debtor for each ten invoices. Of twenty invoices nine are paid, six new, three overdue, one is disputed, one on
+# hold; a second apart.
+_FILL = """
+WITH debtors AS (
+  INSERT INTO invoices_debtor (id, account_id, identity, name, company, email, phone, language, time_zone, country,
+                               created_at)
+  SELECT gen_random_uuid(), %(account)s, 'email:debtor' || n || '@example.com', 'Ahmed Al Rashid', 'Gulf Trading LLC',
+         'debtor' || n || '@example.com', '', '', '', '', now()
+  FROM generate_series(1, %(debtors)s) n
+  RETURNING id, email
+), numbered AS (
+  SELECT id, email, row_number() OVER () AS place FROM debtors
+)
+INSERT INTO invoices_invoice (id, account_id, debtor_id, invoice_number, debtor_name, debtor_company, debtor_email,
+  debtor_phone, amount, currency, issue_date, due_date, language, notes, amount_paid, status, payment_status, round,
+  escalation_level, version, created_at, updated_at, is_chased, entered_on, slip_days, aged_on, hold_until,
+  disputed_at, next_contact_at)
+SELECT gen_random_uuid(), %(account)s, d.id, 'SEED-' || lpad(n::text, 9, '0'), 'Ahmed Al Rashid', 'Gulf Trading LLC',
+  d.email, '+971501234567', 25000 + n %% 1000, (ARRAY['AED', 'USD', 'EUR', 'SAR', 'KWD'])[1 + n %% 5],
+  current_date - 60, current_date + (CASE WHEN s.status IN ('overdue', 'disputed') THEN -10 ELSE 30 END),
+  'en', '', CASE WHEN s.status = 'paid' THEN 25000 + n %% 1000 ELSE 0 END, s.status,
+  CASE WHEN s.status = 'paid' THEN 'paid' ELSE 'unpaid' END, 0, 0, 1,
+  now() - (%(count)s - n) * interval '1 second' - interval '1 minute', now(), true, current_date - 60, 0,
+  current_date, CASE WHEN s.status = 'on_hold' THEN current_date + 20 END,
+  CASE WHEN s.status = 'disputed' THEN now() END,
+  CASE WHEN s.status IN ('new', 'overdue') THEN now() + interval '20 days' END
+FROM generate_series(1, %(count)s) n
+JOIN numbered d ON d.place = 1 + n %% %(debtors)s,
+LATERAL (SELECT CASE WHEN n %% 20 < 9 THEN 'paid' WHEN n %% 20 < 15 THEN 'new' WHEN n %% 20 < 18 THEN 'overdue'
+                     WHEN n %% 20 = 18 THEN 'disputed' ELSE 'on_hold' END AS status) s
+"""
+
+
+def account(name: str) -> "tuple[Account, str]":
+    """An account whose limits are counted but never reached, and its key."""
+    from inflow.accounts import keys
+    from inflow.accounts.models import Account
+
+    made = Account.objects.create(
+        name=name, plan="enterprise", requests_per_minute=1_000_000_000, requests_per_day=1_000_000_000
+    )
+    return made, keys.issue(made, name="benchmark")[1]
+
+
+def invoices(account_id: uuid.UUID, count: int) -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(_FILL, {"account": account_id, "count": count, "debtors": max(1, count // 10)})
+        cursor.execute(f"{'' if connection.in_atomic_block else 'VACUUM '}ANALYZE invoices_invoice, invoices_debtor")

@@ -1,0 +1,75 @@
+"""Each variant in a web server of its own, of two processes, with the options of the Procfile."""
+
+import contextlib
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from email.message import Message
+from pathlib import Path
+
+import psutil
+
+from inflow import embedded
+
+PROCESSES = 2
+
+
+def command(port: int) -> list[str]:
+    """The Procfile's line, on this port of loopback and with two processes."""
+    line = next(line for line in (embedded.ROOT / "Procfile").read_text().splitlines() if line.startswith("web: "))
+    line = line.removeprefix("web: ").replace("${PORT:-8000}", str(port)).replace("0.0.0.0", "127.0.0.1")
+    line = re.sub(r"--workers \d+", f"--workers {PROCESSES}", line)
+    return [sys.executable, "-m", *shlex.split(line), "--log-level", "warning"]
+
+
+@contextlib.contextmanager
+def serving(name: str, data: Path, **environment: str) -> Iterator["Server"]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    log = data / f"{name}.log"
+    with log.open("wb") as output:
+        process = embedded.spawn(
+            command(port), data, env=os.environ | environment, stdout=output, stderr=output, cwd=embedded.ROOT
+        )
+    try:
+        server = Server(name, port, process, log)
+        server.wait()
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            embedded.kill_group(process)
+
+
+class Server:
+    def __init__(self, name: str, port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+        self.name, self.port, self.process, self.log = name, port, process, log
+
+    def wait(self) -> None:
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"{self.name} does not start: {self.log.read_text()[-2000:]}")
+            time.sleep(0.05)
+
+    def get(self, path: str, key: str) -> tuple[bytes, Message]:
+        """The body and the headers."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"X-InFlow-Key": key})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.read(), answer.headers
+
+    def mebibytes(self) -> float:
+        """Resident memory of the largest web process."""
+        workers = psutil.Process(self.process.pid).children(recursive=True)
+        return float(max(worker.memory_info().rss for worker in workers)) / 2**20

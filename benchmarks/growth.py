@@ -1,0 +1,112 @@
+"""What the API and the home page cost among 10,000, 100,000 and 1,000,000 invoices of one account; one client.
+
+A page deep in a list, and each filter that is promised to cost the same, are measured like the first page. At the
+largest size the plans are read too: no statement walks a table, none reads many more rows than it shows. The clock's
+sweep and the claim of deliveries among a million are in `clock` and `webhooks`.
+"""
+
+import json
+import statistics
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from benchmarks import _results, _rows
+from benchmarks._servers import Server, serving
+from benchmarks._stack import stack
+
+FILTERS = ["status=new", "status=overdue,disputed", "payment_status=unpaid", "is_overdue=true", "is_overdue=false"]
+BASE = "/api/zapier/invoices"
+Calls = dict[str, Callable[[], object]]
+
+
+def run(*, quick: bool = False) -> None:
+    sizes, calls = ([1_000, 10_000], 20) if quick else ([10_000, 100_000, 1_000_000], 100)
+    found: dict[str, list[float]] = {}
+    with stack() as data, serving("InFlow", data) as server:
+        for size in sizes:
+            account, key = _rows.account(f"{size}")
+            _rows.invoices(account.pk, size)
+            for name, call in _calls(server, key, account.pk, min(1_000, size // 200)).items():
+                found.setdefault(name, []).append(_milliseconds(call, calls))
+        walked, rows = _plans(key)
+    print("Milliseconds, median of one client's calls, by invoices of the account:")
+    print(f"  {'':32}" + "".join(f"{size:>12,}" for size in sizes) + "    last to first")
+    for name, times in found.items():
+        print(f"  {name:32}" + "".join(f"{one:12.2f}" for one in times) + f"{times[-1] / times[0]:15.2f} x")
+    print(
+        f"At {sizes[-1]:,}: statements that walk a table: {', '.join(walked) or 'none'}; rows read for a page: {rows}"
+    )
+    if walked:
+        raise _results.Failed(1)
+
+
+def _calls(server: Server, key: str, account_id: uuid.UUID, depth: int) -> Calls:
+    """`depth`: how many pages the deep one lies behind the first."""
+    from django.test import Client
+
+    from inflow.accounts.models import User
+    from invoices.models import Invoice
+
+    path = f"{BASE}?limit=100"
+    for _ in range(depth):
+        link = server.get(path, key)[1]["Link"]
+        parts = urlsplit(link[1 : link.index(">")])
+        path = f"{parts.path}?{parts.query}"
+    one = Invoice.objects.filter(account=account_id).order_by("?").values_list("pk", flat=True)[0]
+    client = Client(headers={"host": "127.0.0.1"})
+    client.force_login(User.objects.create_user(f"{account_id}@example.com", account_id=account_id, role="admin"))
+    calls: Calls = {
+        "page 1": lambda: server.get(f"{BASE}?limit=100", key),
+        "a page as deep as 1,000": lambda: server.get(path, key),
+    }
+    for asked in FILTERS:
+        calls[asked] = lambda asked=asked: server.get(f"{BASE}?limit=100&{asked}", key)  # type: ignore[misc]
+    return calls | {
+        "GET one": lambda: server.get(f"{BASE}/{one}", key),
+        "POST": lambda: _post(server, key),
+        "dashboard's home": lambda: client.get("/admin/"),
+    }
+
+
+def _post(server: Server, key: str) -> None:
+    body = {
+        "invoice_number": f"G-{time.time_ns()}",
+        "debtor_name": "Ahmed Al Rashid",
+        "debtor_email": "debtor1@example.com",
+        "amount": 100,
+        "currency": "AED",
+        "due_date": "2036-01-01",
+    }
+    headers = {"X-InFlow-Key": key, "Content-Type": "application/json"}
+    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{BASE}", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        answer.read()
+
+
+def _milliseconds(call: Callable[[], object], calls: int) -> float:
+    times = []
+    for _ in range(calls + 5):
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times[5:]) * 1000
+
+
+def _plans(key: str) -> tuple[set[str], int]:
+    """Tables that are walked, and the most rows that a page of 100 reads."""
+    from django.test import Client
+
+    from tests.plans import watched
+
+    client = Client(headers={"X-InFlow-Key": key, "host": "127.0.0.1"})
+    walked: set[str] = set()
+    most = 0
+    for asked in ["", *FILTERS]:
+        with watched() as plans:
+            assert client.get(f"{BASE}?limit=100&{asked}".rstrip("&")).status_code == 200
+        walked |= plans.walked.keys() & {"invoices_invoice", "invoices_debtor"}
+        most = max(most, plans.rows)
+    return walked, most

@@ -1,0 +1,70 @@
+"""How many statements each endpoint and each list of the dashboard takes, as tests/query_counts.toml has it.
+
+A number that rises is a decision: it is written there, or it does not happen. What is counted holds a transaction's
+BEGIN and COMMIT; the second call of two, after everything that is done once.
+"""
+
+import functools
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from inflow.accounts.plans import Plan
+from inflow.accounts.roles import Role
+from tests import make
+from tests.api.client import API, PLENTY, caller
+from tests.api.routes import ROUTES, address
+from tests.dashboard import world
+
+FILE = Path(__file__).with_name("query_counts.toml")
+
+
+def count(call: Callable[[], Any]) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        call()
+    return len(queries)
+
+
+def compare(section: str, found: dict[str, int]) -> None:
+    expected = tomllib.loads(FILE.read_text())[section]
+    lines = "\n".join(f'"{name}" = {number}' for name, number in sorted(found.items()))
+    assert found == expected, f"[{section}]\n{lines}"
+
+
+@pytest.mark.django_db
+def test_each_endpoint_takes_as_many_statements_as_written_down() -> None:
+    account = make.account(plan=Plan.ENTERPRISE, requests_per_minute=PLENTY)
+    api = caller(account)
+    for _ in range(3):
+        make.invoice(account)
+    found = {}
+    for route in ROUTES:
+        for number in range(2):
+            path, body = f"{API}/{address(route, account)}", route.body
+            fresh = {"invoice_number": f"COUNT-{number}", "target_url": f"https://example.com/{number}"}
+            if body:
+                body = {**body, **{name: fresh[name] for name in fresh.keys() & body.keys()}}
+            found[str(route)] = count(functools.partial(api.send, route.method, path, body))
+    compare("api", found)
+
+
+@pytest.mark.django_db
+def test_each_list_of_the_dashboard_takes_as_many_statements_as_written_down() -> None:
+    own = world.build("Falcon")
+    for _ in range(3):
+        late = make.overdue_invoice(own.account)
+        make.escalation(late)
+        make.key(own.account)
+        make.user(own.account)
+    client = own.logged_in(Role.ADMIN)
+    pages = {name: world.page(name, "changelist") for name in world.LISTS} | {"home": "/admin/"}
+    found = {}
+    for name, page in pages.items():
+        client.get(page, follow=True)
+        found[name] = count(functools.partial(client.get, page, follow=True))
+    compare("dashboard", found)
