@@ -93,7 +93,8 @@ def _any(*alternatives: str) -> re.Pattern[str]:
 # All on normalised text: no apostrophes, one alef, `ه` for `ة`.
 _STOP_ALONE = re.compile(
     "(?:stop|stop ?all|unsubscribe|cancel|end|quit|revoke|opt ?out|stop it|stop this|no more|remove|remove me|enough"
-    "|الغاء|الالغاء|الغي|الغ|ايقاف|الايقاف|ستوب|توقف|توقفوا|قف|اوقف|اوقفوا|وقف|وقفوا|كفي|كفايه|ازاله|خلاص بس)(?: (?:stop|الغاء|ايقاف))*"
+    "|الغاء|الالغاء|الغي|الغ|ايقاف|الايقاف|ستوب|توقف|توقفوا|قف|اوقف|اوقفوا|وقف|وقفوا|كفي|كفايه|ازاله|خلاص بس)"
+    "(?: (?:stop|الغاء|ايقاف))*"
 )
 _STOP = _any(
     r"stop (?:all )?(?:texting|messaging|sending|emailing|contacting|writing|bothering|spamming|harassing)",
