@@ -5,9 +5,9 @@ import uuid
 from collections.abc import Sequence
 from decimal import Decimal
 
-from communications import messages
+from communications import linters, messages, wording
 from communications.messages import Message
-from communications.models import Communication, Kind
+from communications.models import Communication, Kind, Medium
 from communications.templates import Words
 from inflow.accounts.models import Account, Language
 from invoices.models import OPEN, Debtor, Invoice
@@ -43,13 +43,17 @@ def preview(
 
 def try_out(account: Account, words: Words, kind: str, tone: str, channel: str) -> None:
     """Write it about an invoice past its due date, on it and before it, and about several. Raises
-    `wording.Unreadable`."""
+    `wording.Unreadable`, also for an SMS that may not be sent in the account's own country."""
     for samples in (*(((days, 100, 0),) for days in (-1, 0, 1)), _SAMPLES):
         invoices = _samples(account, kind, words.language, samples)
         for invoice in invoices:
             invoice.debtor_company = ""  # not everybody has one
         going = [Communication(account=account, invoice=invoices[0], kind=kind, tone=tone, channel=channel)]
-        messages.write(words, account, going, invoices)
+        text = messages.write(words, account, going, invoices).text
+        if channel == Medium.SMS:
+            spared = [invoice.invoice_number for invoice in invoices]
+            if problems := linters.lint(channel, account.country, None, text, spared=spared):
+                raise wording.Unreadable(" ".join(problem.message for problem in problems))
 
 
 def _samples(account: Account, kind: str, language: str, samples: Sequence[tuple[int, int, int]]) -> list[Invoice]:

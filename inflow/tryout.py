@@ -142,6 +142,7 @@ def _prepare_database(port: int, data: Path) -> None:
 
 def _commands(port: int) -> dict[str, list[str]]:
     web = f"granian --interface wsgi --host 127.0.0.1 --port {port} --workers 2 --blocking-threads 1 --no-ws"
+    web += " --workers-kill-timeout 8"  # one that is told to end while it starts may not hear of it
     worker = (
         "celery --app inflow --quiet worker --loglevel WARNING --without-gossip --without-mingle --without-heartbeat"
     )

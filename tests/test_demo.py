@@ -210,8 +210,8 @@ def test_the_clock_and_the_sender_take_a_demo_invoice_up_as_any_other(seeded: di
     assert planned.status == (State.SENT if open_now else State.SCHEDULED)
 
 
-@pytest.mark.urls("inflow.dashboard.demo_receiver")
-def test_the_receiver_takes_what_is_signed_and_refuses_the_rest(seeded: dict[str, str]) -> None:
+def test_the_receiver_takes_what_is_signed_and_refuses_the_rest(seeded: dict[str, str], settings: Any) -> None:
+    settings.ROOT_URLCONF = "inflow.dashboard.demo_receiver"
     secret = unseal(Subscription.objects.get(pk=demo.RECEIVER_ID).sealed_secret)
     body, now = b'{"id": "evt_1"}', int(timezone.now().timestamp())
     signed = signing.headers(secret, "evt_1", now, body)

@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from communications import ladder, messages, policies
+from communications import ladder, links, messages, policies
 from communications import representation as communications_representation
 from communications.calendar import Place
 from communications.caps import WEEK
@@ -209,7 +209,8 @@ class Climber:
     def _send(self, message: Communication, step: PolicyStep) -> None:
         invoice = self.invoice
         message.channel, message.recipient = self._way()
-        words = messages.render(self.account, invoice.debtor, [message], [invoice])
+        urls = links.in_message(invoice.debtor, message)
+        words = messages.render(self.account, invoice.debtor, [message], [invoice], **urls)
         message.subject, message.body, message.html = words.subject, words.text, words.html
         message.status, message.sent_at, message.error = self.answer, self.at, self.error
         message.language, message.amount, message.waits_for = words.language, invoice.balance, ""

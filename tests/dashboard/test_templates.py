@@ -128,6 +128,15 @@ def test_what_can_not_be_sent_is_refused_and_said_on_the_form(own: World, field:
     assert because in html_of(answer)
 
 
+def test_an_sms_with_a_link_is_refused_where_the_law_refuses_it(own: World) -> None:
+    sms = ("reminder", "any", "sms")
+    with nothing_changes(own):
+        answer = own.logged_in(Role.MANAGER).post(
+            at(own, use=sms), said(body_en="Pay {{ balance }}: https://x.example")
+        )
+    assert "No link may stand in an SMS here" in html_of(answer)
+
+
 def test_a_preview_is_of_the_account_s_own_invoice_and_stores_nothing(own: World, foreign: World) -> None:
     client = own.logged_in(Role.MANAGER)
     asked = said(body_en="About {{ invoice_number }} <script>", invoice_number=own.invoice.invoice_number, preview="1")
