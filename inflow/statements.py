@@ -12,16 +12,18 @@ import uuid
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 import psycopg
 from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import AutoField, Model, QuerySet
+from django.db.models.base import ModelState
 from django.db.models.query import ValuesIterable
 from django.db.utils import InterfaceError, OperationalError
 from psycopg import sql as psycopg_sql
-from psycopg.adapt import AdaptersMap
+from psycopg.adapt import AdaptersMap, Loader
 from psycopg.types.string import TextLoader
 
 T = TypeVar("T")
@@ -35,6 +37,21 @@ class _Cursor(psycopg.Cursor[Any]):
 
 
 _Cursor.adapters.register_loader("jsonb", TextLoader)
+
+
+class _Number(Loader):
+    """A whole number as int, which is what JSON shows of it; else a Decimal."""
+
+    def load(self, data: Any) -> int | Decimal:
+        whole, _, fraction = bytes(data).partition(b".")
+        return Decimal(bytes(data).decode()) if fraction.strip(b"0") else int(whole)
+
+
+class _ValuesCursor(_Cursor):
+    adapters = AdaptersMap(_Cursor.adapters)
+
+
+_ValuesCursor.adapters.register_loader("numeric", _Number)
 
 
 def execute(sql: str, values: Mapping[str, Any]) -> Any:
@@ -59,24 +76,31 @@ def execute_first(sql: str, values: Sequence[Any]) -> Any:
         return _run(sql, values)
 
 
-def _run(sql: str, values: Sequence[Any] | Mapping[str, Any]) -> Any:
+def _run(sql: str, values: Sequence[Any] | Mapping[str, Any], cursor_class: type[_Cursor] = _Cursor) -> Any:
     database: Any = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up at each use
     database.close_if_health_check_failed()
     database.ensure_connection()
-    raw = _Cursor(database.connection)
+    raw = cursor_class(database.connection)
     if database.queries_logged:
         cursor = database.make_debug_cursor(raw)
         cursor.execute(sql, values)
-        database.queries_log[-1]["sql"] = sql  # Django asks the cursor, which does not keep it
-    else:
+        # Django asks the cursor, which does not keep it.
+        database.queries_log[-1]["sql"] = psycopg.ClientCursor(database.connection).mogrify(sql, values)
+        return cursor
+    if database.execute_wrappers and database.execute_wrappers != [_flush_before]:
         cursor = database.make_cursor(raw)
         cursor.execute(sql, values)
-    return cursor
+        return cursor
+    database.validate_no_broken_transaction()
+    with database.wrap_database_errors:
+        raw.execute(sql, values)
+    return raw
 
 
 class Compiled(Generic[T]):
     """A queryset as a function of its values. Its SQL is built once for each shape of them: which are None or true,
-    and how long the lists are. `constants` are written into it. Calls return a list of what the queryset yields.
+    and how long the lists are. `constants` are written into it. Calls return a list of what the queryset yields; whole
+    numbers of `.values()` come as int.
 
         lines_of = Compiled(lambda invoice: Line.objects.filter(invoice=invoice))
         lines_of(invoice=invoice.pk)
@@ -96,7 +120,7 @@ class Compiled(Generic[T]):
         if plan is None:
             return list(self._queryset(*constants, **values))
         flat = [part for value in values.values() for part in _parts(value)]
-        rows: list[T] = plan.read(_run(plan.sql, [flat[place] for place in plan.places]).fetchall())
+        rows: list[T] = plan.read(_run(plan.sql, [flat[place] for place in plan.places], plan.cursor).fetchall())
         return rows
 
     def _compile(self, constants: tuple[Any, ...], values: dict[str, Any]) -> "_Plan | None":
@@ -123,7 +147,7 @@ class Compiled(Generic[T]):
 
         remaining = iter(parameters)
         sql = re.sub("%[s%]", written, sql)
-        return _Plan(sql, places, _reader(queryset)) if set(places) == set(marks.values()) else None
+        return _Plan(sql, places, *_reader(queryset)) if set(places) == set(marks.values()) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +157,15 @@ class _Plan:
     sql: str
     places: list[int]
     read: Callable[[list[Any]], list[Any]]
+    cursor: type[_Cursor]
 
 
-def _reader(queryset: QuerySet[Any, Any]) -> Callable[[list[Any]], list[Any]]:
+def _reader(queryset: QuerySet[Any, Any]) -> tuple[Callable[[list[Any]], list[Any]], type[_Cursor]]:
     """Turns rows into what the queryset yields: dicts of `.values()`, else objects."""
     if queryset._iterable_class is ValuesIterable:
         names = queryset.query.values_select
-        return lambda rows: [dict(zip(names, row, strict=True)) for row in rows]
-    return lambda rows: [objects(row, queryset.model)[0] for row in rows]
+        return lambda rows: [dict(zip(names, row, strict=True)) for row in rows], _ValuesCursor
+    return lambda rows: [objects(row, queryset.model)[0] for row in rows], _Cursor
 
 
 def columns(*models: type[Model]) -> str:
@@ -155,7 +180,12 @@ def objects(row: Sequence[Any], *models: type[Model]) -> list[Any]:
     for model in models:
         attributes = _attributes(model)
         end = begin + len(attributes)
-        found.append(model.from_db(DEFAULT_DB_ALIAS, attributes, row[begin:end]))
+        # `from_db` without its signals and its look at each field.
+        made = model.__new__(model)
+        made._state = ModelState()
+        made._state.adding, made._state.db = False, DEFAULT_DB_ALIAS
+        vars(made).update(zip(attributes, row[begin:end], strict=True))
+        found.append(made)
         begin = end
     return found
 
@@ -167,6 +197,7 @@ def width(*models: type[Model]) -> int:
 
 @functools.cache
 def _attributes(model: type[Model]) -> list[str]:
+    assert not any(hasattr(field, "from_db_value") for field in model._meta.concrete_fields), "its values are converted"
     return [field.attname for field in model._meta.concrete_fields]
 
 
@@ -216,7 +247,7 @@ def insert(row: Model, *, unless: str = "") -> bool:
     """INSERT, as `row.save(force_insert=True)` would, without signals and without learning the row's number. `unless`
     names a unique constraint that may refuse the row: then nothing is written, the transaction goes on, and the
     answer is False."""
-    values = _values(row, [name for name in _attributes(type(row)) if name != _number(type(row))])
+    values = _values(row, [name for name in _fields(type(row)) if name != _number(type(row))])
     if unless:
         _flush()
         if _run(_insert(type(row), unless=unless), values).rowcount == 0:
@@ -288,10 +319,11 @@ def _take_waiting() -> list[tuple[str, list[Any]]]:
 
 
 def _flush() -> None:
-    *before, last = _take_waiting() or [None]
-    if last is not None:
-        sql = _joined(tuple(sql for sql, _ in before), _named(last[0], len(before)))
-        _run(sql, _by_name([*(values for _, values in before), last[1]]))
+    writes = _take_waiting()
+    if writes:
+        *before, (last, _) = writes
+        sql = _joined(tuple(sql for sql, _ in before), _named(last, len(before)))
+        _run(sql, _by_name(values for _, values in writes))
 
 
 def _by_name(values: Iterable[list[Any]]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Finding or making the debtor an invoice speaks of."""
 
+import functools
 import hashlib
 import uuid
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ def normalise_email(text: str) -> str:
     return text.strip().lower()
 
 
+@functools.lru_cache(maxsize=2_000)
 def normalise_phone(text: str, country: str) -> str:
     """To E.164, `+971501234567`. A number without a country code is read as one of `country` (ISO 3166)."""
     try:

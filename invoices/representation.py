@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from invoices.derivation import days_overdue
@@ -34,14 +33,14 @@ COLUMNS = (
     "updated_at",
 )
 FIELDS = (*COLUMNS, "balance", "is_overdue", "days_overdue")
-_NOTHING = Decimal(0)
 _NULL_WHEN_EMPTY = ("debtor_company", "debtor_email", "debtor_phone", "notes")
 
 
 def of_row(row: dict[str, Any], today: dt.date) -> dict[str, Any]:
     """The JSON of a row of `COLUMNS`, which becomes it. `today` is the account's, for what is computed as of now."""
     late = days_overdue(row["status"], row["due_date"], today)
-    row["balance"] = max(row["amount"] - row["amount_paid"], _NOTHING)
+    paid = row["amount_paid"]
+    row["balance"] = max(row["amount"] - paid, 0) if paid else row["amount"]
     row["is_overdue"], row["days_overdue"] = late > 0, late
     for name in _NULL_WHEN_EMPTY:
         if not row[name]:

@@ -11,11 +11,11 @@ written and the rest announced.
 
 from django.dispatch import Signal
 
-invoice_created = Signal()
-facts_changed = Signal()
-invoice_changed = Signal()
-payment_recorded = Signal()
-escalation_created = Signal()
-escalation_resolved = Signal()
-promise_broken = Signal()
-debtor_changed = Signal()
+invoice_created = Signal(use_caching=True)
+facts_changed = Signal(use_caching=True)
+invoice_changed = Signal(use_caching=True)
+payment_recorded = Signal(use_caching=True)
+escalation_created = Signal(use_caching=True)
+escalation_resolved = Signal(use_caching=True)
+promise_broken = Signal(use_caching=True)
+debtor_changed = Signal(use_caching=True)

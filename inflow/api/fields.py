@@ -50,6 +50,12 @@ class StrictSerializer(serializers.Serializer[Any]):
         """Those of the class, made once: DRF would copy them for each request."""
         return _fields_of(type(self))
 
+    @property
+    def _writable_fields(self) -> list[serializers.Field[Any, Any, Any, Any]]:
+        """Those that are given, asked for or have a default: of the others nothing can be said."""
+        needed, given = _needed_of(type(self)), self.initial_data
+        return [field for name, field in self.fields.items() if name in needed or name in given]
+
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
             errors = {}
@@ -70,6 +76,12 @@ def _fields_of(serializer: type[StrictSerializer]) -> BindingDict:
     for name, field in owner.get_fields().items():
         fields[name] = field
     return fields
+
+
+@functools.cache
+def _needed_of(serializer: type[StrictSerializer]) -> frozenset[str]:
+    fields = _fields_of(serializer).items()
+    return frozenset(name for name, field in fields if field.required or field.default is not serializers.empty)
 
 
 class TextField(Described, serializers.CharField):

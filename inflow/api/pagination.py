@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core import signing
 from django.db.models import F, QuerySet
@@ -131,9 +132,9 @@ def respond_computed(request: Request, entries: Sequence[Any], query: Mapping[st
 
 
 def _next_address(request: Request, key: Sequence[Any], salt: str) -> str:
-    parameters = request.query_params.copy()
-    parameters["cursor"] = signing.dumps([_pack(part) for part in key], salt=salt)
-    return f"{request.build_absolute_uri(request.path)}?{parameters.urlencode()}"
+    cursor = signing.dumps([_pack(part) for part in key], salt=salt)
+    query = urlencode({**request.query_params.dict(), "cursor": cursor})
+    return f"{request.scheme}://{request.get_host()}{request.path}?{query}"
 
 
 def _salt(request: Request) -> str:
