@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0004_an_account_may_have_its_own_clock'),
         ('communications', '0004_existing_invoices_stand_on_the_ladder'),
-        ('invoices', '0003_ladders'),
+        ('invoices', '0006_calendars'),
     ]
 
     operations = [
