@@ -102,7 +102,7 @@ def _one_transaction() -> Iterator[None]:
 
 
 @schema.parametrize()
-@settings(max_examples=6, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_described(case: schemathesis.Case[Any]) -> None:
     """Each request from a new account, so that what came before doesn't matter. A well-formed id is one of its own,
     and a cursor, which nobody can make up, is left out, so that more than their refusal is tried.
