@@ -24,7 +24,7 @@ def command(port: int) -> list[str]:
     """The Procfile's line, on this port of loopback and with two processes."""
     line = next(line for line in (embedded.ROOT / "Procfile").read_text().splitlines() if line.startswith("web: "))
     line = line.removeprefix("web: ").replace("${PORT:-8000}", str(port)).replace("0.0.0.0", "127.0.0.1")
-    line = re.sub(r"--workers \d+", f"--workers {PROCESSES}", line)
+    line = re.sub(r"--workers \S+", f"--workers {PROCESSES}", line)
     return [sys.executable, "-m", *shlex.split(line), "--log-level", "warning"]
 
 
