@@ -1,6 +1,7 @@
 """What a debtor may say on their page. Each form does one thing, by the verbs that staff and API use."""
 
 import datetime as dt
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -53,9 +54,9 @@ class PageForm(forms.Form):
     def in_note(self) -> dict[str, str]:
         return {}
 
+    @abstractmethod
     def do(self) -> str:
-        """Raises `Refused`."""
-        raise NotImplementedError
+        """What is then said. Raises `Refused`."""
 
     def _chosen(self) -> list[Any]:
         return [invoice.pk for invoice in self.cleaned_data["invoices"]]

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from communications import ladder, links, messages, policies
@@ -62,7 +63,7 @@ class Heard:
         return any(first <= moment <= last and last - first < WEEK for first, last in runs)
 
 
-class Climber:
+class Climber(ABC):
     """What the ladder does with one invoice. `answer` is what becomes of its first message at the mail server."""
 
     past: "Past"
@@ -78,6 +79,7 @@ class Climber:
     def account(self) -> Account:
         return self.past.account
 
+    @abstractmethod
     def _note(
         self,
         kind: str,
@@ -88,10 +90,11 @@ class Climber:
         after: dict[str, Any] | None = None,
         reason: str = "",
     ) -> None:
-        raise NotImplementedError
+        """An entry of the timeline, as of the moment told."""
 
+    @abstractmethod
     def _tell(self, type: EventType, data: dict[str, Any]) -> None:
-        raise NotImplementedError
+        """An event, as of the moment told."""
 
     def _advance(self) -> None:
         invoice, account = self.invoice, self.account
