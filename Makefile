@@ -34,7 +34,7 @@ lock: .venv/.dev ## after a change of the dependencies in pyproject.toml; ARGS=-
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) --extra pdf -c requirements.txt pyproject.toml -o requirements-pdf.txt
 	$(COMPILE) --extra embedded -c requirements.txt pyproject.toml -o requirements-embedded.txt
-	$(COMPILE) --extra embedded --extra pdf --extra dev --extra bench -c requirements-embedded.txt \
+	$(COMPILE) --extra embedded --extra pdf --extra anymail --extra dev --extra bench -c requirements-embedded.txt \
 		-c requirements-pdf.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## the environment and the caches; the data of `make run` stays
