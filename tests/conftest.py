@@ -1,7 +1,8 @@
 """First the socket guard, then PostgreSQL and Valkey, then Django: in this order, so that nothing slips through.
 
 DATABASE_URL and REDIS_URL in the environment replace the servers that are started here. pyproject.toml does not name
-the settings, because pytest-django would load them before this module.
+the settings, because pytest-django would load them before this module. It says how many processes share the tests:
+they share the servers, too, each in a database of its own in both. `-n 0` runs all in one, for a debugger.
 """
 
 # ruff: noqa: E402
@@ -14,16 +15,21 @@ import contextlib
 import os
 import shutil
 import tempfile
+import urllib.parse
 from pathlib import Path
+from typing import Any
 
 import django
 import django.conf
+import pytest
 
 from inflow import embedded
 from tests import environment
 
 
 def _provision(stack: contextlib.ExitStack) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:  # it has all of this from the process that started it
+        return
     given = {name: os.environ.get(name, "") for name in ("DATABASE_URL", "REDIS_URL")}
     for name in environment.NAMES:
         os.environ.pop(name, None)
@@ -65,3 +71,18 @@ django.setup()
 django.conf.settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Each test client builds the middleware anew: static files are looked up when asked for, not all listed at each build.
 django.conf.settings.WHITENOISE_AUTOREFRESH = True
+
+
+def pytest_xdist_setupnodes(specs: list[Any]) -> None:
+    """pytest-django gives each process a database of its own in PostgreSQL; this does in Valkey."""
+    url = urllib.parse.urlsplit(os.environ["REDIS_URL"])
+    for number, spec in enumerate(specs, start=int(url.path.strip("/") or 0) + 1):
+        spec.env["REDIS_URL"] = url._replace(path=f"/{number}").geturl()
+
+
+_LONG = ("faults/", "test_histories", "test_forecast", "by_machine", "browser/", "test_sending")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that the processes end together."""
+    items.sort(key=lambda item: not any(part in item.nodeid for part in _LONG))

@@ -4,6 +4,7 @@ An audit hook sees every connect, send and name lookup of the interpreter, whoev
 taken out again. Local programs that are not Python (PostgreSQL, Valkey) listen on loopback only.
 """
 
+import functools
 import ipaddress
 import socket
 import sys
@@ -13,6 +14,7 @@ class OutsideLoopback(OSError):
     """A test tried to reach an address other than loopback, or to look up a name."""
 
 
+@functools.cache  # once, by whoever comes first
 def install() -> None:
     sys.addaudithook(_watch)
 
