@@ -21,6 +21,7 @@ from inflow.accounts import pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin
+from inflow.languages import named
 from invoices import money
 from invoices.admin import DebtorAdmin
 from invoices.forms import OptionalReasonForm, PaymentForm, ReasonForm, refusals_on
@@ -230,7 +231,7 @@ class ContactAdmin(OwnRowsAdmin):
 class ConsentEntryAdmin(OwnRowsAdmin):
     """Append-only: to be read."""
 
-    list_display = ("when", "what_shown", "where", "debtor", "source", "actor", "text")
+    list_display = ("when", "what_shown", "where", "debtor", "source", "actor_shown", "text_shown")
     list_filter = (
         ("what", ChoicesDropdownFilter),
         ("channel", ChoicesDropdownFilter),
@@ -238,8 +239,8 @@ class ConsentEntryAdmin(OwnRowsAdmin):
     )
     list_select_related = ("debtor",)
     search_fields = ("address", "text", "debtor__name")
-    fields = ("at", "what", "where", "debtor", "source", "actor", "text")
-    readonly_fields = ("where",)
+    fields = ("at", "what", "where", "debtor", "source", "actor_shown", "text_shown")
+    readonly_fields = ("where", "actor_shown", "text_shown")
 
     @display(description=_lazy("When"), ordering="at")
     def when(self, entry: ConsentEntry) -> str:
@@ -248,6 +249,14 @@ class ConsentEntryAdmin(OwnRowsAdmin):
     @display(description=_lazy("What"), ordering="what")
     def what_shown(self, entry: ConsentEntry) -> str:
         return pages.badge(entry.get_what_display(), "warning" if entry.what == "opted_out" else "success")
+
+    @display(description=_lazy("actor"))
+    def actor_shown(self, entry: ConsentEntry) -> str:
+        return pages.bdi(named(entry.actor) if entry.actor in ("clock", "debtor") else entry.actor)
+
+    @display(description=_lazy("text"))
+    def text_shown(self, entry: ConsentEntry) -> str:
+        return pages.bdi(entry.text)
 
     @display(description=_lazy("Where"))
     def where(self, entry: ConsentEntry) -> SafeString:

@@ -79,7 +79,8 @@ class GatewayForm(pages.PageForm, _ProviderFields):
         for name in ("base_url", "account_sid", "sender"):
             self.fields[name].initial = getattr(self.row, name)
         token = self.fields["auth_token"]
-        token.required, token.help_text = False, "Empty: it stays as it is. It is kept encrypted and never shown."
+        token.required = False
+        token.help_text = _("Empty: it stays as it is. It is kept encrypted and never shown.")
 
 
 class TemplatesForm(pages.PageForm):

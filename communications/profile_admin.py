@@ -23,13 +23,14 @@ from inflow.accounts.scoping import OwnRowsAdmin, person, rows_of
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     new_logo = forms.FileField(
+        label=_lazy("New logo"),
         required=False,
         help_text=format_lazy(
             _lazy("PNG or JPEG, up to {size} KiB. It travels inside each email."), size=profiles.LOGO_BYTES // 1024
         ),
         widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg"}),
     )
-    remove_logo = forms.BooleanField(required=False)
+    remove_logo = forms.BooleanField(required=False, label=_lazy("Remove logo"))
 
     class Meta:
         model = SenderProfile

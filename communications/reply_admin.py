@@ -237,11 +237,11 @@ class ReplyAdmin(OwnRowsAdmin):
     @display(description=_lazy("Answer"))
     def text_shown(self, reply: Reply) -> str:
         text = reply.text if len(reply.text) <= 80 else f"{reply.text[:79]}…"
-        return format_html('<span dir="auto">{}</span>', text or _("(empty)"))
+        return format_html("<bdi>{}</bdi>", text or _("(empty)"))
 
     @display(description=_lazy("Answer"))
     def whole_text(self, reply: Reply) -> str:
-        return format_html('<div class="mail-text" dir="auto">{}</div>', reply.text)
+        return format_html('<div class="mail-text" dir="auto"><bdi>{}</bdi></div>', reply.text)
 
     @display(description=_lazy("Seems to say"), ordering="triage")
     def triage_shown(self, reply: Reply) -> str:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 ANY = "any"
 _NAMES = {"en": _lazy("English"), "ar": _lazy("Arabic")}
+_SHORT = {"en": _lazy("EN"), "ar": _lazy("AR")}
 _ORIGINS = {"own": _lazy("own"), "any tone": _lazy("any tone"), "built-in": _lazy("built-in")}
 _CHANNELS = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
 
@@ -265,7 +266,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
 
 
 def _origin(use: Use, own: set[tuple[str, str, str, str]], language: Language) -> Any:
-    short = language.value.upper()
+    short = _SHORT[language.value]
     if (*use.key, language.value) in own:
         return pages.badge(_("%(short)s own") % {"short": short}, "primary")
     if use.tone and (use.kind.value, "", use.channel.value, language.value) in own:

@@ -23,8 +23,10 @@ def of(name: str) -> Any:
 def translate(configs: Iterable[AppConfig]) -> None:
     """Let the models of these apps answer with lazy names."""
     for model in (model for config in configs for model in config.get_models()):
-        model._meta.verbose_name = _lazily(model._meta.verbose_name)
-        model._meta.verbose_name_plural = _lazily(model._meta.verbose_name_plural)
+        options = model._meta
+        if "verbose_name_plural" not in options.original_attrs:
+            options.verbose_name_plural = gettext_lazy(f"{options.verbose_name_raw}s")
+        options.verbose_name = _lazily(options.verbose_name)
         for field in model._meta.get_fields():
             if hasattr(field, "verbose_name"):
                 field.verbose_name = _lazily(field.verbose_name)

@@ -17,6 +17,7 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
+from invoices import holidays
 from invoices.models import CalendarRule
 
 _WEEKDAYS = (
@@ -60,7 +61,7 @@ class PlaceFilter(DropdownFilter):
 @admin.register(CalendarRule)
 class CalendarRuleAdmin(OwnRowsAdmin):
     adds = changes = Role.MANAGER
-    list_display = ("name", "place", "kind", "when", "hours", "state", "whose")
+    list_display = ("name_shown", "place", "kind", "when", "hours", "state", "whose")
     list_filter = (PlaceFilter, ("kind", ChoicesDropdownFilter))
     search_fields = ("name", "country", "subdivision")
     ordering = (F("account").desc(nulls_last=True), "country", "subdivision", "starts_on", "name")
@@ -91,7 +92,13 @@ class CalendarRuleAdmin(OwnRowsAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         """What a row is known by stays: the rows that come with a release, and an account's own, find it by that."""
-        return ("country", "subdivision", "kind", "name") if obj else ()
+        return ("country", "subdivision", "kind", "name_shown") if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        _first, *rest = self.fieldsets
+        return (
+            ((None, {"fields": (("country", "subdivision"), ("kind", "name_shown"))}), *rest) if obj else self.fieldsets
+        )
 
     def save_model(self, request: HttpRequest, obj: CalendarRule, form: Any, change: bool) -> None:
         user = person(request)
@@ -101,6 +108,10 @@ class CalendarRuleAdmin(OwnRowsAdmin):
 
     def offers(self, user: User, row: CalendarRule, verb: pages.Verb | None) -> bool:
         return user.account_id is not None and super().offers(user, row, verb)
+
+    @display(description=_lazy("name"), ordering="name")
+    def name_shown(self, rule: CalendarRule) -> str:
+        return pages.bdi(holidays.said(rule))
 
     @display(description=_lazy("Place"), ordering="country")
     def place(self, rule: CalendarRule) -> str:

@@ -98,7 +98,7 @@ def _assign(case: Escalation, actor: Actor, form: AssignForm) -> str:
 
 
 def _resolve(case: Escalation, actor: Actor, form: ResolveForm) -> str:
-    said = {name: form.cleaned_data[name] or None for name in ("resolution", "hold_until", "promised_on", "notes")}
+    said = {name: form.cleaned_data.get(name) or None for name in ("resolution", "hold_until", "promised_on", "notes")}
     _change(case, actor, form, status=CaseStatus.RESOLVED, **said)
     return _("The case is resolved.")
 

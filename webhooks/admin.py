@@ -23,7 +23,7 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person
-from inflow.languages import spoken
+from inflow.languages import english, spoken
 from webhooks import endpoints, replaying, subscriptions
 from webhooks.models import Attempt, Delivery, DeliveryStatus, EventType, Subscription
 from webhooks.serializers import SubscriptionIn
@@ -119,7 +119,7 @@ def _replay(delivery: Delivery, actor: Actor, form: pages.PageForm) -> str:
         raise ValidationError(
             _("Events can be sent again for %(days)s days.") % {"days": replaying.REPLAYABLE.days}
         ) from error
-    audit.record(delivery.account, actor.name, "delivery.replayed", str(delivery)[:120])
+    audit.record(delivery.account, actor.name, "delivery.replayed", english(delivery)[:120])
     return _("It is sent again, with the same id.")
 
 

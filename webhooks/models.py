@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account
@@ -24,7 +25,7 @@ class EventType(models.TextChoices):
 
 # Nobody subscribes to it: it goes to the one subscription that asked for it.
 TEST_EVENT = "webhook.test"
-ANY_EVENT = [*EventType.choices, (TEST_EVENT, "Test")]
+ANY_EVENT = [*EventType.choices, (TEST_EVENT, _lazy("Test"))]
 
 
 class Subscription(models.Model):
@@ -151,7 +152,7 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event_id} to {self.subscription_id}"
+        return _("%(event)s to %(subscription)s") % {"event": self.event_id, "subscription": self.subscription_id}
 
 
 class Attempt(models.Model):

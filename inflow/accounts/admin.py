@@ -17,6 +17,7 @@ from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
@@ -72,7 +73,10 @@ class AccountAdmin(OwnRowsAdmin):
         if db_field.name == "time_zone":
             names = sorted(name for name in zoneinfo.available_timezones() if "/" in name or name == "UTC")
             return forms.ChoiceField(
-                choices=[(name, name) for name in names], initial=db_field.default, widget=UnfoldAdminSelectWidget
+                choices=[(name, name) for name in names],
+                initial=db_field.default,
+                label=capfirst(db_field.verbose_name),
+                widget=UnfoldAdminSelectWidget,
             )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 

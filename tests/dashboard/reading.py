@@ -7,15 +7,16 @@ from html.parser import HTMLParser
 from invoices.money import EXPONENTS
 
 # Names, and what is called so in Arabic too.
-KNOWN = set(
-    """InFlow API URL HTTP HTTPS HTML JSON POST CSV XLSX PDF PNG JPEG IBAN SMS WhatsApp Zapier Twilio ERP ISO IANA ASCII
-    UTC SID MG HX AD AE SH curl Standard Webhooks YYYY MM DD Asia Dubai TOTP""".split()
-) | set(EXPONENTS)
+_NAMES = (
+    "InFlow API URL HTTP HTTPS HTML JSON POST CSV XLSX PDF PNG JPEG IBAN SMS WhatsApp Zapier Twilio ERP ISO IANA ASCII UTC "
+    "SID MG HX AD AE SH curl Standard Webhooks YYYY MM DD Asia Dubai TOTP esc"
+)
+KNOWN = {*_NAMES.split(), *EXPONENTS}
 # Data: what a person or a machine called so. A page isolates it where its direction may differ from the text's.
 DATA = {"bdi", "code", "pre", "textarea", "script", "style", "template"}
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 _READ = ("placeholder", "title", "aria-label", "alt")
-_ADDRESS = re.compile(r"\S+@\S+|https?://\S+|/\S+|\{\{?.*?\}\}?|\{%.*?%\}|\b[\w-]+(?:[./:][\w-]+)+")
+_ADDRESS = re.compile(r"\S+@\S+|https?://\S+|/\S+|\{\{?.*?\}\}?|\{%.*?%\}|\b[\w-]+(?:[./:][\w-]+)+|[\w-]*[\d_][\w-]*")
 _WORD = re.compile(r"[A-Za-z]{2,}(?:['’][a-z]+)?")
 
 
@@ -35,10 +36,11 @@ class _Reader(HTMLParser):
                 self.found.append(given.get("value") or "")
         if tag in _VOID:
             return
-        is_icon = "material-symbols-outlined" in (given.get("class") or "")
+        classes = (given.get("class") or "").split()
+        is_icon, is_quoted = "material-symbols-outlined" in classes, "mail-text" in classes
         # A language is offered by its own name.
         is_named_for_itself = given.get("lang") is not None and tag != "html"
-        self.open.append((tag, is_data or is_icon or is_named_for_itself or tag in DATA))
+        self.open.append((tag, is_data or is_icon or is_quoted or is_named_for_itself or tag in DATA))
         self.option = given.get("value") if tag == "option" else None
 
     def handle_endtag(self, tag: str) -> None:

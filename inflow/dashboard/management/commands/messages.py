@@ -87,7 +87,7 @@ class Command(BaseCommand):
                 if re.search(r"%\(\w+\)", singular):
                     entry.flags = ["python-format"]
                 po.append(entry)
-            else:
+            elif not _is_borrowed(known[message]):
                 known[message].occurrences = [(place, "")]
         gone = [entry for key, entry in known.items() if key not in ours and not _is_borrowed(entry)]
         for entry in gone:
