@@ -98,7 +98,7 @@ def _release(row: Communication, actor: Actor, form: pages.PageForm) -> str:
         released = brakes.approve(row.account, row.pk, actor)
     except Refused as refusal:
         raise ValidationError(refusal.message) from refusal
-    goes = date_format(released.scheduled_for.astimezone(row.account.zone), "j F, H:i")
+    goes = date_format(released.scheduled_for.astimezone(row.account.zone), _("j F, H:i"))
     return _("Released: it goes on %(moment)s.") % {"moment": goes}
 
 

@@ -336,7 +336,7 @@ UNFOLD = {
         "action": lambda request: str(reverse_lazy("language")),
         "navigation": "inflow.dashboard.language.choices",
     },
-    "STYLES": [lambda request: static("dashboard/inflow.css")],
+    "STYLES": [lambda request: static("dashboard/inflow.css"), lambda request: static("dashboard/rtl.css")],
     "ENVIRONMENT": "inflow.dashboard.navigation.environment",
     "DASHBOARD_CALLBACK": "inflow.dashboard.home.home",
     "SIDEBAR": {"show_search": False, "navigation": "inflow.dashboard.navigation.sidebar"},
