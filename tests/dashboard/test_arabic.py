@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
-from inflow.accounts.models import User
+from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
+from tests import make
 from tests.dashboard import reading
 from tests.dashboard.test_scoping import ADDS
 from tests.dashboard.world import LISTS, VERBS, World, page, platform, verb
@@ -103,3 +105,33 @@ def test_a_choice_is_made_by_post_alone(own: World) -> None:
 def test_a_choice_on_the_log_in_page_stays_in_the_browser(client: Client) -> None:
     client.post(reverse("language"), {"language": "ar"}, headers={"Referer": "http://testserver/admin/login/"})
     assert 'dir="rtl"' in client.get(reverse("admin:login"), headers={"Accept-Language": "en"}).content.decode()
+
+
+def test_the_api_stays_english_also_after_an_arabic_page_in_the_same_thread(own: World) -> None:
+    own.logged_in(Role.VIEWER).get(reverse("admin:index"), headers=ARABIC)
+    assert translation.get_language() == "en"
+    key = {"X-InFlow-Key": make.key(own.account)[1]}
+    said = {"invoice_number": "", "amount": -1, "currency": "AED", "due_date": "soon"}
+    answers = [
+        Client().post("/api/zapier/invoices", said, "application/json", headers={**key, **language}).json()["errors"]
+        for language in ({}, ARABIC)
+    ]
+    assert answers[0] == answers[1]
+    assert "amount: It must not be less than 0." in {error["message"] for error in answers[1]}
+
+
+def test_what_an_arabic_speaker_writes_into_the_audit_log_is_english(own: World) -> None:
+    client, account = own.logged_in(Role.ADMIN), own.account
+    edit = reverse("admin:communications_messagetemplate_edit", args=[account.pk, "reminder", "friendly", "sms"])
+    said = {"body_en": "Please pay {{ balance }}.", "body_ar": "نرجو سداد {{ balance }}.", "save": "1"}
+    assert client.post(edit, said, headers=ARABIC).status_code == 302
+    targets = AuditEntry.objects.filter(account=account, action="messagetemplate.changed").values_list(
+        "target", flat=True
+    )
+    assert set(targets) == {"Reminder, friendly, SMS, en", "Reminder, friendly, SMS, ar"}
+
+
+def test_an_address_that_leads_nowhere_says_so_in_arabic(own: World) -> None:
+    answer = own.logged_in(Role.ADMIN).get("/admin/nowhere/", headers=ARABIC)
+    assert answer.status_code == 404
+    assert list(reading.latin(answer.content.decode())) == []
