@@ -1,6 +1,6 @@
 """Arabic is complete: no English is left on a page but names; and each person sees their own language."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from django.test import Client
@@ -37,7 +37,7 @@ def _pages(own: World) -> Iterator[str]:
     yield reverse("admin:auth_user_password_change", args=[own.people[Role.AGENT].pk])
 
 
-def _english(client: Client, addresses: Iterator[str]) -> dict[str, list[str]]:
+def _english(client: Client, addresses: Iterable[str]) -> dict[str, list[str]]:
     found = {}
     for address in addresses:
         answer = client.get(address, headers=ARABIC, follow=True)
