@@ -4,7 +4,7 @@ V := .venv/bin
 COMPILE = $(V)/uv pip compile $(ARGS) --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header
 
-.PHONY: run test lint bench bench-quick lock clean
+.PHONY: run test lint messages bench bench-quick lock clean
 
 run: .venv/.run ## everything on this machine; PORT and INFLOW_DATA choose where
 	@exec $(V)/python -m inflow.tryout
@@ -23,6 +23,9 @@ lint: .venv/.dev
 	$(V)/python -m tests.environment $(V)/mypy .
 	$(V)/lint-imports
 	$(V)/djlint --quiet --lint templates
+
+messages: .venv/.dev ## the Arabic catalogue: gathers what is new, drops what is gone, compiles it, names what lacks Arabic
+	@$(V)/python -m tests.environment $(V)/python manage.py messages
 
 bench: .venv/.dev ## ARGS=api chooses; `make bench ARGS=growth` is not among them by default
 	$(V)/python -m benchmarks $(ARGS)

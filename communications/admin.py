@@ -11,7 +11,11 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
@@ -25,6 +29,7 @@ from communications import (  # (most register their pages)
     policy_admin,  # noqa: F401
     profile_admin,  # noqa: F401
     profiles,
+    reasons,
     reply_admin,  # noqa: F401
     rules_admin,  # noqa: F401
     template_admin,  # noqa: F401
@@ -55,7 +60,7 @@ STATE_BADGES = {
 
 def state_badge(communication: Communication) -> str:
     state = State(communication.status)
-    text = "Unknown" if state == State.UNKNOWN else state.label
+    text = _("Unknown") if state == State.UNKNOWN else state.label
     return pages.badge(text, STATE_BADGES.get(state, ""))
 
 
@@ -69,15 +74,18 @@ def _may_be_answered(row: Communication) -> bool:
 
 def _answer(row: Communication, actor: Actor, form: AnswerForm) -> str:
     if not _may_be_answered(row) or not local_gateway.answer(row, form.cleaned_data["text"]):
-        raise ValidationError("This message can't be answered from here.")
-    return "The answer is on its way; a moment later it is among the replies."
+        raise ValidationError(_("This message can't be answered from here."))
+    return _("The answer is on its way; a moment later it is among the replies.")
 
 
 class WaitsFilter(DropdownFilter):
-    title, parameter_name = "waits for", "waits"
+    title, parameter_name = _lazy("waits for"), "waits"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("held", "A second pair of eyes"), *((name, words.capitalize()) for name, words in gate.WORDS.items())]
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[Any]:
+        return [
+            ("held", _("A second pair of eyes")),
+            *((name, capfirst(words)) for name, words in gate.WORDS.items()),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Communication]) -> QuerySet[Communication]:
         if self.value() == "held":
@@ -90,7 +98,8 @@ def _release(row: Communication, actor: Actor, form: pages.PageForm) -> str:
         released = brakes.approve(row.account, row.pk, actor)
     except Refused as refusal:
         raise ValidationError(refusal.message) from refusal
-    return f"Released: it goes on {released.scheduled_for.astimezone(row.account.zone):%-d %B, %H:%M}."
+    goes = date_format(released.scheduled_for.astimezone(row.account.zone), _("j F, H:i"))
+    return _("Released: it goes on %(moment)s.") % {"moment": goes}
 
 
 def _call_back(row: Communication, actor: Actor, form: pages.PageForm) -> str:
@@ -98,7 +107,7 @@ def _call_back(row: Communication, actor: Actor, form: pages.PageForm) -> str:
         brakes.call_back(row.account, row.pk, actor)
     except Refused as refusal:
         raise ValidationError(refusal.message) from refusal
-    return "Called back: it is held again."
+    return _("Called back: it is held again.")
 
 
 def _cancel(row: Communication, actor: Actor, form: OptionalReasonForm) -> str:
@@ -106,7 +115,7 @@ def _cancel(row: Communication, actor: Actor, form: OptionalReasonForm) -> str:
         brakes.cancel(row.account, row.pk, actor, reason=form.cleaned_data["reason"])
     except Refused as refusal:
         raise ValidationError(refusal.message) from refusal
-    return "It is not sent."
+    return _("It is not sent.")
 
 
 @admin.register(Communication)
@@ -123,47 +132,47 @@ class CommunicationAdmin(OwnRowsAdmin):
     )
     list_select_related = ("invoice",)
     search_fields = ("invoice__invoice_number", "recipient", "subject")
-    search_help_text = "Invoice number, recipient or subject"
+    search_help_text = _lazy("Invoice number, recipient or subject")
     fields = ()
     actions_detail = ("mail", "release", "call_back", "cancel", "answer")
     answer = pages.verb(
-        "Answer as the debtor",
+        _lazy("Answer as the debtor"),
         _answer,
         needs=Role.AGENT,
         icon="reply",
         form=AnswerForm,
         fits=_may_be_answered,
-        intro="For trying out: the local gateway passes it on, signed, as a provider would.",
+        intro=_lazy("For trying out: the local gateway passes it on, signed, as a provider would."),
     )
     release = pages.verb(
-        "Release",
+        _lazy("Release"),
         _release,
         needs=Role.AGENT,
         icon="check_circle",
         fits=lambda row: row.status == State.HELD,
-        intro="It goes when the cool-off is over, at the next allowed moment. Until then it can be called back.",
+        intro=_lazy("It goes when the cool-off is over, at the next allowed moment. Until then it can be called back."),
         is_primary=True,
     )
     call_back = pages.verb(
-        "Call back",
+        _lazy("Call back"),
         _call_back,
         needs=Role.AGENT,
         icon="undo",
         fits=lambda row: row.status == State.SCHEDULED and row.approved_at is not None,
-        intro="It is held again, until somebody releases or cancels it.",
+        intro=_lazy("It is held again, until somebody releases or cancels it."),
     )
     cancel = pages.verb(
-        "Don’t send it",
+        _lazy("Don’t send it"),
         _cancel,
         needs=Role.AGENT,
         icon="cancel",
         form=OptionalReasonForm,
         fits=lambda row: row.status == State.HELD,
-        intro="Its step counts as done without it, and the ladder goes on.",
+        intro=_lazy("Its step counts as done without it, and the ladder goes on."),
         is_grave=True,
     )
 
-    @action(description="Download the mail", icon="download")
+    @action(description=_lazy("Download the mail"), icon="download")
     def mail(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The mail as it lies in the local outbox. Reads only: a GET may do it."""
         communication = self.get_object(request, object_id)
@@ -189,6 +198,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         headers = email.message_from_bytes(written, policy=email.policy.default) if written else None
         message = {
             "status": state_badge(communication),
+            "why": reasons.said(communication.suppressed_reason or communication.error),
             "direction": "rtl" if communication.language == "ar" else "ltr",
             "sender": headers and headers["From"],
             "html": profiles.with_logo(communication.html, profiles.of(communication.account)),
@@ -196,60 +206,58 @@ class CommunicationAdmin(OwnRowsAdmin):
         }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "message": message})
 
-    @display(description="Message", ordering="subject")
+    @display(description=_lazy("Message"), ordering="subject")
     def about(self, communication: Communication) -> str:
         beginning = " ".join(communication.body[:90].split())
         return pages.bdi(communication.subject or beginning or communication.get_kind_display())
 
-    @display(description="Invoice", ordering="invoice__invoice_number")
+    @display(description=_lazy("Invoice"), ordering="invoice__invoice_number")
     def invoice_link(self, communication: Communication) -> str:
         url = reverse("admin:invoices_invoice_change", args=[communication.invoice_id])
         return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, communication.invoice)
 
-    @display(description="To", ordering="recipient")
+    @display(description=_lazy("To"), ordering="recipient")
     def recipient_shown(self, communication: Communication) -> str:
         is_mail = communication.channel == Medium.EMAIL
         return pages.two_lines(communication.recipient or "–", "" if is_mail else communication.get_channel_display())
 
-    @display(description="Status", ordering="status")
+    @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, communication: Communication) -> str:
         return state_badge(communication)
 
-    @display(description="Planned for", ordering="scheduled_for")
+    @display(description=_lazy("Planned for"), ordering="scheduled_for")
     def planned(self, communication: Communication) -> str:
         return pages.moment(communication.scheduled_for)
 
-    @display(description="Sent", ordering="sent_at")
+    @display(description=_lazy("Sent"), ordering="sent_at")
     def sent(self, communication: Communication) -> str:
         return pages.moment(communication.sent_at)
 
 
 class MessageInline(RowsInside):
     model = Communication
-    verbose_name_plural = "messages"
+    verbose_name_plural = _lazy("messages")
     fields = readonly_fields = ("about", "recipient_shown", "status_shown", "why", "scheduled_for", "sent_at")
     ordering = ("-scheduled_for", "-created_at")
 
-    @display(description="Message")
+    @display(description=_lazy("Message"))
     def about(self, communication: Communication) -> str:
         url = reverse("admin:communications_communication_change", args=[communication.pk])
         title = communication.subject or communication.get_kind_display()
         return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, title)
 
-    @display(description="To")
+    @display(description=_lazy("To"))
     def recipient_shown(self, communication: Communication) -> str:
         return pages.bdi(communication.recipient or "–")
 
-    @display(description="Status")
+    @display(description=_lazy("Status"))
     def status_shown(self, communication: Communication) -> str:
         return state_badge(communication)
 
-    @display(description="Why")
+    @display(description=_lazy("Why"))
     def why(self, communication: Communication) -> str:
         waits = communication.waits_for if communication.status == State.SCHEDULED else ""
-        return (
-            gate.WORDS.get(waits) or (communication.suppressed_reason or communication.error).replace("_", " ") or "–"
-        )
+        return reasons.said(waits or communication.suppressed_reason or communication.error) or "–"
 
 
 InvoiceAdmin.inlines.insert(0, MessageInline)

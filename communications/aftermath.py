@@ -16,6 +16,7 @@ from communications.models import CONTACTED, PENDING, Communication, Kind, Mediu
 from communications.signals import communication_failed, communication_sent
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
+from inflow.languages import english
 from invoices import escalations, lifecycle, timeline
 from invoices.models import Debtor, Invoice, Reason
 
@@ -110,8 +111,8 @@ def _end_sending(row: Communication, outcome: Outcome) -> None:
     else:
         lifecycle.stand(invoice, last_contacted_at=row.sent_at)
         if row.status == State.SENT:
-            by = "email" if row.channel == Medium.EMAIL else row.get_channel_display()
-            timeline.note(invoice, "sent", CLOCK, f"{row.get_kind_display()} sent to {to} by {by}.")
+            by = "email" if row.channel == Medium.EMAIL else english(Medium(row.channel).label)
+            timeline.note(invoice, "sent", CLOCK, f"{english(Kind(row.kind).label)} sent to {to} by {by}.")
             communication_sent.send(Communication, communication=row)
         else:
             timeline.note(invoice, "unknown", CLOCK, f"Message may not have reached {to}.", reason=row.error)
@@ -141,14 +142,14 @@ def _move(row: Communication, news: News) -> None:
         return
     if was_unknown:
         communication_sent.send(Communication, communication=row)
-    text = f"{row.get_kind_display()} {row.get_status_display().lower()}: {row.recipient}."
+    text = f"{english(Kind(row.kind).label)} {english(State(row.status).label).lower()}: {row.recipient}."
     timeline.note(row.invoice, row.status, CLOCK, text)
 
 
 def _come_back(row: Communication, ending: type[Refused]) -> None:
     """A message that was sent did not arrive: its step is taken anew on the next channel, if it was the last one."""
     invoice = row.invoice
-    text = f"{row.get_kind_display()} to {row.recipient} did not arrive."
+    text = f"{english(Kind(row.kind).label)} to {row.recipient} did not arrive."
     timeline.note(invoice, "bounced", CLOCK, text, reason=row.error)
     communication_failed.send(Communication, communication=row)
     _mark(row, ending)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from communications import inbox
 from communications.models import Answer, AnswerKind, AnswerStatus
@@ -27,7 +28,7 @@ def say_paid(debtor: Debtor, invoice_ids: Collection[uuid.UUID], paid_on: dt.dat
     """The debtor has paid. Staff confirm it, and only that moves the ledger."""
     with _about(debtor, invoice_ids) as invoices:
         if paid_on > debtor.account.today():
-            raise Refused("paid_on", "in_the_future", "A payment can't lie in the future.")
+            raise Refused("paid_on", "in_the_future", _("A payment can't lie in the future."))
         for invoice in invoices:
             _propose(invoice, AnswerKind.PAID, day=paid_on, reference=reference)
         by = f", reference {reference}" if reference else ""
@@ -40,7 +41,7 @@ def promise(debtor: Debtor, invoice_ids: Collection[uuid.UUID], day: dt.date) ->
     with _about(debtor, invoice_ids) as invoices:
         today = account.today()
         if day < today:
-            raise Refused("promised_on", "in_the_past", "A promise must not lie in the past.")
+            raise Refused("promised_on", "in_the_past", _("A promise must not lie in the past."))
         proposed = []
         for invoice in invoices:
             if day <= today + PROMISED_WITHIN and _may_promise(invoice):
@@ -105,7 +106,7 @@ def _about(debtor: Debtor, invoice_ids: Collection[uuid.UUID]) -> Iterator[list[
         theirs = Invoice.objects.filter(debtor=debtor, pk__in=invoice_ids).open()
         invoices = list(theirs.select_for_update(no_key=True).order_by("id"))
         if not invoices or len(invoices) != len(set(invoice_ids)):
-            raise Refused("invoices", "not_open", "Choose among the open invoices.")
+            raise Refused("invoices", "not_open", _("Choose among the open invoices."))
         for invoice in invoices:
             invoice.account, invoice.debtor = debtor.account, debtor
         yield invoices
@@ -119,7 +120,11 @@ def _handling(answer: Answer, actor: Actor, status: AnswerStatus, reason: str = 
         invoice = writing.lock(account, answer.invoice_id)
         row = Answer.objects.select_for_update().get(account=account, pk=answer.pk)
         if row.status != AnswerStatus.PROPOSED:
-            raise Refused("status", "handled", f"This answer is {row.get_status_display().lower()} already.")
+            raise Refused(
+                "status",
+                "handled",
+                _("This answer is %(status)s already.") % {"status": row.get_status_display().lower()},
+            )
         row.status, row.handled_at, row.handled_by, row.handled_because = status, account.now(), actor.name, reason
         row.save()
         yield invoice

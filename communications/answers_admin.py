@@ -10,6 +10,8 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
@@ -19,6 +21,7 @@ from inflow.accounts import pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin
+from inflow.languages import named
 from invoices import money
 from invoices.admin import DebtorAdmin
 from invoices.forms import OptionalReasonForm, PaymentForm, ReasonForm, refusals_on
@@ -37,7 +40,7 @@ class ClaimedPaymentForm(PaymentForm):
 
 
 class ClaimedPromiseForm(pages.PageForm):
-    promised_on = pages.DayField(label="Day by which it is paid")
+    promised_on = pages.DayField(label=_lazy("Day by which it is paid"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -48,25 +51,25 @@ def _confirm_paid(answer: Answer, actor: Actor, form: ClaimedPaymentForm) -> str
     with refusals_on(form):
         answers.confirm_paid(answer, actor, **form.cleaned_data)
     amount: Decimal = form.cleaned_data["amount"]
-    return f"A payment of {money.display(amount, answer.invoice.currency)} is recorded."
+    return _("A payment of %(amount)s is recorded.") % {"amount": money.display(amount, answer.invoice.currency)}
 
 
 def _confirm_promise(answer: Answer, actor: Actor, form: ClaimedPromiseForm) -> str:
     with refusals_on(form):
         answers.confirm_promise(answer, actor, promised_on=form.cleaned_data["promised_on"])
-    return f"Invoice {answer.invoice} waits for the payment."
+    return _("Invoice %(invoice)s waits for the payment.") % {"invoice": answer.invoice}
 
 
 def _confirm_dispute(answer: Answer, actor: Actor, form: OptionalReasonForm) -> str:
     with refusals_on(form):
         answers.confirm_dispute(answer, actor, reason=form.cleaned_data["reason"])
-    return f"Handled. Invoice {answer.invoice} stays disputed until it is resumed."
+    return _("Handled. Invoice %(invoice)s stays disputed until it is resumed.") % {"invoice": answer.invoice}
 
 
 def _dismiss(answer: Answer, actor: Actor, form: ReasonForm) -> str:
     with refusals_on(form):
         answers.dismiss(answer, actor, reason=form.cleaned_data["reason"])
-    return "The answer is dismissed."
+    return _("The answer is dismissed.")
 
 
 def _waits(kind: AnswerKind) -> Any:
@@ -83,7 +86,7 @@ class AnswerAdmin(OwnRowsAdmin):
     # What waits for a person comes first.
     ordering = (Case(When(status=AnswerStatus.PROPOSED, then=0), default=1), "-said_at", "-id")
     search_fields = ("invoice__invoice_number", "debtor__name", "debtor__company", "reference")
-    search_help_text = "Invoice number, debtor or reference"
+    search_help_text = _lazy("Invoice number, debtor or reference")
     fields = (
         ("about", "status_shown"),
         ("debtor_shown", "said_at"),
@@ -96,76 +99,76 @@ class AnswerAdmin(OwnRowsAdmin):
     readonly_fields = ("about", "status_shown", "debtor_shown", "invoice_link", "day_shown", "balance_shown", "why")
     actions_detail = ("confirm_paid", "confirm_promise", "confirm_dispute", "dismiss")
     confirm_paid = pages.verb(
-        "Confirm the payment",
+        _lazy("Confirm the payment"),
         _confirm_paid,
         needs=Role.AGENT,
         icon="payments",
         form=ClaimedPaymentForm,
         fits=_waits(AnswerKind.PAID),
-        intro="Only where the money has come: it is posted to the ledger, which is append-only.",
+        intro=_lazy("Only where the money has come: it is posted to the ledger, which is append-only."),
         is_primary=True,
     )
     confirm_promise = pages.verb(
-        "Accept the promise",
+        _lazy("Accept the promise"),
         _confirm_promise,
         needs=Role.AGENT,
         icon="event_available",
         form=ClaimedPromiseForm,
         fits=_waits(AnswerKind.PROMISE),
-        intro="The invoice is on hold until the second working day after it.",
+        intro=_lazy("The invoice is on hold until the second working day after it."),
         is_primary=True,
     )
     confirm_dispute = pages.verb(
-        "Mark as handled",
+        _lazy("Mark as handled"),
         _confirm_dispute,
         needs=Role.AGENT,
         icon="task_alt",
         form=OptionalReasonForm,
         fits=_waits(AnswerKind.DISPUTE),
-        intro="The invoice stays disputed until somebody resumes it.",
+        intro=_lazy("The invoice stays disputed until somebody resumes it."),
         is_primary=True,
     )
     dismiss = pages.verb(
-        "Dismiss",
+        _lazy("Dismiss"),
         _dismiss,
         needs=Role.AGENT,
         icon="close",
         form=ReasonForm,
         fits=lambda answer: answer.status == AnswerStatus.PROPOSED,
-        intro="It is not so. Once none of the debtor's answers waits, messages go on.",
+        intro=_lazy("It is not so. Once none of the debtor's answers waits, messages go on."),
     )
 
-    @display(description="Says", ordering="kind")
+    @display(description=_lazy("Says"), ordering="kind")
     def about(self, answer: Answer) -> str:
         return answer.get_kind_display()
 
-    @display(description="Debtor", ordering="debtor__name")
+    @display(description=_lazy("Debtor"), ordering="debtor__name")
     def debtor_shown(self, answer: Answer) -> str:
         return pages.two_lines(answer.debtor.name, answer.debtor.company)
 
-    @display(description="Invoice", ordering="invoice__invoice_number")
+    @display(description=_lazy("Invoice"), ordering="invoice__invoice_number")
     def invoice_link(self, answer: Answer) -> str:
         url = reverse("admin:invoices_invoice_change", args=[answer.invoice_id])
         return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, answer.invoice)
 
-    @display(description="Balance")
+    @display(description=_lazy("Balance"))
     def balance_shown(self, answer: Answer) -> str:
         return pages.bdi(money.display(answer.invoice.balance, answer.invoice.currency))
 
-    @display(description="Day", ordering="day")
+    @display(description=_lazy("Day"), ordering="day")
     def day_shown(self, answer: Answer) -> str:
         return date_format(answer.day) if answer.day else "–"
 
-    @display(description="Status", ordering="status")
+    @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, answer: Answer) -> str:
         status = AnswerStatus(answer.status)
         return pages.badge(status.label, STATUS_BADGES.get(status, ""))
 
-    @display(description="Why")
+    @display(description=_lazy("Why"))
     def why(self, answer: Answer) -> str:
         return answer.handled_because or "–"
 
-    @display(description="Said", ordering="said_at")
+    @display(description=_lazy("Said"), ordering="said_at")
     def said(self, answer: Answer) -> str:
         return pages.moment(answer.said_at)
 
@@ -173,14 +176,14 @@ class AnswerAdmin(OwnRowsAdmin):
 def _return(contact: Contact, actor: Actor, form: ReasonForm) -> str:
     with refusals_on(form):
         consent.return_address(contact, actor, form.cleaned_data["reason"])
-    return f"{contact} may be written to again."
+    return _("%(contact)s may be written to again.") % {"contact": contact}
 
 
 class LeftFilter(DropdownFilter):
-    title, parameter_name = "state", "state"
+    title, parameter_name = _lazy("state"), "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("left", "Opted out"), ("invalid", "Bounced")]
+        return [("left", _("Opted out")), ("invalid", _("Bounced"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
         names = {"left": "opted_out_at", "invalid": "invalid_at"}
@@ -200,26 +203,26 @@ class ContactAdmin(OwnRowsAdmin):
     readonly_fields = ("address_shown", "state")
     actions_detail = ("opt_in",)
     opt_in = pages.verb(
-        "Write to it again",
+        _lazy("Write to it again"),
         _return,
         needs=Role.AGENT,
         icon="undo",
         form=ReasonForm,
         fits=lambda contact: contact.opted_out_at is not None,
-        intro="Only where its owner asked for it. Your reason stays in the consent log.",
+        intro=_lazy("Only where its owner asked for it. Your reason stays in the consent log."),
     )
 
-    @display(description="Address", ordering="address")
+    @display(description=_lazy("Address"), ordering="address")
     def address_shown(self, contact: Contact) -> str:
         return pages.bdi(contact.address)
 
-    @display(description="State")
+    @display(description=_lazy("State"))
     def state(self, contact: Contact) -> str:
         if contact.opted_out_at:
-            return pages.badge("Opted out", "warning")
-        return pages.badge("Bounced", "danger") if contact.invalid_at else pages.badge("Good", "success")
+            return pages.badge(_("Opted out"), "warning")
+        return pages.badge(_("Bounced"), "danger") if contact.invalid_at else pages.badge(_("Good"), "success")
 
-    @display(description="Opted out", ordering="opted_out_at")
+    @display(description=_lazy("Opted out"), ordering="opted_out_at")
     def opted_out(self, contact: Contact) -> str:
         return pages.moment(contact.opted_out_at)
 
@@ -228,7 +231,7 @@ class ContactAdmin(OwnRowsAdmin):
 class ConsentEntryAdmin(OwnRowsAdmin):
     """Append-only: to be read."""
 
-    list_display = ("when", "what_shown", "where", "debtor", "source", "actor", "text")
+    list_display = ("when", "what_shown", "where", "debtor", "source", "actor_shown", "text_shown")
     list_filter = (
         ("what", ChoicesDropdownFilter),
         ("channel", ChoicesDropdownFilter),
@@ -236,21 +239,29 @@ class ConsentEntryAdmin(OwnRowsAdmin):
     )
     list_select_related = ("debtor",)
     search_fields = ("address", "text", "debtor__name")
-    fields = ("at", "what", "where", "debtor", "source", "actor", "text")
-    readonly_fields = ("where",)
+    fields = ("at", "what", "where", "debtor", "source", "actor_shown", "text_shown")
+    readonly_fields = ("where", "actor_shown", "text_shown")
 
-    @display(description="When", ordering="at")
+    @display(description=_lazy("When"), ordering="at")
     def when(self, entry: ConsentEntry) -> str:
         return pages.moment(entry.at)
 
-    @display(description="What", ordering="what")
+    @display(description=_lazy("What"), ordering="what")
     def what_shown(self, entry: ConsentEntry) -> str:
         return pages.badge(entry.get_what_display(), "warning" if entry.what == "opted_out" else "success")
 
-    @display(description="Where")
+    @display(description=_lazy("actor"))
+    def actor_shown(self, entry: ConsentEntry) -> str:
+        return pages.bdi(named(entry.actor) if entry.actor in ("clock", "debtor") else entry.actor)
+
+    @display(description=_lazy("text"))
+    def text_shown(self, entry: ConsentEntry) -> str:
+        return pages.bdi(entry.text)
+
+    @display(description=_lazy("Where"))
     def where(self, entry: ConsentEntry) -> SafeString:
         if not entry.channel:
-            return pages.bdi("All channels")
+            return pages.bdi(_("All channels"))
         return pages.two_lines(entry.address, entry.get_channel_display())
 
 
@@ -259,45 +270,45 @@ class ConsentEntryAdmin(OwnRowsAdmin):
 
 def _leave(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
     consent.leave(debtor, "", actor, Source.STAFF, form.cleaned_data["reason"])
-    return f"Nothing is sent to {debtor} any more."
+    return _("Nothing is sent to %(debtor)s any more.") % {"debtor": debtor}
 
 
 def _return_debtor(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
     with refusals_on(form):
         consent.return_debtor(debtor, actor, form.cleaned_data["reason"])
-    return f"{debtor} may be written to again."
+    return _("%(debtor)s may be written to again.") % {"debtor": debtor}
 
 
 def _revoke(debtor: Debtor, actor: Actor, form: pages.PageForm) -> str:
     links.revoke(debtor, actor)
-    return "The links that were sent to this debtor lead nowhere now. The next message has a new one."
+    return _("The links that were sent to this debtor lead nowhere now. The next message has a new one.")
 
 
 _VERBS = {
     "opt_out": pages.verb(
-        "Stop writing",
+        _lazy("Stop writing"),
         _leave,
         needs=Role.AGENT,
         icon="notifications_off",
         form=ReasonForm,
         fits=lambda debtor: debtor.opted_out_at is None,
-        intro="The debtor asked not to be written to, on any channel. Your reason stays in the consent log.",
+        intro=_lazy("The debtor asked not to be written to, on any channel. Your reason stays in the consent log."),
     ),
     "opt_in": pages.verb(
-        "Write again",
+        _lazy("Write again"),
         _return_debtor,
         needs=Role.AGENT,
         icon="undo",
         form=ReasonForm,
         fits=lambda debtor: debtor.opted_out_at is not None,
-        intro="Only where the debtor asked for it. Your reason stays in the consent log.",
+        intro=_lazy("Only where the debtor asked for it. Your reason stays in the consent log."),
     ),
     "revoke_links": pages.verb(
-        "Revoke page links",
+        _lazy("Revoke page links"),
         _revoke,
         needs=Role.AGENT,
         icon="link_off",
-        intro="For a link that came into wrong hands. The next message carries a new one.",
+        intro=_lazy("For a link that came into wrong hands. The next message carries a new one."),
         is_grave=True,
     ),
 }

@@ -8,11 +8,13 @@ import uuid
 from decimal import Decimal
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from communications import ladder, policies
 from communications.models import ApprovalLimit, CollectionSettings, Communication, Kind, State
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
+from inflow.languages import english
 from invoices import lifecycle, money, timeline
 from invoices.models import Invoice, Payment, TimelineEntry
 from invoices.writing import NotFound, Refused, lock
@@ -121,7 +123,7 @@ def call_back(account: Account, communication_id: uuid.UUID, actor: Actor) -> Co
     with transaction.atomic():
         row, invoice = _locked(account, communication_id, State.SCHEDULED)
         if row.approved_at is None:
-            raise Refused("status", "illegal_transition", "Only a message that was released can be called back.")
+            raise Refused("status", "illegal_transition", _("Only a message that was released can be called back."))
         row.status, row.approved_at, row.approved_by = State.HELD, None, ""
         row.save()
         _note(row, invoice, "held", actor, "{} called back.")
@@ -152,7 +154,11 @@ def _locked(account: Account, communication_id: uuid.UUID, status: State) -> tup
     row: Communication = Communication.objects.select_for_update().get(pk=communication_id)
     row.invoice, row.account = invoice, account
     if row.status != status:
-        raise Refused("status", "illegal_transition", f"The message is {row.get_status_display().lower()} by now.")
+        raise Refused(
+            "status",
+            "illegal_transition",
+            _("The message is %(status)s by now.") % {"status": row.get_status_display().lower()},
+        )
     return row, invoice
 
 
@@ -162,7 +168,7 @@ def _registered_by(invoice: Invoice) -> str:
 
 
 def _note(row: Communication, invoice: Invoice, kind: str, actor: Actor, text: str, reason: str = "") -> None:
-    timeline.note(invoice, kind, actor, text.format(row.get_kind_display()), reason=reason)
+    timeline.note(invoice, kind, actor, text.format(english(Kind(row.kind).label)), reason=reason)
 
 
 def _local(invoice: Invoice, moment: dt.datetime) -> str:

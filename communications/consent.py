@@ -8,10 +8,12 @@ import datetime as dt
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from communications.models import ConsentEntry, Contact, Medium, Source, Wish
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
+from inflow.languages import english
 from invoices import debtors, timeline
 from invoices.models import Debtor, Invoice
 from invoices.writing import Refused
@@ -57,7 +59,7 @@ def return_address(contact: Contact, actor: Actor, reason: str) -> None:
     with transaction.atomic():
         left = Contact.objects.filter(pk=contact.pk, opted_out_at__isnull=False)
         if not left.update(opted_out_at=None):
-            raise Refused("contact", "not_opted_out", f"{contact} may be written to.")
+            raise Refused("contact", "not_opted_out", _("%(contact)s may be written to.") % {"contact": contact})
         debtor = _debtor_at(account, contact.channel, contact.address)
         address = {"channel": contact.channel, "address": contact.address}
         _record(account, debtor, Wish.OPTED_IN, Source.STAFF, account.now(), actor.name, reason, **address)
@@ -73,7 +75,7 @@ def return_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
         debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
         debtor.account = account
         if debtor.opted_out_at is None:
-            raise Refused("debtor", "not_opted_out", f"{debtor} may be written to.")
+            raise Refused("debtor", "not_opted_out", _("%(debtor)s may be written to.") % {"debtor": debtor})
         at = account.now()
         for medium, address in addresses_of(debtor):
             theirs = Contact.objects.filter(account=account, channel=medium, address=address)
@@ -165,9 +167,9 @@ def _record(
 
 
 def _label(channel: str) -> str:
-    return "email" if channel == Medium.EMAIL else Medium(channel).label
+    return "email" if channel == Medium.EMAIL else english(Medium(channel).label)
 
 
 def _demand(reason: str) -> None:
     if not reason.strip():
-        raise Refused("reason", "required", "Why may they be written to again? The reason stays in the log.")
+        raise Refused("reason", "required", _("Why may they be written to again? The reason stays in the log."))

@@ -14,11 +14,13 @@ import structlog
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _lazy
 
 from communications import addresses, brakes, caps, ladder, links, linters, messages, policies
-from communications.models import CollectionSettings, Communication, Medium, PolicyStep, State
+from communications.models import CollectionSettings, Communication, Kind, Medium, PolicyStep, State
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
+from inflow.languages import english
 from invoices import escalations, lifecycle, money, timeline, workdays
 from invoices.models import OPEN, Debtor, Invoice, Reason, Status
 
@@ -28,20 +30,20 @@ ANSWER_WAITS_WORKING_DAYS = 3
 _DAY = dt.timedelta(days=1)
 _AGAIN = {"case": 30 * _DAY, "credit": 7 * _DAY}
 WORDS = {
-    "window": "outside the hours for writing to this debtor",
-    "cap": "the debtor heard from us recently",
-    "hold": "the invoice is on hold",
-    "dispute": "the invoice is disputed",
-    "answer": "an answer of the debtor waits to be handled",
-    "case": "a person is on this debtor's case",
-    "credit": "the debtor's unapplied credit covers what is due; apply it",
-    "stopped": "messages are switched off",
-    "stale": "stale payment data: no payment was recorded or synced for a while",
-    "suspended": "the account is suspended",
-    "no_channel": "no channel of this step is set up",
-    "away": "the mail server or the gateway is away",
-    "template": "the message could not be written",
-    "lint": "the message breaks a rule of its channel; its template has to be changed",
+    "window": _lazy("outside the hours for writing to this debtor"),
+    "cap": _lazy("the debtor heard from us recently"),
+    "hold": _lazy("the invoice is on hold"),
+    "dispute": _lazy("the invoice is disputed"),
+    "answer": _lazy("an answer of the debtor waits to be handled"),
+    "case": _lazy("a person is on this debtor's case"),
+    "credit": _lazy("the debtor's unapplied credit covers what is due; apply it"),
+    "stopped": _lazy("messages are switched off"),
+    "stale": _lazy("stale payment data: no payment was recorded or synced for a while"),
+    "suspended": _lazy("the account is suspended"),
+    "no_channel": _lazy("no channel of this step is set up"),
+    "away": _lazy("the mail server or the gateway is away"),
+    "template": _lazy("the message could not be written"),
+    "lint": _lazy("the message breaks a rule of its channel; its template has to be changed"),
 }
 
 
@@ -235,7 +237,7 @@ def _refuse(row: Communication, step: PolicyStep, reason: str) -> None:
 def _suppress(row: Communication, reason: str) -> None:
     row.status, row.suppressed_reason = State.SUPPRESSED, reason
     row.save()
-    text = f"{row.get_kind_display()} not sent: {reason.replace('_', ' ')}."
+    text = f"{english(Kind(row.kind).label)} not sent: {reason.replace('_', ' ')}."
     timeline.note(row.invoice, "suppressed", CLOCK, text)
 
 
@@ -254,6 +256,7 @@ def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reas
     lifecycle.stand(row.invoice, next_contact_at=until)
     if is_news:
         local = until.astimezone(place.zone)
-        text = f"{row.get_kind_display()} postponed to {local:%Y-%m-%d %H:%M} ({place.zone.key}): {WORDS[why]}."
+        kind, because = english(Kind(row.kind).label), english(WORDS[why])
+        text = f"{kind} postponed to {local:%Y-%m-%d %H:%M} ({place.zone.key}): {because}."
         reason = money.display(row.invoice.balance, row.invoice.currency) if why == "credit" else reason
         timeline.note(row.invoice, "postponed", CLOCK, text, after={"waits_for": why}, reason=reason)

@@ -7,6 +7,8 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import display
 from unfold.widgets import INPUT_CLASSES
 
@@ -18,6 +20,7 @@ from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
 from inflow.egress import targets
+from inflow.languages import english
 
 _KINDS = [kind for kind in StepKind if kind != StepKind.NONE]
 
@@ -25,17 +28,17 @@ _KINDS = [kind for kind in StepKind if kind != StepKind.NONE]
 class _ProviderFields(forms.Form):
     base_url = forms.CharField(
         max_length=200,
-        label="Base URL",
+        label=_lazy("Base URL"),
         initial="https://api.twilio.com",
-        help_text="Twilio's, or another's that speaks the same API: what comes before /2010-04-01.",
+        help_text=_lazy("Twilio's, or another's that speaks the same API: what comes before /2010-04-01."),
     )
-    account_sid = forms.CharField(max_length=64, label="Account SID")
+    account_sid = forms.CharField(max_length=64, label=_lazy("Account SID"))
     auth_token = forms.CharField(
-        max_length=200, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), label="Auth token"
+        max_length=200, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), label=_lazy("Auth token")
     )
     sender = forms.CharField(
         max_length=64,
-        help_text="A number with its country code, a registered sender name, or a messaging service (MG…).",
+        help_text=_lazy("A number with its country code, a registered sender name, or a messaging service (MG…)."),
     )
 
     def clean_base_url(self) -> str:
@@ -49,19 +52,19 @@ class _ProviderFields(forms.Form):
     def clean_account_sid(self) -> str:
         sid: str = self.cleaned_data["account_sid"]
         if not gateways.is_sid(sid):
-            raise ValidationError("Letters, digits, - and _ are expected.")
+            raise ValidationError(_("Letters, digits, - and _ are expected."))
         return sid
 
     def clean_auth_token(self) -> str:
         token: str = self.cleaned_data["auth_token"]
         if not token.isascii() or not token.isprintable():
-            raise ValidationError("A token of visible ASCII characters is expected.")
+            raise ValidationError(_("A token of visible ASCII characters is expected."))
         return token
 
     def clean_sender(self) -> str:
         sender: str = self.cleaned_data["sender"].removeprefix("whatsapp:")
         if not gateways.is_sender(sender):
-            raise ValidationError("+971501234567, a name of at most 11 letters and digits, or MG… is expected.")
+            raise ValidationError(_("+971501234567, a name of at most 11 letters and digits, or MG… is expected."))
         return sender
 
 
@@ -76,7 +79,8 @@ class GatewayForm(pages.PageForm, _ProviderFields):
         for name in ("base_url", "account_sid", "sender"):
             self.fields[name].initial = getattr(self.row, name)
         token = self.fields["auth_token"]
-        token.required, token.help_text = False, "Empty: it stays as it is. It is kept encrypted and never shown."
+        token.required = False
+        token.help_text = _("Empty: it stays as it is. It is kept encrypted and never shown.")
 
 
 class TemplatesForm(pages.PageForm):
@@ -87,7 +91,11 @@ class TemplatesForm(pages.PageForm):
         for kind in _KINDS:
             for language in Language:
                 name = f"{kind}.{language}"
-                field = forms.CharField(max_length=64, required=False, label=f"{kind.label}, {language.label}")
+                field = forms.CharField(
+                    max_length=64,
+                    required=False,
+                    label=_("%(kind)s, %(language)s") % {"kind": kind.label, "language": language.label},
+                )
                 field.initial = self.row.content_sids.get(name, "")
                 field.widget.attrs["class"] = " ".join(INPUT_CLASSES)
                 self.fields[name] = field
@@ -96,7 +104,7 @@ class TemplatesForm(pages.PageForm):
         data: dict[str, Any] = super().clean() or {}
         for name, sid in data.items():
             if sid and not gateways.is_sid(sid):
-                self.add_error(name, "Letters, digits, - and _ are expected, such as HX….")
+                self.add_error(name, _("Letters, digits, - and _ are expected, such as HX…."))
         return data
 
 
@@ -105,32 +113,32 @@ def _edit(gateway: Gateway, actor: Actor, form: GatewayForm) -> str:
     changes = [name for name in ("base_url", "account_sid", "sender") if name in form.changed_data]
     if "base_url" in changes and not token:
         # Whoever may move the gateway must not thereby have the old token sent to another host.
-        raise ValidationError({"auth_token": "A new base URL needs the token again."})
+        raise ValidationError({"auth_token": _("A new base URL needs the token again.")})
     for name in changes:
         setattr(gateway, name, form.cleaned_data[name])
     if token:
         gateways.set_token(gateway, token)
     gateway.save()
     _record(gateway, actor, "changed", fields=[*changes, *(["auth_token"] if token else [])])
-    return "The gateway is changed."
+    return _("The gateway is changed.")
 
 
 def _keep_templates(gateway: Gateway, actor: Actor, form: TemplatesForm) -> str:
     gateway.content_sids = {name: sid for name, sid in form.cleaned_data.items() if sid}
     gateway.save(update_fields=["content_sids"])
     _record(gateway, actor, "templates_changed", templates=gateway.content_sids)
-    return "The templates are kept."
+    return _("The templates are kept.")
 
 
 def _switch(gateway: Gateway, actor: Actor, form: pages.PageForm) -> str:
     gateway.is_active = not gateway.is_active
     gateway.save(update_fields=["is_active"])
     _record(gateway, actor, "switched_on" if gateway.is_active else "switched_off")
-    return "Messages go through it." if gateway.is_active else "Nothing goes through it any more."
+    return _("Messages go through it.") if gateway.is_active else _("Nothing goes through it any more.")
 
 
 def _record(gateway: Gateway, actor: Actor, what: str, **detail: Any) -> None:
-    audit.record(gateway.account, actor.name, f"gateway.{what}", str(gateway)[:120], **detail)
+    audit.record(gateway.account, actor.name, f"gateway.{what}", english(gateway)[:120], **detail)
 
 
 @admin.register(Gateway)
@@ -141,39 +149,41 @@ class GatewayAdmin(OwnRowsAdmin):
     readonly_fields = fields
     actions_detail = ("edit", "templates", "switch_off", "switch_on")
     edit = pages.verb(
-        "Edit",
+        _lazy("Edit"),
         _edit,
         needs=Role.MANAGER,
         icon="edit",
         form=GatewayForm,
-        intro="Provider, credentials and sender.",
+        intro=_lazy("Provider, credentials and sender."),
         is_primary=True,
     )
     templates = pages.verb(
-        "Set templates",
+        _lazy("Set templates"),
         _keep_templates,
         needs=Role.MANAGER,
         icon="description",
         form=TemplatesForm,
         fits=lambda gateway: gateway.channel == Medium.WHATSAPP,
-        intro="WhatsApp opens a conversation only with a template that was approved. {{1}} is the debtor's name, "
-        "{{2}} the invoice, {{3}} the balance, {{4}} the due date, {{5}} your account. Without an id the text is sent.",
+        intro=_lazy(
+            "WhatsApp opens a conversation only with a template that was approved. {{1}} is the debtor's name, {{2}} "
+            "the invoice, {{3}} the balance, {{4}} the due date, {{5}} your account. Without an id the text is sent."
+        ),
     )
     switch_off = pages.verb(
-        "Switch off",
+        _lazy("Switch off"),
         _switch,
         needs=Role.MANAGER,
         icon="toggle_off",
         fits=lambda gateway: gateway.is_active,
-        intro="Its channel is then no channel: messages go by the others of their step, or wait.",
+        intro=_lazy("Its channel is then no channel: messages go by the others of their step, or wait."),
     )
     switch_on = pages.verb(
-        "Switch on",
+        _lazy("Switch on"),
         _switch,
         needs=Role.MANAGER,
         icon="toggle_on",
         fits=lambda gateway: not gateway.is_active,
-        intro="Messages go through it again.",
+        intro=_lazy("Messages go through it again."),
     )
 
     def add_view(
@@ -194,9 +204,9 @@ class GatewayAdmin(OwnRowsAdmin):
                 with transaction.atomic():
                     gateway.save(force_insert=True)
             except IntegrityError as error:
-                raise ValidationError({"channel": "There is a gateway for this channel already."}) from error
+                raise ValidationError({"channel": _("There is a gateway for this channel already.")}) from error
             self.record(request, gateway, "created", base_url=gateway.base_url)
-            messages.success(request, "Messages can go through it from now on.")
+            messages.success(request, _("Messages can go through it from now on."))
             return HttpResponseRedirect(self.url("change", gateway.pk))
 
         return pages.form_page(
@@ -204,24 +214,24 @@ class GatewayAdmin(OwnRowsAdmin):
             request,
             form,
             add,
-            title="Add a gateway",
-            button="Add",
-            intro="SMS and WhatsApp go out over HTTP, in the shape of Twilio's API.",
+            title=_("Add a gateway"),
+            button=_("Add"),
+            intro=_("SMS and WhatsApp go out over HTTP, in the shape of Twilio's API."),
             back=self.url("changelist"),
         )
 
-    @display(description="Channel", ordering="channel")
+    @display(description=_lazy("Channel"), ordering="channel")
     def channel_shown(self, gateway: Gateway) -> str:
         return gateway.get_channel_display()
 
-    @display(description="State", ordering="is_active")
+    @display(description=_lazy("State"), ordering="is_active")
     def state(self, gateway: Gateway) -> str:
-        return pages.badge("Active", "success") if gateway.is_active else pages.badge("Off", "danger")
+        return pages.badge(_("Active"), "success") if gateway.is_active else pages.badge(_("Off"), "danger")
 
-    @display(description="It reports deliveries to")
+    @display(description=_lazy("It reports deliveries to"))
     def status_url(self, gateway: Gateway) -> str:
         return pages.bdi(gateways.hook_url(gateway, "status"))
 
-    @display(description="Have it pass answers to")
+    @display(description=_lazy("Have it pass answers to"))
     def inbound_url(self, gateway: Gateway) -> str:
         return pages.bdi(gateways.hook_url(gateway, "inbound"))

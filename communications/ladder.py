@@ -16,6 +16,7 @@ from communications.calendar import Place, place_of
 from communications.models import PENDING, CollectionSettings, Communication, Kind, PolicyStep, State, StepKind
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
+from inflow.languages import english
 from inflow.statements import Compiled
 from invoices import escalations, lifecycle, timeline
 from invoices.models import Escalation, Invoice, Reason, Status
@@ -264,7 +265,7 @@ def _plan(invoice: Invoice, step: PolicyStep, pending: Communication | None) -> 
         return True
     plan_message(invoice, step, scheduled_for)
     local = scheduled_for.astimezone(where.zone)
-    kind = step.get_kind_display()
+    kind = english(StepKind(step.kind).label)
     timeline.note(invoice, "planned", CLOCK, f"{kind} planned for {local:%Y-%m-%d %H:%M} ({where.zone.key}).")
     return False
 
@@ -306,7 +307,7 @@ def channels_left(invoice: Invoice, step: PolicyStep) -> list[str]:
 def cancel(pending: Communication, why: str) -> None:
     pending.status = State.CANCELLED
     pending.save(update_fields=["status"])
-    text = f"Planned {pending.get_kind_display().lower()} dropped: {why}."
+    text = f"Planned {english(Kind(pending.kind).label).lower()} dropped: {why}."
     timeline.note(pending.invoice, "cancelled", CLOCK, text)
 
 

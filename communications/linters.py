@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import phonenumbers
+from django.utils.translation import gettext as _
 
 from communications.models import Medium
 
@@ -78,7 +79,7 @@ def lint(
     24 hours; `has_template`: the body is one that WhatsApp approved; `has_opted_in`: the debtor agreed to WhatsApp.
     """
     if not body.strip():
-        return [Problem("empty", "There is nothing in the message.")]
+        return [Problem("empty", _("There is nothing in the message."))]
     if channel == Medium.SMS:
         return [*_sms_sender(country, sender), *_sms_body(country, body, spared)]
     if channel == Medium.WHATSAPP:
@@ -113,11 +114,13 @@ def _sms_sender(country: str, sender: str | None) -> list[Problem]:
     if sender is None or (country not in _ONE_WAY and _NUMBER.match(sender)):
         return []
     if sender.upper().startswith("AD-"):
-        return [Problem("promotional_sender", "AD- is for promotion: reminders need a sender registered without it.")]
+        return [
+            Problem("promotional_sender", _("AD- is for promotion: reminders need a sender registered without it."))
+        ]
     if not _NAME.match(sender) or sender != sender.strip():
-        return [Problem("sender_form", "The sender has 3 to 11 Latin letters and digits, as it was registered.")]
+        return [Problem("sender_form", _("The sender has 3 to 11 Latin letters and digits, as it was registered."))]
     if not any(character.isalpha() for character in sender):
-        return [Problem("sender_number", "The sender must be a name with a letter in it: a number is refused here.")]
+        return [Problem("sender_number", _("The sender must be a name with a letter in it: a number is refused here."))]
     return []
 
 
@@ -126,24 +129,37 @@ def _sms_body(country: str, body: str, spared: Collection[str]) -> list[Problem]
     if country in _ONE_WAY:
         plain = _plain(body)
         if link := _LINK.search(plain):
-            problems.append(Problem("link", f"No link may stand in an SMS here: “{_around(plain, link)}”."))
+            problems.append(
+                Problem("link", _("No link may stand in an SMS here: “%(link)s”.") % {"link": _around(plain, link)})
+            )
         if number := _number_to_call(plain, country, spared):
-            problems.append(Problem("phone_number", f"No phone number may stand in an SMS here: “{number}”."))
+            problems.append(
+                Problem(
+                    "phone_number", _("No phone number may stand in an SMS here: “%(number)s”.") % {"number": number}
+                )
+            )
     if size(body).segments > MOST_SEGMENTS:
-        problems.append(Problem("too_long", f"An SMS of more than {MOST_SEGMENTS} segments is refused."))
+        problems.append(
+            Problem(
+                "too_long",
+                _("An SMS of more than %(count)s segments is refused.") % {"count": MOST_SEGMENTS},
+            )
+        )
     return problems
 
 
 def _whatsapp(sender: str | None, in_conversation: bool, has_template: bool, has_opted_in: bool) -> list[Problem]:
     problems = []
     if sender is not None and not _NUMBER.match(sender):
-        problems.append(Problem("sender_form", "WhatsApp is sent from a number: +971501234567."))
+        problems.append(Problem("sender_form", _("WhatsApp is sent from a number: +971501234567.")))
     if in_conversation:
         return problems
     if not has_template:
-        problems.append(Problem("no_template", "More than 24 hours after the debtor wrote, only an approved one may."))
+        problems.append(
+            Problem("no_template", _("More than 24 hours after the debtor wrote, only an approved one may."))
+        )
     if not has_opted_in:
-        problems.append(Problem("no_opt_in", "The debtor has not agreed to be written to on WhatsApp."))
+        problems.append(Problem("no_opt_in", _("The debtor has not agreed to be written to on WhatsApp.")))
     return problems
 
 

@@ -10,7 +10,11 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.functional import keep_lazy_text
 from django.utils.html import format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
@@ -22,6 +26,7 @@ from inflow.accounts import pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, actor, person
+from inflow.languages import english
 from invoices import lifecycle
 from invoices.admin import InvoiceAdmin
 from invoices.models import OPEN, Invoice
@@ -32,26 +37,41 @@ _ALL, _UNCHASED = "all", "unchased"
 def said(step: PolicyStep) -> str:
     """A step as a collector would say it: `7 days after: follow-up, neutral`."""
     days = abs(step.offset_days)
-    away = f"{days} day{'' if days == 1 else 's'} {'before' if step.offset_days < 0 else 'after'}"
-    when = "On the due date" if not days else away
-    what = "no message" if step.kind == StepKind.NONE else f"{step.get_kind_display().lower()}, {step.tone}"
-    whom = f", calls in a person (level {step.escalates_to})" if step.escalates_to else ""
-    return f"{when}: {what}{whom}"
+    if not days:
+        when = _("On the due date")
+    elif step.offset_days < 0:
+        when = ngettext("%(days)d day before", "%(days)d days before", days) % {"days": days}
+    else:
+        when = ngettext("%(days)d day after", "%(days)d days after", days) % {"days": days}
+    kind, tone = step.get_kind_display().lower(), step.get_tone_display().lower()
+    what = _("no message") if step.kind == StepKind.NONE else _("%(kind)s, %(tone)s") % {"kind": kind, "tone": tone}
+    parts = {"when": when, "what": what, "level": step.escalates_to}
+    if step.escalates_to:
+        return _("%(when)s: %(what)s, calls in a person (level %(level)s)") % parts
+    return _("%(when)s: %(what)s") % parts
+
+
+class _Said:
+    def __init__(self, step: PolicyStep) -> None:
+        self.step = step
+
+    def __str__(self) -> str:
+        return said(self.step)
 
 
 class NewPolicyForm(pages.OwnAccountForm):
-    name = forms.CharField(max_length=100, help_text="It begins with the steps of the standard ladder.")
+    name = forms.CharField(max_length=100, help_text=_lazy("It begins with the steps of the standard ladder."))
 
 
 class SwitchOnForm(pages.PageForm):
     whom = forms.ChoiceField(
-        label="Which invoices",
-        choices=[("idle", "Open invoices that nobody chases"), ("all", "All open invoices")],
+        label=_lazy("Which invoices"),
+        choices=[("idle", _lazy("Open invoices that nobody chases")), ("all", _lazy("All open invoices"))],
     )
     overdue_enter = forms.BooleanField(
         required=False,
-        label="Overdue ones too",
-        help_text="As if they arrived today. Else they stay out.",
+        label=_lazy("Overdue ones too"),
+        help_text=_lazy("As if they arrived today. Else they stay out."),
         widget=UnfoldBooleanSwitchWidget,
     )
 
@@ -76,7 +96,7 @@ class ChannelsField(forms.ChoiceField):
 
     def __init__(self) -> None:
         orders = [order for length in (1, 2, 3) for order in itertools.permutations(Medium, length)]
-        choices = [(",".join(order), ", else ".join(medium.label for medium in order)) for order in orders]
+        choices = [(",".join(order), _preferred(*(medium.label for medium in order))) for order in orders]
         super().__init__(choices=choices, initial=policies.EVERY_CHANNEL, widget=UnfoldAdminSelectWidget)
 
     def prepare_value(self, value: Any) -> Any:
@@ -87,6 +107,11 @@ class ChannelsField(forms.ChoiceField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return bool(self.prepare_value(initial) != data)
+
+
+@keep_lazy_text
+def _preferred(*labels: Any) -> str:
+    return _(", else ").join(str(label) for label in labels)
 
 
 class StepForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -103,7 +128,7 @@ class StepInline(TabularInline):
     fields = ("offset_days", "kind", "tone", "channels", "escalates_to")
     extra = 0
     hide_title = True
-    verbose_name_plural = "steps"
+    verbose_name_plural = _lazy("steps")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return True
@@ -142,23 +167,23 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
                 with transaction.atomic():
                     policy = policies.make(form.account, form.cleaned_data["name"])
             except IntegrityError as error:
-                raise ValidationError({"name": "There is a ladder of that name."}) from error
+                raise ValidationError({"name": _("There is a ladder of that name.")}) from error
             self.record(request, policy, "created")
-            messages.success(request, f"{policy} is made. It chases nobody yet.")
+            messages.success(request, _("%(policy)s is made. It chases nobody yet.") % {"policy": policy})
             return HttpResponseRedirect(self.url("change", policy.pk))
 
         back = self.url("changelist")
-        return pages.form_page(self, request, form, create, title="Make a ladder", button="Make", back=back)
+        return pages.form_page(self, request, form, create, title=_("Make a ladder"), button=_("Make"), back=back)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
         if formset.has_changed():
-            before = [said(step) for step in form.instance.steps.all()]
+            before = [english(_Said(step)) for step in form.instance.steps.all()]
             policies.edit(form.instance, formset.steps())
-            after = [said(step) for step in form.instance.steps.order_by("offset_days")]
+            after = [english(_Said(step)) for step in form.instance.steps.order_by("offset_days")]
             self.record(request, form.instance, "edited", changes={"steps": [before, after]})
 
-    @action(description="Switch on", icon="play_circle")
+    @action(description=_lazy("Switch on"), icon="play_circle")
     def switch_on(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """GET and the first POST only look; the second one, with `confirm`, does it."""
         policy = self.get_object(request, object_id)
@@ -166,7 +191,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             raise PermissionDenied
         form = SwitchOnForm(request.POST if request.method == "POST" else None, row=policy)
         context: dict[str, Any] = {
-            "title": f"Switch on “{policy}”",
+            "title": _("Switch on “%(policy)s”") % {"policy": policy},
             "form": form,
             "back": self.url("change", policy.pk),
         }
@@ -179,7 +204,15 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             if "confirm" in request.POST:
                 entered = policies.switch_on(policy.account, invoices, by, actor(request), overdue_enter=enter)
                 self.record(request, policy, "switched_on", entered=entered, overdue_enter=enter)
-                messages.success(request, f"{entered} invoices are chased by “{policy}” now.")
+                messages.success(
+                    request,
+                    ngettext(
+                        "%(entered)s invoice is chased by “%(policy)s” now.",
+                        "%(entered)s invoices are chased by “%(policy)s” now.",
+                        entered,
+                    )
+                    % {"entered": entered, "policy": policy},
+                )
                 return HttpResponseRedirect(context["back"])
             ids = list(invoices.values_list("pk", flat=True))
             by_whom = actor(request)
@@ -195,16 +228,16 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
     def offers(self, user: Any, row: ReminderPolicy, verb: pages.Verb | None) -> bool:
         return bool(user.may(Role.MANAGER))
 
-    @display(description="Ladder")
+    @display(description=_lazy("Ladder"))
     def ladder(self, policy: ReminderPolicy) -> str:
         return format_html_join(
             "", '<span class="second-line">{}</span>', ((said(step),) for step in policy.steps.all())
         )
 
-    @display(description="Chases")
+    @display(description=_lazy("Chases"))
     def chases(self, policy: ReminderPolicy) -> str:
         chased = policies.chased_by(policy).count()
-        return f"{chased} open invoice{'' if chased == 1 else 's'}"
+        return ngettext("%(count)d open invoice", "%(count)d open invoices", chased) % {"count": chased}
 
 
 # --- Of one invoice ----------------------------------------------------------------------------------------------
@@ -219,9 +252,9 @@ class LadderForm(pages.PageForm):
         assert isinstance(choice, forms.ChoiceField)
         others = ReminderPolicy.objects.for_account(self.row.account).exclude(pk=own.pk)
         choice.choices = [
-            ("own", f"{own}, the account's own"),
+            ("own", _("%(ladder)s, the account's own") % {"ladder": own}),
             *((str(policy.pk), str(policy)) for policy in others),
-            ("none", "None: nothing is sent"),
+            ("none", _("None: nothing is sent")),
         ]
         choice.initial = str(self.row.policy_id or "own") if self.row.is_chased else "none"
 
@@ -238,17 +271,19 @@ def _choose(invoice: Invoice, by: Actor, form: LadderForm) -> str:
         is_chased=is_chased,
         enters_anew=is_chased and not invoice.is_chased,
     )
-    return f"Invoice {invoice} is {'chased by that ladder' if is_chased else 'not chased any more'}."
+    if is_chased:
+        return _("Invoice %(invoice)s is chased by that ladder.") % {"invoice": invoice}
+    return _("Invoice %(invoice)s is not chased any more.") % {"invoice": invoice}
 
 
 InvoiceAdmin.choose_ladder = pages.verb(
-    "Choose the ladder",
+    _lazy("Choose the ladder"),
     _choose,
     needs=Role.MANAGER,
     icon="stairs",
     form=LadderForm,
     fits=lambda invoice: invoice.is_open,
-    intro="What is done stays done: another ladder goes on after the last step.",
+    intro=_lazy("What is done stays done: another ladder goes on after the last step."),
 )
 _more: Any = InvoiceAdmin.actions_detail[-1]
 _more["items"].insert(-2, "choose_ladder")

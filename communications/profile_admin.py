@@ -8,6 +8,9 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -20,11 +23,14 @@ from inflow.accounts.scoping import OwnRowsAdmin, person, rows_of
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     new_logo = forms.FileField(
+        label=_lazy("New logo"),
         required=False,
-        help_text=f"PNG or JPEG, up to {profiles.LOGO_BYTES // 1024} KiB. It travels inside each email.",
+        help_text=format_lazy(
+            _lazy("PNG or JPEG, up to {size} KiB. It travels inside each email."), size=profiles.LOGO_BYTES // 1024
+        ),
         widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg"}),
     )
-    remove_logo = forms.BooleanField(required=False)
+    remove_logo = forms.BooleanField(required=False, label=_lazy("Remove logo"))
 
     class Meta:
         model = SenderProfile
@@ -65,7 +71,9 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     def _instructions(self, name: str) -> str:
         text = phrases.clean_lines(self.cleaned_data[name])
         if wrong := profiles.wrong_ibans(text):
-            raise ValidationError(f"The check digits of this IBAN do not fit: {', '.join(wrong)}.")
+            raise ValidationError(
+                _("The check digits of this IBAN do not fit: %(ibans)s.") % {"ibans": ", ".join(wrong)}
+            )
         return text
 
 
@@ -78,8 +86,8 @@ class SenderProfileAdmin(OwnRowsAdmin):
     list_display = ("display_name", "reply_to", "phone")
     fieldsets = (
         (None, {"fields": ("display_name", "reply_to", "phone")}),
-        ("How to pay", {"fields": ("payment_en", "payment_ar")}),
-        ("Logo", {"fields": ("current_logo", "new_logo", "remove_logo")}),
+        (_lazy("How to pay"), {"fields": ("payment_en", "payment_ar")}),
+        (_lazy("Logo"), {"fields": ("current_logo", "new_logo", "remove_logo")}),
     )
     readonly_fields = ("current_logo",)
 
@@ -106,10 +114,10 @@ class SenderProfileAdmin(OwnRowsAdmin):
         form.cleaned_data["new_logo"] = f"{len(obj.logo)} bytes" if form.cleaned_data["new_logo"] else None
         super().save_model(request, obj, form, change)
 
-    @display(description="Logo")
+    @display(description=_lazy("Logo"))
     def current_logo(self, profile: SenderProfile) -> SafeString | str:
         if not profile.logo:
             return "–"
         logo = profiles.logo(bytes(profile.logo))
         source = profiles.with_logo(f"cid:{profiles.LOGO_CID}", profile)
-        return format_html('<img src="{}" width="{}" height="{}" alt="Logo">', source, logo.width, logo.height)
+        return format_html('<img src="{}" width="{}" height="{}" alt="{}">', source, logo.width, logo.height, _("Logo"))

@@ -9,6 +9,7 @@ from email.utils import parseaddr
 
 from django.conf import settings
 from django.core.mail.message import sanitize_address
+from django.utils.translation import gettext as _
 
 from communications import phrases
 from communications.models import SenderProfile
@@ -77,10 +78,10 @@ def wrong_ibans(text: str) -> list[str]:
 def logo(data: bytes) -> Logo:
     """What the picture's own bytes say of it, not its name. Raises `NoLogo`."""
     if len(data) > LOGO_BYTES:
-        raise NoLogo(f"The picture has more than {LOGO_BYTES // 1024} KiB.")
+        raise NoLogo(_("The picture has more than %(size)s KiB.") % {"size": LOGO_BYTES // 1024})
     kind, (width, height) = _measure(data)
     if not (0 < width <= LOGO_PIXELS and 0 < height <= LOGO_PIXELS):
-        raise NoLogo(f"The picture must have 1 to {LOGO_PIXELS:,} pixels each way.")
+        raise NoLogo(_("The picture must have 1 to %(most)s pixels each way.") % {"most": f"{LOGO_PIXELS:,}"})
     scale = min(1, _SHOWN_WIDTH / width, _SHOWN_HEIGHT / height)
     return Logo(max(1, round(width * scale)), max(1, round(height * scale)), kind)
 
@@ -109,8 +110,8 @@ def _measure(data: bytes) -> tuple[str, tuple[int, int]]:
         if data.startswith(b"\xff\xd8\xff"):
             return "jpeg", _measure_jpeg(data)
     except (struct.error, IndexError) as error:
-        raise NoLogo("The picture is broken.") from error
-    raise NoLogo("The logo must be a PNG or a JPEG picture.")
+        raise NoLogo(_("The picture is broken.")) from error
+    raise NoLogo(_("The logo must be a PNG or a JPEG picture."))
 
 
 def _measure_jpeg(data: bytes) -> tuple[int, int]:
@@ -122,4 +123,4 @@ def _measure_jpeg(data: bytes) -> tuple[int, int]:
             height, width = struct.unpack(">HH", data[at + 5 : at + 9])
             return width, height
         at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
-    raise NoLogo("The picture is broken.")
+    raise NoLogo(_("The picture is broken."))

@@ -7,12 +7,14 @@ from decimal import Decimal
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from communications import addresses, aftermath, inbox, triage
 from communications.aftermath import Outcome
 from communications.models import LEFT_US, Communication, Medium, Reply, ReplyStatus, State, Triage
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account
+from inflow.languages import english
 from invoices import debtors, lifecycle
 from invoices.models import OPEN, Debtor, Invoice, Status
 from invoices.writing import Refused
@@ -153,9 +155,9 @@ def _settle(reply: Reply, actor: Actor, status: ReplyStatus, do: Callable[[], No
             Debtor.objects.select_for_update(no_key=True).get(pk=reply.debtor_id)
         proposed = Reply.objects.filter(pk=reply.pk, status=ReplyStatus.PROPOSED)
         if not proposed.update(status=status, handled_by=actor.name, handled_at=account.now()):
-            raise Refused("status", "already_handled", "Somebody has handled this reply already.")
+            raise Refused("status", "already_handled", _("Somebody has handled this reply already."))
         do()
         if reply.debtor_id:
-            said = f"{status.label}: {Triage(reply.triage).label.lower()}."
+            said = f"{english(status.label)}: {english(Triage(reply.triage).label).lower()}."
             inbox.settle(account, reply.debtor_id, actor, said)
     reply.refresh_from_db()

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
@@ -23,6 +26,9 @@ from invoices import lifecycle, money
 from invoices.models import Invoice
 from invoices.writing import Refused
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 STATUS_BADGES = {ReplyStatus.PROPOSED: "warning", ReplyStatus.CONFIRMED: "success"}
 TRIAGE_BADGES = {
     Triage.STOP: "danger",
@@ -34,7 +40,11 @@ TRIAGE_BADGES = {
 
 
 def _named(invoice: Invoice) -> str:
-    return f"{invoice.invoice_number}, {money.display(invoice.balance, invoice.currency)}, due {invoice.due_date}"
+    return _("%(invoice)s, %(balance)s, due %(day)s") % {
+        "invoice": invoice.invoice_number,
+        "balance": money.display(invoice.balance, invoice.currency),
+        "day": date_format(invoice.due_date),
+    }
 
 
 class InvoicesForm(pages.PageForm):
@@ -53,7 +63,7 @@ class InvoicesForm(pages.PageForm):
 
 
 class PromiseForm(InvoicesForm):
-    promised_on = pages.DayField(label="Day of the payment")
+    promised_on = pages.DayField(label=_lazy("Day of the payment"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -69,7 +79,7 @@ class DisputeForm(InvoicesForm):
 
 
 class HoldForm(InvoicesForm):
-    hold_until = pages.DayField(help_text="The ladder goes on the day after.")
+    hold_until = pages.DayField(help_text=_lazy("The ladder goes on the day after."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -79,8 +89,8 @@ class HoldForm(InvoicesForm):
 class PaidForm(pages.PageForm):
     invoice = forms.ChoiceField()
     amount = forms.DecimalField(max_digits=15, decimal_places=3)
-    paid_at = pages.DayField(label="Day the money came")
-    reference = forms.CharField(max_length=100, required=False, help_text="The bank's or the cheque's number.")
+    paid_at = pages.DayField(label=_lazy("Day the money came"))
+    reference = forms.CharField(max_length=100, required=False, help_text=_lazy("The bank's or the cheque's number."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -116,37 +126,37 @@ def _paid(reply: Reply, actor: Actor, form: PaidForm) -> str:
             paid_at=data["paid_at"],
             reference=data["reference"],
         )
-    return "The payment is recorded."
+    return _("The payment is recorded.")
 
 
 def _promise(reply: Reply, actor: Actor, form: PromiseForm) -> str:
     with _refusals_on(form):
         replies.confirm_promise(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["promised_on"])
-    return "The promise is kept; the ladder waits for it."
+    return _("The promise is kept; the ladder waits for it.")
 
 
 def _dispute(reply: Reply, actor: Actor, form: DisputeForm) -> str:
     with _refusals_on(form):
         replies.confirm_dispute(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["reason"])
-    return "Nothing is sent about what is disputed until it is resumed."
+    return _("Nothing is sent about what is disputed until it is resumed.")
 
 
 def _hold(reply: Reply, actor: Actor, form: HoldForm) -> str:
     with _refusals_on(form):
         replies.confirm_hold(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["hold_until"])
-    return "It is on hold."
+    return _("It is on hold.")
 
 
 def _wrong_person(reply: Reply, actor: Actor, form: pages.PageForm) -> str:
     with _refusals_on(form):
         replies.confirm_wrong_person(reply, actor)
-    return f"Nothing is sent to {reply.address} any more."
+    return _("Nothing is sent to %(address)s any more.") % {"address": reply.address}
 
 
 def _dismiss(reply: Reply, actor: Actor, form: pages.PageForm) -> str:
     with _refusals_on(form):
         replies.dismiss(reply, actor)
-    return "Done. Messages go on."
+    return _("Done. Messages go on.")
 
 
 def _is_proposed(reply: Reply) -> bool:
@@ -157,7 +167,9 @@ def _has_debtor(reply: Reply) -> bool:
     return _is_proposed(reply) and reply.debtor_id is not None
 
 
-def _verb(title: str, do: Callable[[Any, Actor, Any], str], icon: str, intro: str, **more: Any) -> Any:
+def _verb(
+    title: "StrOrPromise", do: Callable[[Any, Actor, Any], str], icon: str, intro: "StrOrPromise", **more: Any
+) -> Any:
     return pages.verb(title, do, needs=Role.AGENT, icon=icon, intro=intro, **{"fits": _has_debtor, **more})
 
 
@@ -171,7 +183,7 @@ class ReplyAdmin(OwnRowsAdmin):
     )
     list_select_related = ("debtor", "invoice")
     search_fields = ("address", "text", "debtor__name", "debtor__company")
-    search_help_text = "Text, number, email or debtor"
+    search_help_text = _lazy("Text, number, email or debtor")
     fields = (
         "whole_text",
         ("triage_shown", "promised_on"),
@@ -184,57 +196,81 @@ class ReplyAdmin(OwnRowsAdmin):
         *("whole_text", "triage_shown", "promised_on", "debtor_link", "invoice_link", "channel", "address_shown"),
         *("received_at", "status_shown", "handled_by", "handled_at"),
     )
-    actions_detail = ("paid", "promise", "dispute", "dismiss", {"title": "More", "items": ["hold", "wrong_person"]})
-    paid = _verb("Record the payment", _paid, "payments", "The money is there: it goes into the ledger.", form=PaidForm)
-    promise = _verb("Take the promise", _promise, "event_available", "The ladder waits for the day.", form=PromiseForm)
-    dispute = _verb("Mark as disputed", _dispute, "gavel", "Nothing is sent until it is resumed.", form=DisputeForm)
-    hold = _verb("Put on hold", _hold, "pause_circle", "Nothing is sent while an invoice is on hold.", form=HoldForm)
+    actions_detail = (
+        "paid",
+        "promise",
+        "dispute",
+        "dismiss",
+        {"title": _lazy("More"), "items": ["hold", "wrong_person"]},
+    )
+    paid = _verb(
+        _lazy("Record the payment"),
+        _paid,
+        "payments",
+        _lazy("The money is there: it goes into the ledger."),
+        form=PaidForm,
+    )
+    promise = _verb(
+        _lazy("Take the promise"), _promise, "event_available", _lazy("The ladder waits for the day."), form=PromiseForm
+    )
+    dispute = _verb(
+        _lazy("Mark as disputed"), _dispute, "gavel", _lazy("Nothing is sent until it is resumed."), form=DisputeForm
+    )
+    hold = _verb(
+        _lazy("Put on hold"),
+        _hold,
+        "pause_circle",
+        _lazy("Nothing is sent while an invoice is on hold."),
+        form=HoldForm,
+    )
     wrong_person = _verb(
-        "Wrong person",
+        _lazy("Wrong person"),
         _wrong_person,
         "person_off",
-        "The address is somebody else's: nothing is sent there again.",
+        _lazy("The address is somebody else's: nothing is sent there again."),
         fits=_is_proposed,
     )
-    dismiss = _verb("Dismiss", _dismiss, "done", "Read, and nothing follows. Messages go on.", fits=_is_proposed)
+    dismiss = _verb(
+        _lazy("Dismiss"), _dismiss, "done", _lazy("Read, and nothing follows. Messages go on."), fits=_is_proposed
+    )
 
-    @display(description="Answer")
+    @display(description=_lazy("Answer"))
     def text_shown(self, reply: Reply) -> str:
         text = reply.text if len(reply.text) <= 80 else f"{reply.text[:79]}…"
-        return format_html('<span dir="auto">{}</span>', text or "(empty)")
+        return format_html("<bdi>{}</bdi>", text or _("(empty)"))
 
-    @display(description="Answer")
+    @display(description=_lazy("Answer"))
     def whole_text(self, reply: Reply) -> str:
-        return format_html('<div class="mail-text" dir="auto">{}</div>', reply.text)
+        return format_html('<div class="mail-text" dir="auto"><bdi>{}</bdi></div>', reply.text)
 
-    @display(description="Seems to say", ordering="triage")
+    @display(description=_lazy("Seems to say"), ordering="triage")
     def triage_shown(self, reply: Reply) -> str:
         what = Triage(reply.triage)
         return pages.badge(what.label, TRIAGE_BADGES.get(what, ""))
 
-    @display(description="Status", ordering="status")
+    @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, reply: Reply) -> str:
         status = ReplyStatus(reply.status)
         return pages.badge(status.label, STATUS_BADGES.get(status, ""))
 
-    @display(description="Debtor", ordering="debtor__name")
+    @display(description=_lazy("Debtor"), ordering="debtor__name")
     def debtor_link(self, reply: Reply) -> str:
         if reply.debtor is None:
             return pages.bdi(reply.address)
         url = reverse("admin:invoices_debtor_change", args=[reply.debtor_id])
         return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, reply.debtor.name)
 
-    @display(description="Invoice")
+    @display(description=_lazy("Invoice"))
     def invoice_link(self, reply: Reply) -> str:
         if reply.invoice is None:
             return "–"
         url = reverse("admin:invoices_invoice_change", args=[reply.invoice_id])
         return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, reply.invoice)
 
-    @display(description="From")
+    @display(description=_lazy("From"))
     def address_shown(self, reply: Reply) -> str:
         return pages.bdi(reply.address)
 
-    @display(description="Received", ordering="received_at")
+    @display(description=_lazy("Received"), ordering="received_at")
     def received(self, reply: Reply) -> str:
         return pages.moment(reply.received_at)

@@ -14,11 +14,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
 from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from communications import brakes, forecast, gate, rehearsal
+from communications import brakes, forecast, reasons, rehearsal
 from communications.models import (
     ApprovalLimit,
     CollectionSettings,
@@ -36,13 +39,6 @@ from inflow.accounts.scoping import OwnRowsAdmin, person, rows_of
 from invoices import money
 
 DAYS = (7, 14, 30)
-_WORDS = {
-    **gate.WORDS,
-    "held": "held until somebody has looked at it",
-    "opted_out": "the debtor asked not to be written to",
-    "no_contact": "no way to write to this debtor is known",
-    "invalid_contact": "the debtor's address does not work",
-}
 
 
 # --- Rules and brakes --------------------------------------------------------------------------------------------
@@ -53,7 +49,7 @@ class StopForm(pages.PageForm):
         choices=Medium.choices,
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="None chosen: all of them.",
+        help_text=_lazy("None chosen: all of them."),
     )
 
 
@@ -62,19 +58,27 @@ def _stop(rules: CollectionSettings, actor: Actor, form: StopForm) -> str:
     rules.is_stopped, rules.stopped_channels = not channels, channels
     rules.save(update_fields=["is_stopped", "stopped_channels"])
     audit.record(rules.account, actor.name, "messages.stopped", str(rules.account)[:120], channels=channels)
-    return "Nothing is sent from now on. What falls due is kept."
+    return _("Nothing is sent from now on. What falls due is kept.")
 
 
 def _resume(rules: CollectionSettings, actor: Actor, form: pages.PageForm) -> str:
     released = brakes.resume(rules.account, actor)
     audit.record(rules.account, actor.name, "messages.resumed", str(rules.account)[:120], released=released)
-    return f"Messages go again; {released} that were held go at the next allowed moment."
+    return ngettext(
+        "Messages go again; %(count)s that was held goes at the next allowed moment.",
+        "Messages go again; %(count)s that were held go at the next allowed moment.",
+        released,
+    ) % {"count": released}
 
 
 def _synced(rules: CollectionSettings, actor: Actor, form: pages.PageForm) -> str:
     released = brakes.note_sync(rules.account, actor)
     audit.record(rules.account, actor.name, "payments.synced", str(rules.account)[:120], released=released)
-    return f"Noted. {released} messages that waited for it go at the next allowed moment."
+    return ngettext(
+        "Noted. %(count)s message that waited for it goes at the next allowed moment.",
+        "Noted. %(count)s messages that waited for it go at the next allowed moment.",
+        released,
+    ) % {"count": released}
 
 
 class ApprovalLimitForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -85,7 +89,7 @@ class ApprovalLimitForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_currency(self) -> str:
         currency: str = self.cleaned_data["currency"].upper()
         if currency not in money.EXPONENTS:
-            raise ValidationError("A currency of ISO 4217 is needed, such as AED.")
+            raise ValidationError(_("A currency of ISO 4217 is needed, such as AED."))
         return currency
 
 
@@ -94,7 +98,10 @@ class ApprovalLimitInline(TabularInline):
     form = ApprovalLimitForm
     extra = 0
     tab = False
-    verbose_name, verbose_name_plural = "limit", "Final notices above these amounts are held for a second pair of eyes"
+    verbose_name, verbose_name_plural = (
+        _lazy("limit"),
+        _lazy("Final notices above these amounts are held for a second pair of eyes"),
+    )
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return True
@@ -111,38 +118,41 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
     list_display = ("whose", "hours", "switch", "kept_back")
     list_select_related = ("account",)
     fieldsets = (
-        ("When messages go", {"fields": (("opens_at", "closes_at"), ("hours_between", "most_in_7_days"))}),
-        ("Brakes", {"fields": ("switch", "kept_back", ("stale_after_hours", "payments_synced_at"), "cool_off_hours")}),
+        (_lazy("When messages go"), {"fields": (("opens_at", "closes_at"), ("hours_between", "most_in_7_days"))}),
+        (
+            _lazy("Brakes"),
+            {"fields": ("switch", "kept_back", ("stale_after_hours", "payments_synced_at"), "cool_off_hours")},
+        ),
     )
     readonly_fields = ("switch", "kept_back", "payments_synced_at")
     formfield_overrides: ClassVar[Any] = {TimeField: {"widget": pages.ClockInput}}
     inlines: ClassVar[list[type[TabularInline]]] = [ApprovalLimitInline]
     actions_detail = ("stop", "resume", "synced")
     stop = pages.verb(
-        "Stop messages",
+        _lazy("Stop messages"),
         _stop,
         needs=Role.MANAGER,
         icon="front_hand",
         form=StopForm,
-        intro="Effective before the next message. What falls due meanwhile is kept, and goes when you resume.",
+        intro=_lazy("Effective before the next message. What falls due meanwhile is kept, and goes when you resume."),
         is_grave=True,
     )
     resume = pages.verb(
-        "Resume messages",
+        _lazy("Resume messages"),
         _resume,
         needs=Role.MANAGER,
         icon="play_circle",
         fits=lambda rules: rules.is_stopped or bool(rules.stopped_channels),
-        intro="What was held goes at the next allowed moment, at most one message to each debtor.",
+        intro=_lazy("What was held goes at the next allowed moment, at most one message to each debtor."),
         is_primary=True,
     )
     synced = pages.verb(
-        "All payments are recorded",
+        _lazy("All payments are recorded"),
         _synced,
         needs=Role.AGENT,
         icon="fact_check",
         fits=lambda rules: rules.stale_after_hours is not None,
-        intro="Says that what was paid until now is in InFlow. Messages that waited for it go on.",
+        intro=_lazy("Says that what was paid until now is in InFlow. Messages that waited for it go on."),
     )
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
@@ -168,7 +178,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         days = next((days for days in DAYS if str(days) == request.GET.get("days")), DAYS[-1])
         foreseen = unless_busy(request, lambda: forecast.forecast(account, days)) if account else None
         context = {
-            "title": "Forecast",
+            "title": _("Forecast"),
             "account": account,
             "accounts": Account.objects.order_by("name") if person(request).is_superuser else [],
             "days": days,
@@ -178,29 +188,31 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         }
         return pages.page(self, request, "admin/communications/forecast.html", context)
 
-    @display(description="Account", ordering="account__name")
+    @display(description=_lazy("Account"), ordering="account__name")
     def whose(self, rules: CollectionSettings) -> str:
         return pages.bdi(str(rules.account))
 
-    @display(description="Hours")
+    @display(description=_lazy("Hours"))
     def hours(self, rules: CollectionSettings) -> str:
         return pages.bdi(str(rules))
 
-    @display(description="Messages")
+    @display(description=_lazy("Messages"))
     def switch(self, rules: CollectionSettings) -> str:
         if rules.is_stopped:
-            return pages.badge("All stopped", "danger")
+            return pages.badge(_("All stopped"), "danger")
         if rules.stopped_channels:
-            names = ", ".join(Medium(channel).label for channel in rules.stopped_channels)
-            return pages.badge(f"{names} stopped", "warning")
-        return pages.badge("On", "success")
+            names = _(", ").join(str(Medium(channel).label) for channel in rules.stopped_channels)
+            return pages.badge(_("%(names)s stopped") % {"names": names}, "warning")
+        return pages.badge(_("On"), "success")
 
-    @display(description="Kept back")
+    @display(description=_lazy("Kept back"))
     def kept_back(self, rules: CollectionSettings) -> str:
         rows = Communication.objects.filter(account=rules.account_id)
         kept = rows.filter(status=State.SCHEDULED, waits_for="stopped").count()
         listed = reverse("admin:communications_communication_changelist")
-        text = f"{kept} message{'' if kept == 1 else 's'} held by the switch"
+        text = ngettext("%(count)d message held by the switch", "%(count)d messages held by the switch", kept) % {
+            "count": kept
+        }
         return format_html('<a class="text-link" href="{}?waits=stopped">{}</a>', listed, text)
 
 
@@ -226,7 +238,7 @@ def unless_busy(request: HttpRequest, look: Callable[[], forecast.Foreseen]) -> 
     try:
         return look()
     except rehearsal.Busy:
-        messages.warning(request, "Somebody is looking ahead at this moment: try again when that is done.")
+        messages.warning(request, _("Somebody is looking ahead at this moment: try again when that is done."))
         return None
 
 
@@ -247,5 +259,5 @@ def _line(entry: forecast.Entry) -> dict[str, Any]:
         "step": f"{entry.step:+d}",
         "channel": Medium(entry.channel).label,
         "recipient": entry.recipient,
-        "why": _WORDS.get(entry.reason, entry.reason.replace("_", " ")),
+        "why": entry.reason and reasons.said(entry.reason),
     }

@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.conf import settings
@@ -11,6 +11,8 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from unfold.widgets import CHECKBOX_CLASSES
 
 from communications import phrases, previews, profiles, templates, wording
@@ -20,10 +22,16 @@ from inflow.accounts import audit, pages
 from inflow.accounts.models import Account, Language
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person, rows_of
+from inflow.languages import english
 from invoices.models import Invoice
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 ANY = "any"
-_NAMES = {"en": "English", "ar": "Arabic"}
+_NAMES = {"en": _lazy("English"), "ar": _lazy("Arabic")}
+_SHORT = {"en": _lazy("EN"), "ar": _lazy("AR")}
+_ORIGINS = {"own": _lazy("own"), "any tone": _lazy("any tone"), "built-in": _lazy("built-in")}
 _CHANNELS = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
 
 
@@ -42,8 +50,13 @@ class Use:
 
     @property
     def title(self) -> str:
-        tone = f", {Tone(self.tone).label.lower()}" if self.tone else ""
-        return f"{self.kind.label}{tone}, {self.channel.label}"
+        parts = {"kind": self.kind.label, "channel": self.channel.label}
+        if not self.tone:
+            return _("%(kind)s, %(channel)s") % parts
+        return _("%(kind)s, %(tone)s, %(channel)s") % {**parts, "tone": Tone(self.tone).label.lower()}
+
+    def __str__(self) -> str:
+        return self.title
 
     def url(self, page: str) -> str:
         parts = [self.account.pk, self.kind.value, self.tone or ANY, self.channel.value]
@@ -60,7 +73,7 @@ class Use:
         return words, "any tone" if words.is_own else "built-in"
 
 
-def _text(label: str, rows: int, limit: int | None = None) -> forms.CharField:
+def _text(label: "StrOrPromise", rows: int, limit: int | None = None) -> forms.CharField:
     """The limit of a body is its channel's: `wording` knows it."""
     widget = forms.Textarea(attrs={"rows": rows})
     return forms.CharField(label=label, max_length=limit, widget=widget, required=False)
@@ -69,14 +82,17 @@ def _text(label: str, rows: int, limit: int | None = None) -> forms.CharField:
 class TemplateForm(pages.PageForm):
     """Both languages of one use. Empty: what is built in."""
 
-    subject_en = _text("Subject", 3, wording.SUBJECT_LIMIT)
-    body_en = _text("Text", 18)
-    subject_ar = _text("Subject", 3, wording.SUBJECT_LIMIT)
-    body_ar = _text("Text", 18)
+    subject_en = _text(_lazy("Subject"), 3, wording.SUBJECT_LIMIT)
+    body_en = _text(_lazy("Text"), 18)
+    subject_ar = _text(_lazy("Subject"), 3, wording.SUBJECT_LIMIT)
+    body_ar = _text(_lazy("Text"), 18)
     invoice_number = forms.CharField(
-        label="Show it about invoice", max_length=64, required=False, help_text="Its number. Empty: an invented one."
+        label=_lazy("Show it about invoice"),
+        max_length=64,
+        required=False,
+        help_text=_lazy("Its number. Empty: an invented one."),
     )
-    is_several = forms.BooleanField(label="An invented one with two others", required=False)
+    is_several = forms.BooleanField(label=_lazy("An invented one with two others"), required=False)
 
     def __init__(self, *args: Any, use: Use, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -97,7 +113,7 @@ class TemplateForm(pages.PageForm):
             mine = Invoice.objects.for_account(self.use.account).select_related("account", "debtor")
             self.about = mine.filter(invoice_number=number).first()
             if self.about is None:
-                raise ValidationError("There is no invoice of this number.")
+                raise ValidationError(_("There is no invoice of this number."))
         return number
 
     def clean(self) -> dict[str, Any]:
@@ -113,7 +129,7 @@ class TemplateForm(pages.PageForm):
             if field not in self.fields or field in self.errors:
                 continue
             if is_email and not text and (words.subject or words.body):
-                self.add_error(field, "An email needs its subject and its text.")
+                self.add_error(field, _("An email needs its subject and its text."))
             try:
                 (wording.check_subject if name == "subject" else wording.check)(text, self.use.channel)
             except wording.Unreadable as error:
@@ -154,7 +170,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
         if not user.is_superuser:
             return HttpResponseRedirect(self.url("table", user.account_id))
         accounts = [(account.name, self.url("table", account.pk)) for account in Account.objects.all()]
-        context = {"title": "Message templates", "accounts": accounts}
+        context = {"title": _("Message templates"), "accounts": accounts}
         return pages.page(self, request, "admin/communications/messagetemplate/accounts.html", context)
 
     def change_view(
@@ -178,7 +194,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
             for tone in templates.tones_of(kind):
                 uses = [Use(account, kind, tone, channel) for channel in _CHANNELS]
                 cells = [(use.url("edit"), use.title, [_origin(use, own, lang) for lang in Language]) for use in uses]
-                rows.append((kind.label if not tone else "", Tone(tone).label if tone else "Any tone", cells))
+                rows.append((kind.label if not tone else "", Tone(tone).label if tone else _("Any tone"), cells))
         context = {"title": account.name, "account": account, "channels": _CHANNELS, "rows": rows}
         return pages.page(self, request, "admin/communications/messagetemplate/table.html", context)
 
@@ -186,7 +202,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
         use = self._use(request, account_id, kind, tone, channel)
         current = {language: use.words(language) for language in Language.values}
         initial: dict[str, Any] = {}
-        for language, (words, _) in current.items():
+        for language, (words, _origin_of) in current.items():
             initial |= {f"subject_{language}": words.subject, f"body_{language}": words.body}
         form = TemplateForm(request.POST if request.method == "POST" else None, use=use, initial=initial)
         if form.is_bound and form.is_valid() and "save" in request.POST:
@@ -197,7 +213,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
             "form": form,
             "use": use,
             "sides": [_side(form, language, current[language][1]) for language in Language],
-            "warnings": _warnings(use, form, {language: origin for language, (_, origin) in current.items()}),
+            "warnings": _warnings(use, form, {language: origin for language, (_words, origin) in current.items()}),
             "variables": wording.variables_of(use.channel),
             "known": Invoice.objects.for_account(use.account).open().values_list("invoice_number", flat=True)[:50],
             "is_own": any(origin == "own" for _, origin in current.values()),
@@ -212,13 +228,13 @@ class MessageTemplateAdmin(OwnRowsAdmin):
             return HttpResponseNotAllowed(["POST"])
         with transaction.atomic():
             if templates.reset(use.account, *use.key):
-                audit.record(use.account, person(request).email, "messagetemplate.reset", use.title)
-        messages.success(request, f"{use.title}: your own words are dropped.")
+                audit.record(use.account, person(request).email, "messagetemplate.reset", english(use))
+        messages.success(request, _("%(title)s: your own words are dropped.") % {"title": use.title})
         return HttpResponseRedirect(use.url("edit"))
 
     def _save(self, request: HttpRequest, use: Use, form: TemplateForm, current: dict[str, tuple[Words, str]]) -> None:
         with transaction.atomic():
-            for language, (before, _) in current.items():
+            for language, (before, _origin_of) in current.items():
                 words = form.words(language)
                 if (words.subject, words.body) == (before.subject, before.body):
                     continue
@@ -227,10 +243,10 @@ class MessageTemplateAdmin(OwnRowsAdmin):
                     use.account,
                     person(request).email,
                     "messagetemplate.changed",
-                    f"{use.title}, {language}",
+                    f"{english(use)}, {language}",
                     changes={"subject": [before.subject, words.subject], "body": [before.body, words.body]},
                 )
-        messages.success(request, f"{use.title}: saved. Messages from now on say it so.")
+        messages.success(request, _("%(title)s: saved. Messages from now on say it so.") % {"title": use.title})
 
     def _use(self, request: HttpRequest, account_id: uuid.UUID, kind: str, tone: str, channel: str) -> Use:
         account = self._account(request, account_id)
@@ -250,12 +266,12 @@ class MessageTemplateAdmin(OwnRowsAdmin):
 
 
 def _origin(use: Use, own: set[tuple[str, str, str, str]], language: Language) -> Any:
-    short = language.value.upper()
+    short = _SHORT[language.value]
     if (*use.key, language.value) in own:
-        return pages.badge(f"{short} own", "primary")
+        return pages.badge(_("%(short)s own") % {"short": short}, "primary")
     if use.tone and (use.kind.value, "", use.channel.value, language.value) in own:
-        return pages.badge(f"{short} own, any tone", "info")
-    return pages.badge(f"{short} built-in")
+        return pages.badge(_("%(short)s own, any tone") % {"short": short}, "info")
+    return pages.badge(_("%(short)s built-in") % {"short": short})
 
 
 def _side(form: TemplateForm, language: Language, origin: str) -> dict[str, Any]:
@@ -264,7 +280,7 @@ def _side(form: TemplateForm, language: Language, origin: str) -> dict[str, Any]
     side: dict[str, Any] = {
         "language": language,
         "direction": "rtl" if phrases.is_rtl(language) else "ltr",
-        "origin": pages.badge(origin, "primary" if origin == "own" else ""),
+        "origin": pages.badge(_ORIGINS[origin], "primary" if origin == "own" else ""),
         "fields": [form[name] for name in names],
     }
     words = form.words(language)
@@ -287,13 +303,19 @@ def _warnings(use: Use, form: TemplateForm, origins: dict[str, str]) -> list[str
     own = [language for language, origin in origins.items() if origin == "own"]
     if len(own) == 1:
         other = next(language for language in Language if language.value not in own)
-        found.append(f"Only {_NAMES[own[0]]} is your own; {_NAMES[other.value]} is still {origins[other.value]}.")
+        which = {"own": _NAMES[own[0]], "other": _NAMES[other.value]}
+        if origins[other.value] == "any tone":
+            found.append(_("Only %(own)s is your own; %(other)s is still your own for any tone.") % which)
+        else:
+            found.append(_("Only %(own)s is your own; %(other)s is still built-in.") % which)
     if form.is_bound and form.errors:
         return found
     for language in own:
         used = wording.check(form.words(language).body, use.channel)
         if not used & {"balance", "total", "amount", "invoices"}:
-            found.append(f"{_NAMES[language]} names no amount.")
+            found.append(_("%(language)s names no amount.") % {"language": _NAMES[language]})
         if use.channel == Medium.EMAIL and "invoices" not in used and use.kind not in (Kind.THANK_YOU,):
-            found.append(f"{_NAMES[language]}: of several invoices, the list is added at the end.")
+            found.append(
+                _("%(language)s: of several invoices, the list is added at the end.") % {"language": _NAMES[language]}
+            )
     return found

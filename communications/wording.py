@@ -8,12 +8,17 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.template import Context, Engine, Library, Node, NodeList, TemplateSyntaxError
 from django.template.base import Parser, Template, TextNode, Token, VariableNode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from communications.models import Medium
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 EMAIL, SMS, WHATSAPP = Medium.EMAIL, Medium.SMS, Medium.WHATSAPP
 # Characters of a template as it is written. A rendered subject is cut at the column's 300.
@@ -30,33 +35,33 @@ class Variable:
     """`is_flag`: only to be asked for. `is_block`: stands on lines of its own, and becomes a table, a button or a box
     in HTML."""
 
-    meaning: str
+    meaning: "StrOrPromise"
     channels: tuple[Medium, ...] = (EMAIL, WHATSAPP, SMS)
     is_flag: bool = False
     is_block: bool = False
 
 
 VARIABLES = {
-    "name": Variable("The debtor's name"),
-    "company": Variable("The debtor's company; may be empty"),
-    "sender": Variable("Your display name"),
-    "invoice_number": Variable("The invoice's number"),
-    "amount": Variable("What the invoice is over, such as AED 25,000.00"),
-    "balance": Variable("What is still open on the invoice"),
-    "total": Variable("What is past due in all, one sum for each currency"),
-    "count": Variable("How many invoices the message lists: 3 invoices"),
-    "issue_date": Variable("The invoice's date"),
-    "due_date": Variable("The day it is due"),
-    "days": Variable("The days between the due date and today: 10 days"),
-    "promise_date": Variable("The day the debtor promised to pay; may be empty"),
-    "phone": Variable("Your signature phone; may be empty", (EMAIL, WHATSAPP)),
-    "signature": Variable("Your display name and, below it, the phone", (EMAIL, WHATSAPP)),
-    "invoices": Variable("The list of all invoices with their sums", (EMAIL,), is_block=True),
-    "page_link": Variable("The link to the debtor's own page", (EMAIL, WHATSAPP), is_block=True),
-    "payment_instructions": Variable("How to pay; may be empty", (EMAIL, WHATSAPP), is_block=True),
-    "several": Variable("Whether more than one invoice is listed", is_flag=True),
-    "overdue": Variable("Whether the invoice is past its due date", is_flag=True),
-    "due_today": Variable("Whether it is due today", is_flag=True),
+    "name": Variable(_lazy("The debtor's name")),
+    "company": Variable(_lazy("The debtor's company; may be empty")),
+    "sender": Variable(_lazy("Your display name")),
+    "invoice_number": Variable(_lazy("The invoice's number")),
+    "amount": Variable(_lazy("What the invoice is over, such as AED 25,000.00")),
+    "balance": Variable(_lazy("What is still open on the invoice")),
+    "total": Variable(_lazy("What is past due in all, one sum for each currency")),
+    "count": Variable(_lazy("How many invoices the message lists: 3 invoices")),
+    "issue_date": Variable(_lazy("The invoice's date")),
+    "due_date": Variable(_lazy("The day it is due")),
+    "days": Variable(_lazy("The days between the due date and today: 10 days")),
+    "promise_date": Variable(_lazy("The day the debtor promised to pay; may be empty")),
+    "phone": Variable(_lazy("Your signature phone; may be empty"), (EMAIL, WHATSAPP)),
+    "signature": Variable(_lazy("Your display name and, below it, the phone"), (EMAIL, WHATSAPP)),
+    "invoices": Variable(_lazy("The list of all invoices with their sums"), (EMAIL,), is_block=True),
+    "page_link": Variable(_lazy("The link to the debtor's own page"), (EMAIL, WHATSAPP), is_block=True),
+    "payment_instructions": Variable(_lazy("How to pay; may be empty"), (EMAIL, WHATSAPP), is_block=True),
+    "several": Variable(_lazy("Whether more than one invoice is listed"), is_flag=True),
+    "overdue": Variable(_lazy("Whether the invoice is past its due date"), is_flag=True),
+    "due_today": Variable(_lazy("Whether it is due today"), is_flag=True),
 }
 
 
@@ -77,7 +82,7 @@ def check_subject(text: str, channel: str) -> None:
     """A subject is one line. Raises `Unreadable`."""
     for name in check(text, channel):
         if VARIABLES[name].is_block or name == "signature":
-            raise Unreadable(f"“{name}” takes several lines: it stands in the text.")
+            raise Unreadable(_("“%(name)s” takes several lines: it stands in the text.") % {"name": name})
 
 
 def fill(text: str, channel: str, values: Mapping[str, str]) -> str:
@@ -107,7 +112,7 @@ def _if(parser: Parser, token: Token) -> _If:
         if token.contents == "endif":
             return _If(branches)
         if branches[-1][0] == "":
-            raise TemplateSyntaxError("Nothing but {% endif %} can follow {% else %}.")
+            raise TemplateSyntaxError(_("Nothing but {% endif %} can follow {% else %}."))
 
 
 class _Tiny(Engine):
@@ -126,15 +131,22 @@ def _condition(token: Token) -> tuple[str, bool]:
             return name, True
         case ["if" | "elif", "not", name]:
             return name, False
-    raise TemplateSyntaxError(f"“{token.contents}”: a condition is one variable, or “not” and one variable.")
+    raise TemplateSyntaxError(
+        _("“%(contents)s”: a condition is one variable, or “not” and one variable.") % {"contents": token.contents}
+    )
 
 
 @lru_cache(maxsize=512)
 def _parse(text: str, channel: str) -> Template:
     if len(text) > LIMITS[Medium(channel)]:
-        raise Unreadable(f"At most {LIMITS[Medium(channel)]:,} characters fit into a template of this channel.")
+        raise Unreadable(
+            _("At most %(count)s characters fit into a template of this channel.")
+            % {"count": f"{LIMITS[Medium(channel)]:,}"}
+        )
     if text.count("{%") > _MOST_CONDITIONS:
-        raise Unreadable(f"At most {_MOST_CONDITIONS} conditions and their ends fit into a template.")
+        raise Unreadable(
+            _("At most %(count)s conditions and their ends fit into a template.") % {"count": _MOST_CONDITIONS}
+        )
     try:
         template = Template(text, engine=_engine)
     except TemplateSyntaxError as error:
@@ -145,10 +157,14 @@ def _parse(text: str, channel: str) -> Template:
             raise Unreadable(_unknown(name, channel))
     for node in _nodes(template.nodelist):
         if isinstance(node, TextNode) and (brace := _BRACES.search(node.s)):
-            raise Unreadable(f"“{brace[0]}” is left open or stands alone: a variable is written {{{{ name }}}}.")
+            raise Unreadable(
+                _("“%(brace)s” is left open or stands alone: a variable is written {{ name }}.") % {"brace": brace[0]}
+            )
         if isinstance(node, VariableNode) and known[str(node.filter_expression.token)].is_flag:
             name = node.filter_expression.token
-            raise Unreadable(f"“{name}” can only be asked for: {{% if {name} %}} … {{% endif %}}.")
+            raise Unreadable(
+                _("“%(name)s” can only be asked for: {%% if %(name)s %%} … {%% endif %%}.") % {"name": name}
+            )
     return template
 
 
@@ -170,17 +186,22 @@ def _names(nodes: NodeList) -> Iterator[str]:
 
 
 def _unknown(name: str, channel: str) -> str:
-    return f"Unknown variable “{name}”. Known here: {', '.join(variables_of(channel))}."
+    return _("Unknown variable “%(name)s”. Known here: %(names)s.") % {
+        "name": name,
+        "names": ", ".join(variables_of(channel)),
+    }
 
 
 def _in_our_words(problem: str, channel: str) -> str:
     """Django speaks of tags to register and libraries to load, which nobody can here."""
     if unknown := re.search(r"Invalid block tag[^']*'([^']*)'", problem):
-        return f"“{{% {unknown[1]} %}}” can't be used: a template knows {{{{ variables }}}} and {{% if %}} only."
+        return _("“{%% %(tag)s %%}” can't be used: a template knows {{ variables }} and {%% if %%} only.") % {
+            "tag": unknown[1]
+        }
     if unknown := re.search(r"Invalid filter: '([^']*)'", problem):
-        return f"“|{unknown[1]}” can't be used: a template knows no filters."
+        return _("“|%(name)s” can't be used: a template knows no filters.") % {"name": unknown[1]}
     if unknown := re.search(r"may not begin with underscores: '([^']*)'|the remainder: '.*' from '([^']*)'", problem):
         return _unknown(unknown[1] or unknown[2], channel)
     if unclosed := re.search(r"Unclosed tag on line (\d+): 'if'", problem):
-        return f"The {{% if %}} of line {unclosed[1]} has no {{% endif %}}."
+        return _("The {%% if %%} of line %(number)s has no {%% endif %%}.") % {"number": unclosed[1]}
     return problem

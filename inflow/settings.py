@@ -12,6 +12,7 @@ from celery.schedules import crontab
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 from environs import Env, EnvError, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -94,6 +95,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "inflow.dashboard.middleware.CsrfViewMiddleware",
     "inflow.dashboard.middleware.AuthenticationMiddleware",
+    "inflow.dashboard.middleware.LanguageMiddleware",
     "inflow.dashboard.middleware.LocalTimeMiddleware",
     "inflow.dashboard.middleware.MessageMiddleware",
     "inflow.dashboard.middleware.XFrameOptionsMiddleware",
@@ -122,6 +124,7 @@ TEMPLATES = [
 ]
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("ar", "العربية")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
@@ -132,7 +135,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 # --- Transport security ------------------------------------------------------------------------------------------
 
 HTTPS = env.bool("HTTPS", not TRY_OUT)
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^api/"]  # a key sent in clear is answered with an error, never with a redirect
@@ -328,7 +331,12 @@ UNFOLD = {
             "950": "#042f2e",
         },
     },
-    "STYLES": [lambda request: static("dashboard/inflow.css")],
+    "SHOW_LANGUAGES": True,
+    "LANGUAGES": {
+        "action": lambda request: str(reverse_lazy("language")),
+        "navigation": "inflow.dashboard.language.choices",
+    },
+    "STYLES": [lambda request: static("dashboard/inflow.css"), lambda request: static("dashboard/rtl.css")],
     "ENVIRONMENT": "inflow.dashboard.navigation.environment",
     "DASHBOARD_CALLBACK": "inflow.dashboard.home.home",
     "SIDEBAR": {"show_search": False, "navigation": "inflow.dashboard.navigation.sidebar"},

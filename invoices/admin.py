@@ -11,6 +11,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
@@ -88,54 +91,58 @@ def late(invoice: Invoice) -> int:
 def _record_payment(invoice: Invoice, actor: Actor, form: PaymentForm) -> str:
     with refusals_on(form):
         payment = lifecycle.record_payment(invoice.account, invoice.pk, actor, **form.cleaned_data)
-    return f"A payment of {money.display(payment.amount, invoice.currency)} is recorded."
+    return _("A payment of %(amount)s is recorded.") % {"amount": money.display(payment.amount, invoice.currency)}
 
 
 def _dispute(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    return _to(Status.DISPUTED, invoice, actor, form, "is disputed: nothing is sent until it is resumed.")
+    said = _("Invoice %(invoice)s is disputed: nothing is sent until it is resumed.")
+    return _to(Status.DISPUTED, invoice, actor, form, said)
 
 
 def _hold(invoice: Invoice, actor: Actor, form: HoldForm) -> str:
     until = form.cleaned_data["hold_until"]
-    return _to(Status.ON_HOLD, invoice, actor, form, f"is on hold until {until:%-d %B %Y}.", hold_until=until)
+    said = _("Invoice %(invoice)s is on hold until %(day)s.")
+    return _to(Status.ON_HOLD, invoice, actor, form, said, hold_until=until)
 
 
 def _resume(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    return _to(Status.NEW, invoice, actor, form, "is chased again.")
+    return _to(Status.NEW, invoice, actor, form, _("Invoice %(invoice)s is chased again."))
 
 
 def _write_off(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
     with refusals_on(form):
         lifecycle.write_off(invoice.account, invoice.pk, actor, reason=form.cleaned_data["reason"])
-    return f"Invoice {invoice} is written off."
+    return _("Invoice %(invoice)s is written off.") % {"invoice": invoice}
 
 
 def _cancel(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    return _to(Status.CANCELLED, invoice, actor, form, "is cancelled.")
+    return _to(Status.CANCELLED, invoice, actor, form, _("Invoice %(invoice)s is cancelled."))
 
 
 def _promise(invoice: Invoice, actor: Actor, form: PromiseForm) -> str:
     with refusals_on(form):
         promise = lifecycle.promise(invoice.account, invoice.pk, actor, **form.cleaned_data)
-    return f"The promise is kept in mind: nothing is sent until {promise.hold_until:%-d %B %Y} is over."
+    day = date_format(promise.hold_until, "j F Y")
+    return _("The promise is kept in mind: nothing is sent until %(day)s is over.") % {"day": day}
 
 
 def _escalate(invoice: Invoice, actor: Actor, form: EscalateForm) -> str:
     with refusals_on(form):
         cases.open_by_hand(invoice.account, invoice.pk, actor, notes=form.cleaned_data["notes"])
-    return f"Invoice {invoice} waits for a person."
+    return _("Invoice %(invoice)s waits for a person.") % {"invoice": invoice}
 
 
 def _move_due_date(invoice: Invoice, actor: Actor, form: DueDateForm) -> str:
     with refusals_on(form):
         lifecycle.move_due_date(invoice.account, invoice.pk, actor, **form.cleaned_data)
-    return f"Invoice {invoice} is due on {form.cleaned_data['due_date']:%-d %B %Y}."
+    day = date_format(form.cleaned_data["due_date"], "j F Y")
+    return _("Invoice %(invoice)s is due on %(day)s.") % {"invoice": invoice, "day": day}
 
 
 def _note(invoice: Invoice, actor: Actor, form: NotesForm) -> str:
     with refusals_on(form):
         lifecycle.change(invoice.account, invoice.pk, actor, notes=form.cleaned_data["notes"])
-    return "The notes are kept."
+    return _("The notes are kept.")
 
 
 def _to(
@@ -150,20 +157,24 @@ def _to(
     reason = form.cleaned_data["reason"]
     with refusals_on(form):
         lifecycle.change(invoice.account, invoice.pk, actor, status=status, hold_until=hold_until, reason=reason)
-    return f"Invoice {invoice} {said}"
+    return said % {"invoice": invoice, "day": hold_until and date_format(hold_until, "j F Y")}
 
 
 # --- Invoices ----------------------------------------------------------------------------------------------------
 
 
 class DueFilter(DropdownFilter):
-    title, parameter_name = "due", "due"
+    title, parameter_name = _lazy("due"), "due"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         ages = [
-            (age, f"{days[0]}–{days[1]} days late" if days[1] else "Over 90 days late") for age, days in AGES.items()
+            (
+                age,
+                _("%(first)d–%(last)d days late") % {"first": first, "last": last} if last else _("Over 90 days late"),
+            )
+            for age, (first, last) in AGES.items()
         ]
-        return [("open", "Open"), ("later", "Open, not past due"), ("past", "Past due"), *ages]
+        return [("open", _("Open")), ("later", _("Open, not past due")), ("past", _("Past due")), *ages]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
         if self.value() in AGES:
@@ -176,7 +187,7 @@ class DueFilter(DropdownFilter):
 
 
 class CurrencyFilter(DropdownFilter):
-    title, parameter_name = "currency", "currency"
+    title, parameter_name = _lazy("currency"), "currency"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         own = rows_of(person(request), Invoice.objects.order_by("currency"))
@@ -190,11 +201,11 @@ class PaymentInline(RowsInside):
     model = Payment
     fields = readonly_fields = ("paid_at", "amount_shown", "method_shown", "reference", "created_at")
 
-    @display(description="Amount")
+    @display(description=_lazy("Amount"))
     def amount_shown(self, payment: Payment) -> str:
         return pages.bdi(money.display(payment.amount, payment.invoice.currency))
 
-    @display(description="Method")
+    @display(description=_lazy("Method"))
     def method_shown(self, payment: Payment) -> str:
         return payment_method(payment)
 
@@ -229,7 +240,7 @@ class InvoiceAdmin(OwnRowsAdmin):
     )
     list_fullwidth = True
     search_fields = ("invoice_number", "debtor_name", "debtor_company", "debtor_email")
-    search_help_text = "Number, name, company or email"
+    search_help_text = _lazy("Number, name, company or email")
     ordering = ("-created_at", "-id")
     fields = ()
     # The rooms above add theirs: messages come from communications.
@@ -239,92 +250,94 @@ class InvoiceAdmin(OwnRowsAdmin):
         "record_payment",
         "promise",
         {
-            "title": "More",
+            "title": _lazy("More"),
             "items": ["hold", "dispute", "resume", "escalate", "move_due_date", "note", "write_off", "cancel"],
         },
     )
     record_payment = pages.verb(
-        "Record payment",
+        _lazy("Record payment"),
         _record_payment,
         needs=Role.AGENT,
         icon="payments",
         form=PaymentForm,
         fits=lambda invoice: invoice.is_open or invoice.status == Status.WRITTEN_OFF,
-        intro="The ledger is append-only. More than the balance is kept as the debtor's credit.",
+        intro=_lazy("The ledger is append-only. More than the balance is kept as the debtor's credit."),
         is_primary=True,
     )
     promise = pages.verb(
-        "Promise to pay",
+        _lazy("Promise to pay"),
         _promise,
         needs=Role.AGENT,
         icon="handshake",
         form=PromiseForm,
         fits=lambda invoice: invoice.is_open,
-        intro="Nothing is sent until the second working day after it. Without the money by then, a case is opened.",
+        intro=_lazy(
+            "Nothing is sent until the second working day after it. Without the money by then, a case is opened."
+        ),
     )
     hold = pages.verb(
-        "Put on hold",
+        _lazy("Put on hold"),
         _hold,
         needs=Role.AGENT,
         icon="pause_circle",
         form=HoldForm,
         fits=lambda invoice: invoice.is_open,
-        intro="Nothing is sent while an invoice is on hold.",
+        intro=_lazy("Nothing is sent while an invoice is on hold."),
     )
     dispute = pages.verb(
-        "Mark as disputed",
+        _lazy("Mark as disputed"),
         _dispute,
         needs=Role.AGENT,
         icon="gavel",
         form=ReasonForm,
         fits=lambda invoice: invoice.is_open and invoice.status != Status.DISPUTED,
-        intro="The debtor contests this invoice. Nothing is sent until it is resumed.",
+        intro=_lazy("The debtor contests this invoice. Nothing is sent until it is resumed."),
     )
     resume = pages.verb(
-        "Resume",
+        _lazy("Resume"),
         _resume,
         needs=Role.AGENT,
         icon="play_circle",
         form=OptionalReasonForm,
         fits=lambda invoice: invoice.status in (Status.ON_HOLD, Status.DISPUTED),
-        intro="Ends the hold or the dispute: the invoice is new or overdue again, as its due date says.",
+        intro=_lazy("Ends the hold or the dispute: the invoice is new or overdue again, as its due date says."),
     )
     escalate = pages.verb(
-        "Call in a person",
+        _lazy("Call in a person"),
         _escalate,
         needs=Role.AGENT,
         icon="support_agent",
         form=EscalateForm,
         fits=lambda invoice: invoice.is_open,
-        intro="Opens a case without waiting for the ladder.",
+        intro=_lazy("Opens a case without waiting for the ladder."),
     )
     move_due_date = pages.verb(
-        "Move the due date",
+        _lazy("Move the due date"),
         _move_due_date,
         needs=Role.MANAGER,
         icon="event",
         form=DueDateForm,
         fits=lambda invoice: invoice.is_open,
     )
-    note = pages.verb("Edit notes", _note, needs=Role.AGENT, icon="edit_note", form=NotesForm)
+    note = pages.verb(_lazy("Edit notes"), _note, needs=Role.AGENT, icon="edit_note", form=NotesForm)
     write_off = pages.verb(
-        "Write off",
+        _lazy("Write off"),
         _write_off,
         needs=Role.MANAGER,
         icon="money_off",
         form=ReasonForm,
         fits=lambda invoice: invoice.is_open,
-        intro="Gives the money up and stops all messages. A later payment still makes it paid.",
+        intro=_lazy("Gives the money up and stops all messages. A later payment still makes it paid."),
         is_grave=True,
     )
     cancel = pages.verb(
-        "Cancel invoice",
+        _lazy("Cancel invoice"),
         _cancel,
         needs=Role.MANAGER,
         icon="cancel",
         form=ReasonForm,
         fits=lambda invoice: invoice.is_open or invoice.status == Status.WRITTEN_OFF,
-        intro="For an invoice that should not exist. This can't be undone.",
+        intro=_lazy("For an invoice that should not exist. This can't be undone."),
         is_grave=True,
     )
 
@@ -339,11 +352,17 @@ class InvoiceAdmin(OwnRowsAdmin):
             assert form.account is not None
             with refusals_on(form):
                 invoice = lifecycle.create(form.account, form.new, actor(request))
-            messages.success(request, f"Invoice {invoice} is registered.")
+            messages.success(request, _("Invoice %(invoice)s is registered.") % {"invoice": invoice})
             return HttpResponseRedirect(self.url("change", invoice.pk))
 
         return pages.form_page(
-            self, request, form, create, title="Register an invoice", button="Register", back=self.url("changelist")
+            self,
+            request,
+            form,
+            create,
+            title=_("Register an invoice"),
+            button=_("Register"),
+            back=self.url("changelist"),
         )
 
     def change_view(
@@ -365,40 +384,41 @@ class InvoiceAdmin(OwnRowsAdmin):
         }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "case": case})
 
-    @display(description="Number", ordering="invoice_number")
+    @display(description=_lazy("Number"), ordering="invoice_number")
     def number(self, invoice: Invoice) -> str:
         return pages.bdi(invoice.invoice_number)
 
-    @display(description="Debtor", ordering="debtor_name")
+    @display(description=_lazy("Debtor"), ordering="debtor_name")
     def debtor_shown(self, invoice: Invoice) -> str:
         return pages.two_lines(invoice.debtor_name, invoice.debtor_company)
 
-    @display(description="Amount", ordering="amount")
+    @display(description=_lazy("Amount"), ordering="amount")
     def amount_shown(self, invoice: Invoice) -> str:
         return pages.bdi(money.display(invoice.amount, invoice.currency))
 
-    @display(description="Balance")
+    @display(description=_lazy("Balance"))
     def balance_shown(self, invoice: Invoice) -> str:
         return pages.bdi(money.display(invoice.balance, invoice.currency)) if invoice.balance else "–"
 
-    @display(description="Status", ordering="status")
+    @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, invoice: Invoice) -> str:
         if invoice.payment_status == PaymentStatus.PARTIALLY_PAID:
             return format_html("{} {}", status_badge(invoice), payment_badge(invoice))
         return status_badge(invoice)
 
-    @display(description="Due", ordering="due_date")
+    @display(description=_lazy("Due"), ordering="due_date")
     def due_shown(self, invoice: Invoice) -> str:
         days = late(invoice)
         return pages.two_lines(
-            date_format(invoice.due_date), f"{days} day{'' if days == 1 else 's'} late" if days else ""
+            date_format(invoice.due_date),
+            ngettext("%(days)d day late", "%(days)d days late", days) % {"days": days} if days else "",
         )
 
-    @display(description="Last contact", ordering="last_contacted_at")
+    @display(description=_lazy("Last contact"), ordering="last_contacted_at")
     def last_contact(self, invoice: Invoice) -> str:
         return pages.moment(invoice.last_contacted_at)
 
-    @display(description="Next contact", ordering="next_contact_at")
+    @display(description=_lazy("Next contact"), ordering="next_contact_at")
     def next_contact(self, invoice: Invoice) -> str:
         return pages.moment(invoice.next_contact_at)
 
@@ -415,24 +435,24 @@ class InvoiceInline(RowsInside):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
         return super().get_queryset(request).select_related("account")
 
-    @display(description="Number")
+    @display(description=_lazy("Number"))
     def number(self, invoice: Invoice) -> str:
         url = reverse("admin:invoices_invoice_change", args=[invoice.pk])
         return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, invoice.invoice_number)
 
-    @display(description="Amount")
+    @display(description=_lazy("Amount"))
     def amount_shown(self, invoice: Invoice) -> str:
         return pages.bdi(money.display(invoice.amount, invoice.currency))
 
-    @display(description="Balance")
+    @display(description=_lazy("Balance"))
     def balance_shown(self, invoice: Invoice) -> str:
         return pages.bdi(money.display(invoice.balance, invoice.currency))
 
-    @display(description="Status")
+    @display(description=_lazy("Status"))
     def status_shown(self, invoice: Invoice) -> str:
         return status_badge(invoice)
 
-    @display(description="Days late")
+    @display(description=_lazy("Days late"))
     def late_shown(self, invoice: Invoice) -> str:
         return str(late(invoice) or "–")
 
@@ -453,7 +473,7 @@ class DebtorAdmin(OwnRowsAdmin):
         still_open = Count("invoices", filter=Q(invoices__status__in=OPEN))
         return super().get_queryset(request).annotate(still_open=still_open)
 
-    @display(description="Open invoices", ordering="still_open")
+    @display(description=_lazy("Open invoices"), ordering="still_open")
     def open_invoices(self, debtor: Any) -> str:
         return str(debtor.still_open or "–")
 

@@ -7,6 +7,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import F, Model, Q, QuerySet, TimeField
 from django.http import HttpRequest
 from django.utils.formats import date_format, time_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
@@ -15,9 +17,18 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
+from invoices import holidays
 from invoices.models import CalendarRule
 
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_WEEKDAYS = (
+    _lazy("Monday"),
+    _lazy("Tuesday"),
+    _lazy("Wednesday"),
+    _lazy("Thursday"),
+    _lazy("Friday"),
+    _lazy("Saturday"),
+    _lazy("Sunday"),
+)
 
 
 def _make_own(rule: CalendarRule, actor: Actor, form: pages.PageForm) -> str:
@@ -28,14 +39,16 @@ def _make_own(rule: CalendarRule, actor: Actor, form: pages.PageForm) -> str:
             account=account, country=rule.country, subdivision=rule.subdivision, name=rule.name
         ).exists()
     ):
-        raise ValidationError("Your account has a row of this name already.")
+        raise ValidationError(_("Your account has a row of this name already."))
     rule.pk, rule.account, rule._state.adding = None, account, True
     rule.save()
-    return f"“{rule.name}” is your own now: change it or put it out of use. It replaces everybody's."
+    return _("“%(name)s” is your own now: change it or put it out of use. It replaces everybody's.") % {
+        "name": rule.name
+    }
 
 
 class PlaceFilter(DropdownFilter):
-    title, parameter_name = "country", "place"
+    title, parameter_name = _lazy("country"), "place"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         codes = CalendarRule.objects.order_by("country").values_list("country", flat=True).distinct()
@@ -48,24 +61,24 @@ class PlaceFilter(DropdownFilter):
 @admin.register(CalendarRule)
 class CalendarRuleAdmin(OwnRowsAdmin):
     adds = changes = Role.MANAGER
-    list_display = ("name", "place", "kind", "when", "hours", "state", "whose")
+    list_display = ("name_shown", "place", "kind", "when", "hours", "state", "whose")
     list_filter = (PlaceFilter, ("kind", ChoicesDropdownFilter))
     search_fields = ("name", "country", "subdivision")
     ordering = (F("account").desc(nulls_last=True), "country", "subdivision", "starts_on", "name")
     fieldsets = (
         (None, {"fields": (("country", "subdivision"), ("kind", "name"))}),
-        ("When", {"fields": (("starts_on", "ends_on", "is_yearly"), "weekdays", ("opens_at", "closes_at"))}),
-        ("State", {"fields": (("is_on", "is_expected"), "source")}),
+        (_lazy("When"), {"fields": (("starts_on", "ends_on", "is_yearly"), "weekdays", ("opens_at", "closes_at"))}),
+        (_lazy("State"), {"fields": (("is_on", "is_expected"), "source")}),
     )
     formfield_overrides: ClassVar[Any] = {TimeField: {"widget": pages.ClockInput}}
     actions_detail = ("make_own",)
     make_own = pages.verb(
-        "Make it our own",
+        _lazy("Make it our own"),
         _make_own,
         needs=Role.MANAGER,
         icon="edit_calendar",
         fits=lambda rule: rule.account_id is None,
-        intro="A copy for your account, which you can change or put out of use. It replaces everybody's row.",
+        intro=_lazy("A copy for your account, which you can change or put out of use. It replaces everybody's row."),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CalendarRule]:
@@ -79,7 +92,13 @@ class CalendarRuleAdmin(OwnRowsAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         """What a row is known by stays: the rows that come with a release, and an account's own, find it by that."""
-        return ("country", "subdivision", "kind", "name") if obj else ()
+        return ("country", "subdivision", "kind", "name_shown") if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        _first, *rest = self.fieldsets
+        return (
+            ((None, {"fields": (("country", "subdivision"), ("kind", "name_shown"))}), *rest) if obj else self.fieldsets
+        )
 
     def save_model(self, request: HttpRequest, obj: CalendarRule, form: Any, change: bool) -> None:
         user = person(request)
@@ -90,31 +109,37 @@ class CalendarRuleAdmin(OwnRowsAdmin):
     def offers(self, user: User, row: CalendarRule, verb: pages.Verb | None) -> bool:
         return user.account_id is not None and super().offers(user, row, verb)
 
-    @display(description="Place", ordering="country")
+    @display(description=_lazy("name"), ordering="name")
+    def name_shown(self, rule: CalendarRule) -> str:
+        return pages.bdi(holidays.said(rule))
+
+    @display(description=_lazy("Place"), ordering="country")
     def place(self, rule: CalendarRule) -> str:
         return pages.bdi(rule.subdivision or rule.country)
 
-    @display(description="When", ordering="starts_on")
+    @display(description=_lazy("When"), ordering="starts_on")
     def when(self, rule: CalendarRule) -> str:
         if rule.starts_on is None:
-            return ", ".join(_WEEKDAYS[day] for day in sorted(rule.weekdays))
+            return _(", ").join(str(_WEEKDAYS[day]) for day in sorted(rule.weekdays))
         style = "j F" if rule.is_yearly else "j M Y"
         days = [date_format(day, style) for day in (rule.starts_on, rule.ends_on) if day]
-        return pages.two_lines(" – ".join(days), "each year" if rule.is_yearly else "")
+        return pages.two_lines(" – ".join(days), _("each year") if rule.is_yearly else "")
 
-    @display(description="Hours")
+    @display(description=_lazy("Hours"))
     def hours(self, rule: CalendarRule) -> str:
         opens, closes = (time and time_format(time, "H:i") for time in (rule.opens_at, rule.closes_at))
         if opens and closes:
             return pages.bdi(f"{opens}–{closes}")
-        return pages.bdi(f"until {closes}" if closes else f"from {opens}" if opens else "")
+        if closes:
+            return _("until %(time)s") % {"time": closes}
+        return _("from %(time)s") % {"time": opens} if opens else ""
 
-    @display(description="State")
+    @display(description=_lazy("State"))
     def state(self, rule: CalendarRule) -> str:
         if not rule.is_on:
-            return pages.badge("Out of use")
-        return pages.badge("Expected", "warning") if rule.is_expected else pages.badge("Set", "success")
+            return pages.badge(_("Out of use"))
+        return pages.badge(_("Expected"), "warning") if rule.is_expected else pages.badge(_("Set"), "success")
 
-    @display(description="Whose")
+    @display(description=_lazy("Whose"))
     def whose(self, rule: CalendarRule) -> str:
-        return pages.bdi(str(rule.account)) if rule.account else "Everybody's"
+        return pages.bdi(str(rule.account)) if rule.account else _("Everybody's")

@@ -8,6 +8,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
@@ -18,7 +21,7 @@ from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
 from invoices import cases, lifecycle, money
 from invoices.cases import CaseChange
-from invoices.forms import ResolveForm, refusals_on
+from invoices.forms import METHODS, ResolveForm, refusals_on
 from invoices.models import CaseStatus, Escalation, Payment, Promise, PromiseStatus
 
 CASE_BADGES = {CaseStatus.OPEN: "danger", CaseStatus.ACKNOWLEDGED: "warning", CaseStatus.RESOLVED: "success"}
@@ -34,18 +37,18 @@ class AboutInvoice(OwnRowsAdmin):
         "invoice__debtor_name",
         "invoice__debtor_company",
     )
-    search_help_text = "Invoice number, name or company"
+    search_help_text = _lazy("Invoice number, name or company")
 
-    @display(description="Invoice", ordering="invoice__invoice_number")
+    @display(description=_lazy("Invoice"), ordering="invoice__invoice_number")
     def invoice_link(self, row: Any) -> str:
         url = reverse("admin:invoices_invoice_change", args=[row.invoice_id])
         return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, row.invoice)
 
-    @display(description="Debtor", ordering="invoice__debtor_name")
+    @display(description=_lazy("Debtor"), ordering="invoice__debtor_name")
     def debtor_shown(self, row: Any) -> str:
         return pages.two_lines(row.invoice.debtor_name, row.invoice.debtor_company)
 
-    @display(description="Amount", ordering="amount")
+    @display(description=_lazy("Amount"), ordering="amount")
     def amount_shown(self, row: Any) -> str:
         return pages.bdi(money.display(row.amount, row.invoice.currency))
 
@@ -53,7 +56,7 @@ class AboutInvoice(OwnRowsAdmin):
 class CurrencyFilter(DropdownFilter):
     """By the currency of the row's invoice."""
 
-    title, parameter_name = "currency", "currency"
+    title, parameter_name = _lazy("currency"), "currency"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         own = model_admin.get_queryset(request).order_by("invoice__currency")
@@ -67,7 +70,7 @@ class CurrencyFilter(DropdownFilter):
 
 
 class AssignForm(pages.PageForm):
-    assignee = forms.ModelChoiceField(User.objects.none(), required=False, empty_label="Nobody")
+    assignee = forms.ModelChoiceField(User.objects.none(), required=False, empty_label=_lazy("Nobody"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -85,26 +88,26 @@ def _change(case: Escalation, actor: Actor, form: pages.PageForm, **asked: Any) 
 def _take(case: Escalation, actor: Actor, form: pages.PageForm) -> str:
     is_member = User.objects.filter(account=case.account_id, email=actor.name).exists()
     _change(case, actor, form, status=CaseStatus.ACKNOWLEDGED, assignee=actor.name if is_member else None)
-    return "The case is yours." if is_member else "The case is being worked on."
+    return _("The case is yours.") if is_member else _("The case is being worked on.")
 
 
 def _assign(case: Escalation, actor: Actor, form: AssignForm) -> str:
     member = form.cleaned_data["assignee"]
     _change(case, actor, form, assignee=member.email if member else "")
-    return f"The case is {member}'s." if member else "The case is nobody's."
+    return _("The case is %(member)s's.") % {"member": member} if member else _("The case is nobody's.")
 
 
 def _resolve(case: Escalation, actor: Actor, form: ResolveForm) -> str:
-    said = {name: form.cleaned_data[name] or None for name in ("resolution", "hold_until", "promised_on", "notes")}
+    said = {name: form.cleaned_data.get(name) or None for name in ("resolution", "hold_until", "promised_on", "notes")}
     _change(case, actor, form, status=CaseStatus.RESOLVED, **said)
-    return "The case is resolved."
+    return _("The case is resolved.")
 
 
 class WhoseFilter(DropdownFilter):
-    title, parameter_name = "whose", "whose"
+    title, parameter_name = _lazy("whose"), "whose"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("mine", "Mine"), ("nobodys", "Nobody's"), ("waiting", "Mine or nobody's")]
+        return [("mine", _("Mine")), ("nobodys", _("Nobody's")), ("waiting", _("Mine or nobody's"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Escalation]) -> QuerySet[Escalation]:
         mine, nobodys = queryset.filter(assignee=person(request)), queryset.filter(assignee=None)
@@ -112,10 +115,10 @@ class WhoseFilter(DropdownFilter):
 
 
 class CaseStatusFilter(DropdownFilter):
-    title, parameter_name = "status", "status"
+    title, parameter_name = _lazy("status"), "status"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("unresolved", "Not resolved"), *CaseStatus.choices]
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[Any]:
+        return [("unresolved", _("Not resolved")), *CaseStatus.choices]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Escalation]) -> QuerySet[Escalation]:
         if self.value() == "unresolved":
@@ -155,25 +158,27 @@ class EscalationAdmin(AboutInvoice):
 
     actions_detail = ("take", "resolve", "assign")
     take = pages.verb(
-        "Take it",
+        _lazy("Take it"),
         _take,
         needs=Role.AGENT,
         icon="front_hand",
         fits=lambda case: case.status == CaseStatus.OPEN,
-        intro=f"You are working on it. The invoice is on hold for {cases.ACKNOWLEDGED_HOLDS_DAYS} days.",
+        intro=format_lazy(
+            _lazy("You are working on it. The invoice is on hold for {days} days."), days=cases.ACKNOWLEDGED_HOLDS_DAYS
+        ),
         is_primary=True,
     )
     resolve = pages.verb(
-        "Resolve",
+        _lazy("Resolve"),
         _resolve,
         needs=Role.AGENT,
         icon="task_alt",
         form=ResolveForm,
         fits=lambda case: case.status != CaseStatus.RESOLVED,
-        intro="An open invoice needs a way on. To give it up, write it off on its own page.",
+        intro=_lazy("An open invoice needs a way on. To give it up, write it off on its own page."),
     )
     assign = pages.verb(
-        "Assign",
+        _lazy("Assign"),
         _assign,
         needs=Role.AGENT,
         icon="person_add",
@@ -181,19 +186,19 @@ class EscalationAdmin(AboutInvoice):
         fits=lambda case: case.status != CaseStatus.RESOLVED,
     )
 
-    @display(description="Balance")
+    @display(description=_lazy("Balance"))
     def balance_shown(self, case: Escalation) -> str:
         return pages.bdi(money.display(case.invoice.balance, case.invoice.currency))
 
-    @display(description="Level", ordering="level")
+    @display(description=_lazy("Level"), ordering="level")
     def level_shown(self, case: Escalation) -> str:
-        return pages.badge(f"Level {case.level}", "danger" if case.level > 1 else "warning")
+        return pages.badge(_("Level %(level)s") % {"level": case.level}, "danger" if case.level > 1 else "warning")
 
-    @display(description="Status", ordering="status")
+    @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, case: Escalation) -> str:
         return pages.badge(case.get_status_display(), CASE_BADGES[CaseStatus(case.status)])
 
-    @display(description="Opened", ordering="opened_at")
+    @display(description=_lazy("Opened"), ordering="opened_at")
     def opened(self, case: Escalation) -> str:
         return pages.moment(case.opened_at)
 
@@ -210,7 +215,7 @@ class PromiseAdmin(AboutInvoice):
     ordering = ("-promised_on", "-id")
     fields = ("invoice", "amount", "promised_on", "hold_until", "status", "created_at")
 
-    @display(description="Status", ordering="status")
+    @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, promise: Promise) -> str:
         return pages.badge(promise.get_status_display(), PROMISE_BADGES.get(PromiseStatus(promise.status), ""))
 
@@ -221,7 +226,7 @@ class PromiseAdmin(AboutInvoice):
 def _reverse(payment: Payment, actor: Actor, form: pages.PageForm) -> str:
     with refusals_on(form):
         lifecycle.reverse_payment(payment.account, payment.invoice_id, payment.pk, actor)
-    return f"The payment is reversed: invoice {payment.invoice} is owed again."
+    return _("The payment is reversed: invoice %(invoice)s is owed again.") % {"invoice": payment.invoice}
 
 
 @admin.register(Payment)
@@ -232,25 +237,27 @@ class PaymentAdmin(AboutInvoice):
     list_filter = (("paid_at", RangeDateFilter), CurrencyFilter)
     ordering = ("-paid_at", "-created_at", "-id")
     search_fields = (*AboutInvoice.search_fields, "reference")
-    search_help_text = "Invoice number, name, company or reference"
+    search_help_text = _lazy("Invoice number, name, company or reference")
     fields = ("invoice_link", "amount_shown", "paid_at", "method_shown", "reference", "created_at")
     readonly_fields = ("invoice_link", "amount_shown", "method_shown")
     actions_detail = ("reverse",)
     reverse = pages.verb(
-        "Reverse",
+        _lazy("Reverse"),
         _reverse,
         needs=Role.AGENT,
         icon="undo",
         fits=lambda payment: payment.amount > 0 and not hasattr(payment, "reversal"),
-        intro="For a cheque that bounced or money that was sent back. The invoice is owed again, and a case is opened.",
+        intro=_lazy(
+            "For a cheque that bounced or money that was sent back. The invoice is owed again, and a case is opened."
+        ),
         is_grave=True,
     )
 
-    @display(description="Method")
+    @display(description=_lazy("Method"))
     def method_shown(self, payment: Payment) -> str:
         return payment_method(payment)
 
 
 def payment_method(payment: Payment) -> str:
-    method = payment.method.replace("_", " ").capitalize()
-    return f"{method}, reversed" if payment.reversal_of_id else method
+    method = str(METHODS.get(payment.method) or payment.method.replace("_", " ").capitalize())
+    return _("%(method)s, reversed") % {"method": method} if payment.reversal_of_id else method

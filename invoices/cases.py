@@ -4,8 +4,11 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
+from inflow.languages import spoken
 from invoices import escalations, lifecycle, timeline
 from invoices.models import CaseStatus, Escalation, Invoice, PromiseStatus, Reason, Resolution, Status
 from invoices.writing import Draft, NotFound, Refused, StaffOnly, changing
@@ -31,7 +34,11 @@ def open_by_hand(account: Account, invoice_id: uuid.UUID, actor: Actor, *, level
     with changing(account, invoice_id, actor) as draft:
         invoice = draft.invoice
         if not invoice.is_open:
-            raise Refused("invoice", "closed", f"An invoice that is {invoice.status} needs nobody.")
+            raise Refused(
+                "invoice",
+                "closed",
+                _("An invoice that is %(status)s needs nobody.") % {"status": spoken(Status, invoice.status)},
+            )
         draft.then(lambda: escalations.open_case(invoice, Reason.MANUAL, actor, level=level, notes=notes))
     return invoice
 
@@ -53,18 +60,21 @@ def change(account: Account, escalation_id: uuid.UUID, actor: Actor, asked: Case
         if asked.status is not None and asked.status != escalation.status:
             _move(draft, escalation, asked)
         elif asked.resolution or asked.hold_until or asked.promised_on:
-            raise Refused("resolution", "without_resolving", 'resolution goes with "status": "resolved".')
+            raise Refused("resolution", "without_resolving", _('resolution goes with "status": "resolved".'))
     return escalation
 
 
 def _move(draft: Draft, escalation: Escalation, asked: CaseChange) -> None:
     if escalation.status == CaseStatus.RESOLVED or asked.status == CaseStatus.OPEN:
         raise Refused(
-            "status", "illegal_transition", f"A case that is {escalation.status} can't become {asked.status}."
+            "status",
+            "illegal_transition",
+            _("A case that is %(status)s can't become %(wanted)s.")
+            % {"status": spoken(CaseStatus, escalation.status), "wanted": spoken(CaseStatus, asked.status)},
         )
     if asked.status == CaseStatus.ACKNOWLEDGED:
         if asked.resolution or asked.hold_until or asked.promised_on:
-            raise Refused("resolution", "without_resolving", 'resolution goes with "status": "resolved".')
+            raise Refused("resolution", "without_resolving", _('resolution goes with "status": "resolved".'))
         _acknowledge(draft, escalation)
         return
     resolution = _resolve(draft, asked)
@@ -91,25 +101,29 @@ def _resolve(draft: Draft, asked: CaseChange) -> Resolution:
     if not invoice.is_open:
         return Resolution.CLOSED
     if asked.resolution not in _ASKED:
-        choices = ", ".join(_ASKED)
-        raise Refused("resolution", "required", f"The invoice is open: resolution must be one of {choices}.")
+        choices = ", ".join(spoken(Resolution, each) for each in _ASKED)
+        raise Refused(
+            "resolution",
+            "required",
+            _("The invoice is open: resolution must be one of %(choices)s.") % {"choices": choices},
+        )
     resolution = Resolution(asked.resolution)
     if asked.hold_until and resolution != Resolution.HOLD:
-        raise Refused("hold_until", "without_hold", 'hold_until goes with "resolution": "hold".')
+        raise Refused("hold_until", "without_hold", _('hold_until goes with "resolution": "hold".'))
     if asked.promised_on and resolution != Resolution.PROMISE:
-        raise Refused("promised_on", "without_promise", 'promised_on goes with "resolution": "promise".')
+        raise Refused("promised_on", "without_promise", _('promised_on goes with "resolution": "promise".'))
     if resolution == Resolution.WRITE_OFF:
         if not draft.actor.is_staff:
-            raise StaffOnly("resolution", "staff_only", "Only a person in the dashboard may write an invoice off.")
+            raise StaffOnly("resolution", "staff_only", _("Only a person in the dashboard may write an invoice off."))
         invoice.written_off_at = draft.account.now()
     elif resolution == Resolution.HOLD:
         until = asked.hold_until or draft.account.today() + lifecycle.DEFAULT_HOLD
         if until < draft.account.today():
-            raise Refused("hold_until", "in_the_past", "hold_until must not be in the past.")
+            raise Refused("hold_until", "in_the_past", _("hold_until must not be in the past."))
         invoice.disputed_at, invoice.hold_until = None, until
     elif resolution == Resolution.PROMISE:
         if asked.promised_on is None:
-            raise Refused("promised_on", "required", "promised_on is needed: the day the debtor will pay.")
+            raise Refused("promised_on", "required", _("promised_on is needed: the day the debtor will pay."))
         lifecycle.take_promise(draft, asked.promised_on)
     else:
         invoice.disputed_at = invoice.hold_until = None
@@ -122,5 +136,5 @@ def _member(account: Account, email: str) -> User | None:
         return None
     member = User.objects.filter(account=account, email=email.lower(), is_active=True).first()
     if member is None:
-        raise Refused("assignee", "unknown_member", "assignee must be the email of a member of this account.")
+        raise Refused("assignee", "unknown_member", _("assignee must be the email of a member of this account."))
     return member

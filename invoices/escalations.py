@@ -6,6 +6,7 @@ Level 1 first, level 2 only after a level 1 in the same round; at most one unres
 from django.db import IntegrityError, transaction
 
 from inflow.accounts.actors import CLOCK, Actor
+from inflow.languages import english
 from invoices import signals, timeline
 from invoices.models import CaseStatus, Escalation, Invoice, Reason, Resolution
 
@@ -25,7 +26,7 @@ def open_case(
     wanted = min(level or 1, been + 1, HIGHEST)
     if unresolved >= wanted:
         timeline.note(
-            invoice, "escalation_joined", actor, f"Joins the open case: {reason.label.lower()}.", reason=notes
+            invoice, "escalation_joined", actor, f"Joins the open case: {english(reason.label).lower()}.", reason=notes
         )
         return None
     escalation = Escalation(
@@ -45,7 +46,7 @@ def open_case(
             return None
         raise
     _stand(invoice)
-    text = f"Escalated to level {wanted}: {reason.label.lower()}."
+    text = f"Escalated to level {wanted}: {english(reason.label).lower()}."
     timeline.note(invoice, "escalated", actor, text, after={"level": wanted, "reason": reason.value}, reason=notes)
     signals.escalation_created.send(Escalation, escalation=escalation, actor=actor)
     return escalation
@@ -64,7 +65,7 @@ def close(escalation: Escalation, resolution: Resolution, actor: Actor) -> None:
     escalation.resolved_at = invoice.account.now()
     escalation.save()
     _stand(invoice)
-    text = f"Case of level {escalation.level} resolved: {resolution.label.lower()}."
+    text = f"Case of level {escalation.level} resolved: {english(resolution.label).lower()}."
     timeline.note(invoice, "escalation_resolved", actor, text, reason=escalation.notes)
     signals.escalation_resolved.send(Escalation, escalation=escalation, actor=actor)
 

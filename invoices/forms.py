@@ -7,6 +7,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts import pages
 from inflow.accounts.models import Language, known_time_zone
@@ -16,6 +18,16 @@ from invoices.models import Debtor, Invoice, Resolution
 from invoices.serializers import InvoiceIn
 from invoices.writing import Refused
 
+METHODS = {
+    "bank_transfer": _lazy("Bank transfer"),
+    "cheque": _lazy("Cheque"),
+    "card": _lazy("Card"),
+    "cash": _lazy("Cash"),
+    "unspecified": _lazy("Other"),
+    "manual": _lazy("By hand"),
+    "opening": _lazy("Paid before"),
+}
+
 
 class InvoiceForm(pages.OwnAccountForm):
     """A new invoice, under the same rules as the API's."""
@@ -24,15 +36,21 @@ class InvoiceForm(pages.OwnAccountForm):
     debtor_name = forms.CharField(max_length=200)
     debtor_company = forms.CharField(max_length=200, required=False)
     debtor_email = forms.EmailField(required=False)
-    debtor_phone = forms.CharField(max_length=40, required=False, help_text="With its country code: +971501234567.")
+    debtor_phone = forms.CharField(
+        max_length=40, required=False, help_text=_lazy("With its country code: +971501234567.")
+    )
     amount = forms.DecimalField(max_digits=15, decimal_places=3)
     currency = forms.ChoiceField(choices=[(code, code) for code in sorted(money.EXPONENTS)], initial="AED")
-    issue_date = pages.DayField(required=False, help_text="Empty: today, or the due date if that is earlier.")
+    issue_date = pages.DayField(required=False, help_text=_lazy("Empty: today, or the due date if that is earlier."))
     due_date = pages.DayField()
     language = forms.ChoiceField(
-        choices=[("", "The account's"), *Language.choices], required=False, help_text="Of the messages to the debtor."
+        choices=[("", _lazy("The account's")), *Language.choices],
+        required=False,
+        help_text=_lazy("Of the messages to the debtor."),
     )
-    amount_paid = forms.DecimalField(max_digits=15, decimal_places=3, required=False, min_value=0, label="Paid already")
+    amount_paid = forms.DecimalField(
+        max_digits=15, decimal_places=3, required=False, min_value=0, label=_lazy("Paid already")
+    )
     notes = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=10_000, required=False)
 
     def clean(self) -> dict[str, Any]:
@@ -59,7 +77,7 @@ def refusals_on(form: pages.PageForm) -> Iterator[None]:
 
 class ReasonForm(pages.PageForm):
     reason = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}), max_length=1000, help_text="Stands on the timeline."
+        widget=forms.Textarea(attrs={"rows": 3}), max_length=1000, help_text=_lazy("Stands on the timeline.")
     )
 
 
@@ -70,7 +88,7 @@ class OptionalReasonForm(ReasonForm):
 
 
 class HoldForm(OptionalReasonForm):
-    hold_until = pages.DayField(help_text="The ladder goes on the day after.")
+    hold_until = pages.DayField(help_text=_lazy("The ladder goes on the day after."))
     field_order = ("hold_until", "reason")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -80,17 +98,11 @@ class HoldForm(OptionalReasonForm):
 
 class PaymentForm(pages.PageForm):
     amount = forms.DecimalField(max_digits=15, decimal_places=3)
-    paid_at = pages.DayField(label="Day the money came")
+    paid_at = pages.DayField(label=_lazy("Day the money came"))
     method = forms.ChoiceField(
-        choices=[
-            ("bank_transfer", "Bank transfer"),
-            ("cheque", "Cheque"),
-            ("card", "Card"),
-            ("cash", "Cash"),
-            ("unspecified", "Other"),
-        ]
+        choices=[(name, METHODS[name]) for name in ("bank_transfer", "cheque", "card", "cash", "unspecified")]
     )
-    reference = forms.CharField(max_length=100, required=False, help_text="The bank's or the cheque's number.")
+    reference = forms.CharField(max_length=100, required=False, help_text=_lazy("The bank's or the cheque's number."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -99,7 +111,9 @@ class PaymentForm(pages.PageForm):
 
 
 class PromiseForm(OptionalReasonForm):
-    promised_on = pages.DayField(label="Day of the promise", help_text="Two working days later it is broken.")
+    promised_on = pages.DayField(
+        label=_lazy("Day of the promise"), help_text=_lazy("Two working days later it is broken.")
+    )
     amount = forms.DecimalField(max_digits=15, decimal_places=3)
     field_order = ("promised_on", "amount", "reason")
 
@@ -110,12 +124,12 @@ class PromiseForm(OptionalReasonForm):
 
 class EscalateForm(pages.PageForm):
     notes = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}), max_length=1000, help_text="What the next person should know."
+        widget=forms.Textarea(attrs={"rows": 3}), max_length=1000, help_text=_lazy("What the next person should know.")
     )
 
 
 class DueDateForm(ReasonForm):
-    due_date = pages.DayField(help_text="Seven or more days later starts the ladder anew.")
+    due_date = pages.DayField(help_text=_lazy("Seven or more days later starts the ladder anew."))
     field_order = ("due_date", "reason")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -126,10 +140,12 @@ class DueDateForm(ReasonForm):
 class ResolveForm(pages.PageForm):
     resolution = forms.ChoiceField(
         choices=[(each.value, each.label) for each in (Resolution.LADDER, Resolution.PROMISE, Resolution.HOLD)],
-        label="What becomes of the invoice",
+        label=_lazy("What becomes of the invoice"),
     )
-    promised_on = pages.DayField(required=False, label="Promised for", help_text="With a promise: the day.")
-    hold_until = pages.DayField(required=False, help_text="With a hold. Empty: 30 days.")
+    promised_on = pages.DayField(
+        required=False, label=_lazy("Promised for"), help_text=_lazy("With a promise: the day.")
+    )
+    hold_until = pages.DayField(required=False, help_text=_lazy("With a hold. Empty: 30 days."))
     notes = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=10_000, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -161,18 +177,18 @@ class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             return phone and debtors.normalise_phone(phone, self.instance.account.country)
         except debtors.BadPhone as error:
-            raise ValidationError("A phone number is needed, with its country code: +971501234567.") from error
+            raise ValidationError(_("A phone number is needed, with its country code: +971501234567.")) from error
 
     def clean_country(self) -> str:
         country: str = self.cleaned_data["country"].upper()
         if country and not (len(country) == 2 and country.isascii() and country.isalpha()):
-            raise ValidationError("Two letters of ISO 3166 are needed, such as AE.")
+            raise ValidationError(_("Two letters of ISO 3166 are needed, such as AE."))
         return country
 
     def clean_subdivision(self) -> str:
         subdivision: str = self.cleaned_data["subdivision"]
         if subdivision and self.cleaned_data.get("country") not in ("", subdivision[:2], None):
-            raise ValidationError("It must lie in the country.")
+            raise ValidationError(_("It must lie in the country."))
         return subdivision
 
     def clean_time_zone(self) -> str:
@@ -184,7 +200,7 @@ class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
 
 def _ask_amount(field: forms.Field, invoice: Invoice) -> None:
     """In the invoice's currency, all of its balance unless said otherwise."""
-    field.label = f"Amount in {invoice.currency}"
+    field.label = _("Amount in %(currency)s") % {"currency": invoice.currency}
     field.initial = f"{invoice.balance:.{money.EXPONENTS.get(invoice.currency, 2)}f}"
 
 

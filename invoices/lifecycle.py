@@ -15,11 +15,13 @@ import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from inflow import statements
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.api.fields import MAX_DIGITS
+from inflow.languages import spoken
 from invoices import debtors, escalations, money, promises, signals, timeline, workdays
 from invoices.derivation import derive
 from invoices.models import (
@@ -77,7 +79,7 @@ def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
     check_money("amount", new.amount, new.currency)
     issue_date = new.issue_date or min(today, new.due_date)
     if new.due_date < issue_date:
-        raise Refused("due_date", "before_issue_date", "due_date must not be before issue_date.")
+        raise Refused("due_date", "before_issue_date", _("due_date must not be before issue_date."))
     try:
         return _create(account, new, actor, today, issue_date)
     except IntegrityError as error:
@@ -152,9 +154,9 @@ def change(
         if status is not None:
             _to_status(draft, status, hold_until)
         elif hold_until is not None:
-            raise Refused("hold_until", "without_hold", 'hold_until goes with "status": "on_hold".')
+            raise Refused("hold_until", "without_hold", _('hold_until goes with "status": "on_hold".'))
         if payment_status is not None and invoice.payment_status != payment_status:
-            raise Refused("payment_status", "contradiction", "status and payment_status contradict each other.")
+            raise Refused("payment_status", "contradiction", _("status and payment_status contradict each other."))
         if notes is not None:
             invoice.notes = notes
     return invoice
@@ -174,13 +176,17 @@ def record_payment(
     with changing(account, invoice_id, actor) as draft:
         invoice = draft.invoice
         if invoice.status == Status.CANCELLED:
-            raise Refused("invoice", "cancelled", "A cancelled invoice takes no payment.")
+            raise Refused("invoice", "cancelled", _("A cancelled invoice takes no payment."))
         check_money("amount", amount, invoice.currency)
         today = account.today()
         if paid_at and paid_at > today:
-            raise Refused("paid_at", "in_the_future", "paid_at must not be in the future.")
+            raise Refused("paid_at", "in_the_future", _("paid_at must not be in the future."))
         if money.digits(invoice.amount_paid + amount) > MAX_DIGITS:
-            raise Refused("amount", "too_long", f"What is paid in all must have at most {MAX_DIGITS} digits.")
+            raise Refused(
+                "amount",
+                "too_long",
+                _("What is paid in all must have at most %(count)s digits.") % {"count": MAX_DIGITS},
+            )
         return draft.post(amount, paid_at=paid_at or today, method=method, reference=reference)
 
 
@@ -189,9 +195,9 @@ def reverse_payment(account: Account, invoice_id: uuid.UUID, payment_id: uuid.UU
     with changing(account, invoice_id, actor) as draft:
         payment = draft.invoice.payments.filter(pk=payment_id, reversal_of=None).first()
         if payment is None:
-            raise Refused("reversal_of", "unknown_payment", "reversal_of names no payment of this invoice.")
+            raise Refused("reversal_of", "unknown_payment", _("reversal_of names no payment of this invoice."))
         if Payment.objects.filter(reversal_of=payment).exists():
-            raise Refused("reversal_of", "already_reversed", "This payment is reversed already.")
+            raise Refused("reversal_of", "already_reversed", _("This payment is reversed already."))
         return draft.reverse(payment)
 
 
@@ -207,9 +213,13 @@ def move_due_date(
     with changing(account, invoice_id, actor, reason=reason) as draft:
         invoice = draft.invoice
         if not invoice.is_open:
-            raise Refused("due_date", "closed", f"An invoice that is {invoice.status} keeps its due date.")
+            raise Refused(
+                "due_date",
+                "closed",
+                _("An invoice that is %(status)s keeps its due date.") % {"status": spoken(Status, invoice.status)},
+            )
         if due_date < invoice.issue_date:
-            raise Refused("due_date", "before_issue_date", "due_date must not be before issue_date.")
+            raise Refused("due_date", "before_issue_date", _("due_date must not be before issue_date."))
         is_new_round = (due_date - invoice.due_date).days >= NEW_ROUND_DAYS
         invoice.due_date = due_date
         draft.derive()
@@ -241,13 +251,17 @@ def take_promise(draft: Draft, promised_on: dt.date, amount: Decimal | None = No
     """`promise`, on an invoice that is locked already."""
     invoice, account = draft.invoice, draft.account
     if not invoice.is_open:
-        raise Refused("status", "illegal_transition", f"An invoice that is {invoice.status} takes no promise.")
+        raise Refused(
+            "status",
+            "illegal_transition",
+            _("An invoice that is %(status)s takes no promise.") % {"status": spoken(Status, invoice.status)},
+        )
     if promised_on < account.today():
-        raise Refused("promised_on", "in_the_past", "A promise must not lie in the past.")
+        raise Refused("promised_on", "in_the_past", _("A promise must not lie in the past."))
     amount = invoice.balance if amount is None else amount
     check_money("amount", amount, invoice.currency)
     if amount > invoice.balance:
-        raise Refused("amount", "above_balance", "A promise is at most the balance.")
+        raise Refused("amount", "above_balance", _("A promise is at most the balance."))
     days = workdays.of(invoice.debtor, account, invoice.debtor_phone)
     until = workdays.after(promised_on, promises.GRACE_WORKING_DAYS, days)
     made = promises.make(invoice, draft.actor, promised_on, amount, until)
@@ -354,13 +368,18 @@ _COME_FROM: dict[str, tuple[Status, ...]] = {
 def _to_status(draft: Draft, target: str, hold_until: dt.date | None) -> None:
     invoice, account = draft.invoice, draft.account
     if hold_until is not None and target != Status.ON_HOLD:
-        raise Refused("hold_until", "without_hold", 'hold_until goes with "status": "on_hold".')
+        raise Refused("hold_until", "without_hold", _('hold_until goes with "status": "on_hold".'))
     if invoice.status == target and hold_until is None:
         return
     if invoice.status not in _COME_FROM[target]:
-        raise Refused("status", "illegal_transition", f"An invoice that is {invoice.status} can't become {target}.")
+        raise Refused(
+            "status",
+            "illegal_transition",
+            _("An invoice that is %(status)s can't become %(target)s.")
+            % {"status": spoken(Status, invoice.status), "target": spoken(Status, target)},
+        )
     if target == Status.WRITTEN_OFF and not draft.actor.is_staff:
-        raise StaffOnly("status", "staff_only", "Only a person in the dashboard may write an invoice off.")
+        raise StaffOnly("status", "staff_only", _("Only a person in the dashboard may write an invoice off."))
     if target == Status.PAID:
         draft.settle()
     elif target == Status.WRITTEN_OFF:
@@ -372,7 +391,7 @@ def _to_status(draft: Draft, target: str, hold_until: dt.date | None) -> None:
     elif target == Status.ON_HOLD:
         until = hold_until or account.today() + DEFAULT_HOLD
         if until < account.today():
-            raise Refused("hold_until", "in_the_past", "hold_until must not be in the past.")
+            raise Refused("hold_until", "in_the_past", _("hold_until must not be in the past."))
         invoice.disputed_at, invoice.hold_until = None, until
     else:
         _resume(draft, target)
@@ -386,7 +405,12 @@ def _resume(draft: Draft, target: str) -> None:
     _look(draft)
     if not held and draft.invoice.status != target:
         due = draft.invoice.due_date.isoformat()
-        raise Refused("status", "not_true", f"With a due date of {due} the invoice is {draft.invoice.status}.")
+        raise Refused(
+            "status",
+            "not_true",
+            _("With a due date of %(due)s the invoice is %(status)s.")
+            % {"due": due, "status": spoken(Status, draft.invoice.status)},
+        )
 
 
 def _to_payment_status(draft: Draft, target: str) -> None:
@@ -394,7 +418,11 @@ def _to_payment_status(draft: Draft, target: str) -> None:
     if invoice.payment_status == target:
         return
     if invoice.status == Status.CANCELLED:
-        raise Refused("payment_status", "illegal_transition", f"A cancelled invoice can't become {target}.")
+        raise Refused(
+            "payment_status",
+            "illegal_transition",
+            _("A cancelled invoice can't become %(target)s.") % {"target": spoken(PaymentStatus, target)},
+        )
     if target == PaymentStatus.PAID:
         draft.settle()
     elif target == PaymentStatus.UNPAID:
@@ -404,7 +432,8 @@ def _to_payment_status(draft: Draft, target: str) -> None:
         raise Refused(
             "payment_status",
             "needs_a_payment",
-            f"A payment makes an invoice {target}: POST it to /api/zapier/invoices/{invoice.pk}/payments.",
+            _("A payment makes an invoice %(target)s: POST it to /api/zapier/invoices/%(pk)s/payments.")
+            % {"target": spoken(PaymentStatus, target), "pk": invoice.pk},
         )
 
 
@@ -423,4 +452,8 @@ def _look(draft: Draft) -> None:
 
 def _duplicate_number(account: Account, number: str) -> Refused:
     existing = Invoice.objects.for_account(account).values_list("pk", flat=True).get(invoice_number=number)
-    return Refused("invoice_number", "duplicate", f"Invoice number {number} is taken by invoice {existing}.")
+    return Refused(
+        "invoice_number",
+        "duplicate",
+        _("Invoice number %(number)s is taken by invoice %(existing)s.") % {"number": number, "existing": existing},
+    )

@@ -12,24 +12,26 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account, Language, User, known_subdivision
 
 
 class Status(models.TextChoices):
-    NEW = "new", "New"
-    OVERDUE = "overdue", "Overdue"
-    ON_HOLD = "on_hold", "On hold"
-    DISPUTED = "disputed", "Disputed"
-    WRITTEN_OFF = "written_off", "Written off"
-    PAID = "paid", "Paid"
-    CANCELLED = "cancelled", "Cancelled"
+    NEW = "new", _lazy("New")
+    OVERDUE = "overdue", _lazy("Overdue")
+    ON_HOLD = "on_hold", _lazy("On hold")
+    DISPUTED = "disputed", _lazy("Disputed")
+    WRITTEN_OFF = "written_off", _lazy("Written off")
+    PAID = "paid", _lazy("Paid")
+    CANCELLED = "cancelled", _lazy("Cancelled")
 
 
 class PaymentStatus(models.TextChoices):
-    UNPAID = "unpaid", "Unpaid"
-    PARTIALLY_PAID = "partially_paid", "Partially paid"
-    PAID = "paid", "Paid"
+    UNPAID = "unpaid", _lazy("Unpaid")
+    PARTIALLY_PAID = "partially_paid", _lazy("Partially paid")
+    PAID = "paid", _lazy("Paid")
 
 
 # A holiday lasts this many days at most.
@@ -54,17 +56,21 @@ class Debtor(models.Model):
     email = models.EmailField(blank=True)
     phone = models.CharField(max_length=20, blank=True)
     language = models.CharField(max_length=2, choices=Language, blank=True)
-    time_zone = models.CharField(max_length=64, blank=True, help_text="Empty: the phone's, else the account's.")
-    country = models.CharField(max_length=2, blank=True, help_text="Empty: the phone's, else the account's.")
+    time_zone = models.CharField(max_length=64, blank=True, help_text=_lazy("Empty: the phone's, else the account's."))
+    country = models.CharField(max_length=2, blank=True, help_text=_lazy("Empty: the phone's, else the account's."))
     subdivision = models.CharField(
-        "emirate or region",
+        _lazy("emirate or region"),
         max_length=6,
         blank=True,
         validators=[known_subdivision],
-        help_text="ISO 3166-2, such as AE-SH for Sharjah. Empty: the account's, in its country.",
+        help_text=_lazy("ISO 3166-2, such as AE-SH for Sharjah. Empty: the account's, in its country."),
     )
-    opted_out_at = models.DateTimeField(null=True, editable=False, help_text="Asked not to be written to at all.")
-    answered_at = models.DateTimeField(null=True, editable=False, help_text="The first answer nobody has handled.")
+    opted_out_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("Asked not to be written to at all.")
+    )
+    answered_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("The first answer nobody has handled.")
+    )
     # In the links to the debtor's page: another key, and the links that were sent lead nowhere.
     page_key = models.UUIDField(db_default=RandomUUID(), unique=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -118,7 +124,9 @@ class Invoice(models.Model):
     disputed_at = models.DateTimeField(null=True, editable=False)
     written_off_at = models.DateTimeField(null=True, editable=False)
     cancelled_at = models.DateTimeField(null=True, editable=False)
-    aged_on = models.DateField(null=True, editable=False, help_text="The account's date when the clock last looked.")
+    aged_on = models.DateField(
+        null=True, editable=False, help_text=_lazy("The account's date when the clock last looked.")
+    )
 
     # Derived.
     status = models.CharField(max_length=12, choices=Status, default=Status.NEW, editable=False)
@@ -134,14 +142,22 @@ class Invoice(models.Model):
         blank=True,
         editable=False,
         related_name="+",
-        help_text="Empty: the account's default.",
+        help_text=_lazy("Empty: the account's default."),
     )
     is_chased = models.BooleanField(default=True, editable=False)
-    entered_on = models.DateField(null=True, editable=False, help_text="The account's date when it came to the ladder.")
-    entered_at = models.DateTimeField(null=True, editable=False, help_text="When that was, by the account's time.")
+    entered_on = models.DateField(
+        null=True, editable=False, help_text=_lazy("The account's date when it came to the ladder.")
+    )
+    entered_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When that was, by the account's time.")
+    )
     round = models.PositiveSmallIntegerField(default=0, editable=False)
-    last_step = models.SmallIntegerField(null=True, editable=False, help_text="The last step done in this round.")
-    slip_days = models.PositiveSmallIntegerField(default=0, editable=False, help_text="What late steps added up to.")
+    last_step = models.SmallIntegerField(
+        null=True, editable=False, help_text=_lazy("The last step done in this round.")
+    )
+    slip_days = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text=_lazy("What late steps added up to.")
+    )
     escalation_level = models.PositiveSmallIntegerField(default=0, editable=False)
     last_contacted_at = models.DateTimeField(null=True, editable=False)
     next_contact_at = models.DateTimeField(null=True, editable=False)
@@ -208,11 +224,11 @@ class Payment(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments")
     amount = models.DecimalField(max_digits=18, decimal_places=3)
-    paid_at = models.DateField(help_text="The day the money came.")
+    paid_at = models.DateField(help_text=_lazy("The day the money came."))
     method = models.CharField(max_length=40, default="unspecified")
     reference = models.CharField(max_length=100, blank=True)
     reversal_of = models.OneToOneField("self", on_delete=models.PROTECT, null=True, blank=True, related_name="reversal")
-    recorded_at = models.DateTimeField(default=timezone.now, editable=False, help_text="The account's time.")
+    recorded_at = models.DateTimeField(default=timezone.now, editable=False, help_text=_lazy("The account's time."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
@@ -233,36 +249,36 @@ class Payment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} on {self.paid_at}"
+        return _("%(amount)s on %(day)s") % {"amount": self.amount, "day": self.paid_at}
 
 
 class Reason(models.TextChoices):
     """Why a person was called in."""
 
-    POLICY_STEP = "policy_step", "The ladder"
-    PROMISE_BROKEN = "promise_broken", "A broken promise"
-    NO_CONTACT = "no_contact", "No contact"
-    DELIVERY_FAILED = "delivery_failed", "Failed delivery"
-    DISPUTE = "dispute", "A dispute"
-    REVERSAL = "reversal", "A reversed payment"
-    MANUAL = "manual", "By hand"
+    POLICY_STEP = "policy_step", _lazy("The ladder")
+    PROMISE_BROKEN = "promise_broken", _lazy("A broken promise")
+    NO_CONTACT = "no_contact", _lazy("No contact")
+    DELIVERY_FAILED = "delivery_failed", _lazy("Failed delivery")
+    DISPUTE = "dispute", _lazy("A dispute")
+    REVERSAL = "reversal", _lazy("A reversed payment")
+    MANUAL = "manual", _lazy("By hand")
 
 
 class CaseStatus(models.TextChoices):
-    OPEN = "open", "Open"
-    ACKNOWLEDGED = "acknowledged", "Acknowledged"
-    RESOLVED = "resolved", "Resolved"
+    OPEN = "open", _lazy("Open")
+    ACKNOWLEDGED = "acknowledged", _lazy("Acknowledged")
+    RESOLVED = "resolved", _lazy("Resolved")
 
 
 class Resolution(models.TextChoices):
     """What becomes of an invoice whose case is resolved. The last two are the engine's own."""
 
-    HOLD = "hold", "Hold"
-    PROMISE = "promise", "Promise to pay"
-    LADDER = "ladder", "Back to the ladder"
-    WRITE_OFF = "write_off", "Write off"
-    CLOSED = "closed", "The invoice closed"
-    NEW_ROUND = "new_round", "A new due date"
+    HOLD = "hold", _lazy("Hold")
+    PROMISE = "promise", _lazy("Promise to pay")
+    LADDER = "ladder", _lazy("Back to the ladder")
+    WRITE_OFF = "write_off", _lazy("Write off")
+    CLOSED = "closed", _lazy("The invoice closed")
+    NEW_ROUND = "new_round", _lazy("A new due date")
 
 
 class Escalation(models.Model):
@@ -302,14 +318,14 @@ class Escalation(models.Model):
         indexes = [models.Index(fields=["account", "-created_at", "-id"], name="escalation_newest")]
 
     def __str__(self) -> str:
-        return f"Level {self.level}: {self.get_reason_display()}"
+        return _("Level %(level)s: %(reason)s") % {"level": self.level, "reason": self.get_reason_display()}
 
 
 class PromiseStatus(models.TextChoices):
-    OPEN = "open", "Open"
-    KEPT = "kept", "Kept"
-    BROKEN = "broken", "Broken"
-    WITHDRAWN = "withdrawn", "Withdrawn"
+    OPEN = "open", _lazy("Open")
+    KEPT = "kept", _lazy("Kept")
+    BROKEN = "broken", _lazy("Broken")
+    WITHDRAWN = "withdrawn", _lazy("Withdrawn")
 
 
 class Promise(models.Model):
@@ -320,7 +336,9 @@ class Promise(models.Model):
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="promises")
     promised_on = models.DateField()
     amount = models.DecimalField(max_digits=18, decimal_places=3)
-    paid_before = models.DecimalField(max_digits=20, decimal_places=3, help_text="What was paid when it was given.")
+    paid_before = models.DecimalField(
+        max_digits=20, decimal_places=3, help_text=_lazy("What was paid when it was given.")
+    )
     hold_until = models.DateField()
     status = models.CharField(max_length=10, choices=PromiseStatus, default=PromiseStatus.OPEN)
     created_at = models.DateTimeField(default=timezone.now)
@@ -336,7 +354,7 @@ class Promise(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} by {self.promised_on}"
+        return _("%(amount)s by %(day)s") % {"amount": self.amount, "day": self.promised_on}
 
 
 class TimelineEntry(models.Model):
@@ -356,7 +374,7 @@ class TimelineEntry(models.Model):
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
     class Meta:
-        verbose_name_plural = "timeline"
+        verbose_name_plural = _lazy("timeline")
         ordering = ["at", "id"]
         indexes = [models.Index(fields=["invoice", "at", "id"], name="timeline_of_an_invoice")]
 
@@ -365,9 +383,9 @@ class TimelineEntry(models.Model):
 
 
 class RuleKind(models.TextChoices):
-    WEEKEND = "weekend", "Weekend"
-    HOURS = "hours", "Shorter hours"
-    HOLIDAY = "holiday", "Holiday"
+    WEEKEND = "weekend", _lazy("Weekend")
+    HOURS = "hours", _lazy("Shorter hours")
+    HOLIDAY = "holiday", _lazy("Holiday")
 
 
 class CalendarRule(models.Model):
@@ -378,36 +396,40 @@ class CalendarRule(models.Model):
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     country = models.CharField(
-        max_length=2, validators=[RegexValidator(r"^[A-Z]{2}\Z")], help_text="ISO 3166, two letters."
+        max_length=2, validators=[RegexValidator(r"^[A-Z]{2}\Z")], help_text=_lazy("ISO 3166, two letters.")
     )
     subdivision = models.CharField(
-        "emirate or region",
+        _lazy("emirate or region"),
         max_length=6,
         blank=True,
         validators=[known_subdivision],
-        help_text="ISO 3166-2, such as AE-SH. Empty: the whole country.",
+        help_text=_lazy("ISO 3166-2, such as AE-SH. Empty: the whole country."),
     )
     kind = models.CharField(max_length=10, choices=RuleKind)
     name = models.CharField(max_length=80)
-    starts_on = models.DateField("first day", null=True, blank=True)
-    ends_on = models.DateField("last day", null=True, blank=True, help_text="Empty: the first day is the only one.")
-    is_yearly = models.BooleanField("each year", default=False)
+    starts_on = models.DateField(_lazy("first day"), null=True, blank=True)
+    ends_on = models.DateField(
+        _lazy("last day"), null=True, blank=True, help_text=_lazy("Empty: the first day is the only one.")
+    )
+    is_yearly = models.BooleanField(_lazy("each year"), default=False)
     weekdays = ArrayField(
         models.PositiveSmallIntegerField(choices=[(day, str(day)) for day in range(7)]),
         default=list,
         blank=True,
-        help_text="0 is Monday: 4,5 are Friday and Saturday.",
+        help_text=_lazy("0 is Monday: 4,5 are Friday and Saturday."),
     )
-    opens_at = models.TimeField(null=True, blank=True, help_text="Shorter hours: nothing is sent before.")
-    closes_at = models.TimeField(null=True, blank=True, help_text="Shorter hours: nothing is sent from then on.")
-    is_on = models.BooleanField("in use", default=True)
+    opens_at = models.TimeField(null=True, blank=True, help_text=_lazy("Shorter hours: nothing is sent before."))
+    closes_at = models.TimeField(null=True, blank=True, help_text=_lazy("Shorter hours: nothing is sent from then on."))
+    is_on = models.BooleanField(_lazy("in use"), default=True)
     is_expected = models.BooleanField(
-        "expected", default=False, help_text="Worked out before the moon was seen or the date announced: confirm it."
+        _lazy("expected"),
+        default=False,
+        help_text=_lazy("Worked out before the moon was seen or the date announced: confirm it."),
     )
     source = models.CharField(max_length=200, blank=True)
 
     class Meta:
-        verbose_name = "calendar row"
+        verbose_name = _lazy("calendar row")
         ordering = ["country", "subdivision", "starts_on", "name"]
         constraints = [
             models.UniqueConstraint(
@@ -439,22 +461,24 @@ class CalendarRule(models.Model):
     def clean(self) -> None:
         """No row may close a place for good, or be without effect."""
         if self.subdivision and not self.subdivision.startswith(f"{self.country}-"):
-            raise ValidationError({"subdivision": "It must lie in the country, such as AE-SH in AE."})
+            raise ValidationError({"subdivision": _("It must lie in the country, such as AE-SH in AE.")})
         if self.ends_on and (self.starts_on is None or self.ends_on < self.starts_on):
-            raise ValidationError({"ends_on": "The last day comes after the first."})
+            raise ValidationError({"ends_on": _("The last day comes after the first.")})
         if self.kind == RuleKind.WEEKEND:
             if not 1 <= len(set(self.weekdays)) <= 6:
-                raise ValidationError({"weekdays": "A weekend has one to six days."})
+                raise ValidationError({"weekdays": _("A weekend has one to six days.")})
             if self.starts_on:
-                raise ValidationError({"starts_on": "A weekend comes each week: it has no dates."})
+                raise ValidationError({"starts_on": _("A weekend comes each week: it has no dates.")})
         elif self.kind == RuleKind.HOLIDAY:
             if self.starts_on is None:
-                raise ValidationError({"starts_on": "A holiday has a day."})
+                raise ValidationError({"starts_on": _("A holiday has a day.")})
             if self.last_day and (self.last_day - self.starts_on).days >= MOST_HOLIDAYS:
-                raise ValidationError({"ends_on": f"At most {MOST_HOLIDAYS} days: nothing is sent on them."})
+                raise ValidationError(
+                    {"ends_on": _("At most %(count)s days: nothing is sent on them.") % {"count": MOST_HOLIDAYS}}
+                )
         elif self.opens_at is None and self.closes_at is None:
-            raise ValidationError({"closes_at": "Shorter hours open later or close earlier."})
+            raise ValidationError({"closes_at": _("Shorter hours open later or close earlier.")})
         elif self.opens_at and self.closes_at and self.opens_at >= self.closes_at:
-            raise ValidationError({"closes_at": "It closes after it opens, on the same day."})
+            raise ValidationError({"closes_at": _("It closes after it opens, on the same day.")})
         elif not self.weekdays and self.starts_on is None:
-            raise ValidationError({"weekdays": "Shorter hours are on days of the week, or between two dates."})
+            raise ValidationError({"weekdays": _("Shorter hours are on days of the week, or between two dates.")})

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
@@ -63,7 +64,7 @@ class InvoiceIn(StrictSerializer):
             return debtors.normalise_phone(value, account.country) if value else ""
         except debtors.BadPhone as error:
             raise serializers.ValidationError(
-                "A phone number is needed, with its country code: +971501234567.", "bad_phone"
+                _("A phone number is needed, with its country code: +971501234567."), "bad_phone"
             ) from error
 
     def new_invoice(self) -> NewInvoice:
@@ -95,10 +96,10 @@ class PaymentIn(StrictSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "reversal_of" in attrs and len(attrs) > 1:
             raise error_of(
-                "reversal_of", "not_alone", "reversal_of stands alone: a reversal takes the payment's amount."
+                "reversal_of", "not_alone", _("reversal_of stands alone: a reversal takes the payment's amount.")
             )
         if not attrs.keys() & {"reversal_of", "amount"}:
-            raise error_of("amount", "required", "amount is required.")
+            raise error_of("amount", "required", _("amount is required."))
         return attrs
 
 

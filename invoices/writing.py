@@ -10,10 +10,12 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from inflow import statements
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
+from inflow.languages import named
 from invoices import escalations, money, promises, signals, timeline
 from invoices.derivation import derive
 from invoices.models import Debtor, Invoice, Payment, Reason, Resolution
@@ -207,7 +209,11 @@ def post(
     insert(
         payment,
         "payment_reference_is_unique",
-        lambda: Refused("reference", "duplicate", f"A payment with the reference {reference} is recorded already."),
+        lambda: Refused(
+            "reference",
+            "duplicate",
+            _("A payment with the reference %(reference)s is recorded already.") % {"reference": reference},
+        ),
     )
     return payment
 
@@ -226,9 +232,13 @@ def insert(row: Model, constraint: str, refusal: Callable[[], Refused]) -> None:
 def check_money(field: str, amount: Decimal, currency: str) -> None:
     exponent = money.EXPONENTS[currency]
     if amount <= 0:
-        raise Refused(field, "not_positive", f"{field} must be greater than 0.")
+        raise Refused(field, "not_positive", _("%(field)s must be greater than 0.") % {"field": named(field)})
     if money.decimals(amount) > exponent:
-        raise Refused(field, "too_many_decimals", f"{currency} has {exponent} decimals at most.")
+        raise Refused(
+            field,
+            "too_many_decimals",
+            _("%(currency)s has %(exponent)s decimals at most.") % {"currency": currency, "exponent": exponent},
+        )
 
 
 def _sentence(changed: list[str], before: dict[str, object], after: dict[str, object]) -> str:

@@ -12,14 +12,18 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from inflow.accounts import audit, pages
 from inflow.accounts.actors import Actor
+from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person
+from inflow.languages import english, spoken
 from webhooks import endpoints, replaying, subscriptions
 from webhooks.models import Attempt, Delivery, DeliveryStatus, EventType, Subscription
 from webhooks.serializers import SubscriptionIn
@@ -34,7 +38,7 @@ DELIVERY_BADGES = {
 def delivery_badge(delivery: Delivery) -> str:
     status = DeliveryStatus(delivery.status)
     if status == DeliveryStatus.PENDING and delivery.attempts_made:
-        return pages.badge("Retrying", "warning")
+        return pages.badge(_("Retrying"), "warning")
     return pages.badge(status.label, DELIVERY_BADGES.get(status, ""))
 
 
@@ -42,7 +46,9 @@ class SubscriptionForm(pages.OwnAccountForm):
     """A new subscription, under the same rules as the API's."""
 
     target_url = forms.CharField(
-        max_length=2000, label="URL", help_text="Each event is POSTed there as signed JSON, and retried for three days."
+        max_length=2000,
+        label=_lazy("URL"),
+        help_text=_lazy("Each event is POSTed there as signed JSON, and retried for three days."),
     )
     events = forms.MultipleChoiceField(
         choices=EventType.choices,
@@ -64,8 +70,13 @@ class SinceForm(pages.PageForm):
 
     hours = forms.TypedChoiceField(
         coerce=int,
-        label="What happened in",
-        choices=[(1, "the last hour"), (24, "the last day"), (72, "the last 3 days"), (336, "the last 14 days")],
+        label=_lazy("What happened in"),
+        choices=[
+            (1, _lazy("the last hour")),
+            (24, _lazy("the last day")),
+            (72, _lazy("the last 3 days")),
+            (336, _lazy("the last 14 days")),
+        ],
     )
 
     @property
@@ -79,13 +90,13 @@ def _send_test(subscription: Subscription, actor: Actor, form: pages.PageForm) -
         event_id = subscriptions.send_test(subscription)
     except subscriptions.Disabled as error:
         raise ValidationError(DISABLED) from error
-    return f"A test event is on its way: {event_id}."
+    return _("A test event is on its way: %(event_id)s.") % {"event_id": event_id}
 
 
 def _enable(subscription: Subscription, actor: Actor, form: pages.PageForm) -> str:
     if subscriptions.enable(subscription):
         audit.record(subscription.account, actor.name, "subscription.enabled", subscription.target_url[:120])
-    return "Events are sent again from now on. What was skipped meanwhile waits for Send again."
+    return _("Events are sent again from now on. What was skipped meanwhile waits for Send again.")
 
 
 def _replay_since(subscription: Subscription, actor: Actor, form: SinceForm) -> str:
@@ -96,7 +107,7 @@ def _replay_since(subscription: Subscription, actor: Actor, form: SinceForm) -> 
     audit.record(
         subscription.account, actor.name, "subscription.replayed", subscription.target_url[:120], deliveries=count
     )
-    return f"Deliveries that are sent again: {count}."
+    return _("Deliveries that are sent again: %(count)s.") % {"count": count}
 
 
 def _replay(delivery: Delivery, actor: Actor, form: pages.PageForm) -> str:
@@ -105,15 +116,28 @@ def _replay(delivery: Delivery, actor: Actor, form: pages.PageForm) -> str:
     except subscriptions.Disabled as error:
         raise ValidationError(DISABLED) from error
     except replaying.TooOld as error:
-        raise ValidationError(f"Events can be sent again for {replaying.REPLAYABLE.days} days.") from error
-    audit.record(delivery.account, actor.name, "delivery.replayed", str(delivery)[:120])
-    return "It is sent again, with the same id."
+        raise ValidationError(
+            _("Events can be sent again for %(days)s days.") % {"days": replaying.REPLAYABLE.days}
+        ) from error
+    audit.record(delivery.account, actor.name, "delivery.replayed", english(delivery)[:120])
+    return _("It is sent again, with the same id.")
 
 
-DISABLED = "This webhook is disabled: enable it first."
+DISABLED = _lazy("This webhook is disabled: enable it first.")
+ERRORS = {
+    "forbidden_target": _lazy("its address is not allowed"),
+    "timeout": _lazy("no answer in time"),
+    "deadline": _lazy("its answer took too long"),
+    "tls": _lazy("no secure connection"),
+    "lookup": _lazy("its host is not found"),
+    "connection": _lazy("no connection"),
+    "protocol": _lazy("its answer is no HTTP"),
+    "secret_unreadable": _lazy("the secret can't be read"),
+    "internal": _lazy("a fault on our side"),
+}
 REASONS = {
-    endpoints.REASON_GONE: "It answered that it is gone (HTTP 410).",
-    endpoints.REASON_FAILING: "No delivery succeeded for 120 hours.",
+    endpoints.REASON_GONE: _lazy("It answered that it is gone (HTTP 410)."),
+    endpoints.REASON_FAILING: _lazy("No delivery succeeded for 120 hours."),
 }
 
 
@@ -127,7 +151,7 @@ def _rotate_secret(subscription: Subscription, actor: Actor, form: pages.PageFor
 def _unsubscribe(subscription: Subscription, actor: Actor, form: pages.PageForm) -> str:
     if subscriptions.unsubscribe(subscription):
         audit.record(subscription.account, actor.name, "subscription.ended", subscription.target_url[:120])
-    return f"Nothing is sent to {subscription.target_url} any more."
+    return _("Nothing is sent to %(target_url)s any more.") % {"target_url": subscription.target_url}
 
 
 @admin.register(Subscription)
@@ -139,46 +163,46 @@ class SubscriptionAdmin(OwnRowsAdmin):
     readonly_fields = fields
     actions_detail = ("enable", "send_test", "replay_since", "rotate_secret", "unsubscribe")
     enable = pages.verb(
-        "Enable",
+        _lazy("Enable"),
         _enable,
         needs=Role.ADMIN,
         icon="notifications_active",
         fits=lambda subscription: not subscription.is_active,
-        intro="Sends to it again from now on.",
+        intro=_lazy("Sends to it again from now on."),
         is_primary=True,
     )
     send_test = pages.verb(
-        "Send a test event",
+        _lazy("Send a test event"),
         _send_test,
         needs=Role.ADMIN,
         icon="send",
         fits=lambda subscription: subscription.is_active,
-        intro="Sends a webhook.test event to this URL alone.",
+        intro=_lazy("Sends a webhook.test event to this URL alone."),
     )
     replay_since = pages.verb(
-        "Send again",
+        _lazy("Send again"),
         _replay_since,
         needs=Role.ADMIN,
         icon="replay",
         form=SinceForm,
         fits=lambda subscription: subscription.is_active,
-        intro="Everything that was due to this URL is sent again, delivered or not. The ids stay the same.",
+        intro=_lazy("Everything that was due to this URL is sent again, delivered or not. The ids stay the same."),
     )
     rotate_secret = pages.verb(
-        "New secret",
+        _lazy("New secret"),
         _rotate_secret,
         needs=Role.ADMIN,
         icon="key",
-        intro="The new secret is shown once. For 24 hours the old one signs beside it.",
+        intro=_lazy("The new secret is shown once. For 24 hours the old one signs beside it."),
         is_grave=True,
     )
     unsubscribe = pages.verb(
-        "Unsubscribe",
+        _lazy("Unsubscribe"),
         _unsubscribe,
         needs=Role.ADMIN,
         icon="notifications_off",
         fits=lambda subscription: subscription.deleted_at is None,
-        intro="Ends the subscription and cancels what is still to be delivered to it.",
+        intro=_lazy("Ends the subscription and cancels what is still to be delivered to it."),
         is_grave=True,
     )
 
@@ -211,9 +235,9 @@ class SubscriptionAdmin(OwnRowsAdmin):
         return pages.shown_once(
             self,
             request,
-            title="Webhook secret",
+            title=_("Webhook secret"),
             secret=secret,
-            example_title="Check each call with it, by the Standard Webhooks rules",
+            example_title=_("Check each call with it, by the Standard Webhooks rules"),
             example=_CHECK.format(secret=secret),
             back=back,
         )
@@ -232,10 +256,13 @@ class SubscriptionAdmin(OwnRowsAdmin):
             try:
                 subscription, secret = subscriptions.subscribe(account, data["target_url"], data["events"])
             except subscriptions.TooMany as error:
-                allowed = f"The {account.plan} plan has {account.limits.subscriptions} webhook subscriptions."
+                allowed = _("The %(plan)s plan has %(count)s webhook subscriptions.") % {
+                    "plan": spoken(Plan, account.plan),
+                    "count": account.limits.subscriptions,
+                }
                 raise ValidationError(allowed) from error
             if secret is None:
-                messages.info(request, "This URL is subscribed to these events already.")
+                messages.info(request, _("This URL is subscribed to these events already."))
                 return HttpResponseRedirect(self.url("change", subscription.pk))
             self.record(request, subscription, "created", events=subscription.events)
             return self._shown_once(request, secret, back)
@@ -245,23 +272,23 @@ class SubscriptionAdmin(OwnRowsAdmin):
             request,
             form,
             subscribe,
-            title="Add a webhook",
-            button="Subscribe",
-            intro="Another system hears of what happens here. The secret that signs the calls is shown once.",
+            title=_("Add a webhook"),
+            button=_("Subscribe"),
+            intro=_("Another system hears of what happens here. The secret that signs the calls is shown once."),
             back=back,
         )
 
-    @display(description="Events")
+    @display(description=_lazy("Events"))
     def event_list(self, subscription: Subscription) -> str:
-        return ", ".join(EventType(event).label for event in subscription.events)
+        return _(", ").join(str(EventType(event).label) for event in subscription.events)
 
-    @display(description="Why it is disabled")
+    @display(description=_lazy("Why it is disabled"))
     def why(self, subscription: Subscription) -> str:
-        return REASONS.get(subscription.disabled_reason, subscription.disabled_reason) or "–"
+        return str(REASONS.get(subscription.disabled_reason, subscription.disabled_reason) or "–")
 
-    @display(description="State", ordering="is_active")
+    @display(description=_lazy("State"), ordering="is_active")
     def state(self, subscription: Subscription) -> str:
-        return pages.badge("Active", "success") if subscription.is_active else pages.badge("Disabled", "danger")
+        return pages.badge(_("Active"), "success") if subscription.is_active else pages.badge(_("Disabled"), "danger")
 
 
 _CHECK = """from standardwebhooks import Webhook
@@ -273,17 +300,19 @@ class AttemptInline(RowsInside):
     model = Attempt
     fields = readonly_fields = ("at", "answer", "took", "response_shown")
 
-    @display(description="Answer")
+    @display(description=_lazy("Answer"))
     def answer(self, attempt: Attempt) -> str:
         if attempt.status is None:
-            return pages.badge(attempt.error.replace("_", " "), "danger")
-        return pages.badge(f"HTTP {attempt.status}", "success" if 200 <= attempt.status < 300 else "danger")
+            return pages.badge(str(ERRORS.get(attempt.error, attempt.error.replace("_", " "))), "danger")
+        return pages.badge(
+            _("HTTP %(status)s") % {"status": attempt.status}, "success" if 200 <= attempt.status < 300 else "danger"
+        )
 
-    @display(description="Took")
+    @display(description=_lazy("Took"))
     def took(self, attempt: Attempt) -> str:
-        return f"{attempt.ms:,} ms"
+        return _("%(count)s ms") % {"count": f"{attempt.ms:,}"}
 
-    @display(description="Response")
+    @display(description=_lazy("Response"))
     def response_shown(self, attempt: Attempt) -> str:
         return format_html('<pre class="code">{}</pre>', attempt.response) if attempt.response else "–"
 
@@ -305,31 +334,31 @@ class DeliveryAdmin(OwnRowsAdmin):
     inlines = (AttemptInline,)
     actions_detail = ("replay",)
     replay = pages.verb(
-        "Send again",
+        _lazy("Send again"),
         _replay,
         needs=Role.ADMIN,
         icon="replay",
         fits=lambda delivery: delivery.status != DeliveryStatus.PENDING,
-        intro="The same event goes to the same URL, with the same id.",
+        intro=_lazy("The same event goes to the same URL, with the same id."),
     )
 
-    @display(description="Event", ordering="event__type")
+    @display(description=_lazy("Event"), ordering="event__type")
     def event_type(self, delivery: Delivery) -> str:
         return delivery.event.get_type_display()
 
-    @display(description="Event id")
+    @display(description=_lazy("Event id"))
     def event_id_shown(self, delivery: Delivery) -> str:
         return format_html("<code>{}</code>", delivery.event_id)
 
-    @display(description="To", ordering="subscription__target_url")
+    @display(description=_lazy("To"), ordering="subscription__target_url")
     def target(self, delivery: Delivery) -> str:
         return pages.bdi(delivery.subscription.target_url)
 
-    @display(description="Status", ordering="status")
+    @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, delivery: Delivery) -> str:
         return delivery_badge(delivery)
 
-    @display(description="Body")
+    @display(description=_lazy("Body"))
     def body_shown(self, delivery: Delivery) -> str:
         body = json.dumps(json.loads(delivery.event.body), indent=2, ensure_ascii=False)
         return format_html('<pre class="code">{}</pre>', body)

@@ -6,24 +6,26 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account
 from invoices.models import AccountQuerySet
 
 
 class EventType(models.TextChoices):
-    INVOICE_CREATED = "invoice.created", "Invoice created"
-    INVOICE_STATUS_CHANGED = "invoice.status_changed", "Invoice status changed"
-    ESCALATION_CREATED = "escalation.created", "Escalation created"
-    PAYMENT_RECORDED = "payment.recorded", "Payment recorded"
-    COMMUNICATION_SENT = "communication.sent", "Communication sent"
-    COMMUNICATION_FAILED = "communication.failed", "Communication failed"
-    PROMISE_BROKEN = "promise.broken", "Promise broken"
+    INVOICE_CREATED = "invoice.created", _lazy("Invoice created")
+    INVOICE_STATUS_CHANGED = "invoice.status_changed", _lazy("Invoice status changed")
+    ESCALATION_CREATED = "escalation.created", _lazy("Escalation created")
+    PAYMENT_RECORDED = "payment.recorded", _lazy("Payment recorded")
+    COMMUNICATION_SENT = "communication.sent", _lazy("Communication sent")
+    COMMUNICATION_FAILED = "communication.failed", _lazy("Communication failed")
+    PROMISE_BROKEN = "promise.broken", _lazy("Promise broken")
 
 
 # Nobody subscribes to it: it goes to the one subscription that asked for it.
 TEST_EVENT = "webhook.test"
-ANY_EVENT = [*EventType.choices, (TEST_EVENT, "Test")]
+ANY_EVENT = [*EventType.choices, (TEST_EVENT, _lazy("Test"))]
 
 
 class Subscription(models.Model):
@@ -39,12 +41,14 @@ class Subscription(models.Model):
     is_active = models.BooleanField(default=True)
     disabled_reason = models.CharField(max_length=200, blank=True, editable=False)
     failing_since = models.DateTimeField(
-        null=True, editable=False, help_text="The first failed try since the last one that succeeded."
+        null=True, editable=False, help_text=_lazy("The first failed try since the last one that succeeded.")
     )
-    failures = models.PositiveIntegerField(default=0, editable=False, help_text="Failed tries since then.")
-    is_slow = models.BooleanField(default=False, editable=False, help_text="Its last answer took long: the slow lane.")
+    failures = models.PositiveIntegerField(default=0, editable=False, help_text=_lazy("Failed tries since then."))
+    is_slow = models.BooleanField(
+        default=False, editable=False, help_text=_lazy("Its last answer took long: the slow lane.")
+    )
     notice_due_at = models.DateTimeField(
-        null=True, editable=False, help_text="When the account's admins are to be told that it was disabled."
+        null=True, editable=False, help_text=_lazy("When the account's admins are to be told that it was disabled.")
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     deleted_at = models.DateTimeField(null=True, editable=False)
@@ -101,11 +105,11 @@ class Event(models.Model):
 
 
 class DeliveryStatus(models.TextChoices):
-    PENDING = "pending", "Pending"
-    DELIVERED = "delivered", "Delivered"
-    FAILED = "failed", "Failed"
-    SKIPPED = "skipped", "Skipped"
-    CANCELLED = "cancelled", "Cancelled"
+    PENDING = "pending", _lazy("Pending")
+    DELIVERED = "delivered", _lazy("Delivered")
+    FAILED = "failed", _lazy("Failed")
+    SKIPPED = "skipped", _lazy("Skipped")
+    CANCELLED = "cancelled", _lazy("Cancelled")
 
 
 class Delivery(models.Model):
@@ -128,7 +132,7 @@ class Delivery(models.Model):
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
     class Meta:
-        verbose_name_plural = "deliveries"
+        verbose_name_plural = _lazy("deliveries")
         ordering = ["-created_at", "-id"]
         constraints = [
             models.CheckConstraint(
@@ -148,7 +152,7 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event_id} to {self.subscription_id}"
+        return _("%(event)s to %(subscription)s") % {"event": self.event_id, "subscription": self.subscription_id}
 
 
 class Attempt(models.Model):
@@ -156,10 +160,10 @@ class Attempt(models.Model):
 
     delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="attempts")
     at = models.DateTimeField()
-    ms = models.PositiveIntegerField(help_text="How long it took, in milliseconds.")
-    status = models.PositiveSmallIntegerField(null=True, help_text="The HTTP status; empty where none came.")
-    error = models.CharField(max_length=60, blank=True, help_text="Why no status came.")
-    response = models.TextField(blank=True, help_text="The first 2 KiB of the answer.")
+    ms = models.PositiveIntegerField(help_text=_lazy("How long it took, in milliseconds."))
+    status = models.PositiveSmallIntegerField(null=True, help_text=_lazy("The HTTP status; empty where none came."))
+    error = models.CharField(max_length=60, blank=True, help_text=_lazy("Why no status came."))
+    response = models.TextField(blank=True, help_text=_lazy("The first 2 KiB of the answer."))
 
     class Meta:
         ordering = ["at", "id"]

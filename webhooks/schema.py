@@ -56,7 +56,7 @@ _DATA: dict[str, dict[str, Any]] = {
 
 def describe_events(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """A hook: the `webhooks` section, one entry for each event, the test included."""
-    result["webhooks"] = {type: {"post": _operation(type, label, _DATA[type])} for type, label in ANY_EVENT}
+    result["webhooks"] = {type: {"post": _operation(type, str(label), _DATA[type])} for type, label in ANY_EVENT}
     return result
 
 

@@ -5,6 +5,8 @@ import uuid
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from communications.models.messages import Communication
 from communications.models.words import Medium
@@ -36,17 +38,17 @@ class Contact(models.Model):
 class Source(models.TextChoices):
     """Where somebody said whether they want to be written to."""
 
-    PAGE = "page", "The debtor's page"
-    UNSUBSCRIBE = "unsubscribe", "The mail's unsubscribe"
-    SMS = Medium.SMS.value, "SMS"
-    WHATSAPP = Medium.WHATSAPP.value, "WhatsApp"
-    STAFF = "staff", "Staff"
-    PROVIDER = "provider", "The provider"
+    PAGE = "page", _lazy("The debtor's page")
+    UNSUBSCRIBE = "unsubscribe", _lazy("The mail's unsubscribe")
+    SMS = Medium.SMS.value, _lazy("SMS")
+    WHATSAPP = Medium.WHATSAPP.value, _lazy("WhatsApp")
+    STAFF = "staff", _lazy("Staff")
+    PROVIDER = "provider", _lazy("The provider")
 
 
 class Wish(models.TextChoices):
-    OPTED_OUT = "opted_out", "Opted out"
-    OPTED_IN = "opted_in", "Opted in again"
+    OPTED_OUT = "opted_out", _lazy("Opted out")
+    OPTED_IN = "opted_in", _lazy("Opted in again")
 
 
 class ConsentEntry(models.Model):
@@ -54,18 +56,18 @@ class ConsentEntry(models.Model):
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, null=True, related_name="consents")
-    channel = models.CharField(max_length=10, choices=Medium, blank=True, help_text="Empty: all channels.")
+    channel = models.CharField(max_length=10, choices=Medium, blank=True, help_text=_lazy("Empty: all channels."))
     address = models.CharField(max_length=254, blank=True)
     what = models.CharField(max_length=10, choices=Wish)
     source = models.CharField(max_length=12, choices=Source)
-    text = models.TextField(blank=True, help_text="What was said, or the reason.")
-    at = models.DateTimeField(help_text="The account's time.")
+    text = models.TextField(blank=True, help_text=_lazy("What was said, or the reason."))
+    at = models.DateTimeField(help_text=_lazy("The account's time."))
     actor = models.CharField(max_length=254)
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
     class Meta:
-        verbose_name_plural = "consent log"
+        verbose_name_plural = _lazy("consent log")
         ordering = ["-at", "-id"]
         constraints = [
             models.CheckConstraint(condition=Q(what__in=Wish.values), name="a_wish_is_known"),
@@ -76,19 +78,19 @@ class ConsentEntry(models.Model):
         indexes = [models.Index(fields=["account", "-at", "-id"], name="consent_newest")]
 
     def __str__(self) -> str:
-        return f"{self.get_what_display()}: {self.address or 'all channels'}"
+        return _("%(what)s: %(where)s") % {"what": self.get_what_display(), "where": self.address or _("all channels")}
 
 
 class AnswerKind(models.TextChoices):
-    PAID = "paid", "Has paid"
-    PROMISE = "promise", "Will pay"
-    DISPUTE = "dispute", "Disputes"
+    PAID = "paid", _lazy("Has paid")
+    PROMISE = "promise", _lazy("Will pay")
+    DISPUTE = "dispute", _lazy("Disputes")
 
 
 class AnswerStatus(models.TextChoices):
-    PROPOSED = "proposed", "Waits for you"
-    CONFIRMED = "confirmed", "Confirmed"
-    DISMISSED = "dismissed", "Dismissed"
+    PROPOSED = "proposed", _lazy("Waits for you")
+    CONFIRMED = "confirmed", _lazy("Confirmed")
+    DISMISSED = "dismissed", _lazy("Dismissed")
 
 
 class Answer(models.Model):
@@ -100,7 +102,7 @@ class Answer(models.Model):
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="answers")
     kind = models.CharField(max_length=10, choices=AnswerKind)
     status = models.CharField(max_length=10, choices=AnswerStatus, default=AnswerStatus.PROPOSED)
-    took_effect = models.BooleanField(default=False, help_text="At once, without a person.")
+    took_effect = models.BooleanField(default=False, help_text=_lazy("At once, without a person."))
     day = models.DateField(null=True)
     reference = models.CharField(max_length=100, blank=True)
     text = models.TextField(blank=True)
@@ -139,18 +141,18 @@ class Answer(models.Model):
 class Triage(models.TextChoices):
     """What an answer seems to say."""
 
-    STOP = "stop", "Stop writing"
-    PAID = "paid", "Has paid"
-    PROMISE = "promise", "Will pay"
-    DISPUTE = "dispute", "Disputes it"
-    WRONG_PERSON = "wrong_person", "Wrong person"
-    OTHER = "other", "Something else"
+    STOP = "stop", _lazy("Stop writing")
+    PAID = "paid", _lazy("Has paid")
+    PROMISE = "promise", _lazy("Will pay")
+    DISPUTE = "dispute", _lazy("Disputes it")
+    WRONG_PERSON = "wrong_person", _lazy("Wrong person")
+    OTHER = "other", _lazy("Something else")
 
 
 class ReplyStatus(models.TextChoices):
-    PROPOSED = "proposed", "To be read"
-    CONFIRMED = "confirmed", "Confirmed"
-    DISMISSED = "dismissed", "Dismissed"
+    PROPOSED = "proposed", _lazy("To be read")
+    CONFIRMED = "confirmed", _lazy("Confirmed")
+    DISMISSED = "dismissed", _lazy("Dismissed")
 
 
 class Reply(models.Model):
@@ -169,7 +171,7 @@ class Reply(models.Model):
     text = models.TextField()
     provider_id = models.CharField(max_length=255)
     triage = models.CharField(max_length=12, choices=Triage)
-    promised_on = models.DateField(null=True, help_text="The day that the text names.")
+    promised_on = models.DateField(null=True, help_text=_lazy("The day that the text names."))
     status = models.CharField(max_length=10, choices=ReplyStatus, default=ReplyStatus.PROPOSED)
     handled_by = models.CharField(max_length=254, blank=True)
     handled_at = models.DateTimeField(null=True)
@@ -179,7 +181,7 @@ class Reply(models.Model):
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
     class Meta:
-        verbose_name_plural = "replies"
+        verbose_name_plural = _lazy("replies")
         ordering = ["-received_at", "-id"]
         constraints = [
             models.UniqueConstraint(fields=["account", "channel", "provider_id"], name="a_reply_is_heard_once"),

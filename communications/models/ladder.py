@@ -7,6 +7,8 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from communications.models.words import Medium, StepKind, Tone
 from inflow.accounts.models import Account
@@ -28,7 +30,7 @@ class ReminderPolicy(models.Model):
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
     class Meta:
-        verbose_name_plural = "reminder policies"
+        verbose_name_plural = _lazy("reminder policies")
         ordering = ["-is_default", "name"]
         constraints = [
             models.UniqueConstraint(fields=["account", "name"], name="policy_name_is_unique_in_its_account"),
@@ -45,11 +47,13 @@ class PolicyStep(models.Model):
     """A step of a ladder. `channels` in order of preference; `escalates_to` fires when the step is done."""
 
     policy = models.ForeignKey(ReminderPolicy, on_delete=models.CASCADE, related_name="steps")
-    offset_days = models.SmallIntegerField("days from the due date")
+    offset_days = models.SmallIntegerField(_lazy("days from the due date"))
     kind = models.CharField(max_length=20, choices=StepKind)
     tone = models.CharField(max_length=10, choices=Tone, default=Tone.NEUTRAL)
     channels = ArrayField(models.CharField(max_length=10, choices=Medium), default=every_medium)
-    escalates_to = models.PositiveSmallIntegerField(null=True, blank=True, choices=[(1, "Level 1"), (2, "Level 2")])
+    escalates_to = models.PositiveSmallIntegerField(
+        null=True, blank=True, choices=[(1, _lazy("Level 1")), (2, _lazy("Level 2"))]
+    )
 
     class Meta:
         ordering = ["offset_days"]
@@ -61,7 +65,7 @@ class PolicyStep(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} on day {self.offset_days:+d}"
+        return _("%(kind)s on day %(day)s") % {"kind": self.get_kind_display(), "day": f"{self.offset_days:+d}"}
 
 
 class CollectionSettings(models.Model):
@@ -71,29 +75,33 @@ class CollectionSettings(models.Model):
     opens_at = models.TimeField(default=dt.time(9))
     closes_at = models.TimeField(default=dt.time(18))
     hours_between = models.PositiveSmallIntegerField(
-        default=72, validators=[MinValueValidator(1)], help_text="At least so many hours between two contacts."
+        default=72, validators=[MinValueValidator(1)], help_text=_lazy("At least so many hours between two contacts.")
     )
     most_in_7_days = models.PositiveSmallIntegerField(default=2, validators=[MinValueValidator(1)])
-    is_stopped = models.BooleanField("stop all messages", default=False)
+    is_stopped = models.BooleanField(_lazy("stop all messages"), default=False)
     stopped_channels = ArrayField(models.CharField(max_length=10, choices=Medium), default=list, blank=True)
     stale_after_hours = models.PositiveSmallIntegerField(
-        "payments are stale after",
+        _lazy("payments are stale after"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="Hours without a payment recorded or synced, after which nothing is sent by itself. Empty: never.",
+        help_text=_lazy(
+            "Hours without a payment recorded or synced, after which nothing is sent by itself. Empty: never."
+        ),
     )
     payments_synced_at = models.DateTimeField(
-        null=True, editable=False, help_text="When somebody last said that all payments are recorded: account's time."
+        null=True,
+        editable=False,
+        help_text=_lazy("When somebody last said that all payments are recorded: account's time."),
     )
     cool_off_hours = models.PositiveSmallIntegerField(
-        "cool-off",
+        _lazy("cool-off"),
         default=24,
-        help_text="Hours in which a final notice that somebody released can still be called back.",
+        help_text=_lazy("Hours in which a final notice that somebody released can still be called back."),
     )
 
     class Meta:
-        verbose_name_plural = "collection settings"
+        verbose_name_plural = _lazy("collection settings")
         constraints = [
             models.CheckConstraint(condition=~Q(opens_at=models.F("closes_at")), name="the_window_is_open_sometimes"),
             models.CheckConstraint(
@@ -109,7 +117,7 @@ class ApprovalLimit(models.Model):
     """A final notice for more than this is held until somebody has looked at it."""
 
     settings = models.ForeignKey(CollectionSettings, on_delete=models.CASCADE, related_name="approval_limits")
-    currency = models.CharField(max_length=3, help_text="ISO 4217.")
+    currency = models.CharField(max_length=3, help_text=_lazy("ISO 4217."))
     amount = models.DecimalField(max_digits=18, decimal_places=3, validators=[MinValueValidator(0)])
 
     class Meta:

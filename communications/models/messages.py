@@ -5,6 +5,8 @@ import uuid
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from communications.models.words import Kind, Medium, State, Tone
 from inflow.accounts.models import Account, Language
@@ -21,12 +23,14 @@ class Communication(models.Model):
     debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, related_name="communications")
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="communications")
     round = models.PositiveSmallIntegerField(default=0)
-    step = models.SmallIntegerField(null=True, help_text="The step's offset from the due date, in days.")
+    step = models.SmallIntegerField(null=True, help_text=_lazy("The step's offset from the due date, in days."))
     kind = models.CharField(max_length=20, choices=Kind)
     try_number = models.PositiveSmallIntegerField(default=1)
     channel = models.CharField(max_length=10, choices=Medium)
     status = models.CharField(max_length=12, choices=State, default=State.SCHEDULED)
-    waits_for = models.CharField(max_length=20, blank=True, editable=False, help_text="Why it was postponed last.")
+    waits_for = models.CharField(
+        max_length=20, blank=True, editable=False, help_text=_lazy("Why it was postponed last.")
+    )
     suppressed_reason = models.CharField(max_length=40, blank=True)
     recipient = models.CharField(max_length=254, blank=True)
     language = models.CharField(max_length=2, choices=Language)
@@ -34,25 +38,29 @@ class Communication(models.Model):
     body = models.TextField(blank=True)
     html = models.TextField(blank=True)
     tone = models.CharField(max_length=10, choices=Tone, blank=True)
-    amount = models.DecimalField(max_digits=18, decimal_places=3, null=True, help_text="The balance as it was sent.")
+    amount = models.DecimalField(
+        max_digits=18, decimal_places=3, null=True, help_text=_lazy("The balance as it was sent.")
+    )
     scheduled_for = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
-    claimed_at = models.DateTimeField(null=True, editable=False, help_text="By the wall: who is still sending.")
+    claimed_at = models.DateTimeField(null=True, editable=False, help_text=_lazy("By the wall: who is still sending."))
     created_at = models.DateTimeField(default=timezone.now)
     error = models.CharField(max_length=300, blank=True)
-    provider_id = models.CharField(max_length=64, blank=True, editable=False, help_text="The gateway's own id.")
+    provider_id = models.CharField(max_length=64, blank=True, editable=False, help_text=_lazy("The gateway's own id."))
     closes_channel = models.BooleanField(
-        default=False, editable=False, help_text="Failed for good: this step goes on by another channel."
+        default=False, editable=False, help_text=_lazy("Failed for good: this step goes on by another channel.")
     )
-    segments = models.PositiveSmallIntegerField(null=True, editable=False, help_text="Of an SMS: what is paid for.")
-    approved_at = models.DateTimeField(null=True, editable=False, help_text="When it was released, held before.")
+    segments = models.PositiveSmallIntegerField(
+        null=True, editable=False, help_text=_lazy("Of an SMS: what is paid for.")
+    )
+    approved_at = models.DateTimeField(null=True, editable=False, help_text=_lazy("When it was released, held before."))
     approved_by = models.CharField(max_length=254, blank=True, editable=False)
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
     class Meta:
-        verbose_name = "message"
+        verbose_name = _lazy("message")
         ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(
@@ -86,4 +94,4 @@ class Communication(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} to {self.recipient}"
+        return _("%(kind)s to %(recipient)s") % {"kind": self.get_kind_display(), "recipient": self.recipient}

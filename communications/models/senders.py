@@ -5,6 +5,8 @@ import uuid
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from communications.models.words import Kind, Medium, Tone
 from inflow.accounts.models import Account, Language
@@ -16,10 +18,10 @@ class MessageTemplate(models.Model):
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=20, choices=Kind)
-    tone = models.CharField(max_length=10, choices=Tone, blank=True, help_text="Empty: any.")
+    tone = models.CharField(max_length=10, choices=Tone, blank=True, help_text=_lazy("Empty: any."))
     channel = models.CharField(max_length=10, choices=Medium)
     language = models.CharField(max_length=2, choices=Language)
-    subject = models.CharField(max_length=500, blank=True, help_text="Of an email.")
+    subject = models.CharField(max_length=500, blank=True, help_text=_lazy("Of an email."))
     body = models.TextField()
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -44,13 +46,18 @@ class SenderProfile(models.Model):
     """How an account introduces itself in its messages."""
 
     account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="sender_profile")
-    display_name = models.CharField(max_length=100, blank=True, help_text="The sender's name. Empty: the account's.")
-    reply_to = models.EmailField("replies go to", blank=True)
-    phone = models.CharField("signature phone", max_length=40, blank=True)
-    payment_en = models.TextField(
-        "payment instructions in English", max_length=1000, blank=True, help_text="Plain text: bank, account, IBAN."
+    display_name = models.CharField(
+        max_length=100, blank=True, help_text=_lazy("The sender's name. Empty: the account's.")
     )
-    payment_ar = models.TextField("payment instructions in Arabic", max_length=1000, blank=True)
+    reply_to = models.EmailField(_lazy("replies go to"), blank=True)
+    phone = models.CharField(_lazy("signature phone"), max_length=40, blank=True)
+    payment_en = models.TextField(
+        _lazy("payment instructions in English"),
+        max_length=1000,
+        blank=True,
+        help_text=_lazy("Plain text: bank, account, IBAN."),
+    )
+    payment_ar = models.TextField(_lazy("payment instructions in Arabic"), max_length=1000, blank=True)
     logo = models.BinaryField(null=True, editable=False)
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
@@ -67,15 +74,15 @@ class Gateway(models.Model):
     channel = models.CharField(
         max_length=10, choices=[(each.value, each.label) for each in (Medium.SMS, Medium.WHATSAPP)]
     )
-    base_url = models.CharField("base URL", max_length=200)
-    account_sid = models.CharField("account SID", max_length=64)
+    base_url = models.CharField(_lazy("base URL"), max_length=200)
+    account_sid = models.CharField(_lazy("account SID"), max_length=64)
     sealed_auth_token = models.TextField(editable=False)
     sender = models.CharField(
-        max_length=64, help_text="A number (+971…), a registered sender name, or a messaging service (MG…)."
+        max_length=64, help_text=_lazy("A number (+971…), a registered sender name, or a messaging service (MG…).")
     )
     # Approved WhatsApp templates: `kind.language` to the provider's id.
     content_sids = models.JSONField(default=dict, blank=True)
-    is_active = models.BooleanField("active", default=True)
+    is_active = models.BooleanField(_lazy("active"), default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
@@ -90,7 +97,7 @@ class Gateway(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_channel_display()} by {self.sender}"
+        return _("%(channel)s by %(sender)s") % {"channel": self.get_channel_display(), "sender": self.sender}
 
 
 class Notice(models.Model):

@@ -1,51 +1,52 @@
 """The words of this room: what a message is, where it stands, how it is said."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _lazy
 
 
 class Kind(models.TextChoices):
-    REMINDER = "reminder", "Reminder"
-    FOLLOW_UP = "follow_up", "Follow-up"
-    FINAL_NOTICE = "final_notice", "Final notice"
-    MANUAL = "manual", "Manual"
-    PROMISE_FOLLOWUP = "promise_followup", "Promise follow-up"
-    THANK_YOU = "thank_you", "Thank you"
+    REMINDER = "reminder", _lazy("Reminder")
+    FOLLOW_UP = "follow_up", _lazy("Follow-up")
+    FINAL_NOTICE = "final_notice", _lazy("Final notice")
+    MANUAL = "manual", _lazy("Manual")
+    PROMISE_FOLLOWUP = "promise_followup", _lazy("Promise follow-up")
+    THANK_YOU = "thank_you", _lazy("Thank you")
 
 
 class Medium(models.TextChoices):
-    EMAIL = "email", "Email"
-    SMS = "sms", "SMS"
-    WHATSAPP = "whatsapp", "WhatsApp"
+    EMAIL = "email", _lazy("Email")
+    SMS = "sms", _lazy("SMS")
+    WHATSAPP = "whatsapp", _lazy("WhatsApp")
 
 
 class State(models.TextChoices):
     """`scheduled → sending → sent → delivered → read → replied`, and the ways out."""
 
-    SCHEDULED = "scheduled", "Scheduled"
-    HELD = "held", "Held for a person"
-    SENDING = "sending", "Sending"
-    SENT = "sent", "Sent"
-    DELIVERED = "delivered", "Delivered"
-    READ = "read", "Read"
-    REPLIED = "replied", "Replied"
-    BOUNCED = "bounced", "Bounced"
-    FAILED = "failed", "Failed"
-    UNKNOWN = "unknown", "Unknown: it may have arrived"
-    SUPPRESSED = "suppressed", "Suppressed"
-    CANCELLED = "cancelled", "Cancelled"
+    SCHEDULED = "scheduled", _lazy("Scheduled")
+    HELD = "held", _lazy("Held for a person")
+    SENDING = "sending", _lazy("Sending")
+    SENT = "sent", _lazy("Sent")
+    DELIVERED = "delivered", _lazy("Delivered")
+    READ = "read", _lazy("Read")
+    REPLIED = "replied", _lazy("Replied")
+    BOUNCED = "bounced", _lazy("Bounced")
+    FAILED = "failed", _lazy("Failed")
+    UNKNOWN = "unknown", _lazy("Unknown: it may have arrived")
+    SUPPRESSED = "suppressed", _lazy("Suppressed")
+    CANCELLED = "cancelled", _lazy("Cancelled")
 
 
 class StepKind(models.TextChoices):
-    REMINDER = Kind.REMINDER.value, "Reminder"
-    FOLLOW_UP = Kind.FOLLOW_UP.value, "Follow-up"
-    FINAL_NOTICE = Kind.FINAL_NOTICE.value, "Final notice"
-    NONE = "none", "No message"
+    REMINDER = Kind.REMINDER.value, _lazy("Reminder")
+    FOLLOW_UP = Kind.FOLLOW_UP.value, _lazy("Follow-up")
+    FINAL_NOTICE = Kind.FINAL_NOTICE.value, _lazy("Final notice")
+    NONE = "none", _lazy("No message")
 
 
 class Tone(models.TextChoices):
-    FRIENDLY = "friendly", "Friendly"
-    NEUTRAL = "neutral", "Neutral"
-    FIRM = "firm", "Firm"
+    FRIENDLY = "friendly", _lazy("Friendly")
+    NEUTRAL = "neutral", _lazy("Neutral")
+    FIRM = "firm", _lazy("Firm")
 
 
 LEFT_US = (State.SENT, State.DELIVERED, State.READ, State.REPLIED, State.BOUNCED)

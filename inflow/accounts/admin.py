@@ -17,6 +17,9 @@ from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -29,6 +32,12 @@ from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
 
 admin.site.unregister(Group)  # roles say who may do what
+_ROLE_NAMES = {
+    Role.ADMIN: _lazy("Admin"),
+    Role.MANAGER: _lazy("Manager"),
+    Role.AGENT: _lazy("Agent"),
+    Role.VIEWER: _lazy("Viewer"),
+}
 
 
 @admin.register(Account)
@@ -42,7 +51,7 @@ class AccountAdmin(OwnRowsAdmin):
     search_fields = ("name",)
     fieldsets = (
         (None, {"fields": ("name", "time_zone", "language", "country", "subdivision")}),
-        ("Plan", {"fields": ("plan", "requests_per_minute", "requests_per_day", "is_test", "suspended_at")}),
+        (_lazy("Plan"), {"fields": ("plan", "requests_per_minute", "requests_per_day", "is_test", "suspended_at")}),
     )
     set_by_members = frozenset({"time_zone", "language", "subdivision"})
 
@@ -64,19 +73,22 @@ class AccountAdmin(OwnRowsAdmin):
         if db_field.name == "time_zone":
             names = sorted(name for name in zoneinfo.available_timezones() if "/" in name or name == "UTC")
             return forms.ChoiceField(
-                choices=[(name, name) for name in names], initial=db_field.default, widget=UnfoldAdminSelectWidget
+                choices=[(name, name) for name in names],
+                initial=db_field.default,
+                label=capfirst(db_field.verbose_name),
+                widget=UnfoldAdminSelectWidget,
             )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
-    @display(description="Plan", ordering="plan")
+    @display(description=_lazy("Plan"), ordering="plan")
     def plan_badge(self, account: Account) -> str:
         return pages.badge(account.get_plan_display(), "primary")
 
-    @display(description="Kind")
+    @display(description=_lazy("Kind"))
     def kind(self, account: Account) -> str:
         if account.suspended_at:
-            return pages.badge("Suspended", "danger")
-        return pages.badge("Test", "warning") if account.is_test else pages.badge("Live", "success")
+            return pages.badge(_("Suspended"), "danger")
+        return pages.badge(_("Test"), "warning") if account.is_test else pages.badge(_("Live"), "success")
 
 
 class _LowerEmail(forms.ModelForm):  # type: ignore[type-arg]
@@ -87,7 +99,7 @@ class _LowerEmail(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
         if "account" in self.fields and not data.get("account") and not data.get("is_superuser"):
-            self.add_error("account", "Only platform staff have no account.")
+            self.add_error("account", _("Only platform staff have no account."))
         return data
 
 
@@ -125,17 +137,17 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         is_platform = person(request).is_superuser
         rights = (("account",) if is_platform else ()) + ("role",) + (("is_superuser",) if is_platform else ())
-        who = ("email", ("first_name", "last_name"))
+        who = ("email", ("first_name", "last_name"), "language")
         if obj is None:
             return (
                 (None, {"fields": who}),
-                ("Rights", {"fields": rights}),
-                ("Password", {"fields": ("password1", "password2")}),
+                (_("Rights"), {"fields": rights}),
+                (_("Password"), {"fields": ("password1", "password2")}),
             )
         return (
             (None, {"fields": (*who, "password")}),
-            ("Rights", {"fields": (*rights, "is_active")}),
-            ("Activity", {"fields": (("last_login", "date_joined"),)}),
+            (_("Rights"), {"fields": (*rights, "is_active")}),
+            (_("Activity"), {"fields": (("last_login", "date_joined"),)}),
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -155,34 +167,36 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
                 self.record(request, self.get_object(request, id), "password_changed")
         return response
 
-    @display(description="Name", ordering="first_name")
+    @display(description=_lazy("Name"), ordering="first_name")
     def full_name(self, user: User) -> str:
         return user.get_full_name() or "–"
 
-    @display(description="Role", ordering="role")
+    @display(description=_lazy("Role"), ordering="role")
     def role_badge(self, user: User) -> str:
         if user.is_superuser:
-            return pages.badge("Platform staff", "warning")
-        return pages.badge(Role(user.role).name.capitalize(), "primary" if user.role == Role.ADMIN else "info")
+            return pages.badge(_("Platform staff"), "warning")
+        return pages.badge(_ROLE_NAMES[Role(user.role)], "primary" if user.role == Role.ADMIN else "info")
 
-    @display(description="Access", ordering="is_active")
+    @display(description=_lazy("Access"), ordering="is_active")
     def activity(self, user: User) -> str:
-        return pages.badge("Active", "success") if user.is_active else pages.badge("Closed")
+        return pages.badge(_("Active"), "success") if user.is_active else pages.badge(_("Closed"))
 
 
 class ApiKeyForm(pages.OwnAccountForm):
-    name = forms.CharField(max_length=100, help_text="Where it will be used: Zapier, ERP, a colleague's script.")
+    name = forms.CharField(max_length=100, help_text=_lazy("Where it will be used: Zapier, ERP, a colleague's script."))
     scopes = forms.MultipleChoiceField(
         choices=Scope.choices, initial=list(Scope.values), widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
     expires_on = pages.DayField(
-        required=False, label="Last day", help_text="Works to the end of that day. Empty: until it is revoked."
+        required=False,
+        label=_lazy("Last day"),
+        help_text=_lazy("Works to the end of that day. Empty: until it is revoked."),
     )
 
     def clean_expires_on(self) -> dt.date | None:
         day: dt.date | None = self.cleaned_data["expires_on"]
         if day and self.account and day < self.account.today():
-            raise ValidationError("This day is over.")
+            raise ValidationError(_("This day is over."))
         return day
 
     def expires_at(self) -> dt.datetime | None:
@@ -194,14 +208,14 @@ class ApiKeyForm(pages.OwnAccountForm):
 
 def _revoke(key: ApiKey, actor: Actor, form: pages.PageForm) -> str:
     keys.revoke(key, actor=actor.name)
-    return f"The key {key.prefix}… is revoked: no request with it is answered from now on."
+    return _("The key %(prefix)s… is revoked: no request with it is answered from now on.") % {"prefix": key.prefix}
 
 
 class KeyStateFilter(DropdownFilter):
-    title, parameter_name = "state", "state"
+    title, parameter_name = _lazy("state"), "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("live", "Live"), ("revoked", "Revoked"), ("expired", "Expired")]
+        return [("live", _("Live")), ("revoked", _("Revoked")), ("expired", _("Expired"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
         now = timezone.now()
@@ -236,12 +250,12 @@ class ApiKeyAdmin(OwnRowsAdmin):
     readonly_fields = flatten(fields)
     actions_detail = ("revoke",)
     revoke = pages.verb(
-        "Revoke",
+        _lazy("Revoke"),
         _revoke,
         needs=Role.ADMIN,
         icon="block",
         fits=lambda key: key.revoked_at is None,
-        intro="Whatever uses this key is refused from the next request on. A revoked key can't be brought back.",
+        intro=_lazy("Whatever uses this key is refused from the next request on. A revoked key can't be brought back."),
         is_grave=True,
     )
 
@@ -268,9 +282,9 @@ class ApiKeyAdmin(OwnRowsAdmin):
             return pages.shown_once(
                 self,
                 request,
-                title=f"API key “{key.name}”",
+                title=_("API key “%(name)s”") % {"name": key.name},
                 secret=plaintext,
-                example_title="Try it",
+                example_title=_("Try it"),
                 example=f'curl -H "X-InFlow-Key: {plaintext}" {settings.BASE_URL}/api/zapier/{path}',
                 back=back,
             )
@@ -280,25 +294,27 @@ class ApiKeyAdmin(OwnRowsAdmin):
             request,
             form,
             issue,
-            title="Generate an API key",
-            button="Generate",
-            intro="Another system uses it to speak for your account. The key is shown once, right after this.",
+            title=_("Generate an API key"),
+            button=_("Generate"),
+            intro=_("Another system uses it to speak for your account. The key is shown once, right after this."),
             back=back,
         )
 
-    @display(description="Key", ordering="prefix")
+    @display(description=_lazy("Key"), ordering="prefix")
     def key(self, key: ApiKey) -> str:
         return format_html("<code>{}…</code>", key.prefix)
 
-    @display(description="State")
+    @display(description=_lazy("State"))
     def state(self, key: ApiKey) -> str:
         if key.revoked_at:
-            return pages.badge("Revoked", "danger")
-        return pages.badge("Live", "success") if key.is_live(timezone.now()) else pages.badge("Expired", "warning")
+            return pages.badge(_("Revoked"), "danger")
+        return (
+            pages.badge(_("Live"), "success") if key.is_live(timezone.now()) else pages.badge(_("Expired"), "warning")
+        )
 
-    @display(description="Scopes")
+    @display(description=_lazy("Scopes"))
     def scope_list(self, key: ApiKey) -> str:
-        return "Everything" if set(key.scopes) >= set(Scope.values) else ", ".join(key.scopes)
+        return _("Everything") if set(key.scopes) >= set(Scope.values) else ", ".join(key.scopes)
 
 
 @admin.register(AuditEntry)
@@ -309,6 +325,6 @@ class AuditEntryAdmin(OwnRowsAdmin):
     fields = ("at", "actor", "action", "target", "detail_shown")
     readonly_fields = fields
 
-    @display(description="Detail")
+    @display(description=_lazy("Detail"))
     def detail_shown(self, entry: AuditEntry) -> str:
         return format_html('<pre class="code">{}</pre>', json.dumps(entry.detail, indent=2, ensure_ascii=False))

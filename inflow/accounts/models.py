@@ -13,21 +13,23 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.plans import LIMITS, Limits, Plan
 from inflow.accounts.roles import Role, at_least
 
 
 class Language(models.TextChoices):
-    ENGLISH = "en", "English"
+    ENGLISH = "en", _lazy("English")
     ARABIC = "ar", "العربية"
 
 
 class Scope(models.TextChoices):
-    INVOICES_READ = "invoices:read", "Read invoices"
-    INVOICES_WRITE = "invoices:write", "Create and change invoices"
-    WEBHOOKS_MANAGE = "webhooks:manage", "Manage webhooks"
-    COMMUNICATIONS_READ = "communications:read", "Read communications"
+    INVOICES_READ = "invoices:read", _lazy("Read invoices")
+    INVOICES_WRITE = "invoices:write", _lazy("Create and change invoices")
+    WEBHOOKS_MANAGE = "webhooks:manage", _lazy("Manage webhooks")
+    COMMUNICATIONS_READ = "communications:read", _lazy("Read communications")
 
 
 def all_scopes() -> list[str]:
@@ -36,12 +38,16 @@ def all_scopes() -> list[str]:
 
 def known_time_zone(name: str) -> None:
     if name not in zoneinfo.available_timezones():
-        raise ValidationError(f"{name} is no IANA time zone, such as Asia/Dubai.", code="unknown_time_zone")
+        raise ValidationError(
+            _("%(name)s is no IANA time zone, such as Asia/Dubai.") % {"name": name}, code="unknown_time_zone"
+        )
 
 
 def known_subdivision(code: str) -> None:
     if not re.fullmatch(r"[A-Z]{2}-[A-Z0-9]{1,3}", code):
-        raise ValidationError(f"{code} is no code of ISO 3166-2, such as AE-SH.", code="unknown_subdivision")
+        raise ValidationError(
+            _("%(code)s is no code of ISO 3166-2, such as AE-SH.") % {"code": code}, code="unknown_subdivision"
+        )
 
 
 class Account(models.Model):
@@ -51,40 +57,40 @@ class Account(models.Model):
     name = models.CharField(max_length=200)
     plan = models.CharField(max_length=20, choices=Plan, default=Plan.FREE)
     requests_per_minute = models.PositiveIntegerField(
-        null=True, blank=True, help_text="A negotiated limit. Empty: the plan's."
+        null=True, blank=True, help_text=_lazy("A negotiated limit. Empty: the plan's.")
     )
     requests_per_day = models.PositiveIntegerField(
-        null=True, blank=True, help_text="A negotiated limit. Empty: the plan's."
+        null=True, blank=True, help_text=_lazy("A negotiated limit. Empty: the plan's.")
     )
     time_zone = models.CharField(max_length=64, default="Asia/Dubai", validators=[known_time_zone])
     country = models.CharField(
         max_length=2,
         default="AE",
         validators=[RegexValidator(r"^[A-Z]{2}\Z")],
-        help_text="ISO 3166, two letters.",
+        help_text=_lazy("ISO 3166, two letters."),
     )
     subdivision = models.CharField(
-        "emirate or region",
+        _lazy("emirate or region"),
         max_length=6,
         blank=True,
         validators=[known_subdivision],
-        help_text="ISO 3166-2, such as AE-SH for Sharjah.",
+        help_text=_lazy("ISO 3166-2, such as AE-SH for Sharjah."),
     )
     weekend = ArrayField(
         models.PositiveSmallIntegerField(validators=[MaxValueValidator(6)]),
         null=True,
         blank=True,
-        help_text="Days off, 0 is Monday: 5,6. Empty: the country's.",
+        help_text=_lazy("Days off, 0 is Monday: 5,6. Empty: the country's."),
     )
     language = models.CharField(max_length=2, choices=Language, default=Language.ENGLISH)
     is_test = models.BooleanField(
-        "test account", default=False, help_text="No message of a test account leaves this machine."
+        _lazy("test account"), default=False, help_text=_lazy("No message of a test account leaves this machine.")
     )
     clock = models.DateTimeField(
-        null=True, editable=False, help_text="A test account's own time, once it was set. Empty: the wall's."
+        null=True, editable=False, help_text=_lazy("A test account's own time, once it was set. Empty: the wall's.")
     )
     suspended_at = models.DateTimeField(
-        null=True, blank=True, help_text="The API refuses and reminders stop; webhooks still drain."
+        null=True, blank=True, help_text=_lazy("The API refuses and reminders stop; webhooks still drain.")
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -150,14 +156,17 @@ class User(AbstractUser):
     email = models.EmailField(unique=True)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="users")
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
-    is_staff = models.BooleanField("may log in to the dashboard", default=True)
+    language = models.CharField(
+        max_length=2, choices=Language, blank=True, help_text=_lazy("Of the dashboard. Empty: as the browser says.")
+    )
+    is_staff = models.BooleanField(_lazy("may log in to the dashboard"), default=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
     objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
 
     class Meta:
-        verbose_name, verbose_name_plural = "person", "people"
+        verbose_name, verbose_name_plural = _lazy("person"), _lazy("people")
         ordering = ["email"]
         constraints = [
             models.CheckConstraint(
@@ -178,20 +187,20 @@ class ApiKey(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="api_keys")
     name = models.CharField(max_length=100)
     digest = models.CharField(max_length=64, editable=False)
-    prefix = models.CharField("key", max_length=20, editable=False)
+    prefix = models.CharField(_lazy("key"), max_length=20, editable=False)
     scopes = ArrayField(models.CharField(max_length=40, choices=Scope), default=all_scopes)
     created_by = models.ForeignKey(
         User, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text=_lazy("Empty: never."))
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     beside: dict[str, Any] | None = None  # see `keys.find`
 
     class Meta:
-        verbose_name = "API key"
+        verbose_name = _lazy("API key")
         ordering = ["-created_at", "-id"]
         constraints = [models.UniqueConstraint(fields=["digest"], name="api_key_digest_is_unique")]
 
@@ -213,7 +222,7 @@ class AuditEntry(models.Model):
     detail = models.JSONField(default=dict)
 
     class Meta:
-        verbose_name_plural = "audit log"
+        verbose_name_plural = _lazy("audit log")
         ordering = ["-at", "-id"]
 
     def __str__(self) -> str:

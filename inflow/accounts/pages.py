@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.admin import ModelAdmin
@@ -15,13 +15,18 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.widgets import INPUT_CLASSES, SELECT_CLASSES, TEXTAREA_CLASSES
 
+from inflow import labels
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class PageForm(forms.Form):
@@ -30,14 +35,16 @@ class PageForm(forms.Form):
     def __init__(self, *args: Any, row: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.row = row
-        for field in self.fields.values():
+        for name, field in self.fields.items():
             _dress(field.widget)
+            if field.label is None:
+                field.label = labels.of(name)
 
 
 class OwnAccountForm(PageForm):
     """A form for something new. Platform staff choose the account, members get their own."""
 
-    account_choice = forms.ModelChoiceField(Account.objects.none(), label="Account")
+    account_choice = forms.ModelChoiceField(Account.objects.none(), label=_lazy("Account"))
 
     def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -93,12 +100,12 @@ class Verb:
     `fits` says whether the row's state invites it: only then is it offered. The domain's own verb decides.
     """
 
-    title: str
+    title: "StrOrPromise"
     needs: Role
     do: Callable[[Any, Actor, PageForm], str]
     form: type[PageForm]
     fits: Callable[[Any], bool]
-    intro: str
+    intro: "StrOrPromise"
     is_grave: bool
 
     def is_offered(self, user: User, row: Model) -> bool:
@@ -106,14 +113,14 @@ class Verb:
 
 
 def verb(
-    title: str,
+    title: "StrOrPromise",
     do: Callable[[Any, Actor, Any], str],
     *,
     needs: Role,
     icon: str,
     form: type[PageForm] = PageForm,
     fits: Callable[[Any], bool] = lambda row: True,
-    intro: str = "",
+    intro: "StrOrPromise" = "",
     is_grave: bool = False,
     is_primary: bool = False,
 ) -> Any:
@@ -139,10 +146,10 @@ def form_page(
     form: PageForm,
     do: Callable[[], HttpResponse],
     *,
-    title: str,
+    title: "StrOrPromise",
     back: str,
     button: str | None = None,
-    intro: str = "",
+    intro: "StrOrPromise" = "",
     is_grave: bool = False,
 ) -> HttpResponse:
     """Show the form; POSTed and valid, `do` it. What `do` refuses by ValidationError is shown on the form."""
@@ -172,17 +179,17 @@ def shown_once(
     return response
 
 
-def badge(text: str, variant: str = "") -> SafeString:
+def badge(text: "StrOrPromise", variant: str = "") -> SafeString:
     """A status as a coloured label. Variants: info, success, warning, danger, primary, or none."""
     return format_html('<span class="badge badge-{}">{}</span>', variant or "plain", text)
 
 
-def bdi(text: str) -> SafeString:
+def bdi(text: "StrOrPromise") -> SafeString:
     """Text that keeps its own direction: an amount, a number, an address."""
     return format_html("<bdi>{}</bdi>", text)
 
 
-def two_lines(first: str, second: str) -> SafeString:
+def two_lines(first: "StrOrPromise", second: "StrOrPromise") -> SafeString:
     """A cell of a list: what counts, and below it, quieter, what goes with it."""
     if not second:
         return bdi(first)

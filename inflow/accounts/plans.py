@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _lazy
 
 
 class Plan(models.TextChoices):
-    FREE = "free", "Free"
-    STARTER = "starter", "Starter"
-    PRO = "pro", "Pro"
-    ENTERPRISE = "enterprise", "Enterprise"
+    FREE = "free", _lazy("Free")
+    STARTER = "starter", _lazy("Starter")
+    PRO = "pro", _lazy("Pro")
+    ENTERPRISE = "enterprise", _lazy("Enterprise")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """Who may do what in the dashboard. Each role includes the one below it; platform staff (superusers) may do all."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _lazy
 
 
 class Role(models.TextChoices):
-    ADMIN = "admin", "Admin: everything, with keys, people and settings"
-    MANAGER = "manager", "Manager: invoices, policies, templates, write-off"
-    AGENT = "agent", "Agent: works cases, records payments"
-    VIEWER = "viewer", "Viewer: reads"
+    ADMIN = "admin", _lazy("Admin: everything, with keys, people and settings")
+    MANAGER = "manager", _lazy("Manager: invoices, policies, templates, write-off")
+    AGENT = "agent", _lazy("Agent: works cases, records payments")
+    VIEWER = "viewer", _lazy("Viewer: reads")
 
 
 _RANK = {Role.VIEWER: 0, Role.AGENT: 1, Role.MANAGER: 2, Role.ADMIN: 3}

@@ -22,6 +22,7 @@ from inflow.accounts import audit, pages
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
+from inflow.languages import english
 
 
 def person(request: HttpRequest) -> User:
@@ -141,7 +142,7 @@ class OwnRowsAdmin(ModelAdmin):
         """Note in the audit log what the person did to the row."""
         account = row if isinstance(row, Account) else row.account
         name = self.opts.model_name
-        audit.record(account, person(request).email, f"{name}.{what}", str(row)[:120], **detail)
+        audit.record(account, person(request).email, f"{name}.{what}", english(row)[:120], **detail)
 
     def perform(self, request: HttpRequest, object_id: str, verb: pages.Verb) -> HttpResponse:
         """The page of one verb on one row."""

@@ -10,6 +10,9 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote_plus
 
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.utils.serializer_helpers import BindingDict
@@ -61,9 +64,9 @@ class StrictSerializer(serializers.Serializer[Any]):
             errors = {}
             for name in sorted(data.keys() - self.fields.keys()):
                 if name in self.read_only_names:
-                    errors[name] = [serializers.ErrorDetail("This field can't be changed.", "read_only")]
+                    errors[name] = [serializers.ErrorDetail(_("This field can't be changed."), "read_only")]
                 else:
-                    errors[name[:64]] = [serializers.ErrorDetail("There is no such field.", "unknown_field")]
+                    errors[name[:64]] = [serializers.ErrorDetail(_("There is no such field."), "unknown_field")]
             if errors:
                 raise serializers.ValidationError(errors)
         return super().to_internal_value(data)
@@ -90,7 +93,7 @@ class TextField(Described, serializers.CharField):
     `pattern` is a regular expression of the whole text, of the kind that Python and JSON Schema read alike.
     """
 
-    default_error_messages = {"pattern": "This is not in the form that is needed."}
+    default_error_messages = {"pattern": _lazy("This is not in the form that is needed.")}
 
     def __init__(self, *, pattern: str = rf"[^\x00]*{SEEN}[^\x00]*", **kwargs: Any) -> None:
         self.pattern = pattern
@@ -129,7 +132,7 @@ class ChoiceField(serializers.ChoiceField):
 class DateField(Described, serializers.DateField):
     """`YYYY-MM-DD`, in ASCII digits, of a day that exists in the years from 1970 to 2999."""
 
-    default_error_messages = {"invalid": "A date from 1970 to 2999 is needed, as YYYY-MM-DD."}
+    default_error_messages = {"invalid": _lazy("A date from 1970 to 2999 is needed, as YYYY-MM-DD.")}
 
     def to_internal_value(self, value: Any) -> dt.date:
         if not isinstance(value, str) or not _DATE.fullmatch(value):
@@ -151,10 +154,10 @@ class MoneyField(Described, serializers.Field[Decimal, Any, Any, Any]):
         super().__init__(**kwargs)
 
     default_error_messages = {
-        "negative": "It must not be less than 0.",
-        "not_positive": "It must be greater than 0.",
-        "invalid": "A number is needed.",
-        "too_long": f"A number of at most {MAX_DIGITS} digits is needed.",
+        "negative": _lazy("It must not be less than 0."),
+        "not_positive": _lazy("It must be greater than 0."),
+        "invalid": _lazy("A number is needed."),
+        "too_long": format_lazy(_lazy("A number of at most {digits} digits is needed."), digits=MAX_DIGITS),
     }
 
     def to_internal_value(self, data: Any) -> Decimal:

@@ -1,6 +1,11 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+
+from inflow import labels
 
 
 class DashboardConfig(AppConfig):
     name = "inflow.dashboard"
     verbose_name = "Dashboard"
+
+    def ready(self) -> None:
+        labels.translate(apps.get_app_config(name) for name in labels.OURS)

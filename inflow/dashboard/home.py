@@ -17,6 +17,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from communications.admin import state_badge
 from communications.models import Communication, State
@@ -122,7 +123,9 @@ def _card(each: Receivables, today: dt.date) -> Card:
         parts=_parts(each, listed),
         collected=shown(each.collected_this_month),
         collected_url=page("payment", paid_at_from=today.replace(day=1), paid_at_to=today),
-        dso=_("more than two years") if each.dso is None else _("%(days)d days") % {"days": each.dso},
+        dso=_("more than two years")
+        if each.dso is None
+        else ngettext("%(days)d day", "%(days)d days", each.dso) % {"days": each.dso},
         promised=shown(each.promised),
         promised_count=each.promised_count,
         promised_url=page("promise", status__exact="open", promised_on_to=today + PROMISES_WITHIN),

@@ -11,7 +11,8 @@ from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest, HttpResponse
 from django.middleware import clickjacking, csrf
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
 from whitenoise import middleware as whitenoise
 
 from inflow.accounts.models import User
@@ -48,6 +49,27 @@ class MessageMiddleware(_NotForTheApi, messages.MessageMiddleware):
 
 class XFrameOptionsMiddleware(_NotForTheApi, clickjacking.XFrameOptionsMiddleware):
     pass
+
+
+class LanguageMiddleware:
+    """The dashboard speaks the person's language: the one they chose, else the browser's. All else stays English, or
+    chooses for itself, as the debtor's page does."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path.startswith("/admin/"):
+            return self.get_response(request)
+        user = request.user
+        chosen = user.language if isinstance(user, User) else ""
+        language = chosen or translation.get_language_from_request(request)
+        request.LANGUAGE_CODE = language
+        with translation.override(language):
+            response = self.get_response(request)
+        response.headers.setdefault("Content-Language", language)
+        patch_vary_headers(response, ("Accept-Language", "Cookie"))
+        return response
 
 
 class LocalTimeMiddleware:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 _FORM = re.compile(r"[!-~]{1,2000}")  # visible ASCII: no space, no CR, no LF
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
@@ -37,39 +38,41 @@ class Forbidden(ValueError):
 def check_form(url: str) -> None:
     """Raise `Forbidden` for what can be refused without a look-up: scheme, port, userinfo, a literal address."""
     if not _FORM.fullmatch(url):
-        raise Forbidden("A URL of at most 2,000 visible ASCII characters is needed.")
+        raise Forbidden(_("A URL of at most 2,000 visible ASCII characters is needed."))
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError as error:
-        raise Forbidden("This is no URL.") from error
+        raise Forbidden(_("This is no URL.")) from error
     if parts.scheme not in ("https", "http") or not host:
-        raise Forbidden("An https:// URL is needed.")
+        raise Forbidden(_("An https:// URL is needed."))
     if "@" in parts.netloc:
-        raise Forbidden("A URL with a user name or password is not accepted.")
+        raise Forbidden(_("A URL with a user name or password is not accepted."))
     address = literal(host)
     if address is None and not all(_LABEL.fullmatch(label) for label in host.split(".")):
-        raise Forbidden("The host name is not valid.")
+        raise Forbidden(_("The host name is not valid."))
     if _is_allowed(host):
         return
     if settings.TRY_OUT and (host == "localhost" or (address is not None and address.is_loopback)):
         return
     if address is not None and not is_public(address):
-        raise Forbidden("The target must be a public address.")
+        raise Forbidden(_("The target must be a public address."))
     if host == "localhost" or host.endswith(".localhost"):
-        raise Forbidden("The target must be a public address.")
+        raise Forbidden(_("The target must be a public address."))
     port = port or (443 if parts.scheme == "https" else 80)
     if port not in settings.WEBHOOK_ALLOWED_PORTS:
         allowed = ", ".join(map(str, settings.WEBHOOK_ALLOWED_PORTS))
-        raise Forbidden(f"Port {port} is not open for webhooks; open are: {allowed}.")
+        raise Forbidden(
+            _("Port %(port)s is not open for webhooks; open are: %(allowed)s.") % {"port": port, "allowed": allowed}
+        )
 
 
 def resolve(host: str, port: int) -> list[tuple[int, Any]]:
     """One look-up: (family, socket address) of each answer. Raises `Forbidden` unless every answer may be dialled."""
     answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for *_, sockaddr in answers:
+    for *_rest, sockaddr in answers:
         if not _may_dial(host, ipaddress.ip_address(str(sockaddr[0]).partition("%")[0])):
-            raise Forbidden("The target must be a public address.")
+            raise Forbidden(_("The target must be a public address."))
     return [(family, sockaddr) for family, *_, sockaddr in answers]
 
 
