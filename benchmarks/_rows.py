@@ -56,3 +56,42 @@ def invoices(account_id: uuid.UUID, count: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_FILL, {"account": account_id, "count": count, "debtors": max(1, count // 10)})
         cursor.execute(f"{'' if connection.in_atomic_block else 'VACUUM '}ANALYZE invoices_invoice, invoices_debtor")
+
+
+# One sent message and one delivered event for each of the account's invoices.
+_PAST = """
+WITH messages AS (
+  INSERT INTO communications_communication (id, message_id, account_id, debtor_id, invoice_id, round, step, kind,
+    try_number, channel, status, waits_for, suppressed_reason, recipient, language, subject, body, html, tone, amount,
+    scheduled_for, sent_at, created_at, error, provider_id, closes_channel, approved_by)
+  SELECT gen_random_uuid(), gen_random_uuid(), account_id, debtor_id, id, 0, 3, 'reminder', 1, 'email', 'sent', '', '',
+    debtor_email, 'en', 'Invoice ' || invoice_number, 'A reminder.', '', 'friendly', amount, created_at, created_at,
+    created_at, '', '', false, ''
+  FROM invoices_invoice WHERE account_id = %(account)s
+), events AS (
+  INSERT INTO webhooks_event (id, account_id, seq, type, body, created_at)
+  SELECT 'evt_' || replace(id::text, '-', ''), account_id, row_number() OVER (ORDER BY created_at), 'invoice.created',
+    '{}', created_at
+  FROM invoices_invoice WHERE account_id = %(account)s
+  RETURNING id, created_at
+), counter AS (
+  INSERT INTO webhooks_eventcounter (account_id, seq)
+  SELECT %(account)s, count(*) FROM invoices_invoice WHERE account_id = %(account)s
+)
+INSERT INTO webhooks_delivery
+  (id, account_id, event_id, subscription_id, status, attempts_made, next_attempt_at, created_at)
+SELECT gen_random_uuid(), %(account)s, id, %(subscription)s, 'delivered', 1, NULL, created_at FROM events
+"""
+
+
+def past(account: "Account") -> uuid.UUID:
+    """What was sent and told about the invoices that the account has, and the subscription that was told."""
+    from django.db import connection
+
+    from webhooks import subscriptions
+
+    subscription, _ = subscriptions.subscribe(account, "http://127.0.0.1:9/", ["escalation.created"])
+    with connection.cursor() as cursor:
+        cursor.execute(_PAST, {"account": account.pk, "subscription": subscription.pk})
+        cursor.execute("VACUUM ANALYZE communications_communication, webhooks_event, webhooks_delivery")
+    return subscription.pk

@@ -1,8 +1,9 @@
-"""What the API and the home page cost among 10,000, 100,000 and 1,000,000 invoices of one account; one client.
+"""What the API, the dashboard and the looks for work cost among 10,000, 100,000 and 1,000,000 invoices of one account,
+each with a sent message and a delivered event; one client.
 
 A page deep in a list, and each filter that is promised to cost the same, are measured like the first page. At the
 largest size the plans are read too: no statement walks a table, none reads many more rows than it shows. The clock's
-sweep and the claim of deliveries among a million are in `clock` and `webhooks`.
+sweep with invoices due, and the rate of deliveries among a million, are in `clock` and `webhooks`.
 """
 
 import json
@@ -18,7 +19,7 @@ from benchmarks._servers import Server, serving
 from benchmarks._stack import stack
 
 FILTERS = ["status=new", "status=overdue,disputed", "payment_status=unpaid", "is_overdue=true", "is_overdue=false"]
-BASE = "/api/zapier/invoices"
+BASE, MESSAGES = "/api/zapier/invoices", "/api/zapier/communications"
 Calls = dict[str, Callable[[], object]]
 
 
@@ -29,7 +30,8 @@ def run(*, quick: bool = False) -> None:
         for size in sizes:
             account, key = _rows.account(f"{size}")
             _rows.invoices(account.pk, size)
-            for name, call in _calls(server, key, account.pk, min(1_000, size // 200)).items():
+            subscription = _rows.past(account)
+            for name, call in _calls(server, key, account.pk, subscription, min(1_000, size // 200)).items():
                 found.setdefault(name, []).append(_milliseconds(call, calls))
         walked, rows = _plans(key)
     print("Milliseconds, median of one client's calls, by invoices of the account:")
@@ -43,32 +45,50 @@ def run(*, quick: bool = False) -> None:
         raise _results.Failed(1)
 
 
-def _calls(server: Server, key: str, account_id: uuid.UUID, depth: int) -> Calls:
+def _calls(server: Server, key: str, account_id: uuid.UUID, subscription: uuid.UUID, depth: int) -> Calls:
     """`depth`: how many pages the deep one lies behind the first."""
     from django.test import Client
+    from django.utils import timezone
 
+    from communications import clock, sender
     from inflow.accounts.models import User
     from invoices.models import Invoice
+    from webhooks import sending
 
-    path = f"{BASE}?limit=100"
-    for _ in range(depth):
-        link = server.get(path, key)[1]["Link"]
-        parts = urlsplit(link[1 : link.index(">")])
-        path = f"{parts.path}?{parts.query}"
+    deep = _behind(server, key, f"{BASE}?limit=100", depth)
+    deep_messages = _behind(server, key, f"{MESSAGES}?limit=100", depth)
     one = Invoice.objects.filter(account=account_id).order_by("?").values_list("pk", flat=True)[0]
     client = Client(headers={"host": "127.0.0.1"})
     client.force_login(User.objects.create_user(f"{account_id}@example.com", account_id=account_id, role="admin"))
     calls: Calls = {
         "page 1": lambda: server.get(f"{BASE}?limit=100", key),
-        "a page as deep as 1,000": lambda: server.get(path, key),
+        "a page as deep as 1,000": lambda: server.get(deep, key),
     }
     for asked in FILTERS:
         calls[asked] = lambda asked=asked: server.get(f"{BASE}?limit=100&{asked}", key)  # type: ignore[misc]
     return calls | {
         "GET one": lambda: server.get(f"{BASE}/{one}", key),
         "POST": lambda: _post(server, key),
+        "messages": lambda: server.get(f"{MESSAGES}?limit=100", key),
+        "messages as deep": lambda: server.get(deep_messages, key),
+        "messages of one invoice": lambda: server.get(f"{MESSAGES}/{one}", key),
+        "deliveries of a webhook": lambda: server.get(f"/api/zapier/webhooks/{subscription}/deliveries", key),
         "dashboard's home": lambda: client.get("/admin/"),
+        "dashboard's invoices": lambda: client.get("/admin/invoices/invoice/"),
+        "dashboard's messages": lambda: client.get("/admin/communications/communication/"),
+        "dashboard's deliveries": lambda: client.get("/admin/webhooks/delivery/"),
+        "the look for messages due": sender.send_due,
+        "the look for invoices due": lambda: clock.take_steps(timezone.now()),
+        "the look for deliveries due": sending.deliver_due,
     }
+
+
+def _behind(server: Server, key: str, path: str, pages: int) -> str:
+    for _ in range(pages):
+        link = server.get(path, key)[1]["Link"]
+        parts = urlsplit(link[1 : link.index(">")])
+        path = f"{parts.path}?{parts.query}"
+    return path
 
 
 def _post(server: Server, key: str) -> None:

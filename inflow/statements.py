@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import psycopg
 from django.core.exceptions import EmptyResultSet
@@ -29,11 +29,16 @@ from psycopg.types.string import TextLoader
 T = TypeVar("T")
 
 
-class _Cursor(psycopg.Cursor[Any]):
+class _Cursor(psycopg.RawCursor[Any]):
     """Binds on the server, so that statements can be prepared. Reads by psycopg's own loaders: Django's gives each
-    moment its zone in Python."""
+    moment its zone in Python. Its placeholders are those of PostgreSQL: psycopg would look for those of Python at each
+    call in what is longer than 4 kB."""
 
     adapters = AdaptersMap(psycopg.adapters)
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        numbered, names = _numbered(query)
+        return super().execute(numbered, [params[name] for name in names] if names else params, **options)
 
 
 _Cursor.adapters.register_loader("jsonb", TextLoader)
@@ -45,6 +50,21 @@ class _Number(Loader):
     def load(self, data: Any) -> int | Decimal:
         whole, _, fraction = bytes(data).partition(b".")
         return Decimal(bytes(data).decode()) if fraction.strip(b"0") else int(whole)
+
+
+@functools.lru_cache(maxsize=2000)
+def _numbered(sql: str) -> tuple[bytes, list[str]]:
+    """`sql` with $1, $2, …, and the names of its values in this order, if it has names."""
+    names: dict[str, int] = {}
+    places = itertools.count(1)
+
+    def number(match: re.Match[str]) -> str:
+        if match[0] == "%%":
+            return "%"
+        return f"${names.setdefault(match[1], len(names) + 1) if match[1] else next(places)}"
+
+    numbered = re.sub(r"%(?:\((\w+)\)s|s|%)", number, sql)
+    return numbered.encode(), list(names)
 
 
 class _ValuesCursor(_Cursor):
