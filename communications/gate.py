@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from communications import addresses, brakes, caps, ladder, links, linters, messages, policies
+from communications import addresses, brakes, caps, gateways, ladder, links, linters, messages, policies
 from communications.models import CollectionSettings, Communication, Medium, PolicyStep, State
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
@@ -41,7 +41,7 @@ WORDS = {
     "no_channel": "no channel of this step is set up",
     "away": "the mail server or the gateway is away",
     "template": "the message could not be written",
-    "lint": "the message breaks a rule of its channel; its template has to be changed",
+    "lint": "the message breaks a rule of its channel; its template or its gateway has to be changed",
 }
 
 
@@ -85,7 +85,7 @@ def claim(communication_id: uuid.UUID, *, away: bool = False, wait: bool = True)
             log.exception("rendering_failed", communication=str(communication_id))
             _postpone_all(case, going, "template", case.now + _DAY)
             return []
-        if problems := breaches(going[0], case, message.text):
+        if problems := breaches(going[0], case, message.text, message.language):
             _postpone_all(case, going, "lint", case.now + _DAY, " ".join(problem.message for problem in problems))
             return []
         message_id = going[0].message_id
@@ -158,7 +158,7 @@ def _may_go(case: Case, row: Communication) -> bool:
         _postpone(case, row, "no_channel", case.now + _DAY)
         return False
     if chosen.missing:
-        _refuse(row, step, chosen.missing)
+        _refuse(row, step, chosen.missing, chosen.because)
         return False
     row.recipient = chosen.address
     if row.channel != chosen.channel:
@@ -171,12 +171,23 @@ def _may_go(case: Case, row: Communication) -> bool:
     return True
 
 
-def breaches(row: Communication, case: Case, text: str) -> list[linters.Problem]:
-    """What the law of the debtor's place has against the text, on a channel whose text it rules."""
-    if row.channel != Medium.SMS:
+def breaches(row: Communication, case: Case, text: str, language: str = "") -> list[linters.Problem]:
+    """What the law of the debtor's place, and WhatsApp, have against the text and who sends it."""
+    gateway = gateways.of(case.account).get(row.channel)
+    if gateway is None:  # email
         return []
-    spared = [invoice.invoice_number for invoice in case.invoices.values()]
-    return linters.lint(row.channel, ladder.place(row.invoice, case.rules).country, None, text, spared=spared)
+    sender = None if gateways.is_service(gateway.sender) else gateway.sender
+    contact = addresses.known(case.account, row.channel, row.recipient) if row.channel == Medium.WHATSAPP else None
+    return linters.lint(
+        row.channel,
+        ladder.place(row.invoice, case.rules).country,
+        sender,
+        text,
+        spared=[invoice.invoice_number for invoice in case.invoices.values()],
+        in_conversation=addresses.in_conversation(contact, case.now),
+        has_template=bool(gateways.template_of(gateway, row.kind, language or row.language)),
+        has_opted_in=addresses.has_agreed(contact),
+    )
 
 
 def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[str, dt.datetime] | None:
@@ -222,21 +233,21 @@ def _credit_covers(case: Case) -> bool:
     return all(credit.get(currency, Decimal(0)) >= owed for currency, owed in due.items())
 
 
-def _refuse(row: Communication, step: PolicyStep, reason: str) -> None:
+def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = "") -> None:
     """Finally refused: the step is done without a message."""
-    _suppress(row, reason)
+    _suppress(row, reason, because)
     invoice = row.invoice
     ladder.done(invoice, step)
     if reason != "opted_out" and step.offset_days > 0:
-        escalations.open_case(invoice, Reason.NO_CONTACT)
+        escalations.open_case(invoice, Reason.NO_CONTACT, notes=because)
     ladder.advance(invoice)
 
 
-def _suppress(row: Communication, reason: str) -> None:
+def _suppress(row: Communication, reason: str, because: str = "") -> None:
     row.status, row.suppressed_reason = State.SUPPRESSED, reason
     row.save()
     text = f"{row.get_kind_display()} not sent: {reason.replace('_', ' ')}."
-    timeline.note(row.invoice, "suppressed", CLOCK, text)
+    timeline.note(row.invoice, "suppressed", CLOCK, text, reason=because)
 
 
 def _postpone_all(case: Case, rows: Sequence[Communication], why: str, until: dt.datetime, reason: str = "") -> None:

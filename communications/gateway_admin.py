@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.decorators import display
 from unfold.widgets import INPUT_CLASSES
 
-from communications import gateways
-from communications.models import Gateway, Medium, StepKind
+from communications import gateways, linters
+from communications.models import Gateway, Kind, Medium
 from inflow.accounts import audit, pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Language
@@ -19,7 +19,7 @@ from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
 from inflow.egress import targets
 
-_KINDS = [kind for kind in StepKind if kind != StepKind.NONE]
+_KINDS = [kind for kind in Kind if kind != Kind.MANUAL]
 
 
 class _ProviderFields(forms.Form):
@@ -64,10 +64,23 @@ class _ProviderFields(forms.Form):
             raise ValidationError("+971501234567, a name of at most 11 letters and digits, or MG… is expected.")
         return sender
 
+    def _refuse_sender(self, channel: str, country: str) -> None:
+        """What the gate would hold every message back for."""
+        sender = self.cleaned_data.get("sender")
+        if sender and not gateways.is_service(sender):
+            for problem in linters.lint_sender(channel, country, sender):
+                self.add_error("sender", problem.message)
+
 
 class NewGatewayForm(pages.OwnAccountForm, _ProviderFields):
     channel = forms.ChoiceField(choices=[(each.value, each.label) for each in (Medium.SMS, Medium.WHATSAPP)])
     field_order = ("account_choice", "channel", "base_url", "account_sid", "auth_token", "sender")
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if self.account and "channel" in data:
+            self._refuse_sender(data["channel"], self.account.country)
+        return data
 
 
 class GatewayForm(pages.PageForm, _ProviderFields):
@@ -77,6 +90,11 @@ class GatewayForm(pages.PageForm, _ProviderFields):
             self.fields[name].initial = getattr(self.row, name)
         token = self.fields["auth_token"]
         token.required, token.help_text = False, "Empty: it stays as it is. It is kept encrypted and never shown."
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        self._refuse_sender(self.row.channel, self.row.account.country)
+        return data
 
 
 class TemplatesForm(pages.PageForm):
@@ -157,7 +175,8 @@ class GatewayAdmin(OwnRowsAdmin):
         form=TemplatesForm,
         fits=lambda gateway: gateway.channel == Medium.WHATSAPP,
         intro="WhatsApp opens a conversation only with a template that was approved. {{1}} is the debtor's name, "
-        "{{2}} the invoice, {{3}} the balance, {{4}} the due date, {{5}} your account. Without an id the text is sent.",
+        "{{2}} the invoice, {{3}} the balance, {{4}} the due date, {{5}} your account. Without an id it waits, "
+        "unless the debtor wrote within 24 hours.",
     )
     switch_off = pages.verb(
         "Switch off",

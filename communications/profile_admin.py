@@ -3,16 +3,17 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from communications import phrases, profiles
-from communications.models import SenderProfile
+from communications import linters, phrases, profiles
+from communications.models import Medium, SenderProfile
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person, rows_of
@@ -105,6 +106,9 @@ class SenderProfileAdmin(OwnRowsAdmin):
         """The picture itself stays out of the audit log."""
         form.cleaned_data["new_logo"] = f"{len(obj.logo)} bytes" if form.cleaned_data["new_logo"] else None
         super().save_model(request, obj, form, change)
+        for problem in linters.lint(Medium.SMS, obj.account.country, None, profiles.name(obj)):
+            said = _("An SMS with this display name would wait. %(problem)s") % {"problem": problem.message}
+            messages.warning(request, said)
 
     @display(description="Logo")
     def current_logo(self, profile: SenderProfile) -> SafeString | str:

@@ -52,6 +52,8 @@ def receive(account: Account, channel: str, address: str, text: str, provider_id
             Communication.objects.filter(message_id=message.message_id, status__in=_ANSWERED).update(
                 status=State.REPLIED
             )
+        if channel == Medium.WHATSAPP:
+            addresses.note_heard(account, address, now)
         _act(account, reply, reading.triage, now)
     return reply
 

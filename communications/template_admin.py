@@ -11,9 +11,10 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import path, reverse
+from django.utils.translation import gettext as _
 from unfold.widgets import CHECKBOX_CLASSES
 
-from communications import phrases, previews, profiles, templates, wording
+from communications import gateways, phrases, previews, profiles, templates, wording
 from communications.models import Kind, Medium, MessageTemplate, Tone
 from communications.templates import Words
 from inflow.accounts import audit, pages
@@ -186,7 +187,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
         use = self._use(request, account_id, kind, tone, channel)
         current = {language: use.words(language) for language in Language.values}
         initial: dict[str, Any] = {}
-        for language, (words, _) in current.items():
+        for language, (words, _known) in current.items():
             initial |= {f"subject_{language}": words.subject, f"body_{language}": words.body}
         form = TemplateForm(request.POST if request.method == "POST" else None, use=use, initial=initial)
         if form.is_bound and form.is_valid() and "save" in request.POST:
@@ -288,6 +289,7 @@ def _warnings(use: Use, form: TemplateForm, origins: dict[str, str]) -> list[str
     if len(own) == 1:
         other = next(language for language in Language if language.value not in own)
         found.append(f"Only {_NAMES[own[0]]} is your own; {_NAMES[other.value]} is still {origins[other.value]}.")
+    found += [_not_approved(_NAMES[language]) for language in Language.values if _waits_for_approval(use, language)]
     if form.is_bound and form.errors:
         return found
     for language in own:
@@ -297,3 +299,16 @@ def _warnings(use: Use, form: TemplateForm, origins: dict[str, str]) -> list[str
         if use.channel == Medium.EMAIL and "invoices" not in used and use.kind not in (Kind.THANK_YOU,):
             found.append(f"{_NAMES[language]}: of several invoices, the list is added at the end.")
     return found
+
+
+def _waits_for_approval(use: Use, language: str) -> bool:
+    """Whether WhatsApp would not let this open a conversation."""
+    gateway = gateways.of(use.account).get(use.channel) if use.channel == Medium.WHATSAPP else None
+    return gateway is not None and not gateways.template_of(gateway, use.kind, language)
+
+
+def _not_approved(language: str) -> str:
+    return _(
+        "%(language)s has no approved template at the gateway (Settings > Gateways > Set templates): it goes only to "
+        "debtors who wrote on WhatsApp within 24 hours, and waits else."
+    ) % {"language": language}

@@ -13,7 +13,7 @@ from invoices.models import AccountQuerySet, Debtor, Invoice
 
 
 class Contact(models.Model):
-    """What is known of one address: that it bounced, or that its owner does not want to be written to there."""
+    """What is known of one address: that it bounced, what its owner wants, and when they last wrote from it."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     channel = models.CharField(max_length=10, choices=Medium)
@@ -21,6 +21,10 @@ class Contact(models.Model):
     invalid_at = models.DateTimeField(null=True)
     invalid_because = models.CharField(max_length=300, blank=True)
     opted_out_at = models.DateTimeField(null=True)
+    opted_in_at = models.DateTimeField(
+        null=True, help_text="When they agreed to be written to there, as WhatsApp asks."
+    )
+    heard_at = models.DateTimeField(null=True, help_text="When they last wrote from there on WhatsApp.")
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
