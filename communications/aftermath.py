@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Max, Q
 
 from communications import addresses, ladder, policies
-from communications.channels import Bounced, OptedOut, Refused, Rejected
+from communications.channels import Bounced, OptedOut, Refused, Rejected, mail_id
 from communications.models import CONTACTED, PENDING, Communication, Kind, Medium, PolicyStep, State
 from communications.signals import communication_failed, communication_sent
 from inflow.accounts.actors import CLOCK
@@ -92,6 +92,8 @@ def _locked(wanted: Q) -> list[Communication]:
 
 def _unused(row: Communication, provider_id: str) -> str:
     """A provider that gives one id to two messages is not believed to name this one."""
+    if provider_id == mail_id(row.message_id):
+        return provider_id
     known = Communication.objects.filter(account_id=row.account_id, provider_id=provider_id)
     return "" if provider_id and known.exclude(message_id=row.message_id).exists() else provider_id
 

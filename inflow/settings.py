@@ -3,6 +3,7 @@
 A variable that is missing or broken raises `environs.EnvError`; `manage.py` and `make run` print it as one line.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -227,15 +228,39 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- Email -------------------------------------------------------------------------------------------------------
 
-# smtp://user:password@host:587/?tls=True in production. Where OUTBOX_DIR is set, mail is written into that folder
-# instead and the dashboard shows it.
+# A mail provider whose webhooks tell of deliveries, bounces, complaints and answers: its name in django-anymail.
+MAIL_PROVIDER = env.str("MAIL_PROVIDER", "", validate=validate.Regexp("[a-z_]*$", error="Such as postmark."))
+# replies@in.example, a mailbox of the provider's inbound: answers come to replies+…@in.example. Empty: they don't.
+MAIL_REPLY_ADDRESS = env.str("MAIL_REPLY_ADDRESS", "") if MAIL_PROVIDER else ""
+ANYMAIL: dict[str, Any] = {}
+if MAIL_PROVIDER:
+    if find_spec("anymail") is None:
+        raise ImproperlyConfigured("MAIL_PROVIDER needs the extra: pip install 'inflow[anymail]'")
+    ANYMAIL = {
+        "REQUESTS_TIMEOUT": 15,
+        "IGNORE_UNSUPPORTED_FEATURES": True,  # of a provider that keeps no metadata
+        **dict(env.json("MAIL_PROVIDER_SETTINGS", {})),
+        "WEBHOOK_SECRET": env.str(
+            "MAIL_PROVIDER_SECRET", validate=validate.Regexp(r"[^:\s]+:\S{20,}$", error="user:password, of 20 or more.")
+        ),
+    }
+# smtp://user:password@host:587/?tls=True in production, or anymail:// for the provider's API. Where OUTBOX_DIR is set,
+# mail is written into that folder instead and the dashboard shows it.
 OUTBOX_DIR: Path | None = env.path("OUTBOX_DIR", None)
-_email = dj_email_url.parse(
+_email_url = (
     ""
     if OUTBOX_DIR
     else env.str(
-        "EMAIL_URL", validate=validate.Regexp("(smtp|memory|console)[a-z+]*://", error="Not an smtp:// address.")
+        "EMAIL_URL",
+        validate=validate.Regexp("(smtp|memory|console|anymail)[a-z+]*://", error="Not an smtp:// address."),
     )
+)
+if _email_url.startswith("anymail:") and not MAIL_PROVIDER:
+    raise ImproperlyConfigured("EMAIL_URL=anymail:// needs MAIL_PROVIDER")
+_email = (
+    {"EMAIL_BACKEND": f"anymail.backends.{MAIL_PROVIDER}.EmailBackend"}
+    if _email_url.startswith("anymail:")
+    else dj_email_url.parse(_email_url)
 )
 EMAIL_BACKEND = "communications.outbox.FolderBackend" if OUTBOX_DIR else _email["EMAIL_BACKEND"]
 EMAIL_HOST, EMAIL_PORT = _email.get("EMAIL_HOST", ""), _email.get("EMAIL_PORT", 25)

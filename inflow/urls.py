@@ -25,6 +25,10 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(url="/admin/"), name="home"),
 ]
+if settings.MAIL_PROVIDER:  # its package is an extra
+    from communications import mail_hooks
+
+    urlpatterns.append(path("hooks/mail/", include(mail_hooks.urls(settings.MAIL_PROVIDER))))
 if settings.TRY_OUT:
     urlpatterns.append(path("", include("inflow.dashboard.demo_receiver")))
     urlpatterns.append(path("", include("communications.local_gateway")))

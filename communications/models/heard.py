@@ -42,6 +42,7 @@ class Source(models.TextChoices):
 
     PAGE = "page", "The debtor's page"
     UNSUBSCRIBE = "unsubscribe", "The mail's unsubscribe"
+    EMAIL = Medium.EMAIL.value, "Email"
     SMS = Medium.SMS.value, "SMS"
     WHATSAPP = Medium.WHATSAPP.value, "WhatsApp"
     STAFF = "staff", "Staff"
