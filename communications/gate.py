@@ -12,13 +12,15 @@ from decimal import Decimal
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from communications import addresses, brakes, caps, gateways, ladder, links, linters, messages, policies
 from communications.models import CollectionSettings, Communication, Medium, PolicyStep, State
+from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
+from inflow.statements import Compiled
 from invoices import escalations, lifecycle, money, timeline, workdays
 from invoices.models import OPEN, Debtor, Invoice, Reason, Status
 
@@ -26,6 +28,11 @@ log = structlog.get_logger(__name__)
 
 ANSWER_WAITS_WORKING_DAYS = 3
 _DAY = dt.timedelta(days=1)
+# What the gate writes on a message that passes.
+_FROZEN = (
+    *("message_id", "status", "sent_at", "claimed_at", "recipient", "subject", "body", "html", "language", "amount"),
+    *("waits_for", "segments"),
+)
 _AGAIN = {"case": 30 * _DAY, "credit": 7 * _DAY}
 WORDS = {
     "window": "outside the hours for writing to this debtor",
@@ -57,18 +64,17 @@ class Case:
     now: dt.datetime
 
 
-def claim(communication_id: uuid.UUID, *, away: bool = False, wait: bool = True) -> list[Communication]:
+def claim(
+    communication_id: uuid.UUID, *, away: bool = False, wait: bool = True, account: Account | None = None
+) -> list[Communication]:
     """Pass the gate with all that is due to the same debtor on the same channel: one message, now `sending`, a row for
     each invoice, with what is to be sent frozen on it. Empty if nothing may go.
 
     `away`: there is no way out at the moment. Without `wait`, a debtor whom somebody else works on is left to them.
+    `account`: the one whose clock leaps, with what it has set as that was when the leap began.
     """
-    known = Communication.objects.filter(pk=communication_id, status=State.SCHEDULED)
-    found = known.values_list("debtor_id", "channel").first()
-    if found is None:
-        return []
-    with transaction.atomic():
-        case = _lock(*found, wait=wait)
+    with transaction.atomic(), statements.together():
+        case = _lock(communication_id, wait=wait, account=account)
         if case is None:
             return []
         going = [row for row in case.due if _may_go(case, row)]
@@ -100,33 +106,61 @@ def claim(communication_id: uuid.UUID, *, away: bool = False, wait: bool = True)
             row.subject, row.body, row.html = message.subject, message.text, message.html
             row.language, row.amount, row.waits_for = message.language, row.invoice.balance, ""
             row.segments = segments
-            row.save()
+            statements.update(row, _FROZEN)
             lifecycle.stand(row.invoice, next_contact_at=None)
             if message.is_fallback:
                 timeline.note(row.invoice, "warning", CLOCK, "Written in English: a template is missing.")
     return going
 
 
-def _lock(debtor_id: uuid.UUID, channel: str, *, wait: bool) -> Case | None:
-    locked = Debtor.objects.select_for_update(no_key=True, skip_locked=not wait, of=("self",))
-    debtor = locked.select_related("account__collection").filter(pk=debtor_id).first()
-    if debtor is None:
+def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -> Case | None:
+    found = statements.execute(_DEBTOR if wait else _FREE_DEBTOR, {"communication": communication_id}).fetchone()
+    if found is None:
         return None
-    account, now = debtor.account, debtor.account.now()
-    rows = Communication.objects.filter(
-        debtor=debtor, channel=channel, status=State.SCHEDULED, scheduled_for__lte=now, step__isnull=False
-    )
-    theirs = Q(debtor=debtor, status__in=OPEN) | Q(pk__in=rows.values("invoice_id"))
-    invoices = {
-        invoice.pk: invoice for invoice in Invoice.objects.select_for_update(no_key=True).filter(theirs).order_by("id")
-    }
+    *row, channel = found
+    debtor, owner, rules = statements.objects(row, Debtor, Account, CollectionSettings)
+    if account is None:
+        account = owner
+        account._state.fields_cache["collection"] = rules if rules.account_id else None
+    debtor.account = account
+    now = account.now()
+    invoices = {invoice.pk: invoice for invoice in _concerned(debtor=debtor.pk, channel=channel, now=now)}
     for invoice in invoices.values():
         invoice.account, invoice.debtor = account, debtor
     policies.look_once(invoices.values())
-    due = list(rows.select_for_update().order_by("-step", "scheduled_for", "id"))
+    due = _locked_due(debtor=debtor.pk, channel=channel, now=now)
     for row in due:
         row.account, row.invoice = account, invoices[row.invoice_id]
     return Case(account, debtor, invoices, due, ladder.rules_of(account), now)
+
+
+_DEBTOR = f"""
+SELECT {statements.columns(Debtor, Account, CollectionSettings)}, message.channel
+FROM communications_communication message JOIN invoices_debtor ON invoices_debtor.id = message.debtor_id
+JOIN accounts_account ON accounts_account.id = invoices_debtor.account_id
+LEFT JOIN communications_collectionsettings ON communications_collectionsettings.account_id = accounts_account.id
+WHERE message.id = %(communication)s AND message.status = 'scheduled'
+FOR NO KEY UPDATE OF invoices_debtor
+"""  # noqa: S608
+_FREE_DEBTOR = f"{_DEBTOR} SKIP LOCKED"
+
+
+def _due(debtor: uuid.UUID, channel: str, now: dt.datetime) -> QuerySet[Communication]:
+    return Communication.objects.filter(
+        debtor=debtor, channel=channel, status=State.SCHEDULED, scheduled_for__lte=now, step__isnull=False
+    )
+
+
+@Compiled
+def _concerned(*, debtor: uuid.UUID, channel: str, now: dt.datetime) -> QuerySet[Invoice]:
+    """The debtor's open invoices, and those that a message is due about, locked."""
+    theirs = Q(debtor=debtor, status__in=OPEN) | Q(pk__in=_due(debtor, channel, now).values("invoice_id"))
+    return Invoice.objects.select_for_update(no_key=True).filter(theirs).order_by("id")
+
+
+@Compiled
+def _locked_due(*, debtor: uuid.UUID, channel: str, now: dt.datetime) -> QuerySet[Communication]:
+    return _due(debtor, channel, now).select_for_update().order_by("-step", "scheduled_for", "id")
 
 
 def _may_go(case: Case, row: Communication) -> bool:
@@ -163,7 +197,7 @@ def _may_go(case: Case, row: Communication) -> bool:
     row.recipient = chosen.address
     if row.channel != chosen.channel:
         row.channel = chosen.channel
-        row.save(update_fields=["channel", "recipient"])
+        statements.update(row, ("channel", "recipient"))
         return False
     if brakes.must_be_seen(row, case.rules):
         brakes.hold(row)
@@ -219,10 +253,9 @@ def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[
 
 def _credit_covers(case: Case) -> bool:
     """Whether what was paid too much on other invoices is enough for all that is past due, currency by currency."""
-    overpaid = Invoice.objects.filter(debtor=case.debtor, amount_paid__gt=F("amount")).exclude(status=Status.CANCELLED)
     credit: dict[str, Decimal] = {}
-    for currency, paid, amount in overpaid.order_by().values_list("currency", "amount_paid", "amount"):
-        credit[currency] = credit.get(currency, Decimal(0)) + paid - amount
+    for row in _overpaid(debtor=case.debtor.pk):
+        credit[row.currency] = credit.get(row.currency, Decimal(0)) + row.amount_paid - row.amount
     if not credit:
         return False
     due: dict[str, Decimal] = {}
@@ -231,6 +264,12 @@ def _credit_covers(case: Case) -> bool:
         if invoice.is_open and (invoice.due_date < case.account.today() or invoice.pk in going):
             due[invoice.currency] = due.get(invoice.currency, Decimal(0)) + invoice.balance
     return all(credit.get(currency, Decimal(0)) >= owed for currency, owed in due.items())
+
+
+@Compiled
+def _overpaid(*, debtor: uuid.UUID) -> QuerySet[Invoice]:
+    overpaid = Invoice.objects.filter(debtor=debtor, amount_paid__gt=F("amount"))
+    return overpaid.exclude(status=Status.CANCELLED).order_by()
 
 
 def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = "") -> None:
@@ -245,7 +284,7 @@ def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = ""
 
 def _suppress(row: Communication, reason: str, because: str = "") -> None:
     row.status, row.suppressed_reason = State.SUPPRESSED, reason
-    row.save()
+    statements.update(row, ("status", "suppressed_reason", "recipient"))
     text = f"{row.get_kind_display()} not sent: {reason.replace('_', ' ')}."
     timeline.note(row.invoice, "suppressed", CLOCK, text, reason=because)
 
@@ -261,7 +300,7 @@ def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reas
     until = place.next_opening(until)
     is_news = row.waits_for != why
     row.scheduled_for, row.waits_for = until, why
-    row.save()
+    statements.update(row, ("scheduled_for", "waits_for", "recipient"))
     lifecycle.stand(row.invoice, next_contact_at=until)
     if is_news:
         local = until.astimezone(place.zone)

@@ -28,6 +28,11 @@ def of(account: Account) -> Mapping[str, Gateway]:
     return known
 
 
+def forget(account: Account) -> None:
+    """Read them anew when they are asked for."""
+    vars(account).pop(_KNOWN, None)
+
+
 def is_captured(account: Account, gateway: Gateway) -> bool:
     """No message of a test account leaves the machine. While trying out, one that follows the wall speaks to the local
     gateway: a leap of its own clock is an HTTP request itself, and would wait for the server that it holds."""

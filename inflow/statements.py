@@ -248,13 +248,13 @@ def insert(row: Model, *, unless: str = "") -> bool:
     """INSERT, as `row.save(force_insert=True)` would, without signals and without learning the row's number; what
     the database would fill in by default has to be given. `unless` names a unique constraint that may refuse the row:
     then nothing is written, the transaction goes on, and the answer is False."""
-    values = _values(row, [name for name in _fields(type(row)) if name != _number(type(row))])
+    write = _inserting(row)
     if unless:
         _flush()
-        if _run(_insert(type(row), unless=unless), values).rowcount == 0:
+        if _run(_insert(type(row), unless=unless), write.values).rowcount == 0:
             return False
     else:
-        _write(_Write(row, values))
+        _write(write)
     row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
     for name in _given_by_the_database(type(row)):
         if isinstance(getattr(row, name), DatabaseDefault):
@@ -264,8 +264,14 @@ def insert(row: Model, *, unless: str = "") -> bool:
 
 def update(row: Model, attributes: Iterable[str]) -> None:
     """UPDATE these columns of the row, as they stand on the object."""
-    names = tuple(attributes)
-    _write(_Write(row, [*_values(row, names), row.pk], _update(type(row), names)))
+    _write(_updating(row, tuple(attributes)))
+
+
+def flush(model: type[Model]) -> None:
+    """Before a `Compiled` query that asks for rows of the model: those that wait are written now."""
+    waiting: list[_Write] | None = getattr(connections[DEFAULT_DB_ALIAS], _WAITING, None)
+    if waiting and any(type(write.row) is model for write in waiting):
+        _flush()
 
 
 @contextmanager
@@ -292,11 +298,20 @@ _WAITING = "inflow_waiting_writes"
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """`update` is the statement; without one, the row is inserted."""
+    """`update` is the statement, of the attributes `names`; without one, the row is inserted."""
 
     row: Model
     values: list[Any]
     update: str = ""
+    names: tuple[str, ...] = ()
+
+
+def _inserting(row: Model) -> _Write:
+    return _Write(row, _values(row, [name for name in _fields(type(row)) if name != _number(type(row))]))
+
+
+def _updating(row: Model, names: tuple[str, ...]) -> _Write:
+    return _Write(row, [*_values(row, names), row.pk], _update(type(row), names), names)
 
 
 def _write(write: _Write) -> None:
@@ -304,8 +319,14 @@ def _write(write: _Write) -> None:
     if waiting is None:
         _run(write.update or _insert(type(write.row)), write.values)
         return
-    if any(other.row is write.row for other in waiting):  # of two changes of one row, a statement makes one
-        _flush()
+    for index, other in enumerate(waiting):
+        if other.row is write.row:  # of two changes of one row, a statement makes one
+            names = (*other.names, *(name for name in write.names if name not in other.names))
+            waiting[index] = _updating(write.row, names) if other.update else _inserting(write.row)
+            return
+        if type(other.row) is type(write.row) and write.update and other.row.pk == write.row.pk:
+            _flush()
+            break
     waiting.append(write)
 
 

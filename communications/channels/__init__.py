@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from communications import gateways
-from communications.channels.email import MAIL_KEY, Mailer, email, mail_id
+from communications.channels.email import MAIL_KEY, Mailer, email, is_mail_captured, mail_id
 from communications.channels.gateway import GatewayLine
 from communications.channels.outcomes import Away, Bounced, OptedOut, Refused, Rejected, Unclear
 from communications.models import Communication, Medium
@@ -25,6 +25,7 @@ __all__ = [
     "Unclear",
     "Ways",
     "email",
+    "is_captured",
     "is_configured",
     "mail_id",
 ]
@@ -33,6 +34,14 @@ __all__ = [
 def is_configured(account: Account, channel: str) -> bool:
     """Whether the account can be sent for on this channel: email is the installation's, the others need a gateway."""
     return channel == Medium.EMAIL or channel in gateways.of(account)
+
+
+def is_captured(account: Account, channel: str) -> bool:
+    """Whether a message stays here: a test account's. Where there is no way out, its channel has to say so."""
+    if channel == Medium.EMAIL:
+        return is_mail_captured(account)
+    gateway = gateways.of(account).get(channel)
+    return gateway is not None and gateways.is_captured(account, gateway)
 
 
 class Ways:

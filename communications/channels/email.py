@@ -87,7 +87,7 @@ class Mailer:
 
     def ready(self, account: Account) -> None:
         """To be called before a message passes its gate. Raises `Away`."""
-        if _is_captured(account):
+        if is_mail_captured(account):
             return
         if self._connection is not None and time.monotonic() - self._used > _FRESH_S and not self._lives():
             self._close()
@@ -113,7 +113,7 @@ class Mailer:
         """
         if time.monotonic() > by:
             raise Refused("gate_expired")
-        if _is_captured(account):
+        if is_mail_captured(account):
             return ""
         try:
             self.ready(account)
@@ -124,7 +124,7 @@ class Mailer:
         try:
             if isinstance(self._connection, EmailBackend) and self._connection.connection:
                 _transmit(self._connection.connection, message)
-                known_as = message.extra_headers.get("Message-ID", "").strip("<>")
+                known_as = str(message.extra_headers.get("Message-ID", "")).strip("<>")
             else:
                 known_as = _send(self._connection, message)
         except BaseException:
@@ -158,7 +158,7 @@ def _send(connection: Any, message: EmailMultiAlternatives) -> str:
     return ""
 
 
-def _is_captured(account: Account) -> bool:
+def is_mail_captured(account: Account) -> bool:
     return account.is_test and settings.OUTBOX_DIR is None
 
 
