@@ -232,12 +232,8 @@ def _alone(account: Account) -> Iterator[None]:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
         if not cursor.fetchone()[0]:
             raise Busy
-        # Nothing leaves the machine in between: after a crash of the server, the clock stands where its last message
-        # that was kept left it.
-        cursor.execute("SET synchronous_commit = off")
     try:
         yield
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("RESET synchronous_commit")
             cursor.execute("SELECT pg_advisory_unlock(%s)", [key])

@@ -50,7 +50,10 @@ DATABASES: dict[str, Any] = {"default": env.dj_db_url("DATABASE_URL", conn_max_a
 if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgres://user:password@host:5432/name")
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+# A server that cannot be reached is given up, also by who waits for its answer: after 30 s of silence on the wire.
+# Of one that is frozen the wire still answers; see docs/operations.md. Milliseconds, seconds, seconds, probes.
+_wire = {"tcp_user_timeout": 30_000, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, **_wire, **DATABASES["default"].get("OPTIONS", {})}
 # A statement of inflow/statements.py is planned once per connection, from its third call on.
 DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 2)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -136,7 +139,8 @@ HTTPS = env.bool("HTTPS", not TRY_OUT)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^api/"]  # a key sent in clear is answered with an error, never with a redirect
+# A key sent in clear is answered with an error, never with a redirect; a probe from the next machine with its answer.
+SECURE_REDIRECT_EXEMPT = [r"^api/", r"^(?:healthz|readyz)$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
