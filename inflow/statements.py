@@ -371,6 +371,7 @@ def _joined(writes: tuple[str, ...], last: str) -> str:
     return f"WITH {parts}, {rest}" if first == "WITH" else f"WITH {parts} {last}"
 
 
+@functools.lru_cache(maxsize=500)
 def _named(sql: str, number: int) -> str:
     places = itertools.count()
     return re.sub("%s", lambda _: f"%(w{number}_{next(places)})s", sql)
