@@ -15,14 +15,19 @@ from inflow.statements import Compiled
 from invoices import debtors
 from invoices.models import Invoice
 
+# WhatsApp lets us answer freely for so long after the debtor's last message; after it, it asks for their agreement.
+CONVERSATION = dt.timedelta(hours=24)
+NOT_AGREED = "the debtor has not agreed to WhatsApp messages"
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """`missing` says why there is no address: no_contact, invalid_contact, opted_out or no_channel."""
+    """`missing` says why there is no address: no_contact, invalid_contact, opted_out or no_channel; `because` more."""
 
     channel: str
     address: str = ""
     missing: str = ""
+    because: str = ""
 
 
 Contacts = Mapping[tuple[str, str], Contact]
@@ -35,7 +40,7 @@ def contacts_of(account: Account) -> Contacts:
 
 def choose(invoice: Invoice, preferred: Sequence[str], contacts: Contacts | None = None) -> Chosen:
     """The first channel of the step that is configured and whose address is known, good and willing."""
-    first, missing = "", "no_contact"
+    first, missing, because = "", "no_contact", ""
     for channel in preferred:
         if not channels.is_configured(invoice.account, channel):
             continue
@@ -49,11 +54,31 @@ def choose(invoice: Invoice, preferred: Sequence[str], contacts: Contacts | None
             missing = "opted_out"
         elif contact and contact.invalid_at:
             missing = "invalid_contact" if missing == "no_contact" else missing
+        elif channel == Medium.WHATSAPP and not (
+            has_agreed(contact) or in_conversation(contact, invoice.account.now())
+        ):
+            because = NOT_AGREED
         else:
             return Chosen(channel, address)
     if not first:
         return Chosen(preferred[0] if preferred else Medium.EMAIL, missing="no_channel")
-    return Chosen(first, missing=missing)
+    return Chosen(first, missing=missing, because=because)
+
+
+def has_agreed(contact: Contact | None) -> bool:
+    return contact is not None and contact.opted_in_at is not None
+
+
+def in_conversation(contact: Contact | None, now: dt.datetime) -> bool:
+    """Whether they wrote to us so lately that WhatsApp lets us answer as we like."""
+    return bool(contact and contact.heard_at and now < contact.heard_at + CONVERSATION)
+
+
+def note_heard(account: Account, address: str, at: dt.datetime) -> None:
+    """They wrote to us on WhatsApp."""
+    Contact.objects.update_or_create(
+        account=account, channel=Medium.WHATSAPP, address=address, defaults={"heard_at": at}
+    )
 
 
 def mark_invalid(account: Account, channel: str, address: str, at: dt.datetime, because: str) -> None:
@@ -88,6 +113,11 @@ def _known(invoice: Invoice, channel: str) -> str:
     given: str = getattr(invoice, f"debtor_{name}")
     own: str = getattr(invoice.debtor, name)
     return given if not own or _normal(channel, given) == own else own
+
+
+def known(account: Account, channel: str, address: str) -> Contact | None:
+    """What is known of an address as it is written to."""
+    return _find(account, channel, _normal(channel, address))
 
 
 def _find(account: Account, channel: str, address: str) -> Contact | None:

@@ -5,15 +5,17 @@ The provider may tell early, twice, out of order or never. A state only moves fo
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Max, Q
 
 from communications import addresses, ladder, policies
-from communications.channels import Bounced, OptedOut, Refused, Rejected
+from communications.channels import Bounced, OptedOut, Refused, Rejected, mail_id
 from communications.models import CONTACTED, PENDING, Communication, Kind, Medium, PolicyStep, State
 from communications.signals import communication_failed, communication_sent
+from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.languages import english
@@ -53,10 +55,16 @@ class News:
 
 def record(message_id: uuid.UUID, outcome: Outcome) -> None:
     """What the worker saw: the message's steps are done, or tried again. Whoever comes second changes nothing."""
-    with transaction.atomic():
+    with transaction.atomic(), statements.together():
         for row in _locked(Q(message_id=message_id, status=State.SENDING)):
             row.provider_id = _unused(row, outcome.provider_id)
             _end_sending(row, outcome)
+
+
+def conclude(rows: Sequence[Communication]) -> None:
+    """Of a message that stays here: sent, in the transaction of its gate, which has it locked."""
+    for row in rows:
+        _end_sending(row, Outcome(State.SENT))
 
 
 def hear(account: Account, channel: str, news: News) -> bool:
@@ -93,6 +101,8 @@ def _locked(wanted: Q) -> list[Communication]:
 
 def _unused(row: Communication, provider_id: str) -> str:
     """A provider that gives one id to two messages is not believed to name this one."""
+    if provider_id == mail_id(row.message_id):
+        return provider_id
     known = Communication.objects.filter(account_id=row.account_id, provider_id=provider_id)
     return "" if provider_id and known.exclude(message_id=row.message_id).exists() else provider_id
 
@@ -100,7 +110,7 @@ def _unused(row: Communication, provider_id: str) -> str:
 def _end_sending(row: Communication, outcome: Outcome) -> None:
     invoice, to = row.invoice, row.recipient
     row.status, row.error = outcome.status, outcome.error[:300]
-    row.save(update_fields=["status", "error", "provider_id"])
+    statements.update(row, ("status", "error", "provider_id"))
     step = _step_of(row)
     if row.status == State.FAILED:
         timeline.note(invoice, "failed", CLOCK, f"Message was refused for {to}.", reason=row.error)

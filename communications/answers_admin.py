@@ -16,7 +16,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
 from communications import answers, consent, links
-from communications.models import Answer, AnswerKind, AnswerStatus, ConsentEntry, Contact, Source
+from communications.models import Answer, AnswerKind, AnswerStatus, ConsentEntry, Contact, Medium, Source
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
@@ -199,7 +199,12 @@ class ContactAdmin(OwnRowsAdmin):
     list_display = ("address_shown", "channel", "state", "opted_out", "invalid_because")
     list_filter = (LeftFilter, ("channel", ChoicesDropdownFilter))
     search_fields = ("address",)
-    fields = (("address_shown", "channel"), "state", "opted_out_at", ("invalid_at", "invalid_because"))
+    fields = (
+        ("address_shown", "channel"),
+        "state",
+        ("opted_out_at", "opted_in_at", "heard_at"),
+        ("invalid_at", "invalid_because"),
+    )
     readonly_fields = ("address_shown", "state")
     actions_detail = ("opt_in",)
     opt_in = pages.verb(
@@ -279,6 +284,12 @@ def _return_debtor(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
     return _("%(debtor)s may be written to again.") % {"debtor": debtor}
 
 
+def _agree(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
+    with refusals_on(form):
+        consent.agree(debtor, Medium.WHATSAPP, actor, form.cleaned_data["reason"])
+    return _("%(debtor)s may be written to by WhatsApp.") % {"debtor": debtor}
+
+
 def _revoke(debtor: Debtor, actor: Actor, form: pages.PageForm) -> str:
     links.revoke(debtor, actor)
     return _("The links that were sent to this debtor lead nowhere now. The next message has a new one.")
@@ -302,6 +313,17 @@ _VERBS = {
         form=ReasonForm,
         fits=lambda debtor: debtor.opted_out_at is not None,
         intro=_lazy("Only where the debtor asked for it. Your reason stays in the consent log."),
+    ),
+    "agree": pages.verb(
+        _("Record WhatsApp consent"),
+        _agree,
+        needs=Role.AGENT,
+        icon="how_to_reg",
+        form=ReasonForm,
+        fits=lambda debtor: bool(debtor.phone) and debtor.opted_out_at is None,
+        intro=_(
+            "WhatsApp asks that the debtor agreed to be written to. Say where and how they did; it stays in the log."
+        ),
     ),
     "revoke_links": pages.verb(
         _lazy("Revoke page links"),

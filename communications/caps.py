@@ -6,31 +6,32 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from communications.calendar import Place
-from communications.models import CONTACTED, CollectionSettings, Communication, Kind
-from invoices.models import Payment
+from communications.models import CONTACTED, CollectionSettings, Communication
+from inflow import statements
 
 WEEK = dt.timedelta(hours=168)
-_UNCOUNTED = (Kind.MANUAL, Kind.THANK_YOU)
 
 
 def contacts(debtor_id: uuid.UUID, now: dt.datetime) -> list[dt.datetime]:
     """When the debtor heard from us, or we of their money, within the last week; in order. A message is one contact
     however many invoices it speaks of, and so is a payment that was not taken back."""
-    messages = (
-        Communication.objects.filter(debtor=debtor_id, status__in=CONTACTED, sent_at__gt=now - WEEK)
-        .exclude(kind__in=_UNCOUNTED)
-        .order_by()
-        .values_list("message_id", "sent_at")
-    )
-    payments = (
-        Payment.objects.filter(
-            invoice__debtor=debtor_id, recorded_at__gt=now - WEEK, reversal_of=None, reversal__isnull=True
-        )
-        .exclude(method="opening")
-        .order_by()
-        .values_list("id", "recorded_at")
-    )
-    return sorted(dict(messages.union(payments)).values())
+    statements.flush(Communication)
+    found = statements.execute(_CONTACTS, {"debtor": debtor_id, "since": now - WEEK}).fetchall()
+    return sorted(dict(found).values())
+
+
+_CONTACTED = ", ".join(f"'{state.value}'" for state in CONTACTED)
+_CONTACTS = f"""
+SELECT message_id, sent_at FROM communications_communication
+WHERE debtor_id = %(debtor)s AND sent_at > %(since)s AND status IN ({_CONTACTED})
+  AND kind NOT IN ('manual', 'thank_you')
+UNION
+SELECT payment.id, payment.recorded_at FROM invoices_payment payment
+JOIN invoices_invoice invoice ON invoice.id = payment.invoice_id
+WHERE invoice.debtor_id = %(debtor)s AND payment.recorded_at > %(since)s AND payment.reversal_of_id IS NULL
+  AND payment.method <> 'opening'
+  AND NOT EXISTS (SELECT 1 FROM invoices_payment back WHERE back.reversal_of_id = payment.id)
+"""  # noqa: S608
 
 
 def next_allowed(

@@ -9,22 +9,27 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import Exists, Min, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
-from communications import ladder, policies, sender
+from communications import gateways, ladder, policies, sender, templates
 from communications.models import LEFT_US, Communication, State
+from inflow import statements
 from inflow.accounts.models import Account
+from inflow.statements import Compiled
 from invoices import lifecycle, workdays
-from invoices.models import Escalation, Invoice, Status
+from invoices.models import Escalation, Invoice
 from invoices.writing import NotFound, lock
 
 log = structlog.get_logger(__name__)
 
 _DAY = dt.timedelta(days=1)
+# At one moment of an account's own clock; then what is left is taken to be stuck.
+_MOST_PASSES = 100
 # A message planned for the moment at which its invoice is looked at, or before, is the sender's; one for later belongs
 # to a policy edited since.
 _WAITING = Communication.objects.filter(
@@ -43,12 +48,9 @@ def tick(now: dt.datetime | None = None) -> int:
 @workdays.remembered()
 def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = None) -> int:
     """Look at the invoices whose next step has come and has no message planned yet; how many there were."""
-    due = Invoice.objects.filter(next_contact_at__lte=now)
-    due = due.filter(account=account) if account else due.filter(account__clock=None)
-    due = due.exclude(Exists(_WAITING)).order_by("next_contact_at", "id")
     accounts: dict[uuid.UUID, Account] = {account.pk: account} if account else {}
-    rows = list(due.values_list("account_id", "pk")[:limit])
-    for account_id, invoice_id in rows:
+    rows = _due_steps(limit, now=now, account=account.pk if account else None)
+    for account_id, invoice_id in ((row["account_id"], row["id"]) for row in rows):
         owner = accounts.get(account_id) or accounts.setdefault(account_id, Account.objects.get(pk=account_id))
         try:
             look_at(owner, invoice_id)
@@ -59,9 +61,16 @@ def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = N
     return len(rows)
 
 
+@Compiled
+def _due_steps(limit: int, *, now: dt.datetime, account: uuid.UUID | None) -> QuerySet[Invoice, dict[str, Any]]:
+    due = Invoice.objects.filter(next_contact_at__lte=now)
+    due = due.filter(account=account) if account else due.filter(account__clock=None)
+    return due.exclude(Exists(_WAITING)).order_by("next_contact_at", "id").values("account_id", "id")[:limit]
+
+
 def look_at(account: Account, invoice_id: uuid.UUID) -> None:
     """Advance one invoice, if it is still there to be advanced."""
-    with transaction.atomic():
+    with transaction.atomic(), statements.together():
         try:
             invoice = lock(account, invoice_id)
         except NotFound:
@@ -127,53 +136,92 @@ def leap(
 ) -> None:
     """From one due moment to the next, for an account with a clock of its own. `watch` may raise, to end it."""
     assert account.clock is not None
-    _work(account, send)
-    while (moment := _next_moment(account)) and moment <= target:
+    _read_once(account)
+    passes, tried = 0, set[uuid.UUID]()
+    while (moments := _next_moments(account)).first and moments.first <= target:
         watch()
-        if moment <= account.clock:
+        if moments.first > account.clock:
+            _show(account, moments.first)
+            passes, tried = 0, set()
+        elif passes == _MOST_PASSES:
             # Done what could be done: what is left stuck is not worth standing still for.
             log.warning("clock_stuck", account=str(account.pk), at=account.clock.isoformat())
-            moment = min(target, account.clock + dt.timedelta(minutes=1))
             if account.clock == target:
                 break
-        _show(account, moment)
-        _work(account, send)
+            _show(account, min(target, account.clock + dt.timedelta(minutes=1)))
+            passes, tried = 0, set()
+            moments = Moments(account.clock, account.clock, account.clock)
+        due = _pass(account, send, moments)
+        passes = _MOST_PASSES if due is not None and due <= tried else passes + 1
+        tried = due or set()
     if account.clock != target:
         _show(account, target)
 
 
-def _work(account: Account, send: Callable[[Account, dt.datetime], None]) -> None:
-    now = account.now()
-    while lifecycle.age_due(now, account=account):
-        pass
-    for _ in range(1_000):
-        worked = take_steps(now, account=account)
-        due = Communication.objects.for_account(account).filter(status=State.SCHEDULED, scheduled_for__lte=now)
-        before = due.count()
-        if before:
-            send(account, now)
-        left = due.count()
-        if not worked and (not before or left >= before):
-            return
-        if not left and not Invoice.objects.for_account(account).filter(next_contact_at__lte=now).exists():
-            return
+def _read_once(account: Account) -> None:
+    """What the account has set, as it is when a leap begins; what a leap before it knew is forgotten."""
+    for name in ("collection", "sender_profile"):
+        account._state.fields_cache.pop(name, None)
+    gateways.forget(account)
+    templates.remember(account)
+    prefetch_related_objects([account], "collection", "sender_profile")
 
 
-def _next_moment(account: Account) -> dt.datetime | None:
-    """When something falls due next, by the account's calendar."""
-    invoices = Invoice.objects.for_account(account).order_by()
-    new = invoices.filter(status=Status.NEW).aggregate(day=Min("due_date"))["day"]
-    held = invoices.filter(status=Status.ON_HOLD).aggregate(day=Min("hold_until"))["day"]
-    scheduled = Communication.objects.for_account(account).filter(status=State.SCHEDULED).order_by()
-    moments = [ladder.beginning(account, day + _DAY) for day in (new, held) if day]
-    moments.append(invoices.exclude(Exists(_WAITING)).aggregate(at=Min("next_contact_at"))["at"])
-    moments.append(scheduled.aggregate(at=Min("scheduled_for"))["at"])
-    return min((moment for moment in moments if moment), default=None)
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """When something falls due next: an invoice to be aged, a step to be looked at, a message to be sent."""
+
+    ages: dt.datetime | None
+    steps: dt.datetime | None
+    sends: dt.datetime | None
+
+    @property
+    def first(self) -> dt.datetime | None:
+        return min((moment for moment in (self.ages, self.steps, self.sends) if moment), default=None)
+
+
+def _pass(account: Account, send: Callable[[Account, dt.datetime], None], moments: Moments) -> set[uuid.UUID] | None:
+    """Do once what has fallen due. The messages that were to be sent, if there was nothing else to do."""
+    now, worked = account.now(), 0
+    if moments.ages and moments.ages <= now:
+        worked += lifecycle.age_due(now, account=account)
+    if moments.steps and moments.steps <= now:
+        worked += take_steps(now, account=account)
+    due = {row["id"] for row in _due(account=account.pk, now=now)} if moments.sends and moments.sends <= now else set()
+    if due:
+        send(account, now)
+    return None if worked else due
+
+
+@Compiled
+def _due(*, account: uuid.UUID, now: dt.datetime) -> QuerySet[Communication, dict[str, Any]]:
+    due = Communication.objects.filter(account=account, status=State.SCHEDULED, scheduled_for__lte=now)
+    return due.order_by().values("id")
+
+
+def _next_moments(account: Account) -> Moments:
+    """By the account's calendar."""
+    new, held, steps, sends = statements.execute(_NEXT, {"account": account.pk}).fetchone()
+    ages = min((ladder.beginning(account, day + _DAY) for day in (new, held) if day), default=None)
+    return Moments(ages, steps, sends)
+
+
+# The last two as `_WAITING` says: a message that waits is the sender's.
+_NEXT = """
+SELECT
+  (SELECT min(due_date) FROM invoices_invoice WHERE account_id = %(account)s AND status = 'new'),
+  (SELECT min(hold_until) FROM invoices_invoice WHERE account_id = %(account)s AND status = 'on_hold'),
+  (SELECT min(next_contact_at) FROM invoices_invoice WHERE account_id = %(account)s AND NOT EXISTS (
+    SELECT 1 FROM communications_communication waiting
+    WHERE waiting.invoice_id = invoices_invoice.id AND waiting.status = 'scheduled'
+      AND waiting.scheduled_for <= invoices_invoice.next_contact_at)),
+  (SELECT min(scheduled_for) FROM communications_communication WHERE account_id = %(account)s AND status = 'scheduled')
+"""
 
 
 def _show(account: Account, moment: dt.datetime) -> None:
     account.clock = moment
-    Account.objects.filter(pk=account.pk).update(clock=moment)
+    statements.update(account, ("clock",))
 
 
 @contextmanager

@@ -52,13 +52,37 @@ def leave(debtor: Debtor, channel: str, actor: Actor, source: str, text: str = "
             _tell(debtor, "opted_out", actor, f"The debtor asked not to be written to by {_label(channel)}.", text)
 
 
+def agree(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
+    """The debtor agreed to be written to on a channel that asks for it; `reason` says where and how. Raises `Refused`
+    without one, without an address, or where they opted out: that is taken back by its own verb."""
+    _demand(reason)
+    account = debtor.account
+    with transaction.atomic():
+        debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
+        debtor.account = account
+        theirs = [address for medium, address in addresses_of(debtor) if medium == channel]
+        if not theirs:
+            raise Refused("debtor", "no_contact", f"No address of {debtor} is known there.")
+        left = Contact.objects.filter(account=account, channel=channel, address__in=theirs, opted_out_at__isnull=False)
+        if debtor.opted_out_at is not None or left.exists():
+            raise Refused("debtor", "opted_out", f"{debtor} asked not to be written to: bring them back first.")
+        at = account.now()
+        for address in theirs:
+            Contact.objects.update_or_create(
+                account=account, channel=channel, address=address, defaults={"opted_in_at": at}
+            )
+            where = {"channel": channel, "address": address}
+            _record(account, debtor, Wish.OPTED_IN, Source.STAFF, at, actor.name, reason, **where)
+        _tell(debtor, "opted_in", actor, f"The debtor agreed to be written to by {_label(channel)}.", reason)
+
+
 def return_address(contact: Contact, actor: Actor, reason: str) -> None:
     """A person brings an address back. Raises `Refused` without a reason, or where it never left."""
     _demand(reason)
     account = contact.account
     with transaction.atomic():
         left = Contact.objects.filter(pk=contact.pk, opted_out_at__isnull=False)
-        if not left.update(opted_out_at=None):
+        if not left.update(opted_out_at=None, opted_in_at=account.now()):
             raise Refused("contact", "not_opted_out", _("%(contact)s may be written to.") % {"contact": contact})
         debtor = _debtor_at(account, contact.channel, contact.address)
         address = {"channel": contact.channel, "address": contact.address}
@@ -79,7 +103,7 @@ def return_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
         at = account.now()
         for medium, address in addresses_of(debtor):
             theirs = Contact.objects.filter(account=account, channel=medium, address=address)
-            if theirs.filter(opted_out_at__isnull=False).update(opted_out_at=None):
+            if theirs.filter(opted_out_at__isnull=False).update(opted_out_at=None, opted_in_at=at):
                 where = {"channel": medium, "address": address}
                 _record(account, debtor, Wish.OPTED_IN, Source.STAFF, at, actor.name, reason, **where)
         debtors.opt_in(account, debtor.pk, actor, reason=reason)
@@ -119,7 +143,7 @@ def _leave(
     actor: Actor,
 ) -> bool:
     contact, _ = Contact.objects.get_or_create(account=account, channel=channel, address=address)
-    if not Contact.objects.filter(pk=contact.pk, opted_out_at=None).update(opted_out_at=at):
+    if not Contact.objects.filter(pk=contact.pk, opted_out_at=None).update(opted_out_at=at, opted_in_at=None):
         return False
     _record(account, debtor, Wish.OPTED_OUT, source, at, actor.name, text, channel=channel, address=address)
     return True

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import structlog
 from django.db import InterfaceError, InternalError, OperationalError
 
-from communications import addresses, aftermath, clock, gate, ladder, policies, rehearsal
+from communications import addresses, aftermath, clock, ladder, policies, rehearsal, sender
 from communications.aftermath import Outcome
 from communications.models import CONTACTED, Communication, ReminderPolicy, State, StepKind
 from inflow.accounts.actors import Actor
@@ -95,8 +95,7 @@ def _play(account: Account, days: int, deadline: rehearsal.Deadline) -> Foreseen
         for pk in list(due.order_by("scheduled_for", "id").values_list("pk", flat=True)):
             deadline.check()
             try:
-                if going := gate.claim(pk):
-                    aftermath.record(going[0].message_id, SENT)
+                sender.capture(pk, owner=account)
             except (OperationalError, InterfaceError, InternalError):
                 raise
             except Exception:  # as the sender does

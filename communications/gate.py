@@ -12,15 +12,17 @@ from decimal import Decimal
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _lazy
 
-from communications import addresses, brakes, caps, ladder, links, linters, messages, policies
+from communications import addresses, brakes, caps, gateways, ladder, links, linters, messages, policies
 from communications.models import CollectionSettings, Communication, Kind, Medium, PolicyStep, State
+from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.languages import english
+from inflow.statements import Compiled
 from invoices import escalations, lifecycle, money, timeline, workdays
 from invoices.models import OPEN, Debtor, Invoice, Reason, Status
 
@@ -28,6 +30,11 @@ log = structlog.get_logger(__name__)
 
 ANSWER_WAITS_WORKING_DAYS = 3
 _DAY = dt.timedelta(days=1)
+# What the gate writes on a message that passes.
+_FROZEN = (
+    *("message_id", "status", "sent_at", "claimed_at", "recipient", "subject", "body", "html", "language", "amount"),
+    *("waits_for", "segments"),
+)
 _AGAIN = {"case": 30 * _DAY, "credit": 7 * _DAY}
 WORDS = {
     "window": _lazy("outside the hours for writing to this debtor"),
@@ -43,7 +50,7 @@ WORDS = {
     "no_channel": _lazy("no channel of this step is set up"),
     "away": _lazy("the mail server or the gateway is away"),
     "template": _lazy("the message could not be written"),
-    "lint": _lazy("the message breaks a rule of its channel; its template has to be changed"),
+    "lint": _lazy("the message breaks a rule of its channel; its template or its gateway has to be changed"),
 }
 
 
@@ -59,18 +66,17 @@ class Case:
     now: dt.datetime
 
 
-def claim(communication_id: uuid.UUID, *, away: bool = False, wait: bool = True) -> list[Communication]:
+def claim(
+    communication_id: uuid.UUID, *, away: bool = False, wait: bool = True, account: Account | None = None
+) -> list[Communication]:
     """Pass the gate with all that is due to the same debtor on the same channel: one message, now `sending`, a row for
     each invoice, with what is to be sent frozen on it. Empty if nothing may go.
 
     `away`: there is no way out at the moment. Without `wait`, a debtor whom somebody else works on is left to them.
+    `account`: the one whose clock leaps, with what it has set as that was when the leap began.
     """
-    known = Communication.objects.filter(pk=communication_id, status=State.SCHEDULED)
-    found = known.values_list("debtor_id", "channel").first()
-    if found is None:
-        return []
-    with transaction.atomic():
-        case = _lock(*found, wait=wait)
+    with transaction.atomic(), statements.together():
+        case = _lock(communication_id, wait=wait, account=account)
         if case is None:
             return []
         going = [row for row in case.due if _may_go(case, row)]
@@ -87,7 +93,7 @@ def claim(communication_id: uuid.UUID, *, away: bool = False, wait: bool = True)
             log.exception("rendering_failed", communication=str(communication_id))
             _postpone_all(case, going, "template", case.now + _DAY)
             return []
-        if problems := breaches(going[0], case, message.text):
+        if problems := breaches(going[0], case, message.text, message.language):
             _postpone_all(case, going, "lint", case.now + _DAY, " ".join(problem.message for problem in problems))
             return []
         message_id = going[0].message_id
@@ -102,33 +108,61 @@ def claim(communication_id: uuid.UUID, *, away: bool = False, wait: bool = True)
             row.subject, row.body, row.html = message.subject, message.text, message.html
             row.language, row.amount, row.waits_for = message.language, row.invoice.balance, ""
             row.segments = segments
-            row.save()
+            statements.update(row, _FROZEN)
             lifecycle.stand(row.invoice, next_contact_at=None)
             if message.is_fallback:
                 timeline.note(row.invoice, "warning", CLOCK, "Written in English: a template is missing.")
     return going
 
 
-def _lock(debtor_id: uuid.UUID, channel: str, *, wait: bool) -> Case | None:
-    locked = Debtor.objects.select_for_update(no_key=True, skip_locked=not wait, of=("self",))
-    debtor = locked.select_related("account__collection").filter(pk=debtor_id).first()
-    if debtor is None:
+def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -> Case | None:
+    found = statements.execute(_DEBTOR if wait else _FREE_DEBTOR, {"communication": communication_id}).fetchone()
+    if found is None:
         return None
-    account, now = debtor.account, debtor.account.now()
-    rows = Communication.objects.filter(
-        debtor=debtor, channel=channel, status=State.SCHEDULED, scheduled_for__lte=now, step__isnull=False
-    )
-    theirs = Q(debtor=debtor, status__in=OPEN) | Q(pk__in=rows.values("invoice_id"))
-    invoices = {
-        invoice.pk: invoice for invoice in Invoice.objects.select_for_update(no_key=True).filter(theirs).order_by("id")
-    }
+    *row, channel = found
+    debtor, owner, rules = statements.objects(row, Debtor, Account, CollectionSettings)
+    if account is None:
+        account = owner
+        account._state.fields_cache["collection"] = rules if rules.account_id else None
+    debtor.account = account
+    now = account.now()
+    invoices = {invoice.pk: invoice for invoice in _concerned(debtor=debtor.pk, channel=channel, now=now)}
     for invoice in invoices.values():
         invoice.account, invoice.debtor = account, debtor
     policies.look_once(invoices.values())
-    due = list(rows.select_for_update().order_by("-step", "scheduled_for", "id"))
+    due = _locked_due(debtor=debtor.pk, channel=channel, now=now)
     for row in due:
         row.account, row.invoice = account, invoices[row.invoice_id]
     return Case(account, debtor, invoices, due, ladder.rules_of(account), now)
+
+
+_DEBTOR = f"""
+SELECT {statements.columns(Debtor, Account, CollectionSettings)}, message.channel
+FROM communications_communication message JOIN invoices_debtor ON invoices_debtor.id = message.debtor_id
+JOIN accounts_account ON accounts_account.id = invoices_debtor.account_id
+LEFT JOIN communications_collectionsettings ON communications_collectionsettings.account_id = accounts_account.id
+WHERE message.id = %(communication)s AND message.status = 'scheduled'
+FOR NO KEY UPDATE OF invoices_debtor
+"""  # noqa: S608
+_FREE_DEBTOR = f"{_DEBTOR} SKIP LOCKED"
+
+
+def _due(debtor: uuid.UUID, channel: str, now: dt.datetime) -> QuerySet[Communication]:
+    return Communication.objects.filter(
+        debtor=debtor, channel=channel, status=State.SCHEDULED, scheduled_for__lte=now, step__isnull=False
+    )
+
+
+@Compiled
+def _concerned(*, debtor: uuid.UUID, channel: str, now: dt.datetime) -> QuerySet[Invoice]:
+    """The debtor's open invoices, and those that a message is due about, locked."""
+    theirs = Q(debtor=debtor, status__in=OPEN) | Q(pk__in=_due(debtor, channel, now).values("invoice_id"))
+    return Invoice.objects.select_for_update(no_key=True).filter(theirs).order_by("id")
+
+
+@Compiled
+def _locked_due(*, debtor: uuid.UUID, channel: str, now: dt.datetime) -> QuerySet[Communication]:
+    return _due(debtor, channel, now).select_for_update().order_by("-step", "scheduled_for", "id")
 
 
 def _may_go(case: Case, row: Communication) -> bool:
@@ -160,12 +194,12 @@ def _may_go(case: Case, row: Communication) -> bool:
         _postpone(case, row, "no_channel", case.now + _DAY)
         return False
     if chosen.missing:
-        _refuse(row, step, chosen.missing)
+        _refuse(row, step, chosen.missing, chosen.because)
         return False
     row.recipient = chosen.address
     if row.channel != chosen.channel:
         row.channel = chosen.channel
-        row.save(update_fields=["channel", "recipient"])
+        statements.update(row, ("channel", "recipient"))
         return False
     if brakes.must_be_seen(row, case.rules):
         brakes.hold(row)
@@ -173,12 +207,23 @@ def _may_go(case: Case, row: Communication) -> bool:
     return True
 
 
-def breaches(row: Communication, case: Case, text: str) -> list[linters.Problem]:
-    """What the law of the debtor's place has against the text, on a channel whose text it rules."""
-    if row.channel != Medium.SMS:
+def breaches(row: Communication, case: Case, text: str, language: str = "") -> list[linters.Problem]:
+    """What the law of the debtor's place, and WhatsApp, have against the text and who sends it."""
+    gateway = gateways.of(case.account).get(row.channel)
+    if gateway is None:  # email
         return []
-    spared = [invoice.invoice_number for invoice in case.invoices.values()]
-    return linters.lint(row.channel, ladder.place(row.invoice, case.rules).country, None, text, spared=spared)
+    sender = None if gateways.is_service(gateway.sender) else gateway.sender
+    contact = addresses.known(case.account, row.channel, row.recipient) if row.channel == Medium.WHATSAPP else None
+    return linters.lint(
+        row.channel,
+        ladder.place(row.invoice, case.rules).country,
+        sender,
+        text,
+        spared=[invoice.invoice_number for invoice in case.invoices.values()],
+        in_conversation=addresses.in_conversation(contact, case.now),
+        has_template=bool(gateways.template_of(gateway, row.kind, language or row.language)),
+        has_opted_in=addresses.has_agreed(contact),
+    )
 
 
 def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[str, dt.datetime] | None:
@@ -210,10 +255,9 @@ def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[
 
 def _credit_covers(case: Case) -> bool:
     """Whether what was paid too much on other invoices is enough for all that is past due, currency by currency."""
-    overpaid = Invoice.objects.filter(debtor=case.debtor, amount_paid__gt=F("amount")).exclude(status=Status.CANCELLED)
     credit: dict[str, Decimal] = {}
-    for currency, paid, amount in overpaid.order_by().values_list("currency", "amount_paid", "amount"):
-        credit[currency] = credit.get(currency, Decimal(0)) + paid - amount
+    for row in _overpaid(debtor=case.debtor.pk):
+        credit[row.currency] = credit.get(row.currency, Decimal(0)) + row.amount_paid - row.amount
     if not credit:
         return False
     due: dict[str, Decimal] = {}
@@ -224,21 +268,27 @@ def _credit_covers(case: Case) -> bool:
     return all(credit.get(currency, Decimal(0)) >= owed for currency, owed in due.items())
 
 
-def _refuse(row: Communication, step: PolicyStep, reason: str) -> None:
+@Compiled
+def _overpaid(*, debtor: uuid.UUID) -> QuerySet[Invoice]:
+    overpaid = Invoice.objects.filter(debtor=debtor, amount_paid__gt=F("amount"))
+    return overpaid.exclude(status=Status.CANCELLED).order_by()
+
+
+def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = "") -> None:
     """Finally refused: the step is done without a message."""
-    _suppress(row, reason)
+    _suppress(row, reason, because)
     invoice = row.invoice
     ladder.done(invoice, step)
     if reason != "opted_out" and step.offset_days > 0:
-        escalations.open_case(invoice, Reason.NO_CONTACT)
+        escalations.open_case(invoice, Reason.NO_CONTACT, notes=because)
     ladder.advance(invoice)
 
 
-def _suppress(row: Communication, reason: str) -> None:
+def _suppress(row: Communication, reason: str, because: str = "") -> None:
     row.status, row.suppressed_reason = State.SUPPRESSED, reason
-    row.save()
+    statements.update(row, ("status", "suppressed_reason", "recipient"))
     text = f"{english(Kind(row.kind).label)} not sent: {reason.replace('_', ' ')}."
-    timeline.note(row.invoice, "suppressed", CLOCK, text)
+    timeline.note(row.invoice, "suppressed", CLOCK, text, reason=because)
 
 
 def _postpone_all(case: Case, rows: Sequence[Communication], why: str, until: dt.datetime, reason: str = "") -> None:
@@ -252,7 +302,7 @@ def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reas
     until = place.next_opening(until)
     is_news = row.waits_for != why
     row.scheduled_for, row.waits_for = until, why
-    row.save()
+    statements.update(row, ("scheduled_for", "waits_for", "recipient"))
     lifecycle.stand(row.invoice, next_contact_at=until)
     if is_news:
         local = until.astimezone(place.zone)

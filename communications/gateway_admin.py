@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import display
 from unfold.widgets import INPUT_CLASSES
 
-from communications import gateways
-from communications.models import Gateway, Medium, StepKind
+from communications import gateways, linters
+from communications.models import Gateway, Kind, Medium
 from inflow.accounts import audit, pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Language
@@ -22,7 +22,7 @@ from inflow.accounts.scoping import OwnRowsAdmin, person
 from inflow.egress import targets
 from inflow.languages import english
 
-_KINDS = [kind for kind in StepKind if kind != StepKind.NONE]
+_KINDS = [kind for kind in Kind if kind != Kind.MANUAL]
 
 
 class _ProviderFields(forms.Form):
@@ -67,10 +67,23 @@ class _ProviderFields(forms.Form):
             raise ValidationError(_("+971501234567, a name of at most 11 letters and digits, or MG… is expected."))
         return sender
 
+    def _refuse_sender(self, channel: str, country: str) -> None:
+        """What the gate would hold every message back for."""
+        sender = self.cleaned_data.get("sender")
+        if sender and not gateways.is_service(sender):
+            for problem in linters.lint_sender(channel, country, sender):
+                self.add_error("sender", problem.message)
+
 
 class NewGatewayForm(pages.OwnAccountForm, _ProviderFields):
     channel = forms.ChoiceField(choices=[(each.value, each.label) for each in (Medium.SMS, Medium.WHATSAPP)])
     field_order = ("account_choice", "channel", "base_url", "account_sid", "auth_token", "sender")
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if self.account and "channel" in data:
+            self._refuse_sender(data["channel"], self.account.country)
+        return data
 
 
 class GatewayForm(pages.PageForm, _ProviderFields):
@@ -81,6 +94,11 @@ class GatewayForm(pages.PageForm, _ProviderFields):
         token = self.fields["auth_token"]
         token.required = False
         token.help_text = _("Empty: it stays as it is. It is kept encrypted and never shown.")
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        self._refuse_sender(self.row.channel, self.row.account.country)
+        return data
 
 
 class TemplatesForm(pages.PageForm):
@@ -166,7 +184,8 @@ class GatewayAdmin(OwnRowsAdmin):
         fits=lambda gateway: gateway.channel == Medium.WHATSAPP,
         intro=_lazy(
             "WhatsApp opens a conversation only with a template that was approved. {{1}} is the debtor's name, {{2}} "
-            "the invoice, {{3}} the balance, {{4}} the due date, {{5}} your account. Without an id the text is sent."
+            "the invoice, {{3}} the balance, {{4}} the due date, {{5}} your account. Without an id it waits, unless "
+            "the debtor wrote within 24 hours."
         ),
     )
     switch_off = pages.verb(

@@ -15,7 +15,7 @@ from inflow.accounts.sealing import seal, unseal
 from inflow.egress import targets
 
 _KNOWN = "_gateways"
-_SENDER = re.compile(r"\+[1-9]\d{6,14}|MG[0-9A-Za-z]{1,62}|[0-9A-Za-z][0-9A-Za-z &_+-]{0,10}")
+_SENDER = re.compile(r"\+[1-9]\d{6,14}|MG[0-9A-Za-z]{10,62}|[0-9A-Za-z][0-9A-Za-z &_+-]{0,10}")
 _SID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
@@ -26,6 +26,11 @@ def of(account: Account) -> Mapping[str, Gateway]:
         known = {gateway.channel: gateway for gateway in Gateway.objects.filter(account=account, is_active=True)}
         vars(account)[_KNOWN] = known
     return known
+
+
+def forget(account: Account) -> None:
+    """Read them anew when they are asked for."""
+    vars(account).pop(_KNOWN, None)
 
 
 def is_captured(account: Account, gateway: Gateway) -> bool:
@@ -62,6 +67,17 @@ def check_base_url(url: str) -> None:
 
 def is_sender(text: str) -> bool:
     return _SENDER.fullmatch(text) is not None
+
+
+def is_service(sender: str) -> bool:
+    """Whether the provider chooses the sender, by the id of a messaging service. No sender name is as long."""
+    return sender.startswith("MG") and len(sender) > 11
+
+
+def template_of(gateway: Gateway, kind: str, language: str) -> str:
+    """The provider's id of the template that WhatsApp approved for this, or nothing."""
+    sid: str = gateway.content_sids.get(f"{kind}.{language}", "")
+    return sid
 
 
 def is_sid(text: str) -> bool:

@@ -8,12 +8,14 @@ caller's transaction, under the locks of the debtor and the invoice.
 import datetime as dt
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from django.db.models import QuerySet
 
 from communications import addresses, caps, policies
 from communications.calendar import Place, place_of
 from communications.models import PENDING, CollectionSettings, Communication, Kind, PolicyStep, State, StepKind
+from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.languages import english
@@ -97,6 +99,7 @@ def enter(invoice: Invoice) -> None:
 
 def unsent(invoice: Invoice) -> list[Communication]:
     """What is planned for the invoice, held back or on its way."""
+    statements.flush(Communication)
     rows = _unsent(invoice=invoice.pk)
     for row in rows:
         row.invoice = invoice
@@ -272,9 +275,10 @@ def _plan(invoice: Invoice, step: PolicyStep, pending: Communication | None) -> 
 
 def plan_message(invoice: Invoice, step: PolicyStep, scheduled_for: dt.datetime) -> Communication:
     """The row of a step's next try."""
-    tries = tries_of(invoice, step).count()
+    statements.flush(Communication)
+    tries = len(_tries(invoice=invoice.pk, round=invoice.round, step=step.offset_days, kind=step.kind))
     chosen = addresses.choose(invoice, (tries and channels_left(invoice, step)) or step.channels)
-    communication = Communication.objects.create(
+    communication = Communication(
         account=invoice.account,
         debtor_id=invoice.debtor_id,
         invoice=invoice,
@@ -288,8 +292,14 @@ def plan_message(invoice: Invoice, step: PolicyStep, scheduled_for: dt.datetime)
         language=invoice.debtor.language or invoice.language,
         scheduled_for=scheduled_for,
     )
+    statements.insert(communication)
     lifecycle.stand(invoice, next_contact_at=scheduled_for)
     return communication
+
+
+@Compiled
+def _tries(*, invoice: uuid.UUID, round: int, step: int, kind: str) -> QuerySet[Communication, dict[str, Any]]:
+    return Communication.objects.filter(invoice=invoice, round=round, step=step, kind=kind).order_by().values("id")
 
 
 def tries_of(invoice: Invoice, step: PolicyStep) -> "QuerySet[Communication]":
@@ -306,7 +316,7 @@ def channels_left(invoice: Invoice, step: PolicyStep) -> list[str]:
 
 def cancel(pending: Communication, why: str) -> None:
     pending.status = State.CANCELLED
-    pending.save(update_fields=["status"])
+    statements.update(pending, ("status",))
     text = f"Planned {english(Kind(pending.kind).label).lower()} dropped: {why}."
     timeline.note(pending.invoice, "cancelled", CLOCK, text)
 

@@ -81,9 +81,19 @@ def lint(
     if not body.strip():
         return [Problem("empty", _("There is nothing in the message."))]
     if channel == Medium.SMS:
-        return [*_sms_sender(country, sender), *_sms_body(country, body, spared)]
+        return [*lint_sender(channel, country, sender), *_sms_body(country, body, spared)]
     if channel == Medium.WHATSAPP:
-        return _whatsapp(sender, in_conversation, has_template, has_opted_in)
+        conversation = _whatsapp(in_conversation, has_template, has_opted_in)
+        return [*lint_sender(channel, country, sender), *conversation]
+    return []
+
+
+def lint_sender(channel: str, country: str, sender: str | None) -> list[Problem]:
+    """What is wrong with who an SMS or a WhatsApp message comes from."""
+    if channel == Medium.SMS:
+        return _sms_sender(country, sender)
+    if sender is not None and not _NUMBER.match(sender):
+        return [Problem("sender_form", _("WhatsApp is sent from a number: +971501234567."))]
     return []
 
 
@@ -148,10 +158,8 @@ def _sms_body(country: str, body: str, spared: Collection[str]) -> list[Problem]
     return problems
 
 
-def _whatsapp(sender: str | None, in_conversation: bool, has_template: bool, has_opted_in: bool) -> list[Problem]:
-    problems = []
-    if sender is not None and not _NUMBER.match(sender):
-        problems.append(Problem("sender_form", _("WhatsApp is sent from a number: +971501234567.")))
+def _whatsapp(in_conversation: bool, has_template: bool, has_opted_in: bool) -> list[Problem]:
+    problems: list[Problem] = []
     if in_conversation:
         return problems
     if not has_template:

@@ -21,8 +21,8 @@ from django.views.decorators.http import require_POST
 
 from communications import gateways
 from communications.channels.gateway import VERSION
-from communications.models import Communication, Gateway, Medium
-from inflow.accounts.models import Account
+from communications.models import Communication, Gateway, Kind, Medium
+from inflow.accounts.models import Account, Language
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +30,8 @@ PATH = "demo/gateway"
 DELIVERED_AFTER_S = 1.5
 ANSWERED_AFTER_S = 0.3
 SENDERS = {Medium.SMS: "InFlow", Medium.WHATSAPP: "+97145550100"}
+# It approves of everything.
+_TEMPLATES = {f"{kind}.{language}": f"HX{kind}_{language}" for kind in Kind.values for language in Language.values}
 _TO = re.compile(r"(whatsapp:)?\+[1-9]\d{6,14}")
 
 
@@ -37,6 +39,8 @@ def install(port: int) -> None:
     """Each account without a gateway gets this one; those that have it follow the server to its port."""
     url = f"http://127.0.0.1:{port}/{PATH}"
     Gateway.objects.filter(base_url__endswith=f"/{PATH}").exclude(base_url=url).update(base_url=url)
+    theirs = Gateway.objects.filter(base_url=url, channel=Medium.WHATSAPP)
+    theirs.filter(content_sids={}).update(content_sids=_TEMPLATES)
     made = []
     for account in Account.objects.filter(gateways=None):
         token = secrets.token_hex(16)
@@ -44,6 +48,7 @@ def install(port: int) -> None:
             gateway = Gateway(
                 account=account, channel=channel, base_url=url, account_sid=f"AC{account.pk.hex}", sender=sender
             )
+            gateway.content_sids = _TEMPLATES if channel == Medium.WHATSAPP else {}
             gateways.set_token(gateway, token)
             made.append(gateway)
     Gateway.objects.bulk_create(made)

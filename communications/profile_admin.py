@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from communications import phrases, profiles
-from communications.models import SenderProfile
+from communications import linters, phrases, profiles
+from communications.models import Medium, SenderProfile
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person, rows_of
@@ -113,6 +113,9 @@ class SenderProfileAdmin(OwnRowsAdmin):
         """The picture itself stays out of the audit log."""
         form.cleaned_data["new_logo"] = f"{len(obj.logo)} bytes" if form.cleaned_data["new_logo"] else None
         super().save_model(request, obj, form, change)
+        for problem in linters.lint(Medium.SMS, obj.account.country, None, profiles.name(obj)):
+            said = _("An SMS with this display name would wait. %(problem)s") % {"problem": problem.message}
+            messages.warning(request, said)
 
     @display(description=_lazy("Logo"))
     def current_logo(self, profile: SenderProfile) -> SafeString | str:

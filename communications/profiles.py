@@ -42,7 +42,8 @@ def of(account: Account) -> SenderProfile:
     try:
         profile: SenderProfile = account.sender_profile
     except SenderProfile.DoesNotExist:
-        return SenderProfile(account=account)
+        profile = SenderProfile(account=account)
+        account._state.fields_cache["sender_profile"] = profile
     return profile
 
 

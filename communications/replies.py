@@ -22,12 +22,22 @@ from invoices.writing import Refused
 _ANSWERED = (State.SENT, State.DELIVERED, State.READ, State.UNKNOWN)
 
 
-def receive(account: Account, channel: str, address: str, text: str, provider_id: str) -> Reply | None:
-    """Take an answer in; None for one that was heard before. `address` is whose it is, as we write to it."""
+def receive(
+    account: Account,
+    channel: str,
+    address: str,
+    text: str,
+    provider_id: str,
+    *,
+    answered: Communication | None = None,
+) -> Reply | None:
+    """Take an answer in; None for one that was heard before. `address` is whose it is, as we write to it.
+
+    `answered` is the message that it names: it speaks for whom that went to, also from another mailbox of theirs."""
     text, now = triage.safe(text), account.now()
     reading = triage.read(text, account.today())
     with transaction.atomic():
-        message = _message_to(account, channel, address)
+        message = answered or _message_to(account, channel, address)
         debtor = message.debtor if message else _debtor_at(account, channel, address)
         if debtor:  # the gate's lock: what is about to leave waits, and sees what was said
             Debtor.objects.select_for_update(no_key=True).get(pk=debtor.pk)
@@ -54,14 +64,16 @@ def receive(account: Account, channel: str, address: str, text: str, provider_id
             Communication.objects.filter(message_id=message.message_id, status__in=_ANSWERED).update(
                 status=State.REPLIED
             )
-        _act(account, reply, reading.triage, now)
+        if channel == Medium.WHATSAPP:
+            addresses.note_heard(account, address, now)
+        _act(account, reply, reading.triage, now, whose=answered.recipient if answered else address)
     return reply
 
 
-def _act(account: Account, reply: Reply, what: Triage, now: dt.datetime) -> None:
+def _act(account: Account, reply: Reply, what: Triage, now: dt.datetime, *, whose: str) -> None:
     who = Actor(reply.address, Channel.REPLY)
     if what == Triage.STOP:
-        addresses.opt_out(account, reply.channel, reply.address, now, text=reply.text, actor=who)
+        addresses.opt_out(account, reply.channel, whose, now, text=reply.text, actor=who)
     elif reply.debtor:
         debtors.note_answer(account, reply.debtor.pk, who, text=reply.text)
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.widgets import CHECKBOX_CLASSES
 
-from communications import phrases, previews, profiles, templates, wording
+from communications import gateways, phrases, previews, profiles, templates, wording
 from communications.models import Kind, Medium, MessageTemplate, Tone
 from communications.templates import Words
 from inflow.accounts import audit, pages
@@ -308,6 +308,7 @@ def _warnings(use: Use, form: TemplateForm, origins: dict[str, str]) -> list[str
             found.append(_("Only %(own)s is your own; %(other)s is still your own for any tone.") % which)
         else:
             found.append(_("Only %(own)s is your own; %(other)s is still built-in.") % which)
+    found += [_not_approved(_NAMES[language]) for language in Language.values if _waits_for_approval(use, language)]
     if form.is_bound and form.errors:
         return found
     for language in own:
@@ -319,3 +320,16 @@ def _warnings(use: Use, form: TemplateForm, origins: dict[str, str]) -> list[str
                 _("%(language)s: of several invoices, the list is added at the end.") % {"language": _NAMES[language]}
             )
     return found
+
+
+def _waits_for_approval(use: Use, language: str) -> bool:
+    """Whether WhatsApp would not let this open a conversation."""
+    gateway = gateways.of(use.account).get(use.channel) if use.channel == Medium.WHATSAPP else None
+    return gateway is not None and not gateways.template_of(gateway, use.kind, language)
+
+
+def _not_approved(language: str) -> str:
+    return _(
+        "%(language)s has no approved template at the gateway (Settings > Gateways > Set templates): it goes only to "
+        "debtors who wrote on WhatsApp within 24 hours, and waits else."
+    ) % {"language": language}

@@ -4,14 +4,17 @@ Ours lie in templates/communications/<language>/<channel>/<kind>[.<tone>].txt, i
 file begins with its subject. One file, and one row of an account, holds subject and body: they never mix languages.
 """
 
+import uuid
 from dataclasses import dataclass
 from functools import lru_cache
 
 import structlog
 from django.conf import settings
+from django.db.models import QuerySet
 
 from communications.models import Kind, Medium, MessageTemplate, Tone
 from inflow.accounts.models import Account, Language
+from inflow.statements import Compiled
 
 log = structlog.get_logger(__name__)
 _FOLDER = settings.BASE_DIR / "templates" / "communications"
@@ -35,10 +38,7 @@ class Words:
 def find(account: Account, kind: str, tone: str, channel: str, wanted: str) -> Words:
     """In the wanted language, else in English, which the log and `Words.language` tell. Raises `Missing`."""
     tones, languages = (tone, ""), (wanted, Language.ENGLISH.value)
-    rows = MessageTemplate.objects.for_account(account).filter(
-        kind=kind, channel=channel, tone__in=tones, language__in=languages
-    )
-    own = {(row.language, row.tone): row for row in rows}
+    own = {(row.language, row.tone): row for row in _own(account, kind, channel) if row.tone in tones}
     for language in languages:
         for named in tones:
             if row := own.get((language, named)):
@@ -47,6 +47,28 @@ def find(account: Account, kind: str, tone: str, channel: str, wanted: str) -> W
             return ours
         log.warning("template_missing", language=language, kind=kind, channel=channel)
     raise Missing(f"{kind} by {channel}")
+
+
+_KNOWN = "_templates"
+
+
+def remember(account: Account) -> None:
+    """Let this `account`, whose clock leaps, read its templates once."""
+    vars(account)[_KNOWN] = {}
+
+
+def _own(account: Account, kind: str, channel: str) -> list[MessageTemplate]:
+    known: dict[tuple[str, str], list[MessageTemplate]] | None = vars(account).get(_KNOWN)
+    if known is None:
+        return _templates(account=account.pk, kind=kind, channel=channel)
+    if (kind, channel) not in known:
+        known[kind, channel] = _templates(account=account.pk, kind=kind, channel=channel)
+    return known[kind, channel]
+
+
+@Compiled
+def _templates(*, account: uuid.UUID, kind: str, channel: str) -> QuerySet[MessageTemplate]:
+    return MessageTemplate.objects.filter(account=account, kind=kind, channel=channel)
 
 
 def inherited(account: Account, kind: str, tone: str, channel: str, language: str) -> Words | None:

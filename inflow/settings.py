@@ -3,6 +3,7 @@
 A variable that is missing or broken raises `environs.EnvError`; `manage.py` and `make run` print it as one line.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,10 @@ DATABASES: dict[str, Any] = {"default": env.dj_db_url("DATABASE_URL", conn_max_a
 if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgres://user:password@host:5432/name")
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+# A server that cannot be reached is given up, also by who waits for its answer: after 30 s of silence on the wire.
+# Of one that is frozen the wire still answers; see docs/operations.md. Milliseconds, seconds, seconds, probes.
+_wire = {"tcp_user_timeout": 30_000, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, **_wire, **DATABASES["default"].get("OPTIONS", {})}
 # A statement of inflow/statements.py is planned once per connection, from its third call on.
 DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 2)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -138,7 +142,8 @@ HTTPS = env.bool("HTTPS", not TRY_OUT)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^api/"]  # a key sent in clear is answered with an error, never with a redirect
+# A key sent in clear is answered with an error, never with a redirect; a probe from the next machine with its answer.
+SECURE_REDIRECT_EXEMPT = [r"^api/", r"^(?:healthz|readyz)$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
@@ -230,15 +235,39 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- Email -------------------------------------------------------------------------------------------------------
 
-# smtp://user:password@host:587/?tls=True in production. Where OUTBOX_DIR is set, mail is written into that folder
-# instead and the dashboard shows it.
+# A mail provider whose webhooks tell of deliveries, bounces, complaints and answers: its name in django-anymail.
+MAIL_PROVIDER = env.str("MAIL_PROVIDER", "", validate=validate.Regexp("[a-z_]*$", error="Such as postmark."))
+# replies@in.example, a mailbox of the provider's inbound: answers come to replies+…@in.example. Empty: they don't.
+MAIL_REPLY_ADDRESS = env.str("MAIL_REPLY_ADDRESS", "") if MAIL_PROVIDER else ""
+ANYMAIL: dict[str, Any] = {}
+if MAIL_PROVIDER:
+    if find_spec("anymail") is None:
+        raise ImproperlyConfigured("MAIL_PROVIDER needs the extra: pip install 'inflow[anymail]'")
+    ANYMAIL = {
+        "REQUESTS_TIMEOUT": 15,
+        "IGNORE_UNSUPPORTED_FEATURES": True,  # of a provider that keeps no metadata
+        **dict(env.json("MAIL_PROVIDER_SETTINGS", {})),
+        "WEBHOOK_SECRET": env.str(
+            "MAIL_PROVIDER_SECRET", validate=validate.Regexp(r"[^:\s]+:\S{20,}$", error="user:password, of 20 or more.")
+        ),
+    }
+# smtp://user:password@host:587/?tls=True in production, or anymail:// for the provider's API. Where OUTBOX_DIR is set,
+# mail is written into that folder instead and the dashboard shows it.
 OUTBOX_DIR: Path | None = env.path("OUTBOX_DIR", None)
-_email = dj_email_url.parse(
+_email_url = (
     ""
     if OUTBOX_DIR
     else env.str(
-        "EMAIL_URL", validate=validate.Regexp("(smtp|memory|console)[a-z+]*://", error="Not an smtp:// address.")
+        "EMAIL_URL",
+        validate=validate.Regexp("(smtp|memory|console|anymail)[a-z+]*://", error="Not an smtp:// address."),
     )
+)
+if _email_url.startswith("anymail:") and not MAIL_PROVIDER:
+    raise ImproperlyConfigured("EMAIL_URL=anymail:// needs MAIL_PROVIDER")
+_email = (
+    {"EMAIL_BACKEND": f"anymail.backends.{MAIL_PROVIDER}.EmailBackend"}
+    if _email_url.startswith("anymail:")
+    else dj_email_url.parse(_email_url)
 )
 EMAIL_BACKEND = "communications.outbox.FolderBackend" if OUTBOX_DIR else _email["EMAIL_BACKEND"]
 EMAIL_HOST, EMAIL_PORT = _email.get("EMAIL_HOST", ""), _email.get("EMAIL_PORT", 25)

@@ -20,6 +20,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import AutoField, Model, QuerySet
 from django.db.models.base import ModelState
+from django.db.models.expressions import DatabaseDefault
 from django.db.models.query import ValuesIterable
 from django.db.utils import InterfaceError, OperationalError
 from psycopg import sql as psycopg_sql
@@ -267,21 +268,30 @@ def insert(row: Model, *, unless: str = "") -> bool:
     """INSERT, as `row.save(force_insert=True)` would, without signals and without learning the row's number; what
     the database would fill in by default has to be given. `unless` names a unique constraint that may refuse the row:
     then nothing is written, the transaction goes on, and the answer is False."""
-    values = _values(row, [name for name in _fields(type(row)) if name != _number(type(row))])
+    write = _inserting(row)
     if unless:
         _flush()
-        if _run(_insert(type(row), unless=unless), values).rowcount == 0:
+        if _run(_insert(type(row), unless=unless), write.values).rowcount == 0:
             return False
     else:
-        _write(_Write(row, values))
+        _write(write)
     row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+    for name in _given_by_the_database(type(row)):
+        if isinstance(getattr(row, name), DatabaseDefault):
+            delattr(row, name)  # read when it is asked for
     return True
 
 
 def update(row: Model, attributes: Iterable[str]) -> None:
     """UPDATE these columns of the row, as they stand on the object."""
-    names = tuple(attributes)
-    _write(_Write(row, [*_values(row, names), row.pk], _update(type(row), names)))
+    _write(_updating(row, tuple(attributes)))
+
+
+def flush(model: type[Model]) -> None:
+    """Before a `Compiled` query that asks for rows of the model: those that wait are written now."""
+    waiting: list[_Write] | None = getattr(connections[DEFAULT_DB_ALIAS], _WAITING, None)
+    if waiting and any(type(write.row) is model for write in waiting):
+        _flush()
 
 
 @contextmanager
@@ -308,11 +318,20 @@ _WAITING = "inflow_waiting_writes"
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """`update` is the statement; without one, the row is inserted."""
+    """`update` is the statement, of the attributes `names`; without one, the row is inserted."""
 
     row: Model
     values: list[Any]
     update: str = ""
+    names: tuple[str, ...] = ()
+
+
+def _inserting(row: Model) -> _Write:
+    return _Write(row, _values(row, [name for name in _fields(type(row)) if name != _number(type(row))]))
+
+
+def _updating(row: Model, names: tuple[str, ...]) -> _Write:
+    return _Write(row, [*_values(row, names), row.pk], _update(type(row), names), names)
 
 
 def _write(write: _Write) -> None:
@@ -320,8 +339,14 @@ def _write(write: _Write) -> None:
     if waiting is None:
         _run(write.update or _insert(type(write.row)), write.values)
         return
-    if any(other.row is write.row for other in waiting):  # of two changes of one row, a statement makes one
-        _flush()
+    for index, other in enumerate(waiting):
+        if other.row is write.row:  # of two changes of one row, a statement makes one
+            names = (*other.names, *(name for name in write.names if name not in other.names))
+            waiting[index] = _updating(write.row, names) if other.update else _inserting(write.row)
+            return
+        if type(other.row) is type(write.row) and write.update and other.row.pk == write.row.pk:
+            _flush()
+            break
     waiting.append(write)
 
 
@@ -366,14 +391,19 @@ def _joined(writes: tuple[str, ...], last: str) -> str:
     return f"WITH {parts}, {rest}" if first == "WITH" else f"WITH {parts} {last}"
 
 
+@functools.lru_cache(maxsize=500)
 def _named(sql: str, number: int) -> str:
     places = itertools.count()
     return re.sub("%s", lambda _: f"%(w{number}_{next(places)})s", sql)
 
 
-def _values(row: Model, attributes: Iterable[str]) -> list[Any]:
+def _values(row: Model, attributes: Sequence[str]) -> list[Any]:
     fields, database = _fields(type(row)), connections[DEFAULT_DB_ALIAS]
-    return [fields[name].get_db_prep_save(getattr(row, name), database) for name in attributes]
+    values = [getattr(row, name) for name in attributes]
+    return [
+        None if isinstance(value, DatabaseDefault) else fields[name].get_db_prep_save(value, database)
+        for name, value in zip(attributes, values, strict=True)
+    ]
 
 
 @functools.cache
@@ -385,7 +415,9 @@ def _fields(model: type[Model]) -> dict[str, Any]:
 def _insert(model: type[Model], rows: int = 1, unless: str = "") -> str:
     fields = [field for field in model._meta.concrete_fields if field.attname != _number(model)]
     columns = ", ".join(f'"{field.column}"' for field in fields)
-    places = ", ".join([f"({', '.join(['%s'] * len(fields))})"] * rows)
+    given = _given_by_the_database(model)
+    each = [f"COALESCE(%s, {given[field.attname]})" if field.attname in given else "%s" for field in fields]
+    places = ", ".join([f"({', '.join(each)})"] * rows)
     sql = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES {places}'  # noqa: S608
     return f'{sql} ON CONFLICT ON CONSTRAINT "{unless}" DO NOTHING' if unless else sql
 
@@ -394,6 +426,14 @@ def _insert(model: type[Model], rows: int = 1, unless: str = "") -> str:
 def _number(model: type[Model]) -> str:
     """The column that the database fills by itself, if there is one."""
     return model._meta.pk.attname if isinstance(model._meta.pk, AutoField) else ""
+
+
+@functools.cache
+def _given_by_the_database(model: type[Model]) -> dict[str, str]:
+    """The columns with a default of the database's, and its SQL."""
+    editor: Any = connection.schema_editor()
+    fields = [field for field in model._meta.concrete_fields if field.has_db_default()]
+    return {field.attname: editor.db_default_sql(field)[0] for field in fields}
 
 
 @functools.lru_cache(maxsize=500)

@@ -26,7 +26,12 @@ urlpatterns = [
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(url="/admin/"), name="home"),
+    path("", include("inflow.health")),
 ]
+if settings.MAIL_PROVIDER:  # its package is an extra
+    from communications import mail_hooks
+
+    urlpatterns.append(path("hooks/mail/", include(mail_hooks.urls(settings.MAIL_PROVIDER))))
 if settings.TRY_OUT:
     urlpatterns.append(path("", include("inflow.dashboard.demo_receiver")))
     urlpatterns.append(path("", include("communications.local_gateway")))

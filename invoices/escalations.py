@@ -3,10 +3,16 @@
 Level 1 first, level 2 only after a level 1 in the same round; at most one unresolved case for each level.
 """
 
-from django.db import IntegrityError, transaction
+import uuid
+from typing import Any
 
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from inflow import statements
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.languages import english
+from inflow.statements import Compiled
 from invoices import signals, timeline
 from invoices.models import CaseStatus, Escalation, Invoice, Reason, Resolution
 
@@ -20,9 +26,9 @@ def open_case(
 
     Without a level it is level 1, or whatever is open.
     """
-    known = list(Escalation.objects.filter(invoice=invoice, round=invoice.round).values_list("level", "status"))
-    been = max((at for at, _ in known), default=0)
-    unresolved = max((at for at, status in known if status != CaseStatus.RESOLVED), default=0)
+    known = _of_round(invoice=invoice.pk, round=invoice.round)
+    been = max((row["level"] for row in known), default=0)
+    unresolved = max((row["level"] for row in known if row["status"] != CaseStatus.RESOLVED), default=0)
     wanted = min(level or 1, been + 1, HIGHEST)
     if unresolved >= wanted:
         timeline.note(
@@ -80,8 +86,18 @@ def close_all(invoice: Invoice, resolution: Resolution, actor: Actor) -> None:
 
 def _stand(invoice: Invoice) -> None:
     """`escalation_level`: the highest level somebody is still on."""
-    levels = Escalation.objects.filter(invoice=invoice).exclude(status=CaseStatus.RESOLVED)
-    highest = max(levels.values_list("level", flat=True), default=0)
+    highest = max((row["level"] for row in _unresolved(invoice=invoice.pk)), default=0)
     if highest != invoice.escalation_level:
         invoice.escalation_level = highest
-        Invoice.objects.filter(pk=invoice.pk).update(escalation_level=highest)
+        statements.update(invoice, ("escalation_level",))
+
+
+@Compiled
+def _of_round(*, invoice: uuid.UUID, round: int) -> QuerySet[Escalation, dict[str, Any]]:
+    return Escalation.objects.filter(invoice=invoice, round=round).order_by().values("level", "status")
+
+
+@Compiled
+def _unresolved(*, invoice: uuid.UUID) -> QuerySet[Escalation, dict[str, Any]]:
+    cases = Escalation.objects.filter(invoice=invoice).exclude(status=CaseStatus.RESOLVED)
+    return cases.order_by().values("level")

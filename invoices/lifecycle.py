@@ -10,10 +10,11 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
-from django.db.models import OuterRef, Q, Subquery, Sum
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
@@ -22,6 +23,7 @@ from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.api.fields import MAX_DIGITS
 from inflow.languages import spoken
+from inflow.statements import Compiled
 from invoices import debtors, escalations, money, promises, signals, timeline, workdays
 from invoices.derivation import derive
 from invoices.models import (
@@ -319,10 +321,9 @@ def age_due(now: dt.datetime, limit: int = 5_000, account: Account | None = None
         zones.setdefault(each.time_zone, []).append(each)
     for accounts in zones.values():
         today = now.astimezone(accounts[0].zone).date()
-        due = Q(status=Status.NEW, due_date__lt=today) | Q(status=Status.ON_HOLD, hold_until__lt=today)
         by_id = {each.pk: each for each in accounts}
-        rows = Invoice.objects.filter(due, account__in=by_id).order_by("due_date", "id").values_list("account_id", "pk")
-        for account_id, invoice_id in rows[: limit - moved]:
+        rows = _coming_of_age(accounts=list(by_id), today=today) if account else _of_age(list(by_id), today)
+        for account_id, invoice_id in [(row["account_id"], row["id"]) for row in rows[: limit - moved]]:
             try:
                 moved += age(by_id[account_id], invoice_id)
             except (OperationalError, InterfaceError):
@@ -330,6 +331,16 @@ def age_due(now: dt.datetime, limit: int = 5_000, account: Account | None = None
             except Exception:  # what one invoice trips over must not stop the clock for all that are due after it
                 log.exception("aging_failed", invoice=str(invoice_id))
     return moved
+
+
+def _of_age(accounts: list[uuid.UUID], today: dt.date) -> QuerySet[Invoice, dict[str, Any]]:
+    due = Q(status=Status.NEW, due_date__lt=today) | Q(status=Status.ON_HOLD, hold_until__lt=today)
+    rows = Invoice.objects.filter(due, account__in=accounts).order_by("due_date", "id")
+    return rows.values("account_id", "id")
+
+
+# For the one account whose clock leaps, many times.
+_coming_of_age = Compiled(lambda accounts, today: _of_age(accounts, today))
 
 
 def count_underived(account: Account | None = None) -> int:

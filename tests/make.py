@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from communications import gateways, messages, sender
 from communications.calendar import Place
-from communications.models import Communication, Gateway
+from communications.models import Communication, Contact, Gateway
 from inflow.accounts import keys
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, ApiKey, User
@@ -214,14 +214,25 @@ def gateway(
     *,
     base_url: str = "https://api.gateway.example",
     token: str = TOKEN,
-    sender: str = "+97145550100",
+    sender: str = "",
 ) -> Gateway:
-    """What the account's SMS or WhatsApp messages go through."""
+    """What the account's SMS or WhatsApp messages go through; WhatsApp has approved of English reminders."""
+    sender = sender or ("Falcon" if channel == "sms" else "+97145550100")
     made = Gateway(
         account=account, channel=channel, base_url=base_url, account_sid=f"AC{account.pk.hex}", sender=sender
     )
+    if channel == "whatsapp":
+        made.content_sids = {"reminder.en": "HX77"}
     gateways.set_token(made, token)
     made.save()
+    return made
+
+
+def agreed_to_whatsapp(account: Account, phone: str = "+971501234567") -> Contact:
+    """What is known of a number whose owner agreed to be written to on WhatsApp."""
+    made: Contact = Contact.objects.create(
+        account=account, channel="whatsapp", address=phone, opted_in_at=account.now()
+    )
     return made
 
 

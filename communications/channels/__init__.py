@@ -8,18 +8,40 @@ from types import TracebackType
 from typing import Self
 
 from communications import gateways
-from communications.channels.email import Mailer, email
+from communications.channels.email import MAIL_KEY, Mailer, email, is_mail_captured, mail_id
 from communications.channels.gateway import GatewayLine
 from communications.channels.outcomes import Away, Bounced, OptedOut, Refused, Rejected, Unclear
 from communications.models import Communication, Medium
 from inflow.accounts.models import Account
 
-__all__ = ["Away", "Bounced", "Mailer", "OptedOut", "Refused", "Rejected", "Unclear", "Ways", "email", "is_configured"]
+__all__ = [
+    "MAIL_KEY",
+    "Away",
+    "Bounced",
+    "Mailer",
+    "OptedOut",
+    "Refused",
+    "Rejected",
+    "Unclear",
+    "Ways",
+    "email",
+    "is_captured",
+    "is_configured",
+    "mail_id",
+]
 
 
 def is_configured(account: Account, channel: str) -> bool:
     """Whether the account can be sent for on this channel: email is the installation's, the others need a gateway."""
     return channel == Medium.EMAIL or channel in gateways.of(account)
+
+
+def is_captured(account: Account, channel: str) -> bool:
+    """Whether a message stays here: a test account's. Where there is no way out, its channel has to say so."""
+    if channel == Medium.EMAIL:
+        return is_mail_captured(account)
+    gateway = gateways.of(account).get(channel)
+    return gateway is not None and gateways.is_captured(account, gateway)
 
 
 class Ways:
@@ -53,8 +75,7 @@ class Ways:
         Raises `Refused` where it surely did not leave; after anything else it may have.
         """
         if row.channel == Medium.EMAIL:
-            self._mailer.deliver(email(row), account, by=by)
-            return ""
+            return self._mailer.deliver(email(row), account, by=by)
         line = self._line(account, row.channel)
         if line is None:
             raise Rejected("no gateway")

@@ -3,6 +3,7 @@
 import contextlib
 import smtplib
 import time
+import uuid
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -21,12 +22,26 @@ log = structlog.get_logger(__name__)
 
 # A connection that was idle for so long is asked whether it still lives.
 _FRESH_S = 5.0
+# A mail's own id among what a provider's API keeps with it.
+MAIL_KEY = "inflow_message"
 
 
 class _Mail(EmailMultiAlternatives):
     """What is attached is a part of the HTML: its logo."""
 
     mixed_subtype = "related"
+    metadata: dict[str, str]
+
+
+def mail_id(message_id: uuid.UUID) -> str:
+    """A mail's own Message-ID, without the brackets."""
+    return f"{message_id}@inflow"
+
+
+def reply_address(message_id: uuid.UUID) -> str:
+    """Where an answer to this very message comes in, if the installation has the mail provider take answers."""
+    name, at, host = settings.MAIL_REPLY_ADDRESS.partition("@")
+    return f"{name}+{message_id.hex}@{host}" if at else ""
 
 
 def email(communication: Communication) -> EmailMultiAlternatives:
@@ -37,10 +52,10 @@ def email(communication: Communication) -> EmailMultiAlternatives:
         body=communication.body,
         from_email=profiles.from_header(profile),
         to=[communication.recipient],
-        reply_to=[profile.reply_to] if profile.reply_to else None,
+        reply_to=[address for address in (reply_address(communication.message_id), profile.reply_to) if address],
         headers={
             "Content-Language": communication.language,
-            "Message-ID": f"<{communication.message_id}@inflow>",
+            "Message-ID": f"<{mail_id(communication.message_id)}>",
             "X-InFlow-Message": str(communication.message_id),
             "Auto-Submitted": "auto-generated",
             # One click, RFC 8058.
@@ -48,6 +63,7 @@ def email(communication: Communication) -> EmailMultiAlternatives:
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         },
     )
+    message.metadata = {MAIL_KEY: str(communication.message_id)}  # for a provider's API, which tells it back
     message.attach_alternative(communication.html, "text/html")
     if profile.logo and profiles.LOGO_CID in communication.html:
         message.attach(profiles.logo_part(bytes(profile.logo)))
@@ -71,7 +87,7 @@ class Mailer:
 
     def ready(self, account: Account) -> None:
         """To be called before a message passes its gate. Raises `Away`."""
-        if _is_captured(account):
+        if is_mail_captured(account):
             return
         if self._connection is not None and time.monotonic() - self._used > _FRESH_S and not self._lives():
             self._close()
@@ -88,17 +104,17 @@ class Mailer:
             raise Away(type(error).__name__) from error
         self._connection, self._used = connection, time.monotonic()
 
-    def deliver(self, message: EmailMultiAlternatives, account: Account, *, by: float) -> None:
-        """Hand the mail over, if it can begin `by` then (on the monotonic clock). A test account's is captured: the
-        frozen communication is what the dashboard shows.
+    def deliver(self, message: EmailMultiAlternatives, account: Account, *, by: float) -> str:
+        """Hand the mail over, if it can begin `by` then (on the monotonic clock). The id by which it is known where it
+        went. A test account's is captured: the frozen communication is what the dashboard shows.
 
         Raises `Refused` where the message surely did not leave, `Bounced` where it never can; after anything else it
         may have.
         """
         if time.monotonic() > by:
             raise Refused("gate_expired")
-        if _is_captured(account):
-            return
+        if is_mail_captured(account):
+            return ""
         try:
             self.ready(account)
         except Away as error:
@@ -108,12 +124,14 @@ class Mailer:
         try:
             if isinstance(self._connection, EmailBackend) and self._connection.connection:
                 _transmit(self._connection.connection, message)
+                known_as = str(message.extra_headers.get("Message-ID", "")).strip("<>")
             else:
-                self._connection.send_messages([message])
+                known_as = _send(self._connection, message)
         except BaseException:
             self._close()
             raise
         self._used = time.monotonic()
+        return known_as
 
     def _lives(self) -> bool:
         if not (isinstance(self._connection, EmailBackend) and self._connection.connection):
@@ -130,7 +148,17 @@ class Mailer:
             self._connection = None
 
 
-def _is_captured(account: Account) -> bool:
+def _send(connection: Any, message: EmailMultiAlternatives) -> str:
+    if type(connection).__module__.startswith("anymail."):
+        from communications.channels import provider  # its package is an extra
+
+        known_as: str = provider.send(connection, message)
+        return known_as
+    connection.send_messages([message])
+    return ""
+
+
+def is_mail_captured(account: Account) -> bool:
     return account.is_test and settings.OUTBOX_DIR is None
 
 

@@ -84,11 +84,11 @@ def _form(gateway: Gateway, row: Communication) -> dict[str, str]:
         "To": _address(gateway, row.recipient),
         "StatusCallback": f"{gateways.hook_url(gateway, 'status')}?message={row.message_id}",
     }
-    if gateway.sender.startswith("MG"):
+    if gateways.is_service(gateway.sender):
         form["MessagingServiceSid"] = gateway.sender
     else:
         form["From"] = _address(gateway, gateway.sender)
-    if template := gateway.content_sids.get(f"{row.kind}.{row.language}"):
+    if template := gateways.template_of(gateway, row.kind, row.language):
         variables = dict(enumerate(_variables(row), start=1))
         return form | {"ContentSid": template, "ContentVariables": json.dumps(variables, ensure_ascii=False)}
     return form | {"Body": row.body}

@@ -15,7 +15,7 @@ from invoices.models import AccountQuerySet, Debtor, Invoice
 
 
 class Contact(models.Model):
-    """What is known of one address: that it bounced, or that its owner does not want to be written to there."""
+    """What is known of one address: that it bounced, what its owner wants, and when they last wrote from it."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     channel = models.CharField(max_length=10, choices=Medium)
@@ -23,6 +23,10 @@ class Contact(models.Model):
     invalid_at = models.DateTimeField(null=True)
     invalid_because = models.CharField(max_length=300, blank=True)
     opted_out_at = models.DateTimeField(null=True)
+    opted_in_at = models.DateTimeField(
+        null=True, help_text="When they agreed to be written to there, as WhatsApp asks."
+    )
+    heard_at = models.DateTimeField(null=True, help_text="When they last wrote from there on WhatsApp.")
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
@@ -40,6 +44,7 @@ class Source(models.TextChoices):
 
     PAGE = "page", _lazy("The debtor's page")
     UNSUBSCRIBE = "unsubscribe", _lazy("The mail's unsubscribe")
+    EMAIL = Medium.EMAIL.value, _lazy("Email")
     SMS = Medium.SMS.value, _lazy("SMS")
     WHATSAPP = Medium.WHATSAPP.value, _lazy("WhatsApp")
     STAFF = "staff", _lazy("Staff")

@@ -47,7 +47,9 @@ class Communication(models.Model):
     claimed_at = models.DateTimeField(null=True, editable=False, help_text=_lazy("By the wall: who is still sending."))
     created_at = models.DateTimeField(default=timezone.now)
     error = models.CharField(max_length=300, blank=True)
-    provider_id = models.CharField(max_length=64, blank=True, editable=False, help_text=_lazy("The gateway's own id."))
+    provider_id = models.CharField(
+        max_length=255, blank=True, editable=False, help_text=_lazy("The gateway's own id, or that of the mail.")
+    )
     closes_channel = models.BooleanField(
         default=False, editable=False, help_text=_lazy("Failed for good: this step goes on by another channel.")
     )
@@ -89,6 +91,8 @@ class Communication(models.Model):
             models.Index(
                 fields=["debtor", "sent_at"], name="communication_contacts", condition=Q(sent_at__isnull=False)
             ),
+            models.Index(fields=["message_id"], name="communication_of_message"),
+            models.Index(fields=["provider_id"], name="communication_of_provider", condition=~Q(provider_id="")),
             models.Index(fields=["account", "-sent_at", "-id"], name="communication_by_sending"),
             models.Index(fields=["account", "-created_at", "-id"], name="communication_newest"),
         ]

@@ -6,6 +6,7 @@ address, does none of the three.
 """
 
 import hashlib
+import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,14 +145,26 @@ def refuse_flood(request: HttpRequest) -> None:
 def flooded(request: HttpRequest, group: str, value: str, rate: str) -> int:
     """Count one request of `value` (an address, an email) in `group`: 0, or the seconds to wait past `rate` ("60/m").
 
-    With the cache away nobody is refused: django-ratelimit raises then, whatever RATELIMIT_FAIL_OPEN says.
+    A network of IPv6, /64, counts as one address: whoever has one of its addresses has them all. With the cache away
+    nobody is refused: django-ratelimit raises then, whatever RATELIMIT_FAIL_OPEN says.
     """
     try:
-        usage = get_usage(request, group=group, key=lambda group, request: value, rate=rate, increment=True)
+        counted = _counted(value)
+        usage = get_usage(request, group=group, key=lambda group, request: counted, rate=rate, increment=True)
     except redis.RedisError as error:
         log.warning("rate_limit_off", error=type(error).__name__)
         return 0
     return max(1, usage["time_left"]) if usage and usage["should_limit"] else 0
+
+
+def _counted(value: str) -> str:
+    try:
+        address = ipaddress.IPv6Address(value.partition("%")[0])
+    except ValueError:
+        return value
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
 
 
 def too_many(retry_after_s: int) -> Problem:

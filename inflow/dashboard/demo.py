@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from communications import replies
-from communications.models import Communication, Contact, Medium, SenderProfile, State
+from communications.models import Communication, ConsentEntry, Contact, Medium, SenderProfile, Source, State, Wish
 from inflow.accounts import keys
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, ApiKey, Language, User
@@ -235,6 +235,7 @@ def fill(account: Account, port: int) -> dict[str, str]:
     _tell_receiver(past, port)
     _tell_broken(past)
     past.insert()
+    _agree_to_whatsapp(account, began)
     _answer(account)
     return credentials
 
@@ -280,6 +281,19 @@ def _has_no_whatsapp(past: Past, since: dt.datetime) -> None:
         address=NO_WHATSAPP,
         invalid_at=since,
         invalid_because="HTTP 400 63024 Invalid message recipient",
+    )
+
+
+def _agree_to_whatsapp(account: Account, at: dt.datetime) -> None:
+    """Each of them, in a contract."""
+    where = {"account": account, "channel": Medium.WHATSAPP}
+    signed = {"what": Wish.OPTED_IN, "source": Source.STAFF, "text": "Agreed to in the contract.", "at": at}
+    those = Debtor.objects.for_account(account).exclude(phone="").order_by("name")
+    contacts = [Contact(**where, address=debtor.phone, opted_in_at=at) for debtor in those]
+    unique = ["account", "channel", "address"]
+    Contact.objects.bulk_create(contacts, update_conflicts=True, unique_fields=unique, update_fields=["opted_in_at"])
+    ConsentEntry.objects.bulk_create(
+        ConsentEntry(**where, **signed, debtor=debtor, address=debtor.phone, actor=AGENT.name) for debtor in those
     )
 
 

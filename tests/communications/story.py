@@ -22,6 +22,7 @@ PASSING = ("minutes", "hours", "days", "weeks")
 MOVES = ["create", "arrive", "pay", "pay part", "reverse", "dispute", "hold", "resume", "promise", "move", "close"]
 MOVES += ["opt out", "opt in", "answer", "handle", "acknowledge", "resolve", "escalate", "policy", "chase", "stop"]
 MOVES += ["tick", "ticks", "miss", "minutes", "hours", "days", "days", "weeks"]
+PHONE = "+971501234567"
 Story = list[tuple[str, int]]
 STORIES = st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 10_000)), min_size=5, max_size=16)
 ZONES = st.sampled_from(["Asia/Dubai", "America/New_York", "Pacific/Auckland"])
@@ -88,6 +89,7 @@ class Teller:
                 due_date=due,
                 issue_date=due - dt.timedelta(days=30),
                 debtor_email=f"debtor{number % 3}@example.com" if number % 7 else "",
+                debtor_phone=PHONE if number % 3 == 0 else "",
                 amount_paid=100 if number % 11 == 0 else 0,
             )
         elif move in ("tick", "ticks"):

@@ -251,6 +251,7 @@ def test_a_held_notice_is_never_nobody_s() -> None:
 
 def test_the_rules_of_sms_are_asked_at_the_gate() -> None:
     account = account_at(MONDAY)
+    make.gateway(account)
     invoice = owing(account, invoice_number="0501234567")
     clock.set_clock(account, at("2026-04-07 08:30"))
     row = Communication.objects.get()

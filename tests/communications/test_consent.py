@@ -65,12 +65,12 @@ def test_an_opt_out_is_logged_once_and_told_on_the_timeline(account: Account) ->
     assert not addresses.opt_out(account, "email", "ahmed@gulftrading.example", account.now(), text="Again")
     entry = ConsentEntry.objects.get()
     assert (entry.debtor, entry.channel, entry.address) == (invoice.debtor, "email", "ahmed@gulftrading.example")
-    assert (entry.what, entry.source, entry.text, entry.actor) == ("opted_out", "provider", "Stop!", "debtor")
+    assert (entry.what, entry.source, entry.text, entry.actor) == ("opted_out", "email", "Stop!", "debtor")
     told = TimelineEntry.objects.get(invoice=invoice, kind="opted_out")
     assert (told.actor, told.reason) == ("debtor", "Stop!")
 
 
-@pytest.mark.parametrize(("channel", "source"), [("sms", "sms"), ("whatsapp", "whatsapp"), ("email", "provider")])
+@pytest.mark.parametrize(("channel", "source"), [("sms", "sms"), ("whatsapp", "whatsapp"), ("email", "email")])
 def test_the_source_is_the_channel_unless_it_is_said(account: Account, channel: str, source: str) -> None:
     addresses.opt_out(account, channel, "+971501234567", account.now())
     assert ConsentEntry.objects.get().source == source

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from communications import clock, forecast, policies, rehearsal
 from communications.forecast import Entry
-from communications.models import ApprovalLimit, CollectionSettings, Communication
+from communications.models import ApprovalLimit, CollectionSettings, Communication, PolicyStep
 from inflow.accounts.models import Account
 from invoices import debtors, lifecycle
 from invoices.models import Invoice
 from tests import make
-from tests.communications.story import STORIES, Story, Teller
+from tests.communications.story import PHONE, STORIES, Story, Teller
 from tests.communications.test_histories import PROVED
 from tests.communications.test_ladder import account_at, at
 from tests.parallel import at_once
@@ -89,14 +89,22 @@ def stands_still(account: Account, entry: Entry) -> bool:
     story=STORIES.map(lambda story: story[:6]),
     zone=st.sampled_from(["Asia/Dubai", "America/New_York", "Pacific/Auckland"]),
     days=st.integers(1, 30),
-    brake=st.sampled_from(["", "", "stale", "held", "stopped"]),
+    brake=st.sampled_from(["", "", "stale", "held", "stopped", "no email"]),
+    channels=st.sampled_from([[], ["whatsapp", "sms", "email"], ["sms"], ["whatsapp"], ["whatsapp", "email"]]),
+    agreed=st.booleans(),
+    approved=st.booleans(),
 )
-def test_a_forecast_is_what_the_clock_then_does(story: Story, zone: str, days: int, brake: str) -> None:
+def test_a_forecast_is_what_the_clock_then_does(
+    story: Story, zone: str, days: int, brake: str, channels: list[str], agreed: bool, approved: bool
+) -> None:
     with transaction.atomic():
         teller = Teller(zone)
+        by_channel(teller.account, channels, agreed=agreed, approved=approved)
         CollectionSettings.objects.filter(account=teller.account).update(is_stopped=brake == "stopped")
         rules = CollectionSettings.objects.get(account=teller.account)
-        if brake == "stale":
+        if brake == "no email":
+            CollectionSettings.objects.update(stopped_channels=["email"])
+        elif brake == "stale":
             CollectionSettings.objects.update(stale_after_hours=48)
         elif brake == "held":
             ApprovalLimit.objects.create(settings=rules, currency="AED", amount=100)
@@ -107,6 +115,20 @@ def test_a_forecast_is_what_the_clock_then_does(story: Story, zone: str, days: i
         clock.set_clock(account, account.clock + dt.timedelta(days=days))
         assert told([entry for entry in expected if not stands_still(account, entry)]) == done(account, before)
         transaction.set_rollback(True)
+
+
+def by_channel(account: Account, channels: list[str], *, agreed: bool, approved: bool) -> None:
+    """The ladder's steps go by these, in order; every third debtor of a story has a phone."""
+    for channel in ("sms", "whatsapp") if channels else ():
+        gateway = make.gateway(account, channel)
+        if channel == "whatsapp":
+            kinds = ("reminder", "follow_up", "final_notice") if approved else ()
+            gateway.content_sids = {f"{kind}.en": "HX1" for kind in kinds}
+            gateway.save()
+    if channels:
+        PolicyStep.objects.filter(policy__account=account).update(channels=channels)
+    if agreed:
+        make.agreed_to_whatsapp(account, PHONE)
 
 
 def owing(account: Account, **given: object) -> Invoice:

@@ -70,8 +70,7 @@ def test_an_sms_is_a_form_in_twilios_shape_and_its_id_is_kept(provider: Provider
 def test_whatsapp_names_its_addresses_and_an_approved_template(provider: Provider) -> None:
     account = make.account()
     gateway = make.gateway(account, "whatsapp", base_url=provider.base_url)
-    gateway.content_sids = {"reminder.en": "HX77"}
-    gateway.save()
+    make.agreed_to_whatsapp(account)
     due_message(account, invoice_number="INV-7", amount="1234.50", debtor_name="Ahmed\nAl Rashid")
     assert sender.send_due() == 1
     (form,) = provider.forms
@@ -83,10 +82,10 @@ def test_whatsapp_names_its_addresses_and_an_approved_template(provider: Provide
 
 def test_a_messaging_service_takes_the_senders_place(provider: Provider) -> None:
     account = make.account()
-    make.gateway(account, base_url=provider.base_url, sender="MG0123")
+    make.gateway(account, base_url=provider.base_url, sender=f"MG{7:032x}")
     due_message(account)
     sender.send_due()
-    assert provider.forms[0]["MessagingServiceSid"] == "MG0123"
+    assert provider.forms[0]["MessagingServiceSid"] == f"MG{7:032x}"
     assert "From" not in provider.forms[0]
 
 
@@ -159,11 +158,12 @@ def test_what_a_channel_will_not_take_goes_by_the_next_and_that_one_is_not_asked
     account = make.account()
     for channel in ("sms", "whatsapp"):
         make.gateway(account, channel, base_url=provider.base_url)
+    make.agreed_to_whatsapp(account)
     due_message(account)
     assert [sender.send_due(), sender.send_due(), sender.send_due()] == [0, 1, 0]
     assert [(channel, state) for channel, state, _ in rows()] == [("whatsapp", "failed"), ("sms", "sent")]
     assert [form["To"] for form in provider.forms] == [f"whatsapp:{PHONE}", PHONE]
-    assert not Contact.objects.exists()
+    assert not Contact.objects.filter(invalid_at__isnull=False).exists()
 
 
 def test_the_only_channel_is_tried_four_times_and_then_it_is_a_persons(provider: Provider) -> None:
@@ -399,6 +399,7 @@ def test_a_test_accounts_message_leaves_for_the_local_gateway_at_most(
     account = make.account(is_test=True)
     make.gateway(account, base_url=provider.base_url)
     make.gateway(account, "whatsapp", base_url="https://api.gateway.example")
+    make.agreed_to_whatsapp(account)
     due_message(account)
     assert sender.send_due() == 1  # by WhatsApp, first in order, captured
     due_message(account, debtor_phone="+971501234568")

@@ -36,6 +36,7 @@ def test_a_message_is_delivered_and_answered(live_server: LiveServer, settings: 
     account = make.account(is_test=True)
     local_gateway.install(urlsplit(live_server.url).port or 0)
     Gateway.objects.update(base_url=f"{live_server.url}/{local_gateway.PATH}")  # its host's name may be another
+    make.agreed_to_whatsapp(account)
     row = due_message(account)
     assert sender.send_due() == 1
     wait_until(lambda: Communication.objects.get().status == "delivered")

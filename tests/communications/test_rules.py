@@ -2,15 +2,17 @@
 
 import datetime as dt
 import itertools
+import uuid
 from decimal import Decimal
 
 import pytest
+from django.db.models import Count
 
 from communications import clock, policies
 from communications.models import CollectionSettings, Communication
 from inflow.accounts.models import Account
 from invoices import debtors, lifecycle
-from invoices.models import Debtor, Escalation, Invoice, Promise, TimelineEntry
+from invoices.models import Escalation, Invoice, Promise, TimelineEntry
 from tests import make
 from tests.communications.test_ladder import account_at, at, cases, sent
 
@@ -210,29 +212,43 @@ def test_without_a_contact_the_case_opens_at_the_first_step_after_the_due_date()
     assert cases(account) == [(1, "no_contact", "03-13 09:00")]
 
 
-def test_what_is_not_chased_is_left_alone_and_a_policy_switched_on_floods_nobody() -> None:
+def test_what_is_not_chased_is_left_alone() -> None:
     account = account_at(MONDAY)
-    for number in range(60):
-        invoice = owing(
-            account,
-            due_date=dt.date(2026, 1, 5) + dt.timedelta(days=number % 50),
-            debtor_email=f"d{number % 20}@example.com",
-        )
+    for number in range(6):
+        invoice = owing(account, debtor_email=f"d{number}@example.com")
         lifecycle.set_policy(account, invoice.pk, make.STAFF, policy_id=None, is_chased=False)
-    until(account, "2026-03-16 12:00")
+    until(account, "2026-05-16 12:00")
     assert sent(account) == []
+    assert policies.switch_on(account, Invoice.objects.all(), None, make.STAFF, overdue_enter=False) == 0
+
+
+def test_a_policy_switched_on_over_500_old_invoices_floods_nobody() -> None:
+    """One message a debtor, however many of its invoices enter; none before the next day; then two in seven days."""
+    account = account_at(MONDAY)
+    Account.objects.filter(pk=account.pk).update(clock=at("2026-03-16 12:00"))
+    account.refresh_from_db()
+    first = [
+        owing(account, due_date=dt.date(2026, 1, 5), debtor_email=f"d{number}@example.com") for number in range(40)
+    ]
+    others = [
+        {"id": uuid.uuid4(), "invoice_number": f"{number}", "due_date": dt.date(2026, 1, 6) + dt.timedelta(number % 50)}
+        for number in range(460)
+    ]
+    Invoice.objects.bulk_create(Invoice(**first[i % 40].as_stored() | other) for i, other in enumerate(others))
+    Invoice.objects.update(is_chased=False, next_contact_at=None)
+    assert not Communication.objects.exists()
     invoices = Invoice.objects.for_account(account)
-    assert policies.would_enter(account, invoices) == policies.Entering(overdue=60, upcoming=0)
-    assert policies.switch_on(account, invoices, None, make.STAFF, overdue_enter=False) == 0
-    assert policies.switch_on(account, invoices, None, make.STAFF, overdue_enter=True) == 60
+    assert policies.would_enter(account, invoices) == policies.Entering(overdue=500, upcoming=0)
+    assert policies.switch_on(account, invoices, None, make.STAFF, overdue_enter=True) == 500
+    until(account, "2026-03-16 23:59")
+    assert sent(account) == []
     until(account, "2026-03-17 12:00")
-    first = Communication.objects.filter(status="sent")
-    assert first.count() == 60
-    assert {row.step for row in first} == {1}
-    by_debtor = [first.filter(debtor=debtor).values("message_id").distinct().count() for debtor in Debtor.objects.all()]
-    assert by_debtor == [1] * 20
+    rows = Communication.objects.filter(status="sent")
+    assert (rows.count(), {row.step for row in rows}) == (500, {1})
+    by_debtor = rows.order_by().values("debtor").annotate(messages=Count("message_id", distinct=True))
+    assert [row["messages"] for row in by_debtor] == [1] * 40
     until(account, "2026-03-22 12:00")
-    assert first.count() == 60
+    assert rows.count() == 500
 
 
 @pytest.mark.parametrize("days", [1, 3, 30])

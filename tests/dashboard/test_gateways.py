@@ -52,6 +52,7 @@ def test_a_gateway_is_added_with_its_token_sealed_and_never_shown(own: World) ->
         {"account_sid": "../../x"},
         {"auth_token": "تم"},
         {"sender": "A name that is too long"},
+        {"sender": "Falcon"},  # WhatsApp is sent from a number
         {"auth_token": ""},
     ],
 )
@@ -63,7 +64,7 @@ def test_a_gateway_that_can_not_be_is_refused(own: World, wrong: dict[str, Any])
 
 def test_the_old_token_does_not_go_to_a_new_host(own: World) -> None:
     client, address = own.logged_in(Role.MANAGER), verb("communications_gateway_edit", own)
-    said = {"base_url": "https://elsewhere.example", "account_sid": "AC1", "auth_token": "", "sender": "+97145550100"}
+    said = {"base_url": "https://elsewhere.example", "account_sid": "AC1", "auth_token": "", "sender": "Gulf"}
     with nothing_changes(own):
         assert "needs the token again" in client.post(address, said).content.decode()
     assert client.post(address, said | {"auth_token": SECRET}).status_code == 302
@@ -72,6 +73,14 @@ def test_the_old_token_does_not_go_to_a_new_host(own: World) -> None:
     assert client.post(address, said | {"sender": "Falcon"}).status_code == 302
     gateway.refresh_from_db()
     assert (gateway.sender, gateways.token_of(gateway)) == ("Falcon", SECRET)
+
+
+@pytest.mark.parametrize(("sender", "why"), [("+97145550100", "3 to 11 Latin"), ("AD-Gulf", "promotion")])
+def test_a_sender_that_the_uae_would_refuse_is_refused_when_it_is_kept(own: World, sender: str, why: str) -> None:
+    said = {"base_url": "https://api.gateway.example", "account_sid": "AC1", "auth_token": "", "sender": sender}
+    with nothing_changes(own):
+        answer = own.logged_in(Role.MANAGER).post(verb("communications_gateway_edit", own), said)
+        assert why in answer.content.decode()
 
 
 def test_a_gateway_is_switched_off_and_on_and_takes_templates(own: World) -> None:

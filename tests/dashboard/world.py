@@ -84,6 +84,7 @@ VERBS = {
     "communications_gateway_switch_on": Role.MANAGER,
     "invoices_debtor_opt_out": Role.AGENT,
     "invoices_debtor_opt_in": Role.AGENT,
+    "invoices_debtor_agree": Role.AGENT,
     "invoices_debtor_revoke_links": Role.AGENT,
     "communications_answer_confirm_paid": Role.AGENT,
     "communications_answer_confirm_promise": Role.AGENT,

@@ -1,0 +1,164 @@
+"""What the mail provider tells, by django-anymail's webhooks: what became of an email, and what was answered.
+
+For installations with MAIL_PROVIDER only, who alone is believed: each call carries MAIL_PROVIDER_SECRET. A message is
+known by its own id, in the provider's metadata, or by the provider's; an answer by the address that it goes to, or by
+the message that it says it answers. An answer to none of ours says nothing.
+"""
+
+import re
+import uuid
+from typing import Any
+
+import structlog
+from anymail.signals import EventType, RejectReason, inbound, tracking
+from anymail.urls import urlpatterns as _of_all_providers
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Q
+from django.dispatch import receiver
+from django.urls import URLPattern
+
+from communications import addresses, aftermath, channels, quoting, replies
+from communications.aftermath import News
+from communications.channels import Bounced, OptedOut, Refused, Rejected
+from communications.models import Communication, Medium, Source, State
+
+log = structlog.get_logger(__name__)
+
+_STATES = {
+    EventType.QUEUED: State.SENT,
+    EventType.SENT: State.SENT,
+    EventType.DELIVERED: State.DELIVERED,
+    EventType.OPENED: State.READ,
+    EventType.CLICKED: State.READ,
+    EventType.BOUNCED: State.BOUNCED,
+    EventType.REJECTED: State.BOUNCED,
+    EventType.FAILED: State.BOUNCED,
+}
+_LEFT = {EventType.COMPLAINED: "marked as spam", EventType.UNSUBSCRIBED: "unsubscribed at the mail provider"}
+_SUFFIX = re.compile(r"\+([0-9a-f]{32})@", re.IGNORECASE)
+_OWN_ID = re.compile(r"([0-9a-f-]{36})@inflow")
+_ID = re.compile(r"<([^<>\s]+)>")
+# Of RFC 3463: a mailbox that is full, a message that is too large, what is temporary. The mailbox is there.
+_SOFT_CODE = re.compile(r"\b(?:4\.\d{1,3}\.\d{1,3}|5\.(?:2\.[0-4]|3\.\d|7\.\d{1,3}))\b")
+
+
+def urls(provider: str) -> list[URLPattern]:
+    """The provider's own: `<provider>/tracking/` and, where it has one, `<provider>/inbound/`."""
+    own = [pattern for pattern in _of_all_providers if (pattern.name or "").startswith(f"{provider}_")]
+    if not own:
+        raise ImproperlyConfigured(f"MAIL_PROVIDER: django-anymail has no webhooks of {provider}.")
+    return own
+
+
+@receiver(tracking)
+def hear(sender: object, event: Any, **_: Any) -> None:
+    row = _told_of(event)
+    if row is None:
+        log.info("mail_event_unmatched", event_type=event.event_type)
+        return
+    if event.event_type in _LEFT:
+        at, text = row.account.now(), _LEFT[event.event_type]
+        addresses.opt_out(row.account, row.channel, row.recipient, at, source=Source.PROVIDER, text=text)
+        return
+    state = _STATES.get(event.event_type)
+    if state is None:
+        return
+    news = News(
+        provider_id=row.provider_id or _bare(event.message_id) or channels.mail_id(row.message_id),
+        state=state,
+        message_id=row.message_id,
+        error=_error(event) if state == State.BOUNCED else "",
+        ending=_ending(event),
+    )
+    aftermath.hear(row.account, row.channel, news)
+
+
+@receiver(inbound)
+def answer(sender: object, event: Any, **_: Any) -> None:
+    mail = event.message
+    if _is_automatic(mail):
+        log.info("mail_answer_automatic")
+        return
+    row = _answered(mail)
+    if row is None:
+        log.warning("mail_answer_unmatched")
+        return
+    writer = getattr(mail.from_email, "addr_spec", "") or row.recipient
+    text = quoting.said(mail.stripped_text or mail.text or "", mail.html or "")
+    known_as = _bare(mail.get("Message-ID")) or str(event.event_id or "") or uuid.uuid4().hex
+    replies.receive(row.account, Medium.EMAIL, writer[:254], text, known_as[:255], answered=row)
+
+
+def _told_of(event: Any) -> Communication | None:
+    ours = _uuid((event.metadata or {}).get(channels.MAIL_KEY)) or _own(event.message_id)
+    if ours:
+        return _first(Q(message_id=ours))
+    theirs = _bare(event.message_id)
+    return _first(Q(provider_id=theirs)) if theirs else None
+
+
+def _answered(mail: Any) -> Communication | None:
+    to = [mail.envelope_recipient or "", *(address.addr_spec for address in (*mail.to, *mail.cc, *mail.bcc))]
+    for address in to:
+        found = _SUFFIX.search(address)
+        if found and (row := _first(Q(message_id=uuid.UUID(found[1])))):
+            return row
+    said = f"{mail.get('In-Reply-To', '')} {mail.get('References', '')}"
+    for known_as in _ID.findall(said)[:50]:
+        ours = _own(known_as)
+        theirs = Q(provider_id__in=[known_as, known_as.partition("@")[0]])
+        if row := _first(Q(message_id=ours) if ours else theirs):
+            return row
+    return None
+
+
+def _first(wanted: Q) -> Communication | None:
+    rows = Communication.objects.filter(wanted, channel=Medium.EMAIL).select_related("account", "debtor")
+    return rows.order_by("-step", "id").first()
+
+
+def _is_automatic(mail: Any) -> bool:
+    """An absence note, a report of a mail server: nobody said anything."""
+    if mail.envelope_sender == "" or str(mail.get("Auto-Submitted", "no")).strip().lower() != "no":
+        return True
+    answers = ("X-Autoreply", "X-Autorespond", "X-Auto-Response-Suppress")
+    is_bulk = str(mail.get("Precedence", "")).strip().lower() in ("bulk", "junk", "auto_reply")
+    return is_bulk or any(mail.get(name) for name in answers)
+
+
+def _ending(event: Any) -> type[Refused]:
+    """What is known of the address by it. A provider that names a soft bounce says so in its own fields."""
+    if event.event_type == EventType.FAILED:
+        return Rejected
+    if event.reject_reason in (RejectReason.UNSUBSCRIBED, RejectReason.SPAM):
+        return OptedOut
+    if event.reject_reason in (RejectReason.BLOCKED, RejectReason.TIMED_OUT, RejectReason.OTHER):
+        return Rejected
+    if event.event_type == EventType.REJECTED:
+        is_known = event.reject_reason in (RejectReason.BOUNCED, RejectReason.INVALID)
+        return Bounced if is_known else Rejected
+    told = event.esp_event if isinstance(event.esp_event, dict) else {}
+    is_soft = told.get("Type") == "SoftBounce" or told.get("severity") == "temporary"
+    return Rejected if is_soft or _SOFT_CODE.search(_error(event)) else Bounced
+
+
+def _error(event: Any) -> str:
+    said = " ".join(filter(None, (event.event_type, event.mta_response or event.description or "")))
+    return " ".join(said.split())[:300]
+
+
+def _own(text: Any) -> uuid.UUID | None:
+    found = _OWN_ID.search(str(text or ""))
+    return _uuid(found[1]) if found else None
+
+
+def _uuid(text: Any) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(str(text))
+    except ValueError:
+        return None
+
+
+def _bare(known_as: Any) -> str:
+    """An id of a mail without its brackets."""
+    return str(known_as or "").strip().removeprefix("<").removesuffix(">")[:255]
