@@ -20,6 +20,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import AutoField, Model, QuerySet
 from django.db.models.base import ModelState
+from django.db.models.expressions import DatabaseDefault
 from django.db.models.query import ValuesIterable
 from django.db.utils import InterfaceError, OperationalError
 from psycopg import sql as psycopg_sql
@@ -255,6 +256,9 @@ def insert(row: Model, *, unless: str = "") -> bool:
     else:
         _write(_Write(row, values))
     row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+    for name in _given_by_the_database(type(row)):
+        if isinstance(getattr(row, name), DatabaseDefault):
+            delattr(row, name)  # read when it is asked for
     return True
 
 
@@ -351,9 +355,13 @@ def _named(sql: str, number: int) -> str:
     return re.sub("%s", lambda _: f"%(w{number}_{next(places)})s", sql)
 
 
-def _values(row: Model, attributes: Iterable[str]) -> list[Any]:
+def _values(row: Model, attributes: Sequence[str]) -> list[Any]:
     fields, database = _fields(type(row)), connections[DEFAULT_DB_ALIAS]
-    return [fields[name].get_db_prep_save(getattr(row, name), database) for name in attributes]
+    values = [getattr(row, name) for name in attributes]
+    return [
+        None if isinstance(value, DatabaseDefault) else fields[name].get_db_prep_save(value, database)
+        for name, value in zip(attributes, values, strict=True)
+    ]
 
 
 @functools.cache
@@ -365,7 +373,9 @@ def _fields(model: type[Model]) -> dict[str, Any]:
 def _insert(model: type[Model], rows: int = 1, unless: str = "") -> str:
     fields = [field for field in model._meta.concrete_fields if field.attname != _number(model)]
     columns = ", ".join(f'"{field.column}"' for field in fields)
-    places = ", ".join([f"({', '.join(['%s'] * len(fields))})"] * rows)
+    given = _given_by_the_database(model)
+    each = [f"COALESCE(%s, {given[field.attname]})" if field.attname in given else "%s" for field in fields]
+    places = ", ".join([f"({', '.join(each)})"] * rows)
     sql = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES {places}'  # noqa: S608
     return f'{sql} ON CONFLICT ON CONSTRAINT "{unless}" DO NOTHING' if unless else sql
 
@@ -374,6 +384,14 @@ def _insert(model: type[Model], rows: int = 1, unless: str = "") -> str:
 def _number(model: type[Model]) -> str:
     """The column that the database fills by itself, if there is one."""
     return model._meta.pk.attname if isinstance(model._meta.pk, AutoField) else ""
+
+
+@functools.cache
+def _given_by_the_database(model: type[Model]) -> dict[str, str]:
+    """The columns with a default of the database's, and its SQL."""
+    editor: Any = connection.schema_editor()
+    fields = [field for field in model._meta.concrete_fields if field.has_db_default()]
+    return {field.attname: editor.db_default_sql(field)[0] for field in fields}
 
 
 @functools.lru_cache(maxsize=500)

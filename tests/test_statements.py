@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from inflow import statements
 from inflow.accounts.models import Account
 from inflow.statements import Compiled
-from invoices.models import Invoice, TimelineEntry
+from invoices.models import Debtor, Invoice, TimelineEntry
 from tests import make
 from tests.api.client import caller
 
@@ -146,3 +146,13 @@ def test_a_connection_that_broke_while_it_was_kept_costs_no_request() -> None:
     finally:
         other.close()
     assert api.get("me").status == 200
+
+
+def test_a_column_that_the_database_fills_is_read_when_it_is_asked_for() -> None:
+    account = make.account()
+    debtor = Debtor(account=account, identity="name:a", name="A")
+    assert statements.insert(debtor, unless="debtor_is_known_once_in_its_account")
+    assert debtor.page_key == Debtor.objects.get(pk=debtor.pk).page_key
+    key = uuid.uuid4()
+    statements.insert(Debtor(account=account, identity="name:b", name="B", page_key=key))
+    assert Debtor.objects.get(name="B").page_key == key
