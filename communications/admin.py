@@ -27,6 +27,7 @@ from communications import (  # (most register their pages)
     profiles,
     reply_admin,  # noqa: F401
     rules_admin,  # noqa: F401
+    send_admin,  # noqa: F401
     template_admin,  # noqa: F401
 )
 from communications.models import LEFT_US, Communication, Medium, State

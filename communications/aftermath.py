@@ -12,7 +12,7 @@ from django.db.models import Max, Q
 
 from communications import addresses, ladder, policies
 from communications.channels import Bounced, OptedOut, Refused, Rejected
-from communications.models import CONTACTED, PENDING, Communication, Kind, Medium, PolicyStep, State
+from communications.models import CONTACTED, PENDING, Communication, Medium, PolicyStep, State
 from communications.signals import communication_failed, communication_sent
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
@@ -205,7 +205,7 @@ def _stands_at(invoice: Invoice, step: PolicyStep) -> bool:
         return True
     if step.offset_days < 0 and invoice.account.today() >= invoice.due_date:
         return False  # steps before the due date die on it
-    pending = Communication.objects.filter(invoice=invoice, status__in=PENDING).exclude(kind=Kind.MANUAL)
+    pending = Communication.objects.filter(invoice=invoice, status__in=PENDING, step__isnull=False)
     if pending.exclude(status=State.SCHEDULED).exists():
         return False
     for other in pending:

@@ -10,7 +10,8 @@ from communications.models import CONTACTED, CollectionSettings, Communication, 
 from invoices.models import Payment
 
 WEEK = dt.timedelta(hours=168)
-_UNCOUNTED = (Kind.MANUAL, Kind.THANK_YOU)
+# They are no contacts, and no limit of contacts holds them.
+UNCOUNTED = (Kind.MANUAL, Kind.THANK_YOU)
 
 
 def contacts(debtor_id: uuid.UUID, now: dt.datetime) -> list[dt.datetime]:
@@ -18,7 +19,7 @@ def contacts(debtor_id: uuid.UUID, now: dt.datetime) -> list[dt.datetime]:
     however many invoices it speaks of, and so is a payment that was not taken back."""
     messages = (
         Communication.objects.filter(debtor=debtor_id, status__in=CONTACTED, sent_at__gt=now - WEEK)
-        .exclude(kind__in=_UNCOUNTED)
+        .exclude(kind__in=UNCOUNTED)
         .order_by()
         .values_list("message_id", "sent_at")
     )

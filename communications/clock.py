@@ -28,7 +28,7 @@ _DAY = dt.timedelta(days=1)
 # A message planned for the moment at which its invoice is looked at, or before, is the sender's; one for later belongs
 # to a policy edited since.
 _WAITING = Communication.objects.filter(
-    invoice=OuterRef("pk"), status=State.SCHEDULED, scheduled_for__lte=OuterRef("next_contact_at")
+    invoice=OuterRef("pk"), status=State.SCHEDULED, step__isnull=False, scheduled_for__lte=OuterRef("next_contact_at")
 )
 
 

@@ -15,8 +15,8 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from communications import addresses, brakes, caps, ladder, links, linters, messages, policies
-from communications.models import CollectionSettings, Communication, Medium, PolicyStep, State
+from communications import addresses, apart, brakes, caps, ladder, links, linters, messages, policies
+from communications.models import CollectionSettings, Communication, Kind, Medium, PolicyStep, State
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from invoices import escalations, lifecycle, money, timeline, workdays
@@ -59,16 +59,17 @@ class Case:
 
 def claim(communication_id: uuid.UUID, *, away: bool = False, wait: bool = True) -> list[Communication]:
     """Pass the gate with all that is due to the same debtor on the same channel: one message, now `sending`, a row for
-    each invoice, with what is to be sent frozen on it. Empty if nothing may go.
+    each invoice, with what is to be sent frozen on it. Empty if nothing may go. What is no step of a ladder goes alone.
 
     `away`: there is no way out at the moment. Without `wait`, a debtor whom somebody else works on is left to them.
     """
     known = Communication.objects.filter(pk=communication_id, status=State.SCHEDULED)
-    found = known.values_list("debtor_id", "channel").first()
+    found = known.values_list("debtor_id", "channel", "step").first()
     if found is None:
         return []
+    debtor_id, channel, step = found
     with transaction.atomic():
-        case = _lock(*found, wait=wait)
+        case = _lock(debtor_id, channel, wait=wait, alone=communication_id if step is None else None)
         if case is None:
             return []
         going = [row for row in case.due if _may_go(case, row)]
@@ -101,21 +102,31 @@ def claim(communication_id: uuid.UUID, *, away: bool = False, wait: bool = True)
             row.language, row.amount, row.waits_for = message.language, row.invoice.balance, ""
             row.segments = segments
             row.save()
-            lifecycle.stand(row.invoice, next_contact_at=None)
+            if row.step is not None:
+                lifecycle.stand(row.invoice, next_contact_at=None)
             if message.is_fallback:
                 timeline.note(row.invoice, "warning", CLOCK, "Written in English: a template is missing.")
     return going
 
 
-def _lock(debtor_id: uuid.UUID, channel: str, *, wait: bool) -> Case | None:
+def draft(row: Communication) -> messages.Message:
+    """As it would be written now, whatever stands against its going: planned, no step of a ladder, its moment come."""
+    case = _lock(row.debtor_id, row.channel, wait=True, alone=row.pk)
+    assert case is not None
+    urls = links.in_message(case.debtor, case.due[0])
+    return messages.render(case.account, case.debtor, case.due, list(case.invoices.values()), **urls)
+
+
+def _lock(debtor_id: uuid.UUID, channel: str, *, wait: bool, alone: uuid.UUID | None) -> Case | None:
     locked = Debtor.objects.select_for_update(no_key=True, skip_locked=not wait, of=("self",))
     debtor = locked.select_related("account__collection").filter(pk=debtor_id).first()
     if debtor is None:
         return None
     account, now = debtor.account, debtor.account.now()
-    rows = Communication.objects.filter(
-        debtor=debtor, channel=channel, status=State.SCHEDULED, scheduled_for__lte=now, step__isnull=False
+    due_now = Communication.objects.filter(
+        debtor=debtor, channel=channel, status=State.SCHEDULED, scheduled_for__lte=now
     )
+    rows = due_now.filter(pk=alone) if alone else due_now.filter(step__isnull=False)
     theirs = Q(debtor=debtor, status__in=OPEN) | Q(pk__in=rows.values("invoice_id"))
     invoices = {
         invoice.pk: invoice for invoice in Invoice.objects.select_for_update(no_key=True).filter(theirs).order_by("id")
@@ -133,9 +144,9 @@ def _may_go(case: Case, row: Communication) -> bool:
     """What the row's own invoice says."""
     invoice = row.invoice
     today = case.account.today()
-    if not invoice.is_open or invoice.balance <= 0:
-        reason = "paid" if invoice.status == Status.PAID or invoice.balance <= 0 else "closed"
-        _suppress(row, reason)
+    if row.step is None:
+        return _may_go_apart(case, row)
+    if not _is_owed(row):
         lifecycle.stand(invoice, next_contact_at=None)
         return False
     step = ladder.next_step(invoice, policies.steps_of(invoice), today)
@@ -171,6 +182,45 @@ def _may_go(case: Case, row: Communication) -> bool:
     return True
 
 
+def _is_owed(row: Communication) -> bool:
+    invoice = row.invoice
+    if invoice.is_open and invoice.balance > 0:
+        return True
+    _suppress(row, "paid" if invoice.status == Status.PAID or invoice.balance <= 0 else "closed")
+    return False
+
+
+def _may_go_apart(case: Case, row: Communication) -> bool:
+    """The same for what is no step of the ladder: sent by a person, or for a promise or a payment."""
+    invoice = row.invoice
+    if row.kind == Kind.THANK_YOU:
+        if invoice.status != Status.PAID:
+            _suppress(row, "not_paid")
+            return False
+    elif not _is_owed(row):
+        return False
+    elif invoice.status == Status.DISPUTED:
+        _postpone(case, row, "dispute", case.now + ladder.DISPUTE_RAISES)
+        return False
+    elif row.kind == Kind.PROMISE_FOLLOWUP:
+        if not apart.is_promised(invoice):
+            _suppress(row, "no_promise")
+            return False
+    elif invoice.status == Status.ON_HOLD and not apart.is_in_hand(row):
+        assert invoice.hold_until is not None
+        _postpone(case, row, "hold", ladder.beginning(case.account, invoice.hold_until + _DAY))
+        return False
+    chosen = addresses.choose(invoice, [row.channel])
+    if case.debtor.opted_out_at is not None or chosen.missing not in ("", "no_channel"):
+        _suppress(row, "opted_out" if case.debtor.opted_out_at else chosen.missing)
+        return False
+    if chosen.missing:
+        _postpone(case, row, "no_channel", case.now + _DAY)
+        return False
+    row.recipient = chosen.address
+    return True
+
+
 def breaches(row: Communication, case: Case, text: str) -> list[linters.Problem]:
     """What the law of the debtor's place has against the text, on a channel whose text it rules."""
     if row.channel != Medium.SMS:
@@ -182,25 +232,28 @@ def breaches(row: Communication, case: Case, text: str) -> list[linters.Problem]
 def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[str, dt.datetime] | None:
     """What stands against any message to this debtor now, and until when."""
     account, debtor, rules, now = case.account, case.debtor, case.rules, case.now
+    by_person, is_thanks = apart.is_by_person(going[0]), going[0].kind == Kind.THANK_YOU
     if account.suspended_at is not None:
         return "suspended", now + _DAY
     if rules.is_stopped or going[0].channel in rules.stopped_channels:
         return "stopped", now + _DAY
-    if brakes.is_stale(rules, now):
+    if not is_thanks and brakes.is_stale(rules, now):
         return "stale", now + brakes.LOOKS_AGAIN
-    if debtor.answered_at is not None:
+    if debtor.answered_at is not None and not by_person:
         place = ladder.place(going[0].invoice, rules)
         answered_on = debtor.answered_at.astimezone(account.zone).date()
         last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, place.days)
         if account.today() <= last:
             return "answer", ladder.beginning(account, last + _DAY)
-    if any(invoice.escalation_level >= escalations.HIGHEST for invoice in case.invoices.values()):
+    in_hand = any(invoice.escalation_level >= escalations.HIGHEST for invoice in case.invoices.values())
+    if in_hand and not by_person:
         return "case", now + _AGAIN["case"]
-    if _credit_covers(case):
+    if not is_thanks and _credit_covers(case):
         return "credit", now + _AGAIN["credit"]
     place = ladder.place(going[0].invoice, rules)
     opening = place.next_opening(now)
-    allowed = caps.next_allowed(now, caps.contacts(debtor.pk, now), place, rules)
+    heard = [] if going[0].kind in caps.UNCOUNTED else caps.contacts(debtor.pk, now)
+    allowed = caps.next_allowed(now, heard, place, rules)
     if allowed != now:
         return "window" if allowed == opening else "cap", allowed
     return ("away", now + dt.timedelta(minutes=15)) if away else None
@@ -251,7 +304,8 @@ def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reas
     is_news = row.waits_for != why
     row.scheduled_for, row.waits_for = until, why
     row.save()
-    lifecycle.stand(row.invoice, next_contact_at=until)
+    if row.step is not None:
+        lifecycle.stand(row.invoice, next_contact_at=until)
     if is_news:
         local = until.astimezone(place.zone)
         text = f"{row.get_kind_display()} postponed to {local:%Y-%m-%d %H:%M} ({place.zone.key}): {WORDS[why]}."

@@ -109,7 +109,7 @@ def _unsent(*, invoice: uuid.UUID) -> QuerySet[Communication]:
 
 def _advance(invoice: Invoice, rows: Sequence[Communication]) -> bool:
     """Whether a step was taken, so that there is more to see to. `rows` are what is `unsent`."""
-    pending = next((row for row in rows if row.kind != Kind.MANUAL), None)
+    pending = next((row for row in rows if row.step is not None), None)
     if not invoice.is_open:
         _drop(invoice, pending)
         return False
@@ -173,7 +173,8 @@ def replan(invoice: Invoice) -> None:
             row.waits_for = ""
         row.scheduled_for = allowed_from(invoice, moment)
         row.save(update_fields=["waits_for", "scheduled_for"])
-        lifecycle.stand(invoice, next_contact_at=row.scheduled_for)
+        if row.step is not None:
+            lifecycle.stand(invoice, next_contact_at=row.scheduled_for)
     if _advance(invoice, rows):
         advance(invoice)
 
@@ -314,8 +315,9 @@ def _drop(invoice: Invoice, pending: Communication | None) -> None:
     """Suppress, for good, what is planned for an invoice that is closed. What is being sent can't be called back."""
     lifecycle.stand(invoice, next_contact_at=None)
     reason = "paid" if invoice.status == Status.PAID else "closed"
-    dropped = Communication.objects.filter(invoice=invoice, status__in=(State.SCHEDULED, State.HELD)).update(
-        status=State.SUPPRESSED, suppressed_reason=reason
-    )
+    planned = Communication.objects.filter(invoice=invoice, status__in=(State.SCHEDULED, State.HELD))
+    if invoice.status == Status.PAID:
+        planned = planned.exclude(kind=Kind.THANK_YOU)
+    dropped = planned.update(status=State.SUPPRESSED, suppressed_reason=reason)
     if dropped:
         timeline.note(invoice, "suppressed", CLOCK, f"Planned messages stopped: the invoice is {reason}.")

@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.widgets import INPUT_CLASSES, SELECT_CLASSES, TEXTAREA_CLASSES
+from unfold.widgets import INPUT_CLASSES, SELECT_CLASSES, TEXTAREA_CLASSES, UnfoldAdminSelectWidget
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
@@ -79,6 +79,8 @@ def _dress(widget: forms.Widget) -> None:
         classes = TEXTAREA_CLASSES
     elif isinstance(widget, forms.Select):
         classes = SELECT_CLASSES
+        if type(widget) is forms.Select:
+            widget.template_name = UnfoldAdminSelectWidget.template_name  # with its arrow
     else:
         classes = INPUT_CLASSES
     widget.attrs["class"] = " ".join(classes)
@@ -131,6 +133,19 @@ def verb(
         icon=icon,
         variant=ActionVariant.PRIMARY if is_primary else ActionVariant.DEFAULT,
     )
+
+
+def own_page(
+    title: Any,
+    view: Callable[[Any, HttpRequest, str], HttpResponse],
+    *,
+    needs: Role,
+    icon: str,
+    fits: Callable[[Any], bool] = lambda row: True,
+) -> Any:
+    """The button of a page that asks in its own way: `view` looks after the role, and does nothing by GET."""
+    view.verb = Verb(title, needs, lambda row, actor, form: "", PageForm, fits, "", False)  # type: ignore[attr-defined]
+    return action(view, description=title, icon=icon)
 
 
 def form_page(

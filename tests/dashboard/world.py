@@ -57,6 +57,7 @@ LISTS = {
 VERBS = {
     "invoices_invoice_record_payment": Role.AGENT,
     "invoices_invoice_promise": Role.AGENT,
+    "invoices_invoice_send_now": Role.AGENT,
     "invoices_invoice_hold": Role.AGENT,
     "invoices_invoice_dispute": Role.AGENT,
     "invoices_invoice_resume": Role.AGENT,
