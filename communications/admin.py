@@ -18,6 +18,7 @@ from unfold.decorators import action, display
 from communications import (  # (most register their pages)
     answers_admin,  # noqa: F401
     brakes,
+    by_hand,
     gate,
     gateway_admin,  # noqa: F401
     local_gateway,
@@ -38,6 +39,7 @@ from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside
 from invoices.admin import DebtorAdmin, InvoiceAdmin
 from invoices.forms import OptionalReasonForm
+from invoices.models import Invoice
 from invoices.writing import Refused
 
 STATE_BADGES = {
@@ -104,7 +106,8 @@ def _call_back(row: Communication, actor: Actor, form: pages.PageForm) -> str:
 
 def _cancel(row: Communication, actor: Actor, form: OptionalReasonForm) -> str:
     try:
-        brakes.cancel(row.account, row.pk, actor, reason=form.cleaned_data["reason"])
+        stop = by_hand.cancel if row.step is None else brakes.cancel
+        stop(row.account, row.pk, actor, reason=form.cleaned_data["reason"])
     except Refused as refusal:
         raise ValidationError(refusal.message) from refusal
     return "It is not sent."
@@ -159,8 +162,8 @@ class CommunicationAdmin(OwnRowsAdmin):
         needs=Role.AGENT,
         icon="cancel",
         form=OptionalReasonForm,
-        fits=lambda row: row.status == State.HELD,
-        intro="Its step counts as done without it, and the ladder goes on.",
+        fits=lambda row: row.status == State.HELD or (row.status == State.SCHEDULED and row.step is None),
+        intro="A step counts as done without it, and the ladder goes on.",
         is_grave=True,
     )
 
@@ -249,9 +252,29 @@ class MessageInline(RowsInside):
     def why(self, communication: Communication) -> str:
         waits = communication.waits_for if communication.status == State.SCHEDULED else ""
         return (
-            gate.WORDS.get(waits) or (communication.suppressed_reason or communication.error).replace("_", " ") or "–"
+            gate.WORDS.get(waits)
+            or by_hand.FINAL.get(communication.suppressed_reason)
+            or (communication.suppressed_reason or communication.error).replace("_", " ")
+            or "–"
         )
 
 
+def messages_of(invoice: Invoice) -> list[dict[str, Any]]:
+    """The invoice's messages as they were sent, for its timeline."""
+    sent = Communication.objects.filter(invoice=invoice, sent_at__isnull=False).defer("html")
+    return [
+        {
+            "at": row.sent_at,
+            "kind": "sent",
+            "message": row,
+            "status": state_badge(row),
+            "direction": "rtl" if row.language == "ar" else "ltr",
+            "url": reverse("admin:communications_communication_change", args=[row.pk]),
+        }
+        for row in sent
+    ]
+
+
+InvoiceAdmin.told.append(messages_of)
 InvoiceAdmin.inlines.insert(0, MessageInline)
 DebtorAdmin.inlines.append(MessageInline)

@@ -17,8 +17,6 @@ from invoices import debtors, lifecycle
 from invoices.models import OPEN, Debtor, Invoice, Status
 from invoices.writing import Refused
 
-_ANSWERED = (State.SENT, State.DELIVERED, State.READ, State.UNKNOWN)
-
 
 def receive(account: Account, channel: str, address: str, text: str, provider_id: str) -> Reply | None:
     """Take an answer in; None for one that was heard before. `address` is whose it is, as we write to it."""
@@ -49,9 +47,8 @@ def receive(account: Account, channel: str, address: str, text: str, provider_id
             return None
         if message:
             aftermath.record(message.message_id, Outcome(State.SENT))  # who answers before our record is made has it
-            Communication.objects.filter(message_id=message.message_id, status__in=_ANSWERED).update(
-                status=State.REPLIED
-            )
+            answered = Communication.objects.filter(message_id=message.message_id, status__in=inbox.ANSWERABLE)
+            answered.update(status=State.REPLIED)
         _act(account, reply, reading.triage, now)
     return reply
 

@@ -1,6 +1,7 @@
 """The dashboard's pages of invoices and debtors. What changes an invoice goes through `lifecycle`, as everywhere."""
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -11,15 +12,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
+from inflow.accounts.bulk import bulk
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person, rows_of
-from invoices import cases, lifecycle, money
+from invoices import cases, lifecycle, money, standing
 from invoices.case_admin import payment_method
 from invoices.derivation import days_overdue
 from invoices.forms import (
@@ -35,7 +38,7 @@ from invoices.forms import (
     ReasonForm,
     refusals_on,
 )
-from invoices.models import OPEN, Debtor, Invoice, Payment, PaymentStatus, Status, TimelineEntry
+from invoices.models import OPEN, Debtor, Invoice, Payment, PaymentStatus, Status
 
 STATUS_BADGES = {
     Status.NEW: "info",
@@ -88,7 +91,9 @@ def late(invoice: Invoice) -> int:
 def _record_payment(invoice: Invoice, actor: Actor, form: PaymentForm) -> str:
     with refusals_on(form):
         payment = lifecycle.record_payment(invoice.account, invoice.pk, actor, **form.cleaned_data)
-    return f"A payment of {money.display(payment.amount, invoice.currency)} is recorded."
+    said = f"A payment of {money.display(payment.amount, invoice.currency)} is recorded."
+    undo = reverse("admin:invoices_payment_reverse", args=[payment.pk])
+    return format_html('{} <a class="undo" href="{}">{}</a>', said, undo, _("Undo"))
 
 
 def _dispute(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
@@ -188,7 +193,12 @@ class CurrencyFilter(DropdownFilter):
 
 class PaymentInline(RowsInside):
     model = Payment
-    fields = readonly_fields = ("paid_at", "amount_shown", "method_shown", "reference", "created_at")
+    fields = readonly_fields = ("paid_on", "amount_shown", "method_shown", "reference", "created_at")
+
+    @display(description="Paid on")
+    def paid_on(self, payment: Payment) -> str:
+        url = reverse("admin:invoices_payment_change", args=[payment.pk])
+        return format_html('<a class="text-link" href="{}">{}</a>', url, date_format(payment.paid_at))
 
     @display(description="Amount")
     def amount_shown(self, payment: Payment) -> str:
@@ -197,13 +207,6 @@ class PaymentInline(RowsInside):
     @display(description="Method")
     def method_shown(self, payment: Payment) -> str:
         return payment_method(payment)
-
-
-class TimelineInline(RowsInside):
-    model = TimelineEntry
-    template = "admin/invoices/timeline.html"
-    fields = ()
-    ordering = ("-at", "-id")
 
 
 @admin.register(Invoice)
@@ -233,7 +236,9 @@ class InvoiceAdmin(OwnRowsAdmin):
     ordering = ("-created_at", "-id")
     fields = ()
     # The rooms above add theirs: messages come from communications.
-    inlines: ClassVar[list[type[RowsInside]]] = [PaymentInline, TimelineInline]
+    inlines: ClassVar[list[type[RowsInside]]] = [PaymentInline]
+    told: ClassVar[list[Callable[[Invoice], list[dict[str, Any]]]]] = [standing.entries]
+    actions: ClassVar[Any] = ("hold_selected", "resume_selected")
 
     actions_detail = (
         "record_payment",
@@ -261,6 +266,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         form=PromiseForm,
         fits=lambda invoice: invoice.is_open,
         intro="Nothing is sent until the second working day after it. Without the money by then, a case is opened.",
+        undo="resume",
     )
     hold = pages.verb(
         "Put on hold",
@@ -270,6 +276,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         form=HoldForm,
         fits=lambda invoice: invoice.is_open,
         intro="Nothing is sent while an invoice is on hold.",
+        undo="resume",
     )
     dispute = pages.verb(
         "Mark as disputed",
@@ -279,6 +286,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         form=ReasonForm,
         fits=lambda invoice: invoice.is_open and invoice.status != Status.DISPUTED,
         intro="The debtor contests this invoice. Nothing is sent until it is resumed.",
+        undo="resume",
     )
     resume = pages.verb(
         "Resume",
@@ -298,6 +306,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         fits=lambda invoice: invoice.is_open,
         intro="Opens a case without waiting for the ladder.",
     )
+    hold_selected, resume_selected = bulk(hold), bulk(resume)
     move_due_date = pages.verb(
         "Move the due date",
         _move_due_date,
@@ -354,7 +363,10 @@ class InvoiceAdmin(OwnRowsAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         invoice = self.get_object(request, object_id)
+        lines = [line for tell in self.told for line in tell(invoice)]
         case = {
+            "stands": standing.of(invoice, person(request)),
+            "timeline": sorted(lines, key=lambda line: line["at"], reverse=True),
             "status": status_badge(invoice),
             "payment": payment_badge(invoice),
             "balance": money.display(invoice.balance, invoice.currency),
@@ -364,6 +376,10 @@ class InvoiceAdmin(OwnRowsAdmin):
             "debtor_url": reverse("admin:invoices_debtor_change", args=[invoice.debtor_id]),
         }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "case": case})
+
+    def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> list[Any]:
+        """No empty tables."""
+        return [each for each in self.inlines if each.model._default_manager.filter(invoice=obj).exists()]
 
     @display(description="Number", ordering="invoice_number")
     def number(self, invoice: Invoice) -> str:
@@ -458,4 +474,4 @@ class DebtorAdmin(OwnRowsAdmin):
         return str(debtor.still_open or "–")
 
 
-from invoices import calendar_admin  # noqa: E402, F401  (registers its page)
+from invoices import assign_admin, calendar_admin  # noqa: E402, F401  (which register their pages)

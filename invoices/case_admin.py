@@ -8,6 +8,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
@@ -18,8 +20,9 @@ from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
 from invoices import cases, lifecycle, money
 from invoices.cases import CaseChange
-from invoices.forms import ResolveForm, refusals_on
-from invoices.models import CaseStatus, Escalation, Payment, Promise, PromiseStatus
+from invoices.forms import OptionalReasonForm, ResolveForm, refusals_on
+from invoices.models import CaseStatus, Escalation, Payment, Promise, PromiseStatus, Status
+from invoices.writing import Refused
 
 CASE_BADGES = {CaseStatus.OPEN: "danger", CaseStatus.ACKNOWLEDGED: "warning", CaseStatus.RESOLVED: "success"}
 PROMISE_BADGES = {PromiseStatus.OPEN: "info", PromiseStatus.KEPT: "success", PromiseStatus.BROKEN: "danger"}
@@ -74,7 +77,7 @@ class AssignForm(pages.PageForm):
         choice = self.fields["assignee"]
         assert isinstance(choice, forms.ModelChoiceField)
         members = User.objects.filter(account=self.row.account_id, is_active=True).exclude(role=Role.VIEWER)
-        choice.queryset, choice.initial = members.order_by("email"), self.row.assignee_id
+        choice.queryset, choice.initial = members.order_by("email"), getattr(self.row, "assignee_id", None)
 
 
 def _change(case: Escalation, actor: Actor, form: pages.PageForm, **asked: Any) -> None:
@@ -201,6 +204,16 @@ class EscalationAdmin(AboutInvoice):
 # --- Promises ----------------------------------------------------------------------------------------------------
 
 
+def _withdraw(promise: Promise, actor: Actor, form: OptionalReasonForm) -> str:
+    with refusals_on(form):
+        if promise.status != PromiseStatus.OPEN:
+            raise Refused("status", "illegal_transition", _("The promise is not open any more."))
+        lifecycle.change(
+            promise.account, promise.invoice_id, actor, status=Status.NEW, reason=form.cleaned_data["reason"]
+        )
+    return _("The promise is withdrawn: invoice %(number)s is chased again.") % {"number": promise.invoice}
+
+
 @admin.register(Promise)
 class PromiseAdmin(AboutInvoice):
     """What debtors said they would pay, and whether they did."""
@@ -208,7 +221,18 @@ class PromiseAdmin(AboutInvoice):
     list_display = ("invoice_link", "debtor_shown", "amount_shown", "promised_on", "hold_until", "status_shown")
     list_filter = (("status", ChoicesDropdownFilter), ("promised_on", RangeDateFilter), CurrencyFilter)
     ordering = ("-promised_on", "-id")
-    fields = ("invoice", "amount", "promised_on", "hold_until", "status", "created_at")
+    fields = ("invoice_link", "amount_shown", "promised_on", "hold_until", "status_shown", "created_at")
+    readonly_fields = ("invoice_link", "amount_shown", "status_shown")
+    actions_detail = ("withdraw",)
+    withdraw = pages.verb(
+        gettext_lazy("Withdraw"),
+        _withdraw,
+        needs=Role.AGENT,
+        icon="undo",
+        form=OptionalReasonForm,
+        fits=lambda promise: promise.status == PromiseStatus.OPEN,
+        intro=gettext_lazy("The debtor takes it back, or it was never given: the invoice is chased again from now on."),
+    )
 
     @display(description="Status", ordering="status")
     def status_shown(self, promise: Promise) -> str:

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.admin import ModelAdmin
@@ -22,6 +22,9 @@ from unfold.widgets import INPUT_CLASSES, SELECT_CLASSES, TEXTAREA_CLASSES, Unfo
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class PageForm(forms.Form):
@@ -95,32 +98,36 @@ class Verb:
     `fits` says whether the row's state invites it: only then is it offered. The domain's own verb decides.
     """
 
-    title: str
+    title: "StrOrPromise"
     needs: Role
     do: Callable[[Any, Actor, PageForm], str]
     form: type[PageForm]
     fits: Callable[[Any], bool]
-    intro: str
+    intro: "StrOrPromise"
     is_grave: bool
+    undo: str = ""
 
     def is_offered(self, user: User, row: Model) -> bool:
         return user.may(self.needs) and self.fits(row)
 
 
 def verb(
-    title: str,
+    title: "StrOrPromise",
     do: Callable[[Any, Actor, Any], str],
     *,
     needs: Role,
     icon: str,
     form: type[PageForm] = PageForm,
     fits: Callable[[Any], bool] = lambda row: True,
-    intro: str = "",
+    intro: "StrOrPromise" = "",
     is_grave: bool = False,
     is_primary: bool = False,
+    undo: str = "",
 ) -> Any:
-    """A button on a row's page, for `actions_detail` of an `OwnRowsAdmin`. GET shows the form, POST does it."""
-    what = Verb(title, needs, do, form, fits, intro, is_grave)
+    """A button on a row's page, for `actions_detail` of an `OwnRowsAdmin`. GET shows the form, POST does it.
+
+    `undo` names the verb of the same row that takes it back."""
+    what = Verb(title, needs, do, form, fits, intro, is_grave, undo)
 
     def view(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
         answer: HttpResponse = model_admin.perform(request, object_id, what)
@@ -136,7 +143,7 @@ def verb(
 
 
 def own_page(
-    title: Any,
+    title: "StrOrPromise",
     view: Callable[[Any, HttpRequest, str], HttpResponse],
     *,
     needs: Role,
@@ -154,10 +161,10 @@ def form_page(
     form: PageForm,
     do: Callable[[], HttpResponse],
     *,
-    title: str,
+    title: "StrOrPromise",
     back: str,
     button: str | None = None,
-    intro: str = "",
+    intro: "StrOrPromise" = "",
     is_grave: bool = False,
 ) -> HttpResponse:
     """Show the form; POSTed and valid, `do` it. What `do` refuses by ValidationError is shown on the form."""
@@ -195,6 +202,11 @@ def badge(text: str, variant: str = "") -> SafeString:
 def bdi(text: str) -> SafeString:
     """Text that keeps its own direction: an amount, a number, an address."""
     return format_html("<bdi>{}</bdi>", text)
+
+
+def isolated(text: str) -> str:
+    """The same where no markup goes: in the midst of a sentence."""
+    return f"\u2068{text}\u2069"
 
 
 def two_lines(first: str, second: str) -> SafeString:

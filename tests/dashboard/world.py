@@ -62,6 +62,8 @@ VERBS = {
     "invoices_invoice_dispute": Role.AGENT,
     "invoices_invoice_resume": Role.AGENT,
     "invoices_invoice_escalate": Role.AGENT,
+    "invoices_invoice_assign": Role.AGENT,
+    "invoices_promise_withdraw": Role.AGENT,
     "invoices_invoice_move_due_date": Role.MANAGER,
     "invoices_invoice_note": Role.AGENT,
     "invoices_invoice_choose_ladder": Role.MANAGER,
