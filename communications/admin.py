@@ -22,6 +22,8 @@ from unfold.decorators import action, display
 from communications import (  # (most register their pages)
     answers_admin,  # noqa: F401
     brakes,
+    by_hand,
+    debtor_admin,  # noqa: F401
     gate,
     gateway_admin,  # noqa: F401
     local_gateway,
@@ -32,6 +34,7 @@ from communications import (  # (most register their pages)
     reasons,
     reply_admin,  # noqa: F401
     rules_admin,  # noqa: F401
+    send_admin,  # noqa: F401
     template_admin,  # noqa: F401
 )
 from communications.models import LEFT_US, Communication, Medium, State
@@ -42,6 +45,7 @@ from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside
 from invoices.admin import DebtorAdmin, InvoiceAdmin
 from invoices.forms import OptionalReasonForm
+from invoices.models import Invoice
 from invoices.writing import Refused
 
 STATE_BADGES = {
@@ -112,7 +116,8 @@ def _call_back(row: Communication, actor: Actor, form: pages.PageForm) -> str:
 
 def _cancel(row: Communication, actor: Actor, form: OptionalReasonForm) -> str:
     try:
-        brakes.cancel(row.account, row.pk, actor, reason=form.cleaned_data["reason"])
+        stop = by_hand.cancel if row.step is None else brakes.cancel
+        stop(row.account, row.pk, actor, reason=form.cleaned_data["reason"])
     except Refused as refusal:
         raise ValidationError(refusal.message) from refusal
     return _("It is not sent.")
@@ -167,8 +172,8 @@ class CommunicationAdmin(OwnRowsAdmin):
         needs=Role.AGENT,
         icon="cancel",
         form=OptionalReasonForm,
-        fits=lambda row: row.status == State.HELD,
-        intro=_lazy("Its step counts as done without it, and the ladder goes on."),
+        fits=lambda row: row.status == State.HELD or (row.status == State.SCHEDULED and row.step is None),
+        intro=_lazy("A step counts as done without it, and the ladder goes on."),
         is_grave=True,
     )
 
@@ -236,8 +241,9 @@ class CommunicationAdmin(OwnRowsAdmin):
 
 class MessageInline(RowsInside):
     model = Communication
-    verbose_name_plural = _lazy("messages")
-    fields = readonly_fields = ("about", "recipient_shown", "status_shown", "why", "scheduled_for", "sent_at")
+    verbose_name_plural: Any = _lazy("messages")
+    fields: tuple[str, ...] = ("about", "recipient_shown", "status_shown", "why", "scheduled_for", "sent_at")
+    readonly_fields = fields
     ordering = ("-scheduled_for", "-created_at")
 
     @display(description=_lazy("Message"))
@@ -260,5 +266,40 @@ class MessageInline(RowsInside):
         return reasons.said(waits or communication.suppressed_reason or communication.error) or "–"
 
 
-InvoiceAdmin.inlines.insert(0, MessageInline)
+def messages_of(invoice: Invoice) -> list[dict[str, Any]]:
+    """The invoice's messages as they were sent, for its timeline."""
+    sent = Communication.objects.filter(invoice=invoice, sent_at__isnull=False).defer("html")
+    return [
+        {
+            "at": row.sent_at,
+            "kind": "sent",
+            "message": row,
+            "status": state_badge(row),
+            "direction": "rtl" if row.language == "ar" else "ltr",
+            "url": reverse("admin:communications_communication_change", args=[row.pk]),
+        }
+        for row in sent
+    ]
+
+
+InvoiceAdmin.told.append(messages_of)
+
+
+class UnsentInline(MessageInline):
+    """Those that are to come, and those that did not go. The others stand on the timeline."""
+
+    verbose_name_plural = _lazy("Messages to come, and not sent")
+    fields = ("about", "recipient_shown", "status_shown", "why", "scheduled_for")
+    readonly_fields = fields
+
+    @classmethod
+    def has_rows(cls, row: Any) -> bool:
+        return Communication.objects.filter(invoice=row, sent_at=None).exists()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
+        rows: QuerySet[Communication] = super().get_queryset(request).filter(sent_at=None)
+        return rows
+
+
+InvoiceAdmin.inlines.insert(0, UnsentInline)
 DebtorAdmin.inlines.append(MessageInline)

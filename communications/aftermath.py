@@ -216,7 +216,7 @@ def _stands_at(invoice: Invoice, step: PolicyStep) -> bool:
         return True
     if step.offset_days < 0 and invoice.account.today() >= invoice.due_date:
         return False  # steps before the due date die on it
-    pending = Communication.objects.filter(invoice=invoice, status__in=PENDING).exclude(kind=Kind.MANUAL)
+    pending = Communication.objects.filter(invoice=invoice, status__in=PENDING, step__isnull=False)
     if pending.exclude(status=State.SCHEDULED).exists():
         return False
     for other in pending:

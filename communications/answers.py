@@ -110,6 +110,7 @@ def _about(debtor: Debtor, invoice_ids: Collection[uuid.UUID]) -> Iterator[list[
         for invoice in invoices:
             invoice.account, invoice.debtor = debtor.account, debtor
         yield invoices
+        inbox.mark_replied(invoices)
 
 
 @contextmanager

@@ -63,7 +63,8 @@ def release(account: Account, reason: str, actor: Actor, said: str) -> int:
                 continue
             row.waits_for, row.scheduled_for = "", ladder.allowed_from(invoice, account.now())
             row.save(update_fields=["waits_for", "scheduled_for"])
-            lifecycle.stand(invoice, next_contact_at=row.scheduled_for)
+            if row.step is not None:
+                lifecycle.stand(invoice, next_contact_at=row.scheduled_for)
             _note(row, invoice, "released", actor, f"{said}: {{}} goes on {_local(invoice, row.scheduled_for)}.")
             released += 1
     return released
@@ -102,7 +103,7 @@ def hold(row: Communication) -> None:
 def approve(account: Account, communication_id: uuid.UUID, actor: Actor) -> Communication:
     """Release a held message: it goes when the cool-off is over, at the next allowed moment. Raises `Refused`."""
     with transaction.atomic():
-        row, invoice = _locked(account, communication_id, State.HELD)
+        row, invoice = locked(account, communication_id, State.HELD)
         if actor.name == _registered_by(invoice):
             message = "You registered this invoice: somebody else has to look at its final notice."
             raise Refused("status", "same_person", message)
@@ -121,7 +122,7 @@ def approve(account: Account, communication_id: uuid.UUID, actor: Actor) -> Comm
 def call_back(account: Account, communication_id: uuid.UUID, actor: Actor) -> Communication:
     """Hold a released message again, while it has not left. Raises `Refused`."""
     with transaction.atomic():
-        row, invoice = _locked(account, communication_id, State.SCHEDULED)
+        row, invoice = locked(account, communication_id, State.SCHEDULED)
         if row.approved_at is None:
             raise Refused("status", "illegal_transition", _("Only a message that was released can be called back."))
         row.status, row.approved_at, row.approved_by = State.HELD, None, ""
@@ -134,7 +135,7 @@ def call_back(account: Account, communication_id: uuid.UUID, actor: Actor) -> Co
 def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Communication:
     """A held message does not go: its step is done without it, and calls in whom it calls in. Raises `Refused`."""
     with transaction.atomic():
-        row, invoice = _locked(account, communication_id, State.HELD)
+        row, invoice = locked(account, communication_id, State.HELD)
         row.status = State.CANCELLED
         row.save(update_fields=["status"])
         _note(row, invoice, "cancelled", actor, "{} is not sent: a person decided so.", reason)
@@ -145,7 +146,7 @@ def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reaso
     return row
 
 
-def _locked(account: Account, communication_id: uuid.UUID, status: State) -> tuple[Communication, Invoice]:
+def locked(account: Account, communication_id: uuid.UUID, status: State) -> tuple[Communication, Invoice]:
     invoice_id = Communication.objects.for_account(account).filter(pk=communication_id).values_list("invoice_id")
     found = invoice_id.first()
     if found is None:

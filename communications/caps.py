@@ -6,10 +6,12 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from communications.calendar import Place
-from communications.models import CONTACTED, CollectionSettings, Communication
+from communications.models import CONTACTED, CollectionSettings, Communication, Kind
 from inflow import statements
 
 WEEK = dt.timedelta(hours=168)
+# They are no contacts, and no limit of contacts holds them.
+UNCOUNTED = (Kind.MANUAL, Kind.THANK_YOU)
 
 
 def contacts(debtor_id: uuid.UUID, now: dt.datetime) -> list[dt.datetime]:
@@ -20,11 +22,12 @@ def contacts(debtor_id: uuid.UUID, now: dt.datetime) -> list[dt.datetime]:
     return sorted(dict(found).values())
 
 
+_UNCOUNTED = ", ".join(f"'{kind.value}'" for kind in UNCOUNTED)
 _CONTACTED = ", ".join(f"'{state.value}'" for state in CONTACTED)
 _CONTACTS = f"""
 SELECT message_id, sent_at FROM communications_communication
 WHERE debtor_id = %(debtor)s AND sent_at > %(since)s AND status IN ({_CONTACTED})
-  AND kind NOT IN ('manual', 'thank_you')
+  AND kind NOT IN ({_UNCOUNTED})
 UNION
 SELECT payment.id, payment.recorded_at FROM invoices_payment payment
 JOIN invoices_invoice invoice ON invoice.id = payment.invoice_id

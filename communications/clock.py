@@ -33,7 +33,7 @@ _MOST_PASSES = 100
 # A message planned for the moment at which its invoice is looked at, or before, is the sender's; one for later belongs
 # to a policy edited since.
 _WAITING = Communication.objects.filter(
-    invoice=OuterRef("pk"), status=State.SCHEDULED, scheduled_for__lte=OuterRef("next_contact_at")
+    invoice=OuterRef("pk"), status=State.SCHEDULED, step__isnull=False, scheduled_for__lte=OuterRef("next_contact_at")
 )
 
 

@@ -91,7 +91,7 @@ def _play(account: Account, days: int, deadline: rehearsal.Deadline) -> Foreseen
     decided = set(rows.exclude(status__in=(State.SCHEDULED, State.HELD)).values_list("pk", flat=True))
 
     def hand_over(account: Account, now: dt.datetime) -> None:
-        due = rows.filter(status=State.SCHEDULED, scheduled_for__lte=now, step__isnull=False)
+        due = rows.filter(status=State.SCHEDULED, scheduled_for__lte=now)
         for pk in list(due.order_by("scheduled_for", "id").values_list("pk", flat=True)):
             deadline.check()
             try:
@@ -144,7 +144,9 @@ def _postponed(account: Account) -> dict[tuple[uuid.UUID, str], dt.datetime]:
 
 def _silent(account: Account, begin: dt.datetime, horizon: dt.datetime) -> list[Entry]:
     """The invoices whose next step would have come, and for which not even a message is planned."""
-    waiting = Communication.objects.for_account(account).filter(status__in=(State.SCHEDULED, State.HELD))
+    waiting = Communication.objects.for_account(account).filter(
+        status__in=(State.SCHEDULED, State.HELD), step__isnull=False
+    )
     open_ones = Invoice.objects.for_account(account).filter(status__in=OPEN, is_chased=True)
     found = []
     for invoice in open_ones.exclude(pk__in=waiting.values("invoice_id")).select_related("debtor"):

@@ -16,7 +16,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _lazy
 
-from communications import addresses, brakes, caps, gateways, ladder, links, linters, messages, policies
+from communications import addresses, apart, brakes, caps, gateways, ladder, links, linters, messages, policies
 from communications.models import CollectionSettings, Communication, Kind, Medium, PolicyStep, State
 from inflow import statements
 from inflow.accounts.actors import CLOCK
@@ -70,7 +70,7 @@ def claim(
     communication_id: uuid.UUID, *, away: bool = False, wait: bool = True, account: Account | None = None
 ) -> list[Communication]:
     """Pass the gate with all that is due to the same debtor on the same channel: one message, now `sending`, a row for
-    each invoice, with what is to be sent frozen on it. Empty if nothing may go.
+    each invoice, with what is to be sent frozen on it. Empty if nothing may go. What is no step of a ladder goes alone.
 
     `away`: there is no way out at the moment. Without `wait`, a debtor whom somebody else works on is left to them.
     `account`: the one whose clock leaps, with what it has set as that was when the leap began.
@@ -109,35 +109,46 @@ def claim(
             row.language, row.amount, row.waits_for = message.language, row.invoice.balance, ""
             row.segments = segments
             statements.update(row, _FROZEN)
-            lifecycle.stand(row.invoice, next_contact_at=None)
+            if row.step is not None:
+                lifecycle.stand(row.invoice, next_contact_at=None)
             if message.is_fallback:
                 timeline.note(row.invoice, "warning", CLOCK, "Written in English: a template is missing.")
     return going
+
+
+def draft(row: Communication) -> messages.Message:
+    """As it would be written now, whatever stands against its going: planned, no step of a ladder, its moment come."""
+    case = _lock(row.pk, wait=True, account=None)
+    assert case is not None
+    urls = links.in_message(case.debtor, case.due[0])
+    return messages.render(case.account, case.debtor, case.due, list(case.invoices.values()), **urls)
 
 
 def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -> Case | None:
     found = statements.execute(_DEBTOR if wait else _FREE_DEBTOR, {"communication": communication_id}).fetchone()
     if found is None:
         return None
-    *row, channel = found
+    *row, channel, step = found
+    alone = communication_id if step is None else None
     debtor, owner, rules = statements.objects(row, Debtor, Account, CollectionSettings)
     if account is None:
         account = owner
         account._state.fields_cache["collection"] = rules if rules.account_id else None
     debtor.account = account
     now = account.now()
-    invoices = {invoice.pk: invoice for invoice in _concerned(debtor=debtor.pk, channel=channel, now=now)}
+    which = {"debtor": debtor.pk, "channel": channel, "now": now, "alone": alone}
+    invoices = {invoice.pk: invoice for invoice in _concerned(**which)}
     for invoice in invoices.values():
         invoice.account, invoice.debtor = account, debtor
     policies.look_once(invoices.values())
-    due = _locked_due(debtor=debtor.pk, channel=channel, now=now)
+    due = _locked_due(**which)
     for row in due:
         row.account, row.invoice = account, invoices[row.invoice_id]
     return Case(account, debtor, invoices, due, ladder.rules_of(account), now)
 
 
 _DEBTOR = f"""
-SELECT {statements.columns(Debtor, Account, CollectionSettings)}, message.channel
+SELECT {statements.columns(Debtor, Account, CollectionSettings)}, message.channel, message.step
 FROM communications_communication message JOIN invoices_debtor ON invoices_debtor.id = message.debtor_id
 JOIN accounts_account ON accounts_account.id = invoices_debtor.account_id
 LEFT JOIN communications_collectionsettings ON communications_collectionsettings.account_id = accounts_account.id
@@ -147,31 +158,33 @@ FOR NO KEY UPDATE OF invoices_debtor
 _FREE_DEBTOR = f"{_DEBTOR} SKIP LOCKED"
 
 
-def _due(debtor: uuid.UUID, channel: str, now: dt.datetime) -> QuerySet[Communication]:
-    return Communication.objects.filter(
-        debtor=debtor, channel=channel, status=State.SCHEDULED, scheduled_for__lte=now, step__isnull=False
-    )
+def _due(debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None) -> QuerySet[Communication]:
+    due = Communication.objects.filter(debtor=debtor, channel=channel, status=State.SCHEDULED, scheduled_for__lte=now)
+    return due.filter(pk=alone) if alone else due.filter(step__isnull=False)
 
 
 @Compiled
-def _concerned(*, debtor: uuid.UUID, channel: str, now: dt.datetime) -> QuerySet[Invoice]:
+def _concerned(*, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None) -> QuerySet[Invoice]:
     """The debtor's open invoices, and those that a message is due about, locked."""
-    theirs = Q(debtor=debtor, status__in=OPEN) | Q(pk__in=_due(debtor, channel, now).values("invoice_id"))
+    due = _due(debtor, channel, now, alone).values("invoice_id")
+    theirs = Q(debtor=debtor, status__in=OPEN) | Q(pk__in=due)
     return Invoice.objects.select_for_update(no_key=True).filter(theirs).order_by("id")
 
 
 @Compiled
-def _locked_due(*, debtor: uuid.UUID, channel: str, now: dt.datetime) -> QuerySet[Communication]:
-    return _due(debtor, channel, now).select_for_update().order_by("-step", "scheduled_for", "id")
+def _locked_due(
+    *, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None
+) -> QuerySet[Communication]:
+    return _due(debtor, channel, now, alone).select_for_update().order_by("-step", "scheduled_for", "id")
 
 
 def _may_go(case: Case, row: Communication) -> bool:
     """What the row's own invoice says."""
     invoice = row.invoice
     today = case.account.today()
-    if not invoice.is_open or invoice.balance <= 0:
-        reason = "paid" if invoice.status == Status.PAID or invoice.balance <= 0 else "closed"
-        _suppress(row, reason)
+    if row.step is None:
+        return _may_go_apart(case, row)
+    if not _is_owed(row):
         lifecycle.stand(invoice, next_contact_at=None)
         return False
     step = ladder.next_step(invoice, policies.steps_of(invoice), today)
@@ -207,6 +220,45 @@ def _may_go(case: Case, row: Communication) -> bool:
     return True
 
 
+def _is_owed(row: Communication) -> bool:
+    invoice = row.invoice
+    if invoice.is_open and invoice.balance > 0:
+        return True
+    _suppress(row, "paid" if invoice.status == Status.PAID or invoice.balance <= 0 else "closed")
+    return False
+
+
+def _may_go_apart(case: Case, row: Communication) -> bool:
+    """The same for what is no step of the ladder: sent by a person, or for a promise or a payment."""
+    invoice = row.invoice
+    if row.kind == Kind.THANK_YOU:
+        if invoice.status != Status.PAID:
+            _suppress(row, "not_paid")
+            return False
+    elif not _is_owed(row):
+        return False
+    elif invoice.status == Status.DISPUTED:
+        _postpone(case, row, "dispute", case.now + ladder.DISPUTE_RAISES)
+        return False
+    elif row.kind == Kind.PROMISE_FOLLOWUP:
+        if not apart.is_promised(invoice):
+            _suppress(row, "no_promise")
+            return False
+    elif invoice.status == Status.ON_HOLD and not apart.is_in_hand(row):
+        assert invoice.hold_until is not None
+        _postpone(case, row, "hold", ladder.beginning(case.account, invoice.hold_until + _DAY))
+        return False
+    chosen = addresses.choose(invoice, [row.channel])
+    if case.debtor.opted_out_at is not None or chosen.missing not in ("", "no_channel"):
+        _suppress(row, "opted_out" if case.debtor.opted_out_at else chosen.missing)
+        return False
+    if chosen.missing:
+        _postpone(case, row, "no_channel", case.now + _DAY)
+        return False
+    row.recipient = chosen.address
+    return True
+
+
 def breaches(row: Communication, case: Case, text: str, language: str = "") -> list[linters.Problem]:
     """What the law of the debtor's place, and WhatsApp, have against the text and who sends it."""
     gateway = gateways.of(case.account).get(row.channel)
@@ -229,25 +281,28 @@ def breaches(row: Communication, case: Case, text: str, language: str = "") -> l
 def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[str, dt.datetime] | None:
     """What stands against any message to this debtor now, and until when."""
     account, debtor, rules, now = case.account, case.debtor, case.rules, case.now
+    by_person, is_thanks = apart.is_by_person(going[0]), going[0].kind == Kind.THANK_YOU
     if account.suspended_at is not None:
         return "suspended", now + _DAY
     if rules.is_stopped or going[0].channel in rules.stopped_channels:
         return "stopped", now + _DAY
-    if brakes.is_stale(rules, now):
+    if not is_thanks and brakes.is_stale(rules, now):
         return "stale", now + brakes.LOOKS_AGAIN
-    if debtor.answered_at is not None:
+    if debtor.answered_at is not None and not by_person:
         place = ladder.place(going[0].invoice, rules)
         answered_on = debtor.answered_at.astimezone(account.zone).date()
         last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, place.days)
         if account.today() <= last:
             return "answer", ladder.beginning(account, last + _DAY)
-    if any(invoice.escalation_level >= escalations.HIGHEST for invoice in case.invoices.values()):
+    in_hand = any(invoice.escalation_level >= escalations.HIGHEST for invoice in case.invoices.values())
+    if in_hand and not by_person:
         return "case", now + _AGAIN["case"]
-    if _credit_covers(case):
+    if not is_thanks and _credit_covers(case):
         return "credit", now + _AGAIN["credit"]
     place = ladder.place(going[0].invoice, rules)
     opening = place.next_opening(now)
-    allowed = caps.next_allowed(now, caps.contacts(debtor.pk, now), place, rules)
+    heard = [] if going[0].kind in caps.UNCOUNTED else caps.contacts(debtor.pk, now)
+    allowed = caps.next_allowed(now, heard, place, rules)
     if allowed != now:
         return "window" if allowed == opening else "cap", allowed
     return ("away", now + dt.timedelta(minutes=15)) if away else None
@@ -303,7 +358,8 @@ def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reas
     is_news = row.waits_for != why
     row.scheduled_for, row.waits_for = until, why
     statements.update(row, ("scheduled_for", "waits_for", "recipient"))
-    lifecycle.stand(row.invoice, next_contact_at=until)
+    if row.step is not None:
+        lifecycle.stand(row.invoice, next_contact_at=until)
     if is_news:
         local = until.astimezone(place.zone)
         kind, because = english(Kind(row.kind).label), english(WORDS[why])

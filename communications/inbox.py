@@ -1,12 +1,31 @@
 """What waits for a person: answers by message and from the debtor's page alike."""
 
 import uuid
+from collections.abc import Iterable
 
-from communications.models import Answer, AnswerStatus, Reply, ReplyStatus
+from django.db.models import OuterRef, Subquery
+
+from communications.models import Answer, AnswerStatus, Communication, Reply, ReplyStatus, State
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
 from inflow.accounts.scoping import rows_of
 from invoices import debtors
+from invoices.models import Invoice
+
+# From these a message goes on to `replied`.
+ANSWERABLE = (State.SENT, State.DELIVERED, State.READ, State.UNKNOWN)
+
+
+def mark_replied(invoices: Iterable[Invoice]) -> None:
+    """The last message about each of these invoices, all of one debtor and under their lock, was answered."""
+    last = Communication.objects.filter(invoice=OuterRef("invoice"), status__in=(*ANSWERABLE, State.REPLIED)).order_by(
+        "-sent_at", "-id"
+    )
+    found = Communication.objects.filter(
+        invoice__in=[invoice.pk for invoice in invoices], pk=Subquery(last.values("pk")[:1])
+    )
+    answered = set(found.order_by().values_list("message_id", flat=True))
+    Communication.objects.filter(message_id__in=answered, status__in=ANSWERABLE).update(status=State.REPLIED)
 
 
 def settle(account: Account, debtor_id: uuid.UUID, actor: Actor, reason: str = "") -> None:

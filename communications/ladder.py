@@ -113,7 +113,7 @@ def _unsent(*, invoice: uuid.UUID) -> QuerySet[Communication]:
 
 def _advance(invoice: Invoice, rows: Sequence[Communication]) -> bool:
     """Whether a step was taken, so that there is more to see to. `rows` are what is `unsent`."""
-    pending = next((row for row in rows if row.kind != Kind.MANUAL), None)
+    pending = next((row for row in rows if row.step is not None), None)
     if not invoice.is_open:
         _drop(invoice, pending)
         return False
@@ -171,13 +171,14 @@ def replan(invoice: Invoice) -> None:
     waiting = [row for row in rows if row.status == State.SCHEDULED and row.waits_for in WAITS_FOR_FACTS]
     for row in waiting if invoice.is_open and invoice.status != Status.DISPUTED else ():
         moment = invoice.account.now()
-        if invoice.status == Status.ON_HOLD and invoice.hold_until:
+        if invoice.status == Status.ON_HOLD and invoice.hold_until and row.kind != Kind.PROMISE_FOLLOWUP:
             moment = beginning(invoice.account, invoice.hold_until + _DAY)
         else:
             row.waits_for = ""
         row.scheduled_for = allowed_from(invoice, moment)
         row.save(update_fields=["waits_for", "scheduled_for"])
-        lifecycle.stand(invoice, next_contact_at=row.scheduled_for)
+        if row.step is not None:
+            lifecycle.stand(invoice, next_contact_at=row.scheduled_for)
     if _advance(invoice, rows):
         advance(invoice)
 
@@ -325,8 +326,9 @@ def _drop(invoice: Invoice, pending: Communication | None) -> None:
     """Suppress, for good, what is planned for an invoice that is closed. What is being sent can't be called back."""
     lifecycle.stand(invoice, next_contact_at=None)
     reason = "paid" if invoice.status == Status.PAID else "closed"
-    dropped = Communication.objects.filter(invoice=invoice, status__in=(State.SCHEDULED, State.HELD)).update(
-        status=State.SUPPRESSED, suppressed_reason=reason
-    )
+    planned = Communication.objects.filter(invoice=invoice, status__in=(State.SCHEDULED, State.HELD))
+    if invoice.status == Status.PAID:
+        planned = planned.exclude(kind=Kind.THANK_YOU)
+    dropped = planned.update(status=State.SUPPRESSED, suppressed_reason=reason)
     if dropped:
         timeline.note(invoice, "suppressed", CLOCK, f"Planned messages stopped: the invoice is {reason}.")

@@ -14,6 +14,7 @@ from django.core.signing import BadSignature, Signer
 from django.urls import reverse
 from django.utils.http import base36_to_int, int_to_base36
 
+from communications import apart
 from communications.models import Communication, Medium
 from inflow.accounts import audit
 from inflow.accounts.actors import Actor
@@ -50,7 +51,9 @@ def unsubscribe_url(communication: Communication) -> str:
 
 def in_message(debtor: Debtor, communication: Communication) -> dict[str, str]:
     """The links that go into a message; an SMS holds none."""
-    channel, language = communication.channel, debtor.language or communication.language
+    channel, language = communication.channel, communication.language
+    if not apart.is_by_person(communication):
+        language = debtor.language or language
     return {
         "page_url": page_url(debtor, language) if channel != Medium.SMS else "",
         "unsubscribe_url": unsubscribe_url(communication) if channel == Medium.EMAIL else "",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import css_inline
 from django.template.loader import render_to_string
 
-from communications import phrases, profiles, templates, wording
+from communications import apart, phrases, profiles, templates, wording
 from communications.models import Communication, Kind, Medium, SenderProfile
 from communications.statement import Statement, draw_up
 from communications.templates import Words
@@ -46,10 +46,16 @@ def render(
     raised."""
     first = going[0]
     oldest = min(going, key=lambda row: (row.invoice.due_date, row.invoice.invoice_number)).invoice
-    wanted = debtor.language or oldest.language
-    words = templates.find(account, first.kind, first.tone, first.channel, wanted)
+    wanted = first.language if apart.is_by_person(first) else debtor.language or oldest.language
+    words = _own_words(first) or templates.find(account, first.kind, first.tone, first.channel, wanted)
     message = write(words, account, going, invoices, page_url=page_url, unsubscribe_url=unsubscribe_url)
     return dataclasses.replace(message, is_fallback=words.language != wanted)
+
+
+def _own_words(row: Communication) -> Words | None:
+    """What a person wrote instead of the template. It stands on the row until the gate puts the finished text there."""
+    is_theirs = apart.is_by_person(row) and row.kind == Kind.MANUAL and row.body
+    return Words(row.subject, row.body, row.language, is_own=True) if is_theirs else None
 
 
 def write(

@@ -24,6 +24,7 @@ from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
 from communications.rules_admin import DAYS, by_day, unless_busy
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
+from inflow.accounts.bulk import bulk
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, actor, person
 from inflow.languages import english
@@ -285,5 +286,7 @@ InvoiceAdmin.choose_ladder = pages.verb(
     fits=lambda invoice: invoice.is_open,
     intro=_lazy("What is done stays done: another ladder goes on after the last step."),
 )
+InvoiceAdmin.choose_ladder_selected = bulk(InvoiceAdmin.choose_ladder)
+InvoiceAdmin.actions = (*InvoiceAdmin.actions, "choose_ladder_selected")
 _more: Any = InvoiceAdmin.actions_detail[-1]
 _more["items"].insert(-2, "choose_ladder")

@@ -13,6 +13,8 @@ WORDS: dict[str, Any] = {
     "no_contact": _lazy("no way to write to this debtor is known"),
     "invalid_contact": _lazy("the debtor's address does not work"),
     "paid": _lazy("the invoice is paid"),
+    "not_paid": _lazy("the invoice is not paid"),
+    "no_promise": _lazy("no promise is open"),
     "closed": _lazy("the invoice is closed"),
     "gate_expired": _lazy("it took too long to be handed over"),
     "no gateway": _lazy("no gateway is set up for its channel"),

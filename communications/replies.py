@@ -19,8 +19,6 @@ from invoices import debtors, lifecycle
 from invoices.models import OPEN, Debtor, Invoice, Status
 from invoices.writing import Refused
 
-_ANSWERED = (State.SENT, State.DELIVERED, State.READ, State.UNKNOWN)
-
 
 def receive(
     account: Account,
@@ -61,9 +59,8 @@ def receive(
             return None
         if message:
             aftermath.record(message.message_id, Outcome(State.SENT))  # who answers before our record is made has it
-            Communication.objects.filter(message_id=message.message_id, status__in=_ANSWERED).update(
-                status=State.REPLIED
-            )
+            answered_ones = Communication.objects.filter(message_id=message.message_id, status__in=inbox.ANSWERABLE)
+            answered_ones.update(status=State.REPLIED)
         if channel == Medium.WHATSAPP:
             addresses.note_heard(account, address, now)
         _act(account, reply, reading.triage, now, whose=answered.recipient if answered else address)

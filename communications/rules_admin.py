@@ -119,6 +119,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
     list_select_related = ("account",)
     fieldsets = (
         (_lazy("When messages go"), {"fields": (("opens_at", "closes_at"), ("hours_between", "most_in_7_days"))}),
+        (_lazy("Besides the ladder"), {"fields": (("says_thanks", "recalls_promises"),)}),
         (
             _lazy("Brakes"),
             {"fields": ("switch", "kept_back", ("stale_after_hours", "payments_synced_at"), "cool_off_hours")},

@@ -32,7 +32,7 @@ def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account 
     now = now or timezone.now()
     if account is None:
         _close_orphans()
-    due = Communication.objects.filter(status=State.SCHEDULED, scheduled_for__lte=now, step__isnull=False)
+    due = Communication.objects.filter(status=State.SCHEDULED, scheduled_for__lte=now)
     due = due.filter(account=account) if account else due.filter(account__clock=None)
     ids = due.order_by("scheduled_for", "id").values_list("pk", "account_id", "channel")[:limit]
     left = 0
@@ -68,15 +68,22 @@ def send(
     if ways is None:
         with channels.Ways() as ways:
             return send(communication_id, owner=owner, channel=channel, ways=ways, wait=wait)
-    away = False
+    rows = gate.claim(communication_id, away=is_away(ways, owner, channel), wait=wait)
+    return hand_over(rows, owner, ways) == State.SENT if rows else False
+
+
+def is_away(ways: channels.Ways, account: Account, channel: str) -> bool:
+    """Whether there is no way out on this channel at the moment."""
     try:
-        ways.ready(owner, channel)
+        ways.ready(account, channel)
     except channels.Away as error:
-        log.warning("provider_away", channel=channel, account=str(owner.pk), error=str(error))
-        away = True
-    rows = gate.claim(communication_id, away=away, wait=wait)
-    if not rows:
-        return False
+        log.warning("provider_away", channel=channel, account=str(account.pk), error=str(error))
+        return True
+    return False
+
+
+def hand_over(rows: list[Communication], owner: Account, ways: channels.Ways) -> State:
+    """What has just passed the gate, and is committed, to its provider; and what became of it."""
     by = time.monotonic() + GATE_HOLDS_S
     try:
         provider_id = ways.deliver(rows[0], owner, by=by)
@@ -88,7 +95,7 @@ def send(
         said = str(error) if isinstance(error, channels.Unclear) else type(error).__name__
         outcome = Outcome(State.UNKNOWN, said)
     aftermath.record(rows[0].message_id, outcome)
-    return outcome.status == State.SENT
+    return outcome.status
 
 
 def capture(communication_id: uuid.UUID, *, owner: Account | None = None, wait: bool = True) -> bool:

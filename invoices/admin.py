@@ -1,12 +1,12 @@
 """The dashboard's pages of invoices and debtors. What changes an invoice goes through `lifecycle`, as everywhere."""
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, DateField, F, Func, Q, QuerySet, Value
-from django.db.models.functions import Cast, Coalesce, Now
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -19,10 +19,11 @@ from unfold.decorators import display
 
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
-from inflow.accounts.models import User
+from inflow.accounts.bulk import bulk
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person, rows_of
-from invoices import cases, lifecycle, money
+from invoices import cases, lifecycle, money, standing
+from invoices.ages import AGES, aged, past_due
 from invoices.case_admin import payment_method
 from invoices.derivation import days_overdue
 from invoices.forms import (
@@ -38,7 +39,7 @@ from invoices.forms import (
     ReasonForm,
     refusals_on,
 )
-from invoices.models import OPEN, Debtor, Invoice, Payment, PaymentStatus, Status, TimelineEntry
+from invoices.models import OPEN, Debtor, Invoice, Payment, PaymentStatus, Status
 
 STATUS_BADGES = {
     Status.NEW: "info",
@@ -48,28 +49,6 @@ STATUS_BADGES = {
     Status.PAID: "success",
 }
 PAYMENT_BADGES = {PaymentStatus.PARTIALLY_PAID: "warning", PaymentStatus.PAID: "success"}
-
-
-# What is past due, by its age: the first and last day late of each bucket.
-AGES: dict[str, tuple[int, int | None]] = {"1-30": (1, 30), "31-60": (31, 60), "61-90": (61, 90), "over-90": (91, None)}
-
-
-def past_due(user: User, *, by: int = 1) -> Q:
-    """The invoices at least `by` days past due, among those the person sees: on each account's own date."""
-    ago = dt.timedelta(days=by - 1)
-    if not user.is_superuser:
-        assert user.account is not None
-        return Q(status__in=OPEN, due_date__lt=user.account.today() - ago)
-    moment = Coalesce(F("account__clock"), Now())
-    theirs = Cast(Func(F("account__time_zone"), moment, function="timezone"), DateField())
-    return Q(status__in=OPEN, due_date__lt=theirs - Value(ago))
-
-
-def aged(user: User, age: str) -> Q:
-    """The invoices of one of the `AGES`."""
-    first, last = AGES[age]
-    late = past_due(user, by=first)
-    return late if last is None else late & ~past_due(user, by=last + 1)
 
 
 def status_badge(invoice: Invoice) -> str:
@@ -91,7 +70,9 @@ def late(invoice: Invoice) -> int:
 def _record_payment(invoice: Invoice, actor: Actor, form: PaymentForm) -> str:
     with refusals_on(form):
         payment = lifecycle.record_payment(invoice.account, invoice.pk, actor, **form.cleaned_data)
-    return _("A payment of %(amount)s is recorded.") % {"amount": money.display(payment.amount, invoice.currency)}
+    said = _("A payment of %(amount)s is recorded.") % {"amount": money.display(payment.amount, invoice.currency)}
+    undo = reverse("admin:invoices_payment_reverse", args=[payment.pk])
+    return format_html('{} <a class="undo" href="{}">{}</a>', said, undo, _("Undo"))
 
 
 def _dispute(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
@@ -199,7 +180,12 @@ class CurrencyFilter(DropdownFilter):
 
 class PaymentInline(RowsInside):
     model = Payment
-    fields = readonly_fields = ("paid_at", "amount_shown", "method_shown", "reference", "created_at")
+    fields = readonly_fields = ("paid_on", "amount_shown", "method_shown", "reference", "created_at")
+
+    @display(description="Paid on")
+    def paid_on(self, payment: Payment) -> str:
+        url = reverse("admin:invoices_payment_change", args=[payment.pk])
+        return format_html('<a class="text-link" href="{}">{}</a>', url, date_format(payment.paid_at))
 
     @display(description=_lazy("Amount"))
     def amount_shown(self, payment: Payment) -> str:
@@ -208,13 +194,6 @@ class PaymentInline(RowsInside):
     @display(description=_lazy("Method"))
     def method_shown(self, payment: Payment) -> str:
         return payment_method(payment)
-
-
-class TimelineInline(RowsInside):
-    model = TimelineEntry
-    template = "admin/invoices/timeline.html"
-    fields = ()
-    ordering = ("-at", "-id")
 
 
 @admin.register(Invoice)
@@ -244,7 +223,9 @@ class InvoiceAdmin(OwnRowsAdmin):
     ordering = ("-created_at", "-id")
     fields = ()
     # The rooms above add theirs: messages come from communications.
-    inlines: ClassVar[list[type[RowsInside]]] = [PaymentInline, TimelineInline]
+    inlines: ClassVar[list[type[RowsInside]]] = [PaymentInline]
+    told: ClassVar[list[Callable[[Invoice], list[dict[str, Any]]]]] = [standing.entries]
+    actions: ClassVar[Any] = ("hold_selected", "resume_selected")
 
     actions_detail = (
         "record_payment",
@@ -274,6 +255,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy(
             "Nothing is sent until the second working day after it. Without the money by then, a case is opened."
         ),
+        undo="resume",
     )
     hold = pages.verb(
         _lazy("Put on hold"),
@@ -283,6 +265,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         form=HoldForm,
         fits=lambda invoice: invoice.is_open,
         intro=_lazy("Nothing is sent while an invoice is on hold."),
+        undo="resume",
     )
     dispute = pages.verb(
         _lazy("Mark as disputed"),
@@ -292,6 +275,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         form=ReasonForm,
         fits=lambda invoice: invoice.is_open and invoice.status != Status.DISPUTED,
         intro=_lazy("The debtor contests this invoice. Nothing is sent until it is resumed."),
+        undo="resume",
     )
     resume = pages.verb(
         _lazy("Resume"),
@@ -311,6 +295,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         fits=lambda invoice: invoice.is_open,
         intro=_lazy("Opens a case without waiting for the ladder."),
     )
+    hold_selected, resume_selected = bulk(hold), bulk(resume)
     move_due_date = pages.verb(
         _lazy("Move the due date"),
         _move_due_date,
@@ -373,7 +358,10 @@ class InvoiceAdmin(OwnRowsAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         invoice = self.get_object(request, object_id)
+        lines = [line for tell in self.told for line in tell(invoice)]
         case = {
+            "stands": standing.of(invoice, person(request)),
+            "timeline": sorted(lines, key=lambda line: line["at"], reverse=True),
             "status": status_badge(invoice),
             "payment": payment_badge(invoice),
             "balance": money.display(invoice.balance, invoice.currency),
@@ -383,6 +371,10 @@ class InvoiceAdmin(OwnRowsAdmin):
             "debtor_url": reverse("admin:invoices_debtor_change", args=[invoice.debtor_id]),
         }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "case": case})
+
+    def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> list[Any]:
+        """No empty tables."""
+        return [each for each in self.inlines if each.has_rows(obj)]
 
     @display(description=_lazy("Number"), ordering="invoice_number")
     def number(self, invoice: Invoice) -> str:
@@ -468,6 +460,19 @@ class DebtorAdmin(OwnRowsAdmin):
     search_fields = ("name", "company", "email", "phone")
     fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country", "subdivision"))
     inlines: ClassVar[list[type[RowsInside]]] = [InvoiceInline]
+    # What the rooms above know of a debtor.
+    pictures: ClassVar[list[Callable[[Debtor], dict[str, Any]]]] = []
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        debtor = self.get_object(request, object_id)
+        context = {name: value for picture in self.pictures for name, value in picture(debtor).items()}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:
         still_open = Count("invoices", filter=Q(invoices__status__in=OPEN))
@@ -478,4 +483,4 @@ class DebtorAdmin(OwnRowsAdmin):
         return str(debtor.still_open or "–")
 
 
-from invoices import calendar_admin  # noqa: E402, F401  (registers its page)
+from invoices import assign_admin, calendar_admin  # noqa: E402, F401  (which register their pages)

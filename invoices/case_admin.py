@@ -21,8 +21,9 @@ from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
 from invoices import cases, lifecycle, money
 from invoices.cases import CaseChange
-from invoices.forms import METHODS, ResolveForm, refusals_on
-from invoices.models import CaseStatus, Escalation, Payment, Promise, PromiseStatus
+from invoices.forms import METHODS, OptionalReasonForm, ResolveForm, refusals_on
+from invoices.models import CaseStatus, Escalation, Payment, Promise, PromiseStatus, Status
+from invoices.writing import Refused
 
 CASE_BADGES = {CaseStatus.OPEN: "danger", CaseStatus.ACKNOWLEDGED: "warning", CaseStatus.RESOLVED: "success"}
 PROMISE_BADGES = {PromiseStatus.OPEN: "info", PromiseStatus.KEPT: "success", PromiseStatus.BROKEN: "danger"}
@@ -77,7 +78,7 @@ class AssignForm(pages.PageForm):
         choice = self.fields["assignee"]
         assert isinstance(choice, forms.ModelChoiceField)
         members = User.objects.filter(account=self.row.account_id, is_active=True).exclude(role=Role.VIEWER)
-        choice.queryset, choice.initial = members.order_by("email"), self.row.assignee_id
+        choice.queryset, choice.initial = members.order_by("email"), getattr(self.row, "assignee_id", None)
 
 
 def _change(case: Escalation, actor: Actor, form: pages.PageForm, **asked: Any) -> None:
@@ -206,6 +207,16 @@ class EscalationAdmin(AboutInvoice):
 # --- Promises ----------------------------------------------------------------------------------------------------
 
 
+def _withdraw(promise: Promise, actor: Actor, form: OptionalReasonForm) -> str:
+    with refusals_on(form):
+        if promise.status != PromiseStatus.OPEN:
+            raise Refused("status", "illegal_transition", _("The promise is not open any more."))
+        lifecycle.change(
+            promise.account, promise.invoice_id, actor, status=Status.NEW, reason=form.cleaned_data["reason"]
+        )
+    return _("The promise is withdrawn: invoice %(number)s is chased again.") % {"number": promise.invoice}
+
+
 @admin.register(Promise)
 class PromiseAdmin(AboutInvoice):
     """What debtors said they would pay, and whether they did."""
@@ -213,7 +224,18 @@ class PromiseAdmin(AboutInvoice):
     list_display = ("invoice_link", "debtor_shown", "amount_shown", "promised_on", "hold_until", "status_shown")
     list_filter = (("status", ChoicesDropdownFilter), ("promised_on", RangeDateFilter), CurrencyFilter)
     ordering = ("-promised_on", "-id")
-    fields = ("invoice", "amount", "promised_on", "hold_until", "status", "created_at")
+    fields = ("invoice_link", "amount_shown", "promised_on", "hold_until", "status_shown", "created_at")
+    readonly_fields = ("invoice_link", "amount_shown", "status_shown")
+    actions_detail = ("withdraw",)
+    withdraw = pages.verb(
+        _lazy("Withdraw"),
+        _withdraw,
+        needs=Role.AGENT,
+        icon="undo",
+        form=OptionalReasonForm,
+        fits=lambda promise: promise.status == PromiseStatus.OPEN,
+        intro=_lazy("The debtor takes it back, or it was never given: the invoice is chased again from now on."),
+    )
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, promise: Promise) -> str:

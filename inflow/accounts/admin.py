@@ -3,7 +3,8 @@
 import datetime as dt
 import json
 import zoneinfo
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
@@ -211,6 +212,12 @@ def _revoke(key: ApiKey, actor: Actor, form: pages.PageForm) -> str:
     return _("The key %(prefix)s… is revoked: no request with it is answered from now on.") % {"prefix": key.prefix}
 
 
+def example_of(key: ApiKey, plaintext: str) -> str:
+    """A call that the key may make."""
+    path = "invoices" if Scope.INVOICES_READ in key.scopes else "me"
+    return f'curl -H "X-InFlow-Key: {plaintext}" {settings.BASE_URL}/api/zapier/{path}'
+
+
 class KeyStateFilter(DropdownFilter):
     title, parameter_name = _lazy("state"), "state"
 
@@ -235,6 +242,9 @@ class ApiKeyAdmin(OwnRowsAdmin):
     sees = adds = Role.ADMIN
     list_display = ("name", "key", "state", "scope_list", "last_used_at", "expires_at", "created_at")
     list_filter = (KeyStateFilter,)
+    list_before_template = "admin/accounts/apikey/usage.html"
+    # What the rooms above show over the list.
+    pictures: ClassVar[list[Callable[[HttpRequest], dict[str, Any]]]] = []
     search_fields = ("name", "prefix")
     fields = (
         "name",
@@ -248,7 +258,7 @@ class ApiKeyAdmin(OwnRowsAdmin):
         "revoked_at",
     )
     readonly_fields = flatten(fields)
-    actions_detail = ("revoke",)
+    actions_detail: ClassVar[Any] = ("revoke",)
     revoke = pages.verb(
         _lazy("Revoke"),
         _revoke,
@@ -278,14 +288,13 @@ class ApiKeyAdmin(OwnRowsAdmin):
                 expires_at=form.expires_at(),
                 actor=person(request).email,
             )
-            path = "invoices" if Scope.INVOICES_READ in key.scopes else "me"
             return pages.shown_once(
                 self,
                 request,
                 title=_("API key “%(name)s”") % {"name": key.name},
                 secret=plaintext,
                 example_title=_("Try it"),
-                example=f'curl -H "X-InFlow-Key: {plaintext}" {settings.BASE_URL}/api/zapier/{path}',
+                example=example_of(key, plaintext),
                 back=back,
             )
 
@@ -299,6 +308,10 @@ class ApiKeyAdmin(OwnRowsAdmin):
             intro=_("Another system uses it to speak for your account. The key is shown once, right after this."),
             back=back,
         )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        shown = {name: value for picture in self.pictures for name, value in picture(request).items()}
+        return super().changelist_view(request, {**(extra_context or {}), **shown})
 
     @display(description=_lazy("Key"), ordering="prefix")
     def key(self, key: ApiKey) -> str:
@@ -328,3 +341,6 @@ class AuditEntryAdmin(OwnRowsAdmin):
     @display(description=_lazy("Detail"))
     def detail_shown(self, entry: AuditEntry) -> str:
         return format_html('<pre class="code">{}</pre>', json.dumps(entry.detail, indent=2, ensure_ascii=False))
+
+
+from inflow.accounts import rotate_admin  # noqa: E402, F401  (adds its page)

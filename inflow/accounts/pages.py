@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.widgets import INPUT_CLASSES, SELECT_CLASSES, TEXTAREA_CLASSES
+from unfold.widgets import INPUT_CLASSES, SELECT_CLASSES, TEXTAREA_CLASSES, UnfoldAdminSelectWidget
 
 from inflow import labels
 from inflow.accounts.actors import Actor
@@ -86,6 +86,8 @@ def _dress(widget: forms.Widget) -> None:
         classes = TEXTAREA_CLASSES
     elif isinstance(widget, forms.Select):
         classes = SELECT_CLASSES
+        if type(widget) is forms.Select:
+            widget.template_name = UnfoldAdminSelectWidget.template_name  # with its arrow
     else:
         classes = INPUT_CLASSES
     widget.attrs["class"] = " ".join(classes)
@@ -107,6 +109,7 @@ class Verb:
     fits: Callable[[Any], bool]
     intro: "StrOrPromise"
     is_grave: bool
+    undo: str = ""
 
     def is_offered(self, user: User, row: Model) -> bool:
         return user.may(self.needs) and self.fits(row)
@@ -123,9 +126,12 @@ def verb(
     intro: "StrOrPromise" = "",
     is_grave: bool = False,
     is_primary: bool = False,
+    undo: str = "",
 ) -> Any:
-    """A button on a row's page, for `actions_detail` of an `OwnRowsAdmin`. GET shows the form, POST does it."""
-    what = Verb(title, needs, do, form, fits, intro, is_grave)
+    """A button on a row's page, for `actions_detail` of an `OwnRowsAdmin`. GET shows the form, POST does it.
+
+    `undo` names the verb of the same row that takes it back."""
+    what = Verb(title, needs, do, form, fits, intro, is_grave, undo)
 
     def view(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
         answer: HttpResponse = model_admin.perform(request, object_id, what)
@@ -138,6 +144,19 @@ def verb(
         icon=icon,
         variant=ActionVariant.PRIMARY if is_primary else ActionVariant.DEFAULT,
     )
+
+
+def own_page(
+    title: "StrOrPromise",
+    view: Callable[[Any, HttpRequest, str], HttpResponse],
+    *,
+    needs: Role,
+    icon: str,
+    fits: Callable[[Any], bool] = lambda row: True,
+) -> Any:
+    """The button of a page that asks in its own way: `view` looks after the role, and does nothing by GET."""
+    view.verb = Verb(title, needs, lambda row, actor, form: "", PageForm, fits, "", False)  # type: ignore[attr-defined]
+    return action(view, description=title, icon=icon)
 
 
 def form_page(
@@ -187,6 +206,11 @@ def badge(text: "StrOrPromise", variant: str = "") -> SafeString:
 def bdi(text: "StrOrPromise") -> SafeString:
     """Text that keeps its own direction: an amount, a number, an address."""
     return format_html("<bdi>{}</bdi>", text)
+
+
+def isolated(text: str) -> str:
+    """The same where no markup goes: in the midst of a sentence."""
+    return f"\u2068{text}\u2069"
 
 
 def two_lines(first: "StrOrPromise", second: "StrOrPromise") -> SafeString:

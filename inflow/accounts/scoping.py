@@ -14,7 +14,10 @@ from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
@@ -153,12 +156,17 @@ class OwnRowsAdmin(ModelAdmin):
         form = verb.form(request.POST if request.method == "POST" else None, row=row)
 
         def do() -> HttpResponse:
-            messages.success(request, verb.do(row, actor(request), form))
+            said = verb.do(row, actor(request), form)
+            messages.success(request, self.with_undo(said, self.url(verb.undo, row.pk)) if verb.undo else said)
             return HttpResponseRedirect(self.after(row))
 
         return pages.form_page(
             self, request, form, do, title=verb.title, back=back, intro=verb.intro, is_grave=verb.is_grave
         )
+
+    def with_undo(self, said: str, url: str) -> SafeString:
+        """What was done, and the way to the form that takes it back."""
+        return format_html('{} <a class="undo" href="{}">{}</a>', said, url, _("Undo"))
 
     def after(self, row: Any) -> str:
         """Where a person is taken when a verb is done."""
@@ -171,6 +179,15 @@ class OwnRowsAdmin(ModelAdmin):
             for action in super().get_actions_detail(request, object_id)
             if self.offers(person(request), row, getattr(action.method, "verb", None))
         ]
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Of those of the list, the ones that `bulk` made and the person may."""
+        offered = super().get_actions(request)
+        return {
+            name: each
+            for name, each in offered.items()
+            if (verb := getattr(each[0], "verb", None)) and person(request).may(verb.needs)
+        }
 
     def offers(self, user: User, row: Any, verb: pages.Verb | None) -> bool:
         return verb is None or verb.is_offered(user, row)
@@ -185,6 +202,12 @@ class RowsInside(TabularInline):
     extra = 0
     can_delete = False
     hide_title = True
+    per_page = 25
+
+    @classmethod
+    def has_rows(cls, row: Any) -> bool:
+        """Whether there is anything to be read about the row, by the name of its model."""
+        return cls.model._default_manager.filter(**{row._meta.model_name: row}).exists()
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return True

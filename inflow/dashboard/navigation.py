@@ -73,6 +73,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(_("API keys"), "", "admin:accounts_apikey_changelist"),
                 _item(_("Webhooks"), "", "admin:webhooks_subscription_changelist"),
                 _item(_("Deliveries"), "", "admin:webhooks_delivery_changelist"),
+                _item("Zapier", "", "admin:zapier"),
             ],
         },
         {

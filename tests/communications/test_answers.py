@@ -178,3 +178,26 @@ def test_of_promises_and_confirmations_at_once_one_takes_effect() -> None:
     results = at_once(*[confirm] * 4)
     assert sum(isinstance(result, Refused) for result in results) == 3
     assert make.again(invoice).amount_paid == 10
+
+
+@pytest.mark.parametrize("kind", ["paid", "promise", "dispute"])
+def test_an_answer_on_the_page_answers_the_last_message_about_its_invoices(
+    kind: str, account: Account, mail: MailServer
+) -> None:
+    answered, other = make.sent_reminder(account), make.sent_reminder(account)
+    debtor, chosen = make.again(answered.invoice).debtor, [answered.invoice_id]
+    if kind == "paid":
+        answers.say_paid(debtor, chosen, account.today())
+    elif kind == "promise":
+        answers.promise(debtor, chosen, account.today() + DAY)
+    else:
+        answers.dispute(debtor, chosen, "Not ours.")
+    found = dict(Communication.objects.filter(pk__in=(answered.pk, other.pk)).values_list("pk", "status"))
+    assert found == {answered.pk: "replied", other.pk: "sent"}
+
+
+def test_an_answer_that_is_refused_answers_no_message(account: Account, mail: MailServer) -> None:
+    sent = make.sent_reminder(account)
+    debtor = make.again(sent.invoice).debtor
+    with nothing_happens(account), pytest.raises(Refused):
+        answers.promise(debtor, [sent.invoice_id], account.today() - DAY)

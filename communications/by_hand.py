@@ -1,0 +1,164 @@
+"""What a person sends: looked at first, as the gate would write it at that moment, then sent once.
+
+To look is to plan and to pass the gate in a transaction that is taken back. To send is the same, committed, if what
+passed is what was shown. The form's key is the message's id: a form that is posted twice sends one message.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import re
+import uuid
+from dataclasses import dataclass
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from communications import apart, brakes, channels, gate, messages, reasons, sender
+from communications.models import Communication, Kind, Medium, State
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import Account
+from inflow.languages import english
+from invoices import timeline
+from invoices.models import TimelineEntry
+from invoices.writing import Refused, lock
+
+log = structlog.get_logger(__name__)
+
+# What these hinder may be left to go by itself at the moment that is shown. For all else somebody has to do something.
+_PASSES_BY = ("window", "cap", "away")
+_LINKS = re.compile(re.escape(settings.BASE_URL) + r"/[^\s\"<]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`subject` and `text`: a person's own words instead of the template's, as templates are written."""
+
+    kind: str
+    channel: str
+    language: str
+    subject: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The message as it would go. `later`: it would wait until then; `refusal` says why, or why it can't go at all."""
+
+    message: Communication
+    later: dt.datetime | None
+    refusal: str
+
+    @property
+    def may_be_sent(self) -> bool:
+        return self.later is not None or not self.refusal
+
+    @property
+    def seal(self) -> str:
+        """Of what is shown, but for the links, which are new each time."""
+        row = self.message
+        said = [row.kind, row.channel, row.language, row.recipient, row.subject, _LINKS.sub("", row.body), self.refusal]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+class Changed(Exception):
+    """What would go is not what was looked at."""
+
+
+class _Sent(Exception):
+    def __init__(self, message: Communication) -> None:
+        self.message = message
+
+
+def look(account: Account, invoice_id: uuid.UUID, actor: Actor, asked: Asked) -> Look:
+    """Nothing is kept of it. Raises `Refused` and `writing.NotFound`."""
+    with transaction.atomic():
+        seen, _ = _pass(account, invoice_id, actor, asked, uuid.uuid4(), away=False)
+        transaction.set_rollback(True)
+    return seen
+
+
+def send(
+    account: Account, invoice_id: uuid.UUID, actor: Actor, asked: Asked, *, key: uuid.UUID, seal: str
+) -> Communication:
+    """The message that was looked at, at once or, if that was shown, when it may go. The same `key` again: what became
+    of it. Raises `Refused` and `Changed`; then nothing is kept."""
+    with channels.Ways() as ways:
+        away = sender.is_away(ways, account, asked.channel)
+        try:
+            with transaction.atomic():
+                seen, going = _pass(account, invoice_id, actor, asked, key, away=away)
+                if not seen.may_be_sent:
+                    raise Refused("kind", "not_now", f"It can't be sent: {seen.refusal}.")
+                if seen.seal != seal:
+                    raise Changed
+        except _Sent as before:
+            return before.message
+        if going:
+            sender.hand_over(going, account, ways)
+    sent: Communication = Communication.objects.get(pk=key)
+    return sent
+
+
+def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Communication:
+    """What a person left to go later does not go. Raises `Refused`."""
+    with transaction.atomic():
+        row, _ = brakes.locked(account, communication_id, State.SCHEDULED)
+        if row.step is not None:
+            raise Refused("status", "illegal_transition", "The ladder's own messages are stopped by a hold.")
+        row.status = State.CANCELLED
+        row.save(update_fields=["status"])
+        timeline.note(row.invoice, "cancelled", actor, f"{english(Kind(row.kind).label)} is not sent.", reason=reason)
+    return row
+
+
+def _pass(
+    account: Account, invoice_id: uuid.UUID, actor: Actor, asked: Asked, key: uuid.UUID, *, away: bool
+) -> tuple[Look, list[Communication]]:
+    """Plan it and pass the gate, or see what stands against it. Raises `_Sent` where the key was used for it."""
+    invoice = lock(account, invoice_id)
+    if before := Communication.objects.filter(pk=key, invoice=invoice).first():
+        raise _Sent(before)
+    if asked.kind not in apart.kinds_for(invoice):
+        raise Refused("kind", "does_not_fit", f"That can't be said of an invoice that is {invoice.status}.")
+    row = Communication(
+        id=key,
+        account=account,
+        debtor_id=invoice.debtor_id,
+        invoice=invoice,
+        round=invoice.round,
+        kind=asked.kind,
+        channel=asked.channel,
+        language=asked.language,
+        subject=asked.subject if asked.channel == Medium.EMAIL else "",
+        body=asked.text,
+        scheduled_for=account.now(),
+        approved_by=actor.name,
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        raise Refused("key", "used", "This form was used for something else: open it anew.") from error
+    kind, medium = english(Kind(row.kind).label), english(Medium(row.channel).label)
+    timeline.note(invoice, "planned", actor, f"{kind} message by {medium}.")
+    drafted = _draft(row)
+    going = gate.claim(key, away=away)
+    if going:
+        return Look(going[0], None, ""), going
+    row = Communication.objects.get(pk=key)
+    refusal = reasons.said(row.waits_for or row.suppressed_reason)
+    if row.waits_for == "lint" and (said := TimelineEntry.objects.filter(invoice=invoice).order_by("-id").first()):
+        refusal = f"{refusal}: {said.reason}"
+    if drafted:
+        row.subject, row.body, row.html, row.language = drafted.subject, drafted.text, drafted.html, drafted.language
+    return Look(row, row.scheduled_for if row.waits_for in _PASSES_BY else None, refusal), going
+
+
+def _draft(row: Communication) -> messages.Message | None:
+    try:
+        return gate.draft(row)
+    except Exception:  # the gate says what it is
+        log.exception("rendering_failed", communication=str(row.pk))
+        return None

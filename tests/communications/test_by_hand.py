@@ -1,0 +1,273 @@
+"""A person writes to a debtor: what is shown is what goes, once, and never against what stands in its way."""
+
+import datetime as dt
+import uuid
+from functools import partial
+
+import pytest
+from django.utils import timezone
+
+from communications import addresses, by_hand, consent, sender
+from communications.by_hand import Asked, Look
+from communications.models import CollectionSettings, Communication, Source
+from inflow.accounts.models import Account
+from invoices import cases, lifecycle, writing
+from invoices.cases import CaseChange
+from invoices.models import Debtor, Escalation, Invoice, TimelineEntry
+from tests import make
+from tests.mailserver import MailServer
+from tests.parallel import at_once
+from tests.unchanged import nothing_happens
+
+pytestmark = pytest.mark.django_db
+MANUAL = Asked("manual", "email", "en")
+
+
+def late_invoice(**given: int | str) -> Invoice:
+    """One whose debtor may be written to at this moment."""
+    return make.overdue_invoice(make.account(), place=make.open_place(), **given)  # type: ignore[arg-type]
+
+
+def look(invoice: Invoice, asked: Asked = MANUAL) -> Look:
+    return by_hand.look(invoice.account, invoice.pk, make.STAFF, asked)
+
+
+def send(invoice: Invoice, asked: Asked = MANUAL, *, key: uuid.UUID | None = None, seal: str = "") -> Communication:
+    seal = seal or look(invoice, asked).seal
+    return by_hand.send(invoice.account, invoice.pk, make.STAFF, asked, key=key or uuid.uuid4(), seal=seal)
+
+
+def test_what_was_looked_at_goes_as_it_was_shown(mail: MailServer) -> None:
+    invoice = late_invoice(invoice_number="INV-7", amount="1234.50")
+    before = Communication.objects.count()
+    seen = look(invoice)
+    assert (Communication.objects.count(), TimelineEntry.objects.filter(kind="sent").count()) == (before, 0)
+    sent = send(invoice)
+    assert (sent.status, sent.kind, sent.recipient, sent.approved_by) == (
+        "sent",
+        "manual",
+        "ahmed@gulftrading.example",
+        "manager@example.com",
+    )
+    assert (sent.subject, sent.amount) == (seen.message.subject, invoice.balance)
+    assert "AED 1,234.50" in sent.subject
+    assert [str(each["Subject"]).strip() for each in mail.mails] == [sent.subject]
+
+
+def test_looking_writes_nothing(mail: MailServer) -> None:
+    invoice = late_invoice()
+    with nothing_happens(invoice.account):
+        assert look(invoice).may_be_sent
+    assert mail.mails == []
+
+
+def test_a_form_that_is_posted_twice_sends_one_message(mail: MailServer) -> None:
+    invoice, key = late_invoice(), uuid.uuid4()
+    seal = look(invoice).seal
+    assert send(invoice, key=key, seal=seal) == send(invoice, key=key, seal=seal)
+    assert len(mail.mails) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_posts_of_one_form_at_the_same_moment_one_sends(mail: MailServer) -> None:
+    invoice, key = late_invoice(), uuid.uuid4()
+    both = partial(send, invoice, key=key, seal=look(invoice).seal)
+    assert {sent.pk for sent in at_once(both, both) if isinstance(sent, Communication)} == {key}
+    assert len(mail.mails) == 1
+
+
+def test_a_key_that_was_used_for_another_invoice_sends_nothing(mail: MailServer) -> None:
+    one, other = late_invoice(), late_invoice()
+    key = send(one).pk
+    with nothing_happens(other.account), pytest.raises(writing.Refused, match="open it anew"):
+        send(other, key=key)
+    assert len(mail.mails) == 1
+
+
+def test_a_payment_after_the_look_stops_it(mail: MailServer) -> None:
+    invoice = late_invoice()
+    seal = look(invoice).seal
+    lifecycle.record_payment(invoice.account, invoice.pk, make.API, amount=invoice.balance)
+    with nothing_happens(invoice.account), pytest.raises(writing.Refused):
+        send(invoice, seal=seal)
+    assert mail.mails == []
+
+
+def test_a_part_payment_after_the_look_asks_for_another_look(mail: MailServer) -> None:
+    invoice = late_invoice(amount=1_000)
+    seal = look(invoice).seal
+    lifecycle.record_payment(invoice.account, invoice.pk, make.API, amount=invoice.balance / 2)
+    with nothing_happens(invoice.account), pytest.raises(by_hand.Changed):
+        send(invoice, seal=seal)
+    assert mail.mails == []
+    assert "AED 500.00" in send(invoice).subject
+
+
+def test_a_payment_before_a_later_gate_stops_what_waits_for_the_window(mail: MailServer) -> None:
+    invoice = make.overdue_invoice(make.account(), place=make.closed_place())
+    seen = look(invoice)
+    assert seen.later
+    assert "hours for writing" in seen.refusal
+    sent = send(invoice)
+    assert (sent.status, sent.waits_for, sent.scheduled_for) == ("scheduled", "window", seen.later)
+    lifecycle.record_payment(invoice.account, invoice.pk, make.API, amount=invoice.balance)
+    Communication.objects.update(status="scheduled", scheduled_for=timezone.now())
+    assert sender.send_due() == 0
+    assert (Communication.objects.get(pk=sent.pk).suppressed_reason, mail.mails) == ("paid", [])
+
+
+def test_what_waits_for_the_window_goes_by_itself_and_the_ladder_stands_where_it_stood(mail: MailServer) -> None:
+    invoice = make.overdue_invoice(make.account(), place=make.closed_place())
+    waiting = send(invoice)
+    stood = make.again(invoice)
+    Debtor.objects.update(time_zone=make.open_place().zone.key, country=make.open_place().country)
+    Communication.objects.filter(pk=waiting.pk).update(scheduled_for=timezone.now())
+    assert sender.send_due() == 1
+    now = make.again(invoice)
+    assert (now.last_step, now.next_contact_at) == (stood.last_step, stood.next_contact_at)
+    assert now.last_contacted_at is not None
+    assert Communication.objects.filter(status="scheduled", step__isnull=False).count() == 1
+
+
+def test_what_waits_may_be_stopped(mail: MailServer) -> None:
+    invoice = make.overdue_invoice(make.account(), place=make.closed_place())
+    waiting = send(invoice)
+    by_hand.cancel(invoice.account, waiting.pk, make.STAFF, reason="Called them.")
+    assert Communication.objects.get(pk=waiting.pk).status == "cancelled"
+    step = Communication.objects.get(step__isnull=False)
+    with nothing_happens(invoice.account), pytest.raises(writing.Refused):
+        by_hand.cancel(invoice.account, step.pk, make.STAFF)
+
+
+def _opt_out(invoice: Invoice) -> None:
+    consent.leave(invoice.debtor, "", make.STAFF, Source.STAFF, "They asked.")
+
+
+def _opt_out_of_email(invoice: Invoice) -> None:
+    addresses.opt_out(invoice.account, "email", invoice.debtor_email, invoice.account.now())
+
+
+def _kill_switch(invoice: Invoice) -> None:
+    CollectionSettings.objects.create(account=invoice.account, is_stopped=True)
+
+
+def _switch_of_the_channel(invoice: Invoice) -> None:
+    CollectionSettings.objects.create(account=invoice.account, stopped_channels=["email"])
+
+
+def _dispute(invoice: Invoice) -> None:
+    lifecycle.change(invoice.account, invoice.pk, make.STAFF, status="disputed")
+
+
+def _hold(invoice: Invoice) -> None:
+    lifecycle.change(invoice.account, invoice.pk, make.STAFF, status="on_hold")
+
+
+def _suspend(invoice: Invoice) -> None:
+    Account.objects.filter(pk=invoice.account_id).update(suspended_at=timezone.now())
+
+
+def _stale(invoice: Invoice) -> None:
+    CollectionSettings.objects.create(account=invoice.account, stale_after_hours=1)
+
+
+def _bounced(invoice: Invoice) -> None:
+    addresses.mark_invalid(invoice.account, "email", invoice.debtor_email, invoice.account.now(), "no such user")
+
+
+@pytest.mark.parametrize(
+    ("hinder", "why"),
+    [
+        (_opt_out, "asked not to be written to"),
+        (_opt_out_of_email, "asked not to be written to"),
+        (_kill_switch, "switched off"),
+        (_switch_of_the_channel, "switched off"),
+        (_dispute, "disputed"),
+        (_hold, "on hold"),
+        (_suspend, "suspended"),
+        (_stale, "stale payment data"),
+        (_bounced, "come back"),
+    ],
+)
+def test_what_stands_against_it_is_said_and_nothing_is_kept(hinder: object, why: str, mail: MailServer) -> None:
+    invoice = late_invoice()
+    seal = look(invoice).seal
+    assert callable(hinder)
+    hinder(invoice)
+    invoice = make.again(invoice)
+    seen = look(invoice)
+    assert (why in seen.refusal, seen.may_be_sent) == (True, False)
+    with nothing_happens(invoice.account), pytest.raises(writing.Refused, match=why):
+        send(invoice, seal=seal)
+    assert mail.mails == []
+
+
+def test_who_works_on_the_case_may_write_although_the_case_holds_the_ladder(mail: MailServer) -> None:
+    invoice = late_invoice()
+    case = make.escalation(invoice)
+    cases.change(invoice.account, case.pk, make.STAFF, CaseChange(status="acknowledged"))
+    invoice = make.again(invoice)
+    assert (invoice.status, send(invoice).status) == ("on_hold", "sent")
+    lifecycle.promise(invoice.account, invoice.pk, make.STAFF, invoice.account.today() + dt.timedelta(days=3))
+    assert not look(make.again(invoice)).may_be_sent
+    assert Escalation.objects.get().status == "acknowledged"
+
+
+def test_it_is_no_contact_that_the_limits_count(mail: MailServer) -> None:
+    invoice = late_invoice()
+    assert [send(invoice).status for _ in range(3)] == ["sent"] * 3
+    make.reminder_due(invoice)
+    assert sender.send_due() == 1
+
+
+def test_thanks_are_for_what_is_paid(mail: MailServer) -> None:
+    invoice, thanks = late_invoice(), Asked("thank_you", "email", "en")
+    with nothing_happens(invoice.account), pytest.raises(writing.Refused):
+        look(invoice, thanks)
+    lifecycle.record_payment(invoice.account, invoice.pk, make.API, amount=invoice.balance)
+    invoice = make.again(invoice)
+    with nothing_happens(invoice.account), pytest.raises(writing.Refused):
+        look(invoice)
+    sent = send(invoice, thanks)
+    assert (sent.status, sent.subject) == ("sent", f"Thank you: invoice {invoice} is paid")
+    lifecycle.change(invoice.account, invoice.pk, make.STAFF, notes="They were glad.")
+    assert Communication.objects.get(pk=sent.pk).status == "sent"
+
+
+def test_thanks_that_wait_are_not_given_for_a_cheque_that_bounced(mail: MailServer) -> None:
+    invoice = make.overdue_invoice(make.account(), place=make.closed_place())
+    paid = lifecycle.record_payment(invoice.account, invoice.pk, make.API, amount=invoice.balance)
+    thanks = send(invoice, Asked("thank_you", "email", "en"))
+    lifecycle.change(invoice.account, invoice.pk, make.STAFF, notes="A note.")
+    assert Communication.objects.get(pk=thanks.pk).status == "scheduled"
+    lifecycle.reverse_payment(invoice.account, invoice.pk, paid.pk, make.STAFF)
+    Communication.objects.filter(pk=thanks.pk).update(scheduled_for=timezone.now())
+    sender.send_due()
+    assert Communication.objects.get(pk=thanks.pk).suppressed_reason == "not_paid"
+    assert mail.mails == []
+
+
+def test_a_promise_may_be_spoken_of_while_it_holds_the_ladder(mail: MailServer) -> None:
+    invoice, word = late_invoice(), Asked("promise_followup", "email", "en")
+    with nothing_happens(invoice.account), pytest.raises(writing.Refused):
+        look(invoice, word)
+    day = invoice.account.today() + dt.timedelta(days=5)
+    lifecycle.promise(invoice.account, invoice.pk, make.STAFF, day)
+    sent = send(make.again(invoice), word)
+    assert (sent.status, f"{day.day} {day:%B %Y}" in sent.subject) == ("sent", True)
+
+
+def test_it_is_written_in_the_language_and_the_words_that_were_chosen(mail: MailServer) -> None:
+    invoice = late_invoice()
+    assert send(invoice, Asked("manual", "email", "ar")).language == "ar"
+    own = Asked("manual", "email", "en", "A word about {{ invoice_number }}", "Dear {{ name }}, can we talk?")
+    sent = send(invoice, own)
+    assert sent.subject == f"A word about {invoice}"
+    assert sent.body.startswith("Dear Ahmed Al Rashid, can we talk?")
+
+
+def test_a_foreign_invoice_is_not_found(mail: MailServer) -> None:
+    invoice, foreign = late_invoice(), make.account()
+    with nothing_happens(invoice.account), pytest.raises(writing.NotFound):
+        by_hand.look(foreign, invoice.pk, make.STAFF, MANUAL)
+    assert mail.mails == []
