@@ -19,6 +19,7 @@ from communications import (  # (most register their pages)
     answers_admin,  # noqa: F401
     brakes,
     by_hand,
+    debtor_admin,  # noqa: F401
     gate,
     gateway_admin,  # noqa: F401
     local_gateway,

@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, DateField, F, Func, Q, QuerySet, Value
-from django.db.models.functions import Cast, Coalesce, Now
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -19,10 +18,10 @@ from unfold.decorators import display
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.bulk import bulk
-from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person, rows_of
 from invoices import cases, lifecycle, money, standing
+from invoices.ages import AGES, aged, past_due
 from invoices.case_admin import payment_method
 from invoices.derivation import days_overdue
 from invoices.forms import (
@@ -48,28 +47,6 @@ STATUS_BADGES = {
     Status.PAID: "success",
 }
 PAYMENT_BADGES = {PaymentStatus.PARTIALLY_PAID: "warning", PaymentStatus.PAID: "success"}
-
-
-# What is past due, by its age: the first and last day late of each bucket.
-AGES: dict[str, tuple[int, int | None]] = {"1-30": (1, 30), "31-60": (31, 60), "61-90": (61, 90), "over-90": (91, None)}
-
-
-def past_due(user: User, *, by: int = 1) -> Q:
-    """The invoices at least `by` days past due, among those the person sees: on each account's own date."""
-    ago = dt.timedelta(days=by - 1)
-    if not user.is_superuser:
-        assert user.account is not None
-        return Q(status__in=OPEN, due_date__lt=user.account.today() - ago)
-    moment = Coalesce(F("account__clock"), Now())
-    theirs = Cast(Func(F("account__time_zone"), moment, function="timezone"), DateField())
-    return Q(status__in=OPEN, due_date__lt=theirs - Value(ago))
-
-
-def aged(user: User, age: str) -> Q:
-    """The invoices of one of the `AGES`."""
-    first, last = AGES[age]
-    late = past_due(user, by=first)
-    return late if last is None else late & ~past_due(user, by=last + 1)
 
 
 def status_badge(invoice: Invoice) -> str:
@@ -464,6 +441,19 @@ class DebtorAdmin(OwnRowsAdmin):
     search_fields = ("name", "company", "email", "phone")
     fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country", "subdivision"))
     inlines: ClassVar[list[type[RowsInside]]] = [InvoiceInline]
+    # What the rooms above know of a debtor.
+    pictures: ClassVar[list[Callable[[Debtor], dict[str, Any]]]] = []
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        debtor = self.get_object(request, object_id)
+        context = {name: value for picture in self.pictures for name, value in picture(debtor).items()}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:
         still_open = Count("invoices", filter=Q(invoices__status__in=OPEN))

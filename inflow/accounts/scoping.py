@@ -201,6 +201,7 @@ class RowsInside(TabularInline):
     extra = 0
     can_delete = False
     hide_title = True
+    per_page = 25
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return True

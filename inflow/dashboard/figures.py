@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from inflow.accounts.models import User
 from inflow.accounts.scoping import rows_of
-from invoices.admin import AGES, aged, past_due
+from invoices.ages import AGES, aged, past_due
 from invoices.models import OPEN, Invoice, Payment, Promise, PromiseStatus, Status
 
 WEEKS = 12

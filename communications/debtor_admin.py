@@ -1,0 +1,108 @@
+"""What this room adds to a debtor's page: what they owe, their addresses, what they asked for, and their statement."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.admin.utils import unquote
+from django.db.models import Count, F, Q, Sum
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from communications import consent
+from communications.models import ConsentEntry, Contact, Medium
+from communications.page import statement, words
+from inflow.accounts import pages
+from inflow.accounts.models import Language
+from inflow.accounts.roles import Role
+from invoices import money
+from invoices.admin import DebtorAdmin
+from invoices.models import OPEN, Debtor, Invoice, Status
+
+_LATEST = 10
+
+
+def _owed(debtor: Debtor) -> list[dict[str, Any]]:
+    """By currency: what is open, what of it is past due, and what was paid too much."""
+    today = debtor.account.today()
+    balance = F("amount") - F("amount_paid")
+    counted = Invoice.objects.filter(debtor=debtor).exclude(status=Status.CANCELLED).order_by("currency")
+    is_open, is_late = Q(status__in=OPEN), Q(status__in=OPEN, due_date__lt=today)
+    rows = counted.values("currency").annotate(
+        open=Sum(balance, filter=is_open),
+        open_count=Count("pk", filter=is_open),
+        late=Sum(balance, filter=is_late),
+        late_count=Count("pk", filter=is_late),
+        credit=Sum(-balance, filter=Q(amount_paid__gt=F("amount"))),
+    )
+    return [
+        {
+            **row,
+            **{
+                name: money.display(row[name] or Decimal(0), row["currency"]) if name == "open" or row[name] else ""
+                for name in ("open", "late", "credit")
+            },
+        }
+        for row in rows
+    ]
+
+
+def _addresses(debtor: Debtor) -> list[dict[str, Any]]:
+    """Each at which the debtor is known, and what is known of it."""
+    known = consent.addresses_of(debtor)
+    contacts = Contact.objects.filter(account=debtor.account_id, address__in={address for _, address in known})
+    by_key = {(contact.channel, contact.address): contact for contact in contacts}
+    found = []
+    for channel, address in known:
+        contact = by_key.get((channel, address))
+        found.append({"channel": Medium(channel).label, "address": address, "state": _state(debtor, contact)})
+        if contact:
+            found[-1]["url"] = reverse("admin:communications_contact_change", args=[contact.pk])
+            found[-1]["because"] = contact.invalid_because
+    return found
+
+
+def _state(debtor: Debtor, contact: Contact | None) -> str:
+    if debtor.opted_out_at or (contact and contact.opted_out_at):
+        return pages.badge(_("Opted out"), "warning")
+    if contact and contact.invalid_at:
+        return pages.badge(_("Bounced"), "danger")
+    return pages.badge(_("Good"), "success")
+
+
+def picture(debtor: Debtor) -> dict[str, Any]:
+    """The context that the debtor's page takes from here."""
+    log = ConsentEntry.objects.filter(debtor=debtor).order_by("-at", "-id")[:_LATEST]
+    return {
+        "owed": _owed(debtor),
+        "addresses": _addresses(debtor),
+        "consents": log,
+        "statements": [
+            (label, reverse("admin:invoices_debtor_statement", args=[debtor.pk]) + f"?language={language}")
+            for language, label in Language.choices
+        ]
+        if statement.is_available()
+        else [],
+    }
+
+
+def _statement(admin: DebtorAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+    """The statement of account as PDF, in `?language=`. Reads only: a GET may do it."""
+    debtor: Debtor = admin.get_object(request, unquote(object_id))
+    if not statement.is_available():
+        raise Http404
+    wanted = request.GET.get("language", "")
+    language = wanted if wanted in Language.values else debtor.language or debtor.account.language
+    response = HttpResponse(statement.pdf(debtor, words.of(language)), content_type="application/pdf")
+    day = debtor.account.today()
+    response["Content-Disposition"] = f'inline; filename="statement-{day:%Y-%m-%d}.pdf"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+DebtorAdmin.pictures.append(picture)
+# Linked from the page, once for each language.
+DebtorAdmin.statement = pages.own_page(
+    "Statement", _statement, needs=Role.VIEWER, icon="description", fits=lambda debtor: False
+)
+DebtorAdmin.actions_detail = (*(DebtorAdmin.actions_detail or ()), "statement")
