@@ -2,22 +2,28 @@
 
 import datetime as dt
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import flatten, quote, unquote
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
 
 from inflow.accounts import audit, pages
 from inflow.accounts.actors import Actor
+from inflow.accounts.bulk import bulk
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person
 from webhooks import endpoints, replaying, subscriptions
@@ -68,6 +74,14 @@ class SinceForm(pages.PageForm):
         choices=[(1, "the last hour"), (24, "the last day"), (72, "the last 3 days"), (336, "the last 14 days")],
     )
 
+    only_failed = forms.BooleanField(
+        required=False,
+        initial=True,
+        label=gettext_lazy("Only what did not arrive"),
+        help_text=gettext_lazy("Else everything that was due, delivered or not."),
+        widget=UnfoldBooleanSwitchWidget,
+    )
+
     @property
     def since(self) -> dt.datetime:
         """A minute short of the hours: the oldest moment that is allowed must not pass before the verb looks."""
@@ -90,7 +104,7 @@ def _enable(subscription: Subscription, actor: Actor, form: pages.PageForm) -> s
 
 def _replay_since(subscription: Subscription, actor: Actor, form: SinceForm) -> str:
     try:
-        count = replaying.replay_since(subscription, form.since)
+        count = replaying.replay_since(subscription, form.since, only_failed=form.cleaned_data["only_failed"])
     except subscriptions.Disabled as error:
         raise ValidationError(DISABLED) from error
     audit.record(
@@ -133,10 +147,12 @@ def _unsubscribe(subscription: Subscription, actor: Actor, form: pages.PageForm)
 @admin.register(Subscription)
 class SubscriptionAdmin(OwnRowsAdmin):
     sees = adds = Role.ADMIN
-    list_display = ("target_url", "event_list", "state", "created_at")
+    list_display = ("target_url", "event_list", "state", "health", "last_delivered")
     search_fields = ("target_url",)
-    fields = ("target_url", "event_list", "state", "why", "created_at")
-    readonly_fields = fields
+    fields = ("target_url", "event_list", ("state", "health"), "why", ("last_delivered", "created_at"), "deliveries")
+    readonly_fields = flatten(fields)
+    # Pages of the rooms above.
+    more_urls: ClassVar[list[Callable[[Any], list[URLPattern]]]] = []
     actions_detail = ("enable", "send_test", "replay_since", "rotate_secret", "unsubscribe")
     enable = pages.verb(
         "Enable",
@@ -162,7 +178,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         icon="replay",
         form=SinceForm,
         fits=lambda subscription: subscription.is_active,
-        intro="Everything that was due to this URL is sent again, delivered or not. The ids stay the same.",
+        intro=gettext_lazy("What was due to this URL is sent again. The ids stay the same."),
     )
     rotate_secret = pages.verb(
         "New secret",
@@ -184,7 +200,11 @@ class SubscriptionAdmin(OwnRowsAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
         rows: QuerySet[Subscription] = super().get_queryset(request).filter(deleted_at=None)
-        return rows
+        delivered = Delivery.objects.filter(subscription=OuterRef("pk"), status=DeliveryStatus.DELIVERED)
+        return rows.annotate(delivered_at=Subquery(delivered.order_by("-created_at").values("created_at")[:1]))
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*(url for more in self.more_urls for url in more(self)), *super().get_urls()]
 
     def after(self, row: Subscription) -> str:
         """An ended subscription has no page any more."""
@@ -263,6 +283,31 @@ class SubscriptionAdmin(OwnRowsAdmin):
     def state(self, subscription: Subscription) -> str:
         return pages.badge("Active", "success") if subscription.is_active else pages.badge("Disabled", "danger")
 
+    @display(description=gettext_lazy("Health"), ordering="failures")
+    def health(self, subscription: Subscription) -> str:
+        count, since = subscription.failures, subscription.failing_since
+        if since is None:
+            slow = pages.badge(_("Slow"), "warning") if subscription.is_slow else pages.badge(_("Good"), "success")
+            return slow if subscription.is_active else "–"
+        text = ngettext("%(count)d failed try since %(moment)s", "%(count)d failed tries since %(moment)s", count)
+        moment = date_format(timezone.localtime(since), "j M, H:i")
+        return pages.badge(text % {"count": count, "moment": moment}, "danger")
+
+    @display(description=gettext_lazy("Last delivered"), ordering="delivered_at")
+    def last_delivered(self, subscription: Any) -> str:
+        return pages.moment(subscription.delivered_at)
+
+    @display(description=gettext_lazy("Deliveries"))
+    def deliveries(self, subscription: Subscription) -> str:
+        listed = reverse("admin:webhooks_delivery_changelist") + f"?subscription__id__exact={subscription.pk}"
+        return format_html(
+            '<a class="text-link" href="{}">{}</a> · <a class="text-link" href="{}&amp;status__exact=failed">{}</a>',
+            listed,
+            _("All"),
+            listed,
+            _("Failed"),
+        )
+
 
 _CHECK = """from standardwebhooks import Webhook
 
@@ -303,6 +348,7 @@ class DeliveryAdmin(OwnRowsAdmin):
     )
     readonly_fields = flatten(fields)
     inlines = (AttemptInline,)
+    actions = ("replay_selected",)
     actions_detail = ("replay",)
     replay = pages.verb(
         "Send again",
@@ -312,6 +358,7 @@ class DeliveryAdmin(OwnRowsAdmin):
         fits=lambda delivery: delivery.status != DeliveryStatus.PENDING,
         intro="The same event goes to the same URL, with the same id.",
     )
+    replay_selected = bulk(replay)
 
     @display(description="Event", ordering="event__type")
     def event_type(self, delivery: Delivery) -> str:

@@ -21,6 +21,7 @@ _REPLAY = """
 UPDATE webhooks_delivery SET status = 'pending', next_attempt_at = %(now)s, attempts_made = 0, lease = NULL
 WHERE subscription_id = %(subscription)s AND created_at >= %(since)s AND (id = %(only)s OR %(only)s IS NULL)
   AND (status <> 'pending' OR lease IS NULL OR next_attempt_at <= %(now)s)
+  AND (NOT %(failed)s OR status IN ('failed', 'skipped') OR (status = 'pending' AND attempts_made > 0))
 """
 
 
@@ -30,12 +31,12 @@ def replay(delivery: Delivery) -> None:
     _replay(delivery.subscription, delivery.created_at, delivery)
 
 
-def replay_since(subscription: Subscription, since: dt.datetime) -> int:
-    """Send everything again that was due to this endpoint since then; how many deliveries. Raises `Disabled` and
-    `TooOld`.
+def replay_since(subscription: Subscription, since: dt.datetime, *, only_failed: bool = False) -> int:
+    """Send everything again that was due to this endpoint since then, or only what of it did not arrive; how many
+    deliveries. Raises `Disabled` and `TooOld`.
     """
     _check(subscription, since)
-    return _replay(subscription, since)
+    return _replay(subscription, since, only_failed=only_failed)
 
 
 def _check(subscription: Subscription, since: dt.datetime) -> None:
@@ -45,7 +46,9 @@ def _check(subscription: Subscription, since: dt.datetime) -> None:
         raise TooOld
 
 
-def _replay(subscription: Subscription, since: dt.datetime, only: Delivery | None = None) -> int:
+def _replay(
+    subscription: Subscription, since: dt.datetime, only: Delivery | None = None, *, only_failed: bool = False
+) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             _REPLAY,
@@ -53,6 +56,7 @@ def _replay(subscription: Subscription, since: dt.datetime, only: Delivery | Non
                 "subscription": subscription.pk,
                 "since": since,
                 "only": only.pk if only else None,
+                "failed": only_failed,
                 "now": timezone.now(),
             },
         )

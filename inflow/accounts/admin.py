@@ -3,7 +3,8 @@
 import datetime as dt
 import json
 import zoneinfo
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
@@ -197,6 +198,12 @@ def _revoke(key: ApiKey, actor: Actor, form: pages.PageForm) -> str:
     return f"The key {key.prefix}… is revoked: no request with it is answered from now on."
 
 
+def example_of(key: ApiKey, plaintext: str) -> str:
+    """A call that the key may make."""
+    path = "invoices" if Scope.INVOICES_READ in key.scopes else "me"
+    return f'curl -H "X-InFlow-Key: {plaintext}" {settings.BASE_URL}/api/zapier/{path}'
+
+
 class KeyStateFilter(DropdownFilter):
     title, parameter_name = "state", "state"
 
@@ -221,6 +228,9 @@ class ApiKeyAdmin(OwnRowsAdmin):
     sees = adds = Role.ADMIN
     list_display = ("name", "key", "state", "scope_list", "last_used_at", "expires_at", "created_at")
     list_filter = (KeyStateFilter,)
+    list_before_template = "admin/accounts/apikey/usage.html"
+    # What the rooms above show over the list.
+    pictures: ClassVar[list[Callable[[HttpRequest], dict[str, Any]]]] = []
     search_fields = ("name", "prefix")
     fields = (
         "name",
@@ -234,7 +244,7 @@ class ApiKeyAdmin(OwnRowsAdmin):
         "revoked_at",
     )
     readonly_fields = flatten(fields)
-    actions_detail = ("revoke",)
+    actions_detail: ClassVar[Any] = ("revoke",)
     revoke = pages.verb(
         "Revoke",
         _revoke,
@@ -264,14 +274,13 @@ class ApiKeyAdmin(OwnRowsAdmin):
                 expires_at=form.expires_at(),
                 actor=person(request).email,
             )
-            path = "invoices" if Scope.INVOICES_READ in key.scopes else "me"
             return pages.shown_once(
                 self,
                 request,
                 title=f"API key “{key.name}”",
                 secret=plaintext,
                 example_title="Try it",
-                example=f'curl -H "X-InFlow-Key: {plaintext}" {settings.BASE_URL}/api/zapier/{path}',
+                example=example_of(key, plaintext),
                 back=back,
             )
 
@@ -285,6 +294,10 @@ class ApiKeyAdmin(OwnRowsAdmin):
             intro="Another system uses it to speak for your account. The key is shown once, right after this.",
             back=back,
         )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        shown = {name: value for picture in self.pictures for name, value in picture(request).items()}
+        return super().changelist_view(request, {**(extra_context or {}), **shown})
 
     @display(description="Key", ordering="prefix")
     def key(self, key: ApiKey) -> str:
@@ -312,3 +325,6 @@ class AuditEntryAdmin(OwnRowsAdmin):
     @display(description="Detail")
     def detail_shown(self, entry: AuditEntry) -> str:
         return format_html('<pre class="code">{}</pre>', json.dumps(entry.detail, indent=2, ensure_ascii=False))
+
+
+from inflow.accounts import rotate_admin  # noqa: E402, F401  (adds its page)

@@ -106,6 +106,26 @@ def count(account: Account) -> Usage | None:
     return Usage(tuple(windows), bool(refused))
 
 
+def used(account: Account) -> list[Window]:
+    """The account's windows as they stand, without counting anything. A limit of 0: unlimited. Empty where the cache is
+    away."""
+    key = f"inflow:rate:{{{account.pk}}}:"
+    limits = {"minute": (account.limits.per_minute, MINUTE_S), "day": (account.limits.per_day or 0, DAY_S)}
+    try:
+        with redis.Redis(connection_pool=_pool).pipeline(transaction=False) as ask:
+            for name in limits:
+                ask.get(f"{key}{name}")
+                ask.pttl(f"{key}{name}")
+            told = ask.execute()
+    except redis.RedisError as error:
+        log.warning("rate_limit_off", error=type(error).__name__)
+        return []
+    return [
+        Window(name, limit, length, int(told[2 * place] or 0), max(0, -(-told[2 * place + 1] // 1000)))
+        for place, (name, (limit, length)) in enumerate(limits.items())
+    ]
+
+
 def _run_script(*arguments: str | int) -> list[int]:
     try:
         return _ask("EVALSHA", _SHA, 2, *arguments)

@@ -69,6 +69,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
                 _item("API keys", "", "admin:accounts_apikey_changelist"),
                 _item("Webhooks", "", "admin:webhooks_subscription_changelist"),
                 _item("Deliveries", "", "admin:webhooks_delivery_changelist"),
+                _item("Zapier", "", "admin:zapier"),
             ],
         },
         {

@@ -6,15 +6,17 @@ from html import unescape
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from inflow.accounts.keys import digest
 from inflow.accounts.models import ApiKey, AuditEntry, Scope
+from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
 from inflow.accounts.sealing import unseal
 from tests import make
 from tests.api.client import Caller
 from tests.dashboard.world import World, nothing_changes, page, platform, verb
-from webhooks.models import Subscription
+from webhooks.models import Delivery, Subscription
 
 pytestmark = pytest.mark.django_db
 ADD_KEY = {"name": "Zapier", "scopes": ["invoices:read", "communications:read"], "expires_on": ""}
@@ -133,3 +135,86 @@ def test_unsubscribing_ends_the_subscription_and_cancels_what_is_pending(own: Wo
     assert {delivery.status for delivery in subscription.deliveries.all()} == {"cancelled"}
     assert AuditEntry.objects.filter(account=own.account, action="subscription.ended").count() == 1
     assert client.get(page("webhooks_subscription", "change", subscription.pk)).status_code == 404
+
+
+def test_a_rotated_key_has_a_successor_and_works_on_for_the_overlap(own: World) -> None:
+    key, old = make.key(own.account, name="ERP", scopes=[Scope.INVOICES_READ])
+    client = own.logged_in(Role.ADMIN)
+    address = page("accounts_apikey", "rotate", key.pk)
+    assert address in client.get(page("accounts_apikey", "change", key.pk)).content.decode()
+    answer = client.post(address, {"overlap_hours": "24"})
+    secret, curl = shown(answer)
+    assert ("no-store" in answer["Cache-Control"], secret in curl) == (True, True)
+    assert [Caller(each).get("invoices").status for each in (old, secret)] == [200, 200]
+    successor = ApiKey.objects.get(digest=digest(secret))
+    assert (successor.name, successor.scopes) == ("ERP", [Scope.INVOICES_READ])
+    key.refresh_from_db()
+    assert key.expires_at
+    assert dt.timedelta(hours=23) < key.expires_at - timezone.now() <= dt.timedelta(hours=24)
+
+
+def test_without_an_overlap_the_old_key_ends_at_once_and_is_not_rotated_again(own: World) -> None:
+    key, old = make.key(own.account)
+    client, address = own.logged_in(Role.ADMIN), page("accounts_apikey", "rotate", key.pk)
+    shown(client.post(address, {"overlap_hours": "0"}))
+    assert Caller(old).get("me").status == 401
+    with nothing_changes(own):
+        assert "works no more" in str(client.post(address, {"overlap_hours": "0"}).context["form"].errors)
+
+
+def test_use_is_shown_against_both_windows_of_the_plan_and_looking_uses_nothing(own: World) -> None:
+    _, secret = make.key(own.account)
+    for _ in range(3):
+        Caller(secret).get("me")
+    client = own.logged_in(Role.ADMIN)
+    for _ in range(2):
+        html = client.get(page("accounts_apikey", "changelist")).content.decode()
+        assert "<bdi>3</bdi> of <bdi>30</bdi> requests" in html
+        assert "<bdi>3</bdi> of <bdi>1,000</bdi> requests" in html
+
+
+def test_a_plan_without_a_limit_a_day_says_so(own: World) -> None:
+    own.account.plan = Plan.ENTERPRISE
+    own.account.save()
+    html = own.logged_in(Role.ADMIN).get(page("accounts_apikey", "changelist")).content.decode()
+    assert "<bdi>0</bdi> requests, unlimited" in html
+
+
+def test_zapier_is_explained_to_admins(own: World) -> None:
+    assert own.logged_in(Role.MANAGER).get("/admin/webhooks/subscription/zapier/").status_code == 403
+    html = unescape(own.logged_in(Role.ADMIN).get("/admin/webhooks/subscription/zapier/").content.decode())
+    assert "http://testserver/api/zapier/webhooks/subscribe" in html
+    assert 'curl -X DELETE -H "X-InFlow-Key: $INFLOW_KEY"' in html
+
+
+def test_only_what_did_not_arrive_is_sent_again_unless_all_is_asked_for(own: World) -> None:
+    subscription = Subscription.objects.get(pk=own.rows["webhooks_subscription"])
+    make.invoice(own.account)
+    arrived, failed, *_ = subscription.deliveries.order_by("created_at")
+    for delivery, status in ((arrived, "delivered"), (failed, "failed")):
+        Delivery.objects.filter(pk=delivery.pk).update(status=status, attempts_made=3, next_attempt_at=None)
+    client = own.logged_in(Role.ADMIN)
+    address = page("webhooks_subscription", "replay_since", subscription.pk)
+    client.post(address, {"hours": "24", "only_failed": "on"})
+    assert {delivery.status for delivery in Delivery.objects.filter(pk=failed.pk)} == {"pending"}
+    assert Delivery.objects.get(pk=arrived.pk).status == "delivered"
+    client.post(address, {"hours": "24"})
+    assert Delivery.objects.get(pk=arrived.pk).status == "pending"
+
+
+def test_deliveries_that_are_chosen_are_sent_again(own: World, foreign: World) -> None:
+    rows = [own.rows["webhooks_delivery"], foreign.rows["webhooks_delivery"]]
+    Delivery.objects.update(status="failed", next_attempt_at=None)
+    said = {"action": "replay_selected", "_selected_action": rows, "apply": "1"}
+    with nothing_changes(own, foreign):
+        own.logged_in(Role.MANAGER).post(page("webhooks_delivery", "changelist"), said)
+    own.logged_in(Role.ADMIN).post(page("webhooks_delivery", "changelist"), said)
+    assert [Delivery.objects.get(pk=row).status for row in rows] == ["pending", "failed"]
+
+
+def test_a_webhook_says_how_it_fares(own: World) -> None:
+    row = own.rows["webhooks_subscription"]
+    address, client = page("webhooks_subscription", "change", row), own.logged_in(Role.ADMIN)
+    assert ">Good<" in client.get(address).content.decode()
+    Subscription.objects.filter(pk=row).update(failures=7, failing_since=timezone.now())
+    assert "7 failed tries since" in client.get(address).content.decode()

@@ -101,6 +101,7 @@ VERBS = {
     "communications_collectionsettings_synced": Role.AGENT,
     "invoices_calendarrule_make_own": Role.MANAGER,
     "accounts_apikey_revoke": Role.ADMIN,
+    "accounts_apikey_rotate": Role.ADMIN,
     "webhooks_subscription_unsubscribe": Role.ADMIN,
     "webhooks_subscription_enable": Role.ADMIN,
     "webhooks_subscription_send_test": Role.ADMIN,
