@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 
 from inflow.api import errors
 from inflow.api.views import docs, me, openapi
+from inflow.dashboard.first_run import dismiss
 from inflow.dashboard.login import login
 
 urlpatterns = [
@@ -20,6 +21,7 @@ urlpatterns = [
     path("api/openapi.json", openapi, name="openapi"),
     path("api/docs", docs, name="docs"),
     path("admin/login/", login, name="login"),
+    path("admin/first-run/dismiss", dismiss, name="first-run-dismiss"),
     path("p/", include("communications.page.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

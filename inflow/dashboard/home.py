@@ -21,12 +21,13 @@ from django.utils.translation import gettext as _
 from communications.admin import state_badge
 from communications.models import Communication, State
 from inflow.accounts import pages
-from inflow.accounts.models import ApiKey, User
+from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import person, rows_of
+from inflow.dashboard import first_run
 from inflow.dashboard.figures import PROMISES_WITHIN, Receivables, receivables, today_of
 from invoices import money
-from invoices.models import CaseStatus, Escalation, Invoice
+from invoices.models import CaseStatus, Escalation
 from webhooks.admin import delivery_badge
 from webhooks.models import Delivery, DeliveryStatus
 
@@ -96,7 +97,7 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "troubled": _troubled(user),
         "deliveries_url": reverse("admin:webhooks_delivery_changelist"),
         "sees_webhooks": user.may(Role.ADMIN),
-        "first_steps": _first_steps(user, bool(cards), bool(written)),
+        "first_steps": first_run.steps(request, has_figures=bool(cards), has_written=bool(written)),
     }
 
 
@@ -227,25 +228,4 @@ def _troubled(user: User) -> list[dict[str, Any]]:
             "url": reverse("admin:webhooks_delivery_change", args=[delivery.pk]),
         }
         for delivery in newest.select_related("event", "subscription").defer("event__body")[:SHOWN]
-    ]
-
-
-def _first_steps(user: User, has_figures: bool, has_written: bool) -> list[dict[str, Any]]:
-    """What an account does first: nothing more once its first reminder went out."""
-    if has_written or user.account is None or not user.may(Role.ADMIN):
-        return []
-    has_invoices = has_figures or rows_of(user, Invoice.objects.all()).exists()
-    has_key = rows_of(user, ApiKey.objects.filter(revoked_at=None)).exists()
-    return [
-        {"title": _("Generate an API key"), "done": has_key, "url": reverse("admin:accounts_apikey_add")},
-        {
-            "title": _("Send an invoice by the API, or register one here"),
-            "done": has_invoices,
-            "url": reverse("admin:invoices_invoice_add"),
-        },
-        {
-            "title": _("See its first reminder"),
-            "done": False,
-            "url": reverse("admin:communications_communication_changelist"),
-        },
     ]
