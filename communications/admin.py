@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
@@ -231,8 +232,9 @@ class CommunicationAdmin(OwnRowsAdmin):
 
 class MessageInline(RowsInside):
     model = Communication
-    verbose_name_plural = "messages"
-    fields = readonly_fields = ("about", "recipient_shown", "status_shown", "why", "scheduled_for", "sent_at")
+    verbose_name_plural: Any = gettext_lazy("messages")
+    fields: tuple[str, ...] = ("about", "recipient_shown", "status_shown", "why", "scheduled_for", "sent_at")
+    readonly_fields = fields
     ordering = ("-scheduled_for", "-created_at")
 
     @display(description="Message")
@@ -277,5 +279,23 @@ def messages_of(invoice: Invoice) -> list[dict[str, Any]]:
 
 
 InvoiceAdmin.told.append(messages_of)
-InvoiceAdmin.inlines.insert(0, MessageInline)
+
+
+class UnsentInline(MessageInline):
+    """Those that are to come, and those that did not go. The others stand on the timeline."""
+
+    verbose_name_plural = gettext_lazy("Messages to come, and not sent")
+    fields = ("about", "recipient_shown", "status_shown", "why", "scheduled_for")
+    readonly_fields = fields
+
+    @classmethod
+    def has_rows(cls, row: Any) -> bool:
+        return Communication.objects.filter(invoice=row, sent_at=None).exists()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
+        rows: QuerySet[Communication] = super().get_queryset(request).filter(sent_at=None)
+        return rows
+
+
+InvoiceAdmin.inlines.insert(0, UnsentInline)
 DebtorAdmin.inlines.append(MessageInline)

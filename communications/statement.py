@@ -17,6 +17,8 @@ from invoices.models import Invoice, Promise, PromiseStatus, Status
 
 # The sections, in this order: those with a step due, then what is past due, what waits by agreement, what comes.
 _SECTIONS = (Kind.FINAL_NOTICE.value, Kind.FOLLOW_UP.value, Kind.REMINDER.value, "overdue", "agreed", "upcoming")
+# What a person writes about is past due like what a reminder is about.
+_LISTED_AS: dict[str, str] = {Kind.MANUAL: Kind.REMINDER}
 # They speak of one invoice, whatever else is owed.
 _ALONE = (Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU)
 
@@ -102,7 +104,7 @@ def _sections(shown: list[Invoice], steps: dict[uuid.UUID, str], today: dt.date,
         elif invoice.due_date >= today:
             name = "upcoming"
         else:
-            name = steps.get(invoice.pk, "overdue")
+            name = _LISTED_AS.get(kind := steps.get(invoice.pk, "overdue"), kind)
         found[name if name in found else "overdue"].append(_line(invoice, today, language))
     return [Section(phrases.LABELS[language][name], lines) for name, lines in found.items() if lines]
 

@@ -356,7 +356,7 @@ class InvoiceAdmin(OwnRowsAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> list[Any]:
         """No empty tables."""
-        return [each for each in self.inlines if each.model._default_manager.filter(invoice=obj).exists()]
+        return [each for each in self.inlines if each.has_rows(obj)]
 
     @display(description="Number", ordering="invoice_number")
     def number(self, invoice: Invoice) -> str:

@@ -203,6 +203,9 @@ class SubscriptionAdmin(OwnRowsAdmin):
         delivered = Delivery.objects.filter(subscription=OuterRef("pk"), status=DeliveryStatus.DELIVERED)
         return rows.annotate(delivered_at=Subquery(delivered.order_by("-created_at").values("created_at")[:1]))
 
+    def get_fields(self, request: HttpRequest, obj: Subscription | None = None) -> list[Any]:
+        return [name for name in self.fields if name != "why" or (obj and not obj.is_active)]
+
     def get_urls(self) -> list[URLPattern]:
         return [*(url for more in self.more_urls for url in more(self)), *super().get_urls()]
 

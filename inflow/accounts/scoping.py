@@ -203,6 +203,11 @@ class RowsInside(TabularInline):
     hide_title = True
     per_page = 25
 
+    @classmethod
+    def has_rows(cls, row: Any) -> bool:
+        """Whether there is anything to be read about the row, by the name of its model."""
+        return cls.model._default_manager.filter(**{row._meta.model_name: row}).exists()
+
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return True
 
