@@ -167,7 +167,7 @@ def replan(invoice: Invoice) -> None:
     waiting = [row for row in rows if row.status == State.SCHEDULED and row.waits_for in WAITS_FOR_FACTS]
     for row in waiting if invoice.is_open and invoice.status != Status.DISPUTED else ():
         moment = invoice.account.now()
-        if invoice.status == Status.ON_HOLD and invoice.hold_until:
+        if invoice.status == Status.ON_HOLD and invoice.hold_until and row.kind != Kind.PROMISE_FOLLOWUP:
             moment = beginning(invoice.account, invoice.hold_until + _DAY)
         else:
             row.waits_for = ""

@@ -5,12 +5,12 @@ from typing import Any
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from communications import addresses, ladder, policies
+from communications import addresses, courtesies, ladder, policies
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from invoices import escalations, timeline
-from invoices.models import OPEN, Debtor, Escalation, Invoice, Resolution
-from invoices.signals import debtor_changed, escalation_resolved, facts_changed, invoice_created
+from invoices.models import OPEN, Debtor, Escalation, Invoice, Resolution, Status
+from invoices.signals import debtor_changed, escalation_resolved, facts_changed, invoice_changed, invoice_created
 from invoices.writing import Refused
 
 
@@ -27,6 +27,13 @@ def follow(sender: object, invoice: Invoice, is_new: bool = False, **_: Any) -> 
         ladder.enter(invoice)
     else:
         ladder.replan(invoice)
+        courtesies.recall(invoice)
+
+
+@receiver(invoice_changed)
+def thank(sender: object, invoice: Invoice, previous_status: str, **_: Any) -> None:
+    if invoice.status == Status.PAID != previous_status:
+        courtesies.thank(invoice)
 
 
 @receiver(invoice_created)

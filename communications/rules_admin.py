@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext_lazy
 from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
@@ -112,6 +113,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
     list_select_related = ("account",)
     fieldsets = (
         ("When messages go", {"fields": (("opens_at", "closes_at"), ("hours_between", "most_in_7_days"))}),
+        (gettext_lazy("Besides the ladder"), {"fields": (("says_thanks", "recalls_promises"),)}),
         ("Brakes", {"fields": ("switch", "kept_back", ("stale_after_hours", "payments_synced_at"), "cool_off_hours")}),
     )
     readonly_fields = ("switch", "kept_back", "payments_synced_at")

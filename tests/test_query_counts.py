@@ -65,6 +65,10 @@ def test_each_list_of_the_dashboard_takes_as_many_statements_as_written_down() -
         make.user(own.account)
     client = own.logged_in(Role.ADMIN)
     pages = {name: world.page(name, "changelist") for name in world.LISTS} | {"home": "/admin/"}
+    pages["case file"] = world.page("invoices_invoice", "change", own.invoice.pk)
+    pages["send now"] = world.page("invoices_invoice", "send_now", own.invoice.pk)
+    pages["debtor"] = world.page("invoices_debtor", "change", own.invoice.debtor_id)
+    pages["webhook"] = world.page("webhooks_subscription", "change", own.rows["webhooks_subscription"])
     found = {}
     for name, page in pages.items():
         client.get(page, follow=True)

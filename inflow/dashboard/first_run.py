@@ -12,7 +12,6 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from communications.models import Communication, State
 from inflow.accounts.models import Account, ApiKey, User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import person
@@ -31,14 +30,14 @@ class Step:
     example: str = ""
 
 
-def steps(request: HttpRequest, *, has_figures: bool, has_written: bool) -> list[Step]:
-    """None more once the first message went out, or for whoever has dismissed them."""
+def steps(request: HttpRequest, *, has_figures: bool, has_written: bool, going: dict[str, Any]) -> list[Step]:
+    """None more once the first message went out, or for whoever has dismissed them. `going` is what goes soon."""
     user, account = person(request), person(request).account
     if has_written or account is None or not user.may(Role.MANAGER) or request.COOKIES.get(_COOKIE) == str(account.pk):
         return []
     has_invoices = has_figures or Invoice.objects.for_account(account).exists()
     keys = [_key(account)] if user.may(Role.ADMIN) else []
-    return [*keys, _invoice(account, has_invoices), _reminder(account)]
+    return [*keys, _invoice(account, has_invoices), _reminder(account, going["rows"][:1])]
 
 
 def _key(account: Account) -> Step:
@@ -69,12 +68,10 @@ def _invoice(account: Account, is_done: bool) -> Step:
     )
 
 
-def _reminder(account: Account) -> Step:
-    planned = Communication.objects.for_account(account).filter(status=State.SCHEDULED).order_by("scheduled_for")
-    moment = planned.values_list("scheduled_for", flat=True).first()
+def _reminder(account: Account, first: list[dict[str, Any]]) -> Step:
     note = _("It goes by itself, at an hour and on a day on which your debtor may be written to.")
-    if moment:
-        local = date_format(moment.astimezone(account.zone), "j F, H:i")
+    if first:
+        local = date_format(first[0]["at"].astimezone(account.zone), "j F, H:i")
         note = _("The first one goes on %(moment)s by itself.") % {"moment": local}
     return Step(
         _("See the first reminder"), note, reverse("admin:communications_forecast"), _("See what is coming"), False

@@ -83,12 +83,12 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     user = person(request)
     today = today_of(user)
     cards = [_card(each, today) for each in receivables(user)]
-    written = _messages(user)
+    written, going = _messages(user), _going_out(user)
     return {
         **context,
         "title": _("Home"),
         "cards": cards,
-        "going": _going_out(user),
+        "going": going,
         "going_url": reverse("admin:communications_communication_changelist") + "?status=scheduled",
         "cases": _cases(user),
         "cases_url": reverse("admin:invoices_escalation_changelist") + "?status=unresolved&whose=waiting",
@@ -97,7 +97,7 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "troubled": _troubled(user),
         "deliveries_url": reverse("admin:webhooks_delivery_changelist"),
         "sees_webhooks": user.may(Role.ADMIN),
-        "first_steps": first_run.steps(request, has_figures=bool(cards), has_written=bool(written)),
+        "first_steps": first_run.steps(request, has_figures=bool(cards), has_written=bool(written), going=going),
     }
 
 

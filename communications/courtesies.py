@@ -1,0 +1,67 @@
+"""What an account may choose to say besides its ladder: thanks at full payment, and a word on the day before a promise.
+
+Both are off by default. In the caller's transaction, under the locks of the debtor and the invoice.
+"""
+
+import datetime as dt
+
+from communications import addresses, ladder, policies
+from communications.models import Communication, Kind, State
+from inflow.accounts.actors import CLOCK
+from invoices import timeline
+from invoices.models import Invoice, Promise, PromiseStatus, Status
+
+_NOT_SAID = (State.SUPPRESSED, State.CANCELLED, State.FAILED)
+
+
+def thank(invoice: Invoice) -> None:
+    """Once for an invoice that has just been paid in full."""
+    rules = ladder.rules_of(invoice.account)
+    if not rules.says_thanks or invoice.status != Status.PAID:
+        return
+    said = Communication.objects.filter(invoice=invoice, kind=Kind.THANK_YOU).exclude(status__in=_NOT_SAID)
+    if not said.exists():
+        _plan(invoice, Kind.THANK_YOU, ladder.place(invoice, rules).next_opening(invoice.account.now()))
+
+
+def recall(invoice: Invoice) -> None:
+    """A promise that holds the invoice is spoken of on the day before it, at an hour for writing; a newer one moves the
+    message. One for tomorrow needs none."""
+    if invoice.status != Status.ON_HOLD or not ladder.rules_of(invoice.account).recalls_promises:
+        return
+    promise = Promise.objects.filter(invoice=invoice, status=PromiseStatus.OPEN).first()
+    if promise is None:
+        return
+    ours = Communication.objects.filter(invoice=invoice, kind=Kind.PROMISE_FOLLOWUP, step=None, approved_by="")
+    planned = ours.filter(status=State.SCHEDULED).first()
+    day = promise.promised_on - dt.timedelta(days=1)
+    if day <= invoice.account.today():
+        if planned:
+            planned.invoice = invoice
+            ladder.cancel(planned, "the promise was given anew")
+        return
+    moment = ladder.allowed_from(invoice, ladder.beginning(invoice.account, day))
+    if planned is None:
+        _plan(invoice, Kind.PROMISE_FOLLOWUP, moment)
+    elif planned.scheduled_for != moment:
+        planned.scheduled_for, planned.waits_for = moment, ""
+        planned.save(update_fields=["scheduled_for", "waits_for"])
+
+
+def _plan(invoice: Invoice, kind: Kind, moment: dt.datetime) -> None:
+    chosen = addresses.choose(invoice, policies.EVERY_CHANNEL)
+    if chosen.missing:
+        return
+    Communication.objects.create(
+        account=invoice.account,
+        debtor_id=invoice.debtor_id,
+        invoice=invoice,
+        round=invoice.round,
+        kind=kind,
+        channel=chosen.channel,
+        recipient=chosen.address,
+        language=invoice.debtor.language or invoice.language,
+        scheduled_for=moment,
+    )
+    local = moment.astimezone(ladder.place(invoice, ladder.rules_of(invoice.account)).zone)
+    timeline.note(invoice, "planned", CLOCK, f"{kind.label} planned for {local:%Y-%m-%d %H:%M} ({local.tzinfo}).")
