@@ -9,7 +9,7 @@ from communications import addresses, ladder, policies
 from communications.models import Communication, Kind, State
 from inflow.accounts.actors import CLOCK
 from invoices import timeline
-from invoices.models import Invoice, Promise, PromiseStatus, Status
+from invoices.models import Invoice, Promise, Status
 
 _NOT_SAID = (State.SUPPRESSED, State.CANCELLED, State.FAILED)
 
@@ -24,13 +24,11 @@ def thank(invoice: Invoice) -> None:
         _plan(invoice, Kind.THANK_YOU, ladder.place(invoice, rules).next_opening(invoice.account.now()))
 
 
-def recall(invoice: Invoice) -> None:
+def recall(promise: Promise) -> None:
     """A promise that holds the invoice is spoken of on the day before it, at an hour for writing; a newer one moves the
     message. One for tomorrow needs none."""
-    if invoice.status != Status.ON_HOLD or not ladder.rules_of(invoice.account).recalls_promises:
-        return
-    promise = Promise.objects.filter(invoice=invoice, status=PromiseStatus.OPEN).first()
-    if promise is None:
+    invoice = promise.invoice
+    if not ladder.rules_of(invoice.account).recalls_promises:
         return
     ours = Communication.objects.filter(invoice=invoice, kind=Kind.PROMISE_FOLLOWUP, step=None, approved_by="")
     planned = ours.filter(status=State.SCHEDULED).first()

@@ -9,8 +9,15 @@ from communications import addresses, courtesies, ladder, policies
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from invoices import escalations, timeline
-from invoices.models import OPEN, Debtor, Escalation, Invoice, Resolution, Status
-from invoices.signals import debtor_changed, escalation_resolved, facts_changed, invoice_changed, invoice_created
+from invoices.models import OPEN, Debtor, Escalation, Invoice, Promise, Resolution, Status
+from invoices.signals import (
+    debtor_changed,
+    escalation_resolved,
+    facts_changed,
+    invoice_changed,
+    invoice_created,
+    promise_made,
+)
 from invoices.writing import Refused
 
 
@@ -27,7 +34,11 @@ def follow(sender: object, invoice: Invoice, is_new: bool = False, **_: Any) -> 
         ladder.enter(invoice)
     else:
         ladder.replan(invoice)
-        courtesies.recall(invoice)
+
+
+@receiver(promise_made)
+def recall(sender: object, promise: Promise, **_: Any) -> None:
+    courtesies.recall(promise)
 
 
 @receiver(invoice_changed)

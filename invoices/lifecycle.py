@@ -253,6 +253,7 @@ def take_promise(draft: Draft, promised_on: dt.date, amount: Decimal | None = No
     made = promises.make(invoice, draft.actor, promised_on, amount, until)
     invoice.disputed_at, invoice.hold_until = None, until
     draft.derive()
+    signals.promise_made.send(Promise, promise=made)
     return made
 
 

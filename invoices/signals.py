@@ -5,7 +5,7 @@
 written and the rest announced.
 `invoice_changed`: invoice, actor, previous_status, previous_payment_status; only when one of the two moved.
 `payment_recorded`: invoice, payment, actor; a reversal too.
-`escalation_created`, `escalation_resolved`: escalation. `promise_broken`: promise.
+`escalation_created`, `escalation_resolved`: escalation. `promise_made`, `promise_broken`: promise.
 `debtor_changed`: debtor; an answer was handled, or the debtor wishes to hear from us again.
 """
 
@@ -17,5 +17,6 @@ invoice_changed = Signal(use_caching=True)
 payment_recorded = Signal(use_caching=True)
 escalation_created = Signal(use_caching=True)
 escalation_resolved = Signal(use_caching=True)
+promise_made = Signal(use_caching=True)
 promise_broken = Signal(use_caching=True)
 debtor_changed = Signal(use_caching=True)
