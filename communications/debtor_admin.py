@@ -78,7 +78,7 @@ def picture(debtor: Debtor) -> dict[str, Any]:
         "addresses": _addresses(debtor),
         "consents": log,
         "statements": [
-            (label, reverse("admin:invoices_debtor_statement", args=[debtor.pk]) + f"?language={language}")
+            (language, label, reverse("admin:invoices_debtor_statement", args=[debtor.pk]) + f"?language={language}")
             for language, label in Language.choices
         ]
         if statement.is_available()

@@ -21,7 +21,7 @@ from communications.models import CollectionSettings, Communication, Kind, Mediu
 from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
-from inflow.languages import english
+from inflow.languages import english, in_english
 from inflow.statements import Compiled
 from invoices import escalations, lifecycle, money, timeline, workdays
 from invoices.models import OPEN, Debtor, Invoice, Reason, Status
@@ -75,7 +75,7 @@ def claim(
     `away`: there is no way out at the moment. Without `wait`, a debtor whom somebody else works on is left to them.
     `account`: the one whose clock leaps, with what it has set as that was when the leap began.
     """
-    with transaction.atomic(), statements.together():
+    with transaction.atomic(), statements.together(), in_english():  # also when a person sends
         case = _lock(communication_id, wait=wait, account=account)
         if case is None:
             return []

@@ -308,7 +308,9 @@ def _warnings(use: Use, form: TemplateForm, origins: dict[str, str]) -> list[str
             found.append(_("Only %(own)s is your own; %(other)s is still your own for any tone.") % which)
         else:
             found.append(_("Only %(own)s is your own; %(other)s is still built-in.") % which)
-    found += [_not_approved(str(_NAMES[language])) for language in Language.values if _waits_for_approval(use, language)]
+    found += [
+        _not_approved(str(_NAMES[language])) for language in Language.values if _waits_for_approval(use, language)
+    ]
     if form.is_bound and form.errors:
         return found
     for language in own:

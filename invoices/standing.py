@@ -49,7 +49,8 @@ def of(invoice: Invoice, user: User) -> list[Stand]:
 
 def entries(invoice: Invoice) -> list[dict[str, Any]]:
     """What stands on the timeline. A message that was sent is told by its own room, as it was sent."""
-    return list(TimelineEntry.objects.filter(invoice=invoice).exclude(kind="sent").order_by("-at", "-id").values())
+    happened = TimelineEntry.objects.filter(invoice=invoice).exclude(kind="sent").order_by("-at", "-id")
+    return [{"at": entry.at, "kind": entry.kind, "entry": entry} for entry in happened]
 
 
 def _promise(promise: Promise, invoice: Invoice, may: bool) -> Stand:

@@ -99,12 +99,15 @@ class CollectionSettings(models.Model):
         default=24,
         help_text=_lazy("Hours in which a final notice that somebody released can still be called back."),
     )
-
     says_thanks = models.BooleanField(
-        "say thank you", default=False, help_text="When an invoice is paid in full, at the next hour for writing."
+        _lazy("say thank you"),
+        default=False,
+        help_text=_lazy("When an invoice is paid in full, at the next hour for writing."),
     )
     recalls_promises = models.BooleanField(
-        "remind of promises", default=False, help_text="On the day before the one on which the debtor promised to pay."
+        _lazy("remind of promises"),
+        default=False,
+        help_text=_lazy("On the day before the one on which the debtor promised to pay."),
     )
 
     class Meta:
