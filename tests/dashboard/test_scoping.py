@@ -9,19 +9,9 @@ from inflow.accounts.models import ApiKey, User
 from inflow.accounts.roles import Role
 from invoices.models import Invoice
 from tests import make
-from tests.dashboard.world import LISTS, VERBS, World, linked, may, nothing_changes, page, platform, said, verb
+from tests.dashboard.world import ADDS, LISTS, VERBS, World, linked, may, nothing_changes, page, platform, said, verb
 
 pytestmark = pytest.mark.django_db
-# What can be added, and the least role that may.
-ADDS = {
-    "invoices_calendarrule": Role.MANAGER,
-    "invoices_invoice": Role.MANAGER,
-    "communications_reminderpolicy": Role.MANAGER,
-    "accounts_apikey": Role.ADMIN,
-    "accounts_user": Role.ADMIN,
-    "webhooks_subscription": Role.ADMIN,
-    "communications_gateway": Role.MANAGER,
-}
 
 
 @pytest.mark.parametrize("role", Role)

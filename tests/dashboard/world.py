@@ -53,6 +53,16 @@ LISTS = {
     "webhooks_subscription": Role.ADMIN,
     "webhooks_delivery": Role.ADMIN,
 }
+# What can be added, and the least role that may.
+ADDS = {
+    "invoices_calendarrule": Role.MANAGER,
+    "invoices_invoice": Role.MANAGER,
+    "communications_reminderpolicy": Role.MANAGER,
+    "accounts_apikey": Role.ADMIN,
+    "accounts_user": Role.ADMIN,
+    "webhooks_subscription": Role.ADMIN,
+    "communications_gateway": Role.MANAGER,
+}
 # Each verb on a row, and the least role that may do it.
 VERBS = {
     "invoices_invoice_record_payment": Role.AGENT,
