@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 _FILL = """
 WITH debtors AS (
   INSERT INTO invoices_debtor (id, account_id, identity, name, company, email, phone, language, time_zone, country,
-                               created_at)
+                               subdivision, created_at)
   SELECT gen_random_uuid(), %(account)s, 'email:debtor' || n || '@example.com', 'Ahmed Al Rashid', 'Gulf Trading LLC',
-         'debtor' || n || '@example.com', '', '', '', '', now()
+         'debtor' || n || '@example.com', '', '', '', '', '', now()
   FROM generate_series(1, %(debtors)s) n
   RETURNING id, email
 ), numbered AS (

@@ -244,9 +244,9 @@ def _mark(value: Any, marks: dict[Any, int]) -> Any:
 
 
 def insert(row: Model, *, unless: str = "") -> bool:
-    """INSERT, as `row.save(force_insert=True)` would, without signals and without learning the row's number. `unless`
-    names a unique constraint that may refuse the row: then nothing is written, the transaction goes on, and the
-    answer is False."""
+    """INSERT, as `row.save(force_insert=True)` would, without signals and without learning the row's number; what
+    the database would fill in by default has to be given. `unless` names a unique constraint that may refuse the row:
+    then nothing is written, the transaction goes on, and the answer is False."""
     values = _values(row, [name for name in _fields(type(row)) if name != _number(type(row))])
     if unless:
         _flush()

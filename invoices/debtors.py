@@ -55,7 +55,13 @@ def find_or_make(account: Account, *, name: str, company: str, email: str, phone
     if found:
         return found[0]
     debtor = Debtor(
-        account=account, identity=identity, name=name, company=company, email=normalise_email(email), phone=phone
+        account=account,
+        identity=identity,
+        name=name,
+        company=company,
+        email=normalise_email(email),
+        phone=phone,
+        page_key=uuid.uuid4(),
     )
     if statements.insert(debtor, unless="debtor_is_known_once_in_its_account"):
         return debtor
