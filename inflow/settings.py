@@ -74,7 +74,6 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
@@ -97,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "inflow.dashboard.middleware.CsrfViewMiddleware",
     "inflow.dashboard.middleware.AuthenticationMiddleware",
+    "inflow.dashboard.entrance.EntranceMiddleware",
     "inflow.dashboard.middleware.LocalTimeMiddleware",
     "inflow.dashboard.middleware.MessageMiddleware",
     "inflow.dashboard.middleware.XFrameOptionsMiddleware",
@@ -177,6 +177,12 @@ AXES_CLIENT_IP_CALLABLE = "inflow.dashboard.attempts.network_of"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "csrfmiddlewaretoken"]
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+SESSION_ENGINE = "inflow.accounts.sessions"
+# A log-in ends after so many hours without a page, and after so many days in any case.
+SESSION_COOKIE_AGE = 3600 * env.int("SESSION_IDLE_HOURS", 12, validate=validate.Range(min=1))
+SESSION_DAYS = env.int("SESSION_DAYS", 7, validate=validate.Range(min=1))
+# Whether platform staff must log in in two steps. Of an account's admins the account itself says so.
+STAFF_TWO_STEPS = env.bool("STAFF_TWO_STEPS", not TRY_OUT)
 SILENCED_SYSTEM_CHECKS = ["axes.W002"]  # the log-in page itself shows the lock: no middleware
 
 # --- API ---------------------------------------------------------------------------------------------------------
@@ -258,6 +264,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "forget-sessions": {"task": "inflow.accounts.tasks.forget_sessions", "schedule": 3600.0},
     "sweep-webhooks": {"task": "webhooks.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
     "tell-of-disabled-webhooks": {"task": "webhooks.tasks.tell_admins", "schedule": 60.0, "options": {"expires": 60}},
     "forget-old-events": {"task": "webhooks.tasks.forget_old", "schedule": 3600.0, "options": {"expires": 3600}},
@@ -367,7 +374,10 @@ UNFOLD = {
             "950": "#042f2e",
         },
     },
-    "STYLES": [lambda request: static("dashboard/inflow.css")],
+    "STYLES": [
+        lambda request: static("dashboard/inflow.css"),
+        lambda request: static("dashboard/security.css"),
+    ],
     "ENVIRONMENT": "inflow.dashboard.navigation.environment",
     "DASHBOARD_CALLBACK": "inflow.dashboard.home.home",
     "SIDEBAR": {"show_search": False, "navigation": "inflow.dashboard.navigation.sidebar"},

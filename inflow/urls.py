@@ -9,7 +9,7 @@ from django.views.generic import RedirectView
 
 from inflow.api import errors
 from inflow.api.views import docs, me, openapi
-from inflow.dashboard.login import login
+from inflow.dashboard import login
 
 urlpatterns = [
     path("api/zapier/me", me, name="me"),
@@ -19,7 +19,11 @@ urlpatterns = [
     path("", include("communications.hooks")),
     path("api/openapi.json", openapi, name="openapi"),
     path("api/docs", docs, name="docs"),
-    path("admin/login/", login, name="login"),
+    path("admin/login/", login.login, name="login"),
+    path("admin/login/code/", admin.site.admin_view(login.code), name="second-step"),
+    path("admin/logout/", login.logout, name="logout"),
+    path("admin/password_change/", admin.site.admin_view(login.password_change), name="password-change"),
+    path("admin/security/", include("inflow.dashboard.security")),
     path("p/", include("communications.page.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

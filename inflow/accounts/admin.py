@@ -1,7 +1,6 @@
 """The dashboard's pages of accounts, people, API keys and the audit log."""
 
 import datetime as dt
-import json
 import zoneinfo
 from typing import Any
 
@@ -16,15 +15,18 @@ from django.db import transaction
 from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
-from django.utils.html import format_html
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
-from inflow.accounts import keys, pages
+from inflow.accounts import audit, keys, pages, second_step, sessions
 from inflow.accounts.actors import Actor
-from inflow.accounts.models import Account, ApiKey, AuditEntry, Scope, User
+from inflow.accounts.models import Account, ApiKey, Scope, User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
 
@@ -42,9 +44,10 @@ class AccountAdmin(OwnRowsAdmin):
     search_fields = ("name",)
     fieldsets = (
         (None, {"fields": ("name", "time_zone", "language", "country", "subdivision")}),
+        (gettext_lazy("Security"), {"fields": ("admins_use_two_steps",)}),
         ("Plan", {"fields": ("plan", "requests_per_minute", "requests_per_day", "is_test", "suspended_at")}),
     )
-    set_by_members = frozenset({"time_zone", "language", "subdivision"})
+    set_by_members = frozenset({"time_zone", "language", "subdivision", "admins_use_two_steps"})
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not person(request).is_superuser:
@@ -88,7 +91,21 @@ class _LowerEmail(forms.ModelForm):  # type: ignore[type-arg]
         data: dict[str, Any] = super().clean() or {}
         if "account" in self.fields and not data.get("account") and not data.get("is_superuser"):
             self.add_error("account", "Only platform staff have no account.")
+        if self._takes_an_admin_away(data) and not _other_admins(self.instance).exists():
+            raise ValidationError(_("This is the last admin of the account. Make somebody else one first."))
         return data
+
+    def _takes_an_admin_away(self, data: dict[str, Any]) -> bool:
+        who = self.instance
+        was = who.pk and who.account_id and who.is_active and Role(self.initial["role"]) == Role.ADMIN
+        stays = data.get("role", Role.ADMIN) == Role.ADMIN and data.get("is_active", True)
+        return bool(was and not stays and {"role", "is_active"} & set(self.changed_data))
+
+
+def _other_admins(user: User) -> QuerySet[User]:
+    """Under the account's lock: two admins who take each other's rights away are heard one after the other."""
+    Account.objects.select_for_update().get(pk=user.account_id)
+    return User.objects.filter(account=user.account_id, role=Role.ADMIN, is_active=True).exclude(pk=user.pk)
 
 
 class PersonCreationForm(_LowerEmail, UserCreationForm):
@@ -105,6 +122,23 @@ class PersonChangeForm(_LowerEmail, UserChangeForm):
         fields = "__all__"  # noqa: DJ007  (the admin's fieldsets choose)
 
 
+def _end_sessions(user: User, actor: Actor, form: pages.PageForm) -> str:
+    with transaction.atomic():
+        ended = sessions.end_all(user)
+        audit.record(user.account, actor.name, "user.sessions_ended", user.email[:120], sessions=ended)
+    return _("%(email)s is logged out everywhere.") % {"email": user.email}
+
+
+def _reset_second_step(user: User, actor: Actor, form: pages.PageForm) -> str:
+    if user.email == actor.name:
+        raise ValidationError(_("Your own is turned off under Security, with a code."))
+    with transaction.atomic():
+        second_step.remove(user)
+        sessions.end_all(user)
+        audit.record(user.account, actor.name, "second_step.reset", user.email[:120])
+    return _("%(email)s logs in by password alone until two steps are set up again.") % {"email": user.email}
+
+
 @admin.register(User)
 class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     sees = adds = changes = Role.ADMIN
@@ -112,10 +146,28 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     add_form = PersonCreationForm
     change_password_form = AdminPasswordChangeForm
     ordering = ("email",)
-    list_display = ("email", "full_name", "role_badge", "activity", "last_login")
-    list_filter = (("role", ChoicesDropdownFilter),)
+    list_display = ("email", "full_name", "role_badge", "activity", "two_steps", "last_login")
+    list_filter = (("role", ChoicesDropdownFilter), ("is_active", BooleanRadioFilter))
     search_fields = ("email", "first_name", "last_name")
     filter_horizontal = ()
+    actions_detail = ("end_sessions", "reset_second_step")
+    end_sessions = pages.verb(
+        gettext_lazy("Log out everywhere"),
+        _end_sessions,
+        needs=Role.ADMIN,
+        icon="logout",
+        fits=lambda user: sessions.of(user).exists(),
+        intro=gettext_lazy("Every browser in which this person is logged in is logged out at once."),
+    )
+    reset_second_step = pages.verb(
+        gettext_lazy("Reset two steps"),
+        _reset_second_step,
+        needs=Role.ADMIN,
+        icon="lock_reset",
+        fits=lambda user: user.has_second_step,
+        intro=gettext_lazy("For somebody whose phone and recovery codes are lost. Be sure that it is them who ask."),
+        is_grave=True,
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Platform staff are in no account's hands, also those who belong to one."""
@@ -135,24 +187,28 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
         return (
             (None, {"fields": (*who, "password")}),
             ("Rights", {"fields": (*rights, "is_active")}),
-            ("Activity", {"fields": (("last_login", "date_joined"),)}),
+            ("Activity", {"fields": (("last_login", "date_joined"), ("two_steps", "open_sessions"))}),
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Nobody changes their own rights: so an account never loses its last admin by mistake."""
         own = ("account", "role", "is_superuser", "is_active") if obj and obj.pk == request.user.pk else ()
-        return (*own, "last_login", "date_joined")
+        return (*own, "last_login", "date_joined", "two_steps", "open_sessions")
 
     def save_model(self, request: HttpRequest, obj: User, form: "forms.ModelForm[User]", change: bool) -> None:
         if not person(request).is_superuser:
             obj.account = person(request).account
         super().save_model(request, obj, form, change)
+        if change and {"role", "is_active", "account", "is_superuser"} & set(form.changed_data):
+            sessions.end_all(obj)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         with transaction.atomic():
             response: HttpResponse = super().user_change_password(request, id, form_url)
             if request.method == "POST" and response.status_code == 302:
-                self.record(request, self.get_object(request, id), "password_changed")
+                whose = self.get_object(request, id)
+                sessions.end_all(whose, but=request.session.session_key if whose == request.user else None)
+                self.record(request, whose, "password_changed")
         return response
 
     @display(description="Name", ordering="first_name")
@@ -168,6 +224,18 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     @display(description="Access", ordering="is_active")
     def activity(self, user: User) -> str:
         return pages.badge("Active", "success") if user.is_active else pages.badge("Closed")
+
+    @display(description=gettext_lazy("Two steps"))
+    def two_steps(self, user: User) -> str:
+        return pages.badge(_("On"), "success") if user.has_second_step else pages.badge(_("Off"))
+
+    @display(description=gettext_lazy("Logged in"))
+    def open_sessions(self, user: User) -> str:
+        where = [
+            f"{sessions.device(session.agent)}, {date_format(timezone.localtime(session.seen_at), 'DATETIME_FORMAT')}"
+            for session in sessions.of(user)
+        ]
+        return format_html_join("", "<div>{}</div>", ((line,) for line in where)) or _("Nowhere")
 
 
 class ApiKeyForm(pages.OwnAccountForm):
@@ -301,14 +369,4 @@ class ApiKeyAdmin(OwnRowsAdmin):
         return "Everything" if set(key.scopes) >= set(Scope.values) else ", ".join(key.scopes)
 
 
-@admin.register(AuditEntry)
-class AuditEntryAdmin(OwnRowsAdmin):
-    sees = Role.ADMIN
-    list_display = ("at", "actor", "action", "target")
-    search_fields = ("actor", "action", "target")
-    fields = ("at", "actor", "action", "target", "detail_shown")
-    readonly_fields = fields
-
-    @display(description="Detail")
-    def detail_shown(self, entry: AuditEntry) -> str:
-        return format_html('<pre class="code">{}</pre>', json.dumps(entry.detail, indent=2, ensure_ascii=False))
+from inflow.accounts import audit_admin  # noqa: E402, F401  (registers its page)

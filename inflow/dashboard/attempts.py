@@ -52,13 +52,19 @@ def email_of(request: HttpRequest, credentials: Credentials = None) -> str | Non
     return email.strip().lower()[:254].replace("\0", "") if email else None
 
 
-def network_of(request: HttpRequest) -> str | None:
-    """The client's address; of IPv6 the network of 64 bits, which is what one customer has. None: it is no address."""
+def address_of(request: HttpRequest) -> str | None:
+    """The client's address. None: what the proxy says is none."""
     try:
-        address = ipaddress.ip_address(client_address(request))
+        return str(ipaddress.ip_address(client_address(request)))
     except ValueError:
         return None
-    return str(ipaddress.ip_network((address, 64), strict=False).network_address if address.version == 6 else address)
+
+
+def network_of(request: HttpRequest) -> str | None:
+    """As `address_of`, but of IPv6 the network of 64 bits, which is what one customer has."""
+    address = address_of(request)
+    is_new = address is not None and ":" in address
+    return str(ipaddress.ip_network(f"{address}/64", strict=False).network_address) if is_new else address
 
 
 def locked_for(request: HttpRequest, email: str) -> int:

@@ -54,7 +54,7 @@ class XFrameOptionsMiddleware(_NotForTheApi, clickjacking.XFrameOptionsMiddlewar
 
 
 class ContentPolicyMiddleware(_NotForTheApi, csp.CSPMiddleware):
-    """The Content-Security-Policy of each page that has none of its own. unfold evaluates attributes and sets styles."""
+    """The Content-Security-Policy of pages that have none of their own. unfold evaluates attributes and sets styles."""
 
     loosened: ClassVar[dict[str, list[str]]] = {"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]}
 

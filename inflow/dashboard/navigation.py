@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from communications import inbox
 from inflow.accounts.models import User
@@ -56,6 +57,8 @@ def _settings_of(user: User) -> list[Item]:
         items.append(_item("Account", "apartment", "admin:accounts_account_change", user.account_id))
     if user.may(Role.ADMIN):
         items.append(_item("People", "group", "admin:accounts_user_changelist"))
+    items.append(_item(_("Security"), "shield_person", "security"))
+    if user.may(Role.ADMIN):
         items.append(_item("Audit log", "policy", "admin:accounts_auditentry_changelist"))
     return items
 

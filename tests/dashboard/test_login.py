@@ -12,9 +12,10 @@ from tests import make
 
 pytestmark = pytest.mark.django_db
 HERE, THERE = "127.0.1.1", "127.0.2.1"
+WRONG = "wrong"
 
 
-def guess(email: str, address: str = HERE, *, password: str = "wrong", via: str | None = None) -> Any:
+def guess(email: str, address: str = HERE, *, password: str = WRONG, via: str | None = None) -> Any:
     headers = {"X-Forwarded-For": via} if via else {}
     said = {"username": email, "password": password}
     return Client(REMOTE_ADDR=address, headers=headers).post("/admin/login/", said)

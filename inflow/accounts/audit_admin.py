@@ -1,0 +1,123 @@
+"""The audit log: who did what, from where, and the values before and after. Nobody changes it."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter
+from unfold.decorators import display
+
+from inflow.accounts import pages
+from inflow.accounts.models import AuditEntry
+from inflow.accounts.roles import Role
+from inflow.accounts.scoping import OwnRowsAdmin, person, rows_of
+from inflow.accounts.sentences import sentence
+
+# The first word of an action says what it was about.
+ABOUT = {
+    "session": gettext_lazy("Log-in"),
+    "second_step": gettext_lazy("Log-in in two steps"),
+    "user": gettext_lazy("People"),
+    "account": gettext_lazy("Account"),
+    "api_key": gettext_lazy("API keys"),
+    "subscription": gettext_lazy("Webhooks"),
+    "delivery": gettext_lazy("Webhook deliveries"),
+    "messages": gettext_lazy("Switching messages on and off"),
+    "reminderpolicy": gettext_lazy("Reminder policies"),
+    "messagetemplate": gettext_lazy("Templates"),
+    "collectionsettings": gettext_lazy("Rules and brakes"),
+    "calendarrule": gettext_lazy("Calendars"),
+    "senderprofile": gettext_lazy("Sender"),
+    "gateway": gettext_lazy("Gateways"),
+    "debtor": gettext_lazy("Debtors"),
+}
+
+
+class AboutFilter(DropdownFilter):
+    title, parameter_name = gettext_lazy("what it is about"), "about"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(ABOUT.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+        return queryset.filter(action__startswith=f"{self.value()}.") if self.value() in ABOUT else queryset
+
+
+class ActorFilter(DropdownFilter):
+    """The account's people. Keys, commands and platform staff are found by search."""
+
+    title, parameter_name = gettext_lazy("person"), "actor"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        user = person(request)
+        people = rows_of(user, type(user).objects.order_by("email")).values_list("email", flat=True)
+        return [(email, email) for email in people[:200]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+        return queryset.filter(actor=self.value()) if self.value() else queryset
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(OwnRowsAdmin):
+    sees = Role.ADMIN
+    list_display = ("moment", "said", "where", "about")
+    list_display_links = ("moment", "said")
+    list_filter = (("at", RangeDateFilter), ActorFilter, AboutFilter)
+    search_fields = ("actor", "action", "target", "detail")
+    search_help_text = gettext_lazy("Who, what, or what it was done to")
+    date_hierarchy = "at"
+    fields = ("at", "said", "actor", "action", "target", "changes", "more")
+    readonly_fields = fields
+
+    @display(description=gettext_lazy("When"), ordering="at")
+    def moment(self, entry: AuditEntry) -> str:
+        return pages.moment(entry.at)
+
+    @display(description=gettext_lazy("What happened"))
+    def said(self, entry: AuditEntry) -> str:
+        changed = ", ".join(_changes(entry))
+        return pages.two_lines(sentence(entry), changed)
+
+    @display(description=gettext_lazy("From"))
+    def where(self, entry: AuditEntry) -> str:
+        return pages.two_lines(entry.detail.get("device") or "–", entry.detail.get("address") or "")
+
+    @display(description=gettext_lazy("About"), ordering="action")
+    def about(self, entry: AuditEntry) -> str:
+        return pages.badge(str(ABOUT.get(entry.action.partition(".")[0], entry.action)), "info")
+
+    @display(description=gettext_lazy("Before and after"))
+    def changes(self, entry: AuditEntry) -> str:
+        rows = [
+            (name.replace("_", " "), _text(before), _text(after)) for name, (before, after) in _changes(entry).items()
+        ]
+        if not rows:
+            return "–"
+        head = format_html("<tr><th></th><th>{}</th><th>{}</th></tr>", _("Before"), _("After"))
+        lines = format_html_join("", "<tr><th>{}</th><td><bdi>{}</bdi></td><td><bdi>{}</bdi></td></tr>", rows)
+        return format_html('<table class="changes">{}{}</table>', head, lines)
+
+    @display(description=gettext_lazy("Details"))
+    def more(self, entry: AuditEntry) -> str:
+        rest = {name: value for name, value in entry.detail.items() if name != "changes"}
+        return (
+            format_html('<pre class="code">{}</pre>', json.dumps(rest, indent=2, ensure_ascii=False)) if rest else "–"
+        )
+
+
+def _changes(entry: AuditEntry) -> dict[str, list[Any]]:
+    """By field, the value before and the one after."""
+    changes = entry.detail.get("changes", {})
+    pairs = changes.items() if isinstance(changes, dict) else ()
+    return {name: pair for name, pair in pairs if isinstance(pair, list) and len(pair) == 2}
+
+
+def _text(value: Any) -> str:
+    if value in (None, ""):
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
