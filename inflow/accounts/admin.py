@@ -96,10 +96,10 @@ class _LowerEmail(forms.ModelForm):  # type: ignore[type-arg]
         return data
 
     def _takes_an_admin_away(self, data: dict[str, Any]) -> bool:
-        who = self.instance
-        was = who.pk and who.account_id and who.is_active and Role(self.initial["role"]) == Role.ADMIN
-        stays = data.get("role", Role.ADMIN) == Role.ADMIN and data.get("is_active", True)
-        return bool(was and not stays and {"role", "is_active"} & set(self.changed_data))
+        if not {"role", "is_active"} & set(self.changed_data) or not self.instance.account_id:
+            return False
+        was = self.initial.get("role") == Role.ADMIN and self.initial.get("is_active")
+        return bool(was and not (data.get("role") == Role.ADMIN and data.get("is_active")))
 
 
 def _other_admins(user: User) -> QuerySet[User]:

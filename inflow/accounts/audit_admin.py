@@ -71,7 +71,7 @@ class AuditEntryAdmin(OwnRowsAdmin):
     search_fields = ("actor", "action", "target", "detail")
     search_help_text = gettext_lazy("Who, what, or what it was done to")
     date_hierarchy = "at"
-    fields = ("at", "said", "actor", "action", "target", "changes", "more")
+    fields = ("at", "said", "actor", "action", "target", "before_and_after", "more")
     readonly_fields = fields
 
     @display(description=gettext_lazy("When"), ordering="at")
@@ -92,7 +92,7 @@ class AuditEntryAdmin(OwnRowsAdmin):
         return pages.badge(str(ABOUT.get(entry.action.partition(".")[0], entry.action)), "info")
 
     @display(description=gettext_lazy("Before and after"))
-    def changes(self, entry: AuditEntry) -> str:
+    def before_and_after(self, entry: AuditEntry) -> str:
         rows = [
             (name.replace("_", " "), _text(before), _text(after)) for name, (before, after) in _changes(entry).items()
         ]

@@ -208,7 +208,8 @@ class Authenticator(TimestampMixin, ThrottlingMixin, Device):  # type: ignore[mi
 class Session(AbstractBaseSession):
     """A browser that is logged in, or about to be. Pages call it by `public_id`: its key opens the dashboard."""
 
-    public_id = models.UUIDField(unique=True, editable=False)
+    # Not unique: while a session changes its key, the old row is still there.
+    public_id = models.UUIDField(editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="sessions")
     address = models.GenericIPAddressField(null=True)
     agent = models.CharField(max_length=300)

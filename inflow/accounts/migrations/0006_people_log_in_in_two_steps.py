@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('session_key', models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name='session key')),
                 ('session_data', models.TextField(verbose_name='session data')),
                 ('expire_date', models.DateTimeField(db_index=True, verbose_name='expire date')),
-                ('public_id', models.UUIDField(editable=False, unique=True)),
+                ('public_id', models.UUIDField(editable=False)),
                 ('address', models.GenericIPAddressField(null=True)),
                 ('agent', models.CharField(max_length=300)),
                 ('started_at', models.DateTimeField()),
