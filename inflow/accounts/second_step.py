@@ -58,7 +58,7 @@ def address(user: User, key: str) -> str:
 
 def picture(text: str) -> SafeString:
     """A QR code as SVG, without styles or addresses."""
-    svg: str = segno.make(text, error="m").svg_inline(scale=5, border=3, light="#fff", dark="#000")
+    svg: str = segno.make(text, error="m").svg_inline(omitsize=True, border=3, light="#fff", dark="#000")
     return mark_safe(svg)  # noqa: S308  (digits of its own make)
 
 

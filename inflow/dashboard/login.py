@@ -70,7 +70,7 @@ def code(request: HttpRequest) -> HttpResponse:
                 _record(request, user, "second_step.recovery_code_used")
             _let_in(request)
             return HttpResponseRedirect(_wanted(request))
-    return alone(request, "admin/second_step.html", {"title": _("Your code"), "form": form, "next": _wanted(request)})
+    return page(request, "admin/second_step.html", {"title": _("Your code"), "form": form, "next": _wanted(request)})
 
 
 def logout(request: HttpRequest) -> HttpResponse:
@@ -91,8 +91,8 @@ def password_change(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def alone(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
-    """A page without the dashboard around it, which holds figures."""
+def page(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
+    """A page that belongs to no list."""
     return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from inflow.accounts import audit, pages, second_step, sessions
 from inflow.accounts.models import Session, User
 from inflow.accounts.scoping import person
-from inflow.dashboard.login import CodeForm, alone
+from inflow.dashboard.login import CodeForm, page
 
 _KEY = "new_second_step_key"
 
@@ -29,7 +29,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "is_required": second_step.is_required(user),
         "codes_left": left,
     }
-    return pages.page(admin.site.get_model_admin(User), request, "admin/security.html", shown)
+    return page(request, "admin/security.html", shown)
 
 
 @require_POST
@@ -80,7 +80,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
         "key": " ".join(key[start : start + 4] for start in range(0, len(key), 4)),
         "is_required": second_step.is_required(user),
     }
-    return alone(request, "admin/set_up_two_steps.html", shown)
+    return page(request, "admin/set_up_two_steps.html", shown)
 
 
 def new_codes(request: HttpRequest) -> HttpResponse:
@@ -134,7 +134,7 @@ def _with_code(request: HttpRequest, do: Any, **shown: Any) -> HttpResponse:
 def _codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
     """The only page that ever shows them; `admin_view` lets nobody keep a copy (no-store)."""
     shown = {"title": _("Your recovery codes"), "codes": "\n".join(codes)}
-    return alone(request, "admin/recovery_codes.html", shown)
+    return page(request, "admin/recovery_codes.html", shown)
 
 
 def _row(session: Session, request: HttpRequest) -> dict[str, Any]:

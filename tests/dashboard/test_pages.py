@@ -37,11 +37,16 @@ def pages(own: World) -> list[str]:
     ]
 
 
-def test_no_page_names_an_outside_host_and_each_says_what_it_may_load(own: World) -> None:
+def test_no_page_has_an_outside_host_or_a_script_inside_and_each_says_what_it_may_load(own: World) -> None:
     client = own.logged_in(Role.ADMIN)
     for address in [*pages(own), "/admin/nowhere/", "/nowhere"]:
         answer = client.get(address, follow=True)
-        assert not OUTSIDE.findall(answer.content.decode()), address
+        html = answer.content.decode()
+        assert not OUTSIDE.findall(html), address
+        assert not [tag for tag in re.findall(r"<script[^>]*>", html) if "src=" not in tag and "json" not in tag], (
+            address
+        )
+        assert not re.findall(r"""<[^>]*\son[a-z]+=["'][^>]*>|href=["']javascript:""", html), address
         allowed = policy(answer)
         assert allowed["default-src"] == "'none'"
         assert allowed["frame-ancestors"] == allowed["base-uri"] == allowed["object-src"] == "'none'"
@@ -49,15 +54,6 @@ def test_no_page_names_an_outside_host_and_each_says_what_it_may_load(own: World
         is_loose = address.startswith("/admin/")
         assert allowed["script-src"] == ("'self' 'unsafe-eval'" if is_loose else "'self'"), address
         assert allowed["style-src"] == ("'self' 'unsafe-inline'" if is_loose else "'self'"), address
-
-
-def test_no_page_of_the_dashboard_holds_a_script_or_a_handler_inside(own: World) -> None:
-    client = own.logged_in(Role.ADMIN)
-    for address in pages(own):
-        html = client.get(address, follow=True).content.decode()
-        inside = [tag for tag in re.findall(r"<script[^>]*>", html) if "src=" not in tag and "json" not in tag]
-        assert not inside, address
-        assert not re.findall(r"""<[^>]*\son[a-z]+=["'][^>]*>|href=["']javascript:""", html), address
 
 
 def test_pages_without_log_in_name_no_outside_host_either(own: World, client: Client) -> None:
