@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
 from inflow.accounts import audit, keys, pages, second_step, sessions
@@ -104,7 +104,7 @@ class _LowerEmail(forms.ModelForm):  # type: ignore[type-arg]
 
 def _other_admins(user: User) -> QuerySet[User]:
     """Under the account's lock: two admins who take each other's rights away are heard one after the other."""
-    Account.objects.select_for_update().get(pk=user.account_id)
+    Account.objects.select_for_update().get(pk=str(user.account_id))
     return User.objects.filter(account=user.account_id, role=Role.ADMIN, is_active=True).exclude(pk=user.pk)
 
 
@@ -116,7 +116,7 @@ class PersonCreationForm(_LowerEmail, UserCreationForm):
         fields = ("email",)
 
 
-class PersonChangeForm(_LowerEmail, UserChangeForm):
+class PersonChangeForm(_LowerEmail):
     class Meta:
         model = User
         fields = "__all__"  # noqa: DJ007  (the admin's fieldsets choose)
@@ -185,7 +185,7 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
                 ("Password", {"fields": ("password1", "password2")}),
             )
         return (
-            (None, {"fields": (*who, "password")}),
+            (None, {"fields": (*who, "new_password")}),
             ("Rights", {"fields": (*rights, "is_active")}),
             ("Activity", {"fields": (("last_login", "date_joined"), ("two_steps", "open_sessions"))}),
         )
@@ -193,7 +193,7 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Nobody changes their own rights: so an account never loses its last admin by mistake."""
         own = ("account", "role", "is_superuser", "is_active") if obj and obj.pk == request.user.pk else ()
-        return (*own, "last_login", "date_joined", "two_steps", "open_sessions")
+        return (*own, "new_password", "last_login", "date_joined", "two_steps", "open_sessions")
 
     def save_model(self, request: HttpRequest, obj: User, form: "forms.ModelForm[User]", change: bool) -> None:
         if not person(request).is_superuser:
@@ -224,6 +224,10 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     @display(description="Access", ordering="is_active")
     def activity(self, user: User) -> str:
         return pages.badge("Active", "success") if user.is_active else pages.badge("Closed")
+
+    @display(description=gettext_lazy("Password"))
+    def new_password(self, user: User) -> str:
+        return format_html('<a class="text-link" href="../password/">{}</a>', _("Set another"))
 
     @display(description=gettext_lazy("Two steps"))
     def two_steps(self, user: User) -> str:

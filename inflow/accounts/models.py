@@ -198,7 +198,7 @@ class Authenticator(TimestampMixin, ThrottlingMixin, Device):  # type: ignore[mi
     recovery_digests = ArrayField(models.CharField(max_length=64), default=list)
 
     def __str__(self) -> str:
-        return self.user.email
+        return str(self.user.email)
 
     def get_throttle_factor(self) -> int:
         """Seconds to wait after the first wrong code; each further one doubles them."""

@@ -44,7 +44,8 @@ class SessionStore(DatabaseStore):
         client = data.setdefault(_CLIENT, {})
         client.setdefault("id", str(uuid.uuid4()))
         client.setdefault("started_at", now.timestamp())
-        session: Session = super().create_model_instance(data)
+        session = super().create_model_instance(data)
+        assert isinstance(session, Session)
         session.public_id = client["id"]
         session.user_id = int(data[SESSION_KEY]) if SESSION_KEY in data else None
         session.address, session.agent = client.get("address"), client.get("agent", "")

@@ -1,5 +1,7 @@
 """Logging in and out: the password, the second step, and what the audit log says of them."""
 
+from collections.abc import Mapping
+
 from django import forms
 from django.contrib import admin
 from django.contrib.auth import logout as end_session
@@ -40,7 +42,7 @@ def login(request: HttpRequest) -> HttpResponse:
     elif email:
         wait = attempts.locked_for(request, email)
         if user := User.objects.filter(email=email).first():
-            _record(request, user, "session.locked_out" if wait else "session.refused")
+            record(request, user, "session.locked_out" if wait else "session.refused")
         if wait:
             return refusals.locked_out(request, wait)
     return response
@@ -62,12 +64,12 @@ def code(request: HttpRequest) -> HttpResponse:
             form.add_error("code", refusal)
             if refusal.code != "wait":
                 attempts.count_failure(request, user)
-                _record(request, user, "second_step.refused")
+                record(request, user, "second_step.refused")
         else:
             second_step.note_passed(request.session)
             request.session.cycle_key()
             if way == "recovery":
-                _record(request, user, "second_step.recovery_code_used")
+                record(request, user, "second_step.recovery_code_used")
             _let_in(request)
             return HttpResponseRedirect(_wanted(request))
     return page(request, "admin/second_step.html", {"title": _("Your code"), "form": form, "next": _wanted(request)})
@@ -77,7 +79,7 @@ def logout(request: HttpRequest) -> HttpResponse:
     user = request.user
     response = admin.site.logout(request)
     if request.method == "POST" and isinstance(user, User):
-        _record(request, user, "session.ended")
+        record(request, user, "session.ended")
     return response
 
 
@@ -87,26 +89,27 @@ def password_change(request: HttpRequest) -> HttpResponse:
         response = admin.site.password_change(request)
         if request.method == "POST" and response.status_code == 302:
             sessions.end_all(person(request), but=request.session.session_key)
-            _record(request, person(request), "user.password_changed")
+            record(request, person(request), "user.password_changed")
     return response
 
 
-def page(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
+def page(request: HttpRequest, template: str, context: Mapping[str, object]) -> HttpResponse:
     """A page that belongs to no list."""
     return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
 
 
 def _let_in(request: HttpRequest) -> None:
     attempts.forgive(request, person(request))
-    _record(request, person(request), "session.started")
+    record(request, person(request), "session.started")
 
 
-def _record(request: HttpRequest, user: User, what: str) -> None:
+def record(request: HttpRequest, user: User, what: str, **detail: object) -> None:
+    """Note in the audit log what a person did at the door, and from where."""
     where = {
         "address": attempts.address_of(request),
         "device": sessions.device(request.headers.get("User-Agent", "")),
     }
-    audit.record(user.account, user.email, what, user.email[:120], **where)
+    audit.record(user.account, user.email, what, user.email[:120], **{**where, **detail})
 
 
 def _wanted(request: HttpRequest) -> str:

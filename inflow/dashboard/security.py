@@ -10,10 +10,10 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from inflow.accounts import audit, pages, second_step, sessions
+from inflow.accounts import pages, second_step, sessions
 from inflow.accounts.models import Session, User
 from inflow.accounts.scoping import person
-from inflow.dashboard.login import CodeForm, page
+from inflow.dashboard.login import CodeForm, page, record
 
 _KEY = "new_second_step_key"
 
@@ -39,7 +39,9 @@ def end(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         session = sessions.end(person(request), public_id)
         if session is None:
             raise Http404
-        _record(request, "session.ended", device=sessions.device(session.agent), address=session.address)
+        record(
+            request, person(request), "session.ended", device=sessions.device(session.agent), address=session.address
+        )
     messages.success(request, _("That session is ended."))
     return _back()
 
@@ -48,7 +50,7 @@ def end(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
 def end_others(request: HttpRequest) -> HttpResponse:
     with transaction.atomic():
         ended = sessions.end_all(person(request), but=request.session.session_key)
-        _record(request, "session.others_ended", sessions=ended)
+        record(request, person(request), "session.others_ended", sessions=ended)
     messages.success(request, _("You are logged in here only."))
     return _back()
 
@@ -68,7 +70,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
                 del request.session[_KEY]
                 second_step.note_passed(request.session)
                 sessions.end_all(user, but=request.session.session_key)
-                _record(request, "second_step.set_up")
+                record(request, person(request), "second_step.set_up")
         except second_step.WrongCode as refusal:
             form.add_error("code", refusal)
         else:
@@ -86,7 +88,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
 def new_codes(request: HttpRequest) -> HttpResponse:
     def renew() -> HttpResponse:
         codes = second_step.renew_codes(person(request))
-        _record(request, "second_step.codes_renewed")
+        record(request, person(request), "second_step.codes_renewed")
         return _codes(request, codes)
 
     return _with_code(
@@ -100,7 +102,7 @@ def new_codes(request: HttpRequest) -> HttpResponse:
 def turn_off(request: HttpRequest) -> HttpResponse:
     def remove() -> HttpResponse:
         second_step.remove(person(request))
-        _record(request, "second_step.turned_off")
+        record(request, person(request), "second_step.turned_off")
         messages.success(request, _("From now on your password alone logs you in."))
         return _back()
 
@@ -146,11 +148,6 @@ def _row(session: Session, request: HttpRequest) -> dict[str, Any]:
         "seen_at": session.seen_at,
         "is_this": session.session_key == request.session.session_key,
     }
-
-
-def _record(request: HttpRequest, what: str, **detail: Any) -> None:
-    user = person(request)
-    audit.record(user.account, user.email, what, user.email[:120], **detail)
 
 
 def _back() -> HttpResponse:
