@@ -145,6 +145,9 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "inflow.dashboard.refusals.untrusted_form"
 X_FRAME_OPTIONS = "DENY"
+# The middleware of Django that these ask for is there, kept off the API; of axes none is needed, the log-in page itself
+# shows the lock.
+SILENCED_SYSTEM_CHECKS = ["security.W002", "security.W003", "axes.W002"]
 SECURE_REFERRER_POLICY = SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 # Of each page. The dashboard's is loosened where its parts ask for it: inflow/dashboard/middleware.py.
 CONTENT_SECURITY_POLICY = {
@@ -183,7 +186,6 @@ SESSION_COOKIE_AGE = 3600 * env.int("SESSION_IDLE_HOURS", 12, validate=validate.
 SESSION_DAYS = env.int("SESSION_DAYS", 7, validate=validate.Range(min=1))
 # Whether platform staff must log in in two steps. Of an account's admins the account itself says so.
 STAFF_TWO_STEPS = env.bool("STAFF_TWO_STEPS", not TRY_OUT)
-SILENCED_SYSTEM_CHECKS = ["axes.W002"]  # the log-in page itself shows the lock: no middleware
 
 # --- API ---------------------------------------------------------------------------------------------------------
 

@@ -51,6 +51,8 @@ def test_no_page_has_an_outside_host_or_a_script_inside_and_each_says_what_it_ma
         assert allowed["default-src"] == "'none'"
         assert allowed["frame-ancestors"] == allowed["base-uri"] == allowed["object-src"] == "'none'"
         assert allowed["form-action"] == "'self'"
+        headers = [answer[name] for name in ("X-Frame-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy")]
+        assert headers == ["DENY", "same-origin", "same-origin"], address
         is_loose = address.startswith("/admin/")
         assert allowed["script-src"] == ("'self' 'unsafe-eval'" if is_loose else "'self'"), address
         assert allowed["style-src"] == ("'self' 'unsafe-inline'" if is_loose else "'self'"), address
