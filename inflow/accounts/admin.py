@@ -33,6 +33,9 @@ from inflow.accounts.scoping import OwnRowsAdmin, person
 admin.site.unregister(Group)  # roles say who may do what
 
 
+_PLAN = ("plan", "in_force", "requests_per_minute", "requests_per_day", "is_test", "suspended_at")
+
+
 @admin.register(Account)
 class AccountAdmin(OwnRowsAdmin):
     """Members see and set up their own; platform staff make accounts and set plans and limits."""
@@ -45,7 +48,10 @@ class AccountAdmin(OwnRowsAdmin):
     fieldsets = (
         (None, {"fields": ("name", "time_zone", "language", "country", "subdivision")}),
         (gettext_lazy("Security"), {"fields": ("admins_use_two_steps",)}),
-        ("Plan", {"fields": ("plan", "requests_per_minute", "requests_per_day", "is_test", "suspended_at")}),
+        (
+            "Plan",
+            {"fields": ("plan", "in_force", "requests_per_minute", "requests_per_day", "is_test", "suspended_at")},
+        ),
     )
     set_by_members = frozenset({"time_zone", "language", "subdivision", "admins_use_two_steps"})
 
@@ -58,10 +64,27 @@ class AccountAdmin(OwnRowsAdmin):
         return person(request).is_superuser
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        shown = [name for _, options in self.fieldsets for name in options["fields"]]
+        shown = [name for _title, options in self.fieldsets for name in options["fields"]]
         if not person(request).is_superuser:
             return [name for name in shown if name not in self.set_by_members]
-        return ["is_test"] if obj else []  # its keys' names say it
+        return ["in_force", "is_test"] if obj else ["in_force"]  # its keys' names say whether it is a test account
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Members see the limits in force; what of them was negotiated is for platform staff."""
+        if person(request).is_superuser:
+            return self.fieldsets
+        *rest, (title, _plan) = self.fieldsets
+        return (*rest, (title, {"fields": ("plan", "in_force", "is_test", "suspended_at")}))
+
+    @display(description=gettext_lazy("Limits"))
+    def in_force(self, account: Account) -> str:
+        limits = account.limits
+        words = {
+            "minute": f"{limits.per_minute:,}",
+            "day": f"{limits.per_day:,}" if limits.per_day else _("any number of"),
+            "webhooks": f"{limits.subscriptions:,}",
+        }
+        return _("%(minute)s requests a minute, %(day)s requests a day, %(webhooks)s webhooks") % words
 
     def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "time_zone":

@@ -123,10 +123,9 @@ class AuditEntryAdmin(OwnRowsAdmin):
 
     @display(description=gettext_lazy("Details"))
     def more(self, entry: AuditEntry) -> str:
-        rest = {name: value for name, value in entry.detail.items() if name != "changes"}
-        return (
-            format_html('<pre class="code">{}</pre>', json.dumps(rest, indent=2, ensure_ascii=False)) if rest else "–"
-        )
+        rest = [(name.replace("_", " "), _text(value)) for name, value in entry.detail.items() if name != "changes"]
+        lines = format_html_join("", "<tr><th>{}</th><td><bdi>{}</bdi></td></tr>", rest)
+        return format_html('<table class="changes">{}</table>', lines) if rest else "–"
 
 
 def _changes(entry: AuditEntry) -> dict[str, list[Any]]:

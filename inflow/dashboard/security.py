@@ -123,6 +123,7 @@ def _with_code(request: HttpRequest, do: Any, **shown: Any) -> HttpResponse:
     if not user.has_second_step:
         return _back()
     form = CodeForm(request.POST if request.method == "POST" else None)
+    form.fields["code"].help_text = _("The six digits of your authenticator app, or a recovery code.")
 
     def confirmed() -> HttpResponse:
         second_step.accept(user, form.cleaned_data["code"])
