@@ -64,7 +64,8 @@ def begin(session: SessionBase, address: str | None, agent: str) -> None:
 def seen(session: SessionBase) -> None:
     """Note that it is in use; which also puts off its end."""
     now = timezone.now().timestamp()
-    if now - session.get(_SEEN, 0) >= SEEN_EVERY_S:
+    last = session.get(_SEEN) or session.get(_CLIENT, {}).get("started_at", 0)
+    if now - last >= SEEN_EVERY_S:
         session[_SEEN] = now
 
 

@@ -271,7 +271,7 @@ def test_a_new_password_ends_the_other_sessions(user: User) -> None:
 
 
 def test_a_session_is_written_every_five_minutes_and_ends_after_the_days_that_are_set(
-    user: User, settings: Any, django_assert_num_queries: Any
+    user: User, settings: Any
 ) -> None:
     client = log_in(user)
     assert is_in(client)
