@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as _lazy
 
 from communications import addresses, apart, by_hand, linters, policies, profiles, wording
 from communications.by_hand import Asked, Look
@@ -25,24 +25,24 @@ from invoices.forms import refusals_on
 from invoices.models import Invoice
 
 _KINDS = {
-    Kind.MANUAL: gettext_lazy("A message about what is open"),
-    Kind.PROMISE_FOLLOWUP: gettext_lazy("A word about their promise to pay"),
-    Kind.THANK_YOU: gettext_lazy("Thanks for the payment"),
+    Kind.MANUAL: _lazy("A message about what is open"),
+    Kind.PROMISE_FOLLOWUP: _lazy("A word about their promise to pay"),
+    Kind.THANK_YOU: _lazy("Thanks for the payment"),
 }
 
 
 class SendForm(pages.PageForm):
     """`key` is the message's id from the first look on; `seal` is of what was shown last."""
 
-    kind = forms.ChoiceField(label=gettext_lazy("What it says"))
-    channel = forms.ChoiceField(label=gettext_lazy("Sent by"))
-    language = forms.ChoiceField(label=gettext_lazy("Language"), choices=Language.choices)
-    subject = forms.CharField(label=gettext_lazy("Your own subject"), required=False, max_length=wording.SUBJECT_LIMIT)
+    kind = forms.ChoiceField(label=_lazy("What it says"))
+    channel = forms.ChoiceField(label=_lazy("Sent by"))
+    language = forms.ChoiceField(label=_lazy("Language"), choices=Language.choices)
+    subject = forms.CharField(label=_lazy("Your own subject"), required=False, max_length=wording.SUBJECT_LIMIT)
     text = forms.CharField(
-        label=gettext_lazy("Your own words"),
+        label=_lazy("Your own words"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 6}),
-        help_text=gettext_lazy(
+        help_text=_lazy(
             "Empty: the words of the template. An email gets the list of what is open, and the link to their page."
         ),
     )
@@ -182,7 +182,7 @@ def moment(at: Any) -> str:
 
 
 InvoiceAdmin.send_now = pages.own_page(
-    gettext_lazy("Send now"),
+    _lazy("Send now"),
     _send_now,
     needs=Role.AGENT,
     icon="send",

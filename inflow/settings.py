@@ -3,6 +3,7 @@
 A variable that is missing or broken raises `environs.EnvError`; `manage.py` and `make run` print it as one line.
 """
 
+import datetime as dt
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import dj_email_url
 import structlog
 from celery.schedules import crontab
 from cryptography.fernet import Fernet
+from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -77,10 +79,10 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "axes",
     "django_structlog",
     "rest_framework",
     "drf_spectacular_sidecar",
@@ -100,9 +102,11 @@ MIDDLEWARE = [
     "inflow.dashboard.middleware.CsrfViewMiddleware",
     "inflow.dashboard.middleware.AuthenticationMiddleware",
     "inflow.dashboard.middleware.LanguageMiddleware",
+    "inflow.dashboard.entrance.EntranceMiddleware",
     "inflow.dashboard.middleware.LocalTimeMiddleware",
     "inflow.dashboard.middleware.MessageMiddleware",
     "inflow.dashboard.middleware.XFrameOptionsMiddleware",
+    "inflow.dashboard.middleware.ContentPolicyMiddleware",
 ]
 ROOT_URLCONF = "inflow.urls"
 WSGI_APPLICATION = "inflow.wsgi.application"
@@ -146,8 +150,50 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^api/", r"^(?:healthz|readyz)$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "inflow.dashboard.refusals.untrusted_form"
 X_FRAME_OPTIONS = "DENY"
+# The middleware of Django that these ask for is there, kept off the API; of axes none is needed, the log-in page itself
+# shows the lock.
+SILENCED_SYSTEM_CHECKS = ["security.W002", "security.W003", "axes.W002"]
+SECURE_REFERRER_POLICY = SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# Of each page. The dashboard's is loosened where its parts ask for it: inflow/dashboard/middleware.py.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    }
+}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+
+# --- Logging in: guesses are counted in PostgreSQL by django-axes, the limits are inflow/dashboard/attempts.py ------
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AXES_HANDLER = "inflow.dashboard.attempts.Attempts"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "username", "ip_address"]
+AXES_FAILURE_LIMIT = 1  # of the limits reached
+AXES_COOLOFF_TIME = dt.timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_USERNAME_CALLABLE = "inflow.dashboard.attempts.email_of"
+AXES_CLIENT_IP_CALLABLE = "inflow.dashboard.attempts.network_of"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "csrfmiddlewaretoken"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+SESSION_ENGINE = "inflow.accounts.sessions"
+# A log-in ends after so many hours without a page, and after so many days in any case.
+SESSION_COOKIE_AGE = 3600 * env.int("SESSION_IDLE_HOURS", 12, validate=validate.Range(min=1))
+SESSION_DAYS = env.int("SESSION_DAYS", 7, validate=validate.Range(min=1))
+# Whether platform staff must log in in two steps. Of an account's admins the account itself says so.
+STAFF_TWO_STEPS = env.bool("STAFF_TWO_STEPS", not TRY_OUT)
 
 # --- API ---------------------------------------------------------------------------------------------------------
 
@@ -228,6 +274,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "forget-sessions": {"task": "inflow.accounts.tasks.forget_sessions", "schedule": 3600.0},
     "sweep-webhooks": {"task": "webhooks.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
     "tell-of-disabled-webhooks": {"task": "webhooks.tasks.tell_admins", "schedule": 60.0, "options": {"expires": 60}},
     "forget-old-events": {"task": "webhooks.tasks.forget_old", "schedule": 3600.0, "options": {"expires": 3600}},
@@ -323,6 +370,7 @@ LOGGING = {
     "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["links"]}},
     "root": {"handlers": ["stdout"], "level": LOG_LEVEL},
     "loggers": {
+        "axes": {"level": "WARNING"},
         "django.server": {"handlers": [], "propagate": True},
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
@@ -365,7 +413,11 @@ UNFOLD = {
         "action": lambda request: str(reverse_lazy("language")),
         "navigation": "inflow.dashboard.language.choices",
     },
-    "STYLES": [lambda request: static("dashboard/inflow.css"), lambda request: static("dashboard/rtl.css")],
+    "STYLES": [
+        lambda request: static("dashboard/inflow.css"),
+        lambda request: static("dashboard/security.css"),
+        lambda request: static("dashboard/rtl.css"),
+    ],
     "ENVIRONMENT": "inflow.dashboard.navigation.environment",
     "DASHBOARD_CALLBACK": "inflow.dashboard.home.home",
     "SIDEBAR": {"show_search": False, "navigation": "inflow.dashboard.navigation.sidebar"},

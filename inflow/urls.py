@@ -9,9 +9,8 @@ from django.views.generic import RedirectView
 
 from inflow.api import errors
 from inflow.api.views import docs, me, openapi
-from inflow.dashboard import language
+from inflow.dashboard import language, login
 from inflow.dashboard.first_run import dismiss
-from inflow.dashboard.login import login
 
 urlpatterns = [
     path("api/zapier/me", me, name="me"),
@@ -21,7 +20,11 @@ urlpatterns = [
     path("", include("communications.hooks")),
     path("api/openapi.json", openapi, name="openapi"),
     path("api/docs", docs, name="docs"),
-    path("admin/login/", login, name="login"),
+    path("admin/login/", login.login, name="login"),
+    path("admin/login/code/", admin.site.admin_view(login.code), name="second-step"),
+    path("admin/logout/", login.logout, name="logout"),
+    path("admin/password_change/", admin.site.admin_view(login.password_change), name="password-change"),
+    path("admin/security/", include("inflow.dashboard.security")),
     path("admin/language/", language.choose, name="language"),
     path("admin/first-run/dismiss", dismiss, name="first-run-dismiss"),
     path("p/", include("communications.page.urls")),

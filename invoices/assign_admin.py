@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
@@ -36,13 +36,13 @@ def _assign(invoice: Invoice, actor: Actor, form: AssignForm) -> str:
 
 
 InvoiceAdmin.assign = pages.verb(
-    gettext_lazy("Assign"),
+    _lazy("Assign"),
     _assign,
     needs=Role.AGENT,
     icon="person_add",
     form=AssignForm,
     fits=lambda invoice: invoice.is_open,
-    intro=gettext_lazy("Its open case is theirs. Where none is open, one of level 1 is opened for them."),
+    intro=_lazy("Its open case is theirs. Where none is open, one of level 1 is opened for them."),
 )
 InvoiceAdmin.assign_selected = bulk(InvoiceAdmin.assign)
 InvoiceAdmin.actions = ("assign_selected", *InvoiceAdmin.actions)

@@ -28,6 +28,7 @@ def testing() -> dict[str, str]:
         "BASE_URL": "http://testserver",
         "ALLOWED_HOSTS": "testserver,127.0.0.1,localhost",
         "HTTPS": "0",
+        "STAFF_TWO_STEPS": "0",
         "EMAIL_URL": "memory://",
         "DEFAULT_FROM_EMAIL": "InFlow <no-reply@inflow.example>",
     } | _secrets()

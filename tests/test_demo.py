@@ -11,6 +11,7 @@ from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.models import Count, Sum
+from django.http import HttpRequest
 from django.test import Client
 from django.utils import timezone
 
@@ -62,7 +63,7 @@ def test_the_credentials_open_the_dashboard_and_the_api_and_are_for_their_owner_
     seeded: dict[str, str], tmp_path: Path
 ) -> None:
     assert stat.S_IMODE((tmp_path / "demo.txt").stat().st_mode) == 0o600
-    user = authenticate(username=seeded["Login"], password=seeded["Password"])
+    user = authenticate(HttpRequest(), username=seeded["Login"], password=seeded["Password"])
     assert isinstance(user, User)
     assert (user.account_id, user.role) == (demo.ACCOUNT_ID, "admin")
     key = keys.find(seeded["API key"])
@@ -92,7 +93,7 @@ def test_a_lost_file_is_replaced_by_new_credentials(seeded: dict[str, str], tmp_
     again = seed(tmp_path / "demo.txt")
     assert again["API key"] != seeded["API key"]
     assert keys.find(again["API key"])
-    assert authenticate(username=again["Login"], password=again["Password"])
+    assert authenticate(HttpRequest(), username=again["Login"], password=again["Password"])
     assert Account.objects.count() == 1
 
 

@@ -1,7 +1,11 @@
 """What holds for the repository as a whole."""
 
 import ast
+import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import TypeGuard
@@ -72,3 +76,45 @@ def is_read(node: ast.AST) -> TypeGuard[ast.Call]:
         and isinstance(node.func.value, ast.Name)
         and node.func.value.id == "env"
     )
+
+
+ASK = """
+import json, django
+from django.conf import settings
+from django.core.management import call_command
+django.setup()
+call_command("check", deploy=True, fail_level="WARNING")
+names = json.loads(input())
+print(json.dumps({name: getattr(settings, name) for name in names}))
+"""
+SAFE = {
+    "SESSION_COOKIE_SECURE": True,
+    "SESSION_COOKIE_HTTPONLY": True,
+    "SESSION_COOKIE_SAMESITE": "Lax",
+    "CSRF_COOKIE_SECURE": True,
+    "CSRF_COOKIE_SAMESITE": "Lax",
+    "SECURE_SSL_REDIRECT": True,
+    "SECURE_HSTS_SECONDS": 31_536_000,
+    "SECURE_HSTS_INCLUDE_SUBDOMAINS": True,
+    "SECURE_CONTENT_TYPE_NOSNIFF": True,
+    "SECURE_REFERRER_POLICY": "same-origin",
+    "SECURE_CROSS_ORIGIN_OPENER_POLICY": "same-origin",
+    "X_FRAME_OPTIONS": "DENY",
+    "STAFF_TWO_STEPS": True,
+    "DEBUG": False,
+}
+
+
+def test_production_is_safe_by_its_settings_and_by_djangos_own_check() -> None:
+    variables = os.environ | environment.production() | {"DJANGO_SETTINGS_MODULE": "inflow.settings"}
+    asked = subprocess.run(
+        [sys.executable, "-c", ASK],
+        input=json.dumps(list(SAFE)),
+        capture_output=True,
+        text=True,
+        env=variables,
+        cwd=ROOT,
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert json.loads(asked.stdout.splitlines()[-1]) == SAFE
+    assert "no issues" in asked.stdout + asked.stderr

@@ -1,7 +1,6 @@
 """The dashboard's pages of accounts, people, API keys and the audit log."""
 
 import datetime as dt
-import json
 import zoneinfo
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -17,18 +16,19 @@ from django.db import transaction
 from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
-from inflow.accounts import keys, pages
+from inflow.accounts import audit, keys, pages, second_step, sessions
 from inflow.accounts.actors import Actor
-from inflow.accounts.models import Account, ApiKey, AuditEntry, Scope, User
+from inflow.accounts.models import Account, ApiKey, Scope, User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
 
@@ -39,6 +39,9 @@ _ROLE_NAMES = {
     Role.AGENT: _lazy("Agent"),
     Role.VIEWER: _lazy("Viewer"),
 }
+
+
+_PLAN = ("plan", "in_force", "requests_per_minute", "requests_per_day", "is_test", "suspended_at")
 
 
 @admin.register(Account)
@@ -52,9 +55,13 @@ class AccountAdmin(OwnRowsAdmin):
     search_fields = ("name",)
     fieldsets = (
         (None, {"fields": ("name", "time_zone", "language", "country", "subdivision")}),
-        (_lazy("Plan"), {"fields": ("plan", "requests_per_minute", "requests_per_day", "is_test", "suspended_at")}),
+        (_lazy("Security"), {"fields": ("admins_use_two_steps",)}),
+        (
+            _lazy("Plan"),
+            {"fields": ("plan", "in_force", "requests_per_minute", "requests_per_day", "is_test", "suspended_at")},
+        ),
     )
-    set_by_members = frozenset({"time_zone", "language", "subdivision"})
+    set_by_members = frozenset({"time_zone", "language", "subdivision", "admins_use_two_steps"})
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not person(request).is_superuser:
@@ -65,10 +72,27 @@ class AccountAdmin(OwnRowsAdmin):
         return person(request).is_superuser
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        shown = [name for _, options in self.fieldsets for name in options["fields"]]
+        shown = [name for _title, options in self.fieldsets for name in options["fields"]]
         if not person(request).is_superuser:
             return [name for name in shown if name not in self.set_by_members]
-        return ["is_test"] if obj else []  # its keys' names say it
+        return ["in_force", "is_test"] if obj else ["in_force"]  # its keys' names say whether it is a test account
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Members see the limits in force; what of them was negotiated is for platform staff."""
+        if person(request).is_superuser:
+            return self.fieldsets
+        *rest, (title, _plan) = self.fieldsets
+        return (*rest, (title, {"fields": ("plan", "in_force", "is_test", "suspended_at")}))
+
+    @display(description=_lazy("Limits"))
+    def in_force(self, account: Account) -> str:
+        limits = account.limits
+        words = {
+            "minute": f"{limits.per_minute:,}",
+            "day": f"{limits.per_day:,}" if limits.per_day else _("any number of"),
+            "webhooks": f"{limits.subscriptions:,}",
+        }
+        return _("%(minute)s requests a minute, %(day)s requests a day, %(webhooks)s webhooks") % words
 
     def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "time_zone":
@@ -101,7 +125,21 @@ class _LowerEmail(forms.ModelForm):  # type: ignore[type-arg]
         data: dict[str, Any] = super().clean() or {}
         if "account" in self.fields and not data.get("account") and not data.get("is_superuser"):
             self.add_error("account", _("Only platform staff have no account."))
+        if self._takes_an_admin_away(data) and not _other_admins(self.instance).exists():
+            raise ValidationError(_("This is the last admin of the account. Make somebody else one first."))
         return data
+
+    def _takes_an_admin_away(self, data: dict[str, Any]) -> bool:
+        if not {"role", "is_active"} & set(self.changed_data) or not self.instance.account_id:
+            return False
+        was = self.initial.get("role") == Role.ADMIN and self.initial.get("is_active")
+        return bool(was and not (data.get("role") == Role.ADMIN and data.get("is_active")))
+
+
+def _other_admins(user: User) -> QuerySet[User]:
+    """Under the account's lock: two admins who take each other's rights away are heard one after the other."""
+    Account.objects.select_for_update().get(pk=str(user.account_id))
+    return User.objects.filter(account=user.account_id, role=Role.ADMIN, is_active=True).exclude(pk=user.pk)
 
 
 class PersonCreationForm(_LowerEmail, UserCreationForm):
@@ -112,10 +150,27 @@ class PersonCreationForm(_LowerEmail, UserCreationForm):
         fields = ("email",)
 
 
-class PersonChangeForm(_LowerEmail, UserChangeForm):
+class PersonChangeForm(_LowerEmail):
     class Meta:
         model = User
         fields = "__all__"  # noqa: DJ007  (the admin's fieldsets choose)
+
+
+def _end_sessions(user: User, actor: Actor, form: pages.PageForm) -> str:
+    with transaction.atomic():
+        ended = sessions.end_all(user)
+        audit.record(user.account, actor.name, "user.sessions_ended", user.email[:120], sessions=ended)
+    return _("%(email)s is logged out everywhere.") % {"email": user.email}
+
+
+def _reset_second_step(user: User, actor: Actor, form: pages.PageForm) -> str:
+    if user.email == actor.name:
+        raise ValidationError(_("Your own is turned off under Security, with a code."))
+    with transaction.atomic():
+        second_step.remove(user)
+        sessions.end_all(user)
+        audit.record(user.account, actor.name, "second_step.reset", user.email[:120])
+    return _("%(email)s logs in by password alone until two steps are set up again.") % {"email": user.email}
 
 
 @admin.register(User)
@@ -125,10 +180,28 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     add_form = PersonCreationForm
     change_password_form = AdminPasswordChangeForm
     ordering = ("email",)
-    list_display = ("email", "full_name", "role_badge", "activity", "last_login")
-    list_filter = (("role", ChoicesDropdownFilter),)
+    list_display = ("email", "full_name", "role_badge", "activity", "two_steps", "last_login")
+    list_filter = (("role", ChoicesDropdownFilter), ("is_active", BooleanRadioFilter))
     search_fields = ("email", "first_name", "last_name")
     filter_horizontal = ()
+    actions_detail = ("end_sessions", "reset_second_step")
+    end_sessions = pages.verb(
+        _lazy("Log out everywhere"),
+        _end_sessions,
+        needs=Role.ADMIN,
+        icon="logout",
+        fits=lambda user: sessions.of(user).exists(),
+        intro=_lazy("Every browser in which this person is logged in is logged out at once."),
+    )
+    reset_second_step = pages.verb(
+        _lazy("Reset two steps"),
+        _reset_second_step,
+        needs=Role.ADMIN,
+        icon="lock_reset",
+        fits=lambda user: user.has_second_step,
+        intro=_lazy("For somebody whose phone and recovery codes are lost. Be sure that it is them who ask."),
+        is_grave=True,
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Platform staff are in no account's hands, also those who belong to one."""
@@ -146,26 +219,30 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
                 (_("Password"), {"fields": ("password1", "password2")}),
             )
         return (
-            (None, {"fields": (*who, "password")}),
+            (None, {"fields": (*who, "new_password")}),
             (_("Rights"), {"fields": (*rights, "is_active")}),
-            (_("Activity"), {"fields": (("last_login", "date_joined"),)}),
+            (_("Activity"), {"fields": (("last_login", "date_joined"), ("two_steps", "open_sessions"))}),
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Nobody changes their own rights: so an account never loses its last admin by mistake."""
         own = ("account", "role", "is_superuser", "is_active") if obj and obj.pk == request.user.pk else ()
-        return (*own, "last_login", "date_joined")
+        return (*own, "new_password", "last_login", "date_joined", "two_steps", "open_sessions")
 
     def save_model(self, request: HttpRequest, obj: User, form: "forms.ModelForm[User]", change: bool) -> None:
         if not person(request).is_superuser:
             obj.account = person(request).account
         super().save_model(request, obj, form, change)
+        if change and {"role", "is_active", "account", "is_superuser"} & set(form.changed_data):
+            sessions.end_all(obj)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         with transaction.atomic():
             response: HttpResponse = super().user_change_password(request, id, form_url)
             if request.method == "POST" and response.status_code == 302:
-                self.record(request, self.get_object(request, id), "password_changed")
+                whose = self.get_object(request, id)
+                sessions.end_all(whose, but=request.session.session_key if whose == request.user else None)
+                self.record(request, whose, "password_changed")
         return response
 
     @display(description=_lazy("Name"), ordering="first_name")
@@ -181,6 +258,22 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     @display(description=_lazy("Access"), ordering="is_active")
     def activity(self, user: User) -> str:
         return pages.badge(_("Active"), "success") if user.is_active else pages.badge(_("Closed"))
+
+    @display(description=_lazy("Password"))
+    def new_password(self, user: User) -> str:
+        return format_html('<a class="text-link" href="../password/">{}</a>', _("Set another"))
+
+    @display(description=_lazy("Two steps"))
+    def two_steps(self, user: User) -> str:
+        return pages.badge(_("On"), "success") if user.has_second_step else pages.badge(_("Off"))
+
+    @display(description=_lazy("Logged in"))
+    def open_sessions(self, user: User) -> str:
+        where = [
+            f"{sessions.device(session.agent)}, {date_format(timezone.localtime(session.seen_at), 'DATETIME_FORMAT')}"
+            for session in sessions.of(user)
+        ]
+        return format_html_join("", "<div>{}</div>", ((line,) for line in where)) or _("Nowhere")
 
 
 class ApiKeyForm(pages.OwnAccountForm):
@@ -330,17 +423,4 @@ class ApiKeyAdmin(OwnRowsAdmin):
         return _("Everything") if set(key.scopes) >= set(Scope.values) else ", ".join(key.scopes)
 
 
-@admin.register(AuditEntry)
-class AuditEntryAdmin(OwnRowsAdmin):
-    sees = Role.ADMIN
-    list_display = ("at", "actor", "action", "target")
-    search_fields = ("actor", "action", "target")
-    fields = ("at", "actor", "action", "target", "detail_shown")
-    readonly_fields = fields
-
-    @display(description=_lazy("Detail"))
-    def detail_shown(self, entry: AuditEntry) -> str:
-        return format_html('<pre class="code">{}</pre>', json.dumps(entry.detail, indent=2, ensure_ascii=False))
-
-
-from inflow.accounts import rotate_admin  # noqa: E402, F401  (adds its page)
+from inflow.accounts import audit_admin, rotate_admin  # noqa: E402, F401  (they add their pages)

@@ -9,12 +9,16 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
+from django_otp.models import Device, ThrottlingMixin, TimestampMixin
 
 from inflow.accounts.plans import LIMITS, Limits, Plan
 from inflow.accounts.roles import Role, at_least
@@ -89,6 +93,11 @@ class Account(models.Model):
     clock = models.DateTimeField(
         null=True, editable=False, help_text=_lazy("A test account's own time, once it was set. Empty: the wall's.")
     )
+    admins_use_two_steps = models.BooleanField(
+        _lazy("admins log in in two steps"),
+        default=False,
+        help_text=_lazy("Who has the role Admin sees nothing before an authenticator app is set up."),
+    )
     suspended_at = models.DateTimeField(
         null=True, blank=True, help_text=_lazy("The API refuses and reminders stop; webhooks still drain.")
     )
@@ -133,8 +142,8 @@ class UserManager(BaseUserManager["User"]):
     use_in_migrations = True
 
     def get_queryset(self) -> models.QuerySet["User"]:
-        """With the account, which every page of the dashboard asks for."""
-        return super().get_queryset().select_related("account")
+        """With the account and the authenticator, which every page of the dashboard asks for."""
+        return super().get_queryset().select_related("account", "authenticator")
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         user = self.model(email=self.normalize_email(email).lower(), **fields)
@@ -180,6 +189,50 @@ class User(AbstractUser):
         """Whether this person carries the rights of `needed` in their account."""
         return self.is_active and (self.is_superuser or at_least(self.role, needed))
 
+    @property
+    def has_second_step(self) -> bool:
+        return getattr(self, "authenticator", None) is not None
+
+
+class Authenticator(TimestampMixin, ThrottlingMixin, Device):  # type: ignore[misc]  # django-otp carries no types
+    """A person's authenticator app: its key, sealed, and the digests of the recovery codes that are left."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="authenticator")
+    name, confirmed = None, None
+    sealed_key = models.TextField()
+    last_step = models.BigIntegerField(
+        default=-1, help_text=_lazy("Half minutes since 1970: a code of it, or of an earlier one, is used up.")
+    )
+    recovery_digests = ArrayField(models.CharField(max_length=64), default=list)
+
+    def __str__(self) -> str:
+        return str(self.user.email)
+
+    def get_throttle_factor(self) -> int:
+        """Seconds to wait after the first wrong code; each further one doubles them."""
+        return 1
+
+
+class Session(AbstractBaseSession):
+    """A browser that is logged in, or about to be. Pages call it by `public_id`: its key opens the dashboard."""
+
+    # Not unique: while a session changes its key, the old row is still there.
+    public_id = models.UUIDField(editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="sessions")
+    address = models.GenericIPAddressField(null=True)
+    agent = models.CharField(max_length=300)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField(help_text=_lazy("To within five minutes."))
+
+    class Meta(AbstractBaseSession.Meta):
+        abstract = False
+        ordering = ["-seen_at"]
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionBase]:
+        store: type[SessionBase] = import_string("inflow.accounts.sessions.SessionStore")
+        return store
+
 
 class ApiKey(models.Model):
     """A key of the API. Only its digest and its first characters are kept: `keys.issue` shows it once."""
@@ -224,6 +277,7 @@ class AuditEntry(models.Model):
     class Meta:
         verbose_name_plural = _lazy("audit log")
         ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["account", "-at", "-id"], name="audit_log_of_an_account")]
 
     def __str__(self) -> str:
         return f"{self.action} {self.target}"

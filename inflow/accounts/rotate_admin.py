@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts import keys, pages
 from inflow.accounts.admin import ApiKeyAdmin, example_of
@@ -21,14 +21,14 @@ from inflow.accounts.scoping import person
 class RotateForm(pages.PageForm):
     overlap_hours = forms.TypedChoiceField(
         coerce=int,
-        label=gettext_lazy("The old key works"),
+        label=_lazy("The old key works"),
         initial=24,
         choices=[
-            (0, gettext_lazy("not a moment longer")),
-            (1, gettext_lazy("for one more hour")),
-            (24, gettext_lazy("for one more day")),
-            (168, gettext_lazy("for seven more days")),
-            (720, gettext_lazy("for thirty more days")),
+            (0, _lazy("not a moment longer")),
+            (1, _lazy("for one more hour")),
+            (24, _lazy("for one more day")),
+            (168, _lazy("for seven more days")),
+            (720, _lazy("for thirty more days")),
         ],
     )
 
@@ -71,5 +71,5 @@ def _fits(key: Any) -> bool:
     return bool(key.is_live(timezone.now()))
 
 
-ApiKeyAdmin.rotate = pages.own_page(gettext_lazy("Rotate"), _rotate, needs=Role.ADMIN, icon="autorenew", fits=_fits)
+ApiKeyAdmin.rotate = pages.own_page(_lazy("Rotate"), _rotate, needs=Role.ADMIN, icon="autorenew", fits=_fits)
 ApiKeyAdmin.actions_detail = ("rotate", *ApiKeyAdmin.actions_detail)

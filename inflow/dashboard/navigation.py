@@ -60,6 +60,8 @@ def _settings_of(user: User) -> list[Item]:
         items.append(_item(_("Account"), "apartment", "admin:accounts_account_change", user.account_id))
     if user.may(Role.ADMIN):
         items.append(_item(_("People"), "group", "admin:accounts_user_changelist"))
+    items.append(_item(_("Security"), "shield_person", "security"))
+    if user.may(Role.ADMIN):
         items.append(_item(_("Audit log"), "policy", "admin:accounts_auditentry_changelist"))
     return items
 

@@ -11,8 +11,7 @@ from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
 from tests import make
 from tests.dashboard import reading
-from tests.dashboard.test_scoping import ADDS
-from tests.dashboard.world import LISTS, VERBS, World, page, platform, verb
+from tests.dashboard.world import ADDS, LISTS, VERBS, World, page, platform, verb
 
 pytestmark = pytest.mark.django_db
 ARABIC = {"Accept-Language": "ar-AE,ar;q=0.9,en;q=0.8"}

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
+from django.http import HttpRequest
 from django.test import Client
 
 from inflow.accounts.models import Account, AuditEntry, User
 from inflow.accounts.roles import Role
+from inflow.accounts.sentences import SENTENCES
 from tests import make
-from tests.dashboard.world import World, logged_in, nothing_changes, page, platform
+from tests.dashboard.world import World, linked, logged_in, nothing_changes, page, platform
 
 pytestmark = pytest.mark.django_db
 ADD = {
@@ -104,7 +106,7 @@ def test_a_password_set_by_an_admin_is_recorded_without_it(own: World, foreign: 
         assert client.post(f"/admin/accounts/user/{theirs}/password/", new).status_code == 404
         assert own.logged_in(Role.MANAGER).post(f"/admin/accounts/user/{agent.pk}/password/", new).status_code == 403
     assert client.post(f"/admin/accounts/user/{agent.pk}/password/", new).status_code == 302
-    assert authenticate(username=agent.email, password="a-new-pass-word") == agent
+    assert authenticate(HttpRequest(), username=agent.email, password="a-new-pass-word") == agent
     assert (entry(own).action, entry(own).detail) == ("user.password_changed", {})
 
 
@@ -134,6 +136,8 @@ def test_an_admin_sets_time_zone_and_language_of_the_account_and_nothing_else(ow
         assert own.logged_in(Role.MANAGER).post(address, said).status_code == 403
         wrong = own.logged_in(Role.ADMIN).post(address, {**said, "time_zone": "Moon/Base"})
         assert wrong.context["errors"]
+    shown = own.logged_in(Role.ADMIN).get(address).content.decode()
+    assert "30 requests a minute, 1,000 requests a day, 5 webhooks" in shown
     assert own.logged_in(Role.ADMIN).post(address, said).status_code == 302
     account = Account.objects.get(pk=own.account.pk)
     assert (account.time_zone, account.language) == ("Asia/Riyadh", "ar")
@@ -168,11 +172,52 @@ def test_a_closed_person_gets_no_page(own: World) -> None:
     assert client.get("/admin/")["Location"].startswith("/admin/login/")
 
 
-def test_no_page_names_an_outside_host(own: World) -> None:
+def test_the_last_admin_of_an_account_keeps_the_role_also_where_platform_staff_take_it(own: World) -> None:
+    admin = own.people[Role.ADMIN]
+    said = {"email": admin.email, "role": "viewer", "is_active": "on", "account": str(own.account.pk)}
+    client, address = platform(), page("accounts_user", "change", admin.pk)
+    with nothing_changes(own):
+        assert "last admin" in client.post(address, said).content.decode()
+        assert client.post(address, {**said, "role": "admin", "is_active": ""}).context["errors"]
+    make.user(own.account)
+    assert client.post(address, said).status_code == 302
+
+
+def test_the_audit_log_says_in_words_what_was_done_and_what_it_was_before(own: World) -> None:
+    client, agent = own.logged_in(Role.ADMIN), own.people[Role.AGENT]
+    client.post(page("accounts_user", "change", agent.pk), {"email": agent.email, "role": "manager", "is_active": "on"})
+    html = client.get(page("accounts_auditentry", "changelist")).content.decode()
+    assert f"{own.people[Role.ADMIN].email} changed the person {agent.email}" in html
+    shown = client.get(page("accounts_auditentry", "change", entry(own).pk)).content.decode()
+    assert "<td><bdi>agent</bdi></td><td><bdi>manager</bdi></td>" in shown
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("q=Falcon", True),
+        ("q=nothing+of+it", False),
+        ("about=api_key", True),
+        ("about=session", False),
+        ("actor=nobody@falcon.example", False),
+        ("at__year=2020", False),
+        ("since=7", True),
+    ],
+)
+def test_the_audit_log_is_searched_and_filtered(query: str, found: bool, own: World, foreign: World) -> None:
     client = own.logged_in(Role.ADMIN)
-    pages = ["/admin/", *(page(name, "changelist") for name in own.rows), "/admin/accounts/apikey/add/"]
-    for address in [*pages, page("invoices_invoice", "change", own.invoice.pk)]:
-        html = client.get(address, follow=True).content.decode()
-        assert not re.findall(r"(?:src|href|action)=[\"'](?:https?:)?//[^\"']*", html)
-    css = Path("inflow/dashboard/static/dashboard/inflow.css").read_text()
-    assert "http" not in css
+    AuditEntry.objects.create(account=own.account, actor="Falcon", action="api_key.created", target="inflow_x")
+    html = client.get(page("accounts_auditentry", "changelist") + f"?{query}").content.decode()
+    shown = linked(html, "accounts_auditentry")
+    theirs = AuditEntry.objects.filter(account=foreign.account).values_list("pk", flat=True)
+    assert bool(shown) == found
+    assert not shown & set(map(str, theirs))
+
+
+def test_every_action_that_is_recorded_has_a_sentence() -> None:
+    assert all("%(actor)s" in str(words) or "%(target)s" in str(words) for words in SENTENCES.values())
+    action = re.compile(r"\"((?:session|second_step|user|api_key|subscription|delivery|messages)\.[a-z_]+)\"")
+    files = [path for room in ("inflow", "communications", "webhooks") for path in Path(room).glob("**/*.py")]
+    written = {name for path in files for name in action.findall(path.read_text())}
+    assert len(written) > 10
+    assert written - SENTENCES.keys() == set()

@@ -2,9 +2,11 @@
 
 import datetime as dt
 import re
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from django.test import Client
@@ -30,86 +32,12 @@ from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, 
 from tests import make
 from webhooks.models import Delivery, Event, EventType, Subscription
 
-# Each list of the dashboard, and the least role that sees it.
-LISTS = {
-    "invoices_invoice": Role.VIEWER,
-    "invoices_debtor": Role.VIEWER,
-    "invoices_escalation": Role.VIEWER,
-    "invoices_promise": Role.VIEWER,
-    "invoices_payment": Role.VIEWER,
-    "communications_communication": Role.VIEWER,
-    "communications_reminderpolicy": Role.VIEWER,
-    "communications_reply": Role.VIEWER,
-    "communications_gateway": Role.MANAGER,
-    "communications_answer": Role.VIEWER,
-    "communications_contact": Role.VIEWER,
-    "communications_consententry": Role.VIEWER,
-    "communications_collectionsettings": Role.VIEWER,
-    "invoices_calendarrule": Role.VIEWER,
-    "accounts_account": Role.VIEWER,
-    "accounts_apikey": Role.ADMIN,
-    "accounts_user": Role.ADMIN,
-    "accounts_auditentry": Role.ADMIN,
-    "webhooks_subscription": Role.ADMIN,
-    "webhooks_delivery": Role.ADMIN,
-}
-# Each verb on a row, and the least role that may do it.
-VERBS = {
-    "invoices_invoice_record_payment": Role.AGENT,
-    "invoices_invoice_promise": Role.AGENT,
-    "invoices_invoice_send_now": Role.AGENT,
-    "invoices_invoice_hold": Role.AGENT,
-    "invoices_invoice_dispute": Role.AGENT,
-    "invoices_invoice_resume": Role.AGENT,
-    "invoices_invoice_escalate": Role.AGENT,
-    "invoices_invoice_assign": Role.AGENT,
-    "invoices_promise_withdraw": Role.AGENT,
-    "invoices_invoice_move_due_date": Role.MANAGER,
-    "invoices_invoice_note": Role.AGENT,
-    "invoices_invoice_choose_ladder": Role.MANAGER,
-    "communications_reminderpolicy_switch_on": Role.MANAGER,
-    "invoices_invoice_write_off": Role.MANAGER,
-    "invoices_invoice_cancel": Role.MANAGER,
-    "invoices_escalation_take": Role.AGENT,
-    "invoices_escalation_resolve": Role.AGENT,
-    "invoices_escalation_assign": Role.AGENT,
-    "invoices_payment_reverse": Role.AGENT,
-    "communications_communication_answer": Role.AGENT,
-    "communications_reply_paid": Role.AGENT,
-    "communications_reply_promise": Role.AGENT,
-    "communications_reply_dispute": Role.AGENT,
-    "communications_reply_hold": Role.AGENT,
-    "communications_reply_wrong_person": Role.AGENT,
-    "communications_reply_dismiss": Role.AGENT,
-    "communications_gateway_edit": Role.MANAGER,
-    "communications_gateway_templates": Role.MANAGER,
-    "communications_gateway_switch_off": Role.MANAGER,
-    "communications_gateway_switch_on": Role.MANAGER,
-    "invoices_debtor_opt_out": Role.AGENT,
-    "invoices_debtor_opt_in": Role.AGENT,
-    "invoices_debtor_agree": Role.AGENT,
-    "invoices_debtor_revoke_links": Role.AGENT,
-    "communications_answer_confirm_paid": Role.AGENT,
-    "communications_answer_confirm_promise": Role.AGENT,
-    "communications_answer_confirm_dispute": Role.AGENT,
-    "communications_answer_dismiss": Role.AGENT,
-    "communications_contact_opt_in": Role.AGENT,
-    "communications_communication_release": Role.AGENT,
-    "communications_communication_call_back": Role.AGENT,
-    "communications_communication_cancel": Role.AGENT,
-    "communications_collectionsettings_stop": Role.MANAGER,
-    "communications_collectionsettings_resume": Role.MANAGER,
-    "communications_collectionsettings_synced": Role.AGENT,
-    "invoices_calendarrule_make_own": Role.MANAGER,
-    "accounts_apikey_revoke": Role.ADMIN,
-    "accounts_apikey_rotate": Role.ADMIN,
-    "webhooks_subscription_unsubscribe": Role.ADMIN,
-    "webhooks_subscription_enable": Role.ADMIN,
-    "webhooks_subscription_send_test": Role.ADMIN,
-    "webhooks_subscription_replay_since": Role.ADMIN,
-    "webhooks_subscription_rotate_secret": Role.ADMIN,
-    "webhooks_delivery_replay": Role.ADMIN,
-}
+# Who gets in where, by the least role: matrix.toml says what each part is.
+MATRIX = tomllib.loads(Path(__file__).with_name("matrix.toml").read_text())
+LISTS, ADDS, VERBS = (
+    {name: Role(role) for name, role in MATRIX[part].items() if role != "platform"}
+    for part in ("lists", "adds", "verbs")
+)
 # What answers each verb's form.
 SAID: dict[str, dict[str, Any]] = {
     "invoices_invoice_record_payment": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},

@@ -7,6 +7,8 @@ from django.db.models import QuerySet
 
 from communications import gateways
 from communications.models import Gateway
+from inflow.accounts import second_step
+from inflow.accounts.models import Authenticator
 from webhooks import subscriptions
 from webhooks.models import Subscription
 
@@ -17,6 +19,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         unreadable = self._reseal("subscriptions", Subscription.objects.all(), subscriptions.reseal)
         unreadable += self._reseal("gateways", Gateway.objects.all(), gateways.reseal)
+        unreadable += self._reseal("authenticators", Authenticator.objects.all(), second_step.reseal)
         if unreadable:
             raise CommandError(f"No key of FIELD_KEYS opens the secret of: {', '.join(unreadable)}")
 

@@ -1,0 +1,43 @@
+"""Between the password and the dashboard: the second step, and the end of a session that has lasted long enough."""
+
+import datetime as dt
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from inflow.accounts import second_step, sessions
+from inflow.accounts.models import User
+
+# Open without the second step: logging in and out, setting the step up, and the words of the admin's scripts.
+OPEN = ("/admin/login/", "/admin/logout/", "/admin/security/two-steps/set-up/", "/admin/jsi18n/")
+
+
+class EntranceMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith("/admin/") or not isinstance(request.user, User):
+            return self.get_response(request)
+        if sessions.age(request.session) > dt.timedelta(days=settings.SESSION_DAYS):
+            logout(request)
+            return self.get_response(request)
+        sessions.seen(request.session)
+        if (page := missing_step(request)) and not request.path_info.startswith(OPEN):
+            return HttpResponseRedirect(f"{page}?{urlencode({'next': request.get_full_path()})}")
+        return self.get_response(request)
+
+
+def missing_step(request: HttpRequest) -> str:
+    """Where this person has to go first; nowhere: they are in."""
+    user = request.user
+    assert isinstance(user, User)
+    if second_step.passed(request.session):
+        return ""
+    if user.has_second_step:
+        return reverse("second-step")
+    return reverse("set-up-two-steps") if second_step.is_required(user) else ""
