@@ -458,4 +458,4 @@ class DebtorAdmin(OwnRowsAdmin):
         return str(debtor.still_open or "–")
 
 
-from invoices import calendar_admin  # noqa: E402, F401  (registers its page)
+from invoices import calendar_admin, import_admin  # noqa: E402, F401  (register their pages)

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.admin import ModelAdmin
@@ -22,6 +22,9 @@ from unfold.widgets import INPUT_CLASSES, SELECT_CLASSES, TEXTAREA_CLASSES
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class PageForm(forms.Form):
@@ -93,12 +96,12 @@ class Verb:
     `fits` says whether the row's state invites it: only then is it offered. The domain's own verb decides.
     """
 
-    title: str
+    title: "StrOrPromise"
     needs: Role
     do: Callable[[Any, Actor, PageForm], str]
     form: type[PageForm]
     fits: Callable[[Any], bool]
-    intro: str
+    intro: "StrOrPromise"
     is_grave: bool
 
     def is_offered(self, user: User, row: Model) -> bool:
@@ -106,14 +109,14 @@ class Verb:
 
 
 def verb(
-    title: str,
+    title: "StrOrPromise",
     do: Callable[[Any, Actor, Any], str],
     *,
     needs: Role,
     icon: str,
     form: type[PageForm] = PageForm,
     fits: Callable[[Any], bool] = lambda row: True,
-    intro: str = "",
+    intro: "StrOrPromise" = "",
     is_grave: bool = False,
     is_primary: bool = False,
 ) -> Any:
@@ -139,10 +142,10 @@ def form_page(
     form: PageForm,
     do: Callable[[], HttpResponse],
     *,
-    title: str,
+    title: "StrOrPromise",
     back: str,
     button: str | None = None,
-    intro: str = "",
+    intro: "StrOrPromise" = "",
     is_grave: bool = False,
 ) -> HttpResponse:
     """Show the form; POSTed and valid, `do` it. What `do` refuses by ValidationError is shown on the form."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from communications import inbox
 from inflow.accounts.models import User
@@ -25,6 +26,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item("Promises", "handshake", "admin:invoices_promise_changelist"),
         _item("Payments", "payments", "admin:invoices_payment_changelist"),
         _item("Contacts", "alternate_email", "admin:communications_contact_changelist"),
+        _item(_("Imports"), "upload_file", "admin:invoices_import_changelist"),
     ]
     if waiting := inbox.count(user):
         collections[4]["badge"] = str(waiting)
