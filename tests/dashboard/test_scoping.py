@@ -16,6 +16,7 @@ pytestmark = pytest.mark.django_db
 ADDS = {
     "invoices_calendarrule": Role.MANAGER,
     "invoices_invoice": Role.MANAGER,
+    "invoices_import": Role.AGENT,
     "communications_reminderpolicy": Role.MANAGER,
     "accounts_apikey": Role.ADMIN,
     "accounts_user": Role.ADMIN,

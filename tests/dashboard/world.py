@@ -26,6 +26,7 @@ from communications.models import (
 from inflow.accounts.models import Account, ApiKey, AuditEntry, User
 from inflow.accounts.roles import Role
 from invoices import lifecycle
+from invoices.imports.models import Import, ImportRow
 from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, Promise, TimelineEntry
 from tests import make
 from webhooks.models import Delivery, Event, EventType, Subscription
@@ -37,6 +38,7 @@ LISTS = {
     "invoices_escalation": Role.VIEWER,
     "invoices_promise": Role.VIEWER,
     "invoices_payment": Role.VIEWER,
+    "invoices_import": Role.VIEWER,
     "communications_communication": Role.VIEWER,
     "communications_reminderpolicy": Role.VIEWER,
     "communications_reply": Role.VIEWER,
@@ -71,6 +73,9 @@ VERBS = {
     "invoices_escalation_resolve": Role.AGENT,
     "invoices_escalation_assign": Role.AGENT,
     "invoices_payment_reverse": Role.AGENT,
+    "invoices_import_confirm": Role.AGENT,
+    "invoices_import_stop": Role.AGENT,
+    "invoices_import_discard": Role.AGENT,
     "communications_communication_answer": Role.AGENT,
     "communications_reply_paid": Role.AGENT,
     "communications_reply_promise": Role.AGENT,
@@ -194,6 +199,7 @@ def build(name: str) -> World:
             "invoices_escalation": case.pk,
             "invoices_promise": promise.pk,
             "invoices_payment": payment.pk,
+            "invoices_import": make.import_of(account, people[Role.AGENT], f"payments of {name}.csv").pk,
             "invoices_invoice": invoice.pk,
             "invoices_debtor": invoice.debtor_id,
             "communications_communication": Communication.objects.get(invoice=invoice).pk,
@@ -247,11 +253,12 @@ def _rows_of(account: Account) -> dict[str, Any]:
     owned = (
         *(User, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
         *(Communication, Contact, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile, Answer, ConsentEntry),
-        *(Subscription, Event, Delivery, CalendarRule, CollectionSettings),
+        *(Subscription, Event, Delivery, CalendarRule, CollectionSettings, Import),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned
     }
+    rows["ImportRow"] = list(ImportRow.objects.filter(file__account=account).order_by("pk").values())
     for user in rows["User"]:
         del user["last_login"]
     return {**rows, "Account": Account.objects.filter(pk=account.pk).values().get()}
