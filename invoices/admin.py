@@ -19,7 +19,7 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person, rows_of
-from invoices import cases, lifecycle, money
+from invoices import cases, import_admin, lifecycle, money
 from invoices.case_admin import payment_method
 from invoices.derivation import days_overdue
 from invoices.forms import (
@@ -35,6 +35,7 @@ from invoices.forms import (
     ReasonForm,
     refusals_on,
 )
+from invoices.imports.models import Kind
 from invoices.models import OPEN, Debtor, Invoice, Payment, PaymentStatus, Status, TimelineEntry
 
 STATUS_BADGES = {
@@ -328,6 +329,9 @@ class InvoiceAdmin(OwnRowsAdmin):
         is_grave=True,
     )
 
+    def import_url(self, request: HttpRequest) -> str | None:
+        return import_admin.import_url(person(request), Kind.INVOICES)
+
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -458,4 +462,4 @@ class DebtorAdmin(OwnRowsAdmin):
         return str(debtor.still_open or "–")
 
 
-from invoices import calendar_admin, import_admin  # noqa: E402, F401  (register their pages)
+from invoices import calendar_admin  # noqa: E402, F401  (registers its page)

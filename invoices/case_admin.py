@@ -16,9 +16,10 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
-from invoices import cases, lifecycle, money
+from invoices import cases, import_admin, lifecycle, money
 from invoices.cases import CaseChange
 from invoices.forms import ResolveForm, refusals_on
+from invoices.imports.models import Kind
 from invoices.models import CaseStatus, Escalation, Payment, Promise, PromiseStatus
 
 CASE_BADGES = {CaseStatus.OPEN: "danger", CaseStatus.ACKNOWLEDGED: "warning", CaseStatus.RESOLVED: "success"}
@@ -245,6 +246,9 @@ class PaymentAdmin(AboutInvoice):
         intro="For a cheque that bounced or money that was sent back. The invoice is owed again, and a case is opened.",
         is_grave=True,
     )
+
+    def import_url(self, request: HttpRequest) -> str | None:
+        return import_admin.import_url(person(request), Kind.PAYMENTS)
 
     @display(description="Method")
     def method_shown(self, payment: Payment) -> str:

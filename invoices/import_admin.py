@@ -53,6 +53,11 @@ def may_import(user: User, kind: str) -> bool:
     return user.may(NEEDS[Kind(kind)])
 
 
+def import_url(user: User, kind: Kind) -> str | None:
+    """Where this person brings a file of this kind."""
+    return f"{reverse('admin:invoices_import_add')}?kind={kind}" if may_import(user, kind) else None
+
+
 class UploadForm(pages.OwnAccountForm):
     kind = forms.ChoiceField(label=gettext_lazy("What it holds"))
     file = forms.FileField(
