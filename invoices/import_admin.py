@@ -1,6 +1,7 @@
 """The dashboard's pages of imports: upload, preview row by row, confirm, watch, and fetch what was refused."""
 
 import uuid
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -302,6 +303,8 @@ _SHOWN: dict[Kind, tuple[str, ...]] = {
 def _shown(file: Import, row: ImportRow) -> dict[str, Any]:
     currency = row.said.get("currency") or (file.currency if file.kind == Kind.INVOICES else "")
     cells = [row.said.get(name, "") for name in _SHOWN[Kind(file.kind)]]
+    if row.outcome != Outcome.REFUSED:
+        cells[2] = money.figure(Decimal(cells[2]), currency)
     cells[2] = f"{currency} {cells[2]}".strip()
     return {
         "line": row.line,

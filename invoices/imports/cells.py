@@ -6,9 +6,10 @@ What can be read in two ways is refused, never guessed. Text that can't be read 
 import datetime as dt
 import re
 
+import phonenumbers
 from django.utils.translation import gettext as _
 
-from invoices import debtors, money
+from invoices import money
 from invoices.imports.models import DateOrder
 
 _DIGITS = {ord(digit): str(value) for digits in ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹") for value, digit in enumerate(digits)}
@@ -81,12 +82,16 @@ def date(text: str, order: str) -> str:
 def phone(text: str, country: str) -> str:
     """As the serializer takes it; a sheet that took a number with its country code for a number lost the plus."""
     plain = latin(text)
+    digits = re.sub(r"[\s().-]", "", plain)
+    is_without_plus = re.fullmatch(r"[1-9]\d{10,14}", digits, re.ASCII)
+    return f"+{digits}" if is_without_plus and not _exists(plain, country) and _exists(f"+{digits}", country) else plain
+
+
+def _exists(number: str, country: str) -> bool:
     try:
-        debtors.normalise_phone(plain, country)
-    except debtors.BadPhone:
-        digits = re.sub(r"[\s().-]", "", plain)
-        return f"+{digits}" if re.fullmatch(r"[1-9]\d{10,14}", digits, re.ASCII) else plain
-    return plain
+        return phonenumbers.is_valid_number(phonenumbers.parse(number, country))
+    except phonenumbers.NumberParseException:
+        return False
 
 
 def language(text: str) -> str:

@@ -1,5 +1,6 @@
 """The columns of a file: what they are called, in English and Arabic, and which are needed."""
 
+import dataclasses
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ _NUMBER = Column(
     "|رقم الفاتورة|الفاتورة|رقم|رقم المستند",
     is_needed=True,
 )
+_PAID = dataclasses.replace(_NUMBER, help=_("Which invoice was paid."))
 _CURRENCY = "currency code|ccy|cur|العملة|عملة|رمز العملة"
 COLUMNS: dict[str, tuple[Column, ...]] = {
     Kind.INVOICES: (
@@ -102,7 +104,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("notes", _("Notes"), _("For you; debtors don't see them."), "note|memo|comment|comments|ملاحظات|ملاحظة"),
     ),
     Kind.PAYMENTS: (
-        _NUMBER,
+        _PAID,
         Column(
             "reference",
             _("Reference"),

@@ -108,7 +108,10 @@ class Outcome(models.TextChoices):
 
 
 class ImportRow(models.Model):
-    """One row of a file: what it says, what would become or became of it, and why."""
+    """One row of a file: what it says, what would become or became of it, and why.
+
+    Checked and not refused, its amounts and dates stand in `said` as they were understood, so that a person sees it.
+    """
 
     file = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rows", db_index=False)
     line = models.PositiveIntegerField()

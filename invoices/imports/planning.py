@@ -6,7 +6,7 @@ whatever else differs is refused, as nobody can change it from outside. A cell t
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -27,13 +27,19 @@ from invoices.writing import Refused
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`changes` says of each field what it was and what it becomes. `do` does it; `debtor` finds whose row it locks."""
+    """`changes` says of each field what it was and what it becomes, `read` how amounts and dates were understood.
+    `do` does it; `debtor` finds whose row it locks."""
 
     outcome: Outcome
     reason: str = ""
     changes: dict[str, list[str]] = field(default_factory=dict)
+    read: dict[str, str] = field(default_factory=dict)
     debtor: Callable[[], Any] | None = None
     do: Callable[[Actor], object] | None = None
+
+
+# What people write in many ways.
+_READ = ("amount", "amount_paid", "issue_date", "due_date", "paid_at", "debtor_phone")
 
 
 class _No(Exception):
@@ -115,7 +121,8 @@ class _Invoices(_Known):
         assert isinstance(given, InvoiceIn)
         new = given.new_invoice()
         lifecycle.check_new(new, self.today)
-        return self._register(new) if invoice is None else self._compare(invoice, new, said)
+        made = self._register(new) if invoice is None else self._compare(invoice, new, said)
+        return replace(made, read={name: data[name] for name in _READ if name in said})
 
     def _data(self, said: dict[str, str], invoice: Invoice | None) -> dict[str, str]:
         data = dict(said)
@@ -234,6 +241,7 @@ class _Payments(_Known):
         return Plan(
             Outcome.NEW,
             _note(invoice, new["amount"]),
+            read={name: said[name] for name in _READ if name in said},
             debtor=lambda: invoice.debtor_id,
             do=lambda actor: lifecycle.record_payment(self.account, invoice.pk, actor, **new),
         )

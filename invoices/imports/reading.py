@@ -121,9 +121,10 @@ def _encodings_of(content: bytes) -> list[str]:
     """A mark decides. Without one it is UTF-8 if it can be that, else what Excel writes on an Arabic Windows."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return [Encoding.UTF_16]
-    start = content[:1000]
-    if start.count(0) > len(start) // 4:
-        return ["utf-16-le" if start[1::2].count(0) > start[::2].count(0) else "utf-16-be"]
+    start = content[:2000]
+    even, odd = start[::2].count(0), start[1::2].count(0)
+    if max(even, odd) > max(4 * min(even, odd), len(start) // 100):  # UTF-16's NULs have their place in each pair
+        return ["utf-16-le" if odd > even else "utf-16-be"]
     return [Encoding.UTF_8, Encoding.ARABIC]
 
 

@@ -244,6 +244,7 @@ def _check(file: Import) -> None:
         rows = list(file.rows.filter(outcome="").order_by("line")[:CHECKED_AT_ONCE])
         for row, plan in zip(rows, planning.plan(file, rows), strict=True):
             row.outcome, row.reason, row.changes = plan.outcome, plan.reason, plan.changes
+            row.said |= plan.read
         _keep(rows)
     if not rows:
         _end(file, Phase.CHECKED)
@@ -295,7 +296,7 @@ def _apply(row: ImportRow, plan: Plan, actor: Actor) -> None:
 def _keep(rows: Sequence[ImportRow]) -> None:
     """Write what became of the rows, in one statement."""
     values: list[tuple[Any, ...]] = [
-        (row.pk, row.outcome, row.reason, json.dumps(row.changes), row.is_applied) for row in rows
+        (row.pk, row.outcome, row.reason, json.dumps(row.changes), json.dumps(row.said), row.is_applied) for row in rows
     ]
     if values:
         with connection.cursor() as cursor:
@@ -304,9 +305,10 @@ def _keep(rows: Sequence[ImportRow]) -> None:
 
 _KEEP = """
 UPDATE invoices_importrow AS row
-SET outcome = told.outcome, reason = told.reason, changes = told.changes::jsonb, is_applied = told.is_applied
-FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::boolean[])
-  AS told (id, outcome, reason, changes, is_applied)
+SET outcome = told.outcome, reason = told.reason, changes = told.changes::jsonb,
+    said = told.said::jsonb, is_applied = told.is_applied
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[])
+  AS told (id, outcome, reason, changes, said, is_applied)
 WHERE row.id = told.id
 """
 
