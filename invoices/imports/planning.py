@@ -5,11 +5,13 @@ whatever else differs is refused, as nobody can change it from outside. A cell t
 """
 
 import datetime as dt
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Min
 from django.utils.translation import gettext as _
 
@@ -20,7 +22,7 @@ from invoices import debtors, lifecycle, money
 from invoices.imports import cells, columns
 from invoices.imports.models import Import, ImportRow, Kind, Outcome
 from invoices.imports.reading import MAX_CELL
-from invoices.models import Debtor, Invoice, Payment
+from invoices.models import Invoice, Payment
 from invoices.serializers import InvoiceIn
 from invoices.writing import Refused
 
@@ -34,7 +36,7 @@ class Plan:
     reason: str = ""
     changes: dict[str, list[str]] = field(default_factory=dict)
     read: dict[str, str] = field(default_factory=dict)
-    debtor: Callable[[], Any] | None = None
+    debtor: Callable[[], uuid.UUID] | None = None
     do: Callable[[Actor], object] | None = None
 
 
@@ -113,6 +115,7 @@ class _Invoices(_Known):
         super().__init__(file, rows)
         opening = Payment.objects.filter(invoice__in=self.invoices.values(), method="opening", reversal_of=None)
         self.opened: dict[Any, Decimal] = dict(opening.values_list("invoice_id", "amount"))
+        self.debtors: dict[tuple[str, ...], uuid.UUID] = {}
 
     def plan(self, said: dict[str, str]) -> Plan:
         invoice = self.invoices.get(said.get("invoice_number", ""))
@@ -152,18 +155,17 @@ class _Invoices(_Known):
         return Plan(
             Outcome.NEW,
             " ".join(notes),
-            debtor=lambda: self._debtor_of(new).pk,
+            debtor=lambda: self._debtor_of(new),
             do=lambda actor: lifecycle.create(self.account, new, actor),
         )
 
-    def _debtor_of(self, new: lifecycle.NewInvoice) -> Debtor:
-        return debtors.find_or_make(
-            self.account,
-            name=new.debtor_name,
-            company=new.debtor_company,
-            email=new.debtor_email,
-            phone=new.debtor_phone,
-        )
+    def _debtor_of(self, new: lifecycle.NewInvoice) -> uuid.UUID:
+        known_by = new.debtor_name, new.debtor_company, new.debtor_email, new.debtor_phone
+        if known_by not in self.debtors:
+            name, company, email, phone = known_by
+            found = debtors.find_or_make(self.account, name=name, company=company, email=email, phone=phone)
+            self.debtors[known_by] = found.pk
+        return self.debtors[known_by]
 
     def _compare(self, invoice: Invoice, new: lifecycle.NewInvoice, said: dict[str, str]) -> Plan:
         for name in ("debtor_name", "debtor_company", "debtor_email", "debtor_phone", "amount", "currency"):
@@ -209,10 +211,11 @@ class _Invoices(_Known):
 
     def _change(self, invoice: Invoice, new: lifecycle.NewInvoice, changes: Mapping[str, Any], actor: Actor) -> None:
         why = self.file.file_name
-        if "due_date" in changes:
-            lifecycle.move_due_date(self.account, invoice.pk, actor, new.due_date, reason=why)
-        if "notes" in changes:
-            lifecycle.change(self.account, invoice.pk, actor, notes=new.notes, reason=why)
+        with transaction.atomic():
+            if "due_date" in changes:
+                lifecycle.move_due_date(self.account, invoice.pk, actor, new.due_date, reason=why)
+            if "notes" in changes:
+                lifecycle.change(self.account, invoice.pk, actor, notes=new.notes, reason=why)
 
 
 class _Payments(_Known):

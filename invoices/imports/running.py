@@ -280,8 +280,7 @@ def _apply(row: ImportRow, plan: Plan, actor: Actor) -> None:
         return
     assert plan.do
     try:
-        with transaction.atomic():
-            plan.do(actor)
+        plan.do(actor)  # all or nothing: where it refuses, the rest of the chunk stands
         row.is_applied = True
     except Refused as refusal:
         row.outcome, row.reason, row.changes = Outcome.REFUSED, refusal.message, {}
