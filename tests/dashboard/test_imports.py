@@ -100,7 +100,7 @@ def test_what_was_understood_is_shown_and_the_refused_rows_leave_as_they_stood(o
     for shown in ("AED 1,250.50", "2027-04-03", "Rep", "1.250 can be read in two ways"):
         assert shown in html
     answer = client.get(page("invoices_import", "refused", file.pk))
-    lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()
+    lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()  # type: ignore[attr-defined]
     assert lines[0] == "line,reason,invoice_number,debtor_name,amount,currency,due_date"
     assert lines[1].startswith("3,")
     assert lines[1].endswith("'=D-2,'=cmd,1.250,AED,03/04/2027")
