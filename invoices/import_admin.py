@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from inflow.accounts import pages, sheets
 from inflow.accounts.actors import Actor
@@ -63,7 +64,7 @@ class UploadForm(pages.OwnAccountForm):
     kind = forms.ChoiceField(label=gettext_lazy("What it holds"))
     file = forms.FileField(
         label=gettext_lazy("File"),
-        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx"}),
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.tsv,.txt,.xlsx"}),
         help_text=gettext_lazy("CSV or XLSX, at most 50,000 rows and 20 MB. Nothing is changed before you confirm."),
     )
     date_order = forms.ChoiceField(
@@ -185,7 +186,7 @@ class ImportAdmin(OwnRowsAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         given = (request.POST, request.FILES) if request.method == "POST" else (None, None)
-        form = UploadForm(*given, person=person(request), initial={"kind": request.GET.get("kind", "")})
+        form = UploadForm(*given, person=person(request), initial=self._as_last_time(request))
         if request.method == "POST" and form.is_valid():
             try:
                 return self._take(request, form)
@@ -198,6 +199,12 @@ class ImportAdmin(OwnRowsAdmin):
             "kinds": [{"kind": kind, "columns": COLUMNS[kind]} for kind in Kind if may_import(person(request), kind)],
         }
         return pages.page(self, request, "admin/invoices/import/upload.html", context)
+
+    def _as_last_time(self, request: HttpRequest) -> dict[str, str]:
+        """An account's files mostly come out of one program."""
+        own = Import.objects.filter(account=person(request).account_id)
+        last = own.values("kind", "date_order", "currency", "encoding").first()
+        return {**(last or {}), **({"kind": request.GET["kind"]} if "kind" in request.GET else {})}
 
     def _take(self, request: HttpRequest, form: UploadForm) -> HttpResponse:
         said = dict(form.cleaned_data)
@@ -243,6 +250,8 @@ class ImportAdmin(OwnRowsAdmin):
             "may_confirm": file.phase == Phase.CHECKED and may_import(person(request), file.kind),
             "confirm_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_confirm", args=[file.pk]),
             "refused_url": self.url("refused", file.pk),
+            "list_url": reverse(f"admin:invoices_{'invoice' if file.kind == Kind.INVOICES else 'payment'}_changelist"),
+            "list_title": file.get_kind_display(),
         }
         return super().change_view(
             request, object_id, form_url, {**(extra_context or {}), "preview": preview, "title": file.file_name}

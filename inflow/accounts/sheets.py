@@ -16,11 +16,18 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 CSV, XLSX = "text/csv; charset=utf-8", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _MOST_TEXT = 32_000  # Excel's cells hold 32,767 characters
 _LINES_AT_ONCE = 500
+# Those of Arabic and Chinese keyboards too, and behind what can't be seen or was escaped before.
+_FORMULA = re.compile(r"'*([\s\x00-\x20\ufeff]*[=+\-@＝＋－＠]|[\t\r\n])")
 
 
 def escaped(text: str) -> str:
     """What a spreadsheet would calculate gets an apostrophe before it, which keeps it text (CWE-1236)."""
-    return f"'{text}" if re.match(r"[\s\x00-\x20\ufeff]*[=+\-@＝＋－＠]|[\t\r\n]", text) else text
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unescaped(text: str) -> str:
+    """What was escaped, here or by another program, as it was."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text[1:]) else text
 
 
 def csv_parts(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:

@@ -184,7 +184,7 @@ class _Invoices(_Known):
         if new.due_date != invoice.due_date:
             lifecycle.check_due_date(invoice, new.due_date)
             changes["due_date"] = [invoice.due_date.isoformat(), new.due_date.isoformat()]
-        if "notes" in said and new.notes != invoice.notes:
+        if "notes" in said and new.notes.split() != invoice.notes.split():
             changes["notes"] = [invoice.notes, new.notes]
         if not changes:
             return Plan(Outcome.UNCHANGED)
@@ -198,7 +198,7 @@ class _Invoices(_Known):
         )
 
     def _refuse_other(self, name: str, now: Any, new: Any, said: dict[str, str]) -> None:
-        if name not in said or now == new or (name == "debtor_email" and str(now).casefold() == str(new).casefold()):
+        if name not in said or now == new or _folded(name, now) == _folded(name, new):
             return
         raise _No(
             _("%(field)s is %(now)s, not %(said)s. Of a known invoice, an import changes the due date and the notes.")
@@ -248,6 +248,12 @@ class _Payments(_Known):
             debtor=lambda: invoice.debtor_id,
             do=lambda actor: lifecycle.record_payment(self.account, invoice.pk, actor, **new),
         )
+
+
+def _folded(name: str, value: Any) -> Any:
+    """What differs in spaces, or an email in case, is the same."""
+    text = " ".join(value.split()) if isinstance(value, str) else value
+    return text.casefold() if name == "debtor_email" else text
 
 
 def _same(known: Payment, invoice: Invoice, new: Mapping[str, Any]) -> Plan:

@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 
+from inflow.accounts.sheets import unescaped
 from invoices.imports import columns
 from invoices.imports.models import Encoding
 
@@ -226,4 +227,4 @@ def _text(value: Any) -> str:
 def _clean(cell: str) -> str:
     """Without what can't be seen at its ends. An apostrophe that keeps a sheet from calculating is no part of it."""
     text = cell[: MAX_CELL + 1].replace("\0", "\ufffd").strip(_UNSEEN)
-    return text[1:] if re.match(r"'[=+\-@\t\r]", text) else text
+    return unescaped(text)
