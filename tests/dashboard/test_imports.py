@@ -16,7 +16,7 @@ from invoices.imports.columns import COLUMNS
 from invoices.imports.models import Import, ImportRow
 from invoices.models import Invoice, Payment, TimelineEntry
 from tests import make
-from tests.dashboard.world import World, may, nothing_changes, page
+from tests.dashboard.world import World, may, nothing_changes, page, platform
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/invoices/import/add/"
@@ -201,10 +201,24 @@ def test_a_file_with_a_foreign_number_shows_and_changes_nothing_of_it(own: World
     text = "invoice_number,debtor_name,amount,currency,due_date\nSandfox-1,Mine now,5,AED,2027-01-01\n"
     with nothing_changes(foreign):
         file = worked(upload(client, text, account_choice=str(foreign.account.pk)))
+        assert file.account == own.account
         html = client.get(page("invoices_import", "change", file.pk)).content.decode()
         assert "Debtor of Sandfox" not in html
         confirmed(client, file)
     assert Invoice.objects.filter(invoice_number="Sandfox-1").count() == 2
+
+
+def test_platform_staff_say_whose_file_it_is(own: World) -> None:
+    client = platform()
+    assert "account_choice" in upload(client, FILE).context["form"].errors
+    assert worked(upload(client, FILE, account_choice=str(own.account.pk))).account == own.account
+
+
+def test_an_upload_is_asked_as_the_account_was_last_time(own: World, foreign: World) -> None:
+    upload(own.logged_in(Role.MANAGER), FILE, date_order="mdy", currency="KWD")
+    for world, expected in ((own, ("mdy", "KWD")), (foreign, ("", ""))):
+        form = world.logged_in(Role.MANAGER).get(ADD).context["form"]
+        assert (form["date_order"].value(), form["currency"].value()) == expected
 
 
 def test_who_brings_what(own: World) -> None:
