@@ -261,6 +261,8 @@ CELERY_DB_REUSE_MAX = 1000  # else each task opens a connection: 172 instead of 
 CELERY_BEAT_SCHEDULE = {
     "forget-idempotency-keys": {"task": "inflow.api.tasks.forget_idempotency_keys", "schedule": 3600.0},
     "age-invoices": {"task": "invoices.tasks.age_invoices", "schedule": 60.0, "options": {"expires": 60}},
+    "sweep-imports": {"task": "invoices.tasks.sweep_imports", "schedule": 20.0, "options": {"expires": 20}},
+    "forget-imports": {"task": "invoices.tasks.forget_imports", "schedule": crontab(hour="2", minute="17")},
     "take-steps": {"task": "communications.tasks.take_steps", "schedule": 60.0, "options": {"expires": 60}},
     "send-due-messages": {
         "task": "communications.tasks.send_due",

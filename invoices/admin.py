@@ -22,7 +22,7 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.bulk import bulk
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person, rows_of
-from invoices import cases, lifecycle, money, standing
+from invoices import cases, import_admin, lifecycle, money, standing
 from invoices.ages import AGES, aged, past_due
 from invoices.case_admin import payment_method
 from invoices.derivation import days_overdue
@@ -39,6 +39,7 @@ from invoices.forms import (
     ReasonForm,
     refusals_on,
 )
+from invoices.imports.models import Kind
 from invoices.models import OPEN, Debtor, Invoice, Payment, PaymentStatus, Status
 
 STATUS_BADGES = {
@@ -325,6 +326,9 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy("For an invoice that should not exist. This can't be undone."),
         is_grave=True,
     )
+
+    def import_url(self, request: HttpRequest) -> str | None:
+        return import_admin.import_url(person(request), Kind.INVOICES)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None

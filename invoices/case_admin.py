@@ -19,9 +19,10 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
-from invoices import cases, lifecycle, money
+from invoices import cases, import_admin, lifecycle, money
 from invoices.cases import CaseChange
 from invoices.forms import METHODS, OptionalReasonForm, ResolveForm, refusals_on
+from invoices.imports.models import Kind
 from invoices.models import CaseStatus, Escalation, Payment, Promise, PromiseStatus, Status
 from invoices.writing import Refused
 
@@ -274,6 +275,9 @@ class PaymentAdmin(AboutInvoice):
         ),
         is_grave=True,
     )
+
+    def import_url(self, request: HttpRequest) -> str | None:
+        return import_admin.import_url(person(request), Kind.PAYMENTS)
 
     @display(description=_lazy("Method"))
     def method_shown(self, payment: Payment) -> str:

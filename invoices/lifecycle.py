@@ -78,16 +78,24 @@ class NewInvoice:
 def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
     """Register an invoice. It is born `new`, also past its due date: the clock makes it overdue."""
     today = account.today()
-    check_money("amount", new.amount, new.currency)
-    issue_date = new.issue_date or min(today, new.due_date)
-    if new.due_date < issue_date:
-        raise Refused("due_date", "before_issue_date", _("due_date must not be before issue_date."))
+    issue_date = check_new(new, today)
     try:
         return _create(account, new, actor, today, issue_date)
     except IntegrityError as error:
         if "invoice_number_is_unique" in str(error):
             raise _duplicate_number(account, new.invoice_number) from error
         raise
+
+
+def check_new(new: NewInvoice, today: dt.date) -> dt.date:
+    """What can be told of a new invoice without looking at others, or a refusal. Its issue date."""
+    check_money("amount", new.amount, new.currency)
+    issue_date = new.issue_date or min(today, new.due_date)
+    if new.due_date < issue_date:
+        raise Refused("due_date", "before_issue_date", _("due_date must not be before issue_date."))
+    if new.amount_paid:
+        check_money("amount_paid", new.amount_paid, new.currency)
+    return issue_date
 
 
 def _create(account: Account, new: NewInvoice, actor: Actor, today: dt.date, issue_date: dt.date) -> Invoice:
@@ -125,7 +133,6 @@ def _create(account: Account, new: NewInvoice, actor: Actor, today: dt.date, iss
         invoice.is_being_written = False
         statements.insert(invoice)
         if new.amount_paid:
-            check_money("amount_paid", new.amount_paid, new.currency)
             post(
                 invoice,
                 new.amount_paid,
@@ -177,19 +184,21 @@ def record_payment(
     """Post money to the ledger. More than the balance is kept: it is the debtor's unapplied credit."""
     with changing(account, invoice_id, actor) as draft:
         invoice = draft.invoice
-        if invoice.status == Status.CANCELLED:
-            raise Refused("invoice", "cancelled", _("A cancelled invoice takes no payment."))
-        check_money("amount", amount, invoice.currency)
         today = account.today()
-        if paid_at and paid_at > today:
-            raise Refused("paid_at", "in_the_future", _("paid_at must not be in the future."))
-        if money.digits(invoice.amount_paid + amount) > MAX_DIGITS:
-            raise Refused(
-                "amount",
-                "too_long",
-                _("What is paid in all must have at most %(count)s digits.") % {"count": MAX_DIGITS},
-            )
+        check_payment(invoice, amount, paid_at, today)
         return draft.post(amount, paid_at=paid_at or today, method=method, reference=reference)
+
+
+def check_payment(invoice: Invoice, amount: Decimal, paid_at: dt.date | None, today: dt.date) -> None:
+    """Refuse what the invoice does not take."""
+    if invoice.status == Status.CANCELLED:
+        raise Refused("invoice", "cancelled", _("A cancelled invoice takes no payment."))
+    check_money("amount", amount, invoice.currency)
+    if paid_at and paid_at > today:
+        raise Refused("paid_at", "in_the_future", _("paid_at must not be in the future."))
+    if money.digits(invoice.amount_paid + amount) > MAX_DIGITS:
+        said = _("What is paid in all must have at most %(count)s digits.")
+        raise Refused("amount", "too_long", said % {"count": MAX_DIGITS})
 
 
 def reverse_payment(account: Account, invoice_id: uuid.UUID, payment_id: uuid.UUID, actor: Actor) -> Payment:
@@ -214,14 +223,7 @@ def move_due_date(
     """Correct the due date. Seven or more days later is a new round: the ladder begins again, open cases close."""
     with changing(account, invoice_id, actor, reason=reason) as draft:
         invoice = draft.invoice
-        if not invoice.is_open:
-            raise Refused(
-                "due_date",
-                "closed",
-                _("An invoice that is %(status)s keeps its due date.") % {"status": spoken(Status, invoice.status)},
-            )
-        if due_date < invoice.issue_date:
-            raise Refused("due_date", "before_issue_date", _("due_date must not be before issue_date."))
+        check_due_date(invoice, due_date)
         is_new_round = (due_date - invoice.due_date).days >= NEW_ROUND_DAYS
         invoice.due_date = due_date
         draft.derive()
@@ -231,6 +233,15 @@ def move_due_date(
             invoice.last_step, invoice.slip_days = None, 0
             _enter(invoice)
     return invoice
+
+
+def check_due_date(invoice: Invoice, due_date: dt.date) -> None:
+    """Refuse a due date that the invoice can't have."""
+    if not invoice.is_open:
+        said = _("An invoice that is %(status)s keeps its due date.")
+        raise Refused("due_date", "closed", said % {"status": spoken(Status, invoice.status)})
+    if due_date < invoice.issue_date:
+        raise Refused("due_date", "before_issue_date", _("due_date must not be before issue_date."))
 
 
 def promise(

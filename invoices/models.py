@@ -482,3 +482,6 @@ class CalendarRule(models.Model):
             raise ValidationError({"closes_at": _("It closes after it opens, on the same day.")})
         elif not self.weekdays and self.starts_on is None:
             raise ValidationError({"weekdays": _("Shorter hours are on days of the week, or between two dates.")})
+
+
+from invoices.imports.models import Import, ImportRow  # noqa: E402, F401  (tables of this room)

@@ -52,6 +52,11 @@ def digits(amount: Decimal) -> int:
     return max(amount.adjusted() + 1, 1) + decimals(amount)
 
 
+def exact(amount: Decimal, currency: str) -> Decimal:
+    """The same, written with the currency's decimals: 2.500 AED as 2.50."""
+    return amount.quantize(Decimal(1).scaleb(-EXPONENTS.get(currency, 2)))
+
+
 def display(amount: Decimal, currency: str) -> str:
     """For people: `AED 25,000.00`, Latin digits in every language."""
     return f"{currency} {figure(amount, currency)}"

@@ -1,7 +1,11 @@
+import uuid
+
 from celery import shared_task
 from django.utils import timezone
 
+from inflow.celery import wake
 from invoices import lifecycle
+from invoices.imports import running
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -14,3 +18,23 @@ def age_invoices() -> int:
 def check_derivation() -> int:
     """Every night: what is stored is what is derived, or it is logged as an error."""
     return lifecycle.count_underived()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def work_on_import(import_id: str) -> None:
+    """A turn of a few seconds; the next one is at the queue's end."""
+    if running.work(uuid.UUID(import_id)):
+        wake(work_on_import, import_id)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def sweep_imports() -> None:
+    """Several times a minute: imports whose wake-up was lost or whose worker died go on."""
+    for import_id in running.waiting():
+        wake(work_on_import, str(import_id))
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def forget_imports() -> int:
+    """Every night."""
+    return running.forget_old()

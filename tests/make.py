@@ -19,6 +19,8 @@ from inflow.accounts.models import Account, ApiKey, User
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
 from invoices import cases, lifecycle
+from invoices.imports import running
+from invoices.imports.models import Import
 from invoices.lifecycle import NewInvoice
 from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Status
 from invoices.workdays import WorkDays
@@ -203,6 +205,21 @@ def sent_reminder(account: Account) -> Communication:
     assert sender.send(due.pk)
     sent: Communication = Communication.objects.get(pk=due.pk)
     return sent
+
+
+def import_of(
+    account: Account,
+    person: User,
+    name: str,
+    text: str = "invoice_number,reference,amount\nINV-1,FT-1,100\n",
+    kind: str = "payments",
+) -> Import:
+    """A file that was uploaded and checked: it waits for a person."""
+    file = running.start(account, person, kind=kind, file_name=name, content=text.encode())
+    while running.work(file.pk):
+        pass
+    file.refresh_from_db()
+    return file
 
 
 TOKEN = "token of the provider"

@@ -12,8 +12,8 @@ from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelChoiceField, ModelForm
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
-from inflow.accounts import audit, pages
+from inflow.accounts import audit, exporting, pages
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
@@ -59,6 +59,7 @@ class OwnRowsAdmin(ModelAdmin):
     show_facets = ShowFacets.NEVER  # each would count all rows
     list_filter_submit = True
     change_form_show_cancel_button = True
+    list_before_template = "admin/exports.html"
 
     # --- Rows ---
 
@@ -95,8 +96,34 @@ class OwnRowsAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         title = capfirst(str(self.opts.verbose_name_plural))
-        response: HttpResponse = super().changelist_view(request, {"title": title, **(extra_context or {})})
+        formats = exporting.FORMATS if exporting.columns_of(self.model) else ()
+        exports = [(form.upper(), f"{self.url('export', form)}?{request.GET.urlencode()}") for form in formats]
+        context = {"title": title, "exports": exports, "import_url": self.import_url(request)}
+        response: HttpResponse = super().changelist_view(request, {**context, **(extra_context or {})})
         return response
+
+    def import_url(self, request: HttpRequest) -> str | None:
+        """Where rows of this kind are brought in as a file, for whom may do so."""
+        return None
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_export"
+        return [path("export/<str:form>", self.admin_site.admin_view(self.export), name=name), *super().get_urls()]
+
+    def export(self, request: HttpRequest, form: str) -> HttpResponseBase:
+        """The list, as this address filters it, as a file."""
+        if form not in exporting.FORMATS or not exporting.columns_of(self.model):
+            raise Http404
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            return exporting.answer(self, request, person(request), form, says_whose=self._says_whose(request))
+        except exporting.TooLong:
+            most = exporting.MOST_IN_WORKBOOK
+            messages.error(request, _("A workbook takes %(most)d rows: filter the list, or take CSV.") % {"most": most})
+            return HttpResponseRedirect(f"{self.url('changelist')}?{request.GET.urlencode()}")
+        except exporting.BadFilter:
+            return HttpResponseRedirect(self.url("changelist"))
 
     def changeform_view(
         self,

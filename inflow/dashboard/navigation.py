@@ -29,6 +29,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item(_("Promises"), "handshake", "admin:invoices_promise_changelist"),
         _item(_("Payments"), "payments", "admin:invoices_payment_changelist"),
         _item(_("Contacts"), "alternate_email", "admin:communications_contact_changelist"),
+        _item(_("Imports"), "upload_file", "admin:invoices_import_changelist"),
     ]
     if waiting := inbox.count(user):
         collections[4]["badge"] = str(waiting)

@@ -28,6 +28,7 @@ from communications.models import (
 from inflow.accounts.models import Account, ApiKey, AuditEntry, User
 from inflow.accounts.roles import Role
 from invoices import lifecycle
+from invoices.imports.models import Import, ImportRow
 from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, Promise, TimelineEntry
 from tests import make
 from webhooks.models import Delivery, Event, EventType, Subscription
@@ -127,6 +128,7 @@ def build(name: str) -> World:
             "invoices_escalation": case.pk,
             "invoices_promise": promise.pk,
             "invoices_payment": payment.pk,
+            "invoices_import": make.import_of(account, people[Role.AGENT], f"payments of {name}.csv").pk,
             "invoices_invoice": invoice.pk,
             "invoices_debtor": invoice.debtor_id,
             "communications_communication": Communication.objects.get(invoice=invoice).pk,
@@ -180,11 +182,12 @@ def _rows_of(account: Account) -> dict[str, Any]:
     owned = (
         *(User, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
         *(Communication, Contact, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile, Answer, ConsentEntry),
-        *(Subscription, Event, Delivery, CalendarRule, CollectionSettings),
+        *(Subscription, Event, Delivery, CalendarRule, CollectionSettings, Import),
     )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.filter(account=account).order_by("pk").values()) for model in owned
     }
+    rows["ImportRow"] = list(ImportRow.objects.filter(file__account=account).order_by("pk").values())
     for user in rows["User"]:
         del user["last_login"]
     return {**rows, "Account": Account.objects.filter(pk=account.pk).values().get()}

@@ -1,0 +1,318 @@
+"""An import's way through its phases. The row is the truth: a worker takes it up for some seconds, commits what it did
+in chunks, and gives it back to the queue's end, so that the clock's other work goes on between.
+
+A worker that is killed leaves a claim that runs out; the sweep offers the import again, and it goes on after the last
+chunk that was committed. What was shown is what is done: a row of which more has changed since is refused.
+"""
+
+import datetime as dt
+import itertools
+import json
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db.models import Count, Q
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from inflow.accounts import audit
+from inflow.accounts.actors import Actor, Channel
+from inflow.accounts.models import Account, User
+from inflow.celery import wake
+from invoices import workdays
+from invoices.imports import planning, reading
+from invoices.imports.columns import KEYS
+from invoices.imports.models import AT_WORK, KEPT, Import, ImportRow, Outcome, Phase
+from invoices.imports.planning import Plan
+from invoices.models import Debtor
+from invoices.writing import Refused
+
+log = structlog.get_logger(__name__)
+
+# A turn of a worker. Its chunks are far shorter than the lease.
+TURN_S = 5.0
+LEASE = dt.timedelta(seconds=60)
+MOST_STUMBLES = 5
+READ_AT_ONCE, CHECKED_AT_ONCE, APPLIED_AT_ONCE = 2_000, 1_000, 200
+TO_DO = (Outcome.NEW, Outcome.CHANGED)
+
+
+class _Lost(Exception):
+    """Somebody else has the claim now, or a person stopped the import."""
+
+
+# --- What a person does ------------------------------------------------------------------------------------------
+
+
+def start(
+    account: Account,
+    person: User,
+    *,
+    kind: str,
+    file_name: str,
+    content: bytes,
+    encoding: str = "",
+    date_order: str = "",
+    currency: str = "",
+) -> Import:
+    """Take a file in. Unreadable if it is none that can be imported; each row is looked at later, by a worker."""
+    sheet = reading.open_sheet(content, kind, encoding)
+    with transaction.atomic():
+        file: Import = Import.objects.create(
+            account=account,
+            kind=kind,
+            file_name=file_name[-200:],
+            content=content,
+            encoding=encoding,
+            date_order=date_order,
+            currency=currency,
+            columns=sheet.columns,
+            ignored=[heading[:100] for heading in sheet.ignored],
+            language=translation.get_language() or "en",
+            uploaded_by=person,
+            actor=person.email,
+        )
+        audit.record(account, person.email, "import.uploaded", file.file_name[:120], kind=kind, id=str(file.pk))
+        transaction.on_commit(lambda: _offer(file.pk))
+    return file
+
+
+def confirm(file: Import, actor: str) -> None:
+    """Do what the preview shows."""
+    try:
+        _move(file, [Phase.CHECKED], Phase.RUNNING, actor, "import.confirmed")
+    except IntegrityError as error:
+        if "one_running_import_for_an_account" in str(error):
+            raise Refused("phase", "another_runs", _("Another import is running: wait until it is done.")) from error
+        raise
+
+
+def stop(file: Import, actor: str) -> None:
+    """What is imported stays; the rest waits for another confirmation."""
+    _move(file, [Phase.RUNNING], Phase.CHECKED, actor, "import.stopped")
+
+
+def discard(file: Import, actor: str) -> None:
+    _move(file, [Phase.READING, Phase.CHECKING, Phase.CHECKED], Phase.DISCARDED, actor, "import.discarded")
+
+
+def _move(file: Import, sources: Sequence[Phase], target: Phase, actor: str, action: str) -> None:
+    ended_at = None if target in AT_WORK or target == Phase.CHECKED else timezone.now()
+    with transaction.atomic():
+        moved = Import.objects.filter(pk=file.pk, phase__in=sources).update(
+            phase=target, actor=actor, claim=None, claimed_until=None, stumbles=0, ended_at=ended_at
+        )
+        if not moved:
+            raise Refused("phase", "not_now", _("The import has moved on meanwhile."))
+        audit.record(file.account, actor, action, file.file_name[:120], id=str(file.pk), **counts(file))
+        if target in AT_WORK:
+            transaction.on_commit(lambda: _offer(file.pk))
+
+
+def counts(file: Import) -> dict[str, int]:
+    """Rows by outcome, `all` of them, those `checked`, `to_do` and `applied`."""
+    by = {
+        (row["outcome"], row["is_applied"]): row["count"]
+        for row in file.rows.order_by().values("outcome", "is_applied").annotate(count=Count("pk"))
+    }
+    found = {outcome: sum(count for (name, _), count in by.items() if name == outcome) for outcome in Outcome.values}
+    total = sum(by.values())
+    return {
+        **found,
+        "all": total,
+        "checked": sum(found.values()),
+        "to_do": sum(found[outcome] for outcome in TO_DO),
+        "applied": sum(count for (_, is_applied), count in by.items() if is_applied),
+    }
+
+
+# --- What a worker does ------------------------------------------------------------------------------------------
+
+
+def waiting() -> list[uuid.UUID]:
+    """Imports that nobody works on though somebody should."""
+    free = Q(claimed_until=None) | Q(claimed_until__lt=timezone.now())
+    return list(Import.objects.filter(free, phase__in=AT_WORK).values_list("pk", flat=True))
+
+
+def work(import_id: uuid.UUID, turn_s: float = TURN_S) -> bool:
+    """One turn. Whether there is more to do."""
+    file = _claim(import_id)
+    if file is None:
+        return False
+    until = time.monotonic() + turn_s
+    steps = {Phase.READING: _read, Phase.CHECKING: _check, Phase.RUNNING: _run}
+    try:
+        with translation.override(file.language), workdays.remembered():
+            while file.is_at_work:
+                steps[Phase(file.phase)](file)
+                if time.monotonic() > until:
+                    break
+    except _Lost:
+        return False
+    finally:
+        Import.objects.filter(pk=file.pk, claim=file.claim).update(claimed_until=None)
+    return file.is_at_work
+
+
+def forget_old() -> int:
+    """Files and rows hold names and addresses: after a while only the fact of the import stays. How many went."""
+    old = Import.objects.filter(created_at__lt=timezone.now() - KEPT).exclude(content=b"").exclude(phase=Phase.RUNNING)
+    forgotten = 0
+    for file in old.defer("content")[:100]:
+        with transaction.atomic():
+            if file.phase not in (Phase.DONE, Phase.FAILED):
+                Import.objects.filter(pk=file.pk).update(phase=Phase.DISCARDED, ended_at=timezone.now())
+            Import.objects.filter(pk=file.pk).update(content=b"")
+            file.rows.all().delete()
+        forgotten += 1
+    return forgotten
+
+
+def _claim(import_id: uuid.UUID) -> Import | None:
+    now, claim = timezone.now(), uuid.uuid4()
+    free = Q(claimed_until=None) | Q(claimed_until__lt=now)
+    file: Import | None = (
+        Import.objects.filter(free, pk=import_id, phase__in=AT_WORK).defer("content").select_related("account").first()
+    )
+    if file is None or not Import.objects.filter(free, pk=import_id, phase=file.phase, claim=file.claim).update(
+        claim=claim, claimed_until=now + LEASE, stumbles=file.stumbles + 1
+    ):
+        return None
+    file.claim = claim
+    if file.stumbles >= MOST_STUMBLES:
+        log.error("import_given_up", file=str(file.pk))
+        _end(file, Phase.FAILED, failure=_("Something went wrong on our side; it is logged."))
+        return None
+    return file
+
+
+@contextmanager
+def _writing(file: Import) -> Iterator[None]:
+    """A transaction in which the claim is still ours: its row is locked first, and to the end."""
+    with transaction.atomic():
+        still = Import.objects.filter(pk=file.pk, claim=file.claim, phase=file.phase)
+        if not still.update(claimed_until=timezone.now() + LEASE, stumbles=0):
+            raise _Lost
+        yield
+
+
+def _end(file: Import, phase: Phase, **also: Any) -> None:
+    with _writing(file):
+        ended_at = None if phase in AT_WORK or phase == Phase.CHECKED else timezone.now()
+        Import.objects.filter(pk=file.pk).update(phase=phase, ended_at=ended_at, **also)
+        if phase == Phase.DONE:
+            audit.record(file.account, file.actor, "import.done", file.file_name[:120], id=str(file.pk), **counts(file))
+    file.phase = phase
+
+
+def _read(file: Import) -> None:
+    """From the beginning: what a killed worker had read is read again."""
+    with _writing(file):
+        file.rows.all().delete()
+    try:
+        sheet = reading.open_sheet(bytes(file.content), file.kind, file.encoding)
+        rows = (_row(file, line, cells, len(sheet.headings)) for line, cells in sheet.rows)
+        while some := list(itertools.islice(rows, READ_AT_ONCE)):
+            with _writing(file):
+                ImportRow.objects.bulk_create(some)
+    except reading.Unreadable as error:
+        _end(file, Phase.FAILED, failure=str(error))
+        return
+    if file.rows.exists():
+        _end(file, Phase.CHECKING)
+    else:
+        _end(file, Phase.FAILED, failure=_("The file has headings and no rows."))
+
+
+def _row(file: Import, line: int, cells: Sequence[str], width: int) -> ImportRow:
+    said = {name: cells[place] if place < len(cells) else "" for name, place in file.columns.items()}
+    row = ImportRow(file=file, line=line, said=said, key=said[KEYS[file.kind]][:100])
+    if any(cells[width:]):
+        row.outcome = Outcome.REFUSED
+        row.reason = _("It has more cells than there are headings: is there a comma in a cell without quotes?")
+    return row
+
+
+def _check(file: Import) -> None:
+    with _writing(file):
+        rows = list(file.rows.filter(outcome="").order_by("line")[:CHECKED_AT_ONCE])
+        for row, plan in zip(rows, planning.plan(file, rows), strict=True):
+            row.outcome, row.reason, row.changes = plan.outcome, plan.reason, plan.changes
+            row.said |= plan.read
+        _keep(rows)
+    if not rows:
+        _end(file, Phase.CHECKED)
+
+
+def _run(file: Import) -> None:
+    actor = Actor(file.actor, Channel.IMPORT)
+    with _writing(file):
+        rows = list(file.rows.filter(outcome__in=TO_DO, is_applied=False).order_by("line")[:APPLIED_AT_ONCE])
+        plans = planning.plan(file, rows)
+        _lock_debtors(plans)
+        for row, plan in zip(rows, plans, strict=True):
+            _apply(row, plan, actor)
+        _keep(rows)
+    if not rows:
+        _end(file, Phase.DONE)
+
+
+def _lock_debtors(plans: Sequence[Plan]) -> None:
+    """All of them, before the first event takes the account's counter: no other writer then waits in a circle."""
+    wanted = {plan.debtor() for plan in plans if plan.debtor}
+    locked = Debtor.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
+    list(locked.values_list("pk"))
+
+
+def _apply(row: ImportRow, plan: Plan, actor: Actor) -> None:
+    if plan.outcome == Outcome.UNCHANGED or plan.outcome == Outcome.REFUSED:
+        row.outcome, row.reason, row.changes = plan.outcome, plan.reason, {}
+        return
+    if (plan.outcome, plan.changes) != (row.outcome, row.changes):
+        row.outcome, row.changes = Outcome.REFUSED, {}
+        row.reason = _("The invoice has changed since the preview. Upload the file again to see how.")
+        return
+    assert plan.do
+    try:
+        plan.do(actor)  # all or nothing: where it refuses, the rest of the chunk stands
+        row.is_applied = True
+    except Refused as refusal:
+        row.outcome, row.reason, row.changes = Outcome.REFUSED, refusal.message, {}
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:  # what one row trips over must not stop the import
+        log.exception("import_row_failed", file=str(row.file_id), line=row.line)
+        row.outcome, row.changes = Outcome.REFUSED, {}
+        row.reason = _("Something went wrong on our side; it is logged.")
+
+
+def _keep(rows: Sequence[ImportRow]) -> None:
+    """Write what became of the rows, in one statement."""
+    values: list[tuple[Any, ...]] = [
+        (row.pk, row.outcome, row.reason, json.dumps(row.changes), json.dumps(row.said), row.is_applied) for row in rows
+    ]
+    if values:
+        with connection.cursor() as cursor:
+            cursor.execute(_KEEP, [list(column) for column in zip(*values, strict=True)])
+
+
+_KEEP = """
+UPDATE invoices_importrow AS row
+SET outcome = told.outcome, reason = told.reason, changes = told.changes::jsonb,
+    said = told.said::jsonb, is_applied = told.is_applied
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[])
+  AS told (id, outcome, reason, changes, said, is_applied)
+WHERE row.id = told.id
+"""
+
+
+def _offer(import_id: uuid.UUID) -> None:
+    from invoices.tasks import work_on_import
+
+    wake(work_on_import, str(import_id))
