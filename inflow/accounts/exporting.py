@@ -67,8 +67,10 @@ def answer(model_admin: Any, request: Any, user: User, form: str, *, says_whose:
     lines = _lines(rows.select_related(*_relations(columns)) if _relations(columns) else rows, columns)
     file_name = f"{slugify(str(model._meta.verbose_name_plural)) or name}.{form}"
     if form == "xlsx":
+        from inflow.accounts import workbooks
+
         return FileResponse(
-            sheets.xlsx_file(headings, lines), as_attachment=True, filename=file_name, content_type=sheets.XLSX
+            workbooks.xlsx_file(headings, lines), as_attachment=True, filename=file_name, content_type=sheets.XLSX
         )
     streamed = StreamingHttpResponse(sheets.csv_parts(headings, lines), content_type=sheets.CSV)
     streamed["Content-Disposition"] = f'attachment; filename="{file_name}"'
