@@ -1,7 +1,7 @@
 """The audit log in words: a sentence for each action. Who has a new action writes its sentence here."""
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from inflow.accounts.models import AuditEntry
@@ -56,5 +56,5 @@ SENTENCES: dict[str, Promise | str] = {
 
 
 def sentence(entry: AuditEntry) -> str:
-    words = SENTENCES.get(entry.action) or _now("%(actor)s: %(action)s %(target)s")
+    words = SENTENCES.get(entry.action) or gettext("%(actor)s: %(action)s %(target)s")
     return str(words) % {"actor": entry.actor, "target": entry.target, "action": entry.action}
