@@ -11,7 +11,7 @@ from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
 from tests import make
 from tests.dashboard import reading
-from tests.dashboard.world import ADDS, LISTS, VERBS, World, page, platform, verb
+from tests.dashboard.world import ADDS, LISTS, MATRIX, VERBS, World, nothing_changes, page, platform, said, verb
 
 pytestmark = pytest.mark.django_db
 ARABIC = {"Accept-Language": "ar-AE,ar;q=0.9,en;q=0.8"}
@@ -20,20 +20,18 @@ NAMES = ("key of Falcon", "Holiday of Falcon", "Debtor of Falcon", "Standard", "
 
 
 def _pages(own: World) -> Iterator[str]:
-    yield from (reverse("admin:index"), reverse("admin:password_change"), reverse("admin:communications_forecast"))
+    yield from (entry["at"].format(**own.rows) for name, entry in MATRIX["pages"].items() if name not in FOR_PROGRAMS)
     for name in LISTS:
         yield page(name, "changelist")
         yield page(name, "change", own.rows[name])
-    yield page("invoices_invoice", "history", own.invoice.pk)
+        yield page(name, "history", own.rows[name])
     yield from (page(name, "add") for name in ADDS)
     yield from (verb(name, own) for name in VERBS)
+    yield from (f"{page('invoices_import', 'add')}?kind={kind}" for kind in ("invoices", "payments"))
+    yield reverse("zapier")
     account = own.account.pk
-    yield reverse("admin:communications_messagetemplate_changelist")
-    yield reverse("admin:communications_messagetemplate_table", args=[account])
     yield reverse("admin:communications_messagetemplate_edit", args=[account, "reminder", "friendly", "email"])
     yield reverse("admin:communications_messagetemplate_edit", args=[account, "final_notice", "any", "sms"])
-    yield reverse("admin:communications_senderprofile_change", args=[account])
-    yield reverse("admin:auth_user_password_change", args=[own.people[Role.AGENT].pk])
 
 
 def _english(client: Client, addresses: Iterable[str]) -> dict[str, list[str]]:
