@@ -20,6 +20,7 @@ from communications.models import Kind, Medium, State, StepKind, Triage
 from communications.models.heard import AnswerKind, AnswerStatus, ReplyStatus
 from inflow import languages
 from inflow.accounts.actors import Channel
+from inflow.accounts.pages import bdi
 from invoices.models import PaymentStatus, Reason, Resolution, Status, TimelineEntry
 
 register = template.Library()
@@ -103,7 +104,7 @@ def told(entry: TimelineEntry) -> str:
         return _changes(entry.before, entry.after)
     for form, pattern in _patterns():
         if found := pattern.fullmatch(entry.text):
-            said = {name: format_html("<bdi>{}</bdi>", _read(name, value)) for name, value in found.groupdict().items()}
+            said = {name: bdi(_read(name, value)) for name, value in found.groupdict().items()}
             return mark_safe(gettext(form) % said)  # noqa: S308  (our own sentence around escaped values)
     return format_html("<bdi>{}</bdi>", entry.text)
 
