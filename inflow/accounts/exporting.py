@@ -36,6 +36,12 @@ def declare(model: type[Model], *columns: Column) -> None:
     _declared[model] = columns
 
 
+def name_of(model_name: str) -> str:
+    """What the list of `invoice` is called, in the reader's language."""
+    names = (model._meta.verbose_name_plural for model in _declared if model._meta.model_name == model_name)
+    return str(next(names, model_name))
+
+
 def columns_of(model: type[Model]) -> tuple[Column, ...]:
     """None where the list can't be exported."""
     return _declared.get(model, ())
