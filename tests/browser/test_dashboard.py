@@ -8,16 +8,21 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import settings as configured
+from django.urls import reverse
 from django.utils import translation
 from playwright.sync_api import Locator, Page, expect
 
 from inflow.accounts.models import AuditEntry, User
+from inflow.accounts.roles import Role
 from inflow.accounts.sentences import sentence
 from invoices.imports import running
 from invoices.imports.models import Import
 from invoices.models import Invoice
 from tests import make
-from tests.browser.conftest import DESK, PHONE, OpenPage, heard
+from tests.browser.conftest import DESK, PHONE, Faults, OpenPage, heard
+from tests.dashboard import world
+from tests.dashboard.world import World
 from tests.receiver import Answer, Receiver
 from webhooks.models import Delivery, EventType
 from webhooks.sending import deliver_due
@@ -182,3 +187,39 @@ def _read_the_audit_log(walk: Walk) -> None:
     for entry in AuditEntry.objects.filter(action__in=("api_key.created", "import.confirmed", "delivery.replayed")):
         with translation.override(walk.language):
             expect(walk.page.locator("#main")).to_contain_text(sentence(entry))
+
+
+@pytest.mark.parametrize(
+    ("language", "size", "is_dark"), [("en", DESK, False), ("ar", PHONE, True)], ids=["English-desk", "Arabic-phone"]
+)
+def test_axe_finds_no_serious_fault_on_the_main_pages_and_none_is_wider_than_the_screen(
+    open_page: OpenPage, faults: Faults, language: str, size: dict[str, int], is_dark: bool
+) -> None:
+    own = world.build("Falcon")
+    page = open_page("/admin/login/", size=size, language=language, is_dark=is_dark)
+    here = page.url.removesuffix("/admin/login/")
+    found = {"log in": (faults(page), _width(page))}
+    session = own.logged_in(Role.ADMIN).cookies[configured.SESSION_COOKIE_NAME].value
+    page.context.add_cookies([{"name": configured.SESSION_COOKIE_NAME, "value": session, "url": here}])
+    for path in _main_pages(own):
+        page.goto(f"{here}{path}")
+        expect(page).to_have_url(f"{here}{path}")
+        found[path] = (faults(page), _width(page))
+    assert found == {path: ([], size["width"]) for path in found}
+
+
+def _width(page: Page) -> int:
+    width: int = page.evaluate("document.documentElement.scrollWidth")
+    return width
+
+
+def _main_pages(own: World) -> Iterator[str]:
+    yield from (reverse("admin:index"), reverse("security"))
+    for name in ("invoices_invoice", "communications_communication", "accounts_apikey", "webhooks_delivery"):
+        yield world.page(name, "changelist")
+    for name in ("invoices_invoice", "invoices_debtor", "communications_reminderpolicy", "invoices_import"):
+        yield world.page(name, "change", own.rows[name])
+    yield reverse("admin:accounts_auditentry_changelist")
+    yield reverse("admin:communications_messagetemplate_table", args=[own.account.pk])
+    yield reverse("admin:communications_messagetemplate_edit", args=[own.account.pk, "reminder", "friendly", "email"])
+    yield world.page("invoices_invoice", "send_now", own.invoice.pk)
