@@ -122,6 +122,12 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]
         model = PolicyStep
         fields = ("offset_days", "kind", "tone", "channels", "escalates_to")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """The table's headings are no labels: each field says itself what it is."""
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = field.label
+
 
 class StepInline(TabularInline):
     model = PolicyStep

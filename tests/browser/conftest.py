@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1200, "height": 900}
 AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
@@ -29,6 +29,7 @@ _ALONE = [
     ),
     *("--no-first-run", "--no-pings", "--disable-gpu", "--disable-dev-shm-usage"),
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost",
+    "--proxy-server=http://127.0.0.1:9",  # for all but this machine: nobody is there
 ]
 
 
@@ -49,23 +50,28 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(chromium: Browser, live_server: Any) -> Iterator[OpenPage]:
-    """Opens a path of the live server, on a phone unless said otherwise. At the end of the test nothing may have asked
-    for another machine."""
+    """Opens a path of the live server, on a phone unless said otherwise, in a browser of this language. At the end of
+    the test nothing may have asked for another machine."""
     outside: list[str] = []
     contexts = []
 
-    def watch(route: Route) -> None:
-        if _is_here(route.request.url):
-            route.continue_()
-        else:
-            outside.append(route.request.url)
-            route.abort()
+    def watch(request: Request) -> None:
+        """It does not step in between: the browser would keep no file."""
+        if not _is_here(request.url):
+            outside.append(request.url)
 
-    def open_(path: str, *, size: dict[str, int] = PHONE, scripts: bool = True) -> Page:
-        context = chromium.new_context(viewport=size, java_script_enabled=scripts)  # type: ignore[arg-type]
+    def open_(
+        path: str, *, size: dict[str, int] = PHONE, scripts: bool = True, language: str = "en", is_dark: bool = False
+    ) -> Page:
+        context = chromium.new_context(
+            viewport=size,  # type: ignore[arg-type]
+            java_script_enabled=scripts,
+            locale=language,
+            color_scheme="dark" if is_dark else "light",
+        )
         contexts.append(context)
         context.set_default_timeout(20_000)
-        context.route("**/*", watch)
+        context.on("request", watch)
         page = context.new_page()
         page.goto(f"{live_server.url}{path}")
         return page
@@ -74,6 +80,19 @@ def open_page(chromium: Browser, live_server: Any) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert outside == []
+
+
+def heard(page: Page) -> list[str]:
+    """What the page's console says from now on of errors and warnings: a silent one stays empty."""
+    said: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            said.append(f"{message.text} ({message.location['url']})")
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said
 
 
 @pytest.fixture(scope="package")

@@ -5,10 +5,10 @@ import time
 
 import pytest
 from django_otp.oath import TOTP
-from playwright.sync_api import ConsoleMessage, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests import make
-from tests.browser.conftest import DESK, OpenPage
+from tests.browser.conftest import DESK, OpenPage, heard
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGES = (
@@ -37,14 +37,7 @@ def code(key: str, *, half_minutes: int) -> str:
 def test_a_person_sets_up_two_steps_and_logs_in_by_them_and_the_console_stays_silent(open_page: OpenPage) -> None:
     user = make.user(make.account())
     page = open_page("/admin/login/", size=DESK)
-    here, said = page.url.removesuffix("/admin/login/"), list[str]()
-
-    def note(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            said.append(message.text)
-
-    page.on("console", note)
-    page.on("pageerror", lambda error: said.append(str(error)))
+    here, said = page.url.removesuffix("/admin/login/"), heard(page)
     log_in(page, user.email)
     page.goto(f"{here}/admin/security/")
     page.get_by_role("link", name="Set up two steps").click()
