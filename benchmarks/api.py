@@ -66,7 +66,6 @@ _NEW = {
     "invoice_number": f"B-{_load.NUMBER}",
     "debtor_name": "Ahmed Al Rashid",
     "debtor_company": "Gulf Trading LLC",
-    "debtor_email": "ahmed@gulftrading.example",
     "debtor_phone": "+971501234567",
     "amount": 25000,
     "currency": "AED",

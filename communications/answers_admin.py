@@ -315,13 +315,13 @@ _VERBS = {
         intro=_lazy("Only where the debtor asked for it. Your reason stays in the consent log."),
     ),
     "agree": pages.verb(
-        _("Record WhatsApp consent"),
+        _lazy("Record WhatsApp consent"),
         _agree,
         needs=Role.AGENT,
         icon="how_to_reg",
         form=ReasonForm,
         fits=lambda debtor: bool(debtor.phone) and debtor.opted_out_at is None,
-        intro=_(
+        intro=_lazy(
             "WhatsApp asks that the debtor agreed to be written to. Say where and how they did; it stays in the log."
         ),
     ),

@@ -14,14 +14,15 @@ from dataclasses import dataclass
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from communications import apart, brakes, channels, gate, messages, reasons, sender
 from communications.models import Communication, Kind, Medium, State
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from inflow.languages import english
+from inflow.languages import english, spoken
 from invoices import timeline
-from invoices.models import TimelineEntry
+from invoices.models import Status
 from invoices.writing import Refused, lock
 
 log = structlog.get_logger(__name__)
@@ -74,7 +75,7 @@ class _Sent(Exception):
 def look(account: Account, invoice_id: uuid.UUID, actor: Actor, asked: Asked) -> Look:
     """Nothing is kept of it. Raises `Refused` and `writing.NotFound`."""
     with transaction.atomic():
-        seen, _ = _pass(account, invoice_id, actor, asked, uuid.uuid4(), away=False)
+        seen, _going = _pass(account, invoice_id, actor, asked, uuid.uuid4(), away=False)
         transaction.set_rollback(True)
     return seen
 
@@ -90,7 +91,7 @@ def send(
             with transaction.atomic():
                 seen, going = _pass(account, invoice_id, actor, asked, key, away=away)
                 if not seen.may_be_sent:
-                    raise Refused("kind", "not_now", f"It can't be sent: {seen.refusal}.")
+                    raise Refused("kind", "not_now", _("It can't be sent: %(why)s.") % {"why": seen.refusal})
                 if seen.seal != seal:
                     raise Changed
         except _Sent as before:
@@ -104,9 +105,9 @@ def send(
 def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Communication:
     """What a person left to go later does not go. Raises `Refused`."""
     with transaction.atomic():
-        row, _ = brakes.locked(account, communication_id, State.SCHEDULED)
+        row, _invoice = brakes.locked(account, communication_id, State.SCHEDULED)
         if row.step is not None:
-            raise Refused("status", "illegal_transition", "The ladder's own messages are stopped by a hold.")
+            raise Refused("status", "illegal_transition", _("The ladder's own messages are stopped by a hold."))
         row.status = State.CANCELLED
         row.save(update_fields=["status"])
         timeline.note(row.invoice, "cancelled", actor, f"{english(Kind(row.kind).label)} is not sent.", reason=reason)
@@ -121,7 +122,8 @@ def _pass(
     if before := Communication.objects.filter(pk=key, invoice=invoice).first():
         raise _Sent(before)
     if asked.kind not in apart.kinds_for(invoice):
-        raise Refused("kind", "does_not_fit", f"That can't be said of an invoice that is {invoice.status}.")
+        said = {"status": spoken(Status, invoice.status)}
+        raise Refused("kind", "does_not_fit", _("That can't be said of an invoice that is %(status)s.") % said)
     row = Communication(
         id=key,
         account=account,
@@ -140,7 +142,7 @@ def _pass(
         with transaction.atomic():
             row.save(force_insert=True)
     except IntegrityError as error:
-        raise Refused("key", "used", "This form was used for something else: open it anew.") from error
+        raise Refused("key", "used", _("This form was used for something else: open it anew.")) from error
     kind, medium = english(Kind(row.kind).label), english(Medium(row.channel).label)
     timeline.note(invoice, "planned", actor, f"{kind} message by {medium}.")
     drafted = _draft(row)
@@ -149,9 +151,10 @@ def _pass(
         return Look(going[0], None, ""), going
     row = Communication.objects.get(pk=key)
     refusal = reasons.said(row.waits_for or row.suppressed_reason)
-    if row.waits_for == "lint" and (said := TimelineEntry.objects.filter(invoice=invoice).order_by("-id").first()):
-        refusal = f"{refusal}: {said.reason}"
     if drafted:
+        if row.waits_for == "lint":
+            row.invoice = invoice
+            refusal = f"{refusal}: {' '.join(gate.objections(row, drafted))}"
         row.subject, row.body, row.html, row.language = drafted.subject, drafted.text, drafted.html, drafted.language
     return Look(row, row.scheduled_for if row.waits_for in _PASSES_BY else None, refusal), going
 

@@ -62,10 +62,11 @@ def agree(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
         debtor.account = account
         theirs = [address for medium, address in addresses_of(debtor) if medium == channel]
         if not theirs:
-            raise Refused("debtor", "no_contact", f"No address of {debtor} is known there.")
+            raise Refused("debtor", "no_contact", _("No address of %(debtor)s is known there.") % {"debtor": debtor})
         left = Contact.objects.filter(account=account, channel=channel, address__in=theirs, opted_out_at__isnull=False)
         if debtor.opted_out_at is not None or left.exists():
-            raise Refused("debtor", "opted_out", f"{debtor} asked not to be written to: bring them back first.")
+            said = _("%(debtor)s asked not to be written to: bring them back first.")
+            raise Refused("debtor", "opted_out", said % {"debtor": debtor})
         at = account.now()
         for address in theirs:
             Contact.objects.update_or_create(

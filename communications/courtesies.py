@@ -8,6 +8,7 @@ import datetime as dt
 from communications import addresses, ladder, policies
 from communications.models import Communication, Kind, State
 from inflow.accounts.actors import CLOCK
+from inflow.languages import english
 from invoices import timeline
 from invoices.models import Invoice, Promise, Status
 
@@ -62,4 +63,5 @@ def _plan(invoice: Invoice, kind: Kind, moment: dt.datetime) -> None:
         scheduled_for=moment,
     )
     local = moment.astimezone(ladder.place(invoice, ladder.rules_of(invoice.account)).zone)
-    timeline.note(invoice, "planned", CLOCK, f"{kind.label} planned for {local:%Y-%m-%d %H:%M} ({local.tzinfo}).")
+    text = f"{english(kind.label)} planned for {local:%Y-%m-%d %H:%M} ({local.tzinfo})."
+    timeline.note(invoice, "planned", CLOCK, text)

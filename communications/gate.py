@@ -124,6 +124,13 @@ def draft(row: Communication) -> messages.Message:
     return messages.render(case.account, case.debtor, case.due, list(case.invoices.values()), **urls)
 
 
+def objections(row: Communication, message: messages.Message) -> list[str]:
+    """What `claim` had against this message, in the reader's language."""
+    case = _lock(row.pk, wait=True, account=None)
+    assert case is not None
+    return [problem.message for problem in breaches(row, case, message.text, message.language)]
+
+
 def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -> Case | None:
     found = statements.execute(_DEBTOR if wait else _FREE_DEBTOR, {"communication": communication_id}).fetchone()
     if found is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import css_inline
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
 from communications import apart, phrases, profiles, templates, wording
 from communications.models import Communication, Kind, Medium, SenderProfile
@@ -81,7 +82,7 @@ def write(
     text = "\n\n".join(part for part in said if part)
     subject = " ".join(wording.fill(words.subject, channel, values).split())[:300]
     if not text or (channel == Medium.EMAIL and not subject):
-        raise wording.Unreadable("With its values filled in, subject or text is empty.")
+        raise wording.Unreadable(_("With its values filled in, subject or text is empty."))
     if channel != Medium.EMAIL:
         if channel == Medium.SMS:
             text = " ".join(text.split())

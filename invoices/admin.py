@@ -183,7 +183,7 @@ class PaymentInline(RowsInside):
     model = Payment
     fields = readonly_fields = ("paid_on", "amount_shown", "method_shown", "reference", "created_at")
 
-    @display(description="Paid on")
+    @display(description=_lazy("Paid on"))
     def paid_on(self, payment: Payment) -> str:
         url = reverse("admin:invoices_payment_change", args=[payment.pk])
         return format_html('<a class="text-link" href="{}">{}</a>', url, date_format(payment.paid_at))

@@ -1,9 +1,11 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _lazy
 
 
 class InvoicesConfig(AppConfig):
     name = "invoices"
+    verbose_name = _lazy("Invoices")
 
     def ready(self) -> None:
         from invoices.seeding import seed

@@ -278,7 +278,9 @@ class ImportAdmin(OwnRowsAdmin):
             raise PermissionDenied
         names = [column.field for column in COLUMNS[kind]]
         if form == "xlsx":
-            return FileResponse(sheets.xlsx_file(names, []), as_attachment=True, filename=f"{kind}.xlsx")
+            from inflow.accounts import workbooks
+
+            return FileResponse(workbooks.xlsx_file(names, []), as_attachment=True, filename=f"{kind}.xlsx")
         answer = StreamingHttpResponse(sheets.csv_parts(names, []), content_type=sheets.CSV)
         answer["Content-Disposition"] = f'attachment; filename="{kind}.csv"'
         return answer

@@ -24,9 +24,9 @@ class Contact(models.Model):
     invalid_because = models.CharField(max_length=300, blank=True)
     opted_out_at = models.DateTimeField(null=True)
     opted_in_at = models.DateTimeField(
-        null=True, help_text="When they agreed to be written to there, as WhatsApp asks."
+        null=True, help_text=_lazy("When they agreed to be written to there, as WhatsApp asks.")
     )
-    heard_at = models.DateTimeField(null=True, help_text="When they last wrote from there on WhatsApp.")
+    heard_at = models.DateTimeField(null=True, help_text=_lazy("When they last wrote from there on WhatsApp."))
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
 

@@ -11,10 +11,11 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_noop
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
-from inflow.accounts import pages
+from inflow.accounts import exporting, pages, sessions
 from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person, rows_of
@@ -37,7 +38,33 @@ ABOUT = {
     "senderprofile": _lazy("Sender"),
     "gateway": _lazy("Gateways"),
     "debtor": _lazy("Debtors"),
+    "import": _lazy("Imports"),
+    "payments": _lazy("Payments"),
 }
+# What an entry tells besides; a field is known by its own name.
+DETAILS = (
+    gettext_noop("all"),
+    gettext_noop("applied"),
+    gettext_noop("base url"),
+    gettext_noop("changed"),
+    gettext_noop("channels"),
+    gettext_noop("checked"),
+    gettext_noop("deliveries"),
+    gettext_noop("device"),
+    gettext_noop("entered"),
+    gettext_noop("filters"),
+    gettext_noop("format"),
+    gettext_noop("limits"),
+    gettext_noop("new"),
+    gettext_noop("overdue enter"),
+    gettext_noop("refused"),
+    gettext_noop("released"),
+    gettext_noop("steps"),
+    gettext_noop("templates"),
+    gettext_noop("to do"),
+    gettext_noop("unchanged"),
+    gettext_noop("until"),
+)
 
 
 class SinceFilter(DropdownFilter):
@@ -99,22 +126,22 @@ class AuditEntryAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("What happened"))
     def said(self, entry: AuditEntry) -> str:
-        changed = ", ".join(_changes(entry))
+        changed = _(", ").join(map(_named, _changes(entry)))
         return pages.two_lines(sentence(entry), changed)
 
     @display(description=_lazy("From"))
     def where(self, entry: AuditEntry) -> str:
-        return pages.two_lines(entry.detail.get("device") or "–", entry.detail.get("address") or "")
+        return pages.two_lines(
+            sessions.device_retold(entry.detail.get("device") or "–"), entry.detail.get("address") or ""
+        )
 
     @display(description=_lazy("About"), ordering="action")
     def about(self, entry: AuditEntry) -> str:
-        return pages.badge(str(ABOUT.get(entry.action.partition(".")[0], entry.action)), "info")
+        return pages.badge(_about(entry.action.partition(".")[0]), "info")
 
     @display(description=_lazy("Before and after"))
     def before_and_after(self, entry: AuditEntry) -> str:
-        rows = [
-            (name.replace("_", " "), _text(before), _text(after)) for name, (before, after) in _changes(entry).items()
-        ]
+        rows = [(_named(name), _text(before), _text(after)) for name, (before, after) in _changes(entry).items()]
         if not rows:
             return "–"
         head = format_html("<tr><th></th><th>{}</th><th>{}</th></tr>", _("Before"), _("After"))
@@ -123,9 +150,21 @@ class AuditEntryAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Details"))
     def more(self, entry: AuditEntry) -> str:
-        rest = [(name.replace("_", " "), _text(value)) for name, value in entry.detail.items() if name != "changes"]
+        rest = [
+            (_named(name), _text(sessions.device_retold(value) if name == "device" else value))
+            for name, value in entry.detail.items()
+            if name != "changes"
+        ]
         lines = format_html_join("", "<tr><th>{}</th><td><bdi>{}</bdi></td></tr>", rest)
         return format_html('<table class="changes">{}</table>', lines) if rest else "–"
+
+
+def _about(name: str) -> str:
+    return str(ABOUT[name]) if name in ABOUT else exporting.name_of(name)
+
+
+def _named(name: str) -> str:
+    return _(name.replace("_", " "))
 
 
 def _changes(entry: AuditEntry) -> dict[str, list[Any]]:

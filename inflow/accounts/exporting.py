@@ -36,6 +36,12 @@ def declare(model: type[Model], *columns: Column) -> None:
     _declared[model] = columns
 
 
+def name_of(model_name: str) -> str:
+    """What the list of `invoice` is called, in the reader's language."""
+    names = (model._meta.verbose_name_plural for model in _declared if model._meta.model_name == model_name)
+    return str(next(names, model_name))
+
+
 def columns_of(model: type[Model]) -> tuple[Column, ...]:
     """None where the list can't be exported."""
     return _declared.get(model, ())
@@ -67,8 +73,10 @@ def answer(model_admin: Any, request: Any, user: User, form: str, *, says_whose:
     lines = _lines(rows.select_related(*_relations(columns)) if _relations(columns) else rows, columns)
     file_name = f"{slugify(str(model._meta.verbose_name_plural)) or name}.{form}"
     if form == "xlsx":
+        from inflow.accounts import workbooks
+
         return FileResponse(
-            sheets.xlsx_file(headings, lines), as_attachment=True, filename=file_name, content_type=sheets.XLSX
+            workbooks.xlsx_file(headings, lines), as_attachment=True, filename=file_name, content_type=sheets.XLSX
         )
     streamed = StreamingHttpResponse(sheets.csv_parts(headings, lines), content_type=sheets.CSV)
     streamed["Content-Disposition"] = f'attachment; filename="{file_name}"'

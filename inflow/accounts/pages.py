@@ -205,6 +205,8 @@ def badge(text: "StrOrPromise", variant: str = "") -> SafeString:
 
 def bdi(text: "StrOrPromise") -> SafeString:
     """Text that keeps its own direction: an amount, a number, an address."""
+    if str(text).startswith("+"):  # a phone number has no letter that would say which way it runs
+        return format_html('<bdi dir="ltr">{}</bdi>', text)
     return format_html("<bdi>{}</bdi>", text)
 
 
@@ -217,7 +219,7 @@ def two_lines(first: "StrOrPromise", second: "StrOrPromise") -> SafeString:
     """A cell of a list: what counts, and below it, quieter, what goes with it."""
     if not second:
         return bdi(first)
-    return format_html('<bdi>{}</bdi><span class="second-line"><bdi>{}</bdi></span>', first, second)
+    return format_html('{}<span class="second-line">{}</span>', bdi(first), bdi(second))
 
 
 def moment(at: dt.datetime | None) -> SafeString:

@@ -1,9 +1,10 @@
 """The audit log in words: a sentence for each action. Who has a new action writes its sentence here."""
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from inflow.accounts import exporting
 from inflow.accounts.models import AuditEntry
 
 SENTENCES: dict[str, Promise | str] = {
@@ -23,6 +24,11 @@ SENTENCES: dict[str, Promise | str] = {
     "gateway.switched_off": _("%(actor)s switched the gateway %(target)s off"),
     "gateway.switched_on": _("%(actor)s switched the gateway %(target)s on"),
     "gateway.templates_changed": _("%(actor)s changed the approved templates of the gateway %(target)s"),
+    "import.confirmed": _("%(actor)s confirmed the import of %(target)s"),
+    "import.discarded": _("%(actor)s discarded the import of %(target)s"),
+    "import.done": _("%(target)s is imported, as %(actor)s confirmed"),
+    "import.stopped": _("%(actor)s stopped the import of %(target)s"),
+    "import.uploaded": _("%(actor)s uploaded %(target)s to be imported"),
     "messages.resumed": _("%(actor)s let messages of %(target)s go out again"),
     "messages.stopped": _("%(actor)s stopped the messages of %(target)s"),
     "messagetemplate.changed": _("%(actor)s changed the template %(target)s"),
@@ -56,5 +62,9 @@ SENTENCES: dict[str, Promise | str] = {
 
 
 def sentence(entry: AuditEntry) -> str:
-    words = SENTENCES.get(entry.action) or _now("%(actor)s: %(action)s %(target)s")
+    about, _dot, what = entry.action.partition(".")
+    if what == "exported":
+        names = {"actor": entry.actor, "list": exporting.name_of(about), "count": entry.target.partition(" ")[0]}
+        return gettext("%(actor)s exported a list: %(list)s (%(count)s)") % names
+    words = SENTENCES.get(entry.action) or gettext("%(actor)s: %(action)s %(target)s")
     return str(words) % {"actor": entry.actor, "target": entry.target, "action": entry.action}

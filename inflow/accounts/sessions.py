@@ -103,3 +103,9 @@ def device(agent: str) -> str:
         return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
     program = re.match(r"[\w.-]{1,40}", agent)
     return browser or system or (program.group() if program else _("Unknown device"))
+
+
+def device_retold(stored: str) -> str:
+    """A device that was noted in English, in the reader's language."""
+    browser, on, system = stored.partition(" on ")
+    return _("%(browser)s on %(system)s") % {"browser": browser, "system": system} if on else _(stored)

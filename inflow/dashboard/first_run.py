@@ -59,10 +59,10 @@ def _invoice(account: Account, is_done: bool) -> Step:
         f'"debtor_email": "ahmed@example.com", "amount": 25000, "currency": "AED", "due_date": "{due}"}}\''
     )
     return Step(
-        _("Send an invoice, or register one here"),
-        _("By the API, as below with your key, or by hand."),
-        reverse("admin:invoices_invoice_add"),
-        _("Register an invoice"),
+        _("Send an invoice, or import a file of them"),
+        _("By the API, as below with your key, or from a file."),
+        reverse("admin:invoices_import_add"),
+        _("Import a file"),
         is_done,
         "" if is_done else example,
     )

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, Window
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -169,11 +169,12 @@ def _going_out(user: User) -> dict[str, Any]:
         dt.datetime.combine(today + dt.timedelta(days=days), dt.time.min, zone) for days in (1, 2)
     )
     planned = rows_of(user, Communication.objects.filter(status=State.SCHEDULED, scheduled_for__lt=next_midnight))
-    soonest = planned.select_related("invoice").defer("body", "html").order_by("scheduled_for", "id")
-    counted = planned.order_by().aggregate(
-        today=Count("pk", filter=Q(scheduled_for__lt=midnight)),
-        tomorrow=Count("pk", filter=Q(scheduled_for__gte=midnight)),
+    counted = planned.annotate(
+        until_tomorrow=Window(Count("pk")), until_midnight=Window(Count("pk", filter=Q(scheduled_for__lt=midnight)))
     )
+    soonest = counted.select_related("invoice").defer("body", "html").order_by("scheduled_for", "id")[:SHOWN]
+    today_count = max((message.until_midnight for message in soonest), default=0)
+    tomorrow_count = max((message.until_tomorrow for message in soonest), default=0) - today_count
     rows = [
         {
             "title": f"{message.invoice.invoice_number} · {message.invoice.debtor_name}",
@@ -182,9 +183,9 @@ def _going_out(user: User) -> dict[str, Any]:
             "badge": pages.badge(message.get_kind_display(), "info"),
             "url": reverse("admin:invoices_invoice_change", args=[message.invoice_id]),
         }
-        for message in soonest[:SHOWN]
+        for message in soonest
     ]
-    return {**counted, "rows": rows}
+    return {"today": today_count, "tomorrow": tomorrow_count, "rows": rows}
 
 
 def _cases(user: User) -> list[dict[str, Any]]:

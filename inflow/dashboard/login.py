@@ -19,6 +19,7 @@ from inflow.accounts.models import User
 from inflow.accounts.scoping import person
 from inflow.dashboard import attempts, refusals
 from inflow.dashboard.entrance import missing_step
+from inflow.languages import in_english
 
 
 class CodeForm(pages.PageForm):
@@ -105,10 +106,9 @@ def _let_in(request: HttpRequest) -> None:
 
 def record(request: HttpRequest, user: User, what: str, **detail: object) -> None:
     """Note in the audit log what a person did at the door, and from where."""
-    where = {
-        "address": attempts.address_of(request),
-        "device": sessions.device(request.headers.get("User-Agent", "")),
-    }
+    with in_english():
+        device = sessions.device(request.headers.get("User-Agent", ""))
+    where = {"address": attempts.address_of(request), "device": device}
     audit.record(user.account, user.email, what, user.email[:120], **{**where, **detail})
 
 

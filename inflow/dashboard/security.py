@@ -14,6 +14,7 @@ from inflow.accounts import pages, second_step, sessions
 from inflow.accounts.models import Session, User
 from inflow.accounts.scoping import person
 from inflow.dashboard.login import CodeForm, page, record
+from inflow.languages import in_english
 
 _KEY = "new_second_step_key"
 
@@ -39,9 +40,9 @@ def end(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         session = sessions.end(person(request), public_id)
         if session is None:
             raise Http404
-        record(
-            request, person(request), "session.ended", device=sessions.device(session.agent), address=session.address
-        )
+        with in_english():
+            device = sessions.device(session.agent)
+        record(request, person(request), "session.ended", device=device, address=session.address)
     messages.success(request, _("That session is ended."))
     return _back()
 

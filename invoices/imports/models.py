@@ -42,8 +42,8 @@ class Encoding(models.TextChoices):
     GUESSED = "", _("Find out")
     UTF_8 = "utf-8-sig", "UTF-8"
     UTF_16 = "utf-16", "UTF-16"
-    ARABIC = "cp1256", "Windows-1256 (Arabic)"
-    WESTERN = "cp1252", "Windows-1252 (Western)"
+    ARABIC = "cp1256", _("Windows-1256 (Arabic)")
+    WESTERN = "cp1252", _("Windows-1252 (Western)")
 
 
 class Import(models.Model):

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
-from openpyxl import load_workbook
 
 from inflow.accounts.sheets import unescaped
 from invoices.imports import columns
@@ -166,6 +165,8 @@ def _csv_rows(text: str, delimiter: str, lines_before: int = 0) -> Iterator[Row]
 
 def _xlsx(content: bytes) -> Iterator[Row]:
     """The first sheet. Formulas come as the values they last had; what is linked or embedded is not looked at."""
+    from openpyxl import load_workbook  # 12 MiB that a web process rarely needs
+
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             _refuse_bomb(parts.infolist())

@@ -186,7 +186,7 @@ def _bounced(invoice: Invoice) -> None:
         (_hold, "on hold"),
         (_suspend, "suspended"),
         (_stale, "stale payment data"),
-        (_bounced, "come back"),
+        (_bounced, "does not work"),
     ],
 )
 def test_what_stands_against_it_is_said_and_nothing_is_kept(hinder: object, why: str, mail: MailServer) -> None:

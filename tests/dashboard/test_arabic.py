@@ -1,39 +1,56 @@
 """Arabic is complete: no English is left on a page but names; and each person sees their own language."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
+from communications.models import CollectionSettings
+from inflow.accounts import audit_admin
 from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
+from inflow.accounts.sentences import SENTENCES
+from invoices.imports import running
+from invoices.imports.models import Import, ImportRow
 from tests import make
 from tests.dashboard import reading
-from tests.dashboard.world import ADDS, LISTS, VERBS, World, page, platform, verb
+from tests.dashboard.world import ADDS, LISTS, MATRIX, VERBS, World, logged_in, page, platform, rows_of, said, verb
 
 pytestmark = pytest.mark.django_db
 ARABIC = {"Accept-Language": "ar-AE,ar;q=0.9,en;q=0.8"}
+# Of the matrix, what answers a script or a POST alone.
+NOT_READ = ("jsi18n", "autocomplete", "search", "communications_messagetemplate_reset")
 # What people and machines of this world are called, where a page has no reason to isolate it.
-NAMES = ("key of Falcon", "Holiday of Falcon", "Debtor of Falcon", "Standard", "Closed, Gulf Trading LLC", "console")
+# What a file says, and how it is called.
+FILES = ("cheque", "card", "cash", "en", "ar", "payments of Falcon.csv")
+NAMES = (
+    *FILES,
+    "key of Falcon",
+    "Holiday of Falcon",
+    "Debtor of Falcon",
+    "Standard",
+    "Closed, Gulf Trading LLC",
+    "console",
+)
 
 
 def _pages(own: World) -> Iterator[str]:
-    yield from (reverse("admin:index"), reverse("admin:password_change"), reverse("admin:communications_forecast"))
+    yield from (entry["at"].format(**own.rows) for name, entry in MATRIX["pages"].items() if name not in NOT_READ)
     for name in LISTS:
         yield page(name, "changelist")
         yield page(name, "change", own.rows[name])
-    yield page("invoices_invoice", "history", own.invoice.pk)
+        yield page(name, "history", own.rows[name])
     yield from (page(name, "add") for name in ADDS)
     yield from (verb(name, own) for name in VERBS)
+    yield from (f"{page('invoices_import', 'add')}?kind={kind}" for kind in ("invoices", "payments"))
+    yield reverse("admin:zapier")
     account = own.account.pk
-    yield reverse("admin:communications_messagetemplate_changelist")
-    yield reverse("admin:communications_messagetemplate_table", args=[account])
     yield reverse("admin:communications_messagetemplate_edit", args=[account, "reminder", "friendly", "email"])
     yield reverse("admin:communications_messagetemplate_edit", args=[account, "final_notice", "any", "sms"])
-    yield reverse("admin:communications_senderprofile_change", args=[account])
-    yield reverse("admin:auth_user_password_change", args=[own.people[Role.AGENT].pk])
 
 
 def _english(client: Client, addresses: Iterable[str]) -> dict[str, list[str]]:
@@ -50,6 +67,63 @@ def _english(client: Client, addresses: Iterable[str]) -> dict[str, list[str]]:
 
 def test_no_english_is_left_on_a_page_of_an_admin(own: World) -> None:
     assert _english(own.logged_in(Role.ADMIN), _pages(own)) == {}
+
+
+def test_no_english_is_left_in_the_audit_log_whatever_was_done(own: World) -> None:
+    detail = dict.fromkeys(audit_admin.DETAILS, 1) | {"device": "Chrome on Linux", "changes": {"due_date": [1, 2]}}
+    for action in (*SENTENCES, "invoice.exported", "auditentry.exported"):
+        AuditEntry.objects.create(account=own.account, actor="a@b.example", action=action, target="12", detail=detail)
+    last = AuditEntry.objects.latest("pk").pk
+    pages = (page("accounts_auditentry", "changelist"), page("accounts_auditentry", "change", last))
+    assert _english(own.logged_in(Role.ADMIN), pages) == {}
+
+
+def test_no_english_is_left_on_the_first_page_of_an_empty_account(db: None) -> None:
+    assert _english(logged_in(make.user(make.account("Falcon"))), [reverse("admin:index")]) == {}
+
+
+@pytest.mark.parametrize("chosen", [1, 2])
+def test_no_english_is_left_where_many_are_chosen(chosen: int, own: World) -> None:
+    client, address = own.logged_in(Role.ADMIN), page("invoices_invoice", "changelist")
+    rows = [str(own.invoice.pk), str(own.closed.pk)][:chosen]
+    for action in ("assign_selected", "hold_selected", "resume_selected"):
+        said = {"action": action, "_selected_action": rows}
+        html = client.post(address, said, headers=ARABIC, follow=True).content.decode()
+        assert 'dir="rtl"' in html
+        assert list(reading.latin(html, *NAMES)) == [], action
+
+
+def test_no_english_is_left_of_a_message_that_is_looked_at_or_can_not_go(own: World) -> None:
+    client, address = own.logged_in(Role.ADMIN), page("invoices_invoice", "send_now", own.invoice.pk)
+    for channel in ("email", "sms", "whatsapp"):
+        said = {"kind": "manual", "channel": channel, "language": "en", "subject": "نص", "text": "https://a.example/b"}
+        html = client.post(address, said, headers=ARABIC).content.decode()
+        assert list(reading.latin(html, *NAMES)) == [], channel
+
+
+IMPORTED = """invoice_number,debtor_name,amount,currency,issue_date,due_date,amount_paid,debtor_email,whatever
+N-1,Omar,1.2.3,AED,2026-01-05,2026-02-04,,,
+N-2,Omar,100,KWD,03/04/2026,2026-02-04,,,
+N-3,Omar,-1,XXX,2026-01-05,soon,,no,
+N-4,Omar,100,AED,2026-01-05,2026-01-04,,,
+N-4,Omar,100,AED,2026-01-05,2026-01-09,200,,
+N-5,Omar,100,AED,2026-01-05,2026-01-09,,,
+Falcon-1,,1,AED,,,,,
+Falcon-1,Somebody,,,,,,,
+,,,,,,,,
+"""
+
+
+def test_no_english_is_left_of_what_an_import_says_to_an_arabic_speaker(own: World) -> None:
+    client = own.logged_in(Role.ADMIN)
+    file = SimpleUploadedFile("mine.csv", IMPORTED.encode())
+    answer = client.post(page("invoices_import", "add"), {"kind": "invoices", "file": file}, headers=ARABIC)
+    address = answer["Location"]
+    brought = Import.objects.get(file_name="mine.csv")
+    while running.work(brought.pk):
+        assert _english(client, [address]) == {}
+    assert ImportRow.objects.filter(file=brought, outcome="refused").count() > 4
+    assert _english(client, [address]) == {}
 
 
 def test_no_english_is_left_on_a_page_of_platform_staff(own: World) -> None:
@@ -128,6 +202,14 @@ def test_what_an_arabic_speaker_writes_into_the_audit_log_is_english(own: World)
         "target", flat=True
     )
     assert set(targets) == {"Reminder, friendly, SMS, en", "Reminder, friendly, SMS, ar"}
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_what_an_arabic_speaker_does_leaves_no_arabic_in_any_row(name: str, own: World) -> None:
+    client = own.logged_in(Role.ADMIN)
+    CollectionSettings.objects.update(says_thanks=True, recalls_promises=True)
+    client.post(verb(name, own), said(name), headers={**ARABIC, "User-Agent": "Mozilla/5.0"})
+    assert re.findall("[\u0600-\u06ff]+", str(rows_of(own.account))) == []
 
 
 def test_an_address_that_leads_nowhere_says_so_in_arabic(own: World) -> None:

@@ -179,7 +179,7 @@ def test_an_empty_account_is_told_where_to_start(db: None) -> None:
     client = logged_in(make.user(make.account(), Role.ADMIN))
     html = client.get("/admin/").content.decode()
     assert "/admin/accounts/apikey/add/" in html
-    assert "/admin/invoices/invoice/add/" in html
+    assert "/admin/invoices/import/add/" in html
 
 
 def test_the_sidebar_shows_what_the_role_opens(own: World) -> None:

@@ -173,12 +173,13 @@ def linked(html: str, name: str) -> set[str]:
 @contextmanager
 def nothing_changes(*worlds: World) -> Iterator[None]:
     """Every row of these accounts is the same at the end of the block."""
-    before = [_rows_of(world.account) for world in worlds]
+    before = [rows_of(world.account) for world in worlds]
     yield
-    assert [_rows_of(world.account) for world in worlds] == before
+    assert [rows_of(world.account) for world in worlds] == before
 
 
-def _rows_of(account: Account) -> dict[str, Any]:
+def rows_of(account: Account) -> dict[str, Any]:
+    """Whatever the account owns."""
     owned = (
         *(User, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
         *(Communication, Contact, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile, Answer, ConsentEntry),

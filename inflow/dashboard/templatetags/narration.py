@@ -21,6 +21,7 @@ from communications.models import Kind, Medium, State, StepKind, Triage
 from communications.models.heard import AnswerKind, AnswerStatus, ReplyStatus
 from inflow import languages
 from inflow.accounts.actors import Channel
+from inflow.accounts.pages import bdi
 from invoices.models import PaymentStatus, Reason, Resolution, Status, TimelineEntry
 
 register = template.Library()
@@ -38,6 +39,7 @@ FORMS = (
     _("Case of level %(level)s is being worked on."),
     _("The debtor asked not to be written to by %(word)s."),
     _("The debtor asked not to be written to."),
+    _("The debtor agreed to be written to by %(word)s."),
     _("The debtor may be written to again."),
     _("The debtor answered."),
     _("The debtor's answer is handled."),
@@ -54,7 +56,9 @@ FORMS = (
     _("%(word)s sent to %(address)s by %(medium)s."),
     _("%(word)s to %(address)s did not arrive."),
     _("%(word)s is not sent: a person decided so."),
+    _("%(word)s is not sent."),
     _("%(word)s not sent: %(because)s."),
+    _("%(word)s message by %(medium)s."),
     _("%(word)s postponed to %(moment)s (%(zone)s): %(because)s."),
     _("%(word)s planned for %(moment)s (%(zone)s)."),
     _("%(because)s: %(word)s goes on %(moment)s (%(zone)s)."),
@@ -70,6 +74,9 @@ FORMS = (
 BECAUSE = (
     _("an earlier step did not arrive"),
     _("another step is next now"),
+    _("no step is left"),
+    _("its day was moved"),
+    _("the promise was given anew"),
     _("All payments are recorded"),
     _("Messages are switched on again"),
     _("paid"),
@@ -98,7 +105,7 @@ def told(entry: TimelineEntry) -> str:
         return entry.text
     for form, pattern in _patterns():
         if found := pattern.fullmatch(entry.text):
-            said = {name: format_html("<bdi>{}</bdi>", _read(name, value)) for name, value in found.groupdict().items()}
+            said = {name: bdi(_read(name, value)) for name, value in found.groupdict().items()}
             return mark_safe(gettext(form) % said)  # noqa: S308  (our own sentence around escaped values)
     return format_html("<bdi>{}</bdi>", entry.text)
 
@@ -136,8 +143,8 @@ def _read(name: str, value: str) -> str:
     if name == "moment":
         return _date(value, _MOMENT)
     if name in ("word", "state", "medium", "because"):
-        word = _words().get(value.lower())
-        return str(word) if word is not None else gettext(value)
+        word = _words().get(value.lower()) or reasons.WORDS.get(value.replace(" ", "_") if name == "because" else "")
+        return str(word or gettext(value))
     return value
 
 
