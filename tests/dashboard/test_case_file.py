@@ -66,7 +66,7 @@ def test_a_payment_can_be_undone_from_the_message_that_tells_of_it(own: World) -
 def test_the_timeline_shows_each_message_as_it_was_sent(own: World) -> None:
     sent = make.sent_reminder(own.account)
     html = own.logged_in(Role.VIEWER).get(page("invoices_invoice", "change", sent.invoice_id)).content.decode()
-    assert f"<summary>{sent.subject}</summary>" in html
+    assert f"<summary><bdi>{sent.subject}</bdi></summary>" in html
     assert "According to our records" in html
     assert "Reminder sent to" not in html  # it is told once
 

@@ -13,7 +13,8 @@ from django import template
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext, gettext_noop
+from django.utils.text import capfirst
+from django.utils.translation import get_language_bidi, gettext, gettext_noop
 
 from communications import gate, reasons
 from communications.models import Kind, Medium, State, StepKind, Triage
@@ -98,10 +99,10 @@ _MOMENT = "%Y-%m-%d %H:%M"
 @register.filter
 def told(entry: TimelineEntry) -> str:
     """What happened, in a sentence."""
-    if languages.is_english():
-        return entry.text
     if entry.kind in ("status_changed", "changed") and entry.after:
         return _changes(entry.before, entry.after)
+    if languages.is_english():
+        return entry.text
     for form, pattern in _patterns():
         if found := pattern.fullmatch(entry.text):
             said = {name: bdi(_read(name, value)) for name, value in found.groupdict().items()}
@@ -157,12 +158,13 @@ def _date(value: str, form: str) -> str:
 
 def _changes(before: dict[str, Any], after: dict[str, Any]) -> SafeString:
     parts = [
-        (gettext(name.replace("_", " ")), _value(name, before.get(name)), _value(name, value))
+        (capfirst(gettext(name.replace("_", " "))), _value(name, before.get(name)), _value(name, value))
         for name, value in after.items()
         if name != "notes"
     ]
     noted = [(gettext("Notes changed"),)] if "notes" in after else []
-    told = format_html_join(gettext("; "), "{}: <bdi>{}</bdi> ← <bdi>{}</bdi>", parts)
+    arrow = "←" if get_language_bidi() else "→"
+    told = format_html_join(gettext("; "), "{}: <bdi>{}</bdi> " + arrow + " <bdi>{}</bdi>", parts)
     return format_html_join(gettext("; "), "{}", [*([(told,)] if parts else []), *noted])
 
 
@@ -170,8 +172,8 @@ def _value(name: str, value: Any) -> str:
     if value in (None, ""):
         return "–"
     choices = {"status": Status, "payment_status": PaymentStatus}.get(name)
-    if choices:
-        return languages.spoken(choices, str(value))
+    if choices and str(value) in choices.values:
+        return str(choices(str(value)).label)
     if str(value) in ("True", "False"):
         return gettext("yes") if str(value) == "True" else gettext("no")
     return _date(str(value), "%Y-%m-%d")
