@@ -9,7 +9,8 @@ from invoices.money import EXPONENTS
 # Names, and what is called so in Arabic too.
 _NAMES = (
     "InFlow API URL HTTP HTTPS HTML JSON POST CSV XLSX PDF PNG JPEG IBAN SMS WhatsApp Zapier Twilio ERP ISO IANA ASCII "
-    "UTC SID MG HX AD AE SH curl Standard Webhooks YYYY MM DD Asia Dubai TOTP Excel Windows Zap REST hook hookUrl Idempotency Key esc"
+    "UTC SID MG HX AD AE SH curl Standard Webhooks YYYY MM DD Asia Dubai TOTP Excel Windows Zap REST hook hookUrl "
+    "Idempotency Key esc"
 )
 KNOWN = {*_NAMES.split(), *EXPONENTS}
 # Data: what a person or a machine called so. A page isolates it where its direction may differ from the text's.
