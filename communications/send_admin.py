@@ -178,7 +178,7 @@ def _tell(request: HttpRequest, sent: Communication) -> None:
 
 def moment(at: Any) -> str:
     """On the reader's wall clock."""
-    return date_format(timezone.localtime(at), "j F, H:i")
+    return date_format(timezone.localtime(at), _("j F, H:i"))
 
 
 InvoiceAdmin.send_now = pages.own_page(

@@ -319,7 +319,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
             slow = pages.badge(_("Slow"), "warning") if subscription.is_slow else pages.badge(_("Good"), "success")
             return slow if subscription.is_active else "–"
         text = ngettext("%(count)d failed try since %(moment)s", "%(count)d failed tries since %(moment)s", count)
-        moment = date_format(timezone.localtime(since), "j M, H:i")
+        moment = date_format(timezone.localtime(since), _("j M, H:i"))
         return pages.badge(text % {"count": count, "moment": moment}, "danger")
 
     @display(description=_lazy("Last delivered"), ordering="delivered_at")

@@ -4,7 +4,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from inflow.accounts import exporting
+from inflow import languages
+from inflow.accounts import exporting, pages
 from inflow.accounts.models import AuditEntry
 
 SENTENCES: dict[str, Promise | str] = {
@@ -64,7 +65,16 @@ SENTENCES: dict[str, Promise | str] = {
 def sentence(entry: AuditEntry) -> str:
     about, _dot, what = entry.action.partition(".")
     if what == "exported":
-        names = {"actor": entry.actor, "list": exporting.name_of(about), "count": entry.target.partition(" ")[0]}
+        names = {
+            "actor": _isolated(entry.actor),
+            "list": exporting.name_of(about),
+            "count": entry.target.partition(" ")[0],
+        }
         return gettext("%(actor)s exported a list: %(list)s (%(count)s)") % names
     words = SENTENCES.get(entry.action) or gettext("%(actor)s: %(action)s %(target)s")
-    return str(words) % {"actor": entry.actor, "target": entry.target, "action": entry.action}
+    names = {"actor": entry.actor, "target": entry.target, "action": entry.action}
+    return str(words) % {name: _isolated(text) for name, text in names.items()}
+
+
+def _isolated(name: str) -> str:
+    return name if languages.is_english() else pages.isolated(name)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
@@ -207,12 +208,16 @@ def test_what_an_arabic_speaker_writes_into_the_audit_log_is_english(own: World)
     assert set(targets) == {"Reminder, friendly, SMS, en", "Reminder, friendly, SMS, ar"}
 
 
-@pytest.mark.parametrize("name", VERBS)
-def test_what_an_arabic_speaker_does_leaves_no_arabic_in_any_row(name: str, own: World) -> None:
-    client = own.logged_in(Role.ADMIN)
+def test_what_an_arabic_speaker_does_leaves_no_arabic_in_any_row(own: World) -> None:
+    client, found = own.logged_in(Role.ADMIN), {}
     CollectionSettings.objects.update(says_thanks=True, recalls_promises=True)
-    client.post(verb(name, own), said(name), headers={**ARABIC, "User-Agent": "Mozilla/5.0"})
-    assert re.findall("[\u0600-\u06ff]+", str(rows_of(own.account))) == []
+    for name in VERBS:
+        with transaction.atomic():
+            client.post(verb(name, own), said(name), headers={**ARABIC, "User-Agent": "Mozilla/5.0"})
+            if left := re.findall("[\u0600-\u06ff]+", str(rows_of(own.account))):
+                found[name] = left
+            transaction.set_rollback(True)
+    assert found == {}
 
 
 def test_an_address_that_leads_nowhere_says_so_in_arabic(own: World) -> None:

@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 from django.utils import translation
 
+from communications import reasons
 from inflow.dashboard.templatetags import narration
 from invoices import cases, debtors, lifecycle
 from invoices.models import Status, TimelineEntry
@@ -35,6 +36,13 @@ def test_each_sentence_is_found_again_and_told_in_arabic(form: str) -> None:
         told = narration.told(entry)
         assert told != f"<bdi>{entry.text}</bdi>"
         assert list(reading.latin(told.replace("<bdi>", "").replace("</bdi>", ""), "Asia/Dubai")) == []
+
+
+@pytest.mark.parametrize("code", reasons.WORDS)
+def test_why_a_message_was_not_sent_is_told_in_arabic(code: str) -> None:
+    entry = TimelineEntry(text=f"Reminder not sent: {code.replace('_', ' ')}.", kind="suppressed")
+    with translation.override("ar"):
+        assert list(reading.latin(narration.told(entry).replace("bdi", "b"))) == []
 
 
 def test_what_happens_to_an_invoice_is_told_in_arabic() -> None:

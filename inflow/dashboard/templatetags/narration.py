@@ -137,13 +137,19 @@ def _words() -> dict[str, Any]:
         return {str(word).lower(): word for word in reversed(known)}
 
 
+@functools.cache
+def _codes() -> dict[str, Any]:
+    """Reasons by their codes, as the engine writes them into a sentence."""
+    return {code.replace("_", " "): word for code, word in reasons.WORDS.items()}
+
+
 def _read(name: str, value: str) -> str:
     if name == "day":
         return _date(value, "%Y-%m-%d")
     if name == "moment":
         return _date(value, _MOMENT)
     if name in ("word", "state", "medium", "because"):
-        word = _words().get(value.lower()) or reasons.WORDS.get(value.replace(" ", "_") if name == "because" else "")
+        word = _words().get(value.lower()) or (_codes().get(value) if name == "because" else None)
         return str(word or gettext(value))
     return value
 
