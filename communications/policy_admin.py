@@ -98,7 +98,9 @@ class ChannelsField(forms.ChoiceField):
     def __init__(self) -> None:
         orders = [order for length in (1, 2, 3) for order in itertools.permutations(Medium, length)]
         choices = [(",".join(order), _preferred(*(medium.label for medium in order))) for order in orders]
-        super().__init__(choices=choices, initial=policies.EVERY_CHANNEL, widget=UnfoldAdminSelectWidget)
+        super().__init__(
+            label=_lazy("Channels"), choices=choices, initial=policies.EVERY_CHANNEL, widget=UnfoldAdminSelectWidget
+        )
 
     def prepare_value(self, value: Any) -> Any:
         return value if value is None or isinstance(value, str) else ",".join(value)
@@ -116,7 +118,7 @@ def _preferred(*labels: Any) -> str:
 
 
 class StepForm(forms.ModelForm):  # type: ignore[type-arg]
-    channels = ChannelsField()
+    channels = ChannelsField(label=_lazy("Channels"))
 
     class Meta:
         model = PolicyStep
