@@ -118,7 +118,7 @@ def _preferred(*labels: Any) -> str:
 
 
 class StepForm(forms.ModelForm):  # type: ignore[type-arg]
-    channels = ChannelsField(label=_lazy("Channels"))
+    channels = ChannelsField()
 
     class Meta:
         model = PolicyStep
