@@ -48,6 +48,7 @@ def _perform(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]", verb
     kept = [(helpers.ACTION_CHECKBOX_NAME, row.pk) for row in chosen]
     context = {
         "title": verb.title,
+        "button": verb.title,
         "form": form,
         "intro": verb.intro,
         "is_grave": verb.is_grave,

@@ -6,6 +6,7 @@ whatever else differs is refused, as nobody can change it from outside. A cell t
 
 import datetime as dt
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -83,7 +84,7 @@ def _checked(said: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in said.items() if text}
 
 
-class _Known:
+class _Known(ABC):
     """What the rows speak of, read at once."""
 
     def __init__(self, file: Import, rows: Sequence[ImportRow]) -> None:
@@ -94,8 +95,8 @@ class _Known:
         found = Invoice.objects.for_account(file.account).filter(invoice_number__in=numbers)
         self.invoices: dict[str, Invoice] = {invoice.invoice_number: invoice for invoice in found}
 
-    def plan(self, said: dict[str, str]) -> Plan:
-        raise NotImplementedError
+    @abstractmethod
+    def plan(self, said: dict[str, str]) -> Plan: ...
 
     def valid(self, serializer: type[StrictSerializer], data: Mapping[str, str]) -> StrictSerializer:
         given = serializer(data=data, context={"account": self.account})
