@@ -55,7 +55,7 @@ class News:
 
 def record(message_id: uuid.UUID, outcome: Outcome) -> None:
     """What the worker saw: the message's steps are done, or tried again. Whoever comes second changes nothing."""
-    with transaction.atomic(), statements.together():
+    with statements.transaction():
         for row in _locked(Q(message_id=message_id, status=State.SENDING)):
             row.provider_id = _unused(row, outcome.provider_id)
             _end_sending(row, outcome)

@@ -18,7 +18,7 @@ def contacts(debtor_id: uuid.UUID, now: dt.datetime) -> list[dt.datetime]:
     """When the debtor heard from us, or we of their money, within the last week; in order. A message is one contact
     however many invoices it speaks of, and so is a payment that was not taken back."""
     statements.flush(Communication)
-    found = statements.execute(_CONTACTS, {"debtor": debtor_id, "since": now - WEEK}).fetchall()
+    found = statements.execute(_CONTACTS, {"debtor": debtor_id, "since": now - WEEK}).rows
     return sorted(dict(found).values())
 
 

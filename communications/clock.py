@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
@@ -70,7 +70,7 @@ def _due_steps(limit: int, *, now: dt.datetime, account: uuid.UUID | None) -> Qu
 
 def look_at(account: Account, invoice_id: uuid.UUID) -> None:
     """Advance one invoice, if it is still there to be advanced."""
-    with transaction.atomic(), statements.together():
+    with statements.transaction():
         try:
             invoice = lock(account, invoice_id)
         except NotFound:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import structlog
-from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _lazy
@@ -75,7 +74,7 @@ def claim(
     `away`: there is no way out at the moment. Without `wait`, a debtor whom somebody else works on is left to them.
     `account`: the one whose clock leaps, with what it has set as that was when the leap began.
     """
-    with transaction.atomic(), statements.together(), in_english():  # also when a person sends
+    with statements.transaction(), in_english():  # also when a person sends
         case = _lock(communication_id, wait=wait, account=account)
         if case is None:
             return []

@@ -8,7 +8,7 @@ import time
 import uuid
 
 import structlog
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from communications import aftermath, channels, gate
@@ -101,7 +101,7 @@ def hand_over(rows: list[Communication], owner: Account, ways: channels.Ways) ->
 def capture(communication_id: uuid.UUID, *, owner: Account | None = None, wait: bool = True) -> bool:
     """Of a message that does not leave this machine, gate and record are one transaction: nothing is in between that
     could not be taken back. Whether it passed."""
-    with transaction.atomic(), statements.together():
+    with statements.transaction():
         rows = gate.claim(communication_id, wait=wait, account=owner)
         aftermath.conclude(rows)
     return bool(rows)

@@ -8,38 +8,53 @@ import datetime as dt
 import functools
 import itertools
 import re
+import threading
 import uuid
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 import psycopg
 from django.core.exceptions import EmptyResultSet
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models import AutoField, Model, QuerySet
 from django.db.models.base import ModelState
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.query import ValuesIterable
+from django.db.transaction import atomic
 from django.db.utils import InterfaceError, OperationalError
 from psycopg import sql as psycopg_sql
 from psycopg.adapt import AdaptersMap, Loader
 from psycopg.types.string import TextLoader
 
+from inflow.wire import Row, Wire
+
 T = TypeVar("T")
 
 
-class _Cursor(psycopg.RawCursor[Any]):
-    """Binds on the server, so that statements can be prepared. Reads by psycopg's own loaders: Django's gives each
-    moment its zone in Python. Its placeholders are those of PostgreSQL: psycopg would look for those of Python at each
-    call in what is longer than 4 kB."""
+class _Cursor:
+    """One statement and its answer, with as much of a cursor as Django asks of one: its log of queries and the wrappers
+    of `execute` know it. Reads by psycopg's own loaders: Django's gives each moment its zone in Python."""
 
     adapters = AdaptersMap(psycopg.adapters)
+    _query = None  # where Django looks for what was sent; see `_run`
 
-    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        numbered, names = _numbered(query)
-        return super().execute(numbered, [params[name] for name in names] if names else params, **options)
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self.rows: list[Row] = []
+        self.rowcount = 0
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> None:
+        self.rows, self.rowcount = self._wire.ask(_numbered(sql)[0], values, self.adapters)
+
+    def fetchone(self) -> Any:
+        """The first row, or None."""
+        return self.rows[0] if self.rows else None
+
+    def close(self) -> None:
+        """For Django; there is nothing to close."""
 
 
 _Cursor.adapters.register_loader("jsonb", TextLoader)
@@ -53,21 +68,6 @@ class _Number(Loader):
         return Decimal(bytes(data).decode()) if fraction.strip(b"0") else int(whole)
 
 
-@functools.lru_cache(maxsize=2000)
-def _numbered(sql: str) -> tuple[bytes, list[str]]:
-    """`sql` with $1, $2, …, and the names of its values in this order, if it has names."""
-    names: dict[str, int] = {}
-    places = itertools.count(1)
-
-    def number(match: re.Match[str]) -> str:
-        if match[0] == "%%":
-            return "%"
-        return f"${names.setdefault(match[1], len(names) + 1) if match[1] else next(places)}"
-
-    numbered = re.sub(r"%(?:\((\w+)\)s|s|%)", number, sql)
-    return numbered.encode(), list(names)
-
-
 class _ValuesCursor(_Cursor):
     adapters = AdaptersMap(_Cursor.adapters)
 
@@ -75,47 +75,97 @@ class _ValuesCursor(_Cursor):
 _ValuesCursor.adapters.register_loader("numeric", _Number)
 
 
-def execute(sql: str, values: Mapping[str, Any]) -> Any:
-    """A cursor with the answer. Writes that wait (see `together`) go along."""
-    writes = _take_waiting()
-    if not writes:
-        return _run(sql, values)
-    joined = _joined(tuple(sql for sql, _ in writes), sql)
-    return _run(joined, _by_name(values for _, values in writes) | dict(values))
+@functools.lru_cache(maxsize=2000)
+def _numbered(sql: str) -> tuple[bytes, list[str]]:
+    """`sql` with $1, $2, … in place of each %s and of each name, and the names in the order of their numbers."""
+    names: dict[str, int] = {}
+    places = itertools.count(1)
+
+    def number(match: re.Match[str]) -> str:
+        if match[0] == "%%":
+            return "%"
+        name = match[1]
+        if name and name not in names:
+            names[name] = next(places)
+        return f"${names[name] if name else next(places)}"
+
+    numbered = re.sub(r"%(?:\((\w+)\)s|s|%)", number, sql)
+    return numbered.encode(), list(names)
 
 
-def execute_first(sql: str, values: Sequence[Any]) -> Any:
+# --- Asking --------------------------------------------------------------------------------------------------------
+
+
+def execute(sql: str, values: Mapping[str, Any]) -> _Cursor:
+    """The answer. Writes that wait (see `together`) go along."""
+    waiting = _waiting()
+    return _run_with(_take_writes(waiting) if waiting else [], sql, values)
+
+
+def execute_first(sql: str, values: Sequence[Any]) -> _Cursor:
     """The first statement of a request, which shows by itself whether a connection that was kept still works."""
-    database: Any = connections[DEFAULT_DB_ALIAS]
+    database = _database()
     database.health_check_done = True
     try:
-        return _run(sql, values)
+        return _run(sql, values, is_alone=True)
     except (OperationalError, InterfaceError):
         if database.in_atomic_block or database.is_usable():
             raise
         database.close()
-        return _run(sql, values)
+        return _run(sql, values, is_alone=True)
 
 
-def _run(sql: str, values: Sequence[Any] | Mapping[str, Any], cursor_class: type[_Cursor] = _Cursor) -> Any:
-    database: Any = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up at each use
+def _run(sql: str, values: Sequence[Any], cursor_class: type[_Cursor] = _Cursor, *, is_alone: bool = False) -> _Cursor:
+    """`is_alone`: what it does is the same in a transaction of its own, so that it need not begin the one that is open
+    in Django but has not begun in PostgreSQL. True of what only reads: each statement sees what is committed then."""
+    database = _database()
     database.close_if_health_check_failed()
     database.ensure_connection()
-    raw = cursor_class(database.connection)
+    wire = _wire(database)
+    cursor = cursor_class(wire)
+    if not is_alone and database.in_atomic_block and wire.is_idle:
+        with database.wrap_database_errors:
+            wire.begin()
     if database.queries_logged:
-        cursor = database.make_debug_cursor(raw)
-        cursor.execute(sql, values)
-        # Django asks the cursor, which does not keep it.
-        database.queries_log[-1]["sql"] = psycopg.ClientCursor(database.connection).mogrify(sql, values)
-        return cursor
-    if database.execute_wrappers and database.execute_wrappers != [_flush_before]:
-        cursor = database.make_cursor(raw)
-        cursor.execute(sql, values)
-        return cursor
-    database.validate_no_broken_transaction()
-    with database.wrap_database_errors:
-        raw.execute(sql, values)
-    return raw
+        logged: Any = database.make_debug_cursor(cursor)
+        logged.execute(sql, values)
+        database.queries_log[-1]["sql"] = _spelled_out(sql, values)
+    elif database.execute_wrappers and database.execute_wrappers != [_flush_before]:
+        database.make_cursor(cursor).execute(sql, values)
+    else:
+        database.validate_no_broken_transaction()
+        with database.wrap_database_errors:
+            cursor.execute(sql, values)
+    return cursor
+
+
+def _spelled_out(sql: str, values: Sequence[Any]) -> str:
+    """With its values in it, for the log."""
+
+    def value(match: re.Match[str]) -> str:
+        return psycopg_sql.quote(values[int(match[1]) - 1], connection.connection)
+
+    return re.sub(r"\$(\d+)", value, _numbered(sql)[0].decode())
+
+
+def _database() -> Any:
+    """This thread's connection, as Django keeps it; to ask Django for it at each use costs as much as a small query."""
+    try:
+        return _thread.database
+    except AttributeError:
+        _thread.database = connections[DEFAULT_DB_ALIAS]
+        return _thread.database
+
+
+_thread = threading.local()
+
+
+def _wire(database: Any) -> Wire:
+    """That of the connection, as long as it lasts."""
+    wire: Wire | None = getattr(database, "inflow_wire", None)
+    if wire is None or not wire.is_of(database.connection):
+        wire = database.inflow_wire = Wire(database.connection)
+    return wire
 
 
 class Compiled(Generic[T]):
@@ -141,7 +191,8 @@ class Compiled(Generic[T]):
         if plan is None:
             return list(self._queryset(*constants, **values))
         flat = [part for value in values.values() for part in _parts(value)]
-        rows: list[T] = plan.read(_run(plan.sql, [flat[place] for place in plan.places], plan.cursor).fetchall())
+        answer = _run(plan.sql, [flat[place] for place in plan.places], plan.cursor, is_alone=not plan.locks)
+        rows: list[T] = plan.read(answer.rows)
         return rows
 
     def _compile(self, constants: tuple[Any, ...], values: dict[str, Any]) -> "_Plan | None":
@@ -168,7 +219,9 @@ class Compiled(Generic[T]):
 
         remaining = iter(parameters)
         sql = re.sub("%[s%]", written, sql)
-        return _Plan(sql, places, *_reader(queryset)) if set(places) == set(marks.values()) else None
+        if set(places) != set(marks.values()):
+            return None
+        return _Plan(sql, places, *_reader(queryset), locks=queryset.query.select_for_update)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +232,7 @@ class _Plan:
     places: list[int]
     read: Callable[[list[Any]], list[Any]]
     cursor: type[_Cursor]
+    locks: bool
 
 
 def _reader(queryset: QuerySet[Any, Any]) -> tuple[Callable[[list[Any]], list[Any]], type[_Cursor]]:
@@ -287,11 +341,45 @@ def update(row: Model, attributes: Iterable[str]) -> None:
     _write(_updating(row, tuple(attributes)))
 
 
+def end_with(sql: str, values: Mapping[str, Any], then: Callable[[int], object]) -> None:
+    """Let the transaction end with this statement; `then` is told how many rows it wrote. It goes with what waits, at
+    the end of `together`, or at once without it; of two, the first goes before the second."""
+    waiting = _waiting()
+    if waiting is None:
+        then(execute(sql, values).rowcount)
+        return
+    if waiting.last:
+        _flush()
+    waiting.last = _Last(sql, values, then)
+
+
 def flush(model: type[Model]) -> None:
     """Before a `Compiled` query that asks for rows of the model: those that wait are written now."""
-    waiting: list[_Write] | None = getattr(connections[DEFAULT_DB_ALIAS], _WAITING, None)
-    if waiting and any(type(write.row) is model for write in waiting):
+    waiting = _waiting()
+    if waiting and any(type(write.row) is model for write in waiting.writes):
         _flush()
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """`transaction.atomic()` with its rows written `together`. It begins in PostgreSQL with the first statement that
+    locks or writes. If that is also its last one, it is a transaction by itself, and neither BEGIN nor COMMIT is sent:
+    that is one trip, and locks are held for no other."""
+    database = _database()
+    is_outermost = not database.in_atomic_block
+    with atomic(), together():
+        yield
+        if is_outermost:
+            _flush(is_alone=True)
+            _commit(database)
+
+
+def _commit(database: Any) -> None:
+    """As Django would at the end of `atomic()`, which then finds nothing to do but its hooks."""
+    wire = _wire(database)
+    if not wire.is_idle and not database.needs_rollback:
+        with database.wrap_database_errors:
+            wire.commit()
 
 
 @contextmanager
@@ -300,20 +388,17 @@ def together() -> Iterator[None]:
 
     So `Compiled` queries inside must not ask for them. What the database refuses is raised then.
     """
-    database: Any = connections[DEFAULT_DB_ALIAS]
-    if getattr(database, _WAITING, None) is not None:
+    database = _database()
+    if _waiting() is not None:
         yield
         return
-    setattr(database, _WAITING, [])
+    database.inflow_waiting = _Waiting()
     try:
         with database.execute_wrapper(_flush_before):
             yield
             _flush()
     finally:
-        setattr(database, _WAITING, None)
-
-
-_WAITING = "inflow_waiting_writes"
+        database.inflow_waiting = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +411,23 @@ class _Write:
     names: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Last:
+    sql: str
+    values: Mapping[str, Any]
+    then: Callable[[int], object]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    writes: list[_Write] = field(default_factory=list)
+    last: _Last | None = None
+
+
+def _waiting() -> _Waiting | None:
+    return getattr(_database(), "inflow_waiting", None)
+
+
 def _inserting(row: Model) -> _Write:
     return _Write(row, _values(row, [name for name in _fields(type(row)) if name != _number(type(row))]))
 
@@ -335,44 +437,55 @@ def _updating(row: Model, names: tuple[str, ...]) -> _Write:
 
 
 def _write(write: _Write) -> None:
-    waiting: list[_Write] | None = getattr(connections[DEFAULT_DB_ALIAS], _WAITING, None)
+    waiting = _waiting()
     if waiting is None:
         _run(write.update or _insert(type(write.row)), write.values)
         return
-    for index, other in enumerate(waiting):
+    for index, other in enumerate(waiting.writes):
         if other.row is write.row:  # of two changes of one row, a statement makes one
             names = (*other.names, *(name for name in write.names if name not in other.names))
-            waiting[index] = _updating(write.row, names) if other.update else _inserting(write.row)
+            waiting.writes[index] = _updating(write.row, names) if other.update else _inserting(write.row)
             return
         if type(other.row) is type(write.row) and write.update and other.row.pk == write.row.pk:
             _flush()
             break
-    waiting.append(write)
+    waiting.writes.append(write)
 
 
-def _take_waiting() -> list[tuple[str, list[Any]]]:
+def _take_writes(waiting: _Waiting) -> list[tuple[str, list[Any]]]:
     """Statements and their values. New rows of one table are one statement, which numbers them in their order."""
-    waiting: list[_Write] = getattr(connections[DEFAULT_DB_ALIAS], _WAITING, None) or []
-    updates = [(write.update, write.values) for write in waiting if write.update]
+    updates = [(write.update, write.values) for write in waiting.writes if write.update]
     new: dict[type[Model], list[list[Any]]] = {}
-    for write in waiting:
+    for write in waiting.writes:
         if not write.update:
             new.setdefault(type(write.row), []).append(write.values)
-    waiting.clear()
+    waiting.writes.clear()
     inserts = [(_insert(model, len(rows)), list(itertools.chain(*rows))) for model, rows in new.items()]
     return [*inserts, *updates]
 
 
-def _flush() -> None:
-    writes = _take_waiting()
-    if writes:
-        *before, (last, _) = writes
-        sql = _joined(tuple(sql for sql, _ in before), _named(last, len(before)))
-        _run(sql, _by_name(values for _, values in writes))
+def _flush(*, is_alone: bool = False) -> None:
+    waiting = _waiting()
+    if waiting is None:
+        return
+    if last := waiting.last:
+        waiting.last = None
+        last.then(_run_with(_take_writes(waiting), last.sql, last.values, is_alone=is_alone).rowcount)
+    elif writes := _take_writes(waiting):
+        *before, (sql, values) = writes
+        _run_with(before, sql, values, is_alone=is_alone)
 
 
-def _by_name(values: Iterable[list[Any]]) -> dict[str, Any]:
-    return {f"w{i}_{j}": value for i, part in enumerate(values) for j, value in enumerate(part)}
+def _run_with(
+    writes: list[tuple[str, list[Any]]],
+    sql: str,
+    values: Sequence[Any] | Mapping[str, Any],
+    *,
+    is_alone: bool = False,
+) -> _Cursor:
+    joined, names = _joined(tuple(sql for sql, _ in writes), sql)
+    own = [values[name] for name in names] if isinstance(values, Mapping) else values
+    return _run(joined, list(itertools.chain(*(part for _, part in writes), own)), is_alone=is_alone)
 
 
 def _flush_before(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
@@ -382,28 +495,49 @@ def _flush_before(execute: Callable[..., Any], sql: str, params: Any, many: bool
 
 
 @functools.lru_cache(maxsize=500)
-def _joined(writes: tuple[str, ...], last: str) -> str:
-    """One statement: all see the database as it was before."""
-    if not writes:
-        return last
-    parts = ", ".join(f"w{i} AS ({_named(sql, i)})" for i, sql in enumerate(writes))
+def _joined(writes: tuple[str, ...], last: str) -> tuple[str, list[str]]:
+    """One statement, in which all see the database as it was before, and the names of the values of `last`, if they
+    have names, in the order in which they are asked for."""
+    parts = ", ".join(f"w{i} AS ({sql})" for i, sql in enumerate(writes))
     first, _, rest = last.strip().partition(" ")
-    return f"WITH {parts}, {rest}" if first == "WITH" else f"WITH {parts} {last}"
-
-
-@functools.lru_cache(maxsize=500)
-def _named(sql: str, number: int) -> str:
-    places = itertools.count()
-    return re.sub("%s", lambda _: f"%(w{number}_{next(places)})s", sql)
+    if writes:
+        last = f"WITH {parts}, {rest}" if first == "WITH" else f"WITH {parts} {last}"
+    return last, _numbered(last)[1]
 
 
 def _values(row: Model, attributes: Sequence[str]) -> list[Any]:
-    fields, database = _fields(type(row)), connections[DEFAULT_DB_ALIAS]
-    values = [getattr(row, name) for name in attributes]
-    return [
-        None if isinstance(value, DatabaseDefault) else fields[name].get_db_prep_save(value, database)
-        for name, value in zip(attributes, values, strict=True)
-    ]
+    """As the fields would have them stored; most are what psycopg takes already."""
+    taken, values = _taken_as_they_are(type(row)), []
+    for name in attributes:
+        value = getattr(row, name)
+        if isinstance(value, DatabaseDefault):
+            value = None
+        elif value is not None and type(value) is not taken.get(name):
+            value = _fields(type(row))[name].get_db_prep_save(value, _database())
+        values.append(value)
+    return values
+
+
+@functools.cache
+def _taken_as_they_are(model: type[Model]) -> dict[str, type]:
+    """By column, the type whose values a field's `get_db_prep_save` gives back as they came."""
+    kinds = {name: type(getattr(field, "target_field", field)) for name, field in _fields(model).items()}
+    return {name: _TAKEN[kind] for name, kind in kinds.items() if kind in _TAKEN}
+
+
+_TAKEN: dict[type, type] = {
+    models.BigAutoField: int,
+    models.BooleanField: bool,
+    models.CharField: str,
+    models.DateField: dt.date,
+    models.DateTimeField: dt.datetime,
+    models.DecimalField: Decimal,
+    models.PositiveIntegerField: int,
+    models.PositiveSmallIntegerField: int,
+    models.SmallIntegerField: int,
+    models.TextField: str,
+    models.UUIDField: uuid.UUID,
+}
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import structlog
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
@@ -99,7 +99,7 @@ def check_new(new: NewInvoice, today: dt.date) -> dt.date:
 
 
 def _create(account: Account, new: NewInvoice, actor: Actor, today: dt.date, issue_date: dt.date) -> Invoice:
-    with transaction.atomic(), statements.together():
+    with statements.transaction():
         debtor = debtors.find_or_make(
             account,
             name=new.debtor_name,

@@ -140,7 +140,7 @@ def changing(
     if_version_in: Collection[int] | None = None,
 ) -> Iterator[Draft]:
     """Lock the invoice, let the caller move its facts, then write, note and announce what really changed."""
-    with transaction.atomic(), statements.together():
+    with statements.transaction():
         invoice = lock(account, invoice_id)
         if if_version_in is not None and invoice.version not in if_version_in:
             raise VersionMismatch

@@ -11,10 +11,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 from redis.exceptions import RedisError
 
+from inflow import statements
 from inflow.accounts.models import Account
 from inflow.api.json import dumps
 from inflow.celery import wake
-from inflow.statements import execute
 from webhooks.models import Subscription
 
 log = structlog.get_logger(__name__)
@@ -52,20 +52,21 @@ def put(account: Account, type: str, data: Mapping[str, Any], *, only: Subscript
     """
     assert connection.in_atomic_block, "an event belongs to the transaction of its change"
     now, event_id = timezone.now(), f"evt_{uuid.uuid4().hex}"
-    cursor = execute(
-        _PUT,
-        {
-            "account": account.pk,
-            "event": event_id,
-            "type": str(type),
-            "only": only.pk if only else None,
-            "body": freeze(event_id, type, now, data),
-            "now": now,
-        },
-    )
-    if cursor.rowcount > 0:
-        transaction.on_commit(wake_sender)
+    values = {
+        "account": account.pk,
+        "event": event_id,
+        "type": str(type),
+        "only": only.pk if only else None,
+        "body": freeze(event_id, type, now, data),
+        "now": now,
+    }
+    statements.end_with(_PUT, values, then=_wake_for)
     return event_id
+
+
+def _wake_for(deliveries: int) -> None:
+    if deliveries:
+        transaction.on_commit(wake_sender)
 
 
 def freeze(event_id: str, type: str, at: dt.datetime, data: Mapping[str, Any]) -> str:
