@@ -11,7 +11,7 @@ from communications import channels, consent
 from communications.models import Contact, Medium, Source
 from inflow.accounts.actors import DEBTOR, Actor
 from inflow.accounts.models import Account
-from inflow.statements import Compiled
+from inflow.statements import Ahead, Compiled
 from invoices import debtors
 from invoices.models import Invoice
 
@@ -122,6 +122,11 @@ def known(account: Account, channel: str, address: str) -> Contact | None:
 
 def _find(account: Account, channel: str, address: str) -> Contact | None:
     return next(iter(_contacts(account=account.pk, channel=channel, address=address)), None)
+
+
+def asks(account: Account, channel: str, address: str) -> Ahead | None:
+    """What `choose` will ask of an address, if that is the first one."""
+    return _contacts.ahead(account=account.pk, channel=channel, address=_normal(channel, address)) if address else None
 
 
 @Compiled

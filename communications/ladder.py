@@ -19,7 +19,7 @@ from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.languages import english
-from inflow.statements import Compiled
+from inflow.statements import Ahead, Compiled
 from invoices import escalations, lifecycle, timeline
 from invoices.models import Escalation, Invoice, Reason, Status
 
@@ -104,6 +104,11 @@ def unsent(invoice: Invoice) -> list[Communication]:
     for row in rows:
         row.invoice = invoice
     return rows
+
+
+def asks(invoice_id: uuid.UUID) -> Ahead | None:
+    """What `unsent` will ask."""
+    return _unsent.ahead(invoice=invoice_id)
 
 
 @Compiled

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind, Tone
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from inflow.statements import Compiled
+from inflow.statements import Ahead, Compiled
 from invoices import lifecycle
 from invoices.models import OPEN, Debtor, Invoice, InvoiceQuerySet
 
@@ -93,6 +93,11 @@ def _steps_of(invoice: Invoice) -> list[PolicyStep]:
     if not steps and not invoice.policy_id:
         steps = list(default_for(invoice.account).steps.order_by("offset_days"))
     return steps
+
+
+def asks(account: Account) -> Ahead | None:
+    """What `steps_of` will ask of an invoice that follows the account's own ladder."""
+    return _default_steps.ahead(account=account.pk) if _remembered.get() is None else None
 
 
 @Compiled

@@ -1,16 +1,22 @@
 """What the ladder does when an invoice, a case or a debtor changes, in the transaction of the change."""
 
+import uuid
 from typing import Any
 
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
 from communications import addresses, courtesies, ladder, policies
+from communications.models import Medium
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
+from inflow.statements import Ahead
 from invoices import escalations, timeline
+from invoices.lifecycle import NewInvoice
 from invoices.models import OPEN, Debtor, Escalation, Invoice, Promise, Resolution, Status
 from invoices.signals import (
+    change_begins,
+    creation_begins,
     debtor_changed,
     escalation_resolved,
     facts_changed,
@@ -26,6 +32,16 @@ def begin(sender: object, instance: Account, created: bool, raw: bool = False, *
     """An account has its default ladder from the first, by whichever way it is made."""
     if created and not raw:
         policies.make(instance, policies.DEFAULT_NAME, is_default=True)
+
+
+@receiver(creation_begins)
+def look_at(sender: object, account: Account, new: NewInvoice, **_: Any) -> list[Ahead | None]:
+    return [policies.asks(account), addresses.asks(account, Medium.EMAIL, new.debtor_email)]
+
+
+@receiver(change_begins)
+def look_at_what_stands(sender: object, account: Account, invoice_id: uuid.UUID, **_: Any) -> list[Ahead | None]:
+    return [policies.asks(account), ladder.asks(invoice_id)]
 
 
 @receiver(facts_changed)

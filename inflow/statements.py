@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import psycopg
 from django.core.exceptions import EmptyResultSet
@@ -29,7 +29,7 @@ from psycopg import sql as psycopg_sql
 from psycopg.adapt import AdaptersMap, Loader
 from psycopg.types.string import TextLoader
 
-from inflow.wire import Row, Wire
+from inflow.wire import Asked, Wire
 
 T = TypeVar("T")
 
@@ -41,13 +41,17 @@ class _Cursor:
     adapters = AdaptersMap(psycopg.adapters)
     _query = None  # where Django looks for what was sent; see `_run`
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self.rows: list[Row] = []
+    def __init__(self, wire: Wire, *, begins: bool, commits: bool, ahead: Sequence["Ahead"] = ()) -> None:
+        self._wire, self._begins, self._commits, self._ahead = wire, begins, commits, ahead
+        self.rows: list[Any] = []
         self.rowcount = 0
+        self.found_ahead: dict[Ahead, Any] = {}
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> None:
-        self.rows, self.rowcount = self._wire.ask(_numbered(sql)[0], values, self.adapters)
+        asked = [Asked(_numbered(sql)[0], values, self.adapters), *(query.asked for query in self._ahead)]
+        answers = self._wire.exchange(asked, begins=self._begins, commits=self._commits)
+        self.rows, self.rowcount = answers[0]
+        self.found_ahead = {query: answer.rows for query, answer in zip(self._ahead, answers[1:], strict=True)}
 
     def fetchone(self) -> Any:
         """The first row, or None."""
@@ -96,10 +100,10 @@ def _numbered(sql: str) -> tuple[bytes, list[str]]:
 # --- Asking --------------------------------------------------------------------------------------------------------
 
 
-def execute(sql: str, values: Mapping[str, Any]) -> _Cursor:
-    """The answer. Writes that wait (see `together`) go along."""
+def execute(sql: str, values: Mapping[str, Any], *, ahead: "Iterable[Ahead | None]" = ()) -> _Cursor:
+    """The answer. Writes that wait (see `together`) go along; so do queries that will be asked later: `look_ahead`."""
     waiting = _waiting()
-    return _run_with(_take_writes(waiting) if waiting else [], sql, values)
+    return _run_with(_take_writes(waiting) if waiting else [], sql, values, ahead=ahead)
 
 
 def execute_first(sql: str, values: Sequence[Any]) -> _Cursor:
@@ -115,17 +119,36 @@ def execute_first(sql: str, values: Sequence[Any]) -> _Cursor:
         return _run(sql, values, is_alone=True)
 
 
-def _run(sql: str, values: Sequence[Any], cursor_class: type[_Cursor] = _Cursor, *, is_alone: bool = False) -> _Cursor:
+def look_ahead(*queries: "Ahead | None") -> None:
+    """Ask in one trip what `Compiled` queries will ask before the end of `together`. Each is answered by what was found
+    now, once; or anew, if rows of its model were written since, or anything went by the ORM."""
+    waiting = _waiting()
+    if waiting and any(queries) and not _database().queries_logged:
+        first, *others = filter(None, queries)
+        cursor = _run(first.plan.sql, first.values, first.plan.cursor, is_alone=True, ahead=others)
+        waiting.ahead[first] = cursor.rows
+
+
+def _run(
+    sql: str,
+    values: Sequence[Any],
+    cursor_class: type[_Cursor] = _Cursor,
+    *,
+    is_alone: bool = False,
+    commits: bool = False,
+    ahead: "Iterable[Ahead | None]" = (),
+) -> _Cursor:
     """`is_alone`: what it does is the same in a transaction of its own, so that it need not begin the one that is open
-    in Django but has not begun in PostgreSQL. True of what only reads: each statement sees what is committed then."""
+    in Django but has not begun in PostgreSQL. True of what only reads: each statement sees what is committed then.
+    `commits`: the transaction ends with it."""
     database = _database()
     database.close_if_health_check_failed()
     database.ensure_connection()
     wire = _wire(database)
-    cursor = cursor_class(wire)
-    if not is_alone and database.in_atomic_block and wire.is_idle:
-        with database.wrap_database_errors:
-            wire.begin()
+    begins = not is_alone and database.in_atomic_block and wire.is_idle
+    waiting = _waiting()
+    queries = [query for query in ahead if query] if waiting and not database.queries_logged else []
+    cursor = cursor_class(wire, begins=begins, commits=commits and not (is_alone and wire.is_idle), ahead=queries)
     if database.queries_logged:
         logged: Any = database.make_debug_cursor(cursor)
         logged.execute(sql, values)
@@ -136,6 +159,8 @@ def _run(sql: str, values: Sequence[Any], cursor_class: type[_Cursor] = _Cursor,
         database.validate_no_broken_transaction()
         with database.wrap_database_errors:
             cursor.execute(sql, values)
+    if waiting:
+        waiting.ahead.update(cursor.found_ahead)
     return cursor
 
 
@@ -182,6 +207,18 @@ class Compiled(Generic[T]):
         self._known: dict[Any, _Plan | None] = {}
 
     def __call__(self, *constants: Any, **values: Any) -> list[T]:
+        query = self.ahead(*constants, **values)
+        if query is None:
+            return list(self._queryset(*constants, **values))
+        plan, waiting = query.plan, _waiting()
+        found = waiting.ahead.pop(query, None) if waiting and waiting.ahead else None
+        if found is None:
+            found = _run(plan.sql, query.values, plan.cursor, is_alone=not plan.locks).rows
+        rows: list[T] = plan.read(found)
+        return rows
+
+    def ahead(self, *constants: Any, **values: Any) -> "Ahead | None":
+        """This question, for `look_ahead`; None where it is built at each call."""
         shape = (constants, *((name, _shape(value)) for name, value in values.items()))
         if shape not in self._known:
             if len(self._known) >= 500:
@@ -189,11 +226,9 @@ class Compiled(Generic[T]):
             self._known[shape] = self._compile(constants, values)
         plan = self._known[shape]
         if plan is None:
-            return list(self._queryset(*constants, **values))
+            return None
         flat = [part for value in values.values() for part in _parts(value)]
-        answer = _run(plan.sql, [flat[place] for place in plan.places], plan.cursor, is_alone=not plan.locks)
-        rows: list[T] = plan.read(answer.rows)
-        return rows
+        return Ahead(plan, tuple([flat[place] for place in plan.places]))
 
     def _compile(self, constants: tuple[Any, ...], values: dict[str, Any]) -> "_Plan | None":
         """None where a lookup changes its value on the way, so that it cannot be told where it goes."""
@@ -221,10 +256,10 @@ class Compiled(Generic[T]):
         sql = re.sub("%[s%]", written, sql)
         if set(places) != set(marks.values()):
             return None
-        return _Plan(sql, places, *_reader(queryset), locks=queryset.query.select_for_update)
+        return _Plan(sql, places, *_reader(queryset), queryset.model, queryset.query.select_for_update)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Plan:
     """`places`: which of the values stands at each placeholder."""
 
@@ -232,7 +267,19 @@ class _Plan:
     places: list[int]
     read: Callable[[list[Any]], list[Any]]
     cursor: type[_Cursor]
+    model: type[Model]
     locks: bool
+
+
+class Ahead(NamedTuple):
+    """A question to a `Compiled` query."""
+
+    plan: _Plan
+    values: tuple[Any, ...]
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(_numbered(self.plan.sql)[0], self.values, self.plan.cursor.adapters)
 
 
 def _reader(queryset: QuerySet[Any, Any]) -> tuple[Callable[[list[Any]], list[Any]], type[_Cursor]]:
@@ -364,22 +411,16 @@ def flush(model: type[Model]) -> None:
 def transaction() -> Iterator[None]:
     """`transaction.atomic()` with its rows written `together`. It begins in PostgreSQL with the first statement that
     locks or writes. If that is also its last one, it is a transaction by itself, and neither BEGIN nor COMMIT is sent:
-    that is one trip, and locks are held for no other."""
+    that is one trip, and locks are held for no other. Else COMMIT goes with the last one."""
     database = _database()
     is_outermost = not database.in_atomic_block
     with atomic(), together():
         yield
-        if is_outermost:
-            _flush(is_alone=True)
-            _commit(database)
-
-
-def _commit(database: Any) -> None:
-    """As Django would at the end of `atomic()`, which then finds nothing to do but its hooks."""
-    wire = _wire(database)
-    if not wire.is_idle and not database.needs_rollback:
-        with database.wrap_database_errors:
-            wire.commit()
+        if is_outermost and not database.needs_rollback:
+            _flush(is_alone=True, commits=True)
+            if not _wire(database).is_idle:
+                with database.wrap_database_errors:
+                    _wire(database).exchange((), commits=True)
 
 
 @contextmanager
@@ -422,6 +463,7 @@ class _Last:
 class _Waiting:
     writes: list[_Write] = field(default_factory=list)
     last: _Last | None = None
+    ahead: dict[Ahead, list[Any]] = field(default_factory=dict)  # what was asked, until it is needed
 
 
 def _waiting() -> _Waiting | None:
@@ -429,11 +471,20 @@ def _waiting() -> _Waiting | None:
 
 
 def _inserting(row: Model) -> _Write:
+    _forget(type(row))
     return _Write(row, _values(row, [name for name in _fields(type(row)) if name != _number(type(row))]))
 
 
 def _updating(row: Model, names: tuple[str, ...]) -> _Write:
+    _forget(type(row))
     return _Write(row, [*_values(row, names), row.pk], _update(type(row), names), names)
+
+
+def _forget(model: type[Model]) -> None:
+    """What was asked ahead of the model's rows is no longer so."""
+    waiting = _waiting()
+    for query in [query for query in waiting.ahead if query.plan.model is model] if waiting else ():
+        del waiting.ahead[query]  # type: ignore[union-attr]
 
 
 def _write(write: _Write) -> None:
@@ -464,33 +515,35 @@ def _take_writes(waiting: _Waiting) -> list[tuple[str, list[Any]]]:
     return [*inserts, *updates]
 
 
-def _flush(*, is_alone: bool = False) -> None:
+def _flush(*, is_alone: bool = False, commits: bool = False) -> None:
     waiting = _waiting()
     if waiting is None:
         return
     if last := waiting.last:
         waiting.last = None
-        last.then(_run_with(_take_writes(waiting), last.sql, last.values, is_alone=is_alone).rowcount)
+        writes = _take_writes(waiting)
+        last.then(_run_with(writes, last.sql, last.values, is_alone=is_alone, commits=commits).rowcount)
     elif writes := _take_writes(waiting):
         *before, (sql, values) = writes
-        _run_with(before, sql, values, is_alone=is_alone)
+        _run_with(before, sql, values, is_alone=is_alone, commits=commits)
 
 
 def _run_with(
     writes: list[tuple[str, list[Any]]],
     sql: str,
     values: Sequence[Any] | Mapping[str, Any],
-    *,
-    is_alone: bool = False,
+    **options: Any,
 ) -> _Cursor:
     joined, names = _joined(tuple(sql for sql, _ in writes), sql)
     own = [values[name] for name in names] if isinstance(values, Mapping) else values
-    return _run(joined, list(itertools.chain(*(part for _, part in writes), own)), is_alone=is_alone)
+    return _run(joined, list(itertools.chain(*(part for _, part in writes), own)), **options)
 
 
 def _flush_before(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
     if not isinstance(context["cursor"].cursor, _Cursor):
         _flush()
+        if waiting := _waiting():
+            waiting.ahead.clear()
     return execute(sql, params, many, context)
 
 

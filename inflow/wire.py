@@ -1,25 +1,42 @@
-"""One statement, one trip to PostgreSQL: psycopg's connection, values and errors, without its cursor.
+"""Statements in one trip to PostgreSQL: psycopg's connection, values and errors, without its cursor.
 
-A cursor's own work is four times that of the trip (docs/performance.md): it is made to be interrupted, streamed and
-asynchronous. Here libpq sends, waits and answers. Values are bound on the server, and a statement is prepared when the
-connection sees it for the second time.
+A cursor's own work is four times that of the trip, and it makes a trip for each statement (docs/performance.md). Here
+what is known to follow each other goes together, as libpq's pipeline: BEGIN with the first statement, COMMIT with the
+last, several reads at once. Values are bound on the server, and a statement is prepared when the connection sees it for
+the second time.
 """
 
+import select
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import psycopg
 from psycopg import pq
-from psycopg.abc import Buffer
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 from psycopg.errors import error_from_result
 
-Row = tuple[Any, ...]
 # Statements that a connection remembers, prepared or seen once; of more, what was used longest ago is forgotten.
 REMEMBERED = 400
+_Key = tuple[bytes, tuple[int, ...]]  # the SQL, and the types of its values
+_DONE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 _FORMATS = [PyFormat.AUTO] * 65_535  # as many values as a statement may have
+
+
+class Asked(NamedTuple):
+    """A statement with $1, $2, … for `values`."""
+
+    sql: bytes
+    values: Sequence[Any]
+    adapters: AdaptersMap
+
+
+class Answer(NamedTuple):
+    """`rowcount`: how many rows were found or written."""
+
+    rows: list[tuple[Any, ...]]
+    rowcount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +52,8 @@ class Wire:
 
     def __init__(self, connection: "psycopg.Connection[Any]") -> None:
         self._connection, self._libpq = connection, connection.pgconn
-        self._names: OrderedDict[tuple[bytes, tuple[int, ...]], bytes] = OrderedDict()
+        self._poll = select.poll()
+        self._names: OrderedDict[_Key, bytes] = OrderedDict()
         self._made = 0
         self._transformers: dict[AdaptersMap, Any] = {}
 
@@ -47,62 +65,101 @@ class Wire:
         """No transaction has begun."""
         return self._libpq.transaction_status == pq.TransactionStatus.IDLE
 
-    def begin(self) -> None:
-        self._checked(self._libpq.exec_, b"BEGIN")
+    def exchange(self, asked: Sequence[Asked], *, begins: bool = False, commits: bool = False) -> list[Answer]:
+        """All in one trip, after BEGIN and before COMMIT if wanted. PostgreSQL does one after the other; what follows
+        one that fails is not done, and its error is raised."""
+        libpq = self._libpq
+        # Of each result that is to come: what reads its rows, the key of what is prepared, or None.
+        coming: list[Any] = []
+        libpq.enter_pipeline_mode()
+        try:
+            if begins:
+                libpq.send_query_params(b"BEGIN", None)
+                coming.append(None)
+            for each in asked:
+                self._send(each, coming)
+            if commits:
+                libpq.send_query_params(b"COMMIT", None)
+                coming.append(None)
+            libpq.pipeline_sync()
+            results = self._received()
+            libpq.exit_pipeline_mode()
+        except BaseException:  # answers are still on their way
+            self._connection.close()
+            raise
+        failed = next((result for result in results if result.status not in _DONE), None)
+        if failed is not None:
+            for each, result in zip(coming, results, strict=True):
+                if not (each is None or isinstance(each, Transformer) or result.status in _DONE):
+                    self._names.pop(each, None)
+            raise error_from_result(failed)
+        if commits and results[-1].command_status != b"COMMIT":  # no error, where a statement had failed before
+            raise psycopg.InternalError("the transaction was rolled back: a statement in it had failed")
+        pairs = zip(coming, results, strict=True)
+        return [_read(each, result) for each, result in pairs if isinstance(each, Transformer)]
 
-    def commit(self) -> None:
-        result = self._checked(self._libpq.exec_, b"COMMIT")
-        if result.command_status != b"COMMIT":  # it says ROLLBACK, and no error, where a statement had failed
-            raise psycopg.InternalError("what failed before was not undone")
-
-    def ask(self, sql: bytes, values: Sequence[Any], adapters: AdaptersMap) -> tuple[list[Row], int]:
-        """The rows, and how many were found or written. `sql` has $1, $2, … for `values`."""
-        transformer = self._transformers.get(adapters)
+    def _send(self, asked: Asked, coming: list[Any]) -> None:
+        transformer = self._transformers.get(asked.adapters)
         if transformer is None:
-            transformer = self._transformers[adapters] = Transformer(_Context(adapters, self._connection))
-        bound: Sequence[Buffer | None] = transformer.dump_sequence(values, _FORMATS[: len(values)]) if values else ()
-        types = tuple(transformer.types or ()) if values else ()
-        formats = transformer.formats if values else None
-        if name := self._name(sql, types):
-            result = self._checked(self._libpq.exec_prepared, name, bound, formats)
-        else:
-            result = self._checked(self._libpq.exec_params, sql, bound, types, formats)
-        if result.nfields == 0:
-            return [], result.command_tuples or 0
-        transformer.set_pgresult(result)
-        rows = transformer.load_rows(0, result.ntuples, cast(Any, tuple))
-        transformer.set_pgresult(None)
-        return rows, len(rows)
-
-    def _name(self, sql: bytes, types: tuple[int, ...]) -> bytes:
-        """Of the prepared statement; empty the first time that it is seen."""
-        names, key = self._names, (sql, types)
-        name = names.get(key)
+            context = _Context(asked.adapters, self._connection)
+            transformer = self._transformers[asked.adapters] = Transformer(context)
+        bound, types, formats = None, cast(tuple[int, ...], ()), None
+        if asked.values:
+            bound = transformer.dump_sequence(asked.values, _FORMATS[: len(asked.values)])
+            types, formats = tuple(transformer.types or ()), transformer.formats
+        name = self._name((asked.sql, types), coming)
         if name:
-            names.move_to_end(key)
-            return name
+            self._libpq.send_query_prepared(name, bound, formats)
+        else:
+            self._libpq.send_query_params(asked.sql, bound, types, formats)
+        coming.append(transformer)
+
+    def _name(self, key: _Key, coming: list[Any]) -> bytes:
+        """Of the prepared statement; empty the first time that it is seen."""
+        names = self._names
+        name = names.get(key)
         if name is None:
             names[key] = b""
-            if len(names) > REMEMBERED:
-                _, old = names.popitem(last=False)
-                if old:
-                    self._checked(self._libpq.close_prepared, old)
+            if len(names) > REMEMBERED and (old := names.popitem(last=False)[1]):
+                self._libpq.send_close_prepared(old)
+                coming.append(None)
             return b""
-        self._made += 1
-        name = b"inflow_%d" % self._made
-        self._checked(self._libpq.prepare, name, sql, types)
-        names[key] = name
         names.move_to_end(key)
+        if not name:
+            self._made += 1
+            name = names[key] = b"inflow_%d" % self._made
+            self._libpq.send_prepare(name, *key)
+            coming.append(key)
         return name
 
-    def _checked(self, call: Any, *arguments: Any) -> Any:
-        """The result of a call of libpq, or its error."""
-        try:
-            result = call(*arguments)
-        except MemoryError as error:  # how psycopg says that libpq could not even send
-            raise psycopg.OperationalError(self._libpq.get_error_message()) from error
-        if result.status in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
-            return result
-        if self._libpq.status == pq.ConnStatus.BAD and not result.error_field(pq.DiagnosticField.SQLSTATE):
-            raise psycopg.OperationalError(result.get_error_message())
-        raise error_from_result(result)
+    def _received(self) -> list[Any]:
+        """The results, up to the mark at the pipeline's end. Other threads run while we wait."""
+        libpq = self._libpq
+        results: list[Any] = []
+        self._poll.register(libpq.socket, select.POLLIN)
+        while libpq.flush():  # more than the socket takes at once; what comes meanwhile must be taken in
+            self._poll.modify(libpq.socket, select.POLLIN | select.POLLOUT)
+            if any(event & select.POLLIN for _, event in self._poll.poll()):
+                libpq.consume_input()
+            self._poll.modify(libpq.socket, select.POLLIN)
+        while True:
+            while libpq.is_busy():
+                self._poll.poll()
+                libpq.consume_input()
+            result = libpq.get_result()
+            if result is None:  # it stands between the results of two statements
+                if libpq.status == pq.ConnStatus.BAD:
+                    raise psycopg.OperationalError(libpq.get_error_message())
+            elif result.status == pq.ExecStatus.PIPELINE_SYNC:
+                return results
+            else:
+                results.append(result)
+
+
+def _read(transformer: Any, result: Any) -> Answer:
+    if result.nfields == 0:
+        return Answer([], result.command_tuples or 0)
+    transformer.set_pgresult(result)
+    rows = transformer.load_rows(0, result.ntuples, cast(Any, tuple))
+    transformer.set_pgresult(None)
+    return Answer(rows, len(rows))

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from inflow import statements
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from inflow.statements import Compiled
+from inflow.statements import Ahead, Compiled
 from invoices import signals, timeline
 from invoices.models import OPEN, Debtor
 
@@ -66,6 +66,13 @@ def find_or_make(account: Account, *, name: str, company: str, email: str, phone
     if statements.insert(debtor, unless="debtor_is_known_once_in_its_account"):
         return debtor
     return _known(account=account.pk, identity=identity)[0]
+
+
+def asks(account: Account, *, email: str, phone: str) -> Ahead | None:
+    """What `find_or_make` will ask, where it goes by email or phone."""
+    if email:
+        return _known.ahead(account=account.pk, email=normalise_email(email))
+    return _known.ahead(account=account.pk, phone=phone) if phone else None
 
 
 @Compiled

@@ -100,6 +100,8 @@ def check_new(new: NewInvoice, today: dt.date) -> dt.date:
 
 def _create(account: Account, new: NewInvoice, actor: Actor, today: dt.date, issue_date: dt.date) -> Invoice:
     with statements.transaction():
+        coming = signals.asked_by_all(signals.creation_begins, account=account, new=new)
+        statements.look_ahead(debtors.asks(account, email=new.debtor_email, phone=new.debtor_phone), *coming)
         debtor = debtors.find_or_make(
             account,
             name=new.debtor_name,

@@ -111,8 +111,10 @@ class Draft:
 
 
 def lock(account: Account, invoice_id: uuid.UUID) -> Invoice:
-    """The invoice, its debtor's row locked first: whoever writes to either waits for the transaction's end."""
-    row = statements.execute(_LOCK, {"invoice": invoice_id, "account": account.pk}).fetchone()
+    """The invoice, its debtor's row locked first: whoever writes to either waits for the transaction's end. What will
+    be asked under the lock comes in the same trip, each query as of when the lock was had."""
+    ahead = signals.asked_by_all(signals.change_begins, account=account, invoice_id=invoice_id)
+    row = statements.execute(_LOCK, {"invoice": invoice_id, "account": account.pk}, ahead=ahead).fetchone()
     if row is None:
         raise NotFound
     invoice: Invoice
