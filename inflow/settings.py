@@ -57,8 +57,6 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # Of one that is frozen the wire still answers; see docs/operations.md. Milliseconds, seconds, seconds, probes.
 _wire = {"tcp_user_timeout": 30_000, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
 DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, **_wire, **DATABASES["default"].get("OPTIONS", {})}
-# A statement of inflow/statements.py is planned once per connection, from its third call on.
-DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 2)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", validate=validate.Regexp("(redis|rediss|unix)://", error="Not a redis:// address."))
@@ -96,9 +94,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "inflow.api.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    # From here on none is for the API, which goes past them all in one step.
     "inflow.dashboard.middleware.StaticFilesMiddleware",
     "inflow.dashboard.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
     "inflow.dashboard.middleware.CsrfViewMiddleware",
     "inflow.dashboard.middleware.AuthenticationMiddleware",
     "inflow.dashboard.middleware.LanguageMiddleware",

@@ -123,7 +123,7 @@ def look_ahead(*queries: "Ahead | None") -> None:
     """Ask in one trip what `Compiled` queries will ask before the end of `together`. Each is answered by what was found
     now, once; or anew, if rows of its model were written since, or anything went by the ORM."""
     waiting = _waiting()
-    if waiting and any(queries) and not _database().queries_logged:
+    if waiting and any(queries) and not _is_watched(_database()):
         first, *others = filter(None, queries)
         cursor = _run(first.plan.sql, first.values, first.plan.cursor, is_alone=True, ahead=others)
         waiting.ahead[first] = cursor.rows
@@ -147,13 +147,13 @@ def _run(
     wire = _wire(database)
     begins = not is_alone and database.in_atomic_block and wire.is_idle
     waiting = _waiting()
-    queries = [query for query in ahead if query] if waiting and not database.queries_logged else []
+    queries = [query for query in ahead if query] if waiting and not _is_watched(database) else []
     cursor = cursor_class(wire, begins=begins, commits=commits and not (is_alone and wire.is_idle), ahead=queries)
     if database.queries_logged:
         logged: Any = database.make_debug_cursor(cursor)
         logged.execute(sql, values)
-        database.queries_log[-1]["sql"] = _spelled_out(sql, values)
-    elif database.execute_wrappers and database.execute_wrappers != [_flush_before]:
+        database.queries_log[-1]["sql"] = spelled_out(sql, values)
+    elif _is_watched(database):
         database.make_cursor(cursor).execute(sql, values)
     else:
         database.validate_no_broken_transaction()
@@ -164,7 +164,12 @@ def _run(
     return cursor
 
 
-def _spelled_out(sql: str, values: Sequence[Any]) -> str:
+def _is_watched(database: Any) -> bool:
+    """Whoever logs or wraps statements is shown each by itself."""
+    return database.queries_logged or bool(set(database.execute_wrappers) - {_flush_before})
+
+
+def spelled_out(sql: str, values: Sequence[Any]) -> str:
     """With its values in it, for the log."""
 
     def value(match: re.Match[str]) -> str:

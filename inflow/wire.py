@@ -20,6 +20,7 @@ from psycopg.errors import error_from_result
 # Statements that a connection remembers, prepared or seen once; of more, what was used longest ago is forgotten.
 REMEMBERED = 400
 _Key = tuple[bytes, tuple[int, ...]]  # the SQL, and the types of its values
+_UNKNOWN_NAME = b"26000"
 _DONE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 _FORMATS = [PyFormat.AUTO] * 65_535  # as many values as a statement may have
 
@@ -89,9 +90,7 @@ class Wire:
             raise
         failed = next((result for result in results if result.status not in _DONE), None)
         if failed is not None:
-            for each, result in zip(coming, results, strict=True):
-                if not (each is None or isinstance(each, Transformer) or result.status in _DONE):
-                    self._names.pop(each, None)
+            self._forget(coming, results)
             raise error_from_result(failed)
         if commits and results[-1].command_status != b"COMMIT":  # no error, where a statement had failed before
             raise psycopg.InternalError("the transaction was rolled back: a statement in it had failed")
@@ -131,6 +130,14 @@ class Wire:
             self._libpq.send_prepare(name, *key)
             coming.append(key)
         return name
+
+    def _forget(self, coming: list[Any], results: list[Any]) -> None:
+        """What was to be prepared and was not; and all names, if whoever stands in between has given them up."""
+        for each, result in zip(coming, results, strict=True):
+            if isinstance(each, tuple) and result.status not in _DONE:
+                self._names.pop(each, None)
+            if result.error_field(pq.DiagnosticField.SQLSTATE) == _UNKNOWN_NAME:
+                self._names.clear()
 
     def _received(self) -> list[Any]:
         """The results, up to the mark at the pipeline's end. Other threads run while we wait."""

@@ -19,7 +19,7 @@ from inflow.api.authentication import account_of, actor_of, key_of
 from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.etags import accepted_versions, etag
 from inflow.api.idempotency import idempotent
-from inflow.api.pagination import Row
+from inflow.api.pagination import Row, address_of
 from inflow.api.viewsets import ApiViewSet, takes_if_match
 from inflow.statements import Compiled
 from invoices import lifecycle, representation
@@ -116,7 +116,7 @@ class InvoiceViewSet(ApiViewSet):
         given.is_valid(raise_exception=True)
         with refusals_as_problems():
             invoice = lifecycle.create(account, given.new_invoice(), actor_of(request))
-        location = request.build_absolute_uri(f"{request.path}/{invoice.pk}")
+        location = f"{address_of(request)}/{invoice.pk}"
         return Response(
             representation.of_invoice(invoice),
             status=201,

@@ -8,6 +8,8 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from inflow.statements import spelled_out
+
 
 @dataclass
 class Plans:
@@ -27,8 +29,8 @@ def watched() -> Iterator[Plans]:
         kind = sql.split(None, 1)[0].upper()
         if kind in ("SELECT", "(SELECT", "WITH", "INSERT", "UPDATE", "DELETE"):
             reads = kind.endswith("SELECT")
-            cursor = psycopg.ClientCursor[Any](connection.connection)
-            cursor.execute(f"EXPLAIN (FORMAT JSON{', ANALYZE' if reads else ''}) {sql}", params)
+            cursor = psycopg.Cursor[Any](connection.connection)
+            cursor.execute(f"EXPLAIN (FORMAT JSON{', ANALYZE' if reads else ''}) {spelled_out(sql, params)}".encode())
             (explained,) = cursor.fetchone() or ([],)
             for node in _nodes(explained[0]["Plan"]):
                 if node["Node Type"] == "Seq Scan":

@@ -17,7 +17,7 @@ def etag(version: int) -> dict[str, str]:
 
 def accepted_versions(request: Request) -> set[int] | None:
     """The versions that If-Match names; None for any. A weak or foreign tag matches none (RFC 9110, 13.1.1)."""
-    given = request.headers.get("If-Match", "*")
+    given = request.META.get("HTTP_IF_MATCH", "*")
     if not re.fullmatch(IF_MATCH, given):
         raise Problem(400, "bad_if_match", 'If-Match takes an ETag with its quotes: "3".')
     if given == "*":

@@ -134,7 +134,12 @@ def respond_computed(request: Request, entries: Sequence[Any], query: Mapping[st
 def _next_address(request: Request, key: Sequence[Any], salt: str) -> str:
     cursor = signing.dumps([_pack(part) for part in key], salt=salt)
     query = urlencode({**request.query_params.dict(), "cursor": cursor})
-    return f"{request.scheme}://{request.get_host()}{request.path}?{query}"
+    return f"{address_of(request)}?{query}"
+
+
+def address_of(request: Request) -> str:
+    """Of what was asked for, without its query."""
+    return f"{request.scheme}://{request.get_host()}{request.path}"
 
 
 def _salt(request: Request) -> str:
