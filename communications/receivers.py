@@ -36,7 +36,7 @@ def begin(sender: object, instance: Account, created: bool, raw: bool = False, *
 
 @receiver(creation_begins)
 def look_at(sender: object, account: Account, new: NewInvoice, **_: Any) -> list[Ahead | None]:
-    return [policies.asks(account), addresses.asks(account, Medium.EMAIL, new.debtor_email)]
+    return [policies.asks(account), addresses.asks(account, Medium.EMAIL.value, new.debtor_email)]
 
 
 @receiver(change_begins)

@@ -132,8 +132,9 @@ class Wire:
         return name
 
     def _forget(self, coming: list[Any], results: list[Any]) -> None:
-        """What was to be prepared and was not; and all names, if whoever stands in between has given them up."""
-        for each, result in zip(coming, results, strict=True):
+        """What was to be prepared and was not; and all names, if whoever stands in between has given them up. A
+        constraint that is checked when a statement by itself commits adds a result to those that were asked for."""
+        for each, result in zip(coming, results, strict=False):
             if isinstance(each, tuple) and result.status not in _DONE:
                 self._names.pop(each, None)
             if result.error_field(pq.DiagnosticField.SQLSTATE) == _UNKNOWN_NAME:
