@@ -62,6 +62,11 @@ class ApiViewSet(ViewSet):
                 response[name] = value
         if response.status_code != 405:
             response.headers.pop("Allow", None)
+        response.render()
+        # The view, which serves one request, and what it was asked and answers know each other. Unless they part, all
+        # of it, with its rows, stays in memory until the garbage collector comes.
+        for known in (vars(self), vars(response)["renderer_context"], vars(request)["parser_context"]):
+            known.clear()
         return response
 
 
