@@ -32,6 +32,7 @@ from psycopg.types.string import TextLoader
 from inflow.wire import Asked, Wire
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Model)
 
 
 class _Cursor:
@@ -370,6 +371,36 @@ def _mark(value: Any, marks: dict[Any, int]) -> Any:
 # --- Rows ----------------------------------------------------------------------------------------------------------
 
 
+def new(model: type[M], **values: Any) -> M:
+    """`model(**values)` without its signals, in a third of its time. Of a relation, the row it points to is given."""
+    row = model.__new__(model)
+    row._state = ModelState()
+    constants, makers, relations = _defaults(model)
+    attributes = vars(row)
+    attributes.update(constants)
+    for name, value in values.items():
+        if name in relations:
+            attributes[relations[name].attname] = value.pk
+            relations[name].set_cached_value(row, value)
+        elif name in constants or name in makers:
+            attributes[name] = value
+        else:
+            raise TypeError(f"{model.__name__} has no {name}")
+    for name, make in makers.items():
+        if name not in values:
+            attributes[name] = make()
+    return row
+
+
+@functools.cache
+def _defaults(model: type[Model]) -> tuple[dict[str, Any], dict[str, Callable[[], Any]], dict[str, Any]]:
+    """What columns begin with: what is the same for each row, and what is made for each; and the relations by name."""
+    fields = _fields(model)
+    makers = {name: field.default for name, field in fields.items() if field.has_default() and callable(field.default)}
+    constants = {name: field.get_default() for name, field in fields.items() if name not in makers}
+    return constants, makers, {field.name: field for field in fields.values() if field.is_relation}
+
+
 def insert(row: Model, *, unless: str = "") -> bool:
     """INSERT, as `row.save(force_insert=True)` would, without signals and without learning the row's number; what
     the database would fill in by default has to be given. `unless` names a unique constraint that may refuse the row:
@@ -590,6 +621,7 @@ _TAKEN: dict[type, type] = {
     models.DateField: dt.date,
     models.DateTimeField: dt.datetime,
     models.DecimalField: Decimal,
+    models.EmailField: str,
     models.PositiveIntegerField: int,
     models.PositiveSmallIntegerField: int,
     models.SmallIntegerField: int,

@@ -109,7 +109,8 @@ def _create(account: Account, new: NewInvoice, actor: Actor, today: dt.date, iss
             email=new.debtor_email,
             phone=new.debtor_phone,
         )
-        invoice = Invoice(
+        invoice = statements.new(
+            Invoice,
             account=account,
             debtor=debtor,
             invoice_number=new.invoice_number,

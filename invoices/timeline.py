@@ -18,7 +18,8 @@ def note(
     reason: str = "",
 ) -> TimelineEntry:
     """Append an entry, at the account's time, in the caller's transaction."""
-    entry = TimelineEntry(
+    entry = statements.new(
+        TimelineEntry,
         account_id=invoice.account_id,
         invoice=invoice,
         at=invoice.account.now(),

@@ -156,3 +156,26 @@ def test_a_column_that_the_database_fills_is_read_when_it_is_asked_for() -> None
     key = uuid.uuid4()
     statements.insert(Debtor(account=account, identity="name:b", name="B", page_key=key))
     assert Debtor.objects.get(name="B").page_key == key
+
+
+def test_a_new_row_is_as_the_model_would_make_it() -> None:
+    account = make.account()
+    debtor = make.invoice(account).debtor
+    given: dict[str, Any] = {
+        "account": account,
+        "debtor": debtor,
+        "invoice_number": "A-1",
+        "amount": 5,
+        "id": uuid.uuid4(),
+    }
+    made, expected = statements.new(Invoice, **given), Invoice(**given)
+    times = {"created_at", "updated_at"}
+    assert vars(made).keys() == vars(expected).keys()
+    assert [name for name in made.as_stored() if made.as_stored()[name] != expected.as_stored()[name]] == sorted(times)
+    assert made._state.adding
+    with CaptureQueriesContext(connection) as queries:
+        assert (made.account, made.debtor) == (account, debtor)
+    assert len(queries) == 0
+    assert statements.new(TimelineEntry, text="a").before is not statements.new(TimelineEntry, text="b").before
+    with pytest.raises(TypeError):
+        statements.new(Invoice, amout=5)
