@@ -17,6 +17,7 @@ import os
 import shutil
 import tempfile
 import urllib.parse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ atexit.register(_servers.close)
 _provision(_servers)
 django.setup()
 
+from django.db import transaction
 from django.db.backends.postgresql.operations import DatabaseOperations
 
 # A password costs a third of a second by design; a suite that logs in hundreds of times need not pay it.
@@ -89,6 +91,15 @@ def _deletions(self: DatabaseOperations, style: Any, tables: list[str], **_: Any
 
 
 DatabaseOperations.sql_flush = _deletions
+
+
+@pytest.fixture(scope="module")
+def module_transaction(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """What the tests of a module have in common is written in it once: each test's own transaction begins inside, and
+    is rolled back to where this one stood."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def pytest_xdist_setupnodes(specs: list[Any]) -> None:
