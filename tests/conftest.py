@@ -17,7 +17,7 @@ import os
 import shutil
 import tempfile
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ django.conf.settings.WHITENOISE_AUTOREFRESH = True
 gc.set_threshold(50_000)
 
 
-def _deletions(self: DatabaseOperations, style: Any, tables: list[str], **_: Any) -> list[str]:
+def _deletions(self: DatabaseOperations, style: Any, tables: Sequence[str], **_: Any) -> list[str]:
     """The SQL that empties the database after a test with `transaction=True`. Django's own, one TRUNCATE of all tables,
     makes new files for each table and index: a third of a second, where few tables have any rows. As a replica
     PostgreSQL asks neither the triggers that keep what is append-only nor the foreign keys."""
@@ -90,7 +90,7 @@ def _deletions(self: DatabaseOperations, style: Any, tables: list[str], **_: Any
     ]
 
 
-DatabaseOperations.sql_flush = _deletions
+DatabaseOperations.sql_flush = _deletions  # type: ignore[assignment, method-assign]
 
 
 @pytest.fixture(scope="module")

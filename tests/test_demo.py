@@ -55,7 +55,7 @@ def demo_file(module_transaction: None, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def seeded(demo_file: Path, trying_out: None, tmp_path: Path) -> dict[str, str]:
-    return credentials(shutil.copy(demo_file, tmp_path / "demo.txt"))
+    return credentials(Path(shutil.copy(demo_file, tmp_path)))
 
 
 def counts() -> list[int]:
