@@ -24,6 +24,7 @@ from typing import Any
 import django
 import django.conf
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from inflow import embedded
 from tests import environment
@@ -109,9 +110,30 @@ def pytest_xdist_setupnodes(specs: list[Any]) -> None:
         spec.env["REDIS_URL"] = url._replace(path=f"/{number}").geturl()
 
 
-_LONG = ("faults/", "test_histories", "test_forecast", "by_machine", "browser/", "test_sending")
+class _Scheduling(LoadFileScheduling):  # type: ignore[misc]
+    """The tests of a file stay in one process, and those of tests/faults all in the same: they share what they start,
+    and while they wait for it the other process has the processors."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "tests/faults" if file.startswith("tests/faults/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    return _Scheduling(config, log)
+
+
+# What takes long, the longest first.
+_LONG = (
+    *("tests/faults/", "tests/browser/", "test_arabic", "test_matrix", "communications/test_faults", "test_histories"),
+    *("test_forecast", "webhooks/test_sending", "by_machine"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long begins first, so that the processes end together."""
-    items.sort(key=lambda item: not any(part in item.nodeid for part in _LONG))
+
+    def place(item: pytest.Item) -> int:
+        return next((place for place, part in enumerate(_LONG) if part in item.nodeid), len(_LONG))
+
+    items.sort(key=place)
