@@ -1,9 +1,8 @@
-"""Two accounts, built once for each module; what a test does to them is rolled back, and forgotten in Valkey."""
+"""Two accounts, built once for each module; what a test does to them is rolled back, but for what Valkey counts."""
 
 import copy
 
 import pytest
-from django.core.cache import cache
 
 from tests.dashboard import world
 from tests.dashboard.world import World
@@ -21,7 +20,6 @@ def sandfox(module_transaction: None) -> World:
 
 @pytest.fixture
 def own(falcon: World, db: None) -> World:
-    cache.clear()
     return copy.deepcopy(falcon)
 
 
