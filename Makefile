@@ -4,6 +4,10 @@ V := .venv/bin
 COMPILE = $(V)/uv pip compile $(ARGS) --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header
 
+# What is compiled is kept, whatever the shell says: `make run` starts five processes of the same modules, the tests some
+# hundred.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test lint messages bench bench-quick lock clean
 
 run: .venv/.run ## everything on this machine; PORT and INFLOW_DATA choose where

@@ -1,6 +1,7 @@
 """The demo account: made once, true to the engine's own rules, and silent towards the world."""
 
 import datetime as dt
+import shutil
 import stat
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.models import Count, Sum
 from django.http import HttpRequest
-from django.test import Client
+from django.test import Client, override_settings
 from django.utils import timezone
 
 import inflow.urls  # before a test sets TRY_OUT
@@ -31,18 +32,30 @@ from webhooks.models import Attempt, Delivery, Event, EventCounter, Subscription
 
 def seed(path: Path, port: int = 8123) -> dict[str, str]:
     call_command("seed_demo", port=port, credentials_file=str(path))
+    return credentials(path)
+
+
+def credentials(path: Path) -> dict[str, str]:
     return dict(line.split(": ", 1) for line in path.read_text().splitlines())
 
 
 @pytest.fixture
 def trying_out(db: None, settings: Any) -> None:
     settings.TRY_OUT = True
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="module")
+def demo_file(module_transaction: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo is made once, for all tests that begin with it. Those that begin with nothing come before."""
+    path = tmp_path_factory.mktemp("demo") / "demo.txt"
+    with override_settings(TRY_OUT=True):
+        seed(path)
+    return path
 
 
 @pytest.fixture
-def seeded(trying_out: None, tmp_path: Path) -> dict[str, str]:
-    return seed(tmp_path / "demo.txt")
+def seeded(demo_file: Path, trying_out: None, tmp_path: Path) -> dict[str, str]:
+    return credentials(Path(shutil.copy(demo_file, tmp_path)))
 
 
 def counts() -> list[int]:
@@ -56,6 +69,23 @@ def test_it_refuses_outside_of_try_out(settings: Any, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="TRY_OUT"):
         seed(tmp_path / "demo.txt")
     assert not (tmp_path / "demo.txt").exists()
+    assert not Account.objects.exists()
+
+
+def test_a_file_left_by_a_start_that_died_before_its_commit_is_replaced(trying_out: None, tmp_path: Path) -> None:
+    path = tmp_path / "demo.txt"
+    with transaction.atomic():
+        stale = seed(path)
+        transaction.set_rollback(True)
+    assert not Account.objects.exists()
+    fresh = seed(path)
+    assert fresh["API key"] != stale["API key"]
+    assert keys.find(fresh["API key"])
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(trying_out: None, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="nowhere"):
+        seed(tmp_path / "nowhere" / "demo.txt")
     assert not Account.objects.exists()
 
 
@@ -95,23 +125,6 @@ def test_a_lost_file_is_replaced_by_new_credentials(seeded: dict[str, str], tmp_
     assert keys.find(again["API key"])
     assert authenticate(HttpRequest(), username=again["Login"], password=again["Password"])
     assert Account.objects.count() == 1
-
-
-def test_a_file_left_by_a_start_that_died_before_its_commit_is_replaced(trying_out: None, tmp_path: Path) -> None:
-    path = tmp_path / "demo.txt"
-    with transaction.atomic():
-        stale = seed(path)
-        transaction.set_rollback(True)
-    assert not Account.objects.exists()
-    fresh = seed(path)
-    assert fresh["API key"] != stale["API key"]
-    assert keys.find(fresh["API key"])
-
-
-def test_a_file_that_cannot_be_written_leaves_nothing_behind(trying_out: None, tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="nowhere"):
-        seed(tmp_path / "nowhere" / "demo.txt")
-    assert not Account.objects.exists()
 
 
 def test_what_is_stored_is_what_is_derived_and_the_ledger_adds_up(seeded: dict[str, str]) -> None:

@@ -20,6 +20,7 @@ from tests import make
 from tests.api.client import PLENTY
 from webhooks.models import Delivery
 
+pytest_plugins = ["schemathesis.pytest.plugin"]  # pyproject.toml keeps it from everything else
 pytestmark = pytest.mark.django_db
 
 # Codes of refusals that no schema can announce, and why it can't. A request that the schema allows may be refused

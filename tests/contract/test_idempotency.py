@@ -23,7 +23,7 @@ from tests.unchanged import nothing_happens
 from webhooks.models import Event, Subscription
 
 INVOICE = {
-    "invoice_number": "INV-1",
+    "invoice_number": "A-1",
     "debtor_name": "Ahmed Al Rashid",
     "amount": 25000,
     "currency": "AED",

@@ -15,7 +15,7 @@ from inflow.accounts.roles import Role
 from inflow.accounts.sealing import unseal
 from tests import make
 from tests.api.client import Caller
-from tests.dashboard.world import World, nothing_changes, page, platform, verb
+from tests.dashboard.world import World, logged_in, nothing_changes, page, platform, verb
 from webhooks.models import Delivery, Subscription
 
 pytestmark = pytest.mark.django_db
@@ -162,21 +162,21 @@ def test_without_an_overlap_the_old_key_ends_at_once_and_is_not_rotated_again(ow
         assert "works no more" in str(client.post(address, {"overlap_hours": "0"}).context["form"].errors)
 
 
-def test_use_is_shown_against_both_windows_of_the_plan_and_looking_uses_nothing(own: World) -> None:
-    _, secret = make.key(own.account)
+def test_use_is_shown_against_both_windows_of_the_plan_and_looking_uses_nothing() -> None:
+    account = make.account()
+    _, secret = make.key(account)
     for _ in range(3):
         Caller(secret).get("me")
-    client = own.logged_in(Role.ADMIN)
+    client = logged_in(make.user(account))
     for _ in range(2):
         html = client.get(page("accounts_apikey", "changelist")).content.decode()
         assert "<bdi>3</bdi> of <bdi>30</bdi> requests" in html
         assert "<bdi>3</bdi> of <bdi>1,000</bdi> requests" in html
 
 
-def test_a_plan_without_a_limit_a_day_says_so(own: World) -> None:
-    own.account.plan = Plan.ENTERPRISE
-    own.account.save()
-    html = own.logged_in(Role.ADMIN).get(page("accounts_apikey", "changelist")).content.decode()
+def test_a_plan_without_a_limit_a_day_says_so() -> None:
+    client = logged_in(make.user(make.account(plan=Plan.ENTERPRISE)))
+    html = client.get(page("accounts_apikey", "changelist")).content.decode()
     assert "<bdi>0</bdi> requests, unlimited" in html
 
 

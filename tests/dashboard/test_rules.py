@@ -11,7 +11,7 @@ from communications.models import ApprovalLimit, CollectionSettings, Communicati
 from inflow.accounts.models import Account, AuditEntry
 from inflow.accounts.roles import Role
 from invoices import lifecycle
-from invoices.models import CalendarRule, Invoice
+from invoices.models import CalendarRule
 from tests import make
 from tests.communications.test_ladder import account_at, at
 from tests.dashboard.world import World, logged_in, nothing_changes, page, platform, verb
@@ -152,11 +152,11 @@ def test_switching_a_policy_on_shows_before_what_enters_and_when() -> None:
     html = client.post(address, {"whom": "idle", "overdue_enter": "on"}).content.decode()
     assert "1 overdue (enter) and 0 not yet due." in " ".join(html.split())
     assert "Tuesday, 7 April" in html
-    assert not Invoice.objects.get().is_chased
+    assert not make.again(invoice).is_chased
     html = client.post(address, {"whom": "idle"}).content.decode()
     assert "Nothing falls due" in html
     assert client.post(address, {"whom": "idle", "overdue_enter": "on", "confirm": ""}).status_code == 302
-    assert Invoice.objects.get().is_chased
+    assert make.again(invoice).is_chased
     assert AuditEntry.objects.filter(action="reminderpolicy.switched_on").exists()
 
 

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,9 +47,8 @@ EVENT_S = 2.0
 class Stack:
     """`make run`, an account of its own with a key, and a receiver that hears of its invoices."""
 
-    def __init__(self, data: Path, receiver: Receiver) -> None:
-        self.data, self.receiver = data, receiver
-        self.run = Run(data).ready()
+    def __init__(self, run: Run, receiver: Receiver) -> None:
+        self.run, self.receiver = run, receiver
         account = self.manage("create_account", "Falcon Trading LLC", "--plan", "enterprise", "--per-minute", "100000")
         self.key = self.manage("create_api_key", account)
         hook = {"target_url": receiver.url, "events": ["invoice.created", "invoice.status_changed"]}
@@ -59,7 +57,7 @@ class Stack:
         self.secret: str = answer["secret"]
 
     def manage(self, *arguments: str) -> str:
-        done = manage(self.data, *arguments)
+        done = manage(self.run.data, *arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
@@ -77,14 +75,9 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    data = tmp_path_factory.mktemp("example") / "var"
+def stack(running: Run) -> Iterator[Stack]:
     with Receiver() as receiver:
-        stack = Stack(data, receiver)
-        try:
-            yield stack
-        finally:
-            stack.run.close()
+        yield Stack(running, receiver)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import dotenv
@@ -13,15 +12,6 @@ import pytest
 
 from inflow import embedded
 from tests.faults.stack import Run, manage, wait_until
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    run = Run(tmp_path_factory.mktemp("run") / "var")
-    try:
-        yield run.ready()
-    finally:
-        run.close()
 
 
 def test_it_answers_and_says_how_to_come_in(running: Run) -> None:
