@@ -149,9 +149,8 @@ def _commands(port: int) -> dict[str, list[str]]:
     commands = {
         "web": f"{web} --log-level warning inflow.wsgi:application",
         "webhooks": f"{worker} --hostname webhooks@inflow --queues webhooks --concurrency 2",
-        # With its own beat, which is forked from it: one start less, and no schedule of its own on the disk.
-        "worker": f"{worker} --hostname worker@inflow --queues clock,communications --concurrency 1"
-        " --beat --scheduler celery.beat:Scheduler",
+        "worker": f"{worker} --hostname worker@inflow --queues clock,communications --concurrency 1",
+        "beat": "celery --app inflow --quiet beat --loglevel WARNING --scheduler celery.beat:Scheduler",
     }
     # Their warnings (root, no collected static files) are meant for production.
     python = [sys.executable, "-W", "ignore::UserWarning", "-m"]
