@@ -4,7 +4,7 @@ V := .venv/bin
 COMPILE = $(V)/uv pip compile $(ARGS) --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header
 
-# What is compiled is kept, whatever the shell says: `make run` starts five processes of the same modules, the tests some
+# What is compiled is kept, whatever the shell says: `make run` starts six processes of the same modules, the tests some
 # hundred.
 unexport PYTHONDONTWRITEBYTECODE
 
