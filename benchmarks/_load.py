@@ -9,6 +9,7 @@ import os
 import selectors
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -48,6 +49,10 @@ class Measured:
     @property
     def rate(self) -> float:
         return self.count / self.seconds
+
+
+def median_rate(found: Iterable[Measured]) -> float:
+    return statistics.median(measured.rate for measured in found)
 
 
 def generator(seconds: float) -> str:

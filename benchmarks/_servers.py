@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from email.message import Message
 from pathlib import Path
 
@@ -20,23 +20,36 @@ from inflow import embedded
 PROCESSES = 2
 
 
-def command(port: int) -> list[str]:
+def command(port: int, python: Path, application: str) -> list[str]:
     """The Procfile's line, on this port of loopback and with two processes."""
     line = next(line for line in (embedded.ROOT / "Procfile").read_text().splitlines() if line.startswith("web: "))
     line = line.removeprefix("web: ").replace("${PORT:-8000}", str(port)).replace("0.0.0.0", "127.0.0.1")
     line = re.sub(r"--workers \S+", f"--workers {PROCESSES}", line)
-    return [sys.executable, "-m", *shlex.split(line), "--log-level", "warning"]
+    *options, _ = shlex.split(line)
+    return [str(python), "-m", *options, "--log-level", "warning", application]
 
 
 @contextlib.contextmanager
-def serving(name: str, data: Path, **environment: str) -> Iterator["Server"]:
+def serving(
+    name: str,
+    data: Path,
+    *,
+    python: Path = Path(sys.executable),
+    application: str = "inflow.wsgi:application",
+    environment: Mapping[str, str] | None = None,
+) -> Iterator["Server"]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     log = data / f"{name}.log"
     with log.open("wb") as output:
         process = embedded.spawn(
-            command(port), data, env=os.environ | environment, stdout=output, stderr=output, cwd=embedded.ROOT
+            command(port, python, application),
+            data,
+            env=os.environ | dict(environment or {}),
+            stdout=output,
+            stderr=output,
+            cwd=embedded.ROOT,
         )
     try:
         server = Server(name, port, process, log)

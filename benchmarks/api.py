@@ -110,7 +110,7 @@ def _variants(data: Path, key: str, requests: dict[str, list[Request]]) -> Itera
                 "BENCH_PEER": f"benchmarks.peers.{name}",
                 "BENCH_ANSWERS": str(answers),
             }
-            servers[name] = running.enter_context(serving(name, data, **environment))
+            servers[name] = running.enter_context(serving(name, data, environment=environment))
             servers[name].get(requests["get"][0].path, key)
         yield servers
 
@@ -185,7 +185,7 @@ def _throttle_us() -> float:
 
 
 def _rate(found: Found, name: str, operation: str) -> float:
-    return statistics.median(measured.rate for measured in found[name][operation])
+    return _load.median_rate(found[name][operation])
 
 
 def _ratios(found: Found) -> dict[str, dict[str, float] | float]:
