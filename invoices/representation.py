@@ -38,7 +38,8 @@ _NULL_WHEN_EMPTY = ("debtor_company", "debtor_email", "debtor_phone", "notes")
 
 def of_row(row: dict[str, Any], today: dt.date) -> dict[str, Any]:
     """The JSON of a row of `COLUMNS`, which becomes it. `today` is the account's, for what is computed as of now."""
-    late = days_overdue(row["status"], row["due_date"], today)
+    due = row["due_date"]
+    late = days_overdue(row["status"], due, today) if due < today else 0
     paid = row["amount_paid"]
     row["balance"] = max(row["amount"] - paid, 0) if paid else row["amount"]
     row["is_overdue"], row["days_overdue"] = late > 0, late

@@ -92,7 +92,7 @@ class InvoiceViewSet(ApiViewSet):
         if "is_overdue" in asked:
             asked["today"] = today
         read = functools.partial(_page, labels, account=account.pk, **asked)
-        return pagination.respond_by(request, read, query, lambda row: representation.of_row(row, today))
+        return pagination.respond_by(request, read, query, functools.partial(representation.of_row, today=today))
 
     @extend_schema(operation_id="get_invoice", summary="Get one invoice", responses=InvoiceOut)
     def retrieve(self, request: Request, invoice_id: uuid.UUID) -> Response:
