@@ -1,4 +1,4 @@
-"""inflow/statements.py: queries that are built once, and rows that are written together."""
+"""inflow/statements: queries that are built once, and rows that are written together."""
 
 import datetime as dt
 import uuid

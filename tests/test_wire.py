@@ -1,4 +1,4 @@
-"""inflow/wire.py: statements in one trip to PostgreSQL, and what becomes of them when something fails."""
+"""inflow/statements/wire.py: statements in one trip to PostgreSQL, and what becomes of them when something fails."""
 
 import datetime as dt
 import re
@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from django.db import Error, IntegrityError, InternalError, OperationalError, ProgrammingError, connection
 
-from inflow import statements, wire
+from inflow import statements
 from inflow.accounts.models import Account
-from inflow.statements import Compiled
+from inflow.statements import Compiled, wire
+from inflow.statements.cursors import Cursor
 from invoices.models import Debtor, Invoice, TimelineEntry
 from tests import make
 from tests.api.client import Answer, Caller, caller
@@ -274,7 +275,7 @@ def test_a_wait_that_is_interrupted_gives_its_connection_up() -> None:
 def test_more_than_a_socket_takes_goes_both_ways_at_once() -> None:
     connection.ensure_connection()
     line, text = wire.Wire(connection.connection), "x" * 8_000_000
-    asked = wire.Asked(b"SELECT $1::text", [text], statements._Cursor.adapters)
+    asked = wire.Asked(b"SELECT $1::text", [text], Cursor.adapters)
     assert [answer.rows[0][0] == text for answer in line.exchange([asked] * 4)] == [True] * 4
 
 

@@ -1,0 +1,297 @@
+"""Statements on their way: by which connection they go, and what waits to go with the next one."""
+
+import functools
+import itertools
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.models import Model
+from django.db.models.expressions import DatabaseDefault
+from django.db.transaction import atomic
+from django.db.utils import InterfaceError, OperationalError
+from psycopg import sql as psycopg_sql
+
+from inflow.statements.cursors import Ahead, Cursor, numbered
+from inflow.statements.rows import Write, given_by_the_database, insert_sql, inserting, updating
+from inflow.statements.wire import Wire
+
+
+def execute(sql: str, values: Mapping[str, Any], *, ahead: Iterable[Ahead | None] = ()) -> Cursor:
+    """The answer. Writes that wait (see `together`) go along; so do queries that will be asked later: `look_ahead`."""
+    waiting = waiting_now()
+    return _run_with(_take_writes(waiting) if waiting else [], sql, values, ahead=ahead)
+
+
+def execute_first(sql: str, values: Sequence[Any]) -> Cursor:
+    """The first statement of a request, which shows by itself whether a connection that was kept still works."""
+    database = _database()
+    database.health_check_done = True
+    try:
+        return run(sql, values, is_alone=True)
+    except (OperationalError, InterfaceError):
+        if database.in_atomic_block or database.is_usable():
+            raise
+        database.close()
+        return run(sql, values, is_alone=True)
+
+
+def look_ahead(*queries: Ahead | None) -> None:
+    """Ask in one trip what `Compiled` queries will ask before the end of `together`. Each is answered by what was found
+    now, once; or anew, if rows of its model were written since, or anything went by the ORM."""
+    waiting = waiting_now()
+    if waiting and any(queries) and not _is_watched(_database()):
+        first, *others = filter(None, queries)
+        cursor = run(first.plan.sql, first.values, first.plan.cursor, is_alone=True, ahead=others)
+        waiting.ahead[first] = cursor.rows
+
+
+def run(
+    sql: str,
+    values: Sequence[Any],
+    cursor_class: type[Cursor] = Cursor,
+    *,
+    is_alone: bool = False,
+    commits: bool = False,
+    ahead: Iterable[Ahead | None] = (),
+) -> Cursor:
+    """`is_alone`: what it does is the same in a transaction of its own, so that it need not begin the one that is open
+    in Django but has not begun in PostgreSQL. True of what only reads: each statement sees what is committed then.
+    `commits`: the transaction ends with it."""
+    database = _database()
+    database.close_if_health_check_failed()
+    database.ensure_connection()
+    wire = _wire(database)
+    begins = not is_alone and database.in_atomic_block and wire.is_idle
+    waiting = waiting_now()
+    queries = [query for query in ahead if query] if waiting and not _is_watched(database) else []
+    cursor = cursor_class(wire, begins=begins, commits=commits and not (is_alone and wire.is_idle), ahead=queries)
+    if database.queries_logged:
+        logged: Any = database.make_debug_cursor(cursor)
+        logged.execute(sql, values)
+        database.queries_log[-1]["sql"] = spelled_out(sql, values)
+    elif _is_watched(database):
+        database.make_cursor(cursor).execute(sql, values)
+    else:
+        database.validate_no_broken_transaction()
+        with database.wrap_database_errors:
+            cursor.execute(sql, values)
+    if waiting:
+        waiting.ahead.update(cursor.found_ahead)
+    return cursor
+
+
+def _is_watched(database: Any) -> bool:
+    """Whoever logs or wraps statements is shown each by itself."""
+    return database.queries_logged or bool(set(database.execute_wrappers) - {_flush_before})
+
+
+def spelled_out(sql: str, values: Sequence[Any]) -> str:
+    """With its values in it, for the log."""
+
+    def value(match: re.Match[str]) -> str:
+        return psycopg_sql.quote(values[int(match[1]) - 1], connection.connection)
+
+    return re.sub(r"\$(\d+)", value, numbered(sql)[0].decode())
+
+
+def _database() -> Any:
+    """This thread's connection, as Django keeps it; to ask Django for it at each use costs as much as a small query."""
+    try:
+        return _thread.database
+    except AttributeError:
+        _thread.database = connections[DEFAULT_DB_ALIAS]
+        return _thread.database
+
+
+_thread = threading.local()
+
+
+def _wire(database: Any) -> Wire:
+    """That of the connection, as long as it lasts."""
+    wire: Wire | None = getattr(database, "inflow_wire", None)
+    if wire is None or not wire.is_of(database.connection):
+        wire = database.inflow_wire = Wire(database.connection)
+    return wire
+
+
+# --- Writing -------------------------------------------------------------------------------------------------------
+
+
+def insert(row: Model, *, unless: str = "") -> bool:
+    """INSERT, as `row.save(force_insert=True)` would, without signals and without learning the row's number; what
+    the database would fill in by default has to be given. `unless` names a unique constraint that may refuse the row:
+    then nothing is written, the transaction goes on, and the answer is False."""
+    write = inserting(row)
+    if unless:
+        _forget(type(row))
+        _flush()
+        if run(insert_sql(type(row), unless=unless), write.values).rowcount == 0:
+            return False
+    else:
+        _write(write)
+    row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+    for name in given_by_the_database(type(row)):
+        if isinstance(getattr(row, name), DatabaseDefault):
+            delattr(row, name)  # read when it is asked for
+    return True
+
+
+def update(row: Model, attributes: Iterable[str]) -> None:
+    """UPDATE these columns of the row, as they stand on the object."""
+    _write(updating(row, tuple(attributes)))
+
+
+def end_with(sql: str, values: Mapping[str, Any], then: Callable[[int], object]) -> None:
+    """Let the transaction end with this statement; `then` is told how many rows it wrote. It goes with what waits, at
+    the end of `together`, or at once without it; of two, the first goes before the second."""
+    waiting = waiting_now()
+    if waiting is None:
+        then(execute(sql, values).rowcount)
+        return
+    if waiting.last:
+        _flush()
+    waiting.last = _Last(sql, values, then)
+
+
+def flush(model: type[Model]) -> None:
+    """Before a `Compiled` query that asks for rows of the model: those that wait are written now."""
+    waiting = waiting_now()
+    if waiting and any(type(write.row) is model for write in waiting.writes):
+        _flush()
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """`transaction.atomic()` with its rows written `together`. It begins in PostgreSQL with the first statement that
+    locks or writes. If that is also its last one, it is a transaction by itself, and neither BEGIN nor COMMIT is sent:
+    that is one trip, and locks are held for no other. Else COMMIT goes with the last one."""
+    database = _database()
+    is_outermost = not database.in_atomic_block
+    with atomic(), together():
+        yield
+        if is_outermost and not database.needs_rollback:
+            _flush(is_alone=True, commits=True)
+            if not _wire(database).is_idle:
+                with database.wrap_database_errors:
+                    _wire(database).exchange((), commits=True)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Rows written inside wait for `execute`, for a query of the ORM or for the end, and then go in one statement.
+
+    So `Compiled` queries inside must not ask for them. What the database refuses is raised then.
+    """
+    database = _database()
+    if waiting_now() is not None:
+        yield
+        return
+    database.inflow_waiting = _Waiting()
+    try:
+        with database.execute_wrapper(_flush_before):
+            yield
+            _flush()
+    finally:
+        database.inflow_waiting = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    sql: str
+    values: Mapping[str, Any]
+    then: Callable[[int], object]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    writes: list[Write] = field(default_factory=list)
+    last: _Last | None = None
+    ahead: dict[Ahead, list[Any]] = field(default_factory=dict)  # what was asked, until it is needed
+
+
+def waiting_now() -> _Waiting | None:
+    return getattr(_database(), "inflow_waiting", None)
+
+
+def _forget(model: type[Model]) -> None:
+    """What was asked ahead of the model's rows is no longer so."""
+    waiting = waiting_now()
+    for query in [query for query in waiting.ahead if query.plan.model is model] if waiting else ():
+        del waiting.ahead[query]  # type: ignore[union-attr]
+
+
+def _write(write: Write) -> None:
+    _forget(type(write.row))
+    waiting = waiting_now()
+    if waiting is None:
+        run(write.update or insert_sql(type(write.row)), write.values)
+        return
+    for index, other in enumerate(waiting.writes):
+        if other.row is write.row:  # of two changes of one row, a statement makes one
+            names = (*other.names, *(name for name in write.names if name not in other.names))
+            waiting.writes[index] = updating(write.row, names) if other.update else inserting(write.row)
+            return
+        if type(other.row) is type(write.row) and write.update and other.row.pk == write.row.pk:
+            _flush()
+            break
+    waiting.writes.append(write)
+
+
+def _take_writes(waiting: _Waiting) -> list[tuple[str, list[Any]]]:
+    """Statements and their values. New rows of one table are one statement, which numbers them in their order."""
+    updates = [(write.update, write.values) for write in waiting.writes if write.update]
+    new: dict[type[Model], list[list[Any]]] = {}
+    for write in waiting.writes:
+        if not write.update:
+            new.setdefault(type(write.row), []).append(write.values)
+    waiting.writes.clear()
+    inserts = [(insert_sql(model, len(rows)), list(itertools.chain(*rows))) for model, rows in new.items()]
+    return [*inserts, *updates]
+
+
+def _flush(*, is_alone: bool = False, commits: bool = False) -> None:
+    waiting = waiting_now()
+    if waiting is None:
+        return
+    if last := waiting.last:
+        waiting.last = None
+        writes = _take_writes(waiting)
+        last.then(_run_with(writes, last.sql, last.values, is_alone=is_alone, commits=commits).rowcount)
+    elif writes := _take_writes(waiting):
+        *before, (sql, values) = writes
+        _run_with(before, sql, values, is_alone=is_alone, commits=commits)
+
+
+def _run_with(
+    writes: list[tuple[str, list[Any]]],
+    sql: str,
+    values: Sequence[Any] | Mapping[str, Any],
+    **options: Any,
+) -> Cursor:
+    joined, names = _joined(tuple(sql for sql, _ in writes), sql)
+    own = [values[name] for name in names] if isinstance(values, Mapping) else values
+    return run(joined, list(itertools.chain(*(part for _, part in writes), own)), **options)
+
+
+def _flush_before(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    if not isinstance(context["cursor"].cursor, Cursor):
+        _flush()
+        if waiting := waiting_now():
+            waiting.ahead.clear()
+    return execute(sql, params, many, context)
+
+
+@functools.lru_cache(maxsize=500)
+def _joined(writes: tuple[str, ...], last: str) -> tuple[str, list[str]]:
+    """One statement, in which all see the database as it was before, and the names of the values of `last`, if they
+    have names, in the order in which they are asked for."""
+    parts = ", ".join(f"w{i} AS ({sql})" for i, sql in enumerate(writes))
+    first, _, rest = last.strip().partition(" ")
+    if writes:
+        last = f"WITH {parts}, {rest}" if first == "WITH" else f"WITH {parts} {last}"
+    return last, numbered(last)[1]
