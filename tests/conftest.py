@@ -12,7 +12,6 @@ loopback.install()
 
 import atexit
 import contextlib
-import gc
 import os
 import shutil
 import tempfile
@@ -78,8 +77,6 @@ from pytest_django.plugin import blocking_manager_key
 django.conf.settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Each test client builds the middleware anew: static files are looked up when asked for, not all listed at each build.
 django.conf.settings.WHITENOISE_AUTOREFRESH = True
-# Little of what Django makes is a cycle: looking for some every 700 objects took a tenth of the whole run.
-gc.set_threshold(50_000)
 
 
 def _deletions(self: DatabaseOperations, style: Any, tables: Sequence[str], **_: Any) -> list[str]:
