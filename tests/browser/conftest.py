@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.db import connection
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from inflow import statements
@@ -48,6 +49,7 @@ def chromium() -> Iterator[Browser]:
             browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_ALONE)
             yield browser
             browser.close()
+            connection.close()
     finally:
         vars(statements._thread).clear()
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
