@@ -332,8 +332,12 @@ def start_valkey(data: Path) -> Server:
 def _first_that_answers(start: Callable[[], Server]) -> Server:
     for _ in range(5):
         server = start()
-        if server.answers():
-            return server
+        try:
+            if server.answers():
+                return server
+        except BaseException:  # as by Ctrl-C: nobody else knows of it yet
+            server.stop()
+            raise
     raise Unavailable(f"{server.name} found no free port")
 
 

@@ -12,7 +12,6 @@ loopback.install()
 
 import atexit
 import contextlib
-import gc
 import os
 import shutil
 import tempfile
@@ -70,15 +69,14 @@ atexit.register(_servers.close)
 _provision(_servers)
 django.setup()
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.backends.postgresql.operations import DatabaseOperations
+from pytest_django.plugin import blocking_manager_key
 
 # A password costs a third of a second by design; a suite that logs in hundreds of times need not pay it.
 django.conf.settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Each test client builds the middleware anew: static files are looked up when asked for, not all listed at each build.
 django.conf.settings.WHITENOISE_AUTOREFRESH = True
-# Little of what Django makes is a cycle: looking for some every 700 objects took a tenth of the whole run.
-gc.set_threshold(50_000)
 
 
 def _deletions(self: DatabaseOperations, style: Any, tables: Sequence[str], **_: Any) -> list[str]:
@@ -92,6 +90,17 @@ def _deletions(self: DatabaseOperations, style: Any, tables: Sequence[str], **_:
 
 
 DatabaseOperations.sql_flush = _deletions  # type: ignore[assignment, method-assign]
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # its database is a copy of what `_migrate_once` made
+    connection.settings_dict["TEST"] |= {"TEMPLATE": f"test_{connection.settings_dict['NAME']}", "MIGRATE": False}
+
+
+def _migrate_once(config: pytest.Config) -> None:
+    """The migrations take seconds: they run in one database, of which each process gets a copy."""
+    with config.stash[blocking_manager_key].unblock():
+        made = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        connection.close()  # what is copied has nobody in it
+    _servers.callback(connection.creation.destroy_test_db, made, verbosity=0)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +129,7 @@ class _Scheduling(LoadFileScheduling):  # type: ignore[misc]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    _migrate_once(config)  # meanwhile the processes look for their tests: they get none before this returns
     return _Scheduling(config, log)
 
 

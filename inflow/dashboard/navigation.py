@@ -1,5 +1,6 @@
 """The sidebar and the tabs, by role. Titles are ours alone: unfold writes them unescaped."""
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
@@ -68,8 +69,9 @@ def _settings_of(user: User) -> list[Item]:
 
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
-    """Settings > Integrations: API keys, webhooks and their deliveries. Contacts: with the consent log."""
-    return [
+    """Settings > Integrations: API keys, webhooks and their deliveries. Contacts: with the consent log. Only those of
+    the page that is asked for: unfold compares each with each item of the sidebar."""
+    groups: list[dict[str, Any]] = [
         {
             "models": ["accounts.apikey", "webhooks.subscription", "webhooks.delivery"],
             "items": [
@@ -94,6 +96,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
     ]
+    return [group for group in groups if any(item["link"] in request.path for item in group["items"])]
 
 
 def environment(request: HttpRequest) -> list[str] | None:
@@ -103,4 +106,10 @@ def environment(request: HttpRequest) -> list[str] | None:
 
 
 def _item(title: "StrOrPromise", icon: str, name: str, *args: object) -> Item:
-    return {"title": title, "icon": icon, "link": reverse(name, args=args)}
+    return {"title": title, "icon": icon, "link": reverse(name, args=args) if args else _address(name)}
+
+
+@functools.cache
+def _address(name: str) -> str:
+    """Each page shows some thirty of them, and they are always the same."""
+    return reverse(name)

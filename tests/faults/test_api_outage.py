@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class Line:
 
 
 class Api:
-    """A web server of one process with a PostgreSQL and a Valkey of its own."""
+    """A web server of one process with a PostgreSQL, which has its tables, and a Valkey of its own."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
@@ -76,7 +76,6 @@ class Api:
             "REDIS_URL": addresses["valkey"],
             "PGOPTIONS": f"-c statement_timeout={QUERY_SECONDS}s",
         }
-        self._manage("migrate", "--verbosity", "0")
         account = self._manage("create_account", "Falcon", "--plan", "enterprise", "--per-minute", "100000")
         self.key = self._manage("create_api_key", account)
         self.start_web()
@@ -152,8 +151,8 @@ class Answer:
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    data = tmp_path_factory.mktemp("outage")
+def api(tmp_path_factory: pytest.TempPathFactory, with_tables: Callable[[Path], Path]) -> Iterator[Api]:
+    data = with_tables(tmp_path_factory.mktemp("outage") / "var")
     with embedded.owned(data):
         api = Api(data)
         try:

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import dotenv
@@ -47,8 +48,8 @@ def test_a_second_one_on_the_same_data_is_refused(running: Run) -> None:
     assert running.answers()
 
 
-def test_it_survives_every_end_with_its_data(running: Run, tmp_path: Path) -> None:
-    data = tmp_path / "var"
+def test_it_survives_every_end_with_its_data(running: Run, with_tables: Callable[[Path], Path], tmp_path: Path) -> None:
+    data = with_tables(tmp_path / "var")
     run = Run(data).ready()
     try:
         assert run.answers()

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -100,12 +100,12 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, with_tables: Callable[[Path], Path]) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("webhooks")
     valkey = Valkey(folder / "valkey")
     try:
         with Receiver() as receiver:
-            stack = Stack(folder / "var", valkey, receiver)
+            stack = Stack(with_tables(folder / "var"), valkey, receiver)
             try:
                 yield stack
             finally:
