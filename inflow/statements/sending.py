@@ -108,6 +108,11 @@ def _database() -> Any:
         return _thread.database
 
 
+def forget() -> None:
+    """To be called where Django gives this thread another connection, as when an event loop begins to run in it."""
+    vars(_thread).clear()
+
+
 _thread = threading.local()
 
 

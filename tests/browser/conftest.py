@@ -16,7 +16,7 @@ import pytest
 from django.db import connection
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from inflow import statements
+from inflow.statements import sending
 
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1200, "height": 900}
 AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
@@ -39,19 +39,19 @@ _ALONE = [
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """Playwright keeps an event loop in this thread, to which Django would object: for these tests only it does not.
-    While the loop is there Django gives out another connection, and statements.py must not keep the one of before."""
+    While the loop is there Django gives out another connection, and ours must not keep the one of before."""
     if _CHROMIUM is None:
         pytest.skip("no chromium on this machine: apt-get install chromium")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     try:
         with sync_playwright() as playwright:
-            vars(statements._thread).clear()
+            sending.forget()
             browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_ALONE)
             yield browser
             browser.close()
             connection.close()
     finally:
-        vars(statements._thread).clear()
+        sending.forget()
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
