@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import Error, IntegrityError, InternalError, OperationalError, ProgrammingError, connection
+from django.db import DataError, Error, IntegrityError, InternalError, OperationalError, ProgrammingError, connection
 
 from inflow import statements
 from inflow.accounts.models import Account
@@ -199,6 +199,16 @@ def test_what_follows_a_statement_that_fails_is_not_done_and_the_connection_goes
             be_refused()
         assert backend() == pid
     assert noted(invoice) == 0
+
+
+def test_a_value_that_cannot_be_sent_is_an_error_and_nothing_else(invoice: Invoice) -> None:
+    pid = backend()
+    with statements.transaction():
+        statements.execute("UPDATE invoices_invoice SET notes = 'changed' WHERE id = %(id)s", {"id": invoice.pk})
+        with pytest.raises(DataError, match="NUL"):
+            select("SELECT %(text)s::text", text="a\0b")
+    assert make.again(invoice).notes == "changed"
+    assert backend() == pid
 
 
 def test_a_constraint_that_is_checked_at_the_end_refuses_the_one_statement_and_the_commit_alike(

@@ -40,6 +40,15 @@ class Answer(NamedTuple):
     rowcount: int
 
 
+class _Bound(NamedTuple):
+    """A statement with its values as they are sent."""
+
+    transformer: Any
+    key: _Key
+    values: Any
+    formats: Any
+
+
 @dataclass(frozen=True, slots=True)
 class _Context:
     """What values are read and written by."""
@@ -70,6 +79,7 @@ class Wire:
         """All in one trip, after BEGIN and before COMMIT if wanted. PostgreSQL does one after the other; what follows
         one that fails is not done, and its error is raised."""
         libpq = self._libpq
+        bound = [self._bound(each) for each in asked]  # a value that can't be is an error before anything is sent
         # Of each result that is to come: what reads its rows, the key of what is prepared, or None.
         coming: list[Any] = []
         libpq.enter_pipeline_mode()
@@ -77,7 +87,7 @@ class Wire:
             if begins:
                 libpq.send_query_params(b"BEGIN", None)
                 coming.append(None)
-            for each in asked:
+            for each in bound:
                 self._send(each, coming)
             if commits:
                 libpq.send_query_params(b"COMMIT", None)
@@ -97,21 +107,23 @@ class Wire:
         pairs = zip(coming, results, strict=True)
         return [_read(each, result) for each, result in pairs if isinstance(each, Transformer)]
 
-    def _send(self, asked: Asked, coming: list[Any]) -> None:
+    def _bound(self, asked: Asked) -> "_Bound":
         transformer = self._transformers.get(asked.adapters)
         if transformer is None:
             context = _Context(asked.adapters, self._connection)
             transformer = self._transformers[asked.adapters] = Transformer(context)
-        bound, types, formats = None, cast(tuple[int, ...], ()), None
-        if asked.values:
-            bound = transformer.dump_sequence(asked.values, _FORMATS[: len(asked.values)])
-            types, formats = tuple(transformer.types or ()), transformer.formats
-        name = self._name((asked.sql, types), coming)
-        if name:
-            self._libpq.send_query_prepared(name, bound, formats)
+        if not asked.values:
+            return _Bound(transformer, (asked.sql, ()), None, None)
+        values = transformer.dump_sequence(asked.values, _FORMATS[: len(asked.values)])
+        return _Bound(transformer, (asked.sql, tuple(transformer.types or ())), values, transformer.formats)
+
+    def _send(self, bound: "_Bound", coming: list[Any]) -> None:
+        if name := self._name(bound.key, coming):
+            self._libpq.send_query_prepared(name, bound.values, bound.formats)
         else:
-            self._libpq.send_query_params(asked.sql, bound, types, formats)
-        coming.append(transformer)
+            sql, types = bound.key
+            self._libpq.send_query_params(sql, bound.values, types, bound.formats)
+        coming.append(bound.transformer)
 
     def _name(self, key: _Key, coming: list[Any]) -> bytes:
         """Of the prepared statement; empty the first time that it is seen."""
