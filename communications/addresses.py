@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
@@ -38,10 +38,11 @@ def contacts_of(account: Account) -> Contacts:
     return {(contact.channel, contact.address): contact for contact in Contact.objects.filter(account=account)}
 
 
-def choose(invoice: Invoice, preferred: Sequence[str], contacts: Contacts | None = None) -> Chosen:
+def choose(invoice: Invoice, preferred: Iterable[str], contacts: Contacts | None = None) -> Chosen:
     """The first channel of the step that is configured and whose address is known, good and willing."""
-    first, missing, because = "", "no_contact", ""
+    wanted, first, missing, because = "", "", "no_contact", ""
     for channel in preferred:
+        wanted = wanted or channel
         if not channels.is_configured(invoice.account, channel):
             continue
         first = first or channel
@@ -61,7 +62,7 @@ def choose(invoice: Invoice, preferred: Sequence[str], contacts: Contacts | None
         else:
             return Chosen(channel, address)
     if not first:
-        return Chosen(preferred[0] if preferred else Medium.EMAIL, missing="no_channel")
+        return Chosen(wanted or Medium.EMAIL, missing="no_channel")
     return Chosen(first, missing=missing, because=because)
 
 

@@ -7,6 +7,9 @@ from django.urls import include, path
 from django.views import defaults
 from django.views.generic import RedirectView
 
+import communications.urls
+import invoices.urls
+import webhooks.urls
 from inflow.api import errors
 from inflow.api.views import docs, me, openapi
 from inflow.dashboard import language, login
@@ -14,9 +17,11 @@ from inflow.dashboard.first_run import dismiss
 
 urlpatterns = [
     path("api/zapier/me", me, name="me"),
-    path("api/zapier/", include("invoices.urls")),
-    path("api/zapier/", include("communications.urls")),
-    path("api/zapier/", include("webhooks.urls")),
+    # Each address by itself: an include is another match.
+    *(
+        path(f"api/zapier/{each.pattern}", each.callback, name=each.name)
+        for each in (*invoices.urls.urlpatterns, *communications.urls.urlpatterns, *webhooks.urls.urlpatterns)
+    ),
     path("", include("communications.hooks")),
     path("api/openapi.json", openapi, name="openapi"),
     path("api/docs", docs, name="docs"),

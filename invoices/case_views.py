@@ -55,9 +55,7 @@ class EscalationViewSet(ApiViewSet):
         responses=EscalationOut,
     )
     def partial_update(self, request: Request, escalation_id: uuid.UUID) -> Response:
-        given = EscalationPatch(data=request.data)
-        given.is_valid(raise_exception=True)
-        asked = cases.CaseChange(**given.validated_data)
+        asked = cases.CaseChange(**EscalationPatch.checked(request.data))
         with refusals_as_problems():
             escalation = cases.change(account_of(request), escalation_id, actor_of(request), asked)
         return Response(representation.of_escalation(escalation))

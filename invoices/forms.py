@@ -9,11 +9,12 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
+from rest_framework import exceptions
 
 from inflow.accounts import pages
 from inflow.accounts.models import Language, known_time_zone
 from invoices import debtors, money
-from invoices.lifecycle import DEFAULT_HOLD
+from invoices.lifecycle import DEFAULT_HOLD, NewInvoice
 from invoices.models import Debtor, Invoice, Resolution
 from invoices.serializers import InvoiceIn
 from invoices.writing import Refused
@@ -58,10 +59,11 @@ class InvoiceForm(pages.OwnAccountForm):
         if self.account is None or self.errors:
             return data
         said = {name: _as_said(value) for name, value in data.items() if name != "account_choice" and value}
-        given = InvoiceIn(data=said, context={"account": self.account})
-        if not given.is_valid():
-            raise ValidationError({name: [str(error) for error in errors] for name, errors in given.errors.items()})
-        self.new = given.new_invoice()
+        try:
+            self.new = NewInvoice(**InvoiceIn.checked(said, account=self.account))
+        except exceptions.ValidationError as refusal:
+            details: Any = refusal.detail
+            raise ValidationError({name: [*map(str, errors)] for name, errors in details.items()}) from refusal
         return data
 
 

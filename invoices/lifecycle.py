@@ -99,6 +99,7 @@ def check_new(new: NewInvoice, today: dt.date) -> dt.date:
 
 
 def _create(account: Account, new: NewInvoice, actor: Actor, today: dt.date, issue_date: dt.date) -> Invoice:
+    now = dt.datetime.now(dt.UTC)
     with statements.transaction():
         coming = signals.asked_by_all(signals.creation_begins, account=account, new=new)
         statements.look_ahead(debtors.asks(account, email=new.debtor_email, phone=new.debtor_phone), *coming)
@@ -127,8 +128,9 @@ def _create(account: Account, new: NewInvoice, actor: Actor, today: dt.date, iss
             amount_paid=new.amount_paid,
             entered_on=today,
             entered_at=account.now(),
+            created_at=now,
+            updated_at=now,
         )
-        invoice.updated_at = invoice.created_at
         invoice.status, invoice.payment_status = derive(invoice)
         timeline.note(invoice, "created", actor, f"Invoice of {money.display(new.amount, new.currency)} registered.")
         invoice.is_being_written = True

@@ -1,6 +1,7 @@
 """An invoice as the world sees it: the same fields in the API and in webhooks, declared once."""
 
 import datetime as dt
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,8 +51,11 @@ def of_row(row: dict[str, Any], today: dt.date) -> dict[str, Any]:
 
 
 def of_invoice(invoice: Invoice) -> dict[str, Any]:
-    facts = vars(invoice)
-    return of_row({name: facts[name] for name in COLUMNS}, invoice.account.today())
+    row = dict(zip(COLUMNS, _columns_of(vars(invoice)), strict=True))
+    return of_row(row, invoice.account.today())
+
+
+_columns_of = operator.itemgetter(*COLUMNS)
 
 
 PAYMENT_COLUMNS = ("id", "amount", "paid_at", "method", "reference", "reversal_of_id", "created_at")

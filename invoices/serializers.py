@@ -27,7 +27,6 @@ from inflow.api.fields import (
 )
 from inflow.api.pagination import PageQuery, Part
 from invoices import debtors, money, representation
-from invoices.lifecycle import NewInvoice
 from invoices.models import (
     OPEN,
     CaseStatus,
@@ -66,9 +65,6 @@ class InvoiceIn(StrictSerializer):
             raise serializers.ValidationError(
                 _("A phone number is needed, with its country code: +971501234567."), "bad_phone"
             ) from error
-
-    def new_invoice(self) -> NewInvoice:
-        return NewInvoice(**self.validated_data)
 
 
 class InvoicePatch(StrictSerializer):

@@ -112,10 +112,9 @@ class InvoiceViewSet(ApiViewSet):
     @idempotent
     def create(self, request: Request) -> Response:
         account = account_of(request)
-        given = InvoiceIn(data=request.data, context={"account": account})
-        given.is_valid(raise_exception=True)
+        new = lifecycle.NewInvoice(**InvoiceIn.checked(request.data, account=account))
         with refusals_as_problems():
-            invoice = lifecycle.create(account, given.new_invoice(), actor_of(request))
+            invoice = lifecycle.create(account, new, actor_of(request))
         location = f"{address_of(request)}/{invoice.pk}"
         return Response(
             representation.of_invoice(invoice),
@@ -131,14 +130,13 @@ class InvoiceViewSet(ApiViewSet):
     )
     @takes_if_match
     def partial_update(self, request: Request, invoice_id: uuid.UUID) -> Response:
-        given = InvoicePatch(data=request.data)
-        given.is_valid(raise_exception=True)
+        asked = InvoicePatch.checked(request.data)
         with refusals_as_problems():
             invoice = lifecycle.change(
                 account_of(request),
                 invoice_id,
                 actor_of(request),
-                **given.validated_data,
+                **asked,
                 if_version_in=accepted_versions(request),
             )
         return Response(representation.of_invoice(invoice), headers=etag(invoice.version))
@@ -178,9 +176,8 @@ class PaymentViewSet(ApiViewSet):
     )
     @idempotent
     def create(self, request: Request, invoice_id: uuid.UUID) -> Response:
-        given = PaymentIn(data=request.data)
-        given.is_valid(raise_exception=True)
-        account, actor, data = account_of(request), actor_of(request), dict(given.validated_data)
+        data = PaymentIn.checked(request.data)
+        account, actor = account_of(request), actor_of(request)
         with refusals_as_problems():
             if reversal_of := data.pop("reversal_of", None):
                 payment = lifecycle.reverse_payment(account, invoice_id, reversal_of, actor)

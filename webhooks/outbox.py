@@ -1,14 +1,13 @@
 """The outbox: events and their deliveries are written in the transaction of the change they tell of."""
 
 import datetime as dt
-import uuid
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
 import structlog
 from django.core.cache import cache
 from django.db import connection, transaction
-from django.utils import timezone
 from redis.exceptions import RedisError
 
 from inflow import statements
@@ -51,7 +50,7 @@ def put(account: Account, type: str, data: Mapping[str, Any], *, only: Subscript
     one. Returns the event's id.
     """
     assert connection.in_atomic_block, "an event belongs to the transaction of its change"
-    now, event_id = timezone.now(), f"evt_{uuid.uuid4().hex}"
+    now, event_id = dt.datetime.now(dt.UTC), f"evt_{secrets.token_hex(16)}"
     values = {
         "account": account.pk,
         "event": event_id,

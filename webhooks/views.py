@@ -81,11 +81,10 @@ class WebhookViewSet(ApiViewSet):
     )
     @idempotent
     def subscribe(self, request: Request) -> Response:
-        given = SubscriptionIn(data=request.data)
-        given.is_valid(raise_exception=True)
+        given = SubscriptionIn.checked(request.data)
         account = account_of(request)
         try:
-            subscription, secret = subscriptions.subscribe(account, **given.validated_data)
+            subscription, secret = subscriptions.subscribe(account, **given)
         except subscriptions.TooMany as error:
             raise invalid(
                 "target_url",
@@ -144,10 +143,9 @@ class WebhookViewSet(ApiViewSet):
     )
     def replay(self, request: Request, webhook_id: uuid.UUID) -> Response:
         subscription = _subscription(request, webhook_id)
-        given = ReplayIn(data=request.data)
-        given.is_valid(raise_exception=True)
+        given = ReplayIn.checked(request.data)
         with _refusals_as_problems("since"):
-            count = replaying.replay_since(subscription, given.validated_data["since"])
+            count = replaying.replay_since(subscription, given["since"])
         return Response({"deliveries": count}, status=202)
 
 

@@ -99,7 +99,7 @@ def find(plaintext: str, beside: Beside | None = None, row_id: uuid.UUID | None 
     values = [digest(plaintext)] if beside is None else [row_id, digest(plaintext)]
     row = execute_first(_statement(beside), values).fetchone()
     key = _read(row, beside) if row else None
-    now = timezone.now()
+    now = dt.datetime.now(dt.UTC)
     if key is None or not key.is_live(now):
         return None
     if key.last_used_at is None or now - key.last_used_at > _LAST_USED_EVERY:

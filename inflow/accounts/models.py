@@ -131,7 +131,7 @@ class Account(models.Model):
     def now(self) -> dt.datetime:
         """The account's time, in UTC: its own clock's, else the wall's. Rules about money and messages ask here, never
         `timezone.now`."""
-        return self.clock or timezone.now()
+        return self.clock or dt.datetime.now(dt.UTC)
 
     def today(self) -> dt.date:
         """The date on the account's own wall clock."""

@@ -5,7 +5,7 @@ import decimal
 import functools
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote_plus
@@ -49,28 +49,73 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     read_only_names: frozenset[str] = frozenset()
 
+    @classmethod
+    def checked(cls, data: Any, **context: Any) -> dict[str, Any]:
+        """What `data` says, as it is kept, or the ValidationError that `is_valid(raise_exception=True)` raises.
+
+        DRF's constructor counts what it makes in an attribute of its class `Field`: each time the interpreter forgets
+        all that it has learnt of fields and serializers. So what checks here is a copy of one that was made before."""
+        one = object.__new__(cls)
+        vars(one).update(vars(_one_of(cls)), _context=context)
+        try:
+            values: dict[str, Any] = one.run_validation(data)
+        except serializers.ValidationError:
+            cls(data=data, context=context).is_valid(raise_exception=True)
+            raise
+        return values
+
     @property
     def fields(self) -> BindingDict:
         """Those of the class, made once: DRF would copy them for each request."""
         return _fields_of(type(self))
 
-    @property
-    def _writable_fields(self) -> list[serializers.Field[Any, Any, Any, Any]]:
-        """Those that are given, asked for or have a default: of the others nothing can be said."""
-        needed, given = _needed_of(type(self)), self.initial_data
-        return [field for name, field in self.fields.items() if name in needed or name in given]
-
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            errors = {}
-            for name in sorted(data.keys() - self.fields.keys()):
-                if name in self.read_only_names:
-                    errors[name] = [serializers.ErrorDetail(_("This field can't be changed."), "read_only")]
-                else:
-                    errors[name[:64]] = [serializers.ErrorDetail(_("There is no such field."), "unknown_field")]
-            if errors:
-                raise serializers.ValidationError(errors)
-        return super().to_internal_value(data)
+        """As DRF's, without a look at fields of which nothing can be said: they are neither given nor needed."""
+        if not isinstance(data, Mapping):
+            return super().to_internal_value(data)
+        checks, needed = _checks_of(type(self))
+        if unknown := data.keys() - checks.keys():
+            raise serializers.ValidationError({name[:64]: [self._unknown(name)] for name in sorted(unknown)})
+        values: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        for name, (field, validate) in checks.items():
+            if name in data or name in needed:
+                try:
+                    value = field.run_validation(data.get(name, serializers.empty))
+                    values[name] = validate(self, value) if validate else value
+                except serializers.ValidationError as error:
+                    errors[name] = error.detail
+                except serializers.SkipField:
+                    pass
+        if errors:
+            raise serializers.ValidationError(errors)
+        return values
+
+    def _unknown(self, name: str) -> serializers.ErrorDetail:
+        if name in self.read_only_names:
+            return serializers.ErrorDetail(_("This field can't be changed."), "read_only")
+        return serializers.ErrorDetail(_("There is no such field."), "unknown_field")
+
+    def _read_only_defaults(self) -> dict[str, Any]:
+        """None: what is read-only is no field."""
+        return {}
+
+
+_Check = tuple[serializers.Field[Any, Any, Any, Any], Callable[[Any, Any], Any] | None]
+
+
+@functools.cache
+def _checks_of(serializer: type[StrictSerializer]) -> tuple[dict[str, _Check], frozenset[str]]:
+    """Each field with its `validate_NAME`, and the names of those that are looked at even when they are not given."""
+    fields = dict(_fields_of(serializer).items())
+    checks = {name: (field, getattr(serializer, f"validate_{name}", None)) for name, field in fields.items()}
+    needed = (name for name, field in fields.items() if field.required or field.default is not serializers.empty)
+    return checks, frozenset(needed)
+
+
+@functools.cache
+def _one_of(serializer: type[StrictSerializer]) -> StrictSerializer:
+    return serializer()
 
 
 @functools.cache
@@ -80,12 +125,6 @@ def _fields_of(serializer: type[StrictSerializer]) -> BindingDict:
     for name, field in owner.get_fields().items():
         fields[name] = field
     return fields
-
-
-@functools.cache
-def _needed_of(serializer: type[StrictSerializer]) -> frozenset[str]:
-    fields = _fields_of(serializer).items()
-    return frozenset(name for name, field in fields if field.required or field.default is not serializers.empty)
 
 
 class TextField(Described, serializers.CharField):
@@ -141,7 +180,10 @@ class DateField(Described, serializers.DateField):
     def to_internal_value(self, value: Any) -> dt.date:
         if not isinstance(value, str) or not _DATE.fullmatch(value):
             self.fail("invalid")
-        return super().to_internal_value(value)
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            self.fail("invalid")
 
     def json_schema(self, direction: str) -> dict[str, Any]:
         return {"type": "string", "format": "date", "pattern": f"^{_DATE.pattern}$"}
@@ -284,7 +326,4 @@ def _read(form: type[StrictQuery], text: str) -> Mapping[str, Any]:
         if len(values) > 1:
             raise error_of(name[:64], "repeated", "Give this parameter once.")
         given[name] = values[0]
-    query = form(data=given)
-    query.is_valid(raise_exception=True)
-    read: Mapping[str, Any] = query.validated_data
-    return read
+    return form.checked(given)

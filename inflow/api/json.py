@@ -28,8 +28,9 @@ class StrictJSONParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        raw = stream.read(settings.API_MAX_BODY_BYTES + 1)
-        if len(raw) > settings.API_MAX_BODY_BYTES:
+        most = settings.API_MAX_BODY_BYTES
+        raw = stream.read(most + 1)
+        if len(raw) > most:
             raise Problem(413, "body_too_large", "The body may be at most 256 KiB long.")
         if raw.startswith(codecs.BOM_UTF8):
             raise _unparseable("it begins with a byte order mark")
@@ -40,7 +41,9 @@ class StrictJSONParser(BaseParser):
                 parse_constant=_no_constant,
                 object_pairs_hook=_no_duplicates,
             )
-            _check(data)
+            # Few brackets can't be deep, and half a pair can only come escaped.
+            if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or b"\\u" in raw:
+                _check(data)
         except UnicodeEncodeError as error:
             raise _unparseable("it holds half a surrogate pair") from error
         except UnicodeDecodeError as error:

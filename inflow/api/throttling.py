@@ -7,8 +7,7 @@ address, does none of the three.
 
 import hashlib
 import ipaddress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 import structlog
@@ -51,8 +50,7 @@ _pool = redis.ConnectionPool.from_url(
 _waiting: list[Any] = []  # connections that nobody uses: as many as have counted at the same moment
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """One window as of now. Times in whole seconds, rounded up."""
 
     name: str
@@ -66,8 +64,7 @@ class Window:
         return max(0, self.limit - self.used)
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     windows: tuple[Window, ...]
     is_refused: bool
 

@@ -13,6 +13,7 @@ from rest_framework.viewsets import ViewSet
 from inflow.accounts.keys import Beside
 from inflow.api import throttling
 from inflow.api.authentication import account_of
+from inflow.api.headers import Headers
 
 Action = Callable[..., Response]
 
@@ -55,13 +56,17 @@ class ApiViewSet(ViewSet):
             raise throttling.too_many(max(window.resets_in for window in exhausted))
         self.check_permissions(request)
 
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """Allow belongs to a 405."""
+        return {} if self.action in self.scopes else super().default_response_headers
+
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response.headers = Headers(response.headers)
         response = super().finalize_response(request, response, *args, **kwargs)
         if self.usage:
             for name, value in self.usage.headers.items():
-                response[name] = value
-        if response.status_code != 405:
-            response.headers.pop("Allow", None)
+                response.headers[name] = value
         response.render()
         # The view, which serves one request, and what it was asked and answers know each other. Unless they part, all
         # of it, with its rows, stays in memory until the garbage collector comes.

@@ -2,9 +2,11 @@
 
 import datetime as dt
 import itertools
+import operator
 import re
 import uuid
 from collections.abc import Callable, Hashable, Sequence
+from types import NoneType
 from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import EmptyResultSet
@@ -14,7 +16,7 @@ from django.db.models.query import ValuesIterable
 from psycopg import sql as psycopg_sql
 
 from inflow.statements.cursors import Ahead, Cursor, Plan, ValuesCursor
-from inflow.statements.rows import objects
+from inflow.statements.rows import each
 from inflow.statements.sending import run, waiting_now
 
 T = TypeVar("T")
@@ -46,16 +48,19 @@ class Compiled(Generic[T]):
 
     def ahead(self, *constants: Any, **values: Any) -> "Ahead | None":
         """This question, for `look_ahead`; None where it is built at each call."""
-        shape = (constants, *((name, _shape(value)) for name, value in values.items()))
-        if shape not in self._known:
+        given = tuple(values.values())
+        kinds = tuple(map(type, given))
+        shape: Hashable = constants, tuple(values), kinds
+        if not _SHAPELY.isdisjoint(kinds):
+            shape = constants, *((name, _shape(value)) for name, value in values.items())
+            given = tuple(part for value in given for part in _parts(value))
+        try:
+            plan = self._known[shape]
+        except KeyError:
             if len(self._known) >= 500:
                 self._known.clear()
-            self._known[shape] = self._compile(constants, values)
-        plan = self._known[shape]
-        if plan is None:
-            return None
-        flat = [part for value in values.values() for part in _parts(value)]
-        return Ahead(plan, tuple([flat[place] for place in plan.places]))
+            plan = self._known[shape] = self._compile(constants, values)
+        return Ahead(plan, plan.take(given)) if plan else None
 
     def _compile(self, constants: tuple[Any, ...], values: dict[str, Any]) -> "Plan | None":
         """None where a lookup changes its value on the way, so that it cannot be told where it goes."""
@@ -83,7 +88,14 @@ class Compiled(Generic[T]):
         sql = re.sub("%[s%]", written, sql)
         if set(places) != set(marks.values()):
             return None
-        return Plan(sql, places, *_reader(queryset), queryset.model, queryset.query.select_for_update)
+        return Plan(sql, _taking(places), *_reader(queryset), queryset.model, queryset.query.select_for_update)
+
+
+def _taking(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """What takes the values at these places."""
+    if len(places) == 1:
+        return lambda values: (values[places[0]],)
+    return operator.itemgetter(*places) if places else lambda values: ()
 
 
 def _reader(queryset: QuerySet[Any, Any]) -> tuple[Callable[[list[Any]], list[Any]], type[Cursor]]:
@@ -91,10 +103,14 @@ def _reader(queryset: QuerySet[Any, Any]) -> tuple[Callable[[list[Any]], list[An
     if queryset._iterable_class is ValuesIterable:
         names = queryset.query.values_select
         return lambda rows: [dict(zip(names, row, strict=True)) for row in rows], ValuesCursor
-    return lambda rows: [objects(row, queryset.model)[0] for row in rows], Cursor
+    return lambda rows: each(rows, queryset.model), Cursor
 
 
 # --- Values that are recognised again in the compiled query --------------------------------------------------------
+
+
+# Of these, the value itself decides what SQL is built.
+_SHAPELY = frozenset({list, tuple, bool, NoneType})
 
 
 def _shape(value: Any) -> Any:

@@ -84,10 +84,10 @@ def numbered(sql: str) -> tuple[bytes, list[str]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """`places`: which of the values stands at each placeholder."""
+    """`take`: of the values, the one at each placeholder."""
 
     sql: str
-    places: list[int]
+    take: Callable[[Sequence[Any]], tuple[Any, ...]]
     read: Callable[[list[Any]], list[Any]]
     cursor: type[Cursor]
     model: type[Model]

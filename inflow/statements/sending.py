@@ -63,23 +63,23 @@ def run(
     in Django but has not begun in PostgreSQL. True of what only reads: each statement sees what is committed then.
     `commits`: the transaction ends with it."""
     database = _database()
-    database.close_if_health_check_failed()
-    database.ensure_connection()
-    wire = _wire(database)
+    if database.connection is None or not database.health_check_done:
+        database.close_if_health_check_failed()
+        database.ensure_connection()
+    wire, waiting, is_watched = _wire(database), waiting_now(), _is_watched(database)
     begins = not is_alone and database.in_atomic_block and wire.is_idle
-    waiting = waiting_now()
-    queries = [query for query in ahead if query] if waiting and not _is_watched(database) else []
+    queries = [query for query in ahead if query] if waiting and not is_watched else []
     cursor = cursor_class(wire, begins=begins, commits=commits and not (is_alone and wire.is_idle), ahead=queries)
-    if database.queries_logged:
-        logged: Any = database.make_debug_cursor(cursor)
-        logged.execute(sql, values)
-        database.queries_log[-1]["sql"] = spelled_out(sql, values)
-    elif _is_watched(database):
-        database.make_cursor(cursor).execute(sql, values)
-    else:
+    if not is_watched:
         database.validate_no_broken_transaction()
         with database.wrap_database_errors:
             cursor.execute(sql, values)
+    elif database.queries_logged:
+        logged: Any = database.make_debug_cursor(cursor)
+        logged.execute(sql, values)
+        database.queries_log[-1]["sql"] = spelled_out(sql, values)
+    else:
+        database.make_cursor(cursor).execute(sql, values)
     if waiting:
         waiting.ahead.update(cursor.found_ahead)
     return cursor
@@ -87,7 +87,7 @@ def run(
 
 def _is_watched(database: Any) -> bool:
     """Whoever logs or wraps statements is shown each by itself."""
-    return database.queries_logged or bool(set(database.execute_wrappers) - {_flush_before})
+    return database.queries_logged or any(each is not _flush_before for each in database.execute_wrappers)
 
 
 def spelled_out(sql: str, values: Sequence[Any]) -> str:
@@ -205,7 +205,7 @@ def together() -> Iterator[None]:
         database.inflow_waiting = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Last:
     sql: str
     values: Mapping[str, Any]

@@ -15,6 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Min
 from django.utils.translation import gettext as _
+from rest_framework.exceptions import ValidationError
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
@@ -98,17 +99,18 @@ class _Known(ABC):
     @abstractmethod
     def plan(self, said: dict[str, str]) -> Plan: ...
 
-    def valid(self, serializer: type[StrictSerializer], data: Mapping[str, str]) -> StrictSerializer:
-        given = serializer(data=data, context={"account": self.account})
-        if not given.is_valid():
+    def checked(self, serializer: type[StrictSerializer], data: Mapping[str, str]) -> dict[str, Any]:
+        try:
+            return serializer.checked(data, account=self.account)
+        except ValidationError as refusal:
+            details: Any = refusal.detail
             raise _No(
                 " ".join(
                     _("%(field)s: %(message)s") % {"field": columns.label(self.file.kind, name), "message": error}
-                    for name, errors in given.errors.items()
+                    for name, errors in details.items()
                     for error in errors
                 )
-            )
-        return given
+            ) from refusal
 
 
 class _Invoices(_Known):
@@ -121,9 +123,7 @@ class _Invoices(_Known):
     def plan(self, said: dict[str, str]) -> Plan:
         invoice = self.invoices.get(said.get("invoice_number", ""))
         data = self._data(said, invoice)
-        given = self.valid(InvoiceIn, data)
-        assert isinstance(given, InvoiceIn)
-        new = given.new_invoice()
+        new = lifecycle.NewInvoice(**self.checked(InvoiceIn, data))
         lifecycle.check_new(new, self.today)
         made = self._register(new) if invoice is None else self._compare(invoice, new, said)
         return replace(made, read={name: data[name] for name in _READ if name in said})
@@ -238,7 +238,7 @@ class _Payments(_Known):
             said["amount"] = cells.amount(said["amount"], invoice.currency)
         if "paid_at" in said:
             said["paid_at"] = cells.date(said["paid_at"], self.file.date_order)
-        new = self.valid(PaymentRow, said).validated_data
+        new = self.checked(PaymentRow, said)
         if known := self.payments.get(new["reference"]):
             return _same(known, invoice, new)
         lifecycle.check_payment(invoice, new["amount"], new.get("paid_at"), self.today)
