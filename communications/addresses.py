@@ -40,24 +40,23 @@ def contacts_of(account: Account) -> Contacts:
 
 def choose(invoice: Invoice, preferred: Iterable[str], contacts: Contacts | None = None) -> Chosen:
     """The first channel of the step that is configured and whose address is known, good and willing."""
+    account = invoice.account
     wanted, first, missing, because = "", "", "no_contact", ""
     for channel in preferred:
         wanted = wanted or channel
-        if not channels.is_configured(invoice.account, channel):
+        if not channels.is_configured(account, channel):
             continue
         first = first or channel
         address = _known(invoice, channel)
         if not address:
             continue
         key = channel, _normal(channel, address)
-        contact = _find(invoice.account, *key) if contacts is None else contacts.get(key)
+        contact = _find(account, *key) if contacts is None else contacts.get(key)
         if contact and contact.opted_out_at:
             missing = "opted_out"
         elif contact and contact.invalid_at:
             missing = "invalid_contact" if missing == "no_contact" else missing
-        elif channel == Medium.WHATSAPP and not (
-            has_agreed(contact) or in_conversation(contact, invoice.account.now())
-        ):
+        elif channel == Medium.WHATSAPP and not (has_agreed(contact) or in_conversation(contact, account.now())):
             because = NOT_AGREED
         else:
             return Chosen(channel, address)

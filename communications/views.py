@@ -9,7 +9,6 @@ from django.core.cache import cache
 from drf_spectacular.utils import extend_schema
 from redis.exceptions import RedisError
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from communications import clock, forecast, rehearsal, representation
 from communications.models import LEFT_US, Communication
@@ -23,6 +22,7 @@ from communications.serializers import (
 )
 from inflow.accounts.models import Scope
 from inflow.api import pagination
+from inflow.api.answers import Answer
 from inflow.api.authentication import account_of
 from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.viewsets import ApiViewSet
@@ -41,7 +41,7 @@ class CommunicationViewSet(ApiViewSet):
         parameters=[CommunicationQuery],
         responses=CommunicationOut(many=True),
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> Answer:
         return self._page(request, Communication.objects.for_account(account_of(request)))
 
     @extend_schema(
@@ -50,13 +50,13 @@ class CommunicationViewSet(ApiViewSet):
         parameters=[CommunicationQuery],
         responses=CommunicationOut(many=True),
     )
-    def of_invoice(self, request: Request, invoice_id: uuid.UUID) -> Response:
+    def of_invoice(self, request: Request, invoice_id: uuid.UUID) -> Answer:
         account = account_of(request)
         if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
             raise not_found()
         return self._page(request, Communication.objects.for_account(account).filter(invoice_id=invoice_id))
 
-    def _page(self, request: Request, communications: AccountQuerySet) -> Response:
+    def _page(self, request: Request, communications: AccountQuerySet) -> Answer:
         query = CommunicationQuery.of(request)
         status = query.get("status")
         if status is None:
@@ -86,7 +86,7 @@ class ForecastViewSet(ApiViewSet):
         parameters=[ForecastQuery],
         responses=ForecastEntryOut(many=True),
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> Answer:
         query = ForecastQuery.of(request)
         key = f"forecast:{account_of(request).pk}:{query['days']}"
         entries = _kept(key) if "cursor" in query else None
@@ -130,7 +130,7 @@ class ClockViewSet(ApiViewSet):
         request=ClockIn,
         responses=LeapOut,
     )
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> Answer:
         account = account_of(request)
         if not account.is_test:
             raise Problem(403, "live_account", "Only a test account has a clock of its own.")
@@ -142,6 +142,6 @@ class ClockViewSet(ApiViewSet):
         except clock.Busy as error:
             problem = "The clock is being moved by another request."
             raise Problem(409, "clock_busy", problem, headers={"Retry-After": "1"}) from error
-        return Response({"now": leap.now, "sent": leap.sent, "escalated": leap.escalated})
+        return Answer({"now": leap.now, "sent": leap.sent, "escalated": leap.escalated})
 
     create.problems = (409,)  # type: ignore[attr-defined]

@@ -199,8 +199,8 @@ STAFF_TWO_STEPS = env.bool("STAFF_TWO_STEPS", not TRY_OUT)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["inflow.api.authentication.KeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["inflow.api.permissions.HasScope"],
-    "DEFAULT_PARSER_CLASSES": ["inflow.api.json.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["inflow.api.json.Renderer"],
+    "DEFAULT_PARSER_CLASSES": ["inflow.api.bodies.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["inflow.api.bodies.Renderer"],
     "DEFAULT_SCHEMA_CLASS": "inflow.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "inflow.api.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,

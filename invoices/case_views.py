@@ -4,10 +4,10 @@ import uuid
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from inflow.accounts.models import Scope
 from inflow.api import pagination
+from inflow.api.answers import Answer
 from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import not_found
 from inflow.api.viewsets import ApiViewSet
@@ -30,7 +30,7 @@ class EscalationViewSet(ApiViewSet):
         parameters=[EscalationQuery],
         responses=EscalationOut(many=True),
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> Answer:
         query = EscalationQuery.of(request)
         rows = Escalation.objects.for_account(account_of(request)).values(*representation.ESCALATION_COLUMNS)
         if "status" in query:
@@ -41,12 +41,12 @@ class EscalationViewSet(ApiViewSet):
         return pagination.respond(request, rows, query, representation.of_escalation_row)
 
     @extend_schema(operation_id="get_escalation", summary="Get one case", responses=EscalationOut)
-    def retrieve(self, request: Request, escalation_id: uuid.UUID) -> Response:
+    def retrieve(self, request: Request, escalation_id: uuid.UUID) -> Answer:
         rows = Escalation.objects.for_account(account_of(request)).filter(pk=escalation_id)
         row = rows.values(*representation.ESCALATION_COLUMNS).first()
         if row is None:
             raise not_found()
-        return Response(representation.of_escalation_row(row))
+        return Answer(representation.of_escalation_row(row))
 
     @extend_schema(
         operation_id="update_escalation",
@@ -54,8 +54,8 @@ class EscalationViewSet(ApiViewSet):
         request=EscalationPatch,
         responses=EscalationOut,
     )
-    def partial_update(self, request: Request, escalation_id: uuid.UUID) -> Response:
+    def partial_update(self, request: Request, escalation_id: uuid.UUID) -> Answer:
         asked = cases.CaseChange(**EscalationPatch.checked(request.data))
         with refusals_as_problems():
             escalation = cases.change(account_of(request), escalation_id, actor_of(request), asked)
-        return Response(representation.of_escalation(escalation))
+        return Answer(representation.of_escalation(escalation))

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account, Language, User, known_subdivision
+from inflow.statements import stored
 
 
 class Status(models.TextChoices):
@@ -205,7 +206,7 @@ class Invoice(models.Model):
 
     def as_stored(self) -> dict[str, Any]:
         """Its columns as they stand on the object."""
-        return {field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields}
+        return stored(self)
 
     @property
     def balance(self) -> Decimal:

@@ -10,11 +10,11 @@ from typing import Any
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from inflow.accounts.keys import Beside
 from inflow.accounts.models import Scope
 from inflow.api import pagination
+from inflow.api.answers import Answer
 from inflow.api.authentication import account_of, actor_of, key_of
 from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.etags import accepted_versions, etag
@@ -83,7 +83,7 @@ class InvoiceViewSet(ApiViewSet):
         parameters=[InvoiceQuery],
         responses=InvoiceOut(many=True),
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> Answer:
         query = InvoiceQuery.of(request)
         account = account_of(request)
         today = account.today()
@@ -95,12 +95,12 @@ class InvoiceViewSet(ApiViewSet):
         return pagination.respond_by(request, read, query, functools.partial(representation.of_row, today=today))
 
     @extend_schema(operation_id="get_invoice", summary="Get one invoice", responses=InvoiceOut)
-    def retrieve(self, request: Request, invoice_id: uuid.UUID) -> Response:
+    def retrieve(self, request: Request, invoice_id: uuid.UUID) -> Answer:
         account = account_of(request)
         row = key_of(request).beside
         if row is None:
             raise not_found()
-        return Response(representation.of_row(row, account.today()), headers=etag(row["version"]))
+        return Answer(representation.of_row(row, account.today()), headers=etag(row["version"]))
 
     @extend_schema(
         operation_id="create_invoice",
@@ -110,13 +110,13 @@ class InvoiceViewSet(ApiViewSet):
         examples=[SEED_EXAMPLE],
     )
     @idempotent
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> Answer:
         account = account_of(request)
         new = lifecycle.NewInvoice(**InvoiceIn.checked(request.data, account=account))
         with refusals_as_problems():
             invoice = lifecycle.create(account, new, actor_of(request))
         location = f"{address_of(request)}/{invoice.pk}"
-        return Response(
+        return Answer(
             representation.of_invoice(invoice),
             status=201,
             headers={"Location": location, **etag(invoice.version)},
@@ -129,7 +129,7 @@ class InvoiceViewSet(ApiViewSet):
         responses=InvoiceOut,
     )
     @takes_if_match
-    def partial_update(self, request: Request, invoice_id: uuid.UUID) -> Response:
+    def partial_update(self, request: Request, invoice_id: uuid.UUID) -> Answer:
         asked = InvoicePatch.checked(request.data)
         with refusals_as_problems():
             invoice = lifecycle.change(
@@ -139,7 +139,7 @@ class InvoiceViewSet(ApiViewSet):
                 **asked,
                 if_version_in=accepted_versions(request),
             )
-        return Response(representation.of_invoice(invoice), headers=etag(invoice.version))
+        return Answer(representation.of_invoice(invoice), headers=etag(invoice.version))
 
 
 PAYMENT_EXAMPLE = OpenApiExample(
@@ -158,7 +158,7 @@ class PaymentViewSet(ApiViewSet):
         parameters=[PaymentQuery],
         responses=PaymentOut(many=True),
     )
-    def list(self, request: Request, invoice_id: uuid.UUID) -> Response:
+    def list(self, request: Request, invoice_id: uuid.UUID) -> Answer:
         query = PaymentQuery.of(request)
         account = account_of(request)
         if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
@@ -175,7 +175,7 @@ class PaymentViewSet(ApiViewSet):
         responses={201: PaymentOut},
     )
     @idempotent
-    def create(self, request: Request, invoice_id: uuid.UUID) -> Response:
+    def create(self, request: Request, invoice_id: uuid.UUID) -> Answer:
         data = PaymentIn.checked(request.data)
         account, actor = account_of(request), actor_of(request)
         with refusals_as_problems():
@@ -183,7 +183,7 @@ class PaymentViewSet(ApiViewSet):
                 payment = lifecycle.reverse_payment(account, invoice_id, reversal_of, actor)
             else:
                 payment = lifecycle.record_payment(account, invoice_id, actor, **data)
-        return Response(representation.of_payment(payment), status=201)
+        return Answer(representation.of_payment(payment), status=201)
 
 
 class TimelineViewSet(ApiViewSet):
@@ -195,7 +195,7 @@ class TimelineViewSet(ApiViewSet):
         parameters=[TimelineQuery],
         responses=TimelineEntryOut(many=True),
     )
-    def list(self, request: Request, invoice_id: uuid.UUID) -> Response:
+    def list(self, request: Request, invoice_id: uuid.UUID) -> Answer:
         query = TimelineQuery.of(request)
         account = account_of(request)
         if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():

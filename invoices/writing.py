@@ -176,7 +176,7 @@ def changing(
         # First the ladder: what it moves, such as next_contact_at, is in what is written and what the others are shown.
         signals.facts_changed.send(Invoice, invoice=invoice, actor=actor)
         invoice.is_being_written = False
-        statements.update(invoice, [name for name, value in invoice.as_stored().items() if value != stored[name]])
+        statements.update(invoice, sorted(dict(invoice.as_stored().items() - stored.items())))
         if (before["status"], before["payment_status"]) != (invoice.status, invoice.payment_status):
             signals.invoice_changed.send(
                 Invoice,

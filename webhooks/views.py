@@ -10,10 +10,10 @@ from django.db.models import OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from inflow.accounts.models import Scope
 from inflow.api import pagination
+from inflow.api.answers import Answer
 from inflow.api.authentication import account_of
 from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.idempotency import idempotent
@@ -63,14 +63,14 @@ class WebhookViewSet(ApiViewSet):
         parameters=[PageQuery],
         responses=SubscriptionOut(many=True),
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> Answer:
         query = PageQuery.of(request)
         rows = Subscription.objects.for_account(account_of(request)).filter(deleted_at=None)
         return pagination.respond(request, rows.values(*SUBSCRIPTION_COLUMNS), query, of_subscription_row)
 
     @extend_schema(operation_id="get_webhook", summary="Get one subscription", responses=SubscriptionOut)
-    def retrieve(self, request: Request, webhook_id: uuid.UUID) -> Response:
-        return Response(of_subscription(_subscription(request, webhook_id)))
+    def retrieve(self, request: Request, webhook_id: uuid.UUID) -> Answer:
+        return Answer(of_subscription(_subscription(request, webhook_id)))
 
     @extend_schema(
         operation_id="subscribe",
@@ -80,7 +80,7 @@ class WebhookViewSet(ApiViewSet):
         responses={200: SubscriptionOut, 201: NewSubscriptionOut},
     )
     @idempotent
-    def subscribe(self, request: Request) -> Response:
+    def subscribe(self, request: Request) -> Answer:
         given = SubscriptionIn.checked(request.data)
         account = account_of(request)
         try:
@@ -92,14 +92,14 @@ class WebhookViewSet(ApiViewSet):
                 f"The {account.plan} plan has {account.limits.subscriptions} webhook subscriptions.",
             ) from error
         if secret is None:
-            return Response(of_subscription(subscription))
-        return Response({**of_subscription(subscription), "secret": secret}, status=201)
+            return Answer(of_subscription(subscription))
+        return Answer({**of_subscription(subscription), "secret": secret}, status=201)
 
     @extend_schema(operation_id="unsubscribe", summary="Unsubscribe", responses={204: None})
-    def destroy(self, request: Request, webhook_id: uuid.UUID) -> Response:
+    def destroy(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         if not subscriptions.unsubscribe(_subscription(request, webhook_id)):
             raise not_found()
-        return Response(status=204)
+        return Answer(status=204)
 
     @extend_schema(
         operation_id="send_test_event",
@@ -107,10 +107,10 @@ class WebhookViewSet(ApiViewSet):
         request=None,
         responses={202: TestEventOut},
     )
-    def test(self, request: Request, webhook_id: uuid.UUID) -> Response:
+    def test(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         with _refusals_as_problems("webhook"):
             event_id = subscriptions.send_test(_subscription(request, webhook_id))
-        return Response({"event_id": event_id}, status=202)
+        return Answer({"event_id": event_id}, status=202)
 
     test.problems = (422,)  # type: ignore[attr-defined]
 
@@ -120,9 +120,9 @@ class WebhookViewSet(ApiViewSet):
         request=None,
         responses=NewSubscriptionOut,
     )
-    def rotate_secret(self, request: Request, webhook_id: uuid.UUID) -> Response:
+    def rotate_secret(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
-        return Response({**of_subscription(subscription), "secret": subscriptions.rotate_secret(subscription)})
+        return Answer({**of_subscription(subscription), "secret": subscriptions.rotate_secret(subscription)})
 
     @extend_schema(
         operation_id="enable_webhook",
@@ -130,10 +130,10 @@ class WebhookViewSet(ApiViewSet):
         request=None,
         responses=SubscriptionOut,
     )
-    def enable(self, request: Request, webhook_id: uuid.UUID) -> Response:
+    def enable(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
         subscriptions.enable(subscription)
-        return Response(of_subscription(subscription))
+        return Answer(of_subscription(subscription))
 
     @extend_schema(
         operation_id="replay_since",
@@ -141,12 +141,12 @@ class WebhookViewSet(ApiViewSet):
         request=ReplayIn,
         responses={202: ReplayOut},
     )
-    def replay(self, request: Request, webhook_id: uuid.UUID) -> Response:
+    def replay(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
         given = ReplayIn.checked(request.data)
         with _refusals_as_problems("since"):
             count = replaying.replay_since(subscription, given["since"])
-        return Response({"deliveries": count}, status=202)
+        return Answer({"deliveries": count}, status=202)
 
 
 class DeliveryViewSet(ApiViewSet):
@@ -158,20 +158,20 @@ class DeliveryViewSet(ApiViewSet):
         parameters=[PageQuery],
         responses=DeliveryOut(many=True),
     )
-    def list(self, request: Request, webhook_id: uuid.UUID) -> Response:
+    def list(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         query = PageQuery.of(request)
         rows = _rows(Delivery.objects.filter(subscription=_subscription(request, webhook_id)))
         return pagination.respond(request, rows, query, of_delivery_row)
 
     @extend_schema(operation_id="replay_delivery", summary="Send one again", request=None, responses={202: DeliveryOut})
-    def replay(self, request: Request, webhook_id: uuid.UUID, delivery_id: uuid.UUID) -> Response:
+    def replay(self, request: Request, webhook_id: uuid.UUID, delivery_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
         delivery = Delivery.objects.filter(subscription=subscription, pk=delivery_id).first()
         if delivery is None:
             raise not_found()
         with _refusals_as_problems("delivery"):
             replaying.replay(delivery)
-        return Response(of_delivery_row(_rows(Delivery.objects.filter(pk=delivery_id)).get()), status=202)
+        return Answer(of_delivery_row(_rows(Delivery.objects.filter(pk=delivery_id)).get()), status=202)
 
     replay.problems = (422,)  # type: ignore[attr-defined]
 
@@ -185,7 +185,7 @@ class EventViewSet(ApiViewSet):
         parameters=[EventQuery],
         responses=EventOut(many=True),
     )
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> Answer:
         query = EventQuery.of(request)
         account = account_of(request)
         rows = Event.objects.for_account(account).values("seq", "body")

@@ -11,7 +11,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
-from rest_framework.response import Response
+
+from inflow.api.answers import Answer
 
 log = structlog.get_logger(__name__)
 
@@ -56,17 +57,17 @@ def not_found() -> Problem:
     return Problem(404, "not_found", "There is no such resource.")
 
 
-def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> Answer | None:
     """DRF's hook: the problem behind each exception, and None (so a logged 500) for what is nobody's fault but ours."""
     request: HttpRequest = context["request"]
     problem = _problem_of(error)
     if problem is None:
         return None
-    return Response(
+    return Answer(
         body(request, problem.status_code, problem.code, str(problem.detail), problem.errors),
-        status=problem.status_code,
+        problem.status_code,
         headers=problem.headers,
-        content_type=MEDIA_TYPE,
+        media_type=MEDIA_TYPE,
     )
 
 

@@ -166,6 +166,11 @@ EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[
 class ChoiceField(serializers.ChoiceField):
     """One of the named strings."""
 
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if type(data) is str and data in self.choice_strings_to_values:
+            return data
+        return super().run_validation(data)
+
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
             self.fail("invalid_choice", input=str(data)[:64])
@@ -176,6 +181,9 @@ class DateField(Described, serializers.DateField):
     """`YYYY-MM-DD`, in ASCII digits, of a day that exists in the years from 1970 to 2999."""
 
     default_error_messages = {"invalid": _lazy("A date from 1970 to 2999 is needed, as YYYY-MM-DD.")}
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        return self.to_internal_value(data) if type(data) is str else super().run_validation(data)
 
     def to_internal_value(self, value: Any) -> dt.date:
         if not isinstance(value, str) or not _DATE.fullmatch(value):

@@ -15,13 +15,12 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from inflow.accounts.models import Account
 from inflow.accounts.sealing import seal, unseal
+from inflow.api.answers import Answer
 from inflow.api.authentication import account_of
 from inflow.api.errors import Problem, invalid
-from inflow.api.json import RawJSON, dumps
 from inflow.api.models import IdempotentAnswer
 from inflow.api.viewsets import Action
 
@@ -34,7 +33,7 @@ def idempotent(action: Action) -> Action:
     """Make a viewset's action honour the header."""
 
     @functools.wraps(action)
-    def wrapper(self: Any, request: Request, **kwargs: Any) -> Response:
+    def wrapper(self: Any, request: Request, **kwargs: Any) -> Answer:
         given = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if given is None:
             return action(self, request, **kwargs)
@@ -51,14 +50,14 @@ def idempotent(action: Action) -> Action:
     return wrapper
 
 
-def _once(account: Account, route: str, key: str, print_: str, act: Callable[[], Response]) -> Response:
+def _once(account: Account, route: str, key: str, print_: str, act: Callable[[], Answer]) -> Answer:
     _hold(f"{account.pk} {route} {key}")
     stored = IdempotentAnswer.objects.filter(account=account, route=route, key=key).first()
     if stored and stored.created_at > timezone.now() - KEPT:
         if stored.fingerprint != print_:
             raise invalid("Idempotency-Key", "idempotency_key_reused", "This key came with another body before.")
         replay = {"Idempotent-Replayed": "true"}
-        return Response(RawJSON(unseal(stored.sealed_body)), stored.status, headers={**stored.headers, **replay})
+        return Answer(unseal(stored.sealed_body).encode(), stored.status, headers={**stored.headers, **replay})
     response = act()
     if 200 <= response.status_code < 300:
         IdempotentAnswer.objects.update_or_create(
@@ -69,7 +68,7 @@ def _once(account: Account, route: str, key: str, print_: str, act: Callable[[],
                 "fingerprint": print_,
                 "status": response.status_code,
                 "headers": {name: response[name] for name in _STORED_HEADERS if name in response},
-                "sealed_body": seal(dumps(response.data).decode()),
+                "sealed_body": seal(response.content.decode()),
                 "created_at": timezone.now(),
             },
         )

@@ -15,8 +15,8 @@ from django.db.models import F, QuerySet
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
+from inflow.api.answers import Answer
 from inflow.api.authentication import account_of
 from inflow.api.errors import Problem
 from inflow.api.fields import IntegerQueryField, StrictQuery
@@ -92,7 +92,7 @@ def respond(
     *,
     by: Sequence[str] = BY,
     ascending: bool = False,
-) -> Response:
+) -> Answer:
     """A page of `rows`; see `page_of`."""
 
     def read(limit: int, **after: Sequence[Any]) -> list[Row]:
@@ -108,24 +108,24 @@ def respond_by(
     represent: Callable[[Row], Any],
     *,
     by: Sequence[str] = BY,
-) -> Response:
+) -> Answer:
     """What `read(limit, after=key)` found, without `after` on the first page."""
     salt = _salt(request)
     limit = query["limit"]
     page = read(limit, after=_read(query["cursor"], salt)) if "cursor" in query else read(limit)
-    response = Response([represent(row) for row in page[:limit]])
+    response = Answer([represent(row) for row in page[:limit]])
     if len(page) > limit:
         key = [page[limit - 1][name] for name in by]
         response["Link"] = f'<{_next_address(request, key, salt)}>; rel="next"'
     return response
 
 
-def respond_computed(request: Request, entries: Sequence[Any], query: Mapping[str, Any]) -> Response:
+def respond_computed(request: Request, entries: Sequence[Any], query: Mapping[str, Any]) -> Answer:
     """One page of a short list that no table holds, in the order given."""
     salt = _salt(request)
     start = _read(query["cursor"], salt)[0] if "cursor" in query else 0
     end = start + query["limit"]
-    response = Response(entries[start:end])
+    response = Answer(entries[start:end])
     if end < len(entries):
         response["Link"] = f'<{_next_address(request, [end], salt)}>; rel="next"'
     return response
@@ -139,7 +139,8 @@ def _next_address(request: Request, key: Sequence[Any], salt: str) -> str:
 
 def address_of(request: Request) -> str:
     """Of what was asked for, without its query."""
-    return f"{request.scheme}://{request.get_host()}{request.path}"
+    asked = request._request  # by DRF's, each attribute is looked for twice
+    return f"{asked.scheme}://{asked.get_host()}{asked.path}"
 
 
 def _salt(request: Request) -> str:

@@ -9,6 +9,7 @@ import hashlib
 import ipaddress
 from typing import Any, NamedTuple
 
+import hiredis
 import redis
 import structlog
 from django.conf import settings
@@ -131,12 +132,12 @@ def _run_script(*arguments: str | int) -> list[int]:
         return _ask("EVAL", _SCRIPT, 2, *arguments)
 
 
-def _ask(*command: str | int) -> list[int]:
+def _ask(*command: Any) -> list[int]:
     """One round trip, by the client's own connections but without its costs, which are twice those of the trip."""
     is_new = not _waiting
     connection = _pool.make_connection() if is_new else _waiting.pop()
     try:
-        connection.send_command(*command, check_health=False)
+        connection.send_packed_command([hiredis.pack_command(command)], check_health=False)
         answer: list[int] = connection.read_response(disconnect_on_error=False)
     except redis.ResponseError:
         _waiting.append(connection)

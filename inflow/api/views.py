@@ -9,11 +9,11 @@ from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from inflow.accounts.models import Scope
 from inflow.accounts.plans import Plan
 from inflow.api import errors, schema
+from inflow.api.answers import Answer
 from inflow.api.authentication import key_of
 from inflow.api.viewsets import ApiViewSet
 
@@ -34,10 +34,10 @@ class MeViewSet(ApiViewSet):
     scopes = {"retrieve": None}
 
     @extend_schema(operation_id="get_me", summary="Whose key this is", responses=MeOut)
-    def retrieve(self, request: Request) -> Response:
+    def retrieve(self, request: Request) -> Answer:
         key = key_of(request)
         account = key.account
-        return Response(
+        return Answer(
             {
                 "account_id": account.pk,
                 "account_name": account.name,

@@ -1,21 +1,19 @@
 """What every endpoint shares: who calls, how often, may they; and the headers of every answer."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from inflow.accounts.keys import Beside
 from inflow.api import throttling
+from inflow.api.answers import Answer
 from inflow.api.authentication import account_of
-from inflow.api.headers import Headers
 
-Action = Callable[..., Response]
+Action = Callable[..., Answer]
 
 
 class JSONOnly(BaseContentNegotiation):
@@ -24,12 +22,6 @@ class JSONOnly(BaseContentNegotiation):
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         media_type = request.content_type.partition(";")[0].strip().lower()
         return next((parser for parser in parsers if parser.media_type == media_type), None)
-
-    def select_renderer(
-        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        renderer = next(iter(renderers))
-        return renderer, renderer.media_type
 
 
 class ApiViewSet(ViewSet):
@@ -47,8 +39,6 @@ class ApiViewSet(ViewSet):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """The limit comes before the scope: a refused scope costs a request like any other."""
-        self.format_kwarg = None
-        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
         self.perform_authentication(request)
         self.usage = throttling.count(account_of(request))
         if self.usage and self.usage.is_refused:
@@ -56,21 +46,21 @@ class ApiViewSet(ViewSet):
             raise throttling.too_many(max(window.resets_in for window in exhausted))
         self.check_permissions(request)
 
+    def raise_uncaught_exception(self, exc: Exception) -> NoReturn:
+        """DRF would choose its page of errors by a renderer."""
+        raise exc
+
     @property
     def default_response_headers(self) -> dict[str, str]:
         """Allow belongs to a 405."""
         return {} if self.action in self.scopes else super().default_response_headers
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        response.headers = Headers(response.headers)
-        response = super().finalize_response(request, response, *args, **kwargs)
-        if self.usage:
-            for name, value in self.usage.headers.items():
-                response.headers[name] = value
-        response.render()
-        # The view, which serves one request, and what it was asked and answers know each other. Unless they part, all
-        # of it, with its rows, stays in memory until the garbage collector comes.
-        for known in (vars(self), vars(response)["renderer_context"], vars(request)["parser_context"]):
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        for name, value in (self.headers | self.usage.headers if self.usage else self.headers).items():
+            response.headers[name] = value
+        # The view, which serves one request, and what it was asked know each other. Unless they part, both, with their
+        # rows, stay in memory until the garbage collector comes.
+        for known in (vars(self), vars(request)["parser_context"]):
             known.clear()
         return response
 

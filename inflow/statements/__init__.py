@@ -6,7 +6,7 @@ the connection and its transactions, its errors, its log of queries.
 
 from inflow.statements.compiled import Compiled
 from inflow.statements.cursors import Ahead
-from inflow.statements.rows import columns, new, objects, width
+from inflow.statements.rows import columns, new, objects, stored, width
 from inflow.statements.sending import (
     end_with,
     execute,
@@ -33,6 +33,7 @@ __all__ = [
     "new",
     "objects",
     "spelled_out",
+    "stored",
     "together",
     "transaction",
     "update",

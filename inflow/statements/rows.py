@@ -49,9 +49,12 @@ def _read(model: type[M], attributes: Sequence[str], row: Sequence[Any]) -> M:
     """`from_db` without its signals and its look at each field."""
     made = model.__new__(model)
     made.__dict__ = dict(zip(attributes, row, strict=True))
-    made._state = state = ModelState()
-    state.adding, state.db = False, DEFAULT_DB_ALIAS
+    made._state = _Stored()
     return made
+
+
+class _Stored(ModelState):
+    adding, db = False, DEFAULT_DB_ALIAS
 
 
 def width(*models: type[Model]) -> int:
@@ -63,6 +66,12 @@ def width(*models: type[Model]) -> int:
 def _attributes(model: type[Model]) -> list[str]:
     assert not any(hasattr(field, "from_db_value") for field in model._meta.concrete_fields), "its values are converted"
     return [field.attname for field in model._meta.concrete_fields]
+
+
+def stored(row: Model) -> dict[str, Any]:
+    """Its columns as they stand on the object."""
+    attributes = tuple(_fields(type(row)))
+    return dict(zip(attributes, _getter(attributes)(row), strict=True))
 
 
 # --- Made and written ------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import itertools
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -186,23 +186,28 @@ def transaction() -> Iterator[None]:
                     _wire(database).exchange((), commits=True)
 
 
-@contextmanager
-def together() -> Iterator[None]:
+class together(AbstractContextManager[None]):
     """Rows written inside wait for `execute`, for a query of the ORM or for the end, and then go in one statement.
 
     So `Compiled` queries inside must not ask for them. What the database refuses is raised then.
     """
-    database = _database()
-    if waiting_now() is not None:
-        yield
-        return
-    database.inflow_waiting = _Waiting()
-    try:
-        with database.execute_wrapper(_flush_before):
-            yield
-            _flush()
-    finally:
-        database.inflow_waiting = None
+
+    def __enter__(self) -> None:
+        self._is_outermost = waiting_now() is None
+        if self._is_outermost:
+            database = _database()
+            database.inflow_waiting = _Waiting()
+            database.execute_wrappers.append(_flush_before)
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if self._is_outermost:
+            try:
+                if error is None:
+                    _flush()
+            finally:
+                database = _database()
+                database.execute_wrappers.remove(_flush_before)
+                database.inflow_waiting = None
 
 
 @dataclass(slots=True)
