@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db.models import QuerySet
 
@@ -20,8 +20,7 @@ CONVERSATION = dt.timedelta(hours=24)
 NOT_AGREED = "the debtor has not agreed to WhatsApp messages"
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(NamedTuple):
     """`missing` says why there is no address: no_contact, invalid_contact, opted_out or no_channel; `because` more."""
 
     channel: str

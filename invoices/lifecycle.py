@@ -8,9 +8,8 @@ nothing behind. Dates are the account's.
 import datetime as dt
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError
@@ -57,8 +56,7 @@ DEFAULT_HOLD = dt.timedelta(days=30)
 NEW_ROUND_DAYS = 7
 
 
-@dataclass(frozen=True, slots=True)
-class NewInvoice:
+class NewInvoice(NamedTuple):
     """What a caller may say of a new invoice. Emails and phones come normalised; None asks for the default."""
 
     invoice_number: str

@@ -1,6 +1,8 @@
 """inflow/statements/wire.py: statements in one trip to PostgreSQL, and what becomes of them when something fails."""
 
+import contextlib
 import datetime as dt
+import functools
 import re
 import signal
 import tempfile
@@ -11,7 +13,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import DataError, Error, IntegrityError, InternalError, OperationalError, ProgrammingError, connection
+from django.db import (
+    DataError,
+    Error,
+    IntegrityError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    transaction,
+)
+from psycopg import pq
 
 from inflow import statements
 from inflow.accounts.models import Account
@@ -43,6 +55,13 @@ def backend() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         return int(cursor.fetchone()[0])
+
+
+def end(pid: int) -> None:
+    """As an administrator ends a connection, from another one."""
+    other = connection.copy()
+    with contextlib.closing(other), other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
 
 def select(sql: str, **values: Any) -> list[Any]:
@@ -229,6 +248,66 @@ def test_a_constraint_that_is_checked_at_the_end_refuses_the_one_statement_and_t
             be_refused(after_a_lock=after_a_lock)
     assert noted(invoice) == 0
     assert not connection.in_atomic_block
+
+
+def is_as_before() -> bool:
+    """No transaction, neither for Django nor for psycopg nor in PostgreSQL."""
+    idle = connection.connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
+    return idle and connection.get_autocommit() and not connection.in_atomic_block and not connection.atomic_blocks
+
+
+@pytest.mark.parametrize("first", ["ours", "ORM", "locked"])
+def test_whoever_writes_in_a_transaction_is_undone_with_it(invoice: Invoice, first: str) -> None:
+    done: list[str] = []
+    for fails in (True, False):
+        with contextlib.suppress(ZeroDivisionError), statements.transaction():
+            transaction.on_commit(functools.partial(done.append, f"fails {fails}"))
+            if first == "locked":
+                select("SELECT id FROM invoices_invoice WHERE id = %(id)s FOR UPDATE", id=invoice.pk)
+            if first == "ours":
+                statements.insert(an_entry(invoice))
+            an_entry(invoice).save()
+            TimelineEntry.objects.bulk_create([an_entry(invoice)])
+            if fails:
+                raise ZeroDivisionError
+        assert is_as_before()
+        assert noted(invoice) == (0 if fails else 2 + (first == "ours"))
+        assert done == ([] if fails else ["fails False"])
+
+
+def test_a_block_within_a_transaction_is_undone_by_itself(invoice: Invoice) -> None:
+    with statements.transaction():
+        with contextlib.suppress(ZeroDivisionError), transaction.atomic():
+            an_entry(invoice).save()
+            raise ZeroDivisionError
+        with statements.transaction():
+            statements.insert(an_entry(invoice, "kept"))
+    assert is_as_before()
+    assert [entry.text for entry in TimelineEntry.objects.filter(kind="test")] == ["kept"]
+
+
+def test_a_transaction_that_was_given_up_leaves_nothing(invoice: Invoice) -> None:
+    with statements.transaction():
+        an_entry(invoice).save()
+        transaction.set_rollback(True)
+    assert is_as_before()
+    assert noted(invoice) == 0
+
+
+def test_a_transaction_whose_connection_is_lost_leaves_nothing_and_the_next_one_works(invoice: Invoice) -> None:
+    def lose() -> None:
+        with statements.transaction():
+            an_entry(invoice).save()
+            end(backend())
+            statements.insert(an_entry(invoice))
+
+    with pytest.raises(OperationalError):
+        lose()
+    connection.close()
+    with statements.transaction():
+        statements.insert(an_entry(invoice))
+    assert is_as_before()
+    assert noted(invoice) == 1
 
 
 def test_a_transaction_in_which_an_error_was_passed_over_does_not_pass_for_committed(invoice: Invoice) -> None:

@@ -1,6 +1,6 @@
 """The pricing table as data. Source: the public API page; limits are per account, not per key."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _lazy
@@ -13,8 +13,7 @@ class Plan(models.TextChoices):
     ENTERPRISE = "enterprise", _lazy("Enterprise")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Requests a minute and a day (None: unlimited), and webhook subscriptions."""
 
     per_minute: int

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model
 from django.db.models.expressions import DatabaseDefault
-from django.db.transaction import atomic
+from django.db.transaction import Atomic
 from django.db.utils import InterfaceError, OperationalError
 from psycopg import sql as psycopg_sql
 
@@ -177,13 +177,39 @@ def transaction() -> Iterator[None]:
     that is one trip, and locks are held for no other. Else COMMIT goes with the last one."""
     database = _database()
     is_outermost = not database.in_atomic_block
-    with atomic(), together():
+    with _Atomic(DEFAULT_DB_ALIAS, savepoint=True, durable=False), together():
         yield
         if is_outermost and not database.needs_rollback:
             _flush(is_alone=True, commits=True)
             if not _wire(database).is_idle:
                 with database.wrap_database_errors:
                     _wire(database).exchange((), commits=True)
+
+
+class _Atomic(Atomic):
+    """Django's atomic block. Of the outermost one Django tells psycopg, before and after, to have it send BEGIN. Here
+    that goes with a statement, and it is enough to mark the block. What is not committed ends as Django ends it."""
+
+    def __enter__(self) -> None:
+        database = _database()
+        is_fit = database.connection is not None and database.health_check_done and not database.queries_logged
+        self._is_marked = is_fit and database.autocommit and not database.in_atomic_block
+        if not self._is_marked:
+            super().__enter__()
+            return
+        database.commit_on_exit, database.needs_rollback = True, False
+        database.autocommit, database.in_atomic_block = False, True
+        database.atomic_blocks.append(self)
+
+    def __exit__(self, error: type[BaseException] | None, *more: Any) -> None:
+        database = _database()
+        is_bad = error is not None or database.needs_rollback or database.closed_in_transaction
+        if is_bad or not self._is_marked or not _wire(database).is_idle:
+            super().__exit__(error, *more)
+            return
+        database.atomic_blocks.pop()
+        database.autocommit, database.in_atomic_block = True, False
+        database.run_and_clear_commit_hooks()
 
 
 class together(AbstractContextManager[None]):
@@ -291,6 +317,9 @@ def _run_with(
 def _flush_before(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
     if not isinstance(context["cursor"].cursor, Cursor):
         _flush()
+        database = _database()
+        if database.in_atomic_block and database.connection.autocommit and _wire(database).is_idle:  # see `_Atomic`
+            _wire(database).exchange((), begins=True)
         if waiting := waiting_now():
             waiting.ahead.clear()
     return execute(sql, params, many, context)
