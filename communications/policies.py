@@ -66,9 +66,10 @@ def steps_of(invoice: Invoice) -> list[PolicyStep]:
         return []
     remembered = _remembered.get()
     known: _Ladders = vars(invoice).setdefault(_KNOWN, {}) if remembered is None else remembered
-    if invoice.policy_id not in known:
-        known[invoice.policy_id] = _steps_of(invoice)
-    return known[invoice.policy_id]
+    policy_id = invoice.policy_id
+    if policy_id not in known:
+        known[policy_id] = _steps_of(invoice)
+    return known[policy_id]
 
 
 @contextmanager

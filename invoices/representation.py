@@ -34,7 +34,6 @@ COLUMNS = (
     "updated_at",
 )
 FIELDS = (*COLUMNS, "balance", "is_overdue", "days_overdue")
-_NULL_WHEN_EMPTY = ("debtor_company", "debtor_email", "debtor_phone", "notes")
 
 
 def of_row(row: dict[str, Any], today: dt.date) -> dict[str, Any]:
@@ -43,10 +42,12 @@ def of_row(row: dict[str, Any], today: dt.date) -> dict[str, Any]:
     late = days_overdue(row["status"], due, today) if due < today else 0
     paid = row["amount_paid"]
     row["balance"] = max(row["amount"] - paid, 0) if paid else row["amount"]
-    row["is_overdue"], row["days_overdue"] = late > 0, late
-    for name in _NULL_WHEN_EMPTY:
-        if not row[name]:
-            row[name] = None
+    row["is_overdue"] = late > 0
+    row["days_overdue"] = late
+    row["debtor_company"] = row["debtor_company"] or None
+    row["debtor_email"] = row["debtor_email"] or None
+    row["debtor_phone"] = row["debtor_phone"] or None
+    row["notes"] = row["notes"] or None
     return row
 
 

@@ -11,24 +11,44 @@ written and the rest announced.
 `debtor_changed`: debtor; an answer was handled, or the debtor wishes to hear from us again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.dispatch import Signal
 
 from inflow.statements import Ahead
 
-creation_begins = Signal(use_caching=True)
-change_begins = Signal(use_caching=True)
-invoice_created = Signal(use_caching=True)
-facts_changed = Signal(use_caching=True)
-invoice_changed = Signal(use_caching=True)
-payment_recorded = Signal(use_caching=True)
-escalation_created = Signal(use_caching=True)
-escalation_resolved = Signal(use_caching=True)
-promise_made = Signal(use_caching=True)
-promise_broken = Signal(use_caching=True)
-debtor_changed = Signal(use_caching=True)
+
+class Announcement(Signal):
+    """For receivers that are there from the start and hear every sender: they are looked up once."""
+
+    _known: list[Callable[..., Any]] | None = None
+
+    def connect(self, *args: Any, **kwargs: Any) -> None:
+        super().connect(*args, **kwargs)
+        self._known = None
+
+    def disconnect(self, *args: Any, **kwargs: Any) -> bool:
+        self._known = None
+        return super().disconnect(*args, **kwargs)
+
+    def send(self, sender: Any, **said: Any) -> list[tuple[Callable[..., Any], Any]]:
+        if self._known is None:
+            self._known = self._live_receivers(sender)[0]
+        return [(receiver, receiver(signal=self, sender=sender, **said)) for receiver in self._known]
+
+
+creation_begins = Announcement()
+change_begins = Announcement()
+invoice_created = Announcement()
+facts_changed = Announcement()
+invoice_changed = Announcement()
+payment_recorded = Announcement()
+escalation_created = Announcement()
+escalation_resolved = Announcement()
+promise_made = Announcement()
+promise_broken = Announcement()
+debtor_changed = Announcement()
 
 
 def asked_by_all(signal: Signal, **said: object) -> Iterator[Ahead | None]:

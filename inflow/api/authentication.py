@@ -44,8 +44,9 @@ def account_of(request: Request) -> Account:
 
 
 def key_of(request: Request) -> ApiKey:
-    assert isinstance(request.auth, ApiKey)
-    return request.auth
+    key = request.auth
+    assert isinstance(key, ApiKey)
+    return key
 
 
 def actor_of(request: Request) -> Actor:

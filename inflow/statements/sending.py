@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model
 from django.db.models.expressions import DatabaseDefault
@@ -74,7 +75,7 @@ def run(
         database.validate_no_broken_transaction()
         with database.wrap_database_errors:
             cursor.execute(sql, values)
-    elif database.queries_logged:
+    elif _is_logged(database):
         logged: Any = database.make_debug_cursor(cursor)
         logged.execute(sql, values)
         database.queries_log[-1]["sql"] = spelled_out(sql, values)
@@ -87,7 +88,15 @@ def run(
 
 def _is_watched(database: Any) -> bool:
     """Whoever logs or wraps statements is shown each by itself."""
-    return database.queries_logged or any(each is not _flush_before for each in database.execute_wrappers)
+    return _is_logged(database) or any(each is not _flush_before for each in database.execute_wrappers)
+
+
+def _is_logged(database: Any) -> bool:
+    """As its `queries_logged`, which looks the setting up each time."""
+    return _DEBUG or database.force_debug_cursor
+
+
+_DEBUG = settings.DEBUG
 
 
 def spelled_out(sql: str, values: Sequence[Any]) -> str:
@@ -192,7 +201,7 @@ class _Atomic(Atomic):
 
     def __enter__(self) -> None:
         database = _database()
-        is_fit = database.connection is not None and database.health_check_done and not database.queries_logged
+        is_fit = database.connection is not None and database.health_check_done and not _is_logged(database)
         self._is_marked = is_fit and database.autocommit and not database.in_atomic_block
         if not self._is_marked:
             super().__enter__()
