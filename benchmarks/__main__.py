@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ON_DEMAND = {"growth", "pretix"}  # a million rows take minutes, and pretix an environment of its own
+ON_DEMAND = {"growth", "instructions", "pretix"}  # a million rows take minutes, pretix an environment of its own
 
 
 def main() -> int:

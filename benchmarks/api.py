@@ -43,7 +43,7 @@ def run(*, quick: bool = False) -> None:
     with stack() as data:
         account, key = _rows.account("Benchmark")
         _rows.invoices(account.pk, sizes.invoices)
-        requests = _requests(account.pk)
+        requests = requests_of(account.pk)
         print(f"The API: {sizes.invoices:,} invoices, load by {_load.generator(sizes.seconds)} with 8 clients.")
         with _variants(data, key, requests) as servers:
             found = _rounds(servers, requests, key, sizes)
@@ -75,7 +75,7 @@ _NEW = {
 }
 
 
-def _requests(account_id: uuid.UUID) -> dict[str, list[Request]]:
+def requests_of(account_id: uuid.UUID) -> dict[str, list[Request]]:
     """PATCH changes the status each time: what it then costs is lock, history and event."""
     from invoices.models import Invoice
 

@@ -76,10 +76,14 @@ class Usage(NamedTuple):
     @property
     def headers(self) -> dict[str, str]:
         """draft-ietf-httpapi-ratelimit-headers, and the older names for the tighter window."""
+        policies, states = [], []
+        for name, limit, length, used, resets_in in self.windows:
+            policies.append(f'"{name}";q={limit};w={length}')
+            states.append(f'"{name}";r={max(0, limit - used)};t={resets_in}')
         tightest = self.tightest
         return {
-            "RateLimit-Policy": ", ".join(f'"{w.name}";q={w.limit};w={w.length}' for w in self.windows),
-            "RateLimit": ", ".join(f'"{w.name}";r={w.remaining};t={w.resets_in}' for w in self.windows),
+            "RateLimit-Policy": ", ".join(policies),
+            "RateLimit": ", ".join(states),
             "X-RateLimit-Limit": str(tightest.limit),
             "X-RateLimit-Remaining": str(tightest.remaining),
             "X-RateLimit-Reset": str(tightest.resets_in),

@@ -230,9 +230,8 @@ class together(AbstractContextManager[None]):
     def __enter__(self) -> None:
         self._is_outermost = waiting_now() is None
         if self._is_outermost:
-            database = _database()
-            database.inflow_waiting = _Waiting()
-            database.execute_wrappers.append(_flush_before)
+            _thread.waiting = _Waiting()
+            _database().execute_wrappers.append(_flush_before)
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if self._is_outermost:
@@ -240,9 +239,8 @@ class together(AbstractContextManager[None]):
                 if error is None:
                     _flush()
             finally:
-                database = _database()
-                database.execute_wrappers.remove(_flush_before)
-                database.inflow_waiting = None
+                _database().execute_wrappers.remove(_flush_before)
+                _thread.waiting = None
 
 
 @dataclass(slots=True)
@@ -260,7 +258,7 @@ class _Waiting:
 
 
 def waiting_now() -> _Waiting | None:
-    return getattr(_database(), "inflow_waiting", None)
+    return getattr(_thread, "waiting", None)
 
 
 def _forget(model: type[Model]) -> None:

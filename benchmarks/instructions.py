@@ -1,0 +1,86 @@
+"""How many of Python's instructions one request runs, and in which modules: the same on any machine, however busy.
+
+What C code does within an instruction is not in it. In a process under load one takes some 60 ns here, ten times as
+long as in a loop that does nothing else: so what counts is how much runs, and not how well a line of it does alone.
+"""
+
+import io
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from benchmarks import _load, _rows
+from benchmarks._load import Request
+from benchmarks._stack import stack
+from benchmarks.api import OPERATIONS, requests_of
+
+_SHOWN = 12
+_PLACES = sorted((str(Path(place).resolve()) for place in sys.path if place), key=len, reverse=True)
+
+
+def run(*, quick: bool = False) -> None:
+    with stack():
+        account, key = _rows.account("Benchmark")
+        _rows.invoices(account.pk, 1_000)
+        for name, requests in requests_of(account.pk).items():
+            warming, counted = (requests * 80)[:40], (requests * 80)[40:80]
+            for request in warming:  # statements are built, plans made
+                _ask(request, key)
+            ran = _counted(counted, key)
+            print(f"{OPERATIONS[name]}: {ran.total():,.0f} instructions")
+            for module, count in ran.most_common(3 if quick else _SHOWN):
+                print(f"  {count:8,.0f}  {module}")
+
+
+def _counted(requests: list[Request], key: str) -> "Counter[str]":
+    """Of one request, by module."""
+    ran: Counter[str] = Counter()
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        if event == "opcode":
+            ran[frame.f_code.co_filename] += 1
+        return trace
+
+    for request in requests:
+        sys.settrace(trace)
+        try:
+            _ask(request, key)
+        finally:
+            sys.settrace(None)
+    return Counter({_module(file): count / len(requests) for file, count in ran.items() if file != __file__})
+
+
+def _module(file: str) -> str:
+    place = next((place for place in _PLACES if file.startswith(f"{place}/")), "")
+    return file.removeprefix(f"{place}/")
+
+
+def _ask(request: Request, key: str) -> None:
+    from inflow.wsgi import application
+
+    path, _, query = request.path.partition("?")
+    body = request.body.replace(_load.NUMBER, f"{time.time_ns() // 1_000 % 10**_load.DIGITS:0{_load.DIGITS}}").encode()
+    answer = application(
+        {
+            "REQUEST_METHOD": request.method,
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": "80",
+            "HTTP_HOST": "127.0.0.1",
+            "HTTP_X_INFLOW_KEY": key,
+            "CONTENT_TYPE": "application/json" if body else "",
+            "CONTENT_LENGTH": str(len(body)),
+            "REMOTE_ADDR": "127.0.0.1",
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.url_scheme": "http",
+        },
+        lambda status, headers: None,
+    )
+    assert getattr(answer, "status_code", 0) in (200, 201), b"".join(answer)
+    b"".join(answer)
+    answer.close()  # type: ignore[attr-defined]
