@@ -4,12 +4,13 @@ Reads the ids of messages, a line each. The first is sent by a worker that lives
 number is printed. Then one more id for each line is sent by a worker that kills itself where that line begins.
 """
 
+import functools
+import gc
 import os
 import signal
 import sys
 import uuid
 from collections.abc import Callable
-from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -29,13 +30,14 @@ def main() -> None:
     connections.close_all()
     sys.stdout.write(f"{len(lines)}\n")
     sys.stdout.flush()
+    gc.freeze()  # else each worker would look through it, and so copy it
     for line in lines:
         communication_id = sys.stdin.readline()
         if worker := os.fork():
             _, status = os.waitpid(worker, 0)
             assert os.WIFSIGNALED(status), f"nothing died at {line}"
         else:
-            _send(communication_id, partial(_die, line))
+            _send(communication_id, functools.partial(_die, line))
             os._exit(1)
 
 
@@ -44,12 +46,16 @@ def _die(line: Line, at: Line) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+@functools.cache  # it is asked for each call of any function
+def _module(name: str) -> str | None:
+    return next((module for module in MODULES if name.endswith(module)), None)
+
+
 def _send(communication_id: str, passes: Callable[[Line], object]) -> None:
     from communications import sender
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
-        name = frame.f_code.co_filename
-        module = next((module for module in MODULES if name.endswith(module)), None)
+        module = _module(frame.f_code.co_filename)
         if module is None:
             return None
         if event == "line":
