@@ -69,7 +69,8 @@ def _run(port: int, data: Path) -> None:
     (data / "run.env").unlink(missing_ok=True)
     with _servers(data) as servers:
         variables = _variables(port, data)
-        os.environ |= variables
+        # Celery would check all of Django once more in each process, and load every page for it.
+        os.environ |= variables | {"CELERY_SKIP_CHECKS": "1"}
         _prepare_database(port, data)
         embedded.write_variables(data / "run.env", variables)
         with _stopping({}) as processes:

@@ -15,6 +15,7 @@ from inflow.api.views import docs, me, openapi
 from inflow.dashboard import language, login
 from inflow.dashboard.first_run import dismiss
 
+admin.autodiscover()
 urlpatterns = [
     path("api/zapier/me", me, name="me"),
     # Each address by itself: an include is another match.

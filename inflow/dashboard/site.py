@@ -1,0 +1,10 @@
+from typing import Any
+
+from django.http import HttpRequest
+from unfold.sites import UnfoldAdminSite
+
+
+class Site(UnfoldAdminSite):  # type: ignore[misc]
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
+        """Django makes the list of all models for each page, where the sidebar of navigation.py stands instead."""
+        return super().get_app_list(request, app_label) if app_label else []
