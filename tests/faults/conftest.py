@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from inflow import embedded
 from tests.faults.stack import Run
@@ -22,17 +24,29 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         run.close()
 
 
+def _copy_tables(database: str, to: str) -> None:
+    url = urllib.parse.urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database}").geturl()
+    programs = embedded.postgres_programs()
+    dump = [str(programs / "pg_dump"), "--no-owner", url]
+    tables = subprocess.run(dump, stdout=subprocess.PIPE, check=True, timeout=60).stdout
+    read = [str(programs / "psql"), "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", to]
+    subprocess.run(read, input=tables, stdout=subprocess.DEVNULL, check=True, timeout=60)
+
+
 @pytest.fixture(scope="package")
 def with_tables(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
-    """Makes a folder whose database has its tables, for what is not about a first start: a copy, because the migrations
-    take seconds."""
+    """Makes a folder whose database has its tables, for what is not about a first start. The migrations take seconds:
+    where the tests' processes have a database that was migrated, its tables are copied."""
     made = tmp_path_factory.mktemp("tables") / "var"
     with embedded.owned(made):
         postgres = embedded.start_postgres(made, durable=False)
         try:
-            command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-            environ = os.environ | {"DATABASE_URL": postgres.url}
-            subprocess.run(command, env=environ, cwd=embedded.ROOT, check=True, timeout=60)
+            if migrated := connection.settings_dict["TEST"].get("TEMPLATE"):
+                _copy_tables(migrated, postgres.url)
+            else:
+                command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+                environ = os.environ | {"DATABASE_URL": postgres.url}
+                subprocess.run(command, env=environ, cwd=embedded.ROOT, check=True, timeout=60)
         finally:
             postgres.stop()
 
