@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db.models import QuerySet
 
 from inflow.accounts.actors import CLOCK, Actor
-from inflow.statements import Compiled
+from inflow.statements import Ahead, Compiled
 from invoices import escalations, money, signals, timeline
 from invoices.models import Invoice, Promise, PromiseStatus, Reason, Status
 
@@ -33,6 +33,11 @@ def make(invoice: Invoice, actor: Actor, promised_on: dt.date, amount: Decimal, 
 @Compiled
 def _open(*, invoice: uuid.UUID) -> QuerySet[Promise]:
     return Promise.objects.filter(invoice=invoice, status=PromiseStatus.OPEN)
+
+
+def asks(invoice_id: uuid.UUID) -> Ahead | None:
+    """What `follow` will ask."""
+    return _open.ahead(invoice=invoice_id)
 
 
 def follow(invoice: Invoice, actor: Actor) -> None:

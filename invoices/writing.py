@@ -1,11 +1,13 @@
 """The one writer: an invoice is locked, its facts move, and what really changed is written, noted and announced."""
 
 import datetime as dt
+import operator
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Model
@@ -32,7 +34,12 @@ _WATCHED = (
     "entered_on",
     "entered_at",
 )
+_values_watched = operator.attrgetter(*_WATCHED)
 _REPORTED = ("status", "payment_status", "hold_until", "notes", "due_date", "is_chased")
+
+
+def _watched(invoice: Invoice) -> dict[str, Any]:
+    return dict(zip(_WATCHED, _values_watched(invoice), strict=True))
 
 
 class Refused(Exception):
@@ -113,14 +120,20 @@ class Draft:
 def lock(account: Account, invoice_id: uuid.UUID) -> Invoice:
     """The invoice, its debtor's row locked first: whoever writes to either waits for the transaction's end. What will
     be asked under the lock comes in the same trip, each query as of when the lock was had."""
-    ahead = signals.asked_by_all(signals.change_begins, account=account, invoice_id=invoice_id)
+    coming = signals.asked_by_all(signals.change_begins, account=account, invoice_id=invoice_id)
+    ahead = [promises.asks(invoice_id), *coming]
     row = statements.execute(_LOCK, {"invoice": invoice_id, "account": account.pk}, ahead=ahead).fetchone()
     if row is None:
         raise NotFound
     invoice: Invoice
     debtor, invoice = statements.objects(row, Debtor, Invoice)
-    invoice.account, invoice.debtor = account, debtor
+    _ACCOUNT.set_cached_value(invoice, account)
+    _DEBTOR.set_cached_value(invoice, debtor)
     return invoice
+
+
+_ACCOUNT: Any = Invoice._meta.get_field("account")
+_DEBTOR: Any = Invoice._meta.get_field("debtor")
 
 
 # PostgreSQL locks a row's tables in the order in which they are named here, each as it is committed then.
@@ -147,10 +160,10 @@ def changing(
         if if_version_in is not None and invoice.version not in if_version_in:
             raise VersionMismatch
         stored = invoice.as_stored()
-        before = {name: stored[name] for name in _WATCHED}
+        before = _watched(invoice)
         draft = Draft(account, invoice, actor)
         yield draft
-        after = {name: getattr(invoice, name) for name in _WATCHED}
+        after = _watched(invoice)
         if before == after:
             draft.follow()
             return

@@ -113,6 +113,7 @@ def test_a_request_makes_as_few_trips_as_it_can(api: Caller, invoice: Invoice) -
         "list": (2, lambda: api.get("invoices")),
         "POST": (3, lambda: api.post("invoices", NEW)),
         "PATCH": (3, lambda: api.patch(f"invoices/{invoice.pk}", {"status": "on_hold"})),
+        "PATCH that ends a hold": (3, lambda: api.patch(f"invoices/{invoice.pk}", {"status": "new"})),
     }
     assert api.get("me").status == 200  # from here on the key was used this minute
     for name, (expected, ask) in asked.items():

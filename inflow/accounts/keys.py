@@ -24,6 +24,7 @@ from inflow.accounts.models import Account, ApiKey, Scope, User, all_scopes
 from inflow.statements import columns, execute_first, objects, width
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _FORM = re.compile(r"(inflow_(?:test_)?[0-9A-Za-z]{43})([0-9A-Za-z]{6})")
 _LAST_USED_EVERY = dt.timedelta(minutes=1)
 
@@ -145,8 +146,8 @@ def _checksum(stem: str) -> str:
 
 
 def _base62(number: int, length: int) -> str:
-    digits = []
-    for _ in range(length):
-        number, rest = divmod(number, 62)
-        digits.append(_ALPHABET[rest])
-    return "".join(reversed(digits))
+    pairs = []
+    for _ in range(0, length, 2):
+        number, rest = divmod(number, 62 * 62)
+        pairs.append(_PAIRS[rest])
+    return "".join(reversed(pairs))[-length:]
