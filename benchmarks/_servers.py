@@ -18,6 +18,7 @@ import psutil
 from inflow import embedded
 
 PROCESSES = 2
+AS_PRODUCTION = Path(__file__).parent / "as_production"
 
 
 def command(port: int, python: Path, application: str) -> list[str]:
@@ -46,7 +47,7 @@ def serving(
         process = embedded.spawn(
             command(port, python, application),
             data,
-            env=os.environ | dict(environment or {}),
+            env=os.environ | {"PYTHONPATH": str(AS_PRODUCTION)} | dict(environment or {}),
             stdout=output,
             stderr=output,
             cwd=embedded.ROOT,
