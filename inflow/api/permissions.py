@@ -8,6 +8,9 @@ from rest_framework.request import Request
 from inflow.api.authentication import key_of
 from inflow.api.errors import Problem
 
+# A method that the address has not, and OPTIONS: DRF answers 405.
+NO_ACTION = (None, "metadata")
+
 
 class HasScope(BasePermission):
     """A view names the scope of each of its actions in `scopes`; None opens an action to any key."""
@@ -16,9 +19,9 @@ class HasScope(BasePermission):
         key = key_of(request)
         if key.account.suspended_at is not None:
             raise Problem(403, "account_suspended", "This account is suspended.")
-        if view.action not in view.scopes:  # DRF answers 405
+        if view.action in NO_ACTION:
             return True
-        scope = view.scopes[view.action]
+        scope = view.scopes[view.action]  # an action that was forgotten there is an error, and open to nobody
         if scope is not None and scope not in key.scopes:
             raise Problem(403, "scope_missing", f"This API key lacks the scope {scope}.")
         return True

@@ -12,6 +12,7 @@ from inflow.accounts.keys import Beside
 from inflow.api import throttling
 from inflow.api.answers import Answer
 from inflow.api.authentication import account_of
+from inflow.api.permissions import NO_ACTION
 
 Action = Callable[..., Answer]
 
@@ -53,7 +54,7 @@ class ApiViewSet(ViewSet):
     @property
     def default_response_headers(self) -> dict[str, str]:
         """Allow belongs to a 405."""
-        return {} if self.action in self.scopes else super().default_response_headers
+        return super().default_response_headers if self.action in NO_ACTION else {}
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         for name, value in (self.headers | self.usage.headers if self.usage else self.headers).items():

@@ -4,10 +4,14 @@ import datetime as dt
 from collections.abc import Callable
 
 import pytest
+from django.test import RequestFactory
 from django.utils import timezone
+from rest_framework.request import Request
 
 from inflow.accounts import keys
 from inflow.accounts.models import Account, Scope
+from inflow.api.answers import Answer
+from inflow.api.viewsets import ApiViewSet
 from tests import make
 from tests.api.client import Caller, is_problem
 from tests.api.routes import ROUTES, Route, address
@@ -106,6 +110,16 @@ def test_a_missing_scope_is_403_names_it_and_changes_nothing(account: Account, r
     with nothing_happens(account):
         problem = is_problem(Caller(key).send(route.method, path, route.body), 403, "scope_missing")
     assert problem["detail"] == f"This API key lacks the scope {route.scope}."
+
+
+def test_an_action_whose_scope_was_forgotten_is_open_to_nobody(account: Account) -> None:
+    class Forgotten(ApiViewSet):
+        def list(self, request: Request) -> Answer:
+            return Answer(["secret"])
+
+    request = RequestFactory().get("/", headers={"X-InFlow-Key": make.key(account)[1]})
+    with pytest.raises(KeyError, match="list"):
+        Forgotten.as_view({"get": "list"})(request)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=str)
