@@ -295,12 +295,18 @@ def test_a_transaction_that_was_given_up_leaves_nothing(invoice: Invoice) -> Non
     assert noted(invoice) == 0
 
 
-def test_a_transaction_whose_connection_is_lost_leaves_nothing_and_the_next_one_works(invoice: Invoice) -> None:
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_transaction_whose_connection_is_lost_leaves_nothing_and_the_next_one_works(
+    invoice: Invoice, first: int
+) -> None:
+    pid = backend()
+
     def lose() -> None:
         with statements.transaction():
+            for _ in range(first):
+                an_entry(invoice).save()
+            end(pid)
             an_entry(invoice).save()
-            end(backend())
-            statements.insert(an_entry(invoice))
 
     with pytest.raises(OperationalError):
         lose()

@@ -326,7 +326,8 @@ def _flush_before(execute: Callable[..., Any], sql: str, params: Any, many: bool
         _flush()
         database = _database()
         if database.in_atomic_block and database.connection.autocommit and _wire(database).is_idle:  # see `_Atomic`
-            _wire(database).exchange((), begins=True)
+            with database.wrap_database_errors:
+                _wire(database).exchange((), begins=True)
         if waiting := waiting_now():
             waiting.ahead.clear()
     return execute(sql, params, many, context)
