@@ -12,7 +12,6 @@ from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.statements import Ahead
 from invoices import escalations, timeline
-from invoices.lifecycle import NewInvoice
 from invoices.models import OPEN, Debtor, Escalation, Invoice, Promise, Resolution, Status
 from invoices.signals import (
     change_begins,
@@ -35,8 +34,8 @@ def begin(sender: object, instance: Account, created: bool, raw: bool = False, *
 
 
 @receiver(creation_begins)
-def look_at(sender: object, account: Account, new: NewInvoice, **_: Any) -> list[Ahead | None]:
-    return [policies.asks(account), addresses.asks(account, Medium.EMAIL.value, new.debtor_email)]
+def look_at(sender: object, account: Account, email: str, **_: Any) -> list[Ahead | None]:
+    return [policies.asks(account), addresses.asks(account, Medium.EMAIL.value, email)]
 
 
 @receiver(change_begins)

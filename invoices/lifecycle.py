@@ -7,7 +7,7 @@ nothing behind. Dates are the account's.
 
 import datetime as dt
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.api.fields import MAX_DIGITS
 from inflow.languages import spoken
-from inflow.statements import Compiled
+from inflow.statements import Ahead, Compiled
 from invoices import debtors, escalations, money, promises, signals, timeline, workdays
 from invoices.derivation import derive
 from invoices.models import (
@@ -73,12 +73,21 @@ class NewInvoice(NamedTuple):
     amount_paid: Decimal = Decimal(0)
 
 
-def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
-    """Register an invoice. It is born `new`, also past its due date: the clock makes it overdue."""
+def asks(account: Account, *, email: str, phone: str = "") -> list[Ahead | None]:
+    """What `create` will ask of an invoice with these contacts."""
+    coming = signals.asked_by_all(signals.creation_begins, account=account, email=email)
+    return [debtors.asks(account, email=email, phone=phone), *coming]
+
+
+def create(
+    account: Account, new: NewInvoice, actor: Actor, *, asked: Mapping[Ahead, list[Any]] | None = None
+) -> Invoice:
+    """Register an invoice. It is born `new`, also past its due date: the clock makes it overdue. `asked` is what was
+    found just before of what it `asks`."""
     today = account.today()
     issue_date = check_new(new, today)
     try:
-        return _create(account, new, actor, today, issue_date)
+        return _create(account, new, actor, today, issue_date, asked)
     except IntegrityError as error:
         if "invoice_number_is_unique" in str(error):
             raise _duplicate_number(account, new.invoice_number) from error
@@ -96,11 +105,18 @@ def check_new(new: NewInvoice, today: dt.date) -> dt.date:
     return issue_date
 
 
-def _create(account: Account, new: NewInvoice, actor: Actor, today: dt.date, issue_date: dt.date) -> Invoice:
+def _create(
+    account: Account,
+    new: NewInvoice,
+    actor: Actor,
+    today: dt.date,
+    issue_date: dt.date,
+    asked: Mapping[Ahead, list[Any]] | None,
+) -> Invoice:
     now = dt.datetime.now(dt.UTC)
-    with statements.transaction():
-        coming = signals.asked_by_all(signals.creation_begins, account=account, new=new)
-        statements.look_ahead(debtors.asks(account, email=new.debtor_email, phone=new.debtor_phone), *coming)
+    with statements.transaction(asked):
+        if not asked:
+            statements.look_ahead(*asks(account, email=new.debtor_email, phone=new.debtor_phone))
         debtor = debtors.find_or_make(
             account,
             name=new.debtor_name,

@@ -1,7 +1,8 @@
 """What `invoices` announces, inside the transaction of the change. A receiver that raises undoes the change.
 
-`creation_begins`: account, new; `change_begins`: account, invoice_id. Nothing has happened yet. Receivers return the
-queries (`Compiled.ahead`) that they will ask, under the invoice's lock where there is one: they are asked together.
+`creation_begins`: account, email, which may be empty; `change_begins`: account, invoice_id. Nothing has happened yet.
+Receivers return the queries (`Compiled.ahead`) that they will ask, under the invoice's lock where there is one: they
+are asked together.
 `invoice_created`: invoice, actor.
 `facts_changed`: invoice, actor, is_new; whatever moved that the ladder may care about, before the invoice's row is
 written and the rest announced.

@@ -3,7 +3,7 @@
 import datetime as dt
 import functools
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 
 from inflow.accounts.keys import Beside
-from inflow.accounts.models import Scope
+from inflow.accounts.models import Account, Scope
 from inflow.api import pagination
 from inflow.api.answers import Answer
 from inflow.api.authentication import account_of, actor_of, key_of
@@ -21,7 +21,7 @@ from inflow.api.etags import accepted_versions, etag
 from inflow.api.idempotency import idempotent
 from inflow.api.pagination import Row, address_of
 from inflow.api.viewsets import ApiViewSet, takes_if_match
-from inflow.statements import Compiled
+from inflow.statements import Ahead, Compiled
 from invoices import lifecycle, representation
 from invoices.models import Invoice, Payment, TimelineEntry
 from invoices.serializers import (
@@ -54,6 +54,9 @@ SEED_EXAMPLE = OpenApiExample(
 )
 
 
+_MAX_EMAIL = 254
+
+
 @Compiled
 def _page(
     labels: Sequence[tuple[str, Sequence[str]]],
@@ -76,6 +79,15 @@ class InvoiceViewSet(ApiViewSet):
         "partial_update": Scope.INVOICES_WRITE,
     }
     beside_key = {"retrieve": Beside(Invoice, representation.COLUMNS)}
+
+    def asks(self, request: Request, account: Account) -> Iterable[Ahead | None]:
+        if self.action != "create":
+            return ()
+        said = self.said(request)
+        email = said.get("debtor_email") if isinstance(said, dict) else None
+        if isinstance(email, str) and len(email) <= _MAX_EMAIL and email.isprintable():
+            return lifecycle.asks(account, email=email)
+        return ()
 
     @extend_schema(
         operation_id="list_invoices",
@@ -114,7 +126,7 @@ class InvoiceViewSet(ApiViewSet):
         account = account_of(request)
         new = lifecycle.NewInvoice(**InvoiceIn.checked(request.data, account=account))
         with refusals_as_problems():
-            invoice = lifecycle.create(account, new, actor_of(request))
+            invoice = lifecycle.create(account, new, actor_of(request), asked=key_of(request).asked)
         location = f"{address_of(request)}/{invoice.pk}"
         return Answer(
             representation.of_invoice(invoice),

@@ -23,10 +23,10 @@ API_VERSION = "2026-03-01"
 WOKEN, WOKEN_S = "webhooks:woken", 5
 
 # One statement, the last of its transaction: the counter's row stays locked until the commit, so that whoever reads
-# the events in order of seq never misses a late commit.
-_PUT = """
+# the events in order of seq never misses a late commit. It is locked when all else is written, for the commit alone.
+_PUT = f"""
 WITH counter AS (
-  INSERT INTO webhooks_eventcounter (account_id, seq) VALUES (%(account)s, 1)
+  INSERT INTO webhooks_eventcounter (account_id, seq) SELECT %(account)s, 1 WHERE {statements.WRITTEN}
   ON CONFLICT (account_id) DO UPDATE SET seq = webhooks_eventcounter.seq + 1
   RETURNING seq
 ), event AS (
@@ -42,7 +42,7 @@ SELECT gen_random_uuid(), %(account)s, event.id, s.id,
 FROM event, webhooks_subscription s
 WHERE s.account_id = %(account)s AND s.deleted_at IS NULL
   AND (s.id = %(only)s OR %(only)s IS NULL AND %(type)s = ANY (s.events))
-"""
+"""  # noqa: S608
 
 
 def put(account: Account, type: str, data: Mapping[str, Any], *, only: Subscription | None = None) -> str:

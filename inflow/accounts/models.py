@@ -4,6 +4,7 @@ import datetime as dt
 import re
 import uuid
 import zoneinfo
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import BaseUserManager
@@ -250,7 +251,9 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True, help_text=_lazy("Empty: never."))
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    beside: dict[str, Any] | None = None  # see `keys.find`
+    # See `keys.find`.
+    beside: dict[str, Any] | None = None
+    asked: Mapping[Any, list[Any]] | None = None
 
     class Meta:
         verbose_name = _lazy("API key")

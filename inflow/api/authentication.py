@@ -1,5 +1,6 @@
 """`X-InFlow-Key`: who is calling."""
 
+import functools
 from typing import Any
 
 from django.conf import settings
@@ -24,7 +25,12 @@ class KeyAuthentication(BaseAuthentication):
         if settings.HTTPS and not request.is_secure():
             raise Problem(403, "https_required", "Use https: a key that is sent in clear should be revoked.")
         view, row_ids = request.parser_context["view"], request.parser_context["kwargs"].values()
-        key = keys.find(request.META.get(_HEADER, ""), view.beside_key.get(view.action), next(iter(row_ids), None))
+        key = keys.find(
+            request.META.get(_HEADER, ""),
+            view.beside_key.get(view.action),
+            next(iter(row_ids), None),
+            begin=functools.partial(view.begin, request),
+        )
         if key is None:
             throttling.refuse_flood(request._request)
             raise Problem(

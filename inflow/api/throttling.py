@@ -17,6 +17,7 @@ from django.http import HttpRequest
 from django_ratelimit.core import get_usage
 
 from inflow.accounts.models import Account
+from inflow.accounts.plans import Limits
 from inflow.api.errors import Problem
 from inflow.api.middleware import client_address
 
@@ -42,6 +43,13 @@ for i = 1, 2 do
   if left[i] < 0 then left[i] = tonumber(ARGV[i + 2]) end
 end
 return {refused, used[1], left[1], used[2], left[2]}
+"""
+
+# One request was not counted after all.
+_BACK = """
+for i = 1, 2 do
+  if tonumber(redis.call('GET', KEYS[i]) or '0') > 0 then redis.call('DECR', KEYS[i]) end
+end
 """
 
 _SHA = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
@@ -92,21 +100,59 @@ class Usage(NamedTuple):
 
 def count(account: Account) -> Usage | None:
     """Count one request of `account`. None where the cache is away: the API then answers without limits."""
-    limits = account.limits
-    per_day = limits.per_day or 0
-    key = f"inflow:rate:{{{account.pk}}}:"
-    try:
-        refused, *counts = _run_script(
-            f"{key}minute", f"{key}day", limits.per_minute, per_day, MINUTE_S * 1000, DAY_S * 1000
-        )
-    except redis.RedisError as error:
-        log.warning("rate_limit_off", error=type(error).__name__)
-        return None
-    minute_used, minute_left, day_used, day_left = counts
-    windows = [Window("minute", limits.per_minute, MINUTE_S, minute_used, -(-minute_left // 1000))]
-    if per_day:
-        windows.append(Window("day", per_day, DAY_S, day_used, -(-day_left // 1000)))
-    return Usage(tuple(windows), bool(refused))
+    return Counting(account).usage(account)
+
+
+class Counting:
+    """One request, on its way to be counted while something else is waited for. `account` is as it was known then: if
+    it turns out to have other limits now, or the request not to be its own, the count is taken back."""
+
+    def __init__(self, account: Account) -> None:
+        self._limits: Limits = account.limits
+        self._keys = [f"inflow:rate:{{{account.pk}}}:{name}" for name in ("minute", "day")]
+        limits = self._limits.per_minute, self._limits.per_day or 0
+        self._sent: _Sent | None = None
+        try:
+            self._sent = _send("EVALSHA", _SHA, 2, *self._keys, *limits, MINUTE_S * 1000, DAY_S * 1000)
+        except redis.RedisError as error:
+            _log_away(error)
+
+    def usage(self, account: Account) -> Usage | None:
+        """To be asked once."""
+        if account.limits != self._limits:
+            self.take_back()
+            return count(account)
+        try:
+            return self._usage()
+        except redis.RedisError as error:
+            _log_away(error)
+            return None
+
+    def take_back(self) -> None:
+        try:
+            usage = self._usage()
+            if usage and not usage.is_refused:
+                _receive(_send("EVAL", _BACK, 2, *self._keys))
+        except redis.RedisError as error:
+            _log_away(error)
+
+    def _usage(self) -> Usage | None:
+        if self._sent is None:
+            return None
+        sent, self._sent = self._sent, None
+        try:
+            counts = _receive(sent)
+        except redis.exceptions.NoScriptError:
+            counts = _receive(_send("EVAL", _SCRIPT, *sent.command[2:]))
+        refused, minute_used, minute_left, day_used, day_left = counts
+        windows = [Window("minute", self._limits.per_minute, MINUTE_S, minute_used, -(-minute_left // 1000))]
+        if per_day := self._limits.per_day:
+            windows.append(Window("day", per_day, DAY_S, day_used, -(-day_left // 1000)))
+        return Usage(tuple(windows), bool(refused))
+
+
+def _log_away(error: redis.RedisError) -> None:
+    log.warning("rate_limit_off", error=type(error).__name__)
 
 
 def used(account: Account) -> list[Window]:
@@ -121,7 +167,7 @@ def used(account: Account) -> list[Window]:
                 ask.pttl(f"{key}{name}")
             told = ask.execute()
     except redis.RedisError as error:
-        log.warning("rate_limit_off", error=type(error).__name__)
+        _log_away(error)
         return []
     return [
         Window(name, limit, length, int(told[2 * place] or 0), max(0, -(-told[2 * place + 1] // 1000)))
@@ -129,32 +175,38 @@ def used(account: Account) -> list[Window]:
     ]
 
 
-def _run_script(*arguments: str | int) -> list[int]:
-    try:
-        return _ask("EVALSHA", _SHA, 2, *arguments)
-    except redis.exceptions.NoScriptError:
-        return _ask("EVAL", _SCRIPT, 2, *arguments)
+class _Sent(NamedTuple):
+    command: tuple[Any, ...]
+    connection: Any
+    is_new: bool
 
 
-def _ask(*command: Any) -> list[int]:
-    """One round trip, by the client's own connections but without its costs, which are twice those of the trip."""
+def _send(*command: Any) -> _Sent:
+    """By the client's own connections but without its costs, which are twice those of the trip."""
     is_new = not _waiting
     connection = _pool.make_connection() if is_new else _waiting.pop()
     try:
         connection.send_packed_command([hiredis.pack_command(command)], check_health=False)
-        answer: list[int] = connection.read_response(disconnect_on_error=False)
-    except redis.ResponseError:
-        _waiting.append(connection)
-        raise
-    except redis.ConnectionError:
+    except BaseException as error:
         connection.disconnect()
-        if is_new:
+        if is_new or not isinstance(error, redis.ConnectionError):
             raise
-        return _ask(*command)  # it broke while it waited
-    except BaseException:
-        connection.disconnect()
+        return _send(*command)  # it broke while it waited
+    return _Sent(command, connection, is_new)
+
+
+def _receive(sent: _Sent) -> list[int]:
+    try:
+        answer: list[int] = sent.connection.read_response(disconnect_on_error=False)
+    except redis.ResponseError:
+        _waiting.append(sent.connection)
         raise
-    _waiting.append(connection)
+    except BaseException as error:
+        sent.connection.disconnect()
+        if sent.is_new or not isinstance(error, redis.ConnectionError):
+            raise
+        return _receive(_send(*sent.command))
+    _waiting.append(sent.connection)
     return answer
 
 
@@ -174,7 +226,7 @@ def flooded(request: HttpRequest, group: str, value: str, rate: str) -> int:
         counted = _counted(value)
         usage = get_usage(request, group=group, key=lambda group, request: counted, rate=rate, increment=True)
     except redis.RedisError as error:
-        log.warning("rate_limit_off", error=type(error).__name__)
+        _log_away(error)
         return 0
     return max(1, usage["time_left"]) if usage and usage["should_limit"] else 0
 

@@ -8,6 +8,7 @@ from inflow.statements.compiled import Compiled
 from inflow.statements.cursors import Ahead
 from inflow.statements.rows import columns, new, objects, stored, width
 from inflow.statements.sending import (
+    WRITTEN,
     end_with,
     execute,
     execute_first,
@@ -21,6 +22,7 @@ from inflow.statements.sending import (
 )
 
 __all__ = [
+    "WRITTEN",
     "Ahead",
     "Compiled",
     "columns",

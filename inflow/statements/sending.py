@@ -25,20 +25,25 @@ from inflow.statements.wire import Wire
 def execute(sql: str, values: Mapping[str, Any], *, ahead: Iterable[Ahead | None] = ()) -> Cursor:
     """The answer. Writes that wait (see `together`) go along; so do queries that will be asked later: `look_ahead`."""
     waiting = waiting_now()
-    return _run_with(_take_writes(waiting) if waiting else [], sql, values, ahead=ahead)
+    if waiting is None:
+        return _run_with([], sql, values)
+    cursor = _run_with(_take_writes(waiting), sql, values, ahead=ahead)
+    waiting.ahead.update(cursor.found_ahead)
+    return cursor
 
 
-def execute_first(sql: str, values: Sequence[Any]) -> Cursor:
-    """The first statement of a request, which shows by itself whether a connection that was kept still works."""
-    database = _database()
+def execute_first(sql: str, values: Sequence[Any], *, ahead: Iterable[Ahead | None] = ()) -> Cursor:
+    """The first statement of a request, which shows by itself whether a connection that was kept still works. What was
+    found `ahead` is for the `transaction` that comes."""
+    database, ahead = _database(), list(ahead)
     database.health_check_done = True
     try:
-        return run(sql, values, is_alone=True)
+        return run(sql, values, is_alone=True, ahead=ahead)
     except (OperationalError, InterfaceError):
         if database.in_atomic_block or database.is_usable():
             raise
         database.close()
-        return run(sql, values, is_alone=True)
+        return run(sql, values, is_alone=True, ahead=ahead)
 
 
 def look_ahead(*queries: Ahead | None) -> None:
@@ -48,7 +53,7 @@ def look_ahead(*queries: Ahead | None) -> None:
     if waiting and any(queries) and not _is_watched(_database()):
         first, *others = filter(None, queries)
         cursor = run(first.plan.sql, first.values, first.plan.cursor, is_alone=True, ahead=others)
-        waiting.ahead[first] = cursor.rows
+        waiting.ahead |= {first: cursor.rows, **cursor.found_ahead}
 
 
 def run(
@@ -67,9 +72,9 @@ def run(
     if database.connection is None or not database.health_check_done:
         database.close_if_health_check_failed()
         database.ensure_connection()
-    wire, waiting, is_watched = _wire(database), waiting_now(), _is_watched(database)
+    wire, is_watched = _wire(database), _is_watched(database)
     begins = not is_alone and database.in_atomic_block and wire.is_idle
-    queries = [query for query in ahead if query] if waiting and not is_watched else []
+    queries = [] if is_watched else [query for query in ahead if query]
     cursor = cursor_class(wire, begins=begins, commits=commits and not (is_alone and wire.is_idle), ahead=queries)
     if not is_watched:
         database.validate_no_broken_transaction()
@@ -81,8 +86,6 @@ def run(
         database.queries_log[-1]["sql"] = spelled_out(sql, values)
     else:
         database.make_cursor(cursor).execute(sql, values)
-    if waiting:
-        waiting.ahead.update(cursor.found_ahead)
     return cursor
 
 
@@ -160,6 +163,11 @@ def update(row: Model, attributes: Iterable[str]) -> None:
     _write(updating(row, tuple(attributes)))
 
 
+# A condition in a statement that ends a transaction. It holds, but not before the rows that wait are written, which
+# PostgreSQL would do last. So what the statement locks is locked for no longer than it must.
+WRITTEN = "/* written */ TRUE"
+
+
 def end_with(sql: str, values: Mapping[str, Any], then: Callable[[int], object]) -> None:
     """Let the transaction end with this statement; `then` is told how many rows it wrote. It goes with what waits, at
     the end of `together`, or at once without it; of two, the first goes before the second."""
@@ -180,13 +188,14 @@ def flush(model: type[Model]) -> None:
 
 
 @contextmanager
-def transaction() -> Iterator[None]:
+def transaction(asked: Mapping[Ahead, list[Any]] | None = None) -> Iterator[None]:
     """`transaction.atomic()` with its rows written `together`. It begins in PostgreSQL with the first statement that
     locks or writes. If that is also its last one, it is a transaction by itself, and neither BEGIN nor COMMIT is sent:
-    that is one trip, and locks are held for no other. Else COMMIT goes with the last one."""
+    that is one trip, and locks are held for no other. Else COMMIT goes with the last one. `asked` is what was found
+    just before, of what will be asked in it: see `look_ahead`."""
     database = _database()
     is_outermost = not database.in_atomic_block
-    with _Atomic(DEFAULT_DB_ALIAS, savepoint=True, durable=False), together():
+    with _Atomic(DEFAULT_DB_ALIAS, savepoint=True, durable=False), together(asked):
         yield
         if is_outermost and not database.needs_rollback:
             _flush(is_alone=True, commits=True)
@@ -227,10 +236,13 @@ class together(AbstractContextManager[None]):
     So `Compiled` queries inside must not ask for them. What the database refuses is raised then.
     """
 
+    def __init__(self, asked: Mapping[Ahead, list[Any]] | None = None) -> None:
+        self._asked = asked
+
     def __enter__(self) -> None:
         self._is_outermost = waiting_now() is None
         if self._is_outermost:
-            _thread.waiting = _Waiting()
+            _thread.waiting = _Waiting(ahead=dict(self._asked or {}))
             _database().execute_wrappers.append(_flush_before)
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
@@ -337,6 +349,10 @@ def _flush_before(execute: Callable[..., Any], sql: str, params: Any, many: bool
 def _joined(writes: tuple[str, ...], last: str) -> tuple[str, list[str]]:
     """One statement, in which all see the database as it was before, and the names of the values of `last`, if they
     have names, in the order in which they are asked for."""
+    if writes and WRITTEN in last:
+        writes = tuple(f"{sql} RETURNING 1" for sql in writes)
+        counts = " + ".join(f"(SELECT count(*) FROM w{i})" for i in range(len(writes)))  # noqa: S608
+        last = last.replace(WRITTEN, f"{counts} >= 0")
     parts = ", ".join(f"w{i} AS ({sql})" for i, sql in enumerate(writes))
     first, _, rest = last.strip().partition(" ")
     if writes:

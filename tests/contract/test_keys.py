@@ -86,6 +86,30 @@ def test_a_revoked_key_is_refused_from_the_next_request_on(account: Account) -> 
     is_problem(caller.get("me"), 401)
 
 
+def test_a_body_that_cannot_be_read_is_told_of_after_the_key_the_limit_and_the_scope(account: Account) -> None:
+    """Also where the body is looked into before the key is found, for what will be asked."""
+    row, key = make.key(account, scopes=["invoices:write"])
+    reader = Caller(make.key(account, scopes=["invoices:read"])[1])
+    for _ in range(2):
+        is_problem(Caller(key).send("POST", "invoices", b"{"), 400)
+        is_problem(reader.send("POST", "invoices", b"{"), 403)
+        is_problem(Caller(key).send("POST", "invoices", b"a=1", content_type="text/plain"), 415)
+    Account.objects.filter(pk=account.pk).update(requests_per_minute=1)
+    is_problem(Caller(key).send("POST", "invoices", b"{"), 429)
+    keys.revoke(row, actor="admin@example.com")
+    is_problem(Caller(key).send("POST", "invoices", b"{"), 401)
+
+
+@pytest.mark.parametrize("email", ["a\x00b@example.com", ["x@example.com"], {"a": 1}, 7, "x" * 100_000, "\u2028"])
+def test_an_email_that_is_none_is_told_of_by_a_process_that_knows_the_key(account: Account, email: object) -> None:
+    _, key = make.key(account)
+    assert Caller(key).get("me").status == 200
+    new = {"invoice_number": "INV-1", "debtor_name": "Ahmed", "amount": 1, "currency": "AED", "due_date": "2036-02-14"}
+    answer = Caller(key).post("invoices", {**new, "debtor_email": email})
+    is_problem(answer, 422)
+    assert {error["field"] for error in answer.json["errors"]} == {"debtor_email"}
+
+
 def test_a_rotated_key_works_beside_its_successor_until_the_overlap_ends(account: Account) -> None:
     row, key = make.key(account, scopes=["invoices:read"])
     _, new = keys.rotate(row, overlap=dt.timedelta(hours=1))

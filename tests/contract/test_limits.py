@@ -11,6 +11,7 @@ import redis
 from django.conf import settings as django_settings
 from pytest_django import Settings
 
+from inflow.accounts import keys
 from inflow.accounts.models import Account
 from inflow.accounts.plans import Plan
 from tests import make
@@ -98,6 +99,27 @@ def test_a_plan_change_keeps_what_was_used(free: Account) -> None:
     assert '"day";r=9969;' in headers["RateLimit"]
     Account.objects.filter(pk=free.pk).update(plan=Plan.FREE)
     is_problem(caller.get("me"), 429)
+
+
+def test_a_change_of_limits_counts_the_next_request_once(free: Account, valkey: redis.Redis) -> None:
+    """It is sent to be counted by what the process knew of the account."""
+    caller = a_caller(free)
+    caller.get("me")
+    Account.objects.filter(pk=free.pk).update(plan=Plan.STARTER)
+    assert caller.get("me").headers["RateLimit"] == '"minute";r=58;t=60, "day";r=9998;t=86400'
+    Account.objects.filter(pk=free.pk).update(requests_per_minute=2)
+    is_problem(caller.get("me"), 429)
+    assert used(valkey, free) == (2, 2)
+
+
+def test_a_key_that_was_revoked_since_it_was_seen_counts_for_nobody(free: Account, valkey: redis.Redis) -> None:
+    row, key = make.key(free)
+    caller = Caller(key)
+    assert caller.get("me").status == 200
+    keys.revoke(row, actor="admin@example.com")
+    for _ in range(2):
+        is_problem(caller.get("me"), 401)
+    assert used(valkey, free) == (1, 1)
 
 
 def test_the_exhausted_day_refuses_until_its_end_and_burns_no_minute(valkey: redis.Redis) -> None:

@@ -189,6 +189,29 @@ def test_numbers_have_no_gaps_and_follow_the_commits() -> None:
     assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in seen), "a number came after a later one"
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_accounts_counter_is_locked_after_all_else_is_written() -> None:
+    """So that writers of an account wait for each other's commit alone: a row that is refused is so before."""
+    account = make.account()
+    make.invoice(account, invoice_number="INV-1")
+    results: list[object] = []
+
+    def write() -> None:
+        try:
+            make.invoice(account, invoice_number="INV-1")
+        except lifecycle.Refused as refusal:
+            results.append(refusal.code)
+        connection.close()
+
+    writer = threading.Thread(target=write)
+    with transaction.atomic():
+        EventCounter.objects.select_for_update().get(account=account)
+        writer.start()
+        writer.join(10)
+        assert results == ["duplicate"]
+    writer.join()
+
+
 @pytest.mark.usefixtures("loopback")
 def test_a_receiver_can_verify_what_it_is_sent(account: Account) -> None:
     with Receiver() as receiver:
