@@ -7,7 +7,7 @@ nothing behind. Dates are the account's.
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.api.fields import MAX_DIGITS
 from inflow.languages import spoken
-from inflow.statements import Ahead, Compiled
+from inflow.statements import Ahead, Compiled, Known
 from invoices import debtors, escalations, money, promises, signals, timeline, workdays
 from invoices.derivation import derive
 from invoices.models import (
@@ -79,9 +79,7 @@ def asks(account: Account, *, email: str, phone: str = "") -> list[Ahead | None]
     return [debtors.asks(account, email=email, phone=phone), *coming]
 
 
-def create(
-    account: Account, new: NewInvoice, actor: Actor, *, asked: Mapping[Ahead, list[Any]] | None = None
-) -> Invoice:
+def create(account: Account, new: NewInvoice, actor: Actor, *, asked: Known | None = None) -> Invoice:
     """Register an invoice. It is born `new`, also past its due date: the clock makes it overdue. `asked` is what was
     found just before of what it `asks`."""
     today = account.today()
@@ -111,7 +109,7 @@ def _create(
     actor: Actor,
     today: dt.date,
     issue_date: dt.date,
-    asked: Mapping[Ahead, list[Any]] | None,
+    asked: Known | None,
 ) -> Invoice:
     now = dt.datetime.now(dt.UTC)
     with statements.transaction(asked):

@@ -22,11 +22,11 @@ class Answer(HttpResponse):
     ) -> None:
         body = data if isinstance(data, bytes) else b"" if data is None else dumps(data)
         super().__init__(body, content_type=media_type, status=status)
-        self.headers = _Headers(self.headers)
+        self.headers: _Headers = _Headers(self.headers)
         if not body:
             del self.headers["Content-Type"]
-        for name, value in (headers or {}).items():
-            self.headers[name] = value
+        if headers:
+            self.headers.put(headers)
 
 
 class _Headers(ResponseHeaders):
@@ -37,10 +37,17 @@ class _Headers(ResponseHeaders):
         self._store.update(headers._store)
 
     def __setitem__(self, name: str, value: Any) -> None:
-        if type(value) is str and value.isascii() and value.isprintable():
-            self._store[name.lower()] = (name, value)
-        else:
-            super().__setitem__(name, value)
+        self.put({name: value})
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._store
+
+    def put(self, headers: Mapping[str, Any]) -> None:
+        for name, value in headers.items():
+            if type(value) is str and value.isascii() and value.isprintable():
+                self._store[name.lower()] = (name, value)
+            else:
+                super().__setitem__(name, value)
 
     def items(self) -> Collection[tuple[str, str]]:  # type: ignore[override]
         """Each name, as it was written, with its value."""

@@ -22,17 +22,18 @@ class KeyAuthentication(BaseAuthentication):
     """One identical 401 for a key that is missing, malformed, unknown, revoked or expired."""
 
     def authenticate(self, request: Request) -> tuple[None, ApiKey]:
-        if settings.HTTPS and not request.is_secure():
+        asked = request._request  # by DRF's, each attribute is looked for twice
+        if settings.HTTPS and not asked.is_secure():
             raise Problem(403, "https_required", "Use https: a key that is sent in clear should be revoked.")
         view, row_ids = request.parser_context["view"], request.parser_context["kwargs"].values()
         key = keys.find(
-            request.META.get(_HEADER, ""),
+            asked.META.get(_HEADER, ""),
             view.beside_key.get(view.action),
             next(iter(row_ids), None),
             begin=functools.partial(view.begin, request),
         )
         if key is None:
-            throttling.refuse_flood(request._request)
+            throttling.refuse_flood(asked)
             raise Problem(
                 401,
                 "invalid_key",

@@ -109,7 +109,8 @@ class Counting:
 
     def __init__(self, account: Account) -> None:
         self._limits: Limits = account.limits
-        self._keys = [f"inflow:rate:{{{account.pk}}}:{name}" for name in ("minute", "day")]
+        key = f"inflow:rate:{{{account.pk}}}:"
+        self._keys = f"{key}minute", f"{key}day"
         limits = self._limits.per_minute, self._limits.per_day or 0
         self._sent: _Sent | None = None
         try:

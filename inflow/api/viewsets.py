@@ -46,7 +46,7 @@ class ApiViewSet(ViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """The limit comes before the scope: a refused scope costs a request like any other."""
         try:
-            self.perform_authentication(request)
+            request._authenticate()  # as the first look at its `user` does, by way of two errors
         except BaseException:
             if self._counting:
                 self._counting.take_back()
@@ -88,8 +88,9 @@ class ApiViewSet(ViewSet):
         return super().default_response_headers if self.action in NO_ACTION else {}
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        for name, value in (self.headers | self.usage.headers if self.usage else self.headers).items():
-            response.headers[name] = value
+        response.headers.put(self.headers)
+        if self.usage:
+            response.headers.put(self.usage.headers)
         # The view, which serves one request, and what it was asked know each other. Unless they part, both, with their
         # rows, stay in memory until the garbage collector comes.
         for known in (vars(self), vars(request)["parser_context"]):

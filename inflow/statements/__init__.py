@@ -5,10 +5,11 @@ the connection and its transactions, its errors, its log of queries.
 """
 
 from inflow.statements.compiled import Compiled
-from inflow.statements.cursors import Ahead
+from inflow.statements.cursors import Ahead, Known
 from inflow.statements.rows import columns, new, objects, stored, width
 from inflow.statements.sending import (
     WRITTEN,
+    close_if_obsolete,
     end_with,
     execute,
     execute_first,
@@ -25,6 +26,8 @@ __all__ = [
     "WRITTEN",
     "Ahead",
     "Compiled",
+    "Known",
+    "close_if_obsolete",
     "columns",
     "end_with",
     "execute",

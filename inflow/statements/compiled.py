@@ -20,6 +20,7 @@ from inflow.statements.rows import each
 from inflow.statements.sending import run, waiting_now
 
 T = TypeVar("T")
+_NOTHING: tuple[Any, list[Any]] = None, []
 
 
 class Compiled(Generic[T]):
@@ -40,8 +41,8 @@ class Compiled(Generic[T]):
         if query is None:
             return list(self._queryset(*constants, **values))
         plan, waiting = query.plan, waiting_now()
-        found = waiting.ahead.pop(query, None) if waiting and waiting.ahead else None
-        if found is None:
+        values, found = waiting.ahead.pop(plan, _NOTHING) if waiting else _NOTHING
+        if values != query.values:
             found = run(plan.sql, query.values, plan.cursor, is_alone=not plan.locks).rows
         rows: list[T] = plan.read(found)
         return rows

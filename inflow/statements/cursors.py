@@ -27,13 +27,14 @@ class Cursor:
         self._wire, self._begins, self._commits, self._ahead = wire, begins, commits, ahead
         self.rows: list[Any] = []
         self.rowcount = 0
-        self.found_ahead: dict[Ahead, Any] = {}
+        self.found_ahead: Known = {}
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> None:
         asked = [Asked(numbered(sql)[0], values, self.adapters), *(query.asked for query in self._ahead)]
         answers = self._wire.exchange(asked, begins=self._begins, commits=self._commits)
         self.rows, self.rowcount = answers[0]
-        self.found_ahead = {query: answer.rows for query, answer in zip(self._ahead, answers[1:], strict=True)}
+        for query, answer in zip(self._ahead, answers[1:], strict=True):
+            self.found_ahead[query.plan] = query.values, answer.rows
 
     def fetchone(self) -> Any:
         """The first row, or None."""
@@ -103,3 +104,7 @@ class Ahead(NamedTuple):
     @property
     def asked(self) -> Asked:
         return Asked(numbered(self.plan.sql)[0], self.values, self.plan.cursor.adapters)
+
+
+# What was asked ahead: of each plan the last values, and what was found by them.
+Known = dict[Plan, tuple[tuple[Any, ...], list[Any]]]

@@ -17,7 +17,7 @@ from django.db.transaction import Atomic
 from django.db.utils import InterfaceError, OperationalError
 from psycopg import sql as psycopg_sql
 
-from inflow.statements.cursors import Ahead, Cursor, numbered
+from inflow.statements.cursors import Ahead, Cursor, Known, numbered
 from inflow.statements.rows import Write, given_by_the_database, insert_sql, inserting, updating
 from inflow.statements.wire import Wire
 
@@ -53,7 +53,7 @@ def look_ahead(*queries: Ahead | None) -> None:
     if waiting and any(queries) and not _is_watched(_database()):
         first, *others = filter(None, queries)
         cursor = run(first.plan.sql, first.values, first.plan.cursor, is_alone=True, ahead=others)
-        waiting.ahead |= {first: cursor.rows, **cursor.found_ahead}
+        waiting.ahead |= {first.plan: (first.values, cursor.rows), **cursor.found_ahead}
 
 
 def run(
@@ -118,6 +118,11 @@ def _database() -> Any:
     except AttributeError:
         _thread.database = connections[DEFAULT_DB_ALIAS]
         return _thread.database
+
+
+def close_if_obsolete() -> None:
+    """Before a request: this thread's connection is closed if it is too old, or was left in a state that is none."""
+    _database().close_if_unusable_or_obsolete()
 
 
 def forget() -> None:
@@ -188,7 +193,7 @@ def flush(model: type[Model]) -> None:
 
 
 @contextmanager
-def transaction(asked: Mapping[Ahead, list[Any]] | None = None) -> Iterator[None]:
+def transaction(asked: Known | None = None) -> Iterator[None]:
     """`transaction.atomic()` with its rows written `together`. It begins in PostgreSQL with the first statement that
     locks or writes. If that is also its last one, it is a transaction by itself, and neither BEGIN nor COMMIT is sent:
     that is one trip, and locks are held for no other. Else COMMIT goes with the last one. `asked` is what was found
@@ -236,7 +241,7 @@ class together(AbstractContextManager[None]):
     So `Compiled` queries inside must not ask for them. What the database refuses is raised then.
     """
 
-    def __init__(self, asked: Mapping[Ahead, list[Any]] | None = None) -> None:
+    def __init__(self, asked: Known | None = None) -> None:
         self._asked = asked
 
     def __enter__(self) -> None:
@@ -266,7 +271,7 @@ class _Last:
 class _Waiting:
     writes: list[Write] = field(default_factory=list)
     last: _Last | None = None
-    ahead: dict[Ahead, list[Any]] = field(default_factory=dict)  # what was asked, until it is needed
+    ahead: Known = field(default_factory=dict)  # until it is needed
 
 
 def waiting_now() -> _Waiting | None:
@@ -276,8 +281,8 @@ def waiting_now() -> _Waiting | None:
 def _forget(model: type[Model]) -> None:
     """What was asked ahead of the model's rows is no longer so."""
     waiting = waiting_now()
-    for query in [query for query in waiting.ahead if query.plan.model is model] if waiting else ():
-        del waiting.ahead[query]  # type: ignore[union-attr]
+    for plan in [plan for plan in waiting.ahead if plan.model is model] if waiting else ():
+        del waiting.ahead[plan]  # type: ignore[union-attr]
 
 
 def _write(write: Write) -> None:
