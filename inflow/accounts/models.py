@@ -4,7 +4,6 @@ import datetime as dt
 import re
 import uuid
 import zoneinfo
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import BaseUserManager
@@ -23,6 +22,7 @@ from django_otp.models import Device, ThrottlingMixin, TimestampMixin
 
 from inflow.accounts.plans import LIMITS, Limits, Plan
 from inflow.accounts.roles import Role, at_least
+from inflow.statements import Known
 
 
 class Language(models.TextChoices):
@@ -253,7 +253,7 @@ class ApiKey(models.Model):
 
     # See `keys.find`.
     beside: dict[str, Any] | None = None
-    asked: Mapping[Any, list[Any]] | None = None
+    asked: Known | None = None
 
     class Meta:
         verbose_name = _lazy("API key")

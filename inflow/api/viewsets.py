@@ -46,7 +46,7 @@ class ApiViewSet(ViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """The limit comes before the scope: a refused scope costs a request like any other."""
         try:
-            request._authenticate()  # as the first look at its `user` does, by way of two errors
+            request._authenticate()  # type: ignore[attr-defined]  # as a look at its `user` does, by way of two errors
         except BaseException:
             if self._counting:
                 self._counting.take_back()

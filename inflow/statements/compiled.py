@@ -41,8 +41,8 @@ class Compiled(Generic[T]):
         if query is None:
             return list(self._queryset(*constants, **values))
         plan, waiting = query.plan, waiting_now()
-        values, found = waiting.ahead.pop(plan, _NOTHING) if waiting else _NOTHING
-        if values != query.values:
+        asked, found = waiting.ahead.pop(plan, _NOTHING) if waiting else _NOTHING
+        if asked != query.values:
             found = run(plan.sql, query.values, plan.cursor, is_alone=not plan.locks).rows
         rows: list[T] = plan.read(found)
         return rows
