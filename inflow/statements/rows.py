@@ -173,6 +173,7 @@ _TAKEN: dict[type, type] = {
     models.DateTimeField: dt.datetime,
     models.DecimalField: Decimal,
     models.EmailField: str,
+    models.IntegerField: int,
     models.PositiveIntegerField: int,
     models.PositiveSmallIntegerField: int,
     models.SmallIntegerField: int,

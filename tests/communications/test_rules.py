@@ -1,11 +1,14 @@
 """When not to write, one message for several invoices, promises, rounds: each rule on an account's own clock."""
 
+import contextlib
 import datetime as dt
 import itertools
 import uuid
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from django.db import connection, transaction
 from django.db.models import Count
 
 from communications import clock, policies
@@ -28,6 +31,11 @@ def owing(account: Account, **given: object) -> Invoice:
 
 def until(account: Account, text: str) -> None:
     clock.set_clock(account, at(text))
+
+
+def run(sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
 
 
 def why(invoice: Invoice, kind: str = "postponed") -> list[str]:
@@ -316,6 +324,44 @@ def test_a_dispute_or_a_hold_of_any_length_on_any_day_ends_in_order_and_in_one_m
         assert all(later - earlier >= dt.timedelta(days=3) for earlier, later in itertools.pairwise(moments))
         levels = Escalation.objects.filter(invoice=pk).order_by("opened_at", "level").values_list("level", flat=True)
         assert set(levels) == {1, 2}, (kind, day, days)
+
+
+def test_a_ladder_is_known_by_its_revision_which_changes_with_its_steps_by_whichever_way() -> None:
+    account = make.account()
+    invoice = owing(account, due_date=dt.date(2026, 3, 6))
+    policy = policies.default_for(account)
+    as_read = policies.default_for(account)
+
+    def days() -> list[int]:
+        return [step.offset_days for step in policies.steps_of(make.again(invoice))]
+
+    def rename() -> None:
+        as_read.name = "Renamed"
+        as_read.save()
+
+    changes: list[tuple[Callable[[], object], list[int]]] = [
+        (lambda: None, [-3, 1, 7, 14, 21, 35]),
+        (policy.steps.filter(offset_days=1).delete, [-3, 7, 14, 21, 35]),
+        (lambda: policy.steps.filter(offset_days=7).update(offset_days=8), [-3, 8, 14, 21, 35]),
+        (lambda: policy.steps.create(offset_days=2, kind="reminder"), [-3, 2, 8, 14, 21, 35]),
+        (lambda: policies.edit(policy, [policies.Step(5, "reminder")]), [5]),
+        (rename, [5]),
+        (lambda: run("UPDATE communications_policystep SET offset_days = 6"), [6]),
+    ]
+    for change, expected in changes:
+        change()
+        assert days() == days() == expected
+    with contextlib.suppress(ZeroDivisionError), transaction.atomic():
+        policies.edit(policy, policies.DEFAULT)
+        assert len(days()) == 6
+        raise ZeroDivisionError
+    assert days() == [6]
+    another = policies.make(account, "Another")
+    another.steps.all().delete()
+    policy.steps.update(policy=another)
+    assert days() == []
+    Invoice.objects.update(policy=another)
+    assert days() == [6]
 
 
 def test_an_edited_policy_counts_at_once_also_where_a_message_is_planned() -> None:
