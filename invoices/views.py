@@ -3,7 +3,7 @@
 import datetime as dt
 import functools
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,6 +54,15 @@ SEED_EXAMPLE = OpenApiExample(
 )
 
 
+def _asked(query: Mapping[str, Any], account: Account, today: dt.date) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What of a list's query is written into `_page`, and what are its values."""
+    labels = tuple((name, tuple(query[name])) for name in ("status", "payment_status") if name in query)
+    asked = {name: query[name] for name in query.keys() - {"limit", "cursor", "status", "payment_status"}}
+    if "is_overdue" in asked:
+        asked["today"] = today
+    return labels, {"account": account.pk, **asked}
+
+
 _MAX_EMAIL = 254
 
 
@@ -81,10 +90,14 @@ class InvoiceViewSet(ApiViewSet):
     beside_key = {"retrieve": Beside(Invoice, representation.COLUMNS)}
 
     def asks(self, request: Request, account: Account) -> Iterable[Ahead | None]:
+        if self.action == "list":
+            query = InvoiceQuery.of(request)
+            labels, asked = _asked(query, account, account.today())
+            begin = pagination.beginning(request, query, account)
+            return [_page.ahead(labels, query["limit"], **asked, **begin)]
         if self.action != "create":
             return ()
-        said = self.said(request)
-        email = said.get("debtor_email") if isinstance(said, dict) else None
+        email = request.data.get("debtor_email") if isinstance(request.data, dict) else None
         if isinstance(email, str) and len(email) <= _MAX_EMAIL and email.isprintable():
             return lifecycle.asks(account, email=email)
         return ()
@@ -96,14 +109,10 @@ class InvoiceViewSet(ApiViewSet):
         responses=InvoiceOut(many=True),
     )
     def list(self, request: Request) -> Answer:
-        query = InvoiceQuery.of(request)
-        account = account_of(request)
+        query, account = InvoiceQuery.of(request), account_of(request)
         today = account.today()
-        labels = tuple((name, tuple(query[name])) for name in ("status", "payment_status") if name in query)
-        asked = {name: query[name] for name in query.keys() - {"limit", "cursor", "status", "payment_status"}}
-        if "is_overdue" in asked:
-            asked["today"] = today
-        read = functools.partial(_page, labels, account=account.pk, **asked)
+        labels, asked = _asked(query, account, today)
+        read = functools.partial(_page.among, key_of(request).asked, labels, **asked)
         return pagination.respond_by(request, read, query, functools.partial(representation.of_row, today=today))
 
     @extend_schema(operation_id="get_invoice", summary="Get one invoice", responses=InvoiceOut)

@@ -125,6 +125,11 @@ def find(
     return key
 
 
+def forget(key: ApiKey) -> None:
+    """That it was seen: the next request with it asks nothing before it is let in."""
+    _seen.pop(key.digest, None)
+
+
 _ENDS = width(ApiKey, Account)
 _ACCOUNT: Any = ApiKey._meta.get_field("account")
 

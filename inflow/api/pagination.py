@@ -4,6 +4,7 @@ A cursor is the key of the last row, signed together with the account, the path 
 """
 
 import datetime as dt
+import functools
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, Tuple
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from inflow.accounts.models import Account
 from inflow.api.answers import Answer
 from inflow.api.authentication import account_of
 from inflow.api.errors import Problem
@@ -110,19 +112,23 @@ def respond_by(
     by: Sequence[str] = BY,
 ) -> Answer:
     """What `read(limit, after=key)` found, without `after` on the first page."""
-    salt = _salt(request)
     limit = query["limit"]
-    page = read(limit, after=_read(query["cursor"], salt)) if "cursor" in query else read(limit)
+    page = read(limit, **beginning(request, query, account_of(request)))
     response = Answer([represent(row) for row in page[:limit]])
     if len(page) > limit:
         key = [page[limit - 1][name] for name in by]
-        response["Link"] = f'<{_next_address(request, key, salt)}>; rel="next"'
+        response["Link"] = f'<{_next_address(request, key, _salt(request, account_of(request)))}>; rel="next"'
     return response
+
+
+def beginning(request: Request, query: Mapping[str, Any], account: Account) -> dict[str, Sequence[Any]]:
+    """Where the page begins: `after` a row's key, or nothing."""
+    return {"after": _read(query["cursor"], _salt(request, account))} if "cursor" in query else {}
 
 
 def respond_computed(request: Request, entries: Sequence[Any], query: Mapping[str, Any]) -> Answer:
     """One page of a short list that no table holds, in the order given."""
-    salt = _salt(request)
+    salt = _salt(request, account_of(request))
     start = _read(query["cursor"], salt)[0] if "cursor" in query else 0
     end = start + query["limit"]
     response = Answer(entries[start:end])
@@ -144,14 +150,15 @@ def address_of(request: Request) -> str:
     return f"{asked.scheme}://{asked.get_host()}{asked.path}"
 
 
-def _salt(request: Request) -> str:
+def _salt(request: Request, account: Account) -> str:
     filters = sorted((name, value) for name, value in request.query_params.items() if name not in ("cursor", "limit"))
-    return f"cursor:{account_of(request).pk}:{request.path}:{filters}"
+    return f"cursor:{account.pk}:{request.path}:{filters}"
 
 
-def _read(cursor: str, salt: str) -> list[Any]:
+@functools.lru_cache(maxsize=1_000)
+def _read(cursor: str, salt: str) -> tuple[Any, ...]:
     try:
-        return [_unpack(part) for part in signing.loads(cursor, salt=salt)]
+        return tuple(_unpack(part) for part in signing.loads(cursor, salt=salt))
     except signing.BadSignature as error:
         raise Problem(400, "bad_cursor", "This cursor was not made by this list with these filters.") from error
 

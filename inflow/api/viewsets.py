@@ -3,17 +3,20 @@
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
+from rest_framework.exceptions import APIException
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
+from inflow.accounts import keys
 from inflow.accounts.keys import Beside
 from inflow.accounts.models import Account
 from inflow.api import throttling
 from inflow.api.answers import Answer
-from inflow.api.authentication import account_of
-from inflow.api.permissions import NO_ACTION
+from inflow.api.authentication import KeyAuthentication, account_of, key_of
+from inflow.api.bodies import StrictJSONParser
+from inflow.api.permissions import NO_ACTION, HasScope
 from inflow.statements import Ahead
 
 Action = Callable[..., Answer]
@@ -27,6 +30,10 @@ class JSONOnly(BaseContentNegotiation):
         return next((parser for parser in parsers if parser.media_type == media_type), None)
 
 
+_AUTHENTICATORS, _PERMISSIONS = [KeyAuthentication()], [HasScope()]
+_PARSERS, _NEGOTIATOR = [StrictJSONParser()], JSONOnly()
+
+
 class ApiViewSet(ViewSet):
     """A viewset names the scope of each of its actions in `scopes`; None opens an action to any key.
 
@@ -37,11 +44,10 @@ class ApiViewSet(ViewSet):
     scopes: dict[str, str | None] = {}
     beside_key: dict[str, Beside] = {}
     http_method_names = ["get", "post", "patch", "delete", "head"]
-    content_negotiation_class = JSONOnly
     metadata_class = None
     usage: throttling.Usage | None = None
     _counting: throttling.Counting | None = None
-    _unreadable: Exception | None = None
+    _unreadable: APIException | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """The limit comes before the scope: a refused scope costs a request like any other."""
@@ -54,29 +60,44 @@ class ApiViewSet(ViewSet):
         account = account_of(request)
         counting = self._counting or throttling.Counting(account)
         self.usage = counting.usage(account)
-        if self.usage and self.usage.is_refused:
-            exhausted = [window for window in self.usage.windows if not window.remaining]
-            raise throttling.too_many(max(window.resets_in for window in exhausted))
-        self.check_permissions(request)
+        try:
+            if self.usage and self.usage.is_refused:
+                exhausted = [window for window in self.usage.windows if not window.remaining]
+                raise throttling.too_many(max(window.resets_in for window in exhausted))
+            self.check_permissions(request)
+        except BaseException:
+            keys.forget(key_of(request))  # whoever is refused has nothing asked along with the key
+            raise
         if self._unreadable:
             raise self._unreadable
 
     def begin(self, request: Request, account: Account) -> Iterable[Ahead | None]:
         """What needs no more than to know whose the key seems to be: PostgreSQL looks for it meanwhile."""
         self._counting = throttling.Counting(account)
-        return self.asks(request, account)
+        try:
+            return self.asks(request, account)
+        except APIException as error:  # to be told when its time has come
+            self._unreadable = error
+            return ()
 
     def asks(self, request: Request, account: Account) -> Iterable[Ahead | None]:
-        """The answers are the key's `asked`. Nobody has been let in yet: `account` is as it was known last."""
+        """What goes along with the key; the answers are its `asked`. Nobody has been let in yet: `account` is as it was
+        known last. What can't be read of the request may be raised."""
         return ()
 
-    def said(self, request: Request) -> Any:
-        """The body, for `asks`. One that can't be read is told of when its time has come."""
-        try:
-            return request.data
-        except Exception as error:
-            self._unreadable = error
-            return None
+    # DRF makes each of these anew for each request.
+
+    def get_authenticators(self) -> list[Any]:
+        return _AUTHENTICATORS
+
+    def get_parsers(self) -> list[Any]:
+        return _PARSERS
+
+    def get_permissions(self) -> list[Any]:
+        return _PERMISSIONS
+
+    def get_content_negotiator(self) -> BaseContentNegotiation:
+        return _NEGOTIATOR
 
     def raise_uncaught_exception(self, exc: Exception) -> NoReturn:
         """DRF would choose its page of errors by a renderer."""
@@ -88,7 +109,8 @@ class ApiViewSet(ViewSet):
         return super().default_response_headers if self.action in NO_ACTION else {}
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        response.headers.put(self.headers)
+        if self.headers:
+            response.headers.put(self.headers)
         if self.usage:
             response.headers.put(self.usage.headers)
         # The view, which serves one request, and what it was asked know each other. Unless they part, both, with their

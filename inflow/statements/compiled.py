@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.db.models.query import ValuesIterable
 from psycopg import sql as psycopg_sql
 
-from inflow.statements.cursors import Ahead, Cursor, Plan, ValuesCursor
+from inflow.statements.cursors import Ahead, Cursor, Known, Plan, ValuesCursor
 from inflow.statements.rows import each
 from inflow.statements.sending import run, waiting_now
 
@@ -37,11 +37,16 @@ class Compiled(Generic[T]):
         self._known: dict[Any, Plan | None] = {}
 
     def __call__(self, *constants: Any, **values: Any) -> list[T]:
+        waiting = waiting_now()
+        return self.among(waiting.ahead if waiting else None, *constants, **values)
+
+    def among(self, known: Known | None, *constants: Any, **values: Any) -> list[T]:
+        """The same, if it is not among what is `known`; what is, is taken from there."""
         query = self.ahead(*constants, **values)
         if query is None:
             return list(self._queryset(*constants, **values))
-        plan, waiting = query.plan, waiting_now()
-        asked, found = waiting.ahead.pop(plan, _NOTHING) if waiting else _NOTHING
+        plan = query.plan
+        asked, found = known.pop(plan, _NOTHING) if known else _NOTHING
         if asked != query.values:
             found = run(plan.sql, query.values, plan.cursor, is_alone=not plan.locks).rows
         rows: list[T] = plan.read(found)
