@@ -265,8 +265,7 @@ def start_postgres(data: Path, *, durable: bool = True) -> Server:
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
         "max_connections": "100",
-        "shared_buffers": "128MB",
-        "update_process_title": "off",
+        "shared_buffers": "64MB",
         "timezone": "UTC",
         "log_timezone": "UTC",
     }
