@@ -3,8 +3,8 @@
 import datetime as dt
 import functools
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.db.models import QuerySet
@@ -226,16 +226,19 @@ class TimelineViewSet(ApiViewSet):
         return pagination.respond(request, rows, query, representation.of_timeline_row, by=("at", "id"), ascending=True)
 
 
-@contextmanager
-def refusals_as_problems() -> Iterator[None]:
+class refusals_as_problems(AbstractContextManager[None]):
     """The lifecycle's refusals in HTTP's words."""
-    try:
-        yield
-    except lifecycle.NotFound as error:
-        raise not_found() from error
-    except lifecycle.VersionMismatch as error:
-        raise Problem(412, "version_mismatch", "The invoice has changed since the version in If-Match.") from error
-    except lifecycle.StaffOnly as refusal:
-        raise Problem(403, refusal.code, refusal.message) from refusal
-    except lifecycle.Refused as refusal:
-        raise invalid(refusal.field, refusal.code, refusal.message) from refusal
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        match error:
+            case None:
+                return
+            case lifecycle.NotFound():
+                raise not_found() from error
+            case lifecycle.VersionMismatch():
+                detail = "The invoice has changed since the version in If-Match."
+                raise Problem(412, "version_mismatch", detail) from error
+            case lifecycle.StaffOnly():
+                raise Problem(403, error.code, error.message) from error
+            case lifecycle.Refused():
+                raise invalid(error.field, error.code, error.message) from error

@@ -37,16 +37,20 @@ class _Headers(ResponseHeaders):
         self._store.update(headers._store)
 
     def __setitem__(self, name: str, value: Any) -> None:
-        self.put({name: value})
+        if type(value) is str and value.isascii() and value.isprintable():
+            self._store[name.lower()] = (name, value)
+        else:
+            super().__setitem__(name, value)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._store
 
-    def put(self, headers: Mapping[str, Any]) -> None:
-        for name, value in headers.items():
-            if type(value) is str and value.isascii() and value.isprintable():
-                self._store[name.lower()] = (name, value)
-            else:
+    def put(self, headers: Mapping[str, str]) -> None:
+        text = "".join(headers.values())
+        if text.isascii() and text.isprintable():
+            self._store |= {name.lower(): (name, value) for name, value in headers.items()}
+        else:
+            for name, value in headers.items():
                 super().__setitem__(name, value)
 
     def items(self) -> Collection[tuple[str, str]]:  # type: ignore[override]

@@ -4,7 +4,7 @@ import datetime as dt
 import functools
 import operator
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import NoneType
@@ -71,7 +71,7 @@ def _attributes(model: type[Model]) -> list[str]:
 def stored(row: Model) -> dict[str, Any]:
     """Its columns as they stand on the object."""
     attributes = tuple(_fields(type(row)))
-    return dict(zip(attributes, _getter(attributes)(row), strict=True))
+    return dict(zip(attributes, _values_of(row, attributes), strict=True))
 
 
 # --- Made and written ------------------------------------------------------------------------------------------------
@@ -123,17 +123,25 @@ def updating(row: Model, names: tuple[str, ...]) -> Write:
 
 def _values(row: Model, attributes: tuple[str, ...]) -> list[Any]:
     """As the fields would have them stored; most are what psycopg takes already."""
-    values = list(_getter(attributes)(row))
+    values = list(_values_of(row, attributes))
     for place, prepare in _to_be_prepared(type(row), attributes, tuple(map(type, values))):
         values[place] = prepare(values[place])
     return values
 
 
+def _values_of(row: Model, attributes: tuple[str, ...]) -> Sequence[Any]:
+    """As they stand on the object; what is not there is read by its attribute, from the database if need be."""
+    try:
+        return _getter(attributes)(row.__dict__)
+    except KeyError:
+        return [getattr(row, name) for name in attributes]
+
+
 @functools.cache
-def _getter(attributes: tuple[str, ...]) -> Callable[[Model], Sequence[Any]]:
+def _getter(attributes: tuple[str, ...]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
     if len(attributes) == 1:
-        return lambda row: (getattr(row, attributes[0]),)
-    return operator.attrgetter(*attributes)
+        return lambda values: (values[attributes[0]],)
+    return operator.itemgetter(*attributes)
 
 
 @functools.lru_cache(maxsize=500)

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model
@@ -78,8 +79,11 @@ def run(
     cursor = cursor_class(wire, begins=begins, commits=commits and not (is_alone and wire.is_idle), ahead=queries)
     if not is_watched:
         database.validate_no_broken_transaction()
-        with database.wrap_database_errors:
+        try:
             cursor.execute(sql, values)
+        except psycopg.Error:
+            with database.wrap_database_errors:
+                raise
     elif _is_logged(database):
         logged: Any = database.make_debug_cursor(cursor)
         logged.execute(sql, values)
@@ -91,7 +95,8 @@ def run(
 
 def _is_watched(database: Any) -> bool:
     """Whoever logs or wraps statements is shown each by itself."""
-    return _is_logged(database) or any(each is not _flush_before for each in database.execute_wrappers)
+    wrappers = database.execute_wrappers
+    return _is_logged(database) or bool(wrappers and wrappers != _OWN_WRAPPERS)
 
 
 def _is_logged(database: Any) -> bool:
@@ -348,6 +353,9 @@ def _flush_before(execute: Callable[..., Any], sql: str, params: Any, many: bool
         if waiting := waiting_now():
             waiting.ahead.clear()
     return execute(sql, params, many, context)
+
+
+_OWN_WRAPPERS = [_flush_before]
 
 
 @functools.lru_cache(maxsize=500)

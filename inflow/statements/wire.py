@@ -22,6 +22,7 @@ REMEMBERED = 400
 _Key = tuple[bytes, tuple[int, ...]]  # the SQL, and the types of its values
 _UNKNOWN_NAME = b"26000"
 _DONE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
+_SYNC, _BAD = pq.ExecStatus.PIPELINE_SYNC, pq.ConnStatus.BAD
 _FORMATS = [PyFormat.AUTO] * 65_535  # as many values as a statement may have
 
 
@@ -40,13 +41,10 @@ class Answer(NamedTuple):
     rowcount: int
 
 
-class _Bound(NamedTuple):
-    """A statement with its values as they are sent."""
-
-    transformer: Any
-    key: _Key
-    values: Any
-    formats: Any
+# A statement as it is sent: what reads its rows, its key, its values and their formats.
+_Bound = tuple[Any, _Key, Any, Any]
+_BEGIN: _Bound = None, (b"BEGIN", ()), None, None
+_COMMIT: _Bound = None, (b"COMMIT", ()), None, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +76,34 @@ class Wire:
     def exchange(self, asked: Sequence[Asked], *, begins: bool = False, commits: bool = False) -> list[Answer]:
         """All in one trip, after BEGIN and before COMMIT if wanted. PostgreSQL does one after the other; what follows
         one that fails is not done, and its error is raised."""
-        libpq = self._libpq
-        bound = [self._bound(each) for each in asked]  # a value that can't be is an error before anything is sent
+        libpq, names = self._libpq, self._names
+        bound = [self._bound(*each) for each in asked]  # a value that can't be is an error before anything is sent
+        if begins:
+            bound.insert(0, _BEGIN)
+        if commits:
+            bound.append(_COMMIT)
         # Of each result that is to come: what reads its rows, the key of what is prepared, or None.
         coming: list[Any] = []
         libpq.enter_pipeline_mode()
         try:
-            if begins:
-                libpq.send_query_params(b"BEGIN", None)
-                coming.append(None)
-            for each in bound:
-                self._send(each, coming)
-            if commits:
-                libpq.send_query_params(b"COMMIT", None)
-                coming.append(None)
+            for transformer, key, values, formats in bound:
+                name = names.get(key)
+                if name:
+                    names.move_to_end(key)
+                else:
+                    name = self._prepared(key, coming)
+                if name:
+                    libpq.send_query_prepared(name, values, formats)
+                else:
+                    sql, types = key
+                    libpq.send_query_params(sql, values, types, formats)
+                coming.append(transformer)
             libpq.pipeline_sync()
-            results = self._received()
+            results, failed = self._received()
             libpq.exit_pipeline_mode()
         except BaseException:  # answers are still on their way
             self._connection.close()
             raise
-        failed = next((result for result in results if result.status not in _DONE), None)
         if failed is not None:
             self._forget(coming, results)
             raise error_from_result(failed)
@@ -107,40 +112,30 @@ class Wire:
         pairs = zip(coming, results, strict=True)
         return [_read(each, result) for each, result in pairs if isinstance(each, Transformer)]
 
-    def _bound(self, asked: Asked) -> "_Bound":
-        transformer = self._transformers.get(asked.adapters)
+    def _bound(self, sql: bytes, values: Sequence[Any], adapters: AdaptersMap) -> _Bound:
+        transformer = self._transformers.get(adapters)
         if transformer is None:
-            context = _Context(asked.adapters, self._connection)
-            transformer = self._transformers[asked.adapters] = Transformer(context)
-        if not asked.values:
-            return _Bound(transformer, (asked.sql, ()), None, None)
-        values = transformer.dump_sequence(asked.values, _FORMATS[: len(asked.values)])
-        return _Bound(transformer, (asked.sql, tuple(transformer.types or ())), values, transformer.formats)
+            context = _Context(adapters, self._connection)
+            transformer = self._transformers[adapters] = Transformer(context)
+        if not values:
+            return transformer, (sql, ()), None, None
+        dumped = transformer.dump_sequence(values, _FORMATS[: len(values)])
+        return transformer, (sql, tuple(transformer.types or ())), dumped, transformer.formats
 
-    def _send(self, bound: "_Bound", coming: list[Any]) -> None:
-        if name := self._name(bound.key, coming):
-            self._libpq.send_query_prepared(name, bound.values, bound.formats)
-        else:
-            sql, types = bound.key
-            self._libpq.send_query_params(sql, bound.values, types, bound.formats)
-        coming.append(bound.transformer)
-
-    def _name(self, key: _Key, coming: list[Any]) -> bytes:
-        """Of the prepared statement; empty the first time that it is seen."""
+    def _prepared(self, key: _Key, coming: list[Any]) -> bytes:
+        """The name of the statement; empty the first time that it is seen."""
         names = self._names
-        name = names.get(key)
-        if name is None:
+        if key not in names:
             names[key] = b""
             if len(names) > REMEMBERED and (old := names.popitem(last=False)[1]):
                 self._libpq.send_close_prepared(old)
                 coming.append(None)
             return b""
         names.move_to_end(key)
-        if not name:
-            self._made += 1
-            name = names[key] = b"inflow_%d" % self._made
-            self._libpq.send_prepare(name, *key)
-            coming.append(key)
+        self._made += 1
+        name = names[key] = b"inflow_%d" % self._made
+        self._libpq.send_prepare(name, *key)
+        coming.append(key)
         return name
 
     def _forget(self, coming: list[Any], results: list[Any]) -> None:
@@ -152,9 +147,10 @@ class Wire:
             if result.error_field(pq.DiagnosticField.SQLSTATE) == _UNKNOWN_NAME:
                 self._names.clear()
 
-    def _received(self) -> list[Any]:
-        """The results, up to the mark at the pipeline's end. Other threads run while we wait."""
-        libpq = self._libpq
+    def _received(self) -> tuple[list[Any], Any]:
+        """The results, up to the mark at the pipeline's end, and the first that is an error. Other threads run while we
+        wait."""
+        libpq, failed = self._libpq, None
         results: list[Any] = []
         self._poll.register(libpq.socket, select.POLLIN)
         while libpq.flush():  # more than the socket takes at once; what comes meanwhile must be taken in
@@ -168,12 +164,15 @@ class Wire:
                 libpq.consume_input()
             result = libpq.get_result()
             if result is None:  # it stands between the results of two statements
-                if libpq.status == pq.ConnStatus.BAD:
+                if libpq.status == _BAD:
                     raise psycopg.OperationalError(libpq.get_error_message())
-            elif result.status == pq.ExecStatus.PIPELINE_SYNC:
-                return results
-            else:
-                results.append(result)
+                continue
+            status = result.status
+            if status == _SYNC:
+                return results, failed
+            results.append(result)
+            if failed is None and status not in _DONE:
+                failed = result
 
 
 def _read(transformer: Any, result: Any) -> Answer:
