@@ -42,6 +42,10 @@ class _Headers(ResponseHeaders):
         else:
             super().__setitem__(name, value)
 
+    def setdefault(self, name: str, value: Any) -> None:
+        if name.lower() not in self._store:
+            self[name] = value
+
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._store
 

@@ -24,7 +24,7 @@ class RequestIdMiddleware:
         # Until the next request of this thread: Django logs a refusal after the last middleware.
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = self.get_response(request)
-        response["X-Request-Id"] = request_id
+        response.headers["X-Request-Id"] = request_id
         return response
 
 
