@@ -61,10 +61,10 @@ class Stack:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+    def call(self, method: str, path: str, body: object = None, key: str = "") -> tuple[int, Any]:
         web = http.client.HTTPConnection("127.0.0.1", self.run.port, timeout=20)
         with contextlib.closing(web):
-            headers = {"X-InFlow-Key": self.key, "Content-Type": "application/json"}
+            headers = {"X-InFlow-Key": key or self.key, "Content-Type": "application/json"}
             web.request(method, f"/api/zapier/{path}", None if body is None else json.dumps(body), headers)
             response = web.getresponse()
             return response.status, json.loads(response.read())
@@ -120,3 +120,14 @@ def test_the_clock_makes_it_overdue_and_plans_its_reminder_once(stack: Stack, ex
     ]
     assert stack.call("GET", f"communications/{example['id']}") == (200, [])
     assert len(stack.receiver.requests) == 2
+
+
+def test_a_key_that_both_web_processes_have_seen_stops_at_once_in_both(stack: Stack) -> None:
+    """They remember whose it was, and ask the database whether it is one."""
+    account = stack.manage("create_account", "Oryx")
+    key = stack.manage("create_api_key", account)
+    answers = [stack.call("GET", "invoices", key=key) for _ in range(20)]
+    assert [status for status, _ in answers] == [200] * 20
+    with stack.run.database() as database:
+        database.execute("UPDATE accounts_apikey SET revoked_at = now() WHERE account_id = %s", [account])
+    assert {stack.call("GET", "invoices", key=key)[0] for _ in range(20)} == {401}
