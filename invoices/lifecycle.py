@@ -429,8 +429,9 @@ def _to_status(draft: Draft, target: str, hold_until: dt.date | None) -> None:
     elif target == Status.DISPUTED:
         invoice.disputed_at, invoice.hold_until = account.now(), None
     elif target == Status.ON_HOLD:
-        until = hold_until or account.today() + DEFAULT_HOLD
-        if until < account.today():
+        today = account.today()
+        until = hold_until or today + DEFAULT_HOLD
+        if until < today:
             raise Refused("hold_until", "in_the_past", _("hold_until must not be in the past."))
         invoice.disputed_at, invoice.hold_until = None, until
     else:

@@ -384,8 +384,8 @@ def test_a_wait_that_is_interrupted_gives_its_connection_up() -> None:
 def test_more_than_a_socket_takes_goes_both_ways_at_once() -> None:
     connection.ensure_connection()
     line, text = wire.Wire(connection.connection), "x" * 8_000_000
-    asked = wire.Asked(b"SELECT $1::text", [text], Cursor.adapters)
-    assert [answer.rows[0][0] == text for answer in line.exchange([asked] * 4)] == [True] * 4
+    asked: wire.Asked = (b"SELECT $1::text", [text], Cursor.adapters)
+    assert [answer[0][0][0] == text for answer in line.exchange([asked] * 4)] == [True] * 4
 
 
 def test_a_connection_keeps_so_many_statements_prepared_and_no_more() -> None:

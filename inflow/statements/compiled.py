@@ -17,7 +17,7 @@ from psycopg import sql as psycopg_sql
 
 from inflow.statements.cursors import Ahead, Cursor, Known, Plan, ValuesCursor
 from inflow.statements.rows import each
-from inflow.statements.sending import run, waiting_now
+from inflow.statements.sending import run, thread
 
 T = TypeVar("T")
 _NOTHING: tuple[Any, list[Any]] = None, []
@@ -37,7 +37,7 @@ class Compiled(Generic[T]):
         self._known: dict[Any, Plan | None] = {}
 
     def __call__(self, *constants: Any, **values: Any) -> list[T]:
-        waiting = waiting_now()
+        waiting = thread.waiting
         return self.among(waiting.ahead if waiting else None, *constants, **values)
 
     def among(self, known: Known | None, *constants: Any, **values: Any) -> list[T]:
@@ -100,7 +100,7 @@ class Compiled(Generic[T]):
 def _taking(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
     """What takes the values at these places."""
     if len(places) == 1:
-        return lambda values: (values[places[0]],)
+        return operator.itemgetter(slice(places[0], places[0] + 1))
     return operator.itemgetter(*places) if places else lambda values: ()
 
 

@@ -30,11 +30,13 @@ class Cursor:
         self.found_ahead: Known = {}
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> None:
-        asked = [Asked(numbered(sql)[0], values, self.adapters), *(query.asked for query in self._ahead)]
+        asked: list[Asked] = [(numbered(sql)[0], values, self.adapters)]
+        for query in self._ahead:
+            asked.append((numbered(query.plan.sql)[0], query.values, query.plan.cursor.adapters))
         answers = self._wire.exchange(asked, begins=self._begins, commits=self._commits)
         self.rows, self.rowcount = answers[0]
         for query, answer in zip(self._ahead, answers[1:], strict=True):
-            self.found_ahead[query.plan] = query.values, answer.rows
+            self.found_ahead[query.plan] = query.values, answer[0]
 
     def fetchone(self) -> Any:
         """The first row, or None."""
@@ -100,10 +102,6 @@ class Ahead(NamedTuple):
 
     plan: Plan
     values: tuple[Any, ...]
-
-    @property
-    def asked(self) -> Asked:
-        return Asked(numbered(self.plan.sql)[0], self.values, self.plan.cursor.adapters)
 
 
 # What was asked ahead: of each plan the last values, and what was found by them.

@@ -25,7 +25,7 @@ from inflow.statements.wire import Wire
 
 def execute(sql: str, values: Mapping[str, Any], *, ahead: Iterable[Ahead | None] = ()) -> Cursor:
     """The answer. Writes that wait (see `together`) go along; so do queries that will be asked later: `look_ahead`."""
-    waiting = waiting_now()
+    waiting = thread.waiting
     if waiting is None:
         return _run_with([], sql, values)
     cursor = _run_with(_take_writes(waiting), sql, values, ahead=ahead)
@@ -50,7 +50,7 @@ def execute_first(sql: str, values: Sequence[Any], *, ahead: Iterable[Ahead | No
 def look_ahead(*queries: Ahead | None) -> None:
     """Ask in one trip what `Compiled` queries will ask before the end of `together`. Each is answered by what was found
     now, once; or anew, if rows of its model were written since, or anything went by the ORM."""
-    waiting = waiting_now()
+    waiting = thread.waiting
     if waiting and any(queries) and not _is_watched(_database()):
         first, *others = filter(None, queries)
         cursor = run(first.plan.sql, first.values, first.plan.cursor, is_alone=True, ahead=others)
@@ -116,13 +116,21 @@ def spelled_out(sql: str, values: Sequence[Any]) -> str:
     return re.sub(r"\$(\d+)", value, numbered(sql)[0].decode())
 
 
+class _Thread(threading.local):
+    """What each has of its own. `database` is its connection, as Django keeps it: to ask Django for it at each use
+    costs as much as a small query."""
+
+    database: Any = None
+    waiting: "_Waiting | None" = None
+
+
+thread = _Thread()
+
+
 def _database() -> Any:
-    """This thread's connection, as Django keeps it; to ask Django for it at each use costs as much as a small query."""
-    try:
-        return _thread.database
-    except AttributeError:
-        _thread.database = connections[DEFAULT_DB_ALIAS]
-        return _thread.database
+    if thread.database is None:
+        thread.database = connections[DEFAULT_DB_ALIAS]
+    return thread.database
 
 
 def close_if_obsolete() -> None:
@@ -132,16 +140,13 @@ def close_if_obsolete() -> None:
 
 def forget() -> None:
     """To be called where Django gives this thread another connection, as when an event loop begins to run in it."""
-    vars(_thread).clear()
-
-
-_thread = threading.local()
+    vars(thread).clear()
 
 
 def _wire(database: Any) -> Wire:
     """That of the connection, as long as it lasts."""
     wire: Wire | None = getattr(database, "inflow_wire", None)
-    if wire is None or not wire.is_of(database.connection):
+    if wire is None or wire.connection is not database.connection:
         wire = database.inflow_wire = Wire(database.connection)
     return wire
 
@@ -181,7 +186,7 @@ WRITTEN = "/* written */ TRUE"
 def end_with(sql: str, values: Mapping[str, Any], then: Callable[[int], object]) -> None:
     """Let the transaction end with this statement; `then` is told how many rows it wrote. It goes with what waits, at
     the end of `together`, or at once without it; of two, the first goes before the second."""
-    waiting = waiting_now()
+    waiting = thread.waiting
     if waiting is None:
         then(execute(sql, values).rowcount)
         return
@@ -192,7 +197,7 @@ def end_with(sql: str, values: Mapping[str, Any], then: Callable[[int], object])
 
 def flush(model: type[Model]) -> None:
     """Before a `Compiled` query that asks for rows of the model: those that wait are written now."""
-    waiting = waiting_now()
+    waiting = thread.waiting
     if waiting and any(type(write.row) is model for write in waiting.writes):
         _flush()
 
@@ -250,9 +255,9 @@ class together(AbstractContextManager[None]):
         self._asked = asked
 
     def __enter__(self) -> None:
-        self._is_outermost = waiting_now() is None
+        self._is_outermost = thread.waiting is None
         if self._is_outermost:
-            _thread.waiting = _Waiting(ahead=dict(self._asked or {}))
+            thread.waiting = _Waiting(ahead=dict(self._asked or {}))
             _database().execute_wrappers.append(_flush_before)
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
@@ -262,7 +267,7 @@ class together(AbstractContextManager[None]):
                     _flush()
             finally:
                 _database().execute_wrappers.remove(_flush_before)
-                _thread.waiting = None
+                thread.waiting = None
 
 
 @dataclass(slots=True)
@@ -279,20 +284,17 @@ class _Waiting:
     ahead: Known = field(default_factory=dict)  # until it is needed
 
 
-def waiting_now() -> _Waiting | None:
-    return getattr(_thread, "waiting", None)
-
-
 def _forget(model: type[Model]) -> None:
     """What was asked ahead of the model's rows is no longer so."""
-    waiting = waiting_now()
-    for plan in [plan for plan in waiting.ahead if plan.model is model] if waiting else ():
-        del waiting.ahead[plan]  # type: ignore[union-attr]
+    waiting = thread.waiting
+    if waiting and waiting.ahead:
+        for plan in [plan for plan in waiting.ahead if plan.model is model]:
+            del waiting.ahead[plan]
 
 
 def _write(write: Write) -> None:
     _forget(type(write.row))
-    waiting = waiting_now()
+    waiting = thread.waiting
     if waiting is None:
         run(write.update or insert_sql(type(write.row)), write.values)
         return
@@ -309,10 +311,11 @@ def _write(write: Write) -> None:
 
 def _take_writes(waiting: _Waiting) -> list[tuple[str, list[Any]]]:
     """Statements and their values. New rows of one table are one statement, which numbers them in their order."""
-    updates = [(write.update, write.values) for write in waiting.writes if write.update]
-    new: dict[type[Model], list[list[Any]]] = {}
+    updates, new = [], dict[type[Model], list[list[Any]]]()
     for write in waiting.writes:
-        if not write.update:
+        if write.update:
+            updates.append((write.update, write.values))
+        else:
             new.setdefault(type(write.row), []).append(write.values)
     waiting.writes.clear()
     inserts = [(insert_sql(model, len(rows)), list(itertools.chain(*rows))) for model, rows in new.items()]
@@ -320,7 +323,7 @@ def _take_writes(waiting: _Waiting) -> list[tuple[str, list[Any]]]:
 
 
 def _flush(*, is_alone: bool = False, commits: bool = False) -> None:
-    waiting = waiting_now()
+    waiting = thread.waiting
     if waiting is None:
         return
     if last := waiting.last:
@@ -338,9 +341,13 @@ def _run_with(
     values: Sequence[Any] | Mapping[str, Any],
     **options: Any,
 ) -> Cursor:
-    joined, names = _joined(tuple(sql for sql, _ in writes), sql)
-    own = [values[name] for name in names] if isinstance(values, Mapping) else values
-    return run(joined, list(itertools.chain(*(part for _, part in writes), own)), **options)
+    before, given = [], list[Any]()
+    for each, part in writes:
+        before.append(each)
+        given += part
+    joined, names = _joined(tuple(before), sql)
+    given += [values[name] for name in names] if names else values  # type: ignore[call-overload]
+    return run(joined, given, **options)
 
 
 def _flush_before(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
@@ -350,7 +357,7 @@ def _flush_before(execute: Callable[..., Any], sql: str, params: Any, many: bool
         if database.in_atomic_block and database.connection.autocommit and _wire(database).is_idle:  # see `_Atomic`
             with database.wrap_database_errors:
                 _wire(database).exchange((), begins=True)
-        if waiting := waiting_now():
+        if waiting := thread.waiting:
             waiting.ahead.clear()
     return execute(sql, params, many, context)
 

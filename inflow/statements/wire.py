@@ -10,7 +10,7 @@ import select
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any
 
 import psycopg
 from psycopg import pq
@@ -26,21 +26,10 @@ _SYNC, _BAD = pq.ExecStatus.PIPELINE_SYNC, pq.ConnStatus.BAD
 _FORMATS = [PyFormat.AUTO] * 65_535  # as many values as a statement may have
 
 
-class Asked(NamedTuple):
-    """A statement with $1, $2, … for `values`."""
-
-    sql: bytes
-    values: Sequence[Any]
-    adapters: AdaptersMap
-
-
-class Answer(NamedTuple):
-    """`rowcount`: how many rows were found or written."""
-
-    rows: list[tuple[Any, ...]]
-    rowcount: int
-
-
+# A statement with $1, $2, … for values, and what its answer is read by.
+Asked = tuple[bytes, Sequence[Any], AdaptersMap]
+# Rows, and how many were found or written.
+Answer = tuple[list[tuple[Any, ...]], int]
 # A statement as it is sent: what reads its rows, its key, its values and their formats.
 _Bound = tuple[Any, _Key, Any, Any]
 _BEGIN: _Bound = None, (b"BEGIN", ()), None, None
@@ -59,14 +48,11 @@ class Wire:
     """Of one connection, for one thread at a time. Raises what psycopg raises."""
 
     def __init__(self, connection: "psycopg.Connection[Any]") -> None:
-        self._connection, self._libpq = connection, connection.pgconn
+        self.connection, self._libpq = connection, connection.pgconn
         self._poll = select.poll()
         self._names: OrderedDict[_Key, bytes] = OrderedDict()
         self._made = 0
         self._transformers: dict[AdaptersMap, Any] = {}
-
-    def is_of(self, connection: "psycopg.Connection[Any]") -> bool:
-        return self._connection is connection
 
     @property
     def is_idle(self) -> bool:
@@ -102,7 +88,7 @@ class Wire:
             results, failed = self._received()
             libpq.exit_pipeline_mode()
         except BaseException:  # answers are still on their way
-            self._connection.close()
+            self.connection.close()
             raise
         if failed is not None:
             self._forget(coming, results)
@@ -115,7 +101,7 @@ class Wire:
     def _bound(self, sql: bytes, values: Sequence[Any], adapters: AdaptersMap) -> _Bound:
         transformer = self._transformers.get(adapters)
         if transformer is None:
-            context = _Context(adapters, self._connection)
+            context = _Context(adapters, self.connection)
             transformer = self._transformers[adapters] = Transformer(context)
         if not values:
             return transformer, (sql, ()), None, None
@@ -177,8 +163,8 @@ class Wire:
 
 def _read(transformer: Any, result: Any) -> Answer:
     if result.nfields == 0:
-        return Answer([], result.command_tuples or 0)
+        return [], result.command_tuples or 0
     transformer.set_pgresult(result)
-    rows = transformer.load_rows(0, result.ntuples, cast(Any, tuple))
+    rows = transformer.load_rows(0, result.ntuples, tuple)
     transformer.set_pgresult(None)
-    return Answer(rows, len(rows))
+    return rows, len(rows)
