@@ -110,7 +110,9 @@ def _variants(data: Path, key: str, requests: dict[str, list[Request]]) -> Itera
                 "BENCH_PEER": f"benchmarks.peers.{name}",
                 "BENCH_ANSWERS": str(answers),
             }
-            servers[name] = running.enter_context(serving(name, data, environment=environment))
+            application = "benchmarks.peers.wsgi:application"
+            serve = serving(name, data, application=application, environment=environment)
+            servers[name] = running.enter_context(serve)
             servers[name].get(requests["get"][0].path, key)
         yield servers
 
