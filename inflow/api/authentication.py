@@ -40,6 +40,8 @@ class KeyAuthentication(BaseAuthentication):
                 f"A valid API key is needed in the {HEADER} header.",
                 headers={"WWW-Authenticate": self.authenticate_header(request)},
             )
+        # By DRF's, `auth` is looked for anew each time.
+        request.inflow_key, request.inflow_account = key, key.account  # type: ignore[attr-defined]
         return None, key
 
     def authenticate_header(self, request: Any) -> str:
@@ -47,12 +49,12 @@ class KeyAuthentication(BaseAuthentication):
 
 
 def account_of(request: Request) -> Account:
-    return key_of(request).account
+    account: Account = request.inflow_account  # type: ignore[attr-defined]
+    return account
 
 
 def key_of(request: Request) -> ApiKey:
-    key = request.auth
-    assert isinstance(key, ApiKey)
+    key: ApiKey = request.inflow_key  # type: ignore[attr-defined]
     return key
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from inflow.api.authentication import key_of
+from inflow.api.authentication import account_of, key_of
 from inflow.api.errors import Problem
 
 # A method that the address has not, and OPTIONS: DRF answers 405.
@@ -17,7 +17,7 @@ class HasScope(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         key = key_of(request)
-        if key.account.suspended_at is not None:
+        if account_of(request).suspended_at is not None:
             raise Problem(403, "account_suspended", "This account is suspended.")
         if view.action in NO_ACTION:
             return True
