@@ -17,7 +17,6 @@ from django.http import HttpRequest
 from django_ratelimit.core import get_usage
 
 from inflow.accounts.models import Account
-from inflow.accounts.plans import Limits
 from inflow.api.errors import Problem
 from inflow.api.middleware import client_address
 
@@ -108,7 +107,7 @@ class Counting:
     it turns out to have other limits now, or the request not to be its own, the count is taken back."""
 
     def __init__(self, account: Account) -> None:
-        self._limits: Limits = account.limits
+        self._account_id, self._limits = account.pk, account.limits
         key = f"inflow:rate:{{{account.pk}}}:"
         self._keys = f"{key}minute", f"{key}day"
         limits = self._limits.per_minute, self._limits.per_day or 0
@@ -120,7 +119,7 @@ class Counting:
 
     def usage(self, account: Account) -> Usage | None:
         """To be asked once."""
-        if account.limits != self._limits:
+        if account.limits != self._limits or account.pk != self._account_id:
             self.take_back()
             return count(account)
         try:

@@ -14,9 +14,8 @@ from inflow.accounts.keys import Beside
 from inflow.accounts.models import Account
 from inflow.api import throttling
 from inflow.api.answers import Answer
-from inflow.api.authentication import KeyAuthentication, account_of, key_of
-from inflow.api.bodies import StrictJSONParser
-from inflow.api.permissions import NO_ACTION, HasScope
+from inflow.api.authentication import account_of, key_of
+from inflow.api.permissions import NO_ACTION
 from inflow.statements import Ahead
 
 Action = Callable[..., Answer]
@@ -30,8 +29,11 @@ class JSONOnly(BaseContentNegotiation):
         return next((parser for parser in parsers if parser.media_type == media_type), None)
 
 
-_AUTHENTICATORS, _PERMISSIONS = [KeyAuthentication()], [HasScope()]
-_PARSERS, _NEGOTIATOR = [StrictJSONParser()], JSONOnly()
+# DRF makes each of those that the settings name anew for each request. None keeps anything of one.
+_AUTHENTICATORS = [each() for each in ViewSet.authentication_classes]
+_PERMISSIONS = [each() for each in ViewSet.permission_classes]
+_PARSERS = [each() for each in ViewSet.parser_classes]
+_NEGOTIATOR = JSONOnly()
 
 
 class ApiViewSet(ViewSet):
@@ -84,8 +86,6 @@ class ApiViewSet(ViewSet):
         """What goes along with the key; the answers are its `asked`. Nobody has been let in yet: `account` is as it was
         known last. What can't be read of the request may be raised."""
         return ()
-
-    # DRF makes each of these anew for each request.
 
     def get_authenticators(self) -> list[Any]:
         return _AUTHENTICATORS

@@ -12,7 +12,7 @@ from django.conf import settings as django_settings
 from pytest_django import Settings
 
 from inflow.accounts import keys
-from inflow.accounts.models import Account
+from inflow.accounts.models import Account, ApiKey
 from inflow.accounts.plans import Plan
 from tests import make
 from tests.api.client import Answer, Caller, is_problem
@@ -110,6 +110,16 @@ def test_a_change_of_limits_counts_the_next_request_once(free: Account, valkey: 
     Account.objects.filter(pk=free.pk).update(requests_per_minute=2)
     is_problem(caller.get("me"), 429)
     assert used(valkey, free) == (2, 2)
+
+
+def test_a_request_counts_for_the_account_that_the_key_has_now(free: Account, valkey: redis.Redis) -> None:
+    row, key = make.key(free)
+    assert Caller(key).get("invoices").status == 200
+    make.invoice(free)
+    other = make.account("Oryx", plan=Plan.FREE)
+    ApiKey.objects.filter(pk=row.pk).update(account=other)
+    answer = Caller(key).get("invoices")
+    assert (answer.json, used(valkey, free), used(valkey, other)) == ([], (1, 1), (1, 1))
 
 
 def test_a_key_that_was_revoked_since_it_was_seen_counts_for_nobody(free: Account, valkey: redis.Redis) -> None:
