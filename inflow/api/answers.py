@@ -1,6 +1,7 @@
 """The API's answers: JSON, made at once. DRF's own waits for a renderer to be chosen, where there is one."""
 
 from collections.abc import Collection, Mapping
+from http.cookies import SimpleCookie
 from typing import Any
 
 from django.http import HttpResponse
@@ -20,21 +21,26 @@ class Answer(HttpResponse):
         headers: Mapping[str, str] | None = None,
         media_type: str = MEDIA_TYPE,
     ) -> None:
+        """Django's own looks for what can't be wrong here. What it makes is made here too: a test compares them."""
         body = data if isinstance(data, bytes) else b"" if data is None else dumps(data)
-        super().__init__(body, content_type=media_type, status=status)
-        self.headers: _Headers = _Headers(self.headers)
-        if not body:
-            del self.headers["Content-Type"]
+        self._container, self.status_code = [body], status
+        self.headers: Headers = Headers()
+        self.headers.put({"Content-Type": media_type, "Content-Length": str(len(body))} if body else _NO_BODY)
         if headers:
             self.headers.put(headers)
+        self.cookies, self.closed = SimpleCookie(), False
+        self._resource_closers: list[Any] = []
+        self._charset = self._reason_phrase = self._handler_class = None
 
 
-class _Headers(ResponseHeaders):
+_NO_BODY = {"Content-Length": "0"}
+
+
+class Headers(ResponseHeaders):
     """Django's, which looks for what a header can't hold, with a quick look at what it can. Names are of the code."""
 
-    def __init__(self, headers: ResponseHeaders) -> None:
-        super().__init__({})
-        self._store.update(headers._store)
+    def __init__(self) -> None:
+        self._store = {}
 
     def __setitem__(self, name: str, value: Any) -> None:
         if type(value) is str and value.isascii() and value.isprintable():
@@ -56,6 +62,10 @@ class _Headers(ResponseHeaders):
         else:
             for name, value in headers.items():
                 super().__setitem__(name, value)
+
+    def add(self, headers: Mapping[str, tuple[str, str]]) -> None:
+        """Headers that a header can hold, each with its name as it is written, by its name in small letters."""
+        self._store |= headers
 
     def items(self) -> Collection[tuple[str, str]]:  # type: ignore[override]
         """Each name, as it was written, with its value."""

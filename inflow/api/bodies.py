@@ -35,12 +35,7 @@ class StrictJSONParser(BaseParser):
         if raw.startswith(codecs.BOM_UTF8):
             raise _unparseable("it begins with a byte order mark")
         try:
-            data = json.loads(
-                raw.decode(),
-                parse_float=_decimal,
-                parse_constant=_no_constant,
-                object_pairs_hook=_no_duplicates,
-            )
+            data = _DECODER.decode(raw.decode())
             # Few brackets can't be deep, and half a pair can only come escaped.
             if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or b"\\u" in raw:
                 _check(data)
@@ -96,6 +91,9 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise _unparseable("a key stands twice in one object")
     return result
+
+
+_DECODER = json.JSONDecoder(parse_float=_decimal, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
 
 
 class Renderer(BaseRenderer):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
+from django.http import HttpRequest
 from rest_framework.exceptions import APIException
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -15,7 +16,7 @@ from inflow.accounts.models import Account
 from inflow.api import throttling
 from inflow.api.answers import Answer
 from inflow.api.authentication import account_of, key_of
-from inflow.api.permissions import NO_ACTION
+from inflow.api.requests import JSONRequest
 from inflow.statements import Ahead
 
 Action = Callable[..., Answer]
@@ -87,6 +88,17 @@ class ApiViewSet(ViewSet):
         known last. What can't be read of the request may be raised."""
         return ()
 
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> JSONRequest:
+        asked = JSONRequest(
+            request,
+            parsers=_PARSERS,
+            authenticators=_AUTHENTICATORS,
+            negotiator=_NEGOTIATOR,
+            parser_context=self.get_parser_context(request),
+        )
+        self.action = self.action_map.get(asked.method.lower())  # type: ignore[assignment]
+        return asked
+
     def get_authenticators(self) -> list[Any]:
         return _AUTHENTICATORS
 
@@ -106,7 +118,7 @@ class ApiViewSet(ViewSet):
     @property
     def default_response_headers(self) -> dict[str, str]:
         """Allow belongs to a 405."""
-        return super().default_response_headers if self.action in NO_ACTION else {}
+        return super().default_response_headers if self.action is None else {}
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         if self.headers:
