@@ -11,7 +11,6 @@ from django.urls import reverse
 
 from inflow.accounts import second_step, sessions
 from inflow.accounts.models import User
-from inflow.dashboard.middleware import past_pages
 
 # Open without the second step: logging in and out, setting the step up, and the words of the admin's scripts.
 OPEN = ("/admin/login/", "/admin/logout/", "/admin/security/two-steps/set-up/", "/admin/jsi18n/")
@@ -19,7 +18,7 @@ OPEN = ("/admin/login/", "/admin/logout/", "/admin/security/two-steps/set-up/", 
 
 class EntranceMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response, self.for_the_api = get_response, past_pages(get_response)
+        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path_info.startswith("/admin/") or not isinstance(request.user, User):
