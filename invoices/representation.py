@@ -5,6 +5,7 @@ import operator
 from collections.abc import Mapping
 from typing import Any
 
+from inflow.api.json import dumps
 from invoices.derivation import days_overdue
 from invoices.models import Escalation, Invoice, Payment, Promise
 
@@ -51,12 +52,27 @@ def of_row(row: dict[str, Any], today: dt.date) -> dict[str, Any]:
     return row
 
 
+_columns_of = operator.itemgetter(*COLUMNS)
+
+
 def of_invoice(invoice: Invoice) -> dict[str, Any]:
     row = dict(zip(COLUMNS, _columns_of(vars(invoice)), strict=True))
     return of_row(row, invoice.account.today())
 
 
-_columns_of = operator.itemgetter(*COLUMNS)
+def json_of(invoice: Invoice, more: Mapping[str, Any] | None = None) -> bytes:
+    """`of_invoice` and `more` as JSON. An event and the answer to the request that it tells of say the same: as long as
+    nothing of the invoice has changed, it is made once."""
+    today, values = invoice.account.today(), _columns_of(vars(invoice))
+    of, made = vars(invoice).get(_SHOWN, _NOTHING)
+    if of != (today, values):
+        made = dumps(of_row(dict(zip(COLUMNS, values, strict=True)), today))
+        vars(invoice)[_SHOWN] = (today, values), made
+    return made if more is None else b"%b,%b" % (made[:-1], dumps(more)[1:])
+
+
+# Where an invoice keeps the JSON that was made of it last, and of what it was made.
+_SHOWN, _NOTHING = "_shown", (None, b"")
 
 
 PAYMENT_COLUMNS = ("id", "amount", "paid_at", "method", "reference", "reversal_of_id", "created_at")

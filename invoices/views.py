@@ -60,7 +60,7 @@ def _asked(query: Mapping[str, Any], account: Account, today: dt.date) -> tuple[
     asked = {name: query[name] for name in query.keys() - {"limit", "cursor", "status", "payment_status"}}
     if "is_overdue" in asked:
         asked["today"] = today
-    return labels, {"account": account.pk, **asked}
+    return labels, {"account": account.id, **asked}
 
 
 _MAX_EMAIL = 254
@@ -136,9 +136,9 @@ class InvoiceViewSet(ApiViewSet):
         new = lifecycle.NewInvoice(**InvoiceIn.checked(request.data, account=account))
         with refusals_as_problems():
             invoice = lifecycle.create(account, new, actor_of(request), asked=key_of(request).asked)
-        location = f"{address_of(request)}/{invoice.pk}"
+        location = f"{address_of(request)}/{invoice.id}"
         return Answer(
-            representation.of_invoice(invoice),
+            representation.json_of(invoice),
             status=201,
             headers={"Location": location, **etag(invoice.version)},
         )
@@ -160,7 +160,7 @@ class InvoiceViewSet(ApiViewSet):
                 **asked,
                 if_version_in=accepted_versions(request),
             )
-        return Answer(representation.of_invoice(invoice), headers=etag(invoice.version))
+        return Answer(representation.json_of(invoice), headers=etag(invoice.version))
 
 
 PAYMENT_EXAMPLE = OpenApiExample(

@@ -1,6 +1,7 @@
 """GET /api/zapier/events: nothing is missed, and what is gone is said to be gone."""
 
 import datetime as dt
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from inflow.accounts.models import Account, Scope
+from invoices import representation
 from tests import make
 from tests.api.client import Caller, caller, is_problem
 from tests.parallel import at_once
@@ -40,6 +42,26 @@ def aged(account: Account, days: float, up_to: int) -> None:
         event.created_at = timezone.now() - dt.timedelta(days=days)
     Event.objects.bulk_create(old)
     Delivery.objects.bulk_create(kept)
+
+
+def test_an_event_says_of_an_invoice_what_the_answer_says() -> None:
+    account = make.account()
+    api = caller(account)
+    new = {"debtor_name": "Ahmed \u0639", "amount": 25000.5, "currency": "AED", "due_date": "2036-02-14", "notes": '"'}
+    created = api.post("invoices", {"invoice_number": "INV-1", **new}).json
+    changed = api.patch(f"invoices/{created['id']}", {"status": "on_hold"}).json
+    assert (created["amount"], changed["status"], changed["version"]) == (25000.5, "on_hold", created["version"] + 1)
+    told = [json.loads(body)["data"] for body in Event.objects.order_by("seq").values_list("body", flat=True)]
+    assert told == [created, changed | {"previous_status": "new", "previous_payment_status": "unpaid"}]
+
+
+def test_what_changed_of_an_invoice_is_shown_anew() -> None:
+    invoice = make.invoice(make.account(), notes="One")
+    assert representation.json_of(invoice) is representation.json_of(invoice)
+    invoice.notes = "Two"
+    assert json.loads(representation.json_of(invoice))["notes"] == "Two"
+    more = json.loads(representation.json_of(invoice, {"previous_status": "new"}))
+    assert more == json.loads(representation.json_of(invoice)) | {"previous_status": "new"}
 
 
 def test_events_come_in_the_order_of_their_numbers() -> None:
