@@ -120,12 +120,12 @@ def known(account: Account, channel: str, address: str) -> Contact | None:
 
 
 def _find(account: Account, channel: str, address: str) -> Contact | None:
-    return next(iter(_contacts(account=account.pk, channel=channel, address=address)), None)
+    return next(iter(_contacts(account=account.id, channel=channel, address=address)), None)
 
 
 def asks(account: Account, channel: str, address: str) -> Ahead | None:
     """What `choose` will ask of an address, if that is the first one."""
-    return _contacts.ahead(account=account.pk, channel=channel, address=_normal(channel, address)) if address else None
+    return _contacts.ahead(account=account.id, channel=channel, address=_normal(channel, address)) if address else None
 
 
 @Compiled

@@ -116,7 +116,7 @@ def _steps_at(*, id: int, revision: int) -> list[PolicyStep]:
 
 def asks(account: Account) -> Ahead | None:
     """What `steps_of` will ask of an invoice that follows the account's own ladder."""
-    return _default.ahead(account=account.pk) if _remembered.get() is None else None
+    return _default.ahead(account=account.id) if _remembered.get() is None else None
 
 
 @Compiled

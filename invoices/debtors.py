@@ -51,7 +51,7 @@ def find_or_make(account: Account, *, name: str, company: str, email: str, phone
         if len(identity) > _MAX_IDENTITY:  # folding makes up to three characters of one
             identity = f"name:{hashlib.sha256(identity.encode()).hexdigest()}"
         known = {"identity": identity}
-    found = _known(account=account.pk, **known)
+    found = _known(account=account.id, **known)
     if found:
         return found[0]
     debtor = Debtor(
@@ -65,14 +65,14 @@ def find_or_make(account: Account, *, name: str, company: str, email: str, phone
     )
     if statements.insert(debtor, unless="debtor_is_known_once_in_its_account"):
         return debtor
-    return _known(account=account.pk, identity=identity)[0]
+    return _known(account=account.id, identity=identity)[0]
 
 
 def asks(account: Account, *, email: str, phone: str) -> Ahead | None:
     """What `find_or_make` will ask, where it goes by email or phone."""
     if email:
-        return _known.ahead(account=account.pk, email=normalise_email(email))
-    return _known.ahead(account=account.pk, phone=phone) if phone else None
+        return _known.ahead(account=account.id, email=normalise_email(email))
+    return _known.ahead(account=account.id, phone=phone) if phone else None
 
 
 @Compiled

@@ -119,7 +119,7 @@ def find(
         return None
     if len(_seen) >= _MAX_SEEN:
         _seen.clear()
-    _seen[name], key.asked = key.account, cursor.found_ahead
+    _seen[name], key.asked = _ACCOUNT.get_cached_value(key), cursor.found_ahead
     if key.last_used_at is None or now - key.last_used_at > _LAST_USED_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
     return key

@@ -107,8 +107,8 @@ class Counting:
     it turns out to have other limits now, or the request not to be its own, the count is taken back."""
 
     def __init__(self, account: Account) -> None:
-        self._account_id, self._limits = account.pk, account.limits
-        key = f"inflow:rate:{{{account.pk}}}:"
+        self._account_id, self._limits = account.id, account.limits
+        key = f"inflow:rate:{{{account.id}}}:"
         self._keys = f"{key}minute", f"{key}day"
         limits = self._limits.per_minute, self._limits.per_day or 0
         self._sent: _Sent | None = None
@@ -119,7 +119,7 @@ class Counting:
 
     def usage(self, account: Account) -> Usage | None:
         """To be asked once."""
-        if account.limits != self._limits or account.pk != self._account_id:
+        if account.limits != self._limits or account.id != self._account_id:
             self.take_back()
             return count(account)
         try:
@@ -158,7 +158,7 @@ def _log_away(error: redis.RedisError) -> None:
 def used(account: Account) -> list[Window]:
     """The account's windows as they stand, without counting anything. A limit of 0: unlimited. Empty where the cache is
     away."""
-    key = f"inflow:rate:{{{account.pk}}}:"
+    key = f"inflow:rate:{{{account.id}}}:"
     limits = {"minute": (account.limits.per_minute, MINUTE_S), "day": (account.limits.per_day or 0, DAY_S)}
     try:
         with redis.Redis(connection_pool=_pool).pipeline(transaction=False) as ask:

@@ -20,7 +20,6 @@ from inflow.statements.rows import each
 from inflow.statements.sending import run, thread
 
 T = TypeVar("T")
-_NOTHING: tuple[Any, list[Any]] = None, []
 
 
 class Compiled(Generic[T]):
@@ -42,14 +41,17 @@ class Compiled(Generic[T]):
 
     def among(self, known: Known | None, *constants: Any, **values: Any) -> list[T]:
         """The same, if it is not among what is `known`; what is, is taken from there."""
-        query = self.ahead(*constants, **values)
-        if query is None:
+        rows: list[T]
+        if known and self in known:
+            query, found = known.pop(self)
+            if query.question == (constants, values):
+                rows = query.plan.read(found)
+                return rows
+        asked = self.ahead(*constants, **values)
+        if asked is None:
             return list(self._queryset(*constants, **values))
-        plan = query.plan
-        asked, found = known.pop(plan, _NOTHING) if known else _NOTHING
-        if asked != query.values:
-            found = run(plan.sql, query.values, plan.cursor, is_alone=not plan.locks).rows
-        rows: list[T] = plan.read(found)
+        plan = asked.plan
+        rows = plan.read(run(plan.sql, asked.values, plan.cursor, is_alone=not plan.locks).rows)
         return rows
 
     def ahead(self, *constants: Any, **values: Any) -> "Ahead | None":
@@ -66,7 +68,7 @@ class Compiled(Generic[T]):
             if len(self._known) >= 500:
                 self._known.clear()
             plan = self._known[shape] = self._compile(constants, values)
-        return Ahead(plan, plan.take(given)) if plan else None
+        return Ahead(self, (constants, values), plan, plan.take(given)) if plan else None
 
     def _compile(self, constants: tuple[Any, ...], values: dict[str, Any]) -> "Plan | None":
         """None where a lookup changes its value on the way, so that it cannot be told where it goes."""

@@ -36,7 +36,7 @@ class Cursor:
         answers = self._wire.exchange(asked, begins=self._begins, commits=self._commits)
         self.rows, self.rowcount = answers[0]
         for query, answer in zip(self._ahead, answers[1:], strict=True):
-            self.found_ahead[query.plan] = query.values, answer[0]
+            self.found_ahead[query.compiled] = query, answer[0]
 
     def fetchone(self) -> Any:
         """The first row, or None."""
@@ -98,11 +98,13 @@ class Plan:
 
 
 class Ahead(NamedTuple):
-    """A question to a `Compiled` query."""
+    """A question to a `Compiled` query: its constants and values, and how they are asked."""
 
+    compiled: Any
+    question: tuple[tuple[Any, ...], dict[str, Any]]
     plan: Plan
     values: tuple[Any, ...]
 
 
-# What was asked ahead: of each plan the last values, and what was found by them.
-Known = dict[Plan, tuple[tuple[Any, ...], list[Any]]]
+# What was asked ahead: of each `Compiled` query the last question, and what was found.
+Known = dict[Any, tuple[Ahead, list[Any]]]

@@ -87,8 +87,10 @@ def new(model: type[M], **values: Any) -> M:
     row.__dict__ = attributes = constants | values
     row._state = ModelState()
     for name in relations.keys() & values.keys():
-        attributes[relations[name].attname] = values[name].pk
-        relations[name].set_cached_value(row, attributes.pop(name))
+        relation, key = relations[name]
+        other = attributes.pop(name)
+        attributes[relation.attname] = getattr(other, key)
+        relation.set_cached_value(row, other)
     for name in makers.keys() - values.keys():
         attributes[name] = makers[name]()
     return row
@@ -96,11 +98,13 @@ def new(model: type[M], **values: Any) -> M:
 
 @functools.cache
 def _defaults(model: type[Model]) -> tuple[dict[str, Any], dict[str, Callable[[], Any]], dict[str, Any]]:
-    """What columns begin with: what is the same for each row, and what is made for each; and the relations by name."""
+    """What columns begin with: what is the same for each row, and what is made for each; and the relations by name,
+    with the attribute of the other row that they hold."""
     fields = _fields(model)
     makers = {name: field.default for name, field in fields.items() if field.has_default() and callable(field.default)}
     constants = {name: field.get_default() for name, field in fields.items() if name not in makers}
-    return constants, makers, {field.name: field for field in fields.values() if field.is_relation}
+    relations = {field.name: (field, field.target_field.attname) for field in fields.values() if field.is_relation}
+    return constants, makers, relations
 
 
 @dataclass(slots=True)

@@ -54,7 +54,7 @@ def look_ahead(*queries: Ahead | None) -> None:
     if waiting and any(queries) and not _is_watched(_database()):
         first, *others = filter(None, queries)
         cursor = run(first.plan.sql, first.values, first.plan.cursor, is_alone=True, ahead=others)
-        waiting.ahead |= {first.plan: (first.values, cursor.rows), **cursor.found_ahead}
+        waiting.ahead |= {first.compiled: (first, cursor.rows), **cursor.found_ahead}
 
 
 def run(
@@ -288,8 +288,9 @@ def _forget(model: type[Model]) -> None:
     """What was asked ahead of the model's rows is no longer so."""
     waiting = thread.waiting
     if waiting and waiting.ahead:
-        for plan in [plan for plan in waiting.ahead if plan.model is model]:
-            del waiting.ahead[plan]
+        waiting.ahead = {
+            compiled: known for compiled, known in waiting.ahead.items() if known[0].plan.model is not model
+        }
 
 
 def _write(write: Write) -> None:
