@@ -64,6 +64,7 @@ def _ask(request: Request, key: str) -> None:
 
     path, _, query = request.path.partition("?")
     body = request.body.replace(_load.NUMBER, f"{time.time_ns() // 1_000 % 10**_load.DIGITS:0{_load.DIGITS}}").encode()
+    told: list[str] = []
     answer = application(
         {
             "REQUEST_METHOD": request.method,
@@ -79,8 +80,7 @@ def _ask(request: Request, key: str) -> None:
             "wsgi.input": io.BytesIO(body),
             "wsgi.url_scheme": "http",
         },
-        lambda status, headers: None,
+        lambda status, headers: told.append(status),
     )
-    assert getattr(answer, "status_code", 0) in (200, 201), b"".join(answer)
-    b"".join(answer)
-    answer.close()  # type: ignore[attr-defined]
+    body = b"".join(answer)
+    assert told[0][:3] in ("200", "201"), body

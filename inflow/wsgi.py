@@ -1,15 +1,24 @@
+"""The web server's application: Django's, without what it asks anew at each request and what has one answer here.
+
+InFlow stands at the root of its host, on the one set of addresses in `ROOT_URLCONF`. So there is no prefix to be looked
+for, and none of the two is kept for each thread.
+"""
+
 import io
 import os
 from collections.abc import Iterable
 from typing import Any
 
+import django
 from django.conf import settings
 from django.core.cache import close_caches
 from django.core.handlers.base import reset_urlconf
-from django.core.handlers.wsgi import WSGIRequest
+from django.core.handlers.wsgi import LimitedStream, WSGIHandler, WSGIRequest, get_path_info
 from django.core.signals import request_finished, request_started
-from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
+from django.http import HttpResponse
+from django.urls import ResolverMatch
+from django.utils.log import log_response
 
 from inflow.statements import close_if_obsolete
 
@@ -17,7 +26,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inflow.settings")
 # libpq reads it at each connection: a request's query that takes longer is ended, and answered with 503.
 os.environ.setdefault("PGOPTIONS", "-c statement_timeout=10s")
 
-_django: Any = get_wsgi_application()
+django.setup(set_prefix=False)
 # What Django does at each request for a log of queries, which is not kept, for caches that need closing, and for
 # requests with addresses of their own. Whether the connection is still good is looked at below, asking nobody.
 if not settings.DEBUG:
@@ -27,12 +36,24 @@ request_finished.disconnect(close_old_connections)
 request_finished.disconnect(close_caches)
 request_finished.disconnect(reset_urlconf)
 
-# Of ALLOWED_HOSTS, those that were asked for.
+# Of ALLOWED_HOSTS, those that were asked for; and what stands at addresses without parameters.
 _hosts: set[str] = set()
-_MAX_HOSTS = 100
+_views: dict[str, ResolverMatch] = {}
+_MAX_HOSTS, _MAX_VIEWS = 100, 500
 
 
-class _Request(WSGIRequest):
+class Request(WSGIRequest):
+    def __init__(self, environ: dict[str, Any]) -> None:
+        """Django's, but for the prefix. Its attributes are Django's too: tests/test_wsgi.py compares them."""
+        self.environ = self.META = environ
+        self.path = self.path_info = environ["PATH_INFO"] = get_path_info(environ) or "/"
+        environ["SCRIPT_NAME"] = ""
+        self.method = environ["REQUEST_METHOD"].upper()
+        self._set_content_type_params(environ)  # type: ignore[attr-defined]
+        length: str = environ.get("CONTENT_LENGTH") or "0"
+        self._stream: Any = LimitedStream(environ["wsgi.input"], int(length) if length.isdecimal() else 0)
+        self._read_started, self.resolver_match = False, None
+
     def get_host(self) -> str:
         """A host that was allowed once is allowed: Django compares it with patterns at each request."""
         given: str = self.META.get("HTTP_HOST", "")
@@ -44,14 +65,49 @@ class _Request(WSGIRequest):
         return host
 
 
-_django.request_class = _Request
+class Handler(WSGIHandler):
+    request_class = Request
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> HttpResponse:
+        request_started.send(sender=Handler, environ=environ)
+        response: Any = self.get_response(Request(environ))
+        response._handler_class = Handler
+        cookies = [("Set-Cookie", cookie.OutputString()) for cookie in response.cookies.values()]
+        start_response(f"{response.status_code} {response.reason_phrase}", [*response.items(), *cookies])
+        return response  # type: ignore[no-any-return]
+
+    def get_response(self, request: Any) -> HttpResponse:
+        response: Any = self._middleware_chain(request)  # type: ignore[attr-defined]
+        response._resource_closers.append(request.close)
+        if response.status_code >= 400:
+            log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)
+        return response  # type: ignore[no-any-return]
+
+    def resolve_request(self, request: Any) -> ResolverMatch:
+        """An address without parameters leads to the same view each time: it is looked for once."""
+        found = _views.get(request.path_info)
+        if found is None:
+            found = super().resolve_request(request)
+            if not (found.args or found.kwargs) and len(_views) < _MAX_VIEWS:
+                _views[request.path_info] = found
+        request.resolver_match = found
+        return found
+
+
+_django = Handler()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Django takes a body that comes in chunks, without its length, for none: one of the API's is read here."""
+    """Django takes a body that comes in chunks, without its length, for none: one of the API's is read here. What is
+    answered whole is handed over as a list: the server then sends it with the headers, and does not come back for it.
+    """
     if "HTTP_TRANSFER_ENCODING" in environ and not environ.get("CONTENT_LENGTH"):
         body = environ["wsgi.input"].read(settings.API_MAX_BODY_BYTES + 1)
         environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
     close_if_obsolete()
-    response: Iterable[bytes] = _django(environ, start_response)
-    return response
+    response = _django(environ, start_response)
+    if response.streaming:
+        return response
+    body = list(response)
+    response.close()
+    return body

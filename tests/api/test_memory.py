@@ -46,7 +46,6 @@ def ask(key: str, method: str, path: str, body: object = None) -> int:
         lambda status, headers: said.append(status),
     )
     b"".join(answer)
-    answer.close()  # type: ignore[attr-defined]
     return int(said[0].split()[0])
 
 

@@ -1,0 +1,112 @@
+"""What is left out of Django's handling of a request: whoever comes after still finds what Django would have made."""
+
+import io
+from typing import Any
+
+import pytest
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpResponse
+from rest_framework.request import Request as DRFRequest
+
+from inflow import wsgi
+from inflow.api.answers import Answer
+from inflow.api.requests import JSONRequest
+from tests import make
+
+pytestmark = pytest.mark.django_db(transaction=True)  # as between requests, connections are looked at
+
+
+def environ(path: str = "/healthz", **more: Any) -> dict[str, Any]:
+    return {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": path,
+        "QUERY_STRING": "",
+        "HTTP_HOST": "testserver",
+        "SERVER_NAME": "testserver",
+        "SERVER_PORT": "80",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.input": io.BytesIO(b""),
+        "wsgi.url_scheme": "http",
+    } | more
+
+
+def ask(path: str, **more: Any) -> tuple[str, list[tuple[str, str]], bytes]:
+    said: list[Any] = []
+    answer: Any = wsgi.application(environ(path, **more), lambda status, headers: said.extend((status, headers)))
+    body = b"".join(answer)
+    if hasattr(answer, "close"):
+        answer.close()
+    return said[0], said[1], body
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"REQUEST_METHOD": "post", "CONTENT_TYPE": "Application/JSON; charset=latin-1", "CONTENT_LENGTH": "12"},
+        {"PATH_INFO": "/caf\u00c3\u00a9", "CONTENT_TYPE": "", "CONTENT_LENGTH": ""},
+        {"PATH_INFO": "", "CONTENT_LENGTH": "twelve"},
+        {"PATH_INFO": "/a//b/%25"},
+        {"PATH_INFO": "/\u00ff"},
+    ],
+)
+def test_a_request_is_what_django_makes_of_it(more: dict[str, Any]) -> None:
+    ours, theirs = vars(wsgi.Request(environ(**more))), vars(WSGIRequest(environ(**more)))
+    for request in (ours, theirs):
+        stream = request.pop("_stream")
+        request["limit"] = stream.limit
+        for held in ("environ", "META"):
+            request[held] = {name: value for name, value in request[held].items() if name != "wsgi.input"}
+    assert ours == theirs
+
+
+def test_an_answer_has_what_djangos_has() -> None:
+    ours, theirs = vars(Answer({"a": 1}, 201)), vars(HttpResponse(b'{"a":1}', "application/json", 201))
+    assert dict(ours.pop("headers").items()) == {"Content-Type": "application/json", "Content-Length": "7"}
+    assert dict(theirs.pop("headers").items()) == {"Content-Type": "application/json"}
+    assert ours == theirs
+
+
+def test_drfs_request_has_what_drf_gives_it() -> None:
+    ours, theirs = (vars(kind(wsgi.Request(environ()))) for kind in (JSONRequest, DRFRequest))
+    assert ours.keys() == {*theirs, "method"}
+
+
+def test_a_page_comes_with_its_cookies_and_a_file_with_its_bytes() -> None:
+    status, headers, body = ask("/admin/login/")
+    cookies = [value for name, value in headers if name == "Set-Cookie"]
+    assert (status, len(cookies)) == ("200 OK", 1)
+    assert cookies[0].startswith("csrftoken=")
+    assert b"</html>" in body
+    status, headers, body = ask("/static/unfold/css/styles.css")
+    assert (status, dict(headers)["Content-Type"]) == ("200 OK", 'text/css; charset="utf-8"')
+    assert len(body) == int(dict(headers)["Content-Length"]) > 1_000
+
+
+def test_an_address_is_looked_for_once_and_leads_to_its_own_view() -> None:
+    _, key = make.key(make.account())
+    for _ in range(2):
+        assert ask("/api/zapier/me", HTTP_X_INFLOW_KEY=key)[0] == "200 OK"
+        assert ask("/api/zapier/invoices", HTTP_X_INFLOW_KEY=key)[2] == b"[]"
+        assert ask("/api/zapier/nothing", HTTP_X_INFLOW_KEY=key)[0] == "404 Not Found"
+    assert {"/api/zapier/me", "/api/zapier/invoices"} <= wsgi._views.keys()
+    assert "/api/zapier/nothing" not in wsgi._views
+
+
+@pytest.mark.parametrize("path", ["/api/zapier/me", "/api/zapier/nothing", "/api/openapi.json", "/admin/login/"])
+def test_every_answer_has_what_django_gives_to_all(path: str) -> None:
+    _, headers, body = ask(path)
+    given = {
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Content-Length": str(len(body)),
+    }
+    assert given.items() <= dict(headers).items()
+    assert len(dict(headers)["X-Request-Id"]) == 32
+
+
+@pytest.mark.parametrize("path", ["/api/zapier/me", "/admin/login/"])
+def test_a_host_that_is_not_ours_is_refused_with_those_headers(path: str) -> None:
+    status, headers, _ = ask(path, HTTP_HOST="elsewhere.example")
+    assert (status, dict(headers)["X-Content-Type-Options"]) == ("400 Bad Request", "nosniff")
