@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 from inflow.embedded import ROOT
@@ -118,3 +119,33 @@ def test_production_is_safe_by_its_settings_and_by_djangos_own_check() -> None:
     assert asked.returncode == 0, asked.stderr
     assert json.loads(asked.stdout.splitlines()[-1]) == SAFE
     assert "no issues" in asked.stdout + asked.stderr
+
+
+def processes() -> dict[str, str]:
+    return dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+
+
+def test_compose_has_a_container_for_each_process() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    commands = {name: service["command"] for name, service in services.items() if name not in ("postgres", "valkey")}
+    assert commands == {name: name for name in processes()}
+
+
+@pytest.mark.parametrize("process", processes())
+def test_a_container_runs_the_line_of_its_process(process: str, tmp_path: Path) -> None:
+    """Which programs are started, and with what, is told by programs of the same names."""
+    for program in ("python", "granian", "celery"):
+        (tmp_path / program).write_text('#!/bin/sh\nprintf "%s\\n" "${0##*/}" "$@"\n')
+        (tmp_path / program).chmod(0o755)
+    entry = re.search(r"^ENTRYPOINT (.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert entry
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PORT": "8001"}
+    ran = subprocess.run([*json.loads(entry[1]), process], cwd=ROOT, env=environment, capture_output=True, check=True)
+    line = processes()[process].replace("${PORT:-8000}", "8001").replace("${WEB_CONCURRENCY:-2}", "2")
+    assert ran.stdout.decode().splitlines() == line.split(" ")
+
+
+def test_the_image_has_what_the_processes_read() -> None:
+    taken = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
+    assert taken == {*packages, "Procfile", "manage.py", "requirements.txt", "templates", "locale"}
