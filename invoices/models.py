@@ -83,9 +83,10 @@ class Debtor(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "identity"], name="debtor_is_known_once_in_its_account"),
         ]
+        # Of several with the same, the first is meant: it is found without sorting them.
         indexes = [
-            models.Index(fields=["account", "email"], name="debtor_by_email", condition=~Q(email="")),
-            models.Index(fields=["account", "phone"], name="debtor_by_phone", condition=~Q(phone="")),
+            models.Index(fields=["account", "email", "created_at"], name="debtor_by_email", condition=~Q(email="")),
+            models.Index(fields=["account", "phone", "created_at"], name="debtor_by_phone", condition=~Q(phone="")),
         ]
 
     def __str__(self) -> str:
