@@ -37,12 +37,13 @@ WAITS_FOR_FACTS = ("hold", "dispute", "answer", "case", "credit")
 
 def next_step(invoice: Invoice, steps: Sequence[PolicyStep], today: dt.date) -> PolicyStep | None:
     """The first step after the last one done, but for those that died. `steps` in order."""
+    arrived = arrived_on(invoice)
     for step in steps:
         if invoice.last_step is not None and step.offset_days <= invoice.last_step:
             continue
-        if came_overdue(invoice) and step.offset_days <= 0:
+        if arrived > invoice.due_date and step.offset_days <= 0:
             continue
-        if step.offset_days < 0 and (today >= invoice.due_date or on_paper(invoice, step) < arrived_on(invoice)):
+        if step.offset_days < 0 and (today >= invoice.due_date or on_paper(invoice, step) < arrived):
             continue
         return step
     return None
@@ -50,8 +51,8 @@ def next_step(invoice: Invoice, steps: Sequence[PolicyStep], today: dt.date) -> 
 
 def day_of(invoice: Invoice, step: PolicyStep) -> dt.date:
     """The day of a step, on the account's calendar. Who arrives overdue is first written to on a later day."""
-    earliest = arrived_on(invoice) + _DAY if came_overdue(invoice) else arrived_on(invoice)
-    return max(on_paper(invoice, step), earliest)
+    arrived = arrived_on(invoice)
+    return max(on_paper(invoice, step), arrived + _DAY if arrived > invoice.due_date else arrived)
 
 
 def first_moment(invoice: Invoice, step: PolicyStep) -> dt.datetime:

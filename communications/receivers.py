@@ -25,6 +25,8 @@ from invoices.signals import (
 )
 from invoices.writing import Refused
 
+_EMAIL = Medium.EMAIL.value
+
 
 @receiver(post_save, sender=Account)
 def begin(sender: object, instance: Account, created: bool, raw: bool = False, **_: Any) -> None:
@@ -35,7 +37,7 @@ def begin(sender: object, instance: Account, created: bool, raw: bool = False, *
 
 @receiver(creation_begins)
 def look_at(sender: object, account: Account, email: str, **_: Any) -> list[Ahead | None]:
-    return [policies.asks(account), addresses.asks(account, Medium.EMAIL.value, email)]
+    return [policies.asks(account), addresses.asks(account, _EMAIL, email)]
 
 
 @receiver(change_begins)

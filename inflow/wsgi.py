@@ -38,8 +38,8 @@ request_finished.disconnect(reset_urlconf)
 
 # Of ALLOWED_HOSTS, those that were asked for; and what stands at addresses without parameters.
 _hosts: set[str] = set()
-_views: dict[str, ResolverMatch] = {}
-_MAX_HOSTS, _MAX_VIEWS = 100, 500
+_matches: dict[str, ResolverMatch] = {}
+_MAX_HOSTS, _MAX_MATCHES = 100, 500
 
 
 class Request(WSGIRequest):
@@ -83,15 +83,16 @@ class Handler(WSGIHandler):
             log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)
         return response  # type: ignore[no-any-return]
 
-    def resolve_request(self, request: Any) -> ResolverMatch:
-        """An address without parameters leads to the same view each time: it is looked for once."""
-        found = _views.get(request.path_info)
+    def resolve_request(self, request: Any) -> Any:
+        """The view, with what it is called with. An address without parameters leads to the same each time: it is
+        looked for once."""
+        found = _matches.get(request.path_info)
         if found is None:
             found = super().resolve_request(request)
-            if not (found.args or found.kwargs) and len(_views) < _MAX_VIEWS:
-                _views[request.path_info] = found
+            if not (found.args or found.kwargs) and len(_matches) < _MAX_MATCHES:
+                _matches[request.path_info] = found
         request.resolver_match = found
-        return found
+        return found.func, found.args, found.kwargs
 
 
 _django = Handler()

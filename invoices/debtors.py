@@ -24,6 +24,7 @@ class BadPhone(ValueError):
     """No phone number that exists in form."""
 
 
+@functools.lru_cache(maxsize=2_000)
 def normalise_email(text: str) -> str:
     return text.strip().lower()
 

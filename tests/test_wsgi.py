@@ -89,8 +89,8 @@ def test_an_address_is_looked_for_once_and_leads_to_its_own_view() -> None:
         assert ask("/api/zapier/me", HTTP_X_INFLOW_KEY=key)[0] == "200 OK"
         assert ask("/api/zapier/invoices", HTTP_X_INFLOW_KEY=key)[2] == b"[]"
         assert ask("/api/zapier/nothing", HTTP_X_INFLOW_KEY=key)[0] == "404 Not Found"
-    assert {"/api/zapier/me", "/api/zapier/invoices"} <= wsgi._views.keys()
-    assert "/api/zapier/nothing" not in wsgi._views
+    assert {"/api/zapier/me", "/api/zapier/invoices"} <= wsgi._matches.keys()
+    assert "/api/zapier/nothing" not in wsgi._matches
 
 
 @pytest.mark.parametrize("path", ["/api/zapier/me", "/api/zapier/nothing", "/api/openapi.json", "/admin/login/"])

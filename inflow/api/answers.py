@@ -25,15 +25,14 @@ class Answer(HttpResponse):
         body = data if isinstance(data, bytes) else b"" if data is None else dumps(data)
         self._container, self.status_code = [body], status
         self.headers: Headers = Headers()
-        self.headers.put({"Content-Type": media_type, "Content-Length": str(len(body))} if body else _NO_BODY)
+        self.headers.add({"content-length": ("Content-Length", str(len(body)))})
+        if body:
+            self.headers.add({"content-type": ("Content-Type", media_type)})
         if headers:
             self.headers.put(headers)
         self.cookies, self.closed = SimpleCookie(), False
         self._resource_closers: list[Any] = []
         self._charset = self._reason_phrase = self._handler_class = None
-
-
-_NO_BODY = {"Content-Length": "0"}
 
 
 class Headers(ResponseHeaders):

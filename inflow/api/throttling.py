@@ -7,6 +7,7 @@ address, does none of the three.
 
 import hashlib
 import ipaddress
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import hiredis
@@ -81,19 +82,19 @@ class Usage(NamedTuple):
         return min(self.windows, key=lambda window: (window.remaining, -window.resets_in))
 
     @property
-    def headers(self) -> dict[str, str]:
-        """draft-ietf-httpapi-ratelimit-headers, and the older names for the tighter window."""
+    def headers(self) -> Mapping[str, tuple[str, str]]:
+        """draft-ietf-httpapi-ratelimit-headers, and the older names for the tighter window; for `Headers.add`."""
         policies, states = [], []
         for name, limit, length, used, resets_in in self.windows:
             policies.append(f'"{name}";q={limit};w={length}')
             states.append(f'"{name}";r={max(0, limit - used)};t={resets_in}')
         tightest = self.tightest
         return {
-            "RateLimit-Policy": ", ".join(policies),
-            "RateLimit": ", ".join(states),
-            "X-RateLimit-Limit": str(tightest.limit),
-            "X-RateLimit-Remaining": str(tightest.remaining),
-            "X-RateLimit-Reset": str(tightest.resets_in),
+            "ratelimit-policy": ("RateLimit-Policy", ", ".join(policies)),
+            "ratelimit": ("RateLimit", ", ".join(states)),
+            "x-ratelimit-limit": ("X-RateLimit-Limit", str(tightest.limit)),
+            "x-ratelimit-remaining": ("X-RateLimit-Remaining", str(tightest.remaining)),
+            "x-ratelimit-reset": ("X-RateLimit-Reset", str(tightest.resets_in)),
         }
 
 

@@ -27,7 +27,10 @@ class JSONOnly(BaseContentNegotiation):
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         media_type = request.content_type.partition(";")[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type == media_type), None)
+        for parser in parsers:
+            if parser.media_type == media_type:
+                return parser
+        return None
 
 
 # DRF makes each of those that the settings name anew for each request. None keeps anything of one.
@@ -124,7 +127,7 @@ class ApiViewSet(ViewSet):
         if self.headers:
             response.headers.put(self.headers)
         if self.usage:
-            response.headers.put(self.usage.headers)
+            response.headers.add(self.usage.headers)
         # The view, which serves one request, and what it was asked know each other. Unless they part, both, with their
         # rows, stay in memory until the garbage collector comes.
         for known in (vars(self), vars(request)["parser_context"]):

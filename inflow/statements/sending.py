@@ -4,6 +4,7 @@ import functools
 import itertools
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -134,8 +135,15 @@ def _database() -> Any:
 
 
 def close_if_obsolete() -> None:
-    """Before a request: this thread's connection is closed if it is too old, or was left in a state that is none."""
-    _database().close_if_unusable_or_obsolete()
+    """Before a request: this thread's connection is closed if it is too old, or was left in a state that is none.
+    Django is asked where there is something to be seen."""
+    database = _database()
+    if database.connection is None or database.in_atomic_block:
+        return
+    database.health_check_done = False
+    is_too_old = database.close_at is not None and time.monotonic() >= database.close_at
+    if is_too_old or database.errors_occurred or not database.autocommit:
+        database.close_if_unusable_or_obsolete()
 
 
 def forget() -> None:

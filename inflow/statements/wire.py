@@ -63,9 +63,14 @@ class Wire:
         """All in one trip, after BEGIN and before COMMIT if wanted. PostgreSQL does one after the other; what follows
         one that fails is not done, and its error is raised."""
         libpq, names = self._libpq, self._names
-        bound = [self._bound(*each) for each in asked]  # a value that can't be is an error before anything is sent
-        if begins:
-            bound.insert(0, _BEGIN)
+        bound: list[_Bound] = [_BEGIN] if begins else []
+        for sql, values, adapters in asked:  # a value that can't be is an error before anything is sent
+            transformer = self._transformers.get(adapters) or self._transformer(adapters)
+            if values:
+                dumped = transformer.dump_sequence(values, _FORMATS[: len(values)])
+                bound.append((transformer, (sql, tuple(transformer.types or ())), dumped, transformer.formats))
+            else:
+                bound.append((transformer, (sql, ()), None, None))
         if commits:
             bound.append(_COMMIT)
         # Of each result that is to come: what reads its rows, the key of what is prepared, or None.
@@ -95,18 +100,22 @@ class Wire:
             raise error_from_result(failed)
         if commits and results[-1].command_status != b"COMMIT":  # no error, where a statement had failed before
             raise psycopg.InternalError("the transaction was rolled back: a statement in it had failed")
-        pairs = zip(coming, results, strict=True)
-        return [_read(each, result) for each, result in pairs if isinstance(each, Transformer)]
+        answers: list[Answer] = []
+        for each, result in zip(coming, results, strict=True):
+            if not isinstance(each, Transformer):
+                continue
+            if result.nfields == 0:
+                answers.append(([], result.command_tuples or 0))
+                continue
+            each.set_pgresult(result)
+            rows = each.load_rows(0, result.ntuples, tuple)
+            each.set_pgresult(None)
+            answers.append((rows, len(rows)))
+        return answers
 
-    def _bound(self, sql: bytes, values: Sequence[Any], adapters: AdaptersMap) -> _Bound:
-        transformer = self._transformers.get(adapters)
-        if transformer is None:
-            context = _Context(adapters, self.connection)
-            transformer = self._transformers[adapters] = Transformer(context)
-        if not values:
-            return transformer, (sql, ()), None, None
-        dumped = transformer.dump_sequence(values, _FORMATS[: len(values)])
-        return transformer, (sql, tuple(transformer.types or ())), dumped, transformer.formats
+    def _transformer(self, adapters: AdaptersMap) -> Any:
+        made = self._transformers[adapters] = Transformer(_Context(adapters, self.connection))
+        return made
 
     def _prepared(self, key: _Key, coming: list[Any]) -> bytes:
         """The name of the statement; empty the first time that it is seen."""
@@ -159,12 +168,3 @@ class Wire:
             results.append(result)
             if failed is None and status not in _DONE:
                 failed = result
-
-
-def _read(transformer: Any, result: Any) -> Answer:
-    if result.nfields == 0:
-        return [], result.command_tuples or 0
-    transformer.set_pgresult(result)
-    rows = transformer.load_rows(0, result.ntuples, tuple)
-    transformer.set_pgresult(None)
-    return rows, len(rows)
