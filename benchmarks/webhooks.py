@@ -57,7 +57,10 @@ def run(*, quick: bool = False) -> None:
             found = [count / _drained(sink, endpoints, count) for _ in range(rounds)]
             before = statistics.median(rates["InFlow, a worker of two processes"])
             middle = statistics.median(found)
-            print(f"With {old:,} old deliveries: {middle:,.0f} a second, {middle / before:.2f} x of before")
+            print(
+                f"With {old:,} old deliveries: {middle:,.0f} a second, {middle / before:.2f} x of before"
+                f"   {min(found):,.0f}–{max(found):,.0f}"
+            )
             _print_delays("  delay", _delays(sink, endpoints, delays))
 
 
@@ -249,6 +252,7 @@ def _age(endpoints: list[object], count: int) -> None:
             " WHERE created_at < now() - interval '5 days'"
         )
         cursor.execute("VACUUM ANALYZE webhooks_event, webhooks_delivery, webhooks_attempt")
+        cursor.execute("CHECKPOINT")  # else what the filling left to be written is written while it is measured
 
 
 # --- The peers ---------------------------------------------------------------------------------------------------
