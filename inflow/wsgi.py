@@ -49,9 +49,15 @@ class Request(WSGIRequest):
         self.path = self.path_info = environ["PATH_INFO"] = get_path_info(environ) or "/"
         environ["SCRIPT_NAME"] = ""
         self.method = environ["REQUEST_METHOD"].upper()
-        self._set_content_type_params(environ)  # type: ignore[attr-defined]
-        length: str = environ.get("CONTENT_LENGTH") or "0"
-        self._stream: Any = LimitedStream(environ["wsgi.input"], int(length) if length.isdecimal() else 0)
+        try:
+            self._set_content_type_params(environ)  # type: ignore[attr-defined]
+        except ValueError:  # a charset that can be none; Django lets it through to the server, which knows no answer
+            self.content_type, self.content_params = "", {}
+        try:
+            length = int(environ.get("CONTENT_LENGTH") or 0)
+        except ValueError:
+            length = 0
+        self._stream: Any = LimitedStream(environ["wsgi.input"], length)
         self._read_started, self.resolver_match = False, None
 
     def get_host(self) -> str:

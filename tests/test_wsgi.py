@@ -1,6 +1,7 @@
 """What is left out of Django's handling of a request: whoever comes after still finds what Django would have made."""
 
 import io
+import json
 from typing import Any
 
 import pytest
@@ -46,6 +47,7 @@ def ask(path: str, **more: Any) -> tuple[str, list[tuple[str, str]], bytes]:
         {"REQUEST_METHOD": "post", "CONTENT_TYPE": "Application/JSON; charset=latin-1", "CONTENT_LENGTH": "12"},
         {"PATH_INFO": "/caf\u00c3\u00a9", "CONTENT_TYPE": "", "CONTENT_LENGTH": ""},
         {"PATH_INFO": "", "CONTENT_LENGTH": "twelve"},
+        {"CONTENT_LENGTH": "9" * 5_000},
         {"PATH_INFO": "/a//b/%25"},
         {"PATH_INFO": "/\u00ff"},
     ],
@@ -58,6 +60,19 @@ def test_a_request_is_what_django_makes_of_it(more: dict[str, Any]) -> None:
         for held in ("environ", "META"):
             request[held] = {name: value for name, value in request[held].items() if name != "wsgi.input"}
     assert ours == theirs
+
+
+@pytest.mark.parametrize("parameter", ["charset*=BOGUS''utf-8", "x*=BOGUS''a", "charset=\0"])
+@pytest.mark.parametrize(
+    ("path", "status"), [("/api/zapier/invoices", "201 Created"), ("/admin/login/", "403 Forbidden")]
+)
+def test_a_content_type_that_makes_no_sense_is_answered(path: str, status: str, parameter: str) -> None:
+    _, key = make.key(make.account())
+    new = {"invoice_number": "N", "debtor_name": "D", "amount": 1, "currency": "AED", "due_date": "2036-02-14"}
+    raw = json.dumps(new).encode()
+    more = {"CONTENT_LENGTH": str(len(raw)), "wsgi.input": io.BytesIO(raw), "HTTP_X_INFLOW_KEY": key}
+    asked = ask(path, REQUEST_METHOD="POST", CONTENT_TYPE=f"application/json; {parameter}", **more)
+    assert asked[0] == status
 
 
 def test_an_answer_has_what_djangos_has() -> None:
