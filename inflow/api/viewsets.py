@@ -102,17 +102,8 @@ class ApiViewSet(ViewSet):
         self.action = self.action_map.get(asked.method.lower())  # type: ignore[assignment]
         return asked
 
-    def get_authenticators(self) -> list[Any]:
-        return _AUTHENTICATORS
-
-    def get_parsers(self) -> list[Any]:
-        return _PARSERS
-
     def get_permissions(self) -> list[Any]:
         return _PERMISSIONS
-
-    def get_content_negotiator(self) -> BaseContentNegotiation:
-        return _NEGOTIATOR
 
     def raise_uncaught_exception(self, exc: Exception) -> NoReturn:
         """DRF would choose its page of errors by a renderer."""
