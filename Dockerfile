@@ -7,5 +7,5 @@ RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ig
 COPY . .
 RUN python -m compileall -q .
 USER nobody
-ENTRYPOINT ["sh", "-c", "eval \"exec $(sed -n \"s/^$0: //p\" Procfile)\""]
+ENTRYPOINT ["sh", "-c", "line=$(sed -n \"s/^$0: //p\" Procfile); eval \"exec ${line:?no process of the Procfile: $0}\""]
 CMD ["web"]

@@ -131,18 +131,27 @@ def test_compose_has_a_container_for_each_process() -> None:
     assert commands == {name: name for name in processes()}
 
 
-@pytest.mark.parametrize("process", processes())
-def test_a_container_runs_the_line_of_its_process(process: str, tmp_path: Path) -> None:
-    """Which programs are started, and with what, is told by programs of the same names."""
+def started(process: str, stand_ins: Path) -> "subprocess.CompletedProcess[bytes]":
+    """As in a container; which programs are started, and with what, is told by programs of the same names."""
     for program in ("python", "granian", "celery"):
-        (tmp_path / program).write_text('#!/bin/sh\nprintf "%s\\n" "${0##*/}" "$@"\n')
-        (tmp_path / program).chmod(0o755)
+        (stand_ins / program).write_text('#!/bin/sh\nprintf "%s\\n" "${0##*/}" "$@"\n')
+        (stand_ins / program).chmod(0o755)
     entry = re.search(r"^ENTRYPOINT (.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert entry
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PORT": "8001"}
-    ran = subprocess.run([*json.loads(entry[1]), process], cwd=ROOT, env=environment, capture_output=True, check=True)
+    environment = {"PATH": f"{stand_ins}:{os.environ['PATH']}", "PORT": "8001"}
+    return subprocess.run([*json.loads(entry[1]), process], cwd=ROOT, env=environment, capture_output=True)
+
+
+@pytest.mark.parametrize("process", processes())
+def test_a_container_runs_the_line_of_its_process(process: str, tmp_path: Path) -> None:
     line = processes()[process].replace("${PORT:-8000}", "8001").replace("${WEB_CONCURRENCY:-2}", "2")
-    assert ran.stdout.decode().splitlines() == line.split(" ")
+    assert started(process, tmp_path).stdout.decode().splitlines() == line.split(" ")
+
+
+def test_a_container_of_no_process_says_so(tmp_path: Path) -> None:
+    ended = started("wokers", tmp_path)
+    assert ended.returncode != 0
+    assert b"no process of the Procfile: wokers" in ended.stderr
 
 
 def test_the_image_has_what_the_processes_read() -> None:
