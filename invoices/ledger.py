@@ -49,14 +49,15 @@ def credit_of(debtor_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, dict[str, Deci
     return credit
 
 
-def reopened_by(receipt: Receipt) -> list[Invoice]:
-    """Return the invoices that owe more if the receipt is undone, the oldest first."""
+def reopened_by(receipt: Receipt) -> list[tuple[Invoice, Decimal]]:
+    """Return the invoices that owe more if the receipt is undone, the oldest first, and how much each."""
     paid = receipts.shares([receipt.pk]).get(receipt.pk, {})
-    return list(
+    invoices = (
         Invoice.objects.filter(account=receipt.account_id, pk__in=paid, written_off_at=None, cancelled_at=None)
         .select_related("account")
         .order_by("due_date", "issue_date", "invoice_number")
     )
+    return [(invoice, paid[invoice.pk]) for invoice in invoices]
 
 
 # --- Money comes -------------------------------------------------------------------------------------------------
