@@ -1,10 +1,11 @@
 """A database is dumped, restored, moved, copied and promoted, on real servers: what left is not sent again.
 
-Each test begins with an installation that has 21 messages and 21 deliveries to send. It sends one of each, is backed up,
-and sends the other 20 of each.
+Each test begins with an installation that has 21 messages and 21 deliveries to send. It sends one of each, is backed
+up, and sends the other 20 of each.
 """
 
 import datetime as dt
+import io
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from django.utils import timezone
 
 from communications import clock, sender
 from communications.models import Communication
+from inflow.accounts.models import Account
 from inflow.restores import highwater, stores
 from inflow.restores.models import Installation, Mark
 from tests import make
@@ -64,9 +66,7 @@ class Installed:
         monkeypatch.setattr(stores, "PREFIX", f"inflow:mark:{uuid.uuid4().hex}:")
 
 
-def account() -> Any:
-    from inflow.accounts.models import Account
-
+def account() -> Account:
     return Account.objects.get()
 
 
@@ -78,8 +78,6 @@ def statuses(model: Any) -> dict[str, int]:
 
 
 def after_restore(*options: str) -> str:
-    import io
-
     said = io.StringIO()
     call_command("after_restore", *options, stdout=said)
     return said.getvalue()
@@ -143,7 +141,9 @@ def installed(
         at_work = Installed(start_mail(), receiver, live, tmp_path / "backup.sql", read)
         assert sender.send(Communication.objects.order_by("scheduled_for", "id")[0].pk)
         later = Delivery.objects.order_by("id")[1:]
-        Delivery.objects.filter(pk__in=later.values("pk")).update(next_attempt_at=timezone.now() + dt.timedelta(hours=1))
+        Delivery.objects.filter(pk__in=later.values("pk")).update(
+            next_attempt_at=timezone.now() + dt.timedelta(hours=1)
+        )
         assert deliver_due() == 1
         Delivery.objects.filter(status="pending").update(next_attempt_at=timezone.now())
         live.dump(at_work.backup)
@@ -372,7 +372,7 @@ def test_an_interrupted_after_restore_is_run_again(installed: Installed, monkeyp
 
 def test_events_that_were_lost_are_gone_and_new_numbers_are_above_them(installed: Installed) -> None:
     api = caller(account())
-    lost = api.get("/api/zapier/events?limit=100").json()[-1]["seq"]
+    lost = api.get("/api/zapier/events?limit=100").json[-1]["seq"]
     with installed.read(f"numbered_{uuid.uuid4().hex}").used():
         known = EventCounter.objects.get().seq
         assert known < lost
@@ -380,12 +380,12 @@ def test_events_that_were_lost_are_gone_and_new_numbers_are_above_them(installed
         after_restore()
         api = caller(account())
         for after in (0, known, lost):
-            assert api.get(f"/api/zapier/events?after={after}").status_code == 410
+            assert api.get(f"/api/zapier/events?after={after}").status == 410
         assert installed.is_sending_anew()
-        kept = api.get("/api/zapier/events?limit=100").json()
+        kept = api.get("/api/zapier/events?limit=100").json
         assert min(event["seq"] for event in kept) > lost
         first = EventCounter.objects.get().kept_from
-        assert api.get(f"/api/zapier/events?after={first - 1}").status_code == 200
+        assert api.get(f"/api/zapier/events?after={first - 1}").status == 200
         assert [event["seq"] for event in kept] == list(range(first, first + len(kept)))
 
 
