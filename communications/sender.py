@@ -68,6 +68,8 @@ def send(
         owner, channel = row.account, row.channel
     if channels.is_captured(owner, channel):
         return capture(communication_id, owner=owner if owner.clock else None, wait=wait)
+    if not highwater.may_send():
+        return False
     if ways is None:
         with channels.Ways() as ways:
             return send(communication_id, owner=owner, channel=channel, ways=ways, wait=wait)
