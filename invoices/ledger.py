@@ -130,8 +130,7 @@ def apply_credit(
             if part := min(left, receipt.unallocated):
                 draft.apply(receipt, part, key=key)
                 left -= part
-        text = f"Credit of {money.display(wanted, invoice.currency)} applied."
-        draft.note("credit_applied", text, credit=sum((each.unallocated for each in sources), Decimal(0)))
+        draft.note("credit_applied", wanted, credit=sum((each.unallocated for each in sources), Decimal(0)))
         return wanted
 
 
