@@ -31,9 +31,8 @@ def open_case(
     unresolved = max((row["level"] for row in known if row["status"] != CaseStatus.RESOLVED), default=0)
     wanted = min(level or 1, been + 1, HIGHEST)
     if unresolved >= wanted:
-        timeline.note(
-            invoice, "escalation_joined", actor, f"Joins the open case: {english(reason.label).lower()}.", reason=notes
-        )
+        text = f"Joins the open case: {english(reason.label).lower()}."
+        timeline.note(invoice, "escalation_joined", actor, text, after={"reason": reason.value}, reason=notes)
         return None
     escalation = Escalation(
         account_id=invoice.account_id,
