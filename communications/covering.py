@@ -6,9 +6,10 @@ from decimal import Decimal
 
 from django.db.models import QuerySet
 
-from communications.models import Communication, State
+from communications import demand, ladder
+from communications.models import Communication, Kind, State
 from inflow.accounts.actors import CLOCK
-from invoices import escalations, ledger, money, receivables
+from invoices import escalations, ledger, lifecycle, money, receivables
 from invoices.models import OPEN, CaseStatus, Debtor, Escalation, Invoice, Reason, Status, TimelineEntry
 
 # The name of this reason for holding a message back, in `Communication.waits_for`.
@@ -17,6 +18,7 @@ WAITS_FOR = "credit"
 ASKS_AFTER = dt.timedelta(days=7)
 # After the case was resolved and the credit still is not applied, a person is asked again.
 ASKS_AGAIN_AFTER = dt.timedelta(days=30)
+_DAY = dt.timedelta(days=1)
 
 
 def found(
@@ -25,15 +27,38 @@ def found(
     """Note that the credit covers what is due in these currencies, and ask a person if it has for long enough. Return
     when to look again. Under the locks of the debtor and of its open `invoices`."""
     now = debtor.account.now()
-    if debtor.credit_covers_since is None:
-        _note(debtor, now)
     since = debtor.credit_covers_since
-    assert since is not None
+    if since is None:
+        since = _began(debtor, invoices, currencies)
+        _note(debtor, since)
     if now < since + ASKS_AFTER:
-        return since + ASKS_AFTER
+        return since + ASKS_AFTER  # the next look
     if not _is_asked(debtor, since, now):
         _ask(invoices, currencies, credit)
     return now + ASKS_AFTER
+
+
+def begin(debtor: Debtor) -> None:
+    """Note that new credit covers what is overdue, and let the planned messages wait. Under the debtor's lock."""
+    account, credit = debtor.account, ledger.credit_of([debtor.pk]).get(debtor.pk, {})
+    now, today = account.now(), account.today()
+    locked = Invoice.objects.filter(debtor=debtor, status__in=OPEN).select_for_update(no_key=True).order_by("id")
+    invoices = {invoice.pk: invoice for invoice in locked}
+    standing = receivables.positions(invoices.values(), credit, today).values()
+    if not any(position.credit >= position.overdue > 0 for position in standing):
+        return
+    if debtor.credit_covers_since is None:
+        _note(debtor, now)
+    until = now + ASKS_AFTER
+    planned = Communication.objects.filter(debtor=debtor, status=State.SCHEDULED, scheduled_for__lt=until, waits_for="")
+    for row in planned.exclude(kind=Kind.THANK_YOU).filter(invoice__in=invoices).order_by("id"):
+        row.account, row.invoice = account, invoices[row.invoice_id]
+        row.invoice.account, row.invoice.debtor = account, debtor
+        if demand.covered([row], invoices.values(), credit, today):
+            row.scheduled_for, row.waits_for = ladder.allowed_from(row.invoice, until), WAITS_FOR
+            row.save(update_fields=["scheduled_for", "waits_for"])
+            if row.step is not None:
+                lifecycle.stand(row.invoice, next_contact_at=row.scheduled_for)
 
 
 def not_found(debtor: Debtor) -> None:
@@ -62,6 +87,18 @@ def waiting_invoices(debtor: Debtor) -> list[Invoice]:
 
 def _waiting(debtor: Debtor) -> QuerySet[Communication]:
     return Communication.objects.filter(debtor=debtor, status=State.SCHEDULED, waits_for=WAITS_FOR)
+
+
+def _began(debtor: Debtor, invoices: Iterable[Invoice], currencies: set[str]) -> dt.datetime:
+    """Return since when the credit covers what is overdue: since the credit came, or the oldest invoice was overdue."""
+    account = debtor.account
+    now, today = account.now(), account.today()
+    overdue = [
+        max(ladder.beginning(account, invoice.due_date + _DAY), invoice.entered_at or invoice.created_at)
+        for invoice in invoices
+        if invoice.currency in currencies and receivables.is_overdue(invoice, today)
+    ]
+    return min(now, max(min(overdue, default=now), ledger.credited_at(debtor.pk) or now))
 
 
 def _note(debtor: Debtor, since: dt.datetime | None) -> None:

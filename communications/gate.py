@@ -7,7 +7,7 @@ seen here; one that commits later finds the message gone. There is no third case
 import datetime as dt
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import structlog
@@ -76,7 +76,7 @@ class Case:
     due: list[Communication]
     rules: CollectionSettings
     now: dt.datetime
-    credit: dict[str, Decimal]
+    credit: dict[str, Decimal] = field(default_factory=dict)
 
 
 def claim(

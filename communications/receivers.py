@@ -71,12 +71,20 @@ def look_at_credit(sender: object, invoice: Invoice, **_: Any) -> None:
     debtor = invoice.debtor
     if debtor.credit_covers_since is None:
         return
+    debtor.account = invoice.account
     for other in covering.waiting_invoices(debtor):
         if other.pk != invoice.pk:
             other.account, other.debtor = invoice.account, debtor
             ladder.replan(other)
-    debtor.account = invoice.account
     covering.follow(debtor)
+
+
+@receiver(payment_recorded)
+def hold_back(sender: object, invoice: Invoice, **_: Any) -> None:
+    """Let messages wait when the debtor paid more than the invoice was over."""
+    if invoice.amount_paid > invoice.amount:
+        invoice.debtor.account = invoice.account
+        covering.begin(invoice.debtor)
 
 
 @receiver(invoice_created)

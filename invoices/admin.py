@@ -22,8 +22,8 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.bulk import bulk
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person, rows_of
-from invoices import cases, import_admin, lifecycle, money, standing
-from invoices.ages import AGES, aged, past_due
+from invoices import cases, import_admin, ledger, lifecycle, money, standing
+from invoices.ages import AGES, aged, overdue, part
 from invoices.case_admin import payment_method
 from invoices.derivation import days_overdue
 from invoices.forms import (
@@ -41,6 +41,7 @@ from invoices.forms import (
 )
 from invoices.imports.models import Kind
 from invoices.models import OPEN, Debtor, Invoice, Payment, PaymentStatus, Status
+from invoices.receivables import Part
 
 STATUS_BADGES = {
     Status.NEW: "info",
@@ -156,16 +157,28 @@ class DueFilter(DropdownFilter):
             )
             for age, (first, last) in AGES.items()
         ]
-        return [("open", _("Open")), ("later", _("Open, not past due")), ("past", _("Past due")), *ages]
+        parts = [
+            ("open", _("Open")),
+            ("later", _("Open, not past due")),
+            ("on_hold", _("On hold")),
+            ("disputed", _("Disputed")),
+            ("past", _("Past due")),
+        ]
+        return [*parts, *ages]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
-        if self.value() in AGES:
-            return queryset.filter(aged(person(request), str(self.value())))
-        if self.value() == "past":
-            return queryset.filter(past_due(person(request)))
-        if self.value() == "later":
-            return queryset.filter(status__in=OPEN).exclude(past_due(person(request)))
-        return queryset.filter(status__in=OPEN) if self.value() == "open" else queryset
+        """The parts are those of `receivables`: an invoice that is disputed or on hold is not past due."""
+        chosen, user = self.value(), person(request)
+        if chosen in AGES:
+            return queryset.filter(aged(user, chosen))
+        if chosen == "past":
+            return queryset.filter(overdue(user))
+        if chosen in _PARTS:
+            return queryset.filter(part(user, _PARTS[chosen]))
+        return queryset.filter(status__in=OPEN) if chosen == "open" else queryset
+
+
+_PARTS = {"later": Part.NOT_DUE, "on_hold": Part.ON_HOLD, "disputed": Part.DISPUTED}
 
 
 class CurrencyFilter(DropdownFilter):
@@ -453,6 +466,23 @@ class InvoiceInline(RowsInside):
         return str(late(invoice) or "–")
 
 
+class CreditFilter(DropdownFilter):
+    title, parameter_name = _lazy("unapplied credit"), "credit"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        own = rows_of(person(request), ledger.unapplied().order_by("currency"))
+        codes = own.values_list("currency", flat=True).distinct()
+        return [("any", _("In any currency")), *((code, code) for code in codes)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Debtor]) -> QuerySet[Debtor]:
+        if not self.value():
+            return queryset
+        credit = rows_of(person(request), ledger.unapplied())
+        if self.value() != "any":
+            credit = credit.filter(currency=self.value())
+        return queryset.filter(pk__in=credit.values("debtor_id"))
+
+
 @admin.register(Debtor)
 class DebtorAdmin(OwnRowsAdmin):
     """Who owes. A correction here is written to from then on; an invoice keeps the name it came with."""
@@ -461,6 +491,7 @@ class DebtorAdmin(OwnRowsAdmin):
     form = DebtorForm
     ordering = ("name", "pk")
     list_display = ("name", "company", "email", "phone", "open_invoices", "created_at")
+    list_filter = (CreditFilter,)
     search_fields = ("name", "company", "email", "phone")
     fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country", "subdivision"))
     inlines: ClassVar[list[type[RowsInside]]] = [InvoiceInline]

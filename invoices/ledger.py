@@ -1,12 +1,13 @@
 """Unapplied credit: money that a debtor paid and that pays no invoice yet."""
 
+import datetime as dt
 import uuid
 from collections.abc import Collection
 from decimal import Decimal
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, Max, QuerySet, Sum
 
-from invoices.models import Invoice, Status
+from invoices.models import Invoice, Payment, Status
 
 
 def credit_of(debtor_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, dict[str, Decimal]]:
@@ -16,6 +17,13 @@ def credit_of(debtor_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, dict[str, De
     for debtor_id, currency, amount in rows.annotate(amount=Sum(CREDIT)):
         found.setdefault(debtor_id, {})[currency] = amount
     return found
+
+
+def credited_at(debtor_id: uuid.UUID) -> dt.datetime | None:
+    """Return when the debtor's present credit was last added to, by the account's time."""
+    payments = Payment.objects.filter(invoice__in=unapplied().filter(debtor=debtor_id), amount__gt=0)
+    newest: dt.datetime | None = payments.aggregate(newest=Max("recorded_at"))["newest"]
+    return newest
 
 
 # What each row of `unapplied` adds to the credit of its debtor.
