@@ -115,7 +115,7 @@ def _is_asked(debtor: Debtor, since: dt.datetime, now: dt.datetime) -> bool:
         invoice__debtor=debtor,
         invoice__escalation_level__gt=0,
         kind="escalation_joined",
-        after__reason=Reason.UNAPPLIED_CREDIT,
+        params__case=Reason.UNAPPLIED_CREDIT.value,
         at__gte=since,
     )
     return joined.exists()

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('invoices', '0010_the_first_debtor_of_an_address'),
+        ('invoices', '0011_timeline_parameters'),
     ]
 
     operations = [
