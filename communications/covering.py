@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from communications import demand, ladder
 from communications.models import Communication, Kind, State
 from inflow.accounts.actors import CLOCK
-from invoices import escalations, ledger, lifecycle, money, receivables
+from invoices import escalations, ledger, lifecycle, money, receivables, timeline
 from invoices.models import OPEN, CaseStatus, Debtor, Escalation, Invoice, Reason, Status, TimelineEntry
 
 # The name of this reason for holding a message back, in `Communication.waits_for`.
@@ -59,6 +59,21 @@ def begin(debtor: Debtor) -> None:
             row.save(update_fields=["scheduled_for", "waits_for"])
             if row.step is not None:
                 lifecycle.stand(row.invoice, next_contact_at=row.scheduled_for)
+            _note_postponed(row)
+
+
+def _note_postponed(row: Communication) -> None:
+    place = ladder.place(row.invoice, ladder.rules_of(row.account))
+    timeline.note(
+        row.invoice,
+        "postponed",
+        CLOCK,
+        after={"waits_for": WAITS_FOR},
+        message=row.kind,
+        because=WAITS_FOR,
+        moment=row.scheduled_for,
+        zone=place.zone.key,
+    )
 
 
 def not_found(debtor: Debtor) -> None:
