@@ -45,7 +45,19 @@ ANSWER_WAITS_WORKING_DAYS = 3
 _DAY = dt.timedelta(days=1)
 # What the gate writes on a message that passes.
 _FROZEN = (
-    *("message_id", "status", "sent_at", "claimed_at", "recipient", "subject", "body", "html", "language", "amount"),
+    *(
+        "message_id",
+        "status",
+        "sent_at",
+        "claimed_at",
+        "recipient",
+        "subject",
+        "body",
+        "html",
+        "language",
+        "amount",
+        "asked",
+    ),
     *("waits_for", "segments"),
 )
 _AGAIN = {"case": 30 * _DAY}
@@ -129,7 +141,8 @@ def claim(
             )
             row.subject, row.body, row.html = message.subject, message.text, message.html
             row.language, row.waits_for = message.language, ""
-            row.amount = asked.get(row.invoice_id, row.invoice.balance)
+            row.amount = row.invoice.balance
+            row.asked = asked.get(row.invoice_id, row.amount)
             row.segments = segments
             statements.update(row, _FROZEN)
             if row.step is not None:
