@@ -353,7 +353,6 @@ def _not_covered(case: Case, going: Sequence[Communication]) -> list[Communicati
     invoices = list(case.invoices.values())
     covered = demand.covered(going, invoices, case.credit, case.account.today())
     if not covered:
-        covering.not_found(case.debtor)
         return list(going)
     until = covering.found(case.debtor, invoices, covered, case.credit)
     _postpone_all(case, [row for row in going if row.invoice.currency in covered], covering.WAITS_FOR, until)

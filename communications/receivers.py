@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from communications import addresses, courtesies, covering, ladder, policies
+from communications import addresses, courtesies, ladder, policies
 from communications.models import Medium
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
@@ -21,7 +21,6 @@ from invoices.signals import (
     facts_changed,
     invoice_changed,
     invoice_created,
-    payment_recorded,
     promise_made,
 )
 from invoices.writing import Refused
@@ -63,28 +62,6 @@ def recall(sender: object, promise: Promise, **_: Any) -> None:
 def thank(sender: object, invoice: Invoice, previous_status: str, **_: Any) -> None:
     if invoice.status == Status.PAID != previous_status:
         courtesies.thank(invoice)
-
-
-@receiver([payment_recorded, invoice_changed])
-def look_at_credit(sender: object, invoice: Invoice, **_: Any) -> None:
-    """Let messages that wait for credit be looked at again when it may no longer cover what is due."""
-    debtor = invoice.debtor
-    if debtor.credit_covers_since is None:
-        return
-    debtor.account = invoice.account
-    for other in covering.waiting_invoices(debtor):
-        if other.pk != invoice.pk:
-            other.account, other.debtor = invoice.account, debtor
-            ladder.replan(other)
-    covering.follow(debtor)
-
-
-@receiver(payment_recorded)
-def hold_back(sender: object, invoice: Invoice, **_: Any) -> None:
-    """Let messages wait when the debtor paid more than the invoice was over."""
-    if invoice.amount_paid > invoice.amount:
-        invoice.debtor.account = invoice.account
-        covering.begin(invoice.debtor)
 
 
 @receiver(invoice_created)

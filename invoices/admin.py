@@ -376,6 +376,7 @@ class InvoiceAdmin(OwnRowsAdmin):
     ) -> HttpResponse:
         invoice = self.get_object(request, object_id)
         lines = [line for tell in self.told for line in tell(invoice)]
+        credit = ledger.credit_of([invoice.debtor_id]).get(invoice.debtor_id, {}).get(invoice.currency)
         case = {
             "stands": standing.of(invoice, person(request)),
             "timeline": sorted(lines, key=lambda line: line["at"], reverse=True),
@@ -384,6 +385,7 @@ class InvoiceAdmin(OwnRowsAdmin):
             "balance": money.display(invoice.balance, invoice.currency),
             "amount": money.display(invoice.amount, invoice.currency),
             "paid": money.display(invoice.amount_paid, invoice.currency),
+            "credit": money.display(credit, invoice.currency) if credit and invoice.is_open else "",
             "late": late(invoice),
             "debtor_url": reverse("admin:invoices_debtor_change", args=[invoice.debtor_id]),
         }

@@ -72,11 +72,6 @@ class Debtor(models.Model):
     answered_at = models.DateTimeField(
         null=True, editable=False, help_text=_lazy("The first answer nobody has handled.")
     )
-    credit_covers_since = models.DateTimeField(
-        null=True,
-        editable=False,
-        help_text=_lazy("Since when unapplied credit covers all that is due and holds reminders back."),
-    )
     # In the links to the debtor's page: another key, and the links that were sent lead nowhere.
     page_key = models.UUIDField(db_default=RandomUUID(), unique=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -10,11 +10,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name='debtor',
-            name='credit_covers_since',
-            field=models.DateTimeField(editable=False, help_text='Since when unapplied credit covers all that is due and holds reminders back.', null=True),
-        ),
         migrations.AlterField(
             model_name='escalation',
             name='reason',

@@ -16,6 +16,7 @@ from invoices import cases as case_verbs
 from invoices import ledger, lifecycle
 from invoices.models import Escalation, Invoice
 from tests import make
+from tests.communications.story import look
 from tests.communications.test_ladder import account_at, at, cases, sent
 
 pytestmark = pytest.mark.django_db
@@ -229,22 +230,16 @@ def test_credit_that_covers_all_that_is_due_opens_one_case_after_seven_days_and_
     assert make.again(newer).escalation_level == 0
 
 
-def test_the_clock_finds_it_late_when_the_application_was_down(account: Account) -> None:
+def test_the_clock_finds_it_late_when_the_application_was_down() -> None:
+    account = account_at(MONDAY)
     give_credit(account, 600)
-    invoice = late(account, 500, place=make.open_place())
-    row = make.reminder_due(invoice)
-    clock.tick()
-    assert make.again(invoice).debtor.credit_covers_since is not None
-    invoice.debtor.refresh_from_db()
-    invoice.debtor.credit_covers_since -= dt.timedelta(days=40)
-    invoice.debtor.save(update_fields=["credit_covers_since"])
-    make.reminder_due(invoice)
+    owing(account, 500)
+    clock.set_clock(account, at("2026-03-05 12:00"))
+    Account.objects.filter(pk=account.pk).update(clock=at("2026-05-04 10:00"))
     for _ in range(3):
-        clock.tick()
-        Communication.objects.filter(pk=row.pk).update(scheduled_for=account.now())
-    assert [case.reason for case in Escalation.objects.all()] == ["unapplied_credit"]
-    row.refresh_from_db()
-    assert (row.status, row.waits_for) == ("scheduled", "credit")
+        look(Account.objects.get(pk=account.pk))
+    assert cases(account) == [(1, "unapplied_credit", "05-04 10:00")]
+    assert sent(account) == []
 
 
 def test_neither_a_dispute_nor_a_hold_nor_another_currency_keeps_credit_from_covering_the_rest() -> None:
@@ -284,13 +279,12 @@ def test_a_promise_that_the_credit_covers_is_not_reminded_of_while_others_are() 
 def test_when_the_credit_is_gone_the_reminder_goes_and_a_later_situation_waits_seven_days_anew() -> None:
     account = account_at(MONDAY)
     paid = give_credit(account, 600)
-    invoice = owing(account, 500, due_date=dt.date(2026, 3, 1))
+    owing(account, 500, due_date=dt.date(2026, 3, 1))
     clock.set_clock(account, at("2026-03-05 12:00"))
     assert sent(account) == []
     lifecycle.reverse_payment(account, paid.pk, paid.payments.get().pk, make.STAFF)
     clock.set_clock(account, at("2026-03-05 13:00"))
     assert sent(account) == [("reminder", "03-05 12:00")]
-    assert make.again(invoice).debtor.credit_covers_since is None
     give_credit(account, 700)
     clock.set_clock(account, at("2026-03-12 12:00"))
     assert "unapplied_credit" not in [reason for _, reason, _ in cases(account)]
@@ -330,7 +324,6 @@ def test_a_forecast_says_that_the_credit_holds_the_message_back_and_changes_noth
     assert [(entry.invoice_id, entry.reason) for entry in foreseen.entries] == [(invoice.pk, "credit")]
     assert foreseen.is_whole
     assert Escalation.objects.count() == 0
-    assert make.again(invoice).debtor.credit_covers_since is None
 
 
 def test_credit_is_counted_by_debtor_and_currency(account: Account) -> None:
