@@ -21,6 +21,7 @@ from communications.models import Communication, Medium, State
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.languages import spoken
+from inflow.restores import highwater
 from invoices import timeline
 from invoices.models import Status
 from invoices.writing import Refused, lock
@@ -85,6 +86,8 @@ def send(
 ) -> Communication:
     """The message that was looked at, at once or, if that was shown, when it may go. The same `key` again: what became
     of it. Raises `Refused` and `Changed`; then nothing is kept."""
+    if not channels.is_captured(account, asked.channel) and not highwater.may_send():
+        raise Refused("kind", "held", _("Nothing is sent at the moment: messages are held after a restore."))
     with channels.Ways() as ways:
         away = sender.is_away(ways, account, asked.channel)
         try:
