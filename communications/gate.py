@@ -69,6 +69,7 @@ WORDS = {
     "answer": _lazy("an answer of the debtor waits to be handled"),
     "case": _lazy("a person is on this debtor's case"),
     "credit": _lazy("the debtor's unapplied credit covers what is due; apply it"),
+    "reopened": _lazy("a payment was undone; reminders continue at the next working day's opening"),
     "stopped": _lazy("messages are switched off"),
     "stale": _lazy("stale payment data: no payment was recorded or synced for a while"),
     "suspended": _lazy("the account is suspended"),
@@ -339,6 +340,8 @@ def _hindrance(case: Case, going: Sequence[Communication]) -> tuple[str, dt.date
         last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, place.days)
         if account.today() <= last:
             return "answer", ladder.beginning(account, last + _DAY)
+    if not is_thanks and (until := _reopened_until(case)):
+        return "reopened", until
     in_hand = any(invoice.escalation_level >= escalations.HIGHEST for invoice in case.invoices.values())
     if in_hand and not by_person:
         return "case", now + _AGAIN["case"]
@@ -369,6 +372,13 @@ def _timing(case: Case, going: Sequence[Communication], away: bool) -> tuple[str
     if allowed != now:
         return "window" if allowed == opening else "cap", allowed
     return ("away", now + dt.timedelta(minutes=15)) if away else None
+
+
+def _reopened_until(case: Case) -> dt.datetime | None:
+    """Return when a message may list the invoices again of which a payment was undone a short while ago."""
+    listed = (invoice for invoice in case.invoices.values() if invoice.is_open and invoice.status != Status.DISPUTED)
+    moments = [each.not_before for each in listed if each.not_before and each.not_before > case.now]
+    return max(moments, default=None)
 
 
 def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = "") -> None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from django.db.models import Case, DecimalField, F, Q, Value, When
-from django.db.models.functions import Greatest, Least
+from django.db.models import Case, DecimalField, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce, Greatest, Least
 
-from invoices.models import OPEN, Invoice, Promise, Status
+from invoices import receipts
+from invoices.models import OPEN, Allocation, Invoice, Promise, ReceiptStatus, Status
 
 _ZERO = Decimal(0)
 # The open invoices that nothing holds back: neither disputed nor on hold.
@@ -105,9 +106,20 @@ def in_part(part: Part, is_past: Q) -> Q:
     return Q(status__in=CHASED) & (is_past if part == Part.OVERDUE else ~is_past)
 
 
+_PAID_SINCE = (
+    Allocation.objects.filter(
+        invoice=OuterRef("invoice"),
+        created_at__gt=OuterRef("created_at"),
+        receipt__status=ReceiptStatus.STANDING,
+    )
+    .order_by()
+    .values("invoice")
+    .annotate(total=Sum("amount"))
+    .values("total")
+)
 # What is left of a promise: less what was paid since, and never more than the invoice's balance.
 _PROMISED = Least(
-    F("amount") - Greatest(F("invoice__amount_paid") - F("paid_before"), _ZERO),
+    F("amount") - Greatest(Coalesce(Subquery(_PAID_SINCE), _ZERO), _ZERO),
     F("invoice__amount") - F("invoice__amount_paid"),
 )
 PROMISED = Case(
@@ -122,5 +134,5 @@ def promised(promise: Promise) -> Decimal:
     invoice = promise.invoice
     if not invoice.is_open:
         return _ZERO
-    paid_since = max(invoice.amount_paid - promise.paid_before, _ZERO)
+    paid_since = max(receipts.paid_since(invoice, promise.created_at), _ZERO)
     return max(min(promise.amount - paid_since, invoice.balance), _ZERO)

@@ -283,8 +283,8 @@ def test_when_the_credit_is_gone_the_reminder_goes_and_a_later_situation_waits_s
     clock.set_clock(account, at("2026-03-05 12:00"))
     assert sent(account) == []
     lifecycle.reverse_payment(account, paid.pk, paid.payments.get().pk, make.STAFF)
-    clock.set_clock(account, at("2026-03-05 13:00"))
-    assert sent(account) == [("reminder", "03-05 12:00")]
+    clock.set_clock(account, at("2026-03-06 12:00"))
+    assert sent(account) == [("reminder", "03-06 09:00")]
     give_credit(account, 700)
     clock.set_clock(account, at("2026-03-12 12:00"))
     assert "unapplied_credit" not in [reason for _, reason, _ in cases(account)]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('invoices', '0011_timeline_parameters'),
+        ('invoices', '0012_receipts_and_allocations'),
     ]
 
     operations = [
