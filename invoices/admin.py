@@ -27,6 +27,8 @@ from invoices.ages import AGES, aged, overdue, part
 from invoices.case_admin import payment_method, payment_status
 from invoices.derivation import days_overdue
 from invoices.forms import (
+    CreditForm,
+    DebtorCreditForm,
     DebtorForm,
     DueDateForm,
     EscalateForm,
@@ -37,6 +39,7 @@ from invoices.forms import (
     PaymentForm,
     PromiseForm,
     ReasonForm,
+    payable_by_credit,
     refusals_on,
 )
 from invoices.imports.models import Kind
@@ -75,6 +78,29 @@ def _record_payment(invoice: Invoice, actor: Actor, form: PaymentForm) -> str:
     said = _("A payment of %(amount)s is recorded.") % {"amount": money.display(payment.amount, invoice.currency)}
     undo = reverse("admin:invoices_payment_void", args=[payment.pk])
     return format_html('{} <a class="undo" href="{}">{}</a>', said, undo, _("Undo"))
+
+
+def _apply_credit(invoice: Invoice, actor: Actor, form: CreditForm | DebtorCreditForm) -> str:
+    amount, key = form.cleaned_data["amount"], form.cleaned_data["key"]
+    with refusals_on(form):
+        applied = ledger.apply_credit(invoice.account, invoice.pk, actor, key=key, amount=amount)
+    said = {"amount": money.display(applied, invoice.currency), "invoice": invoice}
+    return _("Credit of %(amount)s is applied to invoice %(invoice)s.") % said
+
+
+def _apply_credit_of(debtor: Debtor, actor: Actor, form: DebtorCreditForm) -> str:
+    return _apply_credit(form.cleaned_data["invoice"], actor, form)
+
+
+def _takes_credit(invoice: Invoice) -> bool:
+    if not invoice.is_open and invoice.status != Status.WRITTEN_OFF:
+        return False
+    return invoice.currency in ledger.credit_of([invoice.debtor_id]).get(invoice.debtor_id, {})
+
+
+def _has_credit_to_apply(debtor: Debtor) -> bool:
+    credit = ledger.credit_of([debtor.pk]).get(debtor.pk)
+    return bool(credit) and payable_by_credit(debtor, credit).exists()
 
 
 def _dispute(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
@@ -247,6 +273,7 @@ class InvoiceAdmin(OwnRowsAdmin):
 
     actions_detail = (
         "record_payment",
+        "apply_credit",
         "promise",
         {
             "title": _lazy("More"),
@@ -262,6 +289,15 @@ class InvoiceAdmin(OwnRowsAdmin):
         fits=lambda invoice: invoice.is_open or invoice.status == Status.WRITTEN_OFF,
         intro=_lazy("The ledger is append-only. More than the balance is kept as the debtor's credit."),
         is_primary=True,
+    )
+    apply_credit = pages.verb(
+        _lazy("Apply credit"),
+        _apply_credit,
+        needs=Role.AGENT,
+        icon="account_balance_wallet",
+        form=CreditForm,
+        fits=_takes_credit,
+        intro=_lazy("Pays the invoice, or a part of it, from the debtor's unapplied credit."),
     )
     promise = pages.verb(
         _lazy("Promise to pay"),
@@ -501,6 +537,16 @@ class DebtorAdmin(OwnRowsAdmin):
     search_fields = ("name", "company", "email", "phone")
     fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country", "subdivision"))
     inlines: ClassVar[list[type[RowsInside]]] = [InvoiceInline]
+    actions_detail: ClassVar[Any] = ("apply_credit",)
+    apply_credit = pages.verb(
+        _lazy("Apply credit"),
+        _apply_credit_of,
+        needs=Role.AGENT,
+        icon="account_balance_wallet",
+        form=DebtorCreditForm,
+        fits=_has_credit_to_apply,
+        intro=_lazy("Pays an open invoice, or a part of it, from the debtor's unapplied credit in its currency."),
+    )
     # What the rooms above know of a debtor.
     pictures: ClassVar[list[Callable[[Debtor], dict[str, Any]]]] = []
 
