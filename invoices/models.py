@@ -402,6 +402,7 @@ class Reason(models.TextChoices):
     DELIVERY_FAILED = "delivery_failed", _lazy("Failed delivery")
     DISPUTE = "dispute", _lazy("A dispute")
     REVERSAL = "reversal", _lazy("A reversed payment")
+    UNAPPLIED_CREDIT = "unapplied_credit", _lazy("Unapplied credit")
     MANUAL = "manual", _lazy("By hand")
 
 
