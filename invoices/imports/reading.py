@@ -5,7 +5,7 @@ import datetime as dt
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,14 @@ from invoices.imports.models import Encoding
 MAX_BYTES = 20 * 1024 * 1024
 MAX_ROWS = 50_000
 MAX_CELL = 10_000
-MAX_COLUMNS = 100
+MAX_COLUMNS = 250  # Zoho Books writes more than 100
 # Of an XLSX unpacked: 50,000 rows of every column we know are about 60 MB.
 _MAX_UNPACKED = 200 * 1024 * 1024
 _MAX_SHARED = 50 * 1024 * 1024  # read as a whole
 _MAX_PARTS = 1_000
+_MAX_HEADING = 1_000
+# A row with fewer headings that are known is none of headings.
+_FEWEST_KNOWN = 2
 # Titles above the headings are skipped.
 _HEADINGS_WITHIN = 20
 _DELIMITERS = ",;\t|"
@@ -39,11 +42,16 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Its headings and the fields they stand for; `rows` yields each line's number and cells, without empty ones."""
+    """Its headings and what they stand for; `rows` yields each line's number and cells, without empty ones."""
 
     headings: list[str]
-    columns: dict[str, int]
+    understood: columns.Understood
     rows: Iterator[Row]
+
+    @property
+    def columns(self) -> dict[str, int]:
+        """By field the place of its column."""
+        return self.understood.columns
 
     @property
     def ignored(self) -> list[str]:
@@ -53,26 +61,38 @@ class Sheet:
 
 def open_sheet(content: bytes, kind: str, encoding: str = "") -> Sheet:
     """Read as far as the headings. Unreadable if it is no such file, or a needed column is missing."""
-    if len(content) > MAX_BYTES:
-        raise Unreadable(_("The file is larger than %(size)d MB.") % {"size": MAX_BYTES // 1024 // 1024})
-    if content[:4] == b"PK\x03\x04":
-        sheet = _headed(_xlsx(content), kind)
-    elif content[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        raise Unreadable(_("This is a workbook of an old Excel, or one with a password: save it as XLSX or CSV."))
-    else:
-        sheet = _csv(_decoded(content, encoding), kind)
+    sheet = open_any_sheet(content, kind, encoding)
     if lacking := columns.missing(kind, sheet.columns):
-        raise Unreadable(
-            _("No column is called %(names)s. The headings are: %(headings)s.")
-            % {
-                "names": ", ".join(str(column.label) for column in lacking),
-                "headings": ", ".join(filter(None, sheet.headings))[:500] or "–",
-            }
-        )
+        raise _lacking(lacking, sheet.headings)
     return sheet
 
 
-def _headed(rows: Iterator[Row], kind: str) -> Sheet:
+def open_any_sheet(content: bytes, kind: str, encoding: str = "", chosen: Mapping[str, str] | None = None) -> Sheet:
+    """The same with a person's choices, also if a column is missing that a person may still choose."""
+    if len(content) > MAX_BYTES:
+        raise Unreadable(_("The file is larger than %(size)d MB.") % {"size": MAX_BYTES // 1024 // 1024})
+    if content[:4] == b"PK\x03\x04":
+        sheet = _headed(_xlsx(content), kind, chosen)
+    elif content[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        raise Unreadable(_("This is a workbook of an old Excel, or one with a password: save it as XLSX or CSV."))
+    else:
+        sheet = _csv(_decoded(content, encoding), kind, chosen)
+    if len(sheet.columns) < _FEWEST_KNOWN and (lacking := columns.missing(kind, sheet.columns)):
+        raise _lacking(lacking, sheet.headings)
+    return sheet
+
+
+def _lacking(lacking: Sequence[columns.Column], headings: Sequence[str]) -> Unreadable:
+    return Unreadable(
+        _("No column is called %(names)s. The headings are: %(headings)s.")
+        % {
+            "names": ", ".join(str(column.label) for column in lacking),
+            "headings": ", ".join(filter(None, headings))[:500] or "–",
+        }
+    )
+
+
+def _headed(rows: Iterator[Row], kind: str, chosen: Mapping[str, str] | None = None) -> Sheet:
     """The headings are the first row in which most columns are known."""
     try:
         first: list[Row] = []
@@ -84,10 +104,13 @@ def _headed(rows: Iterator[Row], kind: str) -> Sheet:
         raise Unreadable(_("This is no CSV: %(error)s.") % {"error": error}) from error
     if not first:
         raise Unreadable(_("The file is empty."))
-    known = [len(columns.guess(kind, cells)) for _line, cells in first]
+    known = [len(columns.guess(kind, cells[:MAX_COLUMNS])) for _line, cells in first]
     place = known.index(max(known))
-    headings = [" ".join(cell.split()) for cell in first[place][1]]
-    return Sheet(headings, columns.guess(kind, headings), _bounded(_chained(first[place + 1 :], rows)))
+    headings = [" ".join(cell[:_MAX_HEADING].split()) for cell in first[place][1][: MAX_COLUMNS + 1]]
+    if len(headings) > MAX_COLUMNS:
+        raise Unreadable(_("The file has more than %(columns)d columns.") % {"columns": MAX_COLUMNS})
+    understood = columns.understand(kind, headings, chosen)
+    return Sheet(headings, understood, _bounded(_chained(first[place + 1 :], rows)))
 
 
 def _chained(first: list[Row], rest: Iterator[Row]) -> Iterator[Row]:
@@ -128,7 +151,7 @@ def _encodings_of(content: bytes) -> list[str]:
     return [Encoding.UTF_8, Encoding.ARABIC]
 
 
-def _csv(text: str, kind: str) -> Sheet:
+def _csv(text: str, kind: str, chosen: Mapping[str, str] | None = None) -> Sheet:
     """The delimiter is the one by which most headings are known."""
     text = text.lstrip("\ufeff")
     delimiters: Sequence[str] = _DELIMITERS
@@ -137,14 +160,15 @@ def _csv(text: str, kind: str) -> Sheet:
         delimiters, text = said[1], text[said.end() :]
     start = text[:20_000]
     best = max(delimiters, key=lambda delimiter: _fits(start, delimiter, kind))
-    return _headed(_csv_rows(text, best, lines_before=1 if said else 0), kind)
+    return _headed(_csv_rows(text, best, lines_before=1 if said else 0), kind, chosen)
 
 
 def _fits(text: str, delimiter: str, kind: str) -> tuple[int, int]:
     known = widest = 0
     try:
         for _line, cells in _csv_rows(text, delimiter):
-            known, widest = max(known, len(columns.guess(kind, cells))), max(widest, len(cells))
+            known = max(known, len(columns.guess(kind, cells[:MAX_COLUMNS])))
+            widest = max(widest, len(cells))
     except csv.Error:
         return 0, 0
     return known, widest
@@ -154,7 +178,7 @@ def _csv_rows(text: str, delimiter: str, lines_before: int = 0) -> Iterator[Row]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     line = 1 + lines_before
     for cells in reader:
-        given = [_clean(cell) for cell in cells]
+        given = [_clean(cell) for cell in cells[: MAX_COLUMNS + 1]]
         if any(given):
             yield line, given
         line = reader.line_num + 1 + lines_before
@@ -173,7 +197,7 @@ def _xlsx(content: bytes) -> Iterator[Row]:
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         sheet = next(each for each in book.worksheets if each.sheet_state == "visible")
         sheet.reset_dimensions()  # some programs write wrong ones
-        return _xlsx_rows(sheet.iter_rows(max_col=MAX_COLUMNS, values_only=True))
+        return _xlsx_rows(sheet.iter_rows(max_col=MAX_COLUMNS + 1, values_only=True))
     except Unreadable:
         raise
     except Exception as error:  # whatever a broken workbook makes of openpyxl, it is the file's fault
