@@ -233,9 +233,7 @@ def _dates(facts: Sequence[_Facts], places: dict[str, int], chosen: str) -> dict
     order, conflict = chosen, ""
     if day_first and month_first:
         order = DateOrder.UNSAID
-        conflict = _(
-            "Line %(line)d has %(text)s, and line %(other_line)d has %(other)s: one of them has another order."
-        )
+        conflict = _("Line %(line)d has %(text)s, but line %(other_line)d has %(other)s.")
         conflict %= {"line": day_first[0], "text": day_first[1], "other_line": month_first[0], "other": month_first[1]}
     elif chosen == DateOrder.MONTH_FIRST and day_first:
         order = DateOrder.UNSAID
