@@ -35,7 +35,7 @@ def may_be_mapped(file: Import) -> bool:
 def decide(file: Import, choices: Mapping[str, str], actor: str) -> None:
     """Take the decisions, by key of a column a field or nothing, and let a worker read the file anew."""
     headings = file.survey.get("headings", [])
-    all_choices = {**file.choices, **choices}
+    all_choices = {**_replaced(file, choices), **file.choices, **choices}
     _refuse_unfit(file.kind, headings, all_choices)
     with transaction.atomic():
         locked: Import = Import.objects.select_for_update().defer("content").get(pk=file.pk)
@@ -48,6 +48,13 @@ def decide(file: Import, choices: Mapping[str, str], actor: str) -> None:
         from invoices.imports.running import offer
 
         transaction.on_commit(lambda: offer(file.pk))
+
+
+def _replaced(file: Import, choices: Mapping[str, str]) -> dict[str, str]:
+    """The columns that were understood, and whose field a person gives to another one: they are ignored."""
+    keys = columns.keys(file.survey.get("headings", []))
+    chosen = set(choices.values()) - {""}
+    return {keys[place]: "" for name, place in file.columns.items() if name in chosen and place < len(keys)}
 
 
 def _refuse_unfit(kind: str, headings: list[str], choices: Mapping[str, str]) -> None:
