@@ -22,8 +22,8 @@ from inflow.api.idempotency import idempotent
 from inflow.api.pagination import Row, address_of
 from inflow.api.viewsets import ApiViewSet, takes_if_match
 from inflow.statements import Ahead, Compiled
-from invoices import lifecycle, representation
-from invoices.models import Invoice, Payment, TimelineEntry
+from invoices import lifecycle, receipts, representation
+from invoices.models import Invoice, TimelineEntry
 from invoices.serializers import (
     InvoiceIn,
     InvoiceOut,
@@ -184,8 +184,7 @@ class PaymentViewSet(ApiViewSet):
         account = account_of(request)
         if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
             raise not_found()
-        payments = Payment.objects.for_account(account).filter(invoice_id=invoice_id)
-        rows = payments.values(*representation.PAYMENT_COLUMNS)
+        rows = receipts.lines_of(invoice_id).values(*representation.PAYMENT_COLUMNS)
         return pagination.respond(request, rows, query, representation.of_payment_row)
 
     @extend_schema(

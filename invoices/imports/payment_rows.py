@@ -10,14 +10,17 @@ from inflow.api.fields import DateField, MoneyField, StrictSerializer, TextField
 from invoices import lifecycle, money
 from invoices.imports import amounts, ledgers, statuses
 from invoices.imports.headings import folded, names
+from invoices.imports.ledgers import Standing
 from invoices.imports.models import Import, ImportRow, Outcome
 from invoices.imports.rows import READ, Known, No, Plan
 from invoices.imports.statuses import State
-from invoices.models import Invoice, Payment
+from invoices.models import Invoice
 
 # Words of a payment that came in, besides those of a paid invoice.
 _CAME_IN = (State.PAID, State.ISSUED)
-_WORDS = names("success|successful|succeeded|completed|complete|reconciled|captured|matched|مكتملة|ناجحة|مقبوضة|مكتمل")
+_WORDS = names(
+    "standing|success|successful|succeeded|completed|complete|reconciled|captured|matched|مكتملة|ناجحة|مقبوضة|مكتمل"
+)
 
 
 class PaymentRow(StrictSerializer):
@@ -33,7 +36,7 @@ class Payments(Known):
     def __init__(self, file: Import, rows: Sequence[ImportRow]) -> None:
         super().__init__(file, rows)
         references = {row.said.get("reference", "")[:100] for row in rows} - {""}
-        self.payments = ledgers.standing_payments(file.account, references)
+        self.payments = ledgers.standing_payments(file.account, self.invoices.values(), references)
 
     def plan(self, said: dict[str, str]) -> Plan:
         number = said.pop("invoice_number", "")
@@ -44,8 +47,8 @@ class Payments(Known):
         data = self._data(said, invoice)
         new = self.checked(PaymentRow, data)
         if known := self.payments.get((invoice.pk, new["reference"])):
-            return _same(known, new)
-        lifecycle.check_payment(invoice, new["amount"], new.get("paid_at"), self.today)
+            return _same(known, invoice, new)
+        lifecycle.check_payment(invoice, new["amount"], new.get("paid_at"), self.today, reference=new["reference"])
         return Plan(
             Outcome.NEW,
             _note(invoice, new["amount"]),
@@ -83,14 +86,14 @@ class Payments(Known):
             raise No(_("The status is “%(status)s”: only payments that came in are recorded.") % {"status": text[:60]})
 
 
-def _same(known: Payment, new: Mapping[str, Any]) -> Plan:
-    if (known.amount, known.paid_at) == (new["amount"], new.get("paid_at", known.paid_at)):
+def _same(known: Standing, invoice: Invoice, new: Mapping[str, Any]) -> Plan:
+    if new["amount"] in (known.amount, known.share) and new.get("paid_at", known.paid_at) == known.paid_at:
         return Plan(Outcome.UNCHANGED)
     raise No(
         _("This reference is of another payment: %(amount)s for invoice %(number)s on %(day)s.")
         % {
-            "amount": money.display(known.amount, known.invoice.currency),
-            "number": known.invoice.invoice_number,
+            "amount": money.display(known.amount, known.currency),
+            "number": invoice.invoice_number,
             "day": known.paid_at.isoformat(),
         }
     )

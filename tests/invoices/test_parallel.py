@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from django.utils import timezone
 
-from invoices import lifecycle
+from invoices import ledger, lifecycle
 from invoices.models import Debtor, Invoice, Payment
 from tests import make
 from tests.parallel import at_once
@@ -64,7 +64,8 @@ def test_payments_at_once_are_all_counted() -> None:
     results = at_once(*[lambda: lifecycle.record_payment(account, invoice.pk, make.API, amount=Decimal(200))] * 6)
     assert all(isinstance(result, Payment) for result in results)
     paid = make.again(invoice)
-    assert (paid.amount_paid, paid.status, paid.version) == (Decimal(1_200), "paid", 7)
+    assert (paid.amount_paid, paid.status, paid.version) == (Decimal(1_000), "paid", 6)
+    assert ledger.credit_of([invoice.debtor_id]) == {invoice.debtor_id: {"AED": Decimal(200)}}
     assert make.events_of(account).count("payment.recorded") == 6
 
 
