@@ -22,7 +22,7 @@ class ColumnsForm(pages.PageForm):
     def __init__(self, *args: Any, row: Import, **kwargs: Any) -> None:
         super().__init__(*args, row=row, **kwargs)
         self.unknown: list[dict[str, Any]] = row.survey.get("unknown", [])
-        decided = {**mapping.remembered(row.account, row.kind), **row.choices}
+        decided = mapping.choices_of(row, row.survey.get("headings", []))
         for column in self.unknown:
             field = forms.ChoiceField(
                 choices=_choices(row),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils import translation
+from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
 from invoices.imports import products
@@ -30,6 +31,9 @@ class Column:
     weak: str = ""
     is_delicate: bool = False
 
+
+# A column that only checks another: exports of programs that keep several currencies have it.
+BOOKS_AMOUNT = "books_amount"
 
 _NUMBER = Column(
     "invoice_number",
@@ -164,7 +168,6 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             _("Kind of document"),
             _("Invoices are imported; credit notes, payments and bills are refused."),
             "transaction type|doc type|voucher type|vch type|invoice type|type|نوع المستند|نوع الحركة|نوع السند|النوع",
-            is_delicate=True,
         ),
         Column("notes", _("Notes"), _("For you; debtors don't see them."), "note|memo|comment|comments|ملاحظات|ملاحظة"),
     ),
@@ -236,11 +239,11 @@ def understand(kind: str, headings: Sequence[str], chosen: Mapping[str, str] | N
     product = recognised(kind, texts)
     free = {place: text for place, text in enumerate(texts) if place not in decided}
     if product:
-        _fill_by_preference(found, _of_product(product), free)
+        _fill_by_preference(found, product, free)
     unneeded = {*_unused(product), *names(products.COMMON_UNUSED)} if product else set(names(products.COMMON_UNUSED))
     free = {place: text for place, text in free.items() if text not in unneeded}
-    for tier in (_own(kind), _common(kind), _weak(kind)):
-        _fill(found, tier, free)
+    for tier, fields_of in _tiers(kind, translation.get_language() or ""):
+        _fill(found, tier, fields_of, free)
     if is_total(kind, headings, found):
         unneeded |= set(names(products.PARTS_OF_A_TOTAL))
     taken = set(found.values())
@@ -308,33 +311,75 @@ def missing(kind: str, found: Mapping[str, int]) -> list[Column]:
 
 
 def label(kind: str, field: str) -> str:
+    if field == BOOKS_AMOUNT:
+        return _text("Amount in the currency of your books")
     return next((str(column.label) for column in COLUMNS[kind] if column.field == field), field)
 
 
 def delicate_names(kind: str) -> set[str]:
     """Headings of money, status and currency."""
     delicate = [column for column in COLUMNS[kind] if column.is_delicate]
-    return {name for column in delicate for name in (folded(column.field), *_common(kind)[column.field])}
+    return {
+        name for column in delicate for name in (folded(column.field), folded(str(column.label)), *names(column.names))
+    }
 
 
-def _fill(found: dict[str, int], tier: Mapping[str, Sequence[str]], free: Mapping[int, str]) -> None:
+_Tier = Mapping[str, Sequence[str]]
+
+
+def _fill(found: dict[str, int], tier: _Tier, fields_of: Mapping[str, Sequence[str]], free: Mapping[int, str]) -> None:
     """Give each field that has no column yet the first free column that the tier names."""
-    taken = set(found.values())
-    for name, wanted in tier.items():
-        places = (place for place, text in free.items() if place not in taken and text in wanted)
-        if name not in found and (place := next(places, None)) is not None:
+    places = _candidates(found, fields_of, free)
+    taken: set[int] = set()
+    for name in tier:
+        place = next((each for each in places.get(name, ()) if each not in taken), None)
+        if place is not None:
             found[name] = place
             taken.add(place)
 
 
-def _fill_by_preference(found: dict[str, int], tier: Mapping[str, Sequence[str]], free: Mapping[int, str]) -> None:
+def _fill_by_preference(found: dict[str, int], product: Product, free: Mapping[int, str]) -> None:
     """The same where the order of the names counts, not that of the columns."""
-    taken = set(found.values())
+    tier = _of_product(product)
+    places = _candidates(found, _fields_of_product(product), free)
+    taken: set[int] = set()
     for name, wanted in tier.items():
-        places = [place for place, text in free.items() if place not in taken and text in wanted]
-        if name not in found and places:
-            found[name] = min(places, key=lambda place: wanted.index(free[place]))
+        left = [place for place in places.get(name, ()) if place not in taken]
+        if left:
+            found[name] = min(left, key=lambda place: wanted.index(free[place]))
             taken.add(found[name])
+
+
+def _candidates(
+    found: Mapping[str, int], fields_of: Mapping[str, Sequence[str]], free: Mapping[int, str]
+) -> dict[str, list[int]]:
+    """By field the free columns that could be it."""
+    taken = set(found.values())
+    places: dict[str, list[int]] = {}
+    for place, text in free.items():
+        if place not in taken:
+            for name in fields_of.get(text, ()):
+                if name not in found:
+                    places.setdefault(name, []).append(place)
+    return places
+
+
+def _turned(tier: _Tier) -> dict[str, list[str]]:
+    """By heading the fields that it can mean."""
+    fields: dict[str, list[str]] = {}
+    for name, wanted in tier.items():
+        for text in wanted:
+            fields.setdefault(text, []).append(name)
+    return fields
+
+
+@functools.lru_cache(maxsize=64)
+def _tiers(kind: str, language: str) -> list[tuple[_Tier, dict[str, list[str]]]]:
+    """Our own names, the common ones with the labels in the reader's language, and the weak ones."""
+    own = {column.field: (folded(column.field),) for column in COLUMNS[kind]}
+    common = {column.field: (folded(str(column.label)), *names(column.names)) for column in COLUMNS[kind]}
+    weak = {column.field: names(column.weak) for column in COLUMNS[kind] if column.weak}
+    return [(tier, _turned(tier)) for tier in (own, common, weak)]
 
 
 @functools.cache
@@ -348,20 +393,5 @@ def _unused(product: Product) -> frozenset[str]:
 
 
 @functools.cache
-def _own(kind: str) -> dict[str, tuple[str, ...]]:
-    return {column.field: (folded(column.field),) for column in COLUMNS[kind]}
-
-
-def _common(kind: str) -> dict[str, tuple[str, ...]]:
-    """The labels too, in the reader's language."""
-    return _with_labels(kind, translation.get_language() or "")
-
-
-@functools.lru_cache(maxsize=32)
-def _with_labels(kind: str, language: str) -> dict[str, tuple[str, ...]]:
-    return {column.field: (folded(str(column.label)), *names(column.names)) for column in COLUMNS[kind]}
-
-
-@functools.cache
-def _weak(kind: str) -> dict[str, tuple[str, ...]]:
-    return {column.field: names(column.weak) for column in COLUMNS[kind] if column.weak}
+def _fields_of_product(product: Product) -> dict[str, list[str]]:
+    return _turned(_of_product(product))

@@ -18,6 +18,7 @@ def folded(heading: str) -> str:
     return " ".join(re.sub(r"[\W_]+", " ", text).split())
 
 
+@functools.lru_cache(maxsize=1_024)
 def names(text: str) -> tuple[str, ...]:
     """Those of a table, folded, in their order."""
     return tuple(dict.fromkeys(folded(name) for name in text.split("|") if name))

@@ -21,7 +21,7 @@ from invoices.serializers import InvoiceIn
 
 # The names of a proposal in a row's changes: what a person is asked to do.
 RECORD_PAYMENT, CANCEL, WRITE_OFF = "record_payment", "cancel", "write_off"
-_OF_THE_BOOKS = ("balance", "amount_credited", "status", "payment_status", "document_type")
+_OF_THE_BOOKS = ("balance", "amount_credited", "status", "payment_status", "document_type", columns.BOOKS_AMOUNT)
 _COMPARED = ("debtor_name", "debtor_company", "debtor_email", "debtor_phone", "amount", "currency")
 
 
@@ -38,7 +38,7 @@ class Invoices(Known):
         self._refuse_foreign_columns(said, currency, state)
         if state.end and "invoice_number" in said:
             read = {name: text for name, text in self._amounts(said, state).items() if name in said}
-            made = self._closed(invoice, state)
+            made = self._closed(invoice, currency, state)
             return replace(made, read={**read, **({"currency": currency} if "currency" in said else {})})
         data = self._data(said, invoice, currency, state)
         new = lifecycle.NewInvoice(**self.checked(InvoiceIn, data))
@@ -87,7 +87,9 @@ class Invoices(Known):
         if "currency" not in said or not own or state.end == End.VOID:
             return
         is_own_currency = bool(self.file.currency) and currency == self.file.currency
-        is_plain = own == ["balance"] and state.balance in (Decimal(0), state.amount)
+        is_plain = own == ["balance"] and (
+            state.balance in (Decimal(0), state.amount) or self._books_amount(said) == state.amount
+        )
         if not is_own_currency and not is_plain:
             headings = self.file.survey.get("headings_of", {})
             raise No(
@@ -98,9 +100,15 @@ class Invoices(Known):
                 % {"heading": headings.get(own[0], self.labels[own[0]]), "currency": currency}
             )
 
+    def _books_amount(self, said: Mapping[str, str]) -> Decimal | None:
+        """The total in the currency of the books; the same as the invoice's if that is its currency."""
+        text = said.get(columns.BOOKS_AMOUNT, "")
+        label = columns.label(self.file.kind, columns.BOOKS_AMOUNT)
+        return amounts.amount(text, "", label) if text else None
+
     # --- Closed where it comes from ----------------------------------------------------------------------------------
 
-    def _closed(self, invoice: Invoice | None, state: Books) -> Plan:
+    def _closed(self, invoice: Invoice | None, currency: str, state: Books) -> Plan:
         assert state.end
         if invoice is None:
             reasons = {
@@ -111,6 +119,14 @@ class Invoices(Known):
             return Plan(Outcome.CLOSED, reasons[state.end])
         if not invoice.is_open:
             return Plan(Outcome.UNCHANGED)
+        if currency != invoice.currency or (state.amount is not None and state.amount != invoice.amount):
+            raise No(
+                _("The file has this number with %(said)s, here it is %(now)s: is it the same invoice?")
+                % {
+                    "said": f"{currency} {state.amount:f}" if state.amount is not None else currency,
+                    "now": money.display(invoice.amount, invoice.currency),
+                }
+            )
         if state.end == End.PAID:
             return self._propose_payment(invoice, Decimal(0))
         here = spoken(Status, invoice.status)

@@ -1,6 +1,6 @@
 """A person's decisions about columns that were not understood, and their memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -15,14 +15,28 @@ from invoices.writing import Refused
 _REMEMBERED_FILES = 30
 
 
-def remembered(account: Account, kind: str) -> dict[str, str]:
-    """The latest decision about each heading in earlier files of this kind."""
+def remembered(account: Account, kind: str, headings: Sequence[str]) -> dict[str, str]:
+    """The latest decisions about these headings in earlier files of this kind.
+
+    Decisions about a file with other columns count only for columns that are not understood without them, so that
+    the choice of one program's total does not hide the amount of another's.
+    """
+    keys = columns.keys(headings)
+    plain = columns.understand(kind, headings)
+    unknown = {keys[place] for place in plain.unknown}
     earlier = Import.objects.for_account(account).filter(kind=kind).exclude(choices={}).order_by("-created_at")
     known: dict[str, str] = {}
-    for choices in earlier.values_list("choices", flat=True)[:_REMEMBERED_FILES]:
+    for choices, survey in earlier.values_list("choices", "survey")[:_REMEMBERED_FILES]:
+        is_alike = set(columns.keys(survey.get("headings", []))) == set(keys)
         for key, name in choices.items():
-            known.setdefault(key, name)
+            if is_alike or (key in unknown and name not in plain.columns):
+                known.setdefault(key, name)
     return known
+
+
+def choices_of(file: Import, headings: Sequence[str]) -> dict[str, str]:
+    """The decisions about this file, before those about earlier ones."""
+    return {**remembered(file.account, file.kind, headings), **file.choices}
 
 
 def may_be_mapped(file: Import) -> bool:

@@ -173,7 +173,7 @@ PRODUCTS: tuple[Product, ...] = (
             "status": "status|a r paid|invoice status",
         },
         "memo|memo description|terms|class|location|sales rep|ship date|ship via|p o number|po number|past due"
-        "|delivery status|sent date|exchange rate|action|attachments|last delivered date|home amount"
+        "|delivery status|sent date|action|attachments|last delivered date|home amount"
         "|home open balance|customer type|account|split",
     ),
     Product(
@@ -220,6 +220,7 @@ PRODUCTS: tuple[Product, ...] = (
             "issue_date": "whencreated|wheninvoiced",
             "due_date": "whendue",
             "amount": "trx totalentered|totalentered",
+            "books_amount": "totalentered",
             "amount_paid": "trx totalpaid|totalpaid",
             "balance": "trx totaldue|totaldue",
             "currency": "currency",
@@ -317,6 +318,7 @@ PRODUCTS: tuple[Product, ...] = (
             "due_date": "due date|invoice date due|تاريخ الاستحقاق",
             "amount": "total in currency signed|total in currency|total|amount total|total signed|amount total signed"
             "|الإجمالي بالعملة|الإجمالي",
+            "books_amount": "total signed|amount total signed",
             "balance": "amount due in currency|amount due in currency signed|amount residual|residual|amount due"
             "|amount due signed|residual signed|amount residual signed|المبلغ المستحق",
             "currency": "currency|currency name|العملة",

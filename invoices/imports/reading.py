@@ -5,7 +5,7 @@ import datetime as dt
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,8 @@ _DELIMITERS = ",;\t|"
 _UNSEEN = " \t\r\n\u00a0\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 Row = tuple[int, list[str]]
+# What a person decided about columns, given the headings.
+Choose = Callable[[Sequence[str]], Mapping[str, str]]
 
 
 class Unreadable(Exception):
@@ -67,16 +69,16 @@ def open_sheet(content: bytes, kind: str, encoding: str = "") -> Sheet:
     return sheet
 
 
-def open_any_sheet(content: bytes, kind: str, encoding: str = "", chosen: Mapping[str, str] | None = None) -> Sheet:
+def open_any_sheet(content: bytes, kind: str, encoding: str = "", choose: Choose | None = None) -> Sheet:
     """The same with a person's choices, also if a column is missing that a person may still choose."""
     if len(content) > MAX_BYTES:
         raise Unreadable(_("The file is larger than %(size)d MB.") % {"size": MAX_BYTES // 1024 // 1024})
     if content[:4] == b"PK\x03\x04":
-        sheet = _headed(_xlsx(content), kind, chosen)
+        sheet = _headed(_xlsx(content), kind, choose)
     elif content[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         raise Unreadable(_("This is a workbook of an old Excel, or one with a password: save it as XLSX or CSV."))
     else:
-        sheet = _csv(_decoded(content, encoding), kind, chosen)
+        sheet = _csv(_decoded(content, encoding), kind, choose)
     if len(sheet.columns) < _FEWEST_KNOWN and (lacking := columns.missing(kind, sheet.columns)):
         raise _lacking(lacking, sheet.headings)
     return sheet
@@ -92,7 +94,7 @@ def _lacking(lacking: Sequence[columns.Column], headings: Sequence[str]) -> Unre
     )
 
 
-def _headed(rows: Iterator[Row], kind: str, chosen: Mapping[str, str] | None = None) -> Sheet:
+def _headed(rows: Iterator[Row], kind: str, choose: Choose | None = None) -> Sheet:
     """The headings are the first row in which most columns are known."""
     try:
         first: list[Row] = []
@@ -109,7 +111,7 @@ def _headed(rows: Iterator[Row], kind: str, chosen: Mapping[str, str] | None = N
     headings = [" ".join(cell[:_MAX_HEADING].split()) for cell in first[place][1][: MAX_COLUMNS + 1]]
     if len(headings) > MAX_COLUMNS:
         raise Unreadable(_("The file has more than %(columns)d columns.") % {"columns": MAX_COLUMNS})
-    understood = columns.understand(kind, headings, chosen)
+    understood = columns.understand(kind, headings, choose(headings) if choose else None)
     return Sheet(headings, understood, _bounded(_chained(first[place + 1 :], rows)))
 
 
@@ -151,7 +153,7 @@ def _encodings_of(content: bytes) -> list[str]:
     return [Encoding.UTF_8, Encoding.ARABIC]
 
 
-def _csv(text: str, kind: str, chosen: Mapping[str, str] | None = None) -> Sheet:
+def _csv(text: str, kind: str, choose: Choose | None = None) -> Sheet:
     """The delimiter is the one by which most headings are known."""
     text = text.lstrip("\ufeff")
     delimiters: Sequence[str] = _DELIMITERS
@@ -160,7 +162,7 @@ def _csv(text: str, kind: str, chosen: Mapping[str, str] | None = None) -> Sheet
         delimiters, text = said[1], text[said.end() :]
     start = text[:20_000]
     best = max(delimiters, key=lambda delimiter: _fits(start, delimiter, kind))
-    return _headed(_csv_rows(text, best, lines_before=1 if said else 0), kind, chosen)
+    return _headed(_csv_rows(text, best, lines_before=1 if said else 0), kind, choose)
 
 
 def _fits(text: str, delimiter: str, kind: str) -> tuple[int, int]:

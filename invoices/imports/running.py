@@ -59,7 +59,9 @@ def start(
     currency: str = "",
 ) -> Import:
     """Take a file in. Unreadable if it is none that can be imported; each row is looked at later, by a worker."""
-    sheet = reading.open_any_sheet(content, kind, encoding, mapping.remembered(account, kind))
+    sheet = reading.open_any_sheet(
+        content, kind, encoding, lambda headings: mapping.remembered(account, kind, headings)
+    )
     with transaction.atomic():
         file: Import = Import.objects.create(
             account=account,

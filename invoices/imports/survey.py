@@ -5,7 +5,7 @@ Each cell is looked at once, and what is kept of a column does not grow with the
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,14 +83,16 @@ def survey(
     kind: str,
     headings: Sequence[str],
     understood: columns.Understood,
-    chosen: Iterable[str],
+    chosen: Mapping[str, str],
     rows: Iterable[tuple[int, list[str]]],
     date_order: str,
     beat: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """Read all rows. `beat` is called now and then, so that a worker keeps its claim."""
     facts = [_Facts() for _heading in headings]
-    looked_at = _looked_at_closely(headings, understood)
+    keys = columns.keys(headings)
+    decided = {place for place, key in enumerate(keys) if key in chosen}
+    looked_at = _looked_at_closely(headings, understood, decided)
     for count, (line, texts) in enumerate(rows, 1):
         for place in looked_at:
             if place < len(texts) and texts[place]:
@@ -98,14 +100,16 @@ def survey(
         if count % _BEAT_EVERY == 0:
             beat()
     places = dict(understood.columns)
-    moved = _moved(places, facts, set(chosen), columns.keys(headings))
-    unknown = sorted({*understood.unknown, *moved})
+    moved = _moved(places, facts, decided)
+    unknown = sorted({*understood.unknown, *moved, *decided})
     return {
         "product": understood.product,
         "headings": [heading[:100] for heading in headings],
         "columns": places,
         "unknown": [
-            _described(kind, headings, facts, place) for place in unknown if headings[place] or facts[place].filled
+            _described(kind, headings, facts, place, is_decided=place in decided)
+            for place in unknown
+            if headings[place] or facts[place].filled
         ],
         "unused": [headings[place][:100] for place in understood.unused if headings[place]],
         "is_whole": columns.is_whole(kind, headings, understood),
@@ -120,11 +124,11 @@ def waiting(found: dict[str, Any]) -> list[dict[str, Any]]:
     return [column for column in found["unknown"] if column["waits"]]
 
 
-def _looked_at_closely(headings: Sequence[str], understood: columns.Understood) -> list[int]:
-    """Unknown columns, dates, and those whose headings can mean two things."""
+def _looked_at_closely(headings: Sequence[str], understood: columns.Understood, decided: set[int]) -> list[int]:
+    """Unknown columns and those that were once, dates, and those whose headings can mean two things."""
     named = {understood.columns[name] for name in (*_DATE_COLUMNS, *_DOUBTFUL) if name in understood.columns}
     dates = {place for place in understood.unused if any(word in folded(headings[place]) for word in _DATE_WORDS)}
-    return sorted({*understood.unknown, *named, *dates})
+    return sorted({*understood.unknown, *decided, *named, *dates})
 
 
 def _count(facts: _Facts, line: int, text: str) -> None:
@@ -175,17 +179,17 @@ def _order(first: int, second: int) -> str:
     return DateOrder.MONTH_FIRST if second > 12 >= first >= 1 else ""
 
 
-def _moved(places: dict[str, int], facts: Sequence[_Facts], chosen: set[str], keys: Sequence[str]) -> list[int]:
+def _moved(places: dict[str, int], facts: Sequence[_Facts], decided: set[int]) -> list[int]:
     """Columns whose cells don't hold what their headings promise; `places` loses them, unless a person chose them.
 
     "Type" with other words than documents' is no kind of document, and "Paid" with Y and N is a status.
     """
     moved = []
     place = places.get("document_type")
-    if place is not None and keys[place] not in chosen and facts[place].documents == 0 and facts[place].filled:
+    if place is not None and place not in decided and facts[place].documents == 0 and facts[place].filled:
         moved.append(places.pop("document_type"))
     place = places.get("amount_paid")
-    if place is not None and keys[place] not in chosen and _is_all_words(facts[place]):
+    if place is not None and place not in decided and _is_all_words(facts[place]):
         places.pop("amount_paid")
         free = next((name for name in ("status", "payment_status") if name not in places), None)
         if free:
@@ -199,14 +203,16 @@ def _is_all_words(facts: _Facts) -> bool:
     return facts.filled > 0 and not facts.numbers and facts.flags + facts.states == facts.filled
 
 
-def _described(kind: str, headings: Sequence[str], facts: Sequence[_Facts], place: int) -> dict[str, Any]:
+def _described(
+    kind: str, headings: Sequence[str], facts: Sequence[_Facts], place: int, *, is_decided: bool
+) -> dict[str, Any]:
     seen, text = facts[place], folded(headings[place])
     return {
         "place": place,
         "key": columns.keys(headings)[place],
         "heading": headings[place][:100] or _("Column %(number)d") % {"number": place + 1},
         "samples": seen.samples,
-        "waits": bool(seen.filled) and _looks_delicate(kind, text, seen),
+        "waits": not is_decided and bool(seen.filled) and _looks_delicate(kind, text, seen),
     }
 
 

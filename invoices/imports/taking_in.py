@@ -25,13 +25,17 @@ def take_in(
     """
     with writing():
         file.rows.all().delete()
-    content, chosen = bytes(file.content), _choices(file)
+    content = bytes(file.content)
 
     def beat() -> None:
         with writing():
             pass
 
-    sheet = reading.open_any_sheet(content, file.kind, file.encoding, chosen)
+    def choose(headings: Sequence[str]) -> dict[str, str]:
+        return mapping.choices_of(file, headings)
+
+    sheet = reading.open_any_sheet(content, file.kind, file.encoding, choose)
+    chosen = choose(sheet.headings)
     found = survey(file.kind, sheet.headings, sheet.understood, chosen, sheet.rows, file.date_order, beat)
     file.survey, file.columns = found, found["columns"]
     taken = file.columns.values()
@@ -40,15 +44,10 @@ def take_in(
         Import.objects.filter(pk=file.pk).update(survey=found, columns=file.columns, ignored=file.ignored)
     if waiting(found) or columns.missing(file.kind, file.columns):
         return False
-    _make_rows(file, reading.open_any_sheet(content, file.kind, file.encoding, chosen), writing)
+    _make_rows(file, reading.open_any_sheet(content, file.kind, file.encoding, choose), writing)
     with writing():
         repeats.settle(file, keep)
     return True
-
-
-def _choices(file: Import) -> dict[str, str]:
-    """This file's own, before those of earlier files."""
-    return {**mapping.remembered(file.account, file.kind), **file.choices}
 
 
 def _make_rows(file: Import, sheet: reading.Sheet, writing: Callable[[], AbstractContextManager[None]]) -> None:

@@ -1,15 +1,17 @@
 """Columns that were not understood: the import waits, a person decides on a page of its own."""
 
+import datetime as dt
+import uuid
 from decimal import Decimal
 
 import pytest
 
 from inflow.accounts.models import AuditEntry
 from inflow.accounts.roles import Role
-from invoices import lifecycle
+from invoices import ledger, lifecycle
 from invoices.imports import running
 from invoices.imports.models import Import
-from invoices.models import Invoice
+from invoices.models import Invoice, Receipt
 from tests import make
 from tests.dashboard.test_imports import confirmed, outcomes, told, upload, worked
 from tests.dashboard.world import World, nothing_changes, page
@@ -302,3 +304,43 @@ def test_an_unknown_balance_in_a_file_of_payments_waits(own: World) -> None:
     while running.work(file.pk):
         pass
     assert outcomes(file) == ["new"]
+
+
+BANK = "invoice,reference,amount,date\nFalcon-1,TT1,1000,2026-01-05\n"
+
+
+@pytest.mark.parametrize("how", ["void", "reverse"])
+def test_a_payment_that_was_undone_is_no_longer_unchanged_and_can_be_imported_again(how: str, own: World) -> None:
+    client = own.logged_in(Role.AGENT)
+    confirmed(client, worked(upload(client, BANK, "payments")))
+    assert outcomes(worked(upload(client, BANK, "payments"))) == ["unchanged"]
+    receipt = Receipt.objects.get(reference="TT1")
+    if how == "void":
+        ledger.void_payment(own.account, receipt.pk, make.STAFF)
+    else:
+        ledger.reverse_payment(own.account, own.invoice.pk, receipt.pk, make.STAFF)
+    file = worked(upload(client, BANK, "payments"))
+    assert outcomes(file) == ["new"]
+    confirmed(client, file)
+    assert make.again(own.invoice).balance == 24000
+    assert outcomes(worked(upload(client, BANK, "payments"))) == ["unchanged"]
+
+
+def test_one_transfer_pays_several_invoices_by_one_reference(own: World) -> None:
+    client = own.logged_in(Role.AGENT)
+    other = make.invoice(own.account, invoice_number="Falcon-2", amount=700, debtor_email="pay@falcon.example")
+    text = BANK + "Falcon-2,TT1,600,2026-01-05\nFalcon-2,TT1,600,2026-01-05\n"
+    file = confirmed(client, worked(upload(client, text, "payments")))
+    assert outcomes(file) == ["new", "new", "refused"]
+    assert (make.again(own.invoice).balance, make.again(other).balance) == (24000, 100)
+    assert outcomes(worked(upload(client, text, "payments"))) == ["unchanged", "unchanged", "refused"]
+
+
+def test_a_transfer_that_was_split_by_applying_credit_is_unchanged_for_both_invoices(own: World) -> None:
+    client = own.logged_in(Role.AGENT)
+    other = make.invoice(own.account, invoice_number="Falcon-2", amount=600, debtor_email="pay@falcon.example")
+    day = dt.date(2026, 1, 5)
+    ledger.record_payment(own.account, own.invoice.pk, make.STAFF, amount=Decimal(25600), paid_at=day, reference="TT1")
+    ledger.apply_credit(own.account, other.pk, make.STAFF, key=uuid.uuid4())
+    text = "invoice,reference,amount,date\nFalcon-1,TT1,25000,2026-01-05\nFalcon-2,TT1,600,2026-01-05\n"
+    assert outcomes(worked(upload(client, text, "payments"))) == ["unchanged", "unchanged"]
