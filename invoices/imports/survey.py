@@ -150,15 +150,17 @@ def _count(facts: _Facts, line: int, text: str) -> None:
 
 @functools.lru_cache(maxsize=20_000)
 def _cell(text: str) -> _Cell:
-    plain = cells.without_time(cells.latin(text))
+    plain = cells.latin(text)
+    plain = cells.without_time(plain) if ":" in plain else plain
     day = _DAY.fullmatch(plain)
+    is_word = statuses.may_be_word(text)
     return _Cell(
         is_number=bool(_NUMBER.fullmatch(plain)) and not day,
         is_date=bool(day) or bool(re.fullmatch(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}", plain)),
-        is_state=statuses.state_of(text) is not None,
+        is_state=is_word and statuses.state_of(text) is not None,
         is_currency=text in money.EXPONENTS or _has_currency(plain),
-        is_document=statuses.document_of(text) is not None,
-        is_flag=statuses.paid_flag(text) is not None,
+        is_document=is_word and statuses.document_of(text) is not None,
+        is_flag=len(text) <= 5 and statuses.paid_flag(text) is not None,
         order=_order(int(day[1]), int(day[3])) if day else "",
     )
 
