@@ -51,6 +51,7 @@ _SYMBOLS: dict[str, frozenset[str]] = {
         "جنيه": "EGP SDG",
     }.items()
 }
+SIGNS = frozenset(symbol.strip(".") for symbol in _SYMBOLS)
 _BY_LENGTH = sorted(_SYMBOLS, key=len, reverse=True)
 
 # Names in a currency column.

@@ -23,7 +23,7 @@ MAX_COLUMNS = 250  # Zoho Books writes more than 100
 _MAX_UNPACKED = 200 * 1024 * 1024
 _MAX_SHARED = 50 * 1024 * 1024  # read as a whole
 _MAX_PARTS = 1_000
-_MAX_HEADING = 1_000
+_MAX_HEADING = 100
 # A row with fewer headings that are known is none of headings.
 _FEWEST_KNOWN = 2
 # Titles above the headings are skipped.

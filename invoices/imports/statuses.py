@@ -54,12 +54,12 @@ _STATES: Mapping[State, tuple[str, ...]] = {
     ),
     State.PARTLY_PAID: (
         "partially paid|partial|part paid|partly paid|partpaid|partiallypaid|paid partially|partial payment"
-        "|paid in part",
+        "|paid in part|paid partly|partially",
         "مدفوعة جزئياً|مدفوع جزئياً|مدفوعة جزئيا|مدفوع جزئيا|مسددة جزئياً|مسدد جزئياً|سداد جزئي|دفع جزئي|جزئي|جزئية",
     ),
     State.PAID: (
         "paid|fully paid|paid in full|settled|cleared|closed|received|complete paid|collected",
-        "deposited",  # QuickBooks Online
+        "deposited|paid deposited|paid not deposited",  # QuickBooks Online
         "in payment",  # Odoo: paid, and not seen on a bank statement yet
         "مدفوعة|مدفوع|مدفوعة بالكامل|مدفوع بالكامل|مسددة|مسدد|مسددة بالكامل|مسدد بالكامل|مقفلة|مقفل|مغلقة|مغلق|محصلة",
         "محصل|تم الدفع|تم السداد|خالصة|قيد الدفع",
@@ -136,8 +136,8 @@ _BEGINNINGS: tuple[tuple[str, State], ...] = tuple(
         ("part paid", State.PARTLY_PAID),
         ("overdue", State.OWED),
         ("past due", State.OWED),
-        ("due in", State.OWED),
-        ("due on", State.OWED),
+        ("due", State.OWED),
+        ("open", State.OWED),
         ("paid on", State.PAID),
         ("voided on", State.VOID),
         ("متأخرة", State.OWED),
@@ -146,6 +146,8 @@ _BEGINNINGS: tuple[tuple[str, State], ...] = tuple(
     )
 )
 
+
+_LATE_ENDINGS = (" days overdue", " day overdue", " days late", " day late")  # "12 days overdue"
 
 _LETTERS = str.maketrans("أإآىة", "ااايه")  # as in `headings.folded`
 _FIRST_WORDS = frozenset(
@@ -158,6 +160,8 @@ _FIRST_WORDS = frozenset(
 def may_be_word(text: str) -> bool:
     """A cheap look that tells most cells from words of these lists: files have millions of them."""
     first = text[:40].casefold().translate(_LETTERS).split(None, 1)
+    if first and first[0].isdigit():
+        return text.casefold().endswith(_LATE_ENDINGS)
     return bool(first) and first[0].strip(".,:;-–()[]").split("-", 1)[0].split("_", 1)[0] in _FIRST_WORDS
 
 
@@ -167,6 +171,8 @@ def state_of(text: str) -> State | None:
     words = folded(text[:200])
     if words in _STATE_OF:
         return _STATE_OF[words]
+    if words.endswith(_LATE_ENDINGS):
+        return State.OWED
     return next((state for beginning, state in _BEGINNINGS if words.startswith(beginning)), None)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from invoices import money
-from invoices.imports import cells, columns, statuses
+from invoices.imports import amounts, cells, columns, statuses
 from invoices.imports.headings import folded
 from invoices.imports.models import DateOrder
 
@@ -49,6 +49,7 @@ _SAMPLES, _SAMPLE_LENGTH = 5, 60
 _BEAT_EVERY = 2_000
 
 _NUMBER = re.compile(r"\(?[-+]?\s*[0-9][0-9.,٫٬'’\s\u00a0\u202f]*\)?\s*(%|[DdCc][Rr]\.?)?-?")
+_OF_NUMBERS = re.compile(r"[0-9,٫٬'’\s\u00a0\u202f()+-]|(?<=[0-9])\.|\.(?=[0-9])")
 _DAY = re.compile(r"([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{4})")
 
 
@@ -158,7 +159,7 @@ def _cell(text: str) -> _Cell:
         is_number=bool(_NUMBER.fullmatch(plain)) and not day,
         is_date=bool(day) or bool(re.fullmatch(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}", plain)),
         is_state=is_word and statuses.state_of(text) is not None,
-        is_currency=text in money.EXPONENTS or _has_currency(plain),
+        is_currency=text in money.EXPONENTS or (len(plain) <= 40 and _has_currency(plain)),
         is_document=is_word and statuses.document_of(text) is not None,
         is_flag=len(text) <= 5 and statuses.paid_flag(text) is not None,
         order=_order(int(day[1]), int(day[3])) if day else "",
@@ -166,13 +167,9 @@ def _cell(text: str) -> _Cell:
 
 
 def _has_currency(plain: str) -> bool:
-    """`AED 1,250.50` and `1,250.50 AED`, `$5`."""
-    if plain[:1] in "$€£₹" and plain[:1]:
-        return True
-    for code, rest in ((plain[:3], plain[3:]), (plain[-3:], plain[:-3])):
-        if code.upper() in money.EXPONENTS and _NUMBER.fullmatch(rest.strip()):
-            return True
-    return False
+    """`AED 1,250.50`, `1,250.50 AED`, `$5`, `١٬٢٥٠ د.إ`, and a sign alone."""
+    left = _OF_NUMBERS.sub("", plain).strip(". ")
+    return left in amounts.SIGNS or (left != plain and left.upper() in money.EXPONENTS)
 
 
 def _order(first: int, second: int) -> str:

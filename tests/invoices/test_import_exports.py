@@ -228,6 +228,10 @@ def test_a_contradiction_is_told_and_never_decided(headings: str, cells: str, sa
         ("Total,Balance", "1000,–", 1000),
         ("Total,Status", "1000,Sent", 1000),
         ("Total,State", "1000,overdue by 12 days", 1000),
+        ("Total,State", "1000,12 days overdue", 1000),
+        ("Total,State", "1000,Open (Sent)", 1000),
+        ("Total,State,Balance", "1000,PARTIALLY-PAID,400", 400),
+        ("Total,الحالة", "1000,متأخرة 5 أيام", 1000),
     ],
 )
 def test_the_balance_gives_the_opening_payment(headings: str, cells: str, left: int) -> None:
