@@ -2,6 +2,7 @@
 
 import csv
 import datetime as dt
+import functools
 import io
 import re
 import zipfile
@@ -12,7 +13,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from inflow.accounts.sheets import unescaped
-from invoices.imports import columns
+from invoices import money
+from invoices.imports import amounts, columns
 from invoices.imports.models import Encoding
 
 MAX_BYTES = 20 * 1024 * 1024
@@ -199,7 +201,7 @@ def _xlsx(content: bytes) -> Iterator[Row]:
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         sheet = next(each for each in book.worksheets if each.sheet_state == "visible")
         sheet.reset_dimensions()  # some programs write wrong ones
-        return _xlsx_rows(sheet.iter_rows(max_col=MAX_COLUMNS + 1, values_only=True))
+        return _xlsx_rows(sheet.iter_rows(max_col=MAX_COLUMNS + 1))
     except Unreadable:
         raise
     except Exception as error:  # whatever a broken workbook makes of openpyxl, it is the file's fault
@@ -226,16 +228,35 @@ def _xlsx_rows(rows: Iterable[Sequence[Any]]) -> Iterator[Row]:
     lines = iter(enumerate(rows, 1))
     while True:
         try:
-            line, values = next(lines)
+            line, row = next(lines)
+            given = [_clean(_shown(cell)) for cell in row]
         except StopIteration:
             return
         except Exception as error:
             raise _not_a_workbook() from error
-        given = [_clean(_text(value)) for value in values]
         while given and not given[-1]:
             given.pop()
         if given:
             yield line, given
+
+
+def _shown(cell: Any) -> str:
+    """A cell's value; a number with the currency that its format shows beside it, which else would be lost."""
+    value = cell.value
+    if isinstance(value, int | float) and not isinstance(value, bool) and (sign := _currency_of(cell.number_format)):
+        return f"{sign} {_text(value)}"
+    return _text(value)
+
+
+@functools.lru_cache(maxsize=1_024)
+def _currency_of(number_format: str) -> str:
+    """`[$USD] #,##0.00`, `"AED" 0.00` and `$#,##0` have one; `[$-409]` is a language alone."""
+    shown = number_format[:200].split(";")[0]
+    plain = re.sub(r'\[[^\]]*\]|"[^"]*"', "", shown)
+    named = re.findall(r'\[\$([^\]-]{1,10})|"([^"]{1,10})"', shown)
+    parts = [*(code or text for code, text in named), *re.findall("[$€£₹]", plain)]
+    found = (part.strip(" .\u00a0") for part in parts)
+    return next((part for part in found if part in amounts.SIGNS or part in money.EXPONENTS), "")
 
 
 def _text(value: Any) -> str:

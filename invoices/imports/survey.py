@@ -27,18 +27,7 @@ _WHOLE_WORDS = frozenset(
 _PARTS_OF_WORDS = (
     *("amount", "balance", "payment", "received", "receivable", "outstanding", "total", "residual", "pending"),
     *("remaining", "unpaid", "settle", "currency", "status", "state", "overdue", "discount", "retention", "deposit"),
-    *(
-        "advance",
-        "refund",
-        "cancel",
-        "posted",
-        "approved",
-        "writeoff",
-        "written",
-        "withheld",
-        "withholding",
-        "exchange",
-    ),
+    *("advance", "refund", "cancel", "posted", "approved", "writeoff", "written", "withh", "exchange"),
     *("مبلغ", "قيمه", "رصيد", "متبقي", "باقي", "مسدد", "مدفوع", "اجمالي", "صافي", "عمله", "حاله", "مستحق", "ضريب"),
     *("خصم", "دائن", "مدين", "محصل", "سداد", "مرتجع", "ملغ", "دفع", "مجموع", "سعر", "تحصيل", "موقف"),
 )

@@ -1,13 +1,16 @@
 """Exports of accounting programs: closed invoices are not chased, and what is left to pay is what is asked for."""
 
 import datetime as dt
+import io
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from openpyxl import Workbook
 
 from invoices.imports import running
 from invoices.imports.models import Import
+from invoices.imports.reading import Unreadable
 from invoices.models import Invoice
 from tests import make
 from tests.invoices import exports
@@ -268,7 +271,11 @@ def test_a_closed_row_needs_no_more_than_its_number() -> None:
 
 @pytest.mark.parametrize("heading", ["Curr", "Ccy", "Cur", "Currency Code", "العملة", "عملة الفاتورة"])
 def test_a_currency_column_by_any_name_is_the_rows_currency(heading: str) -> None:
-    assert registered(checked(f"{HEAD},amount,{heading}\nN-1,Omar,2998-01-01,1800,USD\n"))["N-1"] == (1800, 1800, "USD")
+    assert registered(checked(f"{HEAD},amount,{heading}\nN-1,Omar,2998-01-01,1800,USD\n"))["N-1"] == (
+        D("1800"),
+        D("1800"),
+        "USD",
+    )
 
 
 def test_a_column_paid_with_yes_and_no_is_a_status() -> None:
@@ -307,7 +314,7 @@ def test_lines_without_the_invoices_cells_belong_to_the_one_above() -> None:
         "INV/1,Omar,2998-01-01,100,Not Paid,Cabling\n,,,,,Installation\nINV/2,Layla,2998-01-01,50,Not Paid,Repair\n"
     )
     assert outcomes(file) == [NEW, REPEATED, NEW]
-    assert registered(file) == {"INV/1": (100, 100, "AED"), "INV/2": (50, 50, "AED")}
+    assert registered(file) == {"INV/1": (D("100"), D("100"), "AED"), "INV/2": (D("50"), D("50"), "AED")}
 
 
 # --- Dates ---------------------------------------------------------------------------------------------------------
@@ -364,3 +371,57 @@ def test_a_chosen_order_that_the_file_contradicts_is_not_taken() -> None:
     file = checked(f"{HEAD},total\nN-1,Omar,25/11/2998,1\nN-2,Omar,05/11/2998,1\n", date_order="mdy")
     assert outcomes(file) == [NEW, REFUSED]
     assert "The month was said to come first, but line 2 has 25/11/2998." in file.rows.get(line=3).reason
+
+
+# --- Workbooks -----------------------------------------------------------------------------------------------------
+
+
+def workbook(*rows: list[Any], formats: dict[str, str] | None = None) -> bytes:
+    book = Workbook()
+    sheet = book.active
+    for row in rows:
+        sheet.append(row)
+    for cell, number_format in (formats or {}).items():
+        sheet[cell].number_format = number_format
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def of_workbook(content: bytes) -> Import:
+    account = make.account()
+    person = make.user(account)
+    return worked(running.start(account, person, kind="invoices", file_name="x.xlsx", content=content, currency="AED"))
+
+
+@pytest.mark.parametrize("shown", ["[$USD] #,##0.00", '"USD" 0.00', "[$USD-409]#,##0", "$#,##0.00", '"US$"0'])
+def test_a_currency_that_only_a_cells_format_shows_is_not_passed_over(shown: str) -> None:
+    head = ["invoice", "customer", "due date", "amount"]
+    file = of_workbook(workbook(head, ["N-1", "Omar", dt.date(2998, 1, 1), 1800], formats={"D2": shown}))
+    assert outcomes(file) == [REFUSED]
+    assert "is not in the row's currency, AED" in file.rows.get().reason
+    with_currency = workbook(
+        [*head, "currency"], ["N-1", "Omar", dt.date(2998, 1, 1), 1800, "USD"], formats={"D2": shown}
+    )
+    assert registered(of_workbook(with_currency))["N-1"] == (D("1800"), D("1800"), "USD")
+
+
+def test_real_dates_of_a_workbook_are_as_they_are_beside_dates_in_text() -> None:
+    head = ["invoice", "customer", "due date", "total"]
+    rows = [
+        ["N-1", "Omar", dt.date(2998, 5, 11), 1],
+        ["N-2", "Omar", "05/11/2998", 1],
+        ["N-3", "x", "25/11/2998", 1],
+    ]
+    file = of_workbook(workbook(head, *rows, formats={"D2": "[$-409]#,##0.00", "D3": "[$AED] 0"}))
+    assert [row.said["due_date"] for row in file.rows.order_by("line")] == ["2998-05-11", "2998-11-05", "2998-11-25"]
+    assert outcomes(file) == [NEW, NEW, NEW]
+
+
+def test_a_status_column_beyond_the_most_that_is_read_is_not_passed_over() -> None:
+    head = ["invoice", "customer", "due date", "total", *[""] * 250, "status"]
+    row = ["N-1", "Omar", "2998-01-01", 1, *[""] * 250, "Paid"]
+    for content in (workbook(head, row), "\n".join(",".join(map(str, each)) for each in (head, row)).encode()):
+        account = make.account()
+        with pytest.raises(Unreadable, match="more than 250 columns"):
+            running.start(account, make.user(account), kind="invoices", file_name="x", content=content)
