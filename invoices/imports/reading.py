@@ -112,9 +112,13 @@ def _headed(rows: Iterator[Row], kind: str, choose: Choose | None = None) -> She
     place = known.index(max(known))
     headings = [" ".join(cell[:_MAX_HEADING].split()) for cell in first[place][1][: MAX_COLUMNS + 1]]
     if len(headings) > MAX_COLUMNS:
-        raise Unreadable(_("The file has more than %(columns)d columns.") % {"columns": MAX_COLUMNS})
+        raise _too_wide()
     understood = columns.understand(kind, headings, choose(headings) if choose else None)
     return Sheet(headings, understood, _bounded(_chained(first[place + 1 :], rows)))
+
+
+def _too_wide() -> Unreadable:
+    return Unreadable(_("The file has more than %(columns)d columns.") % {"columns": MAX_COLUMNS})
 
 
 def _chained(first: list[Row], rest: Iterator[Row]) -> Iterator[Row]:
@@ -201,7 +205,10 @@ def _xlsx(content: bytes) -> Iterator[Row]:
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         sheet = next(each for each in book.worksheets if each.sheet_state == "visible")
         sheet.reset_dimensions()  # some programs write wrong ones
-        return _xlsx_rows(sheet.iter_rows(max_col=MAX_COLUMNS + 1))
+        beyond = sheet.iter_rows(max_row=_HEADINGS_WITHIN, min_col=MAX_COLUMNS + 1, values_only=True)
+        if any(value is not None and str(value).strip(_UNSEEN) for row in beyond for value in row):
+            raise _too_wide()
+        return _xlsx_rows(sheet.iter_rows(max_col=MAX_COLUMNS))
     except Unreadable:
         raise
     except Exception as error:  # whatever a broken workbook makes of openpyxl, it is the file's fault
