@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 import structlog
-from django.db.models import F, OuterRef, Q, Subquery, Sum
+from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
@@ -49,14 +49,30 @@ def credit_of(debtor_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, dict[str, Deci
     return credit
 
 
-def reopened_by(receipt: Receipt) -> list[Invoice]:
-    """Return the invoices that owe more if the receipt is undone, the oldest first."""
+# What each row of `unapplied` adds to the credit of its debtor.
+CREDIT = F("unallocated")
+
+
+def unapplied() -> QuerySet[Receipt]:
+    """Return the rows that carry credit: each has a debtor and a currency."""
+    return Receipt.objects.filter(unallocated__gt=0)
+
+
+def credited_at(debtor_id: uuid.UUID) -> dt.datetime | None:
+    """Return when the debtor's present credit was last added to, by the account's time."""
+    newest: dt.datetime | None = unapplied().filter(debtor=debtor_id).aggregate(at=Max("recorded_at"))["at"]
+    return newest
+
+
+def reopened_by(receipt: Receipt) -> list[tuple[Invoice, Decimal]]:
+    """Return the invoices that owe more if the receipt is undone, the oldest first, and how much each."""
     paid = receipts.shares([receipt.pk]).get(receipt.pk, {})
-    return list(
+    invoices = (
         Invoice.objects.filter(account=receipt.account_id, pk__in=paid, written_off_at=None, cancelled_at=None)
         .select_related("account")
         .order_by("due_date", "issue_date", "invoice_number")
     )
+    return [(invoice, paid[invoice.pk]) for invoice in invoices]
 
 
 # --- Money comes -------------------------------------------------------------------------------------------------
@@ -129,8 +145,7 @@ def apply_credit(
             if part := min(left, receipt.unallocated):
                 draft.apply(receipt, part, key=key)
                 left -= part
-        text = f"Credit of {money.display(wanted, invoice.currency)} applied."
-        draft.note("credit_applied", text, credit=sum((each.unallocated for each in sources), Decimal(0)))
+        draft.note("credit_applied", wanted, credit=sum((each.unallocated for each in sources), Decimal(0)))
         return wanted
 
 

@@ -22,7 +22,7 @@ from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.languages import spoken
 from inflow.statements import Ahead, Compiled, Known
-from invoices import debtors, escalations, money, promises, receipts, signals, timeline, workdays
+from invoices import debtors, escalations, promises, receipts, signals, timeline, workdays
 from invoices.derivation import derive
 from invoices.ledger import check_payment, record_payment, reverse_payment, void_payment
 from invoices.models import (
@@ -148,7 +148,7 @@ def _create(
         invoice.status, invoice.payment_status = derive(invoice)
         if invoice.payment_status == PaymentStatus.PAID:
             invoice.covered_at = account.now()
-        timeline.note(invoice, "created", actor, f"Invoice of {money.display(new.amount, new.currency)} registered.")
+        timeline.note(invoice, "created", actor, amount=(new.amount, new.currency))
         invoice.is_being_written = True
         signals.facts_changed.send(Invoice, invoice=invoice, actor=actor, is_new=True)
         invoice.is_being_written = False

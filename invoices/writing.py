@@ -132,7 +132,7 @@ class Draft:
         self.credit_changed |= amount > allocated
         payment = receipts.line(receipt, allocated=allocated)
         self.payments.append(payment)
-        self.note("payment_recorded", f"Payment of {self._display(amount)} recorded.", credit=receipt.unallocated)
+        self.note("payment_recorded", amount, credit=receipt.unallocated)
         self.derive()
         return payment
 
@@ -151,7 +151,7 @@ class Draft:
         receipt.unallocated += share
         receipt.save(update_fields=["unallocated"])
         self.credit_changed = True
-        self.note("payment_released", f"{self._display(share)} returned to credit.", credit=receipt.unallocated)
+        self.note("payment_released", share, credit=receipt.unallocated)
 
     def void(self, receipt: Receipt, share: Decimal) -> None:
         """Void a receipt that pays this invoice alone."""
@@ -171,15 +171,14 @@ class Draft:
             self.look()
 
     def note_undone(self, receipt: Receipt, reversal: Reversal) -> None:
-        verb = "voided" if reversal.how == How.VOID else "reversed"
-        self.note(f"payment_{verb}", f"Payment of {self._display(receipt.amount)} {verb}.", credit=receipt.unallocated)
+        kind = "payment_voided" if reversal.how == How.VOID else "payment_reversed"
+        self.note(kind, receipt.amount, credit=receipt.unallocated)
 
-    def note(self, kind: str, text: str, *, credit: Decimal) -> None:
-        after = {"balance": str(self.invoice.balance), "credit": str(credit)}
-        timeline.note(self.invoice, kind, self.actor, text, after=after, reason=self.reason)
-
-    def _display(self, amount: Decimal) -> str:
-        return money.display(amount, self.invoice.currency)
+    def note(self, kind: str, amount: Decimal, *, credit: Decimal) -> None:
+        """Append an entry about an amount. `credit` is what is left of where it came from."""
+        invoice = self.invoice
+        after = {"balance": str(invoice.balance), "credit": str(credit)}
+        timeline.note(invoice, kind, self.actor, after=after, reason=self.reason, amount=(amount, invoice.currency))
 
 
 def lock(account: Account, invoice_id: uuid.UUID) -> Invoice:
@@ -281,7 +280,6 @@ def _write(draft: Draft) -> None:
             invoice,
             "status_changed" if before["status"] != after["status"] else "changed",
             actor,
-            _sentence(changed, before, after),
             before={name: _plain(before[name]) for name in changed},
             after={name: _plain(after[name]) for name in changed},
             reason=draft.reason,
@@ -337,15 +335,6 @@ def check_money(field: str, amount: Decimal, currency: str) -> None:
             "too_many_decimals",
             _("%(currency)s has %(exponent)s decimals at most.") % {"currency": currency, "exponent": exponent},
         )
-
-
-def _sentence(changed: list[str], before: dict[str, object], after: dict[str, object]) -> str:
-    parts = [
-        "Notes changed" if name == "notes" else f"{name.replace('_', ' ')}: {before[name]} → {after[name]}"
-        for name in changed
-    ]
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
 
 
 def _plain(value: object) -> object:

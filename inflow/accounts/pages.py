@@ -45,6 +45,10 @@ class PageForm(forms.Form):
         _dress(field.widget)
         self.fields[name] = field
 
+    def facts(self) -> "list[tuple[StrOrPromise, str]]":
+        """Return what a person should see before they confirm, as labels and values."""
+        return []
+
 
 class OwnAccountForm(PageForm):
     """A form for something new. Platform staff choose the account, members get their own."""

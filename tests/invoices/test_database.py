@@ -23,7 +23,7 @@ from tests.unchanged import nothing_happens
         "DELETE FROM invoices_allocation",
         "UPDATE invoices_reversal SET how = 'void'",
         "DELETE FROM invoices_reversal",
-        "UPDATE invoices_timelineentry SET text = ''",
+        "UPDATE invoices_timelineentry SET stored_text = ''",
         "DELETE FROM invoices_timelineentry",
     ],
 )
