@@ -97,7 +97,8 @@ def reopen(invoice: Invoice, since: dt.datetime, actor: Actor) -> None:
         escalation.status = escalation.resolved_from or CaseStatus.OPEN
         escalation.resolution, escalation.resolved_from, escalation.resolved_at = "", "", None
         escalation.save()
-        timeline.note(invoice, "escalation_reopened", actor, after={"level": escalation.level}, level=escalation.level)
+        after = {"level": escalation.level}
+        timeline.note(invoice, "escalation_reopened", actor, after=after, level=escalation.level)
     _stand(invoice)
 
 

@@ -145,8 +145,7 @@ def apply_credit(
             if part := min(left, receipt.unallocated):
                 draft.apply(receipt, part, key=key)
                 left -= part
-        left_over = sum((each.unallocated for each in sources), Decimal(0))
-        draft.note("credit_applied", credit=left_over, amount=(wanted, invoice.currency))
+        draft.note("credit_applied", wanted, credit=sum((each.unallocated for each in sources), Decimal(0)))
         return wanted
 
 

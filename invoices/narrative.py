@@ -132,8 +132,8 @@ register("promise_broken", _lazy("The promise to pay %(amount)s by %(day)s is br
 register("escalation_joined", _lazy("Joins the open case: %(case)s."))
 register("escalated", _lazy("Escalated to level %(level)s: %(case)s."))
 register("escalation_resolved", _lazy("Case of level %(level)s resolved: %(resolution)s."))
-register("escalation_acknowledged", _lazy("Case of level %(level)s is being worked on."))
 register("escalation_reopened", _lazy("Case of level %(level)s reopened: the payment was undone."))
+register("escalation_acknowledged", _lazy("Case of level %(level)s is being worked on."))
 register(
     "opted_out",
     _lazy("%(address)s asked not to be written to by %(medium)s."),

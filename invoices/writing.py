@@ -132,7 +132,7 @@ class Draft:
         self.credit_changed |= amount > allocated
         payment = receipts.line(receipt, allocated=allocated)
         self.payments.append(payment)
-        self.note("payment_recorded", credit=receipt.unallocated, amount=(amount, invoice.currency))
+        self.note("payment_recorded", amount, credit=receipt.unallocated)
         self.derive()
         return payment
 
@@ -151,7 +151,7 @@ class Draft:
         receipt.unallocated += share
         receipt.save(update_fields=["unallocated"])
         self.credit_changed = True
-        self.note("payment_released", credit=receipt.unallocated, amount=(share, self.invoice.currency))
+        self.note("payment_released", share, credit=receipt.unallocated)
 
     def void(self, receipt: Receipt, share: Decimal) -> None:
         """Void a receipt that pays this invoice alone."""
@@ -171,12 +171,14 @@ class Draft:
             self.look()
 
     def note_undone(self, receipt: Receipt, reversal: Reversal) -> None:
-        verb = "voided" if reversal.how == How.VOID else "reversed"
-        self.note(f"payment_{verb}", credit=receipt.unallocated, amount=(receipt.amount, receipt.currency))
+        kind = "payment_voided" if reversal.how == How.VOID else "payment_reversed"
+        self.note(kind, receipt.amount, credit=receipt.unallocated)
 
-    def note(self, kind: str, *, credit: Decimal, amount: tuple[Decimal, str]) -> None:
-        after = {"balance": str(self.invoice.balance), "credit": str(credit)}
-        timeline.note(self.invoice, kind, self.actor, after=after, reason=self.reason, amount=amount)
+    def note(self, kind: str, amount: Decimal, *, credit: Decimal) -> None:
+        """Append an entry about an amount. `credit` is what is left of where it came from."""
+        invoice = self.invoice
+        after = {"balance": str(invoice.balance), "credit": str(credit)}
+        timeline.note(invoice, kind, self.actor, after=after, reason=self.reason, amount=(amount, invoice.currency))
 
 
 def lock(account: Account, invoice_id: uuid.UUID) -> Invoice:

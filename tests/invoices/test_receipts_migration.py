@@ -1,4 +1,4 @@
-"""What the migration 0011 makes of payments that were recorded before there were receipts."""
+"""What the migration 0012 makes of payments that were recorded before there were receipts."""
 
 import datetime as dt
 import importlib
@@ -14,7 +14,7 @@ from invoices import ledger, lifecycle
 from invoices.models import Allocation, Invoice, Payment, Receipt, Reversal
 from tests import make
 
-migration = importlib.import_module("invoices.migrations.0011_receipts_and_allocations")
+migration = importlib.import_module("invoices.migrations.0012_receipts_and_allocations")
 BEGIN = dt.datetime(2026, 1, 5, 8, tzinfo=dt.UTC)
 _OLD = """
 ALTER TABLE invoices_invoice DROP CONSTRAINT an_invoice_is_paid_at_most_its_amount;
