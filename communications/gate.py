@@ -5,36 +5,34 @@ seen here; one that commits later finds the message gone. There is no third case
 """
 
 import datetime as dt
+import operator
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 import structlog
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _lazy
 
-from communications import addresses, apart, brakes, caps, gateways, ladder, links, linters, messages, policies
+from communications import addresses, apart, brakes, gateways, holding, ladder, links, linters, messages, policies
 from communications.models import CollectionSettings, Communication, Kind, Medium, PolicyStep, State
 from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.languages import english, in_english
 from inflow.statements import Compiled
-from invoices import escalations, lifecycle, money, timeline, workdays
+from invoices import escalations, lifecycle, money, timeline
 from invoices.models import OPEN, Debtor, Invoice, Reason, Status
 
 log = structlog.get_logger(__name__)
 
-ANSWER_WAITS_WORKING_DAYS = 3
 _DAY = dt.timedelta(days=1)
 # What the gate writes on a message that passes.
 _FROZEN = (
     *("message_id", "status", "sent_at", "claimed_at", "recipient", "subject", "body", "html", "language", "amount"),
     *("waits_for", "segments"),
 )
-_AGAIN = {"case": 30 * _DAY, "credit": 7 * _DAY}
 WORDS = {
     "window": _lazy("outside the hours for writing to this debtor"),
     "cap": _lazy("the debtor heard from us recently"),
@@ -63,6 +61,7 @@ class Case:
     due: list[Communication]
     rules: CollectionSettings
     now: dt.datetime
+    facts: holding.Facts
 
 
 def claim(
@@ -143,14 +142,18 @@ def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -
     debtor.account = account
     now = account.now()
     which = {"debtor": debtor.pk, "channel": channel, "now": now, "alone": alone}
-    invoices = {invoice.pk: invoice for invoice in _concerned(**which)}
+    # Locked in the order of their ids, used in one that does not depend on them.
+    locked = sorted(_concerned(**which), key=operator.attrgetter(*holding.IN_ORDER))
+    invoices = {invoice.pk: invoice for invoice in locked}
     for invoice in invoices.values():
         invoice.account, invoice.debtor = account, debtor
     policies.look_once(invoices.values())
     due = _locked_due(**which)
     for row in due:
         row.account, row.invoice = account, invoices[row.invoice_id]
-    return Case(account, debtor, invoices, due, ladder.rules_of(account), now)
+    rules = ladder.rules_of(account)
+    facts = holding.Facts(account, debtor, rules, [invoice for invoice in locked if invoice.is_open])
+    return Case(account, debtor, invoices, due, rules, now, facts)
 
 
 _DEBTOR = f"""
@@ -177,11 +180,15 @@ def _concerned(*, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid
     return Invoice.objects.select_for_update(no_key=True).filter(theirs).order_by("id")
 
 
+# Of the messages that are due to a debtor: the highest step, then the oldest debt.
+GOES_FIRST = ("-step", "invoice__due_date", "invoice__invoice_number", "kind", "try_number")
+
+
 @Compiled
 def _locked_due(
     *, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None
 ) -> QuerySet[Communication]:
-    return _due(debtor, channel, now, alone).select_for_update().order_by("-step", "scheduled_for", "id")
+    return _due(debtor, channel, now, alone).select_for_update(of=("self",)).order_by(*GOES_FIRST)
 
 
 def _may_go(case: Case, row: Communication) -> bool:
@@ -197,12 +204,9 @@ def _may_go(case: Case, row: Communication) -> bool:
     if step is None or not ladder.is_for(row, invoice, step):
         ladder.advance(invoice)
         return False
-    if invoice.status == Status.ON_HOLD:
-        assert invoice.hold_until is not None
-        _postpone(case, row, "hold", ladder.beginning(case.account, invoice.hold_until + _DAY))
-        return False
-    if invoice.status == Status.DISPUTED:
-        _postpone(case, row, "dispute", ladder.advance_dispute(invoice) or case.now + ladder.DISPUTE_RAISES)
+    verdict = holding.first_allowed(case.facts, invoice, row, case.now)
+    if verdict.reason in _OF_INVOICE:
+        _hold_back(case, row, verdict)
         return False
     left = ladder.channels_left(invoice, step) if row.try_number > 1 else []
     chosen = addresses.choose(invoice, left or step.channels)
@@ -220,10 +224,23 @@ def _may_go(case: Case, row: Communication) -> bool:
         row.channel = chosen.channel
         statements.update(row, ("channel", "recipient"))
         return False
+    if verdict.hold:
+        _hold_back(case, row, verdict)
+        return False
     if brakes.must_be_seen(row, case.rules):
         brakes.hold(row)
         return False
     return True
+
+
+# Holds of the invoice itself come before what is wrong with its addresses, those of its debtor after it.
+_OF_INVOICE = ("hold", "dispute")
+
+
+def _hold_back(case: Case, row: Communication, verdict: holding.Verdict) -> None:
+    if verdict.reason == "dispute" and row.step is not None:
+        ladder.advance_dispute(row.invoice)
+    _postpone(case, row, verdict.reason, verdict.moment)
 
 
 def _is_owed(row: Communication) -> bool:
@@ -243,16 +260,12 @@ def _may_go_apart(case: Case, row: Communication) -> bool:
             return False
     elif not _is_owed(row):
         return False
-    elif invoice.status == Status.DISPUTED:
-        _postpone(case, row, "dispute", case.now + ladder.DISPUTE_RAISES)
+    elif row.kind == Kind.PROMISE_FOLLOWUP and not apart.is_promised(invoice):
+        _suppress(row, "no_promise")
         return False
-    elif row.kind == Kind.PROMISE_FOLLOWUP:
-        if not apart.is_promised(invoice):
-            _suppress(row, "no_promise")
-            return False
-    elif invoice.status == Status.ON_HOLD and not apart.is_in_hand(row):
-        assert invoice.hold_until is not None
-        _postpone(case, row, "hold", ladder.beginning(case.account, invoice.hold_until + _DAY))
+    verdict = holding.first_allowed(case.facts, invoice, row, case.now)
+    if verdict.reason in _OF_INVOICE:
+        _hold_back(case, row, verdict)
         return False
     chosen = addresses.choose(invoice, [row.channel])
     if case.debtor.opted_out_at is not None or chosen.missing not in ("", "no_channel"):
@@ -262,6 +275,9 @@ def _may_go_apart(case: Case, row: Communication) -> bool:
         _postpone(case, row, "no_channel", case.now + _DAY)
         return False
     row.recipient = chosen.address
+    if verdict.hold:
+        _hold_back(case, row, verdict)
+        return False
     return True
 
 
@@ -285,54 +301,19 @@ def breaches(row: Communication, case: Case, text: str, language: str = "") -> l
 
 
 def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[str, dt.datetime] | None:
-    """What stands against any message to this debtor now, and until when."""
-    account, debtor, rules, now = case.account, case.debtor, case.rules, case.now
-    by_person, is_thanks = apart.is_by_person(going[0]), going[0].kind == Kind.THANK_YOU
+    """The reason why no message may go to this debtor now, and until when: the account's, the hours, the limits."""
+    account, rules, now, first = case.account, case.rules, case.now, going[0]
     if account.suspended_at is not None:
         return "suspended", now + _DAY
-    if rules.is_stopped or going[0].channel in rules.stopped_channels:
+    if rules.is_stopped or first.channel in rules.stopped_channels:
         return "stopped", now + _DAY
-    if not is_thanks and brakes.is_stale(rules, now):
+    if first.kind != Kind.THANK_YOU and brakes.is_stale(rules, now):
         return "stale", now + brakes.LOOKS_AGAIN
-    if debtor.answered_at is not None and not by_person:
-        place = ladder.place(going[0].invoice, rules)
-        answered_on = debtor.answered_at.astimezone(account.zone).date()
-        last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, place.days)
-        if account.today() <= last:
-            return "answer", ladder.beginning(account, last + _DAY)
-    in_hand = any(invoice.escalation_level >= escalations.HIGHEST for invoice in case.invoices.values())
-    if in_hand and not by_person:
-        return "case", now + _AGAIN["case"]
-    if not is_thanks and _credit_covers(case):
-        return "credit", now + _AGAIN["credit"]
-    place = ladder.place(going[0].invoice, rules)
-    opening = place.next_opening(now)
-    heard = [] if going[0].kind in caps.UNCOUNTED else caps.contacts(debtor.pk, now)
-    allowed = caps.next_allowed(now, heard, place, rules)
+    allowed = holding.next_allowed(case.facts, first.invoice, first, now)
     if allowed != now:
+        opening = case.facts.place(first.invoice).next_opening(now)
         return "window" if allowed == opening else "cap", allowed
     return ("away", now + dt.timedelta(minutes=15)) if away else None
-
-
-def _credit_covers(case: Case) -> bool:
-    """Whether what was paid too much on other invoices is enough for all that is past due, currency by currency."""
-    credit: dict[str, Decimal] = {}
-    for row in _overpaid(debtor=case.debtor.pk):
-        credit[row.currency] = credit.get(row.currency, Decimal(0)) + row.amount_paid - row.amount
-    if not credit:
-        return False
-    due: dict[str, Decimal] = {}
-    going = {row.invoice_id for row in case.due}
-    for invoice in case.invoices.values():
-        if invoice.is_open and (invoice.due_date < case.account.today() or invoice.pk in going):
-            due[invoice.currency] = due.get(invoice.currency, Decimal(0)) + invoice.balance
-    return all(credit.get(currency, Decimal(0)) >= owed for currency, owed in due.items())
-
-
-@Compiled
-def _overpaid(*, debtor: uuid.UUID) -> QuerySet[Invoice]:
-    overpaid = Invoice.objects.filter(debtor=debtor, amount_paid__gt=F("amount"))
-    return overpaid.exclude(status=Status.CANCELLED).order_by()
 
 
 def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = "") -> None:

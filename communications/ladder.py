@@ -12,8 +12,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from communications import addresses, caps, policies
+from communications import addresses, caps, holding, policies
 from communications.calendar import Place, place_of
+from communications.holding import DISPUTE_RAISES, beginning
 from communications.models import PENDING, CollectionSettings, Communication, Kind, PolicyStep, State, StepKind
 from inflow import statements
 from inflow.accounts.actors import CLOCK
@@ -25,11 +26,7 @@ from invoices.models import Escalation, Invoice, Reason, Status
 
 # A step this many days late still counts as on time.
 TOLERATED_DAYS = 3
-# A dispute open for so long calls for a person.
-DISPUTE_RAISES = dt.timedelta(days=30)
 _DAY = dt.timedelta(days=1)
-# Postponed for something on the invoice itself, or on its debtor: asked again when that changes.
-WAITS_FOR_FACTS = ("hold", "dispute", "answer", "case", "credit")
 
 
 # --- Which step, on which day ------------------------------------------------------------------------------------
@@ -75,11 +72,6 @@ def arrived_on(invoice: Invoice) -> dt.date:
 
 def came_overdue(invoice: Invoice) -> bool:
     return arrived_on(invoice) > invoice.due_date
-
-
-def beginning(account: Account, day: dt.date) -> dt.datetime:
-    """Midnight on the account's calendar, in UTC."""
-    return dt.datetime.combine(day, dt.time.min, account.zone).astimezone(dt.UTC)
 
 
 # --- Taking them -------------------------------------------------------------------------------------------------
@@ -174,7 +166,7 @@ def done(invoice: Invoice, step: PolicyStep, on: dt.date | None = None) -> None:
 def replan(invoice: Invoice) -> None:
     """Something a message may have waited for has changed: let it go at the next allowed moment."""
     rows = unsent(invoice)
-    waiting = [row for row in rows if row.status == State.SCHEDULED and row.waits_for in WAITS_FOR_FACTS]
+    waiting = [row for row in rows if row.status == State.SCHEDULED and row.waits_for in holding.FACTS]
     for row in waiting if invoice.is_open and invoice.status != Status.DISPUTED else ():
         moment = invoice.account.now()
         if invoice.status == Status.ON_HOLD and invoice.hold_until and row.kind != Kind.PROMISE_FOLLOWUP:
@@ -192,7 +184,7 @@ def replan(invoice: Invoice) -> None:
 def allowed_from(invoice: Invoice, moment: dt.datetime) -> dt.datetime:
     """The first moment from `moment` on at which the debtor may be written to, as things stand now."""
     rules = rules_of(invoice.account)
-    heard = caps.contacts(invoice.debtor_id, invoice.account.now())
+    heard = caps.contacts(invoice.debtor_id, invoice.account.now(), rules)
     return caps.next_allowed(moment, heard, place(invoice, rules), rules)
 
 
@@ -222,7 +214,7 @@ def advance_dispute(invoice: Invoice) -> dt.datetime | None:
     """A dispute of 30 days raises the next level, once; a new round closes what was raised and counts anew. When that
     will be; None where a person is on it."""
     assert invoice.disputed_at is not None
-    since = max(invoice.disputed_at, invoice.entered_at or invoice.disputed_at)
+    since = holding.dispute_since(invoice)
     if invoice.account.now() < since + DISPUTE_RAISES:
         return since + DISPUTE_RAISES
     raised = Escalation.objects.filter(invoice=invoice, reason=Reason.DISPUTE, opened_at__gte=since)

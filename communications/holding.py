@@ -1,0 +1,208 @@
+"""The facts that hold a debtor's messages back, and the first moment at which a message may go.
+
+The planner applies these rules in the transaction in which a fact changes, and the gate applies them again when the
+message is due. Both call the same functions, so a planned message never promises a moment that the gate would refuse.
+Nothing is written here.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+
+from django.db.models import F
+
+from communications import apart, caps
+from communications.calendar import Place, place_of
+from communications.models import CollectionSettings, Communication, Kind
+from inflow.accounts.models import Account
+from invoices import escalations, workdays
+from invoices.models import OPEN, Debtor, Invoice, Status
+
+ANSWER_WAITS_WORKING_DAYS = 3
+# A dispute open for so long raises the next level.
+DISPUTE_RAISES = dt.timedelta(days=30)
+_DAY = dt.timedelta(days=1)
+# A hold without an end of its own is checked again after this time.
+CHECKED_AGAIN = {"dispute": DISPUTE_RAISES, "case": 30 * _DAY, "credit": 7 * _DAY}
+# Reasons that lie in the invoice or its debtor: the message is rescheduled when one of these facts changes.
+FACTS = ("hold", "dispute", "answer", "case", "credit")
+# Reasons that lie in the account. They are written once, on the account, and apply to whatever is planned.
+ACCOUNT = ("suspended", "stopped", "stale")
+# Two messages or invoices that are equal otherwise come in this order, never in that of their random ids.
+IN_ORDER = ("due_date", "invoice_number")
+# Not yet, only because of the hours and the limits of contact.
+TIMING = ("", "window", "cap")
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A reason not to write, with the words of `gate.WORDS`. Without an end of its own (`is_open_ended`) it lasts until
+    somebody acts, and `until` is when it is checked again."""
+
+    reason: str
+    until: dt.datetime
+    is_open_ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The first moment at which a message may go, and the fact that holds it back until then, if one does."""
+
+    moment: dt.datetime
+    hold: Hold | None = None
+
+    @property
+    def reason(self) -> str:
+        return self.hold.reason if self.hold else ""
+
+    @property
+    def contact_at(self) -> dt.datetime | None:
+        """The moment as `next_contact_at` shows it: none while a person works on the debtor's case."""
+        return None if self.reason == "case" else self.moment
+
+
+class Facts:
+    """The facts of a debtor that its messages depend on, besides those of the invoice that a message is about.
+
+    Each is read when it is first needed, so that the caller's changes must be written by then. The gate gives the
+    open invoices that it has locked.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        debtor: Debtor,
+        rules: CollectionSettings,
+        open_invoices: Sequence[Invoice] | None = None,
+    ) -> None:
+        self.account, self.debtor, self.rules = account, debtor, rules
+        self.now = account.now()
+        self._given = open_invoices
+
+    @cached_property
+    def open_invoices(self) -> Sequence[Invoice]:
+        if self._given is not None:
+            return self._given
+        return list(Invoice.objects.filter(debtor=self.debtor.pk, status__in=OPEN).order_by(*IN_ORDER))
+
+    @cached_property
+    def is_in_hand(self) -> bool:
+        """True while a level 2 escalation of any of the invoices stops the debtor's messages."""
+        if self._given is not None:
+            return any(invoice.escalation_level >= escalations.HIGHEST for invoice in self._given)
+        theirs = Invoice.objects.filter(debtor=self.debtor.pk, status__in=OPEN)
+        return theirs.filter(escalation_level__gte=escalations.HIGHEST).exists()
+
+    @cached_property
+    def credit(self) -> dict[str, Decimal]:
+        return credit_of(self.debtor.pk)
+
+    @cached_property
+    def contacts(self) -> Sequence[dt.datetime]:
+        """The moments of the last contacts, in order."""
+        return caps.contacts(self.debtor.pk, self.now, self.rules)
+
+    def place(self, invoice: Invoice) -> Place:
+        rules = self.rules
+        phone = invoice.debtor_phone
+        return place_of(self.debtor, self.account, phone, opens=rules.opens_at, closes=rules.closes_at)
+
+
+def first_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> Verdict:
+    """The first moment, `moment` or later, at which `row` may go, as things stand now.
+
+    Account-wide reasons are left out: no planned moment depends on them.
+    """
+    hold = hold_of(facts, invoice, row, moment)
+    if hold is not None:
+        moment = max(moment, hold.until)
+    return Verdict(next_allowed(facts, invoice, row, moment), hold)
+
+
+def next_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> dt.datetime:
+    """The first moment, `moment` or later, within the hours and the limits of contact."""
+    is_limited = row.kind not in caps.NOT_LIMITED and moment < facts.now + caps.reach(facts.rules)
+    contacts = facts.contacts if is_limited else []
+    return caps.next_allowed(moment, contacts, facts.place(invoice), facts.rules)
+
+
+def hold_of(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> Hold | None:
+    """The fact that holds `row` back at `moment`: one without an end before any other, then the one that ends last."""
+    holds = [hold for hold in _holds(facts, invoice, row, moment) if hold.until > moment]
+    return max(holds, key=lambda hold: (hold.is_open_ended, hold.until), default=None)
+
+
+def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> Iterable[Hold]:
+    if row.kind == Kind.THANK_YOU:
+        if not apart.is_by_person(row) and (answered := of_answer(facts, invoice)):
+            yield answered
+        if not apart.is_by_person(row) and facts.is_in_hand:
+            yield _open_ended("case", moment)
+        return
+    if invoice.status == Status.DISPUTED:
+        yield of_dispute(invoice, facts.now)
+    if invoice.status == Status.ON_HOLD and row.kind != Kind.PROMISE_FOLLOWUP and not apart.is_in_hand(row):
+        assert invoice.hold_until is not None
+        yield Hold("hold", beginning(facts.account, invoice.hold_until + _DAY))
+    if not apart.is_by_person(row):
+        if answered := of_answer(facts, invoice):
+            yield answered
+        if facts.is_in_hand or invoice.escalation_level >= escalations.HIGHEST:
+            yield _open_ended("case", moment)
+    if credit_covers(facts, invoice, moment.astimezone(facts.account.zone).date()):
+        yield _open_ended("credit", moment)
+
+
+def of_dispute(invoice: Invoice, now: dt.datetime) -> Hold:
+    """A dispute holds until it is resolved. It is checked after 30 days, when it raises the next level, once."""
+    assert invoice.disputed_at is not None
+    raises_at = dispute_since(invoice) + DISPUTE_RAISES
+    return Hold("dispute", raises_at if raises_at > now else now + DISPUTE_RAISES, is_open_ended=True)
+
+
+def dispute_since(invoice: Invoice) -> dt.datetime:
+    """The beginning of the dispute's 30 days: a new round of the invoice counts anew."""
+    assert invoice.disputed_at is not None
+    return max(invoice.disputed_at, invoice.entered_at or invoice.disputed_at)
+
+
+def of_answer(facts: Facts, invoice: Invoice) -> Hold | None:
+    """An unhandled answer holds until the end of the third working day after it."""
+    if facts.debtor.answered_at is None:
+        return None
+    answered_on = facts.debtor.answered_at.astimezone(facts.account.zone).date()
+    last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, facts.place(invoice).days)
+    return Hold("answer", beginning(facts.account, last + _DAY))
+
+
+def credit_of(debtor_id: uuid.UUID) -> dict[str, Decimal]:
+    """The debtor's unapplied credit by currency."""
+    credit: dict[str, Decimal] = {}
+    overpaid = Invoice.objects.filter(debtor=debtor_id, amount_paid__gt=F("amount")).exclude(status=Status.CANCELLED)
+    for invoice in overpaid.order_by(*IN_ORDER):
+        excess = invoice.amount_paid - invoice.amount
+        credit[invoice.currency] = credit.get(invoice.currency, Decimal(0)) + excess
+    return credit
+
+
+def credit_covers(facts: Facts, invoice: Invoice, today: dt.date) -> bool:
+    """True if the debtor's credit covers `invoice` and everything that is past due, currency by currency."""
+    if not facts.credit:
+        return False
+    due: dict[str, Decimal] = {}
+    for each in {each.pk: each for each in (*facts.open_invoices, invoice)}.values():
+        if each.is_open and (each.due_date < today or each.pk == invoice.pk):
+            due[each.currency] = due.get(each.currency, Decimal(0)) + each.balance
+    return all(facts.credit.get(currency, Decimal(0)) >= owed for currency, owed in due.items())
+
+
+def beginning(account: Account, day: dt.date) -> dt.datetime:
+    """Midnight on the account's calendar, in UTC."""
+    return dt.datetime.combine(day, dt.time.min, account.zone).astimezone(dt.UTC)
+
+
+def _open_ended(reason: str, moment: dt.datetime) -> Hold:
+    return Hold(reason, moment + CHECKED_AGAIN[reason], is_open_ended=True)
