@@ -13,10 +13,10 @@ from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection
-from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
+from django.db.models import QuerySet, prefetch_related_objects
 from django.utils import timezone
 
-from communications import gateways, ladder, policies, sender, templates
+from communications import gateways, holding, ladder, policies, sender, templates
 from communications.models import LEFT_US, Communication, State
 from inflow import statements
 from inflow.accounts.models import Account
@@ -30,11 +30,6 @@ log = structlog.get_logger(__name__)
 _DAY = dt.timedelta(days=1)
 # At one moment of an account's own clock; then what is left is taken to be stuck.
 _MOST_PASSES = 100
-# A message planned for the moment at which its invoice is looked at, or before, is the sender's; one for later belongs
-# to a policy edited since.
-_WAITING = Communication.objects.filter(
-    invoice=OuterRef("pk"), status=State.SCHEDULED, step__isnull=False, scheduled_for__lte=OuterRef("next_contact_at")
-)
 
 
 def tick(now: dt.datetime | None = None) -> int:
@@ -63,9 +58,9 @@ def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = N
 
 @Compiled
 def _due_steps(limit: int, *, now: dt.datetime, account: uuid.UUID | None) -> QuerySet[Invoice, dict[str, Any]]:
-    due = Invoice.objects.filter(next_contact_at__lte=now)
+    due = Invoice.objects.filter(next_check_at__lte=now)
     due = due.filter(account=account) if account else due.filter(account__clock=None)
-    return due.exclude(Exists(_WAITING)).order_by("next_contact_at", "id").values("account_id", "id")[:limit]
+    return due.order_by("next_check_at", *holding.IN_ORDER).values("account_id", "id")[:limit]
 
 
 def look_at(account: Account, invoice_id: uuid.UUID) -> None:
@@ -206,15 +201,11 @@ def _next_moments(account: Account) -> Moments:
     return Moments(ages, steps, sends)
 
 
-# The last two as `_WAITING` says: a message that waits is the sender's.
 _NEXT = """
 SELECT
   (SELECT min(due_date) FROM invoices_invoice WHERE account_id = %(account)s AND status = 'new'),
   (SELECT min(hold_until) FROM invoices_invoice WHERE account_id = %(account)s AND status = 'on_hold'),
-  (SELECT min(next_contact_at) FROM invoices_invoice WHERE account_id = %(account)s AND NOT EXISTS (
-    SELECT 1 FROM communications_communication waiting
-    WHERE waiting.invoice_id = invoices_invoice.id AND waiting.status = 'scheduled'
-      AND waiting.scheduled_for <= invoices_invoice.next_contact_at)),
+  (SELECT min(next_check_at) FROM invoices_invoice WHERE account_id = %(account)s),
   (SELECT min(scheduled_for) FROM communications_communication WHERE account_id = %(account)s AND status = 'scheduled')
 """
 

@@ -5,7 +5,7 @@ Both are off by default. In the caller's transaction, under the locks of the deb
 
 import datetime as dt
 
-from communications import addresses, ladder, policies
+from communications import addresses, holding, ladder, policies
 from communications.models import Communication, Kind, State
 from inflow.accounts.actors import CLOCK
 from inflow.languages import english
@@ -22,7 +22,7 @@ def thank(invoice: Invoice) -> None:
         return
     said = Communication.objects.filter(invoice=invoice, kind=Kind.THANK_YOU).exclude(status__in=_NOT_SAID)
     if not said.exists():
-        _plan(invoice, Kind.THANK_YOU, ladder.place(invoice, rules).next_opening(invoice.account.now()))
+        _plan(invoice, Kind.THANK_YOU, invoice.account.now())
 
 
 def recall(promise: Promise) -> None:
@@ -39,19 +39,20 @@ def recall(promise: Promise) -> None:
             planned.invoice = invoice
             ladder.cancel(planned, "the promise was given anew")
         return
-    moment = ladder.allowed_from(invoice, ladder.beginning(invoice.account, day))
+    begins = ladder.beginning(invoice.account, day)
     if planned is None:
-        _plan(invoice, Kind.PROMISE_FOLLOWUP, moment)
-    elif planned.scheduled_for != moment:
-        planned.scheduled_for, planned.waits_for = moment, ""
-        planned.save(update_fields=["scheduled_for", "waits_for"])
+        _plan(invoice, Kind.PROMISE_FOLLOWUP, begins)
+    else:
+        planned.not_before = begins
+        planned.save(update_fields=["not_before"])
+        ladder.reschedule(ladder.facts_of(invoice), invoice, planned)
 
 
-def _plan(invoice: Invoice, kind: Kind, moment: dt.datetime) -> None:
+def _plan(invoice: Invoice, kind: Kind, begins: dt.datetime) -> None:
     chosen = addresses.choose(invoice, policies.EVERY_CHANNEL)
     if chosen.missing:
         return
-    Communication.objects.create(
+    row = Communication(
         account=invoice.account,
         debtor_id=invoice.debtor_id,
         invoice=invoice,
@@ -60,8 +61,12 @@ def _plan(invoice: Invoice, kind: Kind, moment: dt.datetime) -> None:
         channel=chosen.channel,
         recipient=chosen.address,
         language=invoice.debtor.language or invoice.language,
-        scheduled_for=moment,
+        not_before=begins,
     )
+    verdict = holding.first_allowed(ladder.facts_of(invoice), invoice, row, begins)
+    moment = row.scheduled_for = verdict.moment
+    row.waits_for = verdict.reason
+    row.save(force_insert=True)
     local = moment.astimezone(ladder.place(invoice, ladder.rules_of(invoice.account)).zone)
     text = f"{english(kind.label)} planned for {local:%Y-%m-%d %H:%M} ({local.tzinfo})."
     timeline.note(invoice, "planned", CLOCK, text)

@@ -9,20 +9,33 @@ import operator
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import structlog
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _lazy
 
-from communications import addresses, apart, brakes, gateways, holding, ladder, links, linters, messages, policies
+from communications import (
+    addresses,
+    apart,
+    brakes,
+    caps,
+    gateways,
+    holding,
+    ladder,
+    links,
+    linters,
+    messages,
+    policies,
+    replanning,
+)
 from communications.models import CollectionSettings, Communication, Kind, Medium, PolicyStep, State
 from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.languages import english, in_english
 from inflow.statements import Compiled
-from invoices import escalations, lifecycle, money, timeline
+from invoices import escalations, lifecycle, timeline
 from invoices.models import OPEN, Debtor, Invoice, Reason, Status
 
 log = structlog.get_logger(__name__)
@@ -33,25 +46,10 @@ _FROZEN = (
     *("message_id", "status", "sent_at", "claimed_at", "recipient", "subject", "body", "html", "language", "amount"),
     *("waits_for", "segments"),
 )
-WORDS = {
-    "window": _lazy("outside the hours for writing to this debtor"),
-    "cap": _lazy("the debtor heard from us recently"),
-    "hold": _lazy("the invoice is on hold"),
-    "dispute": _lazy("the invoice is disputed"),
-    "answer": _lazy("an answer of the debtor waits to be handled"),
-    "case": _lazy("a person is on this debtor's case"),
-    "credit": _lazy("the debtor's unapplied credit covers what is due; apply it"),
-    "stopped": _lazy("messages are switched off"),
-    "stale": _lazy("stale payment data: no payment was recorded or synced for a while"),
-    "suspended": _lazy("the account is suspended"),
-    "no_channel": _lazy("no channel of this step is set up"),
-    "away": _lazy("the mail server or the gateway is away"),
-    "template": _lazy("the message could not be written"),
-    "lint": _lazy("the message breaks a rule of its channel; its template or its gateway has to be changed"),
-}
+WORDS = holding.WORDS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """All that is looked at, locked: a debtor, its open invoices, and what is due to be sent on one channel."""
 
@@ -61,7 +59,11 @@ class Case:
     due: list[Communication]
     rules: CollectionSettings
     now: dt.datetime
-    facts: holding.Facts
+
+    @cached_property
+    def facts(self) -> holding.Facts:
+        open_invoices = [invoice for invoice in self.invoices.values() if invoice.is_open]
+        return holding.Facts(self.account, self.debtor, self.rules, open_invoices)
 
 
 def claim(
@@ -108,10 +110,20 @@ def claim(
             row.segments = segments
             statements.update(row, _FROZEN)
             if row.step is not None:
-                lifecycle.stand(row.invoice, next_contact_at=None)
+                lifecycle.stand(row.invoice, next_check_at=None, next_contact_at=None)
             if message.is_fallback:
                 timeline.note(row.invoice, "warning", CLOCK, "Written in English: a template is missing.")
+        if going[0].kind not in caps.UNCOUNTED:
+            _reschedule_others(case, going)
     return going
+
+
+def _reschedule_others(case: Case, going: Sequence[Communication]) -> None:
+    """What has just become a contact moves what else is planned for the debtor. A message that is no step of the ladder
+    moves those of its own invoice, too."""
+    statements.flush(Communication)
+    but = {row.invoice_id for row in going if row.step is not None}
+    replanning.contacts_changed(case.account, case.debtor, but=but)
 
 
 def draft(row: Communication) -> messages.Message:
@@ -151,9 +163,7 @@ def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -
     due = _locked_due(**which)
     for row in due:
         row.account, row.invoice = account, invoices[row.invoice_id]
-    rules = ladder.rules_of(account)
-    facts = holding.Facts(account, debtor, rules, [invoice for invoice in locked if invoice.is_open])
-    return Case(account, debtor, invoices, due, rules, now, facts)
+    return Case(account, debtor, invoices, due, ladder.rules_of(account), now)
 
 
 _DEBTOR = f"""
@@ -180,15 +190,11 @@ def _concerned(*, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid
     return Invoice.objects.select_for_update(no_key=True).filter(theirs).order_by("id")
 
 
-# Of the messages that are due to a debtor: the highest step, then the oldest debt.
-GOES_FIRST = ("-step", "invoice__due_date", "invoice__invoice_number", "kind", "try_number")
-
-
 @Compiled
 def _locked_due(
     *, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None
 ) -> QuerySet[Communication]:
-    return _due(debtor, channel, now, alone).select_for_update(of=("self",)).order_by(*GOES_FIRST)
+    return _due(debtor, channel, now, alone).select_for_update(of=("self",)).order_by(*holding.GOES_FIRST)
 
 
 def _may_go(case: Case, row: Communication) -> bool:
@@ -198,7 +204,7 @@ def _may_go(case: Case, row: Communication) -> bool:
     if row.step is None:
         return _may_go_apart(case, row)
     if not _is_owed(row):
-        lifecycle.stand(invoice, next_contact_at=None)
+        lifecycle.stand(invoice, next_check_at=None, next_contact_at=None)
         return False
     step = ladder.next_step(invoice, policies.steps_of(invoice), today)
     if step is None or not ladder.is_for(row, invoice, step):
@@ -241,6 +247,8 @@ def _hold_back(case: Case, row: Communication, verdict: holding.Verdict) -> None
     if verdict.reason == "dispute" and row.step is not None:
         ladder.advance_dispute(row.invoice)
     _postpone(case, row, verdict.reason, verdict.moment)
+    if verdict.has_person and row.step is not None:
+        lifecycle.stand(row.invoice, next_contact_at=None)
 
 
 def _is_owed(row: Communication) -> bool:
@@ -340,16 +348,17 @@ def _postpone_all(case: Case, rows: Sequence[Communication], why: str, until: dt
 
 def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reason: str = "") -> None:
     """Not lost: a new moment, and why, said once for each reason."""
-    place = ladder.place(row.invoice, case.rules)
-    until = place.next_opening(until)
+    until = case.facts.place(row.invoice).next_opening(until)
     is_news = row.waits_for != why
     row.scheduled_for, row.waits_for = until, why
-    statements.update(row, ("scheduled_for", "waits_for", "recipient"))
+    if why in _TRIED_AGAIN:
+        row.not_before = until
+    statements.update(row, ("scheduled_for", "waits_for", "not_before", "recipient"))
     if row.step is not None:
         lifecycle.stand(row.invoice, next_contact_at=until)
     if is_news:
-        local = until.astimezone(place.zone)
-        kind, because = english(Kind(row.kind).label), english(WORDS[why])
-        text = f"{kind} postponed to {local:%Y-%m-%d %H:%M} ({place.zone.key}): {because}."
-        reason = money.display(row.invoice.balance, row.invoice.currency) if why == "credit" else reason
-        timeline.note(row.invoice, "postponed", CLOCK, text, after={"waits_for": why}, reason=reason)
+        ladder.note_postponed(case.facts, row.invoice, row, reason)
+
+
+# No fact ends them: the message is tried again at its new moment, not before.
+_TRIED_AGAIN = ("no_channel", "away", "template", "lint")

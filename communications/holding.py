@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from django.db.models import F
+from django.utils.translation import gettext_lazy as _lazy
 
 from communications import apart, caps
 from communications.calendar import Place, place_of
@@ -26,25 +27,46 @@ ANSWER_WAITS_WORKING_DAYS = 3
 DISPUTE_RAISES = dt.timedelta(days=30)
 _DAY = dt.timedelta(days=1)
 # A hold without an end of its own is checked again after this time.
-CHECKED_AGAIN = {"dispute": DISPUTE_RAISES, "case": 30 * _DAY, "credit": 7 * _DAY}
+CHECKED_AGAIN = {"case": 30 * _DAY, "credit": 7 * _DAY}
 # Reasons that lie in the invoice or its debtor: the message is rescheduled when one of these facts changes.
 FACTS = ("hold", "dispute", "answer", "case", "credit")
 # Reasons that lie in the account. They are written once, on the account, and apply to whatever is planned.
 ACCOUNT = ("suspended", "stopped", "stale")
 # Two messages or invoices that are equal otherwise come in this order, never in that of their random ids.
 IN_ORDER = ("due_date", "invoice_number")
+# Of the messages that are due to a debtor: the highest step, then the oldest debt.
+GOES_FIRST = ("-step", *(f"invoice__{name}" for name in IN_ORDER), "kind", "try_number")
 # Not yet, only because of the hours and the limits of contact.
 TIMING = ("", "window", "cap")
 
 
+WORDS = {
+    "window": _lazy("outside the hours for writing to this debtor"),
+    "cap": _lazy("the debtor heard from us recently"),
+    "hold": _lazy("the invoice is on hold"),
+    "dispute": _lazy("the invoice is disputed"),
+    "answer": _lazy("an answer of the debtor waits to be handled"),
+    "case": _lazy("a person is on this debtor's case"),
+    "credit": _lazy("the debtor's unapplied credit covers what is due; apply it"),
+    "stopped": _lazy("messages are switched off"),
+    "stale": _lazy("stale payment data: no payment was recorded or synced for a while"),
+    "suspended": _lazy("the account is suspended"),
+    "no_channel": _lazy("no channel of this step is set up"),
+    "away": _lazy("the mail server or the gateway is away"),
+    "template": _lazy("the message could not be written"),
+    "lint": _lazy("the message breaks a rule of its channel; its template or its gateway has to be changed"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A reason not to write, with the words of `gate.WORDS`. Without an end of its own (`is_open_ended`) it lasts until
-    somebody acts, and `until` is when it is checked again."""
+    """A reason not to write, a key of `WORDS`. Without an end of its own (`is_open_ended`) it lasts until
+    somebody acts, and `until` is when it is checked again. `has_person`: somebody is on it, and no date is known."""
 
     reason: str
     until: dt.datetime
     is_open_ended: bool = False
+    has_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +81,9 @@ class Verdict:
         return self.hold.reason if self.hold else ""
 
     @property
-    def contact_at(self) -> dt.datetime | None:
-        """The moment as `next_contact_at` shows it: none while a person works on the debtor's case."""
-        return None if self.reason == "case" else self.moment
+    def has_person(self) -> bool:
+        """True where a person decides, so that no moment can be named."""
+        return self.hold is not None and self.hold.has_person
 
 
 class Facts:
@@ -140,7 +162,7 @@ def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.dateti
         if not apart.is_by_person(row) and (answered := of_answer(facts, invoice)):
             yield answered
         if not apart.is_by_person(row) and facts.is_in_hand:
-            yield _open_ended("case", moment)
+            yield _in_hand(moment)
         return
     if invoice.status == Status.DISPUTED:
         yield of_dispute(invoice, facts.now)
@@ -151,16 +173,18 @@ def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.dateti
         if answered := of_answer(facts, invoice):
             yield answered
         if facts.is_in_hand or invoice.escalation_level >= escalations.HIGHEST:
-            yield _open_ended("case", moment)
+            yield _in_hand(moment)
     if credit_covers(facts, invoice, moment.astimezone(facts.account.zone).date()):
-        yield _open_ended("credit", moment)
+        yield Hold("credit", moment + CHECKED_AGAIN["credit"], is_open_ended=True)
 
 
 def of_dispute(invoice: Invoice, now: dt.datetime) -> Hold:
     """A dispute holds until it is resolved. It is checked after 30 days, when it raises the next level, once."""
     assert invoice.disputed_at is not None
     raises_at = dispute_since(invoice) + DISPUTE_RAISES
-    return Hold("dispute", raises_at if raises_at > now else now + DISPUTE_RAISES, is_open_ended=True)
+    if raises_at > now:
+        return Hold("dispute", raises_at, is_open_ended=True)
+    return Hold("dispute", now + DISPUTE_RAISES, is_open_ended=True, has_person=True)
 
 
 def dispute_since(invoice: Invoice) -> dt.datetime:
@@ -204,5 +228,5 @@ def beginning(account: Account, day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day, dt.time.min, account.zone).astimezone(dt.UTC)
 
 
-def _open_ended(reason: str, moment: dt.datetime) -> Hold:
-    return Hold(reason, moment + CHECKED_AGAIN[reason], is_open_ended=True)
+def _in_hand(moment: dt.datetime) -> Hold:
+    return Hold("case", moment + CHECKED_AGAIN["case"], is_open_ended=True, has_person=True)

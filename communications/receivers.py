@@ -6,21 +6,23 @@ from typing import Any
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from communications import addresses, courtesies, ladder, policies
+from communications import addresses, courtesies, ladder, policies, replanning
 from communications.models import Medium
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.statements import Ahead
 from invoices import escalations, timeline
-from invoices.models import OPEN, Debtor, Escalation, Invoice, Promise, Resolution, Status
+from invoices.models import Debtor, Escalation, Invoice, Promise, Resolution, Status
 from invoices.signals import (
     change_begins,
     creation_begins,
     debtor_changed,
+    escalation_created,
     escalation_resolved,
     facts_changed,
     invoice_changed,
     invoice_created,
+    payment_recorded,
     promise_made,
 )
 from invoices.writing import Refused
@@ -82,18 +84,23 @@ def go_on(sender: object, escalation: Escalation, **_: Any) -> None:
             raise Refused("resolution", "ladder_ended", message)
     ladder.replan(invoice)
     if escalation.level == escalations.HIGHEST:
-        _replan_all(invoice.debtor, but=invoice)
+        replanning.replan_debtor(invoice.account, invoice.debtor, but={invoice.pk})
+
+
+@receiver(escalation_created)
+def stop(sender: object, escalation: Escalation, **_: Any) -> None:
+    """A level 2 stops the messages about the debtor's other invoices too; its own is its writer's to advance."""
+    invoice = escalation.invoice
+    if escalation.level == escalations.HIGHEST:
+        replanning.replan_debtor(invoice.account, invoice.debtor, but={invoice.pk})
+
+
+@receiver(payment_recorded)
+def count_contact(sender: object, invoice: Invoice, **_: Any) -> None:
+    """A payment is a contact and may leave credit; taken back, it is neither."""
+    replanning.contacts_changed(invoice.account, invoice.debtor, but={invoice.pk})
 
 
 @receiver(debtor_changed)
 def hear(sender: object, debtor: Debtor, **_: Any) -> None:
-    _replan_all(debtor)
-
-
-def _replan_all(debtor: Debtor, but: Invoice | None = None) -> None:
-    """Under the debtor's lock."""
-    invoices = Invoice.objects.filter(debtor=debtor, status__in=OPEN).select_for_update(no_key=True).order_by("id")
-    for invoice in invoices:
-        if but is None or invoice.pk != but.pk:
-            invoice.account, invoice.debtor = (but or invoice).account, debtor
-            ladder.replan(invoice)
+    replanning.replan_debtor(debtor.account, debtor)

@@ -42,6 +42,11 @@ class Communication(models.Model):
         max_digits=18, decimal_places=3, null=True, help_text=_lazy("The balance as it was sent.")
     )
     scheduled_for = models.DateTimeField()
+    not_before = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text=_lazy("The earliest moment whatever the debtor's facts: its step's day, a retry, a cool-off."),
+    )
     sent_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
     claimed_at = models.DateTimeField(null=True, editable=False, help_text=_lazy("By the wall: who is still sending."))
