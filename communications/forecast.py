@@ -140,7 +140,7 @@ def _messages(account: Account, begin: dt.datetime, decided: set[uuid.UUID]) -> 
 
 def _without_reason(account: Account, rules: CollectionSettings, row: Communication, begin: dt.datetime) -> dt.datetime:
     row.invoice.account = account
-    begins = max(row.not_before or row.created_at, begin)
+    begins = max(row.not_before or begin, begin)
     return ladder.place(row.invoice, rules).next_opening(begins)
 
 
