@@ -1,12 +1,13 @@
 """What the ladder does when an invoice, a case or a debtor changes, in the transaction of the change."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from communications import addresses, courtesies, ladder, policies, replanning
+from communications import addresses, courtesies, ladder, policies, replanning, standstill
 from communications.models import Medium
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
@@ -22,6 +23,7 @@ from invoices.signals import (
     facts_changed,
     invoice_changed,
     invoice_created,
+    next_contact_shown,
     payment_recorded,
     promise_made,
 )
@@ -89,9 +91,10 @@ def go_on(sender: object, escalation: Escalation, **_: Any) -> None:
 
 @receiver(escalation_created)
 def stop(sender: object, escalation: Escalation, **_: Any) -> None:
-    """A level 2 stops the messages about the debtor's other invoices too; its own is its writer's to advance."""
+    """A level 2 stops the messages about all of the debtor's invoices."""
     invoice = escalation.invoice
     if escalation.level == escalations.HIGHEST:
+        ladder.replan(invoice)
         replanning.replan_debtor(invoice.account, invoice.debtor, but={invoice.pk})
 
 
@@ -99,6 +102,11 @@ def stop(sender: object, escalation: Escalation, **_: Any) -> None:
 def count_contact(sender: object, invoice: Invoice, **_: Any) -> None:
     """A payment is a contact and may leave credit; taken back, it is neither."""
     replanning.contacts_changed(invoice.account, invoice.debtor, but={invoice.pk})
+
+
+@receiver(next_contact_shown)
+def lay_over(sender: object, account: Account, **_: Any) -> Callable[[uuid.UUID], bool] | None:
+    return standstill.stopper(account)
 
 
 @receiver(debtor_changed)

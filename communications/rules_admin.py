@@ -135,6 +135,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         needs=Role.MANAGER,
         icon="front_hand",
         form=StopForm,
+        fits=lambda rules: not rules.is_stopped,
         intro=_lazy("Effective before the next message. What falls due meanwhile is kept, and goes when you resume."),
         is_grave=True,
     )

@@ -9,6 +9,8 @@ written and the rest announced.
 `invoice_changed`: invoice, actor, previous_status, previous_payment_status; only when one of the two moved.
 `payment_recorded`: invoice, payment, actor; a reversal too.
 `escalation_created`, `escalation_resolved`: escalation. `promise_made`, `promise_broken`: promise.
+`next_contact_shown`: account; the next contacts of its invoices are about to be shown. Receivers return a function that
+says of an invoice, by its id, that its next message is stopped, or None.
 `debtor_changed`: debtor; an answer was handled, or the debtor wishes to hear from us again.
 """
 
@@ -50,6 +52,7 @@ escalation_resolved = Announcement()
 promise_made = Announcement()
 promise_broken = Announcement()
 debtor_changed = Announcement()
+next_contact_shown = Announcement()
 
 
 def asked_by_all(signal: Signal, **said: object) -> Iterator[Ahead | None]:

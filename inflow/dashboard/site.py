@@ -1,10 +1,20 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 from unfold.sites import UnfoldAdminSite
+
+from communications import standstill
+from inflow.accounts.models import User
 
 
 class Site(UnfoldAdminSite):  # type: ignore[misc]
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Every page says so while messages are stopped."""
+        user = request.user
+        bars = SimpleLazyObject(lambda: standstill.bars(user) if isinstance(user, User) else [])
+        return {**super().each_context(request), "standstill": bars}
+
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
         """Django makes the list of all models for each page, where the sidebar of navigation.py stands instead."""
         return super().get_app_list(request, app_label) if app_label else []

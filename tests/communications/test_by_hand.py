@@ -213,11 +213,15 @@ def test_who_works_on_the_case_may_write_although_the_case_holds_the_ladder(mail
     assert Escalation.objects.get().status == "acknowledged"
 
 
-def test_it_is_no_contact_that_the_limits_count(mail: MailServer) -> None:
+def test_it_is_a_contact_that_the_limits_count_and_do_not_hold(mail: MailServer) -> None:
     invoice = late_invoice()
     assert [send(invoice).status for _ in range(3)] == ["sent"] * 3
+    row = Communication.objects.get(invoice=invoice, status="scheduled")
+    assert row.waits_for == "cap"
     make.reminder_due(invoice)
-    assert sender.send_due() == 1
+    assert sender.send_due() == 0
+    row.refresh_from_db()
+    assert make.again(invoice).next_contact_at == row.scheduled_for >= timezone.now() + dt.timedelta(hours=71)
 
 
 def test_thanks_are_for_what_is_paid(mail: MailServer) -> None:
