@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
-from communications import gateways, holding, ladder, policies, sender, templates
+from communications import gateways, holding, ladder, policies, replanning, sender, templates
 from communications.models import LEFT_US, Communication, State
 from inflow import statements
 from inflow.accounts.models import Account
@@ -35,6 +35,7 @@ _MOST_PASSES = 20
 def tick(now: dt.datetime | None = None) -> int:
     """One look by the wall; how many messages left us. An account on its own clock is left alone."""
     now = now or timezone.now()
+    replanning.run_requested()
     lifecycle.age_due(now)
     take_steps(now)
     return sender.send_due(now)
@@ -114,6 +115,8 @@ def set_clock(account: Account, now: dt.datetime) -> Leap:
         cases = Escalation.objects.for_account(account)
         sent, escalated = messages.values("message_id").distinct().count(), cases.count()
         with policies.remembered(), workdays.remembered():
+            _read_once(account)
+            replanning.run_requested(account)
             leap(account, now)
         return Leap(now, messages.values("message_id").distinct().count() - sent, cases.count() - escalated)
 

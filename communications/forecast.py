@@ -12,9 +12,17 @@ from dataclasses import dataclass
 import structlog
 from django.db import InterfaceError, InternalError, OperationalError
 
-from communications import addresses, aftermath, clock, holding, ladder, policies, rehearsal, sender
+from communications import addresses, aftermath, clock, holding, ladder, policies, rehearsal, replanning, sender
 from communications.aftermath import Outcome
-from communications.models import CONTACTED, CollectionSettings, Communication, ReminderPolicy, State, StepKind
+from communications.models import (
+    CONTACTED,
+    CollectionSettings,
+    Communication,
+    ReminderPolicy,
+    Rescheduling,
+    State,
+    StepKind,
+)
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from invoices import escalations, workdays
@@ -103,6 +111,8 @@ def _play(account: Account, days: int, deadline: rehearsal.Deadline) -> Foreseen
 
     with policies.remembered(), workdays.remembered():
         try:
+            if Rescheduling.objects.filter(account=account).exists():  # the engine does it within a minute
+                replanning.replan_account(account)
             clock.leap(account, horizon, send=hand_over, watch=deadline.check)
         except rehearsal.TooMuch:  # all that comes before this moment is known
             horizon, is_whole = account.now(), False

@@ -4,16 +4,16 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models.signals import post_save
+from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
 from communications import addresses, courtesies, ladder, policies, replanning, standstill
-from communications.models import Medium
+from communications.models import CollectionSettings, Medium
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.statements import Ahead
 from invoices import escalations, timeline
-from invoices.models import Debtor, Escalation, Invoice, Promise, Resolution, Status
+from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Promise, Resolution, Status
 from invoices.signals import (
     change_begins,
     creation_begins,
@@ -102,6 +102,32 @@ def stop(sender: object, escalation: Escalation, **_: Any) -> None:
 def count_contact(sender: object, invoice: Invoice, **_: Any) -> None:
     """A payment is a contact and may leave credit; taken back, it is neither."""
     replanning.contacts_changed(invoice.account, invoice.debtor, but={invoice.pk})
+
+
+_OF_ACCOUNT = {"time_zone", "country", "subdivision", "weekend"}
+_OF_SETTINGS = {"opens_at", "closes_at", "hours_between", "most_in_7_days"}
+
+
+@receiver(post_save, sender=Account)
+def move_account(sender: object, instance: Account, created: bool, raw: bool = False, **more: Any) -> None:
+    fields = more.get("update_fields")
+    if not created and not raw and (fields is None or _OF_ACCOUNT & set(fields)):
+        replanning.request([instance.pk])
+
+
+@receiver(post_save, sender=CollectionSettings)
+def change_settings(sender: object, instance: CollectionSettings, raw: bool = False, **more: Any) -> None:
+    fields = more.get("update_fields")
+    if not raw and (fields is None or _OF_SETTINGS & set(fields)):
+        replanning.request([instance.account_id])
+
+
+@receiver([post_save, post_delete], sender=CalendarRule)
+def change_calendar(sender: object, instance: CalendarRule, raw: bool = False, **_: Any) -> None:
+    """A row of everybody's concerns all accounts."""
+    if not raw:
+        everybody = Account.objects.values_list("pk", flat=True)
+        replanning.request([instance.account_id] if instance.account_id else everybody)
 
 
 @receiver(next_contact_shown)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from communications import brakes, by_hand, clock, forecast
-from communications.models import CollectionSettings, Communication, Kind
+from communications.models import CollectionSettings, Communication, Kind, Rescheduling
 from inflow.accounts.models import Account
 from invoices import cases, debtors, lifecycle
 from invoices.models import Escalation, Invoice
@@ -306,3 +306,24 @@ def test_a_message_that_nothing_moves_stops_no_time() -> None:
     assert len(looks) < 200
     assert Account.objects.get(pk=account.pk).clock == at("2026-05-06 12:00")
     assert planned(invoice).scheduled_for == at("2026-04-07 09:00")
+
+
+# --- Settings and calendars --------------------------------------------------------------------------------------
+
+
+def test_new_hours_and_holidays_reschedule_what_is_planned_in_the_background() -> None:
+    account = account_at(MONDAY)
+    late, new = owing(account, "INV-1"), owing(account, "INV-2", due_date=dt.date(2026, 4, 28))
+    until(account, "2026-04-06 12:00")
+    rules = CollectionSettings.objects.create(account=account)
+    rules.opens_at = dt.time(11)
+    rules.save()
+    assert next_in_forecast(account)["INV-1"] == (at("2026-04-07 11:00"), "")
+    until(account, "2026-04-06 12:01")
+    assert planned(late).scheduled_for == make.again(late).next_contact_at == at("2026-04-07 11:00")
+    assert make.again(new).next_contact_at == at("2026-04-27 11:00")
+    make.calendar_rule(account, "A day off", day=dt.date(2026, 4, 7))
+    until(account, "2026-04-06 12:02")
+    assert planned(late).scheduled_for == at("2026-04-08 11:00")
+    assert not Rescheduling.objects.exists()
+    agree(account)
