@@ -227,7 +227,7 @@ def _next_moments(account: Account, stuck: Due) -> Moments:
     """By the account's calendar."""
     which = {"account": account.pk, "ages": list(stuck.ages), "steps": list(stuck.steps), "sends": list(stuck.sends)}
     new, held, steps, sends = statements.execute(_NEXT, which).fetchone()
-    ages = min((ladder.beginning(account, day + _DAY) for day in (new, held) if day), default=None)
+    ages = min((holding.beginning(account, day + _DAY) for day in (new, held) if day), default=None)
     return Moments(ages, steps, sends)
 
 

@@ -8,7 +8,6 @@ import datetime as dt
 from communications import addresses, holding, ladder, policies
 from communications.models import Communication, Kind, State
 from inflow.accounts.actors import CLOCK
-from inflow.languages import english
 from invoices import timeline
 from invoices.models import Invoice, Promise, Status
 
@@ -37,9 +36,9 @@ def recall(promise: Promise) -> None:
     if day <= invoice.account.today():
         if planned:
             planned.invoice = invoice
-            ladder.cancel(planned, "the promise was given anew")
+            ladder.cancel(planned, "promised_anew")
         return
-    begins = ladder.beginning(invoice.account, day)
+    begins = holding.beginning(invoice.account, day)
     if planned is None:
         _plan(invoice, Kind.PROMISE_FOLLOWUP, begins)
     else:
@@ -64,9 +63,7 @@ def _plan(invoice: Invoice, kind: Kind, begins: dt.datetime) -> None:
         not_before=begins,
     )
     verdict = holding.first_allowed(ladder.facts_of(invoice), invoice, row, begins)
-    moment = row.scheduled_for = verdict.moment
-    row.waits_for = verdict.reason
+    row.scheduled_for, row.waits_for = verdict.moment, verdict.reason
     row.save(force_insert=True)
-    local = moment.astimezone(ladder.place(invoice, ladder.rules_of(invoice.account)).zone)
-    text = f"{english(kind.label)} planned for {local:%Y-%m-%d %H:%M} ({local.tzinfo})."
-    timeline.note(invoice, "planned", CLOCK, text)
+    zone = ladder.place(invoice, ladder.rules_of(invoice.account)).zone.key
+    timeline.note(invoice, "planned", CLOCK, message=kind, moment=row.scheduled_for, zone=zone)

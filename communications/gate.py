@@ -33,7 +33,7 @@ from communications.models import CollectionSettings, Communication, Kind, Mediu
 from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
-from inflow.languages import english, in_english
+from inflow.languages import in_english
 from inflow.statements import Compiled
 from invoices import escalations, lifecycle, timeline
 from invoices.models import OPEN, Debtor, Invoice, Reason, Status
@@ -112,7 +112,7 @@ def claim(
             if row.step is not None:
                 lifecycle.stand(row.invoice, next_check_at=None, next_contact_at=None)
             if message.is_fallback:
-                timeline.note(row.invoice, "warning", CLOCK, "Written in English: a template is missing.")
+                timeline.note(row.invoice, "warning", CLOCK, language=message.language)
         if going[0].kind not in caps.UNCOUNTED:
             _reschedule_others(case, going)
     return going
@@ -337,8 +337,7 @@ def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = ""
 def _suppress(row: Communication, reason: str, because: str = "") -> None:
     row.status, row.suppressed_reason = State.SUPPRESSED, reason
     statements.update(row, ("status", "suppressed_reason", "recipient"))
-    text = f"{english(Kind(row.kind).label)} not sent: {reason.replace('_', ' ')}."
-    timeline.note(row.invoice, "suppressed", CLOCK, text, reason=because)
+    timeline.note(row.invoice, "suppressed", CLOCK, reason=because, message=row.kind, because=reason)
 
 
 def _postpone_all(case: Case, rows: Sequence[Communication], why: str, until: dt.datetime, reason: str = "") -> None:

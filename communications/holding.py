@@ -6,20 +6,19 @@ Nothing is written here.
 """
 
 import datetime as dt
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
-from django.db.models import F
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _lazy
 
 from communications import apart, caps
 from communications.calendar import Place, place_of
 from communications.models import CollectionSettings, Communication, Kind
 from inflow.accounts.models import Account
-from invoices import escalations, workdays
+from invoices import escalations, ledger, workdays
 from invoices.models import OPEN, Debtor, Invoice, Status
 
 ANSWER_WAITS_WORKING_DAYS = 3
@@ -29,7 +28,7 @@ _DAY = dt.timedelta(days=1)
 # A hold without an end of its own is checked again after this time.
 CHECKED_AGAIN = {"case": 30 * _DAY, "credit": 7 * _DAY}
 # Reasons that lie in the invoice or its debtor: the message is rescheduled when one of these facts changes.
-FACTS = ("hold", "dispute", "answer", "case", "credit")
+FACTS = ("hold", "dispute", "answer", "case", "credit", "reopened")
 # Reasons that lie in the account. They are written once, on the account, and apply to whatever is planned.
 ACCOUNT = ("suspended", "stopped", "stale")
 # Two messages or invoices that are equal otherwise come in this order, never in that of their random ids.
@@ -48,6 +47,7 @@ WORDS = {
     "answer": _lazy("an answer of the debtor waits to be handled"),
     "case": _lazy("a person is on this debtor's case"),
     "credit": _lazy("the debtor's unapplied credit covers what is due; apply it"),
+    "reopened": _lazy("a payment was undone; reminders continue at the next working day's opening"),
     "stopped": _lazy("messages are switched off"),
     "stale": _lazy("stale payment data: no payment was recorded or synced for a while"),
     "suspended": _lazy("the account is suspended"),
@@ -111,16 +111,28 @@ class Facts:
         return list(Invoice.objects.filter(debtor=self.debtor.pk, status__in=OPEN).order_by(*IN_ORDER))
 
     @cached_property
+    def _holding(self) -> Sequence[Invoice]:
+        """The open invoices that hold the debtor's messages back: by a level 2 escalation, or reopened just now."""
+        if self._given is not None:
+            return self._given
+        holds = Q(escalation_level__gte=escalations.HIGHEST) | Q(not_before__gt=self.now)
+        return list(Invoice.objects.filter(holds, debtor=self.debtor.pk, status__in=OPEN))
+
+    @property
     def is_in_hand(self) -> bool:
         """True while a level 2 escalation of any of the invoices stops the debtor's messages."""
-        if self._given is not None:
-            return any(invoice.escalation_level >= escalations.HIGHEST for invoice in self._given)
-        theirs = Invoice.objects.filter(debtor=self.debtor.pk, status__in=OPEN)
-        return theirs.filter(escalation_level__gte=escalations.HIGHEST).exists()
+        return any(invoice.escalation_level >= escalations.HIGHEST for invoice in self._holding)
+
+    def reopened_until(self, invoice: Invoice) -> dt.datetime | None:
+        """The moment from which a message may again list the invoices of which a payment was undone a short while ago.
+        `invoice` counts as it is, not as it is stored."""
+        listed = [invoice, *(each for each in self._holding if each.pk != invoice.pk)]
+        moments = [each.not_before for each in listed if each.is_open and each.status != Status.DISPUTED]
+        return max((moment for moment in moments if moment and moment > self.now), default=None)
 
     @cached_property
     def credit(self) -> dict[str, Decimal]:
-        return credit_of(self.debtor.pk)
+        return ledger.credit_of([self.debtor.pk]).get(self.debtor.pk, {})
 
     @cached_property
     def contacts(self) -> Sequence[dt.datetime]:
@@ -174,6 +186,8 @@ def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.dateti
             yield answered
         if facts.is_in_hand or invoice.escalation_level >= escalations.HIGHEST:
             yield _in_hand(moment)
+    if until := facts.reopened_until(invoice):
+        yield Hold("reopened", until)
     if credit_covers(facts, invoice, moment.astimezone(facts.account.zone).date()):
         yield Hold("credit", moment + CHECKED_AGAIN["credit"], is_open_ended=True)
 
@@ -181,7 +195,7 @@ def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.dateti
 def of_dispute(invoice: Invoice, now: dt.datetime) -> Hold:
     """A dispute holds until it is resolved. It is checked after 30 days, when it raises the next level, once."""
     assert invoice.disputed_at is not None
-    raises_at = dispute_since(invoice) + DISPUTE_RAISES
+    raises_at = dispute_raises_at(invoice)
     if raises_at > now:
         return Hold("dispute", raises_at, is_open_ended=True)
     return Hold("dispute", now + DISPUTE_RAISES, is_open_ended=True, has_person=True)
@@ -193,6 +207,11 @@ def dispute_since(invoice: Invoice) -> dt.datetime:
     return max(invoice.disputed_at, invoice.entered_at or invoice.disputed_at)
 
 
+def dispute_raises_at(invoice: Invoice) -> dt.datetime:
+    """The end of the 30 days, which don't run while the invoice is paid."""
+    return dispute_since(invoice) + DISPUTE_RAISES + (invoice.dispute_paused or dt.timedelta())
+
+
 def of_answer(facts: Facts, invoice: Invoice) -> Hold | None:
     """An unhandled answer holds until the end of the third working day after it."""
     if facts.debtor.answered_at is None:
@@ -200,16 +219,6 @@ def of_answer(facts: Facts, invoice: Invoice) -> Hold | None:
     answered_on = facts.debtor.answered_at.astimezone(facts.account.zone).date()
     last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, facts.place(invoice).days)
     return Hold("answer", beginning(facts.account, last + _DAY))
-
-
-def credit_of(debtor_id: uuid.UUID) -> dict[str, Decimal]:
-    """The debtor's unapplied credit by currency."""
-    credit: dict[str, Decimal] = {}
-    overpaid = Invoice.objects.filter(debtor=debtor_id, amount_paid__gt=F("amount")).exclude(status=Status.CANCELLED)
-    for invoice in overpaid.order_by(*IN_ORDER):
-        excess = invoice.amount_paid - invoice.amount
-        credit[invoice.currency] = credit.get(invoice.currency, Decimal(0)) + excess
-    return credit
 
 
 def credit_covers(facts: Facts, invoice: Invoice, today: dt.date) -> bool:

@@ -14,12 +14,11 @@ from django.db.models import QuerySet
 
 from communications import addresses, caps, holding, policies
 from communications.calendar import Place, place_of
-from communications.holding import DISPUTE_RAISES, beginning
+from communications.holding import beginning
 from communications.models import PENDING, CollectionSettings, Communication, Kind, PolicyStep, State, StepKind
 from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
-from inflow.languages import english
 from inflow.statements import Ahead, Compiled
 from invoices import escalations, lifecycle, money, timeline
 from invoices.models import Escalation, Invoice, Reason, Status
@@ -126,7 +125,7 @@ def _advance(invoice: Invoice, rows: Sequence[Communication], facts: holding.Fac
     today = invoice.account.today()
     step = next_step(invoice, policies.steps_of(invoice), today)
     if pending and not is_for(pending, invoice, step):
-        cancel(pending, "another step is next now" if step else "no step is left")
+        cancel(pending, "other_step" if step else "no_step")
         pending = None
     if step is None:
         return _end(invoice, today)
@@ -140,7 +139,7 @@ def _advance(invoice: Invoice, rows: Sequence[Communication], facts: holding.Fac
     enters = came_overdue(invoice) and invoice.last_step is None and step.kind != StepKind.NONE
     if today < day and not (enters and (pending or invoice.status == Status.OVERDUE)):
         if pending:
-            cancel(pending, "its day was moved")
+            cancel(pending, "day_moved")
         check_at = first_moment(invoice, step)
         if enters:
             check_at = holding.next_allowed(facts, invoice, _probe(invoice, step), check_at)
@@ -215,12 +214,18 @@ def reschedule(
 
 def note_postponed(facts: holding.Facts, invoice: Invoice, row: Communication, reason: str = "") -> None:
     """Write on the timeline until when a message waits, and for what."""
-    place = facts.place(invoice)
-    local = row.scheduled_for.astimezone(place.zone)
-    kind, because = english(Kind(row.kind).label), english(holding.WORDS[row.waits_for])
-    text = f"{kind} postponed to {local:%Y-%m-%d %H:%M} ({place.zone.key}): {because}."
     reason = money.display(invoice.balance, invoice.currency) if row.waits_for == "credit" else reason
-    timeline.note(invoice, "postponed", CLOCK, text, after={"waits_for": row.waits_for}, reason=reason)
+    timeline.note(
+        invoice,
+        "postponed",
+        CLOCK,
+        after={"waits_for": row.waits_for},
+        reason=reason,
+        message=row.kind,
+        because=row.waits_for,
+        moment=row.scheduled_for,
+        zone=facts.place(invoice).zone.key,
+    )
 
 
 def _shown(facts: holding.Facts, verdict: holding.Verdict, moment: dt.datetime) -> dt.datetime | None:
@@ -284,9 +289,9 @@ def advance_dispute(invoice: Invoice) -> dt.datetime | None:
     """A dispute of 30 days raises the next level, once; a new round closes what was raised and counts anew. When that
     will be; None where a person is on it."""
     assert invoice.disputed_at is not None
-    since = holding.dispute_since(invoice)
-    if invoice.account.now() < since + DISPUTE_RAISES:
-        return since + DISPUTE_RAISES
+    since, raises_at = holding.dispute_since(invoice), holding.dispute_raises_at(invoice)
+    if invoice.account.now() < raises_at:
+        return raises_at
     raised = Escalation.objects.filter(invoice=invoice, reason=Reason.DISPUTE, opened_at__gte=since)
     if invoice.escalation_level < escalations.HIGHEST and not raised.exists():
         escalations.raise_further(invoice, Reason.DISPUTE)
@@ -328,7 +333,7 @@ def _plan(facts: holding.Facts, invoice: Invoice, step: PolicyStep, pending: Com
         check_at = advance_dispute(invoice) if invoice.status == Status.DISPUTED else None
         contact_at = reschedule(facts, invoice, pending, begins)
         if step.offset_days < 0 and pending.scheduled_for >= beginning(account, invoice.due_date):
-            cancel(pending, "no hour before the due date is left for it")
+            cancel(pending, "no_hour_left")
             check_at, contact_at = beginning(account, invoice.due_date), _next_contact(facts, invoice)
         lifecycle.stand(invoice, next_check_at=check_at, next_contact_at=contact_at)
         return False
@@ -337,13 +342,11 @@ def _plan(facts: holding.Facts, invoice: Invoice, step: PolicyStep, pending: Com
     scheduled_for = holding.next_allowed(facts, invoice, probe, not_before)
     if step.offset_days < 0 and scheduled_for >= beginning(account, invoice.due_date):
         lifecycle.stand(invoice, last_step=step.offset_days)
-        timeline.note(invoice, "skipped", CLOCK, "No reminder before the due date: no hour for it was left.")
+        timeline.note(invoice, "skipped", CLOCK)
         return True
     planned = plan_message(invoice, step, scheduled_for, not_before=not_before)
-    zone = facts.place(invoice).zone
-    local = scheduled_for.astimezone(zone)
-    kind = english(StepKind(step.kind).label)
-    timeline.note(invoice, "planned", CLOCK, f"{kind} planned for {local:%Y-%m-%d %H:%M} ({zone.key}).")
+    zone = facts.place(invoice).zone.key
+    timeline.note(invoice, "planned", CLOCK, message=step.kind, moment=scheduled_for, zone=zone)
     if facts.debtor.opted_out_at or holding.hold_of(facts, invoice, planned, not_before):
         lifecycle.stand(invoice, next_contact_at=reschedule(facts, invoice, planned, begins))
     return False
@@ -393,11 +396,11 @@ def channels_left(invoice: Invoice, step: PolicyStep) -> list[str]:
     return [channel for channel in step.channels if channel not in closed]
 
 
-def cancel(pending: Communication, why: str) -> None:
+def cancel(pending: Communication, cause: str) -> None:
+    """Drop a planned message. `cause` is a code of `narrative`."""
     pending.status = State.CANCELLED
     statements.update(pending, ("status",))
-    text = f"Planned {english(Kind(pending.kind).label).lower()} dropped: {why}."
-    timeline.note(pending.invoice, "cancelled", CLOCK, text)
+    timeline.note(pending.invoice, "cancelled", CLOCK, message=pending.kind, cause=cause)
 
 
 def _drop(invoice: Invoice, pending: Communication | None) -> None:
@@ -409,4 +412,4 @@ def _drop(invoice: Invoice, pending: Communication | None) -> None:
         planned = planned.exclude(kind=Kind.THANK_YOU)
     dropped = planned.update(status=State.SUPPRESSED, suppressed_reason=reason)
     if dropped:
-        timeline.note(invoice, "suppressed", CLOCK, f"Planned messages stopped: the invoice is {reason}.")
+        timeline.note(invoice, "suppressed", CLOCK, closed=reason)

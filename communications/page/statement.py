@@ -87,9 +87,10 @@ def _ledgers(debtor: Debtor, today: dt.date, said: Words) -> list[Ledger]:
         "invoice_number", "currency", "issue_date", "amount"
     ):
         by_currency[currency].append(Entry(on, "invoice", number, amount))
-    payments = Payment.objects.filter(invoice__in=counted).order_by()
+    closed = Invoice.objects.filter(debtor=debtor, status=Status.WRITTEN_OFF)
+    payments = Payment.objects.filter(debtor=debtor).exclude(invoice__in=closed).order_by()
     for number, currency, on, amount in payments.values_list(
-        "invoice__invoice_number", "invoice__currency", "paid_at", "amount"
+        "invoice__invoice_number", "currency", "paid_at", "amount"
     ):
         by_currency[currency].append(Entry(on, "payment_for" if amount > 0 else "reversal_for", number, -amount))
     return [_ledger(currency, entries, today, said) for currency, entries in sorted(by_currency.items())]

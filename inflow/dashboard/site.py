@@ -6,14 +6,17 @@ from unfold.sites import UnfoldAdminSite
 
 from communications import standstill
 from inflow.accounts.models import User
+from inflow.restores import highwater
 
 
 class Site(UnfoldAdminSite):  # type: ignore[misc]
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Every page says so while messages are stopped."""
+        """Every page says so while messages are stopped; platform staff see that messages and webhooks are held after a
+        restore."""
         user = request.user
         bars = SimpleLazyObject(lambda: standstill.bars(user) if isinstance(user, User) else [])
-        return {**super().each_context(request), "standstill": bars}
+        held = highwater.held() if user.is_superuser else None
+        return {**super().each_context(request), "standstill": bars, "held": held}
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
         """Django makes the list of all models for each page, where the sidebar of navigation.py stands instead."""

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     # An index can't be built in the transaction that has changed the table's rows.
     atomic = False
 
-    dependencies = [("invoices", "0010_the_first_debtor_of_an_address")]
+    dependencies = [("invoices", "0012_receipts_and_allocations")]
 
     operations = [
         migrations.AddField(
