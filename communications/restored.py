@@ -28,7 +28,7 @@ def end_as_unknown(gap: Gap, *, dry_run: bool = False) -> Iterator[Communication
     """
     planned = Communication.objects.filter(status__in=(State.SCHEDULED, State.SENDING))
     planned = planned.filter(Q(scheduled_for__lte=gap.until) | Q(created_at__gt=gap.since))
-    to_look_at = Q(pk__in=planned.values("invoice_id")) | Q(status__in=OPEN, next_contact_at__lte=timezone.now())
+    to_look_at = Q(pk__in=planned.values("invoice_id")) | Q(status__in=OPEN, next_check_at__lte=timezone.now())
     invoices = Invoice.objects.filter(to_look_at, account__clock=None).order_by("account_id", "id")
     accounts: dict[uuid.UUID, Account] = {}
     for account_id, invoice_id in list(invoices.values_list("account_id", "id")):
@@ -55,7 +55,7 @@ def put_back(account: Account, message_id: uuid.UUID) -> None:
                 row.status, row.sent_at, row.claimed_at = State.SCHEDULED, None, None
                 row.save(update_fields=["status", "sent_at", "claimed_at"])
                 if row.step is not None:
-                    lifecycle.stand(invoice, next_contact_at=row.scheduled_for)
+                    lifecycle.stand(invoice, next_check_at=None, next_contact_at=row.scheduled_for)
 
 
 def _end(account: Account, invoice_id: uuid.UUID, gap: Gap) -> Iterator[Communication]:
