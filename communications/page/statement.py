@@ -104,7 +104,9 @@ def _ledgers(debtor: Debtor, today: dt.date, said: Words) -> list[Ledger]:
 
 
 def _ledger(currency: str, entries: list[Entry], position: Position, today: dt.date, said: Words) -> Ledger:
-    entries.sort(key=lambda entry: (entry.on, not entry.is_charge, entry.number))
+    # On one day: invoices, then payments, then what was taken back of them.
+    kinds = ("invoice", "payment_for", "reversal_for")
+    entries.sort(key=lambda entry: (entry.on, kinds.index(entry.what), entry.number))
     since = today - dt.timedelta(days=_SHOWN_DAYS)
     first = next((place for place, entry in enumerate(entries) if entry.on >= since), len(entries))
     first = max(first, len(entries) - _SHOWN_ENTRIES)
