@@ -33,10 +33,6 @@ class Entry:
     number: str
     amount: Decimal
 
-    @property
-    def is_charge(self) -> bool:
-        return self.what == "invoice"
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
