@@ -63,10 +63,11 @@ _PAST = """
 WITH messages AS (
   INSERT INTO communications_communication (id, message_id, account_id, debtor_id, invoice_id, round, step, kind,
     try_number, channel, status, waits_for, suppressed_reason, recipient, language, subject, body, html, tone, amount,
-    scheduled_for, sent_at, created_at, error, provider_id, closes_channel, approved_by)
+    scheduled_for, sent_at, created_at, error, provider_id, closes_channel, approved_by,
+    refusal, refusals, own_subject, own_body)
   SELECT gen_random_uuid(), gen_random_uuid(), account_id, debtor_id, id, 0, 3, 'reminder', 1, 'email', 'sent', '', '',
     debtor_email, 'en', 'Invoice ' || invoice_number, 'A reminder.', '', 'friendly', amount, created_at, created_at,
-    created_at, '', '', false, ''
+    created_at, '', '', false, '', '', 0, '', ''
   FROM invoices_invoice WHERE account_id = %(account)s
 ), events AS (
   INSERT INTO webhooks_event (id, account_id, seq, type, body, created_at)

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _lazy
 
 from communications import addresses, apart, brakes, caps, gateways, ladder, links, linters, messages, policies
+from communications.channels import Unavailable
 from communications.models import CollectionSettings, Communication, Kind, Medium, PolicyStep, State
 from inflow import statements
 from inflow.accounts.actors import CLOCK
@@ -33,7 +34,7 @@ _DAY = dt.timedelta(days=1)
 # What the gate writes on a message that passes.
 _FROZEN = (
     *("message_id", "status", "sent_at", "claimed_at", "recipient", "subject", "body", "html", "language", "amount"),
-    *("waits_for", "segments"),
+    *("waits_for", "segments", "own_subject", "own_body"),
 )
 _AGAIN = {"case": 30 * _DAY, "credit": 7 * _DAY}
 WORDS = {
@@ -49,6 +50,8 @@ WORDS = {
     "suspended": _lazy("the account is suspended"),
     "no_channel": _lazy("no channel of this step is set up"),
     "away": _lazy("the mail server or the gateway is away"),
+    "refused": _lazy("the mail server or the gateway refused it for a reason that is not the recipient’s"),
+    "paused": _lazy("sending is paused for a while: the mail server or the gateway refused several messages"),
     "template": _lazy("the message could not be written"),
     "lint": _lazy("the message breaks a rule of its channel; its template or its gateway has to be changed"),
 }
@@ -67,13 +70,17 @@ class Case:
 
 
 def claim(
-    communication_id: uuid.UUID, *, away: bool = False, wait: bool = True, account: Account | None = None
+    communication_id: uuid.UUID,
+    *,
+    unavailable: Unavailable | None = None,
+    wait: bool = True,
+    account: Account | None = None,
 ) -> list[Communication]:
     """Pass the gate with all that is due to the same debtor on the same channel: one message, now `sending`, a row for
     each invoice, with what is to be sent frozen on it. Empty if nothing may go. What is no step of a ladder goes alone.
 
-    `away`: there is no way out at the moment. Without `wait`, a debtor whom somebody else works on is left to them.
-    `account`: the one whose clock leaps, with what it has set as that was when the leap began.
+    `unavailable`: nothing can be sent on the channel at the moment. Without `wait`, a debtor whom somebody else works on
+    is left to them. `account`: the one whose clock leaps, with what it has set as that was when the leap began.
     """
     with statements.transaction(), in_english():  # also when a person sends
         case = _lock(communication_id, wait=wait, account=account)
@@ -83,7 +90,7 @@ def claim(
         if not going:
             return []
         going = [row for row in going if row.recipient == going[0].recipient]
-        if hindrance := _hindrance(case, going, away):
+        if hindrance := _hindrance(case, going, unavailable):
             _postpone_all(case, going, *hindrance)
             return []
         try:
@@ -105,6 +112,7 @@ def claim(
                 case.now,
                 timezone.now(),
             )
+            row.own_subject, row.own_body = row.subject, row.body
             row.subject, row.body, row.html = message.subject, message.text, message.html
             row.language, row.amount, row.waits_for = message.language, row.invoice.balance, ""
             row.segments = segments
@@ -205,7 +213,8 @@ def _may_go(case: Case, row: Communication) -> bool:
     if invoice.status == Status.DISPUTED:
         _postpone(case, row, "dispute", ladder.advance_dispute(invoice) or case.now + ladder.DISPUTE_RAISES)
         return False
-    left = ladder.channels_left(invoice, step) if row.try_number > 1 else []
+    # A new try goes by the channel that was planned for its whole message.
+    left = [row.channel, *ladder.channels_left(invoice, step)] if row.try_number > 1 else []
     chosen = addresses.choose(invoice, left or step.channels)
     if case.debtor.opted_out_at is not None:
         _refuse(row, step, "opted_out")
@@ -285,7 +294,9 @@ def breaches(row: Communication, case: Case, text: str, language: str = "") -> l
     )
 
 
-def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[str, dt.datetime] | None:
+def _hindrance(
+    case: Case, going: Sequence[Communication], unavailable: Unavailable | None
+) -> tuple[str, dt.datetime] | None:
     """What stands against any message to this debtor now, and until when."""
     account, debtor, rules, now = case.account, case.debtor, case.rules, case.now
     by_person, is_thanks = apart.is_by_person(going[0]), going[0].kind == Kind.THANK_YOU
@@ -312,7 +323,7 @@ def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[
     allowed = caps.next_allowed(now, heard, place, rules)
     if allowed != now:
         return "window" if allowed == opening else "cap", allowed
-    return ("away", now + dt.timedelta(minutes=15)) if away else None
+    return (unavailable.why, now + unavailable.wait) if unavailable else None
 
 
 def _credit_covers(case: Case) -> bool:

@@ -277,11 +277,13 @@ def _plan(invoice: Invoice, step: PolicyStep, pending: Communication | None) -> 
     return False
 
 
-def plan_message(invoice: Invoice, step: PolicyStep, scheduled_for: dt.datetime) -> Communication:
-    """The row of a step's next try."""
+def plan_message(
+    invoice: Invoice, step: PolicyStep, scheduled_for: dt.datetime, chosen: addresses.Chosen | None = None
+) -> Communication:
+    """The row of a step's next try, by the channel `chosen` if there is one."""
     statements.flush(Communication)
     tries = len(_tries(invoice=invoice.pk, round=invoice.round, step=step.offset_days, kind=step.kind))
-    chosen = addresses.choose(invoice, (tries and channels_left(invoice, step)) or step.channels)
+    chosen = chosen or addresses.choose(invoice, (tries and channels_left(invoice, step)) or step.channels)
     communication = Communication(
         account=invoice.account,
         debtor_id=invoice.debtor_id,

@@ -14,7 +14,7 @@ from communications.models.heard import (
 )
 from communications.models.ladder import ApprovalLimit, CollectionSettings, PolicyStep, ReminderPolicy, every_medium
 from communications.models.messages import Communication
-from communications.models.senders import Gateway, MessageTemplate, Notice, SenderProfile
+from communications.models.senders import Gateway, MessageTemplate, Notice, SenderHealth, SenderProfile
 from communications.models.words import CONTACTED, LEFT_US, PENDING, Kind, Medium, State, StepKind, Tone
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "ReminderPolicy",
     "Reply",
     "ReplyStatus",
+    "SenderHealth",
     "SenderProfile",
     "Source",
     "State",

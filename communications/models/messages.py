@@ -50,6 +50,19 @@ class Communication(models.Model):
     provider_id = models.CharField(
         max_length=255, blank=True, editable=False, help_text=_lazy("The gateway's own id, or that of the mail.")
     )
+    refusal = models.CharField(
+        max_length=10,
+        blank=True,
+        editable=False,
+        help_text=_lazy("The class of the refusal that ended it: address, mailbox, ours or opted_out."),
+    )
+    refusals = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text=_lazy("How often it was refused for reasons of ours, and waited.")
+    )
+    own_subject = models.CharField(max_length=300, blank=True, editable=False)
+    own_body = models.TextField(
+        blank=True, editable=False, help_text=_lazy("What a person wrote, before the message was made of it.")
+    )
     closes_channel = models.BooleanField(
         default=False, editable=False, help_text=_lazy("Failed for good: this step goes on by another channel.")
     )
