@@ -79,8 +79,8 @@ def claim(
     """Pass the gate with all that is due to the same debtor on the same channel: one message, now `sending`, a row for
     each invoice, with what is to be sent frozen on it. Empty if nothing may go. What is no step of a ladder goes alone.
 
-    `unavailable`: nothing can be sent on the channel at the moment. Without `wait`, a debtor whom somebody else works on
-    is left to them. `account`: the one whose clock leaps, with what it has set as that was when the leap began.
+    `unavailable`: nothing can be sent on the channel at the moment. Without `wait`, a debtor whom somebody else works
+    on is left to them. `account`: the one whose clock leaps, with what it has set as that was when the leap began.
     """
     with statements.transaction(), in_english():  # also when a person sends
         case = _lock(communication_id, wait=wait, account=account)

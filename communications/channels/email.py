@@ -1,7 +1,6 @@
 """Email: over SMTP, or into the local outbox."""
 
 import contextlib
-import re
 import smtplib
 import time
 import uuid
@@ -25,8 +24,6 @@ log = structlog.get_logger(__name__)
 # A connection that was idle for so long is asked whether it still lives.
 _FRESH_S = 5.0
 _VERBS = {Stage.SENDER: "MAIL", Stage.RECIPIENT: "RCPT", Stage.DATA: "DATA", Stage.CONTENT: "content"}
-_GOOD = {Stage.SENDER: (250, 251), Stage.RECIPIENT: (250, 251), Stage.DATA: (354,)}
-_LINE_WITH_DOT = re.compile(rb"(?m)^\.")
 # A mail's own id among what a provider's API keeps with it.
 MAIL_KEY = "inflow_message"
 
@@ -172,9 +169,11 @@ def _transmit(smtp: smtplib.SMTP, message: EmailMultiAlternatives) -> None:
     _command(Stage.SENDER, lambda: smtp.mail(settings.DEFAULT_FROM_EMAIL.rpartition("<")[2].rstrip(">")))
     for recipient in message.recipients():
         _command(Stage.RECIPIENT, lambda recipient=recipient: smtp.rcpt(recipient))  # type: ignore[misc]
-    _command(Stage.DATA, lambda: smtp.docmd("DATA"))
-    smtp.send(_LINE_WITH_DOT.sub(b"..", content if content.endswith(b"\r\n") else content + b"\r\n") + b".\r\n")
-    code, answer = smtp.getreply()
+    try:
+        code, answer = smtp.data(content)
+    except smtplib.SMTPDataError as error:  # the server did not want to see the content
+        said = error.smtp_error
+        raise _refused(Stage.DATA, error.smtp_code, said if isinstance(said, bytes) else said.encode()) from error
     if code != 250:
         raise _refused(Stage.CONTENT, code, answer)
 
@@ -184,7 +183,7 @@ def _command(stage: Stage, speak: Callable[[], tuple[int, bytes]]) -> None:
         code, answer = speak()
     except (OSError, smtplib.SMTPException) as error:
         raise Refused(f"{_VERBS[stage]}: {_said(error)}") from error
-    if code not in _GOOD[stage]:
+    if code not in (250, 251):
         raise _refused(stage, code, answer)
 
 

@@ -107,7 +107,7 @@ _UNREACHABLE_ADDRESS = _any(
     r"\bx (?:does not exist|doesn't exist|not found|unknown|is unknown)\b",  # an address
     rf"{_WHO}{_FEW}?(?:does ?n[o']t|does not|do not|did not|could not be|cannot be|not) (?:exist|found)",
     r"does ?n[o']?'?t have an? (?:\S+ )?account|does not have an? (?:\S+ )?account",
-    r"no (?:mail ?box|account|user|recipient|person|one)\b.{0,30}(?:by that name|that name|this name|here|found|at this)",
+    r"no (?:mail ?box|account|user|recipient|person|one)\b.{0,30}(?:(?:by )?th(?:at|is) name|here|found|at this)",
     rf"not an? (?:valid|known|active|existing|local) (?:\S+ )?(?:{_WHO}|here)",
     r"not our customer|not a customer|user not active|not in my validrcptto",
     rf"(?:invalid|non.?existent|non.?existing|nonexistent|inactive|deactivated|disabled|deleted|bad) {_WHO}",
