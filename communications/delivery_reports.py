@@ -31,9 +31,13 @@ _OWN_ID = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 _OWN_HEADER = re.compile(r"X-InFlow-Message:\s*([0-9a-f-]{36})", re.IGNORECASE)
 
 
+# The end of what a report in prose says of a recipient: an empty line, or the copy of the message.
+_NEXT = re.compile(r"\n[ \t\r]*\n|^(?:--|Return-Path:|Received:|Message-ID:)", re.IGNORECASE | re.MULTILINE)
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A recipient that a report says was not reached. `is_named` only where the report names its original address."""
+    """What a report says of one recipient, under its original address and the one that was tried last."""
 
     recipients: tuple[str, ...]
     action: str
@@ -92,8 +96,9 @@ def _failures(mail: Any) -> Iterator[Failure]:
         text = _text(mail)
         for found in all_failures(mail)[1]:
             address = found.decode(errors="replace") if isinstance(found, bytes) else str(found)
-            _, _, said = text.partition(address)
-            yield Failure((normalise_email(address),), "failed", " ".join((said or text)[:800].split()))
+            _, _, after = text.partition(address)
+            said = next(filter(str.strip, _NEXT.split(after or text, maxsplit=2)), "")
+            yield Failure((normalise_email(address),), "failed", " ".join(said[:800].split()))
 
 
 def _status_parts(mail: Any) -> list[Any]:
@@ -103,11 +108,11 @@ def _status_parts(mail: Any) -> list[Any]:
 def _blocks(part: Any) -> list[Message]:
     """Return the groups of fields of a report: of the message, then of each recipient."""
     payload = part.get_payload()
-    if isinstance(payload, list):
-        return payload
-    raw = part.get_payload(decode=True)
-    text = raw[:_MOST].decode(errors="replace") if isinstance(raw, bytes) else str(payload)[:_MOST]
-    return [HeaderParser().parsestr(block) for block in re.split(r"(?:\r?\n){2,}", text.strip())]
+    if isinstance(payload, list):  # a parser may have taken the first group for headers, and the rest for their body
+        text = "\n\n".join(f"{_fields(group)}\n\n{_content(group)}" for group in payload)
+    else:
+        text = _content(part)
+    return [HeaderParser().parsestr(block) for block in re.split(r"(?:\r?\n){2,}", text[:_MOST].strip())]
 
 
 def _address(field: Any) -> str:
@@ -137,9 +142,16 @@ def _text(mail: Any) -> str:
     texts: list[str] = []
     for part in mail.walk():
         if part.is_multipart():
-            texts += [f"{name}: {value}" for name, value in part.items()] if part is not mail else []
+            texts.append(_fields(part) if part is not mail else "")
             continue
-        raw = part.get_payload(decode=True)
-        texts.append(raw.decode(errors="replace") if isinstance(raw, bytes) else str(part.get_payload()))
-        texts += [f"{name}: {value}" for name, value in part.items()]
+        texts += [_content(part), _fields(part)]
     return "\n".join(texts)[:_MOST]
+
+
+def _content(part: Any) -> str:
+    raw = part.get_payload(decode=True)
+    return raw.decode(errors="replace") if isinstance(raw, bytes) else str(part.get_payload() or "")
+
+
+def _fields(part: Any) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in part.items())
