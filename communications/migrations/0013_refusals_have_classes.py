@@ -32,11 +32,11 @@ class Migration(migrations.Migration):
             fields=[
                 ('key', models.CharField(max_length=100, primary_key=True, serialize=False)),
                 ('refused_at', django.contrib.postgres.fields.ArrayField(base_field=models.DateTimeField(), default=list, size=None)),
-                ('said', models.CharField(blank=True, help_text="The last refusal, in the server's words.", max_length=300)),
+                ('said', models.CharField(blank=True, max_length=300)),
                 ('paused_until', models.DateTimeField(null=True)),
-                ('pauses', models.PositiveSmallIntegerField(default=0, help_text='How many there were in a row.')),
-                ('probe_until', models.DateTimeField(help_text='One message is being tried until then.', null=True)),
-                ('told_at', models.DateTimeField(help_text='When platform staff were last told.', null=True)),
+                ('pauses', models.PositiveSmallIntegerField(default=0)),
+                ('probe_until', models.DateTimeField(null=True)),
+                ('told_at', models.DateTimeField(null=True)),
             ],
             options={
                 'verbose_name_plural': 'sender health',
@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='communication',
             name='own_body',
-            field=models.TextField(blank=True, editable=False, help_text='What a person wrote, before the message was made of it.'),
+            field=models.TextField(blank=True, editable=False),
         ),
         migrations.AddField(
             model_name='communication',
@@ -55,12 +55,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='communication',
             name='refusal',
-            field=models.CharField(blank=True, editable=False, help_text='The class of the refusal that ended it: address, mailbox, ours or opted_out.', max_length=10),
+            field=models.CharField(blank=True, editable=False, max_length=10),
         ),
         migrations.AddField(
             model_name='communication',
             name='refusals',
-            field=models.PositiveSmallIntegerField(default=0, editable=False, help_text='How often it was refused for reasons of ours, and waited.'),
+            field=models.PositiveSmallIntegerField(default=0, editable=False),
         ),
         migrations.RunPython(clear_false_marks, migrations.RunPython.noop),
     ]

@@ -109,14 +109,14 @@ class SenderHealth(models.Model):
 
     key = models.CharField(max_length=100, primary_key=True)
     refused_at = ArrayField(models.DateTimeField(), default=list)
-    said = models.CharField(max_length=300, blank=True, help_text=_lazy("The last refusal, in the server's words."))
+    said = models.CharField(max_length=300, blank=True)  # the last refusal, in the server's words
     paused_until = models.DateTimeField(null=True)
-    pauses = models.PositiveSmallIntegerField(default=0, help_text=_lazy("How many there were in a row."))
-    probe_until = models.DateTimeField(null=True, help_text=_lazy("One message is being tried until then."))
-    told_at = models.DateTimeField(null=True, help_text=_lazy("When platform staff were last told."))
+    pauses = models.PositiveSmallIntegerField(default=0)  # in a row
+    probe_until = models.DateTimeField(null=True)  # one message is being tried until then
+    told_at = models.DateTimeField(null=True)  # platform staff, last
 
     class Meta:
-        verbose_name_plural = _lazy("sender health")
+        verbose_name_plural = "sender health"
 
     def __str__(self) -> str:
         return self.key
