@@ -16,7 +16,7 @@ from communications.models import ApprovalLimit, CollectionSettings, Communicati
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from invoices import lifecycle, timeline
-from invoices.models import Invoice, Payment, TimelineEntry
+from invoices.models import Invoice, Receipt, TimelineEntry
 from invoices.writing import NotFound, Refused, lock
 
 # A message that waits for fresh payment data is looked at this often.
@@ -33,7 +33,7 @@ def is_stale(rules: CollectionSettings, now: dt.datetime) -> bool:
     since = now - dt.timedelta(hours=rules.stale_after_hours)
     if rules.payments_synced_at and rules.payments_synced_at > since:
         return False
-    return not Payment.objects.filter(account=rules.account_id, recorded_at__gt=since).exists()
+    return not Receipt.objects.filter(account=rules.account_id, recorded_at__gt=since).exists()
 
 
 def note_sync(account: Account, actor: Actor) -> int:
@@ -74,12 +74,13 @@ def release(account: Account, reason: str, actor: Actor, cause: str) -> int:
 # --- A second pair of eyes ---------------------------------------------------------------------------------------
 
 
-def must_be_seen(row: Communication, rules: CollectionSettings) -> bool:
-    """Whether it is a final notice for more than the account lets go by itself, and nobody has released it yet."""
+def must_be_seen(row: Communication, rules: CollectionSettings, credit: Decimal) -> bool:
+    """Whether it is a final notice for more than the account lets go by itself, and nobody has released it yet. The
+    debtor's `credit` in the invoice's currency is not demanded and does not count."""
     if row.kind != Kind.FINAL_NOTICE:
         return False
     limit = limit_of(rules, row.invoice.currency)
-    if limit is None or row.invoice.balance <= limit:
+    if limit is None or row.invoice.balance - credit <= limit:
         return False
     tries = Communication.objects.filter(invoice=row.invoice_id, round=row.round, step=row.step, kind=row.kind)
     return not tries.filter(approved_at__isnull=False).exists()

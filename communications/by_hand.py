@@ -22,6 +22,7 @@ from communications.models import Communication, Medium, State
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.languages import spoken
+from inflow.restores import highwater
 from invoices import timeline
 from invoices.models import Status
 from invoices.writing import Refused, lock
@@ -29,7 +30,7 @@ from invoices.writing import Refused, lock
 log = structlog.get_logger(__name__)
 
 # What these hinder may be left to go by itself at the moment that is shown. For all else somebody has to do something.
-_PASSES_BY = ("window", "cap", "away", "refused", "paused")
+_PASSES_BY = ("window", "cap", "away", "refused", "paused", "reopened")
 _LINKS = re.compile(re.escape(settings.BASE_URL) + r"/[^\s\"<]+")
 
 
@@ -86,6 +87,8 @@ def send(
 ) -> Communication:
     """The message that was looked at, at once or, if that was shown, when it may go. The same `key` again: what became
     of it. Raises `Refused` and `Changed`; then nothing is kept."""
+    if not channels.is_captured(account, asked.channel) and not highwater.may_send():
+        raise Refused("kind", "held", _("Nothing is sent at the moment: messages are held after a restore."))
     with channels.Ways() as ways:
         turn, unavailable = sender.approach(ways, account, asked.channel)
         is_handed_over = False

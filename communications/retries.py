@@ -57,7 +57,8 @@ def wait(rows: Sequence[Communication], error: str, why: str) -> None:
         return
     refusals = max(row.refusals for row in rows) + 1
     for row in rows:
-        row.status, row.sent_at, row.claimed_at, row.amount = State.SCHEDULED, None, None, None
+        row.status, row.sent_at, row.claimed_at = State.SCHEDULED, None, None
+        row.amount = row.asked = None
         row.subject, row.body, row.html, row.provider_id = row.own_subject, row.own_body, "", ""
         row.error, row.waits_for = error[:300], why
         row.refusals = refusals

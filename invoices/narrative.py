@@ -124,12 +124,17 @@ add_words("payment_status", dict(PaymentStatus.choices))
 register("created", _lazy("Invoice of %(amount)s registered."))
 register("payment_recorded", _lazy("Payment of %(amount)s recorded."))
 register("payment_reversed", _lazy("Payment of %(amount)s reversed."))
+register("payment_voided", _lazy("Payment of %(amount)s voided."))
+register("payment_released", _lazy("%(amount)s returned to credit."))
+register("credit_applied", _lazy("Credit of %(amount)s applied."))
 register("promise", _lazy("Promise to pay %(amount)s by %(day)s."))
 register("promise_broken", _lazy("The promise to pay %(amount)s by %(day)s is broken."))
 register("escalation_joined", _lazy("Joins the open case: %(case)s."))
 register("escalated", _lazy("Escalated to level %(level)s: %(case)s."))
 register("escalation_resolved", _lazy("Case of level %(level)s resolved: %(resolution)s."))
+register("escalation_reopened", _lazy("Case of level %(level)s reopened: the payment was undone."))
 register("escalation_acknowledged", _lazy("Case of level %(level)s is being worked on."))
+register("escalation_reopened", _lazy("Case of level %(level)s reopened: the payment was undone."))
 register(
     "opted_out",
     _lazy("%(address)s asked not to be written to by %(medium)s."),

@@ -23,7 +23,7 @@ def clear_false_marks(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('communications', '0012_ladders_have_a_revision'),
+        ('communications', '0013_messages_ask_net_of_credit'),
     ]
 
     operations = [
