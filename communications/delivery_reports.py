@@ -132,7 +132,8 @@ def _returned(mail: Any) -> Communication | None:
     for pattern in (_OWN_HEADER, _OWN_ID):
         for found in pattern.findall(text)[:5]:
             rows = Communication.objects.filter(message_id=uuid.UUID(found), channel=Medium.EMAIL)
-            if row := rows.select_related("account", "debtor").order_by("-step", "id").first():
+            row: Communication | None = rows.select_related("account", "debtor").order_by("-step", "id").first()
+            if row:
                 return row
     return None
 

@@ -417,7 +417,7 @@ def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reas
     """Not lost: a new moment, and why, said once for each reason."""
     place = ladder.place(row.invoice, case.rules)
     until = place.next_opening(until)
-    is_news = row.waits_for != why
+    is_news = row.waits_for != why and not (row.refusals and why == "paused")  # the refusal was noted
     row.scheduled_for, row.waits_for = until, why
     statements.update(row, ("scheduled_for", "waits_for", "recipient"))
     if row.step is not None:

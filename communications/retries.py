@@ -6,7 +6,7 @@ several invoices stays one.
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from communications import addresses, ladder, policies
 from communications.addresses import Chosen
@@ -72,7 +72,7 @@ def wait(rows: Sequence[Communication], error: str, why: str) -> None:
         if refusals == 1:
             zone = ladder.place(row.invoice, ladder.rules_of(row.account)).zone.key
             after = {"waits_for": why}
-            params = {"message": row.kind, "because": why, "moment": moment, "zone": zone}
+            params: dict[str, Any] = {"message": row.kind, "because": why, "moment": moment, "zone": zone}
             timeline.note(row.invoice, "postponed", CLOCK, after=after, reason=row.error, **params)
         ladder.advance(row.invoice)
 

@@ -117,35 +117,41 @@ def hand_over(rows: list[Communication], owner: Account, ways: channels.Ways, tu
         pauses.leave(turn)
         log.error("sending_held", message=str(rows[0].message_id), reason=str(held))
         return _keep(rows, str(held))
+    refusal: channels.Refused | None = None
     try:
         provider_id = ways.deliver(rows[0], owner, by=by)
-    except channels.Refused as refusal:
-        _note_refusal(rows[0], owner, turn, refusal)
-        why = "away" if isinstance(refusal, channels.Away | channels.Expired) else "refused"
-        outcome = Outcome(State.FAILED, str(refusal), refusal.kind, why=why)
+        outcome = Outcome(State.SENT, provider_id=provider_id)
+    except channels.Refused as error:
+        refusal = error
+        why = "away" if isinstance(error, channels.Away | channels.Expired) else "refused"
+        outcome = Outcome(State.FAILED, str(error), error.kind, why=why)
     except Exception as error:  # whatever it was: the message may have left
-        pauses.leave(turn)
         log.warning("send_unknown", message=str(rows[0].message_id), error=type(error).__name__)
         said = str(error) if isinstance(error, channels.Unclear) else type(error).__name__
         outcome = Outcome(State.UNKNOWN, said)
-    else:
-        pauses.accepted(turn)
-        outcome = Outcome(State.SENT, provider_id=provider_id)
-    aftermath.record(rows[0].message_id, outcome)
+    try:
+        aftermath.record(rows[0].message_id, outcome)
+    finally:
+        _end_turn(turn, rows[0], owner, outcome, refusal)
     return State.SCHEDULED if outcome.refusal == Refusal.OURS else outcome.status
 
 
-def _note_refusal(row: Communication, owner: Account, turn: pauses.Turn, refusal: channels.Refused) -> None:
-    """Write a line to the log, and count what would meet any message."""
-    log.warning(
-        "message_refused",
-        message=str(row.message_id),
-        account=str(owner.pk),
-        channel=row.channel,
-        kind=refusal.kind.value,
-        error=str(refusal),
-    )
-    if refusal.kind == Refusal.OURS and not isinstance(refusal, channels.Expired):
+def _end_turn(
+    turn: pauses.Turn, row: Communication, owner: Account, outcome: Outcome, refusal: channels.Refused | None
+) -> None:
+    """Note for its server what became of a message, with a line in the log for each refusal."""
+    if refusal:
+        log.warning(
+            "message_refused",
+            message=str(row.message_id),
+            account=str(owner.pk),
+            channel=row.channel,
+            kind=refusal.kind.value,
+            error=str(refusal),
+        )
+    if outcome.status == State.SENT:
+        pauses.accepted(turn)
+    elif refusal and refusal.kind == Refusal.OURS and not isinstance(refusal, channels.Expired):
         pauses.refused(turn, owner.now(), str(refusal))
     else:
         pauses.leave(turn)

@@ -223,7 +223,7 @@ def test_one_message_probes_however_many_workers_there_are(start_mail: StartMail
     asked = attempts(server)
     pass_time(15)
     come_due()
-    at_once(*(lambda pk=row.pk: sender.send(pk) for row in rows))  # type: ignore[misc]
+    at_once(*(lambda pk=row.pk: sender.send(pk) for row in rows))
     assert attempts(server) - asked == 1
 
 
@@ -236,7 +236,7 @@ def test_a_probe_that_is_accepted_by_one_of_many_workers_lets_all_go_once(start_
     server.on_recipient = "250 OK"
     pass_time(15)
     come_due()
-    at_once(*(lambda pk=row.pk: sender.send(pk) for row in rows))  # type: ignore[misc]
+    at_once(*(lambda pk=row.pk: sender.send(pk) for row in rows))
     come_due()
     sender.send_due()
     assert Counter(server.recipients) == {f"d{number}@debtor{number}.example": 1 for number in range(6)}
