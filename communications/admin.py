@@ -36,6 +36,7 @@ from communications import (  # (most register their pages)
     reply_admin,  # noqa: F401
     rules_admin,  # noqa: F401
     send_admin,  # noqa: F401
+    standstill,
     template_admin,  # noqa: F401
 )
 from communications.models import LEFT_US, Communication, Medium, State
@@ -233,19 +234,36 @@ class CommunicationAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Planned for"), ordering="scheduled_for")
     def planned(self, communication: Communication) -> str:
-        return pages.moment(communication.scheduled_for)
+        return _planned(communication)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
+        return standstill.marked(super().get_queryset(request))
 
     @display(description=_lazy("Sent"), ordering="sent_at")
     def sent(self, communication: Communication) -> str:
         return pages.moment(communication.sent_at)
 
 
+def _planned(communication: Communication) -> str:
+    """When a planned message goes: nothing is known while it is stopped."""
+    if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
+        return pages.two_lines("–", reasons.said("stopped"))
+    return pages.moment(communication.scheduled_for)
+
+
 class MessageInline(RowsInside):
     model = Communication
     verbose_name_plural: Any = _lazy("messages")
-    fields: tuple[str, ...] = ("about", "recipient_shown", "status_shown", "why", "scheduled_for", "sent_at")
+    fields: tuple[str, ...] = ("about", "recipient_shown", "status_shown", "why", "planned", "sent_at")
     readonly_fields = fields
     ordering = ("-scheduled_for", "-created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
+        return standstill.marked(super().get_queryset(request))
+
+    @display(description=_lazy("Planned for"))
+    def planned(self, communication: Communication) -> str:
+        return _planned(communication)
 
     @display(description=_lazy("Message"))
     def about(self, communication: Communication) -> str:
@@ -269,6 +287,8 @@ class MessageInline(RowsInside):
 def _why(communication: Communication) -> str:
     """Return why a message waits or did not go; of a refused one also the server's own words."""
     waits = communication.waits_for if communication.status == State.SCHEDULED else ""
+    if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
+        waits = "stopped"
     if waits in notices.REFUSED_BY_SERVER and communication.error:
         return f"{reasons.said(waits)}: {communication.error}"
     return reasons.said(waits or communication.suppressed_reason or communication.error)
@@ -297,7 +317,7 @@ class UnsentInline(MessageInline):
     """Those that are to come, and those that did not go. The others stand on the timeline."""
 
     verbose_name_plural = _lazy("Messages to come, and not sent")
-    fields = ("about", "recipient_shown", "status_shown", "why", "scheduled_for")
+    fields = ("about", "recipient_shown", "status_shown", "why", "planned")
     readonly_fields = fields
 
     @classmethod

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Max, Q
 
-from communications import ladder, retries
+from communications import caps, holding, ladder, replanning, retries
 from communications.channels import Refusal, mail_id
 from communications.models import CONTACTED, Communication, PolicyStep, State
 from communications.signals import communication_failed, communication_sent
@@ -57,6 +57,7 @@ def record(message_id: uuid.UUID, outcome: Outcome) -> None:
         for row in rows:
             row.provider_id = _unused(row, outcome.provider_id)
         _end_sending(rows, outcome)
+        _reschedule_others(rows)
 
 
 def conclude(rows: Sequence[Communication]) -> None:
@@ -76,7 +77,18 @@ def hear(account: Account, channel: str, news: News) -> bool:
         for row in rows:
             row.provider_id = row.provider_id or _unused(row, news.provider_id)
         _move(rows, news)
+        _reschedule_others(rows)
     return bool(rows)
+
+
+def _reschedule_others(rows: Sequence[Communication]) -> None:
+    """A message that was refused, waits or came back was no contact: what else is planned for the debtor may go
+    earlier."""
+    no_contact = (State.SCHEDULED, State.FAILED, State.BOUNCED)
+    lost = [row for row in rows if row.status in no_contact and row.kind not in caps.UNCOUNTED]
+    if lost:
+        about = {row.invoice_id for row in lost if row.step is not None}
+        replanning.contacts_changed(lost[0].account, lost[0].invoice.debtor, but=about)
 
 
 def _locked(wanted: Q) -> list[Communication]:
@@ -90,8 +102,7 @@ def _locked(wanted: Q) -> list[Communication]:
     rows = Communication.objects.filter(wanted, debtor=debtor)
     about = Invoice.objects.filter(pk__in=rows.order_by().values("invoice_id"))
     invoices = {invoice.pk: invoice for invoice in about.select_for_update(no_key=True).order_by("id")}
-    ordered = rows.order_by("-step", "invoice__due_date", "invoice__invoice_number", "id")
-    found = list(ordered.select_for_update(of=("self",)))
+    found = list(rows.select_for_update(of=("self",)).order_by(*holding.GOES_FIRST))
     for row in found:
         row.invoice, row.account = invoices[row.invoice_id], debtor.account
         row.invoice.account, row.invoice.debtor = debtor.account, debtor

@@ -65,8 +65,8 @@ def wait(rows: Sequence[Communication], error: str, why: str) -> None:
         row.save()
     moment = max(_allowed(row, _gap(GAPS, refusals)) for row in rows)
     for row in rows:
-        row.scheduled_for = moment
-        row.save(update_fields=["scheduled_for"])
+        row.scheduled_for = row.not_before = moment
+        row.save(update_fields=["scheduled_for", "not_before"])
         if row.step is not None:
             lifecycle.stand(row.invoice, next_contact_at=moment)
         if refusals == 1:
@@ -153,8 +153,10 @@ def _give_up(each: Step, refusal: Refusal) -> None:
 def _plan(each: Step, chosen: Chosen, moment: dt.datetime) -> Communication | None:
     if not _stands_at(each.row, each.step):
         return None
-    planned = ladder.plan_message(each.invoice, each.step, moment, chosen)
+    planned = ladder.plan_message(each.invoice, each.step, moment, not_before=moment, chosen=chosen)
     statements.flush(Communication)
+    contact_at = ladder.reschedule(ladder.facts_of(each.invoice), each.invoice, planned)
+    lifecycle.stand(each.invoice, next_contact_at=contact_at)
     timeline.note(each.invoice, "planned", CLOCK, number=planned.try_number, moment=planned.scheduled_for)
     return planned
 

@@ -134,7 +134,6 @@ register("escalated", _lazy("Escalated to level %(level)s: %(case)s."))
 register("escalation_resolved", _lazy("Case of level %(level)s resolved: %(resolution)s."))
 register("escalation_reopened", _lazy("Case of level %(level)s reopened: the payment was undone."))
 register("escalation_acknowledged", _lazy("Case of level %(level)s is being worked on."))
-register("escalation_reopened", _lazy("Case of level %(level)s reopened: the payment was undone."))
 register(
     "opted_out",
     _lazy("%(address)s asked not to be written to by %(medium)s."),
