@@ -15,7 +15,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _lazy
 
-from communications import addresses, apart, brakes, caps, gateways, ladder, links, linters, messages, policies
+from communications import addresses, apart, brakes, caps, gateways, ladder, links, linters, listing, messages, policies
 from communications.models import CollectionSettings, Communication, Kind, Medium, PolicyStep, State
 from inflow import statements
 from inflow.accounts.actors import CLOCK
@@ -68,8 +68,8 @@ class Case:
 def claim(
     communication_id: uuid.UUID, *, away: bool = False, wait: bool = True, account: Account | None = None
 ) -> list[Communication]:
-    """Pass the gate with all that is due to the same debtor on the same channel: one message, now `sending`, a row for
-    each invoice, with what is to be sent frozen on it. Empty if nothing may go. What is no step of a ladder goes alone.
+    """Pass the gate with all that is due to the same recipient, of the same debtor and party, on the same channel: one
+    message, now `sending`, a row for each invoice, with what is to be sent frozen on it. Empty if nothing may go. What is no step of a ladder goes alone.
 
     `away`: there is no way out at the moment. Without `wait`, a debtor whom somebody else works on is left to them.
     `account`: the one whose clock leaps, with what it has set as that was when the leap began.
@@ -81,13 +81,14 @@ def claim(
         going = [row for row in case.due if _may_go(case, row)]
         if not going:
             return []
-        going = [row for row in going if row.recipient == going[0].recipient]
+        going = listing.together(case.account, going)
         if hindrance := _hindrance(case, going, away):
             _postpone_all(case, going, *hindrance)
             return []
         try:
             urls = links.in_message(case.debtor, going[0])
-            message = messages.render(case.account, case.debtor, going, list(case.invoices.values()), **urls)
+            named = listing.named(case.account, going[0], case.invoices.values())
+            message = messages.render(case.account, case.debtor, going, named, **urls)
         except Exception:
             log.exception("rendering_failed", communication=str(communication_id))
             _postpone_all(case, going, "template", case.now + _DAY)
@@ -120,7 +121,8 @@ def draft(row: Communication) -> messages.Message:
     case = _lock(row.pk, wait=True, account=None)
     assert case is not None
     urls = links.in_message(case.debtor, case.due[0])
-    return messages.render(case.account, case.debtor, case.due, list(case.invoices.values()), **urls)
+    named = listing.named(case.account, case.due[0], case.invoices.values())
+    return messages.render(case.account, case.debtor, case.due, named, **urls)
 
 
 def objections(row: Communication, message: messages.Message) -> list[str]:

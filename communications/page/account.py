@@ -12,7 +12,8 @@ from communications import phrases
 from communications.models import Answer, AnswerKind, AnswerStatus
 from communications.page.words import Words
 from invoices import money
-from invoices.models import Debtor, Invoice, Promise, PromiseStatus, Status
+from invoices.debtor_parties import DebtorParty
+from invoices.models import Invoice, Promise, PromiseStatus, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,11 @@ def say(sentence: str, **values: str) -> SafeString:
     return format_html(sentence, **{name: format_html("<bdi>{}</bdi>", value) for name, value in values.items()})
 
 
-def open_invoices(debtor: Debtor) -> list[Invoice]:
-    """The debtor's alone; the oldest due date first."""
-    invoices = list(Invoice.objects.filter(debtor=debtor).open().order_by("due_date", "invoice_number"))
+def open_invoices(party: DebtorParty) -> list[Invoice]:
+    """Return the open invoices of this party alone; the oldest due date first."""
+    invoices = list(party.invoices.open().order_by("due_date", "invoice_number"))
     for invoice in invoices:
-        invoice.account, invoice.debtor = debtor.account, debtor
+        invoice.account, invoice.debtor = party.debtor.account, party.debtor
     return invoices
 
 

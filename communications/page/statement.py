@@ -17,7 +17,8 @@ from communications import phrases, profiles
 from communications.page.account import say
 from communications.page.words import Words
 from invoices import money
-from invoices.models import Debtor, Invoice, Payment, Status
+from invoices.debtor_parties import DebtorParty
+from invoices.models import Debtor, Invoice, InvoiceQuerySet, Payment, Status
 
 _SHOWN_DAYS = 365
 # A longer one costs seconds and nobody reads it: what is older is brought forward.
@@ -57,32 +58,33 @@ def is_available() -> bool:
     return _library() is not None
 
 
-def pdf(debtor: Debtor, said: Words) -> bytes:
+def pdf(debtor: Debtor, said: Words, party: DebtorParty | None = None) -> bytes:
     """To be called where `is_available`."""
     library = _library()
     assert library is not None
-    html = render_to_string("communications/page/statement.html", context(debtor, said))
+    html = render_to_string("communications/page/statement.html", context(debtor, said, party))
     nothing = library.urls.URLFetcher(allowed_protocols=[])
     written: bytes = library.HTML(string=html, url_fetcher=nothing).write_pdf()
     return written
 
 
-def context(debtor: Debtor, said: Words) -> dict[str, Any]:
+def context(debtor: Debtor, said: Words, party: DebtorParty | None = None) -> dict[str, Any]:
+    """Of a debtor whose invoices name several parties, `party` is the one whose statement it is."""
     account = debtor.account
     today = account.today()
     return {
         "words": said,
         "sender": profiles.name(profiles.of(account)),
-        "debtor": debtor,
+        "debtor": party or debtor,
         "as_of": say(said.statement_as_of, date=phrases.date(today, said.language)),
-        "ledgers": _ledgers(debtor, today, said),
+        "ledgers": _ledgers(party.invoices if party else Invoice.objects.filter(debtor=debtor), today, said),
         "instructions": profiles.payment_instructions(profiles.of(account), said.language),
     }
 
 
-def _ledgers(debtor: Debtor, today: dt.date, said: Words) -> list[Ledger]:
+def _ledgers(invoices: InvoiceQuerySet, today: dt.date, said: Words) -> list[Ledger]:
     by_currency: dict[str, list[Entry]] = defaultdict(list)
-    counted = Invoice.objects.filter(debtor=debtor).exclude(status__in=(Status.CANCELLED, Status.WRITTEN_OFF))
+    counted = invoices.exclude(status__in=(Status.CANCELLED, Status.WRITTEN_OFF))
     for number, currency, on, amount in counted.order_by().values_list(
         "invoice_number", "currency", "issue_date", "amount"
     ):

@@ -254,7 +254,7 @@ class _Payments(_Known):
 def _folded(name: str, value: Any) -> Any:
     """What differs in spaces, or an email in case, is the same."""
     text = " ".join(value.split()) if isinstance(value, str) else value
-    return text.casefold() if name == "debtor_email" else text
+    return debtors.normalise_email(text) if name == "debtor_email" else text
 
 
 def _same(known: Payment, invoice: Invoice, new: Mapping[str, Any]) -> Plan:

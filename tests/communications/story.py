@@ -115,7 +115,9 @@ class Teller:
             "answer": debtors.note_answer,
             "handle": debtors.handle_answer,
         }
-        debtor = _one(Debtor.objects.for_account(self.account).order_by("identity"), number)
+        debtor = _one(
+            Debtor.objects.for_account(self.account).order_by("email", "phone", "company", "created_at"), number
+        )
         if debtor:
             verbs[move](self.account, debtor.pk, make.STAFF)
 
