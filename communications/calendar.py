@@ -1,6 +1,7 @@
 """The hours in which a debtor may be written to: a window on their own wall clock, on the working days of their place.
 
-Where only a phone number says where they are, it may be one of several zones: then the hours common to all of them count.
+Where only a phone number says where they are, it may be one of several zones: then the hours common to all of them
+count.
 """
 
 import datetime as dt
@@ -27,9 +28,10 @@ Zones = tuple[zoneinfo.ZoneInfo, ...]
 class Place:
     """Where a debtor is: their wall clock, their country (ISO 3166), and the hours for writing there.
 
-    A window that closes before it opens goes across midnight and belongs to the day on which it opened. `zone` is the one
-    in which times are shown. `candidates` are sets of zones, the most exact first: on each day the first counts whose
-    zones have two hours of the window in common; if none has, the zone `otherwise`. Without any, `zone` alone counts.
+    A window that closes before it opens goes across midnight and belongs to the day on which it opened. `zone` is the
+    one in which times are shown. `candidates` are sets of zones, the most exact first: on each day the first counts
+    whose zones have two hours of the window in common; if none has, the zone `otherwise`. Without any, `zone` alone
+    counts.
     """
 
     zone: zoneinfo.ZoneInfo
@@ -96,11 +98,10 @@ def place_of(
 @functools.lru_cache(maxsize=500)
 def _clocks(names: tuple[str, ...], year: int) -> Zones:
     """Return the zones, of those that show the same time on each day of this year and the next only the first."""
-    begin = dt.datetime(year, 1, 1, 12)
-    days = [begin + number * _DAY for number in range(2 * 366)]
-    found: dict[tuple[dt.timedelta | None, ...], zoneinfo.ZoneInfo] = {}
+    days = [dt.date(year, 1, 1) + number * _DAY for number in range(2 * 366)]
+    found: dict[tuple[dt.datetime, ...], zoneinfo.ZoneInfo] = {}
     for zone in map(zoneinfo.ZoneInfo, names):
-        found.setdefault(tuple(zone.utcoffset(day) for day in days), zone)
+        found.setdefault(tuple(_at(zone, day, 12 * 60) for day in days), zone)
     return tuple(found.values())
 
 

@@ -69,7 +69,8 @@ def claim(
     communication_id: uuid.UUID, *, away: bool = False, wait: bool = True, account: Account | None = None
 ) -> list[Communication]:
     """Pass the gate with all that is due to the same recipient, of the same debtor and party, on the same channel: one
-    message, now `sending`, a row for each invoice, with what is to be sent frozen on it. Empty if nothing may go. What is no step of a ladder goes alone.
+    message, now `sending`, a row for each invoice, with what is to be sent frozen on it. Empty if nothing may go. What
+    is no step of a ladder goes alone.
 
     `away`: there is no way out at the moment. Without `wait`, a debtor whom somebody else works on is left to them.
     `account`: the one whose clock leaps, with what it has set as that was when the leap began.

@@ -15,7 +15,7 @@ class DebtorIdentity(models.Model):
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, related_name="identities", db_index=False)
-    base = models.CharField(max_length=parties.MAX_BASE, help_text=_lazy("The name without its legal form."))
+    base = models.CharField(max_length=parties.MAX_BASE)
     form = models.CharField(max_length=parties.MAX_FORM, blank=True)
     email = models.CharField(max_length=254, blank=True)
     phone = models.CharField(max_length=20, blank=True)
@@ -24,7 +24,6 @@ class DebtorIdentity(models.Model):
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
     class Meta:
-        verbose_name_plural = _lazy("debtor identities")
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(

@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
             "DebtorIdentity",
             [
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("base", models.CharField(help_text="The name without its legal form.", max_length=200)),
+                ("base", models.CharField(max_length=200)),
                 ("form", models.CharField(blank=True, max_length=30)),
                 ("email", models.CharField(blank=True, max_length=254)),
                 ("phone", models.CharField(blank=True, max_length=20)),
@@ -144,7 +144,6 @@ class Migration(migrations.Migration):
                 ),
             ],
             {
-                "verbose_name_plural": "debtor identities",
                 "ordering": ["id"],
                 "indexes": [
                     models.Index(fields=["account", "base", "form"], name="identity_by_party"),
