@@ -92,8 +92,8 @@ def note_edit(before: Debtor, debtor: Debtor, actor: Actor) -> None:
     """Staff edited a debtor, whose row the caller has locked: a contact that they replaced is replaced on the debtor's
     invoices too, and the next invoice finds the debtor as it is now."""
     for kind, old, new in (
-        (ContactKind.EMAIL, before.email, debtor.email),
-        (ContactKind.PHONE, before.phone, debtor.phone),
+        (ContactKind.EMAIL.value, before.email, debtor.email),
+        (ContactKind.PHONE.value, before.phone, debtor.phone),
     ):
         if old != new:
             replace_contact(debtor, kind, old, new, actor)

@@ -143,7 +143,11 @@ def test_an_address_has_one_spelling(given: str, normal: str) -> None:
 
 @pytest.mark.parametrize(
     "domain",
-    ["gmail.com", "outlook.com", "hotmail.co.uk", "yahoo.com", "yahoo.ae", "icloud.com", "eim.ae", "emirates.net.ae", "batelco.com.bh", "mail.ru", "qq.com", "vip.qq.com", "gmx.at", "web.de", "orange.fr", "live.com.au", "uol.com.br"],
+    [
+        *("gmail.com", "outlook.com", "hotmail.co.uk", "yahoo.com", "yahoo.ae", "icloud.com", "eim.ae", "mail.ru"),
+        *("emirates.net.ae", "batelco.com.bh", "qq.com", "vip.qq.com", "gmx.at", "web.de", "orange.fr"),
+        *("live.com.au", "uol.com.br"),
+    ],
 )
 def test_a_public_mail_host_says_nothing(domain: str) -> None:
     assert contacts.own_domain_of(f"a@{domain}") == ""

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         one = options["account"]
         accounts = [account_named(one)] if one else Account.objects.order_by("name", "pk")
         found = sum(self._check(account) for account in accounts)
-        self.stdout.write(f"{found} debtors name several parties." if found else "Each debtor is one party.")
+        self.stdout.write(f"Debtors that name several parties: {found}." if found else "Each debtor is one party.")
 
     def _check(self, account: Account) -> int:
         """Print the account's table, if there is something in it. Return how many debtors it lists."""
