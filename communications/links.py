@@ -61,8 +61,9 @@ def in_message(debtor: Debtor, communication: Communication) -> dict[str, str]:
     channel, language = communication.channel, communication.language
     if not apart.is_by_person(communication):
         language = debtor.language or language
+    party = communication.invoice.party if communication.invoice_id else ""
     return {
-        "page_url": page_url(debtor, language, communication.invoice.party) if channel != Medium.SMS else "",
+        "page_url": page_url(debtor, language, party) if channel != Medium.SMS else "",
         "unsubscribe_url": unsubscribe_url(communication) if channel == Medium.EMAIL else "",
     }
 

@@ -32,7 +32,7 @@ def receive(
     """Take an answer in; None for one that was heard before. `address` is whose it is, as we write to it.
 
     `answered` is the message that it names: it speaks for whom that went to, also from another mailbox of theirs."""
-    text, now = triage.safe(text), account.now()
+    text, now, address = triage.safe(text), account.now(), addresses.normal(channel, address)
     reading = triage.read(text, account.today())
     with transaction.atomic():
         message = answered or _message_to(account, channel, address)
@@ -78,7 +78,7 @@ def _act(account: Account, reply: Reply, what: Triage, now: dt.datetime, *, whos
 def _message_to(account: Account, channel: str, address: str) -> Communication | None:
     """The last message that went there."""
     sent = Communication.objects.for_account(account).filter(
-        recipient=addresses.normal(channel, address),
+        recipient=address,
         channel=channel,
         status__in=(*LEFT_US, State.SENDING, State.UNKNOWN),
     )
@@ -88,7 +88,7 @@ def _message_to(account: Account, channel: str, address: str) -> Communication |
 
 def _debtor_at(account: Account, channel: str, address: str) -> Debtor | None:
     """The one debtor who has this address; who of several it is, a person has to say."""
-    found = consent.debtors_at(account, channel, addresses.normal(channel, address))
+    found = consent.debtors_at(account, channel, address)
     return found[0] if len(found) == 1 else None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import phonenumbers
 
+from invoices import debtor_parties, parties
 from invoices.identities import ContactCorrection, ContactKind
 from invoices.models import Debtor, Invoice
 
@@ -91,8 +92,14 @@ def _hosts() -> frozenset[str]:
 
 
 def given(invoice: Invoice, kind: str) -> str:
-    """Return the contact that the invoice was given, or what staff explicitly replaced it by."""
-    return replaced(invoice.debtor, kind, invoice.debtor_email if kind == ContactKind.EMAIL else invoice.debtor_phone)
+    """Return the contact that the invoice was given, or what staff explicitly replaced it by.
+
+    Staff correct the debtor under its name: of a debtor with several parties, the others keep what they were given.
+    """
+    address = invoice.debtor_email if kind == ContactKind.EMAIL else invoice.debtor_phone
+    if corrections_of(invoice.debtor) and _is_named(invoice):
+        return replaced(invoice.debtor, kind, address)
+    return normalise(kind, address)
 
 
 def replaced(debtor: Debtor, kind: str, address: str) -> str:
@@ -104,6 +111,16 @@ def replaced(debtor: Debtor, kind: str, address: str) -> str:
             break
         address = corrections[kind, address]
     return address
+
+
+def _is_named(invoice: Invoice) -> bool:
+    """Say if the invoice's party is the debtor's own, or its only one."""
+    debtor = invoice.debtor
+    own = parties.of(debtor.name, debtor.company).key
+    stored = Invoice.objects.filter(debtor=debtor.pk).order_by().values_list("party", flat=True).distinct()
+    keys = {invoice.party, *stored}
+    groups = debtor_parties.groups(invoice.account, {own, *keys})
+    return len({groups[key] for key in keys}) == 1 or invoice.party in groups[own]
 
 
 def corrections_of(debtor: Debtor) -> Mapping[tuple[str, str], str]:

@@ -12,7 +12,7 @@ from communications.models import Communication, ConsentEntry, Contact
 from communications.page import statement, words
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from invoices import debtor_parties
+from invoices import debtor_parties, debtors
 from invoices.models import Debtor, Invoice, TimelineEntry
 from tests import make
 from tests.communications.test_page import Page
@@ -239,6 +239,21 @@ def test_staff_replace_an_address_in_the_dashboard(account: Account) -> None:
     entry = TimelineEntry.objects.get(invoice=invoice, kind="contact_replaced")
     assert (entry.before, entry.after) == ({"email": "a@alpha.ae"}, {"email": "new@alpha.ae"})
     assert "Replaced by staff" in client.get(address).content.decode()
+
+
+def test_a_replaced_address_is_that_of_the_party_which_the_debtor_is_named_after(account: Account) -> None:
+    alpha, beta = joined(account)
+    debtors.replace_contact(alpha.debtor, "email", MAILBOX, "new@alpha.ae", make.STAFF)
+    assert addresses.choose(make.again(alpha), ["email"]).address == "new@alpha.ae"
+    assert addresses.choose(make.again(beta), ["email"]).address == MAILBOX
+
+
+def test_staff_add_and_take_away_an_address(account: Account) -> None:
+    invoice = make.invoice(account, debtor_email="", debtor_phone=PHONE)
+    debtors.replace_contact(make.again(invoice).debtor, "email", "", "a@alpha.ae", make.STAFF)
+    assert addresses.choose(make.again(invoice), ["email"]).address == "a@alpha.ae"
+    debtors.replace_contact(make.again(invoice).debtor, "email", "a@alpha.ae", "", make.STAFF)
+    assert addresses.choose(make.again(invoice), ["email"]).missing == "no_contact"
 
 
 def test_an_answer_is_about_the_invoices_of_its_own_party(account: Account, mail: MailServer) -> None:
