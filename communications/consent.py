@@ -6,6 +6,7 @@ new invoices find it as it is.
 
 import datetime as dt
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -13,7 +14,6 @@ from django.utils.translation import gettext as _
 from communications.models import ConsentEntry, Contact, Medium, Source, Wish
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from inflow.languages import english
 from invoices import contacts, debtors, timeline
 from invoices.identities import ContactCorrection, DebtorIdentity
 from invoices.models import Debtor, Invoice
@@ -30,7 +30,7 @@ def leave_address(
         if not _leave(account, theirs, channel, address, at, source, text, actor):
             return False
         for debtor in theirs:
-            _tell(debtor, "opted_out", actor, f"{address} asked not to be written to by {_label(channel)}.", text)
+            _tell(debtor, "opted_out", actor, text, address=address, medium=channel)
     return True
 
 
@@ -59,8 +59,7 @@ def leave(
             debtors.opt_out(account, debtor.pk, actor, reason=text)
             _record(account, debtor, Wish.OPTED_OUT, source, at, actor.name, text)
         elif any(left):
-            by = f" by {_label(channel)}" if channel else ""
-            _tell(debtor, "opted_out", actor, f"The debtor asked not to be written to{by}.", text, party)
+            _tell(debtor, "opted_out", actor, text, party, **({"medium": channel} if channel else {}))
 
 
 def agree(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
@@ -85,7 +84,7 @@ def agree(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
             )
             where = {"channel": channel, "address": address}
             _record(account, debtor, Wish.OPTED_IN, Source.STAFF, at, actor.name, reason, **where)
-        _tell(debtor, "opted_in", actor, f"The debtor agreed to be written to by {_label(channel)}.", reason)
+        _tell(debtor, "opted_in", actor, reason, medium=channel)
 
 
 def return_address(contact: Contact, actor: Actor, reason: str) -> None:
@@ -101,7 +100,7 @@ def return_address(contact: Contact, actor: Actor, reason: str) -> None:
         for debtor in theirs or [None]:
             _record(account, debtor, Wish.OPTED_IN, Source.STAFF, account.now(), actor.name, reason, **address)
         for debtor in theirs:
-            _tell(debtor, "opted_in", actor, f"{contact} may be written to again.", reason)
+            _tell(debtor, "opted_in", actor, reason, address=str(contact))
 
 
 def return_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
@@ -181,12 +180,12 @@ def _leave(
 
 
 def _tell(
-    debtor: Debtor, kind: str, actor: Actor, text: str, reason: str, party: Collection[str] | None = None
+    debtor: Debtor, kind: str, actor: Actor, reason: str, party: Collection[str] | None = None, **params: Any
 ) -> None:
     invoices = Invoice.objects.filter(debtor=debtor).open().order_by("id")
     for invoice in invoices if party is None else invoices.filter(party__in=party):
         invoice.account = debtor.account
-        timeline.note(invoice, kind, actor, text, reason=reason)
+        timeline.note(invoice, kind, actor, reason=reason, **params)
 
 
 def _record(
@@ -212,10 +211,6 @@ def _record(
         at=at,
         actor=actor,
     )
-
-
-def _label(channel: str) -> str:
-    return "email" if channel == Medium.EMAIL else english(Medium(channel).label)
 
 
 def _demand(reason: str) -> None:

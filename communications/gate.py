@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import structlog
 from django.db.models import F, Q, QuerySet
@@ -20,7 +21,7 @@ from communications.models import CollectionSettings, Communication, Kind, Mediu
 from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
-from inflow.languages import english, in_english
+from inflow.languages import in_english
 from inflow.statements import Compiled
 from invoices import escalations, lifecycle, money, timeline, workdays
 from invoices.models import OPEN, Debtor, Invoice, Reason, Status
@@ -113,7 +114,7 @@ def claim(
             if row.step is not None:
                 lifecycle.stand(row.invoice, next_contact_at=None)
             if message.is_fallback:
-                timeline.note(row.invoice, "warning", CLOCK, "Written in English: a template is missing.")
+                timeline.note(row.invoice, "warning", CLOCK, language=message.language)
     return going
 
 
@@ -351,8 +352,7 @@ def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = ""
 def _suppress(row: Communication, reason: str, because: str = "") -> None:
     row.status, row.suppressed_reason = State.SUPPRESSED, reason
     statements.update(row, ("status", "suppressed_reason", "recipient"))
-    text = f"{english(Kind(row.kind).label)} not sent: {reason.replace('_', ' ')}."
-    timeline.note(row.invoice, "suppressed", CLOCK, text, reason=because)
+    timeline.note(row.invoice, "suppressed", CLOCK, reason=because, message=row.kind, because=reason)
 
 
 def _postpone_all(case: Case, rows: Sequence[Communication], why: str, until: dt.datetime, reason: str = "") -> None:
@@ -370,8 +370,9 @@ def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reas
     if row.step is not None:
         lifecycle.stand(row.invoice, next_contact_at=until)
     if is_news:
-        local = until.astimezone(place.zone)
-        kind, because = english(Kind(row.kind).label), english(WORDS[why])
-        text = f"{kind} postponed to {local:%Y-%m-%d %H:%M} ({place.zone.key}): {because}."
         reason = money.display(row.invoice.balance, row.invoice.currency) if why == "credit" else reason
-        timeline.note(row.invoice, "postponed", CLOCK, text, after={"waits_for": why}, reason=reason)
+        moment: dict[str, Any] = {"moment": until, "zone": place.zone.key}
+        after = {"waits_for": why}
+        timeline.note(
+            row.invoice, "postponed", CLOCK, after=after, reason=reason, message=row.kind, because=why, **moment
+        )

@@ -18,7 +18,6 @@ from communications.models import PENDING, CollectionSettings, Communication, Ki
 from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
-from inflow.languages import english
 from inflow.statements import Ahead, Compiled
 from invoices import contacts, escalations, lifecycle, timeline
 from invoices.models import Escalation, Invoice, Reason, Status
@@ -127,7 +126,7 @@ def _advance(invoice: Invoice, rows: Sequence[Communication]) -> bool:
     today = invoice.account.today()
     step = next_step(invoice, policies.steps_of(invoice), today)
     if pending and not is_for(pending, invoice, step):
-        cancel(pending, "another step is next now" if step else "no step is left")
+        cancel(pending, "other_step" if step else "no_step")
         pending = None
     if step is None:
         return _end(invoice, today)
@@ -141,7 +140,7 @@ def _advance(invoice: Invoice, rows: Sequence[Communication]) -> bool:
     enters = came_overdue(invoice) and invoice.last_step is None and step.kind != StepKind.NONE
     if today < day and not (enters and (pending or invoice.status == Status.OVERDUE)):
         if pending:
-            cancel(pending, "its day was moved")
+            cancel(pending, "day_moved")
         lifecycle.stand(invoice, next_contact_at=_first_look(invoice, step))
         return False
     if step.kind == StepKind.NONE:
@@ -270,12 +269,10 @@ def _plan(invoice: Invoice, step: PolicyStep, pending: Communication | None) -> 
     where = place(invoice, rules_of(account))
     if step.offset_days < 0 and scheduled_for >= beginning(account, invoice.due_date):
         lifecycle.stand(invoice, last_step=step.offset_days)
-        timeline.note(invoice, "skipped", CLOCK, "No reminder before the due date: no hour for it was left.")
+        timeline.note(invoice, "skipped", CLOCK)
         return True
     plan_message(invoice, step, scheduled_for)
-    local = scheduled_for.astimezone(where.zone)
-    kind = english(StepKind(step.kind).label)
-    timeline.note(invoice, "planned", CLOCK, f"{kind} planned for {local:%Y-%m-%d %H:%M} ({where.zone.key}).")
+    timeline.note(invoice, "planned", CLOCK, message=step.kind, moment=scheduled_for, zone=where.zone.key)
     return False
 
 
@@ -320,11 +317,11 @@ def channels_left(invoice: Invoice, step: PolicyStep) -> list[str]:
     return [channel for channel in step.channels if channel not in closed]
 
 
-def cancel(pending: Communication, why: str) -> None:
+def cancel(pending: Communication, cause: str) -> None:
+    """Drop a planned message. `cause` is a code of `narrative`."""
     pending.status = State.CANCELLED
     statements.update(pending, ("status",))
-    text = f"Planned {english(Kind(pending.kind).label).lower()} dropped: {why}."
-    timeline.note(pending.invoice, "cancelled", CLOCK, text)
+    timeline.note(pending.invoice, "cancelled", CLOCK, message=pending.kind, cause=cause)
 
 
 def _drop(invoice: Invoice, pending: Communication | None) -> None:
@@ -336,4 +333,4 @@ def _drop(invoice: Invoice, pending: Communication | None) -> None:
         planned = planned.exclude(kind=Kind.THANK_YOU)
     dropped = planned.update(status=State.SUPPRESSED, suppressed_reason=reason)
     if dropped:
-        timeline.note(invoice, "suppressed", CLOCK, f"Planned messages stopped: the invoice is {reason}.")
+        timeline.note(invoice, "suppressed", CLOCK, closed=reason)

@@ -68,7 +68,7 @@ def thank(sender: object, invoice: Invoice, previous_status: str, **_: Any) -> N
 def warn(sender: object, invoice: Invoice, **_: Any) -> None:
     chosen = addresses.choose(invoice, (channel for step in policies.steps_of(invoice) for channel in step.channels))
     if chosen.missing:
-        timeline.note(invoice, "warning", CLOCK, "No way to write to this debtor is known: add an email address.")
+        timeline.note(invoice, "warning", CLOCK)
 
 
 @receiver(escalation_resolved)

@@ -111,10 +111,9 @@ def replace_contact(debtor: Debtor, kind: str, old: str, new: str, actor: Actor)
     what = {"account": debtor.account, "new": new, "actor": actor.name, "at": at}
     ContactCorrection.objects.update_or_create(debtor=debtor, kind=kind, old=old, defaults=what)
     vars(debtor).pop("_corrections", None)
-    text = f"{kind.capitalize()} {old or '–'} replaced by {new or '–'}."
     for invoice in debtor.invoices.filter(status__in=OPEN).order_by("id"):
         invoice.account, invoice.debtor = debtor.account, debtor
-        timeline.note(invoice, "contact_replaced", actor, text, before={kind: old}, after={kind: new})
+        timeline.note(invoice, "contact_replaced", actor, contact=kind, old=old or "–", new=new or "–")
 
 
 def opt_out(account: Account, debtor_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Debtor:
@@ -122,7 +121,7 @@ def opt_out(account: Account, debtor_id: uuid.UUID, actor: Actor, *, reason: str
     with _changing(account, debtor_id) as debtor:
         if debtor.opted_out_at is None:
             debtor.opted_out_at = account.now()
-            _tell(debtor, actor, "opted_out", "The debtor asked not to be written to.", reason)
+            _tell(debtor, actor, "opted_out", reason)
     return debtor
 
 
@@ -131,7 +130,7 @@ def opt_in(account: Account, debtor_id: uuid.UUID, actor: Actor, *, reason: str 
     with _changing(account, debtor_id) as debtor:
         if debtor.opted_out_at is not None:
             debtor.opted_out_at = None
-            _tell(debtor, actor, "opted_in", "The debtor may be written to again.", reason)
+            _tell(debtor, actor, "opted_in", reason)
     return debtor
 
 
@@ -140,7 +139,7 @@ def note_answer(account: Account, debtor_id: uuid.UUID, actor: Actor, *, text: s
     with _changing(account, debtor_id) as debtor:
         if debtor.answered_at is None:
             debtor.answered_at = account.now()
-        _tell(debtor, actor, "answered", "The debtor answered.", text)
+        _tell(debtor, actor, "answered", text)
     return debtor
 
 
@@ -149,7 +148,7 @@ def handle_answer(account: Account, debtor_id: uuid.UUID, actor: Actor, *, reaso
     with _changing(account, debtor_id) as debtor:
         if debtor.answered_at is not None:
             debtor.answered_at = None
-            _tell(debtor, actor, "answer_handled", "The debtor's answer is handled.", reason)
+            _tell(debtor, actor, "answer_handled", reason)
     return debtor
 
 
@@ -161,9 +160,9 @@ def _changing(account: Account, debtor_id: uuid.UUID) -> Iterator[Debtor]:
         yield debtor
 
 
-def _tell(debtor: Debtor, actor: Actor, kind: str, text: str, reason: str) -> None:
+def _tell(debtor: Debtor, actor: Actor, kind: str, reason: str) -> None:
     debtor.save()
     for invoice in debtor.invoices.filter(status__in=OPEN).order_by("id"):
         invoice.account = debtor.account
-        timeline.note(invoice, kind, actor, text, reason=reason)
+        timeline.note(invoice, kind, actor, reason=reason)
     signals.debtor_changed.send(Debtor, debtor=debtor, actor=actor)

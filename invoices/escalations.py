@@ -11,7 +11,6 @@ from django.db.models import QuerySet
 
 from inflow import statements
 from inflow.accounts.actors import CLOCK, Actor
-from inflow.languages import english
 from inflow.statements import Compiled
 from invoices import signals, timeline
 from invoices.models import CaseStatus, Escalation, Invoice, Reason, Resolution
@@ -31,9 +30,7 @@ def open_case(
     unresolved = max((row["level"] for row in known if row["status"] != CaseStatus.RESOLVED), default=0)
     wanted = min(level or 1, been + 1, HIGHEST)
     if unresolved >= wanted:
-        timeline.note(
-            invoice, "escalation_joined", actor, f"Joins the open case: {english(reason.label).lower()}.", reason=notes
-        )
+        timeline.note(invoice, "escalation_joined", actor, reason=notes, case=reason)
         return None
     escalation = Escalation(
         account_id=invoice.account_id,
@@ -52,8 +49,8 @@ def open_case(
             return None
         raise
     _stand(invoice)
-    text = f"Escalated to level {wanted}: {english(reason.label).lower()}."
-    timeline.note(invoice, "escalated", actor, text, after={"level": wanted, "reason": reason.value}, reason=notes)
+    after = {"level": wanted, "reason": reason.value}
+    timeline.note(invoice, "escalated", actor, after=after, reason=notes, level=wanted, case=reason)
     signals.escalation_created.send(Escalation, escalation=escalation, actor=actor)
     return escalation
 
@@ -71,8 +68,8 @@ def close(escalation: Escalation, resolution: Resolution, actor: Actor) -> None:
     escalation.resolved_at = invoice.account.now()
     escalation.save()
     _stand(invoice)
-    text = f"Case of level {escalation.level} resolved: {english(resolution.label).lower()}."
-    timeline.note(invoice, "escalation_resolved", actor, text, reason=escalation.notes)
+    level = escalation.level
+    timeline.note(invoice, "escalation_resolved", actor, reason=escalation.notes, level=level, resolution=resolution)
     signals.escalation_resolved.send(Escalation, escalation=escalation, actor=actor)
 
 

@@ -145,7 +145,7 @@ def _create(
             updated_at=now,
         )
         invoice.status, invoice.payment_status = derive(invoice)
-        timeline.note(invoice, "created", actor, f"Invoice of {money.display(new.amount, new.currency)} registered.")
+        timeline.note(invoice, "created", actor, amount=(new.amount, new.currency))
         invoice.is_being_written = True
         signals.facts_changed.send(Invoice, invoice=invoice, actor=actor, is_new=True)
         invoice.is_being_written = False

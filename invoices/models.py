@@ -346,7 +346,7 @@ class Promise(models.Model):
 
 
 class TimelineEntry(models.Model):
-    """What happened to an invoice: who, through what, before, after and why. Append-only."""
+    """What happened to an invoice: its kind and parameters, who did it, before, after and why. Append-only."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="timeline", db_index=False)
@@ -354,7 +354,10 @@ class TimelineEntry(models.Model):
     kind = models.CharField(max_length=40)
     actor = models.CharField(max_length=254)
     channel = models.CharField(max_length=20)
-    text = models.TextField()
+    params = models.JSONField(default=dict, help_text=_lazy("Parameters of the kind's sentence: see narrative.py."))
+    stored_text = models.TextField(
+        blank=True, default="", help_text=_lazy("The English sentence of an entry older than its parameters.")
+    )
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     reason = models.TextField(blank=True)
@@ -367,7 +370,7 @@ class TimelineEntry(models.Model):
         indexes = [models.Index(fields=["invoice", "at", "id"], name="timeline_of_an_invoice")]
 
     def __str__(self) -> str:
-        return self.text
+        return self.kind
 
 
 class RuleKind(models.TextChoices):

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.statements import Ahead, Compiled
-from invoices import escalations, money, signals, timeline
+from invoices import escalations, signals, timeline
 from invoices.models import Invoice, Promise, PromiseStatus, Reason, Status
 
 # The money may take a bank as long as this.
@@ -18,8 +18,8 @@ GRACE_WORKING_DAYS = 2
 def make(invoice: Invoice, actor: Actor, promised_on: dt.date, amount: Decimal, until: dt.date) -> Promise:
     """Keep the promise, in the caller's transaction and under the invoice's lock; an earlier one is replaced."""
     Promise.objects.filter(invoice=invoice, status=PromiseStatus.OPEN).update(status=PromiseStatus.WITHDRAWN)
-    text = f"Promise to pay {money.display(amount, invoice.currency)} by {promised_on}."
-    timeline.note(invoice, "promise", actor, text, after={"promised_on": str(promised_on), "hold_until": str(until)})
+    after = {"promised_on": str(promised_on), "hold_until": str(until)}
+    timeline.note(invoice, "promise", actor, after=after, amount=(amount, invoice.currency), day=promised_on)
     return Promise.objects.create(
         account_id=invoice.account_id,
         invoice=invoice,
@@ -55,10 +55,8 @@ def follow(invoice: Invoice, actor: Actor) -> None:
         promise.status = PromiseStatus.BROKEN
     promise.save(update_fields=["status"])
     if promise.status == PromiseStatus.BROKEN:
-        text = (
-            f"The promise to pay {money.display(promise.amount, invoice.currency)} by {promise.promised_on} is broken."
-        )
-        timeline.note(invoice, "promise_broken", actor, text)
+        amount = (promise.amount, invoice.currency)
+        timeline.note(invoice, "promise_broken", actor, amount=amount, day=promise.promised_on)
         promise.invoice = invoice
         signals.promise_broken.send(Promise, promise=promise)
         escalations.open_case(invoice, Reason.PROMISE_BROKEN, actor)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from inflow.api.json import dumps
+from invoices import narrative
 from invoices.derivation import days_overdue
-from invoices.models import Escalation, Invoice, Payment, Promise
+from invoices.models import Escalation, Invoice, Payment, Promise, TimelineEntry
 
 # Read from the row, in the order of the contract.
 COLUMNS = (
@@ -89,14 +90,21 @@ def of_payment(payment: Payment) -> dict[str, Any]:
     return of_payment_row({name: getattr(payment, name) for name in PAYMENT_COLUMNS})
 
 
-TIMELINE_COLUMNS = ("id", "at", "kind", "actor", "channel", "text", "before", "after", "reason")
+TIMELINE_COLUMNS = ("id", "at", "kind", "actor", "channel", "params", "stored_text", "before", "after", "reason")
 
 
 def of_timeline_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """The JSON of a row of `TIMELINE_COLUMNS`."""
-    data = {name: value for name, value in row.items() if name != "id"}
-    data["reason"] = data["reason"] or None
-    return data
+    return {
+        "at": row["at"],
+        "kind": row["kind"],
+        "actor": row["actor"],
+        "channel": row["channel"],
+        "text": narrative.in_english(TimelineEntry(**row)),
+        "before": row["before"],
+        "after": row["after"],
+        "reason": row["reason"] or None,
+    }
 
 
 ESCALATION_COLUMNS = (

@@ -90,7 +90,7 @@ class Draft:
 
     def post(self, amount: Decimal, *, paid_at: dt.date, method: str, reference: str = "") -> Payment:
         payment = post(self.invoice, amount, paid_at=paid_at, method=method, reference=reference)
-        return self._posted(payment, "payment_recorded", "Payment of {} recorded.")
+        return self._posted(payment, "payment_recorded")
 
     def reverse(self, payment: Payment) -> Payment:
         reversal = post(
@@ -101,18 +101,18 @@ class Draft:
             reversal_of=payment,
         )
         self.then(self._call_for_a_person)
-        return self._posted(reversal, "payment_reversed", "Payment of {} reversed.")
+        return self._posted(reversal, "payment_reversed")
 
     def _call_for_a_person(self) -> None:
         if self.invoice.is_open:
             escalations.open_case(self.invoice, Reason.REVERSAL, self.actor)
 
-    def _posted(self, payment: Payment, kind: str, text: str) -> Payment:
+    def _posted(self, payment: Payment, kind: str) -> Payment:
         invoice = self.invoice
         invoice.amount_paid += payment.amount
         self.payments.append(payment)
-        amount = money.display(abs(payment.amount), invoice.currency)
-        timeline.note(invoice, kind, self.actor, text.format(amount), after={"balance": str(invoice.balance)})
+        amount = (abs(payment.amount), invoice.currency)
+        timeline.note(invoice, kind, self.actor, after={"balance": str(invoice.balance)}, amount=amount)
         self.derive()
         return payment
 
@@ -176,7 +176,6 @@ def changing(
                 invoice,
                 "status_changed" if before["status"] != after["status"] else "changed",
                 actor,
-                _sentence(changed, before, after),
                 before={name: _plain(before[name]) for name in changed},
                 after={name: _plain(after[name]) for name in changed},
                 reason=reason,
@@ -254,15 +253,6 @@ def check_money(field: str, amount: Decimal, currency: str) -> None:
             "too_many_decimals",
             _("%(currency)s has %(exponent)s decimals at most.") % {"currency": currency, "exponent": exponent},
         )
-
-
-def _sentence(changed: list[str], before: dict[str, object], after: dict[str, object]) -> str:
-    parts = [
-        "Notes changed" if name == "notes" else f"{name.replace('_', ' ')}: {before[name]} → {after[name]}"
-        for name in changed
-    ]
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
 
 
 def _plain(value: object) -> object:

@@ -19,7 +19,7 @@ from communications.models import Communication, Contact, State
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.dashboard.climbing import Climber, Heard
-from invoices import money, representation
+from invoices import representation, timeline
 from invoices.derivation import derive
 from invoices.models import Escalation, Invoice, Payment, Reason, Resolution, Status, TimelineEntry
 from webhooks import outbox
@@ -120,7 +120,7 @@ class Life(Climber):
             invoice.updated_at = invoice.created_at
             invoice.status, invoice.payment_status = derive(invoice)
             self._advance()
-            self._note("created", actor, f"Invoice of {money.display(invoice.amount, invoice.currency)} registered.")
+            self._note("created", actor, amount=(invoice.amount, invoice.currency))
             self._tell(EventType.INVOICE_CREATED, representation.of_invoice(invoice))
 
     def on(self, days: int) -> dt.datetime:
@@ -232,18 +232,16 @@ class Life(Climber):
         invoice.amount_paid += payment.amount
         self.past.payments.append(payment)
         verb = "recorded" if payment.amount > 0 else "reversed"
-        amount = money.display(abs(payment.amount), invoice.currency)
-        self._note(f"payment_{verb}", actor, f"Payment of {amount} {verb}.", after={"balance": str(invoice.balance)})
+        amount = (abs(payment.amount), invoice.currency)
+        self._note(f"payment_{verb}", actor, after={"balance": str(invoice.balance)}, amount=amount)
 
     def _note_change(self, before: tuple[str, str], actor: Actor, reason: str) -> None:
         names = ("status", "payment_status")
         after = (str(self.invoice.status), str(self.invoice.payment_status))
         moved = {name: (old, new) for name, old, new in zip(names, before, after, strict=True) if old != new}
-        text = "; ".join(f"{name.replace('_', ' ')}: {old} → {new}" for name, (old, new) in moved.items())
         self._note(
             "status_changed" if "status" in moved else "changed",
             actor,
-            f"{text[0].upper()}{text[1:]}.",
             before={name: old for name, (old, _) in moved.items()},
             after={name: new for name, (_, new) in moved.items()},
             reason=reason,
@@ -253,26 +251,15 @@ class Life(Climber):
         self,
         kind: str,
         actor: Actor,
-        text: str,
         *,
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
         reason: str = "",
+        **params: Any,
     ) -> None:
-        self.past.timeline.append(
-            TimelineEntry(
-                account=self.past.account,
-                invoice=self.invoice,
-                at=self.past.account.now(),
-                kind=kind,
-                actor=actor.name,
-                channel=actor.channel.value,
-                text=text,
-                before=before or {},
-                after=after or {},
-                reason=reason,
-            )
-        )
+        now = self.past.account.now()
+        entry = timeline.make(self.invoice, kind, actor, now, before=before, after=after, reason=reason, **params)
+        self.past.timeline.append(entry)
 
     def _tell(self, type: EventType, data: dict[str, Any]) -> None:
         at = self.past.account.now()

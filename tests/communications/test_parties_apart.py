@@ -12,7 +12,7 @@ from communications.models import Communication, ConsentEntry, Contact
 from communications.page import statement, words
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from invoices import debtor_parties, debtors
+from invoices import debtor_parties, debtors, narrative
 from invoices.models import Debtor, Invoice, TimelineEntry
 from tests import make
 from tests.communications.test_page import Page
@@ -237,7 +237,7 @@ def test_staff_replace_an_address_in_the_dashboard(account: Account) -> None:
     assert client.post(address, said).status_code == 302
     assert addresses.choose(make.again(invoice), ["email"]).address == "new@alpha.ae"
     entry = TimelineEntry.objects.get(invoice=invoice, kind="contact_replaced")
-    assert (entry.before, entry.after) == ({"email": "a@alpha.ae"}, {"email": "new@alpha.ae"})
+    assert narrative.in_english(entry) == "The debtor's email was replaced: a@alpha.ae → new@alpha.ae."
     assert "Replaced by staff" in client.get(address).content.decode()
 
 

@@ -18,7 +18,7 @@ from tests.unchanged import nothing_happens
     [
         "UPDATE invoices_payment SET amount = 1",
         "DELETE FROM invoices_payment",
-        "UPDATE invoices_timelineentry SET text = ''",
+        "UPDATE invoices_timelineentry SET stored_text = ''",
         "DELETE FROM invoices_timelineentry",
     ],
 )
