@@ -16,7 +16,7 @@ from communications.models import ApprovalLimit, CollectionSettings, Communicati
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from invoices import lifecycle, timeline
-from invoices.models import Invoice, Payment, TimelineEntry
+from invoices.models import Invoice, Receipt, TimelineEntry
 from invoices.writing import NotFound, Refused, lock
 
 # A message that waits for fresh payment data is looked at this often.
@@ -33,7 +33,7 @@ def is_stale(rules: CollectionSettings, now: dt.datetime) -> bool:
     since = now - dt.timedelta(hours=rules.stale_after_hours)
     if rules.payments_synced_at and rules.payments_synced_at > since:
         return False
-    return not Payment.objects.filter(account=rules.account_id, recorded_at__gt=since).exists()
+    return not Receipt.objects.filter(account=rules.account_id, recorded_at__gt=since).exists()
 
 
 def note_sync(account: Account, actor: Actor) -> int:

@@ -29,7 +29,7 @@ from invoices.writing import Refused, lock
 log = structlog.get_logger(__name__)
 
 # What these hinder may be left to go by itself at the moment that is shown. For all else somebody has to do something.
-_PASSES_BY = ("window", "cap", "away")
+_PASSES_BY = ("window", "cap", "away", "reopened")
 _LINKS = re.compile(re.escape(settings.BASE_URL) + r"/[^\s\"<]+")
 
 

@@ -17,7 +17,7 @@ from communications.page import statement, words
 from inflow.accounts import pages
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
-from invoices import debtor_parties, money
+from invoices import debtor_parties, ledger, money
 from invoices.admin import DebtorAdmin
 from invoices.identities import ContactCorrection
 from invoices.models import OPEN, Debtor, Invoice, Status
@@ -36,17 +36,21 @@ def _owed(debtor: Debtor) -> list[dict[str, Any]]:
         open_count=Count("pk", filter=is_open),
         late=Sum(balance, filter=is_late),
         late_count=Count("pk", filter=is_late),
-        credit=Sum(-balance, filter=Q(amount_paid__gt=F("amount"))),
     )
+    owed = {row["currency"]: row for row in rows}
+    for currency, credit in ledger.credit_of([debtor.pk]).get(debtor.pk, {}).items():
+        owed.setdefault(currency, {"currency": currency})["credit"] = credit
     return [
         {
             **row,
             **{
-                name: money.display(row[name] or Decimal(0), row["currency"]) if name == "open" or row[name] else ""
+                name: money.display(row.get(name) or Decimal(0), row["currency"])
+                if name == "open" or row.get(name)
+                else ""
                 for name in ("open", "late", "credit")
             },
         }
-        for row in rows
+        for row in owed.values()
     ]
 
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import structlog
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _lazy
 
@@ -23,7 +23,7 @@ from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.languages import in_english
 from inflow.statements import Compiled
-from invoices import escalations, lifecycle, money, timeline, workdays
+from invoices import escalations, ledger, lifecycle, money, timeline, workdays
 from invoices.models import OPEN, Debtor, Invoice, Reason, Status
 
 log = structlog.get_logger(__name__)
@@ -44,6 +44,7 @@ WORDS = {
     "answer": _lazy("an answer of the debtor waits to be handled"),
     "case": _lazy("a person is on this debtor's case"),
     "credit": _lazy("the debtor's unapplied credit covers what is due; apply it"),
+    "reopened": _lazy("a payment was undone; reminders continue at the next working day's opening"),
     "stopped": _lazy("messages are switched off"),
     "stale": _lazy("stale payment data: no payment was recorded or synced for a while"),
     "suspended": _lazy("the account is suspended"),
@@ -304,6 +305,8 @@ def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[
         last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, place.days)
         if account.today() <= last:
             return "answer", ladder.beginning(account, last + _DAY)
+    if not is_thanks and (until := _reopened_until(case)):
+        return "reopened", until
     in_hand = any(invoice.escalation_level >= escalations.HIGHEST for invoice in case.invoices.values())
     if in_hand and not by_person:
         return "case", now + _AGAIN["case"]
@@ -318,11 +321,16 @@ def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[
     return ("away", now + dt.timedelta(minutes=15)) if away else None
 
 
+def _reopened_until(case: Case) -> dt.datetime | None:
+    """Return when a message may list the invoices again of which a payment was undone a short while ago."""
+    listed = (invoice for invoice in case.invoices.values() if invoice.is_open and invoice.status != Status.DISPUTED)
+    moments = [each.not_before for each in listed if each.not_before and each.not_before > case.now]
+    return max(moments, default=None)
+
+
 def _credit_covers(case: Case) -> bool:
-    """Whether what was paid too much on other invoices is enough for all that is past due, currency by currency."""
-    credit: dict[str, Decimal] = {}
-    for row in _overpaid(debtor=case.debtor.pk):
-        credit[row.currency] = credit.get(row.currency, Decimal(0)) + row.amount_paid - row.amount
+    """Return whether the debtor's credit is enough for all that is past due, currency by currency."""
+    credit = ledger.credit_of([case.debtor.pk]).get(case.debtor.pk)
     if not credit:
         return False
     due: dict[str, Decimal] = {}
@@ -331,12 +339,6 @@ def _credit_covers(case: Case) -> bool:
         if invoice.is_open and (invoice.due_date < case.account.today() or invoice.pk in going):
             due[invoice.currency] = due.get(invoice.currency, Decimal(0)) + invoice.balance
     return all(credit.get(currency, Decimal(0)) >= owed for currency, owed in due.items())
-
-
-@Compiled
-def _overpaid(*, debtor: uuid.UUID) -> QuerySet[Invoice]:
-    overpaid = Invoice.objects.filter(debtor=debtor, amount_paid__gt=F("amount"))
-    return overpaid.exclude(status=Status.CANCELLED).order_by()
 
 
 def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = "") -> None:

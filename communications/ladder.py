@@ -221,8 +221,9 @@ def advance_dispute(invoice: Invoice) -> dt.datetime | None:
     will be; None where a person is on it."""
     assert invoice.disputed_at is not None
     since = max(invoice.disputed_at, invoice.entered_at or invoice.disputed_at)
-    if invoice.account.now() < since + DISPUTE_RAISES:
-        return since + DISPUTE_RAISES
+    raises_at = since + DISPUTE_RAISES + (invoice.dispute_paused or dt.timedelta())
+    if invoice.account.now() < raises_at:
+        return raises_at
     raised = Escalation.objects.filter(invoice=invoice, reason=Reason.DISPUTE, opened_at__gte=since)
     if invoice.escalation_level < escalations.HIGHEST and not raised.exists():
         escalations.raise_further(invoice, Reason.DISPUTE)
@@ -259,6 +260,8 @@ def _plan(invoice: Invoice, step: PolicyStep, pending: Communication | None) -> 
     """Whether the step was skipped instead."""
     account = invoice.account
     begins = first_moment(invoice, step)
+    if invoice.not_before:
+        begins = max(begins, invoice.not_before)
     if pending:
         if pending.waits_for == "" and pending.scheduled_for < begins:
             pending.scheduled_for = allowed_from(invoice, max(begins, account.now()))

@@ -223,6 +223,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "InvoiceStatus": "invoices.models.Status",
         "PaymentStatus": "invoices.models.PaymentStatus",
+        "ReceiptStatus": "invoices.models.ReceiptStatus",
         "CommunicationStatus": "communications.models.State",
         "CommunicationKind": "communications.models.Kind",
         "Channel": "communications.models.Medium",

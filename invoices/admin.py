@@ -25,7 +25,7 @@ from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person, rows_of
 from invoices import cases, debtors, import_admin, lifecycle, money, standing
 from invoices.ages import AGES, aged, past_due
-from invoices.case_admin import payment_method
+from invoices.case_admin import payment_method, payment_status
 from invoices.derivation import days_overdue
 from invoices.forms import (
     DebtorForm,
@@ -73,7 +73,7 @@ def _record_payment(invoice: Invoice, actor: Actor, form: PaymentForm) -> str:
     with refusals_on(form):
         payment = lifecycle.record_payment(invoice.account, invoice.pk, actor, **form.cleaned_data)
     said = _("A payment of %(amount)s is recorded.") % {"amount": money.display(payment.amount, invoice.currency)}
-    undo = reverse("admin:invoices_payment_reverse", args=[payment.pk])
+    undo = reverse("admin:invoices_payment_void", args=[payment.pk])
     return format_html('{} <a class="undo" href="{}">{}</a>', said, undo, _("Undo"))
 
 
@@ -182,7 +182,7 @@ class CurrencyFilter(DropdownFilter):
 
 class PaymentInline(RowsInside):
     model = Payment
-    fields = readonly_fields = ("paid_on", "amount_shown", "method_shown", "reference", "created_at")
+    fields = readonly_fields = ("paid_on", "amount_shown", "method_shown", "reference", "status_shown", "created_at")
 
     @display(description=_lazy("Paid on"))
     def paid_on(self, payment: Payment) -> str:
@@ -191,11 +191,15 @@ class PaymentInline(RowsInside):
 
     @display(description=_lazy("Amount"))
     def amount_shown(self, payment: Payment) -> str:
-        return pages.bdi(money.display(payment.amount, payment.invoice.currency))
+        return pages.bdi(money.display(payment.amount, payment.currency))
 
     @display(description=_lazy("Method"))
     def method_shown(self, payment: Payment) -> str:
         return payment_method(payment)
+
+    @display(description=_lazy("Status"))
+    def status_shown(self, payment: Payment) -> str:
+        return payment_status(payment)
 
 
 @admin.register(Invoice)

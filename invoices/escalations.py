@@ -3,6 +3,7 @@
 Level 1 first, level 2 only after a level 1 in the same round; at most one unresolved case for each level.
 """
 
+import datetime as dt
 import uuid
 from typing import Any
 
@@ -64,6 +65,7 @@ def raise_further(invoice: Invoice, reason: Reason, actor: Actor = CLOCK, *, not
 def close(escalation: Escalation, resolution: Resolution, actor: Actor) -> None:
     """Resolve one case. What becomes of the invoice is the caller's."""
     invoice = escalation.invoice
+    escalation.resolved_from = escalation.status
     escalation.status, escalation.resolution = CaseStatus.RESOLVED, resolution
     escalation.resolved_at = invoice.account.now()
     escalation.save()
@@ -79,6 +81,25 @@ def close_all(invoice: Invoice, resolution: Resolution, actor: Actor) -> None:
     for escalation in cases.exclude(status=CaseStatus.RESOLVED).order_by("level"):
         escalation.invoice = invoice
         close(escalation, resolution, actor)
+
+
+def reopen(invoice: Invoice, since: dt.datetime, actor: Actor) -> None:
+    """Reopen the cases that the engine resolved when the invoice closed, at `since` or later: the same rows, with the
+    same assignee, and not announced again."""
+    closed = Escalation.objects.select_for_update(no_key=True).filter(
+        invoice=invoice,
+        round=invoice.round,
+        status=CaseStatus.RESOLVED,
+        resolution=Resolution.CLOSED,
+        resolved_at__gte=since,
+    )
+    for escalation in closed.order_by("level"):
+        escalation.status = escalation.resolved_from or CaseStatus.OPEN
+        escalation.resolution, escalation.resolved_from, escalation.resolved_at = "", "", None
+        escalation.save()
+        after = {"level": escalation.level}
+        timeline.note(invoice, "escalation_reopened", actor, after=after, level=escalation.level)
+    _stand(invoice)
 
 
 def _stand(invoice: Invoice) -> None:

@@ -1,23 +1,28 @@
 """What a person says of invoices and debtors in the dashboard."""
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from rest_framework import exceptions
 
 from inflow.accounts import pages
 from inflow.accounts.models import Language, known_time_zone
-from invoices import debtors, money
+from invoices import debtors, ledger, money
 from invoices.lifecycle import DEFAULT_HOLD, NewInvoice
 from invoices.models import Debtor, Invoice, Resolution
 from invoices.serializers import InvoiceIn
 from invoices.writing import Refused
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 METHODS = {
     "bank_transfer": _lazy("Bank transfer"),
@@ -98,7 +103,21 @@ class HoldForm(OptionalReasonForm):
         self.fields["hold_until"].initial = self.row.hold_until or self.row.account.today() + DEFAULT_HOLD
 
 
-class PaymentForm(pages.PageForm):
+class OnceForm(pages.PageForm):
+    """A form that moves money. Its key makes it act once, however often it is submitted."""
+
+    key = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["key"].initial = uuid.uuid4()
+
+    def clean_key(self) -> uuid.UUID:
+        key: uuid.UUID | None = self.cleaned_data["key"]
+        return key or uuid.uuid4()
+
+
+class PaymentForm(OnceForm):
     amount = forms.DecimalField(max_digits=15, decimal_places=3)
     paid_at = pages.DayField(label=_lazy("Day the money came"))
     method = forms.ChoiceField(
@@ -110,6 +129,36 @@ class PaymentForm(pages.PageForm):
         super().__init__(*args, **kwargs)
         _ask_amount(self.fields["amount"], self.row)
         self.fields["paid_at"].initial = self.row.account.today()
+
+    def facts(self) -> "list[tuple[StrOrPromise, str]]":
+        return _about(self.row)
+
+
+class UndoForm(OnceForm):
+    """Undo a payment: shows what it was and which invoices it reopens."""
+
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=1000,
+        required=False,
+        help_text=_lazy("Stands on the timeline."),
+    )
+
+    def facts(self) -> "list[tuple[StrOrPromise, str]]":
+        payment = self.row
+        facts = [
+            (_("Amount"), money.display(payment.amount, payment.currency)),
+            (_("Paid on"), date_format(payment.paid_at)),
+        ]
+        if payment.reference:
+            facts.append((_("Reference"), payment.reference))
+        if payment.invoice:
+            facts += _about(payment.invoice)
+        reopened = ledger.reopened_by(payment.receipt)
+        owed = ", ".join(
+            f"{invoice.invoice_number} ({money.display(share, invoice.currency)})" for invoice, share in reopened
+        )
+        return [*facts, (_("Owed again"), owed or _("Nothing: it paid no open invoice."))]
 
 
 class PromiseForm(OptionalReasonForm):
@@ -198,6 +247,11 @@ class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
         if zone:
             known_time_zone(zone)
         return zone
+
+
+def _about(invoice: Invoice) -> "list[tuple[StrOrPromise, str]]":
+    name = f"{invoice.debtor_name}, {invoice.debtor_company}" if invoice.debtor_company else invoice.debtor_name
+    return [(_("Invoice"), invoice.invoice_number), (_("Debtor"), name)]
 
 
 def _ask_amount(field: forms.Field, invoice: Invoice) -> None:

@@ -40,7 +40,7 @@ def _normalise(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("communications", "0012_ladders_have_a_revision"),
-        ("invoices", "0012_parties_and_contacts"),
+        ("invoices", "0013_parties_and_contacts"),
     ]
 
     operations = [migrations.RunPython(_normalise, migrations.RunPython.noop)]

@@ -18,7 +18,7 @@ from communications.page.account import say
 from communications.page.words import Words
 from invoices import money
 from invoices.debtor_parties import DebtorParty
-from invoices.models import Debtor, Invoice, InvoiceQuerySet, Payment, Status
+from invoices.models import Debtor, Invoice, Payment, Status
 
 _SHOWN_DAYS = 365
 # A longer one costs seconds and nobody reads it: what is older is brought forward.
@@ -77,21 +77,25 @@ def context(debtor: Debtor, said: Words, party: DebtorParty | None = None) -> di
         "sender": profiles.name(profiles.of(account)),
         "debtor": party or debtor,
         "as_of": say(said.statement_as_of, date=phrases.date(today, said.language)),
-        "ledgers": _ledgers(party.invoices if party else Invoice.objects.filter(debtor=debtor), today, said),
+        "ledgers": _ledgers(debtor, party, today, said),
         "instructions": profiles.payment_instructions(profiles.of(account), said.language),
     }
 
 
-def _ledgers(invoices: InvoiceQuerySet, today: dt.date, said: Words) -> list[Ledger]:
+def _ledgers(debtor: Debtor, party: DebtorParty | None, today: dt.date, said: Words) -> list[Ledger]:
     by_currency: dict[str, list[Entry]] = defaultdict(list)
+    invoices = party.invoices if party else Invoice.objects.filter(debtor=debtor)
     counted = invoices.exclude(status__in=(Status.CANCELLED, Status.WRITTEN_OFF))
     for number, currency, on, amount in counted.order_by().values_list(
         "invoice_number", "currency", "issue_date", "amount"
     ):
         by_currency[currency].append(Entry(on, "invoice", number, amount))
-    payments = Payment.objects.filter(invoice__in=counted).order_by()
+    payments = Payment.objects.filter(debtor=debtor)
+    if party and not party.is_only:
+        payments = payments.filter(invoice__in=invoices)
+    payments = payments.exclude(invoice__in=invoices.filter(status=Status.WRITTEN_OFF)).order_by()
     for number, currency, on, amount in payments.values_list(
-        "invoice__invoice_number", "invoice__currency", "paid_at", "amount"
+        "invoice__invoice_number", "currency", "paid_at", "amount"
     ):
         by_currency[currency].append(Entry(on, "payment_for" if amount > 0 else "reversal_for", number, -amount))
     return [_ledger(currency, entries, today, said) for currency, entries in sorted(by_currency.items())]

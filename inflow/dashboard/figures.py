@@ -121,7 +121,7 @@ def _collected(user: User, today: dt.date) -> Any:
     """What came in on each day since this month or the oldest week began."""
     since = min(today.replace(day=1), _mondays(today)[0])
     came = rows_of(user, Payment.objects.filter(paid_at__gte=since, paid_at__lte=today)).order_by()
-    return came.values_list("invoice__currency", "paid_at").annotate(Sum("amount"))
+    return came.values_list("currency", "paid_at").annotate(Sum("amount"))
 
 
 def _promised(user: User, today: dt.date) -> Any:
