@@ -12,13 +12,13 @@ from typing import NamedTuple
 from django.db.models import QuerySet
 
 from communications import channels, consent
-from communications.models import Contact, Medium, Source
+from communications.models import Communication, Contact, Medium, Source, State
 from inflow.accounts.actors import DEBTOR, Actor
 from inflow.accounts.models import Account
 from inflow.statements import Ahead, Compiled
 from invoices import contacts as invoice_contacts
 from invoices import debtor_parties
-from invoices.models import Invoice
+from invoices.models import Debtor, Invoice
 
 # WhatsApp lets us answer freely for so long after the debtor's last message; after it, it asks for their agreement.
 CONVERSATION = dt.timedelta(hours=24)
@@ -68,6 +68,19 @@ def choose(invoice: Invoice, preferred: Iterable[str], contacts: Contacts | None
     if not first:
         return Chosen(wanted or Medium.EMAIL, missing="no_channel")
     return Chosen(first, missing=missing, because=because)
+
+
+def follow_corrections(debtor: Debtor) -> None:
+    """Let planned messages show the address that staff now gave. The gate chooses anew in any case."""
+    if not invoice_contacts.corrections_of(debtor):
+        return
+    planned = Communication.objects.filter(debtor=debtor, status=State.SCHEDULED).select_related("invoice")
+    for row in planned.order_by("id"):
+        row.invoice.account, row.invoice.debtor = debtor.account, debtor
+        chosen = choose(row.invoice, [row.channel])
+        if chosen.address and chosen.address != row.recipient:
+            row.recipient = chosen.address
+            row.save(update_fields=["recipient"])
 
 
 def has_agreed(contact: Contact | None) -> bool:

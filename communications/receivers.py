@@ -100,6 +100,7 @@ def go_on(sender: object, escalation: Escalation, **_: Any) -> None:
 @receiver(debtor_changed)
 def hear(sender: object, debtor: Debtor, **_: Any) -> None:
     _replan_all(debtor)
+    addresses.follow_corrections(debtor)
 
 
 def _replan_all(debtor: Debtor, but: Invoice | None = None) -> None:

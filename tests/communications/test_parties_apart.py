@@ -236,6 +236,7 @@ def test_staff_replace_an_address_in_the_dashboard(account: Account) -> None:
     said |= dict(re.findall(r'name="(\S+_FORMS)" value="(\d+)"', html))
     assert client.post(address, said).status_code == 302
     assert addresses.choose(make.again(invoice), ["email"]).address == "new@alpha.ae"
+    assert Communication.objects.get(invoice=invoice).recipient == "new@alpha.ae"  # the planned message
     entry = TimelineEntry.objects.get(invoice=invoice, kind="contact_replaced")
     assert narrative.in_english(entry) == "The debtor's email was replaced: a@alpha.ae → new@alpha.ae."
     assert "Replaced by staff" in client.get(address).content.decode()
