@@ -18,6 +18,7 @@ from inflow.accounts.models import Account
 from inflow.statements import Ahead, Compiled
 from invoices import contacts as invoice_contacts
 from invoices import debtor_parties
+from invoices.identities import ContactKind
 from invoices.models import Debtor, Invoice
 
 # WhatsApp lets us answer freely for so long after the debtor's last message; after it, it asks for their agreement.
@@ -129,7 +130,7 @@ def opt_out(
 
 
 def kind_of(channel: str) -> str:
-    return invoice_contacts.ContactKind.EMAIL if channel == Medium.EMAIL else invoice_contacts.ContactKind.PHONE
+    return ContactKind.EMAIL if channel == Medium.EMAIL else ContactKind.PHONE
 
 
 def given(invoice: Invoice, channel: str) -> str:

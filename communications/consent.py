@@ -19,6 +19,9 @@ from invoices.identities import ContactCorrection, DebtorIdentity
 from invoices.models import Debtor, Invoice
 from invoices.writing import Refused
 
+# An address that no debtor has.
+_NOBODY: Sequence[Debtor | None] = (None,)
+
 
 def leave_address(
     account: Account, channel: str, address: str, at: dt.datetime, *, source: str, text: str = "", actor: Actor
@@ -97,7 +100,7 @@ def return_address(contact: Contact, actor: Actor, reason: str) -> None:
             raise Refused("contact", "not_opted_out", _("%(contact)s may be written to.") % {"contact": contact})
         theirs = debtors_at(account, contact.channel, contact.address)
         address = {"channel": contact.channel, "address": contact.address}
-        for debtor in theirs or [None]:
+        for debtor in theirs or _NOBODY:
             _record(account, debtor, Wish.OPTED_IN, Source.STAFF, account.now(), actor.name, reason, **address)
         for debtor in theirs:
             _tell(debtor, "opted_in", actor, reason, address=str(contact))
@@ -174,7 +177,7 @@ def _leave(
     contact, _ = Contact.objects.get_or_create(account=account, channel=channel, address=address)
     if not Contact.objects.filter(pk=contact.pk, opted_out_at=None).update(opted_out_at=at, opted_in_at=None):
         return False
-    for debtor in theirs or [None]:
+    for debtor in theirs or _NOBODY:
         _record(account, debtor, Wish.OPTED_OUT, source, at, actor.name, text, channel=channel, address=address)
     return True
 

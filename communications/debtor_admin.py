@@ -96,7 +96,7 @@ def _statements(debtor: Debtor) -> list[tuple[str, str, str]]:
     return [
         (
             language,
-            label if party.is_only else f"{label} · {party}",
+            str(label) if party.is_only else f"{label} · {party}",
             f"{url}?{urlencode({'language': language} | ({} if party.is_only else {'party': min(party.keys)}))}",
         )
         for party in debtor_parties.of(debtor)

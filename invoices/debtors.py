@@ -57,7 +57,8 @@ def _find(account: Account, party: Party, email: str, phone: str) -> tuple[Debto
     debtor = next(iter(found.values()))
     if len(found) > 1:
         newest = Invoice.objects.filter(debtor__in=found).order_by("-created_at", "-invoice_number")
-        debtor = found.get(newest.values_list("debtor_id", flat=True).first(), debtor)
+        pk = newest.values_list("debtor_id", flat=True).first()
+        debtor = found[pk] if pk else debtor
     debtor.account = account
     exact = (debtor.pk, party.form, email, phone)
     return debtor, any((row.debtor_id, row.form, row.email, row.phone) == exact for row in rows)
