@@ -26,7 +26,7 @@ WITH debtors AS (
 INSERT INTO invoices_invoice (id, account_id, debtor_id, invoice_number, debtor_name, debtor_company, debtor_email,
   debtor_phone, party, amount, currency, issue_date, due_date, language, notes, amount_paid, status, payment_status,
   round, escalation_level, version, created_at, updated_at, is_chased, entered_on, slip_days, aged_on, hold_until,
-  disputed_at, next_contact_at)
+  disputed_at, next_check_at)
 SELECT gen_random_uuid(), %(account)s, d.id, 'SEED-' || lpad(n::text, 9, '0'), 'Ahmed Al Rashid', d.company,
   d.email, '+971501234567', 'gulftrading' || substring(d.company from '[0-9]+') || '|llc',
   25000 + n %% 1000, (ARRAY['AED', 'USD', 'EUR', 'SAR', 'KWD'])[1 + n %% 5],

@@ -35,6 +35,7 @@ from communications import (  # (most register their pages)
     reply_admin,  # noqa: F401
     rules_admin,  # noqa: F401
     send_admin,  # noqa: F401
+    standstill,
     template_admin,  # noqa: F401
 )
 from communications.models import LEFT_US, Communication, Medium, State
@@ -232,19 +233,36 @@ class CommunicationAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Planned for"), ordering="scheduled_for")
     def planned(self, communication: Communication) -> str:
-        return pages.moment(communication.scheduled_for)
+        return _planned(communication)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
+        return standstill.marked(super().get_queryset(request))
 
     @display(description=_lazy("Sent"), ordering="sent_at")
     def sent(self, communication: Communication) -> str:
         return pages.moment(communication.sent_at)
 
 
+def _planned(communication: Communication) -> str:
+    """When a planned message goes: nothing is known while it is stopped."""
+    if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
+        return pages.two_lines("–", reasons.said("stopped"))
+    return pages.moment(communication.scheduled_for)
+
+
 class MessageInline(RowsInside):
     model = Communication
     verbose_name_plural: Any = _lazy("messages")
-    fields: tuple[str, ...] = ("about", "recipient_shown", "status_shown", "why", "scheduled_for", "sent_at")
+    fields: tuple[str, ...] = ("about", "recipient_shown", "status_shown", "why", "planned", "sent_at")
     readonly_fields = fields
     ordering = ("-scheduled_for", "-created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
+        return standstill.marked(super().get_queryset(request))
+
+    @display(description=_lazy("Planned for"))
+    def planned(self, communication: Communication) -> str:
+        return _planned(communication)
 
     @display(description=_lazy("Message"))
     def about(self, communication: Communication) -> str:
@@ -263,6 +281,8 @@ class MessageInline(RowsInside):
     @display(description=_lazy("Why"))
     def why(self, communication: Communication) -> str:
         waits = communication.waits_for if communication.status == State.SCHEDULED else ""
+        if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
+            waits = "stopped"
         return reasons.said(waits or communication.suppressed_reason or communication.error) or "–"
 
 
@@ -289,7 +309,7 @@ class UnsentInline(MessageInline):
     """Those that are to come, and those that did not go. The others stand on the timeline."""
 
     verbose_name_plural = _lazy("Messages to come, and not sent")
-    fields = ("about", "recipient_shown", "status_shown", "why", "scheduled_for")
+    fields = ("about", "recipient_shown", "status_shown", "why", "planned")
     readonly_fields = fields
 
     @classmethod

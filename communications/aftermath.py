@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Max, Q
 
-from communications import addresses, ladder, policies
+from communications import addresses, caps, holding, ladder, policies, replanning
 from communications.channels import Bounced, OptedOut, Refused, Rejected, mail_id
 from communications.models import CONTACTED, PENDING, Communication, PolicyStep, State
 from communications.signals import communication_failed, communication_sent
@@ -55,9 +55,11 @@ class News:
 def record(message_id: uuid.UUID, outcome: Outcome) -> None:
     """What the worker saw: the message's steps are done, or tried again. Whoever comes second changes nothing."""
     with statements.transaction():
-        for row in _locked(Q(message_id=message_id, status=State.SENDING)):
+        rows = _locked(Q(message_id=message_id, status=State.SENDING))
+        for row in rows:
             row.provider_id = _unused(row, outcome.provider_id)
             _end_sending(row, outcome)
+        _reschedule_others(rows)
 
 
 def conclude(rows: Sequence[Communication]) -> None:
@@ -78,7 +80,16 @@ def hear(account: Account, channel: str, news: News) -> bool:
         for row in rows:
             row.provider_id = row.provider_id or _unused(row, news.provider_id)
             _move(row, news)
+        _reschedule_others(rows)
     return bool(rows)
+
+
+def _reschedule_others(rows: Sequence[Communication]) -> None:
+    """A message that was refused or came back was no contact: what else is planned for the debtor may go earlier."""
+    lost = [row for row in rows if row.status in (State.FAILED, State.BOUNCED) and row.kind not in caps.UNCOUNTED]
+    if lost:
+        about = {row.invoice_id for row in lost if row.step is not None}
+        replanning.contacts_changed(lost[0].account, lost[0].invoice.debtor, but=about)
 
 
 def _locked(wanted: Q) -> list[Communication]:
@@ -91,7 +102,7 @@ def _locked(wanted: Q) -> list[Communication]:
     rows = Communication.objects.filter(wanted, debtor=debtor)
     about = Invoice.objects.filter(pk__in=rows.order_by().values("invoice_id"))
     invoices = {invoice.pk: invoice for invoice in about.select_for_update(no_key=True).order_by("id")}
-    found = list(rows.select_for_update().order_by("-step", "id"))
+    found = list(rows.select_for_update(of=("self",)).order_by(*holding.GOES_FIRST))
     for row in found:
         row.invoice, row.account = invoices[row.invoice_id], debtor.account
         row.invoice.account, row.invoice.debtor = debtor.account, debtor
@@ -222,6 +233,8 @@ def _stands_at(invoice: Invoice, step: PolicyStep) -> bool:
 
 
 def _plan(invoice: Invoice, step: PolicyStep, wait: dt.timedelta = _AT_ONCE) -> None:
-    moment = ladder.allowed_from(invoice, invoice.account.now() + wait)
-    planned = ladder.plan_message(invoice, step, moment)
+    begins = invoice.account.now() + wait
+    planned = ladder.plan_message(invoice, step, ladder.allowed_from(invoice, begins), not_before=begins)
+    contact_at = ladder.reschedule(ladder.facts_of(invoice), invoice, planned)
+    lifecycle.stand(invoice, next_contact_at=contact_at)
     timeline.note(invoice, "planned", CLOCK, number=planned.try_number, moment=planned.scheduled_for)

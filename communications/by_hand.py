@@ -139,6 +139,7 @@ def _pass(
         subject=asked.subject if asked.channel == Medium.EMAIL else "",
         body=asked.text,
         scheduled_for=account.now(),
+        not_before=account.now(),
         approved_by=actor.name,
     )
     try:

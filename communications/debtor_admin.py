@@ -1,10 +1,8 @@
 """What this room adds to a debtor's page: what they owe, their addresses, what they asked for, and their statement."""
 
-from decimal import Decimal
 from typing import Any
 
 from django.contrib.admin.utils import unquote
-from django.db.models import Count, F, Q, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -14,44 +12,38 @@ from communications import consent
 from communications.calendar import place_of
 from communications.models import ConsentEntry, Contact, Medium
 from communications.page import statement, words
+from communications.page.account import open_invoices, positions
 from inflow.accounts import pages
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
-from invoices import debtor_parties, ledger, money
+from invoices import debtor_parties, money
 from invoices.admin import DebtorAdmin
 from invoices.identities import ContactCorrection
-from invoices.models import OPEN, Debtor, Invoice, Status
+from invoices.models import Debtor, Invoice, Status
+from invoices.receivables import Position
 
 _LATEST = 10
 
 
 def _owed(debtor: Debtor) -> list[dict[str, Any]]:
-    """By currency: what is open, what of it is past due, and what was paid too much."""
-    today = debtor.account.today()
-    balance = F("amount") - F("amount_paid")
-    counted = Invoice.objects.filter(debtor=debtor).exclude(status=Status.CANCELLED).order_by("currency")
-    is_open, is_late = Q(status__in=OPEN), Q(status__in=OPEN, due_date__lt=today)
-    rows = counted.values("currency").annotate(
-        open=Sum(balance, filter=is_open),
-        open_count=Count("pk", filter=is_open),
-        late=Sum(balance, filter=is_late),
-        late_count=Count("pk", filter=is_late),
-    )
-    owed = {row["currency"]: row for row in rows}
-    for currency, credit in ledger.credit_of([debtor.pk]).get(debtor.pk, {}).items():
-        owed.setdefault(currency, {"currency": currency})["credit"] = credit
-    return [
-        {
-            **row,
-            **{
-                name: money.display(row.get(name) or Decimal(0), row["currency"])
-                if name == "open" or row.get(name)
-                else ""
-                for name in ("open", "late", "credit")
-            },
+    """By currency: what is open, the parts of it, and the credit."""
+    known = Invoice.objects.filter(debtor=debtor).exclude(status=Status.CANCELLED).order_by("currency")
+    whole = debtor_parties.whole(debtor)
+    standing = positions(whole, open_invoices(whole))
+    rows = []
+    for currency in sorted({*standing, *known.values_list("currency", flat=True).distinct()}):
+        position = standing.get(currency, Position())
+        amounts = {
+            "late": position.overdue,
+            "on_hold": position.on_hold,
+            "disputed": position.disputed,
+            "credit": position.credit,
         }
-        for row in owed.values()
-    ]
+        shown = {name: money.display(amount, currency) if amount else "" for name, amount in amounts.items()}
+        shown["open"] = money.display(position.outstanding, currency)
+        shown["net"] = money.display(position.net, currency) if position.credit and position.invoices else ""
+        rows.append({"currency": currency, "open_count": position.invoices, **shown})
+    return rows
 
 
 def _addresses(debtor: Debtor) -> list[dict[str, Any]]:

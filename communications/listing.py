@@ -1,12 +1,13 @@
 """The invoices that one message may name: those of one party, and only those that were given its recipient."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 
 from communications import addresses
 from communications.models import Communication
 from inflow.accounts.models import Account
 from invoices import debtor_parties
-from invoices.models import Invoice
+from invoices.models import Debtor, Invoice
 
 
 def together(account: Account, rows: Sequence[Communication]) -> list[Communication]:
@@ -24,3 +25,9 @@ def named(account: Account, row: Communication, invoices: Iterable[Invoice]) -> 
     return [
         invoice for invoice in invoices if invoice.party in alike and addresses.given(invoice, row.channel) == recipient
     ]
+
+
+def credit_for(debtor: Debtor, credit: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
+    """Return the credit that a message may count: none if the debtor has several parties, whose money is not told
+    apart."""
+    return credit if not credit or len(debtor_parties.of(debtor)) == 1 else {}

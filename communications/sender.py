@@ -11,7 +11,7 @@ import structlog
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from communications import aftermath, apart, channels, gate, restored
+from communications import aftermath, apart, channels, gate, holding, restored
 from communications.aftermath import Outcome
 from communications.models import Communication, State
 from inflow import statements
@@ -37,7 +37,7 @@ def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account 
         _close_orphans()
     due = Communication.objects.filter(status=State.SCHEDULED, scheduled_for__lte=now)
     due = due.filter(account=account) if account else due.filter(account__clock=None)
-    ids = due.order_by("scheduled_for", "id").values_list("pk", "account_id", "channel")[:limit]
+    ids = due.order_by("scheduled_for", *holding.GOES_FIRST).values_list("pk", "account_id", "channel")[:limit]
     left = 0
     accounts: dict[uuid.UUID, Account] = {account.pk: account} if account else {}
     with channels.Ways() as ways:

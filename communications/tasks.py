@@ -1,7 +1,13 @@
 from celery import shared_task
 from django.utils import timezone
 
-from communications import clock, notices, sender
+from communications import clock, notices, replanning, sender
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def reschedule() -> int:
+    """Every minute: accounts whose hours, limits or calendar have changed get their messages rescheduled."""
+    return replanning.run_requested()
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -267,6 +267,7 @@ CELERY_BEAT_SCHEDULE = {
     "age-invoices": {"task": "invoices.tasks.age_invoices", "schedule": 60.0, "options": {"expires": 60}},
     "sweep-imports": {"task": "invoices.tasks.sweep_imports", "schedule": 20.0, "options": {"expires": 20}},
     "forget-imports": {"task": "invoices.tasks.forget_imports", "schedule": crontab(hour="2", minute="17")},
+    "reschedule": {"task": "communications.tasks.reschedule", "schedule": 60.0, "options": {"expires": 60}},
     "take-steps": {"task": "communications.tasks.take_steps", "schedule": 60.0, "options": {"expires": 60}},
     "send-due-messages": {
         "task": "communications.tasks.send_due",

@@ -37,6 +37,11 @@ class DebtorParty:
         return f"{self.name}, {self.company}" if self.company else self.name
 
 
+def whole(debtor: Debtor) -> DebtorParty:
+    """Return all of a debtor, for its own account: to debtors each party is shown by itself."""
+    return DebtorParty(debtor, frozenset(), True, debtor.name, debtor.company)
+
+
 def known_forms(account: Account, base: str) -> set[str]:
     """Return the legal forms with which the account knows a name."""
     known = DebtorIdentity.objects.for_account(account).filter(base=base).exclude(form="")

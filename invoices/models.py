@@ -161,7 +161,12 @@ class Invoice(models.Model):
     slip_days = models.SmallIntegerField(default=0, editable=False, help_text=_lazy("What late steps added up to."))
     escalation_level = models.SmallIntegerField(default=0, editable=False)
     last_contacted_at = models.DateTimeField(null=True, editable=False)
-    next_contact_at = models.DateTimeField(null=True, editable=False)
+    next_contact_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When the next message may go, as things stand now.")
+    )
+    next_check_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When the clock examines the invoice next.")
+    )
     not_before = models.DateTimeField(
         null=True, editable=False, help_text=_lazy("A payment was undone: nothing is sent about the invoice earlier.")
     )
@@ -195,9 +200,9 @@ class Invoice(models.Model):
             models.Index(fields=["hold_until"], name="invoice_hold_ending", condition=Q(status="on_hold")),
             models.Index(fields=["policy"], name="invoice_of_a_policy", condition=Q(policy__isnull=False)),
             models.Index(
-                fields=["next_contact_at"],
-                name="invoice_next_contact",
-                condition=Q(next_contact_at__isnull=False),
+                fields=["next_check_at"],
+                name="invoice_next_check",
+                condition=Q(next_check_at__isnull=False),
             ),
         ]
 
@@ -396,6 +401,7 @@ class Reason(models.TextChoices):
     DELIVERY_FAILED = "delivery_failed", _lazy("Failed delivery")
     DISPUTE = "dispute", _lazy("A dispute")
     REVERSAL = "reversal", _lazy("A reversed payment")
+    UNAPPLIED_CREDIT = "unapplied_credit", _lazy("Unapplied credit")
     MANUAL = "manual", _lazy("By hand")
 
 

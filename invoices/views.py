@@ -106,8 +106,9 @@ class InvoiceViewSet(ApiViewSet):
         query, account = InvoiceQuery.of(request), account_of(request)
         today = account.today()
         labels, asked = _asked(query, account, today)
+        show = functools.partial(representation.of_row, today=today, stops=representation.stops_of(account))
         read = functools.partial(_page.among, key_of(request).asked, labels, **asked)
-        return pagination.respond_by(request, read, query, functools.partial(representation.of_row, today=today))
+        return pagination.respond_by(request, read, query, show)
 
     @extend_schema(operation_id="get_invoice", summary="Get one invoice", responses=InvoiceOut)
     def retrieve(self, request: Request, invoice_id: uuid.UUID) -> Answer:
@@ -115,7 +116,8 @@ class InvoiceViewSet(ApiViewSet):
         row = key_of(request).beside
         if row is None:
             raise not_found()
-        return Answer(representation.of_row(row, account.today()), headers=etag(row["version"]))
+        shown = representation.of_row(row, account.today(), representation.stops_of(account))
+        return Answer(shown, headers=etag(row["version"]))
 
     @extend_schema(
         operation_id="create_invoice",

@@ -12,7 +12,14 @@ from communications.models.heard import (
     Triage,
     Wish,
 )
-from communications.models.ladder import ApprovalLimit, CollectionSettings, PolicyStep, ReminderPolicy, every_medium
+from communications.models.ladder import (
+    ApprovalLimit,
+    CollectionSettings,
+    PolicyStep,
+    ReminderPolicy,
+    Rescheduling,
+    every_medium,
+)
 from communications.models.messages import Communication
 from communications.models.senders import Gateway, MessageTemplate, Notice, SenderProfile
 from communications.models.words import CONTACTED, LEFT_US, PENDING, Kind, Medium, State, StepKind, Tone
@@ -38,6 +45,7 @@ __all__ = [
     "ReminderPolicy",
     "Reply",
     "ReplyStatus",
+    "Rescheduling",
     "SenderProfile",
     "Source",
     "State",

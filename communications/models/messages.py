@@ -41,7 +41,18 @@ class Communication(models.Model):
     amount = models.DecimalField(
         max_digits=18, decimal_places=3, null=True, help_text=_lazy("The balance as it was sent.")
     )
+    asked = models.DecimalField(
+        max_digits=18,
+        decimal_places=3,
+        null=True,
+        help_text=_lazy("What the message asked for: the balance less its share of the debtor's credit."),
+    )
     scheduled_for = models.DateTimeField()
+    not_before = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text=_lazy("The earliest moment whatever the debtor's facts: its step's day, a retry, a cool-off."),
+    )
     sent_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
     claimed_at = models.DateTimeField(null=True, editable=False, help_text=_lazy("By the wall: who is still sending."))

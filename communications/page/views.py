@@ -179,6 +179,7 @@ def _page(
     done = request.GET.get("done", "")
     with override(said.language):
         owed = page.open_invoices(party)
+        positions = page.positions(party, owed)
         left = consent.left_channels(debtor, party.own_keys)
         forms = [
             failed if failed and failed.kind == kind else form(party, owed, said)
@@ -194,7 +195,8 @@ def _page(
             "debtor": debtor,
             "party": party,
             "lines": page.lines(owed, today, said),
-            "totals": page.totals(owed, today, said),
+            "totals": page.totals(positions, said),
+            "credits": page.credits(positions, said),
             "instructions": profiles.payment_instructions(profiles.of(account), said.language).splitlines(),
             "statement": reverse("debtor-page-statement", args=[token]) if statement.is_available() else "",
             "sayings": page.sayings(answers.shown_to(party), said),

@@ -73,10 +73,16 @@ def _has_a_next(invoice: Invoice) -> None:
         return
     has_person = Escalation.objects.filter(invoice=invoice).exclude(status=CaseStatus.RESOLVED).exists()
     assert has_person == (invoice.escalation_level > 0), invoice
+    # A level 2 stops the messages about all of the debtor's invoices; who opted out has no next contact.
+    in_hand = Invoice.objects.filter(debtor=invoice.debtor_id, status__in=OPEN, escalation_level=2).exists()
+    is_let_alone = in_hand or invoice.debtor.opted_out_at
     if invoice.is_chased:
-        assert invoice.next_contact_at or invoice.hold_until or has_person, invoice
-    if invoice.next_contact_at:
-        assert invoice.next_contact_at > invoice.account.now(), f"{invoice} has slept through its step"
+        assert invoice.next_contact_at or invoice.hold_until or has_person or is_let_alone, invoice
+        waits = Communication.objects.filter(invoice=invoice, status__in=("scheduled", "held"), step__isnull=False)
+        assert invoice.next_check_at or waits.exists() or has_person, f"{invoice} is forgotten"
+    for moment in (invoice.next_contact_at, invoice.next_check_at):
+        if moment:
+            assert moment > invoice.account.now(), f"{invoice} has slept through its step"
 
 
 def _escalated_in_order(invoice: Invoice) -> None:

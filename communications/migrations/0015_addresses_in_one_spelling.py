@@ -39,8 +39,8 @@ def _normalise(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("communications", "0012_ladders_have_a_revision"),
-        ("invoices", "0013_parties_and_contacts"),
+        ("communications", "0014_messages_ask_net_of_credit"),
+        ("invoices", "0015_parties_and_contacts"),
     ]
 
     operations = [migrations.RunPython(_normalise, migrations.RunPython.noop)]
