@@ -28,6 +28,7 @@ from communications import (
     ladder,
     links,
     linters,
+    listing,
     messages,
     policies,
     replanning,
@@ -89,8 +90,9 @@ def claim(
     wait: bool = True,
     account: Account | None = None,
 ) -> list[Communication]:
-    """Pass the gate with all that is due to the same debtor on the same channel: one message, now `sending`, a row for
-    each invoice, with what is to be sent frozen on it. Empty if nothing may go. What is no step of a ladder goes alone.
+    """Pass the gate with all that is due to the same recipient, of the same debtor and party, on the same channel: one
+    message, now `sending`, a row for each invoice, with what is to be sent frozen on it. Empty if nothing may go. What
+    is no step of a ladder goes alone.
 
     `unavailable`: nothing can be sent on the channel at the moment. Without `wait`, a debtor whom somebody else works
     on is left to them. `account`: the one whose clock leaps, with what it has set as that was when the leap began.
@@ -102,14 +104,15 @@ def claim(
         going = [row for row in case.due if _may_go(case, row)]
         if not going:
             return []
-        going = [row for row in going if row.recipient == going[0].recipient]
+        going = listing.together(case.account, going)
         if hindrance := _hindrance(case, going, unavailable):
             _postpone_all(case, going, *hindrance)
             return []
-        invoices = list(case.invoices.values())
+        invoices = listing.named(case.account, going[0], case.invoices.values())
+        credit = listing.credit_for(case.debtor, case.facts.credit)
         try:
             urls = links.in_message(case.debtor, going[0])
-            message = messages.render(case.account, case.debtor, going, invoices, credit=case.facts.credit, **urls)
+            message = messages.render(case.account, case.debtor, going, invoices, credit=credit, **urls)
         except Exception:
             log.exception("rendering_failed", communication=str(communication_id))
             _postpone_all(case, going, "template", case.now + _DAY)
@@ -118,7 +121,7 @@ def claim(
             _postpone_all(case, going, "lint", case.now + _DAY, " ".join(problem.message for problem in problems))
             return []
         message_id = going[0].message_id
-        asked = demand.of_message(going, invoices, case.facts.credit, going[0].channel, case.account.today()).asked
+        asked = demand.of_message(going, invoices, credit, going[0].channel, case.account.today()).asked
         segments = linters.size(message.text).segments if going[0].channel == Medium.SMS else None
         for row in going:
             row.message_id, row.status, row.sent_at, row.claimed_at = (
@@ -156,8 +159,9 @@ def draft(row: Communication) -> messages.Message:
     case = _lock(row.pk, wait=True, account=None)
     assert case is not None
     urls = links.in_message(case.debtor, case.due[0])
-    invoices = list(case.invoices.values())
-    return messages.render(case.account, case.debtor, case.due, invoices, credit=case.facts.credit, **urls)
+    invoices = listing.named(case.account, case.due[0], case.invoices.values())
+    credit = listing.credit_for(case.debtor, case.facts.credit)
+    return messages.render(case.account, case.debtor, case.due, invoices, credit=credit, **urls)
 
 
 def objections(row: Communication, message: messages.Message) -> list[str]:

@@ -18,6 +18,7 @@ from communications import apart, caps, covering, demand
 from communications.calendar import Place, place_of
 from communications.models import CollectionSettings, Communication, Kind
 from inflow.accounts.models import Account
+from invoices import contacts as invoice_contacts
 from invoices import escalations, ledger, workdays
 from invoices.models import OPEN, Debtor, Invoice, Status
 
@@ -145,7 +146,7 @@ class Facts:
 
     def place(self, invoice: Invoice) -> Place:
         rules = self.rules
-        phone = invoice.debtor_phone
+        phone = invoice_contacts.given(invoice, "phone")
         return place_of(self.debtor, self.account, phone, opens=rules.opens_at, closes=rules.closes_at)
 
 

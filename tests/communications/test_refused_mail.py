@@ -350,6 +350,6 @@ def marks(db: None) -> None:
 
 
 def test_the_marks_that_a_relay_left_are_cleared(marks: None) -> None:
-    import_module("communications.migrations.0015_refusals_have_classes").clear_false_marks(apps, None)
+    import_module("communications.migrations.0016_refusals_have_classes").clear_false_marks(apps, None)
     left = Contact.objects.filter(invalid_at__isnull=False).order_by("address").values_list("address", flat=True)
     assert list(left) == ["d2@example.com", "d3@example.com", "d5@example.com"]

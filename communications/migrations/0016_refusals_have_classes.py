@@ -23,7 +23,7 @@ def clear_false_marks(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('communications', '0014_messages_ask_net_of_credit'),
+        ('communications', '0015_addresses_in_one_spelling'),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0007_people_log_in_in_two_steps'),
-        ('invoices', '0013_unapplied_credit'),
+        ('invoices', '0014_unapplied_credit'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
