@@ -40,7 +40,7 @@ def _normalise(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("communications", "0014_messages_ask_net_of_credit"),
-        ("invoices", "0015_parties_and_contacts"),
+        ("invoices", "0016_parties_and_contacts"),
     ]
 
     operations = [migrations.RunPython(_normalise, migrations.RunPython.noop)]

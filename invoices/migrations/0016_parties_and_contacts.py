@@ -111,7 +111,7 @@ def _remember(apps, cursor):
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0007_people_log_in_in_two_steps"),
-        ("invoices", "0014_columns_of_imports"),
+        ("invoices", "0015_columns_of_imports"),
     ]
 
     operations = [
