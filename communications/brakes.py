@@ -77,12 +77,13 @@ def release(account: Account, reason: str, actor: Actor, cause: str) -> int:
 # --- A second pair of eyes ---------------------------------------------------------------------------------------
 
 
-def must_be_seen(row: Communication, rules: CollectionSettings) -> bool:
-    """Whether it is a final notice for more than the account lets go by itself, and nobody has released it yet."""
+def must_be_seen(row: Communication, rules: CollectionSettings, credit: Decimal) -> bool:
+    """Whether it is a final notice for more than the account lets go by itself, and nobody has released it yet. The
+    debtor's `credit` in the invoice's currency is not demanded and does not count."""
     if row.kind != Kind.FINAL_NOTICE:
         return False
     limit = limit_of(rules, row.invoice.currency)
-    if limit is None or row.invoice.balance <= limit:
+    if limit is None or row.invoice.balance - credit <= limit:
         return False
     tries = Communication.objects.filter(invoice=row.invoice_id, round=row.round, step=row.step, kind=row.kind)
     return not tries.filter(approved_at__isnull=False).exists()

@@ -1,54 +1,49 @@
 """What this room adds to a debtor's page: what they owe, their addresses, what they asked for, and their statement."""
 
-from decimal import Decimal
 from typing import Any
 
 from django.contrib.admin.utils import unquote
-from django.db.models import Count, F, Q, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from communications import consent
+from communications.calendar import place_of
 from communications.models import ConsentEntry, Contact, Medium
 from communications.page import statement, words
+from communications.page.account import open_invoices, positions
 from inflow.accounts import pages
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
-from invoices import ledger, money
+from invoices import debtor_parties, money
 from invoices.admin import DebtorAdmin
-from invoices.models import OPEN, Debtor, Invoice, Status
+from invoices.identities import ContactCorrection
+from invoices.models import Debtor, Invoice, Status
+from invoices.receivables import Position
 
 _LATEST = 10
 
 
 def _owed(debtor: Debtor) -> list[dict[str, Any]]:
-    """By currency: what is open, what of it is past due, and what was paid too much."""
-    today = debtor.account.today()
-    balance = F("amount") - F("amount_paid")
-    counted = Invoice.objects.filter(debtor=debtor).exclude(status=Status.CANCELLED).order_by("currency")
-    is_open, is_late = Q(status__in=OPEN), Q(status__in=OPEN, due_date__lt=today)
-    rows = counted.values("currency").annotate(
-        open=Sum(balance, filter=is_open),
-        open_count=Count("pk", filter=is_open),
-        late=Sum(balance, filter=is_late),
-        late_count=Count("pk", filter=is_late),
-    )
-    owed = {row["currency"]: row for row in rows}
-    for currency, credit in ledger.credit_of([debtor.pk]).get(debtor.pk, {}).items():
-        owed.setdefault(currency, {"currency": currency})["credit"] = credit
-    return [
-        {
-            **row,
-            **{
-                name: money.display(row.get(name) or Decimal(0), row["currency"])
-                if name == "open" or row.get(name)
-                else ""
-                for name in ("open", "late", "credit")
-            },
+    """By currency: what is open, the parts of it, and the credit."""
+    known = Invoice.objects.filter(debtor=debtor).exclude(status=Status.CANCELLED).order_by("currency")
+    whole = debtor_parties.whole(debtor)
+    standing = positions(whole, open_invoices(whole))
+    rows = []
+    for currency in sorted({*standing, *known.values_list("currency", flat=True).distinct()}):
+        position = standing.get(currency, Position())
+        amounts = {
+            "late": position.overdue,
+            "on_hold": position.on_hold,
+            "disputed": position.disputed,
+            "credit": position.credit,
         }
-        for row in owed.values()
-    ]
+        shown = {name: money.display(amount, currency) if amount else "" for name, amount in amounts.items()}
+        shown["open"] = money.display(position.outstanding, currency)
+        shown["net"] = money.display(position.net, currency) if position.credit and position.invoices else ""
+        rows.append({"currency": currency, "open_count": position.invoices, **shown})
+    return rows
 
 
 def _addresses(debtor: Debtor) -> list[dict[str, Any]]:
@@ -81,23 +76,40 @@ def picture(debtor: Debtor) -> dict[str, Any]:
         "owed": _owed(debtor),
         "addresses": _addresses(debtor),
         "consents": log,
-        "statements": [
-            (language, label, reverse("admin:invoices_debtor_statement", args=[debtor.pk]) + f"?language={language}")
-            for language, label in Language.choices
-        ]
-        if statement.is_available()
-        else [],
+        "statements": _statements(debtor) if statement.is_available() else [],
+        "is_zone_unknown": place_of(debtor, debtor.account).is_zone_unknown,
+        "corrections": ContactCorrection.objects.filter(debtor=debtor),
     }
 
 
+def _statements(debtor: Debtor) -> list[tuple[str, str, str]]:
+    """Language, label and address of each statement: one for each party that the debtor's invoices name."""
+    url = reverse("admin:invoices_debtor_statement", args=[debtor.pk])
+    return [
+        (
+            language,
+            str(label) if party.is_only else f"{label} · {party}",
+            f"{url}?{urlencode({'language': language} | ({} if party.is_only else {'party': min(party.keys)}))}",
+        )
+        for party in debtor_parties.of(debtor)
+        for language, label in Language.choices
+    ]
+
+
 def _statement(admin: DebtorAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-    """The statement of account as PDF, in `?language=`. Reads only: a GET may do it."""
+    """The statement of account as PDF, in `?language=`, of one `?party=` if there are several. Reads only: a GET may do
+    it."""
     debtor: Debtor = admin.get_object(request, unquote(object_id))
     if not statement.is_available():
         raise Http404
     wanted = request.GET.get("language", "")
     language = wanted if wanted in Language.values else debtor.language or debtor.account.language
-    response = HttpResponse(statement.pdf(debtor, words.of(language)), content_type="application/pdf")
+    parties = debtor_parties.of(debtor)
+    if len(parties) > 1:
+        parties = [party for party in parties if request.GET.get("party") in party.keys]
+    if not parties:
+        raise Http404
+    response = HttpResponse(statement.pdf(debtor, words.of(language), parties[0]), content_type="application/pdf")
     day = debtor.account.today()
     response["Content-Disposition"] = f'inline; filename="statement-{day:%Y-%m-%d}.pdf"'
     response["Cache-Control"] = "no-store"

@@ -9,6 +9,7 @@ import operator
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 
 import structlog
@@ -20,11 +21,14 @@ from communications import (
     apart,
     brakes,
     caps,
+    covering,
+    demand,
     gateways,
     holding,
     ladder,
     links,
     linters,
+    listing,
     messages,
     policies,
     replanning,
@@ -43,7 +47,19 @@ log = structlog.get_logger(__name__)
 _DAY = dt.timedelta(days=1)
 # What the gate writes on a message that passes.
 _FROZEN = (
-    *("message_id", "status", "sent_at", "claimed_at", "recipient", "subject", "body", "html", "language", "amount"),
+    *(
+        "message_id",
+        "status",
+        "sent_at",
+        "claimed_at",
+        "recipient",
+        "subject",
+        "body",
+        "html",
+        "language",
+        "amount",
+        "asked",
+    ),
     *("waits_for", "segments"),
 )
 WORDS = holding.WORDS
@@ -69,8 +85,9 @@ class Case:
 def claim(
     communication_id: uuid.UUID, *, away: bool = False, wait: bool = True, account: Account | None = None
 ) -> list[Communication]:
-    """Pass the gate with all that is due to the same debtor on the same channel: one message, now `sending`, a row for
-    each invoice, with what is to be sent frozen on it. Empty if nothing may go. What is no step of a ladder goes alone.
+    """Pass the gate with all that is due to the same recipient, of the same debtor and party, on the same channel: one
+    message, now `sending`, a row for each invoice, with what is to be sent frozen on it. Empty if nothing may go. What
+    is no step of a ladder goes alone.
 
     `away`: there is no way out at the moment. Without `wait`, a debtor whom somebody else works on is left to them.
     `account`: the one whose clock leaps, with what it has set as that was when the leap began.
@@ -82,13 +99,15 @@ def claim(
         going = [row for row in case.due if _may_go(case, row)]
         if not going:
             return []
-        going = [row for row in going if row.recipient == going[0].recipient]
+        going = listing.together(case.account, going)
         if hindrance := _hindrance(case, going, away):
             _postpone_all(case, going, *hindrance)
             return []
+        invoices = listing.named(case.account, going[0], case.invoices.values())
+        credit = listing.credit_for(case.debtor, case.facts.credit)
         try:
             urls = links.in_message(case.debtor, going[0])
-            message = messages.render(case.account, case.debtor, going, list(case.invoices.values()), **urls)
+            message = messages.render(case.account, case.debtor, going, invoices, credit=credit, **urls)
         except Exception:
             log.exception("rendering_failed", communication=str(communication_id))
             _postpone_all(case, going, "template", case.now + _DAY)
@@ -97,6 +116,7 @@ def claim(
             _postpone_all(case, going, "lint", case.now + _DAY, " ".join(problem.message for problem in problems))
             return []
         message_id = going[0].message_id
+        asked = demand.of_message(going, invoices, credit, going[0].channel, case.account.today()).asked
         segments = linters.size(message.text).segments if going[0].channel == Medium.SMS else None
         for row in going:
             row.message_id, row.status, row.sent_at, row.claimed_at = (
@@ -106,7 +126,9 @@ def claim(
                 timezone.now(),
             )
             row.subject, row.body, row.html = message.subject, message.text, message.html
-            row.language, row.amount, row.waits_for = message.language, row.invoice.balance, ""
+            row.language, row.waits_for = message.language, ""
+            row.amount = row.invoice.balance
+            row.asked = asked.get(row.invoice_id, row.amount)
             row.segments = segments
             statements.update(row, _FROZEN)
             if row.step is not None:
@@ -131,7 +153,9 @@ def draft(row: Communication) -> messages.Message:
     case = _lock(row.pk, wait=True, account=None)
     assert case is not None
     urls = links.in_message(case.debtor, case.due[0])
-    return messages.render(case.account, case.debtor, case.due, list(case.invoices.values()), **urls)
+    invoices = listing.named(case.account, case.due[0], case.invoices.values())
+    credit = listing.credit_for(case.debtor, case.facts.credit)
+    return messages.render(case.account, case.debtor, case.due, invoices, credit=credit, **urls)
 
 
 def objections(row: Communication, message: messages.Message) -> list[str]:
@@ -233,7 +257,7 @@ def _may_go(case: Case, row: Communication) -> bool:
     if verdict.hold:
         _hold_back(case, row, verdict)
         return False
-    if brakes.must_be_seen(row, case.rules):
+    if brakes.must_be_seen(row, case.rules, case.facts.credit.get(invoice.currency, Decimal(0))):
         brakes.hold(row)
         return False
     return True
@@ -246,7 +270,12 @@ _OF_INVOICE = ("hold", "dispute")
 def _hold_back(case: Case, row: Communication, verdict: holding.Verdict) -> None:
     if verdict.reason == "dispute" and row.step is not None:
         ladder.advance_dispute(row.invoice)
-    _postpone(case, row, verdict.reason, verdict.moment)
+    moment = verdict.moment
+    if verdict.reason == "credit":
+        facts, currency = case.facts, row.invoice.currency
+        if covering.ask_when_due(case.account, case.debtor, facts.open_invoices, currency, facts.credit):
+            moment = case.now + covering.ASKS_AFTER
+    _postpone(case, row, verdict.reason, moment)
     if verdict.has_person and row.step is not None:
         lifecycle.stand(row.invoice, next_contact_at=None)
 

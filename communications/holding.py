@@ -14,10 +14,11 @@ from functools import cached_property
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _lazy
 
-from communications import apart, caps
+from communications import apart, caps, covering, demand
 from communications.calendar import Place, place_of
 from communications.models import CollectionSettings, Communication, Kind
 from inflow.accounts.models import Account
+from invoices import contacts as invoice_contacts
 from invoices import escalations, ledger, workdays
 from invoices.models import OPEN, Debtor, Invoice, Status
 
@@ -26,7 +27,7 @@ ANSWER_WAITS_WORKING_DAYS = 3
 DISPUTE_RAISES = dt.timedelta(days=30)
 _DAY = dt.timedelta(days=1)
 # A hold without an end of its own is checked again after this time.
-CHECKED_AGAIN = {"case": 30 * _DAY, "credit": 7 * _DAY}
+CHECKED_AGAIN = {"case": 30 * _DAY}
 # Reasons that lie in the invoice or its debtor: the message is rescheduled when one of these facts changes.
 FACTS = ("hold", "dispute", "answer", "case", "credit", "reopened")
 # Reasons that lie in the account. They are written once, on the account, and apply to whatever is planned.
@@ -141,7 +142,7 @@ class Facts:
 
     def place(self, invoice: Invoice) -> Place:
         rules = self.rules
-        phone = invoice.debtor_phone
+        phone = invoice_contacts.given(invoice, "phone")
         return place_of(self.debtor, self.account, phone, opens=rules.opens_at, closes=rules.closes_at)
 
 
@@ -188,8 +189,10 @@ def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.dateti
             yield _in_hand(moment)
     if until := facts.reopened_until(invoice):
         yield Hold("reopened", until)
-    if credit_covers(facts, invoice, moment.astimezone(facts.account.zone).date()):
-        yield Hold("credit", moment + CHECKED_AGAIN["credit"], is_open_ended=True)
+    today = moment.astimezone(facts.account.zone).date()
+    if facts.credit and demand.is_covered(invoice, row.kind, facts.open_invoices, facts.credit, today):
+        checked_at = covering.until(facts.account, facts.debtor, facts.open_invoices, invoice.currency, moment)
+        yield Hold("credit", checked_at, is_open_ended=True)
 
 
 def of_dispute(invoice: Invoice, now: dt.datetime) -> Hold:
@@ -219,17 +222,6 @@ def of_answer(facts: Facts, invoice: Invoice) -> Hold | None:
     answered_on = facts.debtor.answered_at.astimezone(facts.account.zone).date()
     last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, facts.place(invoice).days)
     return Hold("answer", beginning(facts.account, last + _DAY))
-
-
-def credit_covers(facts: Facts, invoice: Invoice, today: dt.date) -> bool:
-    """True if the debtor's credit covers `invoice` and everything that is past due, currency by currency."""
-    if not facts.credit:
-        return False
-    due: dict[str, Decimal] = {}
-    for each in {each.pk: each for each in (*facts.open_invoices, invoice)}.values():
-        if each.is_open and (each.due_date < today or each.pk == invoice.pk):
-            due[each.currency] = due.get(each.currency, Decimal(0)) + each.balance
-    return all(facts.credit.get(currency, Decimal(0)) >= owed for currency, owed in due.items())
 
 
 def beginning(account: Account, day: dt.date) -> dt.datetime:

@@ -20,7 +20,7 @@ from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.statements import Ahead, Compiled
-from invoices import escalations, lifecycle, money, timeline
+from invoices import contacts, escalations, lifecycle, money, timeline
 from invoices.models import Escalation, Invoice, Reason, Status
 
 # A step this many days late still counts as on time.
@@ -60,9 +60,7 @@ def first_moment(invoice: Invoice, step: PolicyStep) -> dt.datetime:
     moment = beginning(invoice.account, day_of(invoice, step))
     if not (came_overdue(invoice) and invoice.entered_at):
         return moment
-    zone = place(invoice, rules_of(invoice.account)).zone
-    next_day = invoice.entered_at.astimezone(zone).date() + _DAY
-    return max(moment, dt.datetime.combine(next_day, dt.time.min, zone).astimezone(dt.UTC))
+    return max(moment, place(invoice, rules_of(invoice.account)).next_day(invoice.entered_at))
 
 
 def on_paper(invoice: Invoice, step: PolicyStep) -> dt.date:
@@ -270,7 +268,8 @@ def rules_of(account: Account) -> CollectionSettings:
 
 
 def place(invoice: Invoice, rules: CollectionSettings) -> Place:
-    return place_of(invoice.debtor, invoice.account, invoice.debtor_phone, opens=rules.opens_at, closes=rules.closes_at)
+    phone = contacts.given(invoice, "phone")
+    return place_of(invoice.debtor, invoice.account, phone, opens=rules.opens_at, closes=rules.closes_at)
 
 
 def _stands_still(invoice: Invoice) -> tuple[dt.datetime | None] | None:

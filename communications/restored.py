@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from communications import aftermath, channels, ladder, policies
@@ -16,7 +16,7 @@ from invoices import lifecycle
 from invoices.models import OPEN, Invoice
 from invoices.writing import lock
 
-ERROR = "the database was restored: it may have left after the backup was taken"
+ERROR = "restored"
 
 
 def end_as_unknown(gap: Gap, *, dry_run: bool = False) -> Iterator[Communication]:
@@ -38,6 +38,11 @@ def end_as_unknown(gap: Gap, *, dry_run: bool = False) -> Iterator[Communication
             if dry_run:
                 transaction.set_rollback(True)
         yield from ended
+
+
+def held_for_a_person(gap: Gap) -> QuerySet[Communication]:
+    """Return the messages that somebody may have approved in the gap. They wait for a person now as well."""
+    return Communication.objects.filter(status=State.HELD, scheduled_for__lte=gap.until, account__clock=None)
 
 
 def put_back(account: Account, message_id: uuid.UUID) -> None:

@@ -19,7 +19,7 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
-from invoices import cases, import_admin, lifecycle, money
+from invoices import cases, import_admin, lifecycle, money, receivables
 from invoices.cases import CaseChange
 from invoices.forms import METHODS, OptionalReasonForm, ResolveForm, UndoForm, refusals_on
 from invoices.imports.models import Kind
@@ -222,7 +222,15 @@ def _withdraw(promise: Promise, actor: Actor, form: OptionalReasonForm) -> str:
 class PromiseAdmin(AboutInvoice):
     """What debtors said they would pay, and whether they did."""
 
-    list_display = ("invoice_link", "debtor_shown", "amount_shown", "promised_on", "hold_until", "status_shown")
+    list_display = (
+        "invoice_link",
+        "debtor_shown",
+        "amount_shown",
+        "left_shown",
+        "promised_on",
+        "hold_until",
+        "status_shown",
+    )
     list_filter = (("status", ChoicesDropdownFilter), ("promised_on", RangeDateFilter), CurrencyFilter)
     ordering = ("-promised_on", "-id")
     fields = ("invoice_link", "amount_shown", "promised_on", "hold_until", "status_shown", "created_at")
@@ -237,6 +245,12 @@ class PromiseAdmin(AboutInvoice):
         fits=lambda promise: promise.status == PromiseStatus.OPEN,
         intro=_lazy("The debtor takes it back, or it was never given: the invoice is chased again from now on."),
     )
+
+    @display(description=_lazy("Still to come"))
+    def left_shown(self, promise: Promise) -> str:
+        if promise.status != PromiseStatus.OPEN:
+            return "–"
+        return pages.bdi(money.display(receivables.promised(promise), promise.invoice.currency))
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, promise: Promise) -> str:

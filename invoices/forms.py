@@ -1,13 +1,14 @@
 """What a person says of invoices and debtors in the dashboard."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
@@ -134,6 +135,66 @@ class PaymentForm(OnceForm):
         return _about(self.row)
 
 
+class CreditForm(OnceForm):
+    """Pay an invoice from its debtor's credit."""
+
+    amount = forms.DecimalField(max_digits=15, decimal_places=3)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field, invoice = self.fields["amount"], self.row
+        self.credit = ledger.credit_of([invoice.debtor_id]).get(invoice.debtor_id, {}).get(invoice.currency, Decimal(0))
+        _ask_amount(field, invoice)
+        field.initial = _plain(min(self.credit, invoice.balance), invoice.currency)
+
+    def facts(self) -> "list[tuple[StrOrPromise, str]]":
+        return [(_("Unapplied credit"), money.display(self.credit, self.row.currency)), *_about(self.row)]
+
+
+class DebtorCreditForm(OnceForm):
+    """Pay one of a debtor's open invoices from the credit in its currency: the oldest is proposed."""
+
+    invoice = forms.ModelChoiceField(Invoice.objects.none(), empty_label=None)
+    amount = forms.DecimalField(
+        max_digits=15,
+        decimal_places=3,
+        required=False,
+        help_text=_lazy("Empty: as much as the credit and the invoice allow."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.credit = ledger.credit_of([self.row.pk]).get(self.row.pk, {})
+        choice = self.fields["invoice"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = payable_by_credit(self.row, self.credit)
+        choice.label_from_instance = _choice_of  # type: ignore[method-assign]
+        if oldest := choice.queryset.first():
+            choice.initial = oldest.pk
+            amount = min(self.credit[oldest.currency], oldest.balance)
+            self.fields["amount"].initial = _plain(amount, oldest.currency)
+        if self.is_bound:  # submitted again, the invoice may be paid: the key tells what was applied
+            choice.queryset = Invoice.objects.filter(debtor=self.row)
+
+    def facts(self) -> "list[tuple[StrOrPromise, str]]":
+        return [(_("Unapplied credit"), money.display(amount, code)) for code, amount in sorted(self.credit.items())]
+
+
+def payable_by_credit(debtor: Debtor, credit: Mapping[str, Decimal]) -> QuerySet[Invoice]:
+    """Return the debtor's open invoices in a currency of the credit, the oldest first."""
+    invoices: QuerySet[Invoice] = Invoice.objects.filter(debtor=debtor, currency__in=list(credit)).open()
+    return invoices.order_by("due_date", "issue_date", "invoice_number")
+
+
+def _choice_of(invoice: Invoice) -> str:
+    said = _("%(invoice)s, %(balance)s, due %(day)s")
+    return said % {
+        "invoice": invoice.invoice_number,
+        "balance": money.display(invoice.balance, invoice.currency),
+        "day": date_format(invoice.due_date),
+    }
+
+
 class UndoForm(OnceForm):
     """Undo a payment: shows what it was and which invoices it reopens."""
 
@@ -146,7 +207,7 @@ class UndoForm(OnceForm):
 
     def facts(self) -> "list[tuple[StrOrPromise, str]]":
         payment = self.row
-        facts = [
+        facts: list[tuple[StrOrPromise, str]] = [
             (_("Amount"), money.display(payment.amount, payment.currency)),
             (_("Paid on"), date_format(payment.paid_at)),
         ]
@@ -257,7 +318,12 @@ def _about(invoice: Invoice) -> "list[tuple[StrOrPromise, str]]":
 def _ask_amount(field: forms.Field, invoice: Invoice) -> None:
     """In the invoice's currency, all of its balance unless said otherwise."""
     field.label = _("Amount in %(currency)s") % {"currency": invoice.currency}
-    field.initial = f"{invoice.balance:.{money.EXPONENTS.get(invoice.currency, 2)}f}"
+    field.initial = _plain(invoice.balance, invoice.currency)
+
+
+def _plain(amount: Decimal, currency: str) -> str:
+    """Return the amount as an input holds it."""
+    return f"{amount:.{money.EXPONENTS.get(currency, 2)}f}"
 
 
 def _as_said(value: Any) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 import structlog
-from django.db.models import F, OuterRef, Q, Subquery, Sum
+from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
@@ -47,6 +47,21 @@ def credit_of(debtor_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, dict[str, Deci
     for debtor, currency, total in standing.values_list("debtor_id", "currency").annotate(total=Sum("unallocated")):
         credit.setdefault(debtor, {})[currency] = total
     return credit
+
+
+# What each row of `unapplied` adds to the credit of its debtor.
+CREDIT = F("unallocated")
+
+
+def unapplied() -> QuerySet[Receipt]:
+    """Return the rows that carry credit: each has a debtor and a currency."""
+    return Receipt.objects.filter(unallocated__gt=0)
+
+
+def credited_at(debtor_id: uuid.UUID) -> dt.datetime | None:
+    """Return when the debtor's present credit was last added to, by the account's time."""
+    newest: dt.datetime | None = unapplied().filter(debtor=debtor_id).aggregate(at=Max("recorded_at"))["at"]
+    return newest
 
 
 def reopened_by(receipt: Receipt) -> list[tuple[Invoice, Decimal]]:
@@ -223,8 +238,9 @@ def _undo(
                 draft.take_back(receipt, share, AllocationKind.UNDONE, posting=reversal.pk)
             draft.note_undone(receipt, reversal)
         line = receipts.line(receipt, reversal)
-        if drafts:
-            drafts.get(receipt.posted_on_id, next(iter(drafts.values()))).payments.append(line)
+        announcing = [draft for pk, draft in drafts.items() if pk == receipt.posted_on_id] or [*drafts.values()]
+        for draft in announcing[:1]:
+            draft.payments.append(line)
         if how == How.REVERSE:
             _call_for_a_person(drafts.values(), actor)
     return line

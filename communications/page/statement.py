@@ -1,4 +1,5 @@
-"""The statement of account as PDF: what was invoiced and paid, with a running balance for each currency.
+"""The statement of account as PDF: what was invoiced and paid, with a running balance for each currency, and what of it
+is past due, on hold, disputed, or credit.
 
 WeasyPrint is an optional extra (`pip install inflow[pdf]`, and pango from the system). It may fetch nothing: not from
 the network, not from the disk.
@@ -14,10 +15,12 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from communications import phrases, profiles
-from communications.page.account import say
+from communications.page.account import open_invoices, positions, say
 from communications.page.words import Words
-from invoices import money
+from invoices import debtor_parties, money
+from invoices.debtor_parties import DebtorParty
 from invoices.models import Debtor, Invoice, Payment, Status
+from invoices.receivables import Part, Position
 
 _SHOWN_DAYS = 365
 # A longer one costs seconds and nobody reads it: what is older is brought forward.
@@ -51,52 +54,62 @@ class Ledger:
     currency: str
     rows: list[Row]
     balance: str
+    parts: list[tuple[str, str]]
 
 
 def is_available() -> bool:
     return _library() is not None
 
 
-def pdf(debtor: Debtor, said: Words) -> bytes:
+def pdf(debtor: Debtor, said: Words, party: DebtorParty | None = None) -> bytes:
     """To be called where `is_available`."""
     library = _library()
     assert library is not None
-    html = render_to_string("communications/page/statement.html", context(debtor, said))
+    html = render_to_string("communications/page/statement.html", context(debtor, said, party))
     nothing = library.urls.URLFetcher(allowed_protocols=[])
     written: bytes = library.HTML(string=html, url_fetcher=nothing).write_pdf()
     return written
 
 
-def context(debtor: Debtor, said: Words) -> dict[str, Any]:
+def context(debtor: Debtor, said: Words, party: DebtorParty | None = None) -> dict[str, Any]:
+    """Of a debtor whose invoices name several parties, `party` is the one whose statement it is."""
     account = debtor.account
     today = account.today()
     return {
         "words": said,
         "sender": profiles.name(profiles.of(account)),
-        "debtor": debtor,
+        "debtor": party or debtor,
         "as_of": say(said.statement_as_of, date=phrases.date(today, said.language)),
-        "ledgers": _ledgers(debtor, today, said),
+        "ledgers": _ledgers(debtor, party, today, said),
         "instructions": profiles.payment_instructions(profiles.of(account), said.language),
     }
 
 
-def _ledgers(debtor: Debtor, today: dt.date, said: Words) -> list[Ledger]:
+def _ledgers(debtor: Debtor, party: DebtorParty | None, today: dt.date, said: Words) -> list[Ledger]:
     by_currency: dict[str, list[Entry]] = defaultdict(list)
-    counted = Invoice.objects.filter(debtor=debtor).exclude(status__in=(Status.CANCELLED, Status.WRITTEN_OFF))
+    invoices = party.invoices if party else Invoice.objects.filter(debtor=debtor)
+    counted = invoices.exclude(status__in=(Status.CANCELLED, Status.WRITTEN_OFF))
     for number, currency, on, amount in counted.order_by().values_list(
         "invoice_number", "currency", "issue_date", "amount"
     ):
         by_currency[currency].append(Entry(on, "invoice", number, amount))
-    closed = Invoice.objects.filter(debtor=debtor, status=Status.WRITTEN_OFF)
-    payments = Payment.objects.filter(debtor=debtor).exclude(invoice__in=closed).order_by()
+    payments = Payment.objects.filter(debtor=debtor)
+    if party and not party.is_only:
+        payments = payments.filter(invoice__in=invoices)
+    payments = payments.exclude(invoice__in=invoices.filter(status=Status.WRITTEN_OFF)).order_by()
     for number, currency, on, amount in payments.values_list(
         "invoice__invoice_number", "currency", "paid_at", "amount"
     ):
         by_currency[currency].append(Entry(on, "payment_for" if amount > 0 else "reversal_for", number, -amount))
-    return [_ledger(currency, entries, today, said) for currency, entries in sorted(by_currency.items())]
+    whole = party or debtor_parties.whole(debtor)
+    standing = positions(whole, open_invoices(whole))
+    return [
+        _ledger(currency, entries, standing.get(currency, Position()), today, said)
+        for currency, entries in sorted(by_currency.items())
+    ]
 
 
-def _ledger(currency: str, entries: list[Entry], today: dt.date, said: Words) -> Ledger:
+def _ledger(currency: str, entries: list[Entry], position: Position, today: dt.date, said: Words) -> Ledger:
     entries.sort(key=lambda entry: (entry.on, not entry.is_charge, entry.number))
     since = today - dt.timedelta(days=_SHOWN_DAYS)
     first = next((place for place, entry in enumerate(entries) if entry.on >= since), len(entries))
@@ -116,7 +129,13 @@ def _ledger(currency: str, entries: list[Entry], today: dt.date, said: Words) ->
                 _figure(balance, currency),
             )
         )
-    return Ledger(currency, rows, money.display(balance, currency))
+    return Ledger(currency, rows, money.display(balance, currency), _parts(position, currency, said))
+
+
+def _parts(position: Position, currency: str, said: Words) -> list[tuple[str, str]]:
+    """What the balance is made of: the parts of what is open, less the credit."""
+    amounts = {part.value: getattr(position, part.value) for part in Part} | {"credit": position.credit}
+    return [(getattr(said, f"part_{name}"), _figure(amount, currency)) for name, amount in amounts.items() if amount]
 
 
 def _figure(amount: Decimal, currency: str) -> str:

@@ -211,10 +211,11 @@ class Climber(ABC):
         invoice = self.invoice
         message.channel, message.recipient = self._way()
         urls = links.in_message(invoice.debtor, message)
-        words = messages.render(self.account, invoice.debtor, [message], [invoice], **urls)
+        words = messages.render(self.account, invoice.debtor, [message], [invoice], credit={}, **urls)
         message.subject, message.body, message.html = words.subject, words.text, words.html
         message.status, message.sent_at, message.error = self.answer, self.at, self.error
-        message.language, message.amount, message.waits_for = words.language, invoice.balance, ""
+        message.language, message.waits_for = words.language, ""
+        message.amount = message.asked = invoice.balance
         data = communications_representation.of_communication(message)
         if message.status == State.SENT:
             self._note("sent", CLOCK, message=message.kind, address=message.recipient, medium=message.channel)
