@@ -27,6 +27,7 @@ from communications import (  # (most register their pages)
     gate,
     gateway_admin,  # noqa: F401
     local_gateway,
+    notices,
     outbox,
     policy_admin,  # noqa: F401
     profile_admin,  # noqa: F401
@@ -204,7 +205,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         headers = email.message_from_bytes(written, policy=email.policy.default) if written else None
         message = {
             "status": state_badge(communication),
-            "why": reasons.said(communication.suppressed_reason or communication.error),
+            "why": _why(communication),
             "direction": "rtl" if communication.language == "ar" else "ltr",
             "sender": headers and headers["From"],
             "html": profiles.with_logo(communication.html, profiles.of(communication.account)),
@@ -280,10 +281,17 @@ class MessageInline(RowsInside):
 
     @display(description=_lazy("Why"))
     def why(self, communication: Communication) -> str:
-        waits = communication.waits_for if communication.status == State.SCHEDULED else ""
-        if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
-            waits = "stopped"
-        return reasons.said(waits or communication.suppressed_reason or communication.error) or "–"
+        return _why(communication) or "–"
+
+
+def _why(communication: Communication) -> str:
+    """Return why a message waits or did not go; of a refused one also the server's own words."""
+    waits = communication.waits_for if communication.status == State.SCHEDULED else ""
+    if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
+        waits = "stopped"
+    if waits in notices.REFUSED_BY_SERVER and communication.error:
+        return f"{reasons.said(waits)}: {communication.error}"
+    return reasons.said(waits or communication.suppressed_reason or communication.error)
 
 
 def messages_of(invoice: Invoice) -> list[dict[str, Any]]:

@@ -21,13 +21,13 @@ def reach(rules: CollectionSettings) -> dt.timedelta:
     return max(WEEK, dt.timedelta(hours=rules.hours_between))
 
 
-def contacts(debtor_id: uuid.UUID, now: dt.datetime, rules: CollectionSettings) -> list[dt.datetime]:
-    """The moments of the debtor's contacts that still count, in order.
+def contacts(debtor_id: uuid.UUID, now: dt.datetime, rules: CollectionSettings | None = None) -> list[dt.datetime]:
+    """The moments of the debtor's contacts that still count, by `rules`, in order: those of a week without them.
 
     A message is one contact however many invoices it is about. A payment that stands is one, too.
     """
     statements.flush(Communication)
-    found = statements.execute(_CONTACTS, {"debtor": debtor_id, "since": now - reach(rules)}).rows
+    found = statements.execute(_CONTACTS, {"debtor": debtor_id, "since": now - (reach(rules) if rules else WEEK)}).rows
     return sorted(dict(found).values())
 
 

@@ -34,7 +34,7 @@ SENT = Outcome(State.SENT)
 # A forecast ends after this time, done or not.
 MOST_SECONDS = 20.0
 # Not yet, for the hours or the limits of contact alone: that is no reason, but a moment.
-_TIMING = ("", "window", "cap", "away")
+_TIMING = ("", "window", "cap", "away", "refused", "paused")
 _STANDING = {Status.DISPUTED: "dispute", Status.ON_HOLD: "hold"}
 
 

@@ -28,10 +28,12 @@ from communications import (
     ladder,
     links,
     linters,
+    listing,
     messages,
     policies,
     replanning,
 )
+from communications.channels import Unavailable
 from communications.models import CollectionSettings, Communication, Kind, Medium, PolicyStep, State
 from inflow import statements
 from inflow.accounts.actors import CLOCK
@@ -59,7 +61,7 @@ _FROZEN = (
         "amount",
         "asked",
     ),
-    *("waits_for", "segments"),
+    *("waits_for", "segments", "own_subject", "own_body"),
 )
 WORDS = holding.WORDS
 
@@ -82,13 +84,18 @@ class Case:
 
 
 def claim(
-    communication_id: uuid.UUID, *, away: bool = False, wait: bool = True, account: Account | None = None
+    communication_id: uuid.UUID,
+    *,
+    unavailable: Unavailable | None = None,
+    wait: bool = True,
+    account: Account | None = None,
 ) -> list[Communication]:
-    """Pass the gate with all that is due to the same debtor on the same channel: one message, now `sending`, a row for
-    each invoice, with what is to be sent frozen on it. Empty if nothing may go. What is no step of a ladder goes alone.
+    """Pass the gate with all that is due to the same recipient, of the same debtor and party, on the same channel: one
+    message, now `sending`, a row for each invoice, with what is to be sent frozen on it. Empty if nothing may go. What
+    is no step of a ladder goes alone.
 
-    `away`: there is no way out at the moment. Without `wait`, a debtor whom somebody else works on is left to them.
-    `account`: the one whose clock leaps, with what it has set as that was when the leap began.
+    `unavailable`: nothing can be sent on the channel at the moment. Without `wait`, a debtor whom somebody else works
+    on is left to them. `account`: the one whose clock leaps, with what it has set as that was when the leap began.
     """
     with statements.transaction(), in_english():  # also when a person sends
         case = _lock(communication_id, wait=wait, account=account)
@@ -97,14 +104,15 @@ def claim(
         going = [row for row in case.due if _may_go(case, row)]
         if not going:
             return []
-        going = [row for row in going if row.recipient == going[0].recipient]
-        if hindrance := _hindrance(case, going, away):
+        going = listing.together(case.account, going)
+        if hindrance := _hindrance(case, going, unavailable):
             _postpone_all(case, going, *hindrance)
             return []
-        invoices = list(case.invoices.values())
+        invoices = listing.named(case.account, going[0], case.invoices.values())
+        credit = listing.credit_for(case.debtor, case.facts.credit)
         try:
             urls = links.in_message(case.debtor, going[0])
-            message = messages.render(case.account, case.debtor, going, invoices, credit=case.facts.credit, **urls)
+            message = messages.render(case.account, case.debtor, going, invoices, credit=credit, **urls)
         except Exception:
             log.exception("rendering_failed", communication=str(communication_id))
             _postpone_all(case, going, "template", case.now + _DAY)
@@ -113,7 +121,7 @@ def claim(
             _postpone_all(case, going, "lint", case.now + _DAY, " ".join(problem.message for problem in problems))
             return []
         message_id = going[0].message_id
-        asked = demand.of_message(going, invoices, case.facts.credit, going[0].channel, case.account.today()).asked
+        asked = demand.of_message(going, invoices, credit, going[0].channel, case.account.today()).asked
         segments = linters.size(message.text).segments if going[0].channel == Medium.SMS else None
         for row in going:
             row.message_id, row.status, row.sent_at, row.claimed_at = (
@@ -122,6 +130,7 @@ def claim(
                 case.now,
                 timezone.now(),
             )
+            row.own_subject, row.own_body = row.subject, row.body
             row.subject, row.body, row.html = message.subject, message.text, message.html
             row.language, row.waits_for = message.language, ""
             row.amount = row.invoice.balance
@@ -150,8 +159,9 @@ def draft(row: Communication) -> messages.Message:
     case = _lock(row.pk, wait=True, account=None)
     assert case is not None
     urls = links.in_message(case.debtor, case.due[0])
-    invoices = list(case.invoices.values())
-    return messages.render(case.account, case.debtor, case.due, invoices, credit=case.facts.credit, **urls)
+    invoices = listing.named(case.account, case.due[0], case.invoices.values())
+    credit = listing.credit_for(case.debtor, case.facts.credit)
+    return messages.render(case.account, case.debtor, case.due, invoices, credit=credit, **urls)
 
 
 def objections(row: Communication, message: messages.Message) -> list[str]:
@@ -234,7 +244,8 @@ def _may_go(case: Case, row: Communication) -> bool:
     if verdict.reason in _OF_INVOICE:
         _hold_back(case, row, verdict)
         return False
-    left = ladder.channels_left(invoice, step) if row.try_number > 1 else []
+    # A new try goes by the channel that was planned for its whole message.
+    left = [row.channel, *ladder.channels_left(invoice, step)] if row.try_number > 1 else []
     chosen = addresses.choose(invoice, left or step.channels)
     if case.debtor.opted_out_at is not None:
         _refuse(row, step, "opted_out")
@@ -333,7 +344,9 @@ def breaches(row: Communication, case: Case, text: str, language: str = "") -> l
     )
 
 
-def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[str, dt.datetime] | None:
+def _hindrance(
+    case: Case, going: Sequence[Communication], unavailable: Unavailable | None
+) -> tuple[str, dt.datetime] | None:
     """The reason why no message may go to this debtor now, and until when: the account's, the hours, the limits."""
     account, rules, now, first = case.account, case.rules, case.now, going[0]
     if account.suspended_at is not None:
@@ -346,7 +359,7 @@ def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[
     if allowed != now:
         opening = case.facts.place(first.invoice).next_opening(now)
         return "window" if allowed == opening else "cap", allowed
-    return ("away", now + dt.timedelta(minutes=15)) if away else None
+    return (unavailable.why, now + unavailable.wait) if unavailable else None
 
 
 def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = "") -> None:
@@ -373,16 +386,12 @@ def _postpone_all(case: Case, rows: Sequence[Communication], why: str, until: dt
 def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reason: str = "") -> None:
     """Not lost: a new moment, and why, said once for each reason."""
     until = case.facts.place(row.invoice).next_opening(until)
-    is_news = row.waits_for != why
+    is_news = row.waits_for != why and not (row.refusals and why == "paused")  # the refusal was noted
     row.scheduled_for, row.waits_for = until, why
-    if why in _TRIED_AGAIN:
+    if why in holding.TRIED_AGAIN:
         row.not_before = until
     statements.update(row, ("scheduled_for", "waits_for", "not_before", "recipient"))
     if row.step is not None:
         lifecycle.stand(row.invoice, next_contact_at=until)
     if is_news:
         ladder.note_postponed(case.facts, row.invoice, row, reason)
-
-
-# No fact ends them: the message is tried again at its new moment, not before.
-_TRIED_AGAIN = ("no_channel", "away", "template", "lint")

@@ -18,6 +18,7 @@ from communications import apart, caps, covering, demand
 from communications.calendar import Place, place_of
 from communications.models import CollectionSettings, Communication, Kind
 from inflow.accounts.models import Account
+from invoices import contacts as invoice_contacts
 from invoices import escalations, ledger, workdays
 from invoices.models import OPEN, Debtor, Invoice, Status
 
@@ -31,6 +32,8 @@ CHECKED_AGAIN = {"case": 30 * _DAY}
 FACTS = ("hold", "dispute", "answer", "case", "credit", "reopened")
 # Reasons that lie in the account. They are written once, on the account, and apply to whatever is planned.
 ACCOUNT = ("suspended", "stopped", "stale")
+# No fact ends them: the message is tried again at its new moment, not before.
+TRIED_AGAIN = ("no_channel", "away", "refused", "paused", "template", "lint")
 # Two messages or invoices that are equal otherwise come in this order, never in that of their random ids.
 IN_ORDER = ("due_date", "invoice_number")
 # Of the messages that are due to a debtor: the highest step, then the oldest debt.
@@ -53,6 +56,8 @@ WORDS = {
     "suspended": _lazy("the account is suspended"),
     "no_channel": _lazy("no channel of this step is set up"),
     "away": _lazy("the mail server or the gateway is away"),
+    "refused": _lazy("the mail server or the gateway refused it for a reason that is not the recipient’s"),
+    "paused": _lazy("sending is paused for a while: the mail server or the gateway refused several messages"),
     "template": _lazy("the message could not be written"),
     "lint": _lazy("the message breaks a rule of its channel; its template or its gateway has to be changed"),
 }
@@ -141,7 +146,7 @@ class Facts:
 
     def place(self, invoice: Invoice) -> Place:
         rules = self.rules
-        phone = invoice.debtor_phone
+        phone = invoice_contacts.given(invoice, "phone")
         return place_of(self.debtor, self.account, phone, opens=rules.opens_at, closes=rules.closes_at)
 
 

@@ -20,7 +20,7 @@ from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.statements import Ahead, Compiled
-from invoices import escalations, lifecycle, money, timeline
+from invoices import contacts, escalations, lifecycle, money, timeline
 from invoices.models import Escalation, Invoice, Reason, Status
 
 # A step this many days late still counts as on time.
@@ -60,9 +60,7 @@ def first_moment(invoice: Invoice, step: PolicyStep) -> dt.datetime:
     moment = beginning(invoice.account, day_of(invoice, step))
     if not (came_overdue(invoice) and invoice.entered_at):
         return moment
-    zone = place(invoice, rules_of(invoice.account)).zone
-    next_day = invoice.entered_at.astimezone(zone).date() + _DAY
-    return max(moment, dt.datetime.combine(next_day, dt.time.min, zone).astimezone(dt.UTC))
+    return max(moment, place(invoice, rules_of(invoice.account)).next_day(invoice.entered_at))
 
 
 def on_paper(invoice: Invoice, step: PolicyStep) -> dt.date:
@@ -199,6 +197,8 @@ def reschedule(
     moment, why = verdict.moment, verdict.reason
     if not why and row.waits_for in holding.ACCOUNT:
         why, moment = row.waits_for, max(moment, row.scheduled_for)
+    if not why and row.waits_for in holding.TRIED_AGAIN and row.not_before and row.not_before > facts.now:
+        why = row.waits_for
     if moment <= facts.now and row.scheduled_for <= facts.now:
         moment = row.scheduled_for  # it is due already
     if not why and moment > facts.place(invoice).next_opening(base):
@@ -270,7 +270,8 @@ def rules_of(account: Account) -> CollectionSettings:
 
 
 def place(invoice: Invoice, rules: CollectionSettings) -> Place:
-    return place_of(invoice.debtor, invoice.account, invoice.debtor_phone, opens=rules.opens_at, closes=rules.closes_at)
+    phone = contacts.given(invoice, "phone")
+    return place_of(invoice.debtor, invoice.account, phone, opens=rules.opens_at, closes=rules.closes_at)
 
 
 def _stands_still(invoice: Invoice) -> tuple[dt.datetime | None] | None:
@@ -353,12 +354,17 @@ def _plan(facts: holding.Facts, invoice: Invoice, step: PolicyStep, pending: Com
 
 
 def plan_message(
-    invoice: Invoice, step: PolicyStep, scheduled_for: dt.datetime, *, not_before: dt.datetime
+    invoice: Invoice,
+    step: PolicyStep,
+    scheduled_for: dt.datetime,
+    *,
+    not_before: dt.datetime,
+    chosen: addresses.Chosen | None = None,
 ) -> Communication:
-    """The row of a step's next try."""
+    """The row of a step's next try, by the channel `chosen` if there is one."""
     statements.flush(Communication)
     tries = len(_tries(invoice=invoice.pk, round=invoice.round, step=step.offset_days, kind=step.kind))
-    chosen = addresses.choose(invoice, (tries and channels_left(invoice, step)) or step.channels)
+    chosen = chosen or addresses.choose(invoice, (tries and channels_left(invoice, step)) or step.channels)
     communication = Communication(
         account=invoice.account,
         debtor_id=invoice.debtor_id,

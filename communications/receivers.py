@@ -150,3 +150,4 @@ def lay_over(sender: object, account: Account, **_: Any) -> Callable[[uuid.UUID]
 @receiver(debtor_changed)
 def hear(sender: object, debtor: Debtor, **_: Any) -> None:
     replanning.replan_debtor(debtor.account, debtor)
+    addresses.follow_corrections(debtor)

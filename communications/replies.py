@@ -9,13 +9,13 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from communications import addresses, aftermath, inbox, triage
+from communications import addresses, aftermath, consent, inbox, triage
 from communications.aftermath import Outcome
 from communications.models import LEFT_US, Communication, Medium, Reply, ReplyStatus, State, Triage
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account
 from inflow.languages import english
-from invoices import debtors, lifecycle
+from invoices import debtor_parties, debtors, lifecycle
 from invoices.models import OPEN, Debtor, Invoice, Receipt, Status
 from invoices.writing import Refused
 
@@ -32,7 +32,7 @@ def receive(
     """Take an answer in; None for one that was heard before. `address` is whose it is, as we write to it.
 
     `answered` is the message that it names: it speaks for whom that went to, also from another mailbox of theirs."""
-    text, now = triage.safe(text), account.now()
+    text, now, address = triage.safe(text), account.now(), addresses.normal(channel, address)
     reading = triage.read(text, account.today())
     with transaction.atomic():
         message = answered or _message_to(account, channel, address)
@@ -77,9 +77,10 @@ def _act(account: Account, reply: Reply, what: Triage, now: dt.datetime, *, whos
 
 def _message_to(account: Account, channel: str, address: str) -> Communication | None:
     """The last message that went there."""
-    field = "recipient__iexact" if channel == Medium.EMAIL else "recipient"
     sent = Communication.objects.for_account(account).filter(
-        **{field: address}, channel=channel, status__in=(*LEFT_US, State.SENDING, State.UNKNOWN)
+        recipient=address,
+        channel=channel,
+        status__in=(*LEFT_US, State.SENDING, State.UNKNOWN),
     )
     found: Communication | None = sent.select_related("debtor").order_by("-sent_at", "-step").first()
     return found
@@ -87,8 +88,7 @@ def _message_to(account: Account, channel: str, address: str) -> Communication |
 
 def _debtor_at(account: Account, channel: str, address: str) -> Debtor | None:
     """The one debtor who has this address; who of several it is, a person has to say."""
-    field = "email" if channel == Medium.EMAIL else "phone"
-    found = list(Debtor.objects.for_account(account).filter(**{field: address})[:2])
+    found = consent.debtors_at(account, channel, address)
     return found[0] if len(found) == 1 else None
 
 
@@ -96,10 +96,11 @@ def _debtor_at(account: Account, channel: str, address: str) -> Debtor | None:
 
 
 def open_invoices(reply: Reply) -> "QuerySet[Invoice]":
-    """What an answer may be about."""
-    return Invoice.objects.filter(account=reply.account_id, debtor=reply.debtor_id, status__in=OPEN).order_by(
-        "due_date", "id"
-    )
+    """What an answer may be about: open invoices of the party whose message it answers."""
+    found = Invoice.objects.filter(account=reply.account_id, debtor=reply.debtor_id, status__in=OPEN)
+    if reply.invoice:
+        found = found.filter(party__in=debtor_parties.keys_like(reply.invoice))
+    return found.order_by("due_date", "id")
 
 
 def confirm_paid(

@@ -26,3 +26,9 @@ def send_due() -> int:
 def tell_of_missing_channels() -> int:
     """Every hour; each account's admins hear of it once a day."""
     return notices.tell_of_missing_channels()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def tell_of_refusals() -> int:
+    """Every ten minutes; each account's admins, and platform staff, hear of it once a day."""
+    return notices.tell_of_refusals()

@@ -281,6 +281,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "tell-of-refusals": {
+        "task": "communications.tasks.tell_of_refusals",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
     "forget-sessions": {"task": "inflow.accounts.tasks.forget_sessions", "schedule": 3600.0},
     "sweep-webhooks": {"task": "webhooks.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
     "tell-of-disabled-webhooks": {"task": "webhooks.tasks.tell_admins", "schedule": 60.0, "options": {"expires": 60}},
@@ -305,17 +310,16 @@ if MAIL_PROVIDER:
             "MAIL_PROVIDER_SECRET", validate=validate.Regexp(r"[^:\s]+:\S{20,}$", error="user:password, of 20 or more.")
         ),
     }
-# smtp://user:password@host:587/?tls=True in production, or anymail:// for the provider's API. Where OUTBOX_DIR is set,
-# mail is written into that folder instead and the dashboard shows it.
-OUTBOX_DIR: Path | None = env.path("OUTBOX_DIR", None)
-_email_url = (
-    ""
-    if OUTBOX_DIR
-    else env.str(
-        "EMAIL_URL",
-        validate=validate.Regexp("(smtp|memory|console|anymail)[a-z+]*://", error="Not an smtp:// address."),
-    )
-)
+# smtp://user:password@host:587/?tls=True in production, or anymail:// for the provider's API. Without it, where
+# OUTBOX_DIR is set, mail is written into that folder and the dashboard shows it.
+OUTBOX_DIR: Path | None = env.path("OUTBOX_DIR", None) if env.str("OUTBOX_DIR", "") else None
+_is_email_url = validate.Regexp("(smtp|memory|console|anymail)[a-z+]*://", error="Not an smtp:// address.")
+if OUTBOX_DIR and not env.str("EMAIL_URL", ""):
+    _email_url = ""
+else:
+    OUTBOX_DIR, _email_url = None, env.str("EMAIL_URL", validate=_is_email_url)
+# While trying out, a mail server that is named gets the mail of test accounts too, the demo account among them.
+SENDS_TEST_MAIL = TRY_OUT and bool(_email_url)
 if _email_url.startswith("anymail:") and not MAIL_PROVIDER:
     raise ImproperlyConfigured("EMAIL_URL=anymail:// needs MAIL_PROVIDER")
 _email = (
@@ -379,6 +383,7 @@ LOGGING = {
     "loggers": {
         "axes": {"level": "WARNING"},
         "django.server": {"handlers": [], "propagate": True},
+        "flufl.bounce": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
     },

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -22,7 +23,7 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.bulk import bulk
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person, rows_of
-from invoices import cases, import_admin, ledger, lifecycle, money, representation, standing
+from invoices import cases, debtors, import_admin, ledger, lifecycle, money, representation, standing
 from invoices.ages import AGES, aged, overdue, part
 from invoices.case_admin import payment_method, payment_status
 from invoices.derivation import days_overdue
@@ -575,6 +576,13 @@ class DebtorAdmin(OwnRowsAdmin):
         debtor = self.get_object(request, object_id)
         context = {name: value for picture in self.pictures for name, value in picture(debtor).items()}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
+
+    def save_model(self, request: HttpRequest, obj: Debtor, form: Any, change: bool) -> None:
+        """A contact that is changed here replaces the old one, on the debtor's invoices too."""
+        with transaction.atomic():
+            before = Debtor.objects.select_for_update(no_key=True).get(pk=obj.pk)
+            super().save_model(request, obj, form, change)
+            debtors.note_edit(before, obj, actor(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:
         still_open = Count("invoices", filter=Q(invoices__status__in=OPEN))

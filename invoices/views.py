@@ -65,9 +65,6 @@ def _asked(query: Mapping[str, Any], account: Account, today: dt.date) -> tuple[
     return labels, {"account": account.id, **asked}
 
 
-_MAX_EMAIL = 254
-
-
 @Compiled
 def _page(
     labels: Sequence[tuple[str, Sequence[str]]],
@@ -97,11 +94,6 @@ class InvoiceViewSet(ApiViewSet):
             labels, asked = _asked(query, account, account.today())
             begin = pagination.beginning(request, query, account)
             return [_page.ahead(labels, query["limit"], **asked, **begin)]
-        if self.action != "create":
-            return ()
-        email = request.data.get("debtor_email") if isinstance(request.data, dict) else None
-        if isinstance(email, str) and len(email) <= _MAX_EMAIL and email.isprintable():
-            return lifecycle.asks(account, email=email)
         return ()
 
     @extend_schema(

@@ -21,7 +21,7 @@ from communications.models.ladder import (
     every_medium,
 )
 from communications.models.messages import Communication
-from communications.models.senders import Gateway, MessageTemplate, Notice, SenderProfile
+from communications.models.senders import Gateway, MessageTemplate, Notice, SenderHealth, SenderProfile
 from communications.models.words import CONTACTED, LEFT_US, PENDING, Kind, Medium, State, StepKind, Tone
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "Reply",
     "ReplyStatus",
     "Rescheduling",
+    "SenderHealth",
     "SenderProfile",
     "Source",
     "State",

@@ -180,7 +180,8 @@ def _going_out(user: User) -> dict[str, Any]:
         dt.datetime.combine(today + dt.timedelta(days=days), dt.time.min, zone) for days in (1, 2)
     )
     planned = rows_of(user, Communication.objects.filter(status=State.SCHEDULED, scheduled_for__lt=next_midnight))
-    if user.account and standstill.of(user.account).reason:
+    stopped = standstill.of(user.account) if user.account else standstill.Standstill()
+    if stopped.reason:
         planned = planned.none()
     planned = standstill.marked(planned).filter(is_stopped=False)
     counted = planned.annotate(
@@ -201,7 +202,7 @@ def _going_out(user: User) -> dict[str, Any]:
         }
         for message in soonest
     ]
-    return {"today": today_count, "tomorrow": tomorrow_count, "rows": rows}
+    return {"today": today_count, "tomorrow": tomorrow_count, "rows": rows, "is_stopped": bool(stopped.reason)}
 
 
 def _cases(user: User) -> list[dict[str, Any]]:

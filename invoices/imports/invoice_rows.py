@@ -252,4 +252,4 @@ class Invoices(Known):
 def _folded(name: str, value: Any) -> Any:
     """What differs in spaces, or an email in case, is the same."""
     text = " ".join(value.split()) if isinstance(value, str) else value
-    return text.casefold() if name == "debtor_email" else text
+    return debtors.normalise_email(text) if name == "debtor_email" else text

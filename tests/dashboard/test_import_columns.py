@@ -26,7 +26,7 @@ def columns_page(file: Import) -> str:
 
 
 def waits(own: World, heading: str, *cells: str) -> bool:
-    rows = "".join(f"N-{n},Omar,2998-01-01,100,{cell}\n" for n, cell in enumerate(cells))
+    rows = "".join(f'N-{n},Omar,2998-01-01,100,"{cell}"\n' for n, cell in enumerate(cells))
     file = worked(upload(own.logged_in(Role.MANAGER), f"{HEAD},{heading}\n{rows}", currency="AED"))
     assert file.phase in ("mapping", "checked")
     return file.phase == "mapping"
