@@ -100,7 +100,7 @@ def _takes_credit(invoice: Invoice) -> bool:
 
 
 def _has_credit_to_apply(debtor: Debtor) -> bool:
-    credit = ledger.credit_of([debtor.pk]).get(debtor.pk)
+    credit = ledger.credit_of([debtor.pk]).get(debtor.pk, {})
     return bool(credit) and payable_by_credit(debtor, credit).exists()
 
 

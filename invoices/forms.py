@@ -168,7 +168,7 @@ class DebtorCreditForm(OnceForm):
         choice = self.fields["invoice"]
         assert isinstance(choice, forms.ModelChoiceField)
         choice.queryset = payable_by_credit(self.row, self.credit)
-        choice.label_from_instance = _choice_of  # type: ignore[method-assign]
+        choice.label_from_instance = _choice_of  # type: ignore[method-assign,assignment]
         if oldest := choice.queryset.first():
             choice.initial = oldest.pk
             amount = min(self.credit[oldest.currency], oldest.balance)

@@ -5,7 +5,7 @@ import uuid
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from communications import ladder, links, messages, policies
+from communications import holding, ladder, links, messages, policies
 from communications import representation as communications_representation
 from communications.calendar import Place
 from communications.caps import WEEK
@@ -106,11 +106,11 @@ class Climber(ABC):
         invoice.next_contact_at = invoice.next_check_at = None
         if invoice.status == Status.ON_HOLD:
             assert invoice.hold_until
-            invoice.next_check_at = ladder.beginning(account, invoice.hold_until + _DAY)
+            invoice.next_check_at = holding.beginning(account, invoice.hold_until + _DAY)
             invoice.next_contact_at = self._allowed(invoice.next_check_at)
         elif invoice.status == Status.DISPUTED:
             assert invoice.disputed_at
-            invoice.next_contact_at = invoice.next_check_at = invoice.disputed_at + ladder.DISPUTE_RAISES
+            invoice.next_contact_at = invoice.next_check_at = invoice.disputed_at + holding.DISPUTE_RAISES
         elif self._open_cases(2):
             return
         elif step := ladder.next_step(invoice, STEPS, account.today()):
@@ -121,7 +121,7 @@ class Climber(ABC):
     def _take(self, step: PolicyStep) -> None:
         invoice, account = self.invoice, self.account
         day = ladder.day_of(invoice, step)
-        begins = ladder.beginning(account, day)
+        begins = holding.beginning(account, day)
         enters = ladder.came_overdue(invoice) and invoice.last_step is None and step.kind != StepKind.NONE
         if account.today() < day and not (enters and invoice.status == Status.OVERDUE):
             allowed = self._allowed(begins)
@@ -131,7 +131,7 @@ class Climber(ABC):
             self._done(step)
         else:
             moment = self._allowed(max(begins, account.now()))
-            if step.offset_days < 0 and moment >= ladder.beginning(account, invoice.due_date):
+            if step.offset_days < 0 and moment >= holding.beginning(account, invoice.due_date):
                 invoice.last_step = step.offset_days
                 self._note("skipped", CLOCK)
                 self._advance()
@@ -199,9 +199,9 @@ class Climber(ABC):
 
     def _postpone(self, message: Communication) -> None:
         invoice = self.invoice
-        until = self.at + ladder.DISPUTE_RAISES
+        until = self.at + holding.DISPUTE_RAISES
         if invoice.hold_until:
-            until = ladder.beginning(self.account, invoice.hold_until + _DAY)
+            until = holding.beginning(self.account, invoice.hold_until + _DAY)
         message.scheduled_for = invoice.next_contact_at = self.place.next_opening(until)
         message.waits_for = "hold" if invoice.hold_until else "dispute"
         moment: dict[str, Any] = {"moment": message.scheduled_for, "zone": self.place.zone.key}

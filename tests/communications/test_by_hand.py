@@ -125,6 +125,7 @@ def test_what_waits_for_the_window_goes_by_itself_and_the_ladder_stands_where_it
     assert sender.send_due() == 1
     now = make.again(invoice)
     assert now.last_step == stood.last_step
+    assert now.next_contact_at
     assert now.next_contact_at >= timezone.now() + dt.timedelta(hours=71)  # it was a contact
     assert now.last_contacted_at is not None
     assert Communication.objects.filter(status="scheduled", step__isnull=False).count() == 1

@@ -5,7 +5,7 @@ import zoneinfo
 
 import pytest
 
-from communications import ladder, policies
+from communications import holding, ladder, policies
 from communications.calendar import Place, place_of
 from inflow.accounts.models import Account
 from invoices.models import Debtor
@@ -184,5 +184,5 @@ def test_the_first_reminder_leaves_at_an_opening(place: Place, arrives: str, due
     step = ladder.next_step(invoice, policies.steps_of(invoice), account.today())
     assert step
     assert step.offset_days == 1
-    opening = place.next_opening(ladder.beginning(account, ladder.day_of(invoice, step)))
+    opening = place.next_opening(holding.beginning(account, ladder.day_of(invoice, step)))
     assert opening == dt.datetime.fromisoformat(leaves)

@@ -4,6 +4,7 @@ import datetime as dt
 import itertools
 import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -103,7 +104,7 @@ def test_a_line_break_in_a_number_breaks_no_header(account: Account) -> None:
 PAGE, STOP = "https://inflow.example/d/abc", "https://inflow.example/stop/abc"
 
 
-def by(channel: str, account: Account, *invoices: Invoice, kind: str = "reminder", **urls: str) -> messages.Message:
+def by(channel: str, account: Account, *invoices: Invoice, kind: str = "reminder", **urls: Any) -> messages.Message:
     """The words of one message on a channel about these invoices."""
     rows = [
         Communication(account=account, debtor=invoice.debtor, invoice=invoice, kind=kind, channel=channel)
