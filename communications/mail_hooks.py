@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.dispatch import receiver
 from django.urls import URLPattern
 
-from communications import addresses, aftermath, channels, quoting, replies
+from communications import addresses, aftermath, automatic, channels, replies
 from communications.aftermath import News
 from communications.channels import Bounced, OptedOut, Refused, Rejected
 from communications.models import Communication, Medium, Source, State
@@ -76,7 +76,7 @@ def hear(sender: object, event: Any, **_: Any) -> None:
 @receiver(inbound)
 def answer(sender: object, event: Any, **_: Any) -> None:
     mail = event.message
-    if _is_automatic(mail):
+    if automatic.is_automatic(mail):
         log.info("mail_answer_automatic")
         return
     row = _answered(mail)
@@ -84,9 +84,14 @@ def answer(sender: object, event: Any, **_: Any) -> None:
         log.warning("mail_answer_unmatched")
         return
     writer = getattr(mail.from_email, "addr_spec", "") or row.recipient
-    text = quoting.said(mail.stripped_text or mail.text or "", mail.html or "")
-    known_as = _bare(mail.get("Message-ID")) or str(event.event_id or "") or uuid.uuid4().hex
-    replies.receive(row.account, Medium.EMAIL, writer[:254], text, known_as[:255], answered=row)
+    text = mail.text or mail.stripped_text or ""
+    if not text.strip():
+        text = mail.html or ""
+    if attached := len(mail.attachments):  # a receipt, often; it stays with the provider
+        text = f"{text}\n[{attached} attached]".lstrip()
+    known_as = str(mail.get("Message-ID") or event.event_id or uuid.uuid4().hex).strip()
+    known_as = known_as.removeprefix("<").removesuffix(">")
+    replies.receive(row.account, Medium.EMAIL, writer, text, known_as, answered=row)
 
 
 def _told_of(event: Any) -> Communication | None:
@@ -115,15 +120,6 @@ def _answered(mail: Any) -> Communication | None:
 def _first(wanted: Q) -> Communication | None:
     rows = Communication.objects.filter(wanted, channel=Medium.EMAIL).select_related("account", "debtor")
     return rows.order_by("-step", "id").first()
-
-
-def _is_automatic(mail: Any) -> bool:
-    """An absence note, a report of a mail server: nobody said anything."""
-    if mail.envelope_sender == "" or str(mail.get("Auto-Submitted", "no")).strip().lower() != "no":
-        return True
-    answers = ("X-Autoreply", "X-Autorespond", "X-Auto-Response-Suppress")
-    is_bulk = str(mail.get("Precedence", "")).strip().lower() in ("bulk", "junk", "auto_reply")
-    return is_bulk or any(mail.get(name) for name in answers)
 
 
 def _ending(event: Any) -> type[Refused]:

@@ -1,0 +1,187 @@
+"""Requests to stop writing, in English, Arabic, French and Arabizi.
+
+A request is unmistakable if it is (nearly) the whole message: everything but the request itself is courtesy. The same
+words among others are noticed, and left to a person. All patterns work on text as `spelling.normalise` leaves it.
+"""
+
+import re
+from collections.abc import Iterable
+
+from communications.spelling import Clause
+
+_ACT = (
+    "text|texting|messag(?:e|ing)|email(?:ing)?|e mail(?:ing)?|mail(?:ing)?|contact(?:ing)?|writ(?:e|ing)|bother(?:ing)?"
+    "|spam(?:ming)?|harass(?:ing)?|call(?:ing)?|chas(?:e|ing)|disturb(?:ing)?|pester(?:ing)?|annoy(?:ing)?|bug(?:ging)?"
+    "|remind(?:ing)?|msg(?:ing)?|whatsapp(?:ing)?|sms(?:ing)?|ping(?:ing)?|phon(?:e|ing)|reach(?:ing)? out to"
+)
+_THING = (
+    "messages?|msgs?|texts?|text messages|emails?|e mails?|mails?|sms|reminders?|spam|notifications?|notices?"
+    "|communications?|calls?|whatsapps?|contact|correspondence|newsletters?|alerts?|messaging|texting|mailings?"
+)
+_SUCH = (
+    "all|these|this|the|your|any|such|those|me|us|my|automated|automatic|annoying|constant|payment|further|more|of|with"
+    "|out|other|unwanted|stupid|so|many|future|marketing|daily|email|text|sms|whatsapp|sending|to|for|same|kind|type"
+)
+_THINGS = rf"(?:(?:{_SUCH}) )*(?:{_THING})"
+_ME = "me|us|this number|this phone|this email|this address|this mailbox|my number|my email|my phone|our office|here"
+_NOT = "do not|dont|never|must not|no need to|please not|pls not|not to|quit|cease|refrain from|stop|avoid"
+_ARABIC_THING = (
+    "(?:و|ب|ل|هال|هل)?(?:ال)?(?:رسايل|رساله|رسالات|مسجات|مسج|ايميلات|ايميل|اميلات|مكالمات|مكالمه|اتصالات|اتصال|تذكيرات"
+    "|تذكير|اشعارات|مراسلات|مراسله|مراسلتي|مراسلتنا|واتساب|ازعاج|سبام|ميساجات|ميساج|مسدجات|مسيجات|تنبيهات|تواصل"
+    "|رسايلكم|اتصالاتكم|ايميلاتكم|رسايل نصيه)"
+)
+_ARABIC_ME = (
+    "لي|لنا|الي|الينا|علي|علينا|ليا|لينا|معي|معنا|معايا|بي|بنا|عليا|هذا الرقم|هذا الايميل|هذا البريد|هالرقم|ع رقمي"
+    "|علي رقمي|علي هذا الرقم|علي هالرقم|الي هذا الرقم|لهذا الرقم"
+)
+_ARABIC_SUCH = (
+    "عن|من|لي|الي|علينا|علي|كل|جميع|هذه|هذا|هاي|هاذي|هذي|دي|في|اي|ارسال|بعث|استلام|استقبال|تلقي|باستلام|بتلقي|باستقبال"
+    "|وصول|منكم|مزيد|المزيد|مزيدا|لو سمحت|لو سمحتم|ان|استلم|استقبل|اتلقي|توصلني|تجيني|تيجيني|يجيني|الارسال|بارسال"
+    "|اليوميه|بعد|تبعكم|اكثر|تاني|هاد|هادي|ديال|شي|حتي|تكرار|هالكم|مرسل|اليكم|الرجاء|مني|عدم"
+)
+_ARABIC_THINGS = rf"(?:(?:{_ARABIC_SUCH}) )*{_ARABIC_THING}"
+_ARABIZI_THING = (
+    "(?:el |al |l)?(?:rasa?yel|rasa2el|rsa2el|resayel|rassayel|rsayl|rasael|msg|msgs|messages?|mesajat|messajat|masegat"
+    "|massegat|sms|emails?|emailat|etesalat|itisalat|messaget|des messages|de messages|les messages|des sms)"
+)
+
+_REQUESTS = re.compile(
+    r"\b(?:"
+    + "|".join(
+        (
+            rf"(?:{_NOT}) (?:ever |again |please |keep |to |be )*(?:{_ACT})(?: to)?(?: (?:{_ME}))?(?: (?:{_THINGS}))?",
+            rf"(?:{_NOT}) (?:ever |again |please |keep |to |any |more )*send(?:ing)?(?: to)?"
+            rf"(?: (?:{_ME}))*(?: (?:{_THINGS})| anything| any ?more| more| again|$)(?: to (?:{_ME}))?",
+            rf"(?:stop|cease|end|quit|enough|no more|no further)(?: with| of)? {_THINGS}",
+            "unsubscribe|unsubscribed|unsub|desabonn\\w+",
+            r"opt(?:ing)? (?:me |us )?out|opted out",
+            r"(?:remove|delete|erase|drop|unlist) (?:me|us|my (?:number|email|name|address|contact|details|phone|data)"
+            r"|this (?:number|email|address|contact|phone|mailbox)|our (?:number|email|address|contact)(?: details)?)"
+            r"(?: (?:from|off|out of)(?: (?:the|your|this|all|any|mailing|contact|sms|email|distribution))*"
+            r" (?:lists?|database|system|records|contacts|file))?",
+            r"take (?:me|us|my (?:number|email|name)|this (?:number|email|address)|our (?:number|email)) (?:off|out)"
+            r"(?: of)?(?: (?:the|your|this|all|any|mailing|contact|sms|email|distribution))*"
+            r"(?: (?:lists?|database|system|records|contacts))?",
+            rf"(?:do not|dont|no longer|not|never) (?:want|wish|like|need|care|interested)(?: (?:to|in|for))?"
+            rf"(?: (?:be|get|getting|receive|receiving|hear|have|see|you))*"
+            rf"(?: (?:contacted|messaged|texted|called|emailed|reminded|bothered|disturbed)"
+            rf"(?: by you)?| {_THINGS}| anything| from you)(?: from you)?",
+            r"leave (?:me|us) alone|lose my number|get lost|go away|stop it|stop this|stop that",
+            rf"(?:(?:من فضلك|رجاء|ارجوكم|ارجو|نرجو|يرجي|الرجاء|ياريت|لو سمحت|لو سمحتم|اريد|نريد|اطلب|نطلب|ارجوا) )*"
+            rf"(?:اوقف|اوقفوا|اوقفو|وقف|وقفو|وقفوا|وقفي|توقف|توقفوا|توقفو|التوقف|ايقاف|الايقاف|بطل|بطلوا|بطلو|كفي|كفايه"
+            rf"|كفايا|بلاش|باراكا|بركا|حبس|حبسوا|حبسو|حبسولنا|خلاص|قف|قفوا|انهاء|الغاء|الغوا|الغو|الغ|الغي|منع|امنعوا"
+            rf"|ستوب|عدم|بدون|وقفوا عني|وقفولي|وقفوا لي|ما بدنا|مابدنا|ما بدي|مابدي) (?:(?:{_ARABIC_ME}) )*{_ARABIC_THINGS}",
+            rf"(?:التوقف عن|توقفوا عن|توقف عن|اوقفوا|وقفوا|عدم|بطل|بطلوا|بطلو) (?:مراسلتي|مراسلتنا|ازعاجي|ازعاجنا"
+            rf"|التواصل معي|التواصل معنا|الاتصال بي|الاتصال بنا|الاتصال|تتصلوا|الارسال|ارسال|ازعاج|تبعتولي|تبعتلي|تبعتوا"
+            rf"|تبعتو|تتصلو|ترسلوا|ترسلون|تزعجوني)(?: (?:{_ARABIC_ME}|{_ARABIC_THINGS}))*",
+            r"(?:لا|ما) ?(?:عاد |حد |احد |تبقاش |تبقاوش |تعود |تعودوا |تقعد |تقعدوا )*"
+            r"(?:تراسلني|تراسلونا|تراسلوني|تراسلنا|تراسلو|تراسلوا|تراسل|تبعتلي\w*|تبعتولي\w*|تبعتلنا\w*|تبعتولنا\w*"
+            r"|تبعثلي\w*|تبعثولي\w*|تبعثولنا\w*|تبعثوليش|تبعتوليش|تبعتليش|تبعتوناش|ترسلولي|ترسلوني|ترسلي|ترسللي|ترسلنا"
+            r"|ترسلونلي|ترسلونلنا|ترسل لي|تطرشلي|تطرشولي|تطرشون لي|تطرشون|تدزلي|تدزولي|تدزون|تصيفطوليا|تصيفطو ليا"
+            r"|تصيفطوا ليا|تصيفطولي\w*|تتصل\w*|تتواصل\w*|تواصل\w*|تكلم\w*|تكلمو\w*|تكلمون\w*|تزعج\w*|تضايق\w*|تعيط\w*|تدق\w*|تدقون\w*|ترن\w*|تخابر\w*"
+            rf"|تكتبلي\w*|تكتبولي\w*|تكتبوا لي|تكتب لي)(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS})?",
+            rf"(?:لا|ما) ?(?:عاد |تبقاوش )*(?:ترسل|ترسلو|ترسلوا|ترسلون|تبعت|تبعتو|تبعتوا|تبعث|تبعثو|تبعثوا|تطرش|تطرشون"
+            rf"|تطرشوا|تصيفطو|تصيفطوا|تصيفط|تبعتش|تبعتوش)"
+            rf"(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS}| اي شي| شي| شيء| شيا| المزيد| مره| تاني| ثاني| بعد|$)"
+            rf"(?: (?:{_ARABIC_ME}))*",
+            rf"(?:لا|ما|مش|مو|مب|م) ?(?:عاد )?(?:اريد|نريد|ارغب|نرغب|اود|نود|احتاج|نحتاج|ابي|ابغي|ابغا|نبي|نبغي|بدي|بدنا"
+            rf"|بديش|عايز|عاوز|عايزين|عاوزين|عايزه|حابب|حاب|بغيت|بغيتش|بغيناش|باغي|محتاج|محتاجين|نحب|نحبش|نحتاجش|حابين)"
+            rf"(?: (?:انا|في|ب|ان|بعد|خلاص))*(?: (?:{_ARABIC_ME}))* {_ARABIC_THINGS}(?: منكم)?",
+            rf"(?:لا|ما|مش|مو) ?(?:اريد|ابي|ابغي|بدي|ارغب|عايز|عاوز)(?: في| ب)? (?:ان )?"
+            rf"(?:تراسلوني|ترسلوا لي|ترسلون لي|تتواصلوا معي|تتواصلون معي|تتصلوا بي|تتصلون|يتواصل معي احد)"
+            rf"(?: {_ARABIC_THINGS})?",
+            r"(?:احذف|احذفوا|احذفو|امسح|امسحوا|امسحو|شيل|شيلوا|شيلو|ازل|ازيلوا|ازاله|حذف|الغوا|الغي|الغو) (?:لي )?"
+            r"(?:رقمي|اسمي|بريدي|ايميلي|هذا الرقم|رقمنا|هالرقم|الرقم|رقم هاتفي|رقم جوالي|بريدنا|ايميلنا)"
+            r"(?: (?:من|عن|في) (?:عندكم|القايمه|قايمتكم|القوايم|قايمه (?:الرسايل|المراسلات)|النظام|السيستم|عندك|قوايمكم"
+            r"|قاعده البيانات))?",
+            r"(?:(?:ارجو|نرجو|يرجي|الرجاء|اريد|نريد|اطلب) )?(?:الغاء|ايقاف|الغوا|الغو|الغي|الغ) (?:ال)?اشتراك(?:ي|نا)?",
+            r"(?:اتركوني|خلوني|سيبوني|سيبني|خليني|اتركني)(?: (?:في|ب|بحالي|لحالي|و شاني|حالي|وشاني))*"
+            r"|حلوا عني|حل عني|فكوني منكم|فكونا|ابعدوا عني",
+            rf"(?:wa2ef|wa2fo|wa2fou|wa2efo|wa2ifo|wagfo|wagfu|wagef|wagif|wagfoo|w2fo|ba6el|ba6lo|batel|batelo|batlo|balash|bala"
+            rf"|khalas|kfaya|kefaya|baraka|wakkef|wakfo|waqfo|waqef|waqif|w8fo|7abso|arretez|stop) (?:min |men |3an |de |m |me )*(?:envoyer )?"
+            rf"{_ARABIZI_THING}",
+            rf"(?:la|ma|mat|mt|lat) ?(?:3ad )?(?:t?eb3at\w*|tb3at\w*|tb3t\w*|b3atli\w*|b3atoli\w*|b3atolish|b3atlish|tersel\w*|tirsel\w*|trsl\w*|tarsel\w*"
+            rf"|tursel\w*|tb3th\w*|teb3ath\w*|tetesel\w*|titisil\w*|tez3ej\w*|ez3ej\w*|tiz3ij\w*|tkallem\w*|tetwasal\w*|tsifto\w*|tsiftou\w*)"
+            rf"(?: (?:li|lina|liya|ili|3alay|3alaya|rasayel|tany|tani))*(?: {_ARABIZI_THING})?",
+            rf"(?:ma |m|la |mish |msh |mesh |mo |mub )?(?:abi|abgha|abghi|biddi|bidi|baddi|bedi|badi|bade|3ayez|3awez|3ayiz|3awz|bghit|bghitch"
+            rf"|ureed|oreed|ored|ureedu) {_ARABIZI_THING}",
+            r"ne (?:m |me |nous )?envoyez? plus (?:de |des |rien)?\w*|arretez de (?:m |me )?\w+|plus de messages?",
+        )
+    )
+    + r")(?!\w)"
+)
+_NOT_WANTED = re.compile(
+    r"\b(?:dont|do not|not|never|didnt|did not|cant|cannot|why|how|wont|if|unless|or else|otherwise|until)"
+    r"(?: (?:want|wish|ask|asked|to|me|us|need|going|please|ever|like|intend|mean|meant|request|requested|yet|have|been|i|we"
+    r"|do|can|you|dont))* (?:unsubscribe|opt out|stop|cease)\b"
+    r"|\b(?:asked|requested|want|wanted|told|tried|trying|طلبت|طلبنا) (?:you |us |me |already |twice )*(?:to )?"
+    r"(?:unsubscribe (?:from|our|my)|الغاء)"
+)
+# Alone, these words are a request, whatever they mean among others.
+_ALONE = re.compile(
+    r"(?:(?:stop|stopp|stop ?all|arret|unsubscribe|unsub|opt ?out|stop it|stop this|stop now|just stop"
+    r"|ايقاف|الايقاف|ستوب|توقف|توقفوا|توقفو|قف|اوقف|اوقفوا|وقف|وقفوا|وقفو)(?: |$))+"
+)
+_ALONE_AND_ONCE = re.compile(
+    r"cancel|end|quit|revoke|no more|remove|remove me|enough|الغاء|الالغاء|الغي|الغ|كفي|كفايه|ازاله|خلاص بس|بس خلاص"
+    r"|الغاء stop|stop الغاء"
+)
+_COURTESY = frozenset(
+    (
+        "please pls plz plss kindly thanks thank thx you now hi hello hey dear sir madam team ok okay svp merci bonjour"
+        " من فضلك فضلكم لو سمحت سمحتم رجاء رجاءا شكرا الرجاء يرجي ارجو ارجوك ارجوكم نرجو وشكرا السلام عليكم ورحمه الله"
+        " وبركاته مرحبا اهلا يا اخي استاذ عفوا اذا law sama7t sama7to shukran min fadlak"
+    ).split()
+)
+_BESIDE_A_REQUEST = _COURTESY | frozenset(
+    (
+        "i we me us my our the a an to from this that these those it all any more anymore again ever further immediately"
+        " today right away asap number phone email emails mail mails address mailbox list lists mailing database system records"
+        " for good forever at of on in and or just really so would could can will do not dont no yes messages message"
+        " texts text sms reminders reminder whatsapp notifications calls call sending send receive receiving getting get such"
+        " other communications communication spam kind regards best sincerely stop unsubscribe end request requesting am im"
+        " like want wish need also both with contact here your yours longer here thereby hereby effective once"
+        " enough is guys everyone man bro seriously already sick tired fed up annoying bothering every day"
+        " لا ما اريد ابي ابغي بدي لي لنا الي الينا علي علينا مره مرات اخري تاني تانيه ثاني ثانيه بعد الان فورا نهاييا"
+        " ابدا هذه هذا هذي هاي الرقم رقمي هالرقم ايميلي بريدي البريد الايميل كل جميع اي رسايل رساله الرسايل عن من في علي"
+        " و او خلاص بس اليوم حالا لهذا منكم عندكم معي معنا بي بنا مجددا تماما كليا ستوب ايقاف توقف وقف وقفوا كفايه كفي"
+        " يوميا كل يوم ازعاج الازعاج المستمر المزعجه المزعج شي شيء غير مرغوب والله ياريت الي لو انا احنا نحن حضرتك حضراتكم"
+        " بلاش ارسال الارسال المكرره المتكرره نرجوكم لطفا فضلا تكرما لاحقا مطلقا"
+        " li lina 3alay tany tani ba2a ba3d khalas bas ya akhi el al men min 3ala hal raqm rakam ra2m dah da de di"
+        " yalla ana plus de des messages moi svp"
+    ).split()
+)
+# No request of this length is nearly the whole message.
+_MAX_WORDS = 25
+
+
+def is_mentioned(clauses: Iterable[Clause]) -> bool:
+    """Return True if a clause asks for no more messages, whatever else the message says."""
+    return any(_asks_in(clause.words) for clause in clauses)
+
+
+def is_unmistakable(clauses: list[Clause]) -> bool:
+    """Return True if the message is nothing but a request to stop, and courtesy."""
+    words = " ".join(clause.words for clause in clauses)
+    tokens = words.split()
+    if not tokens or len(tokens) > _MAX_WORDS or _NOT_WANTED.search(words):
+        return False
+    bare = " ".join(token for token in tokens if token not in _COURTESY)
+    if _ALONE.fullmatch(bare) or _ALONE_AND_ONCE.fullmatch(bare):
+        return not any(clause.asks for clause in clauses)
+    if not _REQUESTS.search(words) or any(_is_real_question(clause) for clause in clauses):
+        return False
+    rest = [token for clause in clauses for token in _REQUESTS.sub(" ", clause.words).split()]
+    rest = [token for token in rest if not token.isdecimal() or len(token) > 2]
+    return all(token in _BESIDE_A_REQUEST for token in rest)
+
+
+def _asks_in(words: str) -> bool:
+    return bool(_REQUESTS.search(words) or _ALONE.fullmatch(words)) and not _NOT_WANTED.search(words)
+
+
+def _is_real_question(clause: Clause) -> bool:
+    """'Can you stop texting me?' is a request, no question."""
+    return clause.asks and not re.match(
+        r"(?:please |hi |hello )*(?:can|could|will|would) (?:you|u)\b|ممكن|do not|dont", clause.words
+    )
