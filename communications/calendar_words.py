@@ -3,6 +3,9 @@
 All as `spelling.normalise` leaves them: no capitals, diacritics or apostrophes, one alef, `ه` for `ة`, `ي` for `ى`.
 """
 
+# Word lists are easier to keep without breaks.
+# ruff: noqa: E501
+
 _WEEKDAYS = [
     ("monday|mon|lundi", "اثنين|اتنين", "etnen|ithnayn|itnein|thnin|tnin"),
     ("tuesday|tues|tue|mardi", "ثلاثاء|ثلاثا|تلات|ثلاث", "tlat|thalatha|talat|thulatha"),
@@ -60,7 +63,7 @@ COUNTS = "|".join(sorted(NUMBERS, key=len, reverse=True))
 COUNT = rf"(?P<count>\d{{1,2}}|{COUNTS})"
 DAYS = "(?:days?|ايام|يوم|يوما|ayam|ayyam|yom|jours?)"
 WEEKS = "weeks?|اسابيع|اسبوع|asabi3"
-IN = "in|within|after|بعد|خلال|في خلال|في غضون|ba3d|b3d|khilal|dans"
+IN = "max|maximum|in|within|after|بعد|خلال|في خلال|في غضون|ba3d|b3d|khilal|dans"
 SINCE = "قبل|من|منذ|من حوالي|men|2abl"
 TOMORROW = (
     "tomorrow|tommorow|tommorrow|tomorow|tomorro|tmrw|tmrow|tmr|tmw|2moro|غدا|الغد|غد|بكره|بكرا|بكرى|باكر|باجر|غدوه"

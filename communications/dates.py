@@ -296,7 +296,7 @@ _FORMS: list[tuple[re.Pattern[str], _Read]] = [
     (re.compile(rf"\b(?:{named.NEXT_WEEK})\b"), _in(7)),
     (
         re.compile(
-            r"\bend of (?:the |this )?(?P<next>next )?month\b|\bmonth ?end\b|\beom\b"
+            r"\b(?:end|last day) of (?:the |this |each |every )?(?P<next>next )?month\b|\bmonth ?end\b|\beom\b"
             r"|\b(?:نهايه|اخر) (?:هذا |هاد |هاي )?(?:ال)?شهر(?: الحالي)?(?P<coming> (?:القادم|المقبل|الجاي))?\b"
             r"|\b(?:akher|a5er|akhir) (?:el |al )?(?:shahr|shaher|sha7r)\b"
         ),
@@ -318,7 +318,7 @@ _FORMS: list[tuple[re.Pattern[str], _Read]] = [
             rf"\b(?:(?:{named.ON}) (?:the )?(?:{named.DAY_WORD} )?|the |{named.DAY_WORD} )(?P<day>\d{{1,2}}){_TH}?"
             rf"(?:(?:-| to | till | until | and | الي | حتي )(?P<until>\d{{1,2}}){_TH}?)?"
             rf"(?P<next> of (?:the )?next month| الشهر (?:القادم|المقبل|الجاي))?"
-            rf"(?! ?(?:am|pm|percent|aed|sar|usd|dhs|k)\b)(?=$| (?:{named.AFTER_A_DAY})\b|(?<=[a-z]) )"
+            rf"(?! ?(?:am|pm|percent|aed|sar|usd|dhs|k)\b)(?=$| (?:{named.AFTER_A_DAY})\b|(?<=[a-z]) | و)"
         ),
         _of_month,
     ),

@@ -19,7 +19,7 @@ from communications.spelling import normalise, without_links
 
 # So much of a reply is looked through, and so much of each line.
 MAX_READ = 200_000
-_MAX_LINES = 4_000
+_MAX_LINES = 2_000
 _MAX_LINE = 2_000
 
 _LANGUAGES = ["en", "de", "fr", "it", "es", "nl", "pl", "sv", "cs", "da", "ja", "ko", "zh"]
@@ -257,6 +257,8 @@ def _attribution(plain: list[str], number: int, sent: Sent | None) -> int:
         if not plain[end] or _is_marked(plain[end]) or len(joined) > 400:
             break
         joined = f"{joined} {plain[end]}".strip()
+        if not any(mark in joined for mark in (":", "：", "写道", "寫道", "लिखा")):
+            continue
         is_first_half = end == number or joined.lower().startswith("on ") or "@" in joined
         if _WROTE.match(joined) and is_first_half and (end == number or ":" in plain[end]):
             return end + 1

@@ -45,6 +45,9 @@ def without(text: str) -> str:
         elif begins and _DELIMITER.fullmatch(stripped) and len(lines) - number <= 25:
             end = number
             break
+        elif begins and words in _THANKS and _is_all_names(lines[number + 1 :]):
+            end = number
+            break
         elif begins and _FAREWELL.fullmatch(words) and _is_signature(lines[number + 1 :]):
             end = number
             break
@@ -59,6 +62,17 @@ def _is_signature(lines: list[str]) -> bool:
     return len(said) <= 20 and not any(
         len(line.split()) > 14 and not _FOOTER.match(normalise(line[:300])) for line in said[:3]
     )
+
+
+_THANKS = {"thanks", "thank you", "many thanks", "thx", "best", "thanks in advance", "thank you in advance", "rgds", "br"}
+
+
+def _is_all_names(lines: list[str]) -> bool:
+    """Lines of words with capitals, numbers and addresses: a card, and nothing that somebody says."""
+    said = [line for line in lines if line.strip()]
+    words = [word for line in said[:8] for word in re.split(r"[\s|,.()/&-]+", line) if word[:1].isalpha() and "@" not in word]
+    capital = sum(word[0].isupper() for word in words)
+    return 0 < len(said) <= 8 and capital >= 0.8 * len(words) and not _NO_NAME.search(normalise(" ".join(said)[:500]))
 
 
 def _drop_name(lines: list[str]) -> None:

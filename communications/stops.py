@@ -4,6 +4,8 @@ A request is unmistakable if it is (nearly) the whole message: everything but th
 words among others are noticed, and left to a person. All patterns work on text as `spelling.normalise` leaves it.
 """
 
+# Word lists are easier to keep without breaks.
+# ruff: noqa: E501
 import re
 from collections.abc import Iterable
 
@@ -20,7 +22,7 @@ _THING = (
 )
 _SUCH = (
     "all|these|this|the|your|any|such|those|me|us|my|automated|automatic|annoying|constant|payment|further|more|of|with"
-    "|out|other|unwanted|stupid|so|many|future|marketing|daily|email|text|sms|whatsapp|sending|to|for|same|kind|type"
+    "|out|other|unwanted|stupid|so|many|future|marketing|daily|email|text|sms|whatsapp|sending|to|for|same|kind|type|voice"
 )
 _THINGS = rf"(?:(?:{_SUCH}) )*(?:{_THING})"
 _ME = "me|us|this number|this phone|this email|this address|this mailbox|my number|my email|my phone|our office|here"
@@ -49,11 +51,14 @@ _REQUESTS = re.compile(
     r"\b(?:"
     + "|".join(
         (
-            rf"(?:{_NOT}) (?:ever |again |please |keep |to |be )*(?:{_ACT})(?: to)?(?: (?:{_ME}))?(?: (?:{_THINGS}))?",
+            rf"(?:{_NOT}) (?:ever |again |please |keep |to |be )*(?:{_ACT})(?: (?:or|and|nor) (?:{_ACT}))*(?: to)?(?: (?:{_ME}))?(?: (?:{_THINGS}))?",
             rf"(?:{_NOT}) (?:ever |again |please |keep |to |any |more )*send(?:ing)?(?: to)?"
-            rf"(?: (?:{_ME}))*(?: (?:{_THINGS})| anything| any ?more| more| again|$)(?: to (?:{_ME}))?",
+            rf"(?: (?:{_ME}))*(?: (?:{_THINGS})| anything| any ?more$| more$| again|$)(?: to (?:{_ME}))?",
             rf"(?:stop|cease|end|quit|enough|no more|no further)(?: with| of)? {_THINGS}",
             "unsubscribe|unsubscribed|unsub|desabonn\\w+",
+            rf"(?:turn|switch) off (?:{_THINGS})|(?:disable|deactivate|cancel|mute|unsubscribe from) (?:{_THINGS})",
+            r"(?:withdraw|revoke) (?:my |our )?consent|cancel (?:my |our )?subscription to (?:these|this|the|your) (?:messages|emails|texts|reminders)",
+            r"(?:^|(?<=please )|(?<=pls ))no (?:messages|msgs|texts|sms|reminders|spam|emails|reminder)",
             r"opt(?:ing)? (?:me |us )?out|opted out",
             r"(?:remove|delete|erase|drop|unlist) (?:me|us|my (?:number|email|name|address|contact|details|phone|data)"
             r"|this (?:number|email|address|contact|phone|mailbox)|our (?:number|email|address|contact)(?: details)?)"
@@ -70,7 +75,7 @@ _REQUESTS = re.compile(
             rf"(?:(?:من فضلك|رجاء|ارجوكم|ارجو|نرجو|يرجي|الرجاء|ياريت|لو سمحت|لو سمحتم|اريد|نريد|اطلب|نطلب|ارجوا) )*"
             rf"(?:اوقف|اوقفوا|اوقفو|وقف|وقفو|وقفوا|وقفي|توقف|توقفوا|توقفو|التوقف|ايقاف|الايقاف|بطل|بطلوا|بطلو|كفي|كفايه"
             rf"|كفايا|بلاش|باراكا|بركا|حبس|حبسوا|حبسو|حبسولنا|خلاص|قف|قفوا|انهاء|الغاء|الغوا|الغو|الغ|الغي|منع|امنعوا"
-            rf"|ستوب|عدم|بدون|وقفوا عني|وقفولي|وقفوا لي|ما بدنا|مابدنا|ما بدي|مابدي) (?:(?:{_ARABIC_ME}) )*{_ARABIC_THINGS}",
+            rf"|ستوب|عدم|بدون|كفوا|كفو|كف|امتنعوا|انهوا|وقفوا عني|وقفولي|وقفوا لي|ما بدنا|مابدنا|ما بدي|مابدي) (?:(?:{_ARABIC_ME}) )*{_ARABIC_THINGS}",
             rf"(?:التوقف عن|توقفوا عن|توقف عن|اوقفوا|وقفوا|عدم|بطل|بطلوا|بطلو) (?:مراسلتي|مراسلتنا|ازعاجي|ازعاجنا"
             rf"|التواصل معي|التواصل معنا|الاتصال بي|الاتصال بنا|الاتصال|تتصلوا|الارسال|ارسال|ازعاج|تبعتولي|تبعتلي|تبعتوا"
             rf"|تبعتو|تتصلو|ترسلوا|ترسلون|تزعجوني)(?: (?:{_ARABIC_ME}|{_ARABIC_THINGS}))*",
@@ -80,6 +85,10 @@ _REQUESTS = re.compile(
             r"|ترسلونلي|ترسلونلنا|ترسل لي|تطرشلي|تطرشولي|تطرشون لي|تطرشون|تدزلي|تدزولي|تدزون|تصيفطوليا|تصيفطو ليا"
             r"|تصيفطوا ليا|تصيفطولي\w*|تتصل\w*|تتواصل\w*|تواصل\w*|تكلم\w*|تكلمو\w*|تكلمون\w*|تزعج\w*|تضايق\w*|تعيط\w*|تدق\w*|تدقون\w*|ترن\w*|تخابر\w*"
             rf"|تكتبلي\w*|تكتبولي\w*|تكتبوا لي|تكتب لي)(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS})?",
+            rf"(?:لا|ما|م|مش) ?(?:عاد |حد |احد |تبقاش |تبقاوش |بقاش |تعودوش )*(?:ت|يت)(?:بعت|بعث|رسل|راسل|صيفط|سيفط|طرش|تصل|تواصل|كلم|حاكي|كتب|زعج|ضايق|عيط|خابر|دز)"
+            rf"(?:و|وا|ي|ون)?(?:ني|نا|لي|لنا|ليا|ولي|ولنا|نلي)?(?:ش|يش|هوش)?(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS})(?: (?:{_ARABIC_ME}))*",
+            rf"م(?:ا)?ت(?:بعت|بعث|رسل|راسل|صيفط|سيفط|طرش|تصل|تواصل|كلم|كتب|زعج|ضايق|عيط)\w*ش(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS})?",
+            rf"(?:وقفوا|وقفو|اوقفوا|بطلوا|بطلو|توقفوا|توقفو) ت(?:بعت|بعث|رسل|راسل|صيفط|طرش|تصل|تواصل|كلم|كتب|زعج)\w*(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS})?",
             rf"(?:لا|ما) ?(?:عاد |تبقاوش )*(?:ترسل|ترسلو|ترسلوا|ترسلون|تبعت|تبعتو|تبعتوا|تبعث|تبعثو|تبعثوا|تطرش|تطرشون"
             rf"|تطرشوا|تصيفطو|تصيفطوا|تصيفط|تبعتش|تبعتوش)"
             rf"(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS}| اي شي| شي| شيء| شيا| المزيد| مره| تاني| ثاني| بعد|$)"
@@ -94,11 +103,14 @@ _REQUESTS = re.compile(
             r"(?:رقمي|اسمي|بريدي|ايميلي|هذا الرقم|رقمنا|هالرقم|الرقم|رقم هاتفي|رقم جوالي|بريدنا|ايميلنا)"
             r"(?: (?:من|عن|في) (?:عندكم|القايمه|قايمتكم|القوايم|قايمه (?:الرسايل|المراسلات)|النظام|السيستم|عندك|قوايمكم"
             r"|قاعده البيانات))?",
+            rf"(?:لا داعي|ما في داعي|مافي داعي|ما له داعي|لا حاجه) (?:ل)?(?:{_ARABIC_THINGS})|لا اوافق علي (?:{_ARABIC_THINGS})",
+            r"(?:شيلوني|شيلني|احذفوني|احذفني|طلعوني|امسحوني|ازيلوني)(?: من (?:القايمه|قايمتكم|عندكم|الليسته|هالقروب))?",
+            r"(?:اوقفوها|وقفوها|بطلوها|اوقفها|وقفها|اوقفوه|وقفوه)",
             r"(?:(?:ارجو|نرجو|يرجي|الرجاء|اريد|نريد|اطلب) )?(?:الغاء|ايقاف|الغوا|الغو|الغي|الغ) (?:ال)?اشتراك(?:ي|نا)?",
-            r"(?:اتركوني|خلوني|سيبوني|سيبني|خليني|اتركني)(?: (?:في|ب|بحالي|لحالي|و شاني|حالي|وشاني))*"
+            r"(?:اتركوني|دعوني|دعني|خلوني|سيبوني|سيبني|خليني|اتركني)(?: (?:في|ب|بحالي|لحالي|و شاني|حالي|وشاني|و شاني))*"
             r"|حلوا عني|حل عني|فكوني منكم|فكونا|ابعدوا عني",
             rf"(?:wa2ef|wa2fo|wa2fou|wa2efo|wa2ifo|wagfo|wagfu|wagef|wagif|wagfoo|w2fo|ba6el|ba6lo|batel|batelo|batlo|balash|bala"
-            rf"|khalas|kfaya|kefaya|baraka|wakkef|wakfo|waqfo|waqef|waqif|w8fo|7abso|arretez|stop) (?:min |men |3an |de |m |me )*(?:envoyer )?"
+            rf"|khalas|kfaya|kefaya|baraka|bas|bass|bas ba2a|wakkef|wakfo|waqfo|waqef|waqif|w8fo|7abso|arretez|stop) (?:min |men |3an |de |m |me )*(?:envoyer )?"
             rf"{_ARABIZI_THING}",
             rf"(?:la|ma|mat|mt|lat) ?(?:3ad )?(?:t?eb3at\w*|tb3at\w*|tb3t\w*|b3atli\w*|b3atoli\w*|b3atolish|b3atlish|tersel\w*|tirsel\w*|trsl\w*|tarsel\w*"
             rf"|tursel\w*|tb3th\w*|teb3ath\w*|tetesel\w*|titisil\w*|tez3ej\w*|ez3ej\w*|tiz3ij\w*|tkallem\w*|tetwasal\w*|tsifto\w*|tsiftou\w*)"
@@ -111,7 +123,7 @@ _REQUESTS = re.compile(
     + r")(?!\w)"
 )
 _NOT_WANTED = re.compile(
-    r"\b(?:dont|do not|not|never|didnt|did not|cant|cannot|why|how|wont|if|unless|or else|otherwise|until)"
+    r"\b(?:for now|for the moment|temporarily|مؤقتا|موقتا)\b|\b(?:dont|do not|not|never|didnt|did not|cant|cannot|why|how|wont|if|unless|or else|otherwise|until)"
     r"(?: (?:want|wish|ask|asked|to|me|us|need|going|please|ever|like|intend|mean|meant|request|requested|yet|have|been|i|we"
     r"|do|can|you|dont))* (?:unsubscribe|opt out|stop|cease)\b"
     r"|\b(?:asked|requested|want|wanted|told|tried|trying|طلبت|طلبنا) (?:you |us |me |already |twice )*(?:to )?"
@@ -128,8 +140,10 @@ _ALONE_AND_ONCE = re.compile(
 )
 _COURTESY = frozenset(
     (
-        "please pls plz plss kindly thanks thank thx you now hi hello hey dear sir madam team ok okay svp merci bonjour"
-        " من فضلك فضلكم لو سمحت سمحتم رجاء رجاءا شكرا الرجاء يرجي ارجو ارجوك ارجوكم نرجو وشكرا السلام عليكم ورحمه الله"
+        "please pls plz plss kindly thanks thank thx you now hi hello hey dear sir madam team ok okay svp merci bonjour many good morning afternoon evening greetings appreciated appreciate understanding cooperation attention advance brother bro guys"
+        " lutfan afak 3afak 3afakom sama7t sama7ti sama7to samaht allah ykhalik ykhalikom yislamo shokran"
+        " عافاك عافاكم الله يخليك يخليكم يعطيك يعطيكم العافيه كرما جزيلا لطفا فضلا صباح مساء الخير تحيه طيبه يا غالي الغالي عزيزي حضرتكم"
+        " من فضلك فضلكم لو سمحت سمحتم سمحتوا سمحتو سمحتي رجاء رجاءا شكرا الرجاء يرجي ارجو ارجوك ارجوكم نرجو وشكرا السلام عليكم ورحمه الله"
         " وبركاته مرحبا اهلا يا اخي استاذ عفوا اذا law sama7t sama7to shukran min fadlak"
     ).split()
 )
@@ -137,19 +151,46 @@ _BESIDE_A_REQUEST = _COURTESY | frozenset(
     (
         "i we me us my our the a an to from this that these those it all any more anymore again ever further immediately"
         " today right away asap number phone email emails mail mails address mailbox list lists mailing database system records"
-        " for good forever at of on in and or just really so would could can will do not dont no yes messages message"
-        " texts text sms reminders reminder whatsapp notifications calls call sending send receive receiving getting get such"
+        " for good forever at of on in and or just really so would could can will do not dont no yes messages message msgs msg"
+        " texts text sms reminders reminder whatsapp notifications calls sending receive receiving getting get such"
         " other communications communication spam kind regards best sincerely stop unsubscribe end request requesting am im"
         " like want wish need also both with contact here your yours longer here thereby hereby effective once"
+        " texting messaging emailing calling contacting writing bothering spamming harassing disturbing distribution subscription subscriptions mailings block blocked"
+        " are else why how who what where did didnt got getting sign signed up subscribe subscribed info details data turn switch disable deactivate nonsense fuck hell damn shit stupid idiots"
+        " withdraw consent hereby revoke subscriber bunch all of you people whoever this"
+        " interested requested asked send whom may concern future said say telling told time times last second third tired hate annoying annoyed harassment privacy gdpr report reported"
+        " spamming sales pls too much wasting waste my time nobody anybody anyone everything nothing never again its im ive been keep keeps kept stay away it is very so long"
+        " ever since first warning final done finished with over immediately effect thereafter consent permission given gave without unsolicited unwanted receive receiving"
+        " cease quit off out notice be was been about regarding matter absolutely strictly completely entirely automated automatic bot robot campaign campaigns marketing promotional"
         " enough is guys everyone man bro seriously already sick tired fed up annoying bothering every day"
         " لا ما اريد ابي ابغي بدي لي لنا الي الينا علي علينا مره مرات اخري تاني تانيه ثاني ثانيه بعد الان فورا نهاييا"
         " ابدا هذه هذا هذي هاي الرقم رقمي هالرقم ايميلي بريدي البريد الايميل كل جميع اي رسايل رساله الرسايل عن من في علي"
         " و او خلاص بس اليوم حالا لهذا منكم عندكم معي معنا بي بنا مجددا تماما كليا ستوب ايقاف توقف وقف وقفوا كفايه كفي"
         " يوميا كل يوم ازعاج الازعاج المستمر المزعجه المزعج شي شيء غير مرغوب والله ياريت الي لو انا احنا نحن حضرتك حضراتكم"
-        " بلاش ارسال الارسال المكرره المتكرره نرجوكم لطفا فضلا تكرما لاحقا مطلقا"
+        " بلاش ارسال الارسال المكرره المتكرره نرجوكم لطفا فضلا تكرما لاحقا مطلقا بقي بقا خلص اصلا خالص عاد"
+        " دي ده دول هدول هاد هاي هاذي ديال ديالكم تبعكم فيي فيني فيا عليي ليي يعني ترا تعبت تعبتوني مليت زهقت زهقنا مللنا ازعجتونا ازعجتوني كثير كتير واجد مهتم"
+        " مهتمه مهتمين ليس لست اصلا طلبت طلبنا قلت قلنا لكم منك كم سبق نهايي نهائي حد احد نرجوا الموضوع مزعج مزعجه مزعجين هدا هادا لطفكم"
+        " shi ay ayy 7aga 7aja abadan nihaiyan tab3an wallah ta3abt 7ad had li fini fiyi ba3den el msgs rasayel messages"
         " li lina 3alay tany tani ba2a ba3d khalas bas ya akhi el al men min 3ala hal raqm rakam ra2m dah da de di"
         " yalla ana plus de des messages moi svp"
     ).split()
+)
+# A request in words of its own begins so: 'just stop sending me this'.
+_BEGINS = re.compile(
+    r"(?:^|\b(?:please|pls|plz|just|said|say|i say|and|now|kindly|you|you to|u|hi|hello|sir|so|really|must|guys|should|team|again|again and))"
+    r"(?: ?)(?:stop|stopp|unsubscribe|cease)(?= |$)"
+    r"|^(?:(?:لو سمحت|لو سمحتم|رجاء|من فضلك|من فضلكم|بس|خلاص|يا|ارجوكم) )*(?:وقف|وقفوا|وقفو|توقف|توقفوا|اوقفوا|بطل|بطلوا|بطلو|كفايه|بلاش|ستوب)(?= )"
+    r"|(?:رسايل|مسجات|ميساجات) (?:خلص|خلاص|كفايه|بس)$"
+)
+# 'Don't call me now' asks for another moment.
+_FOR_NOW = re.compile(r"\b(?:now|today|tonight|الان|اليوم|هلا|حاليا|دلوقتي|الحين)\b")
+_CALLS = re.compile(r"\b(?:call|calling|phone|ring|تتصل\w*|تدق\w*|ترن\w*|تكلم\w*)\b")
+# 'Don't call, email me' asks for another way.
+_ANOTHER_WAY = re.compile(
+    r"\b(?:texts?|emails?|whatsapp|sms|calls?|mails?|messages?)(?: \w+)? (?:is|are) (?:ok|okay|fine|better|good|preferred|enough)\b|\bprefer\b"
+    r"|"
+    r"\b(?:call|email|text|send|contact|whatsapp|write|message|use|ring|phone|mail) (?:me|us|to|only|instead|the|my|here|it)\b"
+    r"|\b(?:only|instead|except|unless|بدل|بدلا|فقط|ارسلوا|ارسل|ابعتوا|ابعت|اتصلوا|اتصل|راسلوني)\b"
 )
 # No request of this length is nearly the whole message.
 _MAX_WORDS = 25
@@ -169,14 +210,23 @@ def is_unmistakable(clauses: list[Clause]) -> bool:
     bare = " ".join(token for token in tokens if token not in _COURTESY)
     if _ALONE.fullmatch(bare) or _ALONE_AND_ONCE.fullmatch(bare):
         return not any(clause.asks for clause in clauses)
-    if not _REQUESTS.search(words) or any(_is_real_question(clause) for clause in clauses):
+    if any(_is_real_question(clause) and _REQUESTS.search(clause.words) for clause in clauses[-1:]):
         return False
-    rest = [token for clause in clauses for token in _REQUESTS.sub(" ", clause.words).split()]
-    rest = [token for token in rest if not token.isdecimal() or len(token) > 2]
-    return all(token in _BESIDE_A_REQUEST for token in rest)
+    if _FOR_NOW.search(words) and _CALLS.search(words):
+        return False
+    if not any(_REQUESTS.search(clause.words) or _BEGINS.search(clause.words) for clause in clauses):
+        return False
+    rest = " ".join(_REQUESTS.sub(" | ", clause.words) for clause in clauses)
+    if _ANOTHER_WAY.search(rest):
+        return False
+    return all(
+        token in _BESIDE_A_REQUEST or token == "|" or (token.isdecimal() and len(token) < 3) for token in rest.split()
+    )
 
 
 def _asks_in(words: str) -> bool:
+    if re.match(r"(?:to|how to|for|if you) (?:stop|unsubscribe|opt out|want|wish)", words):
+        return False  # a footer's instruction
     return bool(_REQUESTS.search(words) or _ALONE.fullmatch(words)) and not _NOT_WANTED.search(words)
 
 

@@ -16,6 +16,7 @@ __all__ = ["MAX_READ", "Reading", "normalise", "read"]
 
 # The rules read so many characters of a message; a person can read the rest.
 MAX_READ = 6_000
+_FEW_WORDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def _substance(written: str, parts: list[Clause], today: dt.date) -> Reading | N
     disputes = any(claims.DISPUTE.search(part.words) for part in parts)
     if any(claims.WRONG_PERSON.search(part.words) for part in parts) or signatures.says_not_me(written):
         return Reading(Triage.WRONG_PERSON)
-    promises = [part for part in parts if _promises(part)]
+    promises = [part for part in parts if _promises(part, today)]
     paid = [part for part in parts if _claims_payment(part)]
     until = [part for part in parts if _can_only_later(part) and dates.find(part.words, today)]
     if any(_refuses(part) for part in parts) and not until and not paid:
@@ -68,9 +69,22 @@ def _substance(written: str, parts: list[Clause], today: dt.date) -> Reading | N
         return Reading(Triage.PAID, None, _past_day_of(paid, parts, today), found.reference, found.amount)
     if disputes:
         return Reading(Triage.DISPUTE)
-    if dates.is_nothing_else(words, today) and not any(part.asks for part in parts):
+    if not any(part.asks for part in parts) and _names_a_day_to_pay(words, parts, today):
         return Reading(Triage.PROMISE, dates.find(words, today))
     return None
+
+
+def _names_a_day_to_pay(words: str, parts: list[Clause], today: dt.date) -> bool:
+    """A day and hardly a word more, or few words with money among them: 'Salary, so 1st Dec'."""
+    if dates.is_nothing_else(words, today):
+        return True
+    is_short = len(words.split()) <= _FEW_WORDS and not any(_demands(part) or _denies(part) for part in parts)
+    return bool(is_short and claims.MONEY_AHEAD.search(words) and dates.find(words, today))
+
+
+def _denies(part: Clause) -> bool:
+    denials = (claims.REFUSES, claims.CANNOT, claims.DENIED_PROMISE, claims.DENIED_PAYMENT)
+    return any(denial.search(part.words) for denial in denials)
 
 
 def _claims_payment(part: Clause) -> bool:
@@ -82,13 +96,22 @@ def _claims_payment(part: Clause) -> bool:
     return bool(claims.HAS_PAID.search(" ".join(claims.DENIED_PAYMENT.sub(" - ", words).split())))
 
 
-def _promises(part: Clause) -> bool:
+def _promises(part: Clause, today: dt.date) -> bool:
     if part.asks:
         return False
     words = part.words
     for denied in (claims.REFUSES, claims.CANNOT, claims.DENIED_PROMISE):
         words = denied.sub(" - ", words)
-    return bool(claims.WILL_PAY.search(" ".join(words.split())))
+    words = " ".join(words.split())
+    if claims.WILL_PAY.search(words):
+        return True
+    is_of_money = claims.MONEY_AHEAD.search(words) and not _claims_payment(part) and not _demands(part)
+    return bool(is_of_money and dates.find(part.words, today) and "-" not in words.split())
+
+
+def _demands(part: Clause) -> bool:
+    """'Please send it before Thursday': something that the writer asks of us."""
+    return part.words.startswith(("please", "kindly", "pls", "send", "can ", "could ", "ارسل", "ارجو", "نرجو", "الرجاء"))
 
 
 def _refuses(part: Clause) -> bool:
@@ -104,10 +127,14 @@ def _can_only_later(part: Clause) -> bool:
 def _day_of(said: list[Clause], parts: list[Clause], today: dt.date) -> dt.date | None:
     """The day in the clause of the promise, else in the clauses beside it."""
     for part in said:
-        if dates.mentions(part.words, today):
-            if day := dates.find(part.words, today):
+        words = part.words
+        following = parts[parts.index(part) + 1 :]
+        if following and dates.is_nothing_else(following[0].words, today):  # 'on Monday, 30 November'
+            words = f"{words} {following[0].words}"
+        if dates.mentions(words, today):
+            if day := dates.find(words, today):
                 return day
-            if any(each.ahead is None and each.back is None for each in dates.mentions(part.words, today)):
+            if any(each.ahead is None and each.back is None for each in dates.mentions(words, today)):
                 return None  # a day that can be read in two ways
     beside = [part for part in parts if part not in said and not _claims_payment(part)]
     found = {day for part in beside if (day := dates.find(part.words, today))}
