@@ -7,7 +7,7 @@ a quote or between its lines, and is none of them, belongs to the reply.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.conf import settings
 from mailparser_reply import EmailReplyParser
@@ -34,7 +34,7 @@ _ANNOUNCED = re.compile(
     r"|mensaje original|orijinal mesaj|исходное сообщение|原始邮件|मूल संदेश|الرساله الاصليه|رساله معاد توجيهها|الرساله المعاد توجيهها).*",
     re.IGNORECASE,
 )
-_FIELD = re.compile(r"[*_ ]{0,3}([^\W\d_][\w .'’*-]{0,24}?)[*_ ]{0,3}\s?[:：][*_ ]{0,3}\s*(.*)")
+_FIELD = re.compile(r"[*_ ]{0,3}([^\s\d:：>*_][^:：]{0,30}?)[*_ ]{0,3}[:：][*_ ]{0,3}(.*)")
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}")
 _WROTE = re.compile(
     r"(?:on\b.{0,200}\bwrote\s*:|.{0,200}\b(?:كتب|كتبت|يكتب)\b.{0,200}:|.{0,200}\b(?:schrieb|a ecrit|a écrit|escribio|escribió|ha scritto|yazdi|yazdı"
@@ -43,7 +43,8 @@ _WROTE = re.compile(
 )
 # Fields of a mail's head, in the languages whose mail programs people here use.
 _FIELD_NAMES = frozenset(
-    (
+    normalise(name).split()[0]
+    for name in (
         "from sent to cc date subject de envoye a objet von gesendet an betreff para asunto enviado fecha kimden gonderen gonderildi gonderme tarihi kime konu"
         " от кому отправлено дата тема 发件人 发送时间 收件人 主题 日期 寄件者 प्रेषक भेजा गया प्रति विषय दिनांक से को"
         " من مرسل المرسل الي تاريخ التاريخ الموضوع تاريخ الارسال ارسلت تم الارسال نسخه reply-to da inviato a oggetto"
@@ -65,22 +66,27 @@ class Sent:
 class _Place:
     """Where in our own words the last line was found, so that a broken line goes on there."""
 
+    start: int = -1
     end: int = -1
-    footers: frozenset[str] = field(default_factory=frozenset)
 
 
 def sent_as(message: Communication | None) -> Sent | None:
     """Return what is known of a mail by its frozen row."""
     if message is None:
         return None
-    shown = markup.to_text(message.html)
-    lines = [normalise(without_links(line)) for line in (*message.body.splitlines(), *shown.splitlines())]
-    senders = {reply_address(message.message_id), *_ADDRESS.findall(settings.DEFAULT_FROM_EMAIL)}
+    senders = (reply_address(message.message_id), *_ADDRESS.findall(settings.DEFAULT_FROM_EMAIL))
+    return describe(message.body, message.html, message.subject, senders)
+
+
+def describe(body: str, html: str, subject: str, addresses: Iterable[str]) -> Sent:
+    """Return what marks a mail of ours in a quote of its text or of its HTML."""
+    shown = markup.to_text(html)
+    lines = [normalise(without_links(line)) for line in (*body.splitlines(), *shown.splitlines())]
     return Sent(
         frozenset(line for line in lines if line),
         f" {' '.join(line for line in lines if line)} ",
-        normalise(message.subject),
-        frozenset(address.lower() for address in senders if address),
+        normalise(subject),
+        frozenset(address.lower() for address in addresses if address),
     )
 
 
@@ -118,26 +124,40 @@ def without_quote(text: str, sent: Sent | None = None) -> str:
 
 def _kept(lines: list[str], plain: list[str], heads: dict[int, int], sent: Sent | None) -> list[str]:
     kept: list[str] = []
-    place, in_quote, number = _Place(), False, 0
+    place, in_quote, number, head_end = _Place(), False, 0, -1
     has_marks = any(_is_marked(line) for line in plain)
     while number < len(lines):
         line = plain[number]
         if number in heads:
-            if in_quote and not has_marks:
+            if in_quote and not has_marks and any(plain[head_end:number]):
                 break  # an older mail below ours
             in_quote, place.end = True, -1
-            number = heads[number]
+            number = head_end = heads[number]
             continue
         if _is_marked(line):
             in_quote = in_quote or has_marks
         elif in_quote and not has_marks and sent is None:
             pass  # everything below the head is the quote
         elif _is_ours(line, sent, place, in_quote, bool(kept)):
+            if not in_quote and sent:
+                _take_back(kept, sent, place)
             in_quote = True
         elif not (_SEPARATOR.match(line) and (in_quote or _leads_to_quote(plain, number, heads, sent))):
             kept.append(lines[number])
         number += 1
     return kept
+
+
+def _take_back(kept: list[str], sent: Sent, place: _Place) -> None:
+    """Drop the lines above the first long line of ours that belong to it: 'Dear Ahmed,'."""
+    before = sent.text[: max(place.start, 0)].rstrip()
+    while kept:
+        words = normalise(without_links(_UNSEEN.sub("", kept[-1])))
+        if words and words not in sent.lines and not (before.endswith(f" {words}") and place.start > 0):
+            return
+        if words and before.endswith(words):
+            before = before[: -len(words)].rstrip()
+        kept.pop()
 
 
 def _is_marked(line: str) -> bool:
@@ -149,6 +169,9 @@ def _is_ours(line: str, sent: Sent | None, place: _Place, in_quote: bool, is_bel
     words = normalise(without_links(_unmarked(line)))
     if not words:
         return bool(line) and (in_quote or _is_own_link(line))
+    if sent and place.end >= 0 and sent.text.startswith(f"{words} ", place.end):
+        place.end += len(words) + 1
+        return True
     for footer in _FOOTERS:
         if words.endswith(footer) and len(words) <= len(footer) + 60 and (words == footer or sent):
             return in_quote or is_below
@@ -156,15 +179,12 @@ def _is_ours(line: str, sent: Sent | None, place: _Place, in_quote: bool, is_bel
         return False
     if sent.addresses & {address.lower() for address in _ADDRESS.findall(line)}:
         return True
-    if place.end >= 0 and sent.text.startswith(f"{words} ", place.end):
-        place.end += len(words) + 1
-        return True
     count = len(words.split())
     is_whole = words in sent.lines and (count >= 3 or in_quote)
     if is_whole or count >= 5:
         found = sent.text.find(f" {words} ")
         if found >= 0:
-            place.end = found + len(words) + 2
+            place.start, place.end = found, found + len(words) + 2
             return True
     return bool(sent.subject) and words == sent.subject
 
@@ -228,7 +248,7 @@ def _fields(plain: list[str], number: int, sent: Sent | None) -> int:
     while end < len(plain) and (match := _FIELD.fullmatch(plain[end])):
         name, value = normalise(match[1]), match[2]
         names += 1
-        is_known = name in _FIELD_NAMES or name.split()[0] in _FIELD_NAMES if name else False
+        is_known = bool(name) and name.split()[0] in _FIELD_NAMES
         proofs += is_known and bool(value)
         if _ADDRESS.search(value) and (is_known or names > 1 or _names_us(value, sent)):
             proofs += 1

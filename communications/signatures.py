@@ -64,13 +64,25 @@ def _is_signature(lines: list[str]) -> bool:
     )
 
 
-_THANKS = {"thanks", "thank you", "many thanks", "thx", "best", "thanks in advance", "thank you in advance", "rgds", "br"}
+_THANKS = {
+    "thanks",
+    "thank you",
+    "many thanks",
+    "thx",
+    "best",
+    "thanks in advance",
+    "thank you in advance",
+    "rgds",
+    "br",
+}
 
 
 def _is_all_names(lines: list[str]) -> bool:
     """Lines of words with capitals, numbers and addresses: a card, and nothing that somebody says."""
     said = [line for line in lines if line.strip()]
-    words = [word for line in said[:8] for word in re.split(r"[\s|,.()/&-]+", line) if word[:1].isalpha() and "@" not in word]
+    words = [
+        word for line in said[:8] for word in re.split(r"[\s|,.()/&-]+", line) if word[:1].isalpha() and "@" not in word
+    ]
     capital = sum(word[0].isupper() for word in words)
     return 0 < len(said) <= 8 and capital >= 0.8 * len(words) and not _NO_NAME.search(normalise(" ".join(said)[:500]))
 

@@ -111,7 +111,9 @@ def _promises(part: Clause, today: dt.date) -> bool:
 
 def _demands(part: Clause) -> bool:
     """'Please send it before Thursday': something that the writer asks of us."""
-    return part.words.startswith(("please", "kindly", "pls", "send", "can ", "could ", "ارسل", "ارجو", "نرجو", "الرجاء"))
+    return part.words.startswith(
+        ("please", "kindly", "pls", "send", "can ", "could ", "ارسل", "ارجو", "نرجو", "الرجاء")
+    )
 
 
 def _refuses(part: Clause) -> bool:

@@ -3,7 +3,6 @@
 import pytest
 
 from communications import markup, quoting, triage
-from communications.spelling import normalise
 from tests.communications.test_reply_set import TODAY
 
 BODY = """Dear Ahmed,
@@ -44,14 +43,8 @@ http://127.0.0.1:8000/unsubscribe/abc
 
 
 def sent(body: str, html: str = "") -> quoting.Sent:
-    lines = [normalise(line) for line in (*body.splitlines(), *markup.to_text(html).splitlines())]
-    lines = [line for line in lines if line]
-    return quoting.Sent(
-        frozenset(lines),
-        f" {' '.join(lines)} ",
-        normalise("Invoice INV-7 is overdue: AED 25,000.00"),
-        frozenset({"replies+1@in.inflow.example", "no-reply@inflow.example"}),
-    )
+    addresses = ("replies+1@in.inflow.example", "no-reply@inflow.example")
+    return quoting.describe(body, html, "Invoice INV-7 is overdue: AED 25,000.00", addresses)
 
 
 ENGLISH, ARABIC = sent(BODY, HTML), sent(ARABIC_BODY)
@@ -117,7 +110,9 @@ def test_lines_that_a_program_broke_anew_are_ours_too() -> None:
     assert quoting.without_quote(f"Paid.\n\n{broken}", ENGLISH) == "Paid."
 
 
-@pytest.mark.parametrize("footer", ["Stop these emails", "إيقاف هذه الرسائل", "To stop these emails:\nhttp://127.0.0.1:8000/u/x"])
+@pytest.mark.parametrize(
+    "footer", ["Stop these emails", "إيقاف هذه الرسائل", "To stop these emails:\nhttp://127.0.0.1:8000/u/x"]
+)
 def test_our_footer_opts_nobody_out(footer: str) -> None:
     left = quoting.without_quote(f"شكرا، تم الدفع\n\n{footer}", ARABIC)
     assert left == "شكرا، تم الدفع"
@@ -133,7 +128,7 @@ def test_the_same_words_as_an_answer_are_the_debtors() -> None:
 def test_an_html_reply_is_read_without_its_quote() -> None:
     gmail = (
         '<div dir="ltr">We will pay on Thursday</div><br><div class="gmail_quote"><div class="gmail_attr">On Mon, Falcon'
-        f' &lt;no-reply@inflow.example&gt; wrote:<br></div><blockquote>{HTML}</blockquote></div>'
+        f" &lt;no-reply@inflow.example&gt; wrote:<br></div><blockquote>{HTML}</blockquote></div>"
     )
     outlook = (
         "<html><head><style>p {}</style></head><body><p>We will pay on Thursday</p><div style='border-top:solid'><p><b>De :</b>"

@@ -12,10 +12,43 @@ from communications import dates, figures, markup, quoting, signatures, spelling
 
 TODAY = dt.date(2026, 11, 22)
 WORDS = [
-    *("25th", "1st", "31/02", "29/2", "5/3", "24/7", "99/99/9999", "in", "2-3", "days", "weeks", "ago", "sat", "الخميس"),
+    *(
+        "25th",
+        "1st",
+        "31/02",
+        "29/2",
+        "5/3",
+        "24/7",
+        "99/99/9999",
+        "in",
+        "2-3",
+        "days",
+        "weeks",
+        "ago",
+        "sat",
+        "الخميس",
+    ),
     *("بعد", "يومين", "٢٥", "يناير", "of", "month", "end", "next", "last", "paid", "pay", "will", "not", "ref", "123"),
     *("stop", "لا", "ترسلوا", "<br>", "<blockquote>", "> ", "From:", "Sent:", "On", "wrote:", "\n", "\u200f", "\u202e"),
-    *("AED", "1,000", "5k", "\x00", "\ud800", "🙏", "؟", "?", ".", ",", "--", "Regards", "قبل", "اول", "امس", "or", "او"),
+    *(
+        "AED",
+        "1,000",
+        "5k",
+        "\x00",
+        "\ud800",
+        "🙏",
+        "؟",
+        "?",
+        ".",
+        ",",
+        "--",
+        "Regards",
+        "قبل",
+        "اول",
+        "امس",
+        "or",
+        "او",
+    ),
 ]
 TEXT = st.one_of(st.text(), st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join))
 
@@ -39,8 +72,34 @@ def test_no_text_makes_a_reader_raise(text: str) -> None:
 @pytest.mark.parametrize(
     "piece",
     [
-        *("<head", "<style ", "<blockquote>", "<!--", "<div a=", "> ", "On x wrote ", "From: a@b.c\n", "a: b\n", "mail mail ", "_" * 9),
-        *("stop ", "25th ", "2-3 ", "ref 1 ", "1,000 ", "لا ترسل ", "will ", "to to ", "\n\n", "aaaaaaaaaa", "http://", "a@", "- "),
+        *(
+            "<head",
+            "<style ",
+            "<blockquote>",
+            "<!--",
+            "<div a=",
+            "> ",
+            "On x wrote ",
+            "From: a@b.c\n",
+            "a: b\n",
+            "mail mail ",
+            "_" * 9,
+        ),
+        *(
+            "stop ",
+            "25th ",
+            "2-3 ",
+            "ref 1 ",
+            "1,000 ",
+            "لا ترسل ",
+            "will ",
+            "to to ",
+            "\n\n",
+            "aaaaaaaaaa",
+            "http://",
+            "a@",
+            "- ",
+        ),
     ],
 )
 def test_work_is_bounded_whatever_is_repeated(piece: str) -> None:

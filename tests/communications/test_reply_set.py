@@ -15,7 +15,9 @@ from communications.models import Triage
 
 TODAY = dt.date(2026, 11, 22)
 ROWS = [
-    line.split("\t") for line in (Path(__file__).parent / "replies.tsv").read_text(encoding="utf-8").splitlines() if line
+    line.split("\t")
+    for line in (Path(__file__).parent / "replies.tsv").read_text(encoding="utf-8").splitlines()
+    if line
 ]
 
 
