@@ -4,13 +4,12 @@ import datetime as dt
 from collections.abc import Iterator
 
 import pytest
-from django.db import transaction
 from pytest_django import Settings
 
 from communications import addresses, answers, replies, sender, triage
 from communications.models import Communication, ConsentEntry, Contact, Gateway, Reply
 from inflow.accounts.models import Account
-from invoices import debtors
+from invoices import cases, debtors
 from invoices.models import Debtor, Escalation, Invoice, TimelineEntry
 from invoices.writing import Refused
 from tests import make
@@ -263,10 +262,7 @@ def test_one_form_about_many_invoices_is_one_answer(account: Account) -> None:
 
 def test_an_answer_that_joins_an_open_case_says_so_once(account: Account) -> None:
     invoice = make.again(make.overdue_invoice(account))
-    with transaction.atomic():
-        from invoices import cases
-
-        cases.open_by_hand(account, invoice.pk, make.STAFF)
+    cases.open_by_hand(account, invoice.pk, make.STAFF)
     for _ in range(5):
         debtors.note_answer(account, invoice.debtor_id, make.STAFF, text="hello")
     assert Escalation.objects.count() == 1
