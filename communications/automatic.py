@@ -8,7 +8,7 @@ from typing import Any
 # into what people send, to ask others for no automatic answers.
 _OWN_HEADERS = ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply-From", "X-Vacation-Message")
 _REPORTS = ("multipart/report", "message/delivery-status", "message/disposition-notification", "message/rfc822")
-_ROBOTS = re.compile(r"(?:mailer-daemon|postmaster)@", re.IGNORECASE)
+_ROBOTS = re.compile(r"mailer-daemon@", re.IGNORECASE)
 # The beginnings that mail programs put before the subject of an absence note or a report.
 _SUBJECT = re.compile(
     r"\s*(?:auto(?:matic)?[ -]?(?:reply|response|answer)|autoreply|out of (?:the )?office|away from (?:the )?office"
@@ -24,9 +24,8 @@ _SUBJECT = re.compile(
 def is_automatic(mail: Any) -> bool:
     """Return True for mail that nobody wrote, by RFC 3834's header, RFC 3464's reports, or the usual signs.
 
-    `Precedence` alone is no proof, since mailing lists and some companies' servers add `bulk` or `list` to what people
-    write; `auto_reply` is."""
-    if mail.envelope_sender in ("", "<>"):  # the null sender of RFC 5321
+    A `Precedence` of `list` is no sign, because mailing lists add it to what people write."""
+    if mail.envelope_sender in ("", "<>") or _header(mail, "Return-Path") == "<>":  # the null sender of RFC 5321
         return True
     submitted = _header(mail, "Auto-Submitted").partition(";")[0].strip().lower()
     if submitted not in ("", "no"):

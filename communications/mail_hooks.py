@@ -5,17 +5,24 @@ known by its own id, in the provider's metadata, or by the provider's; an answer
 the message that it says it answers. An answer to none of ours says nothing.
 """
 
+import functools
+import io
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from anymail.signals import EventType, RejectReason, inbound, tracking
 from anymail.urls import urlpatterns as _of_all_providers
 from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.wsgi import WSGIRequest
 from django.db.models import Q
 from django.dispatch import receiver
-from django.urls import URLPattern
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
+from django.views.decorators.csrf import csrf_exempt
 
 from communications import addresses, aftermath, automatic, channels, replies
 from communications.aftermath import News
@@ -38,6 +45,10 @@ _LEFT = {EventType.COMPLAINED: "marked as spam", EventType.UNSUBSCRIBED: "unsubs
 _SUFFIX = re.compile(r"\+([0-9a-f]{32})@", re.IGNORECASE)
 _OWN_ID = re.compile(r"([0-9a-f-]{36})@inflow")
 _ID = re.compile(r"<([^<>\s]+)>")
+# In JSON, one half of a pair: a high surrogate without a low one, or the other way round.
+_LONE_SURROGATE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 # Of RFC 3463: a mailbox that is full, a message that is too large, what is temporary. The mailbox is there.
 _SOFT_CODE = re.compile(r"\b(?:4\.\d{1,3}\.\d{1,3}|5\.(?:2\.[0-4]|3\.\d|7\.\d{1,3}))\b")
 
@@ -47,7 +58,24 @@ def urls(provider: str) -> list[URLPattern]:
     own = [pattern for pattern in _of_all_providers if (pattern.name or "").startswith(f"{provider}_")]
     if not own:
         raise ImproperlyConfigured(f"MAIL_PROVIDER: django-anymail has no webhooks of {provider}.")
-    return own
+    return [path(str(pattern.pattern), _with_any_text(pattern.callback), name=pattern.name) for pattern in own]
+
+
+def _with_any_text(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """A view that also takes a mail with half an emoji in it, which JSON can hold and UTF-8 can't."""
+
+    @csrf_exempt
+    @functools.wraps(view)
+    def take(request: HttpRequest) -> HttpResponseBase:
+        try:
+            return view(request)
+        except UnicodeEncodeError:
+            body = _LONE_SURROGATE.sub(rb"\\ufffd", request.body)
+            log.warning("mail_hook_with_lone_surrogates")
+            mended = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+            return view(WSGIRequest({**request.META, **mended}))
+
+    return take
 
 
 @receiver(tracking)
