@@ -44,8 +44,8 @@ DENIED_PAYMENT = _any(
     rf"|without|neither|nor|yet to|still to|to|be|being|get|gets|getting|got|am|im|should have|must|remains?|supposed to"
     rf"|expecting|wait(?:ing)? for|need(?:s)?|awaiting|pending)(?: (?:{_HARDLY}))* (?:{_PAID_WORDS})(?: yet)?",
     rf"(?:i|we) (?:was|were|are|am) (?:{_PAID_WORDS})|(?:{_PAID_WORDS}) (?:us|me)(?: yet)?|not (?:fully )?(?:{_PAID_WORDS})",
-    rf"(?:payment|transfer|amount|invoice) (?:was|is|has|were|are) (?:not|never)(?: been| yet)* \w+",
-    rf"(?:no|any|your|without|awaiting|pending|not the|which) (?:payment|transfer)(?: was| has been| is)? \w+",
+    r"(?:payment|transfer|amount|invoice) (?:was|is|has|were|are) (?:not|never)(?: been| yet)* \w+",
+    r"(?:no|any|your|without|awaiting|pending|not the|which) (?:payment|transfer)(?: was| has been| is)? \w+",
     r"(?:payment|transfer) (?:is |was |has been |still )*(?:declined|rejected|failed|bounced|returned|stuck|pending|delayed|late)",
     r"(?:get|getting|got|be|when|until|once|after|am|im) paid",
     r"unpaid|overpaid|prepaid|paid (?:leave|attention|for by you|amount is wrong)",
@@ -80,6 +80,7 @@ HAS_PAID = _any(
     r"(?:و|ف)?(?:دفع|سدد|حول|خلص|اودع|ودع|صفي)(?:ت|نا|تو)(?:ها|ه|هم|كم|لكم|لك|لهم|ك|لكو|لكن|و|هالكم)?",
     r"(?:انا|احنا|نحن|خلاص|اني) (?:محول|محولين|محوله|دافع|دافعين|دافعه|مسدد|مسددين|مخلص|مخلصين)(?:ها|لكم|لك|ه)?",
     r"^(?:sent|done|deposited|transferred|wired|remitted) (?:via|through|by|thru|from|to)|(?:cheque|check|chq|cash|payment|money)(?: (?:was|is|already|has been))* (?:collected|picked up|taken|handed|given|delivered|received)(?: over)? (?:by|to) (?:your?|ur)",
+    r"(?:shows?|showing|marked|recorded|appears?)(?: (?:this|it|that|the|invoice|already|in|our|system))* (?:as )?(?:paid|settled|cleared)|^(?:سبق|قد سبق) و?ان (?:دفعنا|سددنا|حولنا)\w*",
     r"(?:collector|driver|salesman|sales guy|rep|guy|agent|you|they|he|man|messenger)(?: \w+)? (?:took|collected|received|picked up|got) (?:the |our |my |a )?(?:cash|money|cheque|check|payment|amount)",
     r"(?:تراني|تراي|راني|رانا) (?:دافع|مسدد|محول|خالص|خلصت|خلصنا|دفعت)\w*",
     r"(?:التحويل|المبلغ|الفلوس|الحواله|الدفعه) (?:واصل|واصله|نزل|نزلت|وصلكم|وصلتكم|عندكم من)",
@@ -158,6 +159,7 @@ WILL_PAY = _any(
     r"expect (?:the |your |our |full )*(?:payment|transfer|money|amount|it|funds|cheque)",
     r"(?:give|need|allow|grant|gimme)(?: (?:me|us|them))?(?: \w+){0,5} (?:days?|weeks?|time|until|till|extension|months?)",
     r"(?:extension|grace|more time) (?:until|till|to)|bear with (?:me|us) (?:until|till)|wait (?:for me |for us )?(?:until|till)",
+    rf"(?:{_WILL}) do the needful|^(?:تحت|قيد) (?:ال)?(?:اجراء|تنفيذ|معالجه|معامله)",
     r"(?:payment|cheque|check|transfer|it) (?:is )?(?:just )?(?:awaiting|pending|waiting for|with management for|with the bank for) (?:\w+ )?(?:signature|approval|release|sign off|signing)",
     r"(?:very )?soon (?:inshallah|in sha allah|insha allah|god willing)|^قريبا|ن(?:خلص|دفع|سدد|حول)(?:وا|و)(?:كم|لكم|ك|ها|لك)",
     r"promise(?: you)? (?:to pay|payment|i will|we will|the payment|on|by)|commit to (?:pay|settle)",
@@ -169,7 +171,7 @@ WILL_PAY = _any(
     r"(?:سوف|راح|س|رح)? ?(?:يوصلكم|يصلكم|توصلكم|تصلكم|بيوصلكم|حيوصلكم|هيوصلكم|سيصلكم|ستصلكم|بتوصلكم|ستصل|هتوصلكم) (?:\w+ ){0,2}(?:المبلغ|الفلوس|الدفعه|الحواله|التحويل|الشيك|كامل|حقكم|المصاري)",
     r"(?:المبلغ|الفلوس|الدفعه|الحواله|التحويل|الشيك|حقكم|المصاري) (?:\w+ ){0,2}(?:بيوصل\w*|سيصل\w*|راح يوصل\w*|هيوصل\w*|حيوصل\w*|بتوصل\w*|ستصل\w*|بكره|غدا|جاهز|قيد التنفيذ|قيد الاجراء|قيد التحويل|في الطريق|بالطريق|يوم)",
     r"(?<!تم )(?<!تمت )(?:الدفع|السداد|التحويل|الدفعه) (?:ان شاء الله )?(?:يوم|غدا|بكره|باكر|بكرا|الاسبوع|خلال|قبل|بعد|نهايه|سيكون|سيتم|اخر|في|بتاريخ|قيد|تحت)",
-    rf"(?:ادفع|ندفع|اسدد|نسدد|احول|نحول|اخلص|نخلص)(?:ها|ه|لك|لكم|كم|و)? (?:ان شاء الله )?(?:يوم|غدا|بكره|بكرا|باكر|المبلغ|في|خلال|قبل|بعد|الاسبوع|نهايه|اخر|الخميس|الاحد|الاثنين|الثلاثاء|الاربعاء|الجمعه|السبت|اليوم|الفاتوره|الباقي|الليله|بتاريخ|لكم|لك|\d+)",
+    r"(?:ادفع|ندفع|اسدد|نسدد|احول|نحول|اخلص|نخلص)(?:ها|ه|لك|لكم|كم|و)? (?:ان شاء الله )?(?:يوم|غدا|بكره|بكرا|باكر|المبلغ|في|خلال|قبل|بعد|الاسبوع|نهايه|اخر|الخميس|الاحد|الاثنين|الثلاثاء|الاربعاء|الجمعه|السبت|اليوم|الفاتوره|الباقي|الليله|بتاريخ|لكم|لك|\d+)",
     r"(?:امهلوني|امهلني|امهلونا|اعطوني|اعطني|عطوني|عطنا|عطونا|عطني|ادوني|اديني|نحتاج|احتاج|محتاج|محتاجين|بدنا|بدي|نرجو منحنا|اصبروا|اصبر|صبروا|استنوا|استني|انتظروا|انتظرونا|مهلوني|نبي|ابي|خلوها|خليها|ياريت)"
     r"(?: \w+){0,4} (?:مهله|يوم|يومين|ايام|اسبوع|اسبوعين|وقت|للاحد|لاخر|لنهايه|لبكره|لبكرا|شهر|بكره|الخميس|الاحد|الاثنين|لين|الين|لحد|حتي)",
     r"(?:جاري|جار|نعمل علي|قيد) (?:ال)?(?:دفع|سداد|تحويل|تجهيز|العمل علي|تنفيذ|اجراءات)(?: \w+){0,2}",
@@ -181,7 +183,7 @@ WILL_PAY = _any(
 # With a day to come in the same clause, and nothing of the past, these promise.
 MONEY_AHEAD = _any(
     r"pay|pays|payments?|half|salary|salaries|الراتب|راتب|المعاش|cheques?|check|pdc|transfer|settle|settlement|cash|deposit|instal\w+|bank|money|funds",
-    r"(?:[انبهحست]|سن|هن|حن|بن|ست|سي|هي|حي|ي)?(?:دفع|سدد|حول|خلص)(?:ها|ه|كم|لكم|لك|هم|ك|و)?",
+    r"و?(?:[انبهحست]|سن|هن|حن|بن|ست|سي|هي|حي|ي)?(?:دفع|سدد|حول|خلص)(?:ها|ه|كم|لكم|لك|هم|ك|و)?",
     r"(?:ب|ل|و)?(?:ال)?(?:دفع|دفعه|سداد|تحويل|شيك|فلوس|مبلغ|حواله|مصاري)|[abhn7]?(?:dfa3|dafa3|khall?[ei]s|7aww?[ei]l|5all?[ei]s)\w*",
 )
 # What is said with these is no promise of the debtor's, whatever the verb.
@@ -206,11 +208,11 @@ DISPUTE = _any(
     r"incorrect\w*|inaccurate|mistakes? in|wrongly|erroneous\w*|by mistake|an? (?:mistake|error)|discrepanc\w+|mismatch\w*|does ?nt match|do not match|dont match",
     r"wrong (?:amount|invoice|price|total|quantity|qty|goods|items?|bill|order|charge|vat|rate|currency|product|size|colou?r|calculation|figure|sum|po|trn|model|address on)",
     r"(?:amount|invoice|price|total|quantity|bill|figure|charge|vat|rate|calculation|statement)(?: \w+){0,2} (?:is|looks|seems|are|was) (?:\w+ )?(?:wrong|too high|different|incorrect|off|higher|double|duplicated?)",
-    rf"(?:damaged|defective|faulty|broken|cracked|torn|stained|dented|rusty|rusted|dirty|stale|bent|rotten|spoiled|substandard|overcharg\w+|double charged|charged (?:us |me )?twice|billed (?:us |me )?twice|incomplete|missing|(?<!app )(?<!link )(?<!bank )(?<!page )(?<!site )(?<!portal )(?<!card )not working|does not work|doesnt work|poor quality|bad quality|expired|leaking|unusable|scratched|short shipped|short delivery|unfinished|not finished|not completed|never completed|not complete|half done|counterfeit|rotten|low quality|terrible|delayed delivery)",
-    rf"(?:never|did not|didnt|have not|havent|not|hasnt|has not|wasnt|was not|werent|were not|yet to|still not|still waiting for)(?: (?:yet|been|even|be|us|all|the|your|any|our|it|to|half|of|have))*"
-    rf" (?:ordered|order|received|receive|delivered|deliver|arrived|arrive|got|get|requested|request|provided|performed|installed|complete|completed|shipped|signed|sign|approved|approve|supplied|authori[sz]ed|used|fixed|repaired|replaced|bought|purchased|asked for|done|delivery|finish|finished|show up|turn up|come|came|fix|repair|replace|worked|agree|agreed)"
-    rf"(?! (?:the |an |any |your |this |a |my |our |copy |of |original |such )*(?:invoices?|emails?|messages?|reminders?|statement|bill|copy|salary|payment|money|bank|details|reply|response|answer|link|call|anything from|hard copy|paid|po|lpo))",
-    r"complaint|complain\w*|refund|lawyers?|solicitors?|charged (?:me |us )?(?:extra|more|too much|double|twice)|no (?:\w+ ){1,3}no (?:payment|money|pay)|attorney|legal|fraud\w*|scam|court|small claims|consumer protection|police|rip off|ripoff|cheat\w*|thie(?:f|ves)|fake invoice|bogus",
+    r"(?:damaged|defective|faulty|broken|cracked|torn|stained|dented|rusty|rusted|dirty|stale|bent|rotten|spoiled|substandard|overcharg\w+|double charged|charged (?:us |me )?twice|billed (?:us |me )?twice|incomplete|missing|(?<!app )(?<!link )(?<!bank )(?<!page )(?<!site )(?<!portal )(?<!card )not working|does not work|doesnt work|poor quality|bad quality|expired|leaking|unusable|scratched|short shipped|short delivery|unfinished|not finished|not completed|never completed|not complete|half done|counterfeit|rotten|low quality|terrible|delayed delivery)",
+    r"(?:never|did not|didnt|have not|havent|not|hasnt|has not|wasnt|was not|werent|were not|yet to|still not|still waiting for)(?: (?:yet|been|even|be|us|all|the|your|any|our|it|to|half|of|have))*"
+    r" (?:ordered|order|received|receive|delivered|deliver|arrived|arrive|got|get|requested|request|provided|performed|installed|complete|completed|shipped|signed|sign|approved|approve|supplied|authori[sz]ed|used|fixed|repaired|replaced|bought|purchased|asked for|done|delivery|finish|finished|show up|turn up|come|came|fix|repair|replace|worked|agree|agreed)"
+    r"(?! (?:the |an |any |your |this |a |my |our |copy |of |original |such )*(?:invoices?|emails?|messages?|reminders?|statement|bill|copy|salary|payment|money|bank|details|reply|response|answer|link|call|anything from|hard copy|paid|po|lpo))",
+    r"complaint|complain\w*|not satisfied|unsatisfied|not happy|unhappy|disappointed|full price|promised (?:us |me )?(?:a )?discount|never placed|(?:cancel|void|withdraw) (?:this|the|your) (?:invoice|bill)|refund|lawyers?|solicitors?|charged (?:me |us )?(?:extra|more|too much|double|twice)|no (?:\w+ ){1,3}no (?:payment|money|pay)|attorney|legal|fraud\w*|scam|court|small claims|consumer protection|police|rip off|ripoff|cheat\w*|thie(?:f|ves)|fake invoice|bogus",
     r"(?:we|i)(?: have| had| already)* (?:cancelled|canceled|returned|sent back|rejected|terminated)(?! (?:the (?:meeting|call)|my (?:card|flight)))|(?:was|were|been|got) (?:returned|cancelled|canceled|rejected|terminated) ?(?! payment)|cancellation|asked (?:you )?to cancel|requested (?:to cancel|cancellation)",
     r"credit note|debit note|deduct\w*|discount (?:was|is|not|you|we|has|that)|agreed (?:on|price|discount|rate|amount)|quoted|quotation was|po (?:says|amount|value|price)|contract (?:says|price|states|value)|should be (?:\w+ )?(?:less|lower|\d+)|not \d{3,}|only owe|only (?:ordered|received|got|took|bought|requested|agreed)|ordered \d+ not|we owe (?:only|less)|too much|extra charges?|unauthori[sz]ed|hidden (?:fees?|charges?)|duplicate|already (?:disputed|returned|credited)|never (?:signed|agreed|approved|heard back|used)",
     r"(?:why (?:is|are|was|am|were|do|did|this|the|there)?)(?: \w+){0,4} (?:invoice|charged?|charging|billed|amount|vat|fee|fees|so high|higher|penalty)|what is this (?:invoice|charge|amount|fee)|without (?:our|my) (?:approval|consent|permission)",
@@ -219,7 +221,7 @@ DISPUTE = _any(
     r"(?:غير صحيح|غير صحيحه|غير دقيق|غير دقيقه|غير مطابق\w*|مو صحيح|مش صحيح|مو صحيحه|مش صحيحه|ما صحيح|مب صحيح|ليست صحيحه|ليس صحيح\w*|لا تطابق|ما تطابق|مش مطابق\w*|مو مطابق\w*|مش مظبوط\w*|مو مضبوط\w*|مش مضبوط\w*|غير متفق|ما اتفقنا|مو اللي اتفقنا|مش اللي اتفقنا|خلاف الاتفاق|مخالف\w*|ماشي هي|ماشي صحيح\w*)",
     r"(?:خطا|خطء|غلط|غلطه|غلطانين|خاطيه|خاطي|مغلوط\w*|بالغلط|اخطا|اخطاء)(?! الرقم)",
     r"(?:لم|ما|لسه ما|لسا ما|مازال ما|م) ?(?:استلم\w*|نستلم\w*|استلمت\w*|استلمنا\w*|اطلب\w*|نطلب\w*|طلبت\w*|طلبنا\w*|يصل\w*|تصل\w*|وصلت\w*|وصل\w*|وصلش\w*|يتم التسليم|تسلمنا|تسلمت|ركبتوا|ركبتو|خلصتوا|تخلصوا|كملتوا|تكملوا|نفذتوا|تنفذوا|اشتغل|يشتغل|شغال\w*|جات\w*|جاتنا|اجت\w*|جاني|وصلاتنا|يكتمل|تكتمل|ننفذ|كمل\w*|يكمل\w*|انتهي|انتهت|ينتهي|تنتهي|اتفقنا)"
-    r"(?! (?:ال)?(?:فاتوره|فواتير|رساله|نسخه|راتب|رد|ايميل|حواله|رابط|كشف))",
+    r"(?! (?:ال)?(?:فاتوره|فواتير|رساله|نسخه|راتب|رد|ايميل|حواله|رابط|كشف|رسايل|اي رسايل|مسج|اشعار|تذكير))",
     r"(?:تالف|تالفه|تالفين|معيب|معيبه|مكسور|مكسوره|مكسورين|ناقص|ناقصه|ناقصين|نواقص|خربان\w*|مضروب\w*|سييه|سيء|رديي\w*|بايظ\w*|خايس\w*|مش شغال\w*|مو شغال\w*|ما يشتغل|مايشتغل|بايظه|عطلان\w*|(?:ما|لا|مش|مو|مب) ?(?:بي|ي|ت|بت)(?:شتغل|برد|فتح|عمل|دور|نفع|صلح|سخن)|فيها عيب|عيوب|منتهي\w* الصلاحيه|مهترس|خاسر|خاسره|مهرس\w*)",
     r"(?:رجعنا|رجعت|ارجعنا|ارجعت|الغينا|الغيت|كنسلنا|كنسلت|لغينا|لغيت|مرتجع|ارجاع|استرجاع|استرداد|رجعوا|طلبنا الغاء|طلبت الغاء|تم الغاء|تم الغاو\w*|ملغي|ملغيه|ملغاه)(?! (?:الاجتماع|الموعد))",
     r"(?:لماذا|ليش|ليه|علاش) (?:\w+ ){0,3}(?:الفاتوره|فاتوره|المبلغ|الرسوم|زياده|غالي|هذا المبلغ|تحسبون|حاسبين|تطالبون\w*|تطالبوننا)|فلماذا (?:ال)?\w+|اكثر من المتفق|زياده عن|اعلي من|اغلي من|المتفق عليه|حسب الاتفاق|الاتفاق كان|اتفقنا علي|الخصم|خصموا|مكرره|مكرر|مرتين|ما طلبناه|رسوم اضافيه|تفاصيل خاطيه|مزوره|ما الي علاقه|وهمي\w*|ما تعاملنا|لم نتعامل|وصل (?:نصها|نصفها|النص|نص|نصف)|باقي البضاعه|باقي الطلب",
@@ -231,6 +233,7 @@ DISPUTE = _any(
 WRONG_PERSON = _any(
     r"(?:have|got|texted|called|reached|messaged|emailed|ve got)(?: \w+)? the wrong \w+|(?:ال)?رقم (?:\w+ )?(?:تغير|اتغير|تبدل|انباع|تبدل صاحبه)|تغير صاحب\w*|صاحب الرقم تغير",
     r"^ana (?:msh|mish|mesh|mo|mosh|mani) (?!dafe3|7adfa3|hadfa3|3ayez|3awez|fadi|fahem|3aref|ader|2ader|a2dar|mwafe2|hadfa|dafi3)\w+$",
+    r"(?:its|this is|that is|thats|it is) (?:a |an |some )?(?:different|another|other) [a-z]+$|(?:مش|مو|ليس|ماهو|مب) (?:رقمه|رقمها)|ما (?:عندنا|في عندنا|في) (?:موظف|احد|حدا|حد|شخص|زبون)\w* (?:ب|اسمه)\w*",
     r"^not me$|^its not me|^this is not me|im (?:his|her) (?:wife|husband|sister|brother|son|daughter|mother|father|friend|colleague)|^i am (?:his|her) (?:wife|husband|sister|brother|son|daughter|mother|father)",
     r"(?:ما|لا|مش|مو|ليس|مب) ?(?:عاد )?(?:ب|بي)?(?:ي|ا|ن|ت)?(?:شتغل|عمل|خدم|داوم)\w*(?: \w+)? (?:هنا|هون|هني|عندنا|معنا|في الشركه|بالشركه|عندهم|معاهم|لدينا)",
     r"wrong (?:number|person|contact|email|e mail|guy|recipient|man|lady|phone|company|mail ?box|people|party|department|whatsapp)",

@@ -1,6 +1,5 @@
 """What waits for a person: answers by message and from the debtor's page alike."""
 
-import datetime as dt
 import uuid
 from collections.abc import Iterable
 

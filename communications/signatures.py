@@ -42,13 +42,7 @@ def without(text: str) -> str:
         begins = any(each.strip() for each in lines[:number])
         if _DEVICE.fullmatch(words) or _FOOTER.match(words):
             lines[number] = ""
-        elif begins and _DELIMITER.fullmatch(stripped) and len(lines) - number <= 25:
-            end = number
-            break
-        elif begins and words in _THANKS and _is_all_names(lines[number + 1 :]):
-            end = number
-            break
-        elif begins and _FAREWELL.fullmatch(words) and _is_signature(lines[number + 1 :]):
+        elif (begins and _DELIMITER.fullmatch(stripped) and len(lines) - number <= 25) or (begins and words in _THANKS and _is_all_names(lines[number + 1 :])) or (begins and _FAREWELL.fullmatch(words) and _is_signature(lines[number + 1 :])):
             end = number
             break
     kept = lines[:end]

@@ -26,7 +26,7 @@ _SUCH = (
 )
 _THINGS = rf"(?:(?:{_SUCH}) )*(?:{_THING})"
 _ME = "me|us|this number|this phone|this email|this address|this mailbox|my number|my email|my phone|our office|here"
-_NOT = "do not|dont|never|must not|no need to|please not|pls not|not to|quit|cease|refrain from|stop|avoid"
+_NOT = "do not|dont|never|must not|no need to|please not|pls not|not to|quit|cease|refrain from|stop|stopped|avoid"
 _ARABIC_THING = (
     "(?:و|ب|ل|هال|هل)?(?:ال)?(?:رسايل|رساله|رسالات|مسجات|مسج|ايميلات|ايميل|اميلات|مكالمات|مكالمه|اتصالات|اتصال|تذكيرات"
     "|تذكير|اشعارات|مراسلات|مراسله|مراسلتي|مراسلتنا|واتساب|ازعاج|سبام|ميساجات|ميساج|مسدجات|مسيجات|تنبيهات|تواصل"
@@ -96,6 +96,7 @@ _REQUESTS = re.compile(
             rf"(?:لا|ما|مش|مو|مب|م) ?(?:عاد )?(?:اريد|نريد|ارغب|نرغب|اود|نود|احتاج|نحتاج|ابي|ابغي|ابغا|نبي|نبغي|بدي|بدنا"
             rf"|بديش|عايز|عاوز|عايزين|عاوزين|عايزه|حابب|حاب|بغيت|بغيتش|بغيناش|باغي|محتاج|محتاجين|نحب|نحبش|نحتاجش|حابين)"
             rf"(?: (?:انا|في|ب|ان|بعد|خلاص))*(?: (?:{_ARABIC_ME}))* {_ARABIC_THINGS}(?: منكم)?",
+            rf"(?:لا|ما|مش|مو|م) ?(?:اريد|ابي|ابغي|ابغا|بدي|ارغب|عايز|عاوز|حابب)(?:ك|كم|كو|اك|اكم)?(?: في| ب)? (?:ان )?ت(?:بعت|بعث|رسل|راسل|طرش|تصل|تواصل|كلم|كتب|زعج|صيفط)\w*(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS})?",
             rf"(?:لا|ما|مش|مو) ?(?:اريد|ابي|ابغي|بدي|ارغب|عايز|عاوز)(?: في| ب)? (?:ان )?"
             rf"(?:تراسلوني|ترسلوا لي|ترسلون لي|تتواصلوا معي|تتواصلون معي|تتصلوا بي|تتصلون|يتواصل معي احد)"
             rf"(?: {_ARABIC_THINGS})?",
@@ -123,7 +124,7 @@ _REQUESTS = re.compile(
     + r")(?!\w)"
 )
 _NOT_WANTED = re.compile(
-    r"\b(?:for now|for the moment|temporarily|مؤقتا|موقتا)\b|\b(?:dont|do not|not|never|didnt|did not|cant|cannot|why|how|wont|if|unless|or else|otherwise|until)"
+    r"\b(?:i|we|they|he|she|it) (?:do not|dont|did not|didnt|never) (?:text|message|email|call|write|send|contact)\b|\b(?:for now|for the moment|temporarily|مؤقتا|موقتا|stop (?:by|over|in|at|for|off|here|there))\b|\b(?:dont|do not|not|never|didnt|did not|cant|cannot|why|how|wont|unless|or else|otherwise|until)"
     r"(?: (?:want|wish|ask|asked|to|me|us|need|going|please|ever|like|intend|mean|meant|request|requested|yet|have|been|i|we"
     r"|do|can|you|dont))* (?:unsubscribe|opt out|stop|cease)\b"
     r"|\b(?:asked|requested|want|wanted|told|tried|trying|طلبت|طلبنا) (?:you |us |me |already |twice )*(?:to )?"
@@ -156,10 +157,11 @@ _BESIDE_A_REQUEST = _COURTESY | frozenset(
         " other communications communication spam kind regards best sincerely stop unsubscribe end request requesting am im"
         " like want wish need also both with contact here your yours longer here thereby hereby effective once"
         " texting messaging emailing calling contacting writing bothering spamming harassing disturbing distribution subscription subscriptions mailings block blocked"
+        " have has had by via before blocked youre id if appreciate stopped"
         " are else why how who what where did didnt got getting sign signed up subscribe subscribed info details data turn switch disable deactivate nonsense fuck hell damn shit stupid idiots"
         " withdraw consent hereby revoke subscriber bunch all of you people whoever this"
         " interested requested asked send whom may concern future said say telling told time times last second third tired hate annoying annoyed harassment privacy gdpr report reported"
-        " spamming sales pls too much wasting waste my time nobody anybody anyone everything nothing never again its im ive been keep keeps kept stay away it is very so long"
+        " spamming sales pls too much wasting waste my time nobody anybody anyone nothing never again its im ive been keep keeps kept stay away it is very so long"
         " ever since first warning final done finished with over immediately effect thereafter consent permission given gave without unsolicited unwanted receive receiving"
         " cease quit off out notice be was been about regarding matter absolutely strictly completely entirely automated automatic bot robot campaign campaigns marketing promotional"
         " enough is guys everyone man bro seriously already sick tired fed up annoying bothering every day"
@@ -170,6 +172,7 @@ _BESIDE_A_REQUEST = _COURTESY | frozenset(
         " بلاش ارسال الارسال المكرره المتكرره نرجوكم لطفا فضلا تكرما لاحقا مطلقا بقي بقا خلص اصلا خالص عاد"
         " دي ده دول هدول هاد هاي هاذي ديال ديالكم تبعكم فيي فيني فيا عليي ليي يعني ترا تعبت تعبتوني مليت زهقت زهقنا مللنا ازعجتونا ازعجتوني كثير كتير واجد مهتم"
         " مهتمه مهتمين ليس لست اصلا طلبت طلبنا قلت قلنا لكم منك كم سبق نهايي نهائي حد احد نرجوا الموضوع مزعج مزعجه مزعجين هدا هادا لطفكم"
+        " جماعه اخوان شباب اخواني حبايبي ناس مقدما"
         " shi ay ayy 7aga 7aja abadan nihaiyan tab3an wallah ta3abt 7ad had li fini fiyi ba3den el msgs rasayel messages"
         " li lina 3alay tany tani ba2a ba3d khalas bas ya akhi el al men min 3ala hal raqm rakam ra2m dah da de di"
         " yalla ana plus de des messages moi svp"
