@@ -3,7 +3,7 @@
 All as `spelling.normalise` leaves them: no capitals, diacritics or apostrophes, one alef, `ه` for `ة`, `ي` for `ى`.
 """
 
-# Word lists are easier to keep without breaks.
+# Patterns and lists of words are easier to keep without breaks.
 # ruff: noqa: E501
 
 _WEEKDAYS = [

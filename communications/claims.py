@@ -4,8 +4,9 @@ All on text as `spelling.normalise` leaves it, clause by clause. What is denied 
 looked for: `DENIED_PAYMENT` before `HAS_PAID`, `DENIED_PROMISE` before `WILL_PAY`.
 """
 
-# Word lists are easier to keep without breaks.
+# Patterns and lists of words are easier to keep without breaks.
 # ruff: noqa: E501
+
 import re
 
 

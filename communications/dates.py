@@ -4,6 +4,9 @@ Everything works on text as `spelling.normalise` leaves it. A day without a year
 past is never moved to next year. A day that can be read in two ways is left out.
 """
 
+# Patterns and lists of words are easier to keep without breaks.
+# ruff: noqa: E501
+
 import calendar
 import datetime as dt
 import re

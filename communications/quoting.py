@@ -5,6 +5,9 @@ the words, the subject and the addresses of the mail that was answered. A quote 
 a quote or between its lines, and is none of them, belongs to the reply.
 """
 
+# Patterns and lists of words are easier to keep without breaks.
+# ruff: noqa: E501, SIM905
+
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -294,4 +297,4 @@ def _by_library(plain: list[str], number: int) -> int:
     head = next((reply for reply in replies if reply.headers), None)
     if head is None or not text.lstrip().startswith(head.headers.strip()[:20]):
         return 0
-    return number + max(1, len([line for line in head.headers.strip().split("\n")]))
+    return number + max(1, len(head.headers.strip().split("\n")))

@@ -1,5 +1,8 @@
 """The signature below a message: who wrote it, with which company, and what their mail program adds."""
 
+# Patterns and lists of words are easier to keep without breaks.
+# ruff: noqa: E501
+
 import re
 
 from communications.spelling import normalise
@@ -42,7 +45,11 @@ def without(text: str) -> str:
         begins = any(each.strip() for each in lines[:number])
         if _DEVICE.fullmatch(words) or _FOOTER.match(words):
             lines[number] = ""
-        elif (begins and _DELIMITER.fullmatch(stripped) and len(lines) - number <= 25) or (begins and words in _THANKS and _is_all_names(lines[number + 1 :])) or (begins and _FAREWELL.fullmatch(words) and _is_signature(lines[number + 1 :])):
+        elif (
+            (begins and _DELIMITER.fullmatch(stripped) and len(lines) - number <= 25)
+            or (begins and words in _THANKS and _is_all_names(lines[number + 1 :]))
+            or (begins and _FAREWELL.fullmatch(words) and _is_signature(lines[number + 1 :]))
+        ):
             end = number
             break
     kept = lines[:end]

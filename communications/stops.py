@@ -4,8 +4,9 @@ A request is unmistakable if it is (nearly) the whole message: everything but th
 words among others are noticed, and left to a person. All patterns work on text as `spelling.normalise` leaves it.
 """
 
-# Word lists are easier to keep without breaks.
-# ruff: noqa: E501
+# Patterns and lists of words are easier to keep without breaks.
+# ruff: noqa: E501, SIM905, S105
+
 import re
 from collections.abc import Iterable
 

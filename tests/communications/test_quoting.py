@@ -1,4 +1,5 @@
 """A reply without the mail that it quotes, whichever program wrote it: we know what we sent."""
+# ruff: noqa: E501
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""No answer is lost: it is stored before it is read, holds messages, and is a person's whatever the readers make of it."""
+"""No answer is lost: it is stored before it is read, holds messages, and waits for a person whatever is read in it."""
 
 import datetime as dt
 from collections.abc import Iterator
