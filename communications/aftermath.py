@@ -13,12 +13,11 @@ from django.db.models import Max, Q
 
 from communications import addresses, ladder, policies
 from communications.channels import Bounced, OptedOut, Refused, Rejected, mail_id
-from communications.models import CONTACTED, PENDING, Communication, Kind, Medium, PolicyStep, State
+from communications.models import CONTACTED, PENDING, Communication, PolicyStep, State
 from communications.signals import communication_failed, communication_sent
 from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
-from inflow.languages import english
 from invoices import escalations, lifecycle, timeline
 from invoices.models import Debtor, Invoice, Reason
 
@@ -113,7 +112,7 @@ def _end_sending(row: Communication, outcome: Outcome) -> None:
     statements.update(row, ("status", "error", "provider_id"))
     step = _step_of(row)
     if row.status == State.FAILED:
-        timeline.note(invoice, "failed", CLOCK, f"Message was refused for {to}.", reason=row.error)
+        timeline.note(invoice, "failed", CLOCK, reason=row.error, address=to)
         communication_failed.send(Communication, communication=row)
         _mark(row, outcome.ending)
         if step and invoice.is_open:
@@ -121,11 +120,10 @@ def _end_sending(row: Communication, outcome: Outcome) -> None:
     else:
         lifecycle.stand(invoice, last_contacted_at=row.sent_at)
         if row.status == State.SENT:
-            by = "email" if row.channel == Medium.EMAIL else english(Medium(row.channel).label)
-            timeline.note(invoice, "sent", CLOCK, f"{english(Kind(row.kind).label)} sent to {to} by {by}.")
+            timeline.note(invoice, "sent", CLOCK, message=row.kind, address=to, medium=row.channel)
             communication_sent.send(Communication, communication=row)
         else:
-            timeline.note(invoice, "unknown", CLOCK, f"Message may not have reached {to}.", reason=row.error)
+            timeline.note(invoice, "unknown", CLOCK, reason=row.error, address=to)
             communication_failed.send(Communication, communication=row)
         assert row.sent_at is not None
         if row.round == invoice.round and row.step is not None and (invoice.last_step or -1_000) < row.step:
@@ -152,15 +150,13 @@ def _move(row: Communication, news: News) -> None:
         return
     if was_unknown:
         communication_sent.send(Communication, communication=row)
-    text = f"{english(Kind(row.kind).label)} {english(State(row.status).label).lower()}: {row.recipient}."
-    timeline.note(row.invoice, row.status, CLOCK, text)
+    timeline.note(row.invoice, row.status, CLOCK, message=row.kind, address=row.recipient)
 
 
 def _come_back(row: Communication, ending: type[Refused]) -> None:
     """A message that was sent did not arrive: its step is taken anew on the next channel, if it was the last one."""
     invoice = row.invoice
-    text = f"{english(Kind(row.kind).label)} to {row.recipient} did not arrive."
-    timeline.note(invoice, "bounced", CLOCK, text, reason=row.error)
+    timeline.note(invoice, "bounced", CLOCK, reason=row.error, message=row.kind, address=row.recipient)
     communication_failed.send(Communication, communication=row)
     _mark(row, ending)
     reached = Communication.objects.filter(invoice=invoice, status__in=CONTACTED).aggregate(at=Max("sent_at"))
@@ -220,7 +216,7 @@ def _stands_at(invoice: Invoice, step: PolicyStep) -> bool:
     if pending.exclude(status=State.SCHEDULED).exists():
         return False
     for other in pending:
-        ladder.cancel(other, "an earlier step did not arrive")
+        ladder.cancel(other, "earlier_step")
     lifecycle.stand(invoice, last_step=step.offset_days - 1)
     return True
 
@@ -228,5 +224,4 @@ def _stands_at(invoice: Invoice, step: PolicyStep) -> bool:
 def _plan(invoice: Invoice, step: PolicyStep, wait: dt.timedelta = _AT_ONCE) -> None:
     moment = ladder.allowed_from(invoice, invoice.account.now() + wait)
     planned = ladder.plan_message(invoice, step, moment)
-    text = f"Try {planned.try_number} planned for {planned.scheduled_for:%Y-%m-%d %H:%M} UTC."
-    timeline.note(invoice, "planned", CLOCK, text)
+    timeline.note(invoice, "planned", CLOCK, number=planned.try_number, moment=planned.scheduled_for)

@@ -17,7 +17,7 @@ from communications import inbox
 from communications.models import Answer, AnswerKind, AnswerStatus
 from inflow.accounts.actors import DEBTOR, Actor
 from invoices import debtors, lifecycle, writing
-from invoices.models import Debtor, Invoice, Status
+from invoices.models import Debtor, Invoice, Receipt, Status
 from invoices.writing import Refused
 
 # How far ahead a promise is believed without a person.
@@ -67,12 +67,28 @@ def dispute(debtor: Debtor, invoice_ids: Collection[uuid.UUID], why: str) -> Non
 
 
 def confirm_paid(
-    answer: Answer, actor: Actor, *, amount: Decimal, paid_at: dt.date, method: str = "unspecified", reference: str = ""
+    answer: Answer,
+    actor: Actor,
+    *,
+    amount: Decimal,
+    paid_at: dt.date,
+    method: str = "unspecified",
+    reference: str = "",
+    key: uuid.UUID | None = None,
 ) -> None:
     """The money is there: it is posted to the ledger. Raises `Refused` as the ledger does."""
+    if key and Receipt.objects.filter(pk=key, posted_on=answer.invoice_id).exists():  # the form was sent before
+        return
     with _handling(answer, actor, AnswerStatus.CONFIRMED) as invoice:
         lifecycle.record_payment(
-            invoice.account, invoice.pk, actor, amount=amount, paid_at=paid_at, method=method, reference=reference
+            invoice.account,
+            invoice.pk,
+            actor,
+            amount=amount,
+            paid_at=paid_at,
+            method=method,
+            reference=reference,
+            key=key,
         )
 
 

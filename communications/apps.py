@@ -7,4 +7,4 @@ class CommunicationsConfig(AppConfig):
     verbose_name = _lazy("Messages")
 
     def ready(self) -> None:
-        from communications import receivers  # noqa: F401  (connects them)
+        from communications import narrative, receivers  # noqa: F401  (connects and registers them)

@@ -6,6 +6,7 @@ All that is stopped is kept, says why on the timeline, and goes on when a person
 import datetime as dt
 import uuid
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -14,9 +15,8 @@ from communications import ladder, policies
 from communications.models import ApprovalLimit, CollectionSettings, Communication, Kind, State
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
-from inflow.languages import english
-from invoices import lifecycle, money, timeline
-from invoices.models import Invoice, Payment, TimelineEntry
+from invoices import lifecycle, timeline
+from invoices.models import Invoice, Receipt, TimelineEntry
 from invoices.writing import NotFound, Refused, lock
 
 # A message that waits for fresh payment data is looked at this often.
@@ -33,13 +33,13 @@ def is_stale(rules: CollectionSettings, now: dt.datetime) -> bool:
     since = now - dt.timedelta(hours=rules.stale_after_hours)
     if rules.payments_synced_at and rules.payments_synced_at > since:
         return False
-    return not Payment.objects.filter(account=rules.account_id, recorded_at__gt=since).exists()
+    return not Receipt.objects.filter(account=rules.account_id, recorded_at__gt=since).exists()
 
 
 def note_sync(account: Account, actor: Actor) -> int:
     """All payments are recorded as of now: what waited for that goes on. How many messages did."""
     CollectionSettings.objects.update_or_create(account=account, defaults={"payments_synced_at": account.now()})
-    return release(account, "stale", actor, "All payments are recorded")
+    return release(account, "stale", actor, "synced")
 
 
 # --- The switch --------------------------------------------------------------------------------------------------
@@ -48,11 +48,12 @@ def note_sync(account: Account, actor: Actor) -> int:
 def resume(account: Account, actor: Actor) -> int:
     """Switch all channels on, and let go what was held, within hours and limits. How many messages were."""
     CollectionSettings.objects.filter(account=account).update(is_stopped=False, stopped_channels=[])
-    return release(account, "stopped", actor, "Messages are switched on again")
+    return release(account, "stopped", actor, "resumed")
 
 
-def release(account: Account, reason: str, actor: Actor, said: str) -> int:
-    """Let what waited for `reason` go at the next allowed moment, debtor by debtor."""
+def release(account: Account, reason: str, actor: Actor, cause: str) -> int:
+    """Let what waited for `reason` go at the next allowed moment, debtor by debtor. `cause` is a code of
+    `narrative`."""
     waiting = Communication.objects.for_account(account).filter(status=State.SCHEDULED, waits_for=reason)
     released = 0
     for pk, invoice_id in waiting.order_by("debtor_id", "id").values_list("pk", "invoice_id"):
@@ -65,7 +66,7 @@ def release(account: Account, reason: str, actor: Actor, said: str) -> int:
             row.save(update_fields=["waits_for", "scheduled_for"])
             if row.step is not None:
                 lifecycle.stand(invoice, next_contact_at=row.scheduled_for)
-            _note(row, invoice, "released", actor, f"{said}: {{}} goes on {_local(invoice, row.scheduled_for)}.")
+            _note(row, invoice, "released", actor, release=cause, **_local(invoice, row.scheduled_for))
             released += 1
     return released
 
@@ -73,12 +74,13 @@ def release(account: Account, reason: str, actor: Actor, said: str) -> int:
 # --- A second pair of eyes ---------------------------------------------------------------------------------------
 
 
-def must_be_seen(row: Communication, rules: CollectionSettings) -> bool:
-    """Whether it is a final notice for more than the account lets go by itself, and nobody has released it yet."""
+def must_be_seen(row: Communication, rules: CollectionSettings, credit: Decimal) -> bool:
+    """Whether it is a final notice for more than the account lets go by itself, and nobody has released it yet. The
+    debtor's `credit` in the invoice's currency is not demanded and does not count."""
     if row.kind != Kind.FINAL_NOTICE:
         return False
     limit = limit_of(rules, row.invoice.currency)
-    if limit is None or row.invoice.balance <= limit:
+    if limit is None or row.invoice.balance - credit <= limit:
         return False
     tries = Communication.objects.filter(invoice=row.invoice_id, round=row.round, step=row.step, kind=row.kind)
     return not tries.filter(approved_at__isnull=False).exists()
@@ -95,8 +97,7 @@ def hold(row: Communication) -> None:
     invoice = row.invoice
     row.status = State.HELD
     row.save(update_fields=["status"])
-    owed = money.display(invoice.balance, invoice.currency)
-    _note(row, invoice, "held", CLOCK, f"{{}} held: somebody has to look at it before {owed} are demanded.")
+    _note(row, invoice, "held", CLOCK, amount=(invoice.balance, invoice.currency))
     ladder.advance(invoice)
 
 
@@ -113,8 +114,7 @@ def approve(account: Account, communication_id: uuid.UUID, actor: Actor) -> Comm
         row.scheduled_for, row.waits_for = ladder.allowed_from(invoice, now + cool_off), ""
         row.save()
         lifecycle.stand(invoice, next_contact_at=row.scheduled_for)
-        goes = _local(invoice, row.scheduled_for)
-        _note(row, invoice, "approved", actor, f"{{}} released: it goes on {goes} unless it is called back.")
+        _note(row, invoice, "approved", actor, **_local(invoice, row.scheduled_for))
         ladder.advance(invoice)
     return row
 
@@ -127,7 +127,7 @@ def call_back(account: Account, communication_id: uuid.UUID, actor: Actor) -> Co
             raise Refused("status", "illegal_transition", _("Only a message that was released can be called back."))
         row.status, row.approved_at, row.approved_by = State.HELD, None, ""
         row.save()
-        _note(row, invoice, "held", actor, "{} called back.")
+        _note(row, invoice, "held", actor)
         ladder.advance(invoice)
     return row
 
@@ -138,7 +138,7 @@ def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reaso
         row, invoice = locked(account, communication_id, State.HELD)
         row.status = State.CANCELLED
         row.save(update_fields=["status"])
-        _note(row, invoice, "cancelled", actor, "{} is not sent: a person decided so.", reason)
+        _note(row, invoice, "cancelled", actor, reason, decision="person")
         step = next((step for step in policies.steps_of(invoice) if ladder.is_for(row, invoice, step)), None)
         if step:
             ladder.done(invoice, step)
@@ -168,10 +168,10 @@ def _registered_by(invoice: Invoice) -> str:
     return entry.actor if entry else ""
 
 
-def _note(row: Communication, invoice: Invoice, kind: str, actor: Actor, text: str, reason: str = "") -> None:
-    timeline.note(invoice, kind, actor, text.format(english(Kind(row.kind).label)), reason=reason)
+def _note(row: Communication, invoice: Invoice, kind: str, actor: Actor, reason: str = "", **params: Any) -> None:
+    timeline.note(invoice, kind, actor, reason=reason, message=row.kind, **params)
 
 
-def _local(invoice: Invoice, moment: dt.datetime) -> str:
-    zone = ladder.place(invoice, ladder.rules_of(invoice.account)).zone
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key})"
+def _local(invoice: Invoice, moment: dt.datetime) -> dict[str, Any]:
+    """The parameters of a moment on the debtor's clock."""
+    return {"moment": moment, "zone": ladder.place(invoice, ladder.rules_of(invoice.account)).zone.key}

@@ -17,10 +17,11 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from communications import apart, brakes, channels, gate, messages, reasons, sender
-from communications.models import Communication, Kind, Medium, State
+from communications.models import Communication, Medium, State
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from inflow.languages import english, spoken
+from inflow.languages import spoken
+from inflow.restores import highwater
 from invoices import timeline
 from invoices.models import Status
 from invoices.writing import Refused, lock
@@ -28,7 +29,7 @@ from invoices.writing import Refused, lock
 log = structlog.get_logger(__name__)
 
 # What these hinder may be left to go by itself at the moment that is shown. For all else somebody has to do something.
-_PASSES_BY = ("window", "cap", "away")
+_PASSES_BY = ("window", "cap", "away", "reopened")
 _LINKS = re.compile(re.escape(settings.BASE_URL) + r"/[^\s\"<]+")
 
 
@@ -85,6 +86,8 @@ def send(
 ) -> Communication:
     """The message that was looked at, at once or, if that was shown, when it may go. The same `key` again: what became
     of it. Raises `Refused` and `Changed`; then nothing is kept."""
+    if not channels.is_captured(account, asked.channel) and not highwater.may_send():
+        raise Refused("kind", "held", _("Nothing is sent at the moment: messages are held after a restore."))
     with channels.Ways() as ways:
         away = sender.is_away(ways, account, asked.channel)
         try:
@@ -110,7 +113,7 @@ def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reaso
             raise Refused("status", "illegal_transition", _("The ladder's own messages are stopped by a hold."))
         row.status = State.CANCELLED
         row.save(update_fields=["status"])
-        timeline.note(row.invoice, "cancelled", actor, f"{english(Kind(row.kind).label)} is not sent.", reason=reason)
+        timeline.note(row.invoice, "cancelled", actor, reason=reason, message=row.kind)
     return row
 
 
@@ -143,8 +146,7 @@ def _pass(
             row.save(force_insert=True)
     except IntegrityError as error:
         raise Refused("key", "used", _("This form was used for something else: open it anew.")) from error
-    kind, medium = english(Kind(row.kind).label), english(Medium(row.channel).label)
-    timeline.note(invoice, "planned", actor, f"{kind} message by {medium}.")
+    timeline.note(invoice, "planned", actor, message=row.kind, medium=row.channel)
     drafted = _draft(row)
     going = gate.claim(key, away=away)
     if going:

@@ -29,11 +29,8 @@ SELECT message_id, sent_at FROM communications_communication
 WHERE debtor_id = %(debtor)s AND sent_at > %(since)s AND status IN ({_CONTACTED})
   AND kind NOT IN ({_UNCOUNTED})
 UNION
-SELECT payment.id, payment.recorded_at FROM invoices_payment payment
-JOIN invoices_invoice invoice ON invoice.id = payment.invoice_id
-WHERE invoice.debtor_id = %(debtor)s AND payment.recorded_at > %(since)s AND payment.reversal_of_id IS NULL
-  AND payment.method <> 'opening'
-  AND NOT EXISTS (SELECT 1 FROM invoices_payment back WHERE back.reversal_of_id = payment.id)
+SELECT id, recorded_at FROM invoices_receipt
+WHERE debtor_id = %(debtor)s AND recorded_at > %(since)s AND status = 'standing' AND method <> 'opening'
 """  # noqa: S608
 
 

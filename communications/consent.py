@@ -5,6 +5,7 @@ new invoices find it as it is.
 """
 
 import datetime as dt
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -13,7 +14,6 @@ from django.utils.translation import gettext as _
 from communications.models import ConsentEntry, Contact, Medium, Source, Wish
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from inflow.languages import english
 from invoices import debtors, timeline
 from invoices.models import Debtor, Invoice
 from invoices.writing import Refused
@@ -29,7 +29,7 @@ def leave_address(
         if not _leave(account, debtor, channel, address, at, source, text, actor):
             return False
         if debtor:
-            _tell(debtor, "opted_out", actor, f"{address} asked not to be written to by {_label(channel)}.", text)
+            _tell(debtor, "opted_out", actor, text, address=address, medium=channel)
     return True
 
 
@@ -49,7 +49,7 @@ def leave(debtor: Debtor, channel: str, actor: Actor, source: str, text: str = "
             debtors.opt_out(account, debtor.pk, actor, reason=text)
             _record(account, debtor, Wish.OPTED_OUT, source, at, actor.name, text)
         elif any(left):
-            _tell(debtor, "opted_out", actor, f"The debtor asked not to be written to by {_label(channel)}.", text)
+            _tell(debtor, "opted_out", actor, text, medium=channel)
 
 
 def agree(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
@@ -74,7 +74,7 @@ def agree(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
             )
             where = {"channel": channel, "address": address}
             _record(account, debtor, Wish.OPTED_IN, Source.STAFF, at, actor.name, reason, **where)
-        _tell(debtor, "opted_in", actor, f"The debtor agreed to be written to by {_label(channel)}.", reason)
+        _tell(debtor, "opted_in", actor, reason, medium=channel)
 
 
 def return_address(contact: Contact, actor: Actor, reason: str) -> None:
@@ -89,7 +89,7 @@ def return_address(contact: Contact, actor: Actor, reason: str) -> None:
         address = {"channel": contact.channel, "address": contact.address}
         _record(account, debtor, Wish.OPTED_IN, Source.STAFF, account.now(), actor.name, reason, **address)
         if debtor:
-            _tell(debtor, "opted_in", actor, f"{contact} may be written to again.", reason)
+            _tell(debtor, "opted_in", actor, reason, address=str(contact))
 
 
 def return_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
@@ -160,10 +160,10 @@ def _debtor_at(account: Account, channel: str, address: str) -> Debtor | None:
     return debtor
 
 
-def _tell(debtor: Debtor, kind: str, actor: Actor, text: str, reason: str) -> None:
+def _tell(debtor: Debtor, kind: str, actor: Actor, reason: str, **params: Any) -> None:
     for invoice in Invoice.objects.filter(debtor=debtor).open().order_by("id"):
         invoice.account = debtor.account
-        timeline.note(invoice, kind, actor, text, reason=reason)
+        timeline.note(invoice, kind, actor, reason=reason, **params)
 
 
 def _record(
@@ -189,10 +189,6 @@ def _record(
         at=at,
         actor=actor,
     )
-
-
-def _label(channel: str) -> str:
-    return "email" if channel == Medium.EMAIL else english(Medium(channel).label)
 
 
 def _demand(reason: str) -> None:

@@ -8,7 +8,6 @@ import datetime as dt
 from communications import addresses, ladder, policies
 from communications.models import Communication, Kind, State
 from inflow.accounts.actors import CLOCK
-from inflow.languages import english
 from invoices import timeline
 from invoices.models import Invoice, Promise, Status
 
@@ -37,7 +36,7 @@ def recall(promise: Promise) -> None:
     if day <= invoice.account.today():
         if planned:
             planned.invoice = invoice
-            ladder.cancel(planned, "the promise was given anew")
+            ladder.cancel(planned, "promised_anew")
         return
     moment = ladder.allowed_from(invoice, ladder.beginning(invoice.account, day))
     if planned is None:
@@ -62,6 +61,5 @@ def _plan(invoice: Invoice, kind: Kind, moment: dt.datetime) -> None:
         language=invoice.debtor.language or invoice.language,
         scheduled_for=moment,
     )
-    local = moment.astimezone(ladder.place(invoice, ladder.rules_of(invoice.account)).zone)
-    text = f"{english(kind.label)} planned for {local:%Y-%m-%d %H:%M} ({local.tzinfo})."
-    timeline.note(invoice, "planned", CLOCK, text)
+    zone = ladder.place(invoice, ladder.rules_of(invoice.account)).zone.key
+    timeline.note(invoice, "planned", CLOCK, message=kind, moment=moment, zone=zone)

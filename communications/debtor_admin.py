@@ -1,10 +1,8 @@
 """What this room adds to a debtor's page: what they owe, their addresses, what they asked for, and their statement."""
 
-from decimal import Decimal
 from typing import Any
 
 from django.contrib.admin.utils import unquote
-from django.db.models import Count, F, Q, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -12,39 +10,36 @@ from django.utils.translation import gettext as _
 from communications import consent
 from communications.models import ConsentEntry, Contact, Medium
 from communications.page import statement, words
+from communications.page.account import open_invoices, positions
 from inflow.accounts import pages
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
 from invoices import money
 from invoices.admin import DebtorAdmin
-from invoices.models import OPEN, Debtor, Invoice, Status
+from invoices.models import Debtor, Invoice, Status
+from invoices.receivables import Position
 
 _LATEST = 10
 
 
 def _owed(debtor: Debtor) -> list[dict[str, Any]]:
-    """By currency: what is open, what of it is past due, and what was paid too much."""
-    today = debtor.account.today()
-    balance = F("amount") - F("amount_paid")
-    counted = Invoice.objects.filter(debtor=debtor).exclude(status=Status.CANCELLED).order_by("currency")
-    is_open, is_late = Q(status__in=OPEN), Q(status__in=OPEN, due_date__lt=today)
-    rows = counted.values("currency").annotate(
-        open=Sum(balance, filter=is_open),
-        open_count=Count("pk", filter=is_open),
-        late=Sum(balance, filter=is_late),
-        late_count=Count("pk", filter=is_late),
-        credit=Sum(-balance, filter=Q(amount_paid__gt=F("amount"))),
-    )
-    return [
-        {
-            **row,
-            **{
-                name: money.display(row[name] or Decimal(0), row["currency"]) if name == "open" or row[name] else ""
-                for name in ("open", "late", "credit")
-            },
+    """By currency: what is open, the parts of it, and the credit."""
+    known = Invoice.objects.filter(debtor=debtor).exclude(status=Status.CANCELLED).order_by("currency")
+    standing = positions(debtor, open_invoices(debtor))
+    rows = []
+    for currency in sorted({*standing, *known.values_list("currency", flat=True).distinct()}):
+        position = standing.get(currency, Position())
+        amounts = {
+            "late": position.overdue,
+            "on_hold": position.on_hold,
+            "disputed": position.disputed,
+            "credit": position.credit,
         }
-        for row in rows
-    ]
+        shown = {name: money.display(amount, currency) if amount else "" for name, amount in amounts.items()}
+        shown["open"] = money.display(position.outstanding, currency)
+        shown["net"] = money.display(position.net, currency) if position.credit and position.invoices else ""
+        rows.append({"currency": currency, "open_count": position.invoices, **shown})
+    return rows
 
 
 def _addresses(debtor: Debtor) -> list[dict[str, Any]]:

@@ -7,22 +7,36 @@ seen here; one that commits later finds the message gone. There is no third case
 import datetime as dt
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 import structlog
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _lazy
 
-from communications import addresses, apart, brakes, caps, gateways, ladder, links, linters, messages, policies
+from communications import (
+    addresses,
+    apart,
+    brakes,
+    caps,
+    covering,
+    demand,
+    gateways,
+    ladder,
+    links,
+    linters,
+    messages,
+    policies,
+)
 from communications.models import CollectionSettings, Communication, Kind, Medium, PolicyStep, State
 from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
-from inflow.languages import english, in_english
+from inflow.languages import in_english
 from inflow.statements import Compiled
-from invoices import escalations, lifecycle, money, timeline, workdays
+from invoices import escalations, ledger, lifecycle, money, timeline, workdays
 from invoices.models import OPEN, Debtor, Invoice, Reason, Status
 
 log = structlog.get_logger(__name__)
@@ -31,10 +45,22 @@ ANSWER_WAITS_WORKING_DAYS = 3
 _DAY = dt.timedelta(days=1)
 # What the gate writes on a message that passes.
 _FROZEN = (
-    *("message_id", "status", "sent_at", "claimed_at", "recipient", "subject", "body", "html", "language", "amount"),
+    *(
+        "message_id",
+        "status",
+        "sent_at",
+        "claimed_at",
+        "recipient",
+        "subject",
+        "body",
+        "html",
+        "language",
+        "amount",
+        "asked",
+    ),
     *("waits_for", "segments"),
 )
-_AGAIN = {"case": 30 * _DAY, "credit": 7 * _DAY}
+_AGAIN = {"case": 30 * _DAY}
 WORDS = {
     "window": _lazy("outside the hours for writing to this debtor"),
     "cap": _lazy("the debtor heard from us recently"),
@@ -43,6 +69,7 @@ WORDS = {
     "answer": _lazy("an answer of the debtor waits to be handled"),
     "case": _lazy("a person is on this debtor's case"),
     "credit": _lazy("the debtor's unapplied credit covers what is due; apply it"),
+    "reopened": _lazy("a payment was undone; reminders continue at the next working day's opening"),
     "stopped": _lazy("messages are switched off"),
     "stale": _lazy("stale payment data: no payment was recorded or synced for a while"),
     "suspended": _lazy("the account is suspended"),
@@ -63,6 +90,7 @@ class Case:
     due: list[Communication]
     rules: CollectionSettings
     now: dt.datetime
+    credit: dict[str, Decimal] = field(default_factory=dict)
 
 
 def claim(
@@ -82,12 +110,19 @@ def claim(
         if not going:
             return []
         going = [row for row in going if row.recipient == going[0].recipient]
-        if hindrance := _hindrance(case, going, away):
+        hindrance = _hindrance(case, going)
+        if hindrance is None:
+            going = _not_covered(case, going)
+            if not going:
+                return []
+            hindrance = _timing(case, going, away)
+        if hindrance:
             _postpone_all(case, going, *hindrance)
             return []
+        invoices = list(case.invoices.values())
         try:
             urls = links.in_message(case.debtor, going[0])
-            message = messages.render(case.account, case.debtor, going, list(case.invoices.values()), **urls)
+            message = messages.render(case.account, case.debtor, going, invoices, credit=case.credit, **urls)
         except Exception:
             log.exception("rendering_failed", communication=str(communication_id))
             _postpone_all(case, going, "template", case.now + _DAY)
@@ -96,6 +131,7 @@ def claim(
             _postpone_all(case, going, "lint", case.now + _DAY, " ".join(problem.message for problem in problems))
             return []
         message_id = going[0].message_id
+        asked = demand.of_message(going, invoices, case.credit, going[0].channel, case.account.today()).asked
         segments = linters.size(message.text).segments if going[0].channel == Medium.SMS else None
         for row in going:
             row.message_id, row.status, row.sent_at, row.claimed_at = (
@@ -105,13 +141,15 @@ def claim(
                 timezone.now(),
             )
             row.subject, row.body, row.html = message.subject, message.text, message.html
-            row.language, row.amount, row.waits_for = message.language, row.invoice.balance, ""
+            row.language, row.waits_for = message.language, ""
+            row.amount = row.invoice.balance
+            row.asked = asked.get(row.invoice_id, row.amount)
             row.segments = segments
             statements.update(row, _FROZEN)
             if row.step is not None:
                 lifecycle.stand(row.invoice, next_contact_at=None)
             if message.is_fallback:
-                timeline.note(row.invoice, "warning", CLOCK, "Written in English: a template is missing.")
+                timeline.note(row.invoice, "warning", CLOCK, language=message.language)
     return going
 
 
@@ -120,7 +158,8 @@ def draft(row: Communication) -> messages.Message:
     case = _lock(row.pk, wait=True, account=None)
     assert case is not None
     urls = links.in_message(case.debtor, case.due[0])
-    return messages.render(case.account, case.debtor, case.due, list(case.invoices.values()), **urls)
+    invoices = list(case.invoices.values())
+    return messages.render(case.account, case.debtor, case.due, invoices, credit=case.credit, **urls)
 
 
 def objections(row: Communication, message: messages.Message) -> list[str]:
@@ -150,7 +189,8 @@ def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -
     due = _locked_due(**which)
     for row in due:
         row.account, row.invoice = account, invoices[row.invoice_id]
-    return Case(account, debtor, invoices, due, ladder.rules_of(account), now)
+    credit = ledger.credit_of([debtor.pk]).get(debtor.pk, {})
+    return Case(account, debtor, invoices, due, ladder.rules_of(account), now, credit)
 
 
 _DEBTOR = f"""
@@ -220,7 +260,7 @@ def _may_go(case: Case, row: Communication) -> bool:
         row.channel = chosen.channel
         statements.update(row, ("channel", "recipient"))
         return False
-    if brakes.must_be_seen(row, case.rules):
+    if brakes.must_be_seen(row, case.rules, case.credit.get(invoice.currency, Decimal(0))):
         brakes.hold(row)
         return False
     return True
@@ -284,8 +324,8 @@ def breaches(row: Communication, case: Case, text: str, language: str = "") -> l
     )
 
 
-def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[str, dt.datetime] | None:
-    """What stands against any message to this debtor now, and until when."""
+def _hindrance(case: Case, going: Sequence[Communication]) -> tuple[str, dt.datetime] | None:
+    """What stands against any message to this debtor now, and until when, but for its credit and the hours."""
     account, debtor, rules, now = case.account, case.debtor, case.rules, case.now
     by_person, is_thanks = apart.is_by_person(going[0]), going[0].kind == Kind.THANK_YOU
     if account.suspended_at is not None:
@@ -300,11 +340,31 @@ def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[
         last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, place.days)
         if account.today() <= last:
             return "answer", ladder.beginning(account, last + _DAY)
+    if not is_thanks and (until := _reopened_until(case)):
+        return "reopened", until
     in_hand = any(invoice.escalation_level >= escalations.HIGHEST for invoice in case.invoices.values())
     if in_hand and not by_person:
         return "case", now + _AGAIN["case"]
-    if not is_thanks and _credit_covers(case):
-        return "credit", now + _AGAIN["credit"]
+    return None
+
+
+def _not_covered(case: Case, going: Sequence[Communication]) -> list[Communication]:
+    """Return the rows in whose currency something is left to pay after the credit. The others wait for a person who
+    applies it."""
+    if going[0].kind == Kind.THANK_YOU:
+        return list(going)
+    invoices = list(case.invoices.values())
+    covered = demand.covered(going, invoices, case.credit, case.account.today())
+    if not covered:
+        return list(going)
+    until = covering.found(case.debtor, invoices, covered, case.credit)
+    _postpone_all(case, [row for row in going if row.invoice.currency in covered], covering.WAITS_FOR, until)
+    return [row for row in going if row.invoice.currency not in covered]
+
+
+def _timing(case: Case, going: Sequence[Communication], away: bool) -> tuple[str, dt.datetime] | None:
+    """The next moment that the debtor's hours and the limits of contact allow, if that is not now."""
+    debtor, rules, now = case.debtor, case.rules, case.now
     place = ladder.place(going[0].invoice, rules)
     opening = place.next_opening(now)
     heard = [] if going[0].kind in caps.UNCOUNTED else caps.contacts(debtor.pk, now)
@@ -314,25 +374,11 @@ def _hindrance(case: Case, going: Sequence[Communication], away: bool) -> tuple[
     return ("away", now + dt.timedelta(minutes=15)) if away else None
 
 
-def _credit_covers(case: Case) -> bool:
-    """Whether what was paid too much on other invoices is enough for all that is past due, currency by currency."""
-    credit: dict[str, Decimal] = {}
-    for row in _overpaid(debtor=case.debtor.pk):
-        credit[row.currency] = credit.get(row.currency, Decimal(0)) + row.amount_paid - row.amount
-    if not credit:
-        return False
-    due: dict[str, Decimal] = {}
-    going = {row.invoice_id for row in case.due}
-    for invoice in case.invoices.values():
-        if invoice.is_open and (invoice.due_date < case.account.today() or invoice.pk in going):
-            due[invoice.currency] = due.get(invoice.currency, Decimal(0)) + invoice.balance
-    return all(credit.get(currency, Decimal(0)) >= owed for currency, owed in due.items())
-
-
-@Compiled
-def _overpaid(*, debtor: uuid.UUID) -> QuerySet[Invoice]:
-    overpaid = Invoice.objects.filter(debtor=debtor, amount_paid__gt=F("amount"))
-    return overpaid.exclude(status=Status.CANCELLED).order_by()
+def _reopened_until(case: Case) -> dt.datetime | None:
+    """Return when a message may list the invoices again of which a payment was undone a short while ago."""
+    listed = (invoice for invoice in case.invoices.values() if invoice.is_open and invoice.status != Status.DISPUTED)
+    moments = [each.not_before for each in listed if each.not_before and each.not_before > case.now]
+    return max(moments, default=None)
 
 
 def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = "") -> None:
@@ -348,8 +394,7 @@ def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = ""
 def _suppress(row: Communication, reason: str, because: str = "") -> None:
     row.status, row.suppressed_reason = State.SUPPRESSED, reason
     statements.update(row, ("status", "suppressed_reason", "recipient"))
-    text = f"{english(Kind(row.kind).label)} not sent: {reason.replace('_', ' ')}."
-    timeline.note(row.invoice, "suppressed", CLOCK, text, reason=because)
+    timeline.note(row.invoice, "suppressed", CLOCK, reason=because, message=row.kind, because=reason)
 
 
 def _postpone_all(case: Case, rows: Sequence[Communication], why: str, until: dt.datetime, reason: str = "") -> None:
@@ -367,8 +412,9 @@ def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reas
     if row.step is not None:
         lifecycle.stand(row.invoice, next_contact_at=until)
     if is_news:
-        local = until.astimezone(place.zone)
-        kind, because = english(Kind(row.kind).label), english(WORDS[why])
-        text = f"{kind} postponed to {local:%Y-%m-%d %H:%M} ({place.zone.key}): {because}."
         reason = money.display(row.invoice.balance, row.invoice.currency) if why == "credit" else reason
-        timeline.note(row.invoice, "postponed", CLOCK, text, after={"waits_for": why}, reason=reason)
+        moment: dict[str, Any] = {"moment": until, "zone": place.zone.key}
+        after = {"waits_for": why}
+        timeline.note(
+            row.invoice, "postponed", CLOCK, after=after, reason=reason, message=row.kind, because=why, **moment
+        )

@@ -18,7 +18,6 @@ from communications.models import PENDING, CollectionSettings, Communication, Ki
 from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
-from inflow.languages import english
 from inflow.statements import Ahead, Compiled
 from invoices import escalations, lifecycle, timeline
 from invoices.models import Escalation, Invoice, Reason, Status
@@ -129,7 +128,7 @@ def _advance(invoice: Invoice, rows: Sequence[Communication]) -> bool:
     today = invoice.account.today()
     step = next_step(invoice, policies.steps_of(invoice), today)
     if pending and not is_for(pending, invoice, step):
-        cancel(pending, "another step is next now" if step else "no step is left")
+        cancel(pending, "other_step" if step else "no_step")
         pending = None
     if step is None:
         return _end(invoice, today)
@@ -143,7 +142,7 @@ def _advance(invoice: Invoice, rows: Sequence[Communication]) -> bool:
     enters = came_overdue(invoice) and invoice.last_step is None and step.kind != StepKind.NONE
     if today < day and not (enters and (pending or invoice.status == Status.OVERDUE)):
         if pending:
-            cancel(pending, "its day was moved")
+            cancel(pending, "day_moved")
         lifecycle.stand(invoice, next_contact_at=_first_look(invoice, step))
         return False
     if step.kind == StepKind.NONE:
@@ -223,8 +222,9 @@ def advance_dispute(invoice: Invoice) -> dt.datetime | None:
     will be; None where a person is on it."""
     assert invoice.disputed_at is not None
     since = max(invoice.disputed_at, invoice.entered_at or invoice.disputed_at)
-    if invoice.account.now() < since + DISPUTE_RAISES:
-        return since + DISPUTE_RAISES
+    raises_at = since + DISPUTE_RAISES + (invoice.dispute_paused or dt.timedelta())
+    if invoice.account.now() < raises_at:
+        return raises_at
     raised = Escalation.objects.filter(invoice=invoice, reason=Reason.DISPUTE, opened_at__gte=since)
     if invoice.escalation_level < escalations.HIGHEST and not raised.exists():
         escalations.raise_further(invoice, Reason.DISPUTE)
@@ -261,6 +261,8 @@ def _plan(invoice: Invoice, step: PolicyStep, pending: Communication | None) -> 
     """Whether the step was skipped instead."""
     account = invoice.account
     begins = first_moment(invoice, step)
+    if invoice.not_before:
+        begins = max(begins, invoice.not_before)
     if pending:
         if pending.waits_for == "" and pending.scheduled_for < begins:
             pending.scheduled_for = allowed_from(invoice, max(begins, account.now()))
@@ -271,12 +273,10 @@ def _plan(invoice: Invoice, step: PolicyStep, pending: Communication | None) -> 
     where = place(invoice, rules_of(account))
     if step.offset_days < 0 and scheduled_for >= beginning(account, invoice.due_date):
         lifecycle.stand(invoice, last_step=step.offset_days)
-        timeline.note(invoice, "skipped", CLOCK, "No reminder before the due date: no hour for it was left.")
+        timeline.note(invoice, "skipped", CLOCK)
         return True
     plan_message(invoice, step, scheduled_for)
-    local = scheduled_for.astimezone(where.zone)
-    kind = english(StepKind(step.kind).label)
-    timeline.note(invoice, "planned", CLOCK, f"{kind} planned for {local:%Y-%m-%d %H:%M} ({where.zone.key}).")
+    timeline.note(invoice, "planned", CLOCK, message=step.kind, moment=scheduled_for, zone=where.zone.key)
     return False
 
 
@@ -321,11 +321,11 @@ def channels_left(invoice: Invoice, step: PolicyStep) -> list[str]:
     return [channel for channel in step.channels if channel not in closed]
 
 
-def cancel(pending: Communication, why: str) -> None:
+def cancel(pending: Communication, cause: str) -> None:
+    """Drop a planned message. `cause` is a code of `narrative`."""
     pending.status = State.CANCELLED
     statements.update(pending, ("status",))
-    text = f"Planned {english(Kind(pending.kind).label).lower()} dropped: {why}."
-    timeline.note(pending.invoice, "cancelled", CLOCK, text)
+    timeline.note(pending.invoice, "cancelled", CLOCK, message=pending.kind, cause=cause)
 
 
 def _drop(invoice: Invoice, pending: Communication | None) -> None:
@@ -337,4 +337,4 @@ def _drop(invoice: Invoice, pending: Communication | None) -> None:
         planned = planned.exclude(kind=Kind.THANK_YOU)
     dropped = planned.update(status=State.SUPPRESSED, suppressed_reason=reason)
     if dropped:
-        timeline.note(invoice, "suppressed", CLOCK, f"Planned messages stopped: the invoice is {reason}.")
+        timeline.note(invoice, "suppressed", CLOCK, closed=reason)

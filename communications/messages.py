@@ -2,8 +2,9 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import css_inline
 from django.template.loader import render_to_string
@@ -14,6 +15,7 @@ from communications.models import Communication, Kind, Medium, SenderProfile
 from communications.statement import Statement, draw_up
 from communications.templates import Words
 from inflow.accounts.models import Account
+from invoices import ledger
 from invoices.models import Debtor, Invoice
 
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
@@ -39,17 +41,20 @@ def render(
     going: Sequence[Communication],
     invoices: Sequence[Invoice],
     *,
+    credit: Mapping[str, Decimal] | None = None,
     page_url: str = "",
     unsubscribe_url: str = "",
 ) -> Message:
     """`going` are the rows that the message advances, the highest step first: it sets channel, kind and tone.
-    `invoices` are the debtor's. A language without words falls back to English; without those `templates.Missing` is
-    raised."""
+    `invoices` are the debtor's, and so is `credit`, which is looked up if it is None. A language without words falls
+    back to English; without those `templates.Missing` is raised."""
     first = going[0]
     oldest = min(going, key=lambda row: (row.invoice.due_date, row.invoice.invoice_number)).invoice
     wanted = first.language if apart.is_by_person(first) else debtor.language or oldest.language
     words = _own_words(first) or templates.find(account, first.kind, first.tone, first.channel, wanted)
-    message = write(words, account, going, invoices, page_url=page_url, unsubscribe_url=unsubscribe_url)
+    if credit is None:
+        credit = ledger.credit_of([debtor.pk]).get(debtor.pk, {})
+    message = write(words, account, going, invoices, credit=credit, page_url=page_url, unsubscribe_url=unsubscribe_url)
     return dataclasses.replace(message, is_fallback=words.language != wanted)
 
 
@@ -65,15 +70,16 @@ def write(
     going: Sequence[Communication],
     invoices: Sequence[Invoice],
     *,
+    credit: Mapping[str, Decimal],
     page_url: str = "",
     unsubscribe_url: str = "",
 ) -> Message:
     """These words about these invoices. Raises `wording.Unreadable`, also where they say nothing about them."""
     channel, language = Medium(going[0].channel), words.language
-    statement = draw_up(account, going, invoices, language, channel)
+    statement = draw_up(account, going, invoices, language, channel, credit)
     profile = profiles.of(account)
     values = _values(statement, profile, language)
-    blocks = _blocks(statement, profile, language, page_url)
+    blocks = _blocks(statement, profile, language, page_url, channel)
     named = {name: f"\n\n\ue000{name}\ue000\n\n" for name, text in blocks.items() if text}
     own = phrases.isolated(words.body, language)
     parts = _BLOCK.split(wording.fill(own, channel, dict.fromkeys(blocks, "") | values | named))
@@ -106,8 +112,8 @@ def _values(statement: Statement, profile: SenderProfile, language: str) -> dict
         "sender": sender,
         "invoice_number": phrases.left_to_right(phrases.clean(invoice.invoice_number), language),
         "amount": phrases.amount(invoice.amount, invoice.currency, language),
-        "balance": phrases.amount(invoice.balance, invoice.currency, language),
-        "total": phrases.amounts(statement.total, language),
+        "balance": phrases.amount(statement.asked, invoice.currency, language),
+        "total": phrases.amounts(statement.demand.total, language),
         "count": phrases.invoices(len(statement.listed), language),
         "issue_date": phrases.date(invoice.issue_date, language),
         "due_date": phrases.date(invoice.due_date, language),
@@ -121,21 +127,25 @@ def _values(statement: Statement, profile: SenderProfile, language: str) -> dict
     }
 
 
-def _blocks(statement: Statement, profile: SenderProfile, language: str, page_url: str) -> dict[str, str]:
+def _blocks(
+    statement: Statement, profile: SenderProfile, language: str, page_url: str, channel: Medium
+) -> dict[str, str]:
     """As text. An address stands alone on its line: isolates around it would become part of it."""
     labels = phrases.LABELS[language]
     how = phrases.isolated(profiles.payment_instructions(profile, language), language)
     return {
         "invoices": _listing(statement, language),
+        "credit": "" if _is_in_listing(statement, channel) else _credit_in_text(statement, language, channel),
         "page_link": f"{labels['page_line']}\n{page_url}" if page_url else "",
         "payment_instructions": f"{labels['how_to_pay']}:\n{how}" if how else "",
     }
 
 
 def _append_what_must_not_miss(parts: list[str], statement: Statement, channel: Medium, named: dict[str, str]) -> None:
-    """An email tells all that is owed, and every message but an SMS leads to the debtor's page, also where the
-    template forgot it."""
+    """An email tells all that is owed, every message says which credit it counted, and every one but an SMS leads to
+    the debtor's page, also where the template forgot it."""
     needed = ["invoices"] if channel == Medium.EMAIL and statement.several else []
+    needed += ["credit"]
     needed += ["page_link"] if channel != Medium.SMS else []
     for name in needed:
         if name in named and name not in parts[1::2]:
@@ -149,9 +159,40 @@ def _listing(statement: Statement, language: str) -> str:
         for line in section.lines:
             told = filter(None, (line.balance, f"{labels['due']} {line.due_date}", line.late))
             said[-1] += f"\n- {line.number}: {labels['comma'].join(told)}"
-    if statement.past_due:
-        said.append(f"{labels['overdue_total']}: {phrases.amounts(statement.past_due, language)}")
+    if sums := _sums(statement, language):
+        said.append("\n".join(f"{label}: {amount}" for label, amount in sums))
     return "\n\n".join(said)
+
+
+def _sums(statement: Statement, language: str) -> list[tuple[str, str]]:
+    """The lines below a list of invoices, with their labels: what is past due, and what the credit leaves of it."""
+    if statement.demand.credit:
+        return _calculation(statement, language)
+    label = phrases.LABELS[language]["overdue_total"]
+    return [(label, phrases.amounts(statement.past_due, language))] if statement.past_due else []
+
+
+def _calculation(statement: Statement, language: str) -> list[tuple[str, str]]:
+    """What is owed, the credit, and what is left to pay: empty without credit."""
+    labels, demand = phrases.LABELS[language], statement.demand
+    if not demand.credit:
+        return []
+    is_past_due = statement.several and demand.owed == statement.past_due
+    return [
+        (labels["overdue_total" if is_past_due else "balance"], phrases.amounts(demand.owed, language)),
+        (labels["less_credit"], phrases.amounts(demand.credit, language)),
+        (labels["left_to_pay"], phrases.amounts(demand.total, language)),
+    ]
+
+
+def _credit_in_text(statement: Statement, language: str, channel: Medium) -> str:
+    lines = [f"{label}: {amount}" for label, amount in _calculation(statement, language)]
+    return ". ".join(lines) + "." if lines and channel == Medium.SMS else "\n".join(lines)
+
+
+def _is_in_listing(statement: Statement, channel: Medium) -> bool:
+    """Whether the list of invoices, which such a message always has, shows the credit."""
+    return channel == Medium.EMAIL and statement.several
 
 
 def _html(
@@ -192,7 +233,8 @@ def _html(
             )
             for section in statement.sections
         ],
-        "overdue_total": phrases.as_html(phrases.amounts(statement.past_due, language)),
+        "sums": [(label, phrases.as_html(amount)) for label, amount in _sums(statement, language)],
+        "calculation": [(label, phrases.as_html(amount)) for label, amount in _calculation(statement, language)],
         "payment": phrases.as_html(blocks["payment_instructions"].partition("\n")[2]),
         "number": invoice.invoice_number,
         "page_url": page_url,
@@ -207,15 +249,16 @@ def _headline(statement: Statement, language: str) -> tuple[str, str]:
     if statement.kind == Kind.THANK_YOU:
         return labels["paid"], phrases.amount(invoice.amount, invoice.currency, language)
     if statement.several:
-        label = labels["overdue_total" if statement.past_due else "amount_due"]
-        return label, phrases.amounts(statement.total, language)
-    return labels["amount_due"], phrases.amount(invoice.balance, invoice.currency, language)
+        label = labels["overdue_total" if statement.past_due and not statement.demand.credit else "amount_due"]
+        return label, phrases.amounts(statement.demand.total, language)
+    return labels["amount_due"], phrases.amount(statement.asked, invoice.currency, language)
 
 
 def _facts(statement: Statement, language: str) -> Iterable[tuple[str, str]]:
     labels, invoice = phrases.LABELS[language], statement.invoice
     if statement.several:
         yield labels["invoices"], str(len(statement.listed))
+        yield from _credit_fact(statement, language)
         return
     yield labels["invoice"], phrases.left_to_right(phrases.clean(invoice.invoice_number), language)
     if statement.kind == Kind.THANK_YOU:
@@ -225,3 +268,9 @@ def _facts(statement: Statement, language: str) -> Iterable[tuple[str, str]]:
         yield labels["promised"], phrases.date(statement.promised_on, language)
     elif statement.overdue:
         yield labels["overdue_by"], phrases.days((statement.today - invoice.due_date).days, language)
+    yield from _credit_fact(statement, language)
+
+
+def _credit_fact(statement: Statement, language: str) -> Iterable[tuple[str, str]]:
+    if statement.demand.credit:
+        yield phrases.LABELS[language]["less_credit"], phrases.amounts(statement.demand.credit, language)

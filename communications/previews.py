@@ -1,8 +1,9 @@
 """A message as it would go today, about an invoice of the account or about an invented one. Nothing is stored."""
 
 import datetime as dt
+import itertools
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from communications import linters, messages, wording
@@ -10,6 +11,7 @@ from communications.messages import Message
 from communications.models import Communication, Kind, Medium
 from communications.templates import Words
 from inflow.accounts.models import Account, Language
+from invoices import ledger
 from invoices.models import OPEN, Debtor, Invoice
 
 # Days from the due date, amount, and what is paid of it.
@@ -35,21 +37,24 @@ def preview(
     or `several`. Raises `wording.Unreadable`."""
     if about is None:
         invoices: Sequence[Invoice] = _samples(account, kind, words.language, _SAMPLES if several else _SAMPLES[:1])
+        credit: Mapping[str, Decimal] = {}
     else:
+        credit = ledger.credit_of([about.debtor_id]).get(about.debtor_id, {})
         invoices = [about, *Invoice.objects.filter(debtor=about.debtor_id, status__in=OPEN).exclude(pk=about.pk)]
     going = [Communication(account=account, invoice=invoices[0], kind=kind, tone=tone, channel=channel)]
-    return messages.write(words, account, going, invoices, page_url=page_url, unsubscribe_url=page_url)
+    return messages.write(words, account, going, invoices, credit=credit, page_url=page_url, unsubscribe_url=page_url)
 
 
 def try_out(account: Account, words: Words, kind: str, tone: str, channel: str) -> None:
-    """Write it about an invoice past its due date, on it and before it, and about several. Raises
-    `wording.Unreadable`, also for an SMS that may not be sent in the account's own country."""
-    for samples in (*(((days, 100, 0),) for days in (-1, 0, 1)), _SAMPLES):
+    """Write it about an invoice past its due date, on it and before it, and about several, without and with credit.
+    Raises `wording.Unreadable`, also for an SMS that may not be sent in the account's own country."""
+    cases = [*(((days, 100, 0),) for days in (-1, 0, 1)), _SAMPLES]
+    for samples, credit in itertools.product(cases, ({}, {"AED": Decimal(40)})):
         invoices = _samples(account, kind, words.language, samples)
         for invoice in invoices:
             invoice.debtor_company = ""  # not everybody has one
         going = [Communication(account=account, invoice=invoices[0], kind=kind, tone=tone, channel=channel)]
-        text = messages.write(words, account, going, invoices).text
+        text = messages.write(words, account, going, invoices, credit=credit).text
         if channel == Medium.SMS:
             spared = [invoice.invoice_number for invoice in invoices]
             if problems := linters.lint(channel, account.country, None, text, spared=spared):

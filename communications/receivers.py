@@ -1,5 +1,6 @@
 """What the ladder does when an invoice, a case or a debtor changes, in the transaction of the change."""
 
+import datetime as dt
 import uuid
 from typing import Any
 
@@ -21,7 +22,9 @@ from invoices.signals import (
     facts_changed,
     invoice_changed,
     invoice_created,
+    payment_undone,
     promise_made,
+    promise_reopened,
 )
 from invoices.writing import Refused
 
@@ -53,7 +56,16 @@ def follow(sender: object, invoice: Invoice, is_new: bool = False, **_: Any) -> 
         ladder.replan(invoice)
 
 
+@receiver(payment_undone)
+def wait(sender: object, invoice: Invoice, **_: Any) -> None:
+    """Let nothing go before somebody had a working day's morning to look at it."""
+    place = ladder.place(invoice, ladder.rules_of(invoice.account))
+    tomorrow = invoice.account.now().astimezone(place.zone).date() + dt.timedelta(days=1)
+    invoice.not_before = place.next_opening(dt.datetime.combine(tomorrow, dt.time.min, place.zone).astimezone(dt.UTC))
+
+
 @receiver(promise_made)
+@receiver(promise_reopened)
 def recall(sender: object, promise: Promise, **_: Any) -> None:
     courtesies.recall(promise)
 
@@ -68,7 +80,7 @@ def thank(sender: object, invoice: Invoice, previous_status: str, **_: Any) -> N
 def warn(sender: object, invoice: Invoice, **_: Any) -> None:
     chosen = addresses.choose(invoice, (channel for step in policies.steps_of(invoice) for channel in step.channels))
     if chosen.missing:
-        timeline.note(invoice, "warning", CLOCK, "No way to write to this debtor is known: add an email address.")
+        timeline.note(invoice, "warning", CLOCK)
 
 
 @receiver(escalation_resolved)

@@ -23,7 +23,7 @@ from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account
 from inflow.languages import english
 from invoices import debtors, lifecycle
-from invoices.models import OPEN, Debtor, Invoice, Status
+from invoices.models import OPEN, Debtor, Invoice, Receipt, Status
 from invoices.writing import Refused
 
 log = structlog.get_logger(__name__)
@@ -184,12 +184,23 @@ def open_invoices(reply: Reply) -> "QuerySet[Invoice]":
 
 
 def confirm_paid(
-    reply: Reply, actor: Actor, invoice_id: uuid.UUID, *, amount: Decimal, paid_at: dt.date, reference: str
+    reply: Reply,
+    actor: Actor,
+    invoice_id: uuid.UUID,
+    *,
+    amount: Decimal,
+    paid_at: dt.date,
+    reference: str,
+    key: uuid.UUID | None = None,
 ) -> None:
     """The money is there. Raises `Refused` where the ledger does."""
+    if key and Receipt.objects.filter(pk=key, account=reply.account_id).exists():  # the form was sent before
+        return
 
     def do() -> None:
-        lifecycle.record_payment(reply.account, invoice_id, actor, amount=amount, paid_at=paid_at, reference=reference)
+        lifecycle.record_payment(
+            reply.account, invoice_id, actor, amount=amount, paid_at=paid_at, reference=reference, key=key
+        )
 
     _settle(reply, actor, ReplyStatus.CONFIRMED, do)
 

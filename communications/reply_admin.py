@@ -25,7 +25,7 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin
 from invoices import lifecycle, money
-from invoices.forms import ReasonForm
+from invoices.forms import OnceForm, ReasonForm
 from invoices.models import Invoice
 from invoices.writing import Refused
 
@@ -93,7 +93,7 @@ class HoldForm(InvoicesForm):
         self.fields["hold_until"].initial = self.row.account.today() + lifecycle.DEFAULT_HOLD
 
 
-class PaidForm(pages.PageForm):
+class PaidForm(OnceForm):
     invoice = forms.ChoiceField()
     amount = forms.DecimalField(max_digits=15, decimal_places=3)
     paid_at = pages.DayField(label=_lazy("Day the money came"))
@@ -134,6 +134,7 @@ def _paid(reply: Reply, actor: Actor, form: PaidForm) -> str:
             amount=data["amount"],
             paid_at=data["paid_at"],
             reference=data["reference"],
+            key=data["key"],
         )
     return _("The payment is recorded.")
 

@@ -11,11 +11,12 @@ import structlog
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from communications import aftermath, channels, gate
+from communications import aftermath, apart, channels, gate, restored
 from communications.aftermath import Outcome
 from communications.models import Communication, State
 from inflow import statements
 from inflow.accounts.models import Account
+from inflow.restores import highwater
 from invoices import workdays
 
 log = structlog.get_logger(__name__)
@@ -31,6 +32,8 @@ def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account 
     """Send what is due, of `account` alone or of all that follow the wall; how many messages left us."""
     now = now or timezone.now()
     if account is None:
+        if not highwater.may_send():
+            return 0
         _close_orphans()
     due = Communication.objects.filter(status=State.SCHEDULED, scheduled_for__lte=now)
     due = due.filter(account=account) if account else due.filter(account__clock=None)
@@ -65,6 +68,8 @@ def send(
         owner, channel = row.account, row.channel
     if channels.is_captured(owner, channel):
         return capture(communication_id, owner=owner if owner.clock else None, wait=wait)
+    if not highwater.may_send():
+        return False
     if ways is None:
         with channels.Ways() as ways:
             return send(communication_id, owner=owner, channel=channel, ways=ways, wait=wait)
@@ -86,6 +91,12 @@ def hand_over(rows: list[Communication], owner: Account, ways: channels.Ways) ->
     """What has just passed the gate, and is committed, to its provider; and what became of it."""
     by = time.monotonic() + GATE_HOLDS_S
     try:
+        if not channels.is_captured(owner, rows[0].channel):
+            highwater.leave()
+    except highwater.Held as held:
+        log.error("sending_held", message=str(rows[0].message_id), reason=str(held))
+        return _keep(rows, str(held))
+    try:
         provider_id = ways.deliver(rows[0], owner, by=by)
         outcome = Outcome(State.SENT, provider_id=provider_id)
     except channels.Refused as refusal:
@@ -96,6 +107,16 @@ def hand_over(rows: list[Communication], owner: Account, ways: channels.Ways) ->
         outcome = Outcome(State.UNKNOWN, said)
     aftermath.record(rows[0].message_id, outcome)
     return outcome.status
+
+
+def _keep(rows: list[Communication], reason: str) -> State:
+    """Keep a message that passed the gate and was not handed over. A person's own words were replaced by the rendered
+    ones, so theirs fails, and they write it again."""
+    if apart.is_by_person(rows[0]):
+        aftermath.record(rows[0].message_id, Outcome(State.FAILED, reason))
+        return State.FAILED
+    restored.put_back(rows[0].account, rows[0].message_id)
+    return State.SCHEDULED
 
 
 def capture(communication_id: uuid.UUID, *, owner: Account | None = None, wait: bool = True) -> bool:

@@ -2,25 +2,26 @@
 
 A message is about the steps that are due. An email lists all that the debtor owes: what is past due by section, what
 is not yet due or was agreed to wait apart and outside of the totals. SMS and WhatsApp say how many and how much.
+`demand` says what is asked for, net of the debtor's credit.
 """
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from communications import phrases
+from communications import demand, phrases
+from communications.demand import Demand
 from communications.models import Communication, Kind, Medium
 from inflow.accounts.models import Account
+from invoices import receivables
 from invoices.models import Invoice, Promise, PromiseStatus, Status
 
 # The sections, in this order: those with a step due, then what is past due, what waits by agreement, what comes.
 _SECTIONS = (Kind.FINAL_NOTICE.value, Kind.FOLLOW_UP.value, Kind.REMINDER.value, "overdue", "agreed", "upcoming")
 # What a person writes about is past due like what a reminder is about.
 _LISTED_AS: dict[str, str] = {Kind.MANUAL: Kind.REMINDER}
-# They speak of one invoice, whatever else is owed.
-_ALONE = (Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +42,15 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What the message is about: `invoice` and, if `several`, all that it lists. `past_due` are its sums by currency,
-    empty if nothing is."""
+    """What the message is about: `invoice` and, if `several`, all that it lists. `past_due` are the sums by currency
+    before credit, empty if nothing is; `demand` is what it asks for."""
 
     kind: str
     invoice: Invoice
     listed: list[Invoice]
     sections: list[Section]
     past_due: dict[str, Decimal]
-    total: dict[str, Decimal]
+    demand: Demand
     today: dt.date
     promised_on: dt.date | None = None
 
@@ -58,38 +59,41 @@ class Statement:
         return len(self.listed) > 1
 
     @property
+    def asked(self) -> Decimal:
+        """What is asked for of `invoice`."""
+        return self.demand.asked.get(self.invoice.pk, self.invoice.balance)
+
+    @property
     def overdue(self) -> bool:
         return bool(self.past_due) if self.several else self.invoice.due_date < self.today
 
 
 def draw_up(
-    account: Account, going: Sequence[Communication], invoices: Sequence[Invoice], language: str, channel: Medium
+    account: Account,
+    going: Sequence[Communication],
+    invoices: Sequence[Invoice],
+    language: str,
+    channel: Medium,
+    credit: Mapping[str, Decimal],
 ) -> Statement:
     kind, today = going[0].kind, account.today()
     steps = {row.invoice_id: row.kind for row in going}
-    shown = [row.invoice for row in going]
-    if kind not in _ALONE:
-        shown += [invoice for invoice in invoices if invoice.pk not in steps and _is_listed(invoice)]
-    overdue = [invoice for invoice in shown if invoice.due_date < today and not _is_agreed(invoice, steps)]
-    stepping = [row.invoice for row in going]
-    if channel == Medium.EMAIL:
-        listed, counted = shown, overdue or stepping
-    else:
-        listed = counted = [*stepping, *(invoice for invoice in overdue if invoice.pk not in steps)]
+    shown = demand.shown(going, invoices)
+    overdue = demand.overdue(going, shown, today)
+    listed = shown
+    if channel != Medium.EMAIL:
+        stepping = [row.invoice for row in going]
+        listed = [*stepping, *(invoice for invoice in overdue if invoice.pk not in steps)]
     return Statement(
         kind=kind,
         invoice=going[0].invoice,
         listed=listed,
         sections=_sections(shown, steps, today, language),
-        past_due=_sums(overdue),
-        total=_sums(counted),
+        past_due=receivables.balances(overdue),
+        demand=demand.of_message(going, invoices, credit, channel, today),
         today=today,
         promised_on=_promised_on(going[0].invoice, today) if kind == Kind.PROMISE_FOLLOWUP else None,
     )
-
-
-def _is_listed(invoice: Invoice) -> bool:
-    return invoice.is_open and invoice.is_chased and invoice.status != Status.DISPUTED and invoice.balance > 0
 
 
 def _is_agreed(invoice: Invoice, steps: dict[uuid.UUID, str]) -> bool:
@@ -117,13 +121,6 @@ def _line(invoice: Invoice, today: dt.date, language: str) -> Line:
         phrases.amount(invoice.balance, invoice.currency, language),
         phrases.LABELS[language]["late"].format(days=phrases.days(late, language)) if late > 0 else "",
     )
-
-
-def _sums(invoices: Iterable[Invoice]) -> dict[str, Decimal]:
-    sums: dict[str, Decimal] = {}
-    for invoice in invoices:
-        sums[invoice.currency] = sums.get(invoice.currency, Decimal(0)) + invoice.balance
-    return sums
 
 
 def _promised_on(invoice: Invoice, today: dt.date) -> dt.date:

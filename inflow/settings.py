@@ -69,6 +69,10 @@ CACHES = {
     }
 }
 
+# A folder that outlives a restore of the database: the mark of what was sent is written there too (inflow/restores).
+_data = env.str("INFLOW_DATA", "")
+INFLOW_DATA: Path | None = BASE_DIR / _data if _data else None
+
 # --- Django ------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -87,6 +91,7 @@ INSTALLED_APPS = [
     "inflow.accounts",
     "inflow.api",
     "inflow.dashboard",
+    "inflow.restores",
     "invoices",
     "communications",
     "webhooks",
@@ -218,6 +223,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "InvoiceStatus": "invoices.models.Status",
         "PaymentStatus": "invoices.models.PaymentStatus",
+        "ReceiptStatus": "invoices.models.ReceiptStatus",
         "CommunicationStatus": "communications.models.State",
         "CommunicationKind": "communications.models.Kind",
         "Channel": "communications.models.Medium",

@@ -122,7 +122,7 @@ def _variables(port: int, data: Path) -> dict[str, str]:
         "OUTBOX_DIR": str(data / "outbox"),
         "DEFAULT_FROM_EMAIL": "InFlow <no-reply@inflow.example>",
     }
-    return {name: os.environ.get(name, value) for name, value in variables.items()}
+    return {name: os.environ.get(name, value) for name, value in variables.items()} | {"INFLOW_DATA": str(data)}
 
 
 def _prepare_database(port: int, data: Path) -> None:

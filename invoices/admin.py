@@ -22,11 +22,13 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.bulk import bulk
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person, rows_of
-from invoices import cases, import_admin, lifecycle, money, standing
-from invoices.ages import AGES, aged, past_due
-from invoices.case_admin import payment_method
+from invoices import cases, import_admin, ledger, lifecycle, money, standing
+from invoices.ages import AGES, aged, overdue, part
+from invoices.case_admin import payment_method, payment_status
 from invoices.derivation import days_overdue
 from invoices.forms import (
+    CreditForm,
+    DebtorCreditForm,
     DebtorForm,
     DueDateForm,
     EscalateForm,
@@ -37,10 +39,12 @@ from invoices.forms import (
     PaymentForm,
     PromiseForm,
     ReasonForm,
+    payable_by_credit,
     refusals_on,
 )
 from invoices.imports.models import Kind
 from invoices.models import OPEN, Debtor, Invoice, Payment, PaymentStatus, Status
+from invoices.receivables import Part
 
 STATUS_BADGES = {
     Status.NEW: "info",
@@ -72,8 +76,31 @@ def _record_payment(invoice: Invoice, actor: Actor, form: PaymentForm) -> str:
     with refusals_on(form):
         payment = lifecycle.record_payment(invoice.account, invoice.pk, actor, **form.cleaned_data)
     said = _("A payment of %(amount)s is recorded.") % {"amount": money.display(payment.amount, invoice.currency)}
-    undo = reverse("admin:invoices_payment_reverse", args=[payment.pk])
+    undo = reverse("admin:invoices_payment_void", args=[payment.pk])
     return format_html('{} <a class="undo" href="{}">{}</a>', said, undo, _("Undo"))
+
+
+def _apply_credit(invoice: Invoice, actor: Actor, form: CreditForm | DebtorCreditForm) -> str:
+    amount, key = form.cleaned_data["amount"], form.cleaned_data["key"]
+    with refusals_on(form):
+        applied = ledger.apply_credit(invoice.account, invoice.pk, actor, key=key, amount=amount)
+    said = {"amount": money.display(applied, invoice.currency), "invoice": invoice}
+    return _("Credit of %(amount)s is applied to invoice %(invoice)s.") % said
+
+
+def _apply_credit_of(debtor: Debtor, actor: Actor, form: DebtorCreditForm) -> str:
+    return _apply_credit(form.cleaned_data["invoice"], actor, form)
+
+
+def _takes_credit(invoice: Invoice) -> bool:
+    if not invoice.is_open and invoice.status != Status.WRITTEN_OFF:
+        return False
+    return invoice.currency in ledger.credit_of([invoice.debtor_id]).get(invoice.debtor_id, {})
+
+
+def _has_credit_to_apply(debtor: Debtor) -> bool:
+    credit = ledger.credit_of([debtor.pk]).get(debtor.pk)
+    return bool(credit) and payable_by_credit(debtor, credit).exists()
 
 
 def _dispute(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
@@ -156,16 +183,28 @@ class DueFilter(DropdownFilter):
             )
             for age, (first, last) in AGES.items()
         ]
-        return [("open", _("Open")), ("later", _("Open, not past due")), ("past", _("Past due")), *ages]
+        parts = [
+            ("open", _("Open")),
+            ("later", _("Open, not past due")),
+            ("on_hold", _("On hold")),
+            ("disputed", _("Disputed")),
+            ("past", _("Past due")),
+        ]
+        return [*parts, *ages]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
-        if self.value() in AGES:
-            return queryset.filter(aged(person(request), str(self.value())))
-        if self.value() == "past":
-            return queryset.filter(past_due(person(request)))
-        if self.value() == "later":
-            return queryset.filter(status__in=OPEN).exclude(past_due(person(request)))
-        return queryset.filter(status__in=OPEN) if self.value() == "open" else queryset
+        """The parts are those of `receivables`: an invoice that is disputed or on hold is not past due."""
+        chosen, user = self.value(), person(request)
+        if chosen in AGES:
+            return queryset.filter(aged(user, chosen))
+        if chosen == "past":
+            return queryset.filter(overdue(user))
+        if chosen in _PARTS:
+            return queryset.filter(part(user, _PARTS[chosen]))
+        return queryset.filter(status__in=OPEN) if chosen == "open" else queryset
+
+
+_PARTS = {"later": Part.NOT_DUE, "on_hold": Part.ON_HOLD, "disputed": Part.DISPUTED}
 
 
 class CurrencyFilter(DropdownFilter):
@@ -181,7 +220,7 @@ class CurrencyFilter(DropdownFilter):
 
 class PaymentInline(RowsInside):
     model = Payment
-    fields = readonly_fields = ("paid_on", "amount_shown", "method_shown", "reference", "created_at")
+    fields = readonly_fields = ("paid_on", "amount_shown", "method_shown", "reference", "status_shown", "created_at")
 
     @display(description=_lazy("Paid on"))
     def paid_on(self, payment: Payment) -> str:
@@ -190,11 +229,15 @@ class PaymentInline(RowsInside):
 
     @display(description=_lazy("Amount"))
     def amount_shown(self, payment: Payment) -> str:
-        return pages.bdi(money.display(payment.amount, payment.invoice.currency))
+        return pages.bdi(money.display(payment.amount, payment.currency))
 
     @display(description=_lazy("Method"))
     def method_shown(self, payment: Payment) -> str:
         return payment_method(payment)
+
+    @display(description=_lazy("Status"))
+    def status_shown(self, payment: Payment) -> str:
+        return payment_status(payment)
 
 
 @admin.register(Invoice)
@@ -230,6 +273,7 @@ class InvoiceAdmin(OwnRowsAdmin):
 
     actions_detail = (
         "record_payment",
+        "apply_credit",
         "promise",
         {
             "title": _lazy("More"),
@@ -245,6 +289,15 @@ class InvoiceAdmin(OwnRowsAdmin):
         fits=lambda invoice: invoice.is_open or invoice.status == Status.WRITTEN_OFF,
         intro=_lazy("The ledger is append-only. More than the balance is kept as the debtor's credit."),
         is_primary=True,
+    )
+    apply_credit = pages.verb(
+        _lazy("Apply credit"),
+        _apply_credit,
+        needs=Role.AGENT,
+        icon="account_balance_wallet",
+        form=CreditForm,
+        fits=_takes_credit,
+        intro=_lazy("Pays the invoice, or a part of it, from the debtor's unapplied credit."),
     )
     promise = pages.verb(
         _lazy("Promise to pay"),
@@ -363,6 +416,7 @@ class InvoiceAdmin(OwnRowsAdmin):
     ) -> HttpResponse:
         invoice = self.get_object(request, object_id)
         lines = [line for tell in self.told for line in tell(invoice)]
+        credit = ledger.credit_of([invoice.debtor_id]).get(invoice.debtor_id, {}).get(invoice.currency)
         case = {
             "stands": standing.of(invoice, person(request)),
             "timeline": sorted(lines, key=lambda line: line["at"], reverse=True),
@@ -371,6 +425,7 @@ class InvoiceAdmin(OwnRowsAdmin):
             "balance": money.display(invoice.balance, invoice.currency),
             "amount": money.display(invoice.amount, invoice.currency),
             "paid": money.display(invoice.amount_paid, invoice.currency),
+            "credit": money.display(credit, invoice.currency) if credit and invoice.is_open else "",
             "late": late(invoice),
             "debtor_url": reverse("admin:invoices_debtor_change", args=[invoice.debtor_id]),
         }
@@ -453,6 +508,23 @@ class InvoiceInline(RowsInside):
         return str(late(invoice) or "–")
 
 
+class CreditFilter(DropdownFilter):
+    title, parameter_name = _lazy("unapplied credit"), "credit"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        own = rows_of(person(request), ledger.unapplied().order_by("currency"))
+        codes = own.values_list("currency", flat=True).distinct()
+        return [("any", _("In any currency")), *((code, code) for code in codes)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Debtor]) -> QuerySet[Debtor]:
+        if not self.value():
+            return queryset
+        credit = rows_of(person(request), ledger.unapplied())
+        if self.value() != "any":
+            credit = credit.filter(currency=self.value())
+        return queryset.filter(pk__in=credit.values("debtor_id"))
+
+
 @admin.register(Debtor)
 class DebtorAdmin(OwnRowsAdmin):
     """Who owes. A correction here is written to from then on; an invoice keeps the name it came with."""
@@ -461,9 +533,20 @@ class DebtorAdmin(OwnRowsAdmin):
     form = DebtorForm
     ordering = ("name", "pk")
     list_display = ("name", "company", "email", "phone", "open_invoices", "created_at")
+    list_filter = (CreditFilter,)
     search_fields = ("name", "company", "email", "phone")
     fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country", "subdivision"))
     inlines: ClassVar[list[type[RowsInside]]] = [InvoiceInline]
+    actions_detail: ClassVar[Any] = ("apply_credit",)
+    apply_credit = pages.verb(
+        _lazy("Apply credit"),
+        _apply_credit_of,
+        needs=Role.AGENT,
+        icon="account_balance_wallet",
+        form=DebtorCreditForm,
+        fits=_has_credit_to_apply,
+        intro=_lazy("Pays an open invoice, or a part of it, from the debtor's unapplied credit in its currency."),
+    )
     # What the rooms above know of a debtor.
     pictures: ClassVar[list[Callable[[Debtor], dict[str, Any]]]] = []
 

@@ -19,11 +19,11 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
-from invoices import cases, import_admin, lifecycle, money
+from invoices import cases, import_admin, lifecycle, money, receivables
 from invoices.cases import CaseChange
-from invoices.forms import METHODS, OptionalReasonForm, ResolveForm, refusals_on
+from invoices.forms import METHODS, OptionalReasonForm, ResolveForm, UndoForm, refusals_on
 from invoices.imports.models import Kind
-from invoices.models import CaseStatus, Escalation, Payment, Promise, PromiseStatus, Status
+from invoices.models import CaseStatus, Escalation, Payment, Promise, PromiseStatus, ReceiptStatus, Status
 from invoices.writing import Refused
 
 CASE_BADGES = {CaseStatus.OPEN: "danger", CaseStatus.ACKNOWLEDGED: "warning", CaseStatus.RESOLVED: "success"}
@@ -222,7 +222,15 @@ def _withdraw(promise: Promise, actor: Actor, form: OptionalReasonForm) -> str:
 class PromiseAdmin(AboutInvoice):
     """What debtors said they would pay, and whether they did."""
 
-    list_display = ("invoice_link", "debtor_shown", "amount_shown", "promised_on", "hold_until", "status_shown")
+    list_display = (
+        "invoice_link",
+        "debtor_shown",
+        "amount_shown",
+        "left_shown",
+        "promised_on",
+        "hold_until",
+        "status_shown",
+    )
     list_filter = (("status", ChoicesDropdownFilter), ("promised_on", RangeDateFilter), CurrencyFilter)
     ordering = ("-promised_on", "-id")
     fields = ("invoice_link", "amount_shown", "promised_on", "hold_until", "status_shown", "created_at")
@@ -238,6 +246,12 @@ class PromiseAdmin(AboutInvoice):
         intro=_lazy("The debtor takes it back, or it was never given: the invoice is chased again from now on."),
     )
 
+    @display(description=_lazy("Still to come"))
+    def left_shown(self, promise: Promise) -> str:
+        if promise.status != PromiseStatus.OPEN:
+            return "–"
+        return pages.bdi(money.display(receivables.promised(promise), promise.invoice.currency))
+
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, promise: Promise) -> str:
         return pages.badge(promise.get_status_display(), PROMISE_BADGES.get(PromiseStatus(promise.status), ""))
@@ -246,32 +260,70 @@ class PromiseAdmin(AboutInvoice):
 # --- Payments ----------------------------------------------------------------------------------------------------
 
 
-def _reverse(payment: Payment, actor: Actor, form: pages.PageForm) -> str:
+def _void(payment: Payment, actor: Actor, form: UndoForm) -> str:
     with refusals_on(form):
-        lifecycle.reverse_payment(payment.account, payment.invoice_id, payment.pk, actor)
-    return _("The payment is reversed: invoice %(invoice)s is owed again.") % {"invoice": payment.invoice}
+        lifecycle.void_payment(payment.account, payment.pk, actor, **form.cleaned_data)
+    return _("The payment is voided. Nothing is sent about its invoices before the next working day.")
+
+
+def _reverse(payment: Payment, actor: Actor, form: UndoForm) -> str:
+    with refusals_on(form):
+        lifecycle.reverse_payment(payment.account, None, payment.pk, actor, **form.cleaned_data)
+    return _("The payment is reversed. Nothing is sent about its invoices before the next working day.")
+
+
+def _stands(payment: Payment) -> bool:
+    return payment.amount > 0 and payment.status == ReceiptStatus.STANDING
 
 
 @admin.register(Payment)
 class PaymentAdmin(AboutInvoice):
-    """The ledger: what came in, and what was taken back."""
+    """The ledger: money that came in, and its voids and reversals."""
 
-    list_display = ("paid_at", "invoice_link", "debtor_shown", "amount_shown", "method_shown", "reference")
-    list_filter = (("paid_at", RangeDateFilter), CurrencyFilter)
+    list_display = (
+        "paid_at",
+        "invoice_link",
+        "debtor_shown",
+        "amount_shown",
+        "method_shown",
+        "reference",
+        "status_shown",
+    )
+    list_filter = (("paid_at", RangeDateFilter), ("status", ChoicesDropdownFilter), CurrencyFilter)
     ordering = ("-paid_at", "-created_at", "-id")
     search_fields = (*AboutInvoice.search_fields, "reference")
     search_help_text = _lazy("Invoice number, name, company or reference")
-    fields = ("invoice_link", "amount_shown", "paid_at", "method_shown", "reference", "created_at")
-    readonly_fields = ("invoice_link", "amount_shown", "method_shown")
-    actions_detail = ("reverse",)
-    reverse = pages.verb(
-        _lazy("Reverse"),
-        _reverse,
+    fields = (
+        "invoice_link",
+        "amount_shown",
+        "credit_shown",
+        "paid_at",
+        "method_shown",
+        "reference",
+        "status_shown",
+        "created_at",
+    )
+    readonly_fields = ("invoice_link", "amount_shown", "credit_shown", "method_shown", "status_shown")
+    actions_detail = ("void", "reverse")
+    void = pages.verb(
+        _lazy("Undo (recorded by mistake)"),
+        _void,
         needs=Role.AGENT,
         icon="undo",
-        fits=lambda payment: payment.amount > 0 and not hasattr(payment, "reversal"),
+        form=UndoForm,
+        fits=_stands,
+        intro=_lazy("The payment was recorded by mistake. Its invoices are as they were, and no case is opened."),
+        is_grave=True,
+    )
+    reverse = pages.verb(
+        _lazy("Reverse (bank took it back)"),
+        _reverse,
+        needs=Role.AGENT,
+        icon="money_off",
+        form=UndoForm,
+        fits=_stands,
         intro=_lazy(
-            "For a cheque that bounced or money that was sent back. The invoice is owed again, and a case is opened."
+            "For a cheque that bounced or money that was sent back. Its invoices are owed again, and a case is opened."
         ),
         is_grave=True,
     )
@@ -283,7 +335,23 @@ class PaymentAdmin(AboutInvoice):
     def method_shown(self, payment: Payment) -> str:
         return payment_method(payment)
 
+    @display(description=_lazy("Credit"))
+    def credit_shown(self, payment: Payment) -> str:
+        return pages.bdi(money.display(payment.unallocated, payment.currency)) if payment.unallocated else "–"
+
+    @display(description=_lazy("Status"), ordering="status")
+    def status_shown(self, payment: Payment) -> str:
+        return payment_status(payment)
+
 
 def payment_method(payment: Payment) -> str:
     method = str(METHODS.get(payment.method) or payment.method.replace("_", " ").capitalize())
-    return _("%(method)s, reversed") % {"method": method} if payment.reversal_of_id else method
+    if not payment.reversal_of_id:
+        return method
+    said = _("%(method)s, voided") if payment.status == ReceiptStatus.VOIDED else _("%(method)s, reversed")
+    return said % {"method": method}
+
+
+def payment_status(payment: Payment) -> str:
+    status = ReceiptStatus(payment.status)
+    return pages.badge(status.label, "success" if status == ReceiptStatus.STANDING else "warning")

@@ -85,9 +85,7 @@ def _acknowledge(draft: Draft, escalation: Escalation) -> None:
     invoice = draft.invoice
     escalation.status = CaseStatus.ACKNOWLEDGED
     escalation.save()
-    timeline.note(
-        invoice, "escalation_acknowledged", draft.actor, f"Case of level {escalation.level} is being worked on."
-    )
+    timeline.note(invoice, "escalation_acknowledged", draft.actor, level=escalation.level)
     until = draft.account.today() + dt.timedelta(days=ACKNOWLEDGED_HOLDS_DAYS)
     is_promised = invoice.promises.filter(status=PromiseStatus.OPEN).exists()
     if invoice.is_open and invoice.status != Status.DISPUTED and not is_promised:

@@ -91,7 +91,7 @@ def opt_out(account: Account, debtor_id: uuid.UUID, actor: Actor, *, reason: str
     with _changing(account, debtor_id) as debtor:
         if debtor.opted_out_at is None:
             debtor.opted_out_at = account.now()
-            _tell(debtor, actor, "opted_out", "The debtor asked not to be written to.", reason)
+            _tell(debtor, actor, "opted_out", reason)
     return debtor
 
 
@@ -100,7 +100,7 @@ def opt_in(account: Account, debtor_id: uuid.UUID, actor: Actor, *, reason: str 
     with _changing(account, debtor_id) as debtor:
         if debtor.opted_out_at is not None:
             debtor.opted_out_at = None
-            _tell(debtor, actor, "opted_in", "The debtor may be written to again.", reason)
+            _tell(debtor, actor, "opted_in", reason)
     return debtor
 
 
@@ -124,7 +124,7 @@ def hold_for_answer(account: Account, debtor_id: uuid.UUID, actor: Actor, at: dt
 def tell_answer(account: Account, debtor_id: uuid.UUID, actor: Actor, *, text: str = "") -> Debtor:
     """Write an answer to the timelines. The third one in a row that nobody handles opens an escalation, once."""
     with _changing(account, debtor_id) as debtor:
-        _tell(debtor, actor, "answered", "The debtor answered.", text)
+        _tell(debtor, actor, "answered", text)
         if debtor.unhandled_answers == UNREAD_IN_A_ROW:
             _escalate_unread(debtor)
     return debtor
@@ -148,7 +148,7 @@ def handle_answer(
                 debtor.unhandled_since = None
             _save_answers(debtor, actor)
             if not left:
-                _tell(debtor, actor, "answer_handled", "The debtor's answer is handled.", reason)
+                _tell(debtor, actor, "answer_handled", reason)
     return debtor
 
 
@@ -178,9 +178,9 @@ def _changing(account: Account, debtor_id: uuid.UUID) -> Iterator[Debtor]:
         yield debtor
 
 
-def _tell(debtor: Debtor, actor: Actor, kind: str, text: str, reason: str) -> None:
+def _tell(debtor: Debtor, actor: Actor, kind: str, reason: str) -> None:
     debtor.save()
     for invoice in debtor.invoices.filter(status__in=OPEN).order_by("id"):
         invoice.account = debtor.account
-        timeline.note(invoice, kind, actor, text, reason=reason)
+        timeline.note(invoice, kind, actor, reason=reason)
     signals.debtor_changed.send(Debtor, debtor=debtor, actor=actor)

@@ -3,6 +3,7 @@
 Level 1 first, level 2 only after a level 1 in the same round; at most one unresolved case for each level.
 """
 
+import datetime as dt
 import uuid
 from typing import Any
 
@@ -11,7 +12,6 @@ from django.db.models import QuerySet
 
 from inflow import statements
 from inflow.accounts.actors import CLOCK, Actor
-from inflow.languages import english
 from inflow.statements import Compiled
 from invoices import signals, timeline
 from invoices.models import CaseStatus, Escalation, Invoice, Reason, Resolution
@@ -31,9 +31,7 @@ def open_case(
     unresolved = max((row["level"] for row in known if row["status"] != CaseStatus.RESOLVED), default=0)
     wanted = min(level or 1, been + 1, HIGHEST)
     if unresolved >= wanted:
-        timeline.note(
-            invoice, "escalation_joined", actor, f"Joins the open case: {english(reason.label).lower()}.", reason=notes
-        )
+        timeline.note(invoice, "escalation_joined", actor, reason=notes, case=reason)
         return None
     escalation = Escalation(
         account_id=invoice.account_id,
@@ -52,8 +50,8 @@ def open_case(
             return None
         raise
     _stand(invoice)
-    text = f"Escalated to level {wanted}: {english(reason.label).lower()}."
-    timeline.note(invoice, "escalated", actor, text, after={"level": wanted, "reason": reason.value}, reason=notes)
+    after = {"level": wanted, "reason": reason.value}
+    timeline.note(invoice, "escalated", actor, after=after, reason=notes, level=wanted, case=reason)
     signals.escalation_created.send(Escalation, escalation=escalation, actor=actor)
     return escalation
 
@@ -67,12 +65,13 @@ def raise_further(invoice: Invoice, reason: Reason, actor: Actor = CLOCK, *, not
 def close(escalation: Escalation, resolution: Resolution, actor: Actor) -> None:
     """Resolve one case. What becomes of the invoice is the caller's."""
     invoice = escalation.invoice
+    escalation.resolved_from = escalation.status
     escalation.status, escalation.resolution = CaseStatus.RESOLVED, resolution
     escalation.resolved_at = invoice.account.now()
     escalation.save()
     _stand(invoice)
-    text = f"Case of level {escalation.level} resolved: {english(resolution.label).lower()}."
-    timeline.note(invoice, "escalation_resolved", actor, text, reason=escalation.notes)
+    level = escalation.level
+    timeline.note(invoice, "escalation_resolved", actor, reason=escalation.notes, level=level, resolution=resolution)
     signals.escalation_resolved.send(Escalation, escalation=escalation, actor=actor)
 
 
@@ -82,6 +81,25 @@ def close_all(invoice: Invoice, resolution: Resolution, actor: Actor) -> None:
     for escalation in cases.exclude(status=CaseStatus.RESOLVED).order_by("level"):
         escalation.invoice = invoice
         close(escalation, resolution, actor)
+
+
+def reopen(invoice: Invoice, since: dt.datetime, actor: Actor) -> None:
+    """Reopen the cases that the engine resolved when the invoice closed, at `since` or later: the same rows, with the
+    same assignee, and not announced again."""
+    closed = Escalation.objects.select_for_update(no_key=True).filter(
+        invoice=invoice,
+        round=invoice.round,
+        status=CaseStatus.RESOLVED,
+        resolution=Resolution.CLOSED,
+        resolved_at__gte=since,
+    )
+    for escalation in closed.order_by("level"):
+        escalation.status = escalation.resolved_from or CaseStatus.OPEN
+        escalation.resolution, escalation.resolved_from, escalation.resolved_at = "", "", None
+        escalation.save()
+        after = {"level": escalation.level}
+        timeline.note(invoice, "escalation_reopened", actor, after=after, level=escalation.level)
+    _stand(invoice)
 
 
 def _stand(invoice: Invoice) -> None:

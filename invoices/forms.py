@@ -1,23 +1,29 @@
 """What a person says of invoices and debtors in the dashboard."""
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from rest_framework import exceptions
 
 from inflow.accounts import pages
 from inflow.accounts.models import Language, known_time_zone
-from invoices import debtors, money
+from invoices import debtors, ledger, money
 from invoices.lifecycle import DEFAULT_HOLD, NewInvoice
 from invoices.models import Debtor, Invoice, Resolution
 from invoices.serializers import InvoiceIn
 from invoices.writing import Refused
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 METHODS = {
     "bank_transfer": _lazy("Bank transfer"),
@@ -98,7 +104,21 @@ class HoldForm(OptionalReasonForm):
         self.fields["hold_until"].initial = self.row.hold_until or self.row.account.today() + DEFAULT_HOLD
 
 
-class PaymentForm(pages.PageForm):
+class OnceForm(pages.PageForm):
+    """A form that moves money. Its key makes it act once, however often it is submitted."""
+
+    key = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["key"].initial = uuid.uuid4()
+
+    def clean_key(self) -> uuid.UUID:
+        key: uuid.UUID | None = self.cleaned_data["key"]
+        return key or uuid.uuid4()
+
+
+class PaymentForm(OnceForm):
     amount = forms.DecimalField(max_digits=15, decimal_places=3)
     paid_at = pages.DayField(label=_lazy("Day the money came"))
     method = forms.ChoiceField(
@@ -110,6 +130,96 @@ class PaymentForm(pages.PageForm):
         super().__init__(*args, **kwargs)
         _ask_amount(self.fields["amount"], self.row)
         self.fields["paid_at"].initial = self.row.account.today()
+
+    def facts(self) -> "list[tuple[StrOrPromise, str]]":
+        return _about(self.row)
+
+
+class CreditForm(OnceForm):
+    """Pay an invoice from its debtor's credit."""
+
+    amount = forms.DecimalField(max_digits=15, decimal_places=3)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field, invoice = self.fields["amount"], self.row
+        self.credit = ledger.credit_of([invoice.debtor_id]).get(invoice.debtor_id, {}).get(invoice.currency, Decimal(0))
+        _ask_amount(field, invoice)
+        field.initial = _plain(min(self.credit, invoice.balance), invoice.currency)
+
+    def facts(self) -> "list[tuple[StrOrPromise, str]]":
+        return [(_("Unapplied credit"), money.display(self.credit, self.row.currency)), *_about(self.row)]
+
+
+class DebtorCreditForm(OnceForm):
+    """Pay one of a debtor's open invoices from the credit in its currency: the oldest is proposed."""
+
+    invoice = forms.ModelChoiceField(Invoice.objects.none(), empty_label=None)
+    amount = forms.DecimalField(
+        max_digits=15,
+        decimal_places=3,
+        required=False,
+        help_text=_lazy("Empty: as much as the credit and the invoice allow."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.credit = ledger.credit_of([self.row.pk]).get(self.row.pk, {})
+        choice = self.fields["invoice"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset = payable_by_credit(self.row, self.credit)
+        choice.label_from_instance = _choice_of  # type: ignore[method-assign]
+        if oldest := choice.queryset.first():
+            choice.initial = oldest.pk
+            amount = min(self.credit[oldest.currency], oldest.balance)
+            self.fields["amount"].initial = _plain(amount, oldest.currency)
+        if self.is_bound:  # submitted again, the invoice may be paid: the key tells what was applied
+            choice.queryset = Invoice.objects.filter(debtor=self.row)
+
+    def facts(self) -> "list[tuple[StrOrPromise, str]]":
+        return [(_("Unapplied credit"), money.display(amount, code)) for code, amount in sorted(self.credit.items())]
+
+
+def payable_by_credit(debtor: Debtor, credit: Mapping[str, Decimal]) -> QuerySet[Invoice]:
+    """Return the debtor's open invoices in a currency of the credit, the oldest first."""
+    invoices: QuerySet[Invoice] = Invoice.objects.filter(debtor=debtor, currency__in=list(credit)).open()
+    return invoices.order_by("due_date", "issue_date", "invoice_number")
+
+
+def _choice_of(invoice: Invoice) -> str:
+    said = _("%(invoice)s, %(balance)s, due %(day)s")
+    return said % {
+        "invoice": invoice.invoice_number,
+        "balance": money.display(invoice.balance, invoice.currency),
+        "day": date_format(invoice.due_date),
+    }
+
+
+class UndoForm(OnceForm):
+    """Undo a payment: shows what it was and which invoices it reopens."""
+
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=1000,
+        required=False,
+        help_text=_lazy("Stands on the timeline."),
+    )
+
+    def facts(self) -> "list[tuple[StrOrPromise, str]]":
+        payment = self.row
+        facts = [
+            (_("Amount"), money.display(payment.amount, payment.currency)),
+            (_("Paid on"), date_format(payment.paid_at)),
+        ]
+        if payment.reference:
+            facts.append((_("Reference"), payment.reference))
+        if payment.invoice:
+            facts += _about(payment.invoice)
+        reopened = ledger.reopened_by(payment.receipt)
+        owed = ", ".join(
+            f"{invoice.invoice_number} ({money.display(share, invoice.currency)})" for invoice, share in reopened
+        )
+        return [*facts, (_("Owed again"), owed or _("Nothing: it paid no open invoice."))]
 
 
 class PromiseForm(OptionalReasonForm):
@@ -200,10 +310,20 @@ class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
         return zone
 
 
+def _about(invoice: Invoice) -> "list[tuple[StrOrPromise, str]]":
+    name = f"{invoice.debtor_name}, {invoice.debtor_company}" if invoice.debtor_company else invoice.debtor_name
+    return [(_("Invoice"), invoice.invoice_number), (_("Debtor"), name)]
+
+
 def _ask_amount(field: forms.Field, invoice: Invoice) -> None:
     """In the invoice's currency, all of its balance unless said otherwise."""
     field.label = _("Amount in %(currency)s") % {"currency": invoice.currency}
-    field.initial = f"{invoice.balance:.{money.EXPONENTS.get(invoice.currency, 2)}f}"
+    field.initial = _plain(invoice.balance, invoice.currency)
+
+
+def _plain(amount: Decimal, currency: str) -> str:
+    """Return the amount as an input holds it."""
+    return f"{amount:.{money.EXPONENTS.get(currency, 2)}f}"
 
 
 def _as_said(value: Any) -> str:

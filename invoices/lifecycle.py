@@ -20,36 +20,38 @@ from django.utils.translation import gettext as _
 from inflow import statements
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
-from inflow.api.fields import MAX_DIGITS
 from inflow.languages import spoken
 from inflow.statements import Ahead, Compiled, Known
-from invoices import debtors, escalations, money, promises, signals, timeline, workdays
+from invoices import debtors, escalations, promises, receipts, signals, timeline, workdays
 from invoices.derivation import derive
+from invoices.ledger import check_payment, record_payment, reverse_payment, void_payment
 from invoices.models import (
     OPEN,
+    Allocation,
     CaseStatus,
     Escalation,
     Invoice,
-    Payment,
     PaymentStatus,
     Promise,
+    Receipt,
     Resolution,
     Status,
 )
-from invoices.writing import (
-    Draft,
-    NotFound,
-    Refused,
-    StaffOnly,
-    VersionMismatch,
-    changing,
-    check_money,
-    post,
-)
+from invoices.refusals import NotFound, Refused, StaffOnly, VersionMismatch
+from invoices.writing import Draft, changing, check_money
 
 log = structlog.get_logger(__name__)
 
-__all__ = ["NotFound", "Refused", "StaffOnly", "VersionMismatch"]
+__all__ = [
+    "NotFound",
+    "Refused",
+    "StaffOnly",
+    "VersionMismatch",
+    "check_payment",
+    "record_payment",
+    "reverse_payment",
+    "void_payment",
+]
 
 DEFAULT_HOLD = dt.timedelta(days=30)
 # A due date moved by so much is a new one, not a correction.
@@ -137,24 +139,27 @@ def _create(
             due_date=new.due_date,
             language=new.language or debtor.language or account.language,
             notes=new.notes,
-            amount_paid=new.amount_paid,
+            amount_paid=min(new.amount_paid, new.amount),
             entered_on=today,
             entered_at=account.now(),
             created_at=now,
             updated_at=now,
         )
         invoice.status, invoice.payment_status = derive(invoice)
-        timeline.note(invoice, "created", actor, f"Invoice of {money.display(new.amount, new.currency)} registered.")
+        if invoice.payment_status == PaymentStatus.PAID:
+            invoice.covered_at = account.now()
+        timeline.note(invoice, "created", actor, amount=(new.amount, new.currency))
         invoice.is_being_written = True
         signals.facts_changed.send(Invoice, invoice=invoice, actor=actor, is_new=True)
         invoice.is_being_written = False
         statements.insert(invoice)
         if new.amount_paid:
-            post(
+            receipts.receive(
                 invoice,
                 new.amount_paid,
-                paid_at=issue_date if issue_date < today else today,
-                method="opening",
+                invoice.amount_paid,
+                paid_at=min(issue_date, today),
+                method=receipts.OPENING,
             )
         signals.invoice_created.send(Invoice, invoice=invoice, actor=actor)
     return invoice
@@ -186,47 +191,6 @@ def change(
         if notes is not None:
             invoice.notes = notes
     return invoice
-
-
-def record_payment(
-    account: Account,
-    invoice_id: uuid.UUID,
-    actor: Actor,
-    *,
-    amount: Decimal,
-    paid_at: dt.date | None = None,
-    method: str = "unspecified",
-    reference: str = "",
-) -> Payment:
-    """Post money to the ledger. More than the balance is kept: it is the debtor's unapplied credit."""
-    with changing(account, invoice_id, actor) as draft:
-        invoice = draft.invoice
-        today = account.today()
-        check_payment(invoice, amount, paid_at, today)
-        return draft.post(amount, paid_at=paid_at or today, method=method, reference=reference)
-
-
-def check_payment(invoice: Invoice, amount: Decimal, paid_at: dt.date | None, today: dt.date) -> None:
-    """Refuse what the invoice does not take."""
-    if invoice.status == Status.CANCELLED:
-        raise Refused("invoice", "cancelled", _("A cancelled invoice takes no payment."))
-    check_money("amount", amount, invoice.currency)
-    if paid_at and paid_at > today:
-        raise Refused("paid_at", "in_the_future", _("paid_at must not be in the future."))
-    if money.digits(invoice.amount_paid + amount) > MAX_DIGITS:
-        said = _("What is paid in all must have at most %(count)s digits.")
-        raise Refused("amount", "too_long", said % {"count": MAX_DIGITS})
-
-
-def reverse_payment(account: Account, invoice_id: uuid.UUID, payment_id: uuid.UUID, actor: Actor) -> Payment:
-    """Take a payment back (a bounced cheque). Once per payment; the invoice's status is derived anew."""
-    with changing(account, invoice_id, actor) as draft:
-        payment = draft.invoice.payments.filter(pk=payment_id, reversal_of=None).first()
-        if payment is None:
-            raise Refused("reversal_of", "unknown_payment", _("reversal_of names no payment of this invoice."))
-        if Payment.objects.filter(reversal_of=payment).exists():
-            raise Refused("reversal_of", "already_reversed", _("This payment is reversed already."))
-        return draft.reverse(payment)
 
 
 def write_off(account: Account, invoice_id: uuid.UUID, actor: Actor, *, reason: str) -> Invoice:
@@ -324,7 +288,7 @@ def age(account: Account, invoice_id: uuid.UUID) -> bool:
     """The clock looks at one invoice: new becomes overdue, a hold that has ended ends. Says whether it moved."""
     with changing(account, invoice_id, CLOCK) as draft:
         before = draft.invoice.status
-        _look(draft)
+        draft.look()
     return draft.invoice.status != before
 
 
@@ -375,7 +339,7 @@ _coming_of_age = Compiled(lambda accounts, today: _of_age(accounts, today))
 def count_underived(account: Account | None = None) -> int:
     """How many invoices, of `account` or of all, don't show what follows from their facts, their ledger and their
     cases: always none. Each is logged."""
-    paid = Payment.objects.filter(invoice=OuterRef("pk")).order_by().values("invoice").values(total=Sum("amount"))
+    paid = Allocation.objects.filter(invoice=OuterRef("pk")).order_by().values("invoice").values(total=Sum("amount"))
     unresolved = Escalation.objects.filter(invoice=OuterRef("pk")).exclude(status=CaseStatus.RESOLVED)
     invoices = Invoice.objects.for_account(account) if account else Invoice.objects.all()
     looked_at = invoices.order_by().annotate(
@@ -426,8 +390,9 @@ def _to_status(draft: Draft, target: str, hold_until: dt.date | None) -> None:
         invoice.written_off_at = account.now()
     elif target == Status.CANCELLED:
         invoice.cancelled_at = account.now()
+        _release_money(draft)
     elif target == Status.DISPUTED:
-        invoice.disputed_at, invoice.hold_until = account.now(), None
+        invoice.disputed_at, invoice.hold_until, invoice.dispute_paused = account.now(), None, None
     elif target == Status.ON_HOLD:
         today = account.today()
         until = hold_until or today + DEFAULT_HOLD
@@ -443,7 +408,7 @@ def _resume(draft: Draft, target: str) -> None:
     """`new` and `overdue` end a hold or a dispute, and else must be what the date says."""
     held = draft.invoice.status in (Status.ON_HOLD, Status.DISPUTED)
     draft.invoice.disputed_at = draft.invoice.hold_until = None
-    _look(draft)
+    draft.look()
     if not held and draft.invoice.status != target:
         due = draft.invoice.due_date.isoformat()
         raise Refused(
@@ -467,8 +432,11 @@ def _to_payment_status(draft: Draft, target: str) -> None:
     if target == PaymentStatus.PAID:
         draft.settle()
     elif target == PaymentStatus.UNPAID:
-        for payment in invoice.payments.filter(reversal_of=None, reversal=None):
-            draft.reverse(payment)
+        for receipt, share, is_whole in _paying(invoice):
+            if is_whole:
+                draft.void(receipt, share)
+            else:
+                draft.release(receipt, share)
     else:
         raise Refused(
             "payment_status",
@@ -480,15 +448,24 @@ def _to_payment_status(draft: Draft, target: str) -> None:
 
 def _enter(invoice: Invoice) -> None:
     """It comes to the ladder now."""
+    invoice.dispute_paused = None
     invoice.entered_on, invoice.entered_at = invoice.account.today(), invoice.account.now()
 
 
-def _look(draft: Draft) -> None:
-    invoice = draft.invoice
-    invoice.aged_on = draft.account.today()
-    draft.derive()
-    if invoice.hold_until and invoice.aged_on > invoice.hold_until:
-        invoice.hold_until = None
+def _release_money(draft: Draft) -> None:
+    """Return to the debtor's credit what paid the invoice. What it came with ends with it."""
+    for receipt, share, is_whole in _paying(draft.invoice):
+        if is_whole and receipt.method == receipts.OPENING:
+            draft.void(receipt, share)
+        else:
+            draft.release(receipt, share)
+
+
+def _paying(invoice: Invoice) -> list[tuple[Receipt, Decimal, bool]]:
+    """Return the receipts that pay the invoice, how much of it each, and whether it pays no other invoice."""
+    paying = receipts.paying(invoice)
+    shares = receipts.shares(receipt.pk for receipt in paying)
+    return [(receipt, shares[receipt.pk][invoice.pk], len(shares[receipt.pk]) == 1) for receipt in paying]
 
 
 def _duplicate_number(account: Account, number: str) -> Refused:

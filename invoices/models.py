@@ -132,6 +132,12 @@ class Invoice(models.Model):
     disputed_at = models.DateTimeField(null=True, editable=False)
     written_off_at = models.DateTimeField(null=True, editable=False)
     cancelled_at = models.DateTimeField(null=True, editable=False)
+    covered_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When its balance became 0, by the account's time.")
+    )
+    dispute_paused = models.DurationField(
+        null=True, editable=False, help_text=_lazy("How long a dispute did not run, because the invoice was paid.")
+    )
     aged_on = models.DateField(
         null=True, editable=False, help_text=_lazy("The account's date when the clock last looked.")
     )
@@ -168,6 +174,9 @@ class Invoice(models.Model):
     escalation_level = models.SmallIntegerField(default=0, editable=False)
     last_contacted_at = models.DateTimeField(null=True, editable=False)
     next_contact_at = models.DateTimeField(null=True, editable=False)
+    not_before = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("A payment was undone: nothing is sent about the invoice earlier.")
+    )
 
     version = models.IntegerField(default=1, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -183,6 +192,10 @@ class Invoice(models.Model):
         # What else a row must be, its statuses, amount, dates and counts: invoice_is_sound, in the migration 0009.
         constraints = [
             models.UniqueConstraint(fields=["account", "invoice_number"], name="invoice_number_is_unique"),
+            models.CheckConstraint(
+                condition=Q(amount_paid__gte=0, amount_paid__lte=F("amount")),
+                name="an_invoice_is_paid_at_most_its_amount",
+            ),
         ]
         indexes = [
             models.Index(fields=["account", "-created_at", "-id"], name="invoice_newest"),
@@ -209,44 +222,178 @@ class Invoice(models.Model):
 
     @property
     def balance(self) -> Decimal:
-        """What is still owed; never below zero, an overpayment shows in `amount_paid`."""
-        return max(self.amount - self.amount_paid, Decimal(0))
+        """Return what is still owed; a surplus is the debtor's credit and never makes it negative."""
+        return self.amount - self.amount_paid
 
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
 
 
-class Payment(models.Model):
-    """One line of the ledger: append-only. A reversal is a line of its own with the amount negated."""
+class ReceiptStatus(models.TextChoices):
+    STANDING = "standing", _lazy("Standing")
+    VOIDED = "voided", _lazy("Voided")
+    REVERSED = "reversed", _lazy("Reversed")
+
+
+class Receipt(models.Model):
+    """Money that came in once. Its allocations say which part paid which invoice, the rest is the debtor's credit.
+
+    Append-only, but for `status`, `unallocated` and `debtor`; a receipt that was undone has nothing unallocated.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
+    debtor = models.ForeignKey(
+        Debtor, on_delete=models.PROTECT, related_name="receipts", db_index=False, help_text=_lazy("Who paid.")
+    )
+    posted_on = models.ForeignKey(
+        Invoice,
+        on_delete=models.PROTECT,
+        related_name="receipts",
+        null=True,
+        help_text=_lazy("The invoice that it was recorded on."),
+    )
     amount = models.DecimalField(max_digits=18, decimal_places=3)
+    currency = models.CharField(max_length=3)
     paid_at = models.DateField(help_text=_lazy("The day the money came."))
     method = models.CharField(max_length=40, default="unspecified")
     reference = models.CharField(max_length=100, blank=True)
-    reversal_of = models.OneToOneField("self", on_delete=models.PROTECT, null=True, blank=True, related_name="reversal")
-    recorded_at = models.DateTimeField(default=timezone.now, editable=False, help_text=_lazy("The account's time."))
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    bank_id = models.CharField(max_length=100, blank=True, help_text=_lazy("The bank's own identifier of the money."))
+    status = models.CharField(max_length=10, choices=ReceiptStatus, default=ReceiptStatus.STANDING)
+    unallocated = models.DecimalField(max_digits=18, decimal_places=3, help_text=_lazy("The debtor's credit."))
+    recorded_at = models.DateTimeField(help_text=_lazy("The account's time."))
+    created_at = models.DateTimeField(default=timezone.now)
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        indexes = [models.Index(fields=["account", "recorded_at"], name="payment_by_recording")]
         constraints = [
-            models.UniqueConstraint(
-                fields=["account", "reference"],
-                condition=~Q(reference=""),
-                name="payment_reference_is_unique",
+            models.CheckConstraint(condition=Q(amount__gt=0), name="a_receipt_is_positive"),
+            models.CheckConstraint(
+                condition=Q(unallocated__gte=0, unallocated__lte=F("amount")),
+                name="a_receipt_is_allocated_at_most_once",
             ),
             models.CheckConstraint(
-                condition=Q(amount__gt=0, reversal_of__isnull=True) | Q(amount__lt=0, reversal_of__isnull=False),
-                name="payment_is_positive_and_a_reversal_negative",
+                condition=Q(status=ReceiptStatus.STANDING) | Q(status__in=["voided", "reversed"], unallocated=0),
+                name="a_receipt_that_was_undone_is_no_credit",
+            ),
+            models.UniqueConstraint(
+                fields=["account", "bank_id"], condition=~Q(bank_id=""), name="a_bank_id_is_recorded_once"
+            ),
+            models.UniqueConstraint(
+                fields=["posted_on", "reference"],
+                condition=Q(status=ReceiptStatus.STANDING) & ~Q(reference=""),
+                name="a_reference_stands_once_on_an_invoice",
             ),
         ]
+        indexes = [
+            models.Index(fields=["account", "recorded_at"], name="receipt_by_recording"),
+            models.Index(fields=["debtor", "recorded_at"], name="receipt_of_a_debtor"),
+            models.Index(fields=["debtor", "currency"], name="receipt_with_credit", condition=Q(unallocated__gt=0)),
+            models.Index(fields=["account", "reference"], name="receipt_by_reference", condition=~Q(reference="")),
+        ]
+
+    def __str__(self) -> str:
+        return _("%(amount)s on %(day)s") % {"amount": self.amount, "day": self.paid_at}
+
+
+class How(models.TextChoices):
+    VOID = "void", _lazy("Recorded by mistake")
+    REVERSE = "reverse", _lazy("Taken back by the bank")
+
+
+class Reversal(models.Model):
+    """The undoing of a receipt, whole and once: a line of the ledger of its own. Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
+    receipt = models.OneToOneField(Receipt, on_delete=models.PROTECT, related_name="reversal")
+    how = models.CharField(max_length=8, choices=How)
+    undone_on = models.DateField(help_text=_lazy("The account's date."))
+    recorded_at = models.DateTimeField(help_text=_lazy("The account's time."))
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["account", "recorded_at"], name="reversal_by_recording")]
+
+    def __str__(self) -> str:
+        return self.get_how_display()
+
+
+class AllocationKind(models.TextChoices):
+    PAYMENT = "payment", _lazy("Payment")
+    CREDIT = "credit", _lazy("Credit applied")
+    UNDONE = "undone", _lazy("Payment undone")
+    RELEASED = "released", _lazy("Returned to credit")
+
+
+class Allocation(models.Model):
+    """A line of the ledger: part of a receipt pays an invoice, or is taken back by a negative line. Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
+    receipt = models.ForeignKey(Receipt, on_delete=models.PROTECT, related_name="allocations")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="allocations")
+    amount = models.DecimalField(max_digits=18, decimal_places=3)
+    kind = models.CharField(max_length=10, choices=AllocationKind)
+    posting = models.UUIDField(
+        help_text=_lazy("Shared by the lines of one act: the receipt's id, the reversal's, or the key of a form.")
+    )
+    recorded_at = models.DateTimeField(help_text=_lazy("The account's time."))
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(amount=0), name="an_allocation_is_not_zero"),
+            models.UniqueConstraint(
+                fields=["posting", "receipt", "invoice"], name="an_act_allocates_a_receipt_to_an_invoice_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.amount)
+
+
+class Payment(models.Model):
+    """A receipt or its reversal as one list: a database view, read by the API, the dashboard and exports.
+
+    A reversal is a line of its own with the amount negated. To write, use `invoices.ledger`.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    account = models.ForeignKey(Account, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False)
+    debtor = models.ForeignKey(Debtor, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False)
+    invoice = models.ForeignKey(
+        Invoice, on_delete=models.DO_NOTHING, related_name="payments", null=True, db_constraint=False
+    )
+    receipt = models.ForeignKey(Receipt, on_delete=models.DO_NOTHING, related_name="lines", db_constraint=False)
+    amount = models.DecimalField(max_digits=18, decimal_places=3)
+    currency = models.CharField(max_length=3)
+    paid_at = models.DateField(help_text=_lazy("The day the money came."))
+    method = models.CharField(max_length=40)
+    reference = models.CharField(max_length=100, blank=True)
+    reversal_of = models.OneToOneField(
+        "self", on_delete=models.DO_NOTHING, null=True, related_name="reversal", db_constraint=False
+    )
+    status = models.CharField(max_length=10, choices=ReceiptStatus)
+    unallocated = models.DecimalField(max_digits=18, decimal_places=3)
+    recorded_at = models.DateTimeField(help_text=_lazy("The account's time."))
+    created_at = models.DateTimeField()
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        managed = False
+        db_table = "invoices_payment"
+        ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:
         return _("%(amount)s on %(day)s") % {"amount": self.amount, "day": self.paid_at}
@@ -261,6 +408,7 @@ class Reason(models.TextChoices):
     DELIVERY_FAILED = "delivery_failed", _lazy("Failed delivery")
     DISPUTE = "dispute", _lazy("A dispute")
     REVERSAL = "reversal", _lazy("A reversed payment")
+    UNAPPLIED_CREDIT = "unapplied_credit", _lazy("Unapplied credit")
     UNREAD_REPLIES = "unread_replies", _lazy("Unread replies")
     MANUAL = "manual", _lazy("By hand")
 
@@ -294,6 +442,12 @@ class Escalation(models.Model):
     status = models.CharField(max_length=12, choices=CaseStatus, default=CaseStatus.OPEN)
     assignee = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     resolution = models.CharField(max_length=12, choices=Resolution, blank=True)
+    resolved_from = models.CharField(
+        max_length=12,
+        blank=True,
+        default="",
+        help_text=_lazy("Its status before it was resolved: it returns to it if reopened."),
+    )
     notes = models.TextField(blank=True)
     opened_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True)
@@ -359,7 +513,7 @@ class Promise(models.Model):
 
 
 class TimelineEntry(models.Model):
-    """What happened to an invoice: who, through what, before, after and why. Append-only."""
+    """What happened to an invoice: its kind and parameters, who did it, before, after and why. Append-only."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="timeline", db_index=False)
@@ -367,7 +521,10 @@ class TimelineEntry(models.Model):
     kind = models.CharField(max_length=40)
     actor = models.CharField(max_length=254)
     channel = models.CharField(max_length=20)
-    text = models.TextField()
+    params = models.JSONField(default=dict, help_text=_lazy("Parameters of the kind's sentence: see narrative.py."))
+    stored_text = models.TextField(
+        blank=True, default="", help_text=_lazy("The English sentence of an entry older than its parameters.")
+    )
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     reason = models.TextField(blank=True)
@@ -380,7 +537,7 @@ class TimelineEntry(models.Model):
         indexes = [models.Index(fields=["invoice", "at", "id"], name="timeline_of_an_invoice")]
 
     def __str__(self) -> str:
-        return self.text
+        return self.kind
 
 
 class RuleKind(models.TextChoices):

@@ -8,8 +8,8 @@ from django.db.models import QuerySet
 
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.statements import Ahead, Compiled
-from invoices import escalations, money, signals, timeline
-from invoices.models import Invoice, Promise, PromiseStatus, Reason, Status
+from invoices import escalations, receipts, signals, timeline
+from invoices.models import Invoice, Promise, PromiseStatus, Reason
 
 # The money may take a bank as long as this.
 GRACE_WORKING_DAYS = 2
@@ -18,8 +18,8 @@ GRACE_WORKING_DAYS = 2
 def make(invoice: Invoice, actor: Actor, promised_on: dt.date, amount: Decimal, until: dt.date) -> Promise:
     """Keep the promise, in the caller's transaction and under the invoice's lock; an earlier one is replaced."""
     Promise.objects.filter(invoice=invoice, status=PromiseStatus.OPEN).update(status=PromiseStatus.WITHDRAWN)
-    text = f"Promise to pay {money.display(amount, invoice.currency)} by {promised_on}."
-    timeline.note(invoice, "promise", actor, text, after={"promised_on": str(promised_on), "hold_until": str(until)})
+    after = {"promised_on": str(promised_on), "hold_until": str(until)}
+    timeline.note(invoice, "promise", actor, after=after, amount=(amount, invoice.currency), day=promised_on)
     return Promise.objects.create(
         account_id=invoice.account_id,
         invoice=invoice,
@@ -31,34 +31,66 @@ def make(invoice: Invoice, actor: Actor, promised_on: dt.date, amount: Decimal, 
 
 
 @Compiled
-def _open(*, invoice: uuid.UUID) -> QuerySet[Promise]:
-    return Promise.objects.filter(invoice=invoice, status=PromiseStatus.OPEN)
+def _latest(*, invoice: uuid.UUID) -> QuerySet[Promise]:
+    promises = Promise.objects.filter(invoice=invoice, status__in=[PromiseStatus.OPEN, PromiseStatus.KEPT])
+    return promises.order_by("-created_at", "-id")[:1]
 
 
 def asks(invoice_id: uuid.UUID) -> Ahead | None:
     """What `follow` will ask."""
-    return _open.ahead(invoice=invoice_id)
+    return _latest.ahead(invoice=invoice_id)
 
 
-def follow(invoice: Invoice, actor: Actor) -> None:
-    """What the change of an invoice that was on hold means for its promise, in that change's transaction."""
-    promise = next(iter(_open(invoice=invoice.pk)), None)
-    if promise is None or promise.hold_until == invoice.hold_until:
+def follow(invoice: Invoice, actor: Actor, *, is_undone: bool = False) -> None:
+    """Decide what the change of an invoice means for its promise, in that change's transaction.
+
+    A promise is kept as soon as the ledger covers it. `is_undone`: money was taken back; a promise that it covered is
+    open again while its grace lasts, and broken afterwards. That opens no case: a reversal has one of its own.
+    """
+    promise = next(iter(_latest(invoice=invoice.pk)), None)
+    if promise is None:
         return
-    if invoice.status == Status.PAID:
-        promise.status = PromiseStatus.KEPT
+    holds = promise.hold_until == invoice.hold_until
+    if promise.status == PromiseStatus.KEPT:
+        if is_undone and invoice.is_open and not is_covered(promise, invoice):
+            _reopen(promise, invoice, actor, holds=holds)
+    elif is_covered(promise, invoice):
+        _become(promise, PromiseStatus.KEPT)
+    elif invoice.is_open and holds:
+        return
     elif not invoice.is_open or actor != CLOCK:
-        promise.status = PromiseStatus.WITHDRAWN
-    elif invoice.amount_paid - promise.paid_before >= promise.amount:
-        promise.status = PromiseStatus.KEPT
+        _become(promise, PromiseStatus.WITHDRAWN)
     else:
-        promise.status = PromiseStatus.BROKEN
-    promise.save(update_fields=["status"])
-    if promise.status == PromiseStatus.BROKEN:
-        text = (
-            f"The promise to pay {money.display(promise.amount, invoice.currency)} by {promise.promised_on} is broken."
-        )
-        timeline.note(invoice, "promise_broken", actor, text)
-        promise.invoice = invoice
-        signals.promise_broken.send(Promise, promise=promise)
+        _break(promise, invoice, actor)
         escalations.open_case(invoice, Reason.PROMISE_BROKEN, actor)
+
+
+def is_covered(promise: Promise, invoice: Invoice) -> bool:
+    """Whether nothing is owed any more, or what was promised came in since."""
+    if invoice.balance <= 0:
+        return True
+    return receipts.paid_since(invoice, promise.created_at) >= promise.amount
+
+
+def _reopen(promise: Promise, invoice: Invoice, actor: Actor, *, holds: bool) -> None:
+    if holds:
+        _become(promise, PromiseStatus.OPEN)
+        promise.invoice = invoice
+        signals.promise_reopened.send(Promise, promise=promise)
+    elif invoice.account.today() <= promise.hold_until:  # somebody has ended the hold meanwhile
+        _become(promise, PromiseStatus.WITHDRAWN)
+    else:
+        _break(promise, invoice, actor)
+
+
+def _become(promise: Promise, status: PromiseStatus) -> None:
+    promise.status = status
+    promise.save(update_fields=["status"])
+
+
+def _break(promise: Promise, invoice: Invoice, actor: Actor) -> None:
+    _become(promise, PromiseStatus.BROKEN)
+    amount = (promise.amount, invoice.currency)
+    timeline.note(invoice, "promise_broken", actor, amount=amount, day=promise.promised_on)
+    promise.invoice = invoice
+    signals.promise_broken.send(Promise, promise=promise)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from inflow.api.json import dumps
+from invoices import narrative
 from invoices.derivation import days_overdue
-from invoices.models import Escalation, Invoice, Payment, Promise
+from invoices.models import Allocation, Escalation, Invoice, Payment, Promise, Receipt, Status, TimelineEntry
 
 # Read from the row, in the order of the contract.
 COLUMNS = (
@@ -42,9 +43,12 @@ def of_row(row: dict[str, Any], today: dt.date) -> dict[str, Any]:
     due = row["due_date"]
     late = days_overdue(row["status"], due, today) if due < today else 0
     paid = row["amount_paid"]
-    row["balance"] = max(row["amount"] - paid, 0) if paid else row["amount"]
+    row["balance"] = row["amount"] - paid if paid else row["amount"]
     row["is_overdue"] = late > 0
     row["days_overdue"] = late
+    # A hold stays stored while the invoice is paid or written off, but it holds nothing then.
+    if row["status"] != Status.ON_HOLD:
+        row["hold_until"] = None
     row["debtor_company"] = row["debtor_company"] or None
     row["debtor_email"] = row["debtor_email"] or None
     row["debtor_phone"] = row["debtor_phone"] or None
@@ -75,7 +79,18 @@ def json_of(invoice: Invoice, more: Mapping[str, Any] | None = None) -> bytes:
 _SHOWN, _NOTHING = "_shown", (None, b"")
 
 
-PAYMENT_COLUMNS = ("id", "amount", "paid_at", "method", "reference", "reversal_of_id", "created_at")
+PAYMENT_COLUMNS = (
+    "id",
+    "amount",
+    "paid_at",
+    "method",
+    "reference",
+    "reversal_of_id",
+    "status",
+    "allocated",
+    "unallocated",
+    "created_at",
+)
 
 
 def of_payment_row(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,14 +104,49 @@ def of_payment(payment: Payment) -> dict[str, Any]:
     return of_payment_row({name: getattr(payment, name) for name in PAYMENT_COLUMNS})
 
 
-TIMELINE_COLUMNS = ("id", "at", "kind", "actor", "channel", "text", "before", "after", "reason")
+RECEIPT_COLUMNS = (
+    "id",
+    "debtor_id",
+    "amount",
+    "currency",
+    "paid_at",
+    "method",
+    "reference",
+    "bank_id",
+    "status",
+    "unallocated",
+    "created_at",
+)
+
+
+def of_receipt(receipt: Receipt) -> dict[str, Any]:
+    """Return the JSON of a receipt with what it pays now."""
+    data = {name: getattr(receipt, name) for name in RECEIPT_COLUMNS}
+    for name in ("reference", "bank_id"):
+        data[name] = data[name] or None
+    lines: dict[Any, dict[str, Any]] = {}
+    for line in Allocation.objects.filter(receipt=receipt).select_related("invoice").order_by("created_at", "id"):
+        shown = {"id": line.pk, "invoice_id": line.invoice_id, "invoice_number": line.invoice.invoice_number}
+        lines.setdefault(line.invoice_id, {**shown, "amount": 0})["amount"] += line.amount
+    data["allocations"] = [line for line in lines.values() if line["amount"]]
+    return data
+
+
+TIMELINE_COLUMNS = ("id", "at", "kind", "actor", "channel", "params", "stored_text", "before", "after", "reason")
 
 
 def of_timeline_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """The JSON of a row of `TIMELINE_COLUMNS`."""
-    data = {name: value for name, value in row.items() if name != "id"}
-    data["reason"] = data["reason"] or None
-    return data
+    return {
+        "at": row["at"],
+        "kind": row["kind"],
+        "actor": row["actor"],
+        "channel": row["channel"],
+        "text": narrative.in_english(TimelineEntry(**row)),
+        "before": row["before"],
+        "after": row["after"],
+        "reason": row["reason"] or None,
+    }
 
 
 ESCALATION_COLUMNS = (

@@ -33,6 +33,7 @@ from invoices.models import (
     InvoiceQuerySet,
     PaymentStatus,
     Reason,
+    ReceiptStatus,
     Resolution,
     Status,
 )
@@ -97,6 +98,12 @@ class PaymentIn(StrictSerializer):
         if not attrs.keys() & {"reversal_of", "amount"}:
             raise error_of("amount", "required", _("amount is required."))
         return attrs
+
+
+class UndoIn(StrictSerializer):
+    """POST /api/zapier/payments/:id/void and /reverse: nothing, or why."""
+
+    reason = TextField(max_length=1000, allow_blank=True, required=False)
 
 
 class PaymentQuery(PageQuery):
@@ -220,12 +227,44 @@ class PaymentOut(serializers.Serializer[Any]):
     """What `representation.of_payment_row` writes."""
 
     id = serializers.UUIDField()
-    amount = MoneyField(help_text="Below 0 for a reversal.")
+    amount = MoneyField(help_text="What came in; below 0 for a void or a reversal.")
     paid_at = serializers.DateField()
     method = serializers.CharField()
     reference = serializers.CharField(allow_null=True)
     reversal_of = serializers.UUIDField(allow_null=True)
+    status = serializers.ChoiceField(
+        choices=ReceiptStatus.choices, help_text="`standing` until it is voided or reversed; an undoing has the same."
+    )
+    allocated = MoneyField(help_text="What of it pays this invoice now; the sum is the invoice's amount_paid.")
+    unallocated = MoneyField(help_text="What of it is the debtor's credit now.")
     created_at = serializers.DateTimeField()
+
+
+class AllocationOut(serializers.Serializer[Any]):
+    """One entry of a receipt's `allocations`."""
+
+    id = serializers.UUIDField()
+    invoice_id = serializers.UUIDField()
+    invoice_number = serializers.CharField()
+    amount = MoneyField()
+
+
+@extend_schema_serializer(component_name="Receipt")
+class ReceiptOut(serializers.Serializer[Any]):
+    """What `representation.of_receipt` writes."""
+
+    id = serializers.UUIDField()
+    debtor_id = serializers.UUIDField()
+    amount = MoneyField()
+    currency = serializers.CharField()
+    paid_at = serializers.DateField()
+    method = serializers.CharField()
+    reference = serializers.CharField(allow_null=True)
+    bank_id = serializers.CharField(allow_null=True)
+    status = serializers.ChoiceField(choices=ReceiptStatus.choices)
+    unallocated = MoneyField(help_text="What of it is the debtor's credit now.")
+    created_at = serializers.DateTimeField()
+    allocations = AllocationOut(many=True, help_text="What it pays now.")
 
 
 @extend_schema_serializer(component_name="TimelineEntry")

@@ -7,9 +7,10 @@ are asked together.
 `facts_changed`: invoice, actor, is_new; whatever moved that the ladder may care about, before the invoice's row is
 written and the rest announced.
 `invoice_changed`: invoice, actor, previous_status, previous_payment_status; only when one of the two moved.
-`payment_recorded`: invoice, payment, actor; a reversal too.
-`escalation_created`, `escalation_resolved`: escalation. `promise_made`, `promise_broken`: promise.
-`debtor_changed`: debtor; an answer was handled, or the debtor wishes to hear from us again.
+`payment_recorded`: invoice, payment, actor; a void or a reversal too, with a negative amount.
+`payment_undone`: invoice; money was taken back from an invoice that is open now, before its row is written.
+`escalation_created`, `escalation_resolved`: escalation. `promise_made`, `promise_reopened`, `promise_broken`: promise.
+`debtor_changed`: debtor; an answer was handled, the debtor wishes to hear from us again, or the credit is another.
 """
 
 from collections.abc import Callable, Iterator
@@ -45,9 +46,11 @@ invoice_created = Announcement()
 facts_changed = Announcement()
 invoice_changed = Announcement()
 payment_recorded = Announcement()
+payment_undone = Announcement()
 escalation_created = Announcement()
 escalation_resolved = Announcement()
 promise_made = Announcement()
+promise_reopened = Announcement()
 promise_broken = Announcement()
 debtor_changed = Announcement()
 

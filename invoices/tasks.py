@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from inflow.celery import wake
-from invoices import lifecycle
+from invoices import ledger, lifecycle
 from invoices.imports import running
 
 
@@ -17,7 +17,7 @@ def age_invoices() -> int:
 @shared_task  # type: ignore[untyped-decorator]
 def check_derivation() -> int:
     """Every night: what is stored is what is derived, or it is logged as an error."""
-    return lifecycle.count_underived()
+    return lifecycle.count_underived() + ledger.count_unbalanced()
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -1,9 +1,12 @@
-"""What happened to an invoice, in words a collector understands."""
+"""Entries of an invoice's timeline: kind and parameters. `narrative` has their sentences."""
 
+import datetime as dt
 from collections.abc import Mapping
+from typing import Any
 
 from inflow import statements
 from inflow.accounts.actors import Actor
+from invoices import narrative
 from invoices.models import Invoice, TimelineEntry
 
 
@@ -11,25 +14,41 @@ def note(
     invoice: Invoice,
     kind: str,
     actor: Actor,
-    text: str,
     *,
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
     reason: str = "",
+    **params: Any,
 ) -> TimelineEntry:
-    """Append an entry, at the account's time, in the caller's transaction."""
-    entry = statements.new(
+    """Append an entry, at the account's time, in the caller's transaction. An amount is `(amount, currency)`."""
+    entry = make(invoice, kind, actor, invoice.account.now(), before=before, after=after, reason=reason, **params)
+    statements.insert(entry)
+    return entry
+
+
+def make(
+    invoice: Invoice,
+    kind: str,
+    actor: Actor,
+    at: dt.datetime,
+    *,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+    reason: str = "",
+    **params: Any,
+) -> TimelineEntry:
+    """Return an entry that is not saved yet."""
+    return statements.new(
         TimelineEntry,
         account_id=invoice.account_id,
         invoice=invoice,
-        at=invoice.account.now(),
+        at=at,
         kind=kind,
         actor=actor.name,
         channel=actor.channel.value,
-        text=text,
+        stored_text="",
+        params={name: narrative.store(value) for name, value in params.items()},
         before=before or {},
         after=after or {},
         reason=reason,
     )
-    statements.insert(entry)
-    return entry

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from invoices.case_views import EscalationViewSet
-from invoices.views import InvoiceViewSet, PaymentViewSet, TimelineViewSet
+from invoices.views import InvoiceViewSet, PaymentViewSet, ReceiptViewSet, TimelineViewSet
 
 urlpatterns = [
     path("invoices", InvoiceViewSet.as_view({"get": "list", "post": "create"}), name="invoices"),
@@ -15,6 +15,8 @@ urlpatterns = [
         PaymentViewSet.as_view({"get": "list", "post": "create"}),
         name="payments",
     ),
+    path("payments/<uuid:payment_id>/void", ReceiptViewSet.as_view({"post": "void"}), name="void-payment"),
+    path("payments/<uuid:payment_id>/reverse", ReceiptViewSet.as_view({"post": "reverse"}), name="reverse-payment"),
     path("invoices/<uuid:invoice_id>/timeline", TimelineViewSet.as_view({"get": "list"}), name="timeline"),
     path("escalations", EscalationViewSet.as_view({"get": "list"}), name="escalations"),
     path(

@@ -22,8 +22,8 @@ from inflow.api.idempotency import idempotent
 from inflow.api.pagination import Row, address_of
 from inflow.api.viewsets import ApiViewSet, takes_if_match
 from inflow.statements import Ahead, Compiled
-from invoices import lifecycle, representation
-from invoices.models import Invoice, Payment, TimelineEntry
+from invoices import ledger, lifecycle, receipts, representation
+from invoices.models import Invoice, Receipt, TimelineEntry
 from invoices.serializers import (
     InvoiceIn,
     InvoiceOut,
@@ -32,8 +32,10 @@ from invoices.serializers import (
     PaymentIn,
     PaymentOut,
     PaymentQuery,
+    ReceiptOut,
     TimelineEntryOut,
     TimelineQuery,
+    UndoIn,
 )
 
 SEED_EXAMPLE = OpenApiExample(
@@ -184,8 +186,7 @@ class PaymentViewSet(ApiViewSet):
         account = account_of(request)
         if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
             raise not_found()
-        payments = Payment.objects.for_account(account).filter(invoice_id=invoice_id)
-        rows = payments.values(*representation.PAYMENT_COLUMNS)
+        rows = receipts.lines_of(invoice_id).values(*representation.PAYMENT_COLUMNS)
         return pagination.respond(request, rows, query, representation.of_payment_row)
 
     @extend_schema(
@@ -205,6 +206,49 @@ class PaymentViewSet(ApiViewSet):
             else:
                 payment = lifecycle.record_payment(account, invoice_id, actor, **data)
         return Answer(representation.of_payment(payment), status=201)
+
+
+class ReceiptViewSet(ApiViewSet):
+    scopes = {"void": Scope.INVOICES_WRITE, "reverse": Scope.INVOICES_WRITE}
+
+    @extend_schema(
+        operation_id="void_payment",
+        summary="Void a payment that was recorded by mistake",
+        description=(
+            "Takes back all that the payment paid, from its credit to other invoices too. The invoices return to what"
+            " they were, and no escalation is opened. A payment that is voided or reversed already is refused (422)."
+        ),
+        request=UndoIn,
+        responses=ReceiptOut,
+    )
+    @idempotent
+    def void(self, request: Request, payment_id: uuid.UUID) -> Answer:
+        given = UndoIn.checked(request.data)
+        account = account_of(request)
+        with refusals_as_problems():
+            ledger.void_payment(account, payment_id, actor_of(request), **given)
+        return self._shown(account, payment_id)
+
+    @extend_schema(
+        operation_id="reverse_payment",
+        summary="Reverse a payment that the bank took back",
+        description=(
+            "As void, but one escalation of level 1 is opened on the oldest invoice that is owed again. POSTing"
+            " `reversal_of` to the invoice's payments does the same."
+        ),
+        request=UndoIn,
+        responses=ReceiptOut,
+    )
+    @idempotent
+    def reverse(self, request: Request, payment_id: uuid.UUID) -> Answer:
+        given = UndoIn.checked(request.data)
+        account = account_of(request)
+        with refusals_as_problems():
+            ledger.reverse_payment(account, None, payment_id, actor_of(request), **given)
+        return self._shown(account, payment_id)
+
+    def _shown(self, account: Account, payment_id: uuid.UUID) -> Answer:
+        return Answer(representation.of_receipt(Receipt.objects.for_account(account).get(pk=payment_id)))
 
 
 class TimelineViewSet(ApiViewSet):

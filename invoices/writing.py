@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -18,9 +18,24 @@ from inflow import statements
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.languages import named
-from invoices import escalations, money, promises, signals, timeline
+from invoices import escalations, money, promises, receipts, signals, timeline
 from invoices.derivation import derive
-from invoices.models import Debtor, Invoice, Payment, Reason, Resolution
+from invoices.models import (
+    OPEN,
+    AllocationKind,
+    Debtor,
+    How,
+    Invoice,
+    Payment,
+    PaymentStatus,
+    Receipt,
+    Resolution,
+    Reversal,
+    Status,
+)
+from invoices.refusals import NotFound, Refused, StaffOnly, VersionMismatch
+
+__all__ = ["Draft", "NotFound", "Refused", "StaffOnly", "VersionMismatch", "changing", "changing_all", "lock"]
 
 _WATCHED = (
     "status",
@@ -42,26 +57,6 @@ def _watched(invoice: Invoice) -> dict[str, Any]:
     return dict(zip(_WATCHED, _values_watched(invoice), strict=True))
 
 
-class Refused(Exception):
-    """A change that the rules don't allow. `field` and `code` are for machines, the message is for people."""
-
-    def __init__(self, field: str, code: str, message: str) -> None:
-        super().__init__(message)
-        self.field, self.code, self.message = field, code, message
-
-
-class StaffOnly(Refused):
-    """Only a person in the dashboard may do this."""
-
-
-class VersionMismatch(Exception):
-    """The caller's If-Match is of another version."""
-
-
-class NotFound(Exception):
-    """No such invoice in this account."""
-
-
 @dataclass
 class Draft:
     """A locked invoice on its way from one committed state to the next."""
@@ -69,8 +64,15 @@ class Draft:
     account: Account
     invoice: Invoice
     actor: Actor
+    reason: str = ""
     payments: list[Payment] = field(default_factory=list)
+    # Whether money was taken back from the invoice, and whether the debtor's credit is another than before.
+    is_undone: bool = False
+    credit_changed: bool = False
     _afterwards: list[Callable[[], object]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.stored, self.before = self.invoice.as_stored(), _watched(self.invoice)
 
     def then(self, act: Callable[[], object]) -> None:
         """Let `act` follow in the same transaction, on the invoice as it is then written."""
@@ -80,41 +82,103 @@ class Draft:
         for act in self._afterwards:
             act()
 
+    @property
+    def is_reopened(self) -> bool:
+        """Whether the invoice was closed before the change and is open after it."""
+        return self.before["status"] not in OPEN and self.invoice.is_open
+
     def derive(self) -> None:
-        self.invoice.status, self.invoice.payment_status = derive(self.invoice)
-        if not self.invoice.is_open:
-            self.invoice.hold_until = self.invoice.disputed_at = None
+        """Derive the statuses. A payment erases no fact: a hold or a dispute is stored while the invoice is paid."""
+        invoice = self.invoice
+        invoice.status, invoice.payment_status = derive(invoice)
+        if invoice.status in (Status.CANCELLED, Status.WRITTEN_OFF):
+            invoice.hold_until = invoice.disputed_at = None
+        if invoice.payment_status == PaymentStatus.PAID:
+            invoice.covered_at = invoice.covered_at or self.account.now()
+        elif invoice.covered_at:
+            if invoice.disputed_at:
+                paused = self.account.now() - invoice.covered_at
+                invoice.dispute_paused = (invoice.dispute_paused or dt.timedelta()) + paused
+            invoice.covered_at = None
+
+    def look(self) -> None:
+        """Derive the statuses as of today, and end a hold whose last day has passed."""
+        invoice = self.invoice
+        invoice.aged_on = self.account.today()
+        self.derive()
+        if invoice.hold_until and invoice.aged_on > invoice.hold_until:
+            invoice.hold_until = None
 
     def settle(self) -> None:
+        """Post what is still owed as paid."""
         self.post(self.invoice.balance, paid_at=self.account.today(), method="manual")
 
-    def post(self, amount: Decimal, *, paid_at: dt.date, method: str, reference: str = "") -> Payment:
-        payment = post(self.invoice, amount, paid_at=paid_at, method=method, reference=reference)
-        return self._posted(payment, "payment_recorded", "Payment of {} recorded.")
-
-    def reverse(self, payment: Payment) -> Payment:
-        reversal = post(
-            self.invoice,
-            -payment.amount,
-            paid_at=self.account.today(),
-            method=payment.method,
-            reversal_of=payment,
-        )
-        self.then(self._call_for_a_person)
-        return self._posted(reversal, "payment_reversed", "Payment of {} reversed.")
-
-    def _call_for_a_person(self) -> None:
-        if self.invoice.is_open:
-            escalations.open_case(self.invoice, Reason.REVERSAL, self.actor)
-
-    def _posted(self, payment: Payment, kind: str, text: str) -> Payment:
+    def post(
+        self,
+        amount: Decimal,
+        *,
+        paid_at: dt.date,
+        method: str,
+        reference: str = "",
+        key: uuid.UUID | None = None,
+    ) -> Payment:
+        """Record money that came in; more than the balance is credit. `key` becomes the receipt's id."""
         invoice = self.invoice
-        invoice.amount_paid += payment.amount
+        allocated = min(amount, invoice.balance)
+        receipt = receipts.receive(
+            invoice, amount, allocated, paid_at=paid_at, method=method, reference=reference, key=key
+        )
+        invoice.amount_paid += allocated
+        self.credit_changed |= amount > allocated
+        payment = receipts.line(receipt, allocated=allocated)
         self.payments.append(payment)
-        amount = money.display(abs(payment.amount), invoice.currency)
-        timeline.note(invoice, kind, self.actor, text.format(amount), after={"balance": str(invoice.balance)})
+        self.note("payment_recorded", amount, credit=receipt.unallocated)
         self.derive()
         return payment
+
+    def apply(self, receipt: Receipt, amount: Decimal, *, key: uuid.UUID) -> None:
+        """Pay with a part of a receipt that is still credit."""
+        receipts.allocate(receipt, self.invoice, amount, AllocationKind.CREDIT, posting=key)
+        receipt.unallocated -= amount
+        receipt.save(update_fields=["unallocated"])
+        self.invoice.amount_paid += amount
+        self.credit_changed = True
+        self.derive()
+
+    def release(self, receipt: Receipt, share: Decimal) -> None:
+        """Return what a receipt paid of the invoice to the debtor's credit."""
+        self.take_back(receipt, share, AllocationKind.RELEASED, posting=uuid.uuid4())
+        receipt.unallocated += share
+        receipt.save(update_fields=["unallocated"])
+        self.credit_changed = True
+        self.note("payment_released", share, credit=receipt.unallocated)
+
+    def void(self, receipt: Receipt, share: Decimal) -> None:
+        """Void a receipt that pays this invoice alone."""
+        self.credit_changed |= receipt.unallocated > 0
+        reversal = receipts.undo(receipt, self.account, How.VOID)
+        self.take_back(receipt, share, AllocationKind.UNDONE, posting=reversal.pk)
+        self.note_undone(receipt, reversal)
+        self.payments.append(receipts.line(receipt, reversal))
+
+    def take_back(self, receipt: Receipt, share: Decimal, kind: AllocationKind, *, posting: uuid.UUID) -> None:
+        """Take what a receipt paid of the invoice from it. If that reopens it, the clock is looked at first."""
+        receipts.allocate(receipt, self.invoice, -share, kind, posting=posting)
+        self.invoice.amount_paid -= share
+        self.is_undone = True
+        self.derive()
+        if self.is_reopened:
+            self.look()
+
+    def note_undone(self, receipt: Receipt, reversal: Reversal) -> None:
+        kind = "payment_voided" if reversal.how == How.VOID else "payment_reversed"
+        self.note(kind, receipt.amount, credit=receipt.unallocated)
+
+    def note(self, kind: str, amount: Decimal, *, credit: Decimal) -> None:
+        """Append an entry about an amount. `credit` is what is left of where it came from."""
+        invoice = self.invoice
+        after = {"balance": str(invoice.balance), "credit": str(credit)}
+        timeline.note(invoice, kind, self.actor, after=after, reason=self.reason, amount=(amount, invoice.currency))
 
 
 def lock(account: Account, invoice_id: uuid.UUID) -> Invoice:
@@ -159,78 +223,95 @@ def changing(
         invoice = lock(account, invoice_id)
         if if_version_in is not None and invoice.version not in if_version_in:
             raise VersionMismatch
-        stored = invoice.as_stored()
-        before = _watched(invoice)
-        draft = Draft(account, invoice, actor)
+        draft = Draft(account, invoice, actor, reason)
         yield draft
-        after = _watched(invoice)
-        if before == after:
-            draft.follow()
-            return
-        invoice.version += 1
-        invoice.updated_at = timezone.now()
-        invoice.is_being_written = True
-        changed = [name for name in _REPORTED if before[name] != after[name]]
-        if changed:
-            timeline.note(
-                invoice,
-                "status_changed" if before["status"] != after["status"] else "changed",
-                actor,
-                _sentence(changed, before, after),
-                before={name: _plain(before[name]) for name in changed},
-                after={name: _plain(after[name]) for name in changed},
-                reason=reason,
-            )
-        if before["hold_until"]:
-            promises.follow(invoice, actor)
-        if not invoice.is_open:
-            escalations.close_all(invoice, Resolution.CLOSED, actor)
-        draft.follow()
-        # First the ladder: what it moves, such as next_contact_at, is in what is written and what the others are shown.
-        signals.facts_changed.send(Invoice, invoice=invoice, actor=actor)
-        invoice.is_being_written = False
-        statements.update(invoice, sorted(dict(invoice.as_stored().items() - stored.items())))
-        if (before["status"], before["payment_status"]) != (invoice.status, invoice.payment_status):
-            signals.invoice_changed.send(
-                Invoice,
-                invoice=invoice,
-                actor=actor,
-                previous_status=before["status"],
-                previous_payment_status=before["payment_status"],
-            )
-        for payment in draft.payments:
-            signals.payment_recorded.send(Invoice, invoice=invoice, payment=payment, actor=actor)
+        _write(draft)
+        if draft.credit_changed:
+            signals.debtor_changed.send(Debtor, debtor=invoice.debtor)
 
 
-def post(
-    invoice: Invoice,
-    amount: Decimal,
+@contextmanager
+def changing_all(
+    account: Account,
+    invoice_ids: Collection[uuid.UUID],
+    actor: Actor,
     *,
-    paid_at: dt.date,
-    method: str,
-    reference: str = "",
-    reversal_of: Payment | None = None,
-) -> Payment:
-    payment = Payment(
-        account_id=invoice.account_id,
-        invoice=invoice,
-        amount=amount,
-        paid_at=paid_at,
-        method=method,
-        reference=reference,
-        reversal_of=reversal_of,
-        recorded_at=invoice.account.now(),
-    )
-    insert(
-        payment,
-        "payment_reference_is_unique",
-        lambda: Refused(
-            "reference",
-            "duplicate",
-            _("A payment with the reference %(reference)s is recorded already.") % {"reference": reference},
-        ),
-    )
-    return payment
+    debtor_id: uuid.UUID,
+    reason: str = "",
+) -> Iterator[dict[uuid.UUID, Draft]]:
+    """Lock the debtors, `debtor_id` among them, and then the invoices; let the caller move facts, then write them as
+    `changing` does. Yield the drafts, those of the oldest invoices first."""
+    with statements.transaction():
+        theirs = Q(pk=debtor_id) | Q(invoices__in=invoice_ids)
+        ids = Debtor.objects.for_account(account).filter(theirs).values("pk")
+        locked = Debtor.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=ids).order_by("id")
+        debtors = {debtor.pk: debtor for debtor in locked}
+        rows = Invoice.objects.for_account(account).filter(pk__in=invoice_ids)
+        invoices = list(rows.select_for_update(no_key=True).order_by("id"))
+        if len(invoices) != len(set(invoice_ids)) or any(invoice.debtor_id not in debtors for invoice in invoices):
+            raise Refused("invoice", "changed", _("It has changed meanwhile: try again."))
+        for invoice in invoices:
+            invoice.account, invoice.debtor = account, debtors[invoice.debtor_id]
+        invoices.sort(key=lambda each: (each.due_date, each.issue_date, each.invoice_number))
+        drafts = {invoice.pk: Draft(account, invoice, actor, reason) for invoice in invoices}
+        yield drafts
+        for draft in drafts.values():
+            _write(draft)
+        if any(draft.credit_changed for draft in drafts.values()) or not drafts:
+            debtor = debtors[debtor_id]
+            debtor.account = account
+            signals.debtor_changed.send(Debtor, debtor=debtor)
+
+
+def _write(draft: Draft) -> None:
+    """Write, note and announce what really changed."""
+    invoice, actor, before = draft.invoice, draft.actor, draft.before
+    after = _watched(invoice)
+    if before == after:
+        draft.follow()
+        _announce(draft)
+        return
+    invoice.version += 1
+    invoice.updated_at = timezone.now()
+    invoice.is_being_written = True
+    changed = [name for name in _REPORTED if before[name] != after[name]]
+    if changed:
+        timeline.note(
+            invoice,
+            "status_changed" if before["status"] != after["status"] else "changed",
+            actor,
+            before={name: _plain(before[name]) for name in changed},
+            after={name: _plain(after[name]) for name in changed},
+            reason=draft.reason,
+        )
+    if before["hold_until"] or draft.is_undone:
+        promises.follow(invoice, actor, is_undone=draft.is_undone)
+    if not invoice.is_open:
+        escalations.close_all(invoice, Resolution.CLOSED, actor)
+    elif draft.is_reopened and draft.stored["covered_at"]:
+        escalations.reopen(invoice, draft.stored["covered_at"], actor)
+    draft.follow()
+    if draft.is_undone and invoice.is_open:
+        signals.payment_undone.send(Invoice, invoice=invoice)
+    # First the ladder: what it moves, such as next_contact_at, is in what is written and what the others are shown.
+    signals.facts_changed.send(Invoice, invoice=invoice, actor=actor)
+    invoice.is_being_written = False
+    stored = invoice.as_stored().items()
+    statements.update(invoice, sorted(name for name, value in stored if value != draft.stored[name]))
+    if (before["status"], before["payment_status"]) != (invoice.status, invoice.payment_status):
+        signals.invoice_changed.send(
+            Invoice,
+            invoice=invoice,
+            actor=actor,
+            previous_status=before["status"],
+            previous_payment_status=before["payment_status"],
+        )
+    _announce(draft)
+
+
+def _announce(draft: Draft) -> None:
+    for payment in draft.payments:
+        signals.payment_recorded.send(Invoice, invoice=draft.invoice, payment=payment, actor=draft.actor)
 
 
 def insert(row: Model, constraint: str, refusal: Callable[[], Refused]) -> None:
@@ -254,15 +335,6 @@ def check_money(field: str, amount: Decimal, currency: str) -> None:
             "too_many_decimals",
             _("%(currency)s has %(exponent)s decimals at most.") % {"currency": currency, "exponent": exponent},
         )
-
-
-def _sentence(changed: list[str], before: dict[str, object], after: dict[str, object]) -> str:
-    parts = [
-        "Notes changed" if name == "notes" else f"{name.replace('_', ' ')}: {before[name]} → {after[name]}"
-        for name in changed
-    ]
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
 
 
 def _plain(value: object) -> object:

@@ -18,6 +18,7 @@ import os
 import shutil
 import tempfile
 import urllib.parse
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,8 @@ from django.db import connection, transaction
 from django.test import TransactionTestCase
 from pytest_django.plugin import blocking_manager_key
 
+from inflow.restores import highwater, stores
+
 # A password costs a third of a second by design; a suite that logs in hundreds of times need not pay it.
 django.conf.settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Each test client builds the middleware anew: static files are looked up when asked for, not all listed at each build.
@@ -116,6 +119,14 @@ def _migrate_once(config: pytest.Config) -> None:
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("CREATE TABLE shipped_calendarrule AS TABLE invoices_calendarrule")
+
+
+@pytest.fixture(autouse=True)
+def _own_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that is rolled back takes the database's marks back, as a restored backup does: each test has marks of its
+    own in Valkey."""
+    monkeypatch.setattr(stores, "PREFIX", f"inflow:mark:{uuid.uuid4().hex}:")
+    highwater.forget()
 
 
 @pytest.fixture(scope="module")

@@ -68,13 +68,13 @@ def test_constants_and_percent_signs_stand_in_the_statement() -> None:
 
 def an_entry(invoice: Invoice, text: str) -> TimelineEntry:
     return TimelineEntry(
-        account_id=invoice.account_id, invoice=invoice, at=invoice.created_at, kind="test", actor="a", text=text
+        account_id=invoice.account_id, invoice=invoice, at=invoice.created_at, kind="test", actor="a", stored_text=text
     )
 
 
 def texts(account: Account) -> list[str]:
     entries = TimelineEntry.objects.filter(account=account, kind="test").order_by("id")
-    return list(entries.values_list("text", flat=True))
+    return list(entries.values_list("stored_text", flat=True))
 
 
 def test_what_is_written_together_goes_in_one_statement() -> None:
@@ -176,6 +176,6 @@ def test_a_new_row_is_as_the_model_would_make_it() -> None:
     with CaptureQueriesContext(connection) as queries:
         assert (made.account, made.debtor) == (account, debtor)
     assert len(queries) == 0
-    assert statements.new(TimelineEntry, text="a").before is not statements.new(TimelineEntry, text="b").before
+    assert statements.new(TimelineEntry, kind="a").before is not statements.new(TimelineEntry, kind="b").before
     with pytest.raises(TypeError):
         statements.new(Invoice, amout=5)

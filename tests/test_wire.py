@@ -70,7 +70,12 @@ def select(sql: str, **values: Any) -> list[Any]:
 
 def an_entry(invoice: Invoice, text: str = "a note") -> TimelineEntry:
     return TimelineEntry(
-        account_id=invoice.account_id, invoice_id=invoice.pk, at=invoice.created_at, kind="test", actor="a", text=text
+        account_id=invoice.account_id,
+        invoice_id=invoice.pk,
+        at=invoice.created_at,
+        kind="test",
+        actor="a",
+        stored_text=text,
     )
 
 
@@ -156,7 +161,7 @@ def test_a_change_begins_with_its_lock_and_ends_with_what_it_writes(api: Caller,
 
 @Compiled
 def entries(*, invoice: uuid.UUID) -> Any:
-    return TimelineEntry.objects.filter(invoice=invoice, kind="test").values("text")
+    return TimelineEntry.objects.filter(invoice=invoice, kind="test").values("stored_text")
 
 
 @Compiled
@@ -181,11 +186,11 @@ def test_what_is_asked_ahead_is_forgotten_when_it_is_written_by_whichever_way(in
         statements.look_ahead(entries.ahead(invoice=invoice.pk))
         statements.insert(an_entry(invoice, "one"))
         statements.flush(TimelineEntry)
-        assert entries(invoice=invoice.pk) == [{"text": "one"}]
+        assert entries(invoice=invoice.pk) == [{"stored_text": "one"}]
         statements.look_ahead(entries.ahead(invoice=invoice.pk))
         TimelineEntry.objects.bulk_create([an_entry(invoice, "two")])
         assert len(entries(invoice=invoice.pk)) == 2
-    assert entries(invoice=invoice.pk) == [{"text": "one"}, {"text": "two"}]
+    assert entries(invoice=invoice.pk) == [{"stored_text": "one"}, {"stored_text": "two"}]
 
 
 def test_what_is_asked_under_a_lock_is_seen_as_of_when_the_lock_was_had(invoice: Invoice) -> None:
@@ -213,7 +218,7 @@ def test_what_is_asked_under_a_lock_is_seen_as_of_when_the_lock_was_had(invoice:
             pass  # other threads run while one waits for its lock, else this would not end
         statements.insert(an_entry(invoice, "one"))
     thread.join(10)
-    assert seen == [[{"text": "one"}]]
+    assert seen == [[{"stored_text": "one"}]]
 
 
 # --- Failing -----------------------------------------------------------------------------------------------------
@@ -297,7 +302,7 @@ def test_a_block_within_a_transaction_is_undone_by_itself(invoice: Invoice) -> N
         with statements.transaction():
             statements.insert(an_entry(invoice, "kept"))
     assert is_as_before()
-    assert [entry.text for entry in TimelineEntry.objects.filter(kind="test")] == ["kept"]
+    assert [entry.stored_text for entry in TimelineEntry.objects.filter(kind="test")] == ["kept"]
 
 
 def test_a_transaction_that_was_given_up_leaves_nothing(invoice: Invoice) -> None:

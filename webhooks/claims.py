@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from django.db import connection, transaction
+from django.utils import timezone
 
+from inflow.restores import highwater
 from webhooks.models import DeliveryStatus
 
 LANES = 2
@@ -169,7 +171,8 @@ def waiting(now: dt.datetime) -> Waiting:
 
 def claim(wanted: Sequence[uuid.UUID], limit: int, now: dt.datetime) -> list[Lane]:
     """Take what is due of the first `limit` of these endpoints, as far as their lanes are free, for `LEASE`. Endpoints
-    that another worker is claiming at this moment are left out: two workers never hold the same delivery.
+    that another worker is claiming at this moment are left out: two workers never hold the same delivery. Raises
+    `highwater.Held`, having taken nothing.
     """
     if not wanted or limit <= 0:
         return []
@@ -185,7 +188,18 @@ def claim(wanted: Sequence[uuid.UUID], limit: int, now: dt.datetime) -> list[Lan
         lane = Lane(*head)
         lane.items.extend(Item(*row[7:]) for row in group)
         lanes.append(lane)
+    if lanes:
+        _leave_mark(lanes)
     return lanes
+
+
+def _leave_mark(lanes: Sequence[Lane]) -> None:
+    """One mark for all that was claimed together."""
+    try:
+        highwater.leave()
+    except highwater.Held:
+        release([(item.id, lane.lease) for lane in lanes for item in lane.items], timezone.now())
+        raise
 
 
 def _attempt(r: Record) -> tuple[dt.datetime, int, int | None, str, str]:

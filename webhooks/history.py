@@ -1,12 +1,21 @@
 """The account's events by their numbers, so that a consumer can prove that it missed none."""
 
+from django.db.models import QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
 from inflow.accounts.models import Account
 from webhooks.models import Event, EventCounter
 
 
+def kept(account: Account) -> QuerySet[Event]:
+    """Return the events that are kept without a gap."""
+    kept_from = EventCounter.objects.filter(account=account).values("kept_from")
+    return Event.objects.for_account(account).filter(seq__gte=Coalesce(Subquery(kept_from), 0))
+
+
 def last_forgotten(account: Account) -> int:
-    """The highest number that is no longer kept; 0 while all are. What is kept has no gap (retention)."""
-    oldest = Event.objects.for_account(account).order_by("seq").values_list("seq", flat=True).first()
+    """Return the highest number that is no longer kept; 0 while all are. What is kept has no gap (retention)."""
+    oldest = kept(account).order_by("seq").values_list("seq", flat=True).first()
     if oldest is not None:
         return int(oldest) - 1
     counter = EventCounter.objects.filter(account=account).first()

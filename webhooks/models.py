@@ -79,6 +79,9 @@ class EventCounter(models.Model):
 
     account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="+")
     seq = models.BigIntegerField(default=0)
+    kept_from = models.BigIntegerField(
+        default=0, db_default=0, help_text=_lazy("Events with lower numbers are incomplete since a restore.")
+    )
 
     def __str__(self) -> str:
         return str(self.seq)

@@ -19,6 +19,7 @@ from cryptography.fernet import InvalidToken
 from django.utils import timezone
 
 from inflow.accounts.sealing import unseal
+from inflow.restores import highwater
 from webhooks import claims, endpoints, signing, transport
 from webhooks.claims import Item, Lane, Record
 from webhooks.models import DeliveryStatus
@@ -60,6 +61,8 @@ class _Try:
 
 def deliver_due() -> int:
     """Send what is due, and what falls due meanwhile, until nothing is; how many tries were made."""
+    if not highwater.may_send():
+        return 0
     with _Drain() as drain:
         return drain.run()
 
@@ -107,7 +110,13 @@ class _Drain:
         now = timezone.now()
         due = claims.waiting(now)
         slow_room = SLOW_LANES - sum(run.lane.is_slow for run in self._runs)
-        lanes = claims.claim(due.fast, self._room(), now) + claims.claim(due.slow, slow_room, now)
+        lanes: list[Lane] = []
+        try:
+            for wanted, room in ((due.fast, self._room()), (due.slow, slow_room)):
+                lanes += claims.claim(wanted, room, now)
+        except highwater.Held as held:
+            log.error("sending_held", reason=str(held))
+            due = claims.Waiting([], [])  # nothing is left to do but what was claimed before
         if not lanes:
             self._look_at = time.monotonic() + POLL_S
         for lane in lanes:

@@ -20,7 +20,7 @@ from inflow.api.idempotency import idempotent
 from inflow.api.pagination import PageQuery
 from inflow.api.viewsets import ApiViewSet
 from webhooks import history, replaying, subscriptions
-from webhooks.models import Attempt, Delivery, Event, Subscription
+from webhooks.models import Attempt, Delivery, Subscription
 from webhooks.serializers import (
     SUBSCRIPTION_COLUMNS,
     DeliveryOut,
@@ -188,7 +188,7 @@ class EventViewSet(ApiViewSet):
     def list(self, request: Request) -> Answer:
         query = EventQuery.of(request)
         account = account_of(request)
-        rows = Event.objects.for_account(account).values("seq", "body")
+        rows = history.kept(account).values("seq", "body")
         if (after := query.get("after")) is not None:
             if after < history.last_forgotten(account):
                 raise Problem(410, "events_gone", "Events after this number are no longer kept.")

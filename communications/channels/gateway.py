@@ -95,11 +95,12 @@ def _form(gateway: Gateway, row: Communication) -> dict[str, str]:
 
 
 def _variables(row: Communication) -> list[str]:
-    """What an approved template may speak of: {{1}} name, {{2}} invoice, {{3}} balance, {{4}} due date, {{5}} account.
-    One line each: providers refuse a variable with a line break."""
+    """What an approved template may speak of: {{1}} name, {{2}} invoice, {{3}} balance less credit, {{4}} due date,
+    {{5}} account. One line each: providers refuse a variable with a line break."""
     invoice = row.invoice
-    balance = money.display(row.amount if row.amount is not None else invoice.balance, invoice.currency)
-    words = (invoice.debtor_name, invoice.invoice_number, balance, f"{invoice.due_date:%d/%m/%Y}", row.account.name)
+    frozen = (amount for amount in (row.asked, row.amount) if amount is not None)
+    amount = money.display(next(frozen, invoice.balance), invoice.currency)
+    words = (invoice.debtor_name, invoice.invoice_number, amount, f"{invoice.due_date:%d/%m/%Y}", row.account.name)
     return [" ".join(word.split()) for word in words]
 
 

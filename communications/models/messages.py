@@ -41,6 +41,12 @@ class Communication(models.Model):
     amount = models.DecimalField(
         max_digits=18, decimal_places=3, null=True, help_text=_lazy("The balance as it was sent.")
     )
+    asked = models.DecimalField(
+        max_digits=18,
+        decimal_places=3,
+        null=True,
+        help_text=_lazy("What the message asked for: the balance less its share of the debtor's credit."),
+    )
     scheduled_for = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)

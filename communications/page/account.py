@@ -1,9 +1,8 @@
 """What the page shows of a debtor: what is open, in words, and sums that never mix currencies."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
@@ -11,8 +10,9 @@ from django.utils.safestring import SafeString
 from communications import phrases
 from communications.models import Answer, AnswerKind, AnswerStatus
 from communications.page.words import Words
-from invoices import money
+from invoices import ledger, money, receivables
 from invoices.models import Debtor, Invoice, Promise, PromiseStatus, Status
+from invoices.receivables import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Total:
+    """What is left to pay in one currency, after credit. `notes` say how it comes about and what of it is past due."""
+
     amount: str
-    past_due: SafeString
+    notes: list[SafeString]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +64,41 @@ def lines(invoices: Sequence[Invoice], today: dt.date, said: Words) -> list[Line
     return [_line(invoice, today, promised.get(invoice.pk), said) for invoice in invoices]
 
 
-def totals(invoices: Sequence[Invoice], today: dt.date, said: Words) -> list[Total]:
-    """One for each currency."""
-    sums: dict[str, tuple[Decimal, Decimal]] = {}
-    for invoice in invoices:
-        owed, late = sums.get(invoice.currency, (Decimal(0), Decimal(0)))
-        late += invoice.balance if invoice.due_date < today else 0
-        sums[invoice.currency] = owed + invoice.balance, late
+def positions(debtor: Debtor, invoices: Sequence[Invoice]) -> dict[str, Position]:
+    """Return what is owed in each currency, and the credit."""
+    credit = ledger.credit_of([debtor.pk]).get(debtor.pk, {})
+    return receivables.positions(invoices, credit, debtor.account.today())
+
+
+def totals(positions: Mapping[str, Position], said: Words) -> list[Total]:
+    """Return one total for each currency in which an invoice is open."""
     return [
-        Total(
-            money.display(owed, currency),
-            say(said.past_due, amount=money.display(late, currency)) if late else say(said.not_yet_due),
-        )
-        for currency, (owed, late) in sorted(sums.items())
+        Total(money.display(position.net, currency), _notes(position, currency, said))
+        for currency, position in positions.items()
+        if position.invoices
     ]
+
+
+def credits(positions: Mapping[str, Position], said: Words) -> list[SafeString]:
+    """Return the credit in currencies in which nothing is open."""
+    return [
+        say(said.credit_on_account, amount=money.display(position.credit, currency))
+        for currency, position in positions.items()
+        if not position.invoices
+    ]
+
+
+def _notes(position: Position, currency: str, said: Words) -> list[SafeString]:
+    notes = []
+    if position.credit:
+        notes.append(say(said.before_credit, amount=money.display(position.outstanding, currency)))
+        notes.append(say(said.less_credit, amount=money.display(position.credit, currency)))
+    late = position.overdue_net
+    notes.append(say(said.past_due, amount=money.display(late, currency)) if late else say(said.not_yet_due))
+    for sentence, amount in ((said.sum_disputed, position.disputed), (said.sum_on_hold, position.on_hold)):
+        if amount:
+            notes.append(say(sentence, amount=money.display(amount, currency)))
+    return notes
 
 
 def sayings(answers: Sequence[Answer], said: Words) -> list[Said]:

@@ -1,4 +1,5 @@
-"""The statement of account as PDF: what was invoiced and paid, with a running balance for each currency.
+"""The statement of account as PDF: what was invoiced and paid, with a running balance for each currency, and what of it
+is past due, on hold, disputed, or credit.
 
 WeasyPrint is an optional extra (`pip install inflow[pdf]`, and pango from the system). It may fetch nothing: not from
 the network, not from the disk.
@@ -14,10 +15,11 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from communications import phrases, profiles
-from communications.page.account import say
+from communications.page.account import open_invoices, positions, say
 from communications.page.words import Words
 from invoices import money
 from invoices.models import Debtor, Invoice, Payment, Status
+from invoices.receivables import Part, Position
 
 _SHOWN_DAYS = 365
 # A longer one costs seconds and nobody reads it: what is older is brought forward.
@@ -51,6 +53,7 @@ class Ledger:
     currency: str
     rows: list[Row]
     balance: str
+    parts: list[tuple[str, str]]
 
 
 def is_available() -> bool:
@@ -87,15 +90,20 @@ def _ledgers(debtor: Debtor, today: dt.date, said: Words) -> list[Ledger]:
         "invoice_number", "currency", "issue_date", "amount"
     ):
         by_currency[currency].append(Entry(on, "invoice", number, amount))
-    payments = Payment.objects.filter(invoice__in=counted).order_by()
+    closed = Invoice.objects.filter(debtor=debtor, status=Status.WRITTEN_OFF)
+    payments = Payment.objects.filter(debtor=debtor).exclude(invoice__in=closed).order_by()
     for number, currency, on, amount in payments.values_list(
-        "invoice__invoice_number", "invoice__currency", "paid_at", "amount"
+        "invoice__invoice_number", "currency", "paid_at", "amount"
     ):
         by_currency[currency].append(Entry(on, "payment_for" if amount > 0 else "reversal_for", number, -amount))
-    return [_ledger(currency, entries, today, said) for currency, entries in sorted(by_currency.items())]
+    standing = positions(debtor, open_invoices(debtor))
+    return [
+        _ledger(currency, entries, standing.get(currency, Position()), today, said)
+        for currency, entries in sorted(by_currency.items())
+    ]
 
 
-def _ledger(currency: str, entries: list[Entry], today: dt.date, said: Words) -> Ledger:
+def _ledger(currency: str, entries: list[Entry], position: Position, today: dt.date, said: Words) -> Ledger:
     entries.sort(key=lambda entry: (entry.on, not entry.is_charge, entry.number))
     since = today - dt.timedelta(days=_SHOWN_DAYS)
     first = next((place for place, entry in enumerate(entries) if entry.on >= since), len(entries))
@@ -115,7 +123,13 @@ def _ledger(currency: str, entries: list[Entry], today: dt.date, said: Words) ->
                 _figure(balance, currency),
             )
         )
-    return Ledger(currency, rows, money.display(balance, currency))
+    return Ledger(currency, rows, money.display(balance, currency), _parts(position, currency, said))
+
+
+def _parts(position: Position, currency: str, said: Words) -> list[tuple[str, str]]:
+    """What the balance is made of: the parts of what is open, less the credit."""
+    amounts = {part.value: getattr(position, part.value) for part in Part} | {"credit": position.credit}
+    return [(getattr(said, f"part_{name}"), _figure(amount, currency)) for name, amount in amounts.items() if amount]
 
 
 def _figure(amount: Decimal, currency: str) -> str:

@@ -179,6 +179,7 @@ def _page(
     done = request.GET.get("done", "")
     with override(said.language):
         owed = page.open_invoices(debtor)
+        positions = page.positions(debtor, owed)
         left = consent.left_channels(debtor)
         forms = [
             failed if failed and failed.kind == kind else form(debtor, owed, said)
@@ -193,7 +194,8 @@ def _page(
             "logo": reverse("debtor-page-logo", args=[token]) if profiles.of(account).logo else "",
             "debtor": debtor,
             "lines": page.lines(owed, today, said),
-            "totals": page.totals(owed, today, said),
+            "totals": page.totals(positions, said),
+            "credits": page.credits(positions, said),
             "instructions": profiles.payment_instructions(profiles.of(account), said.language).splitlines(),
             "statement": reverse("debtor-page-statement", args=[token]) if statement.is_available() else "",
             "sayings": page.sayings(answers.shown_to(debtor), said),

@@ -25,6 +25,11 @@ class Words:
     past_due: str
     not_yet_due: str
     of_amount: str
+    before_credit: str
+    less_credit: str
+    credit_on_account: str
+    sum_disputed: str
+    sum_on_hold: str
 
     how_to_pay: str
     statement: str
@@ -97,6 +102,11 @@ class Words:
     payment_for: str
     reversal_for: str
     no_entries: str
+    part_overdue: str
+    part_not_due: str
+    part_on_hold: str
+    part_disputed: str
+    part_credit: str
 
 
 ENGLISH = Words(
@@ -119,6 +129,11 @@ ENGLISH = Words(
     past_due="of which past due: {amount}",
     not_yet_due="nothing of it is past due",
     of_amount="of {amount}",
+    before_credit="Open before credit: {amount}",
+    less_credit="Less credit on account: {amount}",
+    credit_on_account="Credit on account: {amount}",
+    sum_disputed="disputed: {amount}",
+    sum_on_hold="on hold: {amount}",
     how_to_pay="How to pay",
     statement="Statement of account (PDF)",
     statement_note="All invoices and payments of the last twelve months.",
@@ -184,6 +199,11 @@ ENGLISH = Words(
     payment_for="Payment for invoice",
     reversal_for="Payment taken back, invoice",
     no_entries="There is nothing to show.",
+    part_overdue="Past due",
+    part_not_due="Not yet due",
+    part_on_hold="On hold",
+    part_disputed="Disputed",
+    part_credit="Less credit on account",
 )
 ARABIC = Words(
     language="ar",
@@ -205,6 +225,11 @@ ARABIC = Words(
     past_due="منه متأخر السداد: {amount}",
     not_yet_due="لم يحن موعد استحقاقه بعد",
     of_amount="من أصل {amount}",
+    before_credit="المستحق قبل خصم الرصيد: {amount}",
+    less_credit="يُخصم رصيدكم الدائن: {amount}",
+    credit_on_account="رصيدكم الدائن: {amount}",
+    sum_disputed="منه محل اعتراض: {amount}",
+    sum_on_hold="منه معلّق: {amount}",
     how_to_pay="طريقة السداد",
     statement="كشف الحساب (PDF)",
     statement_note="جميع الفواتير والدفعات خلال الاثني عشر شهرًا الماضية.",
@@ -270,6 +295,11 @@ ARABIC = Words(
     payment_for="دفعة عن الفاتورة",
     reversal_for="استرجاع دفعة، الفاتورة",
     no_entries="لا توجد حركات.",
+    part_overdue="متأخر السداد",
+    part_not_due="لم يحن موعد استحقاقه",
+    part_on_hold="معلّق",
+    part_disputed="محل اعتراض",
+    part_credit="يُخصم رصيدكم الدائن",
 )
 _ALL = {words.language: words for words in (ENGLISH, ARABIC)}
 

@@ -40,6 +40,10 @@ class PageForm(forms.Form):
             if field.label is None:
                 field.label = labels.of(name)
 
+    def facts(self) -> "list[tuple[StrOrPromise, str]]":
+        """Return what a person should see before they confirm, as labels and values."""
+        return []
+
 
 class OwnAccountForm(PageForm):
     """A form for something new. Platform staff choose the account, members get their own."""

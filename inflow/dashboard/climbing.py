@@ -9,7 +9,7 @@ from communications import ladder, links, messages, policies
 from communications import representation as communications_representation
 from communications.calendar import Place
 from communications.caps import WEEK
-from communications.models import CollectionSettings, Communication, Contact, Kind, Medium, PolicyStep, State, StepKind
+from communications.models import CollectionSettings, Communication, Contact, Medium, PolicyStep, State, StepKind
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from invoices import representation
@@ -84,11 +84,11 @@ class Climber(ABC):
         self,
         kind: str,
         actor: Actor,
-        text: str,
         *,
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
         reason: str = "",
+        **params: Any,
     ) -> None:
         """An entry of the timeline, as of the moment told."""
 
@@ -130,7 +130,7 @@ class Climber(ABC):
             moment = self._allowed(max(begins, account.now()))
             if step.offset_days < 0 and moment >= ladder.beginning(account, invoice.due_date):
                 invoice.last_step = step.offset_days
-                self._note("skipped", CLOCK, "No reminder before the due date: no hour for it was left.")
+                self._note("skipped", CLOCK)
                 self._advance()
             else:
                 self._plan(step, moment)
@@ -158,9 +158,7 @@ class Climber(ABC):
         )
         self.past.communications.append(self.message)
         invoice.next_contact_at = moment
-        local = moment.astimezone(self.place.zone)
-        kind = step.get_kind_display()
-        self._note("planned", CLOCK, f"{kind} planned for {local:%Y-%m-%d %H:%M} ({self.place.zone.key}).")
+        self._note("planned", CLOCK, message=step.kind, moment=moment, zone=self.place.zone.key)
 
     def _way(self) -> tuple[Medium, str]:
         """The first channel, in the ladder's order, whose address is known and good; without one, an empty address."""
@@ -178,7 +176,7 @@ class Climber(ABC):
         step = ladder.next_step(invoice, STEPS, self.account.today())
         if step is None or step.offset_days != message.step:
             message.status = State.CANCELLED
-            self._note("cancelled", CLOCK, "Planned reminder dropped: another step is next now.")
+            self._note("cancelled", CLOCK, message=message.kind, cause="other_step")
             self._advance()
         elif invoice.status in (Status.ON_HOLD, Status.DISPUTED):
             self._postpone(message)
@@ -187,8 +185,7 @@ class Climber(ABC):
             message.suppressed_reason = (
                 "invalid_contact" if invoice.debtor_email or invoice.debtor_phone else "no_contact"
             )
-            reason = message.suppressed_reason.replace("_", " ")
-            self._note("suppressed", CLOCK, f"{message.get_kind_display()} not sent: {reason}.")
+            self._note("suppressed", CLOCK, message=message.kind, because=message.suppressed_reason)
             if step.offset_days > 0:
                 self._escalate(Reason.NO_CONTACT, 1)
             self._done(step)
@@ -204,28 +201,25 @@ class Climber(ABC):
             until = ladder.beginning(self.account, invoice.hold_until + _DAY)
         message.scheduled_for = invoice.next_contact_at = self.place.next_opening(until)
         message.waits_for = "hold" if invoice.hold_until else "dispute"
-        local = message.scheduled_for.astimezone(self.place.zone)
-        why = f"the invoice is {Status(invoice.status).label.lower()}"
-        when = f"{local:%Y-%m-%d %H:%M} ({self.place.zone.key})"
-        self._note("postponed", CLOCK, f"{message.get_kind_display()} postponed to {when}: {why}.")
+        moment: dict[str, Any] = {"moment": message.scheduled_for, "zone": self.place.zone.key}
+        self._note("postponed", CLOCK, message=message.kind, because=message.waits_for, **moment)
 
     def _send(self, message: Communication, step: PolicyStep) -> None:
         invoice = self.invoice
         message.channel, message.recipient = self._way()
         urls = links.in_message(invoice.debtor, message)
-        words = messages.render(self.account, invoice.debtor, [message], [invoice], **urls)
+        words = messages.render(self.account, invoice.debtor, [message], [invoice], credit={}, **urls)
         message.subject, message.body, message.html = words.subject, words.text, words.html
         message.status, message.sent_at, message.error = self.answer, self.at, self.error
-        message.language, message.amount, message.waits_for = words.language, invoice.balance, ""
+        message.language, message.waits_for = words.language, ""
+        message.amount = message.asked = invoice.balance
         data = communications_representation.of_communication(message)
         if message.status == State.SENT:
-            by = WORDS[Medium(message.channel)]
-            self._note("sent", CLOCK, f"{Kind(message.kind).label} sent to {message.recipient} by {by}.")
+            self._note("sent", CLOCK, message=message.kind, address=message.recipient, medium=message.channel)
             self._arrive(message)
             self._tell(EventType.COMMUNICATION_SENT, data)
         else:
-            verb = "may not have reached" if message.status == State.UNKNOWN else "was refused for"
-            self._note(message.status, CLOCK, f"Message {verb} {message.recipient}.", reason=self.error)
+            self._note(message.status, CLOCK, reason=self.error, address=message.recipient)
             self._tell(EventType.COMMUNICATION_FAILED, data)
         self.answer, self.error = State.SENT, ""
         if message.status == State.FAILED:
@@ -246,7 +240,7 @@ class Climber(ABC):
         if message.channel != Medium.EMAIL:
             message.provider_id = f"SM{uuid.uuid4().hex}"
             message.status, message.delivered_at = State.DELIVERED, self.at + _MOMENT
-            self._note("delivered", CLOCK, f"{Kind(message.kind).label} delivered: {message.recipient}.")
+            self._note("delivered", CLOCK, message=message.kind, address=message.recipient)
 
     def _done(self, step: PolicyStep) -> None:
         invoice = self.invoice
@@ -263,8 +257,7 @@ class Climber(ABC):
     def _escalate(self, reason: Reason, level: int, notes: str = "") -> None:
         level = min(level, max((case.level for case in self.cases), default=0) + 1)
         if self._open_cases(level):
-            text = f"Joins the open case: {reason.label.lower()}."
-            self._note("escalation_joined", CLOCK, text, reason=notes)
+            self._note("escalation_joined", CLOCK, reason=notes, case=reason)
             return
         case = Escalation(
             account=self.account,
@@ -278,16 +271,15 @@ class Climber(ABC):
         self.cases.append(case)
         self.past.escalations.append(case)
         self.invoice.escalation_level = max(level, self.invoice.escalation_level)
-        text = f"Escalated to level {level}: {reason.label.lower()}."
-        self._note("escalated", CLOCK, text, after={"level": level, "reason": reason.value}, reason=notes)
+        after = {"level": level, "reason": reason.value}
+        self._note("escalated", CLOCK, after=after, reason=notes, level=level, case=reason)
         data = representation.of_escalation(case) | {"invoice": representation.of_invoice(self.invoice)}
         self._tell(EventType.ESCALATION_CREATED, data)
 
     def _resolve_cases(self, resolution: Resolution, actor: Actor) -> None:
         for case in self._open_cases(1):
             case.status, case.resolution, case.resolved_at = CaseStatus.RESOLVED, resolution, self.account.now()
-            text = f"Case of level {case.level} resolved: {resolution.label.lower()}."
-            self._note("escalation_resolved", actor, text)
+            self._note("escalation_resolved", actor, level=case.level, resolution=resolution)
         self.invoice.escalation_level = 0
 
     def _drop(self) -> None:
@@ -296,4 +288,4 @@ class Climber(ABC):
         if message and message.status == State.SCHEDULED:
             reason = "paid" if invoice.status == Status.PAID else "closed"
             message.status, message.suppressed_reason = State.SUPPRESSED, reason
-            self._note("suppressed", CLOCK, f"Planned messages stopped: the invoice is {reason}.")
+            self._note("suppressed", CLOCK, closed=reason)

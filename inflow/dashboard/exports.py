@@ -1,5 +1,6 @@
 """What leaves with each list: names as the API's, amounts exact with their currency beside them. No secret is here."""
 
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +19,7 @@ from inflow.accounts.models import Account, ApiKey, AuditEntry, User
 from invoices import money
 from invoices.derivation import days_overdue
 from invoices.imports.models import Import
-from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, Promise
+from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, Promise, Status
 from webhooks.models import Delivery, Subscription
 
 
@@ -34,6 +35,14 @@ def _exact(name: str) -> tuple[str, Any]:
 def _amount(row: Any) -> Decimal | None:
     """That of a row of an invoice."""
     return None if row.amount is None else money.exact(row.amount, row.invoice.currency)
+
+
+def _paid(payment: Payment) -> Decimal:
+    return money.exact(payment.amount, payment.currency)
+
+
+def _hold(invoice: Invoice) -> dt.date | None:
+    return invoice.hold_until if invoice.status == Status.ON_HOLD else None
 
 
 def _balance(case: Escalation) -> Decimal:
@@ -53,13 +62,13 @@ def declare_all() -> None:
         Invoice,
         *("invoice_number", "debtor_name", "debtor_company", "debtor_email", "debtor_phone"),
         *(_exact("amount"), "currency", _exact("amount_paid"), _exact("balance")),
-        *("issue_date", "due_date", "status", "payment_status", ("days_overdue", _days_late), "hold_until"),
+        *("issue_date", "due_date", "status", "payment_status", ("days_overdue", _days_late), ("hold_until", _hold)),
         *("escalation_level", "last_contacted_at", "next_contact_at", "language", "notes", "created_at", "id"),
     )
     declare(
         Payment,
-        *(_NUMBER, "reference", ("amount", _amount), _CURRENCY, "paid_at", "method", _DEBTOR, _COMPANY),
-        *("created_at", "id", ("reversal_of", "reversal_of_id")),
+        *(_NUMBER, "reference", ("amount", _paid), "currency", "paid_at", "method", _DEBTOR, _COMPANY),
+        *("created_at", "id", ("reversal_of", "reversal_of_id"), "status"),
     )
     declare(
         Debtor,

@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, F, Sum
-from django.db.models.functions import Coalesce, Greatest, TruncMonth
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import Coalesce, TruncMonth
 from django.utils import timezone
 
 from inflow.accounts.models import User
 from inflow.accounts.scoping import rows_of
-from invoices.ages import AGES, aged, past_due
+from invoices import ledger
+from invoices.ages import AGES, aged, overdue, part
 from invoices.models import OPEN, Invoice, Payment, Promise, PromiseStatus, Status
+from invoices.receivables import BALANCE, PROMISED, Part
 
 WEEKS = 12
 # How far the count of days goes back.
@@ -31,15 +33,19 @@ _ZERO = Decimal(0)
 
 @dataclass(slots=True)
 class Receivables:
-    """One currency. `ages` is what is open by its age, the not yet due under `later`; `weeks` is what was collected
-    in each week that began on that Monday, oldest first, reversals taken off; `dso` in days, None where what is owed
-    is older than the count goes back."""
+    """One currency, by the definitions of `invoices.receivables`. `ages` is what is overdue by its age, and under
+    `later` what is not due; with `on_hold` and `disputed` they add up to `outstanding`. `promised` is what is left of
+    the promises. `weeks` is what was collected in each week that began on that Monday, oldest first, reversals taken
+    off; `dso` in days, None where what is owed is older than the count goes back."""
 
     currency: str
     outstanding: Decimal = _ZERO
     open_count: int = 0
     overdue: Decimal = _ZERO
     overdue_count: int = 0
+    on_hold: Decimal = _ZERO
+    disputed: Decimal = _ZERO
+    credit: Decimal = _ZERO
     ages: dict[str, Decimal] = field(default_factory=dict)
     collected_this_month: Decimal = _ZERO
     weeks: dict[dt.date, Decimal] = field(default_factory=dict)
@@ -54,7 +60,8 @@ def today_of(user: User) -> dt.date:
 
 
 def receivables(user: User) -> list[Receivables]:
-    """Each currency in which something is owed or came in lately, the one with the most open invoices first."""
+    """Each currency in which something is owed, came in lately or is credit, the one with the most open invoices
+    first."""
     today = today_of(user)
     found: dict[str, Receivables] = {}
 
@@ -65,8 +72,10 @@ def receivables(user: User) -> list[Receivables]:
         each = of(row["currency"])
         each.outstanding, each.open_count = row["outstanding"], row["open_count"]
         each.overdue, each.overdue_count = row["overdue"], row["overdue_count"]
-        each.ages = {age: row[_column(age)] for age in AGES}
-        each.ages = {"later": each.outstanding - each.overdue, **each.ages}
+        each.on_hold, each.disputed = row["on_hold"], row["disputed"]
+        each.ages = {"later": row["not_due"]} | {age: row[_column(age)] for age in AGES}
+    for row in _credit(user):
+        of(row["currency"]).credit = row["credit"]
     for currency, day, amount in _collected(user, today):
         each = of(currency)
         if day.replace(day=1) == today.replace(day=1):
@@ -100,17 +109,23 @@ def days_sales_outstanding(outstanding: Decimal, billed: Mapping[dt.date, Decima
 
 
 def _owed(user: User) -> Any:
-    balance = Greatest(F("amount") - F("amount_paid"), _ZERO)
-    late = past_due(user)
-    ages = {_column(age): Coalesce(Sum(balance, filter=aged(user, age)), _ZERO) for age in AGES}
+    def of(which: Q) -> Coalesce:
+        return Coalesce(Sum(BALANCE, filter=which), _ZERO)
+
+    late = overdue(user)
     rows = rows_of(user, Invoice.objects.filter(status__in=OPEN)).order_by().values("currency")
     return rows.annotate(
-        outstanding=Sum(balance),
-        overdue=Coalesce(Sum(balance, filter=late), _ZERO),
+        outstanding=Sum(BALANCE),
+        overdue=of(late),
         open_count=Count("pk"),
         overdue_count=Count("pk", filter=late),
-        **ages,
+        **{which.value: of(part(user, which)) for which in (Part.NOT_DUE, Part.ON_HOLD, Part.DISPUTED)},
+        **{_column(age): of(aged(user, age)) for age in AGES},
     )
+
+
+def _credit(user: User) -> Any:
+    return rows_of(user, ledger.unapplied()).order_by().values("currency").annotate(credit=Sum(ledger.CREDIT))
 
 
 def _column(age: str) -> str:
@@ -121,13 +136,15 @@ def _collected(user: User, today: dt.date) -> Any:
     """What came in on each day since this month or the oldest week began."""
     since = min(today.replace(day=1), _mondays(today)[0])
     came = rows_of(user, Payment.objects.filter(paid_at__gte=since, paid_at__lte=today)).order_by()
-    return came.values_list("invoice__currency", "paid_at").annotate(Sum("amount"))
+    return came.values_list("currency", "paid_at").annotate(Sum("amount"))
 
 
 def _promised(user: User, today: dt.date) -> Any:
+    """What is left of the open promises for the next days. One that is paid already no longer counts."""
     given = Promise.objects.filter(promised_on__lte=today + PROMISES_WITHIN, status=PromiseStatus.OPEN)
+    given = given.alias(left=PROMISED).filter(left__gt=0)
     rows = rows_of(user, given).order_by().values("invoice__currency")
-    return rows.annotate(promised=Sum("amount"), promised_count=Count("pk"))
+    return rows.annotate(promised=Sum(PROMISED), promised_count=Count("pk"))
 
 
 def _billed(user: User, today: dt.date) -> dict[str, dict[dt.date, Decimal]]:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, Q, Window
+from django.db.models import Count, Exists, OuterRef, Q, Sum, Window
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -27,8 +27,8 @@ from inflow.accounts.roles import Role
 from inflow.accounts.scoping import person, rows_of
 from inflow.dashboard import first_run
 from inflow.dashboard.figures import PROMISES_WITHIN, Receivables, receivables, today_of
-from invoices import money
-from invoices.models import CaseStatus, Escalation
+from invoices import ledger, money
+from invoices.models import OPEN, CaseStatus, Escalation, Invoice
 from webhooks.admin import delivery_badge
 from webhooks.models import Delivery, DeliveryStatus
 
@@ -75,6 +75,8 @@ class Card:
     promised: str
     promised_count: int
     promised_url: str
+    credit: str
+    credit_url: str
     weeks: list[Week]
     best_week: str
 
@@ -83,7 +85,8 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """The template's context; unfold calls it for each index page."""
     user = person(request)
     today = today_of(user)
-    cards = [_card(each, today) for each in receivables(user)]
+    owed = receivables(user)
+    cards = [_card(each, today) for each in owed]
     written, going = _messages(user), _going_out(user)
     return {
         **context,
@@ -93,6 +96,8 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "going_url": reverse("admin:communications_communication_changelist") + "?status=scheduled",
         "cases": _cases(user),
         "cases_url": reverse("admin:invoices_escalation_changelist") + "?status=unresolved&whose=waiting",
+        "credits": _credits(user) if any(each.credit for each in owed) else [],
+        "credits_url": reverse("admin:invoices_debtor_changelist") + "?credit=any",
         "messages_sent": written,
         "messages_url": reverse("admin:communications_communication_changelist"),
         "troubled": _troubled(user),
@@ -130,6 +135,8 @@ def _card(each: Receivables, today: dt.date) -> Card:
         promised=shown(each.promised),
         promised_count=each.promised_count,
         promised_url=page("promise", status__exact="open", promised_on_to=today + PROMISES_WITHIN),
+        credit=shown(each.credit) if each.credit else "",
+        credit_url=reverse("admin:invoices_debtor_changelist") + "?" + urlencode({"credit": each.currency}),
         weeks=_weeks(each, best, shown),
         best_week=shown(best),
     )
@@ -142,9 +149,12 @@ def _parts(each: Receivables, listed: Callable[[str], str]) -> list[Part]:
         "31-60": _("31–60"),
         "61-90": _("61–90"),
         "over-90": _("Over 90"),
+        "on_hold": _("On hold"),
+        "disputed": _("Disputed"),
     }
+    held = {name: amount for name, amount in (("on_hold", each.on_hold), ("disputed", each.disputed)) if amount}
     parts, start = [], 0.0
-    for age, amount in each.ages.items():
+    for age, amount in (each.ages | held).items():
         width = float(100 * amount / each.outstanding) if each.outstanding else 0.0
         shown = money.figure(amount, each.currency)
         parts.append(Part(age, labels[age], shown, listed(age), round(start, 2), round(width, 2)))
@@ -201,6 +211,23 @@ def _cases(user: User) -> list[dict[str, Any]]:
             "url": reverse("admin:invoices_escalation_change", args=[case.pk]),
         }
         for case in oldest[:SHOWN]
+    ]
+
+
+def _credits(user: User) -> list[dict[str, Any]]:
+    """The debtors with the most credit that could pay an open invoice in its currency."""
+    still_open = Invoice.objects.filter(debtor=OuterRef("debtor"), currency=OuterRef("currency"), status__in=OPEN)
+    rows = rows_of(user, ledger.unapplied().filter(Exists(still_open))).order_by()
+    by_debtor = rows.values("debtor_id", "debtor__name", "debtor__company", "currency")
+    return [
+        {
+            "title": row["debtor__company"] or row["debtor__name"],
+            "to": money.display(row["credit"], row["currency"]),
+            "at": None,
+            "badge": "",
+            "url": reverse("admin:invoices_debtor_change", args=[row["debtor_id"]]),
+        }
+        for row in by_debtor.annotate(credit=Sum(ledger.CREDIT)).order_by("-credit", "debtor_id")[:SHOWN]
     ]
 
 

@@ -19,9 +19,22 @@ from communications.models import Communication, Contact, State
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.dashboard.climbing import Climber, Heard
-from invoices import money, representation
+from invoices import receipts, representation, timeline
 from invoices.derivation import derive
-from invoices.models import Escalation, Invoice, Payment, Reason, Resolution, Status, TimelineEntry
+from invoices.models import (
+    Allocation,
+    AllocationKind,
+    Escalation,
+    How,
+    Invoice,
+    Payment,
+    Reason,
+    Receipt,
+    Resolution,
+    Reversal,
+    Status,
+    TimelineEntry,
+)
 from webhooks import outbox
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Event, EventCounter, EventType, Subscription
 from webhooks.outcomes import SCHEDULE_S
@@ -39,7 +52,9 @@ class Past:
     random: random.Random
     agent: Actor
     invoices: list[Invoice] = field(default_factory=list)
-    payments: list[Payment] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+    reversals: list[Reversal] = field(default_factory=list)
+    allocations: list[Allocation] = field(default_factory=list)
     timeline: list[TimelineEntry] = field(default_factory=list)
     escalations: list[Escalation] = field(default_factory=list)
     contacts: dict[tuple[str, str], Contact] = field(default_factory=dict)
@@ -57,7 +72,9 @@ class Past:
 
     def insert(self) -> None:
         Invoice.objects.bulk_create(self.invoices)
-        Payment.objects.bulk_create(self.payments)
+        Receipt.objects.bulk_create(self.receipts)
+        Reversal.objects.bulk_create(self.reversals)
+        Allocation.objects.bulk_create(self.allocations)
         TimelineEntry.objects.bulk_create(sorted(self.timeline, key=lambda entry: entry.at))
         Communication.objects.bulk_create(self.communications)
         Escalation.objects.bulk_create(self.escalations)
@@ -120,7 +137,7 @@ class Life(Climber):
             invoice.updated_at = invoice.created_at
             invoice.status, invoice.payment_status = derive(invoice)
             self._advance()
-            self._note("created", actor, f"Invoice of {money.display(invoice.amount, invoice.currency)} registered.")
+            self._note("created", actor, amount=(invoice.amount, invoice.currency))
             self._tell(EventType.INVOICE_CREATED, representation.of_invoice(invoice))
 
     def on(self, days: int) -> dt.datetime:
@@ -144,8 +161,6 @@ class Life(Climber):
             if payment:
                 self._post(payment, actor)
             invoice.status, invoice.payment_status = derive(invoice)
-            if invoice.status == Status.PAID:
-                invoice.hold_until = invoice.disputed_at = None
             if invoice.hold_until and invoice.aged_on and invoice.aged_on > invoice.hold_until:
                 invoice.hold_until = None
             invoice.version += 1
@@ -167,33 +182,56 @@ class Life(Climber):
                 previous = {"previous_status": before[0], "previous_payment_status": before[1]}
                 self._tell(EventType.INVOICE_STATUS_CHANGED, representation.of_invoice(invoice) | previous)
 
-    def pay(self, at: dt.datetime, actor: Actor, amount: Decimal, *, method: str, reference: str = "") -> Payment:
-        payment = Payment(
+    def pay(self, at: dt.datetime, actor: Actor, amount: Decimal, *, method: str, reference: str = "") -> Receipt:
+        """Record money, at most what is owed."""
+        receipt = Receipt(
             account=self.past.account,
-            invoice=self.invoice,
+            debtor=self.invoice.debtor,
+            posted_on=self.invoice,
             amount=amount,
+            currency=self.invoice.currency,
             paid_at=at.astimezone(self.past.account.zone).date(),
             method=method,
             reference=reference,
+            unallocated=Decimal(0),
             recorded_at=at,
             created_at=at,
         )
+        self.past.receipts.append(receipt)
+        self._allocate(receipt, amount, AllocationKind.PAYMENT, receipt.pk, at)
         self.past.heard.add(self.invoice.debtor_id, at)
-        self.change(at, actor, payment=payment)
-        return payment
+        self.change(at, actor, payment=receipts.line(receipt, allocated=amount))
+        return receipt
 
-    def bounce(self, at: dt.datetime, actor: Actor, payment: Payment, *, reason: str) -> None:
-        reversal = Payment(
+    def bounce(self, at: dt.datetime, actor: Actor, receipt: Receipt, *, reason: str) -> None:
+        """Reverse a receipt."""
+        reversal = Reversal(
             account=self.past.account,
-            invoice=self.invoice,
-            amount=-payment.amount,
-            paid_at=at.astimezone(self.past.account.zone).date(),
-            method=payment.method,
-            reversal_of=payment,
+            receipt=receipt,
+            how=How.REVERSE,
+            undone_on=at.astimezone(self.past.account.zone).date(),
             recorded_at=at,
             created_at=at,
         )
-        self.change(at, actor, payment=reversal, reason=reason)
+        receipt.status = receipts.UNDONE_AS[How.REVERSE]
+        self.past.reversals.append(reversal)
+        self._allocate(receipt, -receipt.amount, AllocationKind.UNDONE, reversal.pk, at)
+        self.change(at, actor, payment=receipts.line(receipt, reversal), reason=reason)
+
+    def _allocate(
+        self, receipt: Receipt, amount: Decimal, kind: AllocationKind, posting: uuid.UUID, at: dt.datetime
+    ) -> None:
+        line = Allocation(
+            account=self.past.account,
+            receipt=receipt,
+            invoice=self.invoice,
+            amount=amount,
+            kind=kind,
+            posting=posting,
+            recorded_at=at,
+            created_at=at,
+        )
+        self.past.allocations.append(line)
 
     def until(self, moment: dt.datetime) -> None:
         """Let the clock and the sender do what was theirs before `moment`."""
@@ -230,20 +268,17 @@ class Life(Climber):
     def _post(self, payment: Payment, actor: Actor) -> None:
         invoice = self.invoice
         invoice.amount_paid += payment.amount
-        self.past.payments.append(payment)
         verb = "recorded" if payment.amount > 0 else "reversed"
-        amount = money.display(abs(payment.amount), invoice.currency)
-        self._note(f"payment_{verb}", actor, f"Payment of {amount} {verb}.", after={"balance": str(invoice.balance)})
+        amount = (abs(payment.amount), invoice.currency)
+        self._note(f"payment_{verb}", actor, after={"balance": str(invoice.balance)}, amount=amount)
 
     def _note_change(self, before: tuple[str, str], actor: Actor, reason: str) -> None:
         names = ("status", "payment_status")
         after = (str(self.invoice.status), str(self.invoice.payment_status))
         moved = {name: (old, new) for name, old, new in zip(names, before, after, strict=True) if old != new}
-        text = "; ".join(f"{name.replace('_', ' ')}: {old} → {new}" for name, (old, new) in moved.items())
         self._note(
             "status_changed" if "status" in moved else "changed",
             actor,
-            f"{text[0].upper()}{text[1:]}.",
             before={name: old for name, (old, _) in moved.items()},
             after={name: new for name, (_, new) in moved.items()},
             reason=reason,
@@ -253,26 +288,15 @@ class Life(Climber):
         self,
         kind: str,
         actor: Actor,
-        text: str,
         *,
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
         reason: str = "",
+        **params: Any,
     ) -> None:
-        self.past.timeline.append(
-            TimelineEntry(
-                account=self.past.account,
-                invoice=self.invoice,
-                at=self.past.account.now(),
-                kind=kind,
-                actor=actor.name,
-                channel=actor.channel.value,
-                text=text,
-                before=before or {},
-                after=after or {},
-                reason=reason,
-            )
-        )
+        now = self.past.account.now()
+        entry = timeline.make(self.invoice, kind, actor, now, before=before, after=after, reason=reason, **params)
+        self.past.timeline.append(entry)
 
     def _tell(self, type: EventType, data: dict[str, Any]) -> None:
         at = self.past.account.now()

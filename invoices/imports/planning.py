@@ -24,7 +24,7 @@ from invoices import debtors, lifecycle, money
 from invoices.imports import cells, columns
 from invoices.imports.models import Import, ImportRow, Kind, Outcome
 from invoices.imports.reading import MAX_CELL
-from invoices.models import Invoice, Payment
+from invoices.models import Invoice, Payment, Receipt, ReceiptStatus
 from invoices.serializers import InvoiceIn
 from invoices.writing import Refused
 
@@ -223,8 +223,10 @@ class _Payments(_Known):
     def __init__(self, file: Import, rows: Sequence[ImportRow]) -> None:
         super().__init__(file, rows)
         references = {row.key for row in rows} - {""}
-        found = Payment.objects.for_account(file.account).filter(reference__in=references).select_related("invoice")
-        self.payments: dict[str, Payment] = {payment.reference: payment for payment in found}
+        # A payment that was undone has released its reference; on another invoice the same transfer is another row.
+        standing = Receipt.objects.for_account(file.account).filter(status=ReceiptStatus.STANDING)
+        found = standing.filter(reference__in=references).select_related("posted_on")
+        self.payments = {(receipt.reference, receipt.posted_on_id): receipt for receipt in found}
 
     def plan(self, said: dict[str, str]) -> Plan:
         number = said.pop("invoice_number", "")
@@ -239,9 +241,9 @@ class _Payments(_Known):
         if "paid_at" in said:
             said["paid_at"] = cells.date(said["paid_at"], self.file.date_order)
         new = self.checked(PaymentRow, said)
-        if known := self.payments.get(new["reference"]):
+        if known := self.payments.get((new["reference"], invoice.pk)):
             return _same(known, invoice, new)
-        lifecycle.check_payment(invoice, new["amount"], new.get("paid_at"), self.today)
+        lifecycle.check_payment(invoice, new["amount"], new.get("paid_at"), self.today, reference=new["reference"])
         return Plan(
             Outcome.NEW,
             _note(invoice, new["amount"]),
@@ -257,18 +259,14 @@ def _folded(name: str, value: Any) -> Any:
     return text.casefold() if name == "debtor_email" else text
 
 
-def _same(known: Payment, invoice: Invoice, new: Mapping[str, Any]) -> Plan:
-    if (known.invoice_id, known.amount, known.paid_at) == (
-        invoice.pk,
-        new["amount"],
-        new.get("paid_at", known.paid_at),
-    ):
+def _same(known: Receipt, invoice: Invoice, new: Mapping[str, Any]) -> Plan:
+    if (known.amount, known.paid_at) == (new["amount"], new.get("paid_at", known.paid_at)):
         return Plan(Outcome.UNCHANGED)
     raise _No(
         _("This reference is of another payment: %(amount)s for invoice %(number)s on %(day)s.")
         % {
-            "amount": money.display(known.amount, known.invoice.currency),
-            "number": known.invoice.invoice_number,
+            "amount": money.display(known.amount, known.currency),
+            "number": invoice.invoice_number,
             "day": known.paid_at.isoformat(),
         }
     )

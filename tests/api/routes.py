@@ -4,11 +4,13 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from inflow.accounts.models import Account
+from invoices import lifecycle
 from tests import make
 from webhooks.models import Delivery
 
@@ -23,6 +25,8 @@ _BODIES: dict[str, Any] = {
     },
     "PATCH invoices/<invoice_id>": {"status": "paid"},
     "POST invoices/<invoice_id>/payments": {"amount": 100},
+    "POST payments/<payment_id>/void": {"reason": "Recorded twice."},
+    "POST payments/<payment_id>/reverse": {"reason": "The cheque bounced."},
     "POST webhooks/subscribe": {"target_url": "https://example.com/new", "event": "invoice.created"},
     "POST webhooks/<webhook_id>/replay": {"since": "2026-03-01T00:00:00Z"},
 }
@@ -75,6 +79,7 @@ def address(route: Route, account: Account, *, made_up: bool = False) -> str:
             "webhook_id": subscription.pk,
             "delivery_id": delivery.pk,
             "escalation_id": make.escalation(invoice).pk,
+            "payment_id": lifecycle.record_payment(account, invoice.pk, make.API, amount=Decimal(100)).pk,
         }
         ids = {name: known[name] for name in ids}
     path = route.path

@@ -8,8 +8,18 @@ from collections import Counter, defaultdict
 from communications import ladder, policies
 from communications.models import CONTACTED, Communication, Kind, State
 from inflow.accounts.models import Account
-from invoices import derivation, lifecycle
-from invoices.models import OPEN, CaseStatus, Escalation, Invoice, Payment, Promise, TimelineEntry
+from invoices import derivation, ledger, lifecycle
+from invoices.models import (
+    OPEN,
+    Allocation,
+    CaseStatus,
+    Escalation,
+    Invoice,
+    Payment,
+    Promise,
+    Receipt,
+    TimelineEntry,
+)
 from tests import make
 from tests.api.client import caller
 
@@ -30,6 +40,7 @@ def check(account: Account, *, in_turn: bool = True) -> None:
         _was_owed_at_its_gate(invoice)
         if in_turn:
             _was_written_to_only_while_chased(invoice)
+            _was_let_alone_after_an_undoing(invoice)
     _overdue_is_what_it_is(account, invoices)
     _kept_caps_and_windows(account)
     _was_let_alone(account)
@@ -47,8 +58,8 @@ def told(account: Account) -> tuple[list[tuple[object, ...]], list[tuple[object,
 
 def _is_derived(invoice: Invoice) -> None:
     assert (invoice.status, invoice.payment_status) == derivation.derive(invoice), invoice
-    assert invoice.amount_paid == sum(invoice.payments.values_list("amount", flat=True)), invoice
-    assert lifecycle.count_underived(invoice.account) == 0
+    assert invoice.amount_paid == sum(invoice.allocations.values_list("amount", flat=True)), invoice
+    assert lifecycle.count_underived(invoice.account) == ledger.count_unbalanced(invoice.account) == 0
 
 
 def _has_a_next(invoice: Invoice) -> None:
@@ -124,9 +135,9 @@ def _skipped_none(invoice: Invoice, steps: set[int]) -> None:
 
 def _was_owed_at_its_gate(invoice: Invoice) -> None:
     """By the wall: a message says what the ledger said when it passed its gate, and that was more than zero."""
-    ledger = list(Payment.objects.filter(invoice=invoice).values_list("created_at", "amount"))
+    lines = list(Allocation.objects.filter(invoice=invoice).values_list("created_at", "amount"))
     for row in Communication.objects.filter(invoice=invoice, claimed_at__isnull=False):
-        paid = sum(amount for at, amount in ledger if row.claimed_at and at < row.claimed_at)
+        paid = sum(amount for at, amount in lines if row.claimed_at and at < row.claimed_at)
         assert paid < invoice.amount, f"{invoice}: a message after the payment"
         assert row.amount == invoice.amount - paid
 
@@ -138,6 +149,17 @@ def _was_written_to_only_while_chased(invoice: Invoice) -> None:
         status = entry.after.get("status", status)
         if entry.kind in ("sent", "unknown"):
             assert status in ("new", "overdue"), (invoice, status)
+
+
+def _was_let_alone_after_an_undoing(invoice: Invoice) -> None:
+    """By the account's time: nothing about it on the day on which a payment was undone, nor before the next opening."""
+    undone = TimelineEntry.objects.filter(invoice=invoice, kind__in=("payment_voided", "payment_reversed"))
+    zone = ladder.place(invoice, ladder.rules_of(invoice.account)).zone
+    for row in Communication.objects.filter(invoice=invoice, sent_at__isnull=False).exclude(kind=Kind.THANK_YOU):
+        for entry in undone:
+            day = entry.at.astimezone(zone).date()
+            assert row.sent_at
+            assert row.sent_at <= entry.at or row.sent_at.astimezone(zone).date() > day, (invoice, row)
 
 
 def _overdue_is_what_it_is(account: Account, invoices: list[Invoice]) -> None:
@@ -168,9 +190,9 @@ def _kept_caps_and_windows(account: Account) -> None:
         heard[row.debtor_id][row.message_id] = row.sent_at
         assert ladder.place(row.invoice, rules).next_opening(row.sent_at) == row.sent_at, row
     for debtor_id, messages in heard.items():
-        paid = Payment.objects.filter(
-            invoice__debtor_id=debtor_id, reversal_of=None, reversal__isnull=True, recorded_at__lte=account.now()
-        ).exclude(method="opening")
+        paid = Receipt.objects.filter(debtor_id=debtor_id, status="standing", recorded_at__lte=account.now()).exclude(
+            method="opening"
+        )
         for moment in messages.values():
             others = [*messages.values(), *paid.values_list("recorded_at", flat=True)]
             before = [other for other in others if other < moment]

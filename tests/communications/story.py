@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import uuid
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -12,14 +13,30 @@ from hypothesis import strategies as st
 from communications import clock, policies, sender
 from communications.models import CollectionSettings
 from inflow.accounts.models import Account
-from invoices import cases, debtors, lifecycle
-from invoices.models import OPEN, Debtor, Escalation, Invoice, Payment, Status
+from invoices import cases, debtors, ledger, lifecycle
+from invoices.models import OPEN, Debtor, Escalation, Invoice, Receipt, Status
 from tests import make
 from tests.api.client import PLENTY
 
 BEGIN = dt.datetime(2026, 1, 5, 6, 30, tzinfo=dt.UTC)
 PASSING = ("minutes", "hours", "days", "weeks")
-MOVES = ["create", "arrive", "pay", "pay part", "reverse", "dispute", "hold", "resume", "promise", "move", "close"]
+MOVES = [
+    "create",
+    "arrive",
+    "pay",
+    "pay part",
+    "pay more",
+    "credit",
+    "void",
+    "repost",
+    "reverse",
+    "dispute",
+    "hold",
+    "resume",
+    "promise",
+    "move",
+    "close",
+]
 MOVES += ["opt out", "opt in", "answer", "handle", "acknowledge", "resolve", "escalate", "policy", "chase", "stop"]
 MOVES += ["tick", "ticks", "miss", "minutes", "hours", "days", "days", "weeks"]
 PHONE = "+971501234567"
@@ -134,7 +151,7 @@ class Teller:
     def _change(self, move: str, number: int, today: dt.date) -> None:
         account = self.account
         invoices = Invoice.objects.for_account(account).order_by("invoice_number")
-        invoice = _one(invoices if move == "reverse" else invoices.filter(status__in=OPEN), number)
+        invoice = _one(invoices if move in ("reverse", "void", "repost") else invoices.filter(status__in=OPEN), number)
         if invoice is None:
             return
         pk = invoice.pk
@@ -142,10 +159,24 @@ class Teller:
             lifecycle.change(account, pk, make.API, status="paid")
         elif move == "pay part":
             lifecycle.record_payment(account, pk, make.API, amount=Decimal(number % 30_000 + 1))
-        elif move == "reverse":
-            standing = Payment.objects.filter(invoice=invoice, reversal_of=None, reversal__isnull=True)
-            if payment := standing.order_by("created_at").first():
-                lifecycle.reverse_payment(account, pk, payment.pk, make.API)
+        elif move == "pay more":
+            amount = invoice.balance + number % 20_000
+            lifecycle.record_payment(account, pk, make.API, amount=amount, reference=f"TT{number % 5}")
+        elif move == "credit":
+            ledger.apply_credit(account, pk, make.STAFF, key=uuid.uuid4())
+        elif move in ("reverse", "void"):
+            standing = Receipt.objects.filter(posted_on=invoice, status="standing")
+            if receipt := standing.order_by("created_at").first():
+                if move == "void":
+                    ledger.void_payment(account, receipt.pk, make.STAFF)
+                else:
+                    lifecycle.reverse_payment(account, pk, receipt.pk, make.API)
+        elif move == "repost":
+            undone = Receipt.objects.filter(posted_on=invoice).exclude(status="standing")
+            if receipt := undone.order_by("created_at").first():
+                lifecycle.record_payment(
+                    account, pk, make.API, amount=receipt.amount, paid_at=receipt.paid_at, reference=receipt.reference
+                )
         elif move == "dispute":
             lifecycle.change(account, pk, make.API, status="disputed")
         elif move == "hold":

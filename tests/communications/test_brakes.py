@@ -9,7 +9,7 @@ from communications import brakes, clock, gate, ladder
 from communications.models import ApprovalLimit, CollectionSettings, Communication, State
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account
-from invoices import cases, lifecycle
+from invoices import cases, lifecycle, narrative
 from invoices.models import Escalation, Invoice, TimelineEntry
 from invoices.writing import NotFound, Refused
 from tests import make
@@ -35,7 +35,7 @@ def until(account: Account, text: str) -> None:
 
 def why(invoice: Invoice, *kinds: str) -> list[str]:
     entries = TimelineEntry.objects.filter(invoice=invoice, kind__in=kinds or ["postponed"])
-    return list(entries.order_by("id").values_list("text", flat=True))
+    return [narrative.in_english(entry) for entry in entries.order_by("id")]
 
 
 # --- Payment data ------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def test_resuming_lets_go_what_the_switch_held_within_hours_and_limits() -> None
     assert brakes.resume(account, make.STAFF) == 2
     rules = CollectionSettings.objects.get()
     assert (rules.is_stopped, rules.stopped_channels) == (False, [])
-    assert why(first, "released") == ["Messages are switched on again: Reminder goes on 2026-04-10 09:00 (Asia/Dubai)."]
+    assert why(first, "released") == ["Messages are switched on again: reminder goes on 2026-04-10 09:00 (Asia/Dubai)."]
     assert why(late, "released") == []
     until(account, "2026-04-10 10:00")
     assert sent(account) == [("reminder", "04-10 09:00")] * 2

@@ -13,7 +13,7 @@ from django.utils import timezone
 from communications import gate, sender
 from communications.models import Communication
 from inflow.accounts.models import Account
-from invoices import lifecycle
+from invoices import lifecycle, narrative
 from invoices.models import Invoice, TimelineEntry
 from invoices.signals import payment_recorded
 from tests import make
@@ -53,7 +53,7 @@ def test_the_gate_itself_refuses_what_is_closed(mail: MailServer, closing: str, 
     assert (row.status, row.suppressed_reason) == ("suppressed", reason)
     assert mail.mails == []
     assert make.again(row.invoice).next_contact_at is None
-    assert TimelineEntry.objects.filter(kind="suppressed", text=f"Reminder not sent: {reason}.").count() == 1
+    assert TimelineEntry.objects.filter(kind="suppressed", params__because=reason).count() == 1
 
 
 def test_nobody_to_write_to_is_final_and_said(mail: MailServer) -> None:
@@ -62,7 +62,10 @@ def test_nobody_to_write_to_is_final_and_said(mail: MailServer) -> None:
     row = Communication.objects.get()
     assert (row.status, row.suppressed_reason) == ("suppressed", "no_contact")
     assert mail.mails == []
-    assert TimelineEntry.objects.get(kind="suppressed").text == "Reminder not sent: no contact."
+    assert (
+        narrative.in_english(TimelineEntry.objects.get(kind="suppressed"))
+        == "Reminder not sent: no way to write to this debtor is known."
+    )
 
 
 @pytest.mark.parametrize("pause", ["disputed", "on_hold"])
@@ -75,7 +78,9 @@ def test_a_pause_postpones_and_its_end_lets_it_go(mail: MailServer, pause: str) 
     assert row.status == "scheduled"
     assert row.scheduled_for >= timezone.now() + dt.timedelta(hours=12)
     assert make.again(row.invoice).next_contact_at == row.scheduled_for
-    assert f"the invoice is {pause.replace('_', ' ')}" in TimelineEntry.objects.get(kind="postponed").text
+    assert f"the invoice is {pause.replace('_', ' ')}" in narrative.in_english(
+        TimelineEntry.objects.get(kind="postponed")
+    )
     assert [sender.send_due(), TimelineEntry.objects.filter(kind="postponed").count()] == [0, 1]
     lifecycle.change(reminder.account, reminder.invoice_id, make.API, status="overdue")
     make.reminder_due(reminder.invoice)
@@ -88,7 +93,7 @@ def test_a_suspended_account_writes_to_nobody_until_it_is_back(mail: MailServer)
     Account.objects.update(suspended_at=timezone.now())
     assert sender.send_due() == 0
     assert Communication.objects.get().status == "scheduled"
-    assert "the account is suspended" in TimelineEntry.objects.get(kind="postponed").text
+    assert "the account is suspended" in narrative.in_english(TimelineEntry.objects.get(kind="postponed"))
     Account.objects.update(suspended_at=None)
     make.reminder_due(reminder.invoice)
     assert sender.send_due() == 1
@@ -112,7 +117,7 @@ def test_the_message_says_what_is_open_at_the_gate_and_a_payment_is_a_contact() 
     lifecycle.record_payment(reminder.account, reminder.invoice_id, make.API, amount=Decimal(400))
     make.reminder_due(reminder.invoice)
     assert sender.send_due() == 0  # a payment is a contact too
-    assert "the debtor heard from us" in TimelineEntry.objects.get(kind="postponed").text
+    assert "the debtor heard from us" in narrative.in_english(TimelineEntry.objects.get(kind="postponed"))
     postponed = Communication.objects.get()
     assert postponed.scheduled_for >= timezone.now() + dt.timedelta(hours=71)
     Account.objects.update(clock=postponed.scheduled_for)

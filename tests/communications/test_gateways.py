@@ -16,6 +16,7 @@ from communications import addresses, channels, gate, gateways, notices, sender
 from communications.models import Communication, Contact, Gateway, PolicyStep
 from inflow.accounts.models import Account
 from inflow.egress import dialling, targets
+from invoices import narrative
 from invoices.models import Escalation, TimelineEntry
 from tests import make
 from tests.communications.conftest import StartMail
@@ -63,7 +64,7 @@ def test_an_sms_is_a_form_in_twilios_shape_and_its_id_is_kept(provider: Provider
     assert form["StatusCallback"] == callback
     assert (row.channel, row.status, row.html) == ("sms", "sent", "")
     assert row.provider_id.startswith("SM")
-    assert TimelineEntry.objects.get(kind="sent").text == f"Reminder sent to {PHONE} by SMS."
+    assert narrative.in_english(TimelineEntry.objects.get(kind="sent")) == f"Reminder sent to {PHONE} by SMS."
     assert make.TOKEN not in gateway.sealed_auth_token
 
 

@@ -11,7 +11,7 @@ from communications import clock
 from communications.calendar import Place
 from communications.models import Communication
 from inflow.accounts.models import Account
-from invoices import lifecycle
+from invoices import lifecycle, narrative
 from invoices.models import Invoice, TimelineEntry
 from tests import make
 from tests.parallel import at_once
@@ -38,7 +38,7 @@ def test_the_clock_plans_the_reminder_of_an_invoice_that_arrived_overdue(account
     assert local.time() == dt.time(9)
     assert local.date() > account.today()
     entry = TimelineEntry.objects.get(invoice=invoice, kind="planned")
-    assert entry.text == f"Reminder planned for {local:%Y-%m-%d} 09:00 (Asia/Dubai)."
+    assert narrative.in_english(entry) == f"Reminder planned for {local:%Y-%m-%d} 09:00 (Asia/Dubai)."
 
 
 @pytest.mark.parametrize("find", [make.open_place, make.closed_place])

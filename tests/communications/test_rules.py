@@ -14,7 +14,7 @@ from django.db.models import Count
 from communications import clock, policies
 from communications.models import CollectionSettings, Communication
 from inflow.accounts.models import Account
-from invoices import debtors, lifecycle
+from invoices import debtors, lifecycle, narrative
 from invoices.models import Escalation, Invoice, Promise, TimelineEntry
 from tests import make
 from tests.communications.test_ladder import account_at, at, cases, sent
@@ -39,7 +39,9 @@ def run(sql: str) -> None:
 
 
 def why(invoice: Invoice, kind: str = "postponed") -> list[str]:
-    return [entry.text for entry in TimelineEntry.objects.filter(invoice=invoice, kind=kind).order_by("id")]
+    return [
+        narrative.in_english(entry) for entry in TimelineEntry.objects.filter(invoice=invoice, kind=kind).order_by("id")
+    ]
 
 
 def test_several_invoices_of_one_debtor_are_one_message_that_lists_all_that_is_open() -> None:

@@ -23,6 +23,7 @@ from communications.models import Communication
 from communications.signals import communication_sent
 from inflow.accounts.models import Account
 from inflow.api.json import dumps
+from invoices import narrative
 from invoices.models import Debtor, Invoice, TimelineEntry
 from tests import make
 from tests.communications.conftest import StartMail
@@ -80,7 +81,7 @@ def test_a_due_reminder_is_sent_and_recorded(mail: MailServer) -> None:
     assert invoice.next_contact_at > row.sent_at
     assert invoice.version == row.invoice.version
     entry = TimelineEntry.objects.get(kind="sent")
-    assert entry.text == "Reminder sent to ahmed@gulftrading.example by email."
+    assert narrative.in_english(entry) == "Reminder sent to ahmed@gulftrading.example by email."
 
 
 def test_what_is_told_of_it_is_what_the_api_shows(mail: MailServer) -> None:
@@ -183,7 +184,7 @@ def test_a_mail_server_that_is_away_took_nothing_and_the_message_waits(settings:
         assert sender.send_due() == 0
     row = Communication.objects.get()
     assert (row.status, row.waits_for, row.error) == ("scheduled", "away", "")
-    assert "the mail server or the gateway is away" in TimelineEntry.objects.get(kind="postponed").text
+    assert "the mail server or the gateway is away" in narrative.in_english(TimelineEntry.objects.get(kind="postponed"))
 
 
 @pytest.mark.parametrize("how", [{"drops_after_data": True}, {"hangs_after_data_s": 30.0}], ids=["drops", "hangs"])

@@ -17,6 +17,8 @@ SUCCESS = {
     "PATCH invoices/<invoice_id>": 200,
     "GET invoices/<invoice_id>/payments": 200,
     "POST invoices/<invoice_id>/payments": 201,
+    "POST payments/<payment_id>/void": 200,
+    "POST payments/<payment_id>/reverse": 200,
     "POST webhooks/subscribe": 201,
     "GET webhooks/<webhook_id>": 200,
     "DELETE webhooks/<webhook_id>": 204,

@@ -57,10 +57,11 @@ def test_a_payment_can_be_undone_from_the_message_that_tells_of_it(own: World) -
     said = {"amount": "100", "paid_at": str(own.account.today()), "method": "cheque"}
     answer = client.post(page("invoices_invoice", "record_payment", own.invoice.pk), said, follow=True)
     payment = Payment.objects.get(invoice=own.invoice)
-    undo = page("invoices_payment", "reverse", payment.pk)
+    undo = page("invoices_payment", "void", payment.pk)
     assert undo in answer.content.decode()
     client.post(undo, {})
     assert make.again(own.invoice).amount_paid == 0
+    assert not Escalation.objects.filter(invoice=own.invoice).exists()
 
 
 def test_the_timeline_shows_each_message_as_it_was_sent(own: World) -> None:

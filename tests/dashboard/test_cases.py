@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from inflow.accounts.roles import Role
-from invoices.models import Escalation, Invoice, Payment, Promise
+from invoices.models import Escalation, Invoice, Payment, Promise, TimelineEntry
 from tests import make
 from tests.dashboard.world import World, linked, nothing_changes, page, said
 
@@ -97,11 +97,13 @@ def test_a_due_date_is_moved_by_managers_only(own: World) -> None:
     assert "due_date" in wrong
 
 
-def test_a_payment_is_reversed_once_and_a_case_is_opened(own: World) -> None:
+def test_a_payment_is_reversed_once_and_its_case_is_open_again(own: World) -> None:
     payment = Payment.objects.get(pk=own.rows["invoices_payment"])
     do(own, "invoices_payment_reverse", payment)
     assert make.again(own.closed).payment_status == "unpaid"
-    assert Escalation.objects.filter(invoice=own.closed, reason="reversal").count() == 1
+    case = Escalation.objects.get(invoice=own.closed)  # the one that the payment had resolved
+    assert (case.pk, case.status) == (own.rows["invoices_escalation"], "open")
+    assert TimelineEntry.objects.filter(invoice=own.closed, kind="escalation_joined").count() == 1
     with nothing_changes(own):
         assert "reversed" in do(own, "invoices_payment_reverse", payment)
     html = own.logged_in(Role.AGENT).get(page("invoices_payment", "change", payment.pk)).content.decode()

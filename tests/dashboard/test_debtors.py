@@ -29,7 +29,7 @@ def test_what_is_owed_stands_by_currency_and_is_never_summed(own: World) -> None
         assert f"<strong><bdi>{shown}</bdi></strong>" in html
     assert "<bdi>AED 25,000.00</bdi> past due" in html
     lifecycle.record_payment(own.account, usd.pk, make.API, amount=usd.amount + 5)
-    assert "<bdi>USD 5.00</bdi> paid too much" in html_of(own)
+    assert "<bdi>USD 5.00</bdi> unapplied credit" in html_of(own)
 
 
 def test_each_address_says_whether_it_may_be_written_to(own: World) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from structlog.testing import capture_logs
 
 from inflow.accounts.models import Account
-from invoices import lifecycle, tasks
+from invoices import lifecycle, narrative, tasks
 from invoices.models import Debtor, Invoice, TimelineEntry
 from tests import make
 from tests.unchanged import nothing_happens
@@ -58,7 +58,7 @@ def test_the_clock_says_so_once() -> None:
         assert lifecycle.age(account, invoice.pk) is False
     assert make.events_of(account) == ["invoice.created", "invoice.status_changed"]
     entry = TimelineEntry.objects.get(invoice=invoice, kind="status_changed")
-    assert (entry.actor, entry.channel, entry.text) == ("clock", "clock", "Status: new → overdue.")
+    assert (entry.actor, entry.channel, narrative.in_english(entry)) == ("clock", "clock", "Status: new → overdue.")
 
 
 @pytest.mark.parametrize(("due_in", "status"), [(30, "new"), (-10, "overdue")])

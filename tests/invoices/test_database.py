@@ -7,8 +7,8 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from inflow.accounts.models import Account
-from invoices import lifecycle
-from invoices.models import Invoice, Payment, PaymentStatus, Status
+from invoices import lifecycle, receipts
+from invoices.models import Invoice, PaymentStatus, Status
 from tests import make
 from tests.unchanged import nothing_happens
 
@@ -16,15 +16,21 @@ from tests.unchanged import nothing_happens
 @pytest.mark.parametrize(
     "sql",
     [
-        "UPDATE invoices_payment SET amount = 1",
-        "DELETE FROM invoices_payment",
-        "UPDATE invoices_timelineentry SET text = ''",
+        "UPDATE invoices_receipt SET amount = 1",
+        "UPDATE invoices_receipt SET reference = 'FT-1'",
+        "DELETE FROM invoices_receipt",
+        "UPDATE invoices_allocation SET amount = 1",
+        "DELETE FROM invoices_allocation",
+        "UPDATE invoices_reversal SET how = 'void'",
+        "DELETE FROM invoices_reversal",
+        "UPDATE invoices_timelineentry SET stored_text = ''",
         "DELETE FROM invoices_timelineentry",
     ],
 )
 def test_the_ledger_and_the_timeline_can_not_be_changed(account: Account, sql: str) -> None:
     invoice = make.invoice(account)
-    lifecycle.record_payment(account, invoice.pk, make.API, amount=Decimal(5))
+    payment = lifecycle.record_payment(account, invoice.pk, make.API, amount=Decimal(5))
+    lifecycle.reverse_payment(account, invoice.pk, payment.pk, make.API)
     with nothing_happens(account), pytest.raises(DatabaseError, match="append-only"):
         run(sql)
 
@@ -32,7 +38,14 @@ def test_the_ledger_and_the_timeline_can_not_be_changed(account: Account, sql: s
 @pytest.mark.parametrize(
     ("sql", "constraint"),
     [
-        ("UPDATE invoices_invoice SET amount = 0", "invoice_is_sound"),
+        ("UPDATE invoices_invoice SET amount = 0, amount_paid = 0", "invoice_is_sound"),
+        ("UPDATE invoices_invoice SET amount_paid = amount + 1", "an_invoice_is_paid_at_most_its_amount"),
+        ("UPDATE invoices_invoice SET amount_paid = -1", "an_invoice_is_paid_at_most_its_amount"),
+        ("UPDATE invoices_receipt SET unallocated = 6", "a_receipt_is_allocated_at_most_once"),
+        ("UPDATE invoices_receipt SET unallocated = -1", "a_receipt_is_allocated_at_most_once"),
+        ("UPDATE invoices_receipt SET unallocated = 1, status = 'voided'", "a_receipt_that_was_undone_is_no_credit"),
+        ("UPDATE invoices_receipt SET status = 'lost'", "a_receipt_that_was_undone_is_no_credit"),
+        ("UPDATE invoices_receipt SET bank_id = 'B-1'", "a_bank_id_is_recorded_once"),
         ("UPDATE invoices_invoice SET due_date = issue_date - 1", "invoice_is_sound"),
         ("UPDATE invoices_invoice SET status = 'late'", "invoice_is_sound"),
         ("UPDATE invoices_invoice SET payment_status = 'some'", "invoice_is_sound"),
@@ -66,14 +79,14 @@ def test_every_status_that_there_is_can_be_written(account: Account, status: str
 
 
 @pytest.mark.parametrize("amount", [0, -5])
-def test_a_payment_that_reverses_nothing_is_positive(account: Account, amount: int) -> None:
+def test_a_receipt_is_positive(account: Account, amount: int) -> None:
     invoice = make.invoice(account)
     with (
         nothing_happens(account),
-        pytest.raises(IntegrityError, match="payment_is_positive_and_a_reversal_negative"),
+        pytest.raises(IntegrityError, match="a_receipt_is"),
         transaction.atomic(),
     ):
-        Payment.objects.create(account=account, invoice=invoice, amount=amount, paid_at=account.today())
+        receipts.receive(invoice, Decimal(amount), Decimal(0), paid_at=account.today(), method="cash")
 
 
 def run(sql: str) -> None:

@@ -132,14 +132,15 @@ def test_a_row_that_the_verb_refuses_leaves_the_others_standing() -> None:
     account = make.account()
     invoice = make.invoice(account, invoice_number="P-1", amount=100)
     file = checked(account, "P-1,FT-1,10", "P-1,FT-2,20", "P-1,FT-3,30", kind="payments")
-    lifecycle.record_payment(account, make.invoice(account).pk, make.STAFF, amount=Decimal(1), reference="FT-2")
+    lifecycle.record_payment(account, invoice.pk, make.STAFF, amount=Decimal(1), reference="FT-2")
     confirm(file, "me@example.com")
     assert counts(finished(file))["applied"] == 2
-    assert list(Payment.objects.filter(invoice=invoice).order_by("reference").values_list("reference", flat=True)) == [
-        "FT-1",
-        "FT-3",
+    assert list(Payment.objects.filter(invoice=invoice).order_by("reference").values_list("reference", "amount")) == [
+        ("FT-1", 10),
+        ("FT-2", 1),
+        ("FT-3", 30),
     ]
-    assert make.again(invoice).balance == 60
+    assert make.again(invoice).balance == 59
 
 
 @pytest.mark.django_db

@@ -12,7 +12,7 @@ import pytest
 from django.dispatch import Signal
 
 from inflow.accounts.models import Account
-from invoices import lifecycle, signals
+from invoices import lifecycle, narrative, representation, signals
 from invoices.models import Invoice, TimelineEntry
 from tests import make
 from tests.unchanged import nothing_happens
@@ -45,7 +45,7 @@ def test_an_invoice_is_born_new_also_past_its_due_date(account: Account, due_in:
     assert make.events_of(account) == ["invoice.created"]
     entry = TimelineEntry.objects.get(invoice=invoice)
     assert (entry.kind, entry.actor, entry.channel) == ("created", "a key", "api")
-    assert entry.text == "Invoice of AED 25,000.00 registered."
+    assert narrative.in_english(entry) == "Invoice of AED 25,000.00 registered."
 
 
 def test_without_an_issue_date_it_is_today_or_the_due_date_before_that(account: Account) -> None:
@@ -169,11 +169,18 @@ def test_a_hold_that_makes_no_sense_is_refused(account: Account, asked: dict[str
     assert (refused.value.field, refused.value.code) == ("hold_until", code)
 
 
-@pytest.mark.parametrize("closing", ["paid", "cancelled", "written_off"])
-def test_what_is_closed_is_not_on_hold(account: Account, closing: str) -> None:
+@pytest.mark.parametrize("closing", ["cancelled", "written_off"])
+def test_what_is_given_up_is_not_on_hold(account: Account, closing: str) -> None:
     invoice = make.invoice_in(account, "on_hold")
     lifecycle.change(account, invoice.pk, make.STAFF, status=closing)
     assert make.again(invoice).hold_until is None
+
+
+def test_what_is_paid_is_shown_without_its_hold(account: Account) -> None:
+    invoice = make.invoice_in(account, "on_hold")
+    paid = lifecycle.change(account, invoice.pk, make.STAFF, status="paid")
+    assert representation.of_invoice(paid)["hold_until"] is None
+    assert make.again(invoice).hold_until == invoice.hold_until
 
 
 def test_writing_off_says_why(account: Account) -> None:
@@ -185,7 +192,7 @@ def test_writing_off_says_why(account: Account) -> None:
         make.STAFF.name,
         "dashboard",
     )
-    assert entry.text == "Status: new → written_off."
+    assert narrative.in_english(entry) == "Status: new → written_off."
 
 
 def test_an_invoice_whose_creation_nobody_could_write_down_does_not_exist(account: Account) -> None:

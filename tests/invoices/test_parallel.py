@@ -1,13 +1,14 @@
 """Two who do the same thing at once: one does it, and it is announced once."""
 
+import uuid
 from decimal import Decimal
 from functools import partial
 
 import pytest
 from django.utils import timezone
 
-from invoices import lifecycle
-from invoices.models import Debtor, Invoice, Payment
+from invoices import ledger, lifecycle
+from invoices.models import Debtor, Invoice, Payment, Reversal
 from tests import make
 from tests.parallel import at_once
 from webhooks.models import Event, EventCounter
@@ -64,7 +65,8 @@ def test_payments_at_once_are_all_counted() -> None:
     results = at_once(*[lambda: lifecycle.record_payment(account, invoice.pk, make.API, amount=Decimal(200))] * 6)
     assert all(isinstance(result, Payment) for result in results)
     paid = make.again(invoice)
-    assert (paid.amount_paid, paid.status, paid.version) == (Decimal(1_200), "paid", 7)
+    assert (paid.amount_paid, paid.status, paid.version) == (Decimal(1_000), "paid", 6)
+    assert ledger.credit_of([invoice.debtor_id]) == {invoice.debtor_id: {"AED": Decimal(200)}}
     assert make.events_of(account).count("payment.recorded") == 6
 
 
@@ -77,6 +79,62 @@ def test_one_payment_of_a_reference_is_recorded() -> None:
     assert sum(isinstance(result, lifecycle.Refused) for result in results) == 3
     assert Payment.objects.count() == 1
     assert Event.objects.filter(type="payment.recorded").count() == 1
+
+
+def test_one_form_submitted_at_once_records_one_payment() -> None:
+    account = make.account()
+    invoice = make.invoice(account, amount=1_000)
+    pay = partial(lifecycle.record_payment, account, invoice.pk, make.STAFF, amount=Decimal(400), key=uuid.uuid4())
+    results = at_once(*[pay] * 4)
+    assert len({result.pk for result in results if isinstance(result, Payment)}) == 1
+    assert all(isinstance(result, Payment) for result in results)
+    assert (make.again(invoice).amount_paid, Payment.objects.count()) == (400, 1)
+    assert make.events_of(account).count("payment.recorded") == 1
+
+
+@pytest.mark.parametrize("how", ["void", "reverse"])
+def test_one_payment_undone_at_once_is_undone_once(how: str) -> None:
+    account = make.account()
+    first, second = (make.invoice(account, amount=1_000) for _ in range(2))
+    payment = lifecycle.record_payment(account, first.pk, make.STAFF, amount=Decimal(2_000))
+    ledger.apply_credit(account, second.pk, make.STAFF, key=uuid.uuid4())
+    key = uuid.uuid4()
+    if how == "void":
+        results = at_once(*[lambda: ledger.void_payment(account, payment.pk, make.STAFF, key=key)] * 4)
+    else:
+        results = at_once(*[lambda: ledger.reverse_payment(account, None, payment.pk, make.STAFF, key=key)] * 4)
+    assert [getattr(result, "pk", result) for result in results] == [key] * 4
+    assert [make.again(invoice).amount_paid for invoice in (first, second)] == [0, 0]
+    assert Reversal.objects.count() == 1
+    assert make.events_of(account).count("escalation.created") == (how == "reverse")
+    assert make.events_of(account).count("payment.recorded") == 2
+
+
+def test_credit_applied_at_once_is_applied_once_and_never_above_what_there_is() -> None:
+    account = make.account()
+    paid, *owing = (make.invoice(account, amount=amount) for amount in (100, 500, 500, 500))
+    lifecycle.record_payment(account, paid.pk, make.STAFF, amount=Decimal(800))
+    key = uuid.uuid4()
+    once = at_once(*[lambda: ledger.apply_credit(account, owing[0].pk, make.STAFF, key=key, amount=Decimal(300))] * 4)
+    assert once == [300] * 4
+    assert make.again(owing[0]).amount_paid == 300
+    pay = partial(ledger.apply_credit, account, actor=make.STAFF, amount=Decimal(300))
+    at_once(*[partial(pay, invoice.pk, key=uuid.uuid4()) for invoice in owing[1:]])
+    assert sorted(make.again(invoice).amount_paid for invoice in owing[1:]) == [0, 300]
+    assert ledger.credit_of([paid.debtor_id]) == {paid.debtor_id: {"AED": Decimal(100)}}
+
+
+def test_a_void_and_an_application_of_the_credit_leave_the_ledger_balanced() -> None:
+    account = make.account()
+    for _ in range(4):
+        paid, owing = (make.invoice(account, amount=amount) for amount in (100, 500))
+        payment = lifecycle.record_payment(account, paid.pk, make.STAFF, amount=Decimal(300))
+        at_once(
+            partial(ledger.void_payment, account, payment.pk, make.STAFF),
+            partial(ledger.apply_credit, account, owing.pk, make.STAFF, key=uuid.uuid4()),
+            partial(lifecycle.change, account, paid.pk, make.STAFF, payment_status="unpaid"),
+        )
+    assert ledger.count_unbalanced() == lifecycle.count_underived() == 0
 
 
 def test_clocks_that_run_at_once_share_the_work() -> None:

@@ -1,6 +1,7 @@
-"""The timeline in the reader's language. Its sentences are stored in English, as the API gives them.
+"""The timeline in the reader's language.
 
-A sentence is found again by its form. What none of the forms fits is shown as it is stored.
+`invoices.narrative` renders an entry from its parameters. An older entry has only its English sentence: it is matched
+with the forms below, and shown as it is stored where none fits.
 """
 
 import datetime as dt
@@ -22,6 +23,7 @@ from communications.models.heard import AnswerKind, AnswerStatus, ReplyStatus
 from inflow import languages
 from inflow.accounts.actors import Channel
 from inflow.accounts.pages import bdi
+from invoices import narrative
 from invoices.models import PaymentStatus, Reason, Resolution, Status, TimelineEntry
 
 register = template.Library()
@@ -101,13 +103,15 @@ def told(entry: TimelineEntry) -> str:
     """What happened, in a sentence."""
     if entry.kind in ("status_changed", "changed") and entry.after:
         return _changes(entry.before, entry.after)
+    if not entry.stored_text:
+        return mark_safe(narrative.render(entry, bdi))  # noqa: S308  (our own sentence around escaped values)
     if languages.is_english():
-        return entry.text
+        return entry.stored_text
     for form, pattern in _patterns():
-        if found := pattern.fullmatch(entry.text):
+        if found := pattern.fullmatch(entry.stored_text):
             said = {name: bdi(_read(name, value)) for name, value in found.groupdict().items()}
             return mark_safe(gettext(form) % said)  # noqa: S308  (our own sentence around escaped values)
-    return format_html("<bdi>{}</bdi>", entry.text)
+    return format_html("<bdi>{}</bdi>", entry.stored_text)
 
 
 @register.filter

@@ -1,0 +1,55 @@
+"""The installation's own identity and its high-water marks, as the database knows them."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class Cause(models.TextChoices):
+    """The reason why messages and webhooks are held."""
+
+    BEHIND = "behind", "the database is older than what was sent"
+    UNMARKED = "unmarked", "the database runs on another server, and nothing outside it says what was sent"
+
+
+class Installation(models.Model):
+    """The one installation that this database belongs to.
+
+    `key` names its marks outside the database, so that several installations can share one Valkey or folder. A copy of
+    the database has the same key, until `after_restore --copy` gives it another.
+    """
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
+    key = models.UUIDField(default=uuid.uuid4, editable=False)
+    identity = models.JSONField(default=dict, help_text="The server and database on which it last ran.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    held_at = models.DateTimeField(null=True, help_text="Since then messages and webhooks are held.")
+    held_because = models.CharField(max_length=10, choices=Cause, blank=True)
+    # Between these moments messages and webhooks may have left that this database knows nothing of.
+    lost_since = models.DateTimeField(null=True)
+    lost_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="there_is_one_installation")]
+
+    def __str__(self) -> str:
+        return str(self.key)
+
+
+class Mark(models.Model):
+    """A number that rises with each provider call and each claim of deliveries, in one of several slots.
+
+    Workers use different slots, so that none waits for another's commit. It is a row and not a sequence: PostgreSQL
+    logs a sequence 32 numbers ahead, and a restored one would claim to know what was sent after the backup.
+    """
+
+    slot = models.PositiveSmallIntegerField(primary_key=True)
+    number = models.BigIntegerField()
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.slot}: {self.number}"

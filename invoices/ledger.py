@@ -1,0 +1,279 @@
+"""Verbs of the ledger: record money, undo it, apply credit. Each is one transaction, and done once for each `key`.
+
+A receipt is money that came in once, an allocation is the part of it that pays an invoice, and what is left of a
+standing receipt is the debtor's credit in that currency.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from decimal import Decimal
+
+import structlog
+from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
+
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import Account
+from inflow.api.fields import MAX_DIGITS
+from inflow.languages import spoken
+from invoices import escalations, money, receipts
+from invoices.models import (
+    Allocation,
+    AllocationKind,
+    How,
+    Invoice,
+    Payment,
+    Reason,
+    Receipt,
+    ReceiptStatus,
+    Reversal,
+    Status,
+)
+from invoices.refusals import NotFound, Refused
+from invoices.writing import Draft, changing, changing_all, check_money
+
+log = structlog.get_logger(__name__)
+
+
+# --- What stands -------------------------------------------------------------------------------------------------
+
+
+def credit_of(debtor_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, dict[str, Decimal]]:
+    """Return the credit of each of the debtors that has any, by currency."""
+    standing = Receipt.objects.filter(debtor__in=debtor_ids, unallocated__gt=0).order_by()
+    credit: dict[uuid.UUID, dict[str, Decimal]] = {}
+    for debtor, currency, total in standing.values_list("debtor_id", "currency").annotate(total=Sum("unallocated")):
+        credit.setdefault(debtor, {})[currency] = total
+    return credit
+
+
+# What each row of `unapplied` adds to the credit of its debtor.
+CREDIT = F("unallocated")
+
+
+def unapplied() -> QuerySet[Receipt]:
+    """Return the rows that carry credit: each has a debtor and a currency."""
+    return Receipt.objects.filter(unallocated__gt=0)
+
+
+def credited_at(debtor_id: uuid.UUID) -> dt.datetime | None:
+    """Return when the debtor's present credit was last added to, by the account's time."""
+    newest: dt.datetime | None = unapplied().filter(debtor=debtor_id).aggregate(at=Max("recorded_at"))["at"]
+    return newest
+
+
+def reopened_by(receipt: Receipt) -> list[tuple[Invoice, Decimal]]:
+    """Return the invoices that owe more if the receipt is undone, the oldest first, and how much each."""
+    paid = receipts.shares([receipt.pk]).get(receipt.pk, {})
+    invoices = (
+        Invoice.objects.filter(account=receipt.account_id, pk__in=paid, written_off_at=None, cancelled_at=None)
+        .select_related("account")
+        .order_by("due_date", "issue_date", "invoice_number")
+    )
+    return [(invoice, paid[invoice.pk]) for invoice in invoices]
+
+
+# --- Money comes -------------------------------------------------------------------------------------------------
+
+
+def record_payment(
+    account: Account,
+    invoice_id: uuid.UUID,
+    actor: Actor,
+    *,
+    amount: Decimal,
+    paid_at: dt.date | None = None,
+    method: str = "unspecified",
+    reference: str = "",
+    key: uuid.UUID | None = None,
+) -> Payment:
+    """Record money that came in: one receipt, one allocation; more than the balance is the debtor's credit.
+
+    `key` becomes the receipt's id. With the same key again, return what was recorded with it.
+    """
+    with changing(account, invoice_id, actor) as draft:
+        invoice = draft.invoice
+        if key and (known := Receipt.objects.filter(pk=key).first()):
+            if known.posted_on_id != invoice.pk:
+                raise receipts.used_key()
+            return receipts.line(known, allocated=receipts.shares([key]).get(key, {}).get(invoice.pk, Decimal(0)))
+        today = account.today()
+        check_payment(invoice, amount, paid_at, today)
+        return draft.post(amount, paid_at=paid_at or today, method=method, reference=reference, key=key)
+
+
+def check_payment(
+    invoice: Invoice, amount: Decimal, paid_at: dt.date | None, today: dt.date, *, reference: str = ""
+) -> None:
+    """Refuse a payment that the invoice does not take."""
+    if invoice.status == Status.CANCELLED:
+        raise Refused("invoice", "cancelled", _("A cancelled invoice takes no payment."))
+    check_money("amount", amount, invoice.currency)
+    if paid_at and paid_at > today:
+        raise Refused("paid_at", "in_the_future", _("paid_at must not be in the future."))
+    if money.digits(invoice.amount_paid + amount) > MAX_DIGITS:
+        said = _("What is paid in all must have at most %(count)s digits.")
+        raise Refused("amount", "too_long", said % {"count": MAX_DIGITS})
+    receipts.check_reference(invoice, amount, paid_at or today, reference)
+
+
+def apply_credit(
+    account: Account, invoice_id: uuid.UUID, actor: Actor, *, key: uuid.UUID, amount: Decimal | None = None
+) -> Decimal:
+    """Pay an invoice from its debtor's credit, the oldest first, and return how much was applied.
+
+    Without `amount`, as much as balance and credit allow. With the same key again, return what was applied with it.
+    """
+    with changing(account, invoice_id, actor) as draft:
+        invoice = draft.invoice
+        if done := Allocation.objects.filter(posting=key).aggregate(total=Sum("amount"))["total"]:
+            if Allocation.objects.filter(posting=key).exclude(invoice=invoice, kind=AllocationKind.CREDIT).exists():
+                raise receipts.used_key()
+            return Decimal(done)
+        if not invoice.is_open and invoice.status != Status.WRITTEN_OFF:
+            said = _("An invoice that is %(status)s takes no credit.") % {"status": spoken(Status, invoice.status)}
+            raise Refused("invoice", "closed", said)
+        usable = Receipt.objects.filter(
+            account=account, debtor=invoice.debtor_id, currency=invoice.currency, unallocated__gt=0
+        )
+        sources = list(usable.select_for_update(no_key=True).order_by("paid_at", "recorded_at", "created_at", "id"))
+        wanted = _credit_to_apply(invoice, sum((each.unallocated for each in sources), Decimal(0)), amount)
+        left = wanted
+        for receipt in sources:
+            if part := min(left, receipt.unallocated):
+                draft.apply(receipt, part, key=key)
+                left -= part
+        draft.note("credit_applied", wanted, credit=sum((each.unallocated for each in sources), Decimal(0)))
+        return wanted
+
+
+def _credit_to_apply(invoice: Invoice, credit: Decimal, amount: Decimal | None) -> Decimal:
+    if credit <= 0:
+        said = _("The debtor has no credit in %(currency)s.") % {"currency": invoice.currency}
+        raise Refused("amount", "no_credit", said)
+    if amount is None:
+        return min(credit, invoice.balance)
+    check_money("amount", amount, invoice.currency)
+    if amount > invoice.balance:
+        said = _("Only %(balance)s is owed.") % {"balance": money.display(invoice.balance, invoice.currency)}
+        raise Refused("amount", "above_balance", said)
+    if amount > credit:
+        said = _("The credit is %(credit)s.") % {"credit": money.display(credit, invoice.currency)}
+        raise Refused("amount", "above_credit", said)
+    return amount
+
+
+# --- Money goes back ---------------------------------------------------------------------------------------------
+
+
+def void_payment(
+    account: Account, receipt_id: uuid.UUID, actor: Actor, *, key: uuid.UUID | None = None, reason: str = ""
+) -> Payment:
+    """Void a payment that was recorded by mistake: its invoices return to their facts, and no case is opened."""
+    return _undo(account, _receipt(account, receipt_id), actor, How.VOID, key, reason)
+
+
+def reverse_payment(
+    account: Account,
+    invoice_id: uuid.UUID | None,
+    receipt_id: uuid.UUID,
+    actor: Actor,
+    *,
+    key: uuid.UUID | None = None,
+    reason: str = "",
+) -> Payment:
+    """Reverse a payment that the bank took back: a case is opened on the oldest invoice that it reopens.
+
+    With `invoice_id`, the payment must be one of that invoice's.
+    """
+    if invoice_id is None:
+        receipt = _receipt(account, receipt_id)
+    else:
+        if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
+            raise NotFound
+        theirs = Q(posted_on=invoice_id) | Q(allocations__invoice=invoice_id)
+        found = Receipt.objects.for_account(account).filter(theirs, pk=receipt_id).first()
+        if found is None:
+            raise Refused("reversal_of", "unknown_payment", _("reversal_of names no payment of this invoice."))
+        receipt = found
+    return _undo(account, receipt, actor, How.REVERSE, key, reason, field="reversal_of" if invoice_id else "payment")
+
+
+def _receipt(account: Account, receipt_id: uuid.UUID) -> Receipt:
+    found: Receipt | None = Receipt.objects.for_account(account).filter(pk=receipt_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _undo(
+    account: Account,
+    receipt: Receipt,
+    actor: Actor,
+    how: How,
+    key: uuid.UUID | None,
+    reason: str,
+    *,
+    field: str = "payment",
+) -> Payment:
+    """Take back all that the receipt paid, from its credit to other invoices too. Once for each receipt."""
+    paid = receipts.shares([receipt.pk]).get(receipt.pk, {})
+    concerned = {*paid, *([receipt.posted_on_id] if receipt.posted_on_id else [])}
+    with changing_all(account, concerned, actor, debtor_id=receipt.debtor_id, reason=reason) as drafts:
+        receipt = Receipt.objects.select_for_update(no_key=True).get(pk=receipt.pk)
+        if receipt.status != ReceiptStatus.STANDING:
+            done = Reversal.objects.get(receipt=receipt)
+            if key == done.pk:
+                return receipts.line(receipt, done)
+            raise _already(receipt, field)
+        if receipts.shares([receipt.pk]).get(receipt.pk, {}) != paid:
+            raise Refused(field, "changed", _("It has changed meanwhile: try again."))
+        had_credit = receipt.unallocated > 0
+        reversal = receipts.undo(receipt, account, how, key=key)
+        for invoice_id, draft in drafts.items():
+            draft.credit_changed |= had_credit
+            if share := paid.get(invoice_id):
+                draft.take_back(receipt, share, AllocationKind.UNDONE, posting=reversal.pk)
+            draft.note_undone(receipt, reversal)
+        line = receipts.line(receipt, reversal)
+        if drafts:
+            drafts.get(receipt.posted_on_id, next(iter(drafts.values()))).payments.append(line)
+        if how == How.REVERSE:
+            _call_for_a_person(drafts.values(), actor)
+    return line
+
+
+def _call_for_a_person(drafts: Iterable[Draft], actor: Actor) -> None:
+    """Open one case: on the oldest invoice that is open again, else on the oldest that owes more."""
+    owing = [draft for draft in drafts if draft.is_undone and draft.invoice.is_open]
+    chosen = next((draft for draft in owing if draft.is_reopened), next(iter(owing), None))
+    if chosen:
+        invoice = chosen.invoice
+        chosen.then(lambda: escalations.open_case(invoice, Reason.REVERSAL, actor))
+
+
+def _already(receipt: Receipt, field: str) -> Refused:
+    if receipt.status == ReceiptStatus.VOIDED:
+        return Refused(field, "already_voided", _("This payment is voided already."))
+    return Refused(field, "already_reversed", _("This payment is reversed already."))
+
+
+# --- Checked each night ------------------------------------------------------------------------------------------
+
+
+def count_unbalanced(account: Account | None = None) -> int:
+    """Return how many receipts, of `account` or of all, are not wholly allocated or credit while they stand, or not
+    wholly taken back once they are undone: always none. Each is logged."""
+    lines = Allocation.objects.filter(receipt=OuterRef("pk")).order_by().values("receipt")
+    allocated = Coalesce(Subquery(lines.values(total=Sum("amount"))), Decimal(0))
+    everything = Receipt.objects.for_account(account) if account else Receipt.objects.all()
+    standing = Q(status=ReceiptStatus.STANDING)
+    wrong = everything.annotate(allocated=allocated).filter(
+        (standing & ~Q(amount=F("allocated") + F("unallocated"))) | (~standing & ~Q(allocated=0))
+    )
+    found = list(wrong.values_list("pk", "status", "amount", "allocated", "unallocated")[:100])
+    for pk, *values in found:
+        log.error("receipt_is_unbalanced", receipt=str(pk), values=[str(value) for value in values])
+    return len(found)

@@ -1,0 +1,151 @@
+"""Sentences of the timeline.
+
+An entry stores its kind and its parameters. Its sentence is chosen here and rendered in the language of the reader.
+Packages above add the kinds and the words of their own with `register` and `add_words`.
+"""
+
+import datetime as dt
+import re
+import zoneinfo
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _lazy
+
+from inflow import languages
+from invoices import money
+from invoices.models import PaymentStatus, Reason, Resolution, Status, TimelineEntry
+
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+# Kinds whose sentence lists what was before and what is after.
+CHANGES = ("status_changed", "changed")
+
+_sentences: dict[str, list[Any]] = {}
+_words: dict[str, Mapping[str, Any]] = {}
+
+
+def register(kind: str, *sentences: Any) -> None:
+    """Add sentences for a kind of entry. The first one whose placeholders all have a parameter is used."""
+    _sentences.setdefault(kind, []).extend(sentences)
+
+
+def add_words(parameter: str, words: Mapping[str, Any]) -> None:
+    """Name the words, by code, that a parameter stands for."""
+    _words[parameter] = {**_words.get(parameter, {}), **words}
+
+
+def sentences() -> Iterable[tuple[str, Any]]:
+    """Return each kind with each of its sentences."""
+    return [(kind, sentence) for kind, each in _sentences.items() for sentence in each]
+
+
+def store(value: object) -> object:
+    """Return a parameter's value as JSON holds it: a code as text, a moment in UTC, an amount with its currency."""
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        amount, currency = value
+        return {"amount": str(amount), "currency": currency}
+    return value if value is None or isinstance(value, bool | int) else str(value)
+
+
+def in_english(entry: TimelineEntry) -> str:
+    """Return the entry's sentence as the API gives it."""
+    with languages.in_english():
+        return render(entry)
+
+
+def render(entry: TimelineEntry, isolate: Callable[[str], str] = str) -> str:
+    """Return the entry's sentence in the active language. `isolate` is applied to each value within it.
+
+    An entry written before parameters were stored has its English sentence only.
+    """
+    if entry.kind in CHANGES and entry.after and not entry.stored_text:
+        return _changes(entry.before, entry.after)
+    for sentence in _sentences.get(entry.kind, ()):
+        names = _PLACEHOLDER.findall(str(sentence))
+        if all(name in entry.params for name in names):
+            text = str(sentence)
+            starts = {name: text.startswith(f"%({name})s") for name in names}
+            values = {name: isolate(_read(name, entry.params, at_start=starts[name])) for name in names}
+            return text % values
+    return entry.stored_text
+
+
+def _read(name: str, params: Mapping[str, Any], *, at_start: bool) -> str:
+    value = params[name]
+    if isinstance(value, dict):
+        return money.display(Decimal(value["amount"]), value["currency"])
+    if name in _words:
+        word = _words[name].get(str(value))
+        if word is None:
+            return str(value).replace("_", " ")
+        return str(word) if at_start or name == "language" else _within(str(word))
+    if name == "day":
+        day = dt.date.fromisoformat(value)
+        return value if languages.is_english() else date_format(day)
+    if name == "moment":
+        zone = zoneinfo.ZoneInfo(params.get("zone", "UTC"))
+        moment = dt.datetime.fromisoformat(value).astimezone(zone)
+        return f"{moment:%Y-%m-%d %H:%M}" if languages.is_english() else date_format(moment, "DATETIME_FORMAT")
+    return str(value)
+
+
+def _within(label: str) -> str:
+    """Return a label as it is written within a sentence: "Follow-up" becomes "follow-up", "SMS" stays."""
+    return label[:1].lower() + label[1:] if label[1:].islower() else label
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    parts = [
+        gettext("Notes changed") if name == "notes" else _change(name, before.get(name), value)
+        for name, value in after.items()
+    ]
+    text = "; ".join(parts)
+    return f"{capfirst(text)}."
+
+
+def _change(name: str, before: object, after: object) -> str:
+    field = gettext(name.replace("_", " "))
+    return f"{field}: {before} → {after}"
+
+
+add_words("case", dict(Reason.choices))
+add_words("resolution", dict(Resolution.choices))
+add_words("invoice_status", dict(Status.choices))
+add_words("payment_status", dict(PaymentStatus.choices))
+
+register("created", _lazy("Invoice of %(amount)s registered."))
+register("payment_recorded", _lazy("Payment of %(amount)s recorded."))
+register("payment_reversed", _lazy("Payment of %(amount)s reversed."))
+register("payment_voided", _lazy("Payment of %(amount)s voided."))
+register("payment_released", _lazy("%(amount)s returned to credit."))
+register("credit_applied", _lazy("Credit of %(amount)s applied."))
+register("promise", _lazy("Promise to pay %(amount)s by %(day)s."))
+register("promise_broken", _lazy("The promise to pay %(amount)s by %(day)s is broken."))
+register("escalation_joined", _lazy("Joins the open case: %(case)s."))
+register("escalated", _lazy("Escalated to level %(level)s: %(case)s."))
+register("escalation_resolved", _lazy("Case of level %(level)s resolved: %(resolution)s."))
+register("escalation_reopened", _lazy("Case of level %(level)s reopened: the payment was undone."))
+register("escalation_acknowledged", _lazy("Case of level %(level)s is being worked on."))
+register("escalation_reopened", _lazy("Case of level %(level)s reopened: the payment was undone."))
+register(
+    "opted_out",
+    _lazy("%(address)s asked not to be written to by %(medium)s."),
+    _lazy("The debtor asked not to be written to by %(medium)s."),
+    _lazy("The debtor asked not to be written to."),
+)
+register(
+    "opted_in",
+    _lazy("The debtor agreed to be written to by %(medium)s."),
+    _lazy("%(address)s may be written to again."),
+    _lazy("The debtor may be written to again."),
+)
+register("answered", _lazy("The debtor answered."))
+register("answer_handled", _lazy("The debtor's answer is handled."))

@@ -1,0 +1,228 @@
+"""The ledger's rows: receipts, their allocations and their reversals.
+
+These functions write rows and nothing else. They run in the caller's transaction, under the locks of the debtor who
+paid and of the invoice; `invoices.writing` keeps the invoice in step, `invoices.ledger` has the verbs.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from decimal import Decimal
+
+from django.db import IntegrityError, transaction
+from django.db.models import Case, Q, QuerySet, Sum, Value, When
+from django.utils.translation import gettext as _
+
+from inflow.accounts.models import Account
+from invoices import money
+from invoices.models import (
+    Allocation,
+    AllocationKind,
+    How,
+    Invoice,
+    Payment,
+    Receipt,
+    ReceiptStatus,
+    Reversal,
+)
+from invoices.refusals import Refused
+
+# The money that an invoice came with.
+OPENING = "opening"
+UNDONE_AS = {How.VOID: ReceiptStatus.VOIDED, How.REVERSE: ReceiptStatus.REVERSED}
+
+
+def receive(
+    invoice: Invoice,
+    amount: Decimal,
+    allocated: Decimal,
+    *,
+    paid_at: dt.date,
+    method: str,
+    reference: str = "",
+    key: uuid.UUID | None = None,
+) -> Receipt:
+    """Insert a receipt that is recorded on `invoice`; of its amount, `allocated` pays the invoice."""
+    check_reference(invoice, amount, paid_at, reference)
+    now = invoice.account.now()
+    receipt = Receipt(
+        id=key or uuid.uuid4(),
+        account_id=invoice.account_id,
+        debtor_id=invoice.debtor_id,
+        posted_on=invoice,
+        amount=amount,
+        currency=invoice.currency,
+        paid_at=paid_at,
+        method=method,
+        reference=reference,
+        unallocated=amount - allocated,
+        recorded_at=now,
+    )
+    try:
+        with transaction.atomic():
+            receipt.save(force_insert=True)
+    except IntegrityError as error:
+        if "a_reference_stands_once_on_an_invoice" in str(error):
+            raise _used_reference(reference) from error
+        if key and "invoices_receipt_pkey" in str(error):
+            raise used_key() from error
+        raise
+    if allocated:
+        allocate(receipt, invoice, allocated, AllocationKind.PAYMENT, posting=receipt.pk)
+    return receipt
+
+
+def allocate(
+    receipt: Receipt, invoice: Invoice, amount: Decimal, kind: AllocationKind, *, posting: uuid.UUID
+) -> Allocation:
+    """Append a line; a negative amount takes back. `receipt.unallocated` is the caller's."""
+    line: Allocation = Allocation.objects.create(
+        account_id=invoice.account_id,
+        receipt=receipt,
+        invoice=invoice,
+        amount=amount,
+        kind=kind,
+        posting=posting,
+        recorded_at=invoice.account.now(),
+    )
+    return line
+
+
+def check_reference(invoice: Invoice, amount: Decimal, paid_at: dt.date, reference: str) -> None:
+    """Refuse what is recorded already: the reference stands on this invoice, or the debtor has a standing receipt of
+    the same reference, amount and day."""
+    if not reference:
+        return
+    standing = Receipt.objects.filter(
+        account=invoice.account_id, reference=reference, status=ReceiptStatus.STANDING
+    ).select_related("posted_on")
+    same = Q(debtor=invoice.debtor_id, currency=invoice.currency, amount=amount, paid_at=paid_at)
+    for receipt in standing.filter(Q(posted_on=invoice) | same | Q(allocations__invoice=invoice)).distinct():
+        on = receipt.posted_on
+        if on == invoice or _allocated_to(receipt, invoice):
+            raise _used_reference(reference)
+        if (receipt.debtor_id, receipt.currency, receipt.amount, receipt.paid_at) == (
+            invoice.debtor_id,
+            invoice.currency,
+            amount,
+            paid_at,
+        ):
+            raise Refused(
+                "reference",
+                "duplicate",
+                _(
+                    "%(amount)s with the reference %(reference)s of %(day)s is recorded already, on invoice %(number)s."
+                    " If one transfer paid several invoices, record all of it on one of them and apply the credit to"
+                    " the others."
+                )
+                % {
+                    "amount": money.display(amount, invoice.currency),
+                    "reference": reference,
+                    "day": paid_at.isoformat(),
+                    "number": on.invoice_number if on else "–",
+                },
+            )
+
+
+def undo(receipt: Receipt, account: Account, how: How, *, key: uuid.UUID | None = None) -> Reversal:
+    """Insert the reversal of a standing receipt and mark the receipt. Its allocations are the caller's."""
+    reversal = Reversal(
+        id=key or uuid.uuid4(),
+        account_id=receipt.account_id,
+        receipt=receipt,
+        how=how,
+        undone_on=account.today(),
+        recorded_at=account.now(),
+    )
+    try:
+        with transaction.atomic():
+            reversal.save(force_insert=True)
+    except IntegrityError as error:
+        if key and "invoices_reversal_pkey" in str(error):
+            raise used_key() from error
+        raise
+    receipt.status, receipt.unallocated = UNDONE_AS[how], Decimal(0)
+    receipt.save(update_fields=["status", "unallocated"])
+    return reversal
+
+
+def shares(receipt_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, dict[uuid.UUID, Decimal]]:
+    """Return by receipt the invoices that it pays, and how much of each."""
+    lines = Allocation.objects.filter(receipt__in=receipt_ids).order_by()
+    found: dict[uuid.UUID, dict[uuid.UUID, Decimal]] = {}
+    for receipt, invoice, total in lines.values_list("receipt_id", "invoice_id").annotate(total=Sum("amount")):
+        if total:
+            found.setdefault(receipt, {})[invoice] = total
+    return found
+
+
+def paying(invoice: Invoice) -> list[Receipt]:
+    """Return the standing receipts that pay the invoice, in the order in which they were recorded, locked."""
+    lines = Allocation.objects.filter(invoice=invoice).order_by()
+    net = lines.values("receipt").annotate(total=Sum("amount")).filter(total__gt=0).values("receipt")
+    receipts = Receipt.objects.filter(pk__in=net, status=ReceiptStatus.STANDING)
+    return list(receipts.select_for_update(no_key=True).order_by("created_at", "id"))
+
+
+def paid_since(invoice: Invoice, moment: dt.datetime) -> Decimal:
+    """Return what standing receipts paid of the invoice since `moment`, by the wall clock."""
+    lines = Allocation.objects.filter(
+        invoice=invoice, created_at__gt=moment, receipt__status=ReceiptStatus.STANDING
+    ).order_by()
+    total: Decimal | None = lines.aggregate(total=Sum("amount"))["total"]
+    return total or Decimal(0)
+
+
+# --- As lines of the API -----------------------------------------------------------------------------------------
+
+
+def lines_of(invoice_id: uuid.UUID) -> QuerySet[Payment]:
+    """Return the payments and reversals that concern an invoice, with what each pays of it now as `allocated`."""
+    allocations = Allocation.objects.filter(invoice=invoice_id).order_by()
+    paid: dict[uuid.UUID, Decimal] = dict(allocations.values_list("receipt_id").annotate(total=Sum("amount")))
+    posted = Receipt.objects.filter(posted_on=invoice_id).values_list("pk", flat=True)
+    lines = Payment.objects.filter(receipt__in={*paid, *posted})
+    standing = (When(pk=receipt, then=Value(total)) for receipt, total in paid.items() if total)
+    return lines.annotate(allocated=Case(*standing, default=Value(Decimal(0))))
+
+
+def line(receipt: Receipt, reversal: Reversal | None = None, *, allocated: Decimal = Decimal(0)) -> Payment:
+    """Return the row that `Payment` shows of a receipt or of its reversal, without a query."""
+    shown = Payment(
+        id=receipt.pk,
+        account_id=receipt.account_id,
+        debtor_id=receipt.debtor_id,
+        invoice_id=receipt.posted_on_id,
+        receipt=receipt,
+        amount=receipt.amount,
+        currency=receipt.currency,
+        paid_at=receipt.paid_at,
+        method=receipt.method,
+        reference=receipt.reference,
+        status=receipt.status,
+        unallocated=receipt.unallocated,
+        recorded_at=receipt.recorded_at,
+        created_at=receipt.created_at,
+    )
+    if reversal:
+        shown.id, shown.reversal_of_id = reversal.pk, receipt.pk
+        shown.amount, shown.paid_at, shown.reference = -receipt.amount, reversal.undone_on, ""
+        shown.unallocated, shown.recorded_at, shown.created_at = Decimal(0), reversal.recorded_at, reversal.created_at
+    shown.allocated = allocated  # type: ignore[attr-defined]
+    return shown
+
+
+def used_key() -> Refused:
+    return Refused("key", "used", _("This form was used for something else: open it anew."))
+
+
+def _used_reference(reference: str) -> Refused:
+    return Refused(
+        "reference",
+        "duplicate",
+        _("A payment with the reference %(reference)s is recorded on this invoice already.") % {"reference": reference},
+    )
+
+
+def _allocated_to(receipt: Receipt, invoice: Invoice) -> bool:
+    return invoice.pk in shares([receipt.pk]).get(receipt.pk, {})

@@ -1,0 +1,138 @@
+"""Definitions of what a debtor owes. Every page, message, statement and figure that adds up money uses these.
+
+An open invoice belongs to exactly one part, so that the parts add up to what is outstanding. Currencies are never added
+up, and credit in one currency never lowers another.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from django.db.models import Case, DecimalField, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce, Greatest, Least
+
+from invoices import receipts
+from invoices.models import OPEN, Allocation, Invoice, Promise, ReceiptStatus, Status
+
+_ZERO = Decimal(0)
+# The open invoices that nothing holds back: neither disputed nor on hold.
+CHASED = (Status.NEW, Status.OVERDUE)
+
+
+class Part(StrEnum):
+    """The parts of what is outstanding."""
+
+    OVERDUE = "overdue"
+    NOT_DUE = "not_due"
+    ON_HOLD = "on_hold"
+    DISPUTED = "disputed"
+
+
+def part_of(invoice: Invoice, today: dt.date) -> Part:
+    """Return the part that an open invoice belongs to. A dispute or a hold outweighs the due date."""
+    if invoice.status == Status.DISPUTED:
+        return Part.DISPUTED
+    if invoice.status == Status.ON_HOLD:
+        return Part.ON_HOLD
+    return Part.OVERDUE if invoice.due_date < today else Part.NOT_DUE
+
+
+def is_overdue(invoice: Invoice, today: dt.date) -> bool:
+    """Return whether the invoice counts as overdue: open, past its due date, neither disputed nor on hold."""
+    return invoice.is_open and part_of(invoice, today) == Part.OVERDUE
+
+
+@dataclass(slots=True)
+class Position:
+    """One currency of a debtor: the parts of what is outstanding, and the unapplied credit."""
+
+    overdue: Decimal = _ZERO
+    not_due: Decimal = _ZERO
+    on_hold: Decimal = _ZERO
+    disputed: Decimal = _ZERO
+    credit: Decimal = _ZERO
+    invoices: int = 0
+
+    @property
+    def outstanding(self) -> Decimal:
+        return self.overdue + self.not_due + self.on_hold + self.disputed
+
+    @property
+    def net(self) -> Decimal:
+        """What is left to pay once the credit is applied."""
+        return max(self.outstanding - self.credit, _ZERO)
+
+    @property
+    def overdue_net(self) -> Decimal:
+        """What is overdue once the credit is applied, which pays the overdue invoices first."""
+        return max(self.overdue - self.credit, _ZERO)
+
+
+def positions(invoices: Iterable[Invoice], credit: Mapping[str, Decimal], today: dt.date) -> dict[str, Position]:
+    """Return the position in each currency, by its code, of one debtor's invoices and credit."""
+    found: dict[str, Position] = {}
+    for invoice in invoices:
+        if invoice.is_open:
+            position = found.setdefault(invoice.currency, Position())
+            part = part_of(invoice, today).value
+            setattr(position, part, getattr(position, part) + invoice.balance)
+            position.invoices += 1
+    for currency, amount in credit.items():
+        found.setdefault(currency, Position()).credit = amount
+    return dict(sorted(found.items()))
+
+
+def balances(invoices: Iterable[Invoice]) -> dict[str, Decimal]:
+    """Return what is open on these invoices, by currency."""
+    sums: dict[str, Decimal] = {}
+    for invoice in invoices:
+        sums[invoice.currency] = sums.get(invoice.currency, _ZERO) + invoice.balance
+    return sums
+
+
+# --- The same for the database -----------------------------------------------------------------------------------
+
+BALANCE = Greatest(F("amount") - F("amount_paid"), _ZERO)
+
+
+def in_part(part: Part, is_past: Q) -> Q:
+    """Return the open invoices of a part. `is_past` selects the invoices whose due date lies before today."""
+    if part == Part.DISPUTED:
+        return Q(status=Status.DISPUTED)
+    if part == Part.ON_HOLD:
+        return Q(status=Status.ON_HOLD)
+    return Q(status__in=CHASED) & (is_past if part == Part.OVERDUE else ~is_past)
+
+
+_PAID_SINCE = (
+    Allocation.objects.filter(
+        invoice=OuterRef("invoice"),
+        created_at__gt=OuterRef("created_at"),
+        receipt__status=ReceiptStatus.STANDING,
+    )
+    .order_by()
+    .values("invoice")
+    .annotate(total=Sum("amount"))
+    .values("total")
+)
+# What is left of a promise: less what was paid since, and never more than the invoice's balance.
+_PROMISED = Least(
+    F("amount") - Greatest(Coalesce(Subquery(_PAID_SINCE), _ZERO), _ZERO),
+    F("invoice__amount") - F("invoice__amount_paid"),
+)
+PROMISED = Case(
+    When(invoice__status__in=OPEN, then=Greatest(_PROMISED, _ZERO)),
+    default=Value(_ZERO),
+    output_field=DecimalField(max_digits=20, decimal_places=3),
+)
+
+
+def promised(promise: Promise) -> Decimal:
+    """Return what is left of an open promise: less what was paid since, and never more than the invoice's balance."""
+    invoice = promise.invoice
+    if not invoice.is_open:
+        return _ZERO
+    paid_since = max(receipts.paid_since(invoice, promise.created_at), _ZERO)
+    return max(min(promise.amount - paid_since, invoice.balance), _ZERO)
