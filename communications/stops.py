@@ -49,12 +49,12 @@ _ARABIZI_THING = (
 )
 
 _REQUESTS = re.compile(
-    r"\b(?:"
+    r"\b(?:و|ف)?(?:"
     + "|".join(
         (
             rf"(?:{_NOT}) (?:ever |again |please |keep |to |be )*(?:{_ACT})(?: (?:or|and|nor) (?:{_ACT}))*(?: to)?(?: (?:{_ME}))?(?: (?:{_THINGS}))?",
             rf"(?:{_NOT}) (?:ever |again |please |keep |to |any |more )*send(?:ing)?(?: to)?"
-            rf"(?: (?:{_ME}))*(?: (?:{_THINGS})| anything| any ?more$| more$| again|$)(?: to (?:{_ME}))?",
+            rf"(?: (?:{_ME}|this|that|these|those))*(?: (?:{_THINGS})| anything| any ?more$| more$| again|$)(?: to (?:{_ME}))?",
             rf"(?:stop|cease|end|quit|enough|no more|no further)(?: with| of)? {_THINGS}",
             "unsubscribe|unsubscribed|unsub|desabonn\\w+",
             rf"(?:turn|switch) off (?:{_THINGS})|(?:disable|deactivate|cancel|mute|unsubscribe from) (?:{_THINGS})",
@@ -76,7 +76,7 @@ _REQUESTS = re.compile(
             rf"(?:(?:من فضلك|رجاء|ارجوكم|ارجو|نرجو|يرجي|الرجاء|ياريت|لو سمحت|لو سمحتم|اريد|نريد|اطلب|نطلب|ارجوا) )*"
             rf"(?:اوقف|اوقفوا|اوقفو|وقف|وقفو|وقفوا|وقفي|توقف|توقفوا|توقفو|التوقف|ايقاف|الايقاف|بطل|بطلوا|بطلو|كفي|كفايه"
             rf"|كفايا|بلاش|باراكا|بركا|حبس|حبسوا|حبسو|حبسولنا|خلاص|قف|قفوا|انهاء|الغاء|الغوا|الغو|الغ|الغي|منع|امنعوا"
-            rf"|ستوب|عدم|بدون|كفوا|كفو|كف|امتنعوا|انهوا|وقفوا عني|وقفولي|وقفوا لي|ما بدنا|مابدنا|ما بدي|مابدي) (?:(?:{_ARABIC_ME}) )*{_ARABIC_THINGS}",
+            rf"|ستوب|عدم|بدون|بكفي|بيكفي|يكفي|كفوا|كفو|كف|امتنعوا|انهوا|وقفوا عني|وقفولي|وقفوا لي|ما بدنا|مابدنا|ما بدي|مابدي) (?:(?:{_ARABIC_ME}) )*{_ARABIC_THINGS}",
             rf"(?:التوقف عن|توقفوا عن|توقف عن|اوقفوا|وقفوا|عدم|بطل|بطلوا|بطلو) (?:مراسلتي|مراسلتنا|ازعاجي|ازعاجنا"
             rf"|التواصل معي|التواصل معنا|الاتصال بي|الاتصال بنا|الاتصال|تتصلوا|الارسال|ارسال|ازعاج|تبعتولي|تبعتلي|تبعتوا"
             rf"|تبعتو|تتصلو|ترسلوا|ترسلون|تزعجوني)(?: (?:{_ARABIC_ME}|{_ARABIC_THINGS}))*",
@@ -125,7 +125,7 @@ _REQUESTS = re.compile(
     + r")(?!\w)"
 )
 _NOT_WANTED = re.compile(
-    r"\b(?:i|we|they|he|she|it) (?:do not|dont|did not|didnt|never) (?:text|message|email|call|write|send|contact)\b|\b(?:for now|for the moment|temporarily|مؤقتا|موقتا|stop (?:by|over|in|at|for|off|here|there))\b|\b(?:dont|do not|not|never|didnt|did not|cant|cannot|why|how|wont|unless|or else|otherwise|until)"
+    r"\b(?!you\b)\w+ (?:will|have|has|had|did|does|would) (?:not )?stop(?:ped)?\b|\b(?:i|we|they|he|she|it) (?:do not|dont|did not|didnt|never) (?:text|message|email|call|write|send|contact)\b|\b(?:for now|for the moment|temporarily|مؤقتا|موقتا|stop (?:by|over|in|at|for|off|here|there))\b|\b(?:dont|do not|not|never|didnt|did not|cant|cannot|why|how|wont|unless|or else|otherwise|until)"
     r"(?: (?:want|wish|ask|asked|to|me|us|need|going|please|ever|like|intend|mean|meant|request|requested|yet|have|been|i|we"
     r"|do|can|you|dont))* (?:unsubscribe|opt out|stop|cease)\b"
     r"|\b(?:asked|requested|want|wanted|told|tried|trying|طلبت|طلبنا) (?:you |us |me |already |twice )*(?:to )?"
@@ -158,6 +158,7 @@ _BESIDE_A_REQUEST = _COURTESY | frozenset(
         " other communications communication spam kind regards best sincerely stop unsubscribe end request requesting am im"
         " like want wish need also both with contact here your yours longer here thereby hereby effective once"
         " texting messaging emailing calling contacting writing bothering spamming harassing disturbing distribution subscription subscriptions mailings block blocked"
+        " day hope well finds find doing respected concerned ladies gentlemen sirs formal formally"
         " have has had by via before blocked youre id if appreciate stopped"
         " are else why how who what where did didnt got getting sign signed up subscribe subscribed info details data turn switch disable deactivate nonsense fuck hell damn shit stupid idiots"
         " withdraw consent hereby revoke subscriber bunch all of you people whoever this"
@@ -174,6 +175,7 @@ _BESIDE_A_REQUEST = _COURTESY | frozenset(
         " دي ده دول هدول هاد هاي هاذي ديال ديالكم تبعكم فيي فيني فيا عليي ليي يعني ترا تعبت تعبتوني مليت زهقت زهقنا مللنا ازعجتونا ازعجتوني كثير كتير واجد مهتم"
         " مهتمه مهتمين ليس لست اصلا طلبت طلبنا قلت قلنا لكم منك كم سبق نهايي نهائي حد احد نرجوا الموضوع مزعج مزعجه مزعجين هدا هادا لطفكم"
         " جماعه اخوان شباب اخواني حبايبي ناس مقدما"
+        " ma3i ma3na m3aya ma3aya"
         " shi ay ayy 7aga 7aja abadan nihaiyan tab3an wallah ta3abt 7ad had li fini fiyi ba3den el msgs rasayel messages"
         " li lina 3alay tany tani ba2a ba3d khalas bas ya akhi el al men min 3ala hal raqm rakam ra2m dah da de di"
         " yalla ana plus de des messages moi svp"
@@ -184,7 +186,8 @@ _BEGINS = re.compile(
     r"(?:^|\b(?:please|pls|plz|just|said|say|i say|and|now|kindly|you|you to|u|hi|hello|sir|so|really|must|guys|should|team|again|again and))"
     r"(?: ?)(?:stop|stopp|unsubscribe|cease)(?= |$)"
     r"|^(?:(?:لو سمحت|لو سمحتم|رجاء|من فضلك|من فضلكم|بس|خلاص|يا|ارجوكم) )*(?:وقف|وقفوا|وقفو|توقف|توقفوا|اوقفوا|بطل|بطلوا|بطلو|كفايه|بلاش|ستوب)(?= )"
-    r"|(?:رسايل|مسجات|ميساجات) (?:خلص|خلاص|كفايه|بس)$"
+    r"|(?:ال|بال|هال|ب)?(?:رسايل|مسجات|ميساجات|ازعاج|رسايلكم) (?:\w+ ){0,2}(?:خلص|خلاص|كفايه|بس|توقفوا|وقفوا|اوقفوا|بطلوا|وقفوها|اوقفوها)$"
+    r"|^(?:mat3aw\w*|matb9a\w*|matba9\w*|mab9a\w*) t\w+"
 )
 # 'Don't call me now' asks for another moment.
 _FOR_NOW = re.compile(r"\b(?:now|today|tonight|الان|اليوم|هلا|حاليا|دلوقتي|الحين)\b")
@@ -196,6 +199,15 @@ _ANOTHER_WAY = re.compile(
     r"\b(?:call|email|text|send|contact|whatsapp|write|message|use|ring|phone|mail) (?:me|us|to|only|instead|the|my|here|it)\b"
     r"|\b(?:only|instead|except|unless|بدل|بدلا|فقط|ارسلوا|ارسل|ابعتوا|ابعت|اتصلوا|اتصل|راسلوني)\b"
 )
+# So many unknown words may lead to a request: 'I am begging you to stop texting me'.
+_MOST_UNKNOWN = 3
+_NARROWS = re.compile(
+    r"\b(?:if|unless|until|when|once|while|during|because|wrong|invoices?|bills?|pay\w*|paid|orders?|goods|deliver\w*|services?|accounts?|contract"
+    r"|amount|balance|statements?|bank|transfer\w*|cheques?|check|refund|products?|machine|broken|damaged|not|old|new|person|night|midnight|morning|weekend"
+    r"|fridays?|sundays?|ramadan|hours?|am|pm|drivers?|customers?|clients?|staff|colleagues?|wife|husband|he|she|they|her|him|them|money|debt|court|lawyer"
+    r"|اذا|لو|عندما|لما|حتي|فاتوره|الفاتوره|دفع\w*|الدفع|سدد\w*|طلب\w*|الطلب|بضاعه|البضاعه|خدمه|الخدمه|حساب|الحساب|غلط|خطا|ليل|بالليل|رمضان|الجمعه"
+    r"|عقد|العقد|شيك|فلوس|محكمه|محامي|مش|مو|ما|لم|لا)\b"
+)
 # No request of this length is nearly the whole message.
 _MAX_WORDS = 25
 
@@ -205,8 +217,9 @@ def is_mentioned(clauses: Iterable[Clause]) -> bool:
     return any(_asks_in(clause.words) for clause in clauses)
 
 
-def is_unmistakable(clauses: list[Clause]) -> bool:
-    """Return True if the message is nothing but a request to stop, and courtesy."""
+def is_unmistakable(clauses: list[Clause], *, may_lead_to_it: bool = True) -> bool:
+    """Return True if the message is a request to stop, courtesy, and, if they `may_lead_to_it`, few other words before
+    the request."""
     words = " ".join(clause.words for clause in clauses)
     tokens = words.split()
     if not tokens or len(tokens) > _MAX_WORDS or _NOT_WANTED.search(words):
@@ -220,12 +233,23 @@ def is_unmistakable(clauses: list[Clause]) -> bool:
         return False
     if not any(_REQUESTS.search(clause.words) or _BEGINS.search(clause.words) for clause in clauses):
         return False
-    rest = " ".join(_REQUESTS.sub(" | ", clause.words) for clause in clauses)
-    if _ANOTHER_WAY.search(rest):
+    rest = [_REQUESTS.sub(" | ", clause.words) for clause in clauses]
+    if _ANOTHER_WAY.search(" ".join(rest)):
         return False
-    return all(
-        token in _BESIDE_A_REQUEST or token == "|" or (token.isdecimal() and len(token) < 3) for token in rest.split()
-    )
+    return sum(_unknown(words) for words in rest) <= (_MOST_UNKNOWN if may_lead_to_it else 0)
+
+
+def _unknown(words: str) -> int:
+    """Count the words that are no courtesy. Above `_MOST_UNKNOWN` if one may narrow the request: all that follow it,
+    all in another clause, and all that speak of business."""
+    before, mark, after = words.partition("|")
+    known = [*after.split(), *(before.split() if not mark else ())]
+    if not all(token in _BESIDE_A_REQUEST or token == "|" or (token.isdecimal() and len(token) < 3) for token in known):
+        return _MOST_UNKNOWN + 1
+    if not mark:
+        return 0
+    unknown = [token for token in before.split() if token not in _BESIDE_A_REQUEST]
+    return _MOST_UNKNOWN + 1 if _NARROWS.search(" ".join(unknown)) else len(unknown)
 
 
 def _asks_in(words: str) -> bool:

@@ -37,10 +37,10 @@ def read(text: str, today: dt.date) -> Reading:
     """Read a message without its quotes. `today` is the account's."""
     written = signatures.without(text[:MAX_READ])
     parts = clauses(written)
-    if stops.is_unmistakable(parts):
+    reading = _substance(written, parts, today)
+    if stops.is_unmistakable(parts, may_lead_to_it=reading is None):
         return Reading(Triage.STOP, asks_to_stop=True, is_unmistakable=True)
     asks_to_stop = stops.is_mentioned(parts)
-    reading = _substance(written, parts, today)
     if reading is None:
         return Reading(Triage.STOP if asks_to_stop else Triage.OTHER, asks_to_stop=asks_to_stop)
     return replace(reading, asks_to_stop=asks_to_stop)
