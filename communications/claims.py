@@ -149,7 +149,7 @@ WILL_PAY = _any(
     r"(?:i|we) (?:can|could) (?:\w+ )?(?:pay|settle|transfer|deposit|clear)",
     r"(?:will|ill|shall|going to|well) (?:come|stop|pass|drop|visit|be there|call)\b.* to (?:pay|settle|give|hand)",
     rf"(?:{_PAYING})(?: (?:it|this|you|tomorrow|today|on|by|the|next|now|half|soon|in|full|within|\d+\S*)|$)",
-    r"(?:pay|settle|transfer)(?: \w+){0,2} (?:you )?(?:on|by|tomorrow|next|before|at the end|end of|today|within|in \d+|after salary|tmrw|soon)",
+    r"(?:pay|settle|transfer)(?: \w+){0,2} (?:you )?(?:on(?! time)|by|tomorrow|next|before|at the end|end of|today|within|in \d+|after salary|tmrw|soon)",
     r"payment(?: \w+){0,2} (?:will|is scheduled|is planned|is due to|is coming|on the way|on its way|scheduled|planned|in process|in progress"
     r"|under process|being processed|is being|under processing|to be released|expected)|payment (?:by|on)(?! (?:late|overdue|time|account))",
     r"(?:money|transfer|cheque|check|funds|cash)(?: \w+){0,2} (?:will|on the way|on its way|is coming|is ready|scheduled|expected)",
@@ -173,7 +173,7 @@ WILL_PAY = _any(
     r"(?:المبلغ|الفلوس|الدفعه|الحواله|التحويل|الشيك|حقكم|المصاري) (?:\w+ ){0,2}(?:بيوصل\w*|سيصل\w*|راح يوصل\w*|هيوصل\w*|حيوصل\w*|بتوصل\w*|ستصل\w*|بكره|غدا|جاهز|قيد التنفيذ|قيد الاجراء|قيد التحويل|في الطريق|بالطريق|يوم)",
     r"(?<!تم )(?<!تمت )(?:الدفع|السداد|التحويل|الدفعه) (?:ان شاء الله )?(?:يوم|غدا|بكره|باكر|بكرا|الاسبوع|خلال|قبل|بعد|نهايه|سيكون|سيتم|اخر|في|بتاريخ|قيد|تحت)",
     r"(?:ادفع|ندفع|اسدد|نسدد|احول|نحول|اخلص|نخلص)(?:ها|ه|لك|لكم|كم|و)? (?:ان شاء الله )?(?:يوم|غدا|بكره|بكرا|باكر|المبلغ|في|خلال|قبل|بعد|الاسبوع|نهايه|اخر|الخميس|الاحد|الاثنين|الثلاثاء|الاربعاء|الجمعه|السبت|اليوم|الفاتوره|الباقي|الليله|بتاريخ|لكم|لك|\d+)",
-    r"(?:امهلوني|امهلني|امهلونا|اعطوني|اعطني|عطوني|عطنا|عطونا|عطني|ادوني|اديني|نحتاج|احتاج|محتاج|محتاجين|بدنا|بدي|نرجو منحنا|اصبروا|اصبر|صبروا|استنوا|استني|انتظروا|انتظرونا|مهلوني|نبي|ابي|خلوها|خليها|ياريت)"
+    r"(?:امهلوني|امهلني|امهلونا|اعطوني|اعطني|عطوني|عطنا|عطونا|عطني|ادوني|اديني|نحتاج|احتاج|محتاج|محتاجين|بدنا|بدي|نرجو منحنا|اصبروا|اصبر|صبروا|استنوا|استني|انتظروا|انتظرونا|مهلوني|نبي|ابي|خلوها|خليها|ياريت|اعطونا|عطيني|اعطينا)"
     r"(?: \w+){0,4} (?:مهله|يوم|يومين|ايام|اسبوع|اسبوعين|وقت|للاحد|لاخر|لنهايه|لبكره|لبكرا|شهر|بكره|الخميس|الاحد|الاثنين|لين|الين|لحد|حتي)",
     r"(?:جاري|جار|نعمل علي|قيد) (?:ال)?(?:دفع|سداد|تحويل|تجهيز|العمل علي|تنفيذ|اجراءات)(?: \w+){0,2}",
     r"(?:ra7|rah|ha|7a|sa|sawfa|ghadi|bash|insha ?allah|inshallah|nchallah|in sha allah) ?(?:adfa3\w*|ndfa3\w*|adfa|dfa3|nkhalles\w*|nkhalas|nkhlas|akhallis|nkhallis|a7awel\w*|a7awwel\w*|n7awel\w*|ahawel|7awel\w*|asadded|nsadded|edfa3|idfa3)",
@@ -238,7 +238,7 @@ WRONG_PERSON = _any(
     r"(?:its|this is|that is|thats|it is) (?:a |an |some )?(?:different|another|other) [a-z]+$|(?:مش|مو|ليس|ماهو|مب) (?:رقمه|رقمها)|ما (?:عندنا|في عندنا|في) (?:موظف|احد|حدا|حد|شخص|زبون)\w* (?:ب|اسمه)\w*",
     r"^not me$|^its not me|^this is not me|im (?:his|her) (?:wife|husband|sister|brother|son|daughter|mother|father|friend|colleague)|^i am (?:his|her) (?:wife|husband|sister|brother|son|daughter|mother|father)",
     r"(?:ما|لا|مش|مو|ليس|مب) ?(?:عاد )?(?:ب|بي)?(?:ي|ا|ن|ت)?(?:شتغل|عمل|خدم|داوم)\w*(?: \w+)? (?:هنا|هناك|هون|هني|عندنا|معنا|في الشركه|بالشركه|عندهم|معاهم|لدينا)",
-    r"wrong (?:number|person|contact|email|e mail|guy|recipient|man|lady|phone|company|mail ?box|people|party|department|whatsapp)",
+    r"wrong (?:no$|number|person|contact|email|e mail|guy|recipient|man|lady|phone|company|mail ?box|people|party|department|whatsapp)",
     r"(?:this|it|that) (?:is|was) not (?:\w+ ){0,2}(?:number|phone|email|mailbox|mobile|account|line)(?! (?:correct))|not (?:the )?(?:person|company|number|one) (?:you|u|that you|who)",
     r"(?:not|isnt|aint|no longer) (?:the )?(?:right|correct|concerned|responsible|proper) (?:person|contact|department|company|number|email|address)",
     r"(?:not|isnt|aint) (?:my|our) (?:company|debt|account|name|number anymore|email)|not (?:my|our) invoices?|(?:not|isnt) (?:for|addressed to|meant for|intended for|related to) (?:me|us)|nothing to do with|not (?:your|a) (?:customer|client)|never (?:been|was|were|had) (?:a |your |an )?(?:customer|client|account|dealings)",

@@ -40,7 +40,7 @@ _ASKS = re.compile(
     r"(?:(?:and|so|but|also|hi|hello|dear|please|sorry|و|طيب|يعني) )*"
     r"(?:(?:has|have|had|is|are|was|were|did|does|do|can|could|will|would|should|shall|may|didnt|isnt|hasnt|wasnt)"
     r" (?:you|i|we|it|this|that|the|they|he|she|my|our|your|there|any|someone|anyone|anybody|somebody|these|those)\b"
-    r"|(?:when|why|what|whats|how|which|who|whose|where)\b|any (?:update|news|idea)\b"
+    r"|(?:when(?! (?:we|i|our|my|he|she|they)\b)|why|what|whats|how|which|who|whose|where)\b|any (?:update|news|idea)\b"
     r"|(?:هل|متي|امتي|كيف|كيفاش|شلون|ازاي|لماذا|ليش|ليه|لم لا|علاش|وين|فين|اين|ايش|شو|ايه|ماذا|مين|من هو|كم"
     r"|ممكن اعرف)\b"
     r"|(?:do you|emta|meta|leish|leh|kif|kifash|shlon|ezay|wen|fen|shu|hal|sho)\b)"

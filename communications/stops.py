@@ -42,6 +42,14 @@ _ARABIC_SUCH = (
     "|وصول|منكم|مزيد|المزيد|مزيدا|لو سمحت|لو سمحتم|ان|استلم|استقبل|اتلقي|توصلني|تجيني|تيجيني|يجيني|الارسال|بارسال"
     "|اليوميه|بعد|تبعكم|اكثر|تاني|هاد|هادي|ديال|شي|حتي|تكرار|هالكم|مرسل|اليكم|الرجاء|مني|عدم"
 )
+_ARABIC_NOT = (
+    "لا|ما|مش|مو|مب|بلاش|بطل|بطلوا|بطلو|وقفوا|وقفو|اوقفوا|توقفوا|توقفو|كفايه|خلاص|ماعاد|لاعاد|ولا|محدش|من غير ما"
+)
+_ARABIC_WISH = (
+    r"عايز|عاوز|عايزه|عايزين|ابي|ابغي|ابغا|اريد|نريد|نبي|بدي|بدنا|احب|ارغب|احد|حد|حدا|عاد|ان|انكم|انك|في|بقي|بعد|يا جماعه|تعاود\w*|تعود\w*|ترجع\w*|ترد\w*|تقعد\w*"
+    r"|تبقاش|تبقاوش|تحاول\w*"
+)
+_ARABIC_CONTACT = "بعت|بعث|رسل|راسل|صيفط|سيفط|طرش|تصل|تواصل|كلم|حاكي|كتب|زعج|ضايق|عيط|خابر|دز|دق"
 _ARABIC_THINGS = rf"(?:(?:{_ARABIC_SUCH}) )*{_ARABIC_THING}"
 _ARABIZI_THING = (
     "(?:el |al |l)?(?:rasa?yel|rasa2el|rsa2el|resayel|rassayel|rsayl|rasael|msg|msgs|messages?|mesajat|messajat|masegat"
@@ -58,6 +66,9 @@ _REQUESTS = re.compile(
             rf"(?:stop|cease|end|quit|enough|no more|no further)(?: with| of)? {_THINGS}",
             "unsubscribe|unsubscribed|unsub|desabonn\\w+",
             rf"(?:turn|switch) off (?:{_THINGS})|(?:disable|deactivate|cancel|mute|unsubscribe from) (?:{_THINGS})",
+            r"(?:exclude|omit|drop|unlist|unregister) (?:me|us)(?: (?:from|off|out of)(?: (?:the|your|this|all|any|mailing|contact|sms|email|distribution|reminders?|messages?|messaging))* lists?)?",
+            r"(?:be|been|get|getting) (?:removed|taken off|unsubscribed|excluded|deleted|unlisted)(?: (?:from|off|of)(?: (?:the|your|this|all|any|mailing|contact|sms|email|distribution|reminders?|messages?|messaging))*"
+            r"(?: (?:lists?|database|system|records))?)?",
             r"(?:withdraw|revoke) (?:my |our )?consent|cancel (?:my |our )?subscription to (?:these|this|the|your) (?:messages|emails|texts|reminders)",
             r"(?:^|(?<=please )|(?<=pls ))no (?:messages|msgs|texts|sms|reminders|spam|emails|reminder)",
             r"opt(?:ing)? (?:me |us )?out|opted out",
@@ -105,6 +116,10 @@ _REQUESTS = re.compile(
             r"(?:رقمي|اسمي|بريدي|ايميلي|هذا الرقم|رقمنا|هالرقم|الرقم|رقم هاتفي|رقم جوالي|بريدنا|ايميلنا)"
             r"(?: (?:من|عن|في) (?:عندكم|القايمه|قايمتكم|القوايم|قايمه (?:الرسايل|المراسلات)|النظام|السيستم|عندك|قوايمكم"
             r"|قاعده البيانات))?",
+            rf"(?:{_ARABIC_NOT})(?: (?:{_ARABIC_WISH}))* (?:(?:ت|ي|يت)(?:{_ARABIC_CONTACT})\w*|مراسل(?:تي|تنا)|ازعاج(?:ي|نا)?|{_ARABIC_THINGS})(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS})?",
+            rf"م(?:ا)?(?:ت|ي)(?:{_ARABIC_CONTACT})\w*ش(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS}| حاجه| شي)?",
+            rf"(?:مابي|مابغي|مابغا|مابدي)(?: (?:{_ARABIC_WISH}))* ي(?:{_ARABIC_CONTACT})\w*",
+            rf"(?:mat|ma t|la t|la |mate)(?:b3at|b3t|b3th|rsl|ersl|ersel|sift|tsift|kallem|tsel|tisel|zi3ij)\w*(?: (?:li|liya|lina|ili|tani|tany|3alay))*(?: {_ARABIZI_THING})?",
             rf"(?:لا داعي|ما في داعي|مافي داعي|ما له داعي|لا حاجه) (?:ل)?(?:{_ARABIC_THINGS})|لا اوافق علي (?:{_ARABIC_THINGS})",
             r"(?:شيلوني|شيلني|احذفوني|احذفني|طلعوني|امسحوني|ازيلوني)(?: من (?:القايمه|قايمتكم|عندكم|الليسته|هالقروب))?",
             r"(?:اوقفوها|وقفوها|بطلوها|اوقفها|وقفها|اوقفوه|وقفوه)",
@@ -158,6 +173,7 @@ _BESIDE_A_REQUEST = _COURTESY | frozenset(
         " other communications communication spam kind regards best sincerely stop unsubscribe end request requesting am im"
         " like want wish need also both with contact here your yours longer here thereby hereby effective once"
         " texting messaging emailing calling contacting writing bothering spamming harassing disturbing distribution subscription subscriptions mailings block blocked"
+        " hey mean meant removed excluded serious seriously means ask beg begging حاجه"
         " day hope well finds find doing respected concerned ladies gentlemen sirs formal formally"
         " have has had by via before blocked youre id if appreciate stopped"
         " are else why how who what where did didnt got getting sign signed up subscribe subscribed info details data turn switch disable deactivate nonsense fuck hell damn shit stupid idiots"
@@ -183,7 +199,7 @@ _BESIDE_A_REQUEST = _COURTESY | frozenset(
 )
 # A request in words of its own begins so: 'just stop sending me this'.
 _BEGINS = re.compile(
-    r"(?:^|\b(?:please|pls|plz|just|said|say|i say|and|now|kindly|you|you to|u|hi|hello|sir|so|really|must|guys|should|team|again|again and))"
+    r"(?:^|\b(?:please|pls|plz|hey|just|said|say|i say|and|now|kindly|you|you to|u|hi|hello|sir|so|really|must|guys|should|team|again|again and))"
     r"(?: ?)(?:stop|stopp|unsubscribe|cease)(?= |$)"
     r"|^(?:(?:لو سمحت|لو سمحتم|رجاء|من فضلك|من فضلكم|بس|خلاص|يا|ارجوكم) )*(?:وقف|وقفوا|وقفو|توقف|توقفوا|اوقفوا|بطل|بطلوا|بطلو|كفايه|بلاش|ستوب)(?= )"
     r"|(?:ال|بال|هال|ب)?(?:رسايل|مسجات|ميساجات|ازعاج|رسايلكم) (?:\w+ ){0,2}(?:خلص|خلاص|كفايه|بس|توقفوا|وقفوا|اوقفوا|بطلوا|وقفوها|اوقفوها)$"
