@@ -24,7 +24,8 @@ def is_html(text: str) -> bool:
 
 def to_text(markup: str) -> str:
     """Return the lines that a reader sees. What stands in a blockquote begins with `> ` for each."""
-    lines, line = [""], []
+    lines: list[str] = [""]
+    line: list[str] = []
     depth, hidden = 0, ""
 
     def end_line() -> None:
