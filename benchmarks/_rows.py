@@ -10,21 +10,26 @@ if TYPE_CHECKING:
 # hold; a second apart.
 _FILL = """
 WITH debtors AS (
-  INSERT INTO invoices_debtor (id, account_id, identity, name, company, email, phone, language, time_zone, country,
+  INSERT INTO invoices_debtor (id, account_id, name, company, email, phone, language, time_zone, country,
                                subdivision, created_at)
-  SELECT gen_random_uuid(), %(account)s, 'email:debtor' || n || '@example.com', 'Ahmed Al Rashid', 'Gulf Trading LLC',
+  SELECT gen_random_uuid(), %(account)s, 'Ahmed Al Rashid', 'Gulf Trading ' || n || ' LLC',
          'debtor' || n || '@example.com', '', '', '', '', '', now()
   FROM generate_series(1, %(debtors)s) n
-  RETURNING id, email
+  RETURNING id, email, company
 ), numbered AS (
-  SELECT id, email, row_number() OVER () AS place FROM debtors
+  SELECT id, email, company, row_number() OVER () AS place FROM debtors
+), identities AS (
+  INSERT INTO invoices_debtoridentity (account_id, debtor_id, base, form, email, phone, created_at)
+  SELECT %(account)s, id, 'gulftrading' || substring(company from '[0-9]+'), 'llc', email, '+971501234567', now()
+  FROM numbered
 )
 INSERT INTO invoices_invoice (id, account_id, debtor_id, invoice_number, debtor_name, debtor_company, debtor_email,
-  debtor_phone, amount, currency, issue_date, due_date, language, notes, amount_paid, status, payment_status, round,
-  escalation_level, version, created_at, updated_at, is_chased, entered_on, slip_days, aged_on, hold_until,
-  disputed_at, next_contact_at)
-SELECT gen_random_uuid(), %(account)s, d.id, 'SEED-' || lpad(n::text, 9, '0'), 'Ahmed Al Rashid', 'Gulf Trading LLC',
-  d.email, '+971501234567', 25000 + n %% 1000, (ARRAY['AED', 'USD', 'EUR', 'SAR', 'KWD'])[1 + n %% 5],
+  debtor_phone, party, amount, currency, issue_date, due_date, language, notes, amount_paid, status, payment_status,
+  round, escalation_level, version, created_at, updated_at, is_chased, entered_on, slip_days, aged_on, hold_until,
+  disputed_at, next_check_at)
+SELECT gen_random_uuid(), %(account)s, d.id, 'SEED-' || lpad(n::text, 9, '0'), 'Ahmed Al Rashid', d.company,
+  d.email, '+971501234567', 'gulftrading' || substring(d.company from '[0-9]+') || '|llc',
+  25000 + n %% 1000, (ARRAY['AED', 'USD', 'EUR', 'SAR', 'KWD'])[1 + n %% 5],
   current_date - 60, current_date + (CASE WHEN s.status IN ('overdue', 'disputed') THEN -10 ELSE 30 END),
   'en', '', CASE WHEN s.status = 'paid' THEN 25000 + n %% 1000 ELSE 0 END, s.status,
   CASE WHEN s.status = 'paid' THEN 'paid' ELSE 'unpaid' END, 0, 0, 1,
@@ -63,10 +68,11 @@ _PAST = """
 WITH messages AS (
   INSERT INTO communications_communication (id, message_id, account_id, debtor_id, invoice_id, round, step, kind,
     try_number, channel, status, waits_for, suppressed_reason, recipient, language, subject, body, html, tone, amount,
-    scheduled_for, sent_at, created_at, error, provider_id, closes_channel, approved_by)
+    scheduled_for, sent_at, created_at, error, provider_id, closes_channel, approved_by,
+    refusal, refusals, own_subject, own_body)
   SELECT gen_random_uuid(), gen_random_uuid(), account_id, debtor_id, id, 0, 3, 'reminder', 1, 'email', 'sent', '', '',
     debtor_email, 'en', 'Invoice ' || invoice_number, 'A reminder.', '', 'friendly', amount, created_at, created_at,
-    created_at, '', '', false, ''
+    created_at, '', '', false, '', '', 0, '', ''
   FROM invoices_invoice WHERE account_id = %(account)s
 ), events AS (
   INSERT INTO webhooks_event (id, account_id, seq, type, body, created_at)

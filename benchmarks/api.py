@@ -81,12 +81,12 @@ def requests_of(account_id: uuid.UUID) -> dict[str, list[Request]]:
 
     new = Invoice.objects.filter(account=account_id, status="new").order_by("?")
     ids = list(new.values_list("pk", flat=True)[:1_000])
-    emails = list(new.values_list("debtor_email", flat=True)[:100])
+    debtors = list(new.values("debtor_email", "debtor_company")[:100])
     base = "/api/zapier/invoices"
     return {
         "get": [Request("GET", f"{base}/{id}") for id in ids],
         "list": [Request("GET", f"{base}?limit=100")],
-        "post": [Request("POST", base, json.dumps(_NEW | {"debtor_email": email})) for email in emails],
+        "post": [Request("POST", base, json.dumps(_NEW | debtor)) for debtor in debtors],
         # On hold and back in blocks, so that a run that breaks off leaves few on hold for the next to find there.
         "patch": [
             Request("PATCH", f"{base}/{id}", json.dumps({"status": status}))

@@ -88,16 +88,16 @@ def _insert(cursor: object, account: uuid.UUID, kind: str, count: int, due: dt.d
     cursor.execute(  # type: ignore[attr-defined]
         """
         WITH numbers AS (SELECT generate_series(1, %(count)s) AS number), debtors AS (
-          INSERT INTO invoices_debtor (id, account_id, identity, name, company, email, phone, language, time_zone,
+          INSERT INTO invoices_debtor (id, account_id, name, company, email, phone, language, time_zone,
                                        country, subdivision, created_at)
-          SELECT gen_random_uuid(), %(account)s, %(kind)s || number, 'A debtor', '',
+          SELECT gen_random_uuid(), %(account)s, 'A debtor', '',
                  %(kind)s || number || '@example.com', '', '', '', '', '', now() FROM numbers
           RETURNING id, email)
         INSERT INTO invoices_invoice (id, account_id, debtor_id, invoice_number, debtor_name, debtor_company,
-          debtor_email, debtor_phone, amount, currency, issue_date, due_date, language, notes, amount_paid, status,
-          payment_status, round, escalation_level, next_contact_at, version, created_at, updated_at, is_chased,
+          debtor_email, debtor_phone, party, amount, currency, issue_date, due_date, language, notes, amount_paid,
+          status, payment_status, round, escalation_level, next_check_at, version, created_at, updated_at, is_chased,
           entered_on, slip_days, last_step)
-        SELECT gen_random_uuid(), %(account)s, id, email, 'A debtor', '', email, '', 100, 'AED',
+        SELECT gen_random_uuid(), %(account)s, id, email, 'A debtor', '', email, '', 'adebtor|', 100, 'AED',
           %(due)s::date - 30, %(due)s, 'en', '', 0, 'new', 'unpaid', 0, 0, %(look)s::timestamptz, 1, now(), now(), true,
           %(due)s::date - 30, 0, -3 FROM debtors
         """,

@@ -27,6 +27,7 @@ from communications import (  # (most register their pages)
     gate,
     gateway_admin,  # noqa: F401
     local_gateway,
+    notices,
     outbox,
     policy_admin,  # noqa: F401
     profile_admin,  # noqa: F401
@@ -35,6 +36,7 @@ from communications import (  # (most register their pages)
     reply_admin,  # noqa: F401
     rules_admin,  # noqa: F401
     send_admin,  # noqa: F401
+    standstill,
     template_admin,  # noqa: F401
 )
 from communications.models import LEFT_US, Communication, Medium, State
@@ -203,7 +205,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         headers = email.message_from_bytes(written, policy=email.policy.default) if written else None
         message = {
             "status": state_badge(communication),
-            "why": reasons.said(communication.suppressed_reason or communication.error),
+            "why": _why(communication),
             "direction": "rtl" if communication.language == "ar" else "ltr",
             "sender": headers and headers["From"],
             "html": profiles.with_logo(communication.html, profiles.of(communication.account)),
@@ -232,19 +234,36 @@ class CommunicationAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Planned for"), ordering="scheduled_for")
     def planned(self, communication: Communication) -> str:
-        return pages.moment(communication.scheduled_for)
+        return _planned(communication)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
+        return standstill.marked(super().get_queryset(request))
 
     @display(description=_lazy("Sent"), ordering="sent_at")
     def sent(self, communication: Communication) -> str:
         return pages.moment(communication.sent_at)
 
 
+def _planned(communication: Communication) -> str:
+    """When a planned message goes: nothing is known while it is stopped."""
+    if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
+        return pages.two_lines("–", reasons.said("stopped"))
+    return pages.moment(communication.scheduled_for)
+
+
 class MessageInline(RowsInside):
     model = Communication
     verbose_name_plural: Any = _lazy("messages")
-    fields: tuple[str, ...] = ("about", "recipient_shown", "status_shown", "why", "scheduled_for", "sent_at")
+    fields: tuple[str, ...] = ("about", "recipient_shown", "status_shown", "why", "planned", "sent_at")
     readonly_fields = fields
     ordering = ("-scheduled_for", "-created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
+        return standstill.marked(super().get_queryset(request))
+
+    @display(description=_lazy("Planned for"))
+    def planned(self, communication: Communication) -> str:
+        return _planned(communication)
 
     @display(description=_lazy("Message"))
     def about(self, communication: Communication) -> str:
@@ -262,8 +281,17 @@ class MessageInline(RowsInside):
 
     @display(description=_lazy("Why"))
     def why(self, communication: Communication) -> str:
-        waits = communication.waits_for if communication.status == State.SCHEDULED else ""
-        return reasons.said(waits or communication.suppressed_reason or communication.error) or "–"
+        return _why(communication) or "–"
+
+
+def _why(communication: Communication) -> str:
+    """Return why a message waits or did not go; of a refused one also the server's own words."""
+    waits = communication.waits_for if communication.status == State.SCHEDULED else ""
+    if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
+        waits = "stopped"
+    if waits in notices.REFUSED_BY_SERVER and communication.error:
+        return f"{reasons.said(waits)}: {communication.error}"
+    return reasons.said(waits or communication.suppressed_reason or communication.error)
 
 
 def messages_of(invoice: Invoice) -> list[dict[str, Any]]:
@@ -289,7 +317,7 @@ class UnsentInline(MessageInline):
     """Those that are to come, and those that did not go. The others stand on the timeline."""
 
     verbose_name_plural = _lazy("Messages to come, and not sent")
-    fields = ("about", "recipient_shown", "status_shown", "why", "scheduled_for")
+    fields = ("about", "recipient_shown", "status_shown", "why", "planned")
     readonly_fields = fields
 
     @classmethod

@@ -17,6 +17,7 @@ from communications import inbox
 from communications.models import Answer, AnswerKind, AnswerStatus
 from inflow.accounts.actors import DEBTOR, Actor
 from invoices import debtors, lifecycle, writing
+from invoices.debtor_parties import DebtorParty
 from invoices.models import Debtor, Invoice, Receipt, Status
 from invoices.writing import Refused
 
@@ -110,9 +111,9 @@ def dismiss(answer: Answer, actor: Actor, *, reason: str) -> None:
         pass
 
 
-def shown_to(debtor: Debtor) -> list[Answer]:
-    """What the debtor said of invoices that are open, the newest first: not what staff dismissed."""
-    said = Answer.objects.filter(debtor=debtor, invoice__in=Invoice.objects.filter(debtor=debtor).open())
+def shown_to(party: DebtorParty) -> list[Answer]:
+    """What was said of the party's open invoices, the newest first: not what staff dismissed."""
+    said = Answer.objects.filter(debtor=party.debtor, invoice__in=party.invoices.open())
     return list(said.exclude(status=AnswerStatus.DISMISSED).select_related("invoice"))
 
 

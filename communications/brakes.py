@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from communications import ladder, policies
+from communications import holding, ladder, policies
 from communications.models import ApprovalLimit, CollectionSettings, Communication, Kind, State
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
@@ -19,6 +19,7 @@ from invoices import lifecycle, timeline
 from invoices.models import Invoice, Receipt, TimelineEntry
 from invoices.writing import NotFound, Refused, lock
 
+_ORDER = [f"invoice__{name}" for name in holding.IN_ORDER]
 # A message that waits for fresh payment data is looked at this often.
 LOOKS_AGAIN = dt.timedelta(hours=2)
 
@@ -56,16 +57,18 @@ def release(account: Account, reason: str, actor: Actor, cause: str) -> int:
     `narrative`."""
     waiting = Communication.objects.for_account(account).filter(status=State.SCHEDULED, waits_for=reason)
     released = 0
-    for pk, invoice_id in waiting.order_by("debtor_id", "id").values_list("pk", "invoice_id"):
+    for pk, invoice_id in waiting.order_by("debtor_id", *_ORDER).values_list("pk", "invoice_id"):
         with transaction.atomic():
             invoice = lock(account, invoice_id)
             row = waiting.select_for_update().filter(pk=pk).first()
-            if row is None or not invoice.is_open:
+            if row is None or not (invoice.is_open or row.kind == Kind.THANK_YOU):
                 continue
-            row.waits_for, row.scheduled_for = "", ladder.allowed_from(invoice, account.now())
-            row.save(update_fields=["waits_for", "scheduled_for"])
+            row.invoice, row.waits_for = invoice, ""
+            row.scheduled_for = row.not_before = account.now()
+            contact_at = ladder.reschedule(ladder.facts_of(invoice), invoice, row)
+            row.save(update_fields=["waits_for", "scheduled_for", "not_before"])
             if row.step is not None:
-                lifecycle.stand(invoice, next_contact_at=row.scheduled_for)
+                lifecycle.stand(invoice, next_contact_at=contact_at)
             _note(row, invoice, "released", actor, release=cause, **_local(invoice, row.scheduled_for))
             released += 1
     return released
@@ -111,9 +114,11 @@ def approve(account: Account, communication_id: uuid.UUID, actor: Actor) -> Comm
         now = account.now()
         cool_off = dt.timedelta(hours=ladder.rules_of(account).cool_off_hours)
         row.status, row.approved_at, row.approved_by = State.SCHEDULED, now, actor.name
-        row.scheduled_for, row.waits_for = ladder.allowed_from(invoice, now + cool_off), ""
+        row.scheduled_for = row.not_before = now + cool_off
+        row.waits_for = ""
+        contact_at = ladder.reschedule(ladder.facts_of(invoice), invoice, row)
         row.save()
-        lifecycle.stand(invoice, next_contact_at=row.scheduled_for)
+        lifecycle.stand(invoice, next_contact_at=contact_at)
         _note(row, invoice, "approved", actor, **_local(invoice, row.scheduled_for))
         ladder.advance(invoice)
     return row

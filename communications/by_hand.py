@@ -16,7 +16,8 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from communications import apart, brakes, channels, gate, messages, reasons, sender
+from communications import apart, brakes, channels, gate, messages, pauses, reasons, sender
+from communications.channels import Unavailable
 from communications.models import Communication, Medium, State
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
@@ -29,7 +30,7 @@ from invoices.writing import Refused, lock
 log = structlog.get_logger(__name__)
 
 # What these hinder may be left to go by itself at the moment that is shown. For all else somebody has to do something.
-_PASSES_BY = ("window", "cap", "away", "reopened")
+_PASSES_BY = ("window", "cap", "away", "refused", "paused", "reopened")
 _LINKS = re.compile(re.escape(settings.BASE_URL) + r"/[^\s\"<]+")
 
 
@@ -76,7 +77,7 @@ class _Sent(Exception):
 def look(account: Account, invoice_id: uuid.UUID, actor: Actor, asked: Asked) -> Look:
     """Nothing is kept of it. Raises `Refused` and `writing.NotFound`."""
     with transaction.atomic():
-        seen, _going = _pass(account, invoice_id, actor, asked, uuid.uuid4(), away=False)
+        seen, _going = _pass(account, invoice_id, actor, asked, uuid.uuid4())
         transaction.set_rollback(True)
     return seen
 
@@ -89,18 +90,23 @@ def send(
     if not channels.is_captured(account, asked.channel) and not highwater.may_send():
         raise Refused("kind", "held", _("Nothing is sent at the moment: messages are held after a restore."))
     with channels.Ways() as ways:
-        away = sender.is_away(ways, account, asked.channel)
+        turn, unavailable = sender.approach(ways, account, asked.channel)
+        is_handed_over = False
         try:
             with transaction.atomic():
-                seen, going = _pass(account, invoice_id, actor, asked, key, away=away)
+                seen, going = _pass(account, invoice_id, actor, asked, key, unavailable=unavailable)
                 if not seen.may_be_sent:
                     raise Refused("kind", "not_now", _("It can't be sent: %(why)s.") % {"why": seen.refusal})
                 if seen.seal != seal:
                     raise Changed
+            if going:
+                is_handed_over = True
+                sender.hand_over(going, account, ways, turn)
         except _Sent as before:
             return before.message
-        if going:
-            sender.hand_over(going, account, ways)
+        finally:
+            if turn and not is_handed_over:
+                pauses.leave(turn)
     sent: Communication = Communication.objects.get(pk=key)
     return sent
 
@@ -118,7 +124,13 @@ def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reaso
 
 
 def _pass(
-    account: Account, invoice_id: uuid.UUID, actor: Actor, asked: Asked, key: uuid.UUID, *, away: bool
+    account: Account,
+    invoice_id: uuid.UUID,
+    actor: Actor,
+    asked: Asked,
+    key: uuid.UUID,
+    *,
+    unavailable: Unavailable | None = None,
 ) -> tuple[Look, list[Communication]]:
     """Plan it and pass the gate, or see what stands against it. Raises `_Sent` where the key was used for it."""
     invoice = lock(account, invoice_id)
@@ -139,6 +151,7 @@ def _pass(
         subject=asked.subject if asked.channel == Medium.EMAIL else "",
         body=asked.text,
         scheduled_for=account.now(),
+        not_before=account.now(),
         approved_by=actor.name,
     )
     try:
@@ -148,7 +161,7 @@ def _pass(
         raise Refused("key", "used", _("This form was used for something else: open it anew.")) from error
     timeline.note(invoice, "planned", actor, message=row.kind, medium=row.channel)
     drafted = _draft(row)
-    going = gate.claim(key, away=away)
+    going = gate.claim(key, unavailable=unavailable)
     if going:
         return Look(going[0], None, ""), going
     row = Communication.objects.get(pk=key)

@@ -10,28 +10,43 @@ from communications.models import CONTACTED, CollectionSettings, Communication, 
 from inflow import statements
 
 WEEK = dt.timedelta(hours=168)
-# They are no contacts, and no limit of contacts holds them.
-UNCOUNTED = (Kind.MANUAL, Kind.THANK_YOU)
+# A thank-you is no contact.
+UNCOUNTED = (Kind.THANK_YOU,)
+# The limits of contact hold neither a thank-you nor a message that a person sends.
+NOT_LIMITED = (Kind.MANUAL, Kind.THANK_YOU)
 
 
-def contacts(debtor_id: uuid.UUID, now: dt.datetime) -> list[dt.datetime]:
-    """When the debtor heard from us, or we of their money, within the last week; in order. A message is one contact
-    however many invoices it speaks of, and so is a payment that was not taken back."""
+def reach(rules: CollectionSettings) -> dt.timedelta:
+    """How long a contact counts."""
+    return max(WEEK, dt.timedelta(hours=rules.hours_between))
+
+
+def contacts(debtor_id: uuid.UUID, now: dt.datetime, rules: CollectionSettings | None = None) -> list[dt.datetime]:
+    """The moments of the debtor's contacts that still count, by `rules`, in order: those of a week without them.
+
+    A message is one contact however many invoices it is about. A payment that stands is one, too.
+    """
     statements.flush(Communication)
-    found = statements.execute(_CONTACTS, {"debtor": debtor_id, "since": now - WEEK}).rows
+    found = statements.execute(_CONTACTS, {"debtor": debtor_id, "since": now - (reach(rules) if rules else WEEK)}).rows
     return sorted(dict(found).values())
 
 
 _UNCOUNTED = ", ".join(f"'{kind.value}'" for kind in UNCOUNTED)
 _CONTACTED = ", ".join(f"'{state.value}'" for state in CONTACTED)
-_CONTACTS = f"""
+# One SELECT of (id, moment) for each kind of contact. A new kind, such as a call in which somebody was reached, is one
+# more of them.
+_SOURCES = (
+    f"""
 SELECT message_id, sent_at FROM communications_communication
 WHERE debtor_id = %(debtor)s AND sent_at > %(since)s AND status IN ({_CONTACTED})
   AND kind NOT IN ({_UNCOUNTED})
-UNION
+""",  # noqa: S608
+    """
 SELECT id, recorded_at FROM invoices_receipt
 WHERE debtor_id = %(debtor)s AND recorded_at > %(since)s AND status = 'standing' AND method <> 'opening'
-"""  # noqa: S608
+""",
+)
+_CONTACTS = " UNION ".join(_SOURCES)
 
 
 def next_allowed(

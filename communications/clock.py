@@ -13,33 +13,29 @@ from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection
-from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
+from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
-from communications import gateways, ladder, policies, sender, templates
+from communications import gateways, holding, ladder, policies, replanning, sender, templates
 from communications.models import LEFT_US, Communication, State
 from inflow import statements
 from inflow.accounts.models import Account
 from inflow.statements import Compiled
 from invoices import lifecycle, workdays
-from invoices.models import Escalation, Invoice
+from invoices.models import Escalation, Invoice, Status
 from invoices.writing import NotFound, lock
 
 log = structlog.get_logger(__name__)
 
 _DAY = dt.timedelta(days=1)
-# At one moment of an account's own clock; then what is left is taken to be stuck.
-_MOST_PASSES = 100
-# A message planned for the moment at which its invoice is looked at, or before, is the sender's; one for later belongs
-# to a policy edited since.
-_WAITING = Communication.objects.filter(
-    invoice=OuterRef("pk"), status=State.SCHEDULED, step__isnull=False, scheduled_for__lte=OuterRef("next_contact_at")
-)
+# At one moment of an account's own clock. What is due again after so many is taken to be stuck.
+_MOST_PASSES = 20
 
 
 def tick(now: dt.datetime | None = None) -> int:
     """One look by the wall; how many messages left us. An account on its own clock is left alone."""
     now = now or timezone.now()
+    replanning.run_requested()
     lifecycle.age_due(now)
     take_steps(now)
     return sender.send_due(now)
@@ -63,9 +59,9 @@ def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = N
 
 @Compiled
 def _due_steps(limit: int, *, now: dt.datetime, account: uuid.UUID | None) -> QuerySet[Invoice, dict[str, Any]]:
-    due = Invoice.objects.filter(next_contact_at__lte=now)
+    due = Invoice.objects.filter(next_check_at__lte=now)
     due = due.filter(account=account) if account else due.filter(account__clock=None)
-    return due.exclude(Exists(_WAITING)).order_by("next_contact_at", "id").values("account_id", "id")[:limit]
+    return due.order_by("next_check_at", *holding.IN_ORDER).values("account_id", "id")[:limit]
 
 
 def look_at(account: Account, invoice_id: uuid.UUID) -> None:
@@ -119,6 +115,8 @@ def set_clock(account: Account, now: dt.datetime) -> Leap:
         cases = Escalation.objects.for_account(account)
         sent, escalated = messages.values("message_id").distinct().count(), cases.count()
         with policies.remembered(), workdays.remembered():
+            _read_once(account)
+            replanning.run_requested(account)
             leap(account, now)
         return Leap(now, messages.values("message_id").distinct().count() - sent, cases.count() - escalated)
 
@@ -137,23 +135,23 @@ def leap(
     """From one due moment to the next, for an account with a clock of its own. `watch` may raise, to end it."""
     assert account.clock is not None
     _read_once(account)
-    passes, tried = 0, set[uuid.UUID]()
-    while (moments := _next_moments(account)).first and moments.first <= target:
+    passes, stuck = 0, Due()
+    while (moments := _next_moments(account, stuck)).first and moments.first <= target:
         watch()
         if moments.first > account.clock:
             _show(account, moments.first)
-            passes, tried = 0, set()
-        elif passes == _MOST_PASSES:
-            # Done what could be done: what is left stuck is not worth standing still for.
+            passes = 0
+        before = _due_now(account, stuck) if passes else Due()
+        if passes == _MOST_PASSES:
+            # All that could be done is done: nothing that is stuck may stop time. It is tried again with what is due
+            # at a later moment.
             log.warning("clock_stuck", account=str(account.pk), at=account.clock.isoformat())
-            if account.clock == target:
-                break
-            _show(account, min(target, account.clock + dt.timedelta(minutes=1)))
-            passes, tried = 0, set()
-            moments = Moments(account.clock, account.clock, account.clock)
-        due = _pass(account, send, moments)
-        passes = _MOST_PASSES if due is not None and due <= tried else passes + 1
-        tried = due or set()
+            stuck, passes = stuck | before, 0
+            continue
+        worked = _pass(account, send, moments)
+        passes += 1
+        if not worked and before and _due_now(account, stuck) == before:
+            passes = _MOST_PASSES
     if account.clock != target:
         _show(account, target)
 
@@ -165,6 +163,21 @@ def _read_once(account: Account) -> None:
     gateways.forget(account)
     templates.remember(account)
     prefetch_related_objects([account], "collection", "sender_profile")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Invoices to be aged or examined, and messages to be sent."""
+
+    ages: frozenset[uuid.UUID] = frozenset()
+    steps: frozenset[uuid.UUID] = frozenset()
+    sends: frozenset[uuid.UUID] = frozenset()
+
+    def __or__(self, other: "Due") -> "Due":
+        return Due(self.ages | other.ages, self.steps | other.steps, self.sends | other.sends)
+
+    def __bool__(self) -> bool:
+        return bool(self.ages or self.steps or self.sends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,42 +193,54 @@ class Moments:
         return min((moment for moment in (self.ages, self.steps, self.sends) if moment), default=None)
 
 
-def _pass(account: Account, send: Callable[[Account, dt.datetime], None], moments: Moments) -> set[uuid.UUID] | None:
-    """Do once what has fallen due. The messages that were to be sent, if there was nothing else to do."""
+def _pass(account: Account, send: Callable[[Account, dt.datetime], None], moments: Moments) -> bool:
+    """Do once what has fallen due. Return whether there was anything to do besides sending."""
     now, worked = account.now(), 0
     if moments.ages and moments.ages <= now:
         worked += lifecycle.age_due(now, account=account)
     if moments.steps and moments.steps <= now:
         worked += take_steps(now, account=account)
-    due = {row["id"] for row in _due(account=account.pk, now=now)} if moments.sends and moments.sends <= now else set()
-    if due:
+    if moments.sends and moments.sends <= now:
         send(account, now)
-    return None if worked else due
+    return bool(worked)
+
+
+def _due_now(account: Account, but: Due) -> Due:
+    now, today = account.now(), account.today()
+    passed = Q(status=Status.NEW, due_date__lt=today) | Q(status=Status.ON_HOLD, hold_until__lt=today)
+    ages = set(Invoice.objects.filter(passed, account=account).values_list("pk", flat=True))
+    steps = {row["id"] for row in _due_steps(_MOST_DUE, now=now, account=account.pk)}
+    sends = {row["id"] for row in _due_sends(account=account.pk, now=now)}
+    return Due(frozenset(ages - but.ages), frozenset(steps - but.steps), frozenset(sends - but.sends))
+
+
+_MOST_DUE = 5_000
 
 
 @Compiled
-def _due(*, account: uuid.UUID, now: dt.datetime) -> QuerySet[Communication, dict[str, Any]]:
+def _due_sends(*, account: uuid.UUID, now: dt.datetime) -> QuerySet[Communication, dict[str, Any]]:
     due = Communication.objects.filter(account=account, status=State.SCHEDULED, scheduled_for__lte=now)
     return due.order_by().values("id")
 
 
-def _next_moments(account: Account) -> Moments:
+def _next_moments(account: Account, stuck: Due) -> Moments:
     """By the account's calendar."""
-    new, held, steps, sends = statements.execute(_NEXT, {"account": account.pk}).fetchone()
-    ages = min((ladder.beginning(account, day + _DAY) for day in (new, held) if day), default=None)
+    which = {"account": account.pk, "ages": list(stuck.ages), "steps": list(stuck.steps), "sends": list(stuck.sends)}
+    new, held, steps, sends = statements.execute(_NEXT, which).fetchone()
+    ages = min((holding.beginning(account, day + _DAY) for day in (new, held) if day), default=None)
     return Moments(ages, steps, sends)
 
 
-# The last two as `_WAITING` says: a message that waits is the sender's.
 _NEXT = """
 SELECT
-  (SELECT min(due_date) FROM invoices_invoice WHERE account_id = %(account)s AND status = 'new'),
-  (SELECT min(hold_until) FROM invoices_invoice WHERE account_id = %(account)s AND status = 'on_hold'),
-  (SELECT min(next_contact_at) FROM invoices_invoice WHERE account_id = %(account)s AND NOT EXISTS (
-    SELECT 1 FROM communications_communication waiting
-    WHERE waiting.invoice_id = invoices_invoice.id AND waiting.status = 'scheduled'
-      AND waiting.scheduled_for <= invoices_invoice.next_contact_at)),
-  (SELECT min(scheduled_for) FROM communications_communication WHERE account_id = %(account)s AND status = 'scheduled')
+  (SELECT min(due_date) FROM invoices_invoice WHERE account_id = %(account)s AND status = 'new'
+     AND id <> ALL(%(ages)s::uuid[])),
+  (SELECT min(hold_until) FROM invoices_invoice WHERE account_id = %(account)s AND status = 'on_hold'
+     AND id <> ALL(%(ages)s::uuid[])),
+  (SELECT min(next_check_at) FROM invoices_invoice WHERE account_id = %(account)s
+     AND id <> ALL(%(steps)s::uuid[])),
+  (SELECT min(scheduled_for) FROM communications_communication WHERE account_id = %(account)s
+     AND status = 'scheduled' AND id <> ALL(%(sends)s::uuid[]))
 """
 
 

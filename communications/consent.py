@@ -5,51 +5,64 @@ new invoices find it as it is.
 """
 
 import datetime as dt
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from communications.models import ConsentEntry, Contact, Medium, Source, Wish
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from invoices import debtors, timeline
+from invoices import contacts, debtors, timeline
+from invoices.identities import ContactCorrection, DebtorIdentity
 from invoices.models import Debtor, Invoice
 from invoices.writing import Refused
+
+# An address that no debtor has.
+_NOBODY: Sequence[Debtor | None] = (None,)
 
 
 def leave_address(
     account: Account, channel: str, address: str, at: dt.datetime, *, source: str, text: str = "", actor: Actor
 ) -> bool:
-    """Nothing is sent to the address, normalised, on the channel again. Whether that is news; else nothing is
-    written."""
+    """Send nothing to the address, normalised, on the channel again, whichever debtors have it. Say if that is news;
+    if not, nothing is written."""
     with transaction.atomic():
-        debtor = _debtor_at(account, channel, address)
-        if not _leave(account, debtor, channel, address, at, source, text, actor):
+        theirs = debtors_at(account, channel, address)
+        if not _leave(account, theirs, channel, address, at, source, text, actor):
             return False
-        if debtor:
+        for debtor in theirs:
             _tell(debtor, "opted_out", actor, text, address=address, medium=channel)
     return True
 
 
-def leave(debtor: Debtor, channel: str, actor: Actor, source: str, text: str = "") -> None:
-    """The debtor leaves a channel, or all of them ("") now and with whatever address comes later."""
+def leave(
+    debtor: Debtor,
+    channel: str,
+    actor: Actor,
+    source: str,
+    text: str = "",
+    *,
+    party: Collection[str] | None = None,
+) -> None:
+    """The debtor leaves a channel, or all of them ("") now and with whatever address comes later. Of a debtor whose
+    invoices name several parties, `party` alone leaves: with the addresses that its invoices were given."""
     account = debtor.account
     at = account.now()
     with transaction.atomic():
         debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
         debtor.account = account
         left = [
-            _leave(account, debtor, medium, address, at, source, text, actor)
-            for medium, address in addresses_of(debtor)
+            _leave(account, [debtor], medium, address, at, source, text, actor)
+            for medium, address in addresses_of(debtor, party)
             if channel in ("", medium)
         ]
-        if not channel and debtor.opted_out_at is None:
+        if not channel and party is None and debtor.opted_out_at is None:
             debtors.opt_out(account, debtor.pk, actor, reason=text)
             _record(account, debtor, Wish.OPTED_OUT, source, at, actor.name, text)
         elif any(left):
-            _tell(debtor, "opted_out", actor, text, medium=channel)
+            _tell(debtor, "opted_out", actor, text, party, **({"medium": channel} if channel else {}))
 
 
 def agree(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
@@ -85,10 +98,11 @@ def return_address(contact: Contact, actor: Actor, reason: str) -> None:
         left = Contact.objects.filter(pk=contact.pk, opted_out_at__isnull=False)
         if not left.update(opted_out_at=None, opted_in_at=account.now()):
             raise Refused("contact", "not_opted_out", _("%(contact)s may be written to.") % {"contact": contact})
-        debtor = _debtor_at(account, contact.channel, contact.address)
+        theirs = debtors_at(account, contact.channel, contact.address)
         address = {"channel": contact.channel, "address": contact.address}
-        _record(account, debtor, Wish.OPTED_IN, Source.STAFF, account.now(), actor.name, reason, **address)
-        if debtor:
+        for debtor in theirs or _NOBODY:
+            _record(account, debtor, Wish.OPTED_IN, Source.STAFF, account.now(), actor.name, reason, **address)
+        for debtor in theirs:
             _tell(debtor, "opted_in", actor, reason, address=str(contact))
 
 
@@ -111,20 +125,25 @@ def return_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
         _record(account, debtor, Wish.OPTED_IN, Source.STAFF, at, actor.name, reason)
 
 
-def addresses_of(debtor: Debtor) -> list[tuple[str, str]]:
-    """Every channel and address at which the debtor is known, from its invoices too."""
-    given = list(
-        Invoice.objects.filter(debtor=debtor).order_by().values_list("debtor_email", "debtor_phone").distinct()
-    )
-    emails = {debtors.normalise_email(email) for email, _ in given} | {debtor.email}
-    phones = {phone for _, phone in given} | {debtor.phone}
+def addresses_of(debtor: Debtor, party: Collection[str] | None = None) -> list[tuple[str, str]]:
+    """Every channel and address at which the debtor is known, from its invoices too; of `party`, from those alone."""
+    invoices = Invoice.objects.filter(debtor=debtor)
+    if party is not None:
+        invoices = invoices.filter(party__in=party)
+    emails, phones = set[str](), set[str]()
+    for email, phone in invoices.order_by().values_list("debtor_email", "debtor_phone").distinct():
+        emails |= {email, contacts.replaced(debtor, "email", email)}
+        phones |= {phone, contacts.replaced(debtor, "phone", phone)}
+    if party is None:
+        emails.add(debtor.email)
+        phones.add(debtor.phone)
     found = [(Medium.EMAIL.value, email) for email in sorted(emails - {""})]
     return found + [(medium.value, each) for medium in (Medium.SMS, Medium.WHATSAPP) for each in sorted(phones - {""})]
 
 
-def left_channels(debtor: Debtor) -> set[str]:
-    """The channels on which none of the debtor's addresses may be written to."""
-    known = addresses_of(debtor)
+def left_channels(debtor: Debtor, party: Collection[str] | None = None) -> set[str]:
+    """The channels on which none of the debtor's addresses, or of its `party`, may be written to."""
+    known = addresses_of(debtor, party)
     gone = set(
         Contact.objects.filter(
             account=debtor.account, address__in={address for _, address in known}, opted_out_at__isnull=False
@@ -133,9 +152,21 @@ def left_channels(debtor: Debtor) -> set[str]:
     return {channel for channel, _ in known} - {channel for channel, address in known if (channel, address) not in gone}
 
 
+def debtors_at(account: Account, channel: str, address: str) -> list[Debtor]:
+    """Return the debtors who have this address, normalised, the oldest first: there may be several."""
+    kind = "email" if channel == Medium.EMAIL else "phone"
+    known = DebtorIdentity.objects.for_account(account).filter(**{kind: address})
+    corrected = ContactCorrection.objects.for_account(account).filter(kind=kind, new=address)
+    found = known.order_by().values("debtor").union(corrected.order_by().values("debtor"))
+    theirs = list(Debtor.objects.for_account(account).filter(pk__in=found).order_by("created_at", "pk"))
+    for debtor in theirs:
+        debtor.account = account
+    return theirs
+
+
 def _leave(
     account: Account,
-    debtor: Debtor | None,
+    theirs: Sequence[Debtor],
     channel: str,
     address: str,
     at: dt.datetime,
@@ -146,22 +177,16 @@ def _leave(
     contact, _ = Contact.objects.get_or_create(account=account, channel=channel, address=address)
     if not Contact.objects.filter(pk=contact.pk, opted_out_at=None).update(opted_out_at=at, opted_in_at=None):
         return False
-    _record(account, debtor, Wish.OPTED_OUT, source, at, actor.name, text, channel=channel, address=address)
+    for debtor in theirs or _NOBODY:
+        _record(account, debtor, Wish.OPTED_OUT, source, at, actor.name, text, channel=channel, address=address)
     return True
 
 
-def _debtor_at(account: Account, channel: str, address: str) -> Debtor | None:
-    name = "email" if channel == Medium.EMAIL else "phone"
-    given = Q(**{f"invoices__debtor_{name}__iexact": address})
-    known = Debtor.objects.for_account(account).filter(Q(**{name: address}) | given).order_by("created_at")
-    debtor: Debtor | None = known.first()
-    if debtor:
-        debtor.account = account
-    return debtor
-
-
-def _tell(debtor: Debtor, kind: str, actor: Actor, reason: str, **params: Any) -> None:
-    for invoice in Invoice.objects.filter(debtor=debtor).open().order_by("id"):
+def _tell(
+    debtor: Debtor, kind: str, actor: Actor, reason: str, party: Collection[str] | None = None, **params: Any
+) -> None:
+    invoices = Invoice.objects.filter(debtor=debtor).open().order_by("id")
+    for invoice in invoices if party is None else invoices.filter(party__in=party):
         invoice.account = debtor.account
         timeline.note(invoice, kind, actor, reason=reason, **params)
 

@@ -5,7 +5,7 @@ Both are off by default. In the caller's transaction, under the locks of the deb
 
 import datetime as dt
 
-from communications import addresses, ladder, policies
+from communications import addresses, holding, ladder, policies
 from communications.models import Communication, Kind, State
 from inflow.accounts.actors import CLOCK
 from invoices import timeline
@@ -21,7 +21,7 @@ def thank(invoice: Invoice) -> None:
         return
     said = Communication.objects.filter(invoice=invoice, kind=Kind.THANK_YOU).exclude(status__in=_NOT_SAID)
     if not said.exists():
-        _plan(invoice, Kind.THANK_YOU, ladder.place(invoice, rules).next_opening(invoice.account.now()))
+        _plan(invoice, Kind.THANK_YOU, invoice.account.now())
 
 
 def recall(promise: Promise) -> None:
@@ -38,19 +38,20 @@ def recall(promise: Promise) -> None:
             planned.invoice = invoice
             ladder.cancel(planned, "promised_anew")
         return
-    moment = ladder.allowed_from(invoice, ladder.beginning(invoice.account, day))
+    begins = holding.beginning(invoice.account, day)
     if planned is None:
-        _plan(invoice, Kind.PROMISE_FOLLOWUP, moment)
-    elif planned.scheduled_for != moment:
-        planned.scheduled_for, planned.waits_for = moment, ""
-        planned.save(update_fields=["scheduled_for", "waits_for"])
+        _plan(invoice, Kind.PROMISE_FOLLOWUP, begins)
+    else:
+        planned.not_before = begins
+        planned.save(update_fields=["not_before"])
+        ladder.reschedule(ladder.facts_of(invoice), invoice, planned)
 
 
-def _plan(invoice: Invoice, kind: Kind, moment: dt.datetime) -> None:
+def _plan(invoice: Invoice, kind: Kind, begins: dt.datetime) -> None:
     chosen = addresses.choose(invoice, policies.EVERY_CHANNEL)
     if chosen.missing:
         return
-    Communication.objects.create(
+    row = Communication(
         account=invoice.account,
         debtor_id=invoice.debtor_id,
         invoice=invoice,
@@ -59,7 +60,10 @@ def _plan(invoice: Invoice, kind: Kind, moment: dt.datetime) -> None:
         channel=chosen.channel,
         recipient=chosen.address,
         language=invoice.debtor.language or invoice.language,
-        scheduled_for=moment,
+        not_before=begins,
     )
+    verdict = holding.first_allowed(ladder.facts_of(invoice), invoice, row, begins)
+    row.scheduled_for, row.waits_for = verdict.moment, verdict.reason
+    row.save(force_insert=True)
     zone = ladder.place(invoice, ladder.rules_of(invoice.account)).zone.key
-    timeline.note(invoice, "planned", CLOCK, message=kind, moment=moment, zone=zone)
+    timeline.note(invoice, "planned", CLOCK, message=kind, moment=row.scheduled_for, zone=zone)

@@ -4,43 +4,60 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from communications import ladder
 from inflow.accounts.actors import CLOCK
+from inflow.accounts.models import Account
 from invoices import escalations, ledger, money, receivables
 from invoices.models import CaseStatus, Debtor, Escalation, Invoice, Reason, Status, TimelineEntry
 
-# The name of this reason for holding a message back, in `Communication.waits_for`.
-WAITS_FOR = "credit"
 # A person is asked once the credit has covered what is due for so long.
 ASKS_AFTER = dt.timedelta(days=7)
 # After the case was resolved and the credit still is not applied, a person is asked again.
 ASKS_AGAIN_AFTER = dt.timedelta(days=30)
-_DAY = dt.timedelta(days=1)
+_AT_ONCE = dt.timedelta(minutes=1)
 
 
-def found(
-    debtor: Debtor, invoices: Iterable[Invoice], currencies: set[str], credit: Mapping[str, Decimal]
+def until(
+    account: Account, debtor: Debtor, invoices: Iterable[Invoice], currency: str, moment: dt.datetime
 ) -> dt.datetime:
-    """Ask a person if the credit has covered what is due in these currencies for long enough, once. Return when to look
-    again. Under the locks of the debtor and of its open `invoices`."""
-    now, since = debtor.account.now(), covers_since(debtor, invoices, currencies)
-    if now < since + ASKS_AFTER:
+    """Return when a message that the credit holds back at `moment` is looked at again: when a person is to be asked."""
+    since = _since(account, debtor, invoices, currency)
+    if since + ASKS_AFTER > moment:
         return since + ASKS_AFTER
-    if not _is_asked(debtor, since, now):
-        _ask(invoices, currencies, credit)
-    return now + ASKS_AFTER
+    return moment + (ASKS_AFTER if _is_asked(debtor, since, account.now()) else _AT_ONCE)
 
 
-def covers_since(debtor: Debtor, invoices: Iterable[Invoice], currencies: set[str]) -> dt.datetime:
+def ask_when_due(
+    account: Account, debtor: Debtor, invoices: Iterable[Invoice], currency: str, credit: Mapping[str, Decimal]
+) -> bool:
+    """Ask a person, once, if the credit has covered what is due for long enough, and return whether that was now. Under
+    the locks of the debtor and of its open `invoices`."""
+    now, since = account.now(), _since(account, debtor, invoices, currency)
+    if now < since + ASKS_AFTER or _is_asked(debtor, since, now):
+        return False
+    payable = [
+        invoice
+        for invoice in invoices
+        if invoice.is_open and invoice.status != Status.DISPUTED and invoice.currency == currency
+    ]
+    oldest = min(payable, key=lambda invoice: (invoice.due_date, invoice.issue_date, invoice.invoice_number))
+    notes = f"{money.display(credit[currency], currency)} of unapplied credit covers what is due. Apply it."
+    escalations.open_case(oldest, Reason.UNAPPLIED_CREDIT, CLOCK, notes=notes)
+    return True
+
+
+def _since(account: Account, debtor: Debtor, invoices: Iterable[Invoice], currency: str) -> dt.datetime:
     """Return since when the credit covers what is overdue: since it came, or since the oldest invoice is overdue."""
-    account = debtor.account
     now, today = account.now(), account.today()
     overdue = [
-        max(ladder.beginning(account, invoice.due_date + _DAY), invoice.entered_at or invoice.created_at)
+        max(_day_after(account, invoice.due_date), invoice.entered_at or invoice.created_at)
         for invoice in invoices
-        if invoice.currency in currencies and receivables.is_overdue(invoice, today)
+        if invoice.currency == currency and receivables.is_overdue(invoice, today)
     ]
     return min(now, max(min(overdue, default=now), ledger.credited_at(debtor.pk) or now))
+
+
+def _day_after(account: Account, day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min, account.zone).astimezone(dt.UTC)
 
 
 def _is_asked(debtor: Debtor, since: dt.datetime, now: dt.datetime) -> bool:
@@ -58,20 +75,3 @@ def _is_asked(debtor: Debtor, since: dt.datetime, now: dt.datetime) -> bool:
         at__gte=since,
     )
     return joined.exists()
-
-
-def _ask(invoices: Iterable[Invoice], currencies: set[str], credit: Mapping[str, Decimal]) -> None:
-    """Open a case on the oldest invoice that the credit could pay."""
-    payable = [
-        invoice
-        for invoice in invoices
-        if invoice.is_open and invoice.status != Status.DISPUTED and invoice.currency in currencies
-    ]
-    oldest = min(payable, key=lambda invoice: (invoice.due_date, invoice.created_at, invoice.invoice_number))
-    amount = money.display(credit[oldest.currency], oldest.currency)
-    escalations.open_case(
-        oldest,
-        Reason.UNAPPLIED_CREDIT,
-        CLOCK,
-        notes=f"{amount} of unapplied credit covers what is due. Apply it, or say what it is for.",
-    )

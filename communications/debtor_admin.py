@@ -5,17 +5,20 @@ from typing import Any
 from django.contrib.admin.utils import unquote
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from communications import consent
+from communications.calendar import place_of
 from communications.models import ConsentEntry, Contact, Medium
 from communications.page import statement, words
 from communications.page.account import open_invoices, positions
 from inflow.accounts import pages
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
-from invoices import money
+from invoices import debtor_parties, money
 from invoices.admin import DebtorAdmin
+from invoices.identities import ContactCorrection
 from invoices.models import Debtor, Invoice, Status
 from invoices.receivables import Position
 
@@ -25,7 +28,8 @@ _LATEST = 10
 def _owed(debtor: Debtor) -> list[dict[str, Any]]:
     """By currency: what is open, the parts of it, and the credit."""
     known = Invoice.objects.filter(debtor=debtor).exclude(status=Status.CANCELLED).order_by("currency")
-    standing = positions(debtor, open_invoices(debtor))
+    whole = debtor_parties.whole(debtor)
+    standing = positions(whole, open_invoices(whole))
     rows = []
     for currency in sorted({*standing, *known.values_list("currency", flat=True).distinct()}):
         position = standing.get(currency, Position())
@@ -72,23 +76,40 @@ def picture(debtor: Debtor) -> dict[str, Any]:
         "owed": _owed(debtor),
         "addresses": _addresses(debtor),
         "consents": log,
-        "statements": [
-            (language, label, reverse("admin:invoices_debtor_statement", args=[debtor.pk]) + f"?language={language}")
-            for language, label in Language.choices
-        ]
-        if statement.is_available()
-        else [],
+        "statements": _statements(debtor) if statement.is_available() else [],
+        "is_zone_unknown": place_of(debtor, debtor.account).is_zone_unknown,
+        "corrections": ContactCorrection.objects.filter(debtor=debtor),
     }
 
 
+def _statements(debtor: Debtor) -> list[tuple[str, str, str]]:
+    """Language, label and address of each statement: one for each party that the debtor's invoices name."""
+    url = reverse("admin:invoices_debtor_statement", args=[debtor.pk])
+    return [
+        (
+            language,
+            str(label) if party.is_only else f"{label} · {party}",
+            f"{url}?{urlencode({'language': language} | ({} if party.is_only else {'party': min(party.keys)}))}",
+        )
+        for party in debtor_parties.of(debtor)
+        for language, label in Language.choices
+    ]
+
+
 def _statement(admin: DebtorAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-    """The statement of account as PDF, in `?language=`. Reads only: a GET may do it."""
+    """The statement of account as PDF, in `?language=`, of one `?party=` if there are several. Reads only: a GET may do
+    it."""
     debtor: Debtor = admin.get_object(request, unquote(object_id))
     if not statement.is_available():
         raise Http404
     wanted = request.GET.get("language", "")
     language = wanted if wanted in Language.values else debtor.language or debtor.account.language
-    response = HttpResponse(statement.pdf(debtor, words.of(language)), content_type="application/pdf")
+    parties = debtor_parties.of(debtor)
+    if len(parties) > 1:
+        parties = [party for party in parties if request.GET.get("party") in party.keys]
+    if not parties:
+        raise Http404
+    response = HttpResponse(statement.pdf(debtor, words.of(language), parties[0]), content_type="application/pdf")
     day = debtor.account.today()
     response["Content-Disposition"] = f'inline; filename="statement-{day:%Y-%m-%d}.pdf"'
     response["Cache-Control"] = "no-store"

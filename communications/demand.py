@@ -71,15 +71,17 @@ def of_message(
     return less_credit(about, _both(about, late), credit)
 
 
-def covered(
-    going: Sequence[Communication], invoices: Iterable[Invoice], credit: Mapping[str, Decimal], today: dt.date
-) -> set[str]:
-    """Return the currencies of the rows `going` in which the credit covers all that is due: what is overdue and what
-    the rows are about. Disputed invoices and those on hold do not count, because nothing is asked for them."""
-    about = [row.invoice for row in going]
-    owed = receivables.balances(_both(about, overdue(going, shown(going, invoices), today)))
-    currencies = {invoice.currency for invoice in about}
-    return {code for code in currencies if 0 < credit.get(code, _ZERO) >= owed[code]}
+def is_covered(
+    invoice: Invoice, kind: str, invoices: Iterable[Invoice], credit: Mapping[str, Decimal], today: dt.date
+) -> bool:
+    """Return whether the credit covers all that a message about `invoice` would ask for in its currency: the invoice,
+    and what is overdue of the debtor's other `invoices`. Disputed invoices and those on hold are not asked for."""
+    amount = credit.get(invoice.currency, _ZERO)
+    if amount < invoice.balance or not amount:
+        return False
+    others = () if kind in _ALONE else (each for each in invoices if each.pk != invoice.pk and _is_listed(each))
+    late = [each for each in others if receivables.is_overdue(each, today)]
+    return amount >= receivables.balances([invoice, *late])[invoice.currency]
 
 
 def less_credit(about: Sequence[Invoice], counted: Sequence[Invoice], credit: Mapping[str, Decimal]) -> Demand:

@@ -12,13 +12,21 @@ from dataclasses import dataclass
 import structlog
 from django.db import InterfaceError, InternalError, OperationalError
 
-from communications import addresses, aftermath, clock, ladder, policies, rehearsal, sender
+from communications import addresses, aftermath, clock, holding, ladder, policies, rehearsal, replanning, sender
 from communications.aftermath import Outcome
-from communications.models import CONTACTED, Communication, ReminderPolicy, State, StepKind
+from communications.models import (
+    CONTACTED,
+    CollectionSettings,
+    Communication,
+    ReminderPolicy,
+    Rescheduling,
+    State,
+    StepKind,
+)
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from invoices import escalations, workdays
-from invoices.models import OPEN, Invoice, Status, TimelineEntry
+from invoices.models import OPEN, Invoice, Status
 
 log = structlog.get_logger(__name__)
 
@@ -26,20 +34,21 @@ SENT = Outcome(State.SENT)
 # A forecast ends after this time, done or not.
 MOST_SECONDS = 20.0
 # Not yet, for the hours or the limits of contact alone: that is no reason, but a moment.
-_TIMING = ("", "window", "cap", "away")
+_TIMING = ("", "window", "cap", "away", "refused", "paused")
 _STANDING = {Status.DISPUTED: "dispute", Status.ON_HOLD: "hold"}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message to come about one invoice. `reason`: why it would not go, with the words of `gate.WORDS`."""
+    """A message to come about one invoice. `step` is None for one that is no step of the schedule: a thank-you, a
+    reminder of a promise, a person's own. `reason`: why it would not go, a key of `reasons.WORDS`."""
 
     invoice_id: uuid.UUID
     invoice_number: str
     debtor: str
     scheduled_for: dt.datetime
     channel: str
-    step: int
+    step: int | None
     kind: str
     recipient: str
     reason: str
@@ -87,12 +96,11 @@ def _play(account: Account, days: int, deadline: rehearsal.Deadline) -> Foreseen
     rows = Communication.objects.for_account(account)
     for message_id in set(rows.filter(status=State.SENDING).values_list("message_id", flat=True)):
         aftermath.record(message_id, SENT)  # on its way this moment
-    planned = dict(rows.filter(status=State.SCHEDULED).values_list("pk", "scheduled_for"))
     decided = set(rows.exclude(status__in=(State.SCHEDULED, State.HELD)).values_list("pk", flat=True))
 
     def hand_over(account: Account, now: dt.datetime) -> None:
         due = rows.filter(status=State.SCHEDULED, scheduled_for__lte=now)
-        for pk in list(due.order_by("scheduled_for", "id").values_list("pk", flat=True)):
+        for pk in list(due.order_by("scheduled_for", *holding.GOES_FIRST).values_list("pk", flat=True)):
             deadline.check()
             try:
                 sender.capture(pk, owner=account)
@@ -103,23 +111,28 @@ def _play(account: Account, days: int, deadline: rehearsal.Deadline) -> Foreseen
 
     with policies.remembered(), workdays.remembered():
         try:
+            if Rescheduling.objects.filter(account=account).exists():  # the engine does it within a minute
+                replanning.replan_account(account)
             clock.leap(account, horizon, send=hand_over, watch=deadline.check)
         except rehearsal.TooMuch:  # all that comes before this moment is known
             horizon, is_whole = account.now(), False
-        entries = [*_messages(account, begin, planned, decided), *_silent(account, begin, horizon)]
+        entries = [*_messages(account, begin, decided), *_silent(account, begin, horizon)]
     if not is_whole:
         entries = [entry for entry in entries if entry.scheduled_for < horizon]
-    entries.sort(key=lambda entry: (entry.scheduled_for, entry.invoice_number, entry.step))
+    entries.sort(key=_order)
     return Foreseen(entries, horizon, is_whole)
 
 
-def _messages(
-    account: Account, begin: dt.datetime, planned: dict[uuid.UUID, dt.datetime], decided: set[uuid.UUID]
-) -> list[Entry]:
-    """What was sent, or was not and why."""
-    postponed = _postponed(account)
+def _order(entry: Entry) -> tuple[object, ...]:
+    return entry.scheduled_for, entry.invoice_number, entry.step is not None, entry.step or 0, entry.kind
+
+
+def _messages(account: Account, begin: dt.datetime, decided: set[uuid.UUID]) -> list[Entry]:
+    """The messages that were sent, and those that were not, with the reason and the moment at which they would have
+    gone without it."""
+    rules = ladder.rules_of(account)
     found = []
-    rows = Communication.objects.for_account(account).filter(step__isnull=False).select_related("invoice__debtor")
+    rows = Communication.objects.for_account(account).select_related("invoice__debtor")
     for row in rows.exclude(pk__in=decided).exclude(status=State.CANCELLED):
         if row.status in CONTACTED and row.sent_at:
             at, reason = row.sent_at, ""
@@ -128,18 +141,17 @@ def _messages(
         elif row.status == State.HELD:
             at, reason = max(row.scheduled_for, begin), "held"
         elif row.status == State.SCHEDULED and row.waits_for not in _TIMING:
-            at = postponed.get((row.invoice_id, row.waits_for)) or planned.get(row.pk, row.scheduled_for)
-            at, reason = max(at, begin), row.waits_for
+            at, reason = _without_reason(account, rules, row, begin), row.waits_for
         else:
             continue
         found.append(_entry(row.invoice, at, row.channel, row.step, row.kind, row.recipient, reason))
     return found
 
 
-def _postponed(account: Account) -> dict[tuple[uuid.UUID, str], dt.datetime]:
-    """When a message of an invoice was first postponed, by reason."""
-    noted = TimelineEntry.objects.for_account(account).filter(kind="postponed").order_by("-at", "-id")
-    return {(note.invoice_id, note.after.get("waits_for", "")): note.at for note in noted}
+def _without_reason(account: Account, rules: CollectionSettings, row: Communication, begin: dt.datetime) -> dt.datetime:
+    row.invoice.account = account
+    begins = max(row.not_before or begin, begin)
+    return ladder.place(row.invoice, rules).next_opening(begins)
 
 
 def _silent(account: Account, begin: dt.datetime, horizon: dt.datetime) -> list[Entry]:
@@ -164,6 +176,8 @@ def _silent(account: Account, begin: dt.datetime, horizon: dt.datetime) -> list[
     return found
 
 
-def _entry(invoice: Invoice, at: dt.datetime, channel: str, step: int, kind: str, recipient: str, reason: str) -> Entry:
+def _entry(
+    invoice: Invoice, at: dt.datetime, channel: str, step: int | None, kind: str, recipient: str, reason: str
+) -> Entry:
     name = str(invoice.debtor)
     return Entry(invoice.pk, invoice.invoice_number, name, at, channel, step, kind, recipient, reason)

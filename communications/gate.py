@@ -5,16 +5,16 @@ seen here; one that commits later finds the message gone. There is no third case
 """
 
 import datetime as dt
+import operator
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from functools import cached_property
 
 import structlog
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _lazy
 
 from communications import (
     addresses,
@@ -24,24 +24,27 @@ from communications import (
     covering,
     demand,
     gateways,
+    holding,
     ladder,
     links,
     linters,
+    listing,
     messages,
     policies,
+    replanning,
 )
+from communications.channels import Unavailable
 from communications.models import CollectionSettings, Communication, Kind, Medium, PolicyStep, State
 from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.languages import in_english
 from inflow.statements import Compiled
-from invoices import escalations, ledger, lifecycle, money, timeline, workdays
+from invoices import escalations, lifecycle, timeline
 from invoices.models import OPEN, Debtor, Invoice, Reason, Status
 
 log = structlog.get_logger(__name__)
 
-ANSWER_WAITS_WORKING_DAYS = 3
 _DAY = dt.timedelta(days=1)
 # What the gate writes on a message that passes.
 _FROZEN = (
@@ -58,29 +61,12 @@ _FROZEN = (
         "amount",
         "asked",
     ),
-    *("waits_for", "segments"),
+    *("waits_for", "segments", "own_subject", "own_body"),
 )
-_AGAIN = {"case": 30 * _DAY}
-WORDS = {
-    "window": _lazy("outside the hours for writing to this debtor"),
-    "cap": _lazy("the debtor heard from us recently"),
-    "hold": _lazy("the invoice is on hold"),
-    "dispute": _lazy("the invoice is disputed"),
-    "answer": _lazy("an answer of the debtor waits to be handled"),
-    "case": _lazy("a person is on this debtor's case"),
-    "credit": _lazy("the debtor's unapplied credit covers what is due; apply it"),
-    "reopened": _lazy("a payment was undone; reminders continue at the next working day's opening"),
-    "stopped": _lazy("messages are switched off"),
-    "stale": _lazy("stale payment data: no payment was recorded or synced for a while"),
-    "suspended": _lazy("the account is suspended"),
-    "no_channel": _lazy("no channel of this step is set up"),
-    "away": _lazy("the mail server or the gateway is away"),
-    "template": _lazy("the message could not be written"),
-    "lint": _lazy("the message breaks a rule of its channel; its template or its gateway has to be changed"),
-}
+WORDS = holding.WORDS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """All that is looked at, locked: a debtor, its open invoices, and what is due to be sent on one channel."""
 
@@ -90,17 +76,26 @@ class Case:
     due: list[Communication]
     rules: CollectionSettings
     now: dt.datetime
-    credit: dict[str, Decimal] = field(default_factory=dict)
+
+    @cached_property
+    def facts(self) -> holding.Facts:
+        open_invoices = [invoice for invoice in self.invoices.values() if invoice.is_open]
+        return holding.Facts(self.account, self.debtor, self.rules, open_invoices)
 
 
 def claim(
-    communication_id: uuid.UUID, *, away: bool = False, wait: bool = True, account: Account | None = None
+    communication_id: uuid.UUID,
+    *,
+    unavailable: Unavailable | None = None,
+    wait: bool = True,
+    account: Account | None = None,
 ) -> list[Communication]:
-    """Pass the gate with all that is due to the same debtor on the same channel: one message, now `sending`, a row for
-    each invoice, with what is to be sent frozen on it. Empty if nothing may go. What is no step of a ladder goes alone.
+    """Pass the gate with all that is due to the same recipient, of the same debtor and party, on the same channel: one
+    message, now `sending`, a row for each invoice, with what is to be sent frozen on it. Empty if nothing may go. What
+    is no step of a ladder goes alone.
 
-    `away`: there is no way out at the moment. Without `wait`, a debtor whom somebody else works on is left to them.
-    `account`: the one whose clock leaps, with what it has set as that was when the leap began.
+    `unavailable`: nothing can be sent on the channel at the moment. Without `wait`, a debtor whom somebody else works
+    on is left to them. `account`: the one whose clock leaps, with what it has set as that was when the leap began.
     """
     with statements.transaction(), in_english():  # also when a person sends
         case = _lock(communication_id, wait=wait, account=account)
@@ -109,20 +104,15 @@ def claim(
         going = [row for row in case.due if _may_go(case, row)]
         if not going:
             return []
-        going = [row for row in going if row.recipient == going[0].recipient]
-        hindrance = _hindrance(case, going)
-        if hindrance is None:
-            going = _not_covered(case, going)
-            if not going:
-                return []
-            hindrance = _timing(case, going, away)
-        if hindrance:
+        going = listing.together(case.account, going)
+        if hindrance := _hindrance(case, going, unavailable):
             _postpone_all(case, going, *hindrance)
             return []
-        invoices = list(case.invoices.values())
+        invoices = listing.named(case.account, going[0], case.invoices.values())
+        credit = listing.credit_for(case.debtor, case.facts.credit)
         try:
             urls = links.in_message(case.debtor, going[0])
-            message = messages.render(case.account, case.debtor, going, invoices, credit=case.credit, **urls)
+            message = messages.render(case.account, case.debtor, going, invoices, credit=credit, **urls)
         except Exception:
             log.exception("rendering_failed", communication=str(communication_id))
             _postpone_all(case, going, "template", case.now + _DAY)
@@ -131,7 +121,7 @@ def claim(
             _postpone_all(case, going, "lint", case.now + _DAY, " ".join(problem.message for problem in problems))
             return []
         message_id = going[0].message_id
-        asked = demand.of_message(going, invoices, case.credit, going[0].channel, case.account.today()).asked
+        asked = demand.of_message(going, invoices, credit, going[0].channel, case.account.today()).asked
         segments = linters.size(message.text).segments if going[0].channel == Medium.SMS else None
         for row in going:
             row.message_id, row.status, row.sent_at, row.claimed_at = (
@@ -140,6 +130,7 @@ def claim(
                 case.now,
                 timezone.now(),
             )
+            row.own_subject, row.own_body = row.subject, row.body
             row.subject, row.body, row.html = message.subject, message.text, message.html
             row.language, row.waits_for = message.language, ""
             row.amount = row.invoice.balance
@@ -147,10 +138,20 @@ def claim(
             row.segments = segments
             statements.update(row, _FROZEN)
             if row.step is not None:
-                lifecycle.stand(row.invoice, next_contact_at=None)
+                lifecycle.stand(row.invoice, next_check_at=None, next_contact_at=None)
             if message.is_fallback:
                 timeline.note(row.invoice, "warning", CLOCK, language=message.language)
+        if going[0].kind not in caps.UNCOUNTED:
+            _reschedule_others(case, going)
     return going
+
+
+def _reschedule_others(case: Case, going: Sequence[Communication]) -> None:
+    """What has just become a contact moves what else is planned for the debtor. A message that is no step of the ladder
+    moves those of its own invoice, too."""
+    statements.flush(Communication)
+    but = {row.invoice_id for row in going if row.step is not None}
+    replanning.contacts_changed(case.account, case.debtor, but=but)
 
 
 def draft(row: Communication) -> messages.Message:
@@ -158,8 +159,9 @@ def draft(row: Communication) -> messages.Message:
     case = _lock(row.pk, wait=True, account=None)
     assert case is not None
     urls = links.in_message(case.debtor, case.due[0])
-    invoices = list(case.invoices.values())
-    return messages.render(case.account, case.debtor, case.due, invoices, credit=case.credit, **urls)
+    invoices = listing.named(case.account, case.due[0], case.invoices.values())
+    credit = listing.credit_for(case.debtor, case.facts.credit)
+    return messages.render(case.account, case.debtor, case.due, invoices, credit=credit, **urls)
 
 
 def objections(row: Communication, message: messages.Message) -> list[str]:
@@ -182,15 +184,16 @@ def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -
     debtor.account = account
     now = account.now()
     which = {"debtor": debtor.pk, "channel": channel, "now": now, "alone": alone}
-    invoices = {invoice.pk: invoice for invoice in _concerned(**which)}
+    # Locked in the order of their ids, used in one that does not depend on them.
+    locked = sorted(_concerned(**which), key=operator.attrgetter(*holding.IN_ORDER))
+    invoices = {invoice.pk: invoice for invoice in locked}
     for invoice in invoices.values():
         invoice.account, invoice.debtor = account, debtor
     policies.look_once(invoices.values())
     due = _locked_due(**which)
     for row in due:
         row.account, row.invoice = account, invoices[row.invoice_id]
-    credit = ledger.credit_of([debtor.pk]).get(debtor.pk, {})
-    return Case(account, debtor, invoices, due, ladder.rules_of(account), now, credit)
+    return Case(account, debtor, invoices, due, ladder.rules_of(account), now)
 
 
 _DEBTOR = f"""
@@ -221,7 +224,7 @@ def _concerned(*, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid
 def _locked_due(
     *, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None
 ) -> QuerySet[Communication]:
-    return _due(debtor, channel, now, alone).select_for_update().order_by("-step", "scheduled_for", "id")
+    return _due(debtor, channel, now, alone).select_for_update(of=("self",)).order_by(*holding.GOES_FIRST)
 
 
 def _may_go(case: Case, row: Communication) -> bool:
@@ -231,20 +234,18 @@ def _may_go(case: Case, row: Communication) -> bool:
     if row.step is None:
         return _may_go_apart(case, row)
     if not _is_owed(row):
-        lifecycle.stand(invoice, next_contact_at=None)
+        lifecycle.stand(invoice, next_check_at=None, next_contact_at=None)
         return False
     step = ladder.next_step(invoice, policies.steps_of(invoice), today)
     if step is None or not ladder.is_for(row, invoice, step):
         ladder.advance(invoice)
         return False
-    if invoice.status == Status.ON_HOLD:
-        assert invoice.hold_until is not None
-        _postpone(case, row, "hold", ladder.beginning(case.account, invoice.hold_until + _DAY))
+    verdict = holding.first_allowed(case.facts, invoice, row, case.now)
+    if verdict.reason in _OF_INVOICE:
+        _hold_back(case, row, verdict)
         return False
-    if invoice.status == Status.DISPUTED:
-        _postpone(case, row, "dispute", ladder.advance_dispute(invoice) or case.now + ladder.DISPUTE_RAISES)
-        return False
-    left = ladder.channels_left(invoice, step) if row.try_number > 1 else []
+    # A new try goes by the channel that was planned for its whole message.
+    left = [row.channel, *ladder.channels_left(invoice, step)] if row.try_number > 1 else []
     chosen = addresses.choose(invoice, left or step.channels)
     if case.debtor.opted_out_at is not None:
         _refuse(row, step, "opted_out")
@@ -260,10 +261,30 @@ def _may_go(case: Case, row: Communication) -> bool:
         row.channel = chosen.channel
         statements.update(row, ("channel", "recipient"))
         return False
-    if brakes.must_be_seen(row, case.rules, case.credit.get(invoice.currency, Decimal(0))):
+    if verdict.hold:
+        _hold_back(case, row, verdict)
+        return False
+    if brakes.must_be_seen(row, case.rules, case.facts.credit.get(invoice.currency, Decimal(0))):
         brakes.hold(row)
         return False
     return True
+
+
+# Holds of the invoice itself come before what is wrong with its addresses, those of its debtor after it.
+_OF_INVOICE = ("hold", "dispute")
+
+
+def _hold_back(case: Case, row: Communication, verdict: holding.Verdict) -> None:
+    if verdict.reason == "dispute" and row.step is not None:
+        ladder.advance_dispute(row.invoice)
+    moment = verdict.moment
+    if verdict.reason == "credit":
+        facts, currency = case.facts, row.invoice.currency
+        if covering.ask_when_due(case.account, case.debtor, facts.open_invoices, currency, facts.credit):
+            moment = case.now + covering.ASKS_AFTER
+    _postpone(case, row, verdict.reason, moment)
+    if verdict.has_person and row.step is not None:
+        lifecycle.stand(row.invoice, next_contact_at=None)
 
 
 def _is_owed(row: Communication) -> bool:
@@ -283,16 +304,12 @@ def _may_go_apart(case: Case, row: Communication) -> bool:
             return False
     elif not _is_owed(row):
         return False
-    elif invoice.status == Status.DISPUTED:
-        _postpone(case, row, "dispute", case.now + ladder.DISPUTE_RAISES)
+    elif row.kind == Kind.PROMISE_FOLLOWUP and not apart.is_promised(invoice):
+        _suppress(row, "no_promise")
         return False
-    elif row.kind == Kind.PROMISE_FOLLOWUP:
-        if not apart.is_promised(invoice):
-            _suppress(row, "no_promise")
-            return False
-    elif invoice.status == Status.ON_HOLD and not apart.is_in_hand(row):
-        assert invoice.hold_until is not None
-        _postpone(case, row, "hold", ladder.beginning(case.account, invoice.hold_until + _DAY))
+    verdict = holding.first_allowed(case.facts, invoice, row, case.now)
+    if verdict.reason in _OF_INVOICE:
+        _hold_back(case, row, verdict)
         return False
     chosen = addresses.choose(invoice, [row.channel])
     if case.debtor.opted_out_at is not None or chosen.missing not in ("", "no_channel"):
@@ -302,6 +319,9 @@ def _may_go_apart(case: Case, row: Communication) -> bool:
         _postpone(case, row, "no_channel", case.now + _DAY)
         return False
     row.recipient = chosen.address
+    if verdict.hold:
+        _hold_back(case, row, verdict)
+        return False
     return True
 
 
@@ -324,61 +344,22 @@ def breaches(row: Communication, case: Case, text: str, language: str = "") -> l
     )
 
 
-def _hindrance(case: Case, going: Sequence[Communication]) -> tuple[str, dt.datetime] | None:
-    """What stands against any message to this debtor now, and until when, but for its credit and the hours."""
-    account, debtor, rules, now = case.account, case.debtor, case.rules, case.now
-    by_person, is_thanks = apart.is_by_person(going[0]), going[0].kind == Kind.THANK_YOU
+def _hindrance(
+    case: Case, going: Sequence[Communication], unavailable: Unavailable | None
+) -> tuple[str, dt.datetime] | None:
+    """The reason why no message may go to this debtor now, and until when: the account's, the hours, the limits."""
+    account, rules, now, first = case.account, case.rules, case.now, going[0]
     if account.suspended_at is not None:
         return "suspended", now + _DAY
-    if rules.is_stopped or going[0].channel in rules.stopped_channels:
+    if rules.is_stopped or first.channel in rules.stopped_channels:
         return "stopped", now + _DAY
-    if not is_thanks and brakes.is_stale(rules, now):
+    if first.kind != Kind.THANK_YOU and brakes.is_stale(rules, now):
         return "stale", now + brakes.LOOKS_AGAIN
-    if debtor.answered_at is not None and not by_person:
-        place = ladder.place(going[0].invoice, rules)
-        answered_on = debtor.answered_at.astimezone(account.zone).date()
-        last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, place.days)
-        if account.today() <= last:
-            return "answer", ladder.beginning(account, last + _DAY)
-    if not is_thanks and (until := _reopened_until(case)):
-        return "reopened", until
-    in_hand = any(invoice.escalation_level >= escalations.HIGHEST for invoice in case.invoices.values())
-    if in_hand and not by_person:
-        return "case", now + _AGAIN["case"]
-    return None
-
-
-def _not_covered(case: Case, going: Sequence[Communication]) -> list[Communication]:
-    """Return the rows in whose currency something is left to pay after the credit. The others wait for a person who
-    applies it."""
-    if going[0].kind == Kind.THANK_YOU:
-        return list(going)
-    invoices = list(case.invoices.values())
-    covered = demand.covered(going, invoices, case.credit, case.account.today())
-    if not covered:
-        return list(going)
-    until = covering.found(case.debtor, invoices, covered, case.credit)
-    _postpone_all(case, [row for row in going if row.invoice.currency in covered], covering.WAITS_FOR, until)
-    return [row for row in going if row.invoice.currency not in covered]
-
-
-def _timing(case: Case, going: Sequence[Communication], away: bool) -> tuple[str, dt.datetime] | None:
-    """The next moment that the debtor's hours and the limits of contact allow, if that is not now."""
-    debtor, rules, now = case.debtor, case.rules, case.now
-    place = ladder.place(going[0].invoice, rules)
-    opening = place.next_opening(now)
-    heard = [] if going[0].kind in caps.UNCOUNTED else caps.contacts(debtor.pk, now)
-    allowed = caps.next_allowed(now, heard, place, rules)
+    allowed = holding.next_allowed(case.facts, first.invoice, first, now)
     if allowed != now:
+        opening = case.facts.place(first.invoice).next_opening(now)
         return "window" if allowed == opening else "cap", allowed
-    return ("away", now + dt.timedelta(minutes=15)) if away else None
-
-
-def _reopened_until(case: Case) -> dt.datetime | None:
-    """Return when a message may list the invoices again of which a payment was undone a short while ago."""
-    listed = (invoice for invoice in case.invoices.values() if invoice.is_open and invoice.status != Status.DISPUTED)
-    moments = [each.not_before for each in listed if each.not_before and each.not_before > case.now]
-    return max(moments, default=None)
+    return (unavailable.why, now + unavailable.wait) if unavailable else None
 
 
 def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = "") -> None:
@@ -404,17 +385,13 @@ def _postpone_all(case: Case, rows: Sequence[Communication], why: str, until: dt
 
 def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reason: str = "") -> None:
     """Not lost: a new moment, and why, said once for each reason."""
-    place = ladder.place(row.invoice, case.rules)
-    until = place.next_opening(until)
-    is_news = row.waits_for != why
+    until = case.facts.place(row.invoice).next_opening(until)
+    is_news = row.waits_for != why and not (row.refusals and why == "paused")  # the refusal was noted
     row.scheduled_for, row.waits_for = until, why
-    statements.update(row, ("scheduled_for", "waits_for", "recipient"))
+    if why in holding.TRIED_AGAIN:
+        row.not_before = until
+    statements.update(row, ("scheduled_for", "waits_for", "not_before", "recipient"))
     if row.step is not None:
         lifecycle.stand(row.invoice, next_contact_at=until)
     if is_news:
-        reason = money.display(row.invoice.balance, row.invoice.currency) if why == "credit" else reason
-        moment: dict[str, Any] = {"moment": until, "zone": place.zone.key}
-        after = {"waits_for": why}
-        timeline.note(
-            row.invoice, "postponed", CLOCK, after=after, reason=reason, message=row.kind, because=why, **moment
-        )
+        ladder.note_postponed(case.facts, row.invoice, row, reason)

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 
 from communications import aftermath, gateways, replies
 from communications.aftermath import News
-from communications.channels.gateway import ending
+from communications.channels.gateway import class_of
 from communications.models import Gateway, Medium, State
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ def status(request: HttpRequest, gateway_id: uuid.UUID) -> HttpResponse:
         state=state,
         message_id=_uuid(request.GET.get("message", "")),
         error=f"{given['MessageStatus'].lower()} {number or ''}".strip() if state == State.BOUNCED else "",
-        ending=ending(number),
+        refusal=class_of(number),
     )
     known = aftermath.hear(gateway.account, gateway.channel, news)
     return HttpResponse(status=204) if known else HttpResponseNotFound()

@@ -7,28 +7,25 @@ caller's transaction, under the locks of the debtor and the invoice.
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
 
-from communications import addresses, caps, policies
+from communications import addresses, caps, holding, policies
 from communications.calendar import Place, place_of
+from communications.holding import beginning
 from communications.models import PENDING, CollectionSettings, Communication, Kind, PolicyStep, State, StepKind
 from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.statements import Ahead, Compiled
-from invoices import escalations, lifecycle, timeline
+from invoices import contacts, escalations, lifecycle, money, timeline
 from invoices.models import Escalation, Invoice, Reason, Status
 
 # A step this many days late still counts as on time.
 TOLERATED_DAYS = 3
-# A dispute open for so long calls for a person.
-DISPUTE_RAISES = dt.timedelta(days=30)
 _DAY = dt.timedelta(days=1)
-# Postponed for something on the invoice itself, or on its debtor: asked again when that changes.
-WAITS_FOR_FACTS = ("hold", "dispute", "answer", "case", "credit")
 
 
 # --- Which step, on which day ------------------------------------------------------------------------------------
@@ -36,6 +33,11 @@ WAITS_FOR_FACTS = ("hold", "dispute", "answer", "case", "credit")
 
 def next_step(invoice: Invoice, steps: Sequence[PolicyStep], today: dt.date) -> PolicyStep | None:
     """The first step after the last one done, but for those that died. `steps` in order."""
+    return next(steps_left(invoice, steps, today), None)
+
+
+def steps_left(invoice: Invoice, steps: Sequence[PolicyStep], today: dt.date) -> Iterator[PolicyStep]:
+    """The steps after the last one done, in order, without those that died."""
     arrived = arrived_on(invoice)
     for step in steps:
         if invoice.last_step is not None and step.offset_days <= invoice.last_step:
@@ -44,8 +46,7 @@ def next_step(invoice: Invoice, steps: Sequence[PolicyStep], today: dt.date) -> 
             continue
         if step.offset_days < 0 and (today >= invoice.due_date or on_paper(invoice, step) < arrived):
             continue
-        return step
-    return None
+        yield step
 
 
 def day_of(invoice: Invoice, step: PolicyStep) -> dt.date:
@@ -59,9 +60,7 @@ def first_moment(invoice: Invoice, step: PolicyStep) -> dt.datetime:
     moment = beginning(invoice.account, day_of(invoice, step))
     if not (came_overdue(invoice) and invoice.entered_at):
         return moment
-    zone = place(invoice, rules_of(invoice.account)).zone
-    next_day = invoice.entered_at.astimezone(zone).date() + _DAY
-    return max(moment, dt.datetime.combine(next_day, dt.time.min, zone).astimezone(dt.UTC))
+    return max(moment, place(invoice, rules_of(invoice.account)).next_day(invoice.entered_at))
 
 
 def on_paper(invoice: Invoice, step: PolicyStep) -> dt.date:
@@ -74,11 +73,6 @@ def arrived_on(invoice: Invoice) -> dt.date:
 
 def came_overdue(invoice: Invoice) -> bool:
     return arrived_on(invoice) > invoice.due_date
-
-
-def beginning(account: Account, day: dt.date) -> dt.datetime:
-    """Midnight on the account's calendar, in UTC."""
-    return dt.datetime.combine(day, dt.time.min, account.zone).astimezone(dt.UTC)
 
 
 # --- Taking them -------------------------------------------------------------------------------------------------
@@ -116,15 +110,16 @@ def _unsent(*, invoice: uuid.UUID) -> QuerySet[Communication]:
     return Communication.objects.filter(invoice=invoice, status__in=PENDING)
 
 
-def _advance(invoice: Invoice, rows: Sequence[Communication]) -> bool:
+def _advance(invoice: Invoice, rows: Sequence[Communication], facts: holding.Facts | None = None) -> bool:
     """Whether a step was taken, so that there is more to see to. `rows` are what is `unsent`."""
     pending = next((row for row in rows if row.step is not None), None)
     if not invoice.is_open:
         _drop(invoice, pending)
         return False
     if pending and pending.status == State.SENDING:
-        lifecycle.stand(invoice, next_contact_at=None)
+        lifecycle.stand(invoice, next_contact_at=None, next_check_at=None)
         return False
+    facts = facts or facts_of(invoice)
     today = invoice.account.today()
     step = next_step(invoice, policies.steps_of(invoice), today)
     if pending and not is_for(pending, invoice, step):
@@ -135,20 +130,23 @@ def _advance(invoice: Invoice, rows: Sequence[Communication]) -> bool:
     if pending and pending.status == State.HELD:
         return _await_a_person(invoice)
     if pending is None and (waits_until := _stands_still(invoice)):
-        lifecycle.stand(invoice, next_contact_at=waits_until[0])
+        lifecycle.stand(invoice, next_check_at=waits_until[0], next_contact_at=_next_contact(facts, invoice))
         return False
     day = day_of(invoice, step)
-    # Who came overdue is planned for at once.
+    # An invoice that arrived overdue is planned for at once.
     enters = came_overdue(invoice) and invoice.last_step is None and step.kind != StepKind.NONE
     if today < day and not (enters and (pending or invoice.status == Status.OVERDUE)):
         if pending:
             cancel(pending, "day_moved")
-        lifecycle.stand(invoice, next_contact_at=_first_look(invoice, step))
+        check_at = first_moment(invoice, step)
+        if enters:
+            check_at = holding.next_allowed(facts, invoice, _probe(invoice, step), check_at)
+        lifecycle.stand(invoice, next_check_at=check_at, next_contact_at=_next_contact(facts, invoice))
         return False
     if step.kind == StepKind.NONE:
         done(invoice, step)
         return True
-    return _plan(invoice, step, pending)
+    return _plan(facts, invoice, step, pending)
 
 
 def is_for(pending: Communication, invoice: Invoice, step: PolicyStep | None) -> bool:
@@ -170,28 +168,98 @@ def done(invoice: Invoice, step: PolicyStep, on: dt.date | None = None) -> None:
         escalations.open_case(invoice, Reason.POLICY_STEP, level=step.escalates_to)
 
 
-def replan(invoice: Invoice) -> None:
-    """Something a message may have waited for has changed: let it go at the next allowed moment."""
-    rows = unsent(invoice)
-    waiting = [row for row in rows if row.status == State.SCHEDULED and row.waits_for in WAITS_FOR_FACTS]
-    for row in waiting if invoice.is_open and invoice.status != Status.DISPUTED else ():
-        moment = invoice.account.now()
-        if invoice.status == Status.ON_HOLD and invoice.hold_until and row.kind != Kind.PROMISE_FOLLOWUP:
-            moment = beginning(invoice.account, invoice.hold_until + _DAY)
-        else:
-            row.waits_for = ""
-        row.scheduled_for = allowed_from(invoice, moment)
-        row.save(update_fields=["waits_for", "scheduled_for"])
-        if row.step is not None:
-            lifecycle.stand(invoice, next_contact_at=row.scheduled_for)
-    if _advance(invoice, rows):
+def replan(invoice: Invoice, rows: Sequence[Communication] | None = None, facts: holding.Facts | None = None) -> None:
+    """A fact that messages depend on has changed: give each planned message of the invoice the moment at which it may
+    go now. `rows` are what is `unsent`; `facts` are the debtor's."""
+    rows = unsent(invoice) if rows is None else rows
+    facts = facts or facts_of(invoice)
+    for row in rows:
+        if row.status == State.SCHEDULED and row.step is None:
+            reschedule(facts, invoice, row)
+    if _advance(invoice, rows, facts):
         advance(invoice)
 
 
+def facts_of(invoice: Invoice) -> holding.Facts:
+    """The facts of the invoice's debtor, read when they are needed."""
+    return holding.Facts(invoice.account, invoice.debtor, rules_of(invoice.account))
+
+
+def reschedule(
+    facts: holding.Facts, invoice: Invoice, row: Communication, begins: dt.datetime | None = None
+) -> dt.datetime | None:
+    """Give a planned message the first moment at which it may go, and the reason if it waits for a fact. Return the
+    moment as `next_contact_at` shows it. `begins`: when its step does."""
+    base = max(moment for moment in (begins, row.not_before, facts.now) if moment)
+    if row.not_before is None and row.waits_for in ("", *holding.ACCOUNT):
+        base = max(base, row.scheduled_for)
+    verdict = holding.first_allowed(facts, invoice, row, base)
+    moment, why = verdict.moment, verdict.reason
+    if not why and row.waits_for in holding.ACCOUNT:
+        why, moment = row.waits_for, max(moment, row.scheduled_for)
+    if not why and row.waits_for in holding.TRIED_AGAIN and row.not_before and row.not_before > facts.now:
+        why = row.waits_for
+    if moment <= facts.now and row.scheduled_for <= facts.now:
+        moment = row.scheduled_for  # it is due already
+    if not why and moment > facts.place(invoice).next_opening(base):
+        why = "cap"
+    if moment != row.scheduled_for or (why != row.waits_for and (why in holding.FACTS or row.waits_for)):
+        is_news = why not in ("", row.waits_for)
+        row.scheduled_for, row.waits_for = moment, why
+        statements.update(row, ("scheduled_for", "waits_for"))
+        if is_news:
+            note_postponed(facts, invoice, row)
+    return _shown(facts, verdict, row.scheduled_for)
+
+
+def note_postponed(facts: holding.Facts, invoice: Invoice, row: Communication, reason: str = "") -> None:
+    """Write on the timeline until when a message waits, and for what."""
+    reason = money.display(invoice.balance, invoice.currency) if row.waits_for == "credit" else reason
+    timeline.note(
+        invoice,
+        "postponed",
+        CLOCK,
+        after={"waits_for": row.waits_for},
+        reason=reason,
+        message=row.kind,
+        because=row.waits_for,
+        moment=row.scheduled_for,
+        zone=facts.place(invoice).zone.key,
+    )
+
+
+def _shown(facts: holding.Facts, verdict: holding.Verdict, moment: dt.datetime) -> dt.datetime | None:
+    """`moment` as `next_contact_at` shows it: none where nobody is written to before somebody acts."""
+    return None if facts.debtor.opted_out_at or verdict.has_person else moment
+
+
+def _next_contact(facts: holding.Facts, invoice: Invoice) -> dt.datetime | None:
+    """When the first of the steps to come may go, as things stand now. A dispute shows when it is checked."""
+    account = invoice.account
+    for step in steps_left(invoice, policies.steps_of(invoice), account.today()):
+        if step.kind == StepKind.NONE:
+            if step.escalates_to == escalations.HIGHEST:
+                return None
+            continue
+        begins = max(first_moment(invoice, step), facts.now)
+        verdict = holding.first_allowed(facts, invoice, _probe(invoice, step), begins)
+        if verdict.hold and verdict.reason == "dispute":
+            return None if verdict.has_person else verdict.hold.until
+        if step.offset_days < 0 and verdict.moment >= beginning(account, invoice.due_date):
+            continue
+        return _shown(facts, verdict, verdict.moment)
+    return None
+
+
+def _probe(invoice: Invoice, step: PolicyStep) -> Communication:
+    """A message of the step, to apply the rules to before one is planned."""
+    return Communication(invoice=invoice, kind=step.kind, step=step.offset_days)
+
+
 def allowed_from(invoice: Invoice, moment: dt.datetime) -> dt.datetime:
-    """The first moment from `moment` on at which the debtor may be written to, as things stand now."""
+    """The first moment from `moment` on within the hours and the limits of contact, as things stand now."""
     rules = rules_of(invoice.account)
-    heard = caps.contacts(invoice.debtor_id, invoice.account.now())
+    heard = caps.contacts(invoice.debtor_id, invoice.account.now(), rules)
     return caps.next_allowed(moment, heard, place(invoice, rules), rules)
 
 
@@ -202,7 +270,8 @@ def rules_of(account: Account) -> CollectionSettings:
 
 
 def place(invoice: Invoice, rules: CollectionSettings) -> Place:
-    return place_of(invoice.debtor, invoice.account, invoice.debtor_phone, opens=rules.opens_at, closes=rules.closes_at)
+    phone = contacts.given(invoice, "phone")
+    return place_of(invoice.debtor, invoice.account, phone, opens=rules.opens_at, closes=rules.closes_at)
 
 
 def _stands_still(invoice: Invoice) -> tuple[dt.datetime | None] | None:
@@ -221,8 +290,7 @@ def advance_dispute(invoice: Invoice) -> dt.datetime | None:
     """A dispute of 30 days raises the next level, once; a new round closes what was raised and counts anew. When that
     will be; None where a person is on it."""
     assert invoice.disputed_at is not None
-    since = max(invoice.disputed_at, invoice.entered_at or invoice.disputed_at)
-    raises_at = since + DISPUTE_RAISES + (invoice.dispute_paused or dt.timedelta())
+    since, raises_at = holding.dispute_since(invoice), holding.dispute_raises_at(invoice)
     if invoice.account.now() < raises_at:
         return raises_at
     raised = Escalation.objects.filter(invoice=invoice, reason=Reason.DISPUTE, opened_at__gte=since)
@@ -234,7 +302,7 @@ def advance_dispute(invoice: Invoice) -> dt.datetime | None:
 def _end(invoice: Invoice, today: dt.date) -> bool:
     """Every step is done. No silence without end: an overdue invoice that nobody is on is a person's."""
     held = _stands_still(invoice)
-    lifecycle.stand(invoice, next_contact_at=held[0] if held else None)
+    _await_check(invoice, held)
     if held or not invoice.is_chased or invoice.status != Status.OVERDUE:
         return False
     if not invoice.escalation_level:
@@ -245,46 +313,58 @@ def _end(invoice: Invoice, today: dt.date) -> bool:
 def _await_a_person(invoice: Invoice) -> bool:
     """A held message is somebody's case, as long as it is held: no silence without end."""
     still = _stands_still(invoice)
-    lifecycle.stand(invoice, next_contact_at=still[0] if still else None)
+    _await_check(invoice, still)
     if still is None and not invoice.escalation_level:
         escalations.open_case(invoice, Reason.POLICY_STEP, notes="A final notice waits for a second pair of eyes.")
     return False
 
 
-def _first_look(invoice: Invoice, step: PolicyStep) -> dt.datetime:
-    """The step's day; for one that came overdue, and that the clock has not found yet, the first opening."""
-    moment = first_moment(invoice, step)
-    return allowed_from(invoice, moment) if came_overdue(invoice) and invoice.last_step is None else moment
+def _await_check(invoice: Invoice, still: tuple[dt.datetime | None] | None) -> None:
+    """No message is to come by itself: only a dispute has a date."""
+    check_at = still[0] if still else None
+    contact_at = check_at if invoice.status == Status.DISPUTED else None
+    lifecycle.stand(invoice, next_check_at=check_at, next_contact_at=contact_at)
 
 
-def _plan(invoice: Invoice, step: PolicyStep, pending: Communication | None) -> bool:
+def _plan(facts: holding.Facts, invoice: Invoice, step: PolicyStep, pending: Communication | None) -> bool:
     """Whether the step was skipped instead."""
     account = invoice.account
     begins = first_moment(invoice, step)
-    if invoice.not_before:
-        begins = max(begins, invoice.not_before)
     if pending:
-        if pending.waits_for == "" and pending.scheduled_for < begins:
-            pending.scheduled_for = allowed_from(invoice, max(begins, account.now()))
-            pending.save(update_fields=["scheduled_for"])
-        lifecycle.stand(invoice, next_contact_at=pending.scheduled_for)
+        check_at = advance_dispute(invoice) if invoice.status == Status.DISPUTED else None
+        contact_at = reschedule(facts, invoice, pending, begins)
+        if step.offset_days < 0 and pending.scheduled_for >= beginning(account, invoice.due_date):
+            cancel(pending, "no_hour_left")
+            check_at, contact_at = beginning(account, invoice.due_date), _next_contact(facts, invoice)
+        lifecycle.stand(invoice, next_check_at=check_at, next_contact_at=contact_at)
         return False
-    scheduled_for = allowed_from(invoice, max(begins, account.now()))
-    where = place(invoice, rules_of(account))
+    not_before = max(begins, account.now())
+    probe = _probe(invoice, step)
+    scheduled_for = holding.next_allowed(facts, invoice, probe, not_before)
     if step.offset_days < 0 and scheduled_for >= beginning(account, invoice.due_date):
         lifecycle.stand(invoice, last_step=step.offset_days)
         timeline.note(invoice, "skipped", CLOCK)
         return True
-    plan_message(invoice, step, scheduled_for)
-    timeline.note(invoice, "planned", CLOCK, message=step.kind, moment=scheduled_for, zone=where.zone.key)
+    planned = plan_message(invoice, step, scheduled_for, not_before=not_before)
+    zone = facts.place(invoice).zone.key
+    timeline.note(invoice, "planned", CLOCK, message=step.kind, moment=scheduled_for, zone=zone)
+    if facts.debtor.opted_out_at or holding.hold_of(facts, invoice, planned, not_before):
+        lifecycle.stand(invoice, next_contact_at=reschedule(facts, invoice, planned, begins))
     return False
 
 
-def plan_message(invoice: Invoice, step: PolicyStep, scheduled_for: dt.datetime) -> Communication:
-    """The row of a step's next try."""
+def plan_message(
+    invoice: Invoice,
+    step: PolicyStep,
+    scheduled_for: dt.datetime,
+    *,
+    not_before: dt.datetime,
+    chosen: addresses.Chosen | None = None,
+) -> Communication:
+    """The row of a step's next try, by the channel `chosen` if there is one."""
     statements.flush(Communication)
     tries = len(_tries(invoice=invoice.pk, round=invoice.round, step=step.offset_days, kind=step.kind))
-    chosen = addresses.choose(invoice, (tries and channels_left(invoice, step)) or step.channels)
+    chosen = chosen or addresses.choose(invoice, (tries and channels_left(invoice, step)) or step.channels)
     communication = Communication(
         account=invoice.account,
         debtor_id=invoice.debtor_id,
@@ -298,9 +378,10 @@ def plan_message(invoice: Invoice, step: PolicyStep, scheduled_for: dt.datetime)
         recipient=chosen.address,
         language=invoice.debtor.language or invoice.language,
         scheduled_for=scheduled_for,
+        not_before=not_before,
     )
     statements.insert(communication)
-    lifecycle.stand(invoice, next_contact_at=scheduled_for)
+    lifecycle.stand(invoice, next_check_at=None, next_contact_at=scheduled_for)
     return communication
 
 
@@ -330,7 +411,7 @@ def cancel(pending: Communication, cause: str) -> None:
 
 def _drop(invoice: Invoice, pending: Communication | None) -> None:
     """Suppress, for good, what is planned for an invoice that is closed. What is being sent can't be called back."""
-    lifecycle.stand(invoice, next_contact_at=None)
+    lifecycle.stand(invoice, next_check_at=None, next_contact_at=None)
     reason = "paid" if invoice.status == Status.PAID else "closed"
     planned = Communication.objects.filter(invoice=invoice, status__in=(State.SCHEDULED, State.HELD))
     if invoice.status == Status.PAID:

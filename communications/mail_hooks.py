@@ -24,9 +24,10 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
-from communications import addresses, aftermath, automatic, channels, replies
+from communications import addresses, aftermath, automatic, channels, delivery_reports, replies
 from communications.aftermath import News
-from communications.channels import Bounced, OptedOut, Refused, Rejected
+from communications.channels import Refusal
+from communications.channels.refusals import classify_text
 from communications.models import Communication, Medium, Source, State
 
 log = structlog.get_logger(__name__)
@@ -49,8 +50,6 @@ _ID = re.compile(r"<([^<>\s]+)>")
 _LONE_SURROGATE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
-# Of RFC 3463: a mailbox that is full, a message that is too large, what is temporary. The mailbox is there.
-_SOFT_CODE = re.compile(r"\b(?:4\.\d{1,3}\.\d{1,3}|5\.(?:2\.[0-4]|3\.\d|7\.\d{1,3}))\b")
 
 
 def urls(provider: str) -> list[URLPattern]:
@@ -96,7 +95,7 @@ def hear(sender: object, event: Any, **_: Any) -> None:
         state=state,
         message_id=row.message_id,
         error=_error(event) if state == State.BOUNCED else "",
-        ending=_ending(event),
+        refusal=_refusal(event),
     )
     aftermath.hear(row.account, row.channel, news)
 
@@ -104,6 +103,9 @@ def hear(sender: object, event: Any, **_: Any) -> None:
 @receiver(inbound)
 def answer(sender: object, event: Any, **_: Any) -> None:
     mail = event.message
+    if delivery_reports.is_report(mail):
+        delivery_reports.apply(mail, _answered(mail))
+        return
     if automatic.is_automatic(mail):
         log.info("mail_answer_automatic")
         return
@@ -150,20 +152,27 @@ def _first(wanted: Q) -> Communication | None:
     return rows.order_by("-step", "id").first()
 
 
-def _ending(event: Any) -> type[Refused]:
-    """What is known of the address by it. A provider that names a soft bounce says so in its own fields."""
-    if event.event_type == EventType.FAILED:
-        return Rejected
-    if event.reject_reason in (RejectReason.UNSUBSCRIBED, RejectReason.SPAM):
-        return OptedOut
-    if event.reject_reason in (RejectReason.BLOCKED, RejectReason.TIMED_OUT, RejectReason.OTHER):
-        return Rejected
-    if event.event_type == EventType.REJECTED:
-        is_known = event.reject_reason in (RejectReason.BOUNCED, RejectReason.INVALID)
-        return Bounced if is_known else Rejected
+def _refusal(event: Any) -> Refusal:
+    """Return the class of a bounce. The server's own reply decides, where the provider passes it on."""
+    reason, said = event.reject_reason, event.mta_response or event.description or ""
+    if reason in (RejectReason.UNSUBSCRIBED, RejectReason.SPAM):
+        return Refusal.OPTED_OUT
+    if event.event_type == EventType.REJECTED and reason in (RejectReason.BOUNCED, RejectReason.INVALID):
+        return Refusal.ADDRESS  # on the provider's own list of dead addresses
+    if not said:
+        if reason == RejectReason.INVALID:
+            return Refusal.ADDRESS
+        return Refusal.OURS if reason in (RejectReason.BLOCKED, RejectReason.TIMED_OUT) else Refusal.MAILBOX
+    kind = classify_text(said)
+    return Refusal.MAILBOX if kind == Refusal.ADDRESS and _is_soft(event) else kind
+
+
+def _is_soft(event: Any) -> bool:
+    """Return whether the provider itself calls a bounce temporary."""
     told = event.esp_event if isinstance(event.esp_event, dict) else {}
-    is_soft = told.get("Type") == "SoftBounce" or told.get("severity") == "temporary"
-    return Rejected if is_soft or _SOFT_CODE.search(_error(event)) else Bounced
+    bounce = told.get("bounce") if isinstance(told.get("bounce"), dict) else {}
+    is_transient = isinstance(bounce, dict) and bounce.get("bounceType") == "Transient"
+    return is_transient or told.get("Type") == "SoftBounce" or told.get("severity") == "temporary"
 
 
 def _error(event: Any) -> str:

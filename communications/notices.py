@@ -1,21 +1,25 @@
-"""Mail to an account's admins: messages wait because no channel of their step is set up."""
+"""Mail to the people who can mend what messages wait for: a channel that is not set up, a server that refuses them."""
 
 import datetime as dt
+from collections.abc import Iterable
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from communications.models import Communication, Notice, State
-from inflow.accounts.models import Account, User
+from communications.models import Communication, Medium, Notice, SenderHealth, State
+from inflow.accounts.models import Account, Language, User
 from inflow.accounts.roles import Role
 
 log = structlog.get_logger(__name__)
 
-NO_CHANNEL = "no_channel"
+NO_CHANNEL, REFUSED = "no_channel", "refused"
+# The reasons for which a message waits when its mail server or gateway refuses it for reasons of ours.
+REFUSED_BY_SERVER = ("refused", "paused", "away")
 EVERY = dt.timedelta(days=1)
 # A notice that could not be mailed is tried again after this time.
 AGAIN = dt.timedelta(minutes=30)
@@ -23,28 +27,65 @@ AGAIN = dt.timedelta(minutes=30)
 
 def tell_of_missing_channels(now: dt.datetime | None = None) -> int:
     """Once a day, the admins of each live account some of whose messages wait for a channel; how many accounts."""
+    return _tell_accounts(NO_CHANNEL, _waiting([NO_CHANNEL]), now or timezone.now())
+
+
+def tell_of_refusals(now: dt.datetime | None = None) -> int:
+    """Tell the admins of each live account whose messages are refused for reasons of ours, and platform staff if the
+    installation's mail server refuses them, once a day. Return the number of accounts told."""
     now = now or timezone.now()
-    waiting = Communication.objects.filter(status=State.SCHEDULED, waits_for=NO_CHANNEL, account__is_test=False)
+    waiting = _waiting(REFUSED_BY_SERVER)
+    mails = waiting.filter(channel=Medium.EMAIL)
+    if count := mails.count():
+        _tell_staff(mails, count, now)
+    return _tell_accounts(REFUSED, waiting, now)
+
+
+def _waiting(reasons: Iterable[str]) -> "QuerySet[Communication]":
+    return Communication.objects.filter(status=State.SCHEDULED, waits_for__in=reasons, account__is_test=False)
+
+
+def _tell_accounts(about: str, waiting: "QuerySet[Communication]", now: dt.datetime) -> int:
     told = 0
     for account in Account.objects.filter(pk__in=waiting.order_by().values("account_id").distinct()):
-        notice, _ = Notice.objects.get_or_create(account=account, about=NO_CHANNEL)
+        notice, _ = Notice.objects.get_or_create(account=account, about=about)
         due = Notice.objects.filter(Q(told_at=None) | Q(told_at__lte=now - EVERY), pk=notice.pk)
         if not due.update(told_at=now):
             continue
+        theirs = waiting.filter(account=account)
+        admins = User.objects.filter(account=account, role=Role.ADMIN, is_active=True)
         try:
-            _tell(account, waiting.filter(account=account).count())
+            _mail(about, account.language, admins, name=account.name, count=theirs.count(), said=_last_reply(theirs))
             told += 1
         except Exception as error:  # whatever the mail server thinks of
-            log.warning("channel_notice_failed", account=str(account.pk), error=type(error).__name__)
+            log.warning("notice_failed", account=str(account.pk), about=about, error=type(error).__name__)
             Notice.objects.filter(pk=notice.pk).update(told_at=now - EVERY + AGAIN)
     return told
 
 
-def _tell(account: Account, count: int) -> None:
-    context = {"account": account, "count": count, "base_url": settings.BASE_URL}
-    folder = f"communications/notices/{account.language}"
-    subject = render_to_string(f"{folder}/no_channel.subject.txt", context).strip()
-    body = render_to_string(f"{folder}/no_channel.txt", context)
-    admins = User.objects.filter(account=account, role=Role.ADMIN, is_active=True)
-    for address in admins.values_list("email", flat=True):  # one each: they need not learn each other's
+def _tell_staff(mails: "QuerySet[Communication]", count: int, now: dt.datetime) -> None:
+    SenderHealth.objects.get_or_create(pk=Medium.EMAIL.value)
+    due = SenderHealth.objects.filter(Q(told_at=None) | Q(told_at__lte=now - EVERY), pk=Medium.EMAIL.value)
+    if not due.update(told_at=now):
+        return
+    staff = User.objects.filter(is_superuser=True, is_active=True)
+    try:
+        _mail(REFUSED, Language.ENGLISH, staff, name="InFlow", count=count, said=_last_reply(mails))
+    except Exception as error:
+        log.warning("notice_failed", about=REFUSED, error=type(error).__name__)
+        SenderHealth.objects.filter(pk=Medium.EMAIL.value).update(told_at=now - EVERY + AGAIN)
+
+
+def _last_reply(waiting: "QuerySet[Communication]") -> str:
+    """Return what a server said last, if a message of these was refused."""
+    row = waiting.exclude(error="").order_by("-scheduled_for").first()
+    return row.error if row else ""
+
+
+def _mail(about: str, language: str, people: "QuerySet[User]", **context: Any) -> None:
+    folder = f"communications/notices/{language}"
+    context["base_url"] = settings.BASE_URL
+    subject = render_to_string(f"{folder}/{about}.subject.txt", context).strip()
+    body = render_to_string(f"{folder}/{about}.txt", context)
+    for address in people.values_list("email", flat=True):  # one each: they need not learn each other's
         EmailMessage(subject, body, to=[address]).send()

@@ -144,7 +144,7 @@ def edit(policy: ReminderPolicy, steps: Iterable[Step]) -> None:
     for debtor_id in chased.order_by().values_list("debtor_id", flat=True).distinct():
         with transaction.atomic():
             Debtor.objects.select_for_update(no_key=True).get(pk=debtor_id)
-            chased.filter(debtor=debtor_id).update(next_contact_at=policy.account.now())
+            chased.filter(debtor=debtor_id).update(next_check_at=policy.account.now())
 
 
 def make(account: Account, name: str, *, is_default: bool = False) -> ReminderPolicy:

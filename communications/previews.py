@@ -6,12 +6,12 @@ import uuid
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from communications import linters, messages, wording
+from communications import linters, listing, messages, wording
 from communications.messages import Message
 from communications.models import Communication, Kind, Medium
 from communications.templates import Words
 from inflow.accounts.models import Account, Language
-from invoices import ledger
+from invoices import debtor_parties, ledger
 from invoices.models import OPEN, Debtor, Invoice
 
 # Days from the due date, amount, and what is paid of it.
@@ -39,8 +39,11 @@ def preview(
         invoices: Sequence[Invoice] = _samples(account, kind, words.language, _SAMPLES if several else _SAMPLES[:1])
         credit: Mapping[str, Decimal] = {}
     else:
-        credit = ledger.credit_of([about.debtor_id]).get(about.debtor_id, {})
-        invoices = [about, *Invoice.objects.filter(debtor=about.debtor_id, status__in=OPEN).exclude(pk=about.pk)]
+        credit = listing.credit_for(about.debtor, ledger.credit_of([about.debtor_id]).get(about.debtor_id, {}))
+        owed = Invoice.objects.filter(
+            debtor=about.debtor_id, status__in=OPEN, party__in=debtor_parties.keys_like(about)
+        )
+        invoices = [about, *owed.exclude(pk=about.pk)]
     going = [Communication(account=account, invoice=invoices[0], kind=kind, tone=tone, channel=channel)]
     return messages.write(words, account, going, invoices, credit=credit, page_url=page_url, unsubscribe_url=page_url)
 

@@ -17,6 +17,7 @@ WORDS: dict[str, Any] = {
     "no_promise": _lazy("no promise is open"),
     "closed": _lazy("the invoice is closed"),
     "gate_expired": _lazy("it took too long to be handed over"),
+    "restored": _lazy("the database was restored from a backup, and it may have left after the backup was taken"),
     "no gateway": _lazy("no gateway is set up for its channel"),
 }
 

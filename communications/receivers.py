@@ -2,26 +2,30 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Callable
 from typing import Any
 
-from django.db.models.signals import post_save
+from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
-from communications import addresses, courtesies, ladder, policies
-from communications.models import Medium
+from communications import addresses, courtesies, ladder, policies, replanning, standstill
+from communications.models import CollectionSettings, Medium
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.statements import Ahead
 from invoices import escalations, timeline
-from invoices.models import OPEN, Debtor, Escalation, Invoice, Promise, Resolution, Status
+from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Promise, Resolution, Status
 from invoices.signals import (
     change_begins,
     creation_begins,
     debtor_changed,
+    escalation_created,
     escalation_resolved,
     facts_changed,
     invoice_changed,
     invoice_created,
+    next_contact_shown,
+    payment_recorded,
     payment_undone,
     promise_made,
     promise_reopened,
@@ -94,18 +98,56 @@ def go_on(sender: object, escalation: Escalation, **_: Any) -> None:
             raise Refused("resolution", "ladder_ended", message)
     ladder.replan(invoice)
     if escalation.level == escalations.HIGHEST:
-        _replan_all(invoice.debtor, but=invoice)
+        replanning.replan_debtor(invoice.account, invoice.debtor, but={invoice.pk})
+
+
+@receiver(escalation_created)
+def stop(sender: object, escalation: Escalation, **_: Any) -> None:
+    """A level 2 stops the messages about all of the debtor's invoices."""
+    invoice = escalation.invoice
+    if escalation.level == escalations.HIGHEST:
+        ladder.replan(invoice)
+        replanning.replan_debtor(invoice.account, invoice.debtor, but={invoice.pk})
+
+
+@receiver(payment_recorded)
+def count_contact(sender: object, invoice: Invoice, **_: Any) -> None:
+    """A payment is a contact and may leave credit; taken back, it is neither."""
+    replanning.contacts_changed(invoice.account, invoice.debtor, but={invoice.pk})
+
+
+_OF_ACCOUNT = {"time_zone", "country", "subdivision", "weekend"}
+_OF_SETTINGS = {"opens_at", "closes_at", "hours_between", "most_in_7_days"}
+
+
+@receiver(post_save, sender=Account)
+def move_account(sender: object, instance: Account, created: bool, raw: bool = False, **more: Any) -> None:
+    fields = more.get("update_fields")
+    if not created and not raw and (fields is None or _OF_ACCOUNT & set(fields)):
+        replanning.request([instance.pk])
+
+
+@receiver(post_save, sender=CollectionSettings)
+def change_settings(sender: object, instance: CollectionSettings, raw: bool = False, **more: Any) -> None:
+    fields = more.get("update_fields")
+    if not raw and (fields is None or _OF_SETTINGS & set(fields)):
+        replanning.request([instance.account_id])
+
+
+@receiver([post_save, post_delete], sender=CalendarRule)
+def change_calendar(sender: object, instance: CalendarRule, raw: bool = False, **_: Any) -> None:
+    """A row of everybody's concerns all accounts."""
+    if not raw:
+        everybody = Account.objects.values_list("pk", flat=True)
+        replanning.request([instance.account_id] if instance.account_id else everybody)
+
+
+@receiver(next_contact_shown)
+def lay_over(sender: object, account: Account, **_: Any) -> Callable[[uuid.UUID], bool] | None:
+    return standstill.stopper(account)
 
 
 @receiver(debtor_changed)
 def hear(sender: object, debtor: Debtor, **_: Any) -> None:
-    _replan_all(debtor)
-
-
-def _replan_all(debtor: Debtor, but: Invoice | None = None) -> None:
-    """Under the debtor's lock."""
-    invoices = Invoice.objects.filter(debtor=debtor, status__in=OPEN).select_for_update(no_key=True).order_by("id")
-    for invoice in invoices:
-        if but is None or invoice.pk != but.pk:
-            invoice.account, invoice.debtor = (but or invoice).account, debtor
-            ladder.replan(invoice)
+    replanning.replan_debtor(debtor.account, debtor)
+    addresses.follow_corrections(debtor)

@@ -13,7 +13,7 @@ from django.apps import apps
 from django.db import connection, transaction
 from django.db.models import Model, Q, QuerySet, Value
 
-from communications import caps
+from communications import caps, ladder
 from communications.models import PENDING, Communication
 from inflow.accounts.models import Account
 from invoices.models import OPEN, Debtor, Escalation, Invoice, Promise, PromiseStatus, TimelineEntry
@@ -51,12 +51,17 @@ def stage(account: Account) -> Iterator[Account]:
 
 
 def _copies(account: Account) -> "dict[type[Model], QuerySet[Model] | None]":
-    """What the engine writes to, and which rows of it matter: those of debtors who owe. None: none of them."""
+    """The models that the engine writes to, and which of their rows matter: those of debtors who owe or who are to be
+    written to. None: no rows."""
     owed = Invoice.objects.for_account(account).filter(status__in=OPEN)
-    debtors = Debtor.objects.filter(pk__in=owed.values("debtor_id"))
+    planned = Communication.objects.for_account(account).filter(status__in=PENDING)
+    # A planned thank-you is about an invoice of a debtor who may owe nothing any more.
+    concerned = Q(pk__in=owed.values("debtor_id")) | Q(pk__in=planned.values("debtor_id"))
+    debtors = Debtor.objects.filter(concerned)
     theirs = Invoice.objects.for_account(account).filter(debtor__in=debtors)
+    counted_from = account.now() - caps.reach(ladder.rules_of(account))
     told = Communication.objects.for_account(account).filter(
-        Q(invoice__in=owed) | Q(status__in=PENDING) | Q(sent_at__gt=account.now() - caps.WEEK)
+        Q(invoice__in=owed) | Q(status__in=PENDING) | Q(sent_at__gt=counted_from)
     )
     return {
         Account: Account.objects.filter(pk=account.pk),

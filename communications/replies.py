@@ -22,7 +22,7 @@ from communications.models import LEFT_US, Communication, Medium, Reply, ReplySt
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account
 from inflow.languages import english
-from invoices import debtors, lifecycle
+from invoices import debtor_parties, debtors, lifecycle
 from invoices.models import OPEN, Debtor, Invoice, Receipt, Status
 from invoices.writing import Refused
 
@@ -60,7 +60,7 @@ def _store(
     account: Account, channel: str, address: str, text: str, provider_id: str, answered: Communication | None
 ) -> Reply | None:
     """Keep the text and hold messages. Return the reply unless it has come in, and been read, before."""
-    now, address = account.now(), texts.storable(address)[:254]
+    now, address = account.now(), addresses.normal(channel, texts.storable(address)[:254])
     with transaction.atomic():
         message = answered or _message_to(account, channel, address)
         debtor = message.debtor if message else _debtor_at(account, channel, address)
@@ -158,9 +158,10 @@ def _short_id(provider_id: str) -> str:
 
 def _message_to(account: Account, channel: str, address: str) -> Communication | None:
     """The last message that went there."""
-    field = "recipient__iexact" if channel == Medium.EMAIL else "recipient"
     sent = Communication.objects.for_account(account).filter(
-        **{field: address}, channel=channel, status__in=(*LEFT_US, State.SENDING, State.UNKNOWN)
+        recipient=address,
+        channel=channel,
+        status__in=(*LEFT_US, State.SENDING, State.UNKNOWN),
     )
     found: Communication | None = sent.select_related("debtor").order_by("-sent_at", "-step").first()
     return found
@@ -168,8 +169,7 @@ def _message_to(account: Account, channel: str, address: str) -> Communication |
 
 def _debtor_at(account: Account, channel: str, address: str) -> Debtor | None:
     """The one debtor who has this address; who of several it is, a person has to say."""
-    field = "email" if channel == Medium.EMAIL else "phone"
-    found = list(Debtor.objects.for_account(account).filter(**{field: address})[:2])
+    found = consent.debtors_at(account, channel, address)
     return found[0] if len(found) == 1 else None
 
 
@@ -177,10 +177,11 @@ def _debtor_at(account: Account, channel: str, address: str) -> Debtor | None:
 
 
 def open_invoices(reply: Reply) -> "QuerySet[Invoice]":
-    """What an answer may be about."""
-    return Invoice.objects.filter(account=reply.account_id, debtor=reply.debtor_id, status__in=OPEN).order_by(
-        "due_date", "id"
-    )
+    """What an answer may be about: open invoices of the party whose message it answers."""
+    found = Invoice.objects.filter(account=reply.account_id, debtor=reply.debtor_id, status__in=OPEN)
+    if reply.invoice:
+        found = found.filter(party__in=debtor_parties.keys_like(reply.invoice))
+    return found.order_by("due_date", "id")
 
 
 def confirm_paid(

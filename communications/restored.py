@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from communications import aftermath, channels, ladder, policies
@@ -16,7 +16,7 @@ from invoices import lifecycle
 from invoices.models import OPEN, Invoice
 from invoices.writing import lock
 
-ERROR = "the database was restored: it may have left after the backup was taken"
+ERROR = "restored"
 
 
 def end_as_unknown(gap: Gap, *, dry_run: bool = False) -> Iterator[Communication]:
@@ -28,7 +28,7 @@ def end_as_unknown(gap: Gap, *, dry_run: bool = False) -> Iterator[Communication
     """
     planned = Communication.objects.filter(status__in=(State.SCHEDULED, State.SENDING))
     planned = planned.filter(Q(scheduled_for__lte=gap.until) | Q(created_at__gt=gap.since))
-    to_look_at = Q(pk__in=planned.values("invoice_id")) | Q(status__in=OPEN, next_contact_at__lte=timezone.now())
+    to_look_at = Q(pk__in=planned.values("invoice_id")) | Q(status__in=OPEN, next_check_at__lte=timezone.now())
     invoices = Invoice.objects.filter(to_look_at, account__clock=None).order_by("account_id", "id")
     accounts: dict[uuid.UUID, Account] = {}
     for account_id, invoice_id in list(invoices.values_list("account_id", "id")):
@@ -38,6 +38,11 @@ def end_as_unknown(gap: Gap, *, dry_run: bool = False) -> Iterator[Communication
             if dry_run:
                 transaction.set_rollback(True)
         yield from ended
+
+
+def held_for_a_person(gap: Gap) -> QuerySet[Communication]:
+    """Return the messages that somebody may have approved in the gap. They wait for a person now as well."""
+    return Communication.objects.filter(status=State.HELD, scheduled_for__lte=gap.until, account__clock=None)
 
 
 def put_back(account: Account, message_id: uuid.UUID) -> None:
@@ -50,7 +55,7 @@ def put_back(account: Account, message_id: uuid.UUID) -> None:
                 row.status, row.sent_at, row.claimed_at = State.SCHEDULED, None, None
                 row.save(update_fields=["status", "sent_at", "claimed_at"])
                 if row.step is not None:
-                    lifecycle.stand(invoice, next_contact_at=row.scheduled_for)
+                    lifecycle.stand(invoice, next_check_at=None, next_contact_at=row.scheduled_for)
 
 
 def _end(account: Account, invoice_id: uuid.UUID, gap: Gap) -> Iterator[Communication]:

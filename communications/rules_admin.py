@@ -135,6 +135,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         needs=Role.MANAGER,
         icon="front_hand",
         form=StopForm,
+        fits=lambda rules: not rules.is_stopped,
         intro=_lazy("Effective before the next message. What falls due meanwhile is kept, and goes when you resume."),
         is_grave=True,
     )
@@ -257,7 +258,7 @@ def _line(entry: forecast.Entry) -> dict[str, Any]:
         "url": reverse("admin:invoices_invoice_change", args=[entry.invoice_id]),
         "debtor": entry.debtor,
         "what": kinds[entry.kind],
-        "step": f"{entry.step:+d}",
+        "step": "" if entry.step is None else f"{entry.step:+d}",
         "channel": Medium(entry.channel).label,
         "recipient": entry.recipient,
         "why": entry.reason and reasons.said(entry.reason),

@@ -11,8 +11,9 @@ import structlog
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from communications import aftermath, apart, channels, gate, restored
+from communications import aftermath, apart, channels, gate, holding, pauses, restored
 from communications.aftermath import Outcome
+from communications.channels import Refusal, Unavailable
 from communications.models import Communication, State
 from inflow import statements
 from inflow.accounts.models import Account
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 # The provider call begins this soon after the gate, or not at all.
 GATE_HOLDS_S = 5.0
+# A server that could not be reached is tried again after this time.
+AWAY_WAITS = dt.timedelta(minutes=15)
 # A message still `sending` after this was left by a dead worker: longer than any provider call. By the wall.
 ORPHANED_AFTER = dt.timedelta(minutes=5)
 
@@ -37,7 +40,7 @@ def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account 
         _close_orphans()
     due = Communication.objects.filter(status=State.SCHEDULED, scheduled_for__lte=now)
     due = due.filter(account=account) if account else due.filter(account__clock=None)
-    ids = due.order_by("scheduled_for", "id").values_list("pk", "account_id", "channel")[:limit]
+    ids = due.order_by("scheduled_for", *holding.GOES_FIRST).values_list("pk", "account_id", "channel")[:limit]
     left = 0
     accounts: dict[uuid.UUID, Account] = {account.pk: account} if account else {}
     with channels.Ways() as ways:
@@ -73,47 +76,92 @@ def send(
     if ways is None:
         with channels.Ways() as ways:
             return send(communication_id, owner=owner, channel=channel, ways=ways, wait=wait)
-    rows = gate.claim(communication_id, away=is_away(ways, owner, channel), wait=wait)
-    return hand_over(rows, owner, ways) == State.SENT if rows else False
+    turn, unavailable = approach(ways, owner, channel)
+    rows: list[Communication] = []
+    try:
+        rows = gate.claim(communication_id, unavailable=unavailable, wait=wait)
+    finally:
+        if not rows and turn:
+            pauses.leave(turn)
+    return hand_over(rows, owner, ways, turn) == State.SENT if rows else False
 
 
-def is_away(ways: channels.Ways, account: Account, channel: str) -> bool:
-    """Whether there is no way out on this channel at the moment."""
+def approach(
+    ways: channels.Ways, account: Account, channel: str
+) -> tuple[pauses.Turn, None] | tuple[None, Unavailable]:
+    """Take a turn to send on this channel, with the connection open; or return what stands against it."""
+    key = pauses.key_of(account, channel)
+    if channels.is_captured(account, channel):
+        return pauses.Turn(key), None
+    try:
+        turn = pauses.enter(key, account.now())
+    except pauses.Paused as pause:
+        return None, Unavailable("paused", pause.wait)
     try:
         ways.ready(account, channel)
     except channels.Away as error:
         log.warning("provider_away", channel=channel, account=str(account.pk), error=str(error))
-        return True
-    return False
+        pauses.refused(turn, account.now(), str(error))
+        return None, Unavailable("away", AWAY_WAITS)
+    return turn, None
 
 
-def hand_over(rows: list[Communication], owner: Account, ways: channels.Ways) -> State:
-    """What has just passed the gate, and is committed, to its provider; and what became of it."""
+def hand_over(rows: list[Communication], owner: Account, ways: channels.Ways, turn: pauses.Turn | None = None) -> State:
+    """Hand a message that has just passed the gate, and is committed, to its provider, and record the result."""
     by = time.monotonic() + GATE_HOLDS_S
+    turn = turn or pauses.Turn(pauses.key_of(owner, rows[0].channel))
     try:
         if not channels.is_captured(owner, rows[0].channel):
             highwater.leave()
     except highwater.Held as held:
+        pauses.leave(turn)
         log.error("sending_held", message=str(rows[0].message_id), reason=str(held))
         return _keep(rows, str(held))
+    refusal: channels.Refused | None = None
     try:
         provider_id = ways.deliver(rows[0], owner, by=by)
         outcome = Outcome(State.SENT, provider_id=provider_id)
-    except channels.Refused as refusal:
-        outcome = Outcome(State.FAILED, str(refusal), type(refusal))
+    except channels.Refused as error:
+        refusal = error
+        why = "away" if isinstance(error, channels.Away | channels.Expired) else "refused"
+        outcome = Outcome(State.FAILED, str(error), error.kind, why=why)
     except Exception as error:  # whatever it was: the message may have left
         log.warning("send_unknown", message=str(rows[0].message_id), error=type(error).__name__)
         said = str(error) if isinstance(error, channels.Unclear) else type(error).__name__
         outcome = Outcome(State.UNKNOWN, said)
-    aftermath.record(rows[0].message_id, outcome)
-    return outcome.status
+    try:
+        aftermath.record(rows[0].message_id, outcome)
+    finally:
+        _end_turn(turn, rows[0], owner, outcome, refusal)
+    return State.SCHEDULED if outcome.refusal == Refusal.OURS else outcome.status
+
+
+def _end_turn(
+    turn: pauses.Turn, row: Communication, owner: Account, outcome: Outcome, refusal: channels.Refused | None
+) -> None:
+    """Note for its server what became of a message, with a line in the log for each refusal."""
+    if refusal:
+        log.warning(
+            "message_refused",
+            message=str(row.message_id),
+            account=str(owner.pk),
+            channel=row.channel,
+            kind=refusal.kind.value,
+            error=str(refusal),
+        )
+    if outcome.status == State.SENT:
+        pauses.accepted(turn)
+    elif refusal and refusal.kind == Refusal.OURS and not isinstance(refusal, channels.Expired):
+        pauses.refused(turn, owner.now(), str(refusal))
+    else:
+        pauses.leave(turn)
 
 
 def _keep(rows: list[Communication], reason: str) -> State:
     """Keep a message that passed the gate and was not handed over. A person's own words were replaced by the rendered
     ones, so theirs fails, and they write it again."""
     if apart.is_by_person(rows[0]):
-        aftermath.record(rows[0].message_id, Outcome(State.FAILED, reason))
+        aftermath.record(rows[0].message_id, Outcome(State.FAILED, reason, Refusal.MAILBOX))
         return State.FAILED
     restored.put_back(rows[0].account, rows[0].message_id)
     return State.SCHEDULED

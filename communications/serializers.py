@@ -53,7 +53,10 @@ class ForecastEntryOut(serializers.Serializer[Any]):
     invoice_number = serializers.CharField()
     scheduled_for = serializers.DateTimeField()
     channel = serializers.ChoiceField(choices=Medium.choices)
-    step = serializers.IntegerField(allow_null=True)
+    step = serializers.IntegerField(
+        allow_null=True,
+        help_text="Days from the due date. Null for a message that is no step of the schedule, such as a thank-you.",
+    )
     kind = serializers.ChoiceField(choices=Kind.choices)
     recipient = serializers.CharField(allow_null=True)
     suppressed_reason = serializers.CharField(allow_null=True, help_text="Why it would not be sent.")

@@ -1,7 +1,13 @@
 from celery import shared_task
 from django.utils import timezone
 
-from communications import clock, notices, sender
+from communications import clock, notices, replanning, sender
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def reschedule() -> int:
+    """Every minute: accounts whose hours, limits or calendar have changed get their messages rescheduled."""
+    return replanning.run_requested()
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -20,3 +26,9 @@ def send_due() -> int:
 def tell_of_missing_channels() -> int:
     """Every hour; each account's admins hear of it once a day."""
     return notices.tell_of_missing_channels()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def tell_of_refusals() -> int:
+    """Every ten minutes; each account's admins, and platform staff, hear of it once a day."""
+    return notices.tell_of_refusals()

@@ -267,6 +267,7 @@ CELERY_BEAT_SCHEDULE = {
     "age-invoices": {"task": "invoices.tasks.age_invoices", "schedule": 60.0, "options": {"expires": 60}},
     "sweep-imports": {"task": "invoices.tasks.sweep_imports", "schedule": 20.0, "options": {"expires": 20}},
     "forget-imports": {"task": "invoices.tasks.forget_imports", "schedule": crontab(hour="2", minute="17")},
+    "reschedule": {"task": "communications.tasks.reschedule", "schedule": 60.0, "options": {"expires": 60}},
     "take-steps": {"task": "communications.tasks.take_steps", "schedule": 60.0, "options": {"expires": 60}},
     "send-due-messages": {
         "task": "communications.tasks.send_due",
@@ -279,6 +280,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "communications.tasks.tell_of_missing_channels",
         "schedule": 3600.0,
         "options": {"expires": 3600},
+    },
+    "tell-of-refusals": {
+        "task": "communications.tasks.tell_of_refusals",
+        "schedule": 600.0,
+        "options": {"expires": 600},
     },
     "forget-sessions": {"task": "inflow.accounts.tasks.forget_sessions", "schedule": 3600.0},
     "sweep-webhooks": {"task": "webhooks.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
@@ -304,17 +310,16 @@ if MAIL_PROVIDER:
             "MAIL_PROVIDER_SECRET", validate=validate.Regexp(r"[^:\s]+:\S{20,}$", error="user:password, of 20 or more.")
         ),
     }
-# smtp://user:password@host:587/?tls=True in production, or anymail:// for the provider's API. Where OUTBOX_DIR is set,
-# mail is written into that folder instead and the dashboard shows it.
-OUTBOX_DIR: Path | None = env.path("OUTBOX_DIR", None)
-_email_url = (
-    ""
-    if OUTBOX_DIR
-    else env.str(
-        "EMAIL_URL",
-        validate=validate.Regexp("(smtp|memory|console|anymail)[a-z+]*://", error="Not an smtp:// address."),
-    )
-)
+# smtp://user:password@host:587/?tls=True in production, or anymail:// for the provider's API. Without it, where
+# OUTBOX_DIR is set, mail is written into that folder and the dashboard shows it.
+OUTBOX_DIR: Path | None = env.path("OUTBOX_DIR", None) if env.str("OUTBOX_DIR", "") else None
+_is_email_url = validate.Regexp("(smtp|memory|console|anymail)[a-z+]*://", error="Not an smtp:// address.")
+if OUTBOX_DIR and not env.str("EMAIL_URL", ""):
+    _email_url = ""
+else:
+    OUTBOX_DIR, _email_url = None, env.str("EMAIL_URL", validate=_is_email_url)
+# While trying out, a mail server that is named gets the mail of test accounts too, the demo account among them.
+SENDS_TEST_MAIL = TRY_OUT and bool(_email_url)
 if _email_url.startswith("anymail:") and not MAIL_PROVIDER:
     raise ImproperlyConfigured("EMAIL_URL=anymail:// needs MAIL_PROVIDER")
 _email = (
@@ -378,6 +383,7 @@ LOGGING = {
     "loggers": {
         "axes": {"level": "WARNING"},
         "django.server": {"handlers": [], "propagate": True},
+        "flufl.bounce": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
     },

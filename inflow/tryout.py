@@ -119,7 +119,9 @@ def _variables(port: int, data: Path) -> dict[str, str]:
         "ALLOWED_HOSTS": "127.0.0.1,localhost,[::1]",
         "DATABASE_URL": "",
         "REDIS_URL": "",
-        "OUTBOX_DIR": str(data / "outbox"),
+        # A mail server that is named gets the mail instead of the folder.
+        "EMAIL_URL": "",
+        "OUTBOX_DIR": "" if os.environ.get("EMAIL_URL") else str(data / "outbox"),
         "DEFAULT_FROM_EMAIL": "InFlow <no-reply@inflow.example>",
     }
     return {name: os.environ.get(name, value) for name, value in variables.items()} | {"INFLOW_DATA": str(data)}
@@ -204,11 +206,17 @@ def _wait_for_web(port: int, processes: Processes) -> None:
     raise embedded.Unavailable("the web server did not start")
 
 
+def _mail_server() -> str:
+    from django.conf import settings
+
+    return f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}" if settings.EMAIL_HOST else settings.EMAIL_BACKEND
+
+
 def _say_hello(port: int, data: Path, seconds: float) -> None:
     lines = [
         f"InFlow is ready: http://127.0.0.1:{port} (after {seconds:.1f} s; Ctrl-C stops it)",
         (data / "demo.txt").read_text().strip(),
-        f"Data, mail and logs: {data}",
+        f"Data and logs: {data}; mail: {os.environ.get('OUTBOX_DIR') or _mail_server()}",
     ]
     sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
     sys.stdout.flush()

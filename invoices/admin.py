@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, QuerySet
+from django.db import transaction
+from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -22,7 +23,7 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.bulk import bulk
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person, rows_of
-from invoices import cases, import_admin, ledger, lifecycle, money, standing
+from invoices import cases, debtors, import_admin, ledger, lifecycle, money, representation, standing
 from invoices.ages import AGES, aged, overdue, part
 from invoices.case_admin import payment_method, payment_status
 from invoices.derivation import days_overdue
@@ -417,12 +418,14 @@ class InvoiceAdmin(OwnRowsAdmin):
         invoice = self.get_object(request, object_id)
         lines = [line for tell in self.told for line in tell(invoice)]
         credit = ledger.credit_of([invoice.debtor_id]).get(invoice.debtor_id, {}).get(invoice.currency)
+        stops = representation.stops_of(invoice.account)
         case = {
             "stands": standing.of(invoice, person(request)),
             "timeline": sorted(lines, key=lambda line: line["at"], reverse=True),
             "status": status_badge(invoice),
             "payment": payment_badge(invoice),
             "balance": money.display(invoice.balance, invoice.currency),
+            "is_stopped": bool(stops and stops(invoice.pk)),
             "amount": money.display(invoice.amount, invoice.currency),
             "paid": money.display(invoice.amount_paid, invoice.currency),
             "credit": money.display(credit, invoice.currency) if credit and invoice.is_open else "",
@@ -430,6 +433,17 @@ class InvoiceAdmin(OwnRowsAdmin):
             "debtor_url": reverse("admin:invoices_debtor_change", args=[invoice.debtor_id]),
         }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "case": case})
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
+        """With `is_stopped`: the account's switch or suspension stops the next message."""
+        channel_is_stopped = Invoice.objects.filter(
+            pk=OuterRef("pk"),
+            communications__status="scheduled",
+            account__collection__stopped_channels__contains=[F("communications__channel")],
+        )
+        of_account = Q(account__suspended_at__isnull=False) | Q(account__collection__is_stopped=True)
+        is_stopped = ExpressionWrapper(of_account | Q(Exists(channel_is_stopped)), output_field=BooleanField())
+        return super().get_queryset(request).annotate(is_stopped=is_stopped)
 
     def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> list[Any]:
         """No empty tables."""
@@ -471,6 +485,8 @@ class InvoiceAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Next contact"), ordering="next_contact_at")
     def next_contact(self, invoice: Invoice) -> str:
+        if getattr(invoice, "is_stopped", False):
+            return pages.two_lines("–", _("stopped"))
         return pages.moment(invoice.next_contact_at)
 
 
@@ -560,6 +576,13 @@ class DebtorAdmin(OwnRowsAdmin):
         debtor = self.get_object(request, object_id)
         context = {name: value for picture in self.pictures for name, value in picture(debtor).items()}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
+
+    def save_model(self, request: HttpRequest, obj: Debtor, form: Any, change: bool) -> None:
+        """A contact that is changed here replaces the old one, on the debtor's invoices too."""
+        with transaction.atomic():
+            before = Debtor.objects.select_for_update(no_key=True).get(pk=obj.pk)
+            super().save_model(request, obj, form, change)
+            debtors.note_edit(before, obj, actor(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:
         still_open = Count("invoices", filter=Q(invoices__status__in=OPEN))

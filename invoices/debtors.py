@@ -1,89 +1,124 @@
-"""Finding or making the debtor an invoice speaks of."""
+"""Finding or making the debtor of an invoice, and changes to debtors."""
 
 import datetime as dt
-import functools
-import hashlib
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import phonenumbers
-from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
 
-from inflow import statements
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from inflow.statements import Ahead, Compiled
-from invoices import escalations, signals, timeline
-from invoices.models import OPEN, CaseStatus, Debtor, Escalation, Reason
+from invoices import contacts, debtor_parties, escalations, parties, signals, timeline
+from invoices.contacts import BadPhone, normalise_email, normalise_phone
+from invoices.identities import ContactCorrection, ContactKind, DebtorIdentity
+from invoices.models import OPEN, CaseStatus, Debtor, Escalation, Invoice, Reason
+from invoices.parties import Party
 
-_MAX_IDENTITY = 520
+__all__ = ["BadPhone", "find_or_make", "normalise_email", "normalise_phone"]
+
 # So many answers in a row, all unhandled, open an escalation.
 UNREAD_IN_A_ROW = 3
 
 
-class BadPhone(ValueError):
-    """No phone number that exists in form."""
-
-
-@functools.lru_cache(maxsize=2_000)
-def normalise_email(text: str) -> str:
-    return text.strip().lower()
-
-
-@functools.lru_cache(maxsize=2_000)
-def normalise_phone(text: str, country: str) -> str:
-    """To E.164, `+971501234567`. A number without a country code is read as one of `country` (ISO 3166)."""
-    try:
-        number = phonenumbers.parse(text, country)
-    except phonenumbers.NumberParseException as error:
-        raise BadPhone(text) from error
-    if not phonenumbers.is_possible_number(number):
-        raise BadPhone(text)
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
 def find_or_make(account: Account, *, name: str, company: str, email: str, phone: str) -> Debtor:
-    """By normalised email, else phone, else name and company. Two parallel calls get the same row."""
-    if email:
-        known, identity = {"email": normalise_email(email)}, f"email:{normalise_email(email)}"
-    elif phone:
-        known, identity = {"phone": phone}, f"phone:{phone}"
-    else:
-        identity = f"name:{name.strip().casefold()}|{company.strip().casefold()}"
-        if len(identity) > _MAX_IDENTITY:  # folding makes up to three characters of one
-            identity = f"name:{hashlib.sha256(identity.encode()).hexdigest()}"
-        known = {"identity": identity}
-    found = _known(account=account.id, **known)
-    if found:
-        return found[0]
-    debtor = Debtor(
-        account=account,
-        identity=identity,
-        name=name,
-        company=company,
-        email=normalise_email(email),
-        phone=phone,
-        page_key=uuid.uuid4(),
+    """Return the debtor of an invoice: of the same party, and joined to it by a contact (see `_matches`). The same
+    mailbox or phone alone never joins two parties. Parallel calls with one party get the same row."""
+    party, email = parties.of(name, company), normalise_email(email)
+    found, is_known_so = _find(account, party, email, phone)
+    if found and is_known_so:
+        return found
+    with transaction.atomic():
+        _lock(account, party)
+        found, is_known_so = _find(account, party, email, phone)
+        if found is None:
+            found = Debtor(account=account, name=name, company=company, email=email, phone=phone, page_key=uuid.uuid4())
+            found.save(force_insert=True)
+            contacts.has_no_corrections(found)
+        if not is_known_so:
+            remember(found, party, email, phone)
+    return found
+
+
+def remember(debtor: Debtor, party: Party, email: str, phone: str) -> None:
+    """Let the next invoice of this party with these contacts find the debtor."""
+    identity = DebtorIdentity(
+        account_id=debtor.account_id, debtor=debtor, base=party.base, form=party.form, email=email, phone=phone
     )
-    if statements.insert(debtor, unless="debtor_is_known_once_in_its_account"):
-        return debtor
-    return _known(account=account.id, identity=identity)[0]
+    DebtorIdentity.objects.bulk_create([identity], ignore_conflicts=True)
 
 
-def asks(account: Account, *, email: str, phone: str) -> Ahead | None:
-    """What `find_or_make` will ask, where it goes by email or phone."""
+def _find(account: Account, party: Party, email: str, phone: str) -> tuple[Debtor | None, bool]:
+    """Return the debtor, and if it is known by exactly this party with these contacts."""
+    rows = list(_matches(account, party, email, phone))
+    if any(row.form != party.form for row in rows):
+        forms = debtor_parties.known_forms(account, party.base)
+        rows = [row for row in rows if parties.is_same(party, Party(row.base, row.form), forms)]
+    found = {row.debtor_id: row.debtor for row in rows}
+    if not found:
+        return None, False
+    debtor = next(iter(found.values()))
+    if len(found) > 1:
+        newest = Invoice.objects.filter(debtor__in=found).order_by("-created_at", "-invoice_number")
+        pk = newest.values_list("debtor_id", flat=True).first()
+        debtor = found[pk] if pk else debtor
+    debtor.account = account
+    exact = (debtor.pk, party.form, email, phone)
+    return debtor, any((row.debtor_id, row.form, row.email, row.phone) == exact for row in rows)
+
+
+def _matches(account: Account, party: Party, email: str, phone: str) -> "list[DebtorIdentity]":
+    """Return the identities of the name, whatever its form, that are joined to these contacts: by the same email; by
+    the same mail domain, unless it is a public mail host; by the same phone if one side has no email; or because
+    neither side has any contact."""
+    theirs = DebtorIdentity.objects.filter(debtor=OuterRef("debtor"), base=party.base)
     if email:
-        return _known.ahead(account=account.id, email=normalise_email(email))
-    return _known.ahead(account=account.id, phone=phone) if phone else None
+        joined = Q(email=email)
+        if domain := contacts.own_domain_of(email):
+            joined |= Q(email__endswith=f"@{domain}")
+        if phone:
+            joined |= Q(~Exists(theirs.exclude(email="")), phone=phone)
+    elif phone:
+        joined = Q(phone=phone)
+    else:
+        joined = ~Q(Exists(theirs.exclude(email="", phone="")))
+    known = DebtorIdentity.objects.for_account(account).filter(joined, base=party.base)
+    return list(known.select_related("debtor").order_by("id"))
 
 
-@Compiled
-def _known(*, account: uuid.UUID, **by: str) -> QuerySet[Debtor]:
-    """The indexes leave out what is empty: said so, they are found whatever the value."""
-    given = Q(*(~Q((name, "")) for name in by), account=account, **by)
-    return Debtor.objects.filter(given).order_by("created_at")[:1]
+def _lock(account: Account, party: Party) -> None:
+    """Until the transaction ends, nobody else makes or joins a debtor of this name."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"debtor {account.pk} {party.base}"])
+
+
+def note_edit(before: Debtor, debtor: Debtor, actor: Actor) -> None:
+    """Staff edited a debtor, whose row the caller has locked: a contact that they replaced is replaced on the debtor's
+    invoices too, and the next invoice finds the debtor as it is now."""
+    for kind, old, new in (
+        (ContactKind.EMAIL.value, before.email, debtor.email),
+        (ContactKind.PHONE.value, before.phone, debtor.phone),
+    ):
+        if old != new:
+            replace_contact(debtor, kind, old, new, actor)
+    names = ("name", "company", "email", "phone")
+    if any(getattr(before, name) != getattr(debtor, name) for name in names):
+        remember(debtor, parties.of(debtor.name, debtor.company), debtor.email, debtor.phone)
+    signals.debtor_changed.send(Debtor, debtor=debtor, actor=actor)
+
+
+def replace_contact(debtor: Debtor, kind: str, old: str, new: str, actor: Actor) -> None:
+    """Write to `new` where this debtor's invoices were given `old`, from now on."""
+    theirs = ContactCorrection.objects.filter(debtor=debtor, kind=kind)
+    theirs.filter(old=new).delete()  # it is right again; and no chain of corrections ends where it began
+    at = debtor.account.now()
+    what = {"account": debtor.account, "new": new, "actor": actor.name, "at": at}
+    ContactCorrection.objects.update_or_create(debtor=debtor, kind=kind, old=old, defaults=what)
+    vars(debtor).pop("_corrections", None)
+    for invoice in debtor.invoices.filter(status__in=OPEN).order_by("id"):
+        invoice.account, invoice.debtor = debtor.account, debtor
+        timeline.note(invoice, "contact_replaced", actor, contact=kind, old=old or "–", new=new or "–")
 
 
 def opt_out(account: Account, debtor_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Debtor:

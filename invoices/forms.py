@@ -207,7 +207,7 @@ class UndoForm(OnceForm):
 
     def facts(self) -> "list[tuple[StrOrPromise, str]]":
         payment = self.row
-        facts = [
+        facts: list[tuple[StrOrPromise, str]] = [
             (_("Amount"), money.display(payment.amount, payment.currency)),
             (_("Paid on"), date_format(payment.paid_at)),
         ]

@@ -1,7 +1,7 @@
 """The dashboard's pages of imports: upload, preview row by row, confirm, watch, and fetch what was refused."""
 
 import uuid
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import forms
@@ -30,10 +30,12 @@ from inflow.accounts import pages, sheets
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, person
-from invoices import money
+from inflow.accounts.scoping import OwnRowsAdmin, actor, person
+from inflow.api.fields import MAX_DIGITS
+from invoices import import_proposals, money
 from invoices.forms import refusals_on
-from invoices.imports import reading, running
+from invoices.import_columns import columns_page
+from invoices.imports import mapping, reading, running
 from invoices.imports.columns import COLUMNS, label
 from invoices.imports.models import DateOrder, Encoding, Import, ImportRow, Kind, Outcome, Phase
 
@@ -42,13 +44,19 @@ NEEDS = {Kind.INVOICES: Role.MANAGER, Kind.PAYMENTS: Role.AGENT}
 ROWS_ON_A_PAGE = 100
 PHASE_BADGES = {
     Phase.READING: "info",
+    Phase.MAPPING: "warning",
     Phase.CHECKING: "info",
     Phase.CHECKED: "warning",
     Phase.RUNNING: "info",
     Phase.DONE: "success",
     Phase.FAILED: "danger",
 }
-OUTCOME_BADGES = {Outcome.NEW: "success", Outcome.CHANGED: "info", Outcome.REFUSED: "danger"}
+OUTCOME_BADGES = {
+    Outcome.NEW: "success",
+    Outcome.CHANGED: "info",
+    Outcome.PROPOSED: "warning",
+    Outcome.REFUSED: "danger",
+}
 
 
 def may_import(user: User, kind: str) -> bool:
@@ -71,7 +79,7 @@ class UploadForm(pages.OwnAccountForm):
         choices=DateOrder.choices,
         required=False,
         label=_lazy("Dates such as 03/04/2026"),
-        help_text=_lazy("2026-04-03 and 25/12/2026 are understood either way."),
+        help_text=_lazy("A file with 25/12/2026 has the day first in all of its dates. If no date shows it, choose."),
     )
     currency = forms.ChoiceField(
         required=False,
@@ -152,7 +160,7 @@ class ImportAdmin(OwnRowsAdmin):
         _discard,
         needs=Role.AGENT,
         icon="delete",
-        fits=lambda file: file.phase in (Phase.READING, Phase.CHECKING, Phase.CHECKED),
+        fits=lambda file: file.phase in (Phase.READING, Phase.MAPPING, Phase.CHECKING, Phase.CHECKED),
         intro=_lazy("Nothing of what is not imported yet will be."),
     )
 
@@ -166,6 +174,7 @@ class ImportAdmin(OwnRowsAdmin):
         own = [
             path("template/<str:kind>.<str:form>", view(self.template), name=f"{name}_template"),
             path("<uuid:import_id>/refused.csv", view(self.refused), name=f"{name}_refused"),
+            path("<uuid:import_id>/columns", view(self.columns), name=f"{name}_columns"),
         ]
         return [*own, *super().get_urls()]
 
@@ -247,6 +256,9 @@ class ImportAdmin(OwnRowsAdmin):
             "page": page,
             "rows": [_shown(file, row) for row in page],
             "headings": _headings(file),
+            "may_map": may_import(person(request), file.kind) and mapping.may_be_mapped(file),
+            "columns_url": self.url("columns", file.pk),
+            "proposals": import_proposals.of(file, person(request)),
             "may_confirm": file.phase == Phase.CHECKED and may_import(person(request), file.kind),
             "confirm_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_confirm", args=[file.pk]),
             "refused_url": self.url("refused", file.pk),
@@ -256,6 +268,12 @@ class ImportAdmin(OwnRowsAdmin):
         return super().change_view(
             request, object_id, form_url, {**(extra_context or {}), "preview": preview, "title": file.file_name}
         )
+
+    def columns(self, request: HttpRequest, import_id: uuid.UUID) -> HttpResponse:
+        """The columns that were not understood."""
+        file: Import = self.get_object(request, str(import_id))
+        may = may_import(person(request), file.kind)
+        return columns_page(self, request, file, may=may, actor=actor(request).name)
 
     def refused(self, request: HttpRequest, import_id: uuid.UUID) -> HttpResponseBase:
         """The refused rows, as they stood in the file, each with its reason: to be mended and uploaded again."""
@@ -314,9 +332,9 @@ _SHOWN: dict[Kind, tuple[str, ...]] = {
 def _shown(file: Import, row: ImportRow) -> dict[str, Any]:
     currency = row.said.get("currency") or (file.currency if file.kind == Kind.INVOICES else "")
     cells = [row.said.get(name, "") for name in _SHOWN[Kind(file.kind)]]
-    if row.outcome != Outcome.REFUSED:
-        cells[2] = money.figure(Decimal(cells[2]), currency)
-    cells[2] = f"{currency} {cells[2]}".strip()
+    amount = cells[2] or row.said.get("balance", "")
+    is_raw = row.outcome in (Outcome.REFUSED, Outcome.REPEATED)
+    cells[2] = f"{currency} {amount if is_raw else _figure(amount, currency)}".strip()
     return {
         "line": row.line,
         "cells": cells,
@@ -326,5 +344,15 @@ def _shown(file: Import, row: ImportRow) -> dict[str, Any]:
         "changes": [
             {"label": label(file.kind, name), "before": before, "after": after}
             for name, (before, after) in row.changes.items()
+            if row.outcome != Outcome.PROPOSED
         ],
     }
+
+
+def _figure(text: str, currency: str) -> str:
+    """An amount with its separators; what is not read as a number stays as it is in the file."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    return money.figure(number, currency) if number.is_finite() and len(text) <= MAX_DIGITS + 2 else text

@@ -238,8 +238,9 @@ def _undo(
                 draft.take_back(receipt, share, AllocationKind.UNDONE, posting=reversal.pk)
             draft.note_undone(receipt, reversal)
         line = receipts.line(receipt, reversal)
-        if drafts:
-            drafts.get(receipt.posted_on_id, next(iter(drafts.values()))).payments.append(line)
+        announcing = [draft for pk, draft in drafts.items() if pk == receipt.posted_on_id] or [*drafts.values()]
+        for draft in announcing[:1]:
+            draft.payments.append(line)
         if how == How.REVERSE:
             _call_for_a_person(drafts.values(), actor)
     return line

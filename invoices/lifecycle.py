@@ -22,7 +22,7 @@ from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.languages import spoken
 from inflow.statements import Ahead, Compiled, Known
-from invoices import debtors, escalations, promises, receipts, signals, timeline, workdays
+from invoices import debtors, escalations, parties, promises, receipts, signals, timeline, workdays
 from invoices.derivation import derive
 from invoices.ledger import check_payment, record_payment, reverse_payment, void_payment
 from invoices.models import (
@@ -75,10 +75,10 @@ class NewInvoice(NamedTuple):
     amount_paid: Decimal = Decimal(0)
 
 
-def asks(account: Account, *, email: str, phone: str = "") -> list[Ahead | None]:
-    """What `create` will ask of an invoice with these contacts."""
+def asks(account: Account, *, email: str) -> list[Ahead | None]:
+    """What `create` will ask of an invoice with this address."""
     coming = signals.asked_by_all(signals.creation_begins, account=account, email=email)
-    return [debtors.asks(account, email=email, phone=phone), *coming]
+    return list(coming)
 
 
 def create(account: Account, new: NewInvoice, actor: Actor, *, asked: Known | None = None) -> Invoice:
@@ -115,8 +115,6 @@ def _create(
 ) -> Invoice:
     now = dt.datetime.now(dt.UTC)
     with statements.transaction(asked):
-        if not asked:
-            statements.look_ahead(*asks(account, email=new.debtor_email, phone=new.debtor_phone))
         debtor = debtors.find_or_make(
             account,
             name=new.debtor_name,
@@ -124,6 +122,8 @@ def _create(
             email=new.debtor_email,
             phone=new.debtor_phone,
         )
+        email = debtors.normalise_email(new.debtor_email)
+        statements.look_ahead(*asks(account, email=email))
         invoice = statements.new(
             Invoice,
             account=account,
@@ -131,8 +131,9 @@ def _create(
             invoice_number=new.invoice_number,
             debtor_name=new.debtor_name,
             debtor_company=new.debtor_company,
-            debtor_email=new.debtor_email,
+            debtor_email=email,
             debtor_phone=new.debtor_phone,
+            party=parties.of(new.debtor_name, new.debtor_company).key,
             amount=new.amount,
             currency=new.currency,
             issue_date=issue_date,

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account, Language, User, known_subdivision
 from inflow.statements import stored
+from invoices import parties
 
 
 class Status(models.TextChoices):
@@ -46,12 +47,10 @@ class AccountQuerySet(models.QuerySet[Any, Any]):
 
 
 class Debtor(models.Model):
-    """Who owes: found or made from an invoice's fields. Caps, opt-outs and credit are a debtor's, not an invoice's."""
+    """A party that owes, found or made from an invoice's fields. Limits, opt-outs and credit are a debtor's."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="debtors", db_index=False)
-    # What the debtor was first known by: `email:…`, `phone:…` or `name:…`. Two parallel creates meet here.
-    identity = models.CharField(max_length=520, editable=False)
     name = models.CharField(max_length=200)
     company = models.CharField(max_length=200, blank=True)
     email = models.EmailField(blank=True)
@@ -86,14 +85,7 @@ class Debtor(models.Model):
 
     class Meta:
         ordering = ["name"]
-        constraints = [
-            models.UniqueConstraint(fields=["account", "identity"], name="debtor_is_known_once_in_its_account"),
-        ]
-        # Of several with the same, the first is meant: it is found without sorting them.
-        indexes = [
-            models.Index(fields=["account", "email", "created_at"], name="debtor_by_email", condition=~Q(email="")),
-            models.Index(fields=["account", "phone", "created_at"], name="debtor_by_phone", condition=~Q(phone="")),
-        ]
+        indexes = [models.Index(fields=["account"], name="debtor_of_an_account")]
 
     def __str__(self) -> str:
         return f"{self.name}, {self.company}" if self.company else self.name
@@ -119,6 +111,8 @@ class Invoice(models.Model):
     debtor_company = models.CharField(max_length=200, blank=True)
     debtor_email = models.EmailField(blank=True)
     debtor_phone = models.CharField(max_length=20, blank=True)
+    # The key of (name, company): two invoices of one debtor that differ here are never told of in one message.
+    party = models.CharField(max_length=parties.MAX_KEY, editable=False)
     amount = models.DecimalField(max_digits=18, decimal_places=3)
     currency = models.CharField(max_length=3)
     issue_date = models.DateField()
@@ -173,7 +167,12 @@ class Invoice(models.Model):
     slip_days = models.SmallIntegerField(default=0, editable=False, help_text=_lazy("What late steps added up to."))
     escalation_level = models.SmallIntegerField(default=0, editable=False)
     last_contacted_at = models.DateTimeField(null=True, editable=False)
-    next_contact_at = models.DateTimeField(null=True, editable=False)
+    next_contact_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When the next message may go, as things stand now.")
+    )
+    next_check_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When the clock examines the invoice next.")
+    )
     not_before = models.DateTimeField(
         null=True, editable=False, help_text=_lazy("A payment was undone: nothing is sent about the invoice earlier.")
     )
@@ -207,9 +206,9 @@ class Invoice(models.Model):
             models.Index(fields=["hold_until"], name="invoice_hold_ending", condition=Q(status="on_hold")),
             models.Index(fields=["policy"], name="invoice_of_a_policy", condition=Q(policy__isnull=False)),
             models.Index(
-                fields=["next_contact_at"],
-                name="invoice_next_contact",
-                condition=Q(next_contact_at__isnull=False),
+                fields=["next_check_at"],
+                name="invoice_next_check",
+                condition=Q(next_check_at__isnull=False),
             ),
         ]
 
@@ -642,4 +641,5 @@ class CalendarRule(models.Model):
             raise ValidationError({"weekdays": _("Shorter hours are on days of the week, or between two dates.")})
 
 
+from invoices.identities import ContactCorrection, DebtorIdentity  # noqa: E402, F401
 from invoices.imports.models import Import, ImportRow  # noqa: E402, F401  (tables of this room)

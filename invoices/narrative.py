@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from inflow import languages
 from invoices import money
+from invoices.identities import ContactKind
 from invoices.models import PaymentStatus, Reason, Resolution, Status, TimelineEntry
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
@@ -120,6 +121,7 @@ add_words("case", dict(Reason.choices))
 add_words("resolution", dict(Resolution.choices))
 add_words("invoice_status", dict(Status.choices))
 add_words("payment_status", dict(PaymentStatus.choices))
+add_words("contact", dict(ContactKind.choices))
 
 register("created", _lazy("Invoice of %(amount)s registered."))
 register("payment_recorded", _lazy("Payment of %(amount)s recorded."))
@@ -134,7 +136,6 @@ register("escalated", _lazy("Escalated to level %(level)s: %(case)s."))
 register("escalation_resolved", _lazy("Case of level %(level)s resolved: %(resolution)s."))
 register("escalation_reopened", _lazy("Case of level %(level)s reopened: the payment was undone."))
 register("escalation_acknowledged", _lazy("Case of level %(level)s is being worked on."))
-register("escalation_reopened", _lazy("Case of level %(level)s reopened: the payment was undone."))
 register(
     "opted_out",
     _lazy("%(address)s asked not to be written to by %(medium)s."),
@@ -147,5 +148,6 @@ register(
     _lazy("%(address)s may be written to again."),
     _lazy("The debtor may be written to again."),
 )
+register("contact_replaced", _lazy("The debtor's %(contact)s was replaced: %(old)s → %(new)s."))
 register("answered", _lazy("The debtor answered."))
 register("answer_handled", _lazy("The debtor's answer is handled."))

@@ -181,7 +181,7 @@ def lines_of(invoice_id: uuid.UUID) -> QuerySet[Payment]:
     allocations = Allocation.objects.filter(invoice=invoice_id).order_by()
     paid: dict[uuid.UUID, Decimal] = dict(allocations.values_list("receipt_id").annotate(total=Sum("amount")))
     posted = Receipt.objects.filter(posted_on=invoice_id).values_list("pk", flat=True)
-    lines = Payment.objects.filter(receipt__in={*paid, *posted})
+    lines: QuerySet[Payment] = Payment.objects.filter(receipt__in={*paid, *posted})
     standing = (When(pk=receipt, then=Value(total)) for receipt, total in paid.items() if total)
     return lines.annotate(allocated=Case(*standing, default=Value(Decimal(0))))
 

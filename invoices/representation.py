@@ -2,11 +2,13 @@
 
 import datetime as dt
 import operator
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from inflow.accounts.models import Account
 from inflow.api.json import dumps
-from invoices import narrative
+from invoices import narrative, signals
 from invoices.derivation import days_overdue
 from invoices.models import Allocation, Escalation, Invoice, Payment, Promise, Receipt, Status, TimelineEntry
 
@@ -38,8 +40,20 @@ COLUMNS = (
 FIELDS = (*COLUMNS, "balance", "is_overdue", "days_overdue")
 
 
-def of_row(row: dict[str, Any], today: dt.date) -> dict[str, Any]:
-    """The JSON of a row of `COLUMNS`, which becomes it. `today` is the account's, for what is computed as of now."""
+Stops = Callable[[uuid.UUID], bool]
+
+
+def stops_of(account: Account) -> Stops | None:
+    """Return a function that says of an invoice, by its id, that its next message is stopped; None if none is."""
+    told = signals.next_contact_shown.send(Account, account=account)
+    return next((stops for _, stops in told if stops), None)
+
+
+def of_row(row: dict[str, Any], today: dt.date, stops: Stops | None = None) -> dict[str, Any]:
+    """The JSON of a row of `COLUMNS`, which becomes it. `today` is the account's, for what is computed as of now;
+    `stops` is `stops_of` it."""
+    if stops and row["next_contact_at"] and stops(row["id"]):
+        row["next_contact_at"] = None
     due = row["due_date"]
     late = days_overdue(row["status"], due, today) if due < today else 0
     paid = row["amount_paid"]
@@ -61,7 +75,7 @@ _columns_of = operator.itemgetter(*COLUMNS)
 
 def of_invoice(invoice: Invoice) -> dict[str, Any]:
     row = dict(zip(COLUMNS, _columns_of(vars(invoice)), strict=True))
-    return of_row(row, invoice.account.today())
+    return of_row(row, invoice.account.today(), stops_of(invoice.account))
 
 
 def json_of(invoice: Invoice, more: Mapping[str, Any] | None = None) -> bytes:
@@ -70,7 +84,7 @@ def json_of(invoice: Invoice, more: Mapping[str, Any] | None = None) -> bytes:
     today, values = invoice.account.today(), _columns_of(vars(invoice))
     of, made = vars(invoice).get(_SHOWN, _NOTHING)
     if of != (today, values):
-        made = dumps(of_row(dict(zip(COLUMNS, values, strict=True)), today))
+        made = dumps(of_row(dict(zip(COLUMNS, values, strict=True)), today, stops_of(invoice.account)))
         vars(invoice)[_SHOWN] = (today, values), made
     return made if more is None else b"%b,%b" % (made[:-1], dumps(more)[1:])
 

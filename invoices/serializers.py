@@ -58,6 +58,9 @@ class InvoiceIn(StrictSerializer):
     notes = TextField(max_length=10_000, allow_blank=True, required=False)
     amount_paid = MoneyField(required=False)
 
+    def validate_debtor_email(self, value: str) -> str:
+        return debtors.normalise_email(value)
+
     def validate_debtor_phone(self, value: str) -> str:
         account: Account = self.context["account"]
         try:
@@ -152,6 +155,9 @@ class InvoiceQuery(PageQuery):
     updated_after = MomentField(required=False)
     q = TextField(max_length=200, required=False)
 
+    def validate_debtor_email(self, value: str) -> str:
+        return debtors.normalise_email(value)
+
     @staticmethod
     def apply(query: Mapping[str, Any], invoices: InvoiceQuerySet, today: dt.date | None) -> list[Part]:
         """What of `invoices` was asked for, in parts without a row in common: each has one status or payment status,
@@ -183,7 +189,7 @@ class InvoiceQuery(PageQuery):
 _LOOKUPS = {
     "currency": "currency",
     "invoice_number": "invoice_number",
-    "debtor_email": "debtor_email__iexact",
+    "debtor_email": "debtor_email",
     "due_before": "due_date__lt",
     "due_after": "due_date__gt",
     "created_after": "created_at__gt",

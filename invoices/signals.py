@@ -10,6 +10,8 @@ written and the rest announced.
 `payment_recorded`: invoice, payment, actor; a void or a reversal too, with a negative amount.
 `payment_undone`: invoice; money was taken back from an invoice that is open now, before its row is written.
 `escalation_created`, `escalation_resolved`: escalation. `promise_made`, `promise_reopened`, `promise_broken`: promise.
+`next_contact_shown`: account; the next contacts of its invoices are about to be shown. Receivers return a function that
+says of an invoice, by its id, that its next message is stopped, or None.
 `debtor_changed`: debtor; an answer was handled, the debtor wishes to hear from us again, or the credit is another.
 """
 
@@ -53,6 +55,7 @@ promise_made = Announcement()
 promise_reopened = Announcement()
 promise_broken = Announcement()
 debtor_changed = Announcement()
+next_contact_shown = Announcement()
 
 
 def asked_by_all(signal: Signal, **said: object) -> Iterator[Ahead | None]:

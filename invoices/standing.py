@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -43,6 +44,9 @@ def of(invoice: Invoice, user: User) -> list[Stand]:
     if invoice.status == Status.WRITTEN_OFF and invoice.written_off_at:
         on = {"day": date_format(invoice.written_off_at.astimezone(invoice.account.zone))}
         stands.append(Stand("money_off", _("Written off on %(day)s. A payment still makes it paid.") % on))
+    if invoice.is_open and invoice.not_before and invoice.not_before > invoice.account.now():
+        when = {"moment": date_format(timezone.localtime(invoice.not_before), "DATETIME_FORMAT")}
+        stands.append(Stand("undo", _("A payment was undone. Nothing is sent before %(moment)s.") % when))
     cases = Escalation.objects.filter(invoice=invoice).exclude(status=CaseStatus.RESOLVED).select_related("assignee")
     return [*stands, *(_case(case) for case in cases)]
 

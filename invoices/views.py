@@ -65,9 +65,6 @@ def _asked(query: Mapping[str, Any], account: Account, today: dt.date) -> tuple[
     return labels, {"account": account.id, **asked}
 
 
-_MAX_EMAIL = 254
-
-
 @Compiled
 def _page(
     labels: Sequence[tuple[str, Sequence[str]]],
@@ -97,11 +94,6 @@ class InvoiceViewSet(ApiViewSet):
             labels, asked = _asked(query, account, account.today())
             begin = pagination.beginning(request, query, account)
             return [_page.ahead(labels, query["limit"], **asked, **begin)]
-        if self.action != "create":
-            return ()
-        email = request.data.get("debtor_email") if isinstance(request.data, dict) else None
-        if isinstance(email, str) and len(email) <= _MAX_EMAIL and email.isprintable():
-            return lifecycle.asks(account, email=email)
         return ()
 
     @extend_schema(
@@ -114,8 +106,9 @@ class InvoiceViewSet(ApiViewSet):
         query, account = InvoiceQuery.of(request), account_of(request)
         today = account.today()
         labels, asked = _asked(query, account, today)
+        show = functools.partial(representation.of_row, today=today, stops=representation.stops_of(account))
         read = functools.partial(_page.among, key_of(request).asked, labels, **asked)
-        return pagination.respond_by(request, read, query, functools.partial(representation.of_row, today=today))
+        return pagination.respond_by(request, read, query, show)
 
     @extend_schema(operation_id="get_invoice", summary="Get one invoice", responses=InvoiceOut)
     def retrieve(self, request: Request, invoice_id: uuid.UUID) -> Answer:
@@ -123,7 +116,8 @@ class InvoiceViewSet(ApiViewSet):
         row = key_of(request).beside
         if row is None:
             raise not_found()
-        return Answer(representation.of_row(row, account.today()), headers=etag(row["version"]))
+        shown = representation.of_row(row, account.today(), representation.stops_of(account))
+        return Answer(shown, headers=etag(row["version"]))
 
     @extend_schema(
         operation_id="create_invoice",

@@ -11,14 +11,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-import phonenumbers
-
 from inflow.accounts.models import Account
+from invoices import phone_zones
 from invoices.models import CalendarRule, Debtor, RuleKind
 
 FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
 _DAY = dt.timedelta(days=1)
-_MIDNIGHT = 24 * 60
+MIDNIGHT = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,8 @@ class WorkDays:
         Hours between two dates hold for weeks: where nothing is left of the window, they take its place."""
         if self.is_off(day):
             return None
-        begin, end = _minutes(opens), _minutes(closes)
-        end += _MIDNIGHT if end <= begin else 0
+        begin, end = minutes(opens), minutes(closes)
+        end += MIDNIGHT if end <= begin else 0
         for hours in self.shorter:
             if hours.is_on(day):
                 left = max(begin, hours.opens), min(end, hours.closes)
@@ -117,7 +116,7 @@ def country_of(debtor: Debtor, account: Account, phone: str = "") -> str:
     """The debtor's own country, else the phone's, else the account's (ISO 3166)."""
     country = debtor.country or debtor.subdivision[:2]
     if not country and (phone := phone or debtor.phone):
-        country = phonenumbers.region_code_for_number(phonenumbers.parse(phone)) or ""
+        country = phone_zones.country(phone)
     return country or account.country
 
 
@@ -170,13 +169,13 @@ def _days(rule: CalendarRule) -> Iterator[dt.date]:
 
 def _shorter(rule: CalendarRule) -> Shorter:
     return Shorter(
-        _minutes(rule.opens_at) if rule.opens_at else 0,
-        _minutes(rule.closes_at) if rule.closes_at else 2 * _MIDNIGHT,
+        minutes(rule.opens_at) if rule.opens_at else 0,
+        minutes(rule.closes_at) if rule.closes_at else 2 * MIDNIGHT,
         rule.starts_on,
         rule.last_day,
         frozenset(rule.weekdays),
     )
 
 
-def _minutes(time: dt.time) -> int:
+def minutes(time: dt.time) -> int:
     return 60 * time.hour + time.minute

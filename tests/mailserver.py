@@ -3,6 +3,7 @@
 import asyncio
 import email
 import email.policy
+from collections import Counter
 from email.message import EmailMessage
 from types import TracebackType
 from typing import Any, Self
@@ -12,11 +13,13 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class MailServer:
-    """`with MailServer() as server:` listens on `server.port`; `mails` is what it took."""
+    """`with MailServer() as server:` listens on `server.port`; `mails` is what it took, `asked` how often each
+    recipient was named to it. Its replies may be changed while it runs."""
 
     def __init__(
         self,
         *,
+        on_sender: str = "250 OK",
         on_recipient: str = "250 OK",
         on_data: str = "250 OK",
         drops_after_data: bool = False,
@@ -25,7 +28,8 @@ class MailServer:
     ) -> None:
         self.mails: list[EmailMessage] = []
         self.recipients: list[str] = []
-        self._on_recipient, self._on_data = on_recipient, on_data
+        self.asked: Counter[str] = Counter()
+        self.on_sender, self.on_recipient, self._on_data = on_sender, on_recipient, on_data
         self._drops, self._hangs_s, self._greets_after_s = drops_after_data, hangs_after_data_s, greets_after_s
         server = self
 
@@ -57,12 +61,20 @@ class MailServer:
     ) -> None:
         self._controller.stop()
 
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.on_sender.startswith("250"):
+            envelope.mail_from = address
+        return self.on_sender
+
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        if self._on_recipient.startswith("250"):
+        self.asked[address] += 1
+        if self.on_recipient.startswith("250"):
             envelope.rcpt_tos.append(address)
-        return self._on_recipient
+        return self.on_recipient
 
     async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:
         if self._on_data.startswith("250"):

@@ -8,13 +8,13 @@ from django.db import connection
 
 from communications.models import Answer, Communication, ConsentEntry, Contact, Reply
 from inflow.accounts.models import Account
-from invoices.models import Debtor, Invoice, Payment, TimelineEntry
+from invoices.models import Allocation, Debtor, Invoice, Receipt, Reversal, TimelineEntry
 from webhooks.models import Delivery, Event, Subscription
 
 _OWNED = [
     model._meta.db_table
     for model in (
-        *(Debtor, Invoice, Payment, TimelineEntry, Communication, Event, Delivery, Subscription),
+        *(Debtor, Invoice, Receipt, Reversal, Allocation, TimelineEntry, Communication, Event, Delivery, Subscription),
         *(Answer, Contact, ConsentEntry, Reply),
     )
 ]

@@ -1,5 +1,7 @@
 """The account's events by their numbers, so that a consumer can prove that it missed none."""
 
+from typing import Any
+
 from django.db.models import QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
@@ -7,7 +9,7 @@ from inflow.accounts.models import Account
 from webhooks.models import Event, EventCounter
 
 
-def kept(account: Account) -> QuerySet[Event]:
+def kept(account: Account) -> QuerySet[Any]:
     """Return the events that are kept without a gap."""
     kept_from = EventCounter.objects.filter(account=account).values("kept_from")
     return Event.objects.for_account(account).filter(seq__gte=Coalesce(Subquery(kept_from), 0))

@@ -10,18 +10,18 @@ from typing import Self
 from communications import gateways
 from communications.channels.email import MAIL_KEY, Mailer, email, is_mail_captured, mail_id
 from communications.channels.gateway import GatewayLine
-from communications.channels.outcomes import Away, Bounced, OptedOut, Refused, Rejected, Unclear
+from communications.channels.outcomes import Away, Expired, Refusal, Refused, Unavailable, Unclear
 from communications.models import Communication, Medium
 from inflow.accounts.models import Account
 
 __all__ = [
     "MAIL_KEY",
     "Away",
-    "Bounced",
+    "Expired",
     "Mailer",
-    "OptedOut",
+    "Refusal",
     "Refused",
-    "Rejected",
+    "Unavailable",
     "Unclear",
     "Ways",
     "email",
@@ -78,7 +78,7 @@ class Ways:
             return self._mailer.deliver(email(row), account, by=by)
         line = self._line(account, row.channel)
         if line is None:
-            raise Rejected("no gateway")
+            raise Refused("no gateway")
         return line.deliver(row, by=by)
 
     def _line(self, account: Account, channel: str) -> GatewayLine | None:

@@ -14,7 +14,8 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend
 
 from communications import links, profiles
-from communications.channels.outcomes import Away, Bounced, Refused
+from communications.channels.outcomes import Away, Expired, Refused
+from communications.channels.refusals import Stage, classify
 from communications.models import Communication
 from inflow.accounts.models import Account
 
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 # A connection that was idle for so long is asked whether it still lives.
 _FRESH_S = 5.0
+_VERBS = {Stage.SENDER: "MAIL", Stage.RECIPIENT: "RCPT", Stage.DATA: "DATA", Stage.CONTENT: "content"}
 # A mail's own id among what a provider's API keeps with it.
 MAIL_KEY = "inflow_message"
 
@@ -101,26 +103,22 @@ class Mailer:
         except (OSError, smtplib.SMTPException) as error:
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 connection.close()
-            raise Away(type(error).__name__) from error
+            raise Away(_said(error)) from error
         self._connection, self._used = connection, time.monotonic()
 
     def deliver(self, message: EmailMultiAlternatives, account: Account, *, by: float) -> str:
         """Hand the mail over, if it can begin `by` then (on the monotonic clock). The id by which it is known where it
         went. A test account's is captured: the frozen communication is what the dashboard shows.
 
-        Raises `Refused` where the message surely did not leave, `Bounced` where it never can; after anything else it
-        may have.
+        Raises `Refused` where the message surely did not leave; after anything else it may have.
         """
         if time.monotonic() > by:
-            raise Refused("gate_expired")
+            raise Expired("gate_expired")
         if is_mail_captured(account):
             return ""
-        try:
-            self.ready(account)
-        except Away as error:
-            raise Refused(f"mail server away: {error}") from error
+        self.ready(account)
         if time.monotonic() > by:
-            raise Refused("gate_expired")
+            raise Expired("gate_expired")
         try:
             if isinstance(self._connection, EmailBackend) and self._connection.connection:
                 _transmit(self._connection.connection, message)
@@ -159,29 +157,45 @@ def _send(connection: Any, message: EmailMultiAlternatives) -> str:
 
 
 def is_mail_captured(account: Account) -> bool:
-    return account.is_test and settings.OUTBOX_DIR is None
+    """Return whether the account's mail stays here. A test account's does, unless it goes into the local outbox or,
+    while trying out, to the mail server that was named for it."""
+    return account.is_test and settings.OUTBOX_DIR is None and not settings.SENDS_TEST_MAIL
 
 
 def _transmit(smtp: smtplib.SMTP, message: EmailMultiAlternatives) -> None:
-    """One SMTP transaction, verb by verb: until the content is on its way, whatever fails surely did not leave."""
+    """One SMTP transaction, command by command: a failure before the content is sent means that the message did not
+    leave."""
     content = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
-    _say("MAIL", lambda: smtp.mail(settings.DEFAULT_FROM_EMAIL.rpartition("<")[2].rstrip(">")))
+    _command(Stage.SENDER, lambda: smtp.mail(settings.DEFAULT_FROM_EMAIL.rpartition("<")[2].rstrip(">")))
     for recipient in message.recipients():
-        _say("RCPT", lambda recipient=recipient: smtp.rcpt(recipient))  # type: ignore[misc]
+        _command(Stage.RECIPIENT, lambda recipient=recipient: smtp.rcpt(recipient))  # type: ignore[misc]
     try:
         code, answer = smtp.data(content)
     except smtplib.SMTPDataError as error:  # the server did not want to see the content
-        raise Refused(f"DATA {error.smtp_code}") from error
+        said = error.smtp_error
+        raise _refused(Stage.DATA, error.smtp_code, said if isinstance(said, bytes) else said.encode()) from error
     if code != 250:
-        raise Refused(f"content {code} {answer.decode(errors='replace')[:200]}")
+        raise _refused(Stage.CONTENT, code, answer)
 
 
-def _say(verb: str, speak: Callable[[], tuple[int, bytes]]) -> None:
+def _command(stage: Stage, speak: Callable[[], tuple[int, bytes]]) -> None:
     try:
         code, answer = speak()
     except (OSError, smtplib.SMTPException) as error:
-        raise Refused(f"{verb}: {type(error).__name__}") from error
-    if code in (250, 251):
-        return
-    said = f"{verb} {code} {answer.decode(errors='replace')[:200]}"
-    raise Bounced(said) if verb == "RCPT" and code >= 500 else Refused(said)
+        raise Refused(f"{_VERBS[stage]}: {_said(error)}") from error
+    if code not in (250, 251):
+        raise _refused(stage, code, answer)
+
+
+def _refused(stage: Stage, code: int, answer: bytes) -> Refused:
+    text = answer.decode(errors="replace")
+    said = f"{_VERBS[stage]} {code} {' '.join(text.split())[:200]}".strip()
+    return Refused(said, classify(stage, code, text))
+
+
+def _said(error: Exception) -> str:
+    """Return the server's own words, if it said any."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        text = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
+        return f"{error.smtp_code} {' '.join(text.split())}"[:250]
+    return type(error).__name__

@@ -10,26 +10,36 @@ from django.conf import settings
 
 from communications import gateways
 from communications.channels import http
-from communications.channels.outcomes import Away, Bounced, OptedOut, Refused, Rejected, Unclear
+from communications.channels.outcomes import Away, Expired, Refusal, Refused, Unclear
 from communications.models import Communication, Gateway, Medium
 from inflow.accounts.models import Account
 from invoices import money
 
 VERSION = "2010-04-01"
-# Of Twilio's error codes, those that say what a person can't mend. Codes are added to from time to time: one that is
-# unknown closes the channel for this step only.
+# Twilio's error codes by the class of the refusal. Codes are added from time to time: an unknown one counts as an
+# attempt and marks nothing.
 NO_SUCH_RECIPIENT = frozenset({21211, 21214, 21217, 21265, 21614, 21635, 30005, 30006, 63003, 63024})
 OPTED_OUT = frozenset({21610})
-LATER = frozenset({14107, 20429, 21611, 30001, 63018})  # too many at once, a queue that is full
+OURS = frozenset(
+    {
+        *(14107, 20429, 21611, 30001, 30022, 63018, 63038),  # too many at once, a queue that is full, a daily limit
+        *(20003, 20005, 20006, 20008, 20403, 20404, 20426),  # credentials, the account's own state, its address
+        *(21404, 21601, 21603, 21606, 21607, 21608, 21659, 21660, 21661, 21662),  # the sender's number
+        *(21408, 21701, 21703, 21704, 21705, 21712),  # what the account or its messaging service may do
+        *(30002, 30010, 30024, 30034, 30035, 63007, 63010, 63020, 63051),  # suspended, unregistered, misconfigured
+    }
+)
 
 
-def ending(code: int | None) -> type[Refused]:
-    """What a definite failure means, by its error code."""
+def class_of(code: int | None, status: int | None = None) -> Refusal:
+    """Return the class of a definite refusal, by the provider's error code and by the status of its answer."""
     if code in NO_SUCH_RECIPIENT:
-        return Bounced
+        return Refusal.ADDRESS
     if code in OPTED_OUT:
-        return OptedOut
-    return Refused if code in LATER else Rejected
+        return Refusal.OPTED_OUT
+    # 400 is about this message; 401, 403, 404, 429, 503, a redirect … would be the answer to any.
+    is_ours = code in OURS or (status is not None and status not in (400, 413, 422))
+    return Refusal.OURS if is_ours else Refusal.MAILBOX
 
 
 class GatewayLine:
@@ -56,7 +66,7 @@ class GatewayLine:
     def deliver(self, row: Communication, *, by: float) -> str:
         """The provider's id of the message. Raises one of `outcomes`."""
         if time.monotonic() > by:
-            raise Refused("gate_expired")
+            raise Expired("gate_expired")
         if self._is_captured:
             return ""
         try:
@@ -64,12 +74,12 @@ class GatewayLine:
             path, form = f"/{VERSION}/Accounts/{sid}/Messages.json", _form(self._gateway, row)
             self.ready()
             if time.monotonic() > by:
-                raise Refused("gate_expired")
+                raise Expired("gate_expired")
             answer = self._line.post(path, form, (sid, token), total_s=settings.GATEWAY_TIMEOUT)
         except (Away, http.NotBegun) as error:
-            raise Refused(f"gateway away: {error}") from error
+            raise Away(f"gateway away: {error}") from error
         except InvalidToken as error:
-            raise Rejected("no key of FIELD_KEYS opens the gateway's token") from error
+            raise Refused("no key of FIELD_KEYS opens the gateway's token") from error
         except http.BrokenOff as error:
             self._trouble = str(error)
             raise Unclear(self._trouble) from error
@@ -120,8 +130,6 @@ def _sid_of(answer: http.Answer) -> str:
         raise Unclear(f"HTTP {answer.status} without an id")
     code = data.get("code") if isinstance(data.get("code"), int) else None
     said = " ".join(f"HTTP {answer.status} {code or ''} {data.get('message') or ''}".split())[:250]
-    if answer.status in (429, 503):
-        raise Refused(said)
-    if 300 <= answer.status < 500:
-        raise ending(code)(said)
+    if 300 <= answer.status < 500 or answer.status == 503:
+        raise Refused(said, class_of(code, answer.status))
     raise Unclear(f"HTTP {answer.status}")

@@ -5,7 +5,7 @@ from typing import Any
 from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused
 from django.core.mail import EmailMultiAlternatives
 
-from communications.channels.outcomes import Refused, Rejected
+from communications.channels.outcomes import Refusal, Refused
 
 
 def send(connection: Any, message: EmailMultiAlternatives) -> str:
@@ -13,11 +13,14 @@ def send(connection: Any, message: EmailMultiAlternatives) -> str:
     try:
         connection.send_messages([message])
     except AnymailRecipientsRefused as error:
-        raise Rejected("the provider refused the recipient") from error
+        kind = Refusal.ADDRESS if message.anymail_status.status == {"invalid"} else Refusal.MAILBOX  # type: ignore[attr-defined]
+        raise Refused("the provider refused the recipient", kind) from error
     except AnymailAPIError as error:
         status = error.status_code
         if status is not None and 400 <= status < 500 and status != 408:
-            raise Refused(f"HTTP {status}") from error
+            # Too large is about this message; credentials, quota and an unverified sender would refuse any.
+            kind = Refusal.MAILBOX if status == 413 else Refusal.OURS
+            raise Refused(f"HTTP {status}", kind) from error
         raise
     known_as = message.anymail_status.message_id  # type: ignore[attr-defined]
     return known_as.strip().strip("<>") if isinstance(known_as, str) and len(known_as) <= 255 else ""

@@ -12,9 +12,16 @@ from communications.models.heard import (
     Triage,
     Wish,
 )
-from communications.models.ladder import ApprovalLimit, CollectionSettings, PolicyStep, ReminderPolicy, every_medium
+from communications.models.ladder import (
+    ApprovalLimit,
+    CollectionSettings,
+    PolicyStep,
+    ReminderPolicy,
+    Rescheduling,
+    every_medium,
+)
 from communications.models.messages import Communication
-from communications.models.senders import Gateway, MessageTemplate, Notice, SenderProfile
+from communications.models.senders import Gateway, MessageTemplate, Notice, SenderHealth, SenderProfile
 from communications.models.words import CONTACTED, LEFT_US, PENDING, Kind, Medium, State, StepKind, Tone
 
 __all__ = [
@@ -38,6 +45,8 @@ __all__ = [
     "ReminderPolicy",
     "Reply",
     "ReplyStatus",
+    "Rescheduling",
+    "SenderHealth",
     "SenderProfile",
     "Source",
     "State",

@@ -125,6 +125,16 @@ class CollectionSettings(models.Model):
         return f"{self.opens_at:%H:%M}-{self.closes_at:%H:%M}"
 
 
+class Rescheduling(models.Model):
+    """An account whose hours, limits or calendar have changed, and whose planned messages are to be rescheduled."""
+
+    account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="+")
+    requested_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.account)
+
+
 class ApprovalLimit(models.Model):
     """A final notice for more than this is held until somebody has looked at it."""
 

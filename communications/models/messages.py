@@ -48,6 +48,11 @@ class Communication(models.Model):
         help_text=_lazy("What the message asked for: the balance less its share of the debtor's credit."),
     )
     scheduled_for = models.DateTimeField()
+    not_before = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text=_lazy("The earliest moment whatever the debtor's facts: its step's day, a retry, a cool-off."),
+    )
     sent_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
     claimed_at = models.DateTimeField(null=True, editable=False, help_text=_lazy("By the wall: who is still sending."))
@@ -56,6 +61,13 @@ class Communication(models.Model):
     provider_id = models.CharField(
         max_length=255, blank=True, editable=False, help_text=_lazy("The gateway's own id, or that of the mail.")
     )
+    # The class of the refusal that ended it: address, mailbox, ours or opted_out.
+    refusal = models.CharField(max_length=10, blank=True, editable=False)
+    # The number of refusals for reasons of ours, after each of which it waits.
+    refusals = models.PositiveSmallIntegerField(default=0, editable=False)
+    # The words of a person, before the message was made of them.
+    own_subject = models.CharField(max_length=300, blank=True, editable=False)
+    own_body = models.TextField(blank=True, editable=False)
     closes_channel = models.BooleanField(
         default=False, editable=False, help_text=_lazy("Failed for good: this step goes on by another channel.")
     )

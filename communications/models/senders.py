@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -98,6 +99,27 @@ class Gateway(models.Model):
 
     def __str__(self) -> str:
         return _("%(channel)s by %(sender)s") % {"channel": self.get_channel_display(), "sender": self.sender}
+
+
+class SenderHealth(models.Model):
+    """The refusals of a mail server or gateway since it last accepted a message, and the pause that they caused.
+
+    See `communications/pauses.py`. The times are those of the account where its clock is its own, else the wall's.
+    """
+
+    key = models.CharField(max_length=100, primary_key=True)
+    refused_at = ArrayField(models.DateTimeField(), default=list)
+    said = models.CharField(max_length=300, blank=True)  # the last refusal, in the server's words
+    paused_until = models.DateTimeField(null=True)
+    pauses = models.PositiveSmallIntegerField(default=0)  # in a row
+    probe_until = models.DateTimeField(null=True)  # one message is being tried until then
+    told_at = models.DateTimeField(null=True)  # platform staff, last
+
+    class Meta:
+        verbose_name_plural = "sender health"
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class Notice(models.Model):

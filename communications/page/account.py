@@ -11,7 +11,8 @@ from communications import phrases
 from communications.models import Answer, AnswerKind, AnswerStatus
 from communications.page.words import Words
 from invoices import ledger, money, receivables
-from invoices.models import Debtor, Invoice, Promise, PromiseStatus, Status
+from invoices.debtor_parties import DebtorParty
+from invoices.models import Invoice, Promise, PromiseStatus, Status
 from invoices.receivables import Position
 
 
@@ -50,11 +51,11 @@ def say(sentence: str, **values: str) -> SafeString:
     return format_html(sentence, **{name: format_html("<bdi>{}</bdi>", value) for name, value in values.items()})
 
 
-def open_invoices(debtor: Debtor) -> list[Invoice]:
-    """The debtor's alone; the oldest due date first."""
-    invoices = list(Invoice.objects.filter(debtor=debtor).open().order_by("due_date", "invoice_number"))
+def open_invoices(party: DebtorParty) -> list[Invoice]:
+    """Return the open invoices of this party alone; the oldest due date first."""
+    invoices = list(party.invoices.open().order_by("due_date", "invoice_number"))
     for invoice in invoices:
-        invoice.account, invoice.debtor = debtor.account, debtor
+        invoice.account, invoice.debtor = party.debtor.account, party.debtor
     return invoices
 
 
@@ -64,9 +65,11 @@ def lines(invoices: Sequence[Invoice], today: dt.date, said: Words) -> list[Line
     return [_line(invoice, today, promised.get(invoice.pk), said) for invoice in invoices]
 
 
-def positions(debtor: Debtor, invoices: Sequence[Invoice]) -> dict[str, Position]:
-    """Return what is owed in each currency, and the credit."""
-    credit = ledger.credit_of([debtor.pk]).get(debtor.pk, {})
+def positions(party: DebtorParty, invoices: Sequence[Invoice]) -> dict[str, Position]:
+    """Return what is owed in each currency, and the credit; none if the debtor has several parties, whose money is not
+    told apart."""
+    debtor = party.debtor
+    credit = ledger.credit_of([debtor.pk]).get(debtor.pk, {}) if party.is_only else {}
     return receivables.positions(invoices, credit, debtor.account.today())
 
 

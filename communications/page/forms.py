@@ -16,7 +16,8 @@ from communications.page.account import say
 from communications.page.words import Words
 from inflow.accounts.actors import DEBTOR
 from invoices import money
-from invoices.models import Debtor, Invoice
+from invoices.debtor_parties import DebtorParty
+from invoices.models import Invoice
 
 ALL_CHANNELS = "all"
 
@@ -35,17 +36,17 @@ class PageForm(forms.Form):
 
     kind: ClassVar[str]
 
-    def __init__(self, debtor: Debtor, owed: Sequence[Invoice], said: Words, data: Any = None) -> None:
+    def __init__(self, party: DebtorParty, owed: Sequence[Invoice], said: Words, data: Any = None) -> None:
         super().__init__(data, auto_id=f"{self.kind}_%s", label_suffix="")
-        self.debtor, self.owed, self.said = debtor, owed, said
-        self.today = debtor.account.today()
+        self.party, self.debtor, self.owed, self.said = party, party.debtor, owed, said
+        self.today = self.debtor.account.today()
         self.title: str = getattr(said, self.kind)
         self.note: SafeString = say(getattr(said, f"{self.kind}_note"), **self.in_note())
         self.button: str = getattr(said, f"{self.kind}_send")
         for name, field in self.fields.items():
             field.label = {"invoices": said.which}.get(name) or getattr(said, name)
             if isinstance(field, Invoices):
-                field.queryset = Invoice.objects.filter(debtor=debtor).open().order_by("due_date", "invoice_number")
+                field.queryset = party.invoices.open().order_by("due_date", "invoice_number")
                 field.initial = [owed[0].pk] if len(owed) == 1 else []
                 field.error_messages |= dict.fromkeys(
                     ("required", "invalid_choice", "invalid_pk_value", "invalid_list"), said.choose_open
@@ -121,13 +122,15 @@ class StopForm(PageForm):
         super().__init__(*args, **kwargs)
         channel = self.fields["channel"]
         assert isinstance(channel, forms.ChoiceField)
-        known = {medium for medium, _ in consent.addresses_of(self.debtor)} - consent.left_channels(self.debtor)
+        known = {medium for medium, _ in consent.addresses_of(self.debtor, self.party.own_keys)}
+        known -= consent.left_channels(self.debtor, self.party.own_keys)
         offered = [medium.value for medium in Medium if medium in known]
         channel.choices = [(name, getattr(self.said, f"stop_{name}")) for name in (*offered, ALL_CHANNELS)]
 
     def do(self) -> str:
         channel = self.cleaned_data["channel"]
-        consent.leave(self.debtor, "" if channel == ALL_CHANNELS else channel, DEBTOR, Source.PAGE)
+        chosen = "" if channel == ALL_CHANNELS else channel
+        consent.leave(self.debtor, chosen, DEBTOR, Source.PAGE, party=self.party.own_keys)
         return "stop"
 
 

@@ -17,7 +17,8 @@ from django.template.loader import render_to_string
 from communications import phrases, profiles
 from communications.page.account import open_invoices, positions, say
 from communications.page.words import Words
-from invoices import money
+from invoices import debtor_parties, money
+from invoices.debtor_parties import DebtorParty
 from invoices.models import Debtor, Invoice, Payment, Status
 from invoices.receivables import Part, Position
 
@@ -60,43 +61,48 @@ def is_available() -> bool:
     return _library() is not None
 
 
-def pdf(debtor: Debtor, said: Words) -> bytes:
+def pdf(debtor: Debtor, said: Words, party: DebtorParty | None = None) -> bytes:
     """To be called where `is_available`."""
     library = _library()
     assert library is not None
-    html = render_to_string("communications/page/statement.html", context(debtor, said))
+    html = render_to_string("communications/page/statement.html", context(debtor, said, party))
     nothing = library.urls.URLFetcher(allowed_protocols=[])
     written: bytes = library.HTML(string=html, url_fetcher=nothing).write_pdf()
     return written
 
 
-def context(debtor: Debtor, said: Words) -> dict[str, Any]:
+def context(debtor: Debtor, said: Words, party: DebtorParty | None = None) -> dict[str, Any]:
+    """Of a debtor whose invoices name several parties, `party` is the one whose statement it is."""
     account = debtor.account
     today = account.today()
     return {
         "words": said,
         "sender": profiles.name(profiles.of(account)),
-        "debtor": debtor,
+        "debtor": party or debtor,
         "as_of": say(said.statement_as_of, date=phrases.date(today, said.language)),
-        "ledgers": _ledgers(debtor, today, said),
+        "ledgers": _ledgers(debtor, party, today, said),
         "instructions": profiles.payment_instructions(profiles.of(account), said.language),
     }
 
 
-def _ledgers(debtor: Debtor, today: dt.date, said: Words) -> list[Ledger]:
+def _ledgers(debtor: Debtor, party: DebtorParty | None, today: dt.date, said: Words) -> list[Ledger]:
     by_currency: dict[str, list[Entry]] = defaultdict(list)
-    counted = Invoice.objects.filter(debtor=debtor).exclude(status__in=(Status.CANCELLED, Status.WRITTEN_OFF))
+    invoices = party.invoices if party else Invoice.objects.filter(debtor=debtor)
+    counted = invoices.exclude(status__in=(Status.CANCELLED, Status.WRITTEN_OFF))
     for number, currency, on, amount in counted.order_by().values_list(
         "invoice_number", "currency", "issue_date", "amount"
     ):
         by_currency[currency].append(Entry(on, "invoice", number, amount))
-    closed = Invoice.objects.filter(debtor=debtor, status=Status.WRITTEN_OFF)
-    payments = Payment.objects.filter(debtor=debtor).exclude(invoice__in=closed).order_by()
+    payments = Payment.objects.filter(debtor=debtor)
+    if party and not party.is_only:
+        payments = payments.filter(invoice__in=invoices)
+    payments = payments.exclude(invoice__in=invoices.filter(status=Status.WRITTEN_OFF)).order_by()
     for number, currency, on, amount in payments.values_list(
         "invoice__invoice_number", "currency", "paid_at", "amount"
     ):
         by_currency[currency].append(Entry(on, "payment_for" if amount > 0 else "reversal_for", number, -amount))
-    standing = positions(debtor, open_invoices(debtor))
+    whole = party or debtor_parties.whole(debtor)
+    standing = positions(whole, open_invoices(whole))
     return [
         _ledger(currency, entries, standing.get(currency, Position()), today, said)
         for currency, entries in sorted(by_currency.items())

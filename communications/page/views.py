@@ -87,7 +87,7 @@ def say(request: HttpRequest, token: str, kind: str) -> HttpResponse:
         raise Http404
     _count(request, "page-said", str(opened.debtor.pk), SAID_PER_DEBTOR)
     with override(said.language):
-        form = FORMS[kind](opened.debtor, page.open_invoices(opened.debtor), said, request.POST)
+        form = FORMS[kind](opened.party, page.open_invoices(opened.party), said, request.POST)
         if not form.is_valid():
             return _page(request, token, opened, said, form)
         try:
@@ -105,7 +105,7 @@ def statement_pdf(request: HttpRequest, token: str) -> HttpResponse:
     if not statement.is_available():
         raise Http404
     _count(request, "page-statement", str(opened.debtor.pk), STATEMENTS_PER_DEBTOR)
-    response = HttpResponse(statement.pdf(opened.debtor, said), content_type="application/pdf")
+    response = HttpResponse(statement.pdf(opened.debtor, said, opened.party), content_type="application/pdf")
     today = opened.debtor.account.today()
     response["Content-Disposition"] = f'inline; filename="statement-{today:%Y-%m-%d}.pdf"'
     return response
@@ -173,16 +173,16 @@ def _address(token: str, language: str) -> str:
 def _page(
     request: HttpRequest, token: str, opened: Opened, said: words.Words, failed: PageForm | None = None
 ) -> HttpResponse:
-    debtor, account = opened.debtor, opened.debtor.account
+    debtor, party, account = opened.debtor, opened.party, opened.debtor.account
     today = account.today()
     name = profiles.name(profiles.of(account))
     done = request.GET.get("done", "")
     with override(said.language):
-        owed = page.open_invoices(debtor)
-        positions = page.positions(debtor, owed)
-        left = consent.left_channels(debtor)
+        owed = page.open_invoices(party)
+        positions = page.positions(party, owed)
+        left = consent.left_channels(debtor, party.own_keys)
         forms = [
-            failed if failed and failed.kind == kind else form(debtor, owed, said)
+            failed if failed and failed.kind == kind else form(party, owed, said)
             for kind, form in FORMS.items()
             if (owed or kind == "stop") and not (kind == "stop" and debtor.opted_out_at)
         ]
@@ -193,12 +193,13 @@ def _page(
             "plain_title": said.title.format(sender=name),
             "logo": reverse("debtor-page-logo", args=[token]) if profiles.of(account).logo else "",
             "debtor": debtor,
+            "party": party,
             "lines": page.lines(owed, today, said),
             "totals": page.totals(positions, said),
             "credits": page.credits(positions, said),
             "instructions": profiles.payment_instructions(profiles.of(account), said.language).splitlines(),
             "statement": reverse("debtor-page-statement", args=[token]) if statement.is_available() else "",
-            "sayings": page.sayings(answers.shown_to(debtor), said),
+            "sayings": page.sayings(answers.shown_to(party), said),
             "forms": [(form, f"{reverse('debtor-page-say', args=[token, form.kind])}") for form in forms],
             "failed": failed,
             "stopped": [getattr(said, f"stop_{channel}") for channel in sorted(left)],

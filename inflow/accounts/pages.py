@@ -40,6 +40,11 @@ class PageForm(forms.Form):
             if field.label is None:
                 field.label = labels.of(name)
 
+    def add_field(self, name: str, field: forms.Field) -> None:
+        """Add a field that depends on the row."""
+        _dress(field.widget)
+        self.fields[name] = field
+
     def facts(self) -> "list[tuple[StrOrPromise, str]]":
         """Return what a person should see before they confirm, as labels and values."""
         return []

@@ -180,7 +180,9 @@ class OwnRowsAdmin(ModelAdmin):
         if not person(request).may(verb.needs):
             raise PermissionDenied
         back = self.url("change", quote(row.pk))
-        form = verb.form(request.POST if request.method == "POST" else None, row=row)
+        # A page that proposes an amount, as an import does, links here with it.
+        initial = {"amount": request.GET["amount"][:20]} if "amount" in request.GET else {}
+        form = verb.form(request.POST if request.method == "POST" else None, row=row, initial=initial)
 
         def do() -> HttpResponse:
             said = verb.do(row, actor(request), form)

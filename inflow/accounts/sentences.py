@@ -28,6 +28,7 @@ SENTENCES: dict[str, Promise | str] = {
     "import.confirmed": _("%(actor)s confirmed the import of %(target)s"),
     "import.discarded": _("%(actor)s discarded the import of %(target)s"),
     "import.done": _("%(target)s is imported, as %(actor)s confirmed"),
+    "import.mapped": _("%(actor)s chose what the columns of %(target)s are"),
     "import.stopped": _("%(actor)s stopped the import of %(target)s"),
     "import.uploaded": _("%(actor)s uploaded %(target)s to be imported"),
     "messages.resumed": _("%(actor)s let messages of %(target)s go out again"),

@@ -103,13 +103,14 @@ class Climber(ABC):
             return
         if self.message and self.message.status == State.SCHEDULED:
             return
-        invoice.next_contact_at = None
+        invoice.next_contact_at = invoice.next_check_at = None
         if invoice.status == Status.ON_HOLD:
             assert invoice.hold_until
-            invoice.next_contact_at = ladder.beginning(account, invoice.hold_until + _DAY)
+            invoice.next_check_at = ladder.beginning(account, invoice.hold_until + _DAY)
+            invoice.next_contact_at = self._allowed(invoice.next_check_at)
         elif invoice.status == Status.DISPUTED:
             assert invoice.disputed_at
-            invoice.next_contact_at = invoice.disputed_at + ladder.DISPUTE_RAISES
+            invoice.next_contact_at = invoice.next_check_at = invoice.disputed_at + ladder.DISPUTE_RAISES
         elif self._open_cases(2):
             return
         elif step := ladder.next_step(invoice, STEPS, account.today()):
@@ -123,7 +124,9 @@ class Climber(ABC):
         begins = ladder.beginning(account, day)
         enters = ladder.came_overdue(invoice) and invoice.last_step is None and step.kind != StepKind.NONE
         if account.today() < day and not (enters and invoice.status == Status.OVERDUE):
-            invoice.next_contact_at = self._allowed(begins) if enters else begins
+            allowed = self._allowed(begins)
+            invoice.next_check_at = allowed if enters else begins
+            invoice.next_contact_at = None if step.kind == StepKind.NONE else allowed
         elif step.kind == StepKind.NONE:
             self._done(step)
         else:
@@ -157,7 +160,7 @@ class Climber(ABC):
             created_at=self.account.now(),
         )
         self.past.communications.append(self.message)
-        invoice.next_contact_at = moment
+        invoice.next_contact_at, invoice.next_check_at = moment, None
         self._note("planned", CLOCK, message=step.kind, moment=moment, zone=self.place.zone.key)
 
     def _way(self) -> tuple[Medium, str]:
@@ -284,7 +287,7 @@ class Climber(ABC):
 
     def _drop(self) -> None:
         invoice, message = self.invoice, self.message
-        invoice.next_contact_at = None
+        invoice.next_contact_at = invoice.next_check_at = None
         if message and message.status == State.SCHEDULED:
             reason = "paid" if invoice.status == Status.PAID else "closed"
             message.status, message.suppressed_reason = State.SUPPRESSED, reason

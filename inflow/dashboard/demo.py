@@ -20,7 +20,7 @@ from inflow.accounts.roles import Role
 from inflow.accounts.sealing import seal
 from inflow.dashboard.demo_receiver import PATH
 from inflow.dashboard.past import EVENTS_KEPT, Life, Past
-from invoices import debtors, money
+from invoices import debtors, money, parties
 from invoices.models import OPEN, Debtor, Invoice
 from webhooks import signing
 from webhooks.endpoints import REASON_FAILING
@@ -355,6 +355,7 @@ def _draft(past: Past, teller: Teller, plot: Plot, late: int, debtor: Debtor, cu
         debtor_company=debtor.company,
         debtor_email=debtor.email,
         debtor_phone=debtor.phone,
+        party=parties.of(debtor.name, debtor.company).key,
         amount=teller.amount(currency),
         currency=currency,
         issue_date=issue_date,

@@ -19,6 +19,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from communications import holding, standstill
 from communications.admin import state_badge
 from communications.models import Communication, State
 from inflow.accounts import pages
@@ -179,10 +180,16 @@ def _going_out(user: User) -> dict[str, Any]:
         dt.datetime.combine(today + dt.timedelta(days=days), dt.time.min, zone) for days in (1, 2)
     )
     planned = rows_of(user, Communication.objects.filter(status=State.SCHEDULED, scheduled_for__lt=next_midnight))
+    stopped = standstill.of(user.account) if user.account else standstill.Standstill()
+    if stopped.reason:
+        planned = planned.none()
+    planned = standstill.marked(planned).filter(is_stopped=False)
     counted = planned.annotate(
         until_tomorrow=Window(Count("pk")), until_midnight=Window(Count("pk", filter=Q(scheduled_for__lt=midnight)))
     )
-    soonest = counted.select_related("invoice").defer("body", "html").order_by("scheduled_for", "id")[:SHOWN]
+    soonest = (
+        counted.select_related("invoice").defer("body", "html").order_by("scheduled_for", *holding.GOES_FIRST)[:SHOWN]
+    )
     today_count = max((message.until_midnight for message in soonest), default=0)
     tomorrow_count = max((message.until_tomorrow for message in soonest), default=0) - today_count
     rows = [
@@ -195,7 +202,7 @@ def _going_out(user: User) -> dict[str, Any]:
         }
         for message in soonest
     ]
-    return {"today": today_count, "tomorrow": tomorrow_count, "rows": rows}
+    return {"today": today_count, "tomorrow": tomorrow_count, "rows": rows, "is_stopped": bool(stopped.reason)}
 
 
 def _cases(user: User) -> list[dict[str, Any]]:

@@ -250,8 +250,8 @@ class Life(Climber):
             turns.append((max(midnight.astimezone(dt.UTC), self.at) + self._lag, self._age))
         if message and message.status == State.SCHEDULED:
             turns.append((max(message.scheduled_for, self.at) + self._lag, self._gate))
-        elif invoice.next_contact_at and invoice.status in (Status.NEW, Status.OVERDUE):
-            turns.append((max(invoice.next_contact_at, self.at) + self._lag, self._advance))
+        elif invoice.next_check_at and invoice.status in (Status.NEW, Status.OVERDUE):
+            turns.append((max(invoice.next_check_at, self.at) + self._lag, self._advance))
         if stuck := self._open_cases(2):
             turns.append((max(stuck[0].opened_at + CASE_TAKES, self.at) + self._lag, self._hold_the_hopeless))
         return min(turns, key=lambda turn: turn[0], default=None)

@@ -42,7 +42,7 @@ def check() -> None:
     global _compared_at
     if time.monotonic() - _compared_at < GOOD_FOR_S:
         return
-    installation, _ = Installation.objects.get_or_create(id=Installation.ONLY, defaults=_newborn())
+    installation, _ = Installation.objects.get_or_create(id=Installation.ONLY)
     if installation.held_at:
         raise _held(installation)
     try:
@@ -159,10 +159,6 @@ def forget() -> None:
 def last_mark() -> dt.datetime | None:
     """Return when the database last knew of something that was sent."""
     return Mark.objects.order_by("-at").values_list("at", flat=True).first()
-
-
-def _newborn() -> dict[str, object]:
-    return {"identity": identity.of_database()}
 
 
 def _hold(installation: Installation, cause: Cause, outside: Marks) -> Held:

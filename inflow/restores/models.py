@@ -18,7 +18,8 @@ class Installation(models.Model):
     """The one installation that this database belongs to.
 
     `key` names its marks outside the database, so that several installations can share one Valkey or folder. A copy of
-    the database has the same key, until `after_restore --copy` gives it another.
+    the database has the same key, until `after_restore --copy` gives it another. The row is made by the migration, and
+    `identity` is empty until the first worker compares.
     """
 
     ONLY = 1

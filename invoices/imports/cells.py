@@ -56,14 +56,23 @@ def amount(text: str, currency: str) -> str:
     return plain.replace(",", ".") if re.fullmatch(r"-?\d+,\d+", plain, re.ASCII) else plain
 
 
-def date(text: str, order: str) -> str:
-    """ISO, `31/12/2026`, `31.12.2026`, `31-Dec-2026`, with a time of day or without, as `2026-12-31`."""
-    plain = re.sub(r"[T ]+\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp][Mm])?Z?$", "", latin(text))
+def without_time(text: str) -> str:
+    """A date without the time of day that stands behind it."""
+    return re.sub(r"[T ]{1,3}\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?( ?[AaPp][Mm])?Z?$", "", text)
+
+
+def date(text: str, order: str, conflict: str = "") -> str:
+    """ISO, `31/12/2026`, `31.12.2026`, `31-Dec-2026`, `31-Dec-26`, with a time of day or without, as `2026-12-31`.
+
+    `conflict` tells why the file as a whole does not say which comes first, day or month.
+    """
+    plain = without_time(latin(text))
     if match := re.fullmatch(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", plain, re.ASCII):
         return _day(*map(int, match.groups()), text=text)
-    if match := re.fullmatch(r"(\d{1,2})[ -]([A-Za-z]{3})[a-z]*[ ,-]+(\d{4})", plain, re.ASCII):
+    if match := re.fullmatch(r"(\d{1,2})[ -]([A-Za-z]{3})[a-z]*[ ,-]+(\d{4}|\d{2})", plain, re.ASCII):
         month = match[2].casefold()
-        return _day(int(match[3]), _MONTHS.index(month) if month in _MONTHS else 0, int(match[1]), text=text)
+        year = int(match[3]) if len(match[3]) == 4 else 2000 + int(match[3])  # Tally writes 1-Apr-26
+        return _day(year, _MONTHS.index(month) if month in _MONTHS else 0, int(match[1]), text=text)
     if match := re.fullmatch(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})", plain, re.ASCII):
         first, second, year = int(match[1]), int(match[3]), int(match[4])
         if order == DateOrder.MONTH_FIRST:
@@ -72,6 +81,8 @@ def date(text: str, order: str) -> str:
             return _day(year, second, first, text=text)
         if second > 12:
             return _day(year, first, second, text=text)
+        if conflict:
+            raise Ambiguous(_("%(text)s can be read in two ways. %(conflict)s") % {"text": text, "conflict": conflict})
         raise Ambiguous(
             _("%(text)s can be read in two ways: say which comes first, day or month, and upload it again.")
             % {"text": text}

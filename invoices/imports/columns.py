@@ -1,38 +1,56 @@
 """The columns of a file: what they are called, in English and Arabic, and which are needed."""
 
 import dataclasses
-import re
-import unicodedata
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils import translation
+from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
+from invoices.imports import products
+from invoices.imports.headings import folded, names
 from invoices.imports.models import Kind
+from invoices.imports.products import Product
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`names` are headings that mean it besides its own, as `_folded` writes them."""
+    """`names` are headings that mean it besides its own. `weak` are headings that mean it if no other column does.
+
+    `is_delicate` says that a second column of this kind must not be passed over: it is about money or its state.
+    """
 
     field: str
     label: Any
     help: Any
     names: str
     is_needed: bool = False
+    weak: str = ""
+    is_delicate: bool = False
 
+
+# A column that only checks another: exports of programs that keep several currencies have it.
+BOOKS_AMOUNT = "books_amount"
 
 _NUMBER = Column(
     "invoice_number",
     _("Invoice number"),
     _("Unique in your account: the same number again is the same invoice."),
-    "invoice no|invoice|invoice #|inv no|inv number|number|no|document number|document no|doc no|bill number"
-    "|رقم الفاتورة|الفاتورة|رقم|رقم المستند",
+    "invoice no|invoice|inv no|inv number|invoice num|inv num|number|no|num|document number|document no|doc no"
+    "|doc number|bill number|bill no|voucher no|voucher number|vch no|invoice reference|invoice ref|tax invoice no"
+    "|tax invoice number|invoice id|رقم الفاتورة|الفاتورة|رقم|الرقم|رقم المستند|رقم السند|رقم الفاتوره الضريبية"
+    "|رقم القيد",
     is_needed=True,
+    weak="ref no|ref|reference|reference no|reference number|document|المرجع|رقم المرجع",
 )
-_PAID = dataclasses.replace(_NUMBER, help=_("Which invoice was paid."))
-_CURRENCY = "currency code|ccy|cur|العملة|عملة|رمز العملة"
+_PAID = dataclasses.replace(_NUMBER, help=_("Which invoice was paid."), weak="")
+_CURRENCY = (
+    "currency code|ccy|cur|curr|currency name|invoice currency|transaction currency|document currency|curr code|fx"
+    "|cur code|ccy code|currency iso|iso currency|العملة|عملة|رمز العملة|عملة الفاتورة|نوع العملة|اسم العملة"
+)
 COLUMNS: dict[str, tuple[Column, ...]] = {
     Kind.INVOICES: (
         _NUMBER,
@@ -40,22 +58,24 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             "debtor_name",
             _("Debtor"),
             _("Who is written to."),
-            "debtor|customer|customer name|client|client name|contact|contact name|name|bill to"
-            "|اسم العميل|العميل|اسم المدين|المدين|الاسم|اسم الزبون|الزبون",
+            "debtor|customer|customer name|client|client name|contact|contact name|name|bill to|bill to name|party"
+            "|party name|party s name|account name|buyer|sold to|customer full name|customer project|partner"
+            "|اسم العميل|العميل|اسم المدين|المدين|الاسم|اسم الزبون|الزبون|اسم الطرف|الطرف|اسم الحساب",
             is_needed=True,
         ),
         Column(
             "debtor_company",
             _("Company"),
             _("The debtor's company."),
-            "company|company name|customer company|organisation|organization|business name"
+            "company|company name|customer company|organisation|organization|business name|client company"
             "|الشركة|اسم الشركة|شركة المدين|المنشأة|المؤسسة",
         ),
         Column(
             "debtor_email",
             _("Email"),
             _("Where reminders go."),
-            "email|e mail|mail|email address|customer email|contact email"
+            "email|e mail|mail|email address|customer email|contact email|email id|client email|bill email"
+            "|billing email"
             "|البريد الإلكتروني|البريد الالكتروني|البريد|الإيميل|بريد المدين",
         ),
         Column(
@@ -68,12 +88,12 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "amount",
             _("Amount"),
-            _("In all, not what is left: 25000.00."),
-            "total|invoice amount|invoice total|total amount|gross|gross amount|grand total|amount total"
-            "|المبلغ|الإجمالي|الاجمالي|مبلغ الفاتورة|المبلغ الإجمالي|القيمة|المجموع",
+            _("In all, not what is left: 25000.00. Not needed beside a balance."),
+            f"{products.TOTALS}|amt|invoice amt|value|invoice value|original amount|المبلغ|القيمة",
             is_needed=True,
+            is_delicate=True,
         ),
-        Column("currency", _("Currency"), _("ISO 4217, such as AED."), _CURRENCY),
+        Column("currency", _("Currency"), _("ISO 4217, such as AED."), _CURRENCY, is_delicate=True),
         Column(
             "issue_date",
             _("Issued"),
@@ -85,9 +105,10 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             "due_date",
             _("Due"),
             _("YYYY-MM-DD."),
-            "due|due on|payment due|payment due date|date due|net due date|maturity date"
-            "|تاريخ الاستحقاق|الاستحقاق|تاريخ السداد|موعد الاستحقاق",
+            "due on|payment due date|date due|net due date|maturity date|invoice due date|due by|pay by|payment due by"
+            "|تاريخ الاستحقاق|الاستحقاق|تاريخ السداد|موعد الاستحقاق|يستحق في|موعد السداد",
             is_needed=True,
+            weak="due|payment due",
         ),
         Column(
             "language",
@@ -99,7 +120,54 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             "amount_paid",
             _("Paid already"),
             _("What came in before InFlow knew the invoice. Later payments are imported as payments."),
-            "paid|paid amount|already paid|amount received|received|المدفوع|المبلغ المدفوع|المسدد",
+            "paid|paid amount|already paid|amount received|received|invoice amount paid|total paid|paid to date"
+            "|amount paid to date|payments|payments received|received amount|settled amount|amount settled|collected"
+            "|amount collected|المدفوع|المبلغ المدفوع|المسدد|المبلغ المسدد|المحصل|المبلغ المحصل|المقبوض|إجمالي المدفوع"
+            "|المدفوعات",
+            is_delicate=True,
+        ),
+        Column(
+            "balance",
+            _("Balance"),
+            _("What is left to pay. What is missing to the amount came in before InFlow knew the invoice."),
+            "balance due|open balance|amount due|invoice amount due|due amount|outstanding|outstanding amount"
+            "|amount outstanding|outstanding balance|remaining|remaining amount|remaining balance|amount remaining"
+            "|residual|residual amount|amount residual|amount due signed|residual signed|pending amount|pending|unpaid"
+            "|unpaid amount|amount owed|amount owing|total due|open amount|amount open|balance amount|o s amount|left"
+            "|bal|balance outstanding|invoice balance|to pay|still due|receivable|remaining due"
+            "|المتبقي|المبلغ المتبقي|الرصيد|رصيد الفاتورة|المبلغ المستحق|المستحق|الباقي|المبلغ الباقي|غير المسدد"
+            "|غير المدفوع|الرصيد المتبقي|الرصيد المستحق|الرصيد المفتوح|المتبقي للدفع|المستحق الدفع|المبلغ غير المدفوع",
+            weak="due|payment due",
+            is_delicate=True,
+        ),
+        Column(
+            "amount_credited",
+            _("Credited"),
+            _("Credit notes set against the invoice. They lower what is left."),
+            "credited|credits applied|credit applied|amount credited|credit notes|credit note amount|applied credits"
+            "|إشعارات دائنة|المبلغ الدائن المطبق",
+            is_delicate=True,
+        ),
+        Column(
+            "status",
+            _("Status"),
+            _("Of the invoice where it comes from: paid and void ones are not registered, drafts are refused."),
+            "state|invoice status|invoice state|document status|doc status|inv status"
+            "|الحالة|حالة الفاتورة|حالة المستند|الوضع",
+            is_delicate=True,
+        ),
+        Column(
+            "payment_status",
+            _("Payment status"),
+            _("A second status column, as some programs have it."),
+            "payment state|paid status|حالة الدفع|حالة السداد",
+            is_delicate=True,
+        ),
+        Column(
+            "document_type",
+            _("Kind of document"),
+            _("Invoices are imported; credit notes, payments and bills are refused."),
+            "transaction type|doc type|voucher type|vch type|invoice type|type|نوع المستند|نوع الحركة|نوع السند|النوع",
         ),
         Column("notes", _("Notes"), _("For you; debtors don't see them."), "note|memo|comment|comments|ملاحظات|ملاحظة"),
     ),
@@ -118,11 +186,12 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             "amount",
             _("Amount"),
             _("What came in, in the invoice's currency."),
-            "paid|paid amount|amount paid|payment|payment amount|received|amount received|credit"
+            "paid|paid amount|amount paid|payment|payment amount|received|amount received|credit|amt|amount applied"
             "|المبلغ|المبلغ المدفوع|المدفوع|قيمة الدفعة|القيمة",
             is_needed=True,
+            is_delicate=True,
         ),
-        Column("currency", _("Currency"), _("If given, it must be the invoice's."), _CURRENCY),
+        Column("currency", _("Currency"), _("If given, it must be the invoice's."), _CURRENCY, is_delicate=True),
         Column(
             "paid_at",
             _("Day the money came"),
@@ -134,7 +203,14 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             "method",
             _("Method"),
             _("Such as bank_transfer, cheque, card, cash."),
-            "payment method|type|payment type|طريقة الدفع|وسيلة الدفع",
+            "payment method|type|payment type|mode|payment mode|deposit to|طريقة الدفع|وسيلة الدفع",
+        ),
+        Column(
+            "status",
+            _("Status"),
+            _("Of the payment: only those that came in are recorded."),
+            "state|payment status|payment state|الحالة|حالة الدفعة|حالة الدفع",
+            is_delicate=True,
         ),
     ),
 }
@@ -142,37 +218,180 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 KEYS: dict[str, str] = {Kind.INVOICES: "invoice_number", Kind.PAYMENTS: "reference"}
 
 
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """The meaning of each column: by field its place, the places that are known and not needed, and the rest."""
+
+    product: str
+    columns: dict[str, int]
+    unused: list[int]
+    unknown: list[int]
+
+
+def understand(kind: str, headings: Sequence[str], chosen: Mapping[str, str] | None = None) -> Understood:
+    """`chosen` holds what a person decided: by `keys` of the headings a field, or nothing to ignore the column."""
+    chosen = chosen or {}
+    known_as = {key: place for place, key in enumerate(keys(headings))}
+    fields = {column.field for column in COLUMNS[kind]}
+    decided = {place: chosen[key] for key, place in known_as.items() if key in chosen}
+    found = {name: place for place, name in decided.items() if name in fields}
+    texts = [folded(heading) for heading in headings]
+    product = recognised(kind, texts)
+    free = {place: text for place, text in enumerate(texts) if place not in decided}
+    if product:
+        _fill_by_preference(found, product, free)
+    unneeded = {*_unused(product), *names(products.COMMON_UNUSED)} if product else set(names(products.COMMON_UNUSED))
+    free = {place: text for place, text in free.items() if text not in unneeded}
+    for tier, fields_of in _tiers(kind, translation.get_language() or ""):
+        _fill(found, tier, fields_of, free)
+    if is_total(kind, headings, found):
+        unneeded |= set(names(products.PARTS_OF_A_TOTAL))
+    taken = set(found.values())
+    left = [place for place in range(len(headings)) if place not in taken]
+    unused = [place for place in left if place in decided or texts[place] in unneeded]
+    unknown = [place for place in left if place not in decided and texts[place] not in unneeded]
+    return Understood(product.name if product else "", found, unused, unknown)
+
+
 def guess(kind: str, headings: Sequence[str]) -> dict[str, int]:
-    """Of each field that is found, the place of its column: an exact name before a common one, the first of several."""
-    folded = [_folded(heading) for heading in headings]
-    found: dict[str, int] = {}
-    for names in (_own, _common):
-        for column in COLUMNS[kind]:
-            for place, heading in enumerate(folded):
-                if column.field not in found and place not in found.values() and heading in names(column):
-                    found[column.field] = place
+    """By field the place of its column: an exact name before a common one, the first of several."""
+    return understand(kind, headings).columns
+
+
+def keys(headings: Sequence[str]) -> list[str]:
+    """A name for each column by which a person's choice is found again, also if two headings are the same."""
+    seen: dict[str, int] = {}
+    found = []
+    for place, heading in enumerate(headings, 1):
+        text = folded(heading) or f"column {place}"
+        seen[text] = seen.get(text, 0) + 1
+        found.append(text if seen[text] == 1 else f"{text} ({seen[text]})")
     return found
 
 
-def missing(kind: str, found: dict[str, int]) -> list[Column]:
-    return [column for column in COLUMNS[kind] if column.is_needed and column.field not in found]
+def recognised(kind: str, texts: Sequence[str]) -> Product | None:
+    """The program whose export has such headings."""
+    if kind != Kind.INVOICES:
+        return None
+    given = set(texts)
+    return next((each for each in products.PRODUCTS if any(given.issuperset(names(sign)) for sign in each.signs)), None)
+
+
+def is_whole(kind: str, headings: Sequence[str], understood: Understood) -> bool:
+    """Tell whether the amount on each row is the whole invoice's, and not perhaps one line's."""
+    place = understood.columns.get("amount")
+    if kind != Kind.INVOICES or place is None:
+        return kind == Kind.INVOICES and "balance" in understood.columns
+    text = folded(headings[place])
+    if text in names(products.WHOLE_INVOICE):
+        return True
+    has_lines = any(folded(heading) in names(products.OF_LINES) for heading in headings)
+    return text in names(products.EITHER) and (bool(understood.product) or not has_lines)
+
+
+def is_total(kind: str, headings: Sequence[str], found: Mapping[str, int]) -> bool:
+    """Tell whether the amount is with its taxes, so that they are not needed."""
+    place = found.get("amount")
+    return kind == Kind.INVOICES and place is not None and folded(headings[place]) in names(products.TOTALS)
+
+
+def in_company_currency(headings: Sequence[str], found: Mapping[str, int]) -> list[str]:
+    """The fields whose columns are in the currency of the books, not in the invoice's."""
+    own = names(products.IN_COMPANY_CURRENCY)
+    return [name for name in ("amount", "balance") if name in found and folded(headings[found[name]]) in own]
+
+
+def missing(kind: str, found: Mapping[str, int]) -> list[Column]:
+    """The needed columns that were not found. A balance alone makes up for a missing amount."""
+    return [
+        column
+        for column in COLUMNS[kind]
+        if column.is_needed and column.field not in found and not (column.field == "amount" and "balance" in found)
+    ]
 
 
 def label(kind: str, field: str) -> str:
+    if field == BOOKS_AMOUNT:
+        return _text("Amount in the currency of your books")
     return next((str(column.label) for column in COLUMNS[kind] if column.field == field), field)
 
 
-def _own(column: Column) -> set[str]:
-    return {_folded(column.field)}
+def delicate_names(kind: str) -> set[str]:
+    """Headings of money, status and currency."""
+    delicate = [column for column in COLUMNS[kind] if column.is_delicate]
+    return {
+        name for column in delicate for name in (folded(column.field), folded(str(column.label)), *names(column.names))
+    }
 
 
-def _common(column: Column) -> set[str]:
-    return {_folded(str(column.label)), *map(_folded, column.names.split("|"))}
+_Tier = Mapping[str, Sequence[str]]
 
 
-def _folded(heading: str) -> str:
-    """Without case, vowel signs, tatweel and punctuation; the forms of alef, ya and ta marbuta as one."""
-    text = unicodedata.normalize("NFKC", heading).casefold()
-    text = re.sub(r"[\u064b-\u0652\u0640]", "", text)
-    text = re.sub("[أإآ]", "ا", text).replace("ى", "ي").replace("ة", "ه")
-    return " ".join(re.sub(r"[\W_]+", " ", text).split())
+def _fill(found: dict[str, int], tier: _Tier, fields_of: Mapping[str, Sequence[str]], free: Mapping[int, str]) -> None:
+    """Give each field that has no column yet the first free column that the tier names."""
+    places = _candidates(found, fields_of, free)
+    taken: set[int] = set()
+    for name in tier:
+        place = next((each for each in places.get(name, ()) if each not in taken), None)
+        if place is not None:
+            found[name] = place
+            taken.add(place)
+
+
+def _fill_by_preference(found: dict[str, int], product: Product, free: Mapping[int, str]) -> None:
+    """The same where the order of the names counts, not that of the columns."""
+    tier = _of_product(product)
+    places = _candidates(found, _fields_of_product(product), free)
+    taken: set[int] = set()
+    for name, wanted in tier.items():
+        left = [place for place in places.get(name, ()) if place not in taken]
+        if left:
+            found[name] = min(left, key=lambda place: wanted.index(free[place]))
+            taken.add(found[name])
+
+
+def _candidates(
+    found: Mapping[str, int], fields_of: Mapping[str, Sequence[str]], free: Mapping[int, str]
+) -> dict[str, list[int]]:
+    """By field the free columns that could be it."""
+    taken = set(found.values())
+    places: dict[str, list[int]] = {}
+    for place, text in free.items():
+        if place not in taken:
+            for name in fields_of.get(text, ()):
+                if name not in found:
+                    places.setdefault(name, []).append(place)
+    return places
+
+
+def _turned(tier: _Tier) -> dict[str, list[str]]:
+    """By heading the fields that it can mean."""
+    fields: dict[str, list[str]] = {}
+    for name, wanted in tier.items():
+        for text in wanted:
+            fields.setdefault(text, []).append(name)
+    return fields
+
+
+@functools.lru_cache(maxsize=64)
+def _tiers(kind: str, language: str) -> list[tuple[_Tier, dict[str, list[str]]]]:
+    """Our own names, the common ones with the labels in the reader's language, and the weak ones."""
+    own = {column.field: (folded(column.field),) for column in COLUMNS[kind]}
+    common = {column.field: (folded(str(column.label)), *names(column.names)) for column in COLUMNS[kind]}
+    weak = {column.field: names(column.weak) for column in COLUMNS[kind] if column.weak}
+    return [(tier, _turned(tier)) for tier in (own, common, weak)]
+
+
+@functools.cache
+def _of_product(product: Product) -> dict[str, tuple[str, ...]]:
+    return {name: names(text) for name, text in product.headings.items()}
+
+
+@functools.cache
+def _unused(product: Product) -> frozenset[str]:
+    return frozenset(names(product.unused))
+
+
+@functools.cache
+def _fields_of_product(product: Product) -> dict[str, list[str]]:
+    return _turned(_of_product(product))

@@ -19,6 +19,7 @@ class Kind(models.TextChoices):
 
 class Phase(models.TextChoices):
     READING = "reading", _("Being read")
+    MAPPING = "mapping", _("Columns to be mapped")
     CHECKING = "checking", _("Being checked")
     CHECKED = "checked", _("Waits for you")
     RUNNING = "running", _("Being imported")
@@ -28,12 +29,13 @@ class Phase(models.TextChoices):
 
 
 AT_WORK = (Phase.READING, Phase.CHECKING, Phase.RUNNING)
+WAITING = (Phase.MAPPING, Phase.CHECKED)  # for a person
 
 
 class DateOrder(models.TextChoices):
     """How to read 03/04/2026."""
 
-    UNSAID = "", _("Refuse such rows")
+    UNSAID = "", _("As the file's other dates show")
     DAY_FIRST = "dmy", _("Day first: 3 April")
     MONTH_FIRST = "mdy", _("Month first: 4 March")
 
@@ -59,7 +61,11 @@ class Import(models.Model):
     date_order = models.CharField(max_length=3, choices=DateOrder, blank=True)
     currency = models.CharField(max_length=3, blank=True, help_text="Of rows that don't say theirs.")
     columns = models.JSONField(default=dict, help_text="Of each field, the place of its column.")
-    ignored = models.JSONField(default=list, help_text="Headings that mean nothing to us.")
+    ignored = models.JSONField(default=list, help_text="Headings of columns that are not used.")
+    survey = models.JSONField(default=dict, help_text="What a first look at the whole file found: see `survey`.")
+    choices = models.JSONField(
+        default=dict, help_text="What people decided about columns: by heading a field, or nothing to ignore it."
+    )
     language = models.CharField(max_length=10, default="en", help_text="In which rows are told why they are refused.")
     failure = models.TextField(blank=True)
     uploaded_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -104,6 +110,9 @@ class Outcome(models.TextChoices):
     NEW = "new", _("New")
     CHANGED = "changed", _("Changed")
     UNCHANGED = "unchanged", _("Unchanged")
+    PROPOSED = "proposed", _("For you to decide")
+    CLOSED = "closed", _("Closed in the file")
+    REPEATED = "repeated", _("Another line")
     REFUSED = "refused", _("Refused")
 
 
@@ -116,7 +125,7 @@ class ImportRow(models.Model):
     file = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rows", db_index=False)
     line = models.PositiveIntegerField()
     said = models.JSONField(help_text="Text by field, as it stands in the file.")
-    key = models.CharField(max_length=100, blank=True, help_text="What it is known by: a number or a reference.")
+    key = models.CharField(max_length=200, blank=True, help_text="What it is known by: a number or a reference.")
     outcome = models.CharField(max_length=10, choices=Outcome, blank=True, help_text="Empty: not checked yet.")
     reason = models.TextField(blank=True)
     changes = models.JSONField(default=dict, help_text="By field, what it was and what it becomes.")

@@ -6,7 +6,6 @@ chunk that was committed. What was shown is what is done: a row of which more ha
 """
 
 import datetime as dt
-import itertools
 import json
 import time
 import uuid
@@ -25,9 +24,8 @@ from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, User
 from inflow.celery import wake
 from invoices import workdays
-from invoices.imports import planning, reading
-from invoices.imports.columns import KEYS
-from invoices.imports.models import AT_WORK, KEPT, Import, ImportRow, Outcome, Phase
+from invoices.imports import mapping, planning, reading, taking_in
+from invoices.imports.models import AT_WORK, KEPT, WAITING, Import, ImportRow, Outcome, Phase
 from invoices.imports.planning import Plan
 from invoices.models import Debtor
 from invoices.writing import Refused
@@ -38,7 +36,7 @@ log = structlog.get_logger(__name__)
 TURN_S = 5.0
 LEASE = dt.timedelta(seconds=60)
 MOST_STUMBLES = 5
-READ_AT_ONCE, CHECKED_AT_ONCE, APPLIED_AT_ONCE = 2_000, 1_000, 200
+CHECKED_AT_ONCE, APPLIED_AT_ONCE = 1_000, 200
 TO_DO = (Outcome.NEW, Outcome.CHANGED)
 
 
@@ -61,7 +59,9 @@ def start(
     currency: str = "",
 ) -> Import:
     """Take a file in. Unreadable if it is none that can be imported; each row is looked at later, by a worker."""
-    sheet = reading.open_sheet(content, kind, encoding)
+    sheet = reading.open_any_sheet(
+        content, kind, encoding, lambda headings: mapping.remembered(account, kind, headings)
+    )
     with transaction.atomic():
         file: Import = Import.objects.create(
             account=account,
@@ -73,12 +73,13 @@ def start(
             currency=currency,
             columns=sheet.columns,
             ignored=[heading[:100] for heading in sheet.ignored],
+            survey={"headings": [heading[:100] for heading in sheet.headings]},
             language=translation.get_language() or "en",
             uploaded_by=person,
             actor=person.email,
         )
         audit.record(account, person.email, "import.uploaded", file.file_name[:120], kind=kind, id=str(file.pk))
-        transaction.on_commit(lambda: _offer(file.pk))
+        transaction.on_commit(lambda: offer(file.pk))
     return file
 
 
@@ -98,11 +99,13 @@ def stop(file: Import, actor: str) -> None:
 
 
 def discard(file: Import, actor: str) -> None:
-    _move(file, [Phase.READING, Phase.CHECKING, Phase.CHECKED], Phase.DISCARDED, actor, "import.discarded")
+    _move(
+        file, [Phase.READING, Phase.MAPPING, Phase.CHECKING, Phase.CHECKED], Phase.DISCARDED, actor, "import.discarded"
+    )
 
 
 def _move(file: Import, sources: Sequence[Phase], target: Phase, actor: str, action: str) -> None:
-    ended_at = None if target in AT_WORK or target == Phase.CHECKED else timezone.now()
+    ended_at = None if target in (*AT_WORK, *WAITING) else timezone.now()
     with transaction.atomic():
         moved = Import.objects.filter(pk=file.pk, phase__in=sources).update(
             phase=target, actor=actor, claim=None, claimed_until=None, stumbles=0, ended_at=ended_at
@@ -111,7 +114,7 @@ def _move(file: Import, sources: Sequence[Phase], target: Phase, actor: str, act
             raise Refused("phase", "not_now", _("The import has moved on meanwhile."))
         audit.record(file.account, actor, action, file.file_name[:120], id=str(file.pk), **counts(file))
         if target in AT_WORK:
-            transaction.on_commit(lambda: _offer(file.pk))
+            transaction.on_commit(lambda: offer(file.pk))
 
 
 def counts(file: Import) -> dict[str, int]:
@@ -204,7 +207,7 @@ def _writing(file: Import) -> Iterator[None]:
 
 def _end(file: Import, phase: Phase, **also: Any) -> None:
     with _writing(file):
-        ended_at = None if phase in AT_WORK or phase == Phase.CHECKED else timezone.now()
+        ended_at = None if phase in (*AT_WORK, *WAITING) else timezone.now()
         Import.objects.filter(pk=file.pk).update(phase=phase, ended_at=ended_at, **also)
         if phase == Phase.DONE:
             audit.record(file.account, file.actor, "import.done", file.file_name[:120], id=str(file.pk), **counts(file))
@@ -212,31 +215,17 @@ def _end(file: Import, phase: Phase, **also: Any) -> None:
 
 
 def _read(file: Import) -> None:
-    """From the beginning: what a killed worker had read is read again."""
-    with _writing(file):
-        file.rows.all().delete()
     try:
-        sheet = reading.open_sheet(bytes(file.content), file.kind, file.encoding)
-        rows = (_row(file, line, cells, len(sheet.headings)) for line, cells in sheet.rows)
-        while some := list(itertools.islice(rows, READ_AT_ONCE)):
-            with _writing(file):
-                ImportRow.objects.bulk_create(some)
+        is_understood = taking_in.take_in(file, lambda: _writing(file), _keep)
     except reading.Unreadable as error:
         _end(file, Phase.FAILED, failure=str(error))
         return
-    if file.rows.exists():
+    if not is_understood:
+        _end(file, Phase.MAPPING)
+    elif file.rows.exists():
         _end(file, Phase.CHECKING)
     else:
         _end(file, Phase.FAILED, failure=_("The file has headings and no rows."))
-
-
-def _row(file: Import, line: int, cells: Sequence[str], width: int) -> ImportRow:
-    said = {name: cells[place] if place < len(cells) else "" for name, place in file.columns.items()}
-    row = ImportRow(file=file, line=line, said=said, key=said[KEYS[file.kind]][:100])
-    if any(cells[width:]):
-        row.outcome = Outcome.REFUSED
-        row.reason = _("It has more cells than there are headings: is there a comma in a cell without quotes?")
-    return row
 
 
 def _check(file: Import) -> None:
@@ -312,7 +301,7 @@ WHERE row.id = told.id
 """
 
 
-def _offer(import_id: uuid.UUID) -> None:
+def offer(import_id: uuid.UUID) -> None:
     from invoices.tasks import work_on_import
 
     wake(work_on_import, str(import_id))

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import re
 import uuid
 from collections import Counter, defaultdict
 
@@ -43,6 +44,7 @@ def check(account: Account, *, in_turn: bool = True) -> None:
             _was_let_alone_after_an_undoing(invoice)
     _overdue_is_what_it_is(account, invoices)
     _kept_caps_and_windows(account)
+    _named_only_their_own(account)
     _was_let_alone(account)
     _told_once(account)
 
@@ -71,10 +73,16 @@ def _has_a_next(invoice: Invoice) -> None:
         return
     has_person = Escalation.objects.filter(invoice=invoice).exclude(status=CaseStatus.RESOLVED).exists()
     assert has_person == (invoice.escalation_level > 0), invoice
+    # A level 2 stops the messages about all of the debtor's invoices; who opted out has no next contact.
+    in_hand = Invoice.objects.filter(debtor=invoice.debtor_id, status__in=OPEN, escalation_level=2).exists()
+    is_let_alone = in_hand or invoice.debtor.opted_out_at
     if invoice.is_chased:
-        assert invoice.next_contact_at or invoice.hold_until or has_person, invoice
-    if invoice.next_contact_at:
-        assert invoice.next_contact_at > invoice.account.now(), f"{invoice} has slept through its step"
+        assert invoice.next_contact_at or invoice.hold_until or has_person or is_let_alone, invoice
+        waits = Communication.objects.filter(invoice=invoice, status__in=("scheduled", "held"), step__isnull=False)
+        assert invoice.next_check_at or waits.exists() or has_person, f"{invoice} is forgotten"
+    for moment in (invoice.next_contact_at, invoice.next_check_at):
+        if moment:
+            assert moment > invoice.account.now(), f"{invoice} has slept through its step"
 
 
 def _escalated_in_order(invoice: Invoice) -> None:
@@ -198,6 +206,24 @@ def _kept_caps_and_windows(account: Account) -> None:
             before = [other for other in others if other < moment]
             assert all(moment - other >= between for other in before), (debtor_id, moment)
             assert sum(moment - other < WEEK for other in before) < rules.most_in_7_days, (debtor_id, moment)
+
+
+def _named_only_their_own(account: Account) -> None:
+    """No message names an invoice of another party, or one that was not given its recipient."""
+    invoices = list(Invoice.objects.for_account(account))
+    rows = Communication.objects.for_account(account).filter(status__in=CONTACTED).select_related("invoice")
+    for message_id, of_one in itertools.groupby(rows.order_by("message_id"), lambda row: row.message_id):
+        together = list(of_one)
+        assert len({(row.recipient, row.debtor_id) for row in together}) == 1, message_id
+        companies = {row.invoice.debtor_company for row in together}
+        assert len(companies) == 1, (message_id, companies)
+        for invoice in invoices:
+            if invoice.debtor_company not in companies or invoice.debtor_id != together[0].debtor_id:
+                assert not re.search(rf"\b{invoice.invoice_number}\b", _without_links(together[0].body)), message_id
+
+
+def _without_links(text: str) -> str:
+    return re.sub(r"https?://\S+", "", text)
 
 
 def _was_let_alone(account: Account) -> None:

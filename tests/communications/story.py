@@ -38,8 +38,11 @@ MOVES = [
     "close",
 ]
 MOVES += ["opt out", "opt in", "answer", "handle", "acknowledge", "resolve", "escalate", "policy", "chase", "stop"]
+MOVES += ["join", "contact"]
 MOVES += ["tick", "ticks", "miss", "minutes", "hours", "days", "days", "weeks"]
 PHONE = "+971501234567"
+# Companies that share mailboxes and a phone.
+COMPANIES = ("Gulf Trading LLC", "Gulf Trading LLC", "Gulf Trading FZE", "Oryx LLC")
 Story = list[tuple[str, int]]
 STORIES = st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 10_000)), min_size=5, max_size=16)
 ZONES = st.sampled_from(["Asia/Dubai", "America/New_York", "Pacific/Auckland"])
@@ -105,6 +108,7 @@ class Teller:
                 invoice_number=f"{next(self.numbers):04}",
                 due_date=due,
                 issue_date=due - dt.timedelta(days=30),
+                debtor_company=COMPANIES[number % len(COMPANIES)],
                 debtor_email=f"debtor{number % 3}@example.com" if number % 7 else "",
                 debtor_phone=PHONE if number % 3 == 0 else "",
                 amount_paid=100 if number % 11 == 0 else 0,
@@ -120,6 +124,10 @@ class Teller:
             CollectionSettings.objects.filter(account=account).update(is_stopped=number % 3 == 0)
         elif move in ("opt out", "opt in", "answer", "handle"):
             self._hear(move, number)
+        elif move == "join":
+            self._join(number)
+        elif move == "contact":
+            self._replace_contact(number)
         elif move in ("acknowledge", "resolve"):
             self._work(move, number, today)
         else:
@@ -132,9 +140,31 @@ class Teller:
             "answer": debtors.note_answer,
             "handle": debtors.handle_answer,
         }
-        debtor = _one(Debtor.objects.for_account(self.account).order_by("identity"), number)
+        debtor = _one(
+            Debtor.objects.for_account(self.account).order_by("email", "phone", "company", "created_at"), number
+        )
         if debtor:
             verbs[move](self.account, debtor.pk, make.STAFF)
+
+    def _join(self, number: int) -> None:
+        """A silent invoice becomes another debtor's, as a mailbox alone joined two parties before."""
+        silent = Invoice.objects.for_account(self.account).filter(
+            communications=None, receipts=None, allocations=None, escalations=None
+        )
+        invoice = _one(silent.order_by("invoice_number"), number)
+        debtor = _one(self._debtors(), number // 7)
+        if invoice and debtor:
+            Invoice.objects.filter(pk=invoice.pk).update(debtor=debtor)
+
+    def _replace_contact(self, number: int) -> None:
+        debtor = _one(self._debtors(), number)
+        if debtor:
+            debtor = Debtor.objects.select_for_update(no_key=True).get(pk=debtor.pk)
+            debtor.account = self.account
+            debtors.replace_contact(debtor, "email", debtor.email, f"debtor{number % 4}@example.net", make.STAFF)
+
+    def _debtors(self) -> Any:
+        return Debtor.objects.for_account(self.account).order_by("email", "phone", "company", "created_at")
 
     def _work(self, move: str, number: int, today: dt.date) -> None:
         unresolved = Escalation.objects.for_account(self.account).exclude(status="resolved")

@@ -124,7 +124,8 @@ def test_what_waits_for_the_window_goes_by_itself_and_the_ladder_stands_where_it
     Communication.objects.filter(pk=waiting.pk).update(scheduled_for=timezone.now())
     assert sender.send_due() == 1
     now = make.again(invoice)
-    assert (now.last_step, now.next_contact_at) == (stood.last_step, stood.next_contact_at)
+    assert now.last_step == stood.last_step
+    assert now.next_contact_at >= timezone.now() + dt.timedelta(hours=71)  # it was a contact
     assert now.last_contacted_at is not None
     assert Communication.objects.filter(status="scheduled", step__isnull=False).count() == 1
 
@@ -213,11 +214,15 @@ def test_who_works_on_the_case_may_write_although_the_case_holds_the_ladder(mail
     assert Escalation.objects.get().status == "acknowledged"
 
 
-def test_it_is_no_contact_that_the_limits_count(mail: MailServer) -> None:
+def test_it_is_a_contact_that_the_limits_count_and_do_not_hold(mail: MailServer) -> None:
     invoice = late_invoice()
     assert [send(invoice).status for _ in range(3)] == ["sent"] * 3
+    row = Communication.objects.get(invoice=invoice, status="scheduled")
+    assert row.waits_for == "cap"
     make.reminder_due(invoice)
-    assert sender.send_due() == 1
+    assert sender.send_due() == 0
+    row.refresh_from_db()
+    assert make.again(invoice).next_contact_at == row.scheduled_for >= timezone.now() + dt.timedelta(hours=71)
 
 
 def test_thanks_are_for_what_is_paid(mail: MailServer) -> None:

@@ -66,7 +66,7 @@ def test_an_opening_is_open_and_never_in_the_past(place: Place) -> None:
         (Debtor(phone="+966501234567"), "Asia/Riyadh", "SA"),
         (Debtor(phone="+12125550100"), "America/New_York", "US"),
         (Debtor(phone="+5511987654321"), "America/Sao_Paulo", "BR"),
-        (Debtor(phone="+79123456789"), "Asia/Dubai", "RU"),  # one of several zones says nothing
+        (Debtor(phone="+79123456789"), "Asia/Dubai", "RU"),  # eleven zones have no hours in common
         (Debtor(phone="+966501234567", time_zone="Europe/London", country="GB"), "Europe/London", "GB"),
         (Debtor(phone="+966501234567", country="GB"), "Asia/Riyadh", "GB"),
     ],
@@ -74,7 +74,79 @@ def test_an_opening_is_open_and_never_in_the_past(place: Place) -> None:
 def test_where_a_debtor_is(debtor: Debtor, zone: str, country: str) -> None:
     account = Account(time_zone="Asia/Dubai", country="AE")
     place = place_of(debtor, account, calendar=Calendar(account, []))
-    assert place == Place(zoneinfo.ZoneInfo(zone), country)
+    assert (place.zone.key, place.country) == (zone, country)
+
+
+UK, IRISH, SPANISH, PORTUGUESE = "+447700900123", "+353861234567", "+34612345678", "+351912345678"
+
+
+@pytest.mark.parametrize(
+    ("phone", "day", "opens", "closes", "shown"),
+    [
+        # Several zones with one clock.
+        (UK, "2026-03-03", "09:00+00:00", "18:00+00:00", "Europe/London"),
+        (UK, "2026-07-07", "09:00+01:00", "18:00+01:00", "Europe/London"),
+        ("+447400123456", "2026-07-07", "09:00+01:00", "18:00+01:00", "Europe/London"),
+        (IRISH, "2026-03-03", "09:00+00:00", "18:00+00:00", "Europe/Dublin"),
+        (IRISH, "2026-07-07", "09:00+01:00", "18:00+01:00", "Europe/Dublin"),
+        # The hours that Madrid and the Canaries, Lisbon and the Azores have in common.
+        (SPANISH, "2026-03-03", "10:00+01:00", "18:00+01:00", "Atlantic/Canary"),
+        (SPANISH, "2026-07-07", "10:00+02:00", "18:00+02:00", "Atlantic/Canary"),
+        (PORTUGUESE, "2026-03-03", "10:00+00:00", "18:00+00:00", "Atlantic/Azores"),
+        # By their area codes.
+        ("+12125550100", "2026-03-03", "09:00-05:00", "18:00-05:00", "America/New_York"),
+        ("+13105550100", "2026-03-03", "09:00-08:00", "18:00-08:00", "America/Los_Angeles"),
+        ("+14165550123", "2026-03-03", "09:00-05:00", "18:00-05:00", "America/Toronto"),
+        ("+5511987654321", "2026-03-03", "09:00-03:00", "18:00-03:00", "America/Sao_Paulo"),
+        # Without one: from Perth (and the Cocos Islands, half an hour and an hour behind it) to Lord Howe.
+        ("+61412345678", "2026-07-07", "09:00+06:30", "18:00+10:30", "Indian/Cocos"),
+        # A number of all North America has no hours in common with Guam; the United States have.
+        ("+18005550100", "2026-03-03", "09:00-10:00", "18:00-05:00", "America/Adak"),
+    ],
+)
+def test_a_phone_with_several_zones_is_written_to_in_the_hours_common_to_all(
+    phone: str, day: str, opens: str, closes: str, shown: str
+) -> None:
+    account = Account(time_zone="Asia/Dubai", country="AE")
+    place = place_of(Debtor(), account, phone, calendar=Calendar(account, []))
+    opening, closing = (dt.datetime.fromisoformat(f"{day}T{time}") for time in (opens, closes))
+    minute = dt.timedelta(minutes=1)
+    assert place.next_opening(opening - minute) == opening
+    assert place.next_opening(closing - minute) == closing - minute
+    assert place.next_opening(closing) > closing + dt.timedelta(hours=10)
+    assert not place.is_zone_unknown
+    assert place.zone.key == shown
+
+
+def test_a_phone_without_common_hours_goes_by_the_account_and_is_said_to_be_unknown() -> None:
+    account = Account(time_zone="Asia/Dubai", country="AE")
+    place = place_of(Debtor(phone="+79161234567"), account, calendar=Calendar(account, []))
+    assert place.is_zone_unknown
+    opening = dt.datetime.fromisoformat("2026-03-03T09:00+04:00")
+    assert place.next_opening(opening - dt.timedelta(hours=1)) == opening
+    known = place_of(Debtor(phone="+79161234567", time_zone="Europe/Moscow"), account, calendar=Calendar(account, []))
+    assert (known.is_zone_unknown, known.zone.key) == (False, "Europe/Moscow")
+
+
+def test_the_common_hours_are_those_of_the_account_s_own_window() -> None:
+    account = Account(time_zone="Asia/Dubai", country="AE")
+
+    def opening(opens: int, closes: int) -> dt.datetime:
+        window = {"opens": dt.time(opens), "closes": dt.time(closes)}
+        place = place_of(Debtor(), account, SPANISH, calendar=Calendar(account, []), **window)
+        return place.next_opening(dt.datetime(2026, 3, 3, 3, tzinfo=dt.UTC))
+
+    assert opening(8, 12) == dt.datetime(2026, 3, 3, 8, tzinfo=dt.UTC)  # 9:00 in Madrid, 8:00 in the Canaries
+    # One hour in common is too little: the account's clock.
+    assert opening(9, 11) == dt.datetime(2026, 3, 3, 5, tzinfo=dt.UTC)
+    # Across midnight.
+    assert opening(22, 2) == dt.datetime(2026, 3, 3, 22, tzinfo=dt.UTC)
+
+
+def test_a_later_day_has_begun_in_every_zone_of_a_phone() -> None:
+    account = Account(time_zone="Asia/Dubai", country="AE")
+    place = place_of(Debtor(), account, PORTUGUESE, calendar=Calendar(account, []))
+    assert place.next_day(dt.datetime(2026, 3, 3, 0, 30, tzinfo=dt.UTC)) == dt.datetime(2026, 3, 4, tzinfo=dt.UTC)
 
 
 def test_the_invoice_s_own_phone_says_where_before_the_debtor_s() -> None:

@@ -85,7 +85,7 @@ def test_a_message_only_moves_forward(gateway: Gateway, sent: Communication, new
     sent.refresh_from_db()
     assert sent.status == end
     assert bool(sent.delivered_at) == (end in ("delivered", "read"))
-    assert Communication.objects.filter(status="scheduled").count() == 0
+    assert Communication.objects.filter(status="scheduled").count() == (end == "bounced")
     assert told("communication.sent") == ["sent"]
     assert told("communication.failed") == (["bounced"] if end == "bounced" else [])
     kinds = TimelineEntry.objects.filter(kind__in=["delivered", "read", "bounced"]).values_list("kind", flat=True)
@@ -135,7 +135,8 @@ def test_a_number_that_was_away_stays_good(gateway: Gateway, sent: Communication
     assert tell(gateway, sent.provider_id, "undelivered", code="30003") == 204
     assert state() == "bounced"
     assert not Contact.objects.exists()
-    assert Escalation.objects.get().reason == "delivery_failed"
+    assert not Escalation.objects.exists()
+    assert Communication.objects.get(status="scheduled").channel == "sms"
 
 
 def test_who_stopped_at_the_provider_is_not_written_to_there_again(gateway: Gateway, sent: Communication) -> None:

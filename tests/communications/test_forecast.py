@@ -24,7 +24,12 @@ from tests.unchanged import nothing_happens
 
 pytestmark = pytest.mark.django_db
 MONDAY = "2026-04-06 08:00"
-Line = tuple[str, int | None, str, str, str, str]
+Line = tuple[str, int, str, str, str, str]
+
+
+def _step(step: int | None) -> int:
+    """To be sorted: thanks and reminders of promises have none."""
+    return -1_000 if step is None else step
 
 
 def told(entries: list[Entry]) -> list[Line]:
@@ -32,7 +37,7 @@ def told(entries: list[Entry]) -> list[Line]:
     return sorted(
         (
             entry.invoice_number,
-            entry.step,
+            _step(entry.step),
             entry.kind,
             f"{entry.channel}:{entry.recipient}",
             entry.reason,
@@ -57,7 +62,9 @@ def done(account: Account, before: set[object]) -> list[Line]:
             reason = "held"
         elif row.status == "sent":
             when = row.sent_at.isoformat()
-        lines.append((row.invoice.invoice_number, row.step, row.kind, f"{row.channel}:{row.recipient}", reason, when))
+        lines.append(
+            (row.invoice.invoice_number, _step(row.step), row.kind, f"{row.channel}:{row.recipient}", reason, when)
+        )
     return sorted(lines)
 
 
@@ -89,7 +96,7 @@ def stands_still(account: Account, entry: Entry) -> bool:
     story=STORIES.map(lambda story: story[:6]),
     zone=st.sampled_from(["Asia/Dubai", "America/New_York", "Pacific/Auckland"]),
     days=st.integers(1, 30),
-    brake=st.sampled_from(["", "", "stale", "held", "stopped", "no email"]),
+    brake=st.sampled_from(["", "courtesies", "stale", "held", "stopped", "no email"]),
     channels=st.sampled_from([[], ["whatsapp", "sms", "email"], ["sms"], ["whatsapp"], ["whatsapp", "email"]]),
     agreed=st.booleans(),
     approved=st.booleans(),
@@ -104,6 +111,8 @@ def test_a_forecast_is_what_the_clock_then_does(
         rules = CollectionSettings.objects.get(account=teller.account)
         if brake == "no email":
             CollectionSettings.objects.update(stopped_channels=["email"])
+        elif brake == "courtesies":
+            CollectionSettings.objects.update(says_thanks=True, recalls_promises=True)
         elif brake == "stale":
             CollectionSettings.objects.update(stale_after_hours=48)
         elif brake == "held":

@@ -111,7 +111,8 @@ def test_a_gateway_that_is_busy_is_asked_again_later_on_the_same_channel(provide
     make.gateway(account, base_url=provider.base_url)
     due_message(account)
     assert [sender.send_due(), sender.send_due()] == [0, 0]
-    assert [(channel, state) for channel, state, _ in rows()] == [("sms", "failed"), ("sms", "scheduled")]
+    row = Communication.objects.get()
+    assert (row.channel, row.status, row.waits_for, row.try_number) == ("sms", "scheduled", "refused", 1)
     assert len(provider.requests) == 1
 
 
@@ -151,7 +152,7 @@ def test_who_stopped_at_the_provider_has_stopped_here_and_nobody_is_called(provi
     assert not Escalation.objects.exists()
 
 
-def test_what_a_channel_will_not_take_goes_by_the_next_and_that_one_is_not_asked_again(provider: Provider) -> None:
+def test_what_a_channel_will_not_take_goes_by_the_next_after_three_working_days(provider: Provider) -> None:
     def answer(request: Any) -> Answer:
         return refuses(400, 63016) if b"whatsapp" in request.body else Answer(201, b'{"sid": "SM7"}')
 
@@ -160,15 +161,19 @@ def test_what_a_channel_will_not_take_goes_by_the_next_and_that_one_is_not_asked
     for channel in ("sms", "whatsapp"):
         make.gateway(account, channel, base_url=provider.base_url)
     make.agreed_to_whatsapp(account)
-    due_message(account)
-    assert [sender.send_due(), sender.send_due(), sender.send_due()] == [0, 1, 0]
-    assert [(channel, state) for channel, state, _ in rows()] == [("whatsapp", "failed"), ("sms", "sent")]
-    assert [form["To"] for form in provider.forms] == [f"whatsapp:{PHONE}", PHONE]
+    invoice = due_message(account).invoice
+    for _ in range(3):
+        assert sender.send_due() == 0
+        assert sender.send_due() == 0
+        make.reminder_due(invoice)
+    assert sender.send_due() == 1
+    assert [(channel, state) for channel, state, _ in rows()] == [("whatsapp", "failed")] * 3 + [("sms", "sent")]
+    assert [form["To"] for form in provider.forms] == [f"whatsapp:{PHONE}"] * 3 + [PHONE]
     assert not Contact.objects.filter(invalid_at__isnull=False).exists()
 
 
 def test_the_only_channel_is_tried_four_times_and_then_it_is_a_persons(provider: Provider) -> None:
-    provider.answer = refuses(401, 20003)
+    provider.answer = refuses(400, 63016)
     account = make.account()
     make.gateway(account, base_url=provider.base_url)
     invoice = due_message(account).invoice
@@ -299,7 +304,7 @@ def test_a_redirect_is_refused_and_no_proxy_of_the_environment_is_used(
         sender.send_due()
         assert elsewhere.requests == []
         assert len(provider.requests) == 1
-        assert rows()[0][1] == "failed"
+        assert rows()[0][1] == "scheduled"
 
 
 @pytest.mark.parametrize("is_trusted", [True, False])
@@ -328,7 +333,7 @@ def test_tls_speaks_to_the_name_and_a_stranger_hears_nothing(
     finally:
         dialling.tls.cache_clear()
     assert len(heard) == is_trusted
-    assert rows()[0] == (("sms", "sent", "") if is_trusted else ("sms", "failed", "gateway away: SSLError"))
+    assert rows()[0] == (("sms", "sent", "") if is_trusted else ("sms", "scheduled", "gateway away: SSLError"))
 
 
 @pytest.mark.parametrize("piece", [b"", b"\x02"], ids=["silent", "dripping"])
@@ -347,7 +352,7 @@ def test_a_handshake_that_never_ends_is_ended_and_nothing_was_said(settings: Set
         make.gateway(account, base_url=url.removesuffix("/hook").replace("http://", "https://"))
         due_message(account)
         assert sender.send_due() == 0
-    assert rows()[0][1] == "failed"
+    assert rows()[0][1] == "scheduled"
     assert rows()[0][2].startswith("gateway away: ")
 
 

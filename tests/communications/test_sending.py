@@ -124,7 +124,7 @@ def test_nothing_is_sent_of_what_does_not_exist(mail: MailServer) -> None:
 @pytest.mark.parametrize(
     ("how", "error"),
     [
-        ({"on_recipient": "451 try later"}, "RCPT 451 try later"),
+        ({"on_recipient": "552 5.2.2 mailbox full"}, "RCPT 552 5.2.2 mailbox full"),
         ({"on_data": "554 this is spam"}, "content 554 this is spam"),
     ],
 )
@@ -146,7 +146,7 @@ def test_a_refused_message_has_failed_is_no_contact_and_is_tried_again_later(
 
 
 def test_three_retries_are_all_and_then_it_is_a_person_s(start_mail: StartMail) -> None:
-    start_mail(on_recipient="451 try later")
+    start_mail(on_recipient="552 5.2.2 mailbox full")
     invoice = due_reminder().invoice
     for _ in range(3):
         assert sender.send_due() == 0

@@ -227,6 +227,9 @@ def test_payments_make_the_balance_and_the_status(account: Account, api: Caller)
         "method": "bank_transfer",
         "reference": "FT-1",
         "reversal_of": None,
+        "status": "standing",
+        "allocated": 10000,
+        "unallocated": 0,
         "created_at": first.json["created_at"],
     }
     seen = api.get(path).json
@@ -234,7 +237,8 @@ def test_payments_make_the_balance_and_the_status(account: Account, api: Caller)
     over = api.post(f"{path}/payments", {"amount": "20000.25"}).json
     seen = api.get(path).json
     assert (seen["status"], seen["payment_status"]) == ("paid", "paid")
-    assert (seen["balance"], seen["amount_paid"]) == (0, 30000.25)  # overpaid: kept and shown
+    assert (seen["balance"], seen["amount_paid"]) == (0, 25000)
+    assert (over["allocated"], over["unallocated"]) == (15000, 5000.25)  # the surplus is credit
     reversal = api.post(f"{path}/payments", {"reversal_of": over["id"]}).json
     assert (reversal["amount"], reversal["reversal_of"]) == (-20000.25, over["id"])
     seen = api.get(path).json

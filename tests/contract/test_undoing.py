@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from inflow.accounts.models import Account
+from invoices import ledger, representation
 from invoices.models import Escalation, Receipt, Reversal
 from tests import make
 from tests.api.client import Caller, caller, is_problem
@@ -138,3 +139,41 @@ def test_two_equal_halves_of_one_transfer_are_recorded_as_one_payment(
         refused = api.post(f"invoices/{second}/payments", {"amount": 1_000, "reference": "TT1"})
     is_problem(refused, 422, "duplicate", "reference")
     assert "record all of it on one of them" in refused.json["errors"][0]["message"]
+
+
+def test_credit_shows_among_the_payments_of_the_invoice_that_it_paid(
+    account: Account, api: Caller, invoice: str
+) -> None:
+    second = str(make.overdue_invoice(account, amount=500).pk)
+    payment = paid(api, invoice, 1_600)
+    ledger.apply_credit(account, uuid.UUID(second), make.API, key=uuid.uuid4())
+    (line,) = api.get(f"invoices/{second}/payments").json
+    assert (line["id"], line["amount"], line["allocated"], line["unallocated"]) == (payment, 1600, 500, 100)
+    (line,) = api.get(f"invoices/{invoice}/payments").json
+    assert (line["id"], line["amount"], line["allocated"], line["unallocated"]) == (payment, 1600, 1000, 100)
+    undone = api.post(f"payments/{payment}/reverse", {}).json
+    assert (undone["status"], undone["allocations"]) == ("reversed", [])
+    assert [line["amount"] for line in api.get(f"invoices/{second}/payments").json] == [-1600, 1600]
+
+
+def test_a_receipt_names_what_it_pays(account: Account, api: Caller, invoice: str) -> None:
+    second = make.overdue_invoice(account, amount=500)
+    payment = paid(api, invoice, 1_600)
+    ledger.apply_credit(account, second.pk, make.API, key=uuid.uuid4())
+    shown = representation.of_receipt(Receipt.objects.get(pk=payment))
+    assert {line["invoice_number"]: line["amount"] for line in shown["allocations"]} == {
+        make.again(second).invoice_number: 500,
+        api.get(f"invoices/{invoice}").json["invoice_number"]: 1_000,
+    }
+
+
+def test_the_ledger_of_an_invoice_is_walked_page_by_page(api: Caller, invoice: str) -> None:
+    payments = [paid(api, invoice, 400) for _ in range(3)]
+    api.post(f"payments/{payments[1]}/void", {})
+    seen, path = [], f"/api/zapier/invoices/{invoice}/payments?limit=1"
+    while path:
+        answer = api.get(path)
+        seen += [(line["amount"], line["allocated"]) for line in answer.json]
+        link = answer.headers.get("Link")
+        path = link[1 : link.index(">")].removeprefix("http://testserver") if link else ""
+    assert seen == [(-400, 0), (400, 200), (400, 0), (400, 400)]

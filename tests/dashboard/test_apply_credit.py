@@ -67,8 +67,8 @@ def test_a_form_that_is_submitted_twice_applies_once(own: World, paid: Invoice) 
 
 def test_the_form_of_a_debtor_proposes_the_oldest_invoice(own: World, paid: Invoice) -> None:
     email = own.invoice.debtor_email
-    small = make.invoice(own.account, amount=50, due_in=-400, debtor_email=email)
-    make.invoice(own.account, amount=50, due_in=-500, currency="USD", debtor_email=email)
+    small = make.invoice(own.account, amount=50, due_in=-900, debtor_email=email)
+    make.invoice(own.account, amount=50, due_in=-950, currency="USD", debtor_email=email)
     client = own.logged_in(Role.AGENT)
     debtor_page = page("invoices_debtor", "change", own.invoice.debtor_id)
     assert of_debtor(own) in client.get(debtor_page).content.decode()

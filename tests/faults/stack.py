@@ -34,8 +34,8 @@ class Run:
                 stderr=log,
             )
 
-    def ready(self) -> "Run":
-        wait_until(lambda: self.process.poll() is not None or "InFlow is ready" in self.log.read_text(), 60)
+    def ready(self, seconds: float = 60) -> "Run":
+        wait_until(lambda: self.process.poll() is not None or "InFlow is ready" in self.log.read_text(), seconds)
         assert self.process.poll() is None, self.log.read_text()
         return self
 

@@ -55,7 +55,10 @@ def test_the_ledger_and_the_timeline_can_not_be_changed(account: Account, sql: s
         ("UPDATE invoices_invoice SET escalation_level = -1", "invoice_is_sound"),
         ("UPDATE invoices_invoice SET version = -1", "invoice_is_sound"),
         ("UPDATE invoices_invoice SET invoice_number = 'INV-1'", "invoice_number_is_unique"),
-        ("UPDATE invoices_debtor SET identity = 'email:x'", "debtor_is_known_once_in_its_account"),
+        (
+            "UPDATE invoices_debtoridentity SET email = '', debtor_id = (SELECT id FROM invoices_debtor LIMIT 1)",
+            "a_debtor_has_an_identity_once",
+        ),
     ],
 )
 def test_a_row_that_breaks_a_rule_is_refused(account: Account, sql: str, constraint: str) -> None:

@@ -86,7 +86,7 @@ class Life:
         lifecycle.record_payment(self.account, invoice.pk, make.API, amount=Decimal(amount), reference=reference)
 
     def apply_credit(self, which: int, amount: int | None) -> None:
-        wanted = amount and Decimal(amount)
+        wanted = None if amount is None else Decimal(amount)
         ledger.apply_credit(self.account, self.invoices[which].pk, make.API, key=uuid.uuid4(), amount=wanted)
 
     def void(self, which: int) -> None:

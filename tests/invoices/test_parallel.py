@@ -88,7 +88,7 @@ def test_one_form_submitted_at_once_records_one_payment() -> None:
     results = at_once(*[pay] * 4)
     assert len({result.pk for result in results if isinstance(result, Payment)}) == 1
     assert all(isinstance(result, Payment) for result in results)
-    assert (make.again(invoice).amount_paid, Payment.objects.count()) == (400, 1)
+    assert (make.again(invoice).amount_paid, Payment.objects.count()) == (Decimal(400), 1)
     assert make.events_of(account).count("payment.recorded") == 1
 
 

@@ -40,7 +40,7 @@ class Before:
     def _insert(self, invoice: Invoice, amount: int, method: str, reference: str, of: uuid.UUID | None) -> uuid.UUID:
         pk = uuid.uuid4()
         self.moment += dt.timedelta(hours=1)
-        values = [pk, self.account.pk, invoice.pk, amount, self.moment.date(), method, reference, of]
+        values: list[Any] = [pk, self.account.pk, invoice.pk, amount, self.moment.date(), method, reference, of]
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO old_payment VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -117,7 +117,7 @@ def test_money_of_a_cancelled_invoice_is_credit_and_its_opening_payment_ends(bef
     assert facts()[came][1:3] == (Decimal(300), "standing")
     assert allocated(invoice) == {}
     after = make.again(invoice)
-    assert (after.amount_paid, after.status, after.payment_status) == (0, "cancelled", "unpaid")
+    assert (after.amount_paid, after.status, after.payment_status) == (Decimal(0), "cancelled", "unpaid")
     assert ledger.credit_of([invoice.debtor_id]) == {invoice.debtor_id: {"AED": Decimal(300)}}
 
 

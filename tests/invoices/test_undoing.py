@@ -318,7 +318,7 @@ def test_cancelling_returns_money_to_credit_and_ends_what_it_came_with(account: 
     invoice = make.invoice(account, amount=1_000, amount_paid=300)
     pay(invoice, 200)
     cancelled = lifecycle.change(account, invoice.pk, make.STAFF, status="cancelled")
-    assert (cancelled.amount_paid, cancelled.payment_status) == (0, "unpaid")
+    assert (cancelled.amount_paid, cancelled.payment_status) == (Decimal(0), "unpaid")
     assert ledger.credit_of([invoice.debtor_id]) == {invoice.debtor_id: {"AED": Decimal(200)}}
     assert list(Receipt.objects.order_by("created_at").values_list("status", flat=True)) == ["voided", "standing"]
 

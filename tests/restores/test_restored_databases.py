@@ -219,6 +219,7 @@ def test_two_installations_that_share_a_valkey_do_not_disturb_each_other(
     other = origin.create(f"other_{uuid.uuid4().hex}", template=origin.name)
     made.append(other)
     with other.used():
+        Installation.objects.update(key=uuid.uuid4())
         assert installed.work() == (AFTER_BACKUP + 1, AFTER_BACKUP + 1)
         assert installed.is_sending_anew()
     highwater.forget()
@@ -319,6 +320,33 @@ def test_an_older_base_backup_on_the_same_server_is_known_by_its_timeline(
         recovered.run("SELECT pg_promote()")
         assert installed.work() == (0, 0)
         assert Installation.objects.get().held_because == "unmarked"
+
+
+def test_a_backup_from_before_anything_was_sent_and_any_worker_ran_is_recognized(
+    origin: Database,
+    made: list[Database],
+    receiver: Receiver,
+    start_mail: StartMail,  # noqa: F811
+    settings: Any,
+    tmp_path: Path,
+) -> None:
+    settings.TRY_OUT = True
+    live = origin.create(f"young_{uuid.uuid4().hex}", template=origin.name)
+    made.append(live)
+    backup = live.dump(tmp_path / "backup.sql")
+    mail = start_mail()
+    with live.used():
+        clock.tick()
+        assert len(mail.mails) == AFTER_BACKUP + 1
+    restored = live.create(f"restored_{uuid.uuid4().hex}")
+    made.append(restored)
+    restored.read(backup)
+    with restored.used():
+        clock.tick()
+        assert (len(mail.mails), is_held()) == (AFTER_BACKUP + 1, True)
+        after_restore()
+        clock.tick()
+        assert len(mail.mails) == AFTER_BACKUP + 1
 
 
 def test_released_everything_is_sent_again(installed: Installed) -> None:

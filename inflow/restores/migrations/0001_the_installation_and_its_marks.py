@@ -5,6 +5,11 @@ import uuid
 from django.db import migrations, models
 
 
+def make_installation(apps, schema_editor):
+    """So that each backup has a key, also one that was taken before anything was sent."""
+    apps.get_model("restores", "Installation").objects.create(key=uuid.uuid4())
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -37,4 +42,5 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='there_is_one_installation')],
             },
         ),
+        migrations.RunPython(make_installation, migrations.RunPython.noop),
     ]

@@ -28,8 +28,8 @@ def count_the_answers_that_wait(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("communications", "0013_messages_ask_net_of_credit"),
-        ("invoices", "0014_unread_replies"),
+        ("communications", "0016_refusals_have_classes"),
+        ("invoices", "0017_unread_replies"),
     ]
 
     operations = [

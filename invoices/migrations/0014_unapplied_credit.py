@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('invoices', '0012_receipts_and_allocations'),
+        ('invoices', '0013_next_check_at'),
     ]
 
     operations = [

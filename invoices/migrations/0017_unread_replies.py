@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('invoices', '0013_unapplied_credit'),
+        ('invoices', '0016_parties_and_contacts'),
     ]
 
     operations = [

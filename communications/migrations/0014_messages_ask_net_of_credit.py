@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('communications', '0012_ladders_have_a_revision'),
+        ('communications', '0013_rescheduling'),
     ]
 
     operations = [

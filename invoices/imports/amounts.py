@@ -1,0 +1,181 @@
+"""Cells with money and currencies: what they say, or a sentence that tells what to send instead."""
+
+import re
+from decimal import Decimal, InvalidOperation
+
+from django.utils.translation import gettext as _
+
+from invoices import money
+from invoices.imports import cells
+from invoices.imports.cells import Ambiguous
+from invoices.imports.headings import folded
+
+# Signs that people put beside an amount, and the currencies that each can stand for.
+_SYMBOLS: dict[str, frozenset[str]] = {
+    symbol: frozenset(codes.split())
+    for symbol, codes in {
+        "US$": "USD",
+        "A$": "AUD",
+        "C$": "CAD",
+        "$": "USD AUD CAD NZD SGD HKD TWD MXN",
+        "€": "EUR",
+        "£": "GBP EGP LBP SYP",
+        "₹": "INR",
+        "Rs.": "INR PKR LKR",
+        "Rs": "INR PKR LKR",
+        "₺": "TRY",
+        "¥": "JPY CNY",
+        "﷼": "SAR QAR OMR YER",
+        "Dhs.": "AED",
+        "Dhs": "AED",
+        "DHS": "AED",
+        "Dh": "AED MAD",
+        "SR": "SAR",
+        "QR": "QAR",
+        "KD": "KWD",
+        "BD": "BHD",
+        "OR": "OMR",
+        "JD": "JOD",
+        "LE": "EGP",
+        "د.إ": "AED",
+        "درهم": "AED MAD",
+        "ر.س": "SAR",
+        "ريال": "SAR QAR OMR YER",
+        "ر.ق": "QAR",
+        "ر.ع": "OMR",
+        "د.ك": "KWD",
+        "دينار": "KWD BHD JOD IQD TND LYD DZD",
+        "د.ب": "BHD",
+        "د.أ": "JOD",
+        "ج.م": "EGP",
+        "جنيه": "EGP SDG",
+    }.items()
+}
+SIGNS = frozenset(symbol.strip(".") for symbol in _SYMBOLS)
+_BY_LENGTH = sorted(_SYMBOLS, key=len, reverse=True)
+
+# Names in a currency column.
+_NAMES: dict[str, str] = {
+    folded(name): code
+    for code, names in {
+        "AED": "Dhs|Dirham|UAE Dirham|United Arab Emirates Dirham|Emirati Dirham|د.إ|درهم إماراتي|الدرهم الإماراتي",
+        "SAR": "SR|Saudi Riyal|Riyal|ر.س|ريال سعودي|الريال السعودي",
+        "QAR": "QR|Qatari Riyal|ر.ق|ريال قطري|الريال القطري",
+        "KWD": "KD|Kuwaiti Dinar|د.ك|دينار كويتي|الدينار الكويتي",
+        "BHD": "BD|Bahraini Dinar|د.ب|دينار بحريني|الدينار البحريني",
+        "OMR": "Omani Rial|ر.ع|ريال عماني|الريال العماني",
+        "JOD": "JD|Jordanian Dinar|دينار أردني|الدينار الأردني",
+        "EGP": "LE|Egyptian Pound|ج.م|جنيه مصري|الجنيه المصري",
+        "USD": "US$|US Dollar|US Dollars|United States Dollar|U.S. Dollar|American Dollar|دولار أمريكي|الدولار الأمريكي"
+        "|دولار امريكي",
+        "EUR": "€|Euro|Euros|يورو",
+        "GBP": "British Pound|Pound Sterling|British Pound Sterling|UK Pound|جنيه إسترليني|جنيه استرليني",
+        "INR": "₹|Indian Rupee|Indian Rupees|روبية هندية",
+        "PKR": "Pakistani Rupee|Pakistan Rupee|روبية باكستانية",
+    }.items()
+    for name in names.split("|")
+    if folded(name)
+}
+_EMPTY = ("-", "–", "—", "nil")
+
+
+def currency_code(text: str) -> str:
+    """`AED`, `aed`, `AED - UAE Dirham`, `UAE Dirham`, `Dhs` as `AED`; what is not known stays as it is."""
+    upper = text.strip().upper()
+    if upper in money.EXPONENTS:
+        return upper
+    if match := re.match(r"([A-Z]{3})[\s:(\-–]", upper):
+        return match[1] if match[1] in money.EXPONENTS else upper
+    if upper in ("€", "₹", "US$"):
+        return {"€": "EUR", "₹": "INR", "US$": "USD"}[upper]
+    return _NAMES.get(folded(text), upper)
+
+
+def known_currency(text: str, label: str) -> str:
+    """The code, or a sentence."""
+    code = currency_code(text)
+    if code not in money.EXPONENTS:
+        raise Ambiguous(
+            _("%(label)s: “%(text)s” is not a currency that is known. Send its ISO 4217 code, such as AED.")
+            % {"label": label, "text": text[:40]}
+        )
+    return code
+
+
+def amount(text: str, currency: str, label: str) -> Decimal | None:
+    """The number in a money cell, which may be below 0; None for a dash. `label` is the column's name."""
+    plain = cells.latin(text.strip()).replace("−", "-").replace("\u200f", "").replace("\u200e", "")
+    if plain.casefold() in _EMPTY:
+        return None
+    plain, is_negative = _without_sign(plain)
+    plain = _without_currency(plain, currency, text, label)
+    if not is_negative:
+        plain, is_negative = _without_sign(plain)
+    plain = _without_indian_commas(plain)
+    try:
+        number = Decimal(cells.amount(plain, currency))
+    except InvalidOperation as error:
+        raise _no_number(text, label) from error
+    if not re.fullmatch(r"[0-9.,٫٬\s\u00a0\u202f'’]+", plain):
+        raise _no_number(text, label)
+    return -number if is_negative else number
+
+
+def refuse_negative(number: Decimal, text: str, label: str) -> None:
+    """Explain an amount below 0 where an invoice's is needed."""
+    if number < 0:
+        raise Ambiguous(
+            _(
+                "%(label)s: %(text)s is below 0, which looks like a credit note. An import registers invoices only:"
+                " leave the row out, or correct the amount to a number above 0."
+            )
+            % {"label": label, "text": text[:40]}
+        )
+
+
+def _without_sign(plain: str) -> tuple[str, bool]:
+    """`-5`, `5-`, `(5)`, and Tally's `5 Cr`; `5 Dr` is owed to the account."""
+    if match := re.fullmatch(r"(.*\S)\s*(dr|cr)\.?", plain, re.IGNORECASE | re.DOTALL):
+        return match[1].strip(), match[2].casefold() == "cr"
+    if plain.startswith("(") and plain.endswith(")"):
+        return plain[1:-1].strip(), True
+    if plain.startswith("-"):
+        return plain[1:].strip(), True
+    if plain.endswith("-"):
+        return plain[:-1].strip(), True
+    return plain.removeprefix("+").strip(), False
+
+
+def _without_currency(plain: str, currency: str, text: str, label: str) -> str:
+    """Without a code or sign of the row's own currency. Another currency's is never passed over."""
+    for code in (plain[:3].upper(), plain[-3:].upper()):
+        if code in money.EXPONENTS:
+            _refuse_another(frozenset([code]), currency, text, label)
+            return plain[3:].strip() if plain[:3].upper() == code else plain[:-3].strip()
+    for symbol in _BY_LENGTH:
+        if plain.startswith(symbol) or plain.endswith(symbol):
+            _refuse_another(_SYMBOLS[symbol], currency, text, label)
+            rest = plain[len(symbol) :] if plain.startswith(symbol) else plain[: -len(symbol)]
+            return rest.strip(" .\u00a0\u202f") if symbol[-1].isalpha() else rest.strip()
+    return plain
+
+
+def _refuse_another(codes: frozenset[str], currency: str, text: str, label: str) -> None:
+    if currency and currency not in codes:
+        raise Ambiguous(
+            _("%(label)s: %(text)s is not in the row's currency, %(currency)s. Send both in one currency.")
+            % {"label": label, "text": text[:40], "currency": currency}
+        )
+
+
+def _without_indian_commas(plain: str) -> str:
+    """`1,28,500.00` as `128500.00`: a lakh and a crore can be read in one way only."""
+    if re.fullmatch(r"\d{1,2}(,\d{2})+,\d{3}(\.\d{1,3})?", plain, re.ASCII):
+        return plain.replace(",", "")
+    return plain
+
+
+def _no_number(text: str, label: str) -> Ambiguous:
+    return Ambiguous(
+        _("%(label)s: “%(text)s” is not a number. Send digits, such as 1250.50.") % {"label": label, "text": text[:40]}
+    )

@@ -1,0 +1,179 @@
+"""The state of an invoice in the books of another program, put together from a row's amounts and statuses.
+
+A contradiction is told and never decided: a debtor is not asked for money on a guess.
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+
+from invoices import money
+from invoices.imports import amounts, statuses
+from invoices.imports.cells import Ambiguous
+from invoices.imports.statuses import Document, State
+
+_AMOUNTS = ("amount", "amount_paid", "amount_credited", "balance")
+_CLAIMS_MONEY = (State.OWED, State.UNPAID, State.PARTLY_PAID)
+
+
+class End(enum.Enum):
+    """How an invoice ended in the other program."""
+
+    PAID = "paid"
+    VOID = "void"
+    WRITTEN_OFF = "written_off"
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """`balance` is None where the row tells nothing of what is left, `amount` where it tells no total."""
+
+    amount: Decimal | None = None
+    paid: Decimal | None = None
+    balance: Decimal | None = None
+    end: End | None = None
+    is_held: bool = False
+    remark: str = ""
+
+
+def read(said: Mapping[str, str], currency: str, labels: Mapping[str, str]) -> Books:
+    """Raise Ambiguous with the reason if the row is no invoice that can be chased, or contradicts itself."""
+    document = _document(said.get("document_type", ""))
+    states = [_state(said[name]) for name in ("status", "payment_status") if said.get(name)]
+    if State.VOID in states:
+        return Books(end=End.VOID)
+    if State.DRAFT in states:
+        raise Ambiguous(_("It is a draft where it comes from: issue it there before it is imported."))
+    if State.WRITTEN_OFF in states:
+        return Books(end=End.WRITTEN_OFF)
+    numbers = {name: _number(said, name, currency, labels) for name in _AMOUNTS}
+    if document == Document.RECEIPT:
+        return Books(amount=numbers["amount"], end=End.PAID)
+    books = _balanced(numbers, currency, labels)
+    _refuse_contradiction(books, states, said, currency, labels)
+    is_paid = State.PAID in states or books.balance == 0
+    return Books(
+        books.amount,
+        books.paid,
+        books.balance,
+        End.PAID if is_paid else None,
+        State.HELD in states,
+        books.remark,
+    )
+
+
+def _document(text: str) -> Document | None:
+    if not text:
+        return None
+    document = statuses.document_of(text)
+    if document in (Document.INVOICE, Document.RECEIPT):
+        return document
+    reason = (
+        {
+            Document.CREDIT_NOTE: _("“%(text)s” is a credit note. An import registers invoices only."),
+            Document.PAYMENT: _("“%(text)s” is a payment: import payments as payments."),
+            Document.PAYABLE: _("“%(text)s” is owed by you, not to you."),
+            Document.OFFER: _("“%(text)s” is no invoice yet."),
+            Document.OTHER: _("“%(text)s” is not an invoice."),
+        }.get(document)
+        if document
+        else _("The kind of document “%(text)s” is not known, so the row is not imported.")
+    )
+    raise Ambiguous(str(reason) % {"text": text[:60]})
+
+
+def _state(text: str) -> State:
+    state = statuses.state_of(text) or statuses.paid_flag(text)
+    if state is None:
+        raise Ambiguous(
+            _("The status “%(text)s” is not known, so it is unclear whether money is owed. The row is not imported.")
+            % {"text": text[:60]}
+        )
+    return state
+
+
+def _number(said: Mapping[str, str], name: str, currency: str, labels: Mapping[str, str]) -> Decimal | None:
+    text = said.get(name, "")
+    if not text:
+        return None
+    number = amounts.amount(text, currency, labels[name])
+    if number is not None:
+        amounts.refuse_negative(number, text, labels[name])
+    return number
+
+
+def _balanced(numbers: Mapping[str, Decimal | None], currency: str, labels: Mapping[str, str]) -> Books:
+    """Amount, paid and balance, each from the others where it is missing."""
+    amount, paid, credited, balance = (numbers[name] for name in _AMOUNTS)
+    remark = ""
+    if amount is None and balance is not None:
+        amount = balance + (paid or 0) + (credited or 0)
+        if not paid and not credited:
+            remark = _("The row has no total: the invoice is registered with what is left of it.")
+    if amount is None:
+        return Books(paid=paid)
+    if balance is not None and balance > amount:
+        raise Ambiguous(
+            _("%(balance_label)s (%(balance)s) is more than %(label)s (%(amount)s).")
+            % {
+                "balance_label": labels["balance"],
+                "balance": _shown(balance, currency),
+                "label": labels["amount"],
+                "amount": _shown(amount, currency),
+            }
+        )
+    came = (paid or Decimal(0)) + (credited or Decimal(0))
+    if balance is None:
+        is_told = paid is not None or credited is not None
+        return Books(amount, paid, max(amount - came, Decimal(0)) if is_told else None, remark=remark)
+    if came + balance > amount and not (balance == 0 and came > amount):
+        raise Ambiguous(
+            _("%(amount)s in all, %(paid)s paid and %(balance)s left don't agree.")
+            % {
+                "amount": _shown(amount, currency),
+                "paid": _shown(came, currency),
+                "balance": _shown(balance, currency),
+            }
+        )
+    if came and came + balance < amount:
+        gap = _shown(amount - balance - came, currency)
+        remark = _("%(gap)s are neither paid nor left: taken as credited.") % {"gap": gap}
+    return Books(amount, paid, balance, remark=remark)
+
+
+def _refuse_contradiction(
+    books: Books, states: list[State], said: Mapping[str, str], currency: str, labels: Mapping[str, str]
+) -> None:
+    status = " / ".join(said[name][:40] for name in ("status", "payment_status") if said.get(name))
+    is_owed = any(state in _CLAIMS_MONEY for state in states)
+    if State.PAID in states and is_owed:
+        raise Ambiguous(_("The statuses “%(status)s” contradict each other.") % {"status": status})
+    if books.balance is None:
+        if State.PARTLY_PAID in states:
+            raise Ambiguous(
+                _("The status is “%(status)s”, but the row does not say how much is paid or left.") % {"status": status}
+            )
+        return
+    left = _shown(books.balance, currency)
+    if State.PAID in states and books.balance:
+        raise Ambiguous(
+            _("The status is “%(status)s”, but %(left)s are left to pay.") % {"status": status, "left": left}
+        )
+    if is_owed and books.amount and not books.balance:
+        raise Ambiguous(_("The status is “%(status)s”, but nothing is left to pay.") % {"status": status})
+    if State.PARTLY_PAID in states and books.balance == books.amount:
+        raise Ambiguous(
+            _("The status is “%(status)s”, but all of %(left)s is left to pay.") % {"status": status, "left": left}
+        )
+    if State.UNPAID in states and books.amount is not None and books.balance < books.amount:
+        raise Ambiguous(
+            _("The status is “%(status)s”, but of %(amount)s only %(left)s are left to pay.")
+            % {"status": status, "amount": _shown(books.amount, currency), "left": left}
+        )
+
+
+def _shown(number: Decimal, currency: str) -> str:
+    return money.display(number, currency) if currency in money.EXPONENTS else f"{number:f}"

@@ -1,0 +1,24 @@
+"""One way to compare headings and words of files, in English and Arabic."""
+
+import functools
+import re
+import unicodedata
+
+_MOST = 200  # of a heading's characters; a longer one is none that we know
+
+
+@functools.lru_cache(maxsize=8_192)
+def folded(heading: str) -> str:
+    """Without case, vowel signs, tatweel and punctuation; `InvoiceNumber` is `invoice number`; the forms of alef, ya
+    and ta marbuta are one."""
+    text = unicodedata.normalize("NFKC", heading[:_MOST])
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text).casefold()
+    text = re.sub(r"[\u064b-\u0652\u0640]", "", text)
+    text = re.sub("[أإآ]", "ا", text).replace("ى", "ي").replace("ة", "ه")
+    return " ".join(re.sub(r"[\W_]+", " ", text).split())
+
+
+@functools.lru_cache(maxsize=1_024)
+def names(text: str) -> tuple[str, ...]:
+    """Those of a table, folded, in their order."""
+    return tuple(dict.fromkeys(folded(name) for name in text.split("|") if name))

@@ -1,0 +1,82 @@
+"""The first phase of an import: from the bytes of a file to its rows, unless a person must decide about columns."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+from django.utils.translation import gettext as _
+
+from invoices.imports import columns, mapping, reading, repeats
+from invoices.imports.columns import KEYS
+from invoices.imports.models import Import, ImportRow, Kind, Outcome
+from invoices.imports.survey import survey, waiting
+
+READ_AT_ONCE = 2_000
+
+
+def take_in(
+    file: Import,
+    writing: Callable[[], AbstractContextManager[None]],
+    keep: Callable[[Sequence[ImportRow]], object],
+) -> bool:
+    """Make a row of each line. False if columns wait for a person. Unreadable if it is no such file.
+
+    From the beginning: what a killed worker had read is read again. `writing` is a transaction of the claim's holder.
+    """
+    with writing():
+        file.rows.all().delete()
+    content = bytes(file.content)
+
+    def beat() -> None:
+        with writing():
+            pass
+
+    def choose(headings: Sequence[str]) -> dict[str, str]:
+        return mapping.choices_of(file, headings)
+
+    sheet = reading.open_any_sheet(content, file.kind, file.encoding, choose)
+    chosen = choose(sheet.headings)
+    found = survey(file.kind, sheet.headings, sheet.understood, chosen, sheet.rows, file.date_order, beat)
+    file.survey, file.columns = found, found["columns"]
+    taken = file.columns.values()
+    file.ignored = [each[:100] for place, each in enumerate(sheet.headings) if each and place not in taken]
+    with writing():
+        Import.objects.filter(pk=file.pk).update(survey=found, columns=file.columns, ignored=file.ignored)
+    if waiting(found) or columns.missing(file.kind, file.columns):
+        return False
+    _make_rows(file, reading.open_any_sheet(content, file.kind, file.encoding, choose), writing)
+    with writing():
+        repeats.settle(file, keep)
+    return True
+
+
+def _make_rows(file: Import, sheet: reading.Sheet, writing: Callable[[], AbstractContextManager[None]]) -> None:
+    above = 0
+    rows = (_row(file, line, cells, len(sheet.headings)) for line, cells in sheet.rows)
+    while some := list(itertools.islice(rows, READ_AT_ONCE)):
+        for row in some:
+            if row.outcome == Outcome.REPEATED and above:
+                row.reason = _("Another line of the invoice on line %(line)d.") % {"line": above}
+            elif row.outcome == Outcome.REPEATED:
+                row.outcome = ""
+            else:
+                above = row.line
+        with writing():
+            ImportRow.objects.bulk_create(some)
+
+
+def _row(file: Import, line: int, cells: Sequence[str], width: int) -> ImportRow:
+    said = {name: cells[place] if place < len(cells) else "" for name, place in file.columns.items()}
+    row = ImportRow(file=file, line=line, said=said, key=_key(file.kind, said))
+    if any(cells[width:]):
+        row.outcome = Outcome.REFUSED
+        row.reason = _("It has more cells than there are headings: is there a comma in a cell without quotes?")
+    elif file.kind == Kind.INVOICES and repeats.continues_above(said):
+        row.outcome = Outcome.REPEATED
+    return row
+
+
+def _key(kind: str, said: dict[str, str]) -> str:
+    """One transfer may pay several invoices: a payment is known by its reference and its invoice."""
+    key = said.get(KEYS[kind], "")[:100]
+    return f"{key}\n{said.get('invoice_number', '')[:64]}" if kind == Kind.PAYMENTS and key else key
