@@ -30,8 +30,9 @@ def say_paid(debtor: Debtor, invoice_ids: Collection[uuid.UUID], paid_on: dt.dat
     with _about(debtor, invoice_ids) as invoices:
         if paid_on > debtor.account.today():
             raise Refused("paid_on", "in_the_future", _("A payment can't lie in the future."))
+        at = debtor.account.now()
         for invoice in invoices:
-            _propose(invoice, AnswerKind.PAID, day=paid_on, reference=reference)
+            _propose(invoice, AnswerKind.PAID, at, day=paid_on, reference=reference)
         by = f", reference {reference}" if reference else ""
         _wait(debtor, f"Has paid {_numbers(invoices)} on {paid_on}{by}.")
 
@@ -40,16 +41,16 @@ def promise(debtor: Debtor, invoice_ids: Collection[uuid.UUID], day: dt.date) ->
     """The debtor will pay by `day`. Whether it took effect at once on all of the invoices."""
     account = debtor.account
     with _about(debtor, invoice_ids) as invoices:
-        today = account.today()
+        today, at = account.today(), account.now()
         if day < today:
             raise Refused("promised_on", "in_the_past", _("A promise must not lie in the past."))
         proposed = []
         for invoice in invoices:
             if day <= today + PROMISED_WITHIN and _may_promise(invoice):
                 lifecycle.promise(account, invoice.pk, DEBTOR, day)
-                _answer(invoice, AnswerKind.PROMISE, AnswerStatus.CONFIRMED, took_effect=True, day=day).save()
+                _answer(invoice, AnswerKind.PROMISE, AnswerStatus.CONFIRMED, at, took_effect=True, day=day).save()
             else:
-                _propose(invoice, AnswerKind.PROMISE, day=day)
+                _propose(invoice, AnswerKind.PROMISE, at, day=day)
                 proposed.append(invoice)
         if proposed:
             _wait(debtor, f"Will pay {_numbers(proposed)} by {day}.")
@@ -59,9 +60,10 @@ def promise(debtor: Debtor, invoice_ids: Collection[uuid.UUID], day: dt.date) ->
 def dispute(debtor: Debtor, invoice_ids: Collection[uuid.UUID], why: str) -> None:
     """The debtor contests the invoices: from now on nothing is sent about them."""
     with _about(debtor, invoice_ids) as invoices:
+        at = debtor.account.now()
         for invoice in invoices:
             lifecycle.change(debtor.account, invoice.pk, DEBTOR, status=Status.DISPUTED, reason=why)
-            _propose(invoice, AnswerKind.DISPUTE, text=why, took_effect=True)
+            _propose(invoice, AnswerKind.DISPUTE, at, text=why, took_effect=True)
         _wait(debtor, f"Disputes {_numbers(invoices)}: {why}")
 
 
@@ -155,21 +157,21 @@ def _may_promise(invoice: Invoice) -> bool:
     return is_free and not Answer.objects.filter(invoice=invoice, kind=AnswerKind.PROMISE, took_effect=True).exists()
 
 
-def _propose(invoice: Invoice, kind: AnswerKind, **said: object) -> None:
-    """What is said again replaces what still waits."""
+def _propose(invoice: Invoice, kind: AnswerKind, at: dt.datetime, **said: object) -> None:
+    """Propose an answer; it replaces one of the same kind that still waits."""
     waiting = Answer.objects.filter(invoice=invoice, kind=kind, status=AnswerStatus.PROPOSED)
-    if not waiting.update(**said, said_at=invoice.account.now()):
-        _answer(invoice, kind, AnswerStatus.PROPOSED, **said).save()
+    if not waiting.update(**said, said_at=at):
+        _answer(invoice, kind, AnswerStatus.PROPOSED, at, **said).save()
 
 
-def _answer(invoice: Invoice, kind: AnswerKind, status: AnswerStatus, **said: object) -> Answer:
+def _answer(invoice: Invoice, kind: AnswerKind, status: AnswerStatus, at: dt.datetime, **said: object) -> Answer:
     return Answer(
         account=invoice.account,
         debtor=invoice.debtor,
         invoice=invoice,
         kind=kind,
         status=status,
-        said_at=invoice.account.now(),
+        said_at=at,
         **said,
     )
 

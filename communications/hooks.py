@@ -22,6 +22,8 @@ from communications.models import Gateway, Medium, State
 log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024
+# An answer is stored whole, however long, so that none is lost; each letter of Arabic is six bytes here.
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
 _STATES = {
     **dict.fromkeys(("accepted", "scheduled", "queued", "sending", "sent"), State.SENT),
     "delivered": State.DELIVERED,
@@ -62,7 +64,7 @@ def status(request: HttpRequest, gateway_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def inbound(request: HttpRequest, gateway_id: uuid.UUID) -> HttpResponse:
     """An empty TwiML document: nothing is answered by itself."""
-    gateway = _signed_by(request, gateway_id)
+    gateway = _signed_by(request, gateway_id, MAX_ANSWER_BYTES)
     if isinstance(gateway, HttpResponse):
         return gateway
     sid, sender = request.POST.get("MessageSid", ""), request.POST.get("From", "")
@@ -76,10 +78,10 @@ def inbound(request: HttpRequest, gateway_id: uuid.UUID) -> HttpResponse:
     return HttpResponse("<Response/>", content_type="text/xml")
 
 
-def _signed_by(request: HttpRequest, gateway_id: uuid.UUID) -> Gateway | HttpResponse:
+def _signed_by(request: HttpRequest, gateway_id: uuid.UUID, max_bytes: int = MAX_BODY_BYTES) -> Gateway | HttpResponse:
     """The gateway whose token signed this request as it is, or the refusal."""
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+    if not length.isdecimal() or int(length) > max_bytes:
         return HttpResponse(status=413)
     gateway: Gateway | None = Gateway.objects.select_related("account").filter(pk=gateway_id).first()
     if gateway is None:

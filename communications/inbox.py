@@ -29,11 +29,15 @@ def mark_replied(invoices: Iterable[Invoice]) -> None:
 
 
 def settle(account: Account, debtor_id: uuid.UUID, actor: Actor, reason: str = "") -> None:
-    """One of the debtor's answers is handled, under their lock: once none waits, messages go on."""
-    said = Answer.objects.filter(debtor=debtor_id, status=AnswerStatus.PROPOSED)
-    written = Reply.objects.filter(debtor=debtor_id, status=ReplyStatus.PROPOSED)
-    if not said.exists() and not written.exists():
-        debtors.handle_answer(account, debtor_id, actor, reason=reason)
+    """Hold messages for the latest answer that still waits, under the debtor's lock; without one, messages go on."""
+    said = Answer.objects.filter(debtor=debtor_id, status=AnswerStatus.PROPOSED).order_by()
+    written = Reply.objects.filter(debtor=debtor_id, status=ReplyStatus.PROPOSED).order_by()
+    moments = [
+        *written.values_list("received_at", flat=True),
+        *said.values_list("said_at", flat=True).distinct(),  # those of one form on the page are one answer
+    ]
+    latest = max(moments, default=None)
+    debtors.handle_answer(account, debtor_id, actor, reason=reason, latest=latest, left=len(moments))
 
 
 def count(user: User) -> int:

@@ -5,19 +5,26 @@ known by its own id, in the provider's metadata, or by the provider's; an answer
 the message that it says it answers. An answer to none of ours says nothing.
 """
 
+import functools
+import io
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from anymail.signals import EventType, RejectReason, inbound, tracking
 from anymail.urls import urlpatterns as _of_all_providers
 from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.wsgi import WSGIRequest
 from django.db.models import Q
 from django.dispatch import receiver
-from django.urls import URLPattern
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
+from django.views.decorators.csrf import csrf_exempt
 
-from communications import addresses, aftermath, channels, delivery_reports, quoting, replies
+from communications import addresses, aftermath, automatic, channels, delivery_reports, replies
 from communications.aftermath import News
 from communications.channels import Refusal
 from communications.channels.refusals import classify_text
@@ -39,6 +46,10 @@ _LEFT = {EventType.COMPLAINED: "marked as spam", EventType.UNSUBSCRIBED: "unsubs
 _SUFFIX = re.compile(r"\+([0-9a-f]{32})@", re.IGNORECASE)
 _OWN_ID = re.compile(r"([0-9a-f-]{36})@inflow")
 _ID = re.compile(r"<([^<>\s]+)>")
+# In JSON, one half of a pair: a high surrogate without a low one, or the other way round.
+_LONE_SURROGATE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 
 
 def urls(provider: str) -> list[URLPattern]:
@@ -46,7 +57,24 @@ def urls(provider: str) -> list[URLPattern]:
     own = [pattern for pattern in _of_all_providers if (pattern.name or "").startswith(f"{provider}_")]
     if not own:
         raise ImproperlyConfigured(f"MAIL_PROVIDER: django-anymail has no webhooks of {provider}.")
-    return own
+    return [path(str(pattern.pattern), _with_any_text(pattern.callback), name=pattern.name) for pattern in own]
+
+
+def _with_any_text(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """A view that also takes a mail with half an emoji in it, which JSON can hold and UTF-8 can't."""
+
+    @csrf_exempt
+    @functools.wraps(view)
+    def take(request: HttpRequest) -> HttpResponseBase:
+        try:
+            return view(request)
+        except UnicodeEncodeError:
+            body = _LONE_SURROGATE.sub(rb"\\ufffd", request.body)
+            log.warning("mail_hook_with_lone_surrogates")
+            mended = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+            return view(WSGIRequest({**request.META, **mended}))
+
+    return take
 
 
 @receiver(tracking)
@@ -78,7 +106,7 @@ def answer(sender: object, event: Any, **_: Any) -> None:
     if delivery_reports.is_report(mail):
         delivery_reports.apply(mail, _answered(mail))
         return
-    if _is_automatic(mail):
+    if automatic.is_automatic(mail):
         log.info("mail_answer_automatic")
         return
     row = _answered(mail)
@@ -86,9 +114,14 @@ def answer(sender: object, event: Any, **_: Any) -> None:
         log.warning("mail_answer_unmatched")
         return
     writer = getattr(mail.from_email, "addr_spec", "") or row.recipient
-    text = quoting.said(mail.stripped_text or mail.text or "", mail.html or "")
-    known_as = _bare(mail.get("Message-ID")) or str(event.event_id or "") or uuid.uuid4().hex
-    replies.receive(row.account, Medium.EMAIL, writer[:254], text, known_as[:255], answered=row)
+    text = mail.text or mail.stripped_text or ""
+    if not text.strip():
+        text = mail.html or ""
+    if attached := len(mail.attachments):  # a receipt, often; it stays with the provider
+        text = f"{text}\n[{attached} attached]".lstrip()
+    known_as = str(mail.get("Message-ID") or event.event_id or uuid.uuid4().hex).strip()
+    known_as = known_as.removeprefix("<").removesuffix(">")
+    replies.receive(row.account, Medium.EMAIL, writer, text, known_as, answered=row)
 
 
 def _told_of(event: Any) -> Communication | None:
@@ -117,15 +150,6 @@ def _answered(mail: Any) -> Communication | None:
 def _first(wanted: Q) -> Communication | None:
     rows = Communication.objects.filter(wanted, channel=Medium.EMAIL).select_related("account", "debtor")
     return rows.order_by("-step", "id").first()
-
-
-def _is_automatic(mail: Any) -> bool:
-    """An absence note, a report of a mail server: nobody said anything."""
-    if mail.envelope_sender == "" or str(mail.get("Auto-Submitted", "no")).strip().lower() != "no":
-        return True
-    answers = ("X-Autoreply", "X-Autorespond", "X-Auto-Response-Suppress")
-    is_bulk = str(mail.get("Precedence", "")).strip().lower() in ("bulk", "junk", "auto_reply")
-    return is_bulk or any(mail.get(name) for name in answers)
 
 
 def _refusal(event: Any) -> Refusal:

@@ -1,32 +1,300 @@
-"""What somebody wrote in a mail, without the message that they answer and without their signature."""
+"""The words of a reply without the mail that it quotes.
 
-import html
+A maintained library knows the heads of quotes that many mail programs write. For the others we use what only we know:
+the words, the subject and the addresses of the mail that was answered. A quote begins with them, and what stands below
+a quote or between its lines, and is none of them, belongs to the reply.
+"""
+
+# Patterns and lists of words are easier to keep without breaks.
+# ruff: noqa: E501, SIM905
+
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from django.utils.html import strip_tags
+from django.conf import settings
+from mailparser_reply import EmailReplyParser
 
-_QUOTE = re.compile(
-    r"^(?:>"
-    r"|--\s*$|_{5,}\s*$"
-    r"|-{2,}\s*(?:original message|forwarded message|الرسالة الأصلية)"
-    r"|(?:from|sent|من|مرسل):\s.+$"
-    r"|on\b.{0,200}\bwrote:\s*$"
-    r"|.{0,200}(?:كتب|كتبت)\b.{0,200}:\s*$)",
+from communications import markup, phrases
+from communications.channels.email import reply_address
+from communications.models import Communication
+from communications.spelling import normalise, without_links
+
+# So much of a reply is looked through, and so much of each line.
+MAX_READ = 200_000
+_MAX_LINES = 2_000
+_MAX_LINE = 2_000
+
+_LANGUAGES = ["en", "de", "fr", "it", "es", "nl", "pl", "sv", "cs", "da", "ja", "ko", "zh"]
+# The library looks at a line that may be a head, with the lines after it.
+_WINDOW_LINES = 7
+_MAX_WINDOWS = 12
+_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\u061c\ufeff]")
+_PREFIX = re.compile(r"(?:[>|»] ?)+")
+_SEPARATOR = re.compile(r"[-_=*]{5,}\s*$")
+_ANNOUNCED = re.compile(
+    r"[-_=*> ]{2,}(?:original (?:message|appointment)|forwarded message|begin forwarded|reply message|ursprungliche nachricht|message d ?origine"
+    r"|mensaje original|orijinal mesaj|исходное сообщение|原始邮件|मूल संदेश|الرساله الاصليه|رساله معاد توجيهها|الرساله المعاد توجيهها).*",
     re.IGNORECASE,
 )
-_BLOCK = re.compile(r"<(?:br|/p|/div|/tr|/li)\b[^>]*>", re.IGNORECASE)
-_UNSEEN = re.compile(r"<(head|style|script|blockquote)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_FIELD = re.compile(r"[*_ ]{0,3}([^\s\d:：>*_][^:：]{0,30}?)[*_ ]{0,3}[:：][*_ ]{0,3}(.*)")
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}")
+_WROTE = re.compile(
+    r"(?:on\b.{0,200}\bwrote\s*:|.{0,200}\b(?:كتب|كتبت|يكتب)\b.{0,200}:|.{0,200}\b(?:schrieb|a ecrit|a écrit|escribio|escribió|ha scritto|yazdi|yazdı"
+    r"|пишет|написал|написала|写道|寫道|ने लिखा)\b.{0,120}[:：]|.{0,200}(?:写道|寫道|ने लिखा)\s?[:：]?)\s*$",
+    re.IGNORECASE,
+)
+# Fields of a mail's head, in the languages whose mail programs people here use.
+_FIELD_NAMES = frozenset(
+    normalise(name).split()[0]
+    for name in (
+        "from sent to cc date subject de envoye a objet von gesendet an betreff para asunto enviado fecha kimden gonderen gonderildi gonderme tarihi kime konu"
+        " от кому отправлено дата тема 发件人 发送时间 收件人 主题 日期 寄件者 प्रेषक भेजा गया प्रति विषय दिनांक से को"
+        " من مرسل المرسل الي تاريخ التاريخ الموضوع تاريخ الارسال ارسلت تم الارسال نسخه reply-to da inviato a oggetto"
+    ).split()
+)
 
 
-def said(text: str, markup: str = "") -> str:
-    """Of the plain text, else of the HTML. An attribution may be broken over two lines."""
-    if not text.strip():
-        text = html.unescape(strip_tags(_BLOCK.sub("\n", _UNSEEN.sub("\n", markup[:200_000]))))
-    lines = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")]
-    kept: list[str] = []
-    for line, after in zip(lines, [*lines[1:], ""], strict=True):
-        plain = line.strip().lstrip("\u200e\u200f")
-        if _QUOTE.match(plain) or (plain.lower().startswith("on ") and _QUOTE.match(f"{plain} {after.strip()}")):
-            break
-        kept.append(line)
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a mail of ours said: its lines as normalised words, all of them in one, and what else marks it."""
+
+    lines: frozenset[str]
+    text: str
+    subject: str
+    addresses: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where in our own words the last line was found, so that a broken line goes on there."""
+
+    start: int = -1
+    end: int = -1
+
+
+def sent_as(message: Communication | None) -> Sent | None:
+    """Return what is known of a mail by its frozen row."""
+    if message is None:
+        return None
+    senders = (reply_address(message.message_id), *_ADDRESS.findall(settings.DEFAULT_FROM_EMAIL))
+    return describe(message.body, message.html, message.subject, senders)
+
+
+def describe(body: str, html: str, subject: str, addresses: Iterable[str]) -> Sent:
+    """Return what marks a mail of ours in a quote of its text or of its HTML."""
+    shown = markup.to_text(html)
+    lines = [normalise(without_links(line)) for line in (*body.splitlines(), *shown.splitlines())]
+    return Sent(
+        frozenset(line for line in lines if line),
+        f" {' '.join(line for line in lines if line)} ",
+        normalise(subject),
+        frozenset(address.lower() for address in addresses if address),
+    )
+
+
+# Below each mail, in every language and in all versions so far. Add to it, and never take from it.
+_FOOTERS = frozenset(
+    normalise(line)
+    for labels in phrases.LABELS.values()
+    for line in (labels["unsubscribe"], labels["unsubscribe_line"], labels["page"], labels["page_line"])
+) | frozenset(
+    normalise(line)
+    for line in (
+        "Stop these emails",
+        "To stop these emails:",
+        "إيقاف هذه الرسائل",
+        "لإيقاف هذه الرسائل:",
+        "View the details and reply",
+        "See the details and reply here:",
+        "عرض التفاصيل والرد",
+        "لعرض التفاصيل والرد علينا:",
+    )
+)
+
+
+def without_quote(text: str, sent: Sent | None = None) -> str:
+    """Return a reply, plain or HTML, without the mail that it quotes, above or below what was written."""
+    text = text[:MAX_READ].replace("\r\n", "\n").replace("\r", "\n")
+    if markup.is_html(text):
+        text = markup.to_text(text)
+    lines = text.split("\n")[:_MAX_LINES]
+    plain = [_UNSEEN.sub("", line[:_MAX_LINE]).strip() for line in lines]
+    heads = _heads(plain, sent)
+    kept = _kept(lines, plain, heads, sent)
     return "\n".join(kept).strip()
+
+
+def _kept(lines: list[str], plain: list[str], heads: dict[int, int], sent: Sent | None) -> list[str]:
+    kept: list[str] = []
+    place, in_quote, number, head_end = _Place(), False, 0, -1
+    has_marks = any(_is_marked(line) for line in plain)
+    while number < len(lines):
+        line = plain[number]
+        if number in heads:
+            if in_quote and not has_marks and any(plain[head_end:number]):
+                break  # an older mail below ours
+            in_quote, place.end = True, -1
+            number = head_end = heads[number]
+            continue
+        if _is_marked(line):
+            in_quote = in_quote or has_marks
+        elif in_quote and not has_marks and sent is None:
+            pass  # everything below the head is the quote
+        elif _is_ours(line, sent, place, in_quote, bool(kept)):
+            if not in_quote and sent:
+                _take_back(kept, sent, place)
+            in_quote = True
+        elif not (_SEPARATOR.match(line) and (in_quote or _leads_to_quote(plain, number, heads, sent))):
+            kept.append(lines[number])
+        number += 1
+    return kept
+
+
+def _take_back(kept: list[str], sent: Sent, place: _Place) -> None:
+    """Drop the lines above the first long line of ours that belong to it: 'Dear Ahmed,'."""
+    before = sent.text[: max(place.start, 0)].rstrip()
+    while kept:
+        words = normalise(without_links(_UNSEEN.sub("", kept[-1])))
+        if words and words not in sent.lines and not (before.endswith(f" {words}") and place.start > 0):
+            return
+        if words and before.endswith(words):
+            before = before[: -len(words)].rstrip()
+        kept.pop()
+
+
+def _is_marked(line: str) -> bool:
+    return line.startswith((">", "|", "»"))
+
+
+def _is_ours(line: str, sent: Sent | None, place: _Place, in_quote: bool, is_below: bool) -> bool:
+    """Tell whether a line stands in the mail that we sent. Short lines count only in a quote or as whole lines."""
+    words = normalise(without_links(_unmarked(line)))
+    if not words:
+        return bool(line) and (in_quote or _is_own_link(line))
+    if sent and place.end >= 0 and sent.text.startswith(f"{words} ", place.end):
+        place.end += len(words) + 1
+        return True
+    for footer in _FOOTERS:
+        if words.endswith(footer) and len(words) <= len(footer) + 60 and (words == footer or sent):
+            return in_quote or is_below
+    if sent is None:
+        return False
+    if sent.addresses & {address.lower() for address in _ADDRESS.findall(line)}:
+        return True
+    count = len(words.split())
+    is_whole = words in sent.lines and (count >= 3 or in_quote)
+    if is_whole or count >= 5:
+        found = sent.text.find(f" {words} ")
+        if found >= 0:
+            place.start, place.end = found, found + len(words) + 2
+            return True
+    return bool(sent.subject) and words == sent.subject
+
+
+def _is_own_link(line: str) -> bool:
+    return settings.BASE_URL in line
+
+
+def _unmarked(line: str) -> str:
+    return _PREFIX.sub("", line, count=1)
+
+
+def _leads_to_quote(plain: list[str], number: int, heads: dict[int, int], sent: Sent | None) -> bool:
+    """Tell whether a line of dashes is followed by a quote."""
+    for following in range(number + 1, min(number + 4, len(plain))):
+        if following in heads or _is_marked(plain[following]):
+            return True
+        if plain[following]:
+            return _is_ours(plain[following], sent, _Place(), False, True)
+    return False
+
+
+# --- Heads ----------------------------------------------------------------------------------------------------------
+
+
+def _heads(plain: list[str], sent: Sent | None) -> dict[int, int]:
+    """Return the lines at which the head of a quote begins, with the line after it."""
+    found: dict[int, int] = {}
+    windows, number = 0, 0
+    while number < len(plain):
+        line = plain[number]
+        end = 0
+        if line and not _is_marked(line):
+            if _ANNOUNCED.match(line) or _is_announced(line):
+                end = number + 1
+            else:
+                end = _fields(plain, number, sent) or _attribution(plain, number, sent)
+            if (
+                not end
+                and windows < _MAX_WINDOWS
+                and (":" in line or "：" in line or "@" in line or line.startswith("On "))
+            ):
+                windows += 1
+                end = _by_library(plain, number)
+        if end:
+            found[number] = end
+            number = end
+        else:
+            number += 1
+    return found
+
+
+def _is_announced(line: str) -> bool:
+    return bool(line[:1] in "-_=*" and _ANNOUNCED.match(f"-- {normalise(line)}"))
+
+
+def _fields(plain: list[str], number: int, sent: Sent | None) -> int:
+    """The end of lines like `From: …`, `Sent: …`: two or more of which one names a mail's field, an address or our
+    subject."""
+    end, proofs, names = number, 0, 0
+    while end < len(plain) and (match := _FIELD.fullmatch(plain[end])):
+        name, value = normalise(match[1]), match[2]
+        names += 1
+        is_known = bool(name) and name.split()[0] in _FIELD_NAMES
+        proofs += is_known and bool(value)
+        if _ADDRESS.search(value) and (is_known or names > 1 or _names_us(value, sent)):
+            proofs += 1
+        if sent and sent.subject and len(sent.subject) > 8 and normalise(value).endswith(sent.subject):
+            proofs += 2
+        end += 1
+        if (
+            end < len(plain)
+            and not plain[end]
+            and end + 1 < len(plain)
+            and _FIELD.fullmatch(plain[end + 1])
+            and names < 3
+        ):
+            end += 1  # a blank line between the fields
+    return end if names >= 2 and proofs >= 2 else (end if names == 1 and proofs >= 2 else 0)
+
+
+def _names_us(value: str, sent: Sent | None) -> bool:
+    return bool(sent and sent.addresses & {address.lower() for address in _ADDRESS.findall(value)})
+
+
+def _attribution(plain: list[str], number: int, sent: Sent | None) -> int:
+    """The end of 'On Monday, Falcon <…> wrote:', in one line or broken over up to three."""
+    joined = ""
+    for end in range(number, min(number + 3, len(plain))):
+        if not plain[end] or _is_marked(plain[end]) or len(joined) > 400:
+            break
+        joined = f"{joined} {plain[end]}".strip()
+        if not any(mark in joined for mark in (":", "：", "写道", "寫道", "लिखा")):
+            continue
+        is_first_half = end == number or joined.lower().startswith("on ") or "@" in joined
+        if _WROTE.match(joined) and is_first_half and (end == number or ":" in plain[end]):
+            return end + 1
+        if joined.endswith((":", "：")) and _names_us(joined, sent):
+            return end + 1
+    return 0
+
+
+def _by_library(plain: list[str], number: int) -> int:
+    window = plain[number : number + _WINDOW_LINES]
+    text = "\n".join(line[:300] for line in window)
+    replies = EmailReplyParser(languages=list(_LANGUAGES)).read(text).replies
+    head = next((reply for reply in replies if reply.headers), None)
+    if head is None or not text.lstrip().startswith(head.headers.strip()[:20]):
+        return 0
+    return number + max(1, len(head.headers.strip().split("\n")))

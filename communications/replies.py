@@ -1,15 +1,22 @@
-"""What comes back: an answer finds its debtor and its message, is read by the rules, and waits for a person."""
+"""Answers of debtors: each is stored, read by the rules, and waits for a person.
+
+The text is stored whole, and holds the debtor's messages, in a transaction of its own before anything reads it. A text
+that the rules fail on is `other`. Only an unmistakable request to stop takes effect without a person.
+"""
 
 import datetime as dt
+import hashlib
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 
+import structlog
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from communications import addresses, aftermath, consent, inbox, triage
+from communications import addresses, aftermath, consent, inbox, quoting, texts, triage
 from communications.aftermath import Outcome
 from communications.models import LEFT_US, Communication, Medium, Reply, ReplyStatus, State, Triage
 from inflow.accounts.actors import Actor, Channel
@@ -18,6 +25,11 @@ from inflow.languages import english
 from invoices import debtor_parties, debtors, lifecycle
 from invoices.models import OPEN, Debtor, Invoice, Receipt, Status
 from invoices.writing import Refused
+
+log = structlog.get_logger(__name__)
+
+# So much of an answer stands in the timeline.
+_TOLD_CHARACTERS = 2_000
 
 
 def receive(
@@ -29,15 +41,30 @@ def receive(
     *,
     answered: Communication | None = None,
 ) -> Reply | None:
-    """Take an answer in; None for one that was heard before. `address` is whose it is, as we write to it.
+    """Take in an answer; return None for one that came in before. `address` is the writer's, as we write to it.
 
-    `answered` is the message that it names: it speaks for whom that went to, also from another mailbox of theirs."""
-    text, now, address = triage.safe(text), account.now(), addresses.normal(channel, address)
-    reading = triage.read(text, account.today())
+    `answered` is the message that it names: the answer counts for the recipient of that one, also from another mailbox.
+    `text` may be a mail's HTML, if the mail has nothing else."""
+    reply = _store(account, channel, address, text, provider_id, answered)
+    if reply is None:
+        return None
+    try:
+        _apply(reply, _read(reply))
+    except Exception:
+        log.exception("reply_not_read", reply=str(reply.pk))
+        _apply(reply, _Reading(texts.shown(reply.text), triage.Reading(Triage.OTHER)))
+    return reply
+
+
+def _store(
+    account: Account, channel: str, address: str, text: str, provider_id: str, answered: Communication | None
+) -> Reply | None:
+    """Keep the text and hold messages. Return the reply unless it has come in, and been read, before."""
+    now, address = account.now(), addresses.normal(channel, texts.storable(address)[:254])
     with transaction.atomic():
         message = answered or _message_to(account, channel, address)
         debtor = message.debtor if message else _debtor_at(account, channel, address)
-        if debtor:  # the gate's lock: what is about to leave waits, and sees what was said
+        if debtor:  # the gate's lock: a message that is about to leave waits, and sees the answer
             Debtor.objects.select_for_update(no_key=True).get(pk=debtor.pk)
         reply = Reply(
             account=account,
@@ -46,33 +73,87 @@ def receive(
             invoice_id=message.invoice_id if message else None,
             channel=channel,
             address=address,
-            text=text,
-            provider_id=provider_id,
-            triage=reading.triage,
-            promised_on=reading.promised_on,
+            text=texts.storable(text),
+            provider_id=_short_id(provider_id),
             received_at=now,
         )
-        if reading.triage == Triage.STOP:
-            reply.status, reply.handled_at = ReplyStatus.CONFIRMED, now
-        (kept,) = Reply.objects.bulk_create([reply], ignore_conflicts=True)
-        if not Reply.objects.filter(pk=kept.pk).exists():
-            return None
+        Reply.objects.bulk_create([reply], ignore_conflicts=True)
+        if not Reply.objects.filter(pk=reply.pk).exists():
+            known = Reply.objects.filter(account=account, channel=channel, provider_id=reply.provider_id, read_at=None)
+            return known.select_related("account", "debtor", "communication").first()
         if message:
-            aftermath.record(message.message_id, Outcome(State.SENT))  # who answers before our record is made has it
+            aftermath.record(message.message_id, Outcome(State.SENT))  # the answer may come before our own record
             answered_ones = Communication.objects.filter(message_id=message.message_id, status__in=inbox.ANSWERABLE)
             answered_ones.update(status=State.REPLIED)
         if channel == Medium.WHATSAPP:
             addresses.note_heard(account, address, now)
-        _act(account, reply, reading.triage, now, whose=answered.recipient if answered else address)
+        if debtor:
+            debtors.hold_for_answer(account, debtor.pk, _writer(reply), now)
     return reply
 
 
-def _act(account: Account, reply: Reply, what: Triage, now: dt.datetime, *, whose: str) -> None:
-    who = Actor(reply.address, Channel.REPLY)
-    if what == Triage.STOP:
-        addresses.opt_out(account, reply.channel, whose, now, text=reply.text, actor=who)
-    elif reply.debtor:
-        debtors.note_answer(account, reply.debtor.pk, who, text=reply.text)
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The debtor's own words, as they may be shown, and what the rules make of them."""
+
+    text: str
+    reading: triage.Reading
+
+
+def _read(reply: Reply) -> _Reading:
+    written = texts.shown(reply.text)
+    if reply.channel == Medium.EMAIL:
+        written = texts.shown(quoting.without_quote(reply.text, quoting.sent_as(reply.communication)))
+    return _Reading(written, triage.read(written, reply.account.today()))
+
+
+def _apply(reply: Reply, read: _Reading) -> None:
+    """Store the reading, once, and opt out where the text leaves no doubt."""
+    account, now, found = reply.account, reply.account.now(), read.reading
+    original = "" if read.text == reply.text else reply.text
+    stops = found.triage == Triage.STOP and found.is_unmistakable
+    values = {
+        "text": read.text,
+        "original": original,
+        "triage": found.triage,
+        "promised_on": found.promised_on,
+        "paid_on": found.paid_on,
+        "reference": texts.storable(found.reference)[:100],
+        "amount": found.amount,
+        "asks_to_stop": found.asks_to_stop,
+        "read_at": now,
+        **({"status": ReplyStatus.CONFIRMED, "handled_at": now, "took_effect": True} if stops else {}),
+    }
+    with transaction.atomic():
+        if reply.debtor_id:
+            Debtor.objects.select_for_update(no_key=True).get(pk=reply.debtor_id)
+        if not Reply.objects.filter(pk=reply.pk, read_at=None).update(**values):
+            return
+        if stops:
+            opted_out_as = stopped_address(reply)
+            addresses.opt_out(account, reply.channel, opted_out_as, now, text=read.text, actor=_writer(reply))
+            if reply.debtor_id:
+                inbox.settle(account, reply.debtor_id, _writer(reply), read.text[:_TOLD_CHARACTERS])
+        elif reply.debtor_id:
+            debtors.tell_answer(account, reply.debtor_id, _writer(reply), text=read.text[:_TOLD_CHARACTERS])
+    for name, value in values.items():
+        setattr(reply, name, value)
+
+
+def stopped_address(reply: Reply) -> str:
+    """The address that the writer of a reply speaks for: the one that the answered mail went to, else their own."""
+    if reply.channel == Medium.EMAIL and reply.communication:
+        return reply.communication.recipient
+    return reply.address
+
+
+def _writer(reply: Reply) -> Actor:
+    return Actor(reply.address, Channel.REPLY)
+
+
+def _short_id(provider_id: str) -> str:
+    known_as = texts.storable(provider_id)
+    return known_as if len(known_as) <= 255 else hashlib.sha256(known_as.encode()).hexdigest()
 
 
 def _message_to(account: Account, channel: str, address: str) -> Communication | None:
@@ -161,6 +242,36 @@ def confirm_wrong_person(reply: Reply, actor: Actor) -> None:
         addresses.mark_invalid(reply.account, reply.channel, reply.address, reply.account.now(), because)
 
     _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+
+
+def confirm_stop(reply: Reply, actor: Actor) -> None:
+    """Opt the writer's address out of the channel, by a person who read the reply."""
+
+    def do() -> None:
+        address, now = stopped_address(reply), reply.account.now()
+        addresses.opt_out(reply.account, reply.channel, address, now, text=reply.text, actor=actor)
+
+    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+
+
+def undo_stop(reply: Reply, actor: Actor, reason: str) -> None:
+    """Take back an opt-out, with a reason. Raises `Refused` without one, or where the address may be written to."""
+    account, address = reply.account, stopped_address(reply)
+    with transaction.atomic():
+        contact = addresses.known(account, reply.channel, address)
+        if contact is None:
+            raise Refused("contact", "not_opted_out", _("%(contact)s may be written to.") % {"contact": address})
+        contact.account = account
+        consent.return_address(contact, actor, reason)
+        handled = {"status": ReplyStatus.DISMISSED, "handled_by": actor.name, "handled_at": account.now()}
+        Reply.objects.filter(pk=reply.pk).update(**handled)
+    reply.refresh_from_db()
+
+
+def is_stopped(reply: Reply) -> bool:
+    """Return True if the writer's address is opted out of the channel."""
+    contact = addresses.known(reply.account, reply.channel, stopped_address(reply))
+    return contact is not None and contact.opted_out_at is not None
 
 
 def dismiss(reply: Reply, actor: Actor) -> None:

@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from communications import replies
+from communications import replies, texts
 from communications.models import Reply, ReplyStatus, Triage
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin
 from invoices import lifecycle, money
-from invoices.forms import OnceForm
+from invoices.forms import OnceForm, ReasonForm
 from invoices.models import Invoice
 from invoices.writing import Refused
 
@@ -38,6 +40,10 @@ TRIAGE_BADGES = {
     Triage.DISPUTE: "warning",
     Triage.WRONG_PERSON: "warning",
 }
+
+
+# So much of a long mail is shown on its page.
+_SHOWN = 20_000
 
 
 def _named(invoice: Invoice) -> str:
@@ -80,7 +86,7 @@ class DisputeForm(InvoicesForm):
 
 
 class HoldForm(InvoicesForm):
-    hold_until = pages.DayField(help_text=_lazy("The ladder goes on the day after."))
+    hold_until = pages.DayField(help_text=_lazy("Reminders continue on the day after."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -102,8 +108,10 @@ class PaidForm(OnceForm):
         about = next((invoice for invoice in found if invoice.pk == self.row.invoice_id), found[0] if found else None)
         if about:
             field.initial = str(about.pk)
-            self.fields["amount"].initial = f"{about.balance:.{money.EXPONENTS.get(about.currency, 2)}f}"
-        self.fields["paid_at"].initial = self.row.account.today()
+            amount = about.balance if self.row.amount is None else self.row.amount
+            self.fields["amount"].initial = f"{amount:.{money.EXPONENTS.get(about.currency, 2)}f}"
+        self.fields["paid_at"].initial = self.row.paid_on or self.row.account.today()
+        self.fields["reference"].initial = self.row.reference
 
 
 @contextmanager
@@ -134,7 +142,7 @@ def _paid(reply: Reply, actor: Actor, form: PaidForm) -> str:
 def _promise(reply: Reply, actor: Actor, form: PromiseForm) -> str:
     with _refusals_on(form):
         replies.confirm_promise(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["promised_on"])
-    return _("The promise is kept; the ladder waits for it.")
+    return _("Promise recorded. Reminders are paused until it is due.")
 
 
 def _dispute(reply: Reply, actor: Actor, form: DisputeForm) -> str:
@@ -155,6 +163,18 @@ def _wrong_person(reply: Reply, actor: Actor, form: pages.PageForm) -> str:
     return _("Nothing is sent to %(address)s any more.") % {"address": reply.address}
 
 
+def _stop(reply: Reply, actor: Actor, form: pages.PageForm) -> str:
+    with _refusals_on(form):
+        replies.confirm_stop(reply, actor)
+    return _("Nothing is sent to %(address)s any more.") % {"address": replies.stopped_address(reply)}
+
+
+def _undo_stop(reply: Reply, actor: Actor, form: ReasonForm) -> str:
+    with _refusals_on(form):
+        replies.undo_stop(reply, actor, form.cleaned_data["reason"])
+    return _("%(contact)s may be written to again.") % {"contact": replies.stopped_address(reply)}
+
+
 def _dismiss(reply: Reply, actor: Actor, form: pages.PageForm) -> str:
     with _refusals_on(form):
         replies.dismiss(reply, actor)
@@ -163,6 +183,10 @@ def _dismiss(reply: Reply, actor: Actor, form: pages.PageForm) -> str:
 
 def _is_proposed(reply: Reply) -> bool:
     return reply.status == ReplyStatus.PROPOSED
+
+
+def _may_undo_stop(reply: Reply) -> bool:
+    return reply.triage == Triage.STOP and reply.status == ReplyStatus.CONFIRMED and replies.is_stopped(reply)
 
 
 def _has_debtor(reply: Reply) -> bool:
@@ -182,28 +206,35 @@ class ReplyAdmin(OwnRowsAdmin):
         ("status", ChoicesDropdownFilter),
         ("triage", ChoicesDropdownFilter),
         ("channel", ChoicesDropdownFilter),
+        ("took_effect", BooleanRadioFilter),
     )
     list_select_related = ("debtor", "invoice")
     search_fields = ("address", "text", "debtor__name", "debtor__company")
     search_help_text = _lazy("Text, number, email or debtor")
     fields = (
-        "whole_text",
-        ("triage_shown", "promised_on"),
+        "automatic_shown",
+        "text_whole",
+        ("triage_shown", "asks_to_stop"),
+        ("promised_on", "paid_on"),
+        ("amount", "reference"),
         ("debtor_link", "invoice_link"),
         ("channel", "address_shown"),
         ("received_at", "status_shown"),
-        ("handled_by", "handled_at"),
+        ("handled_shown", "handled_at"),
+        "original_shown",
     )
     readonly_fields = (
-        *("whole_text", "triage_shown", "promised_on", "debtor_link", "invoice_link", "channel", "address_shown"),
-        *("received_at", "status_shown", "handled_by", "handled_at"),
+        *("automatic_shown", "text_whole", "triage_shown", "asks_to_stop", "promised_on", "paid_on", "amount"),
+        *("reference", "debtor_link", "invoice_link", "channel", "address_shown", "received_at", "status_shown"),
+        *("handled_shown", "handled_at", "original_shown"),
     )
     actions_detail = (
         "paid",
         "promise",
         "dispute",
         "dismiss",
-        {"title": _lazy("More"), "items": ["hold", "wrong_person"]},
+        "undo_stop",
+        {"title": _lazy("More"), "items": ["hold", "wrong_person", "stop"]},
     )
     paid = _verb(
         _lazy("Record the payment"),
@@ -213,7 +244,11 @@ class ReplyAdmin(OwnRowsAdmin):
         form=PaidForm,
     )
     promise = _verb(
-        _lazy("Take the promise"), _promise, "event_available", _lazy("The ladder waits for the day."), form=PromiseForm
+        _lazy("Record the promise"),
+        _promise,
+        "event_available",
+        _lazy("Reminders are paused until it is due."),
+        form=PromiseForm,
     )
     dispute = _verb(
         _lazy("Mark as disputed"), _dispute, "gavel", _lazy("Nothing is sent until it is resumed."), form=DisputeForm
@@ -232,9 +267,28 @@ class ReplyAdmin(OwnRowsAdmin):
         _lazy("The address is somebody else's: nothing is sent there again."),
         fits=_is_proposed,
     )
+    stop = _verb(
+        _lazy("Stop messages"),
+        _stop,
+        "notifications_off",
+        _lazy("The writer asks for no more messages: nothing is sent to this address on this channel again."),
+        fits=_is_proposed,
+    )
+    undo_stop = _verb(
+        _lazy("Undo opt-out"),
+        _undo_stop,
+        "undo",
+        _lazy("Only if the reply did not ask for it, or its writer changed their mind. Your reason stays in the log."),
+        form=ReasonForm,
+        fits=_may_undo_stop,
+    )
     dismiss = _verb(
         _lazy("Dismiss"), _dismiss, "done", _lazy("Read, and nothing follows. Messages go on."), fits=_is_proposed
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Reply]:
+        found: QuerySet[Reply] = super().get_queryset(request)
+        return found.defer("original")  # a list shows none of it
 
     @display(description=_lazy("Answer"))
     def text_shown(self, reply: Reply) -> str:
@@ -242,17 +296,45 @@ class ReplyAdmin(OwnRowsAdmin):
         return format_html("<bdi>{}</bdi>", text or _("(empty)"))
 
     @display(description=_lazy("Answer"))
-    def whole_text(self, reply: Reply) -> str:
-        return format_html('<div class="mail-text" dir="auto"><bdi>{}</bdi></div>', reply.text)
+    def text_whole(self, reply: Reply) -> str:
+        return format_html('<div class="mail-text" dir="auto"><bdi>{}</bdi></div>', reply.text or _("(empty)"))
+
+    @display(description=_lazy("Whole message"))
+    def original_shown(self, reply: Reply) -> str:
+        if not reply.original:
+            return "–"
+        shown = texts.shown(reply.original)[:_SHOWN]
+        return format_html('<div class="mail-text" dir="auto"><bdi>{}</bdi></div>', shown)
+
+    @display(description=_lazy("Acted by itself"))
+    def automatic_shown(self, reply: Reply) -> str:
+        if not reply.took_effect:
+            return "–"
+        said = _("Opted out automatically: nothing is sent to %(address)s by %(channel)s.")
+        if reply.status != ReplyStatus.CONFIRMED:
+            said = _("Opted out %(address)s by %(channel)s automatically, and it was undone.")
+        told = {"address": replies.stopped_address(reply), "channel": reply.get_channel_display()}
+        return pages.badge(said % told, "danger" if reply.status == ReplyStatus.CONFIRMED else "")
+
+    @display(description=_lazy("Handled by"))
+    def handled_shown(self, reply: Reply) -> str:
+        if reply.took_effect and not reply.handled_by:
+            return _("Automatically")
+        return pages.bdi(reply.handled_by) if reply.handled_by else "–"
 
     @display(description=_lazy("Seems to say"), ordering="triage")
     def triage_shown(self, reply: Reply) -> str:
         what = Triage(reply.triage)
-        return pages.badge(what.label, TRIAGE_BADGES.get(what, ""))
+        shown = pages.badge(what.label, TRIAGE_BADGES.get(what, ""))
+        if reply.asks_to_stop and what != Triage.STOP:
+            return format_html("{} {}", shown, pages.badge(_("Asks to stop"), "danger"))
+        return shown
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, reply: Reply) -> str:
         status = ReplyStatus(reply.status)
+        if reply.took_effect and status == ReplyStatus.CONFIRMED:
+            return pages.badge(_("Opted out automatically"), "danger")
         return pages.badge(status.label, STATUS_BADGES.get(status, ""))
 
     @display(description=_lazy("Debtor"), ordering="debtor__name")

@@ -1,5 +1,6 @@
 """Finding or making the debtor of an invoice, and changes to debtors."""
 
+import datetime as dt
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +10,16 @@ from django.db.models import Exists, OuterRef, Q
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from invoices import contacts, debtor_parties, parties, signals, timeline
+from invoices import contacts, debtor_parties, escalations, parties, signals, timeline
 from invoices.contacts import BadPhone, normalise_email, normalise_phone
 from invoices.identities import ContactCorrection, ContactKind, DebtorIdentity
-from invoices.models import OPEN, Debtor, Invoice
+from invoices.models import OPEN, CaseStatus, Debtor, Escalation, Invoice, Reason
 from invoices.parties import Party
 
 __all__ = ["BadPhone", "find_or_make", "normalise_email", "normalise_phone"]
+
+# So many answers in a row, all unhandled, open an escalation.
+UNREAD_IN_A_ROW = 3
 
 
 def find_or_make(account: Account, *, name: str, company: str, email: str, phone: str) -> Debtor:
@@ -136,21 +140,69 @@ def opt_in(account: Account, debtor_id: uuid.UUID, actor: Actor, *, reason: str 
 
 
 def note_answer(account: Account, debtor_id: uuid.UUID, actor: Actor, *, text: str = "") -> Debtor:
-    """The debtor answered (has paid, disputes, asks): messages wait for a person, a few working days at most."""
+    """Record an answer of the debtor: messages wait for a person, until the end of the third working day after it."""
+    with transaction.atomic():
+        hold_for_answer(account, debtor_id, actor, account.now())
+        return tell_answer(account, debtor_id, actor, text=text)
+
+
+def hold_for_answer(account: Account, debtor_id: uuid.UUID, actor: Actor, at: dt.datetime) -> Debtor:
+    """Hold messages because the debtor answered. Each answer holds them anew."""
     with _changing(account, debtor_id) as debtor:
-        if debtor.answered_at is None:
-            debtor.answered_at = account.now()
-        _tell(debtor, actor, "answered", text)
+        debtor.answered_at = at
+        debtor.unhandled_since = debtor.unhandled_since or debtor.answered_at
+        debtor.unhandled_answers += 1
+        _save_answers(debtor, actor)
     return debtor
 
 
-def handle_answer(account: Account, debtor_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Debtor:
-    """A person read the answers: messages go on."""
+def tell_answer(account: Account, debtor_id: uuid.UUID, actor: Actor, *, text: str = "") -> Debtor:
+    """Write an answer to the timelines. The third one in a row that nobody handles opens an escalation, once."""
+    with _changing(account, debtor_id) as debtor:
+        _tell(debtor, actor, "answered", text)
+        if debtor.unhandled_answers == UNREAD_IN_A_ROW:
+            _escalate_unread(debtor)
+    return debtor
+
+
+def handle_answer(
+    account: Account,
+    debtor_id: uuid.UUID,
+    actor: Actor,
+    *,
+    reason: str = "",
+    latest: dt.datetime | None = None,
+    left: int = 0,
+) -> Debtor:
+    """Record that a person handled an answer: messages go on, unless `left` others still wait, the last since
+    `latest`."""
     with _changing(account, debtor_id) as debtor:
         if debtor.answered_at is not None:
-            debtor.answered_at = None
-            _tell(debtor, actor, "answer_handled", reason)
+            debtor.answered_at, debtor.unhandled_answers = latest, left
+            if not left:
+                debtor.unhandled_since = None
+            _save_answers(debtor, actor)
+            if not left:
+                _tell(debtor, actor, "answer_handled", reason)
     return debtor
+
+
+def _save_answers(debtor: Debtor, actor: Actor) -> None:
+    debtor.save(update_fields=["answered_at", "unhandled_answers", "unhandled_since"])
+    signals.debtor_changed.send(Debtor, debtor=debtor, actor=actor)
+
+
+def _escalate_unread(debtor: Debtor) -> None:
+    """Open a case on the oldest open invoice, or join the one that is open there, unless these answers did so."""
+    known = Escalation.objects.filter(invoice__debtor=debtor, reason=Reason.UNREAD_REPLIES)
+    by_these = Q(opened_at__gte=debtor.unhandled_since)
+    if known.filter(by_these | ~Q(status=CaseStatus.RESOLVED)).exists():
+        return
+    open_ones = debtor.invoices.filter(status__in=OPEN).select_for_update(no_key=True)
+    oldest = open_ones.order_by("due_date", "id").first()
+    if oldest:
+        oldest.account, oldest.debtor = debtor.account, debtor
+        escalations.open_case(oldest, Reason.UNREAD_REPLIES)
 
 
 @contextmanager

@@ -69,7 +69,13 @@ class Debtor(models.Model):
         null=True, editable=False, help_text=_lazy("Asked not to be written to at all.")
     )
     answered_at = models.DateTimeField(
-        null=True, editable=False, help_text=_lazy("The first answer nobody has handled.")
+        null=True, editable=False, help_text=_lazy("The latest answer that nobody has handled.")
+    )
+    unhandled_answers = models.PositiveIntegerField(
+        default=0, editable=False, help_text=_lazy("Answers in a row that nobody has handled.")
+    )
+    unhandled_since = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When the first of these answers came in.")
     )
     # In the links to the debtor's page: another key, and the links that were sent lead nowhere.
     page_key = models.UUIDField(db_default=RandomUUID(), unique=True, editable=False)
@@ -402,6 +408,7 @@ class Reason(models.TextChoices):
     DISPUTE = "dispute", _lazy("A dispute")
     REVERSAL = "reversal", _lazy("A reversed payment")
     UNAPPLIED_CREDIT = "unapplied_credit", _lazy("Unapplied credit")
+    UNREAD_REPLIES = "unread_replies", _lazy("Unread replies")
     MANUAL = "manual", _lazy("By hand")
 
 

@@ -161,9 +161,10 @@ class ReplyStatus(models.TextChoices):
 
 
 class Reply(models.Model):
-    """What somebody wrote back, and what the rules make of it: a proposal for a person, but for `stop`, which acted.
+    """A message from a debtor and what the rules read in it: a proposal for a person, unless `took_effect` is set.
 
-    `received_at` and `handled_at` are the account's time.
+    The message is stored before anything reads it. `text` is then shortened to what the debtor wrote, and `original`
+    keeps the whole message if that is more. `received_at`, `read_at` and `handled_at` are the account's time.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -174,9 +175,18 @@ class Reply(models.Model):
     channel = models.CharField(max_length=10, choices=Medium)
     address = models.CharField(max_length=254)
     text = models.TextField()
+    original = models.TextField(
+        blank=True, help_text=_lazy("The whole message, with the mail that it quotes. Empty: the same as the text.")
+    )
     provider_id = models.CharField(max_length=255)
-    triage = models.CharField(max_length=12, choices=Triage)
+    triage = models.CharField(max_length=12, choices=Triage, default=Triage.OTHER)
     promised_on = models.DateField(null=True, help_text=_lazy("The day that the text names."))
+    paid_on = models.DateField(null=True, help_text=_lazy("The day of the payment that the text names."))
+    reference = models.CharField(max_length=100, blank=True)
+    amount = models.DecimalField(max_digits=18, decimal_places=3, null=True)
+    asks_to_stop = models.BooleanField(default=False, help_text=_lazy("Asks for no more messages, in any words."))
+    took_effect = models.BooleanField(default=False, help_text=_lazy("Opted out automatically."))
+    read_at = models.DateTimeField(null=True, help_text=_lazy("When the rules read the message."))
     status = models.CharField(max_length=10, choices=ReplyStatus, default=ReplyStatus.PROPOSED)
     handled_by = models.CharField(max_length=254, blank=True)
     handled_at = models.DateTimeField(null=True)
@@ -198,3 +208,8 @@ class Reply(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_triage_display()}, {self.address}"
+
+    @property
+    def whole_text(self) -> str:
+        """The message as it came in."""
+        return self.original or self.text

@@ -303,7 +303,8 @@ def test_an_unknown_message_is_not_found(account: Account, gateway: Gateway, sen
 
 def test_an_unknown_gateway_a_large_body_and_a_get_are_refused(gateway: Gateway, sent: Communication) -> None:
     assert tell(Gateway(pk=make.NOWHERE, account_sid="AC1"), "SM1", "delivered") == 404
-    assert say(gateway, "x" * 70_000) == 413
+    assert tell(gateway, "SM1", "x" * 70_000) == 413
+    assert say(gateway, "x" * 9_000_000) == 413
     client: Any = Client()
     assert client.get(f"/hooks/messages/{gateway.pk}/status").status_code == 405
     assert client.get("/hooks/messages/nonsense/status").status_code == 404

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from communications import dates, triage
+from communications import dates, texts, triage
 
 TODAY = dt.date(2026, 11, 22)
 
@@ -112,7 +112,7 @@ def test_an_answer_is_read(text: str, what: str, day: str | None) -> None:
     ("text", "day"),
     [
         ("22/11", "2026-11-22"),
-        ("21/11", "2027-11-21"),
+        ("21/11", None),
         ("21/11/2026", None),
         ("31/02", None),
         ("1.12.26", "2026-12-01"),
@@ -138,6 +138,8 @@ def test_one_spelling_is_as_good_as_another() -> None:
     assert triage.normalise("I’LL  Pay — ٢٥/١٢.") == "ill pay 25/12"
 
 
-def test_what_is_kept_can_be_stored_and_turns_no_page_around() -> None:
-    assert triage.safe("paid\x00\x1b[31m \u202eoot\u2066\r\nthanks ") == "paid[31m oot\nthanks"
-    assert len(triage.safe("ت" * 5000).encode()) == triage.MAX_BYTES
+def test_what_is_shown_turns_no_page_around_and_what_is_stored_is_whole() -> None:
+    assert texts.shown("paid\x00\x1b[31m \u202eoot\u2066\r\nthanks ") == "paid[31m oot\nthanks"
+    assert texts.storable("a\x00b\ud800\u202ec\r\n ") == "ab\u202ec\r\n "
+    assert texts.storable("ت" * 50_000) == "ت" * 50_000
+    assert len(texts.storable("ت" * 2_000_000)) == texts.MAX_STORED

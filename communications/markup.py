@@ -1,0 +1,89 @@
+"""The text of an HTML mail: one pass over it, whatever it holds. Quotes are marked as in plain text, by `> `."""
+
+import html
+import re
+from collections.abc import Iterator
+
+# Beyond this nothing is read.
+MAX_READ = 300_000
+
+_TAG = re.compile(r"</?([a-zA-Z][a-zA-Z0-9:]{0,20})(?=[\s/>])")
+_LOOKS_LIKE = re.compile(r"<(?:html|body|div|p|br|span|table|td|blockquote|font)\b[^<>]{0,2000}>", re.IGNORECASE)
+_LINES = frozenset(
+    ("br", "p", "div", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3", "h4", "hr", "blockquote", "pre", "body")
+)
+_HIDDEN = frozenset(("style", "script", "head", "title"))
+_CELLS = frozenset(("td", "th"))
+_SPACES = re.compile(r"[ \t\r\f\v\u00a0]+")
+
+
+def is_html(text: str) -> bool:
+    """Return True if a text is HTML, by the tags at its beginning."""
+    return bool(_LOOKS_LIKE.search(text[:5_000]))
+
+
+def to_text(markup: str) -> str:
+    """Return the lines that a reader sees. What stands in a blockquote begins with `> ` for each."""
+    lines: list[str] = [""]
+    line: list[str] = []
+    depth, hidden = 0, ""
+
+    def end_line() -> None:
+        nonlocal line
+        said = _SPACES.sub(" ", html.unescape("".join(line)).replace("\n", " ")).strip()
+        if said:
+            lines.append("> " * depth + said)
+        elif lines[-1]:
+            lines.append("")
+        line = []
+
+    for name, is_end, text in _pieces(markup[:MAX_READ]):
+        if hidden:
+            if is_end and name == hidden:
+                hidden = ""
+            continue
+        if not name:
+            line.append(text)
+        elif name in _HIDDEN:
+            hidden = "" if is_end else name
+        elif name in _LINES:
+            end_line()
+            if name == "blockquote":
+                depth = max(0, depth - 1) if is_end else min(depth + 1, 20)
+        elif name in _CELLS:
+            line.append(" ")
+    end_line()
+    return "\n".join(lines).strip()
+
+
+def _pieces(markup: str) -> Iterator[tuple[str, bool, str]]:
+    """Return tags, by name and whether they end an element, and the text between them. Each `<` is looked at once."""
+    position, closing = 0, -1
+    while position < len(markup):
+        opening = markup.find("<", position)
+        if opening < 0:
+            yield "", False, markup[position:]
+            return
+        if opening > position:
+            yield "", False, markup[position:opening]
+        if markup.startswith("<!--", opening):
+            end = markup.find("-->", opening + 4)
+            if end < 0:
+                return
+            position = end + 3
+            continue
+        if closing < opening:
+            closing = markup.find(">", opening)
+            if closing < 0:
+                yield "", False, markup[opening:]
+                return
+        found = _TAG.match(markup, opening)
+        following = markup.find("<", opening + 1, closing)
+        if found and following < 0:
+            yield found[1].lower(), markup[opening + 1] == "/", ""
+            position = closing + 1
+        elif markup[opening + 1 : opening + 2] in ("!", "?") and following < 0:
+            position = closing + 1
+        else:
+            yield "", False, "<"
+            position = opening + 1
