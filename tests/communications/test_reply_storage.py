@@ -66,7 +66,8 @@ def test_an_ordinal_is_read(gateway: Gateway, sent: Communication, text: str, wh
     assert say(gateway, text) == 200
     reply = the_reply()
     assert (reply.triage, reply.text) == (what, text)
-    assert reply.promised_on is None if what == "paid" else reply.promised_on.day in (1, 25)
+    day = reply.promised_on.day if reply.promised_on else None
+    assert day is None if what == "paid" else day in (1, 25)
     assert debtor_of(sent).answered_at == reply.received_at
 
 
@@ -140,7 +141,8 @@ def test_an_answer_that_was_stored_and_not_read_is_read_when_it_comes_again(
 def test_what_was_found_stands_on_the_reply(gateway: Gateway, sent: Communication) -> None:
     say(gateway, "Please stop these reminders, we transferred AED 12,500 yesterday, ref FT-77")
     reply = the_reply()
-    assert (reply.triage, reply.status, reply.reference, reply.amount) == ("paid", "proposed", "FT-77", 12_500)
+    assert (reply.triage, reply.status, reply.reference) == ("paid", "proposed", "FT-77")
+    assert reply.amount == 12_500
     assert reply.paid_on == reply.account.today() - dt.timedelta(days=1)
     assert (reply.asks_to_stop, reply.took_effect) == (True, False)
     assert not Contact.objects.filter(opted_out_at__isnull=False).exists()
@@ -209,7 +211,9 @@ def test_answers_on_the_page_hold_messages_anew_too(account: Account, gateway: G
     say(gateway, "ok")
     reply = the_reply()
     answers.say_paid(debtor_of(sent), [sent.invoice_id], account.today(), "FT-1")
-    assert debtor_of(sent).answered_at > reply.received_at
+    answered_at = debtor_of(sent).answered_at
+    assert answered_at
+    assert answered_at > reply.received_at
     assert debtor_of(sent).unhandled_answers == 2
 
 
