@@ -463,10 +463,18 @@ def _release_money(draft: Draft) -> None:
 
 
 def _paying(invoice: Invoice) -> list[tuple[Receipt, Decimal, bool]]:
-    """Return the receipts that pay the invoice, how much of it each, and whether it pays no other invoice."""
+    """Return the receipts that pay the invoice, how much of it each, and whether it came for this invoice and pays no
+    other. What was paid from credit came for another invoice, or for none."""
     paying = receipts.paying(invoice)
     shares = receipts.shares(receipt.pk for receipt in paying)
-    return [(receipt, shares[receipt.pk][invoice.pk], len(shares[receipt.pk]) == 1) for receipt in paying]
+    return [
+        (
+            receipt,
+            shares[receipt.pk][invoice.pk],
+            receipt.posted_on_id == invoice.pk and len(shares[receipt.pk]) == 1,
+        )
+        for receipt in paying
+    ]
 
 
 def _duplicate_number(account: Account, number: str) -> Refused:

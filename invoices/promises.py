@@ -8,8 +8,8 @@ from django.db.models import QuerySet
 
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.statements import Ahead, Compiled
-from invoices import escalations, receipts, signals, timeline
-from invoices.models import Invoice, Promise, PromiseStatus, Reason
+from invoices import debtor_parties, escalations, receipts, signals, timeline
+from invoices.models import OPEN, Invoice, Promise, PromiseStatus, Reason
 
 # The money may take a bank as long as this.
 GRACE_WORKING_DAYS = 2
@@ -66,10 +66,36 @@ def follow(invoice: Invoice, actor: Actor, *, is_undone: bool = False) -> None:
 
 
 def is_covered(promise: Promise, invoice: Invoice) -> bool:
-    """Whether nothing is owed any more, or what was promised came in since."""
+    """Whether nothing is owed any more, or what was promised came in since. What is asked of a debtor is net of credit,
+    so whoever promised all of it has to pay no more than that."""
     if invoice.balance <= 0:
         return True
-    return receipts.paid_since(invoice, promise.created_at) >= promise.amount
+    paid = receipts.paid_since(invoice, promise.created_at)
+    if paid >= promise.amount:
+        return True
+    credit = _usable_credit(invoice)
+    return credit > 0 and paid >= invoice.amount - promise.paid_before - credit
+
+
+def _usable_credit(invoice: Invoice) -> Decimal:
+    """Return the debtor's credit that may stand in for a part of what was promised, less the credit with which promises
+    for other invoices are kept. None if the debtor has several parties: their money is not told apart."""
+    credit = receipts.credit(invoice.debtor_id, invoice.currency)
+    if credit <= 0 or len(debtor_parties.of(invoice.debtor)) > 1:
+        return Decimal(0)
+    kept = Promise.objects.filter(
+        invoice__debtor=invoice.debtor_id,
+        invoice__currency=invoice.currency,
+        invoice__status__in=OPEN,
+        status=PromiseStatus.KEPT,
+    ).exclude(invoice=invoice.pk)
+    return credit - sum((_missing(promise) for promise in kept.select_related("invoice")), Decimal(0))
+
+
+def _missing(promise: Promise) -> Decimal:
+    """Return what of a promise was not paid yet, but is kept by credit."""
+    invoice = promise.invoice
+    return max(min(promise.amount - receipts.paid_since(invoice, promise.created_at), invoice.balance), Decimal(0))
 
 
 def _reopen(promise: Promise, invoice: Invoice, actor: Actor, *, holds: bool) -> None:

@@ -164,6 +164,13 @@ def paying(invoice: Invoice) -> list[Receipt]:
     return list(receipts.select_for_update(no_key=True).order_by("created_at", "id"))
 
 
+def credit(debtor_id: uuid.UUID, currency: str) -> Decimal:
+    """Return the debtor's unapplied credit in the currency."""
+    standing = Receipt.objects.filter(debtor=debtor_id, currency=currency, unallocated__gt=0).order_by()
+    total: Decimal | None = standing.aggregate(total=Sum("unallocated"))["total"]
+    return total or Decimal(0)
+
+
 def paid_since(invoice: Invoice, moment: dt.datetime) -> Decimal:
     """Return what standing receipts paid of the invoice since `moment`, by the wall clock."""
     lines = Allocation.objects.filter(

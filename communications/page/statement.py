@@ -7,11 +7,14 @@ the network, not from the disk.
 
 import datetime as dt
 import functools
+import uuid
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Q, Sum
 from django.template.loader import render_to_string
 
 from communications import phrases, profiles
@@ -19,7 +22,7 @@ from communications.page.account import open_invoices, positions, say
 from communications.page.words import Words
 from invoices import debtor_parties, money
 from invoices.debtor_parties import DebtorParty
-from invoices.models import Debtor, Invoice, Payment, Status
+from invoices.models import Allocation, Debtor, Invoice, InvoiceQuerySet, Payment, ReceiptStatus, Status
 from invoices.receivables import Part, Position
 
 _SHOWN_DAYS = 365
@@ -89,20 +92,42 @@ def _ledgers(debtor: Debtor, party: DebtorParty | None, today: dt.date, said: Wo
         "invoice_number", "currency", "issue_date", "amount"
     ):
         by_currency[currency].append(Entry(on, "invoice", number, amount))
-    payments = Payment.objects.filter(debtor=debtor)
-    if party and not party.is_only:
-        payments = payments.filter(invoice__in=invoices)
-    payments = payments.exclude(invoice__in=invoices.filter(status=Status.WRITTEN_OFF)).order_by()
-    for number, currency, on, amount in payments.values_list(
-        "invoice__invoice_number", "currency", "paid_at", "amount"
-    ):
-        by_currency[currency].append(Entry(on, "payment_for" if amount > 0 else "reversal_for", number, -amount))
+    for entry, currency in _payments(debtor, party, invoices):
+        by_currency[currency].append(entry)
     whole = party or debtor_parties.whole(debtor)
     standing = positions(whole, open_invoices(whole))
     return [
         _ledger(currency, entries, standing.get(currency, Position()), today, said)
         for currency, entries in sorted(by_currency.items())
     ]
+
+
+def _payments(
+    debtor: Debtor, party: DebtorParty | None, invoices: InvoiceQuerySet
+) -> Iterator[tuple[Entry, str]]:
+    """Yield what came in and what was taken back, each with its currency. Money that stands counts by what it pays of
+    the invoices that the statement lists, and by what of it is credit: credit may have paid an invoice that was written
+    off since, or one of another party."""
+    numbers = dict(invoices.order_by().values_list("pk", "invoice_number"))
+    written_off = set(invoices.filter(status=Status.WRITTEN_OFF).order_by().values_list("pk", flat=True))
+    paid: dict[uuid.UUID, dict[uuid.UUID, Decimal]] = defaultdict(dict)
+    shares = Allocation.objects.filter(invoice__in=invoices).order_by().values_list("receipt_id", "invoice_id")
+    for receipt, invoice, share in shares.annotate(share=Sum("amount")):
+        if share and invoice not in written_off:
+            paid[receipt][invoice] = share
+    theirs = Q(debtor=debtor) if not party or party.is_only else Q(invoice__in=invoices)
+    for payment in Payment.objects.filter(theirs | Q(receipt__in=paid)).order_by():
+        on, is_own = payment.invoice_id, payment.invoice_id is None or payment.invoice_id in numbers
+        amount = payment.amount
+        if payment.status == ReceiptStatus.STANDING:
+            amount = sum(paid.get(payment.receipt_id, {}).values(), Decimal(0))
+            amount += payment.unallocated if is_own else Decimal(0)
+        elif not is_own or on in written_off:
+            continue
+        if amount:
+            number = numbers.get(on) or next((numbers[each] for each in paid.get(payment.receipt_id, ())), "")
+            what = "payment_for" if amount > 0 else "reversal_for"
+            yield Entry(payment.paid_at, what, number, -amount), payment.currency
 
 
 def _ledger(currency: str, entries: list[Entry], position: Position, today: dt.date, said: Words) -> Ledger:

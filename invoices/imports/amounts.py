@@ -91,6 +91,12 @@ def currency_code(text: str) -> str:
     return _NAMES.get(folded(text), upper)
 
 
+def is_currency_name(text: str) -> bool:
+    """Tell whether a cell names a currency: `USD`, `US Dollars`, `AED - UAE Dirham`. Words are no codes: not `all`."""
+    code = re.match(r"[A-Z]{3}(?=[\s:(\-–]|$)", text)
+    return bool(code and code[0] in money.EXPONENTS) or folded(text) in _NAMES
+
+
 def known_currency(text: str, label: str) -> str:
     """The code, or a sentence."""
     code = currency_code(text)

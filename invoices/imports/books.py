@@ -100,6 +100,8 @@ def _number(said: Mapping[str, str], name: str, currency: str, labels: Mapping[s
     if not text:
         return None
     number = amounts.amount(text, currency, labels[name])
+    if number is None and name == "balance":  # spreadsheets write 0 as a dash
+        return Decimal(0)
     if number is not None:
         amounts.refuse_negative(number, text, labels[name])
     return number

@@ -27,6 +27,7 @@ _WHOLE_WORDS = frozenset(
 _PARTS_OF_WORDS = (
     *("amount", "balance", "payment", "received", "receivable", "outstanding", "total", "residual", "pending"),
     *("remaining", "unpaid", "settle", "currency", "status", "state", "overdue", "discount", "retention", "deposit"),
+    *("money", "dollar", "dirham", "riyal", "dinar", "devise", "valuta"),
     *("advance", "refund", "cancel", "posted", "approved", "writeoff", "written", "withh", "exchange"),
     *("مبلغ", "قيمه", "رصيد", "متبقي", "باقي", "مسدد", "مدفوع", "اجمالي", "صافي", "عمله", "حاله", "مستحق", "ضريب"),
     *("خصم", "دائن", "مدين", "محصل", "سداد", "مرتجع", "ملغ", "دفع", "مجموع", "سعر", "تحصيل", "موقف"),
@@ -148,7 +149,7 @@ def _cell(text: str) -> _Cell:
         is_number=bool(_NUMBER.fullmatch(plain)) and not day,
         is_date=bool(day) or bool(re.fullmatch(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}", plain)),
         is_state=is_word and statuses.state_of(text) is not None,
-        is_currency=text in money.EXPONENTS or (len(plain) <= 40 and _has_currency(plain)),
+        is_currency=len(plain) <= 40 and (_has_currency(plain) or amounts.is_currency_name(text)),
         is_document=is_word and statuses.document_of(text) is not None,
         is_flag=len(text) <= 5 and statuses.paid_flag(text) is not None,
         order=_order(int(day[1]), int(day[3])) if day else "",

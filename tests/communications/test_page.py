@@ -5,8 +5,10 @@ import io
 import itertools
 import logging
 import re
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 
 import pytest
 from django.test import Client
@@ -16,7 +18,7 @@ from communications.models import Answer, ConsentEntry, Contact
 from communications.page import statement, words
 from inflow.accounts.actors import DEBTOR
 from inflow.accounts.models import Account
-from invoices import lifecycle
+from invoices import ledger, lifecycle
 from invoices.models import Debtor, Invoice, Promise
 from tests import make
 from tests.unchanged import nothing_happens
@@ -295,6 +297,20 @@ def test_what_is_older_than_a_year_is_brought_forward(account: Account) -> None:
         old = make.invoice(account, amount=100, issue_date=day, due_date=day)
     (ledger,) = statement.context(make.again(old).debtor, words.of("en"))["ledgers"]
     assert [(row.what, row.balance) for row in ledger.rows] == [("Brought forward", "200.00"), ("Invoice", "300.00")]
+
+
+@pytest.mark.parametrize("closes", ["written_off", "cancelled"])
+def test_a_statement_ends_with_what_is_owed_less_credit_whatever_the_credit_paid(account: Account, closes: str) -> None:
+    first, second = make.invoice(account, amount=1_000), make.invoice(account, amount=5_000)
+    receipt = lifecycle.record_payment(account, first.pk, make.API, amount=Decimal(1_600))
+    ledger.apply_credit(account, second.pk, make.STAFF, key=uuid.uuid4(), amount=Decimal(200))
+    lifecycle.change(account, second.pk, make.STAFF, status=closes)
+    (shown,) = statement.context(make.again(first).debtor, words.of("en"))["ledgers"]
+    credit = ledger.credit_of([first.debtor_id])[first.debtor_id]["AED"]
+    assert Decimal(shown.balance.removeprefix("AED ")) == -credit
+    ledger.void_payment(account, receipt.pk, make.STAFF)
+    (shown,) = statement.context(make.again(first).debtor, words.of("en"))["ledgers"]
+    assert shown.balance == "AED 1,000.00"
 
 
 @pytest.mark.skipif(not statement.is_available(), reason="WeasyPrint or pango is not installed")

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+import uuid
 from email.message import EmailMessage
 from typing import Literal
 
@@ -14,7 +15,7 @@ from communications.models import Communication, ConsentEntry, Contact
 from communications.page import statement, words
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from invoices import debtor_parties, debtors, narrative
+from invoices import debtor_parties, debtors, ledger, lifecycle, narrative
 from invoices.models import Debtor, Invoice, TimelineEntry
 from tests import make
 from tests.communications.test_page import Page
@@ -131,6 +132,16 @@ def test_statements_are_of_one_party(account: Account) -> None:
     }
     assert numbers == {"Alpha LLC accounts, Alpha LLC": ["ALPHA-1"], "Beta LLC accounts, Beta LLC": ["BETA-1"]}
     assert shown["Beta LLC accounts, Beta LLC"]["debtor"].company == "Beta LLC"
+
+
+def test_what_one_partys_credit_paid_of_another_stands_on_the_statement_of_the_other(account: Account) -> None:
+    alpha, beta = joined(account)
+    lifecycle.record_payment(account, alpha.pk, make.STAFF, amount=alpha.balance + beta.balance)
+    ledger.apply_credit(account, beta.pk, make.STAFF, key=uuid.uuid4())
+    for party in debtor_parties.of(alpha.debtor):
+        (shown,) = statement.context(alpha.debtor, words.of("en"), party)["ledgers"]
+        assert shown.balance == "AED 0.00"
+        assert len({row.number for row in shown.rows}) == 1
 
 
 @pytest.mark.skipif(not statement.is_available(), reason="the extra pdf is not installed")

@@ -37,6 +37,8 @@ def waits(own: World, heading: str, *cells: str) -> bool:
     [
         ("Währung", ["USD", "USD"]),
         ("Money code", ["AED", "USD"]),
+        ("Unit", ["US Dollars", "UAE Dirham"]),
+        ("Unit", ["USD - US Dollar", "درهم إماراتي"]),
         ("Residual amt", ["5", "6"]),
         ("Amount2", ["5", "x"]),
         ("Deal stage", ["won", "lost"]),
@@ -66,6 +68,7 @@ def test_a_column_that_may_hold_money_a_status_or_a_currency_waits(heading: str,
     [
         ("Rep", ["Layla", "Omar"]),
         ("Region", ["North", "South"]),
+        ("Remark", ["All fine", "Top customer"]),
         ("Payment terms", ["Net 30", "30"]),
         ("Days overdue", ["5", "6"]),
         ("Discount", ["", ""]),  # empty: it says nothing

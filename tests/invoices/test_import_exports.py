@@ -228,7 +228,7 @@ def test_a_contradiction_is_told_and_never_decided(headings: str, cells: str, sa
         ("المبلغ,المسدد", "1000,600", 400),
         ("Total,Balance,Credits applied", "1000,400,100", 400),
         ("Total,Paid,Balance", "1000,,400", 400),
-        ("Total,Balance", "1000,–", 1000),
+        ("Total,Balance", "1000,", 1000),
         ("Total,Status", "1000,Sent", 1000),
         ("Total,State", "1000,overdue by 12 days", 1000),
         ("Total,State", "1000,12 days overdue", 1000),
@@ -263,6 +263,12 @@ def test_the_balance_gives_the_opening_payment(headings: str, cells: str, left: 
 def test_a_closed_row_is_counted_and_not_registered(status: str) -> None:
     file = checked(f"{HEAD},Total,Status\nN-1,Omar,2026-01-01,100,{status}\n")
     assert (outcomes(file), running.counts(file)["closed"], running.counts(file)["to_do"]) == ([CLOSED], 1, 0)
+
+
+@pytest.mark.parametrize("balance", ["-", " -   ", "–", "nil", "0.00"])
+def test_a_balance_that_is_a_dash_is_nothing_left(balance: str) -> None:
+    file = checked(f"{HEAD},Total,Balance Due\nN-1,Omar,2998-01-01,100,{balance}\nN-2,Omar,2998-01-01,100,40\n")
+    assert outcomes(file) == [CLOSED, NEW]
 
 
 def test_a_closed_row_needs_no_more_than_its_number() -> None:

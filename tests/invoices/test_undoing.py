@@ -314,6 +314,16 @@ def test_saying_unpaid_returns_the_share_of_a_larger_receipt_to_credit(account: 
     assert not Escalation.objects.exists()
 
 
+def test_saying_unpaid_of_what_credit_paid_returns_it_to_credit(account: Account) -> None:
+    first, second = overdue(account), overdue(account, amount=600)
+    pay(first, 1_600)
+    ledger.apply_credit(account, second.pk, make.STAFF, key=uuid.uuid4())
+    for invoice in (first, second):
+        lifecycle.change(fresh(invoice), invoice.pk, make.API, payment_status="unpaid")
+    assert ledger.credit_of([first.debtor_id]) == {first.debtor_id: {"AED": Decimal(1_600)}}
+    assert Receipt.objects.get().status == "standing"
+
+
 def test_cancelling_returns_money_to_credit_and_ends_what_it_came_with(account: Account) -> None:
     invoice = make.invoice(account, amount=1_000, amount_paid=300)
     pay(invoice, 200)
