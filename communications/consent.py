@@ -5,6 +5,7 @@ new invoices find it as it is.
 """
 
 import datetime as dt
+import uuid
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -162,6 +163,13 @@ def debtors_at(account: Account, channel: str, address: str) -> list[Debtor]:
     for debtor in theirs:
         debtor.account = account
     return theirs
+
+
+def phones_of(debtor_id: uuid.UUID) -> list[str]:
+    """Return the numbers that a debtor has."""
+    known = DebtorIdentity.objects.filter(debtor=debtor_id).exclude(phone="").values_list("phone", flat=True)
+    corrected = ContactCorrection.objects.filter(debtor=debtor_id, kind="phone").exclude(new="")
+    return list(known.order_by().union(corrected.order_by().values_list("new", flat=True)))
 
 
 def _leave(

@@ -1,4 +1,4 @@
-"""Credit that covers all that a debtor owes: reminders wait, and after a week a person is asked to apply the credit."""
+"""Credit that covers all that a party owes: reminders wait, and after a week a person is asked to apply the credit."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,8 @@ from decimal import Decimal
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from invoices import escalations, ledger, money, receivables
-from invoices.models import CaseStatus, Debtor, Escalation, Invoice, Reason, Status, TimelineEntry
+from invoices.debtor_parties import DebtorParty
+from invoices.models import CaseStatus, Escalation, Invoice, Reason, Status, TimelineEntry
 
 # A person is asked once the credit has covered what is due for so long.
 ASKS_AFTER = dt.timedelta(days=7)
@@ -17,22 +18,22 @@ _AT_ONCE = dt.timedelta(minutes=1)
 
 
 def until(
-    account: Account, debtor: Debtor, invoices: Iterable[Invoice], currency: str, moment: dt.datetime
+    account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str, moment: dt.datetime
 ) -> dt.datetime:
     """Return when a message that the credit holds back at `moment` is looked at again: when a person is to be asked."""
-    since = _since(account, debtor, invoices, currency)
+    since = _since(account, party, invoices, currency)
     if since + ASKS_AFTER > moment:
         return since + ASKS_AFTER
-    return moment + (ASKS_AFTER if _is_asked(debtor, since, account.now()) else _AT_ONCE)
+    return moment + (ASKS_AFTER if _is_asked(party, since, account.now()) else _AT_ONCE)
 
 
 def ask_when_due(
-    account: Account, debtor: Debtor, invoices: Iterable[Invoice], currency: str, credit: Mapping[str, Decimal]
+    account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str, credit: Mapping[str, Decimal]
 ) -> bool:
     """Ask a person, once, if the credit has covered what is due for long enough, and return whether that was now. Under
-    the locks of the debtor and of its open `invoices`."""
-    now, since = account.now(), _since(account, debtor, invoices, currency)
-    if now < since + ASKS_AFTER or _is_asked(debtor, since, now):
+    the locks of the debtor and of the party's open `invoices`."""
+    now, since = account.now(), _since(account, party, invoices, currency)
+    if now < since + ASKS_AFTER or _is_asked(party, since, now):
         return False
     payable = [
         invoice
@@ -45,7 +46,7 @@ def ask_when_due(
     return True
 
 
-def _since(account: Account, debtor: Debtor, invoices: Iterable[Invoice], currency: str) -> dt.datetime:
+def _since(account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str) -> dt.datetime:
     """Return since when the credit covers what is overdue: since it came, or since the oldest invoice is overdue."""
     now, today = account.now(), account.today()
     overdue = [
@@ -53,22 +54,22 @@ def _since(account: Account, debtor: Debtor, invoices: Iterable[Invoice], curren
         for invoice in invoices
         if invoice.currency == currency and receivables.is_overdue(invoice, today)
     ]
-    return min(now, max(min(overdue, default=now), ledger.credited_at(debtor.pk) or now))
+    return min(now, max(min(overdue, default=now), ledger.credited_at(party) or now))
 
 
 def _day_after(account: Account, day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min, account.zone).astimezone(dt.UTC)
 
 
-def _is_asked(debtor: Debtor, since: dt.datetime, now: dt.datetime) -> bool:
+def _is_asked(party: DebtorParty, since: dt.datetime, now: dt.datetime) -> bool:
     """Return whether a case about this credit is open or was resolved lately, or the question joined an open case."""
-    cases = Escalation.objects.filter(invoice__debtor=debtor, reason=Reason.UNAPPLIED_CREDIT)
+    cases = Escalation.objects.filter(invoice__in=party.invoices, reason=Reason.UNAPPLIED_CREDIT)
     if cases.exclude(status=CaseStatus.RESOLVED).exists():
         return True
     if cases.filter(opened_at__gte=since, resolved_at__gte=now - ASKS_AGAIN_AFTER).exists():
         return True
     joined = TimelineEntry.objects.filter(
-        invoice__debtor=debtor,
+        invoice__in=party.invoices,
         invoice__escalation_level__gt=0,
         kind="escalation_joined",
         params__case=Reason.UNAPPLIED_CREDIT.value,

@@ -109,7 +109,7 @@ def claim(
             _postpone_all(case, going, *hindrance)
             return []
         invoices = listing.named(case.account, going[0], case.invoices.values())
-        credit = listing.credit_for(case.debtor, case.facts.credit)
+        credit = case.facts.credit(going[0].invoice)
         try:
             urls = links.in_message(case.debtor, going[0])
             message = messages.render(case.account, case.debtor, going, invoices, credit=credit, **urls)
@@ -160,7 +160,7 @@ def draft(row: Communication) -> messages.Message:
     assert case is not None
     urls = links.in_message(case.debtor, case.due[0])
     invoices = listing.named(case.account, case.due[0], case.invoices.values())
-    credit = listing.credit_for(case.debtor, case.facts.credit)
+    credit = case.facts.credit(case.due[0].invoice)
     return messages.render(case.account, case.debtor, case.due, invoices, credit=credit, **urls)
 
 
@@ -264,7 +264,7 @@ def _may_go(case: Case, row: Communication) -> bool:
     if verdict.hold:
         _hold_back(case, row, verdict)
         return False
-    if brakes.must_be_seen(row, case.rules, case.facts.credit.get(invoice.currency, Decimal(0))):
+    if brakes.must_be_seen(row, case.rules, case.facts.credit(invoice).get(invoice.currency, Decimal(0))):
         brakes.hold(row)
         return False
     return True
@@ -280,7 +280,8 @@ def _hold_back(case: Case, row: Communication, verdict: holding.Verdict) -> None
     moment = verdict.moment
     if verdict.reason == "credit":
         facts, currency = case.facts, row.invoice.currency
-        if covering.ask_when_due(case.account, case.debtor, facts.open_invoices, currency, facts.credit):
+        theirs, credit = facts.open_with(row.invoice), facts.credit(row.invoice)
+        if covering.ask_when_due(case.account, facts.party(row.invoice), theirs, currency, credit):
             moment = case.now + covering.ASKS_AFTER
     _postpone(case, row, verdict.reason, moment)
     if verdict.has_person and row.step is not None:

@@ -6,7 +6,7 @@ Nothing is written here.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -14,12 +14,13 @@ from functools import cached_property
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _lazy
 
-from communications import apart, caps, covering, demand
+from communications import apart, caps, covering, demand, listing
 from communications.calendar import Place, place_of
 from communications.models import CollectionSettings, Communication, Kind
 from inflow.accounts.models import Account
 from invoices import contacts as invoice_contacts
-from invoices import escalations, ledger, workdays
+from invoices import debtor_parties, escalations, ledger, workdays
+from invoices.debtor_parties import DebtorParty
 from invoices.models import OPEN, Debtor, Invoice, Status
 
 ANSWER_WAITS_WORKING_DAYS = 3
@@ -108,12 +109,17 @@ class Facts:
         self.account, self.debtor, self.rules = account, debtor, rules
         self.now = account.now()
         self._given = open_invoices
+        self._parties: dict[str, DebtorParty] = {}
+        self._credits: dict[frozenset[str], dict[str, Decimal]] = {}
 
     @cached_property
     def open_invoices(self) -> Sequence[Invoice]:
         if self._given is not None:
             return self._given
-        return list(Invoice.objects.filter(debtor=self.debtor.pk, status__in=OPEN).order_by(*IN_ORDER))
+        invoices = list(Invoice.objects.filter(debtor=self.debtor.pk, status__in=OPEN).order_by(*IN_ORDER))
+        for invoice in invoices:
+            invoice.account, invoice.debtor = self.account, self.debtor
+        return invoices
 
     @cached_property
     def _holding(self) -> Sequence[Invoice]:
@@ -136,8 +142,28 @@ class Facts:
         return max((moment for moment in moments if moment and moment > self.now), default=None)
 
     @cached_property
-    def credit(self) -> dict[str, Decimal]:
-        return ledger.credit_of([self.debtor.pk]).get(self.debtor.pk, {})
+    def _has_credit(self) -> bool:
+        return ledger.unapplied().filter(debtor=self.debtor.pk).exists()
+
+    def party(self, invoice: Invoice) -> DebtorParty:
+        """The party that an invoice of the debtor names."""
+        if invoice.party not in self._parties:
+            self._parties[invoice.party] = debtor_parties.of_invoice(invoice)
+        return self._parties[invoice.party]
+
+    def credit(self, invoice: Invoice) -> dict[str, Decimal]:
+        """The credit of the party that an invoice names, by currency."""
+        if not self._has_credit:
+            return {}
+        party = self.party(invoice)
+        if party.keys not in self._credits:
+            self._credits[party.keys] = ledger.credit_of_party(party)
+        return self._credits[party.keys]
+
+    def open_with(self, invoice: Invoice) -> Sequence[Invoice]:
+        """The open invoices of the party that an invoice names."""
+        party = self.party(invoice)
+        return [each for each in self.open_invoices if party.owns(each)]
 
     @cached_property
     def contacts(self) -> Sequence[dt.datetime]:
@@ -194,9 +220,20 @@ def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.dateti
     if until := facts.reopened_until(invoice):
         yield Hold("reopened", until)
     today = moment.astimezone(facts.account.zone).date()
-    if facts.credit and demand.is_covered(invoice, row.kind, facts.open_invoices, facts.credit, today):
-        checked_at = covering.until(facts.account, facts.debtor, facts.open_invoices, invoice.currency, moment)
+    if (credit := facts.credit(invoice)) and _is_covered(facts, invoice, row, credit, today):
+        theirs = facts.open_with(invoice)
+        checked_at = covering.until(facts.account, facts.party(invoice), theirs, invoice.currency, moment)
         yield Hold("credit", checked_at, is_open_ended=True)
+
+
+def _is_covered(
+    facts: Facts, invoice: Invoice, row: Communication, credit: Mapping[str, Decimal], today: dt.date
+) -> bool:
+    """Return whether the credit leaves nothing that the message could ask for."""
+    if credit.get(invoice.currency, Decimal(0)) < invoice.balance:
+        return False
+    named = listing.named_with(facts.account, invoice, row.channel, row.recipient, facts.open_invoices)
+    return demand.is_covered(invoice, row.kind, named, credit, today)
 
 
 def of_dispute(invoice: Invoice, now: dt.datetime) -> Hold:

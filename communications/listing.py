@@ -1,13 +1,12 @@
 """The invoices that one message may name: those of one party, and only those that were given its recipient."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Iterable, Sequence
 
 from communications import addresses
 from communications.models import Communication
 from inflow.accounts.models import Account
 from invoices import debtor_parties
-from invoices.models import Debtor, Invoice
+from invoices.models import Invoice
 
 
 def together(account: Account, rows: Sequence[Communication]) -> list[Communication]:
@@ -18,16 +17,15 @@ def together(account: Account, rows: Sequence[Communication]) -> list[Communicat
 
 
 def named(account: Account, row: Communication, invoices: Iterable[Invoice]) -> list[Invoice]:
-    """Return those of the debtor's `invoices` that a message may name besides its own."""
+    """Return those of the debtor's `invoices` that the message `row` may name besides its own."""
+    return named_with(account, row.invoice, row.channel, row.recipient, invoices)
+
+
+def named_with(
+    account: Account, invoice: Invoice, channel: str, recipient: str, invoices: Iterable[Invoice]
+) -> list[Invoice]:
+    """Return those of the debtor's `invoices` that a message about `invoice` may name besides it."""
     invoices = list(invoices)
-    alike = debtor_parties.groups(account, {row.invoice.party, *(each.party for each in invoices)})[row.invoice.party]
-    recipient = row.recipient or addresses.given(row.invoice, row.channel)
-    return [
-        invoice for invoice in invoices if invoice.party in alike and addresses.given(invoice, row.channel) == recipient
-    ]
-
-
-def credit_for(debtor: Debtor, credit: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
-    """Return the credit that a message may count: none if the debtor has several parties, whose money is not told
-    apart."""
-    return credit if not credit or len(debtor_parties.of(debtor)) == 1 else {}
+    alike = debtor_parties.groups(account, {invoice.party, *(each.party for each in invoices)})[invoice.party]
+    recipient = recipient or addresses.given(invoice, channel)
+    return [each for each in invoices if each.party in alike and addresses.given(each, channel) == recipient]

@@ -53,7 +53,7 @@ def render(
     wanted = first.language if apart.is_by_person(first) else debtor.language or oldest.language
     words = _own_words(first) or templates.find(account, first.kind, first.tone, first.channel, wanted)
     if credit is None:
-        credit = ledger.credit_of([debtor.pk]).get(debtor.pk, {})
+        credit = ledger.credit_for(first.invoice)
     message = write(words, account, going, invoices, credit=credit, page_url=page_url, unsubscribe_url=unsubscribe_url)
     return dataclasses.replace(message, is_fallback=words.language != wanted)
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from communications import linters, listing, messages, wording
+from communications import linters, messages, wording
 from communications.messages import Message
 from communications.models import Communication, Kind, Medium
 from communications.templates import Words
@@ -39,7 +39,7 @@ def preview(
         invoices: Sequence[Invoice] = _samples(account, kind, words.language, _SAMPLES if several else _SAMPLES[:1])
         credit: Mapping[str, Decimal] = {}
     else:
-        credit = listing.credit_for(about.debtor, ledger.credit_of([about.debtor_id]).get(about.debtor_id, {}))
+        credit = ledger.credit_for(about)
         owed = Invoice.objects.filter(
             debtor=about.debtor_id, status__in=OPEN, party__in=debtor_parties.keys_like(about)
         )

@@ -7,7 +7,7 @@ that the rules fail on is `other`. Only an unmistakable request to stop takes ef
 import datetime as dt
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -64,8 +64,8 @@ def _store(
     with transaction.atomic():
         message = answered or _message_to(account, channel, address)
         debtor = message.debtor if message else _debtor_at(account, channel, address)
-        if debtor:  # the gate's lock: a message that is about to leave waits, and sees the answer
-            Debtor.objects.select_for_update(no_key=True).get(pk=debtor.pk)
+        concerned = inbox.concerned(account, channel, address, debtor.pk if debtor else None)
+        _lock(concerned)
         reply = Reply(
             account=account,
             debtor=debtor,
@@ -87,9 +87,14 @@ def _store(
             answered_ones.update(status=State.REPLIED)
         if channel == Medium.WHATSAPP:
             addresses.note_heard(account, address, now)
-        if debtor:
-            debtors.hold_for_answer(account, debtor.pk, _writer(reply), now)
+        for pk in concerned:
+            debtors.hold_for_answer(account, pk, _writer(reply), now)
     return reply
+
+
+def _lock(debtor_ids: Sequence[uuid.UUID]) -> None:
+    """Take the gate's lock: a message that is about to leave waits, and sees the answer."""
+    list(Debtor.objects.select_for_update(no_key=True).filter(pk__in=debtor_ids).order_by("pk"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +130,27 @@ def _apply(reply: Reply, read: _Reading) -> None:
         **({"status": ReplyStatus.CONFIRMED, "handled_at": now, "took_effect": True} if stops else {}),
     }
     with transaction.atomic():
-        if reply.debtor_id:
-            Debtor.objects.select_for_update(no_key=True).get(pk=reply.debtor_id)
+        concerned = inbox.concerned(account, reply.channel, reply.address, reply.debtor_id)
+        _lock(concerned)
         if not Reply.objects.filter(pk=reply.pk, read_at=None).update(**values):
             return
         if stops:
             opted_out_as = stopped_address(reply)
             addresses.opt_out(account, reply.channel, opted_out_as, now, text=read.text, actor=_writer(reply))
-            if reply.debtor_id:
-                inbox.settle(account, reply.debtor_id, _writer(reply), read.text[:_TOLD_CHARACTERS])
-        elif reply.debtor_id:
-            debtors.tell_answer(account, reply.debtor_id, _writer(reply), text=read.text[:_TOLD_CHARACTERS])
+        told = read.text[:_TOLD_CHARACTERS]
+        for pk in concerned:
+            if stops:
+                inbox.settle(account, pk, _writer(reply), told)
+            else:
+                debtors.tell_answer(account, pk, _writer(reply), text=told)
     for name, value in values.items():
         setattr(reply, name, value)
+
+
+def others(reply: Reply) -> list[Debtor]:
+    """Return the other debtors who may have written a reply: a text message does not say what it answers."""
+    ids = inbox.concerned(reply.account, reply.channel, reply.address, reply.debtor_id)
+    return list(Debtor.objects.filter(pk__in=ids).exclude(pk=reply.debtor_id).order_by("created_at", "pk"))
 
 
 def stopped_address(reply: Reply) -> str:
@@ -283,13 +296,13 @@ def _settle(reply: Reply, actor: Actor, status: ReplyStatus, do: Callable[[], No
     """Once, by whoever is first. Messages go on when the last of the debtor's answers is handled."""
     account = reply.account
     with transaction.atomic():
-        if reply.debtor_id:
-            Debtor.objects.select_for_update(no_key=True).get(pk=reply.debtor_id)
+        concerned = inbox.concerned(account, reply.channel, reply.address, reply.debtor_id)
+        _lock(concerned)
         proposed = Reply.objects.filter(pk=reply.pk, status=ReplyStatus.PROPOSED)
         if not proposed.update(status=status, handled_by=actor.name, handled_at=account.now()):
             raise Refused("status", "already_handled", _("Somebody has handled this reply already."))
         do()
-        if reply.debtor_id:
-            said = f"{english(status.label)}: {english(Triage(reply.triage).label).lower()}."
-            inbox.settle(account, reply.debtor_id, actor, said)
+        said = f"{english(status.label)}: {english(Triage(reply.triage).label).lower()}."
+        for pk in concerned:
+            inbox.settle(account, pk, actor, said)
     reply.refresh_from_db()

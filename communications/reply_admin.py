@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
@@ -353,7 +353,12 @@ class ReplyAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("From"))
     def address_shown(self, reply: Reply) -> str:
-        return pages.bdi(reply.address)
+        others = replies.others(reply)
+        if not others:
+            return pages.bdi(reply.address)
+        names = format_html_join(", ", "<bdi>{}</bdi>", [(debtor,) for debtor in others])
+        also = format_html(_("also the number of {}, who are not written to either until this is handled"), names)
+        return format_html("{} ({})", pages.bdi(reply.address), also)
 
     @display(description=_lazy("Received"), ordering="received_at")
     def received(self, reply: Reply) -> str:

@@ -96,12 +96,11 @@ def _apply_credit_of(debtor: Debtor, actor: Actor, form: DebtorCreditForm) -> st
 def _takes_credit(invoice: Invoice) -> bool:
     if not invoice.is_open and invoice.status != Status.WRITTEN_OFF:
         return False
-    return invoice.currency in ledger.credit_of([invoice.debtor_id]).get(invoice.debtor_id, {})
+    return invoice.currency in ledger.credit_for(invoice)
 
 
 def _has_credit_to_apply(debtor: Debtor) -> bool:
-    credit = ledger.credit_of([debtor.pk]).get(debtor.pk, {})
-    return bool(credit) and payable_by_credit(debtor, credit).exists()
+    return payable_by_credit(debtor).exists()
 
 
 def _dispute(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
@@ -417,7 +416,7 @@ class InvoiceAdmin(OwnRowsAdmin):
     ) -> HttpResponse:
         invoice = self.get_object(request, object_id)
         lines = [line for tell in self.told for line in tell(invoice)]
-        credit = ledger.credit_of([invoice.debtor_id]).get(invoice.debtor_id, {}).get(invoice.currency)
+        credit = ledger.credit_for(invoice).get(invoice.currency)
         stops = representation.stops_of(invoice.account)
         case = {
             "stands": standing.of(invoice, person(request)),

@@ -33,6 +33,10 @@ class DebtorParty:
         """Return the keys to filter by; None if the debtor has no other party."""
         return None if self.is_only else self.keys
 
+    def owns(self, invoice: Invoice) -> bool:
+        """Return whether one of the debtor's invoices is this party's."""
+        return self.is_only or invoice.party in self.keys
+
     def __str__(self) -> str:
         return f"{self.name}, {self.company}" if self.company else self.name
 
@@ -57,8 +61,15 @@ def groups(account: Account, keys: Collection[str]) -> dict[str, frozenset[str]]
 
 def keys_like(invoice: Invoice) -> frozenset[str]:
     """Return the party keys, among those of the debtor's invoices, that are the same party as this invoice's."""
+    return of_invoice(invoice).keys
+
+
+def of_invoice(invoice: Invoice) -> DebtorParty:
+    """Return the party that an invoice names."""
     theirs = Invoice.objects.filter(debtor=invoice.debtor_id).order_by().values_list("party", flat=True).distinct()
-    return groups(invoice.account, {*theirs, invoice.party})[invoice.party]
+    found = groups(invoice.account, {*theirs, invoice.party})
+    is_only = len(set(found.values())) == 1
+    return DebtorParty(invoice.debtor, found[invoice.party], is_only, invoice.debtor_name, invoice.debtor_company)
 
 
 def of(debtor: Debtor) -> list[DebtorParty]:

@@ -1,14 +1,16 @@
 """What a person says of invoices and debtors in the dashboard."""
 
+import functools
+import operator
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
@@ -16,7 +18,7 @@ from rest_framework import exceptions
 
 from inflow.accounts import pages
 from inflow.accounts.models import Language, known_time_zone
-from invoices import debtors, ledger, money
+from invoices import debtor_parties, debtors, ledger, money
 from invoices.lifecycle import DEFAULT_HOLD, NewInvoice
 from invoices.models import Debtor, Invoice, Resolution
 from invoices.serializers import InvoiceIn
@@ -143,7 +145,7 @@ class CreditForm(OnceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field, invoice = self.fields["amount"], self.row
-        self.credit = ledger.credit_of([invoice.debtor_id]).get(invoice.debtor_id, {}).get(invoice.currency, Decimal(0))
+        self.credit = ledger.credit_for(invoice).get(invoice.currency, Decimal(0))
         _ask_amount(field, invoice)
         field.initial = _plain(min(self.credit, invoice.balance), invoice.currency)
 
@@ -167,11 +169,11 @@ class DebtorCreditForm(OnceForm):
         self.credit = ledger.credit_of([self.row.pk]).get(self.row.pk, {})
         choice = self.fields["invoice"]
         assert isinstance(choice, forms.ModelChoiceField)
-        choice.queryset = payable_by_credit(self.row, self.credit)
+        choice.queryset = payable_by_credit(self.row)
         choice.label_from_instance = _choice_of  # type: ignore[method-assign,assignment]
         if oldest := choice.queryset.first():
             choice.initial = oldest.pk
-            amount = min(self.credit[oldest.currency], oldest.balance)
+            amount = min(ledger.credit_for(oldest)[oldest.currency], oldest.balance)
             self.fields["amount"].initial = _plain(amount, oldest.currency)
         if self.is_bound:  # submitted again, the invoice may be paid: the key tells what was applied
             choice.queryset = Invoice.objects.filter(debtor=self.row)
@@ -180,9 +182,17 @@ class DebtorCreditForm(OnceForm):
         return [(_("Unapplied credit"), money.display(amount, code)) for code, amount in sorted(self.credit.items())]
 
 
-def payable_by_credit(debtor: Debtor, credit: Mapping[str, Decimal]) -> QuerySet[Invoice]:
-    """Return the debtor's open invoices in a currency of the credit, the oldest first."""
-    invoices: QuerySet[Invoice] = Invoice.objects.filter(debtor=debtor, currency__in=list(credit)).open()
+def payable_by_credit(debtor: Debtor) -> QuerySet[Invoice]:
+    """Return the debtor's open invoices that its credit can pay, the oldest first: in the currency of the credit, and
+    of the party that has it."""
+    invoices: QuerySet[Invoice] = Invoice.objects.none()
+    if ledger.unapplied().filter(debtor=debtor).exists():
+        payable = [
+            Q(currency__in=list(credit)) & (Q() if party.is_only else Q(party__in=party.keys))
+            for party in debtor_parties.of(debtor)
+            if (credit := ledger.credit_of_party(party))
+        ]
+        invoices = Invoice.objects.filter(functools.reduce(operator.or_, payable, Q(pk=None)), debtor=debtor).open()
     return invoices.order_by("due_date", "issue_date", "invoice_number")
 
 

@@ -18,7 +18,8 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.api.fields import MAX_DIGITS
 from inflow.languages import spoken
-from invoices import escalations, money, receipts
+from invoices import debtor_parties, escalations, money, receipts
+from invoices.debtor_parties import DebtorParty
 from invoices.models import (
     Allocation,
     AllocationKind,
@@ -58,9 +59,31 @@ def unapplied() -> QuerySet[Receipt]:
     return Receipt.objects.filter(unallocated__gt=0)
 
 
-def credited_at(debtor_id: uuid.UUID) -> dt.datetime | None:
-    """Return when the debtor's present credit was last added to, by the account's time."""
-    newest: dt.datetime | None = unapplied().filter(debtor=debtor_id).aggregate(at=Max("recorded_at"))["at"]
+def unapplied_of(party: DebtorParty) -> QuerySet[Receipt]:
+    """Return the rows that carry the party's own credit: what came in on its invoices. None of it is another party's,
+    though they are one debtor."""
+    theirs = unapplied().filter(debtor=party.debtor)
+    return theirs if party.is_only else theirs.filter(posted_on__party__in=party.keys)
+
+
+def credit_of_party(party: DebtorParty) -> dict[str, Decimal]:
+    """Return the party's own credit, by currency."""
+    own = unapplied_of(party).order_by().values_list("currency").annotate(total=Sum(CREDIT))
+    return dict(own)
+
+
+def credit_for(invoice: Invoice) -> dict[str, Decimal]:
+    """Return the credit of the party that an invoice names, by currency."""
+    credit = credit_of([invoice.debtor_id]).get(invoice.debtor_id, {})
+    if not credit:
+        return {}
+    party = debtor_parties.of_invoice(invoice)
+    return credit if party.is_only else credit_of_party(party)
+
+
+def credited_at(party: DebtorParty) -> dt.datetime | None:
+    """Return when the party's present credit was last added to, by the account's time."""
+    newest: dt.datetime | None = unapplied_of(party).aggregate(at=Max("recorded_at"))["at"]
     return newest
 
 
@@ -122,7 +145,7 @@ def check_payment(
 def apply_credit(
     account: Account, invoice_id: uuid.UUID, actor: Actor, *, key: uuid.UUID, amount: Decimal | None = None
 ) -> Decimal:
-    """Pay an invoice from its debtor's credit, the oldest first, and return how much was applied.
+    """Pay an invoice from its party's credit, the oldest first, and return how much was applied.
 
     Without `amount`, as much as balance and credit allow. With the same key again, return what was applied with it.
     """
@@ -135,10 +158,9 @@ def apply_credit(
         if not invoice.is_open and invoice.status != Status.WRITTEN_OFF:
             said = _("An invoice that is %(status)s takes no credit.") % {"status": spoken(Status, invoice.status)}
             raise Refused("invoice", "closed", said)
-        usable = Receipt.objects.filter(
-            account=account, debtor=invoice.debtor_id, currency=invoice.currency, unallocated__gt=0
-        )
-        sources = list(usable.select_for_update(no_key=True).order_by("paid_at", "recorded_at", "created_at", "id"))
+        usable = unapplied_of(debtor_parties.of_invoice(invoice)).filter(account=account, currency=invoice.currency)
+        locked = usable.select_for_update(of=("self",), no_key=True)
+        sources = list(locked.order_by("paid_at", "recorded_at", "created_at", "id"))
         wanted = _credit_to_apply(invoice, sum((each.unallocated for each in sources), Decimal(0)), amount)
         left = wanted
         for receipt in sources:

@@ -58,7 +58,12 @@ _FORMS: dict[str, str] = {
     "clg": "companylimitedbyguarantee",
     # Other languages.
     "gmbh": "gesmbh mbh gesellschaftmitbeschränkterhaftung",
-    "gmbhcokg": "gmbhundcokg",
+    "gmbhcokg": "gmbh&cokg gmbh&companykg",
+    "gmbhco": "gmbh&co",
+    "agcokg": "ag&cokg",
+    "agcokgaa": "ag&cokgaa",
+    "gmbhcokgaa": "gmbh&cokgaa",
+    "ugcokg": "ug&cokg ughaftungsbeschränkt&cokg",
     "ag": "aktiengesellschaft",
     "kg": "kommanditgesellschaft",
     "kgaa": "",
@@ -137,9 +142,13 @@ LETTERS: dict[str, str] = {
 }
 # They stand before the name as well as after it.
 BEFORE = frozenset({"est", "ооо", "оао", "пао", "зао", "株式会社", "合同会社"})
-# No form, and no part of the name: "Gulf Trading Co. LLC" is written "Gulf Trading LLC" as well.
+# What "Gulf Trading Co." is: no form beside another ("Gulf Trading Co. LLC" is "Gulf Trading LLC"), and the same as no
+# form, but another party than an establishment, which belongs to one person.
+COMPANY = "company"
+OF_ONE_PERSON = frozenset({"est", "soleproprietorship"})
+# No part of the name.
 GENERIC_AFTER = ("co", "company", "شركة")
-GENERIC_BEFORE = ("شركة", "السادة", "messrs")
+GENERIC_BEFORE = ("شركة", "السادة", "messrs", "the")
 
 WHOLE: dict[str, str] = {
     spelling: form for form, spellings in _FORMS.items() for spelling in (form, *spellings.split())

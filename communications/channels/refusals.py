@@ -63,7 +63,10 @@ _SENDER = _any(
     r"(?:your|sending|source|this|from|the) ip\b|ip addr",
     r"\b(?:spf|dkim|dmarc|arc)\b",
     r"not verified|unsolicited|bulk mail",
-    r"your (?:account|organi[sz]ation|tenant|subscription|domain|server|mail server|email server|network|message rate)",
+    r"your (?:sending |own |mail |e-?mail )?(?:account|organi[sz]ation|tenant|subscription|plan|domain|server|network"
+    r"|message rate|host|hostname|dns|mx)\b",
+    r"sending (?:account|domain|host|server)\b|\btrial\b|sandbox",
+    r"(?:allow|white|permit)(?:ed)? ?-?list|verified (?:addresses|recipients|e-?mails?)",
     r"tenant|out ?going|outbound|unusual|grey ?list|gr[ae]y ?listed",
     r"traffic not accepted|administrative prohibition|out of credits?|credits? (?:expired|blocked)",
 )
@@ -128,6 +131,12 @@ _LOOKED_UP = _any(r"try again", r"temporary|temporarily", r"name service error .
 _REJECTED_RECIPIENT = re.compile(r"recipient address(?:es)? rejected")
 _UNCLEAR_MAILBOX = _any(
     r"mail ?box (?:is )?unavail", r"mail ?box (?:is )?(?:not|un)\W?available", r"not local", r"name not allowed"
+)
+
+# With a code about security, the account that is meant may be the one that sends.
+_SOME_ACCOUNT = re.compile(
+    r"(?:(?:this|the|user) )?account(?: \S+)? (?:(?:is|was|has been) )?"
+    r"(?:disabled|suspended|deactivated|frozen|locked|closed)\W*"
 )
 
 _ADDRESS_CODES = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.10", "5.2.1"})
@@ -198,6 +207,8 @@ def _words(text: str) -> str:
 
 
 def _is_of_address(code: int | None, status: str, words: str) -> bool:
+    if status.startswith("5.7.") and _SOME_ACCOUNT.fullmatch(words):
+        return False
     if _UNREACHABLE_ADDRESS.search(words):
         return not _LOOKED_UP.search(words)
     return status in _ADDRESS_CODES or code == 556

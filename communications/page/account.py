@@ -66,11 +66,8 @@ def lines(invoices: Sequence[Invoice], today: dt.date, said: Words) -> list[Line
 
 
 def positions(party: DebtorParty, invoices: Sequence[Invoice]) -> dict[str, Position]:
-    """Return what is owed in each currency, and the credit; none if the debtor has several parties, whose money is not
-    told apart."""
-    debtor = party.debtor
-    credit = ledger.credit_of([debtor.pk]).get(debtor.pk, {}) if party.is_only else {}
-    return receivables.positions(invoices, credit, debtor.account.today())
+    """Return what the party owes in each currency, and its own credit."""
+    return receivables.positions(invoices, ledger.credit_of_party(party), party.debtor.account.today())
 
 
 def totals(positions: Mapping[str, Position], said: Words) -> list[Total]:

@@ -294,3 +294,41 @@ def test_a_zone_that_the_phone_does_not_tell_is_said_on_the_debtor_s_page() -> N
     assert "Time zone unknown" in client.get(address).content.decode()
     Debtor.objects.filter(pk=invoice.debtor_id).update(time_zone="Europe/Moscow")
     assert "Time zone unknown" not in client.get(address).content.decode()
+
+
+def test_a_text_message_from_a_number_of_two_debtors_holds_both_until_a_person_has_read_it(account: Account) -> None:
+    make.gateway(account, "sms")
+    alpha = late(account, "Alpha LLC", "ALPHA-1", debtor_email="", debtor_phone=PHONE)
+    beta = late(account, "Beta LLC", "BETA-1", debtor_email="", debtor_phone=PHONE)
+    reply = replies.receive(account, "sms", PHONE, "We paid yesterday", "SM1")
+    assert reply
+    assert all(make.again(each).debtor.answered_at for each in (alpha, beta))
+    assert {row.waits_for for row in Communication.objects.filter(status="scheduled")} == {"answer"}
+    assert len(replies.others(reply)) == (1 if reply.debtor_id else 2)
+    replies.dismiss(reply, make.STAFF)
+    assert not any(make.again(each).debtor.answered_at for each in (alpha, beta))
+
+
+def test_an_answer_that_another_debtor_s_number_sent_before_still_holds(account: Account) -> None:
+    make.gateway(account, "sms")
+    alpha = late(account, "Alpha LLC", "ALPHA-1", debtor_email="", debtor_phone=PHONE)
+    beta = late(account, "Beta LLC", "BETA-1", debtor_email="", debtor_phone=PHONE)
+    first = replies.receive(account, "sms", PHONE, "We paid yesterday", "SM1")
+    second = replies.receive(account, "sms", PHONE, "Please call me", "SM2")
+    assert first
+    assert second
+    replies.dismiss(second, make.STAFF)
+    assert all(make.again(each).debtor.answered_at for each in (alpha, beta))
+    replies.dismiss(first, make.STAFF)
+    assert not any(make.again(each).debtor.answered_at for each in (alpha, beta))
+
+
+def test_a_stop_from_a_shared_number_leaves_no_debtor_waiting_for_a_person(account: Account) -> None:
+    make.gateway(account, "sms")
+    alpha = late(account, "Alpha LLC", "ALPHA-1", debtor_email="a@gmail.com", debtor_phone=PHONE)
+    beta = late(account, "Beta LLC", "BETA-1", debtor_email="b@gmail.com", debtor_phone=PHONE)
+    reply = replies.receive(account, "sms", PHONE, "STOP", "SM1")
+    assert reply
+    assert reply.took_effect
+    assert not any(make.again(each).debtor.answered_at for each in (alpha, beta))
+    assert Contact.objects.get(channel="sms", address=PHONE).opted_out_at

@@ -2,7 +2,7 @@
 
 import pytest
 
-from invoices import contacts, parties
+from invoices import contacts, legal_forms, parties
 from invoices.parties import Party
 
 
@@ -36,6 +36,12 @@ from invoices.parties import Party
         ["Dupont SARL", "Dupont S.à r.l.", "Dupont S.A.R.L."],
         ["O'Neil Inc.", "ONeil Incorporated", "O’Neil, Inc"],
         ["İstanbul Ltd. Şti.", "ISTANBUL LTD STI"],
+        ["Smith & Sons Ltd", "Smith and Sons Limited", "Smith &amp; Sons Ltd.", "SMITH&SONS LTD"],
+        ["Müller & Söhne", "Müller und Söhne", "Müller and Söhne"],
+        ["Müller GmbH & Co. KG", "Müller GmbH und Co KG", "MÜLLER GMBH & CO. KG", "Müller GmbH Co KG"],
+        ["الخليج & الشرق", "الخليج والشرق", "الخليج و الشرق"],
+        ["The Gulf Trading Co. LLC", "Gulf Trading LLC"],
+        ["A1 Motors", "A 1 Motors", "A-1 Motors"],
     ],
 )
 def test_spellings_of_one_party_are_equal(spellings: list[str]) -> None:
@@ -67,6 +73,15 @@ def test_spellings_of_one_party_are_equal(spellings: list[str]) -> None:
         ("Alpha", "Alpha 2"),
         ("Café LLC", "Cafe LLC"),
         ("A+ Services", "A Services"),
+        ("A & B Trading", "AB Trading"),
+        ("Smith & Sons", "Smith Sons"),
+        ("Smith & Co.", "Smith"),
+        ("Müller AG & Co. KG", "Müller GmbH & Co. KG"),
+        ("Müller GmbH & Co. KG", "Müller GmbH"),
+        ("Unit 1-1 Owners", "Unit 11 Owners"),
+        ("Tower 2, 13", "Tower 21 3"),
+        ("مؤسسة الخليج للتجارة", "شركة الخليج للتجارة"),
+        ("Al Noor Trading Est.", "Al Noor Trading Co."),
     ],
 )
 def test_other_names_and_other_forms_are_other_parties(one: str, other: str) -> None:
@@ -89,7 +104,18 @@ def test_a_name_that_is_nothing_but_a_form_is_a_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["شركة شمس", "Serenity Spa", "Sun & Co. Spa"])
 def test_a_word_that_looks_like_an_abbreviation_is_a_word(name: str) -> None:
-    assert not parties.of("x", name).form
+    assert parties.of("x", name).form in ("", legal_forms.COMPANY)
+
+
+def test_a_company_is_the_name_without_a_form_until_an_establishment_of_that_name_is_known() -> None:
+    bare, company, llc, est = (parties.of("x", name) for name in ("Noor", "Noor Co.", "Noor LLC", "Noor Est."))
+    assert parties.is_same(bare, company, set())
+    assert parties.is_same(company, llc, {"llc"})
+    assert not parties.is_same(company, llc, {"llc", "fze"})
+    assert not parties.is_same(company, est, {"est"})
+    keys = [bare.key, company.key, est.key]
+    assert parties.groups(keys, {bare.base: {"est", "company"}}) == {key: frozenset([key]) for key in keys}
+    assert parties.are_ambiguous([company.key, llc.key]) == {"noor"}
 
 
 def test_a_name_without_letters_is_told_from_another() -> None:
