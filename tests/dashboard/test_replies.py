@@ -8,6 +8,7 @@ from communications import replies
 from communications.models import Contact, Gateway, Reply
 from inflow.accounts.roles import Role
 from invoices.models import Payment
+from tests import make
 from tests.communications.provider import say
 from tests.dashboard.world import World, nothing_changes, page, verb
 
@@ -28,8 +29,7 @@ def act(own: World, reply: Reply, name: str) -> str:
 
 
 def test_an_ordinal_shows_in_the_inbox_with_its_day_proposed(own: World) -> None:
-    own.invoice.debtor.phone = NUMBER
-    own.invoice.debtor.save(update_fields=["phone"])
+    make.invoice(own.account, debtor_phone=NUMBER, debtor_email="")
     reply = through_the_hook(own, "We will pay 25th")
     agent = own.logged_in(Role.AGENT)
     html = agent.get(page("communications_reply", "changelist")).content.decode()
@@ -41,8 +41,7 @@ def test_an_ordinal_shows_in_the_inbox_with_its_day_proposed(own: World) -> None
 
 
 def test_what_a_reply_says_of_a_payment_is_filled_in_and_recorded(own: World) -> None:
-    own.invoice.debtor.phone = NUMBER
-    own.invoice.debtor.save(update_fields=["phone"])
+    invoice = make.invoice(own.account, debtor_phone=NUMBER, debtor_email="")
     reply = through_the_hook(own, "Please stop these reminders, we paid AED 1,250 yesterday, ref FT-9")
     agent = own.logged_in(Role.AGENT)
     shown = agent.get(page("communications_reply", "change", reply.pk)).content.decode()
@@ -51,9 +50,9 @@ def test_what_a_reply_says_of_a_payment_is_filled_in_and_recorded(own: World) ->
     yesterday = own.account.today() - dt.timedelta(days=1)
     for value in ("1250.00", "FT-9", yesterday.isoformat()):
         assert f'value="{value}"' in form
-    said = {"invoice": str(own.invoice.pk), "amount": "1250", "paid_at": yesterday.isoformat(), "reference": "FT-9"}
+    said = {"invoice": str(invoice.pk), "amount": "1250", "paid_at": yesterday.isoformat(), "reference": "FT-9"}
     assert agent.post(act(own, reply, "paid"), said).status_code == 302
-    assert Payment.objects.get(invoice=own.invoice).amount == 1250
+    assert Payment.objects.get(invoice=invoice).amount == 1250
 
 
 def test_an_automatic_opt_out_is_marked_and_undone_from_its_page_with_a_reason(own: World) -> None:
