@@ -4,6 +4,8 @@ import re
 from email.message import Message
 from typing import Any
 
+from communications.inbound_mail import header, writer
+
 # Headers that only an autoresponder sets. X-Auto-Response-Suppress is not among them: Outlook and Exchange write it
 # into what people send, to ask others for no automatic answers.
 _OWN_HEADERS = ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply-From", "X-Vacation-Message")
@@ -25,20 +27,16 @@ def is_automatic(mail: Any) -> bool:
     """Return True for mail that nobody wrote, by RFC 3834's header, RFC 3464's reports, or the usual signs.
 
     A `Precedence` of `list` is no sign, because mailing lists add it to what people write."""
-    if mail.envelope_sender in ("", "<>") or _header(mail, "Return-Path") == "<>":  # the null sender of RFC 5321
+    if mail.envelope_sender in ("", "<>") or header(mail, "Return-Path") == "<>":  # the null sender of RFC 5321
         return True
-    submitted = _header(mail, "Auto-Submitted").partition(";")[0].strip().lower()
+    submitted = header(mail, "Auto-Submitted").partition(";")[0].strip().lower()
     if submitted not in ("", "no"):
         return True
-    if _header(mail, "Precedence").lower() in ("auto_reply", "auto-reply", "junk", "bulk"):
+    if header(mail, "Precedence").lower() in ("auto_reply", "auto-reply", "junk", "bulk"):
         return True
-    if any(_header(mail, name).lower() not in ("", "no") for name in _OWN_HEADERS):
+    if any(header(mail, name).lower() not in ("", "no") for name in _OWN_HEADERS):
         return True
-    sender = getattr(mail.from_email, "addr_spec", "") or ""
+    sender = writer(mail)
     if _ROBOTS.match(sender) or (isinstance(mail, Message) and mail.get_content_type() in _REPORTS):
         return True
-    return bool(_SUBJECT.match(_header(mail, "Subject")[:200]))
-
-
-def _header(mail: Any, name: str) -> str:
-    return " ".join(str(mail.get(name) or "").split())
+    return bool(_SUBJECT.match(header(mail, "Subject")[:200]))

@@ -18,6 +18,7 @@ from communications import aftermath, channels
 from communications.aftermath import News
 from communications.channels import Refusal
 from communications.channels.refusals import classify_text, has_reply
+from communications.inbound_mail import header
 from communications.models import Communication, Medium, State
 from invoices.debtors import normalise_email
 
@@ -121,8 +122,8 @@ def _address(field: Any) -> str:
 
 
 def _is_by_robot(mail: Any) -> bool:
-    sender = str(mail.get("From", "")).lower()
-    is_automatic = str(mail.get("Auto-Submitted", "no")).strip().lower() != "no"
+    sender = header(mail, "From").lower()
+    is_automatic = header(mail, "Auto-Submitted").lower() not in ("", "no")
     return mail.envelope_sender == "" or is_automatic or any(name in sender for name in _ROBOTS)
 
 
@@ -155,4 +156,4 @@ def _content(part: Any) -> str:
 
 
 def _fields(part: Any) -> str:
-    return "\n".join(f"{name}: {value}" for name, value in part.items())
+    return "\n".join(f"{name}: {value}" for name, value in part.raw_items())

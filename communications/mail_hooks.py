@@ -6,6 +6,7 @@ the message that it says it answers. An answer to none of ours says nothing.
 """
 
 import functools
+import hashlib
 import io
 import re
 import uuid
@@ -15,16 +16,17 @@ from typing import Any
 import structlog
 from anymail.signals import EventType, RejectReason, inbound, tracking
 from anymail.urls import urlpatterns as _of_all_providers
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.handlers.wsgi import WSGIRequest
+from django.db import DatabaseError
 from django.db.models import Q
 from django.dispatch import receiver
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
-from communications import addresses, aftermath, automatic, channels, delivery_reports, replies
+from communications import addresses, aftermath, automatic, channels, delivery_reports, inbound_mail, replies
 from communications.aftermath import News
 from communications.channels import Refusal
 from communications.channels.refusals import classify_text
@@ -44,12 +46,12 @@ _STATES = {
 }
 _LEFT = {EventType.COMPLAINED: "marked as spam", EventType.UNSUBSCRIBED: "unsubscribed at the mail provider"}
 _SUFFIX = re.compile(r"\+([0-9a-f]{32})@", re.IGNORECASE)
+_SUFFIX_IN_BYTES = re.compile(rb"\+([0-9a-fA-F]{32})(?:@|%40)")
 _OWN_ID = re.compile(r"([0-9a-f-]{36})@inflow")
 _ID = re.compile(r"<([^<>\s]+)>")
-# In JSON, one half of a pair: a high surrogate without a low one, or the other way round.
-_LONE_SURROGATE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-)
+# A mail with its files, as large as providers pass it on. Only those who know the secret are read so far.
+_MAX_MAIL_BYTES = 64 * 1024 * 1024
+_UNREADABLE = "[This email can't be displayed. Read it at the mail provider.]"
 
 
 def urls(provider: str) -> list[URLPattern]:
@@ -57,24 +59,50 @@ def urls(provider: str) -> list[URLPattern]:
     own = [pattern for pattern in _of_all_providers if (pattern.name or "").startswith(f"{provider}_")]
     if not own:
         raise ImproperlyConfigured(f"MAIL_PROVIDER: django-anymail has no webhooks of {provider}.")
-    return [path(str(pattern.pattern), _with_any_text(pattern.callback), name=pattern.name) for pattern in own]
+    return [path(str(pattern.pattern), _with_any_mail(pattern.callback), name=pattern.name) for pattern in own]
 
 
-def _with_any_text(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """A view that also takes a mail with half an emoji in it, which JSON can hold and UTF-8 can't."""
+def _with_any_mail(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Return a view that also takes a mail that anymail can't read: too large, or malformed.
+
+    Such a mail is read again without its files and with its headers mended; one that is still unreadable is stored as
+    unreadable. The secret is checked before a body is read."""
 
     @csrf_exempt
     @functools.wraps(view)
     def take(request: HttpRequest) -> HttpResponseBase:
         try:
             return view(request)
-        except UnicodeEncodeError:
-            body = _LONE_SURROGATE.sub(rb"\\ufffd", request.body)
-            log.warning("mail_hook_with_lone_surrogates")
-            mended = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-            return view(WSGIRequest({**request.META, **mended}))
+        except RequestDataTooBig:
+            body = request.read(_MAX_MAIL_BYTES)
+        except (SuspiciousOperation, PermissionDenied, ImproperlyConfigured, DatabaseError):
+            raise
+        except Exception:
+            log.warning("mail_hook_malformed", path=request.path, exc_info=True)
+            body = request.body
+        try:
+            mended = inbound_mail.mended(body)
+            told = {"wsgi.input": io.BytesIO(mended), "CONTENT_LENGTH": str(len(mended))}
+            return view(WSGIRequest({**request.META, **told}))
+        except (SuspiciousOperation, PermissionDenied, ImproperlyConfigured, DatabaseError):
+            raise
+        except Exception:
+            if not _store_unreadable(body):
+                raise
+            log.exception("mail_unreadable")
+            return HttpResponse()
 
     return take
+
+
+def _store_unreadable(body: bytes) -> bool:
+    """Store a mail that nothing can parse, for a person to read elsewhere, if it names a message of ours."""
+    for found in _SUFFIX_IN_BYTES.findall(body):
+        if row := _first(Q(message_id=uuid.UUID(found.decode()))):
+            known_as = hashlib.sha256(body).hexdigest()
+            replies.receive(row.account, Medium.EMAIL, row.recipient, _UNREADABLE, known_as, answered=row)
+            return True
+    return False
 
 
 @receiver(tracking)
@@ -103,7 +131,7 @@ def hear(sender: object, event: Any, **_: Any) -> None:
 @receiver(inbound)
 def answer(sender: object, event: Any, **_: Any) -> None:
     mail = event.message
-    if delivery_reports.is_report(mail):
+    if _is_report(mail):
         delivery_reports.apply(mail, _answered(mail))
         return
     if automatic.is_automatic(mail):
@@ -113,15 +141,25 @@ def answer(sender: object, event: Any, **_: Any) -> None:
     if row is None:
         log.warning("mail_answer_unmatched")
         return
-    writer = getattr(mail.from_email, "addr_spec", "") or row.recipient
-    text = mail.text or mail.stripped_text or ""
-    if not text.strip():
-        text = mail.html or ""
-    if attached := len(mail.attachments):  # a receipt, often; it stays with the provider
-        text = f"{text}\n[{attached} attached]".lstrip()
-    known_as = str(mail.get("Message-ID") or event.event_id or uuid.uuid4().hex).strip()
-    known_as = known_as.removeprefix("<").removesuffix(">")
-    replies.receive(row.account, Medium.EMAIL, writer, text, known_as, answered=row)
+    writer, text = inbound_mail.writer(mail) or row.recipient, inbound_mail.body(mail)
+    replies.receive(row.account, Medium.EMAIL, writer, text, _known_as(event, writer, text), answered=row)
+
+
+def _is_report(mail: Any) -> bool:
+    try:
+        return delivery_reports.is_report(mail)
+    except Exception:
+        log.warning("mail_not_parsed", exc_info=True)
+        return False
+
+
+def _known_as(event: Any, writer: str, text: str) -> str:
+    """Return the same id for a mail each time that it is delivered, also if its program gave it none."""
+    known_as = inbound_mail.header(event.message, "Message-ID").removeprefix("<").removesuffix(">").strip()
+    if known_as or event.event_id:
+        return known_as or str(event.event_id)
+    date = inbound_mail.header(event.message, "Date")
+    return hashlib.sha256(f"{writer}\n{date}\n{text}".encode(errors="replace")).hexdigest()
 
 
 def _told_of(event: Any) -> Communication | None:
@@ -133,12 +171,12 @@ def _told_of(event: Any) -> Communication | None:
 
 
 def _answered(mail: Any) -> Communication | None:
-    to = [mail.envelope_recipient or "", *(address.addr_spec for address in (*mail.to, *mail.cc, *mail.bcc))]
-    for address in to:
-        found = _SUFFIX.search(address)
-        if found and (row := _first(Q(message_id=uuid.UUID(found[1])))):
-            return row
-    said = f"{mail.get('In-Reply-To', '')} {mail.get('References', '')}"
+    headers = [value for name in ("To", "Cc", "Bcc") for value in inbound_mail.raw_values(mail, name)]
+    for address in (mail.envelope_recipient or "", *headers):
+        for found in _SUFFIX.findall(address)[:50]:
+            if row := _first(Q(message_id=uuid.UUID(found))):
+                return row
+    said = " ".join(inbound_mail.header(mail, name) for name in ("In-Reply-To", "References"))
     for known_as in _ID.findall(said)[:50]:
         ours = _own(known_as)
         theirs = Q(provider_id__in=[known_as, known_as.partition("@")[0]])

@@ -77,10 +77,12 @@ def _store(
             provider_id=_short_id(provider_id),
             received_at=now,
         )
-        Reply.objects.bulk_create([reply], ignore_conflicts=True)
-        if not Reply.objects.filter(pk=reply.pk).exists():
-            known = Reply.objects.filter(account=account, channel=channel, provider_id=reply.provider_id, read_at=None)
-            return known.select_related("account", "debtor", "communication").first()
+        known = _inserted(reply)
+        if known and known.whole_text != reply.text:  # programs give the same id to several mails
+            reply.provider_id = _short_id(f"{reply.provider_id} {hashlib.sha256(reply.text.encode()).hexdigest()}")
+            known = _inserted(reply)
+        if known:
+            return known if known.read_at is None else None
         if message:
             aftermath.record(message.message_id, Outcome(State.SENT))  # the answer may come before our own record
             answered_ones = Communication.objects.filter(message_id=message.message_id, status__in=inbox.ANSWERABLE)
@@ -95,6 +97,16 @@ def _store(
 def _lock(debtor_ids: Sequence[uuid.UUID]) -> None:
     """Take the gate's lock: a message that is about to leave waits, and sees the answer."""
     list(Debtor.objects.select_for_update(no_key=True).filter(pk__in=debtor_ids).order_by("pk"))
+
+
+def _inserted(reply: Reply) -> Reply | None:
+    """Insert a reply. Return the one that has its id already."""
+    Reply.objects.bulk_create([reply], ignore_conflicts=True)
+    if Reply.objects.filter(pk=reply.pk).exists():
+        return None
+    found = Reply.objects.filter(account=reply.account, channel=reply.channel, provider_id=reply.provider_id)
+    known: Reply = found.select_related("account", "debtor", "communication").get()
+    return known
 
 
 @dataclass(frozen=True, slots=True)
