@@ -245,7 +245,7 @@ class CommunicationAdmin(OwnRowsAdmin):
 
 
 def _planned(communication: Communication) -> str:
-    """When a planned message goes: nothing is known while it is stopped."""
+    """Return when a planned message will be sent; while messages are stopped it has no time."""
     if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
         return pages.two_lines("–", reasons.said("stopped"))
     return pages.moment(communication.scheduled_for)

@@ -40,7 +40,7 @@ class Standstill:
 
 
 def of(account: Account) -> Standstill:
-    """What stops the account's messages at present."""
+    """Return the reason for which the account's messages are stopped at present."""
     if account.suspended_at is not None:
         return Standstill("suspended")
     rules = ladder.rules_of(account)

@@ -512,7 +512,7 @@ class Promise(models.Model):
 
 
 class TimelineEntry(models.Model):
-    """What happened to an invoice: its kind and parameters, who did it, before, after and why. Append-only."""
+    """Event in the life of an invoice: its kind and parameters, who did it, before, after and why. Append-only."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="timeline", db_index=False)

@@ -66,7 +66,7 @@ def follow(invoice: Invoice, actor: Actor, *, is_undone: bool = False) -> None:
 
 
 def is_covered(promise: Promise, invoice: Invoice) -> bool:
-    """Whether nothing is owed any more, or what was promised came in since."""
+    """Return True if nothing is owed any more, or the promised amount came in since."""
     if invoice.balance <= 0:
         return True
     return receipts.paid_since(invoice, promise.created_at) >= promise.amount

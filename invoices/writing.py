@@ -84,7 +84,7 @@ class Draft:
 
     @property
     def is_reopened(self) -> bool:
-        """Whether the invoice was closed before the change and is open after it."""
+        """True if the invoice was closed before the change and is open after it."""
         return self.before["status"] not in OPEN and self.invoice.is_open
 
     def derive(self) -> None:

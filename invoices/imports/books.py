@@ -20,7 +20,7 @@ _CLAIMS_MONEY = (State.OWED, State.UNPAID, State.PARTLY_PAID)
 
 
 class End(enum.Enum):
-    """How an invoice ended in the other program."""
+    """End of an invoice in the other program."""
 
     PAID = "paid"
     VOID = "void"

@@ -254,7 +254,7 @@ def understand(kind: str, headings: Sequence[str], chosen: Mapping[str, str] | N
 
 
 def guess(kind: str, headings: Sequence[str]) -> dict[str, int]:
-    """By field the place of its column: an exact name before a common one, the first of several."""
+    """Map each field to the position of its column: an exact name before a common one, the first of several."""
     return understand(kind, headings).columns
 
 
@@ -353,7 +353,7 @@ def _fill_by_preference(found: dict[str, int], product: Product, free: Mapping[i
 def _candidates(
     found: Mapping[str, int], fields_of: Mapping[str, Sequence[str]], free: Mapping[int, str]
 ) -> dict[str, list[int]]:
-    """By field the free columns that could be it."""
+    """Map each field to the free columns that could hold it."""
     taken = set(found.values())
     places: dict[str, list[int]] = {}
     for place, text in free.items():
@@ -365,7 +365,7 @@ def _candidates(
 
 
 def _turned(tier: _Tier) -> dict[str, list[str]]:
-    """By heading the fields that it can mean."""
+    """Map each heading to the fields that it can mean."""
     fields: dict[str, list[str]] = {}
     for name, wanted in tier.items():
         for text in wanted:

@@ -55,7 +55,7 @@ class Invoices(Known):
         return invoice.currency if invoice else self.file.currency
 
     def _data(self, said: Mapping[str, str], invoice: Invoice | None, currency: str, state: Books) -> dict[str, str]:
-        """As the API takes an invoice, in text."""
+        """Return the invoice as text, in the form in which the API accepts it."""
         data = {name: text for name, text in said.items() if name not in _OF_THE_BOOKS} | {"currency": currency}
         if state.amount is not None:
             if state.amount == 0 and invoice is None:
@@ -250,6 +250,6 @@ class Invoices(Known):
 
 
 def _folded(name: str, value: Any) -> Any:
-    """What differs in spaces, or an email in case, is the same."""
+    """Return the value without differences in spaces and, for an email, in case."""
     text = " ".join(value.split()) if isinstance(value, str) else value
     return debtors.normalise_email(text) if name == "debtor_email" else text

@@ -48,7 +48,7 @@ def reasons(file: Import) -> dict[str, str]:
 
 
 def registered(file: Import) -> dict[str, tuple[Decimal, Decimal, str]]:
-    """Of each invoice that the file registers, the amount, what is left, and the currency."""
+    """Return the amount, the balance and the currency of each invoice that the file registers."""
     confirmed(file)
     found = Invoice.objects.filter(account=file.account)
     return {each.invoice_number: (each.amount, each.balance, each.currency) for each in found}
