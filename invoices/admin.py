@@ -274,11 +274,13 @@ class InvoiceAdmin(OwnRowsAdmin):
 
     actions_detail = (
         "record_payment",
-        "apply_credit",
         "promise",
         {
             "title": _lazy("More"),
-            "items": ["hold", "dispute", "resume", "escalate", "move_due_date", "note", "write_off", "cancel"],
+            "items": [
+                *("apply_credit", "hold", "dispute", "resume", "escalate"),
+                *("move_due_date", "note", "write_off", "cancel"),
+            ],
         },
     )
     record_payment = pages.verb(
