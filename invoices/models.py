@@ -404,7 +404,7 @@ class Payment(models.Model):
 class Reason(models.TextChoices):
     """Why a person was called in."""
 
-    POLICY_STEP = "policy_step", _lazy("The ladder")
+    POLICY_STEP = "policy_step", _lazy("Reminder schedule")
     PROMISE_BROKEN = "promise_broken", _lazy("A broken promise")
     NO_CONTACT = "no_contact", _lazy("No contact")
     DELIVERY_FAILED = "delivery_failed", _lazy("Failed delivery")
