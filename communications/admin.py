@@ -105,7 +105,7 @@ def _release(row: Communication, actor: Actor, form: pages.PageForm) -> str:
     except Refused as refusal:
         raise ValidationError(refusal.message) from refusal
     goes = date_format(released.scheduled_for.astimezone(row.account.zone), _("j F, H:i"))
-    return _("Released: it goes on %(moment)s.") % {"moment": goes}
+    return _("Released: it will be sent on %(moment)s.") % {"moment": goes}
 
 
 def _call_back(row: Communication, actor: Actor, form: pages.PageForm) -> str:
@@ -175,7 +175,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         icon="cancel",
         form=OptionalReasonForm,
         fits=lambda row: row.status == State.HELD or (row.status == State.SCHEDULED and row.step is None),
-        intro=_lazy("A step counts as done without it, and the ladder goes on."),
+        intro=_lazy("The step counts as done without it, and the reminder schedule continues."),
         is_grave=True,
     )
 
@@ -245,7 +245,7 @@ class CommunicationAdmin(OwnRowsAdmin):
 
 
 def _planned(communication: Communication) -> str:
-    """When a planned message goes: nothing is known while it is stopped."""
+    """Return when a planned message will be sent; while messages are stopped it has no time."""
     if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
         return pages.two_lines("–", reasons.said("stopped"))
     return pages.moment(communication.scheduled_for)

@@ -112,7 +112,7 @@ def dismiss(answer: Answer, actor: Actor, *, reason: str) -> None:
 
 
 def shown_to(party: DebtorParty) -> list[Answer]:
-    """What was said of the party's open invoices, the newest first: not what staff dismissed."""
+    """Return the answers about the party's open invoices, newest first, without those that staff dismissed."""
     said = Answer.objects.filter(debtor=party.debtor, invoice__in=party.invoices.open())
     return list(said.exclude(status=AnswerStatus.DISMISSED).select_related("invoice"))
 

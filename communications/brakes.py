@@ -78,8 +78,8 @@ def release(account: Account, reason: str, actor: Actor, cause: str) -> int:
 
 
 def must_be_seen(row: Communication, rules: CollectionSettings, credit: Decimal) -> bool:
-    """Whether it is a final notice for more than the account lets go by itself, and nobody has released it yet. The
-    debtor's `credit` in the invoice's currency is not demanded and does not count."""
+    """Return True if the row is a final notice above the account's limit that nobody has released yet. The debtor's
+    `credit` in the invoice's currency is not demanded, so it does not count."""
     if row.kind != Kind.FINAL_NOTICE:
         return False
     limit = limit_of(rules, row.invoice.currency)

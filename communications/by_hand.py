@@ -88,7 +88,7 @@ def send(
     """The message that was looked at, at once or, if that was shown, when it may go. The same `key` again: what became
     of it. Raises `Refused` and `Changed`; then nothing is kept."""
     if not channels.is_captured(account, asked.channel) and not highwater.may_send():
-        raise Refused("kind", "held", _("Nothing is sent at the moment: messages are held after a restore."))
+        raise Refused("kind", "held", _("Messages are held because the database was restored from a backup."))
     with channels.Ways() as ways:
         turn, unavailable = sender.approach(ways, account, asked.channel)
         is_handed_over = False
@@ -116,7 +116,11 @@ def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reaso
     with transaction.atomic():
         row, _invoice = brakes.locked(account, communication_id, State.SCHEDULED)
         if row.step is not None:
-            raise Refused("status", "illegal_transition", _("The ladder's own messages are stopped by a hold."))
+            raise Refused(
+                "status",
+                "illegal_transition",
+                _("Put the invoice on hold to stop the messages of its reminder schedule."),
+            )
         row.status = State.CANCELLED
         row.save(update_fields=["status"])
         timeline.note(row.invoice, "cancelled", actor, reason=reason, message=row.kind)

@@ -17,7 +17,7 @@ NOT_LIMITED = (Kind.MANUAL, Kind.THANK_YOU)
 
 
 def reach(rules: CollectionSettings) -> dt.timedelta:
-    """How long a contact counts."""
+    """Return the period for which a contact counts."""
     return max(WEEK, dt.timedelta(hours=rules.hours_between))
 
 

@@ -26,7 +26,7 @@ _LATEST = 10
 
 
 def _owed(debtor: Debtor) -> list[dict[str, Any]]:
-    """By currency: what is open, the parts of it, and the credit."""
+    """Return, for each currency, the outstanding sum, its parts, and the credit."""
     known = Invoice.objects.filter(debtor=debtor).exclude(status=Status.CANCELLED).order_by("currency")
     whole = debtor_parties.whole(debtor)
     standing = positions(whole, open_invoices(whole))

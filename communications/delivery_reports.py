@@ -38,7 +38,7 @@ _NEXT = re.compile(r"\n[ \t\r]*\n|^(?:--|Return-Path:|Received:|Message-ID:)", r
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a report says of one recipient, under its original address and the one that was tried last."""
+    """Status of one recipient in a delivery report, under its original address and the one that was tried last."""
 
     recipients: tuple[str, ...]
     action: str

@@ -26,7 +26,7 @@ class Demand:
 
     @property
     def is_covered(self) -> bool:
-        """Whether the credit leaves nothing to ask for."""
+        """True if the credit leaves nothing to ask for."""
         return bool(self.credit) and not any(self.total.values())
 
 

@@ -147,8 +147,8 @@ def claim(
 
 
 def _reschedule_others(case: Case, going: Sequence[Communication]) -> None:
-    """What has just become a contact moves what else is planned for the debtor. A message that is no step of the ladder
-    moves those of its own invoice, too."""
+    """Reschedule the debtor's other messages, because those in `going` now count as contacts. A message that is not a
+    step also reschedules the messages of its own invoice."""
     statements.flush(Communication)
     but = {row.invoice_id for row in going if row.step is not None}
     replanning.contacts_changed(case.account, case.debtor, but=but)

@@ -235,7 +235,7 @@ class GatewayAdmin(OwnRowsAdmin):
             add,
             title=_("Add a gateway"),
             button=_("Add"),
-            intro=_("SMS and WhatsApp go out over HTTP, in the shape of Twilio's API."),
+            intro=_("SMS and WhatsApp messages are sent over HTTP, through an API like Twilio's."),
             back=self.url("changelist"),
         )
 

@@ -234,7 +234,7 @@ def _shown(facts: holding.Facts, verdict: holding.Verdict, moment: dt.datetime) 
 
 
 def _next_contact(facts: holding.Facts, invoice: Invoice) -> dt.datetime | None:
-    """When the first of the steps to come may go, as things stand now. A dispute shows when it is checked."""
+    """Return the earliest time of the next step under the present facts, for a dispute that of its next check."""
     account = invoice.account
     for step in steps_left(invoice, policies.steps_of(invoice), account.today()):
         if step.kind == StepKind.NONE:
@@ -320,7 +320,7 @@ def _await_a_person(invoice: Invoice) -> bool:
 
 
 def _await_check(invoice: Invoice, still: tuple[dt.datetime | None] | None) -> None:
-    """No message is to come by itself: only a dispute has a date."""
+    """Mark the invoice as one without a further message; only a dispute has a date."""
     check_at = still[0] if still else None
     contact_at = check_at if invoice.status == Status.DISPUTED else None
     lifecycle.stand(invoice, next_check_at=check_at, next_contact_at=contact_at)

@@ -173,7 +173,7 @@ def _sums(statement: Statement, language: str) -> list[tuple[str, str]]:
 
 
 def _calculation(statement: Statement, language: str) -> list[tuple[str, str]]:
-    """What is owed, the credit, and what is left to pay: empty without credit."""
+    """Return the sum owed, the credit, and the rest to pay; an empty text without credit."""
     labels, demand = phrases.LABELS[language], statement.demand
     if not demand.credit:
         return []
@@ -191,7 +191,7 @@ def _credit_in_text(statement: Statement, language: str, channel: Medium) -> str
 
 
 def _is_in_listing(statement: Statement, channel: Medium) -> bool:
-    """Whether the list of invoices, which such a message always has, shows the credit."""
+    """Return True if the list of invoices, which such a message always has, shows the credit."""
     return channel == Medium.EMAIL and statement.several
 
 

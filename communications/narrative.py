@@ -57,13 +57,13 @@ register(
     _lazy("%(message)s not sent: %(because)s."),
 )
 register("postponed", _lazy("%(message)s postponed to %(moment)s (%(zone)s): %(because)s."))
-register("released", _lazy("%(release)s: %(message)s goes on %(moment)s (%(zone)s)."))
+register("released", _lazy("%(release)s: %(message)s scheduled for %(moment)s (%(zone)s)."))
 register(
     "held",
-    _lazy("%(message)s held: somebody has to look at it before %(amount)s are demanded."),
+    _lazy("%(message)s held for approval: it demands %(amount)s."),
     _lazy("%(message)s called back."),
 )
-register("approved", _lazy("%(message)s released: it goes on %(moment)s (%(zone)s) unless it is called back."))
+register("approved", _lazy("%(message)s released: scheduled for %(moment)s (%(zone)s) unless it is called back."))
 add_words(
     "release",
     {

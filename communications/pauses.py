@@ -35,7 +35,7 @@ class Turn:
 
 
 class Paused(Exception):
-    """Nothing may be tried before `wait` is over."""
+    """Raised while a server or gateway is paused; `wait` is the time left."""
 
     def __init__(self, wait: dt.timedelta) -> None:
         super().__init__(str(wait))

@@ -61,7 +61,9 @@ class _Said:
 
 
 class NewPolicyForm(pages.OwnAccountForm):
-    name = forms.CharField(max_length=100, help_text=_lazy("It begins with the steps of the standard ladder."))
+    name = forms.CharField(
+        max_length=100, help_text=_lazy("It begins with the steps of the standard reminder schedule.")
+    )
 
 
 class SwitchOnForm(pages.PageForm):
@@ -176,13 +178,13 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
                 with transaction.atomic():
                     policy = policies.make(form.account, form.cleaned_data["name"])
             except IntegrityError as error:
-                raise ValidationError({"name": _("There is a ladder of that name.")}) from error
+                raise ValidationError({"name": _("There is already a policy with that name.")}) from error
             self.record(request, policy, "created")
             messages.success(request, _("%(policy)s is made. It chases nobody yet.") % {"policy": policy})
             return HttpResponseRedirect(self.url("change", policy.pk))
 
         back = self.url("changelist")
-        return pages.form_page(self, request, form, create, title=_("Make a ladder"), button=_("Make"), back=back)
+        return pages.form_page(self, request, form, create, title=_("Create a policy"), button=_("Make"), back=back)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
@@ -237,7 +239,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
     def offers(self, user: Any, row: ReminderPolicy, verb: pages.Verb | None) -> bool:
         return bool(user.may(Role.MANAGER))
 
-    @display(description=_lazy("Ladder"))
+    @display(description=_lazy("Reminder schedule"))
     def ladder(self, policy: ReminderPolicy) -> str:
         return format_html_join(
             "", '<span class="second-line">{}</span>', ((said(step),) for step in policy.steps.all())
@@ -261,7 +263,7 @@ class LadderForm(pages.PageForm):
         assert isinstance(choice, forms.ChoiceField)
         others = ReminderPolicy.objects.for_account(self.row.account).exclude(pk=own.pk)
         choice.choices = [
-            ("own", _("%(ladder)s, the account's own") % {"ladder": own}),
+            ("own", _("%(ladder)s, the account's default") % {"ladder": own}),
             *((str(policy.pk), str(policy)) for policy in others),
             ("none", _("None: nothing is sent")),
         ]
@@ -281,18 +283,18 @@ def _choose(invoice: Invoice, by: Actor, form: LadderForm) -> str:
         enters_anew=is_chased and not invoice.is_chased,
     )
     if is_chased:
-        return _("Invoice %(invoice)s is chased by that ladder.") % {"invoice": invoice}
+        return _("Invoice %(invoice)s now follows that policy.") % {"invoice": invoice}
     return _("Invoice %(invoice)s is not chased any more.") % {"invoice": invoice}
 
 
 InvoiceAdmin.choose_ladder = pages.verb(
-    _lazy("Choose the ladder"),
+    _lazy("Choose policy"),
     _choose,
     needs=Role.MANAGER,
     icon="stairs",
     form=LadderForm,
     fits=lambda invoice: invoice.is_open,
-    intro=_lazy("What is done stays done: another ladder goes on after the last step."),
+    intro=_lazy("Steps that are done stay done: the new policy continues after the last one."),
 )
 InvoiceAdmin.choose_ladder_selected = bulk(InvoiceAdmin.choose_ladder)
 InvoiceAdmin.actions = (*InvoiceAdmin.actions, "choose_ladder_selected")

@@ -57,7 +57,7 @@ _FIELD_NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a mail of ours said: its lines as normalised words, all of them in one, and what else marks it."""
+    """A mail that we sent: its lines as normalised words, all of them as one text, its subject and addresses."""
 
     lines: frozenset[str]
     text: str
@@ -67,7 +67,7 @@ class Sent:
 
 @dataclass(slots=True)
 class _Place:
-    """Where in our own words the last line was found, so that a broken line goes on there."""
+    """Position in our own text at which the last line was found, so that a wrapped line continues there."""
 
     start: int = -1
     end: int = -1

@@ -202,7 +202,7 @@ def _debtor_at(account: Account, channel: str, address: str) -> Debtor | None:
 
 
 def open_invoices(reply: Reply) -> "QuerySet[Invoice]":
-    """What an answer may be about: open invoices of the party whose message it answers."""
+    """Return the invoices that an answer may be about: the open ones of the party whose message it answers."""
     found = Invoice.objects.filter(account=reply.account_id, debtor=reply.debtor_id, status__in=OPEN)
     if reply.invoice:
         found = found.filter(party__in=debtor_parties.keys_like(reply.invoice))

@@ -240,7 +240,7 @@ class ReplyAdmin(OwnRowsAdmin):
         _lazy("Record the payment"),
         _paid,
         "payments",
-        _lazy("The money is there: it goes into the ledger."),
+        _lazy("For money that has arrived. It is recorded in the ledger."),
         form=PaidForm,
     )
     promise = _verb(
@@ -306,7 +306,7 @@ class ReplyAdmin(OwnRowsAdmin):
         shown = texts.shown(reply.original)[:_SHOWN]
         return format_html('<div class="mail-text" dir="auto"><bdi>{}</bdi></div>', shown)
 
-    @display(description=_lazy("Acted by itself"))
+    @display(description=_lazy("Automatic opt-out"))
     def automatic_shown(self, reply: Reply) -> str:
         if not reply.took_effect:
             return "–"

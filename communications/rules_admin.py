@@ -41,7 +41,7 @@ from invoices import money
 DAYS = (7, 14, 30)
 
 
-# --- Rules and brakes --------------------------------------------------------------------------------------------
+# --- Rules and limits --------------------------------------------------------------------------------------------
 
 
 class StopForm(pages.PageForm):
@@ -58,17 +58,14 @@ def _stop(rules: CollectionSettings, actor: Actor, form: StopForm) -> str:
     rules.is_stopped, rules.stopped_channels = not channels, channels
     rules.save(update_fields=["is_stopped", "stopped_channels"])
     audit.record(rules.account, actor.name, "messages.stopped", str(rules.account)[:120], channels=channels)
-    return _("Nothing is sent from now on. What falls due is kept.")
+    return _("Messages are stopped. Those that fall due are held until you resume.")
 
 
 def _resume(rules: CollectionSettings, actor: Actor, form: pages.PageForm) -> str:
     released = brakes.resume(rules.account, actor)
     audit.record(rules.account, actor.name, "messages.resumed", str(rules.account)[:120], released=released)
-    return ngettext(
-        "Messages go again; %(count)s that was held goes at the next allowed moment.",
-        "Messages go again; %(count)s that were held go at the next allowed moment.",
-        released,
-    ) % {"count": released}
+    said = _("Messages are resumed. Held messages that will be sent at the next allowed time: %(count)s.")
+    return said % {"count": released}
 
 
 def _synced(rules: CollectionSettings, actor: Actor, form: pages.PageForm) -> str:
@@ -118,10 +115,13 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
     list_display = ("whose", "hours", "switch", "kept_back")
     list_select_related = ("account",)
     fieldsets = (
-        (_lazy("When messages go"), {"fields": (("opens_at", "closes_at"), ("hours_between", "most_in_7_days"))}),
-        (_lazy("Besides the ladder"), {"fields": (("says_thanks", "recalls_promises"),)}),
         (
-            _lazy("Brakes"),
+            _lazy("Sending hours and limits"),
+            {"fields": (("opens_at", "closes_at"), ("hours_between", "most_in_7_days"))},
+        ),
+        (_lazy("Besides the reminder schedule"), {"fields": (("says_thanks", "recalls_promises"),)}),
+        (
+            _lazy("Safeguards"),
             {"fields": ("switch", "kept_back", ("stale_after_hours", "payments_synced_at"), "cool_off_hours")},
         ),
     )
@@ -136,7 +136,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         icon="front_hand",
         form=StopForm,
         fits=lambda rules: not rules.is_stopped,
-        intro=_lazy("Effective before the next message. What falls due meanwhile is kept, and goes when you resume."),
+        intro=_lazy("Takes effect immediately. Messages that fall due meanwhile are held, and sent after you resume."),
         is_grave=True,
     )
     resume = pages.verb(
@@ -145,7 +145,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         needs=Role.MANAGER,
         icon="play_circle",
         fits=lambda rules: rules.is_stopped or bool(rules.stopped_channels),
-        intro=_lazy("What was held goes at the next allowed moment, at most one message to each debtor."),
+        intro=_lazy("Held messages are sent at the next allowed time, at most one to each debtor."),
         is_primary=True,
     )
     synced = pages.verb(

@@ -166,7 +166,7 @@ def _tell(request: HttpRequest, sent: Communication) -> None:
     if sent.status == State.SCHEDULED:
         goes = {"moment": moment(sent.scheduled_for)}
         messages.info(
-            request, _("It is not sent yet: it goes on %(moment)s, if nothing stands against it then.") % goes
+            request, _("The message is scheduled for %(moment)s, unless something holds it back then.") % goes
         )
     elif sent.status == State.FAILED:
         messages.error(request, _("It was refused: %(error)s") % {"error": sent.error})

@@ -40,7 +40,7 @@ class Standstill:
 
 
 def of(account: Account) -> Standstill:
-    """What stops the account's messages at present."""
+    """Return the reason for which the account's messages are stopped at present."""
     if account.suspended_at is not None:
         return Standstill("suspended")
     rules = ladder.rules_of(account)
@@ -105,7 +105,7 @@ def bars(user: User) -> list[Bar]:
     found = list(stopped.order_by("account__name", "pk")[: NAMED + 1])
     shown = [_bar(user, rules) for rules in found[:NAMED]]
     if len(found) > NAMED:
-        shown.append(Bar(_("Messages of more accounts are stopped."), _page("changelist")))
+        shown.append(Bar(_("Messages of other accounts are stopped, too."), _page("changelist")))
     return shown
 
 
@@ -115,10 +115,13 @@ def _bar(user: User, rules: CollectionSettings) -> Bar:
     else:
         names = _(", ").join(str(Medium(channel).label) for channel in rules.stopped_channels)
         if len(rules.stopped_channels) == 1:
-            text = _("%(channel)s is stopped. What falls due by it waits until somebody resumes it.")
+            text = _("%(channel)s messages are stopped. Those that fall due are held until somebody resumes them.")
             text %= {"channel": names}
         else:
-            text = _("%(channels)s are stopped. What falls due by them waits until somebody resumes them.")
+            text = _(
+                "Messages by these channels are stopped: %(channels)s."
+                " Those that fall due are held until somebody resumes them."
+            )
             text %= {"channels": names}
     if user.is_superuser:
         text = f"{rules.account}: {text}"

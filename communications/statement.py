@@ -42,7 +42,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What the message is about: `invoice` and, if `several`, all that it lists. `past_due` are the sums by currency
+    """Subject of a message: `invoice` and, if `several`, all that it lists. `past_due` are the sums by currency
     before credit, empty if nothing is; `demand` is what it asks for."""
 
     kind: str
@@ -60,7 +60,7 @@ class Statement:
 
     @property
     def asked(self) -> Decimal:
-        """What is asked for of `invoice`."""
+        """Part of the demand that concerns `invoice`."""
         return self.demand.asked.get(self.invoice.pk, self.invoice.balance)
 
     @property

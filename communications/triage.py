@@ -1,4 +1,4 @@
-"""What a reply seems to say, by rules, in English, Arabic and Arabizi: a proposal for a person to confirm.
+"""Classification of replies by rules, in English, Arabic and Arabizi: a proposal for a person to confirm.
 
 Only a request to stop that is nothing else acts by itself. The rules read the beginning of the message, without the
 signature, and clause by clause: what is asked is not claimed, what is denied is not said.

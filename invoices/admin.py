@@ -86,7 +86,7 @@ def _apply_credit(invoice: Invoice, actor: Actor, form: CreditForm | DebtorCredi
     with refusals_on(form):
         applied = ledger.apply_credit(invoice.account, invoice.pk, actor, key=key, amount=amount)
     said = {"amount": money.display(applied, invoice.currency), "invoice": invoice}
-    return _("Credit of %(amount)s is applied to invoice %(invoice)s.") % said
+    return _("Credit of %(amount)s was applied to invoice %(invoice)s.") % said
 
 
 def _apply_credit_of(debtor: Debtor, actor: Actor, form: DebtorCreditForm) -> str:
@@ -138,7 +138,7 @@ def _promise(invoice: Invoice, actor: Actor, form: PromiseForm) -> str:
 def _escalate(invoice: Invoice, actor: Actor, form: EscalateForm) -> str:
     with refusals_on(form):
         cases.open_by_hand(invoice.account, invoice.pk, actor, notes=form.cleaned_data["notes"])
-    return _("Invoice %(invoice)s waits for a person.") % {"invoice": invoice}
+    return _("Invoice %(invoice)s is escalated.") % {"invoice": invoice}
 
 
 def _move_due_date(invoice: Invoice, actor: Actor, form: DueDateForm) -> str:
@@ -273,11 +273,13 @@ class InvoiceAdmin(OwnRowsAdmin):
 
     actions_detail = (
         "record_payment",
-        "apply_credit",
         "promise",
         {
             "title": _lazy("More"),
-            "items": ["hold", "dispute", "resume", "escalate", "move_due_date", "note", "write_off", "cancel"],
+            "items": [
+                *("apply_credit", "hold", "dispute", "resume", "escalate"),
+                *("move_due_date", "note", "write_off", "cancel"),
+            ],
         },
     )
     record_payment = pages.verb(
@@ -297,7 +299,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         icon="account_balance_wallet",
         form=CreditForm,
         fits=_takes_credit,
-        intro=_lazy("Pays the invoice, or a part of it, from the debtor's unapplied credit."),
+        intro=_lazy("Applies the debtor's unapplied credit to this invoice."),
     )
     promise = pages.verb(
         _lazy("Promise to pay"),
@@ -347,7 +349,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         icon="support_agent",
         form=EscalateForm,
         fits=lambda invoice: invoice.is_open,
-        intro=_lazy("Opens a case without waiting for the ladder."),
+        intro=_lazy("Opens a case without waiting for the reminder schedule."),
     )
     hold_selected, resume_selected = bulk(hold), bulk(resume)
     move_due_date = pages.verb(
@@ -560,7 +562,7 @@ class DebtorAdmin(OwnRowsAdmin):
         icon="account_balance_wallet",
         form=DebtorCreditForm,
         fits=_has_credit_to_apply,
-        intro=_lazy("Pays an open invoice, or a part of it, from the debtor's unapplied credit in its currency."),
+        intro=_lazy("Applies the debtor's unapplied credit to an open invoice in the same currency."),
     )
     # What the rooms above know of a debtor.
     pictures: ClassVar[list[Callable[[Debtor], dict[str, Any]]]] = []

@@ -263,13 +263,13 @@ class PromiseAdmin(AboutInvoice):
 def _void(payment: Payment, actor: Actor, form: UndoForm) -> str:
     with refusals_on(form):
         lifecycle.void_payment(payment.account, payment.pk, actor, **form.cleaned_data)
-    return _("The payment is voided. Nothing is sent about its invoices before the next working day.")
+    return _("The payment was voided. No messages about its invoices are sent before the next working day.")
 
 
 def _reverse(payment: Payment, actor: Actor, form: UndoForm) -> str:
     with refusals_on(form):
         lifecycle.reverse_payment(payment.account, None, payment.pk, actor, **form.cleaned_data)
-    return _("The payment is reversed. Nothing is sent about its invoices before the next working day.")
+    return _("The payment was reversed. No messages about its invoices are sent before the next working day.")
 
 
 def _stands(payment: Payment) -> bool:
@@ -312,7 +312,10 @@ class PaymentAdmin(AboutInvoice):
         icon="undo",
         form=UndoForm,
         fits=_stands,
-        intro=_lazy("The payment was recorded by mistake. Its invoices are as they were, and no case is opened."),
+        intro=_lazy(
+            "For a payment that was recorded by mistake. Its invoices return to their previous state,"
+            " and no case is opened."
+        ),
         is_grave=True,
     )
     reverse = pages.verb(
@@ -323,7 +326,7 @@ class PaymentAdmin(AboutInvoice):
         form=UndoForm,
         fits=_stands,
         intro=_lazy(
-            "For a cheque that bounced or money that was sent back. Its invoices are owed again, and a case is opened."
+            "For a bounced cheque or a returned transfer. Its invoices become outstanding again, and a case is opened."
         ),
         is_grave=True,
     )

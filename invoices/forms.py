@@ -87,7 +87,7 @@ def refusals_on(form: pages.PageForm) -> Iterator[None]:
 
 class ReasonForm(pages.PageForm):
     reason = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}), max_length=1000, help_text=_lazy("Stands on the timeline.")
+        widget=forms.Textarea(attrs={"rows": 3}), max_length=1000, help_text=_lazy("Shown on the timeline.")
     )
 
 
@@ -98,7 +98,7 @@ class OptionalReasonForm(ReasonForm):
 
 
 class HoldForm(OptionalReasonForm):
-    hold_until = pages.DayField(help_text=_lazy("The ladder goes on the day after."))
+    hold_until = pages.DayField(help_text=_lazy("Reminders continue on the day after."))
     field_order = ("hold_until", "reason")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -161,7 +161,7 @@ class DebtorCreditForm(OnceForm):
         max_digits=15,
         decimal_places=3,
         required=False,
-        help_text=_lazy("Empty: as much as the credit and the invoice allow."),
+        help_text=_lazy("Leave empty to apply as much as possible."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -212,7 +212,7 @@ class UndoForm(OnceForm):
         widget=forms.Textarea(attrs={"rows": 3}),
         max_length=1000,
         required=False,
-        help_text=_lazy("Stands on the timeline."),
+        help_text=_lazy("Shown on the timeline."),
     )
 
     def facts(self) -> "list[tuple[StrOrPromise, str]]":
@@ -229,7 +229,7 @@ class UndoForm(OnceForm):
         owed = ", ".join(
             f"{invoice.invoice_number} ({money.display(share, invoice.currency)})" for invoice, share in reopened
         )
-        return [*facts, (_("Owed again"), owed or _("Nothing: it paid no open invoice."))]
+        return [*facts, (_("Outstanding again"), owed or _("None: the payment is not applied to an invoice."))]
 
 
 class PromiseForm(OptionalReasonForm):
@@ -251,7 +251,9 @@ class EscalateForm(pages.PageForm):
 
 
 class DueDateForm(ReasonForm):
-    due_date = pages.DayField(help_text=_lazy("Seven or more days later starts the ladder anew."))
+    due_date = pages.DayField(
+        help_text=_lazy("A date that is seven or more days later restarts the reminder schedule.")
+    )
     field_order = ("due_date", "reason")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -79,7 +79,7 @@ class UploadForm(pages.OwnAccountForm):
         choices=DateOrder.choices,
         required=False,
         label=_lazy("Dates such as 03/04/2026"),
-        help_text=_lazy("A file with 25/12/2026 has the day first in all of its dates. If no date shows it, choose."),
+        help_text=_lazy("A date such as 25/12/2026 shows the order for the whole file. Choose one if no date does."),
     )
     currency = forms.ChoiceField(
         required=False,

@@ -28,7 +28,7 @@ class ColumnsForm(pages.PageForm):
                 choices=_choices(row),
                 label=column["heading"],
                 required=True,
-                error_messages={"required": _lazy("Choose a field, or that the column is ignored.")},
+                error_messages={"required": _lazy("Choose a field or ignore the column.")},
             )
             default = "" if column["waits"] else IGNORE
             field.initial = (decided[column["key"]] or IGNORE) if column["key"] in decided else default
@@ -61,7 +61,7 @@ def columns_page(model_admin: Any, request: HttpRequest, file: Import, *, may: b
     understood = sorted(file.columns.items(), key=lambda pair: pair[1])
     headings = file.survey.get("headings", [])
     context = {
-        "title": _("What are these columns?"),
+        "title": _("Map columns"),
         "file": file,
         "form": form,
         "back": back,

@@ -1,4 +1,4 @@
-"""What a file says about invoices that are open here, for a person to decide: nothing of it is done by an import."""
+"""Proposals of an import about invoices that are open here. A person decides; the import changes nothing."""
 
 from decimal import Decimal
 from typing import Any

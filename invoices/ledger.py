@@ -156,7 +156,9 @@ def apply_credit(
                 raise receipts.used_key()
             return Decimal(done)
         if not invoice.is_open and invoice.status != Status.WRITTEN_OFF:
-            said = _("An invoice that is %(status)s takes no credit.") % {"status": spoken(Status, invoice.status)}
+            said = _("Credit cannot be applied to an invoice that is %(status)s.") % {
+                "status": spoken(Status, invoice.status)
+            }
             raise Refused("invoice", "closed", said)
         usable = unapplied_of(debtor_parties.of_invoice(invoice)).filter(account=account, currency=invoice.currency)
         locked = usable.select_for_update(of=("self",), no_key=True)
@@ -182,7 +184,7 @@ def _credit_to_apply(invoice: Invoice, credit: Decimal, amount: Decimal | None) 
         said = _("Only %(balance)s is owed.") % {"balance": money.display(invoice.balance, invoice.currency)}
         raise Refused("amount", "above_balance", said)
     if amount > credit:
-        said = _("The credit is %(credit)s.") % {"credit": money.display(credit, invoice.currency)}
+        said = _("Only %(credit)s of credit is available.") % {"credit": money.display(credit, invoice.currency)}
         raise Refused("amount", "above_credit", said)
     return amount
 
@@ -251,7 +253,7 @@ def _undo(
                 return receipts.line(receipt, done)
             raise _already(receipt, field)
         if receipts.shares([receipt.pk]).get(receipt.pk, {}) != paid:
-            raise Refused(field, "changed", _("It has changed meanwhile: try again."))
+            raise Refused(field, "changed", _("The invoice has changed in the meantime. Try again."))
         had_credit = receipt.unallocated > 0
         reversal = receipts.undo(receipt, account, how, key=key)
         for invoice_id, draft in drafts.items():
@@ -279,8 +281,8 @@ def _call_for_a_person(drafts: Iterable[Draft], actor: Actor) -> None:
 
 def _already(receipt: Receipt, field: str) -> Refused:
     if receipt.status == ReceiptStatus.VOIDED:
-        return Refused(field, "already_voided", _("This payment is voided already."))
-    return Refused(field, "already_reversed", _("This payment is reversed already."))
+        return Refused(field, "already_voided", _("This payment has already been voided."))
+    return Refused(field, "already_reversed", _("This payment has already been reversed."))
 
 
 # --- Checked each night ------------------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ class NewInvoice(NamedTuple):
 
 
 def asks(account: Account, *, email: str) -> list[Ahead | None]:
-    """What `create` will ask of an invoice with this address."""
+    """Return the queries that `create` will need for an invoice with this address."""
     coming = signals.asked_by_all(signals.creation_begins, account=account, email=email)
     return list(coming)
 

@@ -12,12 +12,13 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account, Language, User, known_subdivision
 from inflow.statements import stored
-from invoices import parties
+from invoices import money, parties
 
 
 class Status(models.TextChoices):
@@ -295,7 +296,8 @@ class Receipt(models.Model):
         ]
 
     def __str__(self) -> str:
-        return _("%(amount)s on %(day)s") % {"amount": self.amount, "day": self.paid_at}
+        shown = {"amount": money.display(self.amount, self.currency), "day": date_format(self.paid_at)}
+        return _("%(amount)s on %(day)s") % shown
 
 
 class How(models.TextChoices):
@@ -395,13 +397,14 @@ class Payment(models.Model):
         ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:
-        return _("%(amount)s on %(day)s") % {"amount": self.amount, "day": self.paid_at}
+        shown = {"amount": money.display(self.amount, self.currency), "day": date_format(self.paid_at)}
+        return _("%(amount)s on %(day)s") % shown
 
 
 class Reason(models.TextChoices):
     """Why a person was called in."""
 
-    POLICY_STEP = "policy_step", _lazy("The ladder")
+    POLICY_STEP = "policy_step", _lazy("Reminder schedule")
     PROMISE_BROKEN = "promise_broken", _lazy("A broken promise")
     NO_CONTACT = "no_contact", _lazy("No contact")
     DELIVERY_FAILED = "delivery_failed", _lazy("Failed delivery")
@@ -508,11 +511,12 @@ class Promise(models.Model):
         ]
 
     def __str__(self) -> str:
-        return _("%(amount)s by %(day)s") % {"amount": self.amount, "day": self.promised_on}
+        amount = money.display(self.amount, self.invoice.currency)
+        return _("%(amount)s by %(day)s") % {"amount": amount, "day": date_format(self.promised_on)}
 
 
 class TimelineEntry(models.Model):
-    """What happened to an invoice: its kind and parameters, who did it, before, after and why. Append-only."""
+    """Event in the life of an invoice: its kind and parameters, who did it, before, after and why. Append-only."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="timeline", db_index=False)

@@ -132,7 +132,7 @@ def _sign(sign: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """What is left of a name without letters and digits: all of its signs."""
+    """Return the signs of a name that has no letters or digits."""
     return "".join(unicodedata.normalize("NFKC", text).split()).replace(_APART, "/")
 
 

@@ -66,8 +66,10 @@ def follow(invoice: Invoice, actor: Actor, *, is_undone: bool = False) -> None:
 
 
 def is_covered(promise: Promise, invoice: Invoice) -> bool:
-    """Whether nothing is owed any more, or what was promised came in since. What is asked of a debtor is net of credit,
-    so whoever promised all of it has to pay no more than that."""
+    """Return True if nothing is owed any more, or the promised amount came in since.
+
+    What a debtor is asked for is net of credit, so whoever promised all of it has to pay no more than that.
+    """
     if invoice.balance <= 0:
         return True
     paid = receipts.paid_since(invoice, promise.created_at)

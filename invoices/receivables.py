@@ -61,12 +61,12 @@ class Position:
 
     @property
     def net(self) -> Decimal:
-        """What is left to pay once the credit is applied."""
+        """Outstanding sum after credit."""
         return max(self.outstanding - self.credit, _ZERO)
 
     @property
     def overdue_net(self) -> Decimal:
-        """What is overdue once the credit is applied, which pays the overdue invoices first."""
+        """Overdue sum after credit, which pays the overdue invoices first."""
         return max(self.overdue - self.credit, _ZERO)
 
 

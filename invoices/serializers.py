@@ -257,7 +257,7 @@ class AllocationOut(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Receipt")
 class ReceiptOut(serializers.Serializer[Any]):
-    """What `representation.of_receipt` writes."""
+    """Receipt as `representation.of_receipt` writes it."""
 
     id = serializers.UUIDField()
     debtor_id = serializers.UUIDField()

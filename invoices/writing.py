@@ -84,7 +84,7 @@ class Draft:
 
     @property
     def is_reopened(self) -> bool:
-        """Whether the invoice was closed before the change and is open after it."""
+        """True if the invoice was closed before the change and is open after it."""
         return self.before["status"] not in OPEN and self.invoice.is_open
 
     def derive(self) -> None:
@@ -249,7 +249,7 @@ def changing_all(
         rows = Invoice.objects.for_account(account).filter(pk__in=invoice_ids)
         invoices = list(rows.select_for_update(no_key=True).order_by("id"))
         if len(invoices) != len(set(invoice_ids)) or any(invoice.debtor_id not in debtors for invoice in invoices):
-            raise Refused("invoice", "changed", _("It has changed meanwhile: try again."))
+            raise Refused("invoice", "changed", _("The invoice has changed in the meantime. Try again."))
         for invoice in invoices:
             invoice.account, invoice.debtor = account, debtors[invoice.debtor_id]
         invoices.sort(key=lambda each: (each.due_date, each.issue_date, each.invoice_number))

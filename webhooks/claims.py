@@ -194,7 +194,7 @@ def claim(wanted: Sequence[uuid.UUID], limit: int, now: dt.datetime) -> list[Lan
 
 
 def _leave_mark(lanes: Sequence[Lane]) -> None:
-    """One mark for all that was claimed together."""
+    """Leave one mark for all that was claimed together."""
     try:
         highwater.leave()
     except highwater.Held:

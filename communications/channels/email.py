@@ -163,8 +163,8 @@ def is_mail_captured(account: Account) -> bool:
 
 
 def _transmit(smtp: smtplib.SMTP, message: EmailMultiAlternatives) -> None:
-    """One SMTP transaction, command by command: a failure before the content is sent means that the message did not
-    leave."""
+    """Run one SMTP transaction, command by command: a failure before the content is sent means that the message did
+    not leave."""
     content = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
     _command(Stage.SENDER, lambda: smtp.mail(settings.DEFAULT_FROM_EMAIL.rpartition("<")[2].rstrip(">")))
     for recipient in message.recipients():

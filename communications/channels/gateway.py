@@ -105,7 +105,7 @@ def _form(gateway: Gateway, row: Communication) -> dict[str, str]:
 
 
 def _variables(row: Communication) -> list[str]:
-    """What an approved template may speak of: {{1}} name, {{2}} invoice, {{3}} balance less credit, {{4}} due date,
+    """List the variables of a template: {{1}} name, {{2}} invoice, {{3}} balance less credit, {{4}} due date,
     {{5}} account. One line each: providers refuse a variable with a line break."""
     invoice = row.invoice
     frozen = (amount for amount in (row.asked, row.amount) if amount is not None)

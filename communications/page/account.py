@@ -30,7 +30,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What is left to pay in one currency, after credit. `notes` say how it comes about and what of it is past due."""
+    """Sum left to pay in one currency, after credit. `notes` say how it comes about and what of it is past due."""
 
     amount: str
     notes: list[SafeString]

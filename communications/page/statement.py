@@ -71,7 +71,7 @@ def pdf(debtor: Debtor, said: Words, party: DebtorParty | None = None) -> bytes:
 
 
 def context(debtor: Debtor, said: Words, party: DebtorParty | None = None) -> dict[str, Any]:
-    """Of a debtor whose invoices name several parties, `party` is the one whose statement it is."""
+    """Return the statement's context. `party` is needed if the debtor's invoices name several parties."""
     account = debtor.account
     today = account.today()
     return {
@@ -156,7 +156,7 @@ def _ledger(currency: str, entries: list[Entry], position: Position, today: dt.d
 
 
 def _parts(position: Position, currency: str, said: Words) -> list[tuple[str, str]]:
-    """What the balance is made of: the parts of what is open, less the credit."""
+    """Return the parts of the balance: those of the outstanding sum, less the credit."""
     amounts = {part.value: getattr(position, part.value) for part in Part} | {"credit": position.credit}
     return [(getattr(said, f"part_{name}"), _figure(amount, currency)) for name, amount in amounts.items() if amount]
 

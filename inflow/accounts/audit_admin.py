@@ -33,7 +33,7 @@ ABOUT = {
     "messages": _lazy("Switching messages on and off"),
     "reminderpolicy": _lazy("Reminder policies"),
     "messagetemplate": _lazy("Templates"),
-    "collectionsettings": _lazy("Rules and brakes"),
+    "collectionsettings": _lazy("Rules and limits"),
     "calendarrule": _lazy("Calendars"),
     "senderprofile": _lazy("Sender"),
     "gateway": _lazy("Gateways"),

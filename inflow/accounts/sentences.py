@@ -31,7 +31,7 @@ SENTENCES: dict[str, Promise | str] = {
     "import.mapped": _("%(actor)s chose what the columns of %(target)s are"),
     "import.stopped": _("%(actor)s stopped the import of %(target)s"),
     "import.uploaded": _("%(actor)s uploaded %(target)s to be imported"),
-    "messages.resumed": _("%(actor)s let messages of %(target)s go out again"),
+    "messages.resumed": _("%(actor)s resumed the messages of %(target)s"),
     "messages.stopped": _("%(actor)s stopped the messages of %(target)s"),
     "messagetemplate.changed": _("%(actor)s changed the template %(target)s"),
     "messagetemplate.reset": _("%(actor)s took the built-in template back: %(target)s"),

@@ -33,7 +33,7 @@ _ZERO = Decimal(0)
 
 @dataclass(slots=True)
 class Receivables:
-    """One currency, by the definitions of `invoices.receivables`. `ages` is what is overdue by its age, and under
+    """One currency by the definitions of `invoices.receivables`. `ages` is what is overdue by its age, and under
     `later` what is not due; with `on_hold` and `disputed` they add up to `outstanding`. `promised` is what is left of
     the promises. `weeks` is what was collected in each week that began on that Monday, oldest first, reversals taken
     off; `dso` in days, None where what is owed is older than the count goes back."""
@@ -140,7 +140,7 @@ def _collected(user: User, today: dt.date) -> Any:
 
 
 def _promised(user: User, today: dt.date) -> Any:
-    """What is left of the open promises for the next days. One that is paid already no longer counts."""
+    """Return the rest of the open promises for the next days. A promise that is paid no longer counts."""
     given = Promise.objects.filter(promised_on__lte=today + PROMISES_WITHIN, status=PromiseStatus.OPEN)
     given = given.alias(left=PROMISED).filter(left__gt=0)
     rows = rows_of(user, given).order_by().values("invoice__currency")

@@ -72,7 +72,7 @@ def _reminder(account: Account, first: list[dict[str, Any]]) -> Step:
     note = _("It goes by itself, at an hour and on a day on which your debtor may be written to.")
     if first:
         local = date_format(first[0]["at"].astimezone(account.zone), _("j F, H:i"))
-        note = _("The first one goes on %(moment)s by itself.") % {"moment": local}
+        note = _("The first one is scheduled for %(moment)s.") % {"moment": local}
     return Step(
         _("See the first reminder"), note, reverse("admin:communications_forecast"), _("See what is coming"), False
     )

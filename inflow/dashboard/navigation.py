@@ -46,7 +46,7 @@ def _settings_of(user: User) -> list[Item]:
     whose = (f"{rules}_changelist",) if user.is_superuser else (f"{rules}_change", user.account_id)
     items = [
         _item(_("Reminder policies"), "stairs", "admin:communications_reminderpolicy_changelist"),
-        _item(_("Rules and brakes"), "rule", *whose),
+        _item(_("Rules and limits"), "rule", *whose),
         _item(_("Calendars"), "event", "admin:invoices_calendarrule_changelist"),
     ]
     if user.may(Role.MANAGER):

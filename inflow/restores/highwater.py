@@ -34,7 +34,7 @@ _said: set[str] = set()
 
 
 class Held(Exception):
-    """Nothing may be sent: the database was restored, or no mark can be left."""
+    """Raised when nothing may be sent: the database was restored, or no mark can be written."""
 
 
 def check() -> None:

@@ -37,7 +37,7 @@ Marks = dict[int, Seen]
 
 
 class Unavailable(Exception):
-    """No store can be read, or written."""
+    """Raised when no store can be read or written."""
 
 
 class Store(Protocol):

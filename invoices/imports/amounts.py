@@ -102,7 +102,7 @@ def known_currency(text: str, label: str) -> str:
     code = currency_code(text)
     if code not in money.EXPONENTS:
         raise Ambiguous(
-            _("%(label)s: “%(text)s” is not a currency that is known. Send its ISO 4217 code, such as AED.")
+            _("%(label)s: “%(text)s” is not a known currency. Use its ISO 4217 code, such as AED.")
             % {"label": label, "text": text[:40]}
         )
     return code

@@ -20,7 +20,7 @@ _CLAIMS_MONEY = (State.OWED, State.UNPAID, State.PARTLY_PAID)
 
 
 class End(enum.Enum):
-    """How an invoice ended in the other program."""
+    """End of an invoice in the other program."""
 
     PAID = "paid"
     VOID = "void"
@@ -46,7 +46,7 @@ def read(said: Mapping[str, str], currency: str, labels: Mapping[str, str]) -> B
     if State.VOID in states:
         return Books(end=End.VOID)
     if State.DRAFT in states:
-        raise Ambiguous(_("It is a draft where it comes from: issue it there before it is imported."))
+        raise Ambiguous(_("The invoice is a draft in the other system. Issue it there, then import it."))
     if State.WRITTEN_OFF in states:
         return Books(end=End.WRITTEN_OFF)
     numbers = {name: _number(said, name, currency, labels) for name in _AMOUNTS}
@@ -76,11 +76,11 @@ def _document(text: str) -> Document | None:
             Document.CREDIT_NOTE: _("“%(text)s” is a credit note. An import registers invoices only."),
             Document.PAYMENT: _("“%(text)s” is a payment: import payments as payments."),
             Document.PAYABLE: _("“%(text)s” is owed by you, not to you."),
-            Document.OFFER: _("“%(text)s” is no invoice yet."),
+            Document.OFFER: _("“%(text)s” is not an invoice yet."),
             Document.OTHER: _("“%(text)s” is not an invoice."),
         }.get(document)
         if document
-        else _("The kind of document “%(text)s” is not known, so the row is not imported.")
+        else _("The document type “%(text)s” is unknown, so the row is not imported.")
     )
     raise Ambiguous(str(reason) % {"text": text[:60]})
 
@@ -89,7 +89,7 @@ def _state(text: str) -> State:
     state = statuses.state_of(text) or statuses.paid_flag(text)
     if state is None:
         raise Ambiguous(
-            _("The status “%(text)s” is not known, so it is unclear whether money is owed. The row is not imported.")
+            _("The status “%(text)s” is unknown, so it is unclear whether money is owed. The row is not imported.")
             % {"text": text[:60]}
         )
     return state
@@ -114,7 +114,7 @@ def _balanced(numbers: Mapping[str, Decimal | None], currency: str, labels: Mapp
     if amount is None and balance is not None:
         amount = balance + (paid or 0) + (credited or 0)
         if not paid and not credited:
-            remark = _("The row has no total: the invoice is registered with what is left of it.")
+            remark = _("The row has no total, so the invoice is registered with its balance.")
     if amount is None:
         return Books(paid=paid)
     if balance is not None and balance > amount:
@@ -133,7 +133,7 @@ def _balanced(numbers: Mapping[str, Decimal | None], currency: str, labels: Mapp
         return Books(amount, paid, max(amount - came, Decimal(0)) if is_told else None, remark=remark)
     if came + balance > amount and not (balance == 0 and came > amount):
         raise Ambiguous(
-            _("%(amount)s in all, %(paid)s paid and %(balance)s left don't agree.")
+            _("The amounts do not add up: %(amount)s in total, %(paid)s paid, %(balance)s outstanding.")
             % {
                 "amount": _shown(amount, currency),
                 "paid": _shown(came, currency),
@@ -142,7 +142,7 @@ def _balanced(numbers: Mapping[str, Decimal | None], currency: str, labels: Mapp
         )
     if came and came + balance < amount:
         gap = _shown(amount - balance - came, currency)
-        remark = _("%(gap)s are neither paid nor left: taken as credited.") % {"gap": gap}
+        remark = _("%(gap)s is neither paid nor outstanding and counts as credited.") % {"gap": gap}
     return Books(amount, paid, balance, remark=remark)
 
 
@@ -162,17 +162,17 @@ def _refuse_contradiction(
     left = _shown(books.balance, currency)
     if State.PAID in states and books.balance:
         raise Ambiguous(
-            _("The status is “%(status)s”, but %(left)s are left to pay.") % {"status": status, "left": left}
+            _("The status is “%(status)s”, but %(left)s is outstanding.") % {"status": status, "left": left}
         )
     if is_owed and books.amount and not books.balance:
-        raise Ambiguous(_("The status is “%(status)s”, but nothing is left to pay.") % {"status": status})
+        raise Ambiguous(_("The status is “%(status)s”, but nothing is outstanding.") % {"status": status})
     if State.PARTLY_PAID in states and books.balance == books.amount:
         raise Ambiguous(
-            _("The status is “%(status)s”, but all of %(left)s is left to pay.") % {"status": status, "left": left}
+            _("The status is “%(status)s”, but the whole %(left)s is outstanding.") % {"status": status, "left": left}
         )
     if State.UNPAID in states and books.amount is not None and books.balance < books.amount:
         raise Ambiguous(
-            _("The status is “%(status)s”, but of %(amount)s only %(left)s are left to pay.")
+            _("The status is “%(status)s”, but only %(left)s of %(amount)s is outstanding.")
             % {"status": status, "amount": _shown(books.amount, currency), "left": left}
         )
 

@@ -88,7 +88,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "amount",
             _("Amount"),
-            _("In all, not what is left: 25000.00. Not needed beside a balance."),
+            _("The total, not the balance: 25000.00. Not needed if there is a balance."),
             f"{products.TOTALS}|amt|invoice amt|value|invoice value|original amount|المبلغ|القيمة",
             is_needed=True,
             is_delicate=True,
@@ -129,7 +129,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "balance",
             _("Balance"),
-            _("What is left to pay. What is missing to the amount came in before InFlow knew the invoice."),
+            _("The outstanding balance. Its difference to the amount was paid before the import."),
             "balance due|open balance|amount due|invoice amount due|due amount|outstanding|outstanding amount"
             "|amount outstanding|outstanding balance|remaining|remaining amount|remaining balance|amount remaining"
             "|residual|residual amount|amount residual|amount due signed|residual signed|pending amount|pending|unpaid"
@@ -143,7 +143,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "amount_credited",
             _("Credited"),
-            _("Credit notes set against the invoice. They lower what is left."),
+            _("Credit notes applied to the invoice. They reduce the balance."),
             "credited|credits applied|credit applied|amount credited|credit notes|credit note amount|applied credits"
             "|إشعارات دائنة|المبلغ الدائن المطبق",
             is_delicate=True,
@@ -151,7 +151,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "status",
             _("Status"),
-            _("Of the invoice where it comes from: paid and void ones are not registered, drafts are refused."),
+            _("Status in the other system. Paid and void invoices are not registered; drafts are refused."),
             "state|invoice status|invoice state|document status|doc status|inv status"
             "|الحالة|حالة الفاتورة|حالة المستند|الوضع",
             is_delicate=True,
@@ -159,13 +159,13 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "payment_status",
             _("Payment status"),
-            _("A second status column, as some programs have it."),
+            _("A second status column that some programs export."),
             "payment state|paid status|حالة الدفع|حالة السداد",
             is_delicate=True,
         ),
         Column(
             "document_type",
-            _("Kind of document"),
+            _("Document type"),
             _("Invoices are imported; credit notes, payments and bills are refused."),
             "transaction type|doc type|voucher type|vch type|invoice type|type|نوع المستند|نوع الحركة|نوع السند|النوع",
         ),
@@ -208,7 +208,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "status",
             _("Status"),
-            _("Of the payment: only those that came in are recorded."),
+            _("Status of the payment. Only received payments are recorded."),
             "state|payment status|payment state|الحالة|حالة الدفعة|حالة الدفع",
             is_delicate=True,
         ),
@@ -254,7 +254,7 @@ def understand(kind: str, headings: Sequence[str], chosen: Mapping[str, str] | N
 
 
 def guess(kind: str, headings: Sequence[str]) -> dict[str, int]:
-    """By field the place of its column: an exact name before a common one, the first of several."""
+    """Map each field to the position of its column: an exact name before a common one, the first of several."""
     return understand(kind, headings).columns
 
 
@@ -353,7 +353,7 @@ def _fill_by_preference(found: dict[str, int], product: Product, free: Mapping[i
 def _candidates(
     found: Mapping[str, int], fields_of: Mapping[str, Sequence[str]], free: Mapping[int, str]
 ) -> dict[str, list[int]]:
-    """By field the free columns that could be it."""
+    """Map each field to the free columns that could hold it."""
     taken = set(found.values())
     places: dict[str, list[int]] = {}
     for place, text in free.items():
@@ -365,7 +365,7 @@ def _candidates(
 
 
 def _turned(tier: _Tier) -> dict[str, list[str]]:
-    """By heading the fields that it can mean."""
+    """Map each heading to the fields that it can mean."""
     fields: dict[str, list[str]] = {}
     for name, wanted in tier.items():
         for text in wanted:

@@ -1,4 +1,4 @@
-"""One way to compare headings and words of files, in English and Arabic."""
+"""Comparison of headings and words of files, in English and Arabic."""
 
 import functools
 import re
@@ -20,5 +20,5 @@ def folded(heading: str) -> str:
 
 @functools.lru_cache(maxsize=1_024)
 def names(text: str) -> tuple[str, ...]:
-    """Those of a table, folded, in their order."""
+    """Return the names in a row of a table, folded, in their order."""
     return tuple(dict.fromkeys(folded(name) for name in text.split("|") if name))

@@ -55,7 +55,7 @@ class Invoices(Known):
         return invoice.currency if invoice else self.file.currency
 
     def _data(self, said: Mapping[str, str], invoice: Invoice | None, currency: str, state: Books) -> dict[str, str]:
-        """As the API takes an invoice, in text."""
+        """Return the invoice as text, in the form in which the API accepts it."""
         data = {name: text for name, text in said.items() if name not in _OF_THE_BOOKS} | {"currency": currency}
         if state.amount is not None:
             if state.amount == 0 and invoice is None:
@@ -121,7 +121,7 @@ class Invoices(Known):
             return Plan(Outcome.UNCHANGED)
         if currency != invoice.currency or (state.amount is not None and state.amount != invoice.amount):
             raise No(
-                _("The file has this number with %(said)s, here it is %(now)s: is it the same invoice?")
+                _("The amount is %(said)s in the file and %(now)s here. Is it the same invoice?")
                 % {
                     "said": f"{currency} {state.amount:f}" if state.amount is not None else currency,
                     "now": money.display(invoice.amount, invoice.currency),
@@ -143,7 +143,7 @@ class Invoices(Known):
     def _propose_payment(self, invoice: Invoice, left: Decimal) -> Plan:
         missing = money.display(invoice.balance - left, invoice.currency)
         if left:
-            reason = _("%(left)s are left in the file, %(here)s here: record a payment of %(missing)s?") % {
+            reason = _("%(left)s is outstanding in the file and %(here)s here. Record a payment of %(missing)s?") % {
                 "left": money.display(left, invoice.currency),
                 "here": money.display(invoice.balance, invoice.currency),
                 "missing": missing,
@@ -156,7 +156,7 @@ class Invoices(Known):
 
     def _register(self, new: lifecycle.NewInvoice, state: Books) -> Plan:
         if state.is_held:
-            raise No(_("It is disputed or on hold where it comes from: register it by hand first."))
+            raise No(_("The invoice is disputed or on hold in the other system. Register it by hand first."))
         notes = [state.remark] if state.remark else []
         if new.due_date < self.today and new.amount_paid < new.amount:
             notes.append(_("Past due: chased from the next working day on."))
@@ -184,7 +184,7 @@ class Invoices(Known):
         self._refuse_other("language", invoice.language, new.language, said)
         if state.balance is not None and state.balance > invoice.amount:
             raise No(
-                _("%(left)s are left in the file, more than the invoice's amount here, %(amount)s.")
+                _("%(left)s is outstanding in the file, more than the invoice's amount here, %(amount)s.")
                 % {
                     "left": money.display(state.balance, invoice.currency),
                     "amount": money.display(invoice.amount, invoice.currency),
@@ -200,7 +200,7 @@ class Invoices(Known):
         if not invoice.is_open or state.balance is None or state.balance <= invoice.balance:
             return ""
         more = money.display(state.balance - invoice.balance, invoice.currency)
-        return _("Here %(more)s more are paid than in the file.") % {"more": more}
+        return _("%(more)s more is paid here than in the file.") % {"more": more}
 
     def _refuse_other_payment(self, invoice: Invoice, paid: Decimal, said: str) -> None:
         if paid not in (invoice.amount_paid, self.opened.get(invoice.pk, Decimal(0))):
@@ -250,6 +250,6 @@ class Invoices(Known):
 
 
 def _folded(name: str, value: Any) -> Any:
-    """What differs in spaces, or an email in case, is the same."""
+    """Return the value without differences in spaces and, for an email, in case."""
     text = " ".join(value.split()) if isinstance(value, str) else value
     return debtors.normalise_email(text) if name == "debtor_email" else text

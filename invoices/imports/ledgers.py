@@ -1,4 +1,4 @@
-"""What an import reads of the ledger: payments that stand. One that was voided or reversed is as if it never came."""
+"""Standing payments, for an import to compare with. Payments that were voided or reversed are left out."""
 
 import datetime as dt
 import uuid
@@ -24,7 +24,7 @@ class Standing:
 
 
 def opening_payments(invoices: Iterable[Invoice]) -> dict[uuid.UUID, Decimal]:
-    """By invoice the opening payment that stands."""
+    """Map each invoice to its standing opening payment."""
     found = Receipt.objects.filter(posted_on__in=list(invoices), method=receipts.OPENING, status=ReceiptStatus.STANDING)
     return dict(found.values_list("posted_on_id", "amount"))
 
@@ -32,7 +32,7 @@ def opening_payments(invoices: Iterable[Invoice]) -> dict[uuid.UUID, Decimal]:
 def standing_payments(
     account: Account, invoices: Collection[Invoice], references: Collection[str]
 ) -> Mapping[tuple[uuid.UUID, str], Standing]:
-    """By invoice and reference the payment that stands, wherever it was recorded."""
+    """Map each invoice and reference to the standing payment, wherever it was recorded."""
     ids = [invoice.pk for invoice in invoices]
     theirs = Q(posted_on__in=ids) | Q(allocations__invoice__in=ids)
     rows = Receipt.objects.for_account(account).filter(status=ReceiptStatus.STANDING, reference__in=references)

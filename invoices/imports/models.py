@@ -19,7 +19,7 @@ class Kind(models.TextChoices):
 
 class Phase(models.TextChoices):
     READING = "reading", _("Being read")
-    MAPPING = "mapping", _("Columns to be mapped")
+    MAPPING = "mapping", _("Columns need mapping")
     CHECKING = "checking", _("Being checked")
     CHECKED = "checked", _("Waits for you")
     RUNNING = "running", _("Being imported")
@@ -35,7 +35,7 @@ WAITING = (Phase.MAPPING, Phase.CHECKED)  # for a person
 class DateOrder(models.TextChoices):
     """How to read 03/04/2026."""
 
-    UNSAID = "", _("As the file's other dates show")
+    UNSAID = "", _("Detect from the file")
     DAY_FIRST = "dmy", _("Day first: 3 April")
     MONTH_FIRST = "mdy", _("Month first: 4 March")
 
@@ -110,7 +110,7 @@ class Outcome(models.TextChoices):
     NEW = "new", _("New")
     CHANGED = "changed", _("Changed")
     UNCHANGED = "unchanged", _("Unchanged")
-    PROPOSED = "proposed", _("For you to decide")
+    PROPOSED = "proposed", _("Needs your decision")
     CLOSED = "closed", _("Closed in the file")
     REPEATED = "repeated", _("Another line")
     REFUSED = "refused", _("Refused")

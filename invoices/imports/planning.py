@@ -39,7 +39,7 @@ def plan(file: Import, rows: Sequence[ImportRow]) -> list[Plan]:
 
 
 def _first_lines(file: Import, rows: Sequence[ImportRow]) -> dict[str, int]:
-    """By key the first line of a payment that has it. Of invoices, `repeats` has settled them before."""
+    """Map each key to the first line of a payment that has it. Invoices were handled by `repeats` before."""
     if file.kind == Kind.INVOICES:
         return {}
     keys = {row.key for row in rows} - {""}

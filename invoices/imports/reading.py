@@ -54,7 +54,7 @@ class Sheet:
 
     @property
     def columns(self) -> dict[str, int]:
-        """By field the place of its column."""
+        """Map each field to the position of its column."""
         return self.understood.columns
 
     @property

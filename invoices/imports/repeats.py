@@ -1,4 +1,4 @@
-"""One invoice on several rows, as exports of invoice lines have it.
+"""Invoices on several rows, for exports that have one row for each invoice line.
 
 Rows that agree, under a heading that means the whole invoice, are one invoice. Where they differ, or where the amount
 may be one line's, none of them is imported: a debtor must not be asked for a part, or for more than is owed.

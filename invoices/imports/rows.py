@@ -1,4 +1,4 @@
-"""What the planning of invoices and of payments has in common."""
+"""Base of the planning of invoices and of payments."""
 
 import datetime as dt
 import uuid

@@ -232,11 +232,11 @@ def _dates(facts: Sequence[_Facts], places: dict[str, int], chosen: str) -> dict
         conflict %= {"line": day_first[0], "text": day_first[1], "other_line": month_first[0], "other": month_first[1]}
     elif chosen == DateOrder.MONTH_FIRST and day_first:
         order = DateOrder.UNSAID
-        conflict = _("The month was said to come first, but line %(line)d has %(text)s.")
+        conflict = _("You chose that the month comes first, but line %(line)d has %(text)s.")
         conflict %= {"line": day_first[0], "text": day_first[1]}
     elif chosen == DateOrder.DAY_FIRST and month_first:
         order = DateOrder.UNSAID
-        conflict = _("The day was said to come first, but line %(line)d has %(text)s.")
+        conflict = _("You chose that the day comes first, but line %(line)d has %(text)s.")
         conflict %= {"line": month_first[0], "text": month_first[1]}
     elif not chosen:
         order = DateOrder.DAY_FIRST if day_first else DateOrder.MONTH_FIRST if month_first else DateOrder.UNSAID

@@ -77,6 +77,6 @@ def _row(file: Import, line: int, cells: Sequence[str], width: int) -> ImportRow
 
 
 def _key(kind: str, said: dict[str, str]) -> str:
-    """One transfer may pay several invoices: a payment is known by its reference and its invoice."""
+    """Return the key of a row. A payment has its reference and its invoice, because one transfer may pay several."""
     key = said.get(KEYS[kind], "")[:100]
     return f"{key}\n{said.get('invoice_number', '')[:64]}" if kind == Kind.PAYMENTS and key else key

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='import',
             name='date_order',
-            field=models.CharField(blank=True, choices=[('', "As the file's other dates show"), ('dmy', 'Day first: 3 April'), ('mdy', 'Month first: 4 March')], max_length=3),
+            field=models.CharField(blank=True, choices=[('', "Detect from the file"), ('dmy', 'Day first: 3 April'), ('mdy', 'Month first: 4 March')], max_length=3),
         ),
         migrations.AlterField(
             model_name='import',
@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='import',
             name='phase',
-            field=models.CharField(choices=[('reading', 'Being read'), ('mapping', 'Columns to be mapped'), ('checking', 'Being checked'), ('checked', 'Waits for you'), ('running', 'Being imported'), ('done', 'Imported'), ('failed', "Can't be read"), ('discarded', 'Discarded')], default='reading', max_length=10, verbose_name='state'),
+            field=models.CharField(choices=[('reading', 'Being read'), ('mapping', 'Columns need mapping'), ('checking', 'Being checked'), ('checked', 'Waits for you'), ('running', 'Being imported'), ('done', 'Imported'), ('failed', "Can't be read"), ('discarded', 'Discarded')], default='reading', max_length=10, verbose_name='state'),
         ),
         migrations.AlterField(
             model_name='importrow',
@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='importrow',
             name='outcome',
-            field=models.CharField(blank=True, choices=[('new', 'New'), ('changed', 'Changed'), ('unchanged', 'Unchanged'), ('proposed', 'For you to decide'), ('closed', 'Closed in the file'), ('repeated', 'Another line'), ('refused', 'Refused')], help_text='Empty: not checked yet.', max_length=10),
+            field=models.CharField(blank=True, choices=[('new', 'New'), ('changed', 'Changed'), ('unchanged', 'Unchanged'), ('proposed', 'Needs your decision'), ('closed', 'Closed in the file'), ('repeated', 'Another line'), ('refused', 'Refused')], help_text='Empty: not checked yet.', max_length=10),
         ),
         migrations.AddConstraint(
             model_name='import',

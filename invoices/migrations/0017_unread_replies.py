@@ -28,6 +28,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='escalation',
             name='reason',
-            field=models.CharField(choices=[('policy_step', 'The ladder'), ('promise_broken', 'A broken promise'), ('no_contact', 'No contact'), ('delivery_failed', 'Failed delivery'), ('dispute', 'A dispute'), ('reversal', 'A reversed payment'), ('unapplied_credit', 'Unapplied credit'), ('unread_replies', 'Unread replies'), ('manual', 'By hand')], max_length=20),
+            field=models.CharField(choices=[('policy_step', 'Reminder schedule'), ('promise_broken', 'A broken promise'), ('no_contact', 'No contact'), ('delivery_failed', 'Failed delivery'), ('dispute', 'A dispute'), ('reversal', 'A reversed payment'), ('unapplied_credit', 'Unapplied credit'), ('unread_replies', 'Unread replies'), ('manual', 'By hand')], max_length=20),
         ),
     ]

@@ -160,7 +160,7 @@ def _was_written_to_only_while_chased(invoice: Invoice) -> None:
 
 
 def _was_let_alone_after_an_undoing(invoice: Invoice) -> None:
-    """By the account's time: nothing about it on the day on which a payment was undone, nor before the next opening."""
+    """Assert that nothing was sent about an invoice between an undone payment and the next working day's opening."""
     undone = TimelineEntry.objects.filter(invoice=invoice, kind__in=("payment_voided", "payment_reversed"))
     zone = ladder.place(invoice, ladder.rules_of(invoice.account)).zone
     for row in Communication.objects.filter(invoice=invoice, sent_at__isnull=False).exclude(kind=Kind.THANK_YOU):

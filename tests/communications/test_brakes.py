@@ -100,7 +100,9 @@ def test_resuming_lets_go_what_the_switch_held_within_hours_and_limits() -> None
     assert brakes.resume(account, make.STAFF) == 2
     rules = CollectionSettings.objects.get()
     assert (rules.is_stopped, rules.stopped_channels) == (False, [])
-    assert why(first, "released") == ["Messages are switched on again: reminder goes on 2026-04-10 09:00 (Asia/Dubai)."]
+    assert why(first, "released") == [
+        "Messages are switched on again: reminder scheduled for 2026-04-10 09:00 (Asia/Dubai)."
+    ]
     assert why(late, "released") == []
     until(account, "2026-04-10 10:00")
     assert sent(account) == [("reminder", "04-10 09:00")] * 2
@@ -135,9 +137,7 @@ def held_notice(**given: object) -> tuple[Account, Communication]:
 def test_a_final_notice_above_the_amount_is_held_and_somebody_is_called_in() -> None:
     account, row = held_notice()
     assert row.status == State.HELD
-    assert why(row.invoice, "held") == [
-        "Final notice held: somebody has to look at it before AED 25,000.00 are demanded."
-    ]
+    assert why(row.invoice, "held") == ["Final notice held for approval: it demands AED 25,000.00."]
     case = Escalation.objects.get()
     assert (case.level, case.notes) == (1, "A final notice waits for a second pair of eyes.")
     assert "escalation.created" in make.events_of(account)
@@ -168,7 +168,7 @@ def test_released_it_goes_after_the_cool_off_and_the_ladder_goes_on() -> None:
     released = brakes.approve(account, row.pk, COLLEAGUE)
     assert (released.status, released.approved_by) == (State.SCHEDULED, COLLEAGUE.name)
     assert released.scheduled_for == at("2026-04-29 09:00")  # a day later it is evening
-    assert "goes on 2026-04-29 09:00 (Asia/Dubai) unless it is called back" in why(row.invoice, "approved")[0]
+    assert "scheduled for 2026-04-29 09:00 (Asia/Dubai) unless it is called back" in why(row.invoice, "approved")[0]
     until(account, "2026-06-30 12:00")
     assert sent(account)[-1] == ("final_notice", "04-29 09:00")
     assert list(Escalation.objects.order_by("level").values_list("level", flat=True)) == [1, 2]

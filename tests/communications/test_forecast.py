@@ -28,7 +28,7 @@ Line = tuple[str, int, str, str, str, str]
 
 
 def _step(step: int | None) -> int:
-    """To be sorted: thanks and reminders of promises have none."""
+    """Return a sortable step; thank-yous and reminders of promises have none."""
     return -1_000 if step is None else step
 
 

@@ -36,7 +36,7 @@ def by_email_and_sms(account: Account) -> None:
 
 
 def bounce(account: Account, rows: Sequence[Communication], refusal: Refusal) -> None:
-    """What a provider's callback or a delivery report does, for a message that was captured and so has no id there."""
+    """Apply a bounce as a callback or a delivery report does, to a captured message, which has no provider id."""
     known_as = channels.mail_id(rows[0].message_id)
     Communication.objects.filter(message_id=rows[0].message_id).update(provider_id=known_as)
     news = News(known_as, State.BOUNCED, rows[0].message_id, "reported", refusal)
@@ -44,7 +44,7 @@ def bounce(account: Account, rows: Sequence[Communication], refusal: Refusal) ->
 
 
 def messages(account: Account) -> list[tuple[str, set[int | None], int]]:
-    """Of each message that left: its channel, its steps, and how many rows it has."""
+    """Return the channel, the steps and the number of rows of each message that was sent."""
     found: dict[uuid.UUID, list[Communication]] = defaultdict(list)
     for row in (
         Communication.objects.for_account(account).filter(sent_at__isnull=False).order_by("sent_at", "try_number")

@@ -94,7 +94,7 @@ def test_the_page_shows_every_unknown_column_with_cells_and_takes_a_field_for_ea
     html = client.get(page("invoices_import", "change", file.pk)).content.decode()
     assert columns_page(file) in html
     html = client.get(columns_page(file)).content.decode()
-    for shown in ("Devise", "USD, ", "Colour", "red", "looks like money, a status or a currency"):
+    for shown in ("Devise", "USD, ", "Colour", "red", "may be an amount, a status or a currency"):
         assert shown.replace("USD, ", "<bdi>USD</bdi>") in html
     with nothing_changes(own):
         assert "Choose a field" in client.post(columns_page(file), {"column_5": "-"}).content.decode()
@@ -211,7 +211,7 @@ def books(left: str, status: str) -> str:
     ("left", "status", "verb", "said"),
     [
         ("0", "Paid", "record_payment", "Paid in the file, but open here: record a payment of AED 25,000.00?"),
-        ("10000", "Overdue", "record_payment", "AED 10,000.00 are left in the file, AED 25,000.00 here"),
+        ("10000", "Overdue", "record_payment", "AED 10,000.00 is outstanding in the file and AED 25,000.00 here"),
         ("0", "Voided", "cancel", "Void in the file, but open here: cancel it?"),
         ("25000", "Written off", "write_off", "Written off in the file, but open here: write it off?"),
     ],

@@ -1,4 +1,4 @@
-"""What is owed is one story: the message, the debtor's page, the statement, the dashboard and its lists agree."""
+"""Sums owed agree everywhere: the message, the debtor's page, the statement, the dashboard and its lists agree."""
 
 import datetime as dt
 from decimal import Decimal

@@ -43,9 +43,11 @@ def test_every_page_shows_a_red_bar_while_messages_are_stopped_and_none_otherwis
 
 def test_a_stopped_channel_is_named(own: World) -> None:
     stop(own.account, stopped_channels=["email"])
-    assert "Email is stopped. What falls due by it waits until somebody resumes it." in page(own, "/admin/")
+    assert "Email messages are stopped. Those that fall due are held until somebody resumes them." in page(
+        own, "/admin/"
+    )
     stop(own.account, stopped_channels=["email", "sms"])
-    assert "Email, SMS are stopped. What falls due by them waits" in page(own, "/admin/")
+    assert "Messages by these channels are stopped: Email, SMS. Those that fall due" in page(own, "/admin/")
 
 
 def test_the_bar_leads_who_may_to_resume_and_is_of_the_accounts_that_are_seen(own: World) -> None:
@@ -77,12 +79,12 @@ def test_nothing_goes_out_and_no_next_contact_is_shown_while_messages_are_stoppe
     invoice = make.overdue_invoice(own.account)
     row = Communication.objects.get(invoice=invoice)
     Communication.objects.filter(pk=row.pk).update(scheduled_for=timezone.now() + dt.timedelta(seconds=1))
-    assert "Goes out: 0 today, 0 tomorrow" not in page(own, "/admin/")
+    assert "Scheduled: 0 today, 0 tomorrow" not in page(own, "/admin/")
     case_file = world.page("invoices_invoice", "change", invoice.pk)
     assert "messages are stopped" not in page(own, case_file)
     for how in ({"is_stopped": True}, {"is_stopped": False, "stopped_channels": ["email"]}):
         stop(own.account, **how)
-        assert "Goes out: 0 today, 0 tomorrow" in page(own, "/admin/")
+        assert "Scheduled: 0 today, 0 tomorrow" in page(own, "/admin/")
         assert "messages are stopped" in page(own, case_file)
         listed = page(own, world.page("communications_communication", "changelist") + "?status=scheduled")
         assert "messages are switched off" in listed

@@ -107,7 +107,7 @@ class Life:
 
 
 def money_is_where_it_came_from(account: Account) -> None:
-    """By debtor and currency: what is allocated and what is credit are what stands."""
+    """Assert, per debtor and currency, that allocations and credit add up to the standing receipts."""
     standing: dict[tuple[object, str], Decimal] = defaultdict(Decimal)
     for receipt in Receipt.objects.for_account(account).filter(status="standing"):
         standing[receipt.debtor_id, receipt.currency] += receipt.amount

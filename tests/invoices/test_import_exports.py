@@ -48,7 +48,7 @@ def reasons(file: Import) -> dict[str, str]:
 
 
 def registered(file: Import) -> dict[str, tuple[Decimal, Decimal, str]]:
-    """Of each invoice that the file registers, the amount, what is left, and the currency."""
+    """Return the amount, the balance and the currency of each invoice that the file registers."""
     confirmed(file)
     found = Invoice.objects.filter(account=file.account)
     return {each.invoice_number: (each.amount, each.balance, each.currency) for each in found}
@@ -174,7 +174,7 @@ def test_refusals_say_why_and_what_to_send_instead() -> None:
     assert "lines 2, 3" in lines["1001"]
     assert "100.00 on line 5, 80.00 on line 6" in lines["1003"]
     zoho = reasons(checked(exports.ZOHO))
-    assert zoho["INV-000306"] == "The status is “Paid”, but AED 15.00 are left to pay."
+    assert zoho["INV-000306"] == "The status is “Paid”, but AED 15.00 is outstanding."
 
 
 HEAD = "invoice,customer,due date"
@@ -184,13 +184,13 @@ HEAD = "invoice,customer,due date"
     ("headings", "cells", "said"),
     [
         ("Total,Balance", "100,150", "Balance (AED 150.00) is more than Amount (AED 100.00)."),
-        ("Total,Paid,Balance", "100,60,60", "AED 100.00 in all, AED 60.00 paid and AED 60.00 left don't agree."),
-        ("Total,Balance,Status", "100,100,Paid", "The status is “Paid”, but AED 100.00 are left to pay."),
-        ("Total,Paid,Status", "100,40,Paid", "The status is “Paid”, but AED 60.00 are left to pay."),
-        ("Total,Balance,Status", "100,0,Overdue", "The status is “Overdue”, but nothing is left to pay."),
-        ("Total,Balance,Status", "100,100,Partially paid", "but all of AED 100.00 is left to pay."),
+        ("Total,Paid,Balance", "100,60,60", "AED 100.00 in total, AED 60.00 paid, AED 60.00 outstanding."),
+        ("Total,Balance,Status", "100,100,Paid", "The status is “Paid”, but AED 100.00 is outstanding."),
+        ("Total,Paid,Status", "100,40,Paid", "The status is “Paid”, but AED 60.00 is outstanding."),
+        ("Total,Balance,Status", "100,0,Overdue", "The status is “Overdue”, but nothing is outstanding."),
+        ("Total,Balance,Status", "100,100,Partially paid", "but the whole AED 100.00 is outstanding."),
         ("Total,Status", "100,Partially paid", "does not say how much is paid or left"),
-        ("Total,Balance,Status", "100,40,Unpaid", "but of AED 100.00 only AED 40.00 are left to pay."),
+        ("Total,Balance,Status", "100,40,Unpaid", "but only AED 40.00 of AED 100.00 is outstanding."),
         ("Total,Status", "100,Frozen solid", "The status “Frozen solid” is not known"),
         ("Total,Status,Payment status", "100,Overdue,Paid", "contradict each other"),
         ("Total,Balance", "100,-20", "Balance: -20 is below 0, which looks like a credit note."),
@@ -376,7 +376,7 @@ def test_dates_that_contradict_each_other_are_told(order: str, said: str) -> Non
 def test_a_chosen_order_that_the_file_contradicts_is_not_taken() -> None:
     file = checked(f"{HEAD},total\nN-1,Omar,25/11/2998,1\nN-2,Omar,05/11/2998,1\n", date_order="mdy")
     assert outcomes(file) == [NEW, REFUSED]
-    assert "The month was said to come first, but line 2 has 25/11/2998." in file.rows.get(line=3).reason
+    assert "You chose that the month comes first, but line 2 has 25/11/2998." in file.rows.get(line=3).reason
 
 
 # --- Workbooks -----------------------------------------------------------------------------------------------------

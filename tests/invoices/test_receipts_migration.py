@@ -1,4 +1,4 @@
-"""What the migration 0012 makes of payments that were recorded before there were receipts."""
+"""Migration of payments that were recorded before there were receipts."""
 
 import datetime as dt
 import importlib

@@ -22,7 +22,7 @@ DAY = dt.timedelta(days=1)
 
 @pytest.fixture
 def account() -> Account:
-    """One that stands on its own clock."""
+    """Return an account with a clock of its own."""
     made = make.account(is_test=True)
     clock.set_clock(made, NOW)
     return made

@@ -45,7 +45,7 @@ class Database:
 
     @contextlib.contextmanager
     def used(self) -> Iterator[None]:
-        """As by processes that have just started."""
+        """Use this database, as processes that have just started do."""
         parts = urlsplit(self.url)
         before = dict(connection.settings_dict)
         connection.close()

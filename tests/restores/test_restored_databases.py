@@ -57,7 +57,7 @@ class Installed:
         return len(self.mail.mails) - mails, len(self.receiver.requests) - requests
 
     def is_sending_anew(self) -> bool:
-        """Whether a new invoice is announced and its debtor written to."""
+        """Return True if a new invoice is announced and its debtor is written to."""
         make.reminder_due(make.overdue_invoice(account(), place=make.open_place(), debtor_email="new@example.com"))
         messages, deliveries = self.work()
         return messages == 1 and deliveries >= 1
@@ -350,7 +350,7 @@ def test_a_backup_from_before_anything_was_sent_and_any_worker_ran_is_recognized
 
 
 def test_released_everything_is_sent_again(installed: Installed) -> None:
-    """As it was before there were marks."""
+    """Everything leaves again, as it did before there were marks."""
     with installed.read(f"released_{uuid.uuid4().hex}").used():
         assert installed.work() == (0, 0)
         said = after_restore("--release-messages", "--release-webhooks")

@@ -81,6 +81,7 @@ BECAUSE = (
     _("the promise was given anew"),
     _("All payments are recorded"),
     _("Messages are switched on again"),
+    _("the ladder"),
     _("paid"),
     _("closed"),
     _("opted out"),
