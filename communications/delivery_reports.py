@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from flufl.bounce import all_failures
 
-from communications import aftermath, channels
+from communications import aftermath, channels, holding
 from communications.aftermath import News
 from communications.channels import Refusal
 from communications.channels.refusals import classify_text, has_reply
@@ -133,7 +133,7 @@ def _returned(mail: Any) -> Communication | None:
     for pattern in (_OWN_HEADER, _OWN_ID):
         for found in pattern.findall(text)[:5]:
             rows = Communication.objects.filter(message_id=uuid.UUID(found), channel=Medium.EMAIL)
-            row: Communication | None = rows.select_related("account", "debtor").order_by("-step", "id").first()
+            row: Communication | None = rows.select_related("account", "debtor").order_by(*holding.GOES_FIRST).first()
             if row:
                 return row
     return None

@@ -26,7 +26,7 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
-from communications import addresses, aftermath, automatic, channels, delivery_reports, inbound_mail, replies
+from communications import addresses, aftermath, automatic, channels, delivery_reports, holding, inbound_mail, replies
 from communications.aftermath import News
 from communications.channels import Refusal
 from communications.channels.refusals import classify_text
@@ -187,7 +187,7 @@ def _answered(mail: Any) -> Communication | None:
 
 def _first(wanted: Q) -> Communication | None:
     rows = Communication.objects.filter(wanted, channel=Medium.EMAIL).select_related("account", "debtor")
-    return rows.order_by("-step", "id").first()
+    return rows.order_by(*holding.GOES_FIRST).first()
 
 
 def _refusal(event: Any) -> Refusal:

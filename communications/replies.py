@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from communications import addresses, aftermath, consent, inbox, quoting, texts, triage
+from communications import addresses, aftermath, consent, holding, inbox, quoting, texts, triage
 from communications.aftermath import Outcome
 from communications.models import LEFT_US, Communication, Medium, Reply, ReplyStatus, State, Triage
 from inflow.accounts.actors import Actor, Channel
@@ -188,7 +188,7 @@ def _message_to(account: Account, channel: str, address: str) -> Communication |
         channel=channel,
         status__in=(*LEFT_US, State.SENDING, State.UNKNOWN),
     )
-    found: Communication | None = sent.select_related("debtor").order_by("-sent_at", "-step").first()
+    found: Communication | None = sent.select_related("debtor").order_by("-sent_at", *holding.GOES_FIRST).first()
     return found
 
 
@@ -206,7 +206,7 @@ def open_invoices(reply: Reply) -> "QuerySet[Invoice]":
     found = Invoice.objects.filter(account=reply.account_id, debtor=reply.debtor_id, status__in=OPEN)
     if reply.invoice:
         found = found.filter(party__in=debtor_parties.keys_like(reply.invoice))
-    return found.order_by("due_date", "id")
+    return found.order_by("due_date", "issue_date", "invoice_number")
 
 
 def confirm_paid(

@@ -199,7 +199,7 @@ def _escalate_unread(debtor: Debtor) -> None:
     if known.filter(by_these | ~Q(status=CaseStatus.RESOLVED)).exists():
         return
     open_ones = debtor.invoices.filter(status__in=OPEN).select_for_update(no_key=True)
-    oldest = open_ones.order_by("due_date", "id").first()
+    oldest = open_ones.order_by("due_date", "issue_date", "invoice_number").first()
     if oldest:
         oldest.account, oldest.debtor = debtor.account, debtor
         escalations.open_case(oldest, Reason.UNREAD_REPLIES)

@@ -329,7 +329,7 @@ def age_due(now: dt.datetime, limit: int = 5_000, account: Account | None = None
 
 def _of_age(accounts: list[uuid.UUID], today: dt.date) -> QuerySet[Invoice, dict[str, Any]]:
     due = Q(status=Status.NEW, due_date__lt=today) | Q(status=Status.ON_HOLD, hold_until__lt=today)
-    rows = Invoice.objects.filter(due, account__in=accounts).order_by("due_date", "id")
+    rows = Invoice.objects.filter(due, account__in=accounts).order_by("due_date", "invoice_number", "account_id")
     return rows.values("account_id", "id")
 
 

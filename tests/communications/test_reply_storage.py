@@ -1,6 +1,7 @@
 """No answer is lost: it is stored before it is read, holds messages, and waits for a person whatever is read in it."""
 
 import datetime as dt
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -235,6 +236,19 @@ def test_the_third_answer_that_nobody_handles_opens_an_escalation_once(
     say(gateway, "still here")
     assert Escalation.objects.count() == 1
     assert TimelineEntry.objects.filter(kind="escalation_joined").count() == 0
+
+
+def test_of_invoices_that_fell_due_together_the_first_by_number_has_the_escalation(account: Account) -> None:
+    """Whatever their random ids."""
+    for _ in range(5):
+        invoices = [
+            make.invoice(account, due_date=dt.date(2026, 1, 5), issue_date=dt.date(2025, 12, 1), debtor_email=email)
+            for email in [f"{uuid.uuid4().hex}@example.com"] * 3
+        ]
+        for _ in range(3):
+            debtors.note_answer(account, invoices[0].debtor_id, make.STAFF)
+        case = Escalation.objects.get(invoice__debtor=invoices[0].debtor_id)
+        assert case.invoice_id == min(invoices, key=lambda each: each.invoice_number).pk
 
 
 def test_a_new_row_of_unread_answers_opens_a_new_case(account: Account, gateway: Gateway, sent: Communication) -> None:
