@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 _FILL = """
 WITH debtors AS (
   INSERT INTO invoices_debtor (id, account_id, name, company, email, phone, language, time_zone, country,
-                               subdivision, created_at)
+                               subdivision, unhandled_answers, created_at)
   SELECT gen_random_uuid(), %(account)s, 'Ahmed Al Rashid', 'Gulf Trading ' || n || ' LLC',
-         'debtor' || n || '@example.com', '', '', '', '', '', now()
+         'debtor' || n || '@example.com', '', '', '', '', '', 0, now()
   FROM generate_series(1, %(debtors)s) n
   RETURNING id, email, company
 ), numbered AS (

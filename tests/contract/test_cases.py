@@ -143,10 +143,11 @@ def test_a_reversed_payment_calls_a_person_in(account: Account, invoice: Invoice
 def test_the_timeline_is_oldest_first_in_pages_and_says_why(account: Account, invoice: Invoice, api: Caller) -> None:
     lifecycle.change(account, invoice.pk, make.STAFF, status="disputed", reason="Two pallets arrived damaged.")
     entries = api.get(f"invoices/{invoice.pk}/timeline").json
-    assert [entry["kind"] for entry in entries] == ["created", "status_changed", "planned", "status_changed"]
+    kinds = ["created", "status_changed", "planned", "status_changed", "postponed"]
+    assert [entry["kind"] for entry in entries] == kinds
     assert entries[0].keys() == {"at", "kind", "actor", "channel", "text", "before", "after", "reason"}
-    assert entries[-1]["reason"] == "Two pallets arrived damaged."
-    assert (entries[-1]["before"], entries[-1]["after"]) == ({"status": "overdue"}, {"status": "disputed"})
+    assert entries[3]["reason"] == "Two pallets arrived damaged."
+    assert (entries[3]["before"], entries[3]["after"]) == ({"status": "overdue"}, {"status": "disputed"})
     paged, following = [], f"/api/zapier/invoices/{invoice.pk}/timeline?limit=3"
     while following:
         answer = api.get(following)

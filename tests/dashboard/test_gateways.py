@@ -95,7 +95,7 @@ def test_a_gateway_is_switched_off_and_on_and_takes_templates(own: World) -> Non
 
 def test_a_promise_is_confirmed_for_the_debtors_own_invoices_only(own: World, foreign: World) -> None:
     client, address = own.logged_in(Role.AGENT), verb("communications_reply_promise", own)
-    other = make.invoice(own.account, debtor_email="other@falcon.example")
+    other = make.invoice(own.account, debtor_company="Oryx Foods LLC", debtor_email="other@oryx.example")
     for not_theirs in (other, foreign.invoice):
         with nothing_changes(own, foreign):
             said = {"invoices": [str(not_theirs.pk)], "promised_on": "2999-12-31"}

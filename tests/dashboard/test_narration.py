@@ -108,6 +108,9 @@ SAMPLE_PARAMS: dict[str, object] = {
     "language": "en",
     "case": "policy_step",
     "resolution": "hold",
+    "contact": "email",
+    "old": "old@falcon.example",
+    "new": "pay@falcon.example",
 }
 
 

@@ -72,7 +72,7 @@ def test_stopping_and_resuming_is_recorded_and_of_one_account(own: World, foreig
         client.post(verb("communications_collectionsettings_resume", own))
     rules.refresh_from_db()
     assert not rules.is_stopped
-    assert Communication.objects.get(pk=held.pk).waits_for == ""
+    assert Communication.objects.get(pk=held.pk).waits_for == "answer"  # which nobody has handled
     actions = AuditEntry.objects.filter(account=own.account, action__startswith="messages.")
     assert sorted(actions.values_list("action", flat=True)) == [
         *("messages.resumed", "messages.stopped", "messages.stopped")
