@@ -102,9 +102,7 @@ def _ledgers(debtor: Debtor, party: DebtorParty | None, today: dt.date, said: Wo
     ]
 
 
-def _payments(
-    debtor: Debtor, party: DebtorParty | None, invoices: InvoiceQuerySet
-) -> Iterator[tuple[Entry, str]]:
+def _payments(debtor: Debtor, party: DebtorParty | None, invoices: InvoiceQuerySet) -> Iterator[tuple[Entry, str]]:
     """Yield what came in and what was taken back, each with its currency. Money that stands counts by what it pays of
     the invoices that the statement lists, and by what of it is credit: credit may have paid an invoice that was written
     off since, or one of another party."""
