@@ -215,7 +215,7 @@ class InvoiceOut(serializers.Serializer[Any]):
     due_date = serializers.DateField()
     language = serializers.ChoiceField(choices=Language.choices)
     notes = serializers.CharField(allow_null=True)
-    amount_paid = MoneyField(help_text="More than `amount` is kept: the debtor's unapplied credit.")
+    amount_paid = MoneyField(help_text="Never more than `amount`: the rest of a payment is the debtor's credit.")
     balance = MoneyField(help_text="What is still owed, never below 0.")
     is_overdue = serializers.BooleanField(help_text="Open and past its due date, disputed and on hold included.")
     days_overdue = serializers.IntegerField()

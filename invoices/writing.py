@@ -69,6 +69,8 @@ class Draft:
     # Whether money was taken back from the invoice, and whether the debtor's credit is another than before.
     is_undone: bool = False
     credit_changed: bool = False
+    # Whether a level 2 is open again, which stops the messages about all of the debtor's invoices.
+    stops_debtor: bool = False
     _afterwards: list[Callable[[], object]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -226,7 +228,7 @@ def changing(
         draft = Draft(account, invoice, actor, reason)
         yield draft
         _write(draft)
-        if draft.credit_changed:
+        if draft.credit_changed or draft.stops_debtor:
             signals.debtor_changed.send(Debtor, debtor=invoice.debtor)
 
 
@@ -257,7 +259,7 @@ def changing_all(
         yield drafts
         for draft in drafts.values():
             _write(draft)
-        if any(draft.credit_changed for draft in drafts.values()) or not drafts:
+        if any(draft.credit_changed or draft.stops_debtor for draft in drafts.values()) or not drafts:
             debtor = debtors[debtor_id]
             debtor.account = account
             signals.debtor_changed.send(Debtor, debtor=debtor)
@@ -290,6 +292,7 @@ def _write(draft: Draft) -> None:
         escalations.close_all(invoice, Resolution.CLOSED, actor)
     elif draft.is_reopened and draft.stored["covered_at"]:
         escalations.reopen(invoice, draft.stored["covered_at"], actor)
+        draft.stops_debtor = invoice.escalation_level >= escalations.HIGHEST
     draft.follow()
     if draft.is_undone and invoice.is_open:
         signals.payment_undone.send(Invoice, invoice=invoice)

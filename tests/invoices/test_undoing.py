@@ -225,6 +225,18 @@ def test_cases_that_the_payment_resolved_are_open_again(account: Account, undo: 
     assert Escalation.objects.count() == 1
 
 
+@UNDOINGS
+def test_a_level_2_that_is_open_again_stops_the_debtors_other_invoices_again(account: Account, undo: Undo) -> None:
+    invoice = overdue(account)
+    others = [make.invoice(account, amount=50, due_in=days) for days in (5, 25)]
+    for level in (1, 2):
+        make.escalation(invoice, level=level)
+    receipt = pay(invoice)
+    assert all(make.again(other).next_contact_at for other in others)
+    undo(invoice, receipt)
+    assert [make.again(other).next_contact_at for other in others] == [None, None]
+
+
 def test_a_case_that_a_person_resolved_stays_resolved(account: Account) -> None:
     invoice = overdue(account)
     case = make.escalation(invoice)
