@@ -162,7 +162,7 @@ def _pass(
         with transaction.atomic():
             row.save(force_insert=True)
     except IntegrityError as error:
-        raise Refused("key", "used", _("This form was used for something else: open it anew.")) from error
+        raise Refused("key", "used", _("This form was already used for something else. Open it again.")) from error
     timeline.note(invoice, "planned", actor, message=row.kind, medium=row.channel)
     drafted = _draft(row)
     going = gate.claim(key, unavailable=unavailable)

@@ -114,12 +114,14 @@ def record_payment(
 ) -> Payment:
     """Record money that came in: one receipt, one allocation; more than the balance is the debtor's credit.
 
-    `key` becomes the receipt's id. With the same key again, return what was recorded with it.
+    `key` becomes the receipt's id. With the same key and values again, return what was recorded; other values are
+    refused, because they come from a form that was submitted, gone back to and corrected.
     """
     with changing(account, invoice_id, actor) as draft:
         invoice = draft.invoice
         if key and (known := Receipt.objects.filter(pk=key).first()):
-            if known.posted_on_id != invoice.pk:
+            same = (known.amount, known.method, known.reference) == (amount, method, reference)
+            if known.posted_on_id != invoice.pk or not same or known.paid_at != (paid_at or known.paid_at):
                 raise receipts.used_key()
             return receipts.line(known, allocated=receipts.shares([key]).get(key, {}).get(invoice.pk, Decimal(0)))
         today = account.today()
@@ -153,6 +155,8 @@ def apply_credit(
         invoice = draft.invoice
         if done := Allocation.objects.filter(posting=key).aggregate(total=Sum("amount"))["total"]:
             if Allocation.objects.filter(posting=key).exclude(invoice=invoice, kind=AllocationKind.CREDIT).exists():
+                raise receipts.used_key()
+            if amount not in (None, done):
                 raise receipts.used_key()
             return Decimal(done)
         if not invoice.is_open and invoice.status != Status.WRITTEN_OFF:

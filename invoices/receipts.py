@@ -220,7 +220,8 @@ def line(receipt: Receipt, reversal: Reversal | None = None, *, allocated: Decim
 
 
 def used_key() -> Refused:
-    return Refused("key", "used", _("This form was used for something else: open it anew."))
+    said = _("This form was already submitted with other values. Check what was recorded, then open the form again.")
+    return Refused("key", "used", said)
 
 
 def _used_reference(reference: str) -> Refused:

@@ -40,6 +40,22 @@ def test_a_payments_form_that_is_sent_four_times_records_one_payment(own: World)
     assert make.again(own.invoice).amount_paid == 200
 
 
+@pytest.mark.parametrize(
+    "corrected", [{"amount": "120"}, {"reference": "FT-9"}, {"method": "cheque"}, {"paid_at": "2020-01-02"}]
+)
+def test_a_form_that_is_sent_again_with_other_values_is_refused_and_says_so(
+    own: World, corrected: dict[str, str]
+) -> None:
+    client = own.logged_in(Role.AGENT)
+    address = page("invoices_invoice", "record_payment", own.invoice.pk)
+    given = {**form_of(client, address)[1], "amount": "100", "method": "cash", "reference": "FT-8"}
+    assert client.post(address, given).status_code == 302
+    answer = client.post(address, {**given, **corrected})
+    assert answer.status_code == 200
+    assert "This form was already submitted with other values." in answer.content.decode()
+    assert Payment.objects.filter(invoice=own.invoice).count() == 1
+
+
 @pytest.mark.parametrize("verb", ["void", "reverse"])
 def test_the_form_says_what_is_undone_and_which_invoices_are_owed_again(own: World, verb: str) -> None:
     other = make.invoice(own.account, amount=50, debtor_email=own.closed.debtor_email, debtor_name="Second")
