@@ -4,6 +4,7 @@ A worker that dies between gate and record leaves `sending`, which becomes `unkn
 """
 
 import datetime as dt
+import operator
 import time
 import uuid
 
@@ -40,11 +41,13 @@ def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account 
         _close_orphans()
     due = Communication.objects.filter(status=State.SCHEDULED, scheduled_for__lte=now)
     due = due.filter(account=account) if account else due.filter(account__clock=None)
-    ids = due.order_by("scheduled_for", *holding.GOES_FIRST).values_list("pk", "account_id", "channel")[:limit]
+    found = due.order_by("scheduled_for", *holding.GOES_FIRST).values_list("pk", "account_id", "channel", "refusals")
+    # Those that were not refused come first: a recipient who refuses us for good must not be every probe of a pause.
+    ids = sorted(found[:limit], key=operator.itemgetter(3))
     left = 0
     accounts: dict[uuid.UUID, Account] = {account.pk: account} if account else {}
     with channels.Ways() as ways:
-        for pk, account_id, channel in ids:
+        for pk, account_id, channel, _ in ids:
             try:
                 owner = accounts.get(account_id) or accounts.setdefault(account_id, Account.objects.get(pk=account_id))
                 left += send(pk, owner=owner, channel=channel, ways=ways, wait=account is not None)

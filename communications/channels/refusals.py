@@ -56,6 +56,7 @@ _SENDER = _any(
     r"(?:daily|hourly|sending|send|outbound|submission|connection|concurrency|smtp) (?:\S+ ){0,3}(?:limit|quota)",
     r"(?:limit|quota) (?:\S+ ){0,3}(?:per hour|per day|for sending)|messages? quota|quota of messages",
     r"too many (?:messages|connections|recipients|e-?mails|mails|concurrent|errors|sessions|failures|invalid)",
+    r"limit of (?:\S+ ){0,3}(?:users|recipients)|blocked account",
     r"too fast|too frequent|throttl|rate.?limit|frequency limited|exceeded the max",
     r"sending (?:\S+ ){0,3}(?:paused|suspended|disabled|blocked)",
     r"spamhaus|spamcop|barracudacentral|black ?list|block ?list|\b(?:rbl|dnsbl)\b|reputation|banned",
@@ -125,7 +126,9 @@ _UNREACHABLE_ADDRESS = _any(
     rf"domain{_FEW}?not found|domain not found|non.?existent domain|unknown domain",
     r"host or domain name not found|host unknown|unknown host|null ?mx",
     r"utilisateur inconnu|destinataire (?:inconnu|invalide)|benutzer unbekannt|empf(?:ae|ä)nger unbekannt",
-    r"usuario desconocido|no existe|utente sconosciuto|nessun utente",
+    r"usuario desconocido|no existe|utente sconosciuto|nessun utente|indirizzo inesistente|nie istnieje|nie ma takiego",
+    r"destinatario (?:sconosciuto|errato|inesistente|desconhecido)|unavailable mail user",
+    r"n't exists? (?:that|such) user|not (?:a )?user of this server|account (?:is )?closed",
 )
 _LOOKED_UP = _any(r"try again", r"temporary|temporarily", r"name service error .{0,80}(?:malformed|timed out)")
 _REJECTED_RECIPIENT = re.compile(r"recipient address(?:es)? rejected")

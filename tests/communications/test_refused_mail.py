@@ -107,6 +107,19 @@ def test_what_was_refused_for_a_while_is_sent_once_in_full_and_its_step_is_done(
     assert Communication.objects.count() == 1
 
 
+def test_the_probe_of_a_pause_is_a_message_that_was_not_refused_before(start_mail: StartMail) -> None:
+    """Otherwise three recipients that refuse us for good keep everybody else waiting."""
+    account = make.account()
+    for number in range(3):
+        row = due_mail(account, number)
+        Communication.objects.filter(pk=row.pk).update(refusals=2, scheduled_for=timezone.now() - dt.timedelta(hours=1))
+    good = due_mail(account, 3)
+    SenderHealth.objects.create(key="email", pauses=1, paused_until=timezone.now() - dt.timedelta(seconds=1))
+    server = start_mail(on_recipient=RELAY)
+    assert sender.send_due() == 0
+    assert server.asked == Counter({make.again(good.invoice).debtor_email: 1})
+
+
 def test_a_manual_message_that_waited_says_what_the_person_wrote_once(start_mail: StartMail) -> None:
     start_mail(on_recipient=RELAY)
     account = make.account()
