@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from inflow.accounts.models import Account
 from tests import make
+from tests.communications import handing_over
 from tests.mailserver import MailServer
 
 StartMail = Callable[..., MailServer]
@@ -53,3 +54,9 @@ def account(db: None) -> Account:
 def visitor() -> Client:
     """A browser at an address of its own: it shares no limit with others. It minds CSRF as browsers do."""
     return Client(enforce_csrf_checks=True, REMOTE_ADDR=f"198.51.100.{next(_addresses) % 250}")
+
+
+@pytest.fixture
+def handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The messages of a story are checked at their gate, and may be refused after it."""
+    handing_over.install(monkeypatch)

@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -10,13 +11,17 @@ from typing import Any
 from django.db import transaction
 from hypothesis import strategies as st
 
-from communications import clock, policies, sender
-from communications.models import CollectionSettings
+from communications import aftermath, by_hand, channels, clock, policies, sender
+from communications.aftermath import News
+from communications.channels import Refusal
+from communications.models import CollectionSettings, Communication, State
 from inflow.accounts.models import Account
 from invoices import cases, debtors, ledger, lifecycle
 from invoices.models import OPEN, Debtor, Escalation, Invoice, Receipt, Status
 from tests import make
 from tests.api.client import PLENTY
+from tests.communications import handing_over
+from tests.communications.handing_over import Refusing
 
 BEGIN = dt.datetime(2026, 1, 5, 6, 30, tzinfo=dt.UTC)
 PASSING = ("minutes", "hours", "days", "weeks")
@@ -38,11 +43,12 @@ MOVES = [
     "close",
 ]
 MOVES += ["opt out", "opt in", "answer", "handle", "acknowledge", "resolve", "escalate", "policy", "chase", "stop"]
-MOVES += ["join", "contact"]
+MOVES += ["join", "contact", "phone", "bounce", "bounce", "deliver", "relay", "relay", "repair", "write", "courtesies"]
 MOVES += ["tick", "ticks", "miss", "minutes", "hours", "days", "days", "weeks"]
-PHONE = "+971501234567"
-# Companies that share mailboxes and a phone.
-COMPANIES = ("Gulf Trading LLC", "Gulf Trading LLC", "Gulf Trading FZE", "Oryx LLC")
+PHONE, OTHER_PHONE = "+971501234567", "+971507654321"
+# Companies that share mailboxes and phones; one is spelled in two ways.
+COMPANIES = ("Gulf Trading LLC", "Gulf Trading L.L.C.", "Gulf Trading FZE", "Oryx LLC")
+REFUSALS = (Refusal.OURS, Refusal.OURS, Refusal.MAILBOX, Refusal.ADDRESS, None)
 Story = list[tuple[str, int]]
 STORIES = st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 10_000)), min_size=5, max_size=16)
 ZONES = st.sampled_from(["Asia/Dubai", "America/New_York", "Pacific/Auckland"])
@@ -78,6 +84,8 @@ class Teller:
             closes_at=dt.time(closes),
             hours_between=between,
             most_in_7_days=most,
+            says_thanks=True,
+            recalls_promises=True,
         )
         self.leap = leap
         self.leap(self.account, BEGIN)
@@ -105,12 +113,13 @@ class Teller:
             due = today + dt.timedelta(days=late)
             make.invoice(
                 account,
-                invoice_number=f"{next(self.numbers):04}",
+                invoice_number=f"N{next(self.numbers):04}",
                 due_date=due,
                 issue_date=due - dt.timedelta(days=30),
                 debtor_company=COMPANIES[number % len(COMPANIES)],
                 debtor_email=f"debtor{number % 3}@example.com" if number % 7 else "",
-                debtor_phone=PHONE if number % 3 == 0 else "",
+                debtor_phone=PHONE if number % 3 == 0 else OTHER_PHONE if number % 3 == 1 else "",
+                currency="USD" if number % 5 == 0 else "AED",
                 amount_paid=100 if number % 11 == 0 else 0,
             )
         elif move in ("tick", "ticks"):
@@ -126,8 +135,17 @@ class Teller:
             self._hear(move, number)
         elif move == "join":
             self._join(number)
-        elif move == "contact":
-            self._replace_contact(number)
+        elif move in ("contact", "phone"):
+            self._replace_contact(move, number)
+        elif move in ("bounce", "deliver"):
+            self._report(move, number)
+        elif move in ("relay", "repair"):
+            self._refuse(move, number)
+        elif move == "write":
+            self._write(number)
+        elif move == "courtesies":
+            rules = CollectionSettings.objects.filter(account=account)
+            rules.update(says_thanks=bool(number % 3), recalls_promises=bool(number % 2))
         elif move in ("acknowledge", "resolve"):
             self._work(move, number, today)
         else:
@@ -143,7 +161,7 @@ class Teller:
         debtor = _one(
             Debtor.objects.for_account(self.account).order_by("email", "phone", "company", "created_at"), number
         )
-        if debtor:
+        for _ in range(number % 3 + 1 if debtor and move == "answer" else bool(debtor)):
             verbs[move](self.account, debtor.pk, make.STAFF)
 
     def _join(self, number: int) -> None:
@@ -156,12 +174,53 @@ class Teller:
         if invoice and debtor:
             Invoice.objects.filter(pk=invoice.pk).update(debtor=debtor)
 
-    def _replace_contact(self, number: int) -> None:
+    def _replace_contact(self, move: str, number: int) -> None:
         debtor = _one(self._debtors(), number)
         if debtor:
             debtor = Debtor.objects.select_for_update(no_key=True).get(pk=debtor.pk)
-            debtor.account = self.account
-            debtors.replace_contact(debtor, "email", debtor.email, f"debtor{number % 4}@example.net", make.STAFF)
+            before = Debtor.objects.get(pk=debtor.pk)
+            debtor.account = before.account = self.account
+            if move == "contact":
+                debtor.email = f"debtor{number % 4}@example.net"
+            else:
+                debtor.phone = (PHONE, OTHER_PHONE, "+971509999999")[number % 3]
+            debtor.save()
+            debtors.note_edit(before, debtor, make.STAFF)
+
+    def _report(self, move: str, number: int) -> None:
+        """The provider tells of a message that left, joint ones first."""
+        sent = Communication.objects.for_account(self.account).filter(status=State.SENT)
+        rows = list(sent.order_by("-sent_at", "invoice__invoice_number", "-try_number", "kind"))
+        count = Counter(row.message_id for row in rows)
+        rows = [row for row in rows if count[row.message_id] > 1] or rows
+        row = _one(rows[:5], number)
+        if row is None:
+            return
+        known_as = channels.mail_id(row.message_id)  # it was captured, and has no id there
+        Communication.objects.filter(message_id=row.message_id).update(provider_id=known_as)
+        kind = (Refusal.ADDRESS, Refusal.MAILBOX, Refusal.OURS, Refusal.MAILBOX, Refusal.OPTED_OUT)[number % 5]
+        state = State.BOUNCED if move == "bounce" else State.DELIVERED
+        aftermath.hear(self.account, row.channel, News(known_as, state, row.message_id, "reported", kind))
+
+    def _refuse(self, move: str, number: int) -> None:
+        refusing = None
+        if move == "relay":
+            until = self.account.now() + dt.timedelta(hours=number % 150 + 1)
+            length = number % 3 if number % 3 < 2 else None
+            refusing = Refusing(REFUSALS[number % len(REFUSALS)], until, length)
+        handing_over.refuse(self.account, refusing)
+
+    def _write(self, number: int) -> None:
+        """A person writes, and sees it leave or wait."""
+        invoices = Invoice.objects.for_account(self.account).order_by("invoice_number")
+        invoice = _one(invoices, number)
+        if invoice is None:
+            return
+        kind = ("manual", "manual", "thank_you", "promise_followup")[number % 4]
+        words = ("A word", "Please pay {{ balance }} of {{ invoice_number }}.") if kind == "manual" else ("", "")
+        asked = by_hand.Asked(kind, "email", "en", *words)
+        seen = by_hand.look(self.account, invoice.pk, make.STAFF, asked)
+        by_hand.send(self.account, invoice.pk, make.STAFF, asked, key=uuid.uuid4(), seal=seen.seal)
 
     def _debtors(self) -> Any:
         return Debtor.objects.for_account(self.account).order_by("email", "phone", "company", "created_at")

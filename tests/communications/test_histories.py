@@ -22,6 +22,7 @@ from tests.parallel import at_once
 
 HISTORIES = int(os.environ.get("HISTORIES", "5"))
 WORKERS = 8
+pytestmark = pytest.mark.usefixtures("handed_over")
 PROVED = settings(
     phases=[Phase.generate] if HISTORIES > 50 else list(Phase),
     deadline=None,

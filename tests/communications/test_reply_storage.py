@@ -238,6 +238,19 @@ def test_the_third_answer_that_nobody_handles_opens_an_escalation_once(
     assert TimelineEntry.objects.filter(kind="escalation_joined").count() == 0
 
 
+def test_an_answer_to_a_message_about_several_invoices_is_about_the_one_it_names_first(
+    account: Account, gateway: Gateway
+) -> None:
+    """Whatever their random ids."""
+    for number in ("INV-C", "INV-A", "INV-D", "INV-B", "INV-E"):
+        due_message(account, invoice_number=number, due_date=account.today() - dt.timedelta(days=10))
+    assert sender.send_due() == 1
+    say(gateway, "hello")
+    row = the_reply().communication
+    assert row is not None
+    assert row.invoice.invoice_number == "INV-A"
+
+
 def test_of_invoices_that_fell_due_together_the_first_by_number_has_the_escalation(account: Account) -> None:
     """Whatever their random ids."""
     for _ in range(5):
