@@ -177,3 +177,8 @@ def test_the_ledger_of_an_invoice_is_walked_page_by_page(api: Caller, invoice: s
         link = answer.headers.get("Link")
         path = link[1 : link.index(">")].removeprefix("http://testserver") if link else ""
     assert seen == [(-400, 0), (400, 200), (400, 0), (400, 400)]
+
+
+@pytest.mark.parametrize("verb", ["void", "reverse"])
+def test_the_body_is_optional(api: Caller, invoice: str, verb: str) -> None:
+    assert api.send("POST", f"payments/{paid(api, invoice)}/{verb}").status == 200
