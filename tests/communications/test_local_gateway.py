@@ -47,7 +47,7 @@ def test_a_message_is_delivered_and_answered(live_server: LiveServer, settings: 
     client.force_login(person)
     answer = client.post(f"/admin/communications/communication/{row.pk}/answer/", {"text": "سأدفع غدا"})
     assert answer.status_code == 302
-    wait_until(lambda: Reply.objects.exists())
+    wait_until(lambda: Reply.objects.filter(read_at__isnull=False).exists())
     reply = Reply.objects.get()
     assert (reply.text, reply.triage, reply.address, reply.account) == ("سأدفع غدا", "promise", PHONE, account)
     assert Communication.objects.get().status == "replied"

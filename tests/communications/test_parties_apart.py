@@ -17,11 +17,13 @@ from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from invoices import debtor_parties, debtors, ledger, lifecycle, narrative
 from invoices.models import Debtor, Invoice, TimelineEntry
+from invoices.refusals import Refused
 from tests import make
 from tests.communications.test_page import Page
 from tests.dashboard.world import build
 from tests.dashboard.world import page as dashboard_page
 from tests.mailserver import MailServer
+from tests.unchanged import nothing_happens
 
 pytestmark = pytest.mark.django_db
 MAILBOX, PHONE, OTHER_PHONE = "books@gmail.com", "+971501234567", "+971509999999"
@@ -134,14 +136,17 @@ def test_statements_are_of_one_party(account: Account) -> None:
     assert shown["Beta LLC accounts, Beta LLC"]["debtor"].company == "Beta LLC"
 
 
-def test_what_one_partys_credit_paid_of_another_stands_on_the_statement_of_the_other(account: Account) -> None:
+def test_the_credit_of_one_party_pays_no_invoice_of_another(account: Account) -> None:
     alpha, beta = joined(account)
     lifecycle.record_payment(account, alpha.pk, make.STAFF, amount=alpha.balance + beta.balance)
-    ledger.apply_credit(account, beta.pk, make.STAFF, key=uuid.uuid4())
-    for party in debtor_parties.of(alpha.debtor):
-        (shown,) = statement.context(alpha.debtor, words.of("en"), party)["ledgers"]
-        assert shown.balance == "AED 0.00"
-        assert len({row.number for row in shown.rows}) == 1
+    with nothing_happens(account), pytest.raises(Refused, match="no credit"):
+        ledger.apply_credit(account, beta.pk, make.STAFF, key=uuid.uuid4())
+    (shown,) = (
+        statement.context(alpha.debtor, words.of("en"), party)["ledgers"][0].balance
+        for party in debtor_parties.of(alpha.debtor)
+        if beta.party in party.keys
+    )
+    assert shown == f"AED {beta.balance:,.2f}"
 
 
 @pytest.mark.skipif(not statement.is_available(), reason="the extra pdf is not installed")

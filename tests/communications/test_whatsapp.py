@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from communications import addresses, consent, forecast, sender
+from communications import addresses, consent, forecast, replies, sender
 from communications.models import Communication, ConsentEntry, Contact, Gateway, PolicyStep, Reply
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
@@ -42,8 +43,9 @@ def send() -> tuple[str, str, str]:
 
 def handled(row: Communication) -> None:
     """The debtor's answers keep nothing waiting."""
-    Reply.objects.update(status="dismissed")
-    Debtor.objects.filter(pk=row.debtor_id).update(answered_at=None)
+    for reply in Reply.objects.filter(debtor=row.debtor_id):
+        replies.dismiss(reply, make.STAFF)
+    Communication.objects.filter(pk=row.pk).update(scheduled_for=timezone.now())
 
 
 def said_of(kind: str) -> TimelineEntry:
