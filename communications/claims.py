@@ -80,13 +80,20 @@ HAS_PAID = _any(
     r"(?:please |kindly )?(?:confirm|acknowledge) (?:the )?(?:receipt|receiving) of (?:the |our |my )?(?:payment|transfer|funds|amount)",
     r"(?:و|ف)?(?:دفع|سدد|حول|خلص|اودع|ودع|صفي)(?:ت|نا|تو)(?:ها|ه|هم|كم|لكم|لك|لهم|ك|لكو|لكن|و|هالكم)?",
     r"(?:انا|احنا|نحن|خلاص|اني) (?:محول|محولين|محوله|دافع|دافعين|دافعه|مسدد|مسددين|مخلص|مخلصين)(?:ها|لكم|لك|ه)?",
+    r"(?:neft|rtgs|imps|upi|bacs|chaps|swift|tt|wire|telegraphic transfer|faster payment)(?: (?:transfer|payment|is|was|has been|already))* (?:done|made|sent|completed|successful|processed|initiated)",
     r"^(?:sent|done|deposited|transferred|wired|remitted) (?:via|through|by|thru|from|to)|(?:cheque|check|chq|cash|payment|money)(?: (?:was|is|already|has been))* (?:collected|picked up|taken|handed|given|delivered|received)(?: over)? (?:by|to) (?:your?|ur)",
     r"(?:shows?|showing|marked|recorded|appears?)(?: (?:this|it|that|the|invoice|already|in|our|system))* (?:as )?(?:paid|settled|cleared)|^(?:سبق|قد سبق) و?ان (?:دفعنا|سددنا|حولنا)\w*",
     r"(?:collector|driver|salesman|sales guy|rep|guy|agent|you|they|he|man|messenger)(?: \w+)? (?:took|collected|received|picked up|got) (?:the |our |my |a )?(?:cash|money|cheque|check|payment|amount)",
     r"(?:تراني|تراي|راني|رانا) (?:دافع|مسدد|محول|خالص|خلصت|خلصنا|دفعت)\w*",
     r"(?:التحويل|المبلغ|الفلوس|الحواله|الدفعه) (?:واصل|واصله|نزل|نزلت|وصلكم|وصلتكم|عندكم من)",
     r"(?:money|amount|funds|payment|it|transfer|cash)(?: (?:is|already|has been|was|has|should be|now))+ (?:in|with|reached|into) your (?:account|bank)",
-    r"(?:cash|cheque|check|money|amount|payment|funds)(?: (?:was|is|were|already|has been))* (?:deposited|transferred|sent|wired|paid|credited|handed|collected|debited)",
+    r"^(?:(?:its|it is|all|already|this|that|thats|is|has|been|was|it|everything|we|weve|i|ive) )+(?:done|sorted|dealt with|taken care of|squared(?: away| up)?|settled up)(?: (?:already|yesterday|today|last \w+|now|mate|bro|sir|thanks|with \w+ \w+))*$",
+    r"(?:payment|paisa|paise|amount|transfer|bank se)(?: \w+)? (?:ho ga[iy]?a|ho ga[iy]+|kar di(?:ya|e|ye)?|de diya|bhej di(?:ya|e|ye)?|ho chuka|kar chuka)|(?:bhej|transfer kar|pay kar|de) (?:diya|diye|di) (?:hai|hu|h)\b",
+    r"(?:just|already)(?: just| now)? sent (?:it|this|that|money)(?: (?:over|across|through|to you|now|today|yesterday|off))*$",
+    r"(?:released|processed|executed|cleared|put through|sent)(?: (?:this|it|that))(?: \w+)? (?:on|in|with|under|yesterday|last|this morning|through)",
+    r"(?:cleared|paid|settled|released|processed) (?:under|in|with|by) (?:payment |pay |the )?(?:batch|run|voucher)",
+    r"(?:ال)(?:دفع|سداد|تحويل|دفعه|حواله|ايداع|تسديد) (?:تم|تمت|خلص|صار)(?! \w+ (?:لا|ما))",
+    r"(?:cash|cheque|check|chq|money|amount|payment|funds)(?: (?:was|is|were|already|has been|has|have been|have))* (?:posted|mailed|couriered|dispatched|banked|deposited|transferred|sent|wired|paid|credited|handed|collected|debited)",
     r"(?:wire|transfer|payment|money|funds|cheque|remittance)(?: (?:has|have|already|was|just))* (?:went|gone|left|cleared|debited|leaving)|debited from (?:our|my) account",
     r"(?:dafa?3|dfa3|daf3|7aww?[aei]l|haww?[aei]l|khall?[ai]s|5all?[ai]s|sadd?[ai]d)(?:t|et|it|na|nah|naha|taha|tha|tlak|tlakom|tilkom|nalak|nalkom)",
     r"(?:و|لقد |قد |انا |احنا |نحن |ها)?(?:دفعت|دفعنا|دفعته|دفعتها|دفعناه|دفعناها|دفعتلكم|دفعتلك|دفعتو|دفعتهم|دفعناهم"
@@ -109,6 +116,7 @@ HAS_PAID = _any(
 
 _WILL = "will|ill|well|shall|gonna|going to|plan to|planning to|able to|promise to|intend to|hope to|hoping to|expect to|aim to|try to|want to|wanna|wil|about to"
 REFUSES = _any(
+    r"not (?:a|one|a single|one single) (?:penny|cent|dirham|dime|fils|pound|rupee|dollar|riyal|piastre)",
     r"nothing will be paid|(?:will not|wont) be (?:paid|settled)|no payment (?:will be|until|unless)|withhold\w*|payment (?:is )?withheld|holding (?:the |your |back |this )*payment",
     r"no way (?:i|we) (?:will |am |are |would )?(?:pay|paying)|(?:مستحيل|والله ما|ابدا ما|لا يمكن ان) (?:ادفع|ندفع|اسدد|نسدد|بدفع|ادفعها)\w*",
     rf"(?:will not|wont|would not|not going to|not gonna|aint|never going to|refuse to|refusing to|refused to|never"
@@ -138,18 +146,23 @@ CANNOT = _any(
 )
 _BE_PAID = r"(?:paid|settled|transferred|transfered|cleared|made|processed|released|done|sent|credited|deposited|remitted|wired|executed)"
 WILL_PAY = _any(
+    r"(?:ill|will|well|gonna|going to) (?:bring|drop|pop|run|send) (?:it|the money|the cash|the cheque|a cheque|cash|money)(?: (?:round|by|over|in|off|up|down|to you|to the office))*$",
+    r"(?:will|should|shall|ll) be (?:with you|in your (?:account|bank)|yours)(?: \w+){0,2} (?:on|by|tomorrow|before|within|in|soon|next|this|monday|tuesday|wednesday|thursday|friday|saturday|sunday)",
+    r"(?:payment|paisa|paise|amount|transfer|pay|bank se)(?: \w+){0,2} (?:ho ja(?:y|e|ye)ga|kar (?:du|do|de|de)nga|kar denge|kar dega|de (?:du|do)nga|de denge|bhej (?:du|do)nga|bhej denge|aa ja(?:y|e|ye)ga)",
+    r"(?:going|goes|put) (?:in|into|on|out in|out on|through in|through on)(?: \S+){1,4} (?:payment|pay|bacs|cheque) (?:run|batch|cycle)",
     rf"(?:i|we|he|she|they|it|accounts?|finance|company|husband|manager|boss|team|department|owner|and|then|definitely|surely|ok|yes)?"
     rf"(?: )?(?:{_WILL}) (?:\w+ ){{0,2}}(?:pay|settle|transfer|deposit|wire|remit|be paying|be settling|be transferring|payoff|clear)(?! (?:for the lawyer|attention))",
     rf"(?:{_WILL}) (?:\w+ )?(?:send|release|process|arrange|make|do|complete|sort|issue|hand|give|deliver|bring|drop|get|have|finali[sz]e|close|handle|execute|initiate)"
     rf"(?: \w+){{0,4}} (?:{_MONEY})(?! (?:details|copy|instructions|slip|receipt|proof|confirmation|statement|number|reference|advice|status|terms))",
     rf"(?:{_WILL}) (?:\w+ ){{1,6}}and (?:pay|transfer|settle|deposit)|^(?:it is |its |still |now |payment )?(?:under|in) process(?:ing)?",
     rf"(?:{_WILL}) (?:do|sort|handle|arrange|fix|complete|finish|take care of|get) (?:it|this|that|them|so)(?: \w+)? "
-    r"(?:on|by|tomorrow|next|today|before|this|within|in|soon|asap|now|tonight|friday|sunday|monday|tuesday|wednesday|thursday|saturday|tmrw|first)",
+    r"(?:on|by|tomorrow|next|today|before|this|within|in|soon|asap|now|then|straight away|immediately|once|as soon|when|after|tonight|friday|sunday|monday|tuesday|wednesday|thursday|saturday|tmrw|first)",
+    r"(?:youll|you will|you shall) (?:have|get|receive|see) (?:it|the money|your money|the cash|payment|the payment|the funds|the full amount)(?: (?:all|back|then|soon))*$",
     rf"(?:will|shall|going to|to|gets|getting|should) be (?:\w+ )?{_BE_PAID}",
     r"(?:i|we) (?:can|could) (?:\w+ )?(?:pay|settle|transfer|deposit|clear)",
     r"(?:will|ill|shall|going to|well) (?:come|stop|pass|drop|visit|be there|call)\b.* to (?:pay|settle|give|hand)",
     rf"(?:{_PAYING})(?: (?:it|this|you|tomorrow|today|on|by|the|next|now|half|soon|in|full|within|\d+\S*)|$)",
-    r"(?:pay|settle|transfer)(?: \w+){0,2} (?:you )?(?:on(?! time)|by|tomorrow|next|before|at the end|end of|today|within|in \d+|after salary|tmrw|soon)",
+    r"(?:pay|settle|transfer)(?: (?!made|done|sent|completed|processed|went|was|released|executed|cleared|credited|initiated)\w+){0,2} (?:you )?(?:on(?! time)|by|tomorrow|next|before|at the end|end of|today|within|in \d+|after salary|tmrw|soon)",
     r"payment(?: \w+){0,2} (?:will|is scheduled|is planned|is due to|is coming|on the way|on its way|scheduled|planned|in process|in progress"
     r"|under process|being processed|is being|under processing|to be released|expected)|payment (?:by|on)(?! (?:late|overdue|time|account))",
     r"(?:money|transfer|cheque|check|funds|cash)(?: \w+){0,2} (?:will|on the way|on its way|is coming|is ready|scheduled|expected)",
@@ -164,8 +177,9 @@ WILL_PAY = _any(
     r"(?:payment|cheque|check|transfer|it) (?:is )?(?:just )?(?:awaiting|pending|waiting for|with management for|with the bank for) (?:\w+ )?(?:signature|approval|release|sign off|signing)",
     r"(?:very )?soon (?:inshallah|in sha allah|insha allah|god willing)|^قريبا|ن(?:خلص|دفع|سدد|حول)(?:وا|و)(?:كم|لكم|ك|ها|لك)",
     r"promise(?: you)? (?:to pay|payment|i will|we will|the payment|on|by)|commit to (?:pay|settle)",
-    r"و?(?:س|ح|ه|حا|ها|ب|ان|بن|هن|حن|سن|سا|راح |رح |سوف |غادي |باش |ناوي |ناويين |بنا |هنقوم ب|سنقوم ب|ساقوم ب|ان شاء الله |انشالله |انشاءالله |لازم )"
-    rf"(?:{_ARABIC_PAY_SURE}|دفع|سدد|حول|خلص|ندفع|نسدد|نحول)(?:ها|ه|لكم|لك|هم|لكن|كم)?",
+    r"و?(?:س|ح|ه|حا|ها|ب|ان|بن|هن|حن|سن|سا|راح |رح |سوف |غادي |باش |ناوي |ناويين |بنا |هنقوم ب|سنقوم ب|ساقوم ب|ان شاء الله |باذن الله |بعون الله |باذنه تعالي |انشالله |انشاءالله |لازم )"
+    rf"(?:{_ARABIC_PAY_SURE}|دفع|سدد|حول|خلص|ندفع|نسدد|نحول)(?:ها|ه|لكم|لك|هم|لكن|كم|ك|لكو|هالك|هالكم|هولك|هولكم|ولك|ولكم)?",
+    r"(?:ادفع|ندفع|اسدد|نسدد|احول|نحول|نخلص|اخلص)(?:ها|ه|لكم|لك|كم|ك)? (?:قريبا?|باقرب|في اقرب|عن قريب)",
     rf"(?:سا|س|سن|راح |رح |سوف |غادي |ح|ه|ب|هن|حن)(?:{_ARABIC_I_PAY}|رسل|سلم|سوي|قوم|عمل|جهز|نجهز|اجهز|نعمل|اعمل|ندير|دير)(?: \w+){{0,3}} (?:{_ARABIC_MONEY})",
     r"(?:راح|رح|سوف|غادي|س|حي|هي|ب)? ?(?:يتم|تتم|هيتم|حيتم|سيتم|ستتم|بيتم) (?:\w+ )?(?:ب)?(?:ال)?(?:دفع|سداد|تحويل|ايداع|تسديد)\w*",
     r"(?:سيكون|هيكون|حيكون|بيكون|يكون|راح يكون|تكون|ستكون) (?:\w+ ){0,2}(?:المبلغ|عندكم|الدفع|السداد|التحويل|جاهز|مدفوع\w*|في حسابكم|الشيك)",
@@ -181,6 +195,8 @@ WILL_PAY = _any(
     r"(?:adfa3|nkhalles|nkhallas|ndfa3|a7awel|ahawel)\w* (?:lak|lakom|lkom)?(?: )?(?:bokra|bukra|bukrah|youm|yom|ba3d|el|al|ghedwa|ghodwa|inshallah|akher|lyoum)",
     r"(?:je vais|on va|nous allons) (?:payer|virer|regler)|(?:je|nous) (?:paie|payons|paierai|paierons|reglerai|reglerons)",
 )
+# These promise only with a day in the same clause: 'I can do it on Tuesday'.
+CAN_ON_A_DAY = _any(r"^(?:yes |ok |okay |sorry |hi )*(?:i|we) can (?:only )?(?:do|manage|sort|get|bring|have|make)")
 # With a day to come in the same clause, and nothing of the past, these promise.
 MONEY_AHEAD = _any(
     r"pay|pays|payments?|half|salary|salaries|الراتب|راتب|المعاش|cheques?|check|pdc|transfer|settle|settlement|cash|deposit|instal\w+|bank|money|funds",
@@ -200,11 +216,17 @@ DENIED_PROMISE = _any(
     r"(?:will|would) (?:dispute|contest|challenge|reject)",
 )
 
+# The money is said to be on its way. Beside a payment that was made, it promises nothing more.
+ARRIVES = re.compile(
+    r"\b(?:you|u|it|they|money|funds|amount|payment|transfer|cheque)(?:ll| will| should| shall| may| might| would)+ (?:\w+ )?(?:see|have|get|receive|reach|arrive|reflect|show|appear|be (?:with|in|there|credited|reflected))"
+    r"|\b(?:بيوصل|سيصل|هيوصل|راح يوصل|بتوصل|ستصل|هتوصل|حيوصل)\w*"
+)
+
 # --- Disputes -------------------------------------------------------------------------------------------------------
 
 _GOODS = "goods|items?|products?|order|orders|delivery|shipment|materials?|service|services|work|job|equipment|units?|boxes|parts|stuff|cargo|installation|project|anything|machine|package|parcel|software|training"
 DISPUTE = _any(
-    r"disput(?:e|ed|es|ing)|disagree\w*|contest(?:ed|ing)?(?: (?:this|the|your|that))|object to|reject(?:ed|ing)? (?:this|the|your|it)|do not accept|dont accept|not accept\w*|cannot accept|do not agree|dont agree|not agreed?|never agreed",
+    r"disput(?:e|ed|es|ing)|disagree\w*|contest(?:ed|ing)?(?: (?:this|the|your|that))|object to(?! (?:the |this |any )?(?:processing|use|storage|these messages|receiving|being))|reject(?:ed|ing)? (?:this|the|your|it)|do not accept|dont accept|not accept\w*|cannot accept|do not agree|dont agree|not agreed?|never agreed",
     r"(?:not|isnt|arent|doesnt|wasnt) (?:correct|right|accurate|valid|ours|match|mine|what (?:i|we|was) \w+|as (?:agreed|ordered|described|per)|the (?:agreed|correct|right)|up to|according|in line|what)",
     r"incorrect\w*|inaccurate|mistakes? in|wrongly|erroneous\w*|by mistake|an? (?:mistake|error)|discrepanc\w+|mismatch\w*|does ?nt match|do not match|dont match",
     r"wrong (?:amount|invoice|price|total|quantity|qty|goods|items?|bill|order|charge|vat|rate|currency|product|size|colou?r|calculation|figure|sum|po|trn|model|address on)",
@@ -213,6 +235,9 @@ DISPUTE = _any(
     r"(?:never|did not|didnt|have not|havent|(?<!do )(?<!dont )not|hasnt|has not|wasnt|was not|werent|were not|yet to|still not|still waiting for)(?: (?:yet|been|even|be|us|all|the|your|any|our|it|to|half|of|have))*"
     r" (?:ordered|order|received|receive|delivered|deliver|arrived|arrive|got|get|requested|request|provided|performed|installed|complete|completed|shipped|signed|sign|approved|approve|supplied|authori[sz]ed|used|fixed|repaired|replaced|bought|purchased|asked for|done|delivery|finish|finished|show up|turn up|come|came|fix|repair|replace|worked|agree|agreed)"
     r"(?! (?:the |an |any |your |this |a |my |our |copy |of |original |such )*(?:invoices?|emails?|messages?|reminders?|statement|bill|copy|salary|payment|money|bank|details|reply|response|answer|link|call|anything from|hard copy|paid|po|lpo))",
+    r"double (?:charg|bill|invoic|count)\w*|(?:charg|bill|invoic)\w+(?: (?:me|us|this|it))* (?:twice|double|two times)|agreed (?:(?:on|at|aed|usd|sar|qar|rs|gbp|eur|was|a|price|of) ){1,3}\d|not (?:aed |usd |sar |qar |rs |gbp |eur )?\d{1,3} \d{3}\b|vat twice|(?:discount|credit)(?: \w+){0,3} (?:is|was|were|not) (?:missing|applied|deducted|included)",
+    r"(?:dont|doesnt|do not|does not|didnt|did not|not) (?:tally|reconcile|add up|correspond|tie (?:up|in)|agree with)|(?:charged|charging|billed|billing|invoiced|invoicing) (?:me|us) for|(?:the|your|our) (?:quote|quotation|estimate)(?: \w+)? (?:was|said|is|says|were)|(?:is|are) (?:a|an absolute|a total) joke",
+    r"(?:broke|damaged|ruined|wrecked|scratched|flooded|destroyed) (?:my|our|the)|short (?:supply|supplied|delivered|delivery|shipment|quantity)|shortages?|time barred|(?:claim|liability|debt|sum) (?:is )?(?:\w+ ){0,4}denied|pay only after|only pay (?:after|when|once|if)",
     r"complaint|complain\w*|not satisfied|unsatisfied|not happy|unhappy|disappointed|full price|promised (?:us |me )?(?:a )?discount|never placed|(?:cancel|void|withdraw) (?:this|the|your) (?:invoice|bill)|refund|lawyers?|solicitors?|charged (?:me |us )?(?:extra|more|too much|double|twice)|no (?:\w+ ){1,3}no (?:payment|money|pay)|attorney|legal|fraud\w*|scam|court|small claims|consumer protection|police|rip off|ripoff|cheat\w*|thie(?:f|ves)|fake invoice|bogus",
     r"(?:we|i)(?: have| had| already)* (?:cancelled|canceled|returned|sent back|rejected|terminated)(?! (?:the (?:meeting|call)|my (?:card|flight)))|(?:was|were|been|got) (?:returned|cancelled|canceled|rejected|terminated) ?(?! payment)|cancellation|asked (?:you )?to cancel|requested (?:to cancel|cancellation)",
     r"credit note|debit note|deduct\w*|discount (?:was|is|not|you|we|has|that)|agreed (?:on|price|discount|rate|amount)|quoted|quotation was|po (?:says|amount|value|price)|contract (?:says|price|states|value)|should be (?:\w+ )?(?:less|lower|\d+)|not \d{3,}|only owe|only (?:ordered|received|got|took|bought|requested|agreed)|ordered \d+ not|we owe (?:only|less)|too much|free of charge|extra charges?|unauthori[sz]ed|hidden (?:fees?|charges?)|duplicate|already (?:disputed|returned|credited)|never (?:signed|agreed|approved|heard back|used)",
@@ -223,15 +248,24 @@ DISPUTE = _any(
     r"(?:خطا|خطء|غلط|غلطه|غلطانين|خاطيه|خاطي|مغلوط\w*|بالغلط|اخطا|اخطاء)(?! الرقم)",
     r"(?:لم|ما|لسه ما|لسا ما|مازال ما|م) ?(?:استلم\w*|نستلم\w*|استلمت\w*|استلمنا\w*|اطلب\w*|نطلب\w*|طلبت\w*|طلبنا\w*|يصل\w*|تصل\w*|وصلت\w*|وصل\w*|وصلش\w*|يتم التسليم|تسلمنا|تسلمت|ركبتوا|ركبتو|خلصتوا|تخلصوا|كملتوا|تكملوا|نفذتوا|تنفذوا|اشتغل|يشتغل|شغال\w*|جات\w*|جاتنا|اجت\w*|جاني|وصلاتنا|يكتمل|تكتمل|ننفذ|كمل\w*|يكمل\w*|انتهي|انتهت|ينتهي|تنتهي|اتفقنا)"
     r"(?! (?:ال)?(?:فاتوره|فواتير|رساله|نسخه|راتب|رد|ايميل|حواله|رابط|كشف|رسايل|اي رسايل|مسج|اشعار|تذكير))",
+    r"(?:الشغل|العمل|المشروع|التركيب|الصيانه|البضاعه|الطلب|الطلبيه|التسليم)(?: \w+)? (?:ما|لسه ما|لسا ما|مش|لم|لسه مش|مو|باقي ما|مازال ما) ?(?:ي|ت)?(?:خلص|كمل|تم|وصل|انتهي|اكتمل|جا|اجا|جاهز|انجز)\w*|(?:مش|مو|ماهو|ليس|غير) (?:ال)?(?:سعر|مبلغ|اتفاق|كميه|نوع|لون|مقاس)(?: \w+)? (?:اتفقنا|متفق|طلبنا|المتفق)\w*|اتفقنا علي\w*|متفقين علي\w*",
     r"(?:تالف|تالفه|تالفين|معيب|معيبه|مكسور|مكسوره|مكسورين|ناقص|ناقصه|ناقصين|نواقص|خربان\w*|مضروب\w*|سييه|سيء|رديي\w*|بايظ\w*|خايس\w*|مش شغال\w*|مو شغال\w*|ما يشتغل|مايشتغل|بايظه|عطلان\w*|(?:ما|لا|مش|مو|مب) ?(?:بي|ي|ت|بت)(?:شتغل|برد|فتح|عمل|دور|نفع|صلح|سخن)|فيها عيب|عيوب|منتهي\w* الصلاحيه|مهترس|خاسر|خاسره|مهرس\w*)",
     r"(?:رجعنا|رجعت|ارجعنا|ارجعت|الغينا|الغيت|كنسلنا|كنسلت|لغينا|لغيت|مرتجع|ارجاع|استرجاع|استرداد|رجعوا|طلبنا الغاء|طلبت الغاء|تم الغاء|تم الغاو\w*|ملغي|ملغيه|ملغاه)(?! (?:الاجتماع|الموعد))",
     r"(?:لماذا|ليش|ليه|علاش) (?:\w+ ){0,3}(?:الفاتوره|فاتوره|المبلغ|الرسوم|زياده|غالي|هذا المبلغ|تحسبون|حاسبين|تطالبون\w*|تطالبوننا)|فلماذا (?:ال)?\w+|اكثر من المتفق|زياده عن|اعلي من|اغلي من|المتفق عليه|حسب الاتفاق|الاتفاق كان|اتفقنا علي|الخصم|خصموا|مكرره|مكرر|مرتين|ما طلبناه|رسوم اضافيه|تفاصيل خاطيه|مزوره|ما الي علاقه|وهمي\w*|ما تعاملنا|لم نتعامل|وصل (?:نصها|نصفها|النص|نص|نصف)|باقي البضاعه|باقي الطلب",
     r"(?:ghalat|8alat|galat|mish sa7|mish mazboot|msh mazbout|mish mazbout|ma wasal\w*|mawasal\w*|ma weslet\w*|ma wslna\w*|maksoor\w*|maksour\w*|kharban\w*|5arban\w*|na2es|na2sa|na9es|nsab\w*|naseb|haramiyeh|ma stalam\w*|mastalam\w*|ma talabt\w*|matlabt\w*|ma tlabna\w*|el ma7kame)",
 )
 
+# 'Is this a scam?' is a question, no dispute.
+DOUBTS = re.compile(r"\b(?:scam|fraud|legit|genuine|phishing|spam|real|fake)\b")
+
 # --- Somebody else --------------------------------------------------------------------------------------------------
 
 WRONG_PERSON = _any(
+    r"(?:number|phone|email|address|sim|mobile)(?: \w+)? (?:isnt|is not|not|aint|no longer|is no longer) (?:his|hers|her|theirs|their|him)|(?:meant|intended|addressed) (?:for|to) (?:another|someone|somebody|a different|the other|some other|other)",
+    r"(?:doesnt|dont|does not|do not|no longer|never)(?: \w+)? (?:have|has|had|own|owns|use|uses) (?:this|that|the) (?:phone|number|sim|mobile|email|address|mailbox|line)",
+    r"(?:previous|last|old|former) (?:owner|user|tenant|holder|occupier|occupant|employee|owners)|(?:wrong|not the) (?:e ?mail )?address|have nothing to do with|left the (?:business|company|organi[sz]ation|firm)",
+    r"و?(?:معرفوش|معرفهوش|معرفهاش|معرفكمش|معرفكوش|ماعرفوش|ماعرفكم|مانعرفوش|ما نعرفوش)|غلطت\w* (?:ف|في|ب)?(?:ال)?(?:نمره|رقم|شخص|عنوان|نومرو)",
+    r"(?:البريد|الرقم|الايميل|الجوال|الهاتف|العنوان|النمره|الحساب)(?: \w+)? (?:لا|ما|مش|مو|مايخص|لايخص) ?(?:يخص|يتبع|بتاع|تبع|حق)\w*",
     r"(?:have|got|texted|called|reached|messaged|emailed|ve got)(?: \w+)? the wrong \w+|(?:ال)?رقم (?:\w+ )?(?:تغير|اتغير|تبدل|انباع|تبدل صاحبه)|تغير صاحب\w*|صاحب الرقم تغير",
     r"^ana (?:msh|mish|mesh|mo|mosh|mani) (?!dafe3|7adfa3|hadfa3|3ayez|3awez|fadi|fahem|3aref|ader|2ader|a2dar|mwafe2|hadfa|dafi3)\w+$",
     r"no (?:mr|mrs|ms|miss|dr) \w+(?: \w+)? here|no (?:\w+ )?(?:called|named) \w+",

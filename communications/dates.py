@@ -314,7 +314,7 @@ _FORMS: list[tuple[re.Pattern[str], _Read]] = [
     (re.compile(r"\bend of (?:the |this )?year\b|\byear ?end\b|\b(?:نهايه|اخر) (?:هذه )?السنه\b"), _year_end),
     (re.compile(rf"\b(?:last|past|previous) (?:{_D})\b"), _last_weekday),
     (re.compile(rf"\b(?:{_D}) (?:{named.PAST})\b"), _last_weekday),
-    (re.compile(rf"\b(?:{_D})\b"), _weekday),
+    (re.compile(rf"\b(?:{_D})(?:s(?= (?:payment|pay|run|batch|transfer|cycle|bank)\b))?\b"), _weekday),
     (re.compile(rf"{_APART}\d{{1,2}}{_TH} (?:{named.COUNTED_THINGS})\b"), _unclear),
     (
         re.compile(
@@ -338,5 +338,8 @@ _FORMS: list[tuple[re.Pattern[str], _Read]] = [
         ),
         _of_month,
     ),
+    # 'يوم 25 بحول', '28 ko': these words leave no doubt that the number is a day.
+    (re.compile(rf"(?<!كل )\b(?:يوم|بتاريخ) (?P<day>\d{{1,2}}){_ENDS}(?P<until>(?!)x)?(?P<next>(?!)x)?"), _of_month),
+    (re.compile(rf"{_APART}(?P<day>\d{{1,2}})(?P<until>(?!)x)?(?P<next>(?!)x)? (?:ko|tarikh|tareekh)\b"), _of_month),
     (re.compile(rf"\b(?:{named.TODAY})\b"), _in(0)),
 ]

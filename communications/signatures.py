@@ -14,7 +14,7 @@ _FAREWELL = re.compile(
     r"|مع (?:خالص |فايق |اطيب |وافر )?(?:ال)?(?:تحيه|تحيات|تحياتي|الشكر|التقدير|الاحترام)(?: \w+){0,3}|تحياتي|تحياتنا|وتفضلوا بقبول .*|ودمتم(?: \w+){0,2}|تقبلوا تحياتي|اخوكم(?: \w+)?)"
 )
 _DEVICE = re.compile(
-    r"(?:sent|get|envoye) (?:from|by|with|via|using|outlook|de|depuis)\b.*|(?:تم ارسال\w*|ارسلت|مرسل|مرسله) من (?:ال|جهاز)?.*(?:ايفون|iphone|جوال|هاتف|samsung|android|outlook).*"
+    r"(?:الحصول علي|احصل علي|发自|發自|傳送自|从我的|obtener|telecharger|scarica|outlook fur|outlook pour|outlook para|yahoo mail|enviado desde|envoye de|von meinem|gesendet von|inviato da|verzonden vanaf) ?.{0,60}|(?:sent|get|envoye) (?:from|by|with|via|using|outlook|de|depuis)\b.*|(?:تم ارسال\w*|ارسلت|مرسل|مرسله) من (?:ال|جهاز)?.*(?:ايفون|iphone|جوال|هاتف|samsung|android|outlook).*"
 )
 # Lines that only footers have.
 _FOOTER = re.compile(

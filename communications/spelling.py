@@ -28,6 +28,27 @@ _FORMS = str.maketrans(
 _APART = re.compile(r"(?!(?<=\d)[./-](?=\d))[\W_]")
 _REPEATED = re.compile(r"([^\W\d])\1{2,}")
 _LINKS = re.compile(r"(?:https?://|www\.)\S+|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
+# As people type in a hurry. The lists of words know these by their full spelling.
+_SHORT = {
+    "u": "you",
+    "ur": "your",
+    **dict.fromkeys(("plz", "pls", "plss", "plse", "pleas"), "please"),
+    **dict.fromkeys(("stp", "stopp", "stpo", "sotp", "stoop"), "stop"),
+    **dict.fromkeys(("dnt", "dunt"), "dont"),
+    **dict.fromkeys(("txt", "txts"), "texts"),
+    **dict.fromkeys(("txting", "texing"), "texting"),
+    **dict.fromkeys(("mesg", "mssg", "messge", "mesage"), "message"),
+    **dict.fromkeys(("mesages", "messges", "mssgs", "mesgs"), "messages"),
+    **dict.fromkeys(("amt", "amnt"), "amount"),
+    **dict.fromkeys(("pymt", "pmt", "paymnt", "payement", "paymet"), "payment"),
+    **dict.fromkeys(("til", "untill"), "until"),
+    **dict.fromkeys(("recieve", "receve", "recive"), "receive"),
+    **dict.fromkeys(("recieving", "receving", "reciving"), "receiving"),
+    **dict.fromkeys(("recieved", "receved", "recived", "recvd", "rcvd"), "received"),
+}
+# 'My no. is', whose point ends no sentence.
+_NUMBER = re.compile(r"\b(my|our|this|your|ur|phone|mobile|mob|tel)\s{1,3}no\.?(?=\s)", re.IGNORECASE)
+_UNSUBSCRIBE = re.compile(r"\bun ?su(?:b|s|bs|sb)?s?c?(?:ri|ir|i)b\w*")
 # A line this long that ends in the middle of a sentence was broken by a mail program.
 _WRAPPED_FROM = 50
 _SENTENCE = re.compile(r"[^.!?؟;؛\n…]+|[.!?؟;؛\n…]")
@@ -80,18 +101,24 @@ def without_links(text: str) -> str:
 def clauses(text: str) -> list[Clause]:
     """Return the clauses of a text, without its web and email addresses, in their order."""
     text = unicodedata.normalize("NFKC", without_links(text)).translate(_FORMS)
+    text = _NUMBER.sub(r"\1 number", text)
     found: list[Clause] = []
     for sentence, mark in _sentences(_unwrapped(text)):
         parts = [part for part in _CLAUSE.split(sentence) if part and part.strip()]
         asked = mark in ("?", "؟")
         for number, part in enumerate(parts):
-            words = normalise(part)
+            words = _spelled_out(normalise(part))
             if not words:
                 continue
             is_last = number == len(parts) - 1
             asks = bool(_ASKS.match(words)) or (asked and is_last and not _TAG.search(f" {words}"))
             found.append(Clause(words, asks))
     return found
+
+
+def _spelled_out(words: str) -> str:
+    words = " ".join(_SHORT.get(word, word) for word in words.split())
+    return _UNSUBSCRIBE.sub("unsubscribe", words) if " unsu" in f" {words}" or "un su" in words else words
 
 
 def _unwrapped(text: str) -> str:

@@ -64,19 +64,34 @@ _REQUESTS = re.compile(
             rf"(?:{_NOT}) (?:ever |again |please |keep |to |any |more )*send(?:ing)?(?: to)?"
             rf"(?: (?:{_ME}|this|that|these|those))*(?: (?:{_THINGS})| anything| any ?more$| more$| again|$)(?: to (?:{_ME}))?",
             rf"(?:stop|cease|end|quit|enough|no more|no further)(?: with| of)? {_THINGS}",
-            "unsubscribe|unsubscribed|unsub|desabonn\\w+",
+            "unsubscribe|unsubscribed|unsub|desabonn\\w+|cease and desist|leave (?:me|us) be|(?:lose|block) (?:my|this|our) (?:number|email)(?! plate)",
+            rf"(?:discontinue|halt|suspend|terminate|end) {_THINGS}|(?:want|wish|need|would like|like|ask for|demand)(?: for)? {_THINGS} to (?:stop|end|cease)|get (?:me|us) (?:off|out of)(?: (?:the|your|this|all|any|mailing|contact|sms|email|distribution))+ (?:lists?|database|system)|remove from(?: (?:the|your|this|all|mailing|contact|sms|email))* lists?",
+            rf"desist from (?:{_ACT})(?: (?:{_ME}))?",
+            r"(?:stop|quit|cease|dont|do not|never|no more) send(?:ing)?(?: (?:me|us))* (?:these|this|stuff|such things|crap|rubbish|nonsense)(?=$| (?:to (?:me|us|this|my)|here|again|any|every|all the time|at|please|now|thanks|anymore))",
+            r"(?:do not|dont|no longer|not|never) (?:want|wish|like|need|care)(?: to)?(?: (?:be|get|getting|receive|receiving))+ (?:any |more )*(?:of )?(?:these|those|them|this)(?=$| (?:any ?more|again|please|from|at all|thanks|messages|things))",
+            rf"(?:forbidden|not allowed|not permitted|not authori[sz]ed|no right|no permission|no longer allowed|no longer permitted|prohibited|banned)(?: (?:to|from))? (?:keep )?(?:{_ACT}) (?:{_ME})(?: again)?",
+            r"(?:do not|dont) have (?:my |our )?(?:permission|consent) to (?:contact|text|message|email|call|write to)(?: (?:me|us))?",
+            r"(?:لا|ما|مش|مو|مب) ?(?:اريد|ابي|ابغي|بدي|عايز|عاوز|عايزه|حاب|حابب|نبي|نريد) ?(?:ان )?(?:اسمع|نسمع|اشوف|نشوف) (?:منكم|عنكم|منك|رسايل\\w*|شي منكم)",
+            r"(?:(?:احذفونا|شيلونا|طلعونا|ازيلونا|امسحونا)(?: من (?:القايمه|القوايم|قايمتكم|قوايمكم|عندكم))?|(?:احذفنا|حذفنا|حذفي|ازالتنا|ازالتي) من (?:القايمه|القوايم|قايمتكم|قوايمكم|قايمه|قوايم)(?: (?:المراسلات|الرسايل|البريد|البريديه))?)",
+            r"(?:كفايه|بطلوا|بطلو|بلاش) (?:زن|ازعاج|دوشه)",
+            rf"(?:do not|dont|never|no longer|did not|didnt) (?:give (?:my |any )?|have my |gave (?:my |any )?)?consent(?:ed)? (?:to|for) (?:(?:be|being|receive|receiving|get|getting|any) )*(?:(?:contacted|messaged|texted|called|emailed)|{_THINGS})",
+            rf"(?:(?:would|had|d|id|wed) )?rather not (?:be|get|receive|have|hear|see)(?: (?:contacted|messaged|texted|called|emailed|from you|{_THINGS}))",
+            rf"stop (?:(?:you|your|youre|are|this|now|guys|all|please) )+(?:{_ACT})",
+            r"(?:msgs?|messages?|sms|texts|calls?)(?: \w+)? (?:mat|na) (?:bhej\w*|kar(?:o|na|iye|en)|kijiye)|(?:mat|na) bhej\w*(?: (?:mujhe|ye|yeh|dobara|phir))* (?:msgs?|messages?|sms|texts|calls?)|(?:msgs?|messages?|sms|texts|calls?)(?: (?:bhejna|karna))? band (?:karo|kar do|kare|karen|kijiye)",
             rf"(?:turn|switch) off (?:{_THINGS})|(?:disable|deactivate|cancel|mute|unsubscribe from) (?:{_THINGS})",
             r"(?:exclude|omit|drop|unlist|unregister) (?:me|us)(?: (?:from|off|out of)(?: (?:the|your|this|all|any|mailing|contact|sms|email|distribution|reminders?|messages?|messaging))* lists?)?",
             r"(?:be|been|get|getting) (?:removed|taken off|unsubscribed|excluded|deleted|unlisted)(?: (?:from|off|of)(?: (?:the|your|this|all|any|mailing|contact|sms|email|distribution|reminders?|messages?|messaging))*"
             r"(?: (?:lists?|database|system|records))?)?",
-            r"(?:withdraw|revoke) (?:my |our )?consent|cancel (?:my |our )?subscription to (?:these|this|the|your) (?:messages|emails|texts|reminders)",
+            rf"(?:withdraw|withdrawing|revoke|revoking) (?:my |our |any )?consent(?: (?:to|for) (?:(?:be|being|receive|receiving|get|getting|any) )*(?:(?:contacted|messaged|texted|called|emailed)(?: by (?:you|sms|texts?|emails?|phone|whatsapp))?|{_THINGS}))?|cancel (?:my |our )?subscription to (?:these|this|the|your) (?:messages|emails|texts|reminders)",
             r"(?:^|(?<=please )|(?<=pls ))no (?:messages|msgs|texts|sms|reminders|spam|emails|reminder)",
             r"opt(?:ing)? (?:me |us )?out|opted out",
-            r"(?:remove|delete|erase|drop|unlist) (?:me|us|my (?:number|email|name|address|contact|details|phone|data)"
-            r"|this (?:number|email|address|contact|phone|mailbox)|our (?:number|email|address|contact)(?: details)?)"
+            r"(?:remove|delete|erase|drop|unlist) (?:my|our|this) (?:name|address|contact|details)(?: details)? (?:from|off|out of)(?: (?:the|your|this|all|any|mailing|contact|sms|email|distribution))* (?:lists?|database|system|records|contacts)",
+            r"(?:remove|delete|erase|drop|unlist) (?:me|us|my (?:number|email|phone|data|contact)"
+            r"|this (?:number|email|email address|address|contact|phone|mailbox)|our (?:number|email)(?: address)?)"
             r"(?: (?:from|off|out of)(?: (?:the|your|this|all|any|mailing|contact|sms|email|distribution))*"
-            r" (?:lists?|database|system|records|contacts|file))?",
-            r"take (?:me|us|my (?:number|email|name)|this (?:number|email|address)|our (?:number|email)) (?:off|out)"
+            r" (?:lists?|database|system|records|contacts|file|broadcasts?|groups?|campaigns?|mailings?|texts|messages|emails|reminders|sms))?",
+            r"take (?:my|our) (?:name|address) (?:off|out)(?: of)?(?: (?:the|your|this|all|any|mailing|contact|sms|email|distribution))* (?:lists?|database|system|records|contacts)",
+            r"take (?:me|us|my (?:number|email|phone)|this (?:number|email|address|phone|mailbox)|our (?:number|email)) (?:off|out)(?! (?:speaker|hold|mute|loud|work|the phone|the call))"
             r"(?: of)?(?: (?:the|your|this|all|any|mailing|contact|sms|email|distribution))*"
             r"(?: (?:lists?|database|system|records|contacts))?",
             rf"(?:do not|dont|no longer|not|never) (?:want|wish|like|need|care|interested)(?: (?:to|in|for))?"
@@ -86,7 +101,7 @@ _REQUESTS = re.compile(
             r"leave (?:me|us) alone|lose my number|get lost|go away|stop it|stop this|stop that",
             rf"(?:(?:من فضلك|رجاء|ارجوكم|ارجو|نرجو|يرجي|الرجاء|ياريت|لو سمحت|لو سمحتم|اريد|نريد|اطلب|نطلب|ارجوا) )*"
             rf"(?:اوقف|اوقفوا|اوقفو|وقف|وقفو|وقفوا|وقفي|توقف|توقفوا|توقفو|التوقف|ايقاف|الايقاف|بطل|بطلوا|بطلو|كفي|كفايه"
-            rf"|كفايا|بلاش|باراكا|بركا|حبس|حبسوا|حبسو|حبسولنا|خلاص|قف|قفوا|انهاء|الغاء|الغوا|الغو|الغ|الغي|منع|امنعوا"
+            rf"|كفايا|بلاش|باراكا|باركا|بركا|حاج|حاجه|حاجي|حبس|حبسوا|حبسو|حبسولنا|خلاص|قف|قفوا|انهاء|الغاء|الغوا|الغو|الغ|الغي|منع|امنعوا"
             rf"|ستوب|عدم|بدون|بكفي|بيكفي|يكفي|كفوا|كفو|كف|امتنعوا|انهوا|وقفوا عني|وقفولي|وقفوا لي|ما بدنا|مابدنا|ما بدي|مابدي) (?:(?:{_ARABIC_ME}) )*{_ARABIC_THINGS}",
             rf"(?:التوقف عن|توقفوا عن|توقف عن|اوقفوا|وقفوا|عدم|بطل|بطلوا|بطلو) (?:مراسلتي|مراسلتنا|ازعاجي|ازعاجنا"
             rf"|التواصل معي|التواصل معنا|الاتصال بي|الاتصال بنا|الاتصال|تتصلوا|الارسال|ارسال|ازعاج|تبعتولي|تبعتلي|تبعتوا"
@@ -100,7 +115,7 @@ _REQUESTS = re.compile(
             rf"(?:لا|ما|م|مش) ?(?:عاد |حد |احد |تبقاش |تبقاوش |بقاش |تعودوش )*(?:ت|يت)(?:بعت|بعث|رسل|راسل|صيفط|سيفط|طرش|تصل|تواصل|كلم|حاكي|كتب|زعج|ضايق|عيط|خابر|دز)"
             rf"(?:و|وا|ي|ون)?(?:ني|نا|لي|لنا|ليا|ولي|ولنا|نلي)?(?:ش|يش|هوش)?(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS})(?: (?:{_ARABIC_ME}))*",
             rf"م(?:ا)?ت(?:بعت|بعث|رسل|راسل|صيفط|سيفط|طرش|تصل|تواصل|كلم|كتب|زعج|ضايق|عيط)\w*ش(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS})?",
-            rf"(?:وقفوا|وقفو|اوقفوا|بطلوا|بطلو|توقفوا|توقفو) ت(?:بعت|بعث|رسل|راسل|صيفط|طرش|تصل|تواصل|كلم|كتب|زعج)\w*(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS})?",
+            rf"(?:وقفوا|وقفو|اوقفوا|بطلوا|بطلو|توقفوا|توقفو|حاج|حاجه|حاجي|حاجتكم|خلاص) ت(?:بعت|بعث|رسل|راسل|صيفط|طرش|تصل|تواصل|كلم|كتب|زعج)\w*(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS})?",
             rf"(?:لا|ما) ?(?:عاد |تبقاوش )*(?:ترسل|ترسلو|ترسلوا|ترسلون|تبعت|تبعتو|تبعتوا|تبعث|تبعثو|تبعثوا|تطرش|تطرشون"
             rf"|تطرشوا|تصيفطو|تصيفطوا|تصيفط|تبعتش|تبعتوش)"
             rf"(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS}| اي شي| شي| شيء| شيا| المزيد| مره| تاني| ثاني| بعد|$)"
@@ -119,7 +134,7 @@ _REQUESTS = re.compile(
             rf"(?:{_ARABIC_NOT})(?: (?:{_ARABIC_WISH}))* (?:(?:ت|ي|يت)(?:{_ARABIC_CONTACT})\w*|مراسل(?:تي|تنا)|ازعاج(?:ي|نا)?|{_ARABIC_THINGS})(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS})?",
             rf"م(?:ا)?(?:ت|ي)(?:{_ARABIC_CONTACT})\w*ش(?: (?:{_ARABIC_ME}))*(?: {_ARABIC_THINGS}| حاجه| شي)?",
             rf"(?:مابي|مابغي|مابغا|مابدي)(?: (?:{_ARABIC_WISH}))* ي(?:{_ARABIC_CONTACT})\w*",
-            rf"(?:mat|ma t|la t|la |mate)(?:b3at|b3t|b3th|rsl|ersl|ersel|sift|tsift|kallem|tsel|tisel|zi3ij)\w*(?: (?:li|liya|lina|ili|tani|tany|3alay))*(?: {_ARABIZI_THING})?",
+            rf"(?:mat|ma t|la t|la |mate)(?:rasl|rasel|rassl|rsil|b3at|b3t|b3th|rsl|ersl|ersel|sift|tsift|kallem|tsel|tisel|zi3ij)\w*(?: (?:li|liya|lina|ili|tani|tany|3alay))*(?: {_ARABIZI_THING})?",
             rf"(?:لا داعي|ما في داعي|مافي داعي|ما له داعي|لا حاجه) (?:ل)?(?:{_ARABIC_THINGS})|لا اوافق علي (?:{_ARABIC_THINGS})",
             r"(?:شيلوني|شيلني|احذفوني|احذفني|طلعوني|امسحوني|ازيلوني)(?: من (?:القايمه|قايمتكم|عندكم|الليسته|هالقروب))?",
             r"(?:اوقفوها|وقفوها|بطلوها|اوقفها|وقفها|اوقفوه|وقفوه)",
@@ -140,7 +155,8 @@ _REQUESTS = re.compile(
     + r")(?!\w)"
 )
 _NOT_WANTED = re.compile(
-    r"\b(?!you\b)\w+ (?:will|have|has|had|did|does|would) (?:not )?stop(?:ped)?\b|\b(?:i|we|they|he|she|it) (?:do not|dont|did not|didnt|never) (?:text|message|email|call|write|send|contact)\b|\b(?:for now|for the moment|temporarily|مؤقتا|موقتا|stop (?:by|over|in|at|for|off|here|there))\b|\b(?:dont|do not|not|never|didnt|did not|cant|cannot|why|how|wont|unless|or else|otherwise|until)"
+    r"\bnot (?:opting|opted|opt|unsubscribing|asking|telling|saying)\b|(?<!if )\b(?:you|they|u)(?: have| ve)? stopped\b|\b(?:did|why did|why have|have|has|when did) (?:you|they|u) stop\w*|\bخلاص (?:تواصل|تواصلوا|اتصل|اتصلوا|كلمني|كلموني|راسلني|ابعت|ابعتوا|ارسل|ارسلوا)\b"
+    r"|\b(?!you\b)\w+ (?:will|have|has|had|did|does|would) (?:not )?stop(?:ped)?\b|\b(?:i|we|they|he|she|it) (?:do not|dont|did not|didnt|never) (?:text|message|email|call|write|send|contact)\b|\b(?:for now|for the moment|temporarily|مؤقتا|موقتا|stop (?:by|over|in|at|for|off|here|there))\b|\b(?:dont|do not|not|never|didnt|did not|cant|cannot|why|how|wont|unless|or else|otherwise|until)"
     r"(?: (?:want|wish|ask|asked|to|me|us|need|going|please|ever|like|intend|mean|meant|request|requested|yet|have|been|i|we"
     r"|do|can|you|dont))* (?:unsubscribe|opt out|stop|cease)\b"
     r"|\b(?:asked|requested|want|wanted|told|tried|trying|طلبت|طلبنا) (?:you |us |me |already |twice )*(?:to )?"
@@ -181,6 +197,10 @@ _BESIDE_A_REQUEST = _COURTESY | frozenset(
         " interested requested asked send whom may concern future said say telling told time times last second third tired hate annoying annoyed harassment privacy gdpr report reported"
         " spamming sales pls too much wasting waste my time nobody anybody anyone nothing never again its im ive been keep keeps kept stay away it is very so long"
         " ever since first warning final done finished with over immediately effect thereafter consent permission given gave without unsolicited unwanted receive receiving"
+        " menkom minkom mennkom minkum menkum men 3andkom el number ra2m raqm yaar bhai bas karo ye yeh mujhe ji"
+        " be stuff mate الرقم النصيه المرسله المرسلة المزعجه اليوميه favour favor piss bother alone ok mob line thats fine right والو hada hadi"
+        " broadcast broadcasts group groups blocking reporting spammers scammers harassers contacted emailed texted called"
+        " البريديه لديكم لديك قوايم المراسلات قايمه قايمتكم"
         " cease quit off out notice be was been about regarding matter absolutely strictly completely entirely automated automatic bot robot campaign campaigns marketing promotional"
         " enough is guys everyone man bro seriously already sick tired fed up annoying bothering every day"
         " لا ما اريد ابي ابغي بدي لي لنا الي الينا علي علينا مره مرات اخري تاني تانيه ثاني ثانيه بعد الان فورا نهاييا"
@@ -214,6 +234,10 @@ _ANOTHER_WAY = re.compile(
     r"|"
     r"\b(?:call|email|text|send|contact|whatsapp|write|message|use|ring|phone|mail) (?:me|us|to|only|instead|the|my|here|it)\b"
     r"|\b(?:only|instead|except|unless|بدل|بدلا|فقط|ارسلوا|ارسل|ابعتوا|ابعت|اتصلوا|اتصل|راسلوني)\b"
+)
+# 'Or I report you to the ICO': what happens otherwise narrows nothing.
+_THREAT = re.compile(
+    r"\bor (?:else$|(?:i|we|ill|well)(?: will| shall| am going to| have to| am)? (?:report|reporting|block|blocking|complain|sue|go to)(?: (?!(?:pay|paid|invoices?|bills?)\b)\w+){0,7}$)"
 )
 # So many unknown words may lead to a request: 'I am begging you to stop texting me'.
 _MOST_UNKNOWN = 3
@@ -250,6 +274,7 @@ def is_unmistakable(clauses: list[Clause], *, may_lead_to_it: bool = True) -> bo
     if not any(_REQUESTS.search(clause.words) or _BEGINS.search(clause.words) for clause in clauses):
         return False
     rest = [_REQUESTS.sub(" | ", clause.words) for clause in clauses]
+    rest = [_THREAT.sub("", words) for words in rest]
     if _ANOTHER_WAY.search(" ".join(rest)):
         return False
     return sum(_unknown(words) for words in rest) <= (_MOST_UNKNOWN if may_lead_to_it else 0)
@@ -269,6 +294,8 @@ def _unknown(words: str) -> int:
 
 
 def _asks_in(words: str) -> bool:
+    if re.match(r"(?:please |kindly |just )?(?:click|press|tap|reply|visit|follow|use the)\b", words):
+        return False  # so a footer explains itself
     if re.match(r"(?:to|how to|for|if you) (?:stop|unsubscribe|opt out|want|wish)", words):
         return False  # a footer's instruction
     return bool(_REQUESTS.search(words) or _ALONE.fullmatch(words)) and not _NOT_WANTED.search(words)

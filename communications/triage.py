@@ -49,7 +49,7 @@ def read(text: str, today: dt.date) -> Reading:
 def _substance(written: str, parts: list[Clause], today: dt.date) -> Reading | None:
     """The first that fits: wrong person, refusal, will pay, has paid, dispute, a day and nothing else."""
     words = " ".join(part.words for part in parts)
-    disputes = any(claims.DISPUTE.search(part.words) for part in parts)
+    disputes = any(_disputes(part) for part in parts)
     if any(claims.WRONG_PERSON.search(part.words) for part in parts) or signatures.says_not_me(written):
         return Reading(Triage.WRONG_PERSON)
     promises = [part for part in parts if _promises(part, today)]
@@ -57,6 +57,8 @@ def _substance(written: str, parts: list[Clause], today: dt.date) -> Reading | N
     until = [part for part in parts if _can_only_later(part) and dates.find(part.words, today)]
     if any(_refuses(part) for part in parts) and not until and not paid:
         return Reading(Triage.DISPUTE)
+    if paid and not until and all(claims.ARRIVES.search(part.words) for part in promises):
+        promises = []  # what was sent, and will arrive
     if promises or until:
         day = _day_of(promises + until, parts, today)
         is_conditional = any(claims.CONDITION.search(part.words) for part in promises) and day is None
@@ -87,6 +89,10 @@ def _denies(part: Clause) -> bool:
     return any(denial.search(part.words) for denial in denials)
 
 
+def _disputes(part: Clause) -> bool:
+    return bool(claims.DISPUTE.search(part.words)) and not (part.asks and claims.DOUBTS.search(part.words))
+
+
 def _claims_payment(part: Clause) -> bool:
     words = claims.CONDITION.split(part.words, maxsplit=1)[0]
     if part.asks and not words.startswith(
@@ -104,6 +110,8 @@ def _promises(part: Clause, today: dt.date) -> bool:
         words = denied.sub(" - ", words)
     words = " ".join(words.split())
     if claims.WILL_PAY.search(words):
+        return True
+    if claims.CAN_ON_A_DAY.search(words) and dates.find(part.words, today):
         return True
     is_of_money = claims.MONEY_AHEAD.search(words) and not _claims_payment(part) and not _demands(part)
     return bool(is_of_money and dates.find(part.words, today) and "-" not in words.split())
