@@ -79,7 +79,7 @@ def test_of_two_posts_of_one_form_at_the_same_moment_one_sends(mail: MailServer)
 def test_a_key_that_was_used_for_another_invoice_sends_nothing(mail: MailServer) -> None:
     one, other = late_invoice(), late_invoice()
     key = send(one).pk
-    with nothing_happens(other.account), pytest.raises(writing.Refused, match="open it anew"):
+    with nothing_happens(other.account), pytest.raises(writing.Refused, match="Open it again"):
         send(other, key=key)
     assert len(mail.mails) == 1
 
