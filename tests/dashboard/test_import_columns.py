@@ -254,7 +254,7 @@ def test_an_older_file_takes_no_payment_back(own: World) -> None:
     client = own.logged_in(Role.MANAGER)
     lifecycle.record_payment(own.account, own.invoice.pk, make.STAFF, amount=Decimal(5000))
     ((_, outcome, reason),) = told(worked(upload(client, books("25000", "Overdue"))))
-    assert (outcome, reason) == ("unchanged", "Here AED 5,000.00 more are paid than in the file.")
+    assert (outcome, reason) == ("unchanged", "AED 5,000.00 more is paid here than in the file.")
 
 
 def test_what_is_closed_on_both_sides_is_unchanged(own: World) -> None:
