@@ -8,7 +8,7 @@ import signal
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,7 +31,7 @@ from inflow.statements import Compiled, wire
 from inflow.statements.cursors import Cursor
 from invoices.models import Debtor, Invoice, TimelineEntry
 from tests import make
-from tests.api.client import Answer, Caller, caller
+from tests.api.client import Caller, caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -112,23 +112,6 @@ def invoice(account: Account) -> Invoice:
     return make.invoice(account, debtor_email="known@example.com")
 
 
-def test_a_request_makes_as_few_trips_as_it_can(api: Caller, invoice: Invoice) -> None:
-    """The key, with what is asked; what is locked, with what is asked under the lock; what is written."""
-    asked: dict[str, tuple[int, Callable[[], Answer]]] = {
-        "GET": (1, lambda: api.get(f"invoices/{invoice.pk}")),
-        "list": (1, lambda: api.get("invoices")),
-        "POST": (2, lambda: api.post("invoices", NEW)),
-        "POST of a new debtor": (3, lambda: api.post("invoices", {**NEW, **OTHER})),
-        "PATCH": (3, lambda: api.patch(f"invoices/{invoice.pk}", {"status": "on_hold"})),
-        "PATCH that ends a hold": (3, lambda: api.patch(f"invoices/{invoice.pk}", {"status": "new"})),
-    }
-    assert api.get("me").status == 200  # from here on the key was used this minute
-    for name, (expected, ask) in asked.items():
-        with traced() as trips:
-            assert ask().status in (200, 201)
-        assert len(trips) == expected, (name, trips)
-
-
 def test_whoever_was_refused_has_nothing_asked_along_with_the_key(account: Account) -> None:
     blind = Caller(make.key(account, scopes=["invoices:write"])[1])
     assert blind.get("me").status == 200
@@ -138,22 +121,6 @@ def test_whoever_was_refused_has_nothing_asked_along_with_the_key(account: Accou
             assert blind.get("invoices").status == 403
         sent.append("".join(trips).count("Bind"))
     assert sent == [2, 1, 1]
-
-
-def test_a_new_invoice_of_a_known_debtor_is_one_transaction_without_begin_and_commit(
-    api: Caller, invoice: Invoice
-) -> None:
-    with traced() as trips:
-        assert api.post("invoices", NEW).status == 201
-    assert not any("BEGIN" in trip or "COMMIT" in trip for trip in trips)
-
-
-def test_a_change_begins_with_its_lock_and_ends_with_what_it_writes(api: Caller, invoice: Invoice) -> None:
-    with traced() as trips:
-        assert api.patch(f"invoices/{invoice.pk}", {"status": "on_hold"}).status == 200
-    _, locks, writes = trips
-    assert "BEGIN" in locks
-    assert "COMMIT" in writes
 
 
 # --- What is asked ahead -----------------------------------------------------------------------------------------
