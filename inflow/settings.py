@@ -252,6 +252,9 @@ CELERY_TASK_ROUTES = {
     "webhooks.tasks.*": {"queue": "webhooks"},
     "webhooks.tasks.tell_admins": {"queue": "communications"},  # mail
     "communications.tasks.*": {"queue": "communications"},
+    # What reads or writes whole files, or computes for seconds: it delays no message and no webhook.
+    "invoices.tasks.work_on_import": {"queue": "files"},
+    "inflow.dashboard.tasks.*": {"queue": "files"},
 }
 CELERY_TASK_PUBLISH_RETRY = False
 # Without acknowledgements: a lost wake-up is no loss, and a worker that has some open when the broker dies would give

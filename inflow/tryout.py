@@ -153,6 +153,7 @@ def _commands(port: int) -> dict[str, list[str]]:
         "web": f"{web} --log-level warning inflow.wsgi:application",
         "webhooks": f"{worker} --hostname webhooks@inflow --queues webhooks --concurrency 2",
         "worker": f"{worker} --hostname worker@inflow --queues clock,communications --concurrency 1",
+        "files": f"{worker} --hostname files@inflow --queues files --concurrency 1",
         "beat": "celery --app inflow --quiet beat --loglevel WARNING --scheduler celery.beat:Scheduler",
     }
     # Their warnings (root, no collected static files) are meant for production.

@@ -1,7 +1,8 @@
 """Workers that are killed with -9 at each line of the sender: `python -m tests.communications.killed`.
 
-Reads the ids of messages, a line each. The first is sent by a worker that lives, to learn which lines it passes; their
-number is printed. Then one more id for each line is sent by a worker that kills itself where that line begins.
+Reads the ids of messages, a line each. The first is sent by a worker that lives, so that all modules are loaded and a
+slow machine passes no line for slowness alone. The second is sent to learn which lines are passed; their number is
+printed. Then one more id for each line is sent by a worker that kills itself where that line begins.
 """
 
 import functools
@@ -25,6 +26,7 @@ def main() -> None:
     from django.db import connections
 
     lines: list[Line] = []
+    _send(sys.stdin.readline(), lambda line: None)
     _send(sys.stdin.readline(), lines.append)
     lines = list(dict.fromkeys(lines))
     connections.close_all()

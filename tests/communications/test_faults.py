@@ -100,12 +100,12 @@ def test_a_worker_killed_at_a_verb_leaves_a_message_that_went_once_or_not_at_all
 
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_killed_at_any_line_of_the_sender_never_makes_two_messages(mail: MailServer) -> None:
-    first = due_reminder(debtor_email="first@example.com")
+    first, second = (due_reminder(debtor_email=f"{name}@example.com") for name in ("first", "second"))
     command = [sys.executable, "-m", "tests.communications.killed"]
     with subprocess.Popen(command, env=environment(mail.port), stdin=PIPE, stdout=PIPE, text=True) as worker:
         assert worker.stdin
         assert worker.stdout
-        print(first.pk, file=worker.stdin, flush=True)
+        print(first.pk, second.pk, sep="\n", file=worker.stdin, flush=True)
         lines = int(worker.stdout.readline())
         rows = [due_reminder(debtor_email=f"d{number}@example.com") for number in range(lines)]
         print(*[row.pk for row in rows], sep="\n", file=worker.stdin, flush=True)
@@ -124,7 +124,7 @@ def test_a_worker_killed_at_any_line_of_the_sender_never_makes_two_messages(mail
     ends = dict(Communication.objects.filter(step=1).values_list("recipient", "status"))
     assert set(ends.values()) == {"sent", "unknown"}
     assert {to for to, status in ends.items() if status == "sent"} <= set(mail.recipients)
-    assert len(ends) == Invoice.objects.filter(last_step=1).count() == lines + 1
+    assert len(ends) == Invoice.objects.filter(last_step=1).count() == lines + 2
 
 
 def pay(invoice: Invoice) -> None:
