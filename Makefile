@@ -17,7 +17,7 @@ test: .venv/.dev tests/browser/node_modules ## ARGS="tests/api -k keys" chooses
 	$(V)/pytest $(ARGS)
 
 nightly: .venv/.dev tests/browser/node_modules ## all tests, also those that take minutes
-	$(V)/pytest -m "nightly or not nightly" $(ARGS)
+	HISTORIES=$${HISTORIES:-60} $(V)/pytest -m "nightly or not nightly" $(ARGS)
 
 # axe, which the browser tests ask. Without npm, or without a registry, they say that they are skipped.
 tests/browser/node_modules: tests/browser/package-lock.json

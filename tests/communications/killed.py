@@ -1,8 +1,8 @@
-"""Workers that are killed with -9 at each line of the sender: `python -m tests.communications.killed`.
+"""Workers that are killed with -9 at every n-th line of the sender: `python -m tests.communications.killed n`.
 
 Reads the ids of messages, a line each. The first is sent by a worker that lives, so that all modules are loaded and a
-slow machine passes no line for slowness alone. The second is sent to learn which lines are passed; their number is
-printed. Then one more id for each line is sent by a worker that kills itself where that line begins.
+slow machine passes no line for slowness alone. The second is sent to learn which lines are passed; the number of those
+chosen is printed. Then one more id for each of them is sent by a worker that kills itself where that line begins.
 """
 
 import functools
@@ -28,7 +28,7 @@ def main() -> None:
     lines: list[Line] = []
     _send(sys.stdin.readline(), lambda line: None)
     _send(sys.stdin.readline(), lines.append)
-    lines = list(dict.fromkeys(lines))
+    lines = list(dict.fromkeys(lines))[:: int(sys.argv[1])]
     connections.close_all()
     sys.stdout.write(f"{len(lines)}\n")
     sys.stdout.flush()

@@ -48,6 +48,7 @@ def test_a_second_one_on_the_same_data_is_refused(running: Run) -> None:
     assert running.answers()
 
 
+@pytest.mark.nightly
 def test_it_survives_every_end_with_its_data(running: Run, with_tables: Callable[[Path], Path], tmp_path: Path) -> None:
     data = with_tables(tmp_path / "var")
     run = Run(data).ready()

@@ -156,6 +156,7 @@ def test_without_valkey_no_request_fails_and_every_event_arrives_when_it_is_back
     assert {len(heard[invoice_id]) for invoice_id in created} == {1}
 
 
+@pytest.mark.nightly
 def test_300_invoices_survive_the_end_of_every_process_and_each_is_heard_of_under_one_id(stack: Stack) -> None:
     acknowledged: dict[str, str] = {}
     deadline = time.monotonic() + 60

@@ -1,6 +1,7 @@
 """What is stored is what the facts say, whatever was done to an invoice and in whatever order."""
 
 import datetime as dt
+import os
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
@@ -150,7 +151,9 @@ verbs = st.one_of(
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=int(os.environ.get("HISTORIES", "20")), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(due_in=st.integers(-2, 1), amount_paid=st.sampled_from([0, 30, 100]), steps=st.lists(verbs, max_size=12))
 def test_stored_equals_derived(due_in: int, amount_paid: int, steps: list[Callable[[Life], None]]) -> None:
     life = Life.begin(due_in, amount_paid)

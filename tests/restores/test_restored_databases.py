@@ -181,6 +181,7 @@ def test_a_first_start_sends(origin: Database, made: list[Database], start_mail:
         assert (len(mail.mails), is_held()) == (AFTER_BACKUP + 1, False)
 
 
+@pytest.mark.nightly
 def test_an_upgrade_by_dump_into_a_new_server_goes_on(
     installed: Installed, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -213,6 +214,7 @@ def test_a_failover_goes_on(installed: Installed, tmp_path: Path) -> None:
     assert is_now["timeline"] > was["timeline"]
 
 
+@pytest.mark.nightly
 def test_two_installations_that_share_a_valkey_do_not_disturb_each_other(
     installed: Installed, origin: Database, made: list[Database]
 ) -> None:
@@ -349,6 +351,7 @@ def test_a_backup_from_before_anything_was_sent_and_any_worker_ran_is_recognized
         assert len(mail.mails) == AFTER_BACKUP + 1
 
 
+@pytest.mark.nightly
 def test_released_everything_is_sent_again(installed: Installed) -> None:
     """Everything leaves again, as it did before there were marks."""
     with installed.read(f"released_{uuid.uuid4().hex}").used():
@@ -358,6 +361,7 @@ def test_released_everything_is_sent_again(installed: Installed) -> None:
         assert installed.work() == (AFTER_BACKUP, AFTER_BACKUP)
 
 
+@pytest.mark.nightly
 def test_the_same_backup_is_recognized_again_after_it_was_restored_once(installed: Installed) -> None:
     with installed.read(f"once_{uuid.uuid4().hex}").used():
         assert installed.work() == (0, 0)
@@ -368,6 +372,7 @@ def test_the_same_backup_is_recognized_again_after_it_was_restored_once(installe
         assert is_held()
 
 
+@pytest.mark.nightly
 def test_a_copy_that_goes_on_beside_its_original_has_marks_of_its_own(installed: Installed) -> None:
     with installed.read(f"copy_{uuid.uuid4().hex}").used():
         assert installed.work() == (0, 0)
@@ -378,6 +383,7 @@ def test_a_copy_that_goes_on_beside_its_original_has_marks_of_its_own(installed:
         assert not is_held()
 
 
+@pytest.mark.nightly
 def test_an_interrupted_after_restore_is_run_again(installed: Installed, monkeypatch: pytest.MonkeyPatch) -> None:
     with installed.read(f"interrupted_{uuid.uuid4().hex}").used():
         assert installed.work() == (0, 0)
@@ -417,6 +423,7 @@ def test_events_that_were_lost_are_gone_and_new_numbers_are_above_them(installed
         assert [event["seq"] for event in kept] == list(range(first, first + len(kept)))
 
 
+@pytest.mark.nightly
 def test_force_serves_a_backup_older_than_the_marks(installed: Installed) -> None:
     with installed.read(f"ancient_{uuid.uuid4().hex}").used():
         Mark.objects.all().delete()
