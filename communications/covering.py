@@ -1,4 +1,5 @@
-"""Credit that covers all that a party owes: reminders wait, and after a week a person is asked to apply the credit."""
+"""Credit that covers all that a party owes: reminders wait, and after a week a person is asked to apply the credit. The
+case ends when no credit is left."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -8,7 +9,7 @@ from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from invoices import escalations, ledger, money, receivables
 from invoices.debtor_parties import DebtorParty
-from invoices.models import CaseStatus, Escalation, Invoice, Reason, Status, TimelineEntry
+from invoices.models import CaseStatus, Debtor, Escalation, Invoice, Reason, Resolution, Status, TimelineEntry
 
 # A person is asked once the credit has covered what is due for so long.
 ASKS_AFTER = dt.timedelta(days=7)
@@ -44,6 +45,17 @@ def ask_when_due(
     notes = f"{money.display(credit[currency], currency)} of unapplied credit covers what is due. Apply it."
     escalations.open_case(oldest, Reason.UNAPPLIED_CREDIT, CLOCK, notes=notes)
     return True
+
+
+def close_cases(debtor: Debtor) -> None:
+    """Close the cases about credit that is applied or undone by now, under the debtor's lock."""
+    cases = Escalation.objects.filter(invoice__debtor=debtor, reason=Reason.UNAPPLIED_CREDIT)
+    for case in cases.exclude(status=CaseStatus.RESOLVED).select_related("invoice").order_by("opened_at", "id"):
+        invoice = Invoice.objects.select_for_update(no_key=True).get(pk=case.invoice_id)
+        invoice.account, invoice.debtor = debtor.account, debtor
+        if not ledger.credit_for(invoice).get(invoice.currency):
+            case.invoice = invoice
+            escalations.close(case, Resolution.CREDIT_USED, CLOCK)
 
 
 def _since(account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str) -> dt.datetime:

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
-from communications import addresses, courtesies, ladder, policies, replanning, standstill
+from communications import addresses, courtesies, covering, ladder, policies, replanning, standstill
 from communications.models import CollectionSettings, Medium
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
@@ -149,5 +149,6 @@ def lay_over(sender: object, account: Account, **_: Any) -> Callable[[uuid.UUID]
 
 @receiver(debtor_changed)
 def hear(sender: object, debtor: Debtor, **_: Any) -> None:
+    covering.close_cases(debtor)
     replanning.replan_debtor(debtor.account, debtor)
     addresses.follow_corrections(debtor)

@@ -422,7 +422,7 @@ class CaseStatus(models.TextChoices):
 
 
 class Resolution(models.TextChoices):
-    """What becomes of an invoice whose case is resolved. The last two are the engine's own."""
+    """What becomes of an invoice whose case is resolved. The last three are the engine's own."""
 
     HOLD = "hold", _lazy("Hold")
     PROMISE = "promise", _lazy("Promise to pay")
@@ -430,6 +430,7 @@ class Resolution(models.TextChoices):
     WRITE_OFF = "write_off", _lazy("Write off")
     CLOSED = "closed", _lazy("The invoice closed")
     NEW_ROUND = "new_round", _lazy("A new due date")
+    CREDIT_USED = "credit_used", _lazy("No credit is left")
 
 
 class Escalation(models.Model):

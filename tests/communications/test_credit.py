@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import re
+import uuid
 from decimal import Decimal
 
 import pytest
@@ -291,6 +292,25 @@ def test_when_the_credit_is_gone_the_reminder_goes_and_a_later_situation_waits_s
     assert "unapplied_credit" not in [reason for _, reason, _ in cases(account)]
     clock.set_clock(account, at("2026-03-30 12:00"))
     assert [reason for _, reason, _ in cases(account)].count("unapplied_credit") == 1
+
+
+@pytest.mark.parametrize("how", ["applied", "reversed", "partly applied"])
+def test_the_case_ends_when_no_credit_is_left(how: str) -> None:
+    account = account_at(MONDAY)
+    paid = give_credit(account, 600)
+    oldest, newer = owing(account, 200), owing(account, 300, due_date=dt.date(2026, 2, 25))
+    clock.set_clock(account, at("2026-03-10 12:00"))
+    assert make.again(oldest).escalation_level == 1
+    later = owing(account, 400, due_date=dt.date(2026, 4, 25))
+    if how == "reversed":
+        lifecycle.reverse_payment(account, paid.pk, paid.payments.get().pk, make.STAFF)
+    else:
+        ledger.apply_credit(account, later.pk, make.STAFF, key=uuid.uuid4())
+        if how == "applied":
+            ledger.apply_credit(account, newer.pk, make.STAFF, key=uuid.uuid4())
+    case = Escalation.objects.get(invoice=oldest)
+    expected = ("open", "", 1) if how == "partly applied" else ("resolved", "credit_used", 0)
+    assert (case.status, case.resolution, make.again(oldest).escalation_level) == expected
 
 
 def test_a_case_that_was_resolved_without_applying_the_credit_is_not_followed_by_a_year_of_silence() -> None:
