@@ -304,7 +304,7 @@ MAIL_REPLY_ADDRESS = env.str("MAIL_REPLY_ADDRESS", "") if MAIL_PROVIDER else ""
 ANYMAIL: dict[str, Any] = {}
 if MAIL_PROVIDER:
     if find_spec("anymail") is None:
-        raise ImproperlyConfigured("MAIL_PROVIDER needs the extra: pip install 'inflow[anymail]'")
+        raise ImproperlyConfigured("MAIL_PROVIDER needs: pip install --require-hashes -r requirements-mail.txt")
     ANYMAIL = {
         "REQUESTS_TIMEOUT": 15,
         "IGNORE_UNSUPPORTED_FEATURES": True,  # of a provider that keeps no metadata
