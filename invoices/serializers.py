@@ -12,7 +12,6 @@ from rest_framework import serializers
 from inflow.accounts.models import Account, Language
 from inflow.api.fields import (
     EMAIL,
-    SEEN,
     ChoiceField,
     ChoicesField,
     DateField,
@@ -26,6 +25,7 @@ from inflow.api.fields import (
     error_of,
 )
 from inflow.api.pagination import PageQuery, Part
+from inflow.canonical import SHOWN, canonical, canonical_words
 from invoices import debtors, money, representation
 from invoices.models import (
     OPEN,
@@ -39,13 +39,25 @@ from invoices.models import (
 )
 
 
+class NumberField(TextField):
+    """An invoice number in its one spelling. Spaces at the ends and characters that are not shown are left out."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=64, pattern=rf"[^\x00]*{SHOWN}[^\x00]*", **kwargs)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        number = canonical(super().run_validation(data))
+        if not number:
+            self.fail("blank")
+        return number
+
+
 class InvoiceIn(StrictSerializer):
     """POST /api/zapier/invoices. `context["account"]` is whose invoice it is."""
 
     read_only_names = frozenset(representation.FIELDS)
 
-    # Without spaces around it: "INV-1 " beside "INV-1" would be chased twice.
-    invoice_number = TextField(max_length=64, pattern=rf"{SEEN}([^\x00]*{SEEN})?")
+    invoice_number = NumberField()
     debtor_name = TextField(max_length=200)
     debtor_company = TextField(max_length=200, allow_blank=True, required=False)
     debtor_email = TextField(max_length=254, pattern=EMAIL, allow_blank=True, required=False)
@@ -163,9 +175,11 @@ class InvoiceQuery(PageQuery):
         """What of `invoices` was asked for, in parts without a row in common: each has one status or payment status,
         so that an index yields its newest first. `today` is the account's; `is_overdue` asks for it."""
         invoices = invoices.filter(**{lookup: query[name] for name, lookup in _LOOKUPS.items() if name in query})
+        if "invoice_number" in query:
+            invoices = invoices.filter(invoice_number__in=spellings(query["invoice_number"]))
         if "q" in query:
-            beginning = Q()
-            for name in ("invoice_number", "debtor_name", "debtor_company", "debtor_email"):
+            beginning = Q(invoice_number__istartswith=canonical_words(query["q"]) or query["q"])
+            for name in ("debtor_name", "debtor_company", "debtor_email"):
                 beginning |= Q(**{f"{name}__istartswith": query["q"]})
             invoices = invoices.filter(beginning)
         statuses, payment_statuses = set(query.get("status", ())), set(query.get("payment_status", ()))
@@ -186,9 +200,13 @@ class InvoiceQuery(PageQuery):
         return parts or [Part(invoices.none())]
 
 
+def spellings(number: str) -> list[str]:
+    """Return the one spelling, and the given one: a number that looks like another may be stored as it came once."""
+    return list(dict.fromkeys((canonical(number), number)))
+
+
 _LOOKUPS = {
     "currency": "currency",
-    "invoice_number": "invoice_number",
     "debtor_email": "debtor_email",
     "due_before": "due_date__lt",
     "due_after": "due_date__gt",

@@ -13,7 +13,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
@@ -139,6 +139,9 @@ class Account(models.Model):
         return self.now().astimezone(self.zone).date()
 
 
+_STAFF = {"is_superuser": True}
+
+
 class UserManager(BaseUserManager["User"]):
     use_in_migrations = True
 
@@ -153,7 +156,11 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        return self.create_user(email, password, is_superuser=True, **fields)
+        """Make platform staff, as the command `createsuperuser` does, and record it in the audit log."""
+        with transaction.atomic(using=self._db):
+            user = self.create_user(email, password, is_superuser=True, **fields)
+            AuditEntry.objects.create(actor="console", action="user.created", target=user.email[:120], detail=_STAFF)
+        return user
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email=(username or "").lower())
