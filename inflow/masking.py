@@ -11,10 +11,12 @@ from django.conf import settings
 
 MASK = "•••"
 
-# The tokens of `communications.links`, also below an older address and within the address of a link scanner.
+# What a link holds up to its end; in JSON and in HTML too.
+_REST = r"[^\s\"'<>\\^`{|}()\[\]&;]*+"
+# A link under any host, also an older one of ours, and a token without its link: `communications.links` makes them. A
+# link scanner writes the address of a page within its own (`%2Fp%2F`).
+_LINK = re.compile(r"(/p/|%2[Ff]p%2[Ff])(?:unsubscribe(?:/|%2[Ff]))?[A-Za-z0-9_-]{28,}+\.[A-Za-z0-9_-]{43,}+" + _REST)
 _TOKEN = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{28,}+\.[A-Za-z0-9_-]{43,}+")
-# What may follow our own address in a link, up to the end of the link.
-_REST = r"[^\s\"'<>\\^`{|}()\[\]]++"
 
 # A key as a person would paste it, whole or cut off, and also with its underscores encoded.
 _KEY = re.compile(r"inflow(?:_|%5f)(?:test(?:_|%5f))?[0-9a-z]{6,}+", re.IGNORECASE)
@@ -24,19 +26,23 @@ _LONG = re.compile(r"[0-9A-Za-z_+=]{40,}+")
 
 
 def mask_links(text: str) -> str:
-    """Return `text` with each link to a debtor's page, or out of a channel, ending in `/p/•••`."""
+    """Return `text` with each link to a debtor's page, or out of a channel, ending in `/p/•••`.
+
+    It may be JSON or HTML.
+    """
     if "/p/" in text:
-        text = _links_of(settings.BASE_URL).sub(rf"\1{MASK}", text)
-    return _TOKEN.sub(MASK, text) if "." in text else text
+        text = _own_link(settings.BASE_URL).sub(rf"\1{MASK}", text)
+    return _TOKEN.sub(MASK, _LINK.sub(rf"\1{MASK}", text)) if "." in text else text
 
 
-def mask_links_in(data: Any) -> Any:
-    """Return JSON data with the links in all its strings masked."""
-    if isinstance(data, str):
-        return mask_links(data)
-    if isinstance(data, dict):
-        return {name: mask_links_in(value) for name, value in data.items()}
-    return [mask_links_in(value) for value in data] if isinstance(data, list) else data
+def may_hold_link(body: bytes) -> bool:
+    """Return whether a body has to be looked through: most have no link."""
+    return b"/p/" in body or b"2Fp%2" in body or b"2fp%2" in body
+
+
+def mask_body(body: bytes) -> bytes:
+    """Return a body in UTF-8 with its links masked."""
+    return mask_links(body.decode()).encode() if may_hold_link(body) else body
 
 
 def mask_keys(text: str) -> str:
@@ -67,6 +73,6 @@ def mask_log_line(logger: Any, name: str, line: str) -> str:
     return mask_keys(line)
 
 
-def _links_of(base_url: str) -> re.Pattern[str]:
-    """`re` keeps what it has compiled."""
+def _own_link(base_url: str) -> re.Pattern[str]:
+    """Return the pattern of a link that begins as ours do, whatever follows. `re` keeps what it has compiled."""
     return re.compile(rf"({re.escape(base_url)}/p/){_REST}")

@@ -124,6 +124,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "inflow.dashboard.middleware.LanguageMiddleware",
     "inflow.dashboard.entrance.EntranceMiddleware",
+    "inflow.dashboard.middleware.LinkMaskMiddleware",
     "inflow.dashboard.middleware.LocalTimeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -35,10 +35,12 @@ class Scope(models.TextChoices):
     INVOICES_WRITE = "invoices:write", _lazy("Create and change invoices")
     WEBHOOKS_MANAGE = "webhooks:manage", _lazy("Manage webhooks")
     COMMUNICATIONS_READ = "communications:read", _lazy("Read communications")
+    COMMUNICATIONS_WRITE = "communications:write", _lazy("Act towards debtors: links to their pages")
 
 
-def all_scopes() -> list[str]:
-    return list(Scope.values)
+def default_scopes() -> list[str]:
+    """Return the scopes of a key that is made without naming any: none that acts towards a debtor."""
+    return [scope for scope in Scope.values if scope != Scope.COMMUNICATIONS_WRITE]
 
 
 def known_time_zone(name: str) -> None:
@@ -249,7 +251,7 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=100)
     digest = models.CharField(max_length=64, editable=False)
     prefix = models.CharField(_lazy("key"), max_length=20, editable=False)
-    scopes = ArrayField(models.CharField(max_length=40, choices=Scope), default=all_scopes)
+    scopes = ArrayField(models.CharField(max_length=40, choices=Scope), default=default_scopes)
     created_by = models.ForeignKey(
         User, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )

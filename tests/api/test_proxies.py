@@ -50,18 +50,18 @@ def test_what_is_no_address_is_none(text: str) -> None:
     ("peer", "proto", "is_secure"),
     [
         ("203.0.113.9", "https", False),
-        ("10.0.0.1", "https", True),
-        ("10.0.0.1", "HTTPS", True),
-        ("10.0.0.1", "http", False),
-        ("10.0.0.1", "https,http", False),
-        ("10.0.0.1", "http, https", True),
-        ("10.0.0.1", None, False),
+        ("198.18.7.1", "https", True),
+        ("198.18.7.1", "HTTPS", True),
+        ("198.18.7.1", "http", False),
+        ("198.18.7.1", "https,http", False),
+        ("198.18.7.1", "http, https", True),
+        ("198.18.7.1", None, False),
     ],
 )
 def test_https_is_believed_from_a_trusted_proxy_only(
     settings: Settings, account: Account, peer: str, proto: str | None, is_secure: bool
 ) -> None:
-    settings.TRUSTED_PROXIES = TRUSTED
+    settings.TRUSTED_PROXIES = ["198.18.7.0/24"]
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     settings.HTTPS = True
     headers = {"X-Forwarded-Proto": proto} if proto else {}
