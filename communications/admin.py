@@ -40,6 +40,7 @@ from communications import (  # (most register their pages)
     template_admin,  # noqa: F401
 )
 from communications.models import LEFT_US, Communication, Medium, State
+from inflow import masking
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
