@@ -170,15 +170,27 @@ class InvoiceQuery(PageQuery):
     def validate_debtor_email(self, value: str) -> str:
         return debtors.normalise_email(value)
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Compare a number as it is stored: in its one spelling. One that looks like another may still be stored as it
+        came once, so the given spelling is looked for too."""
+        given, search = attrs.get("invoice_number", ""), attrs.get("q", "")
+        if given != canonical(given):
+            attrs |= {"invoice_number": canonical(given), "spelt": given}
+        if search != canonical_words(search):
+            attrs["number_begins"] = canonical_words(search) or search
+        return attrs
+
     @staticmethod
     def apply(query: Mapping[str, Any], invoices: InvoiceQuerySet, today: dt.date | None) -> list[Part]:
         """What of `invoices` was asked for, in parts without a row in common: each has one status or payment status,
         so that an index yields its newest first. `today` is the account's; `is_overdue` asks for it."""
         invoices = invoices.filter(**{lookup: query[name] for name, lookup in _LOOKUPS.items() if name in query})
-        if "invoice_number" in query:
-            invoices = invoices.filter(invoice_number__in=spellings(query["invoice_number"]))
+        if "spelt" in query:
+            invoices = invoices.filter(Q(invoice_number=query["invoice_number"]) | Q(invoice_number=query["spelt"]))
+        elif "invoice_number" in query:
+            invoices = invoices.filter(invoice_number=query["invoice_number"])
         if "q" in query:
-            beginning = Q(invoice_number__istartswith=canonical_words(query["q"]) or query["q"])
+            beginning = Q(invoice_number__istartswith=query.get("number_begins", query["q"]))
             for name in ("debtor_name", "debtor_company", "debtor_email"):
                 beginning |= Q(**{f"{name}__istartswith": query["q"]})
             invoices = invoices.filter(beginning)
@@ -198,11 +210,6 @@ class InvoiceQuery(PageQuery):
                 part = part.filter(due_date__lt=today) if is_late else part.filter(due_date__gte=today)
                 parts.append(Part(part, is_small=status == (Status.NEW if is_late else Status.OVERDUE)))
         return parts or [Part(invoices.none())]
-
-
-def spellings(number: str) -> list[str]:
-    """Return the one spelling, and the given one: a number that looks like another may be stored as it came once."""
-    return list(dict.fromkeys((canonical(number), number)))
 
 
 _LOOKUPS = {

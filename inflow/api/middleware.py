@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +19,12 @@ from inflow.api.answers import Answer
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
+def request_id_of(environ: Mapping[str, Any]) -> str:
+    """Return the client's `X-Request-Id` if it is a sane token and no API key, else a new one."""
+    given: str = environ.get("HTTP_X_REQUEST_ID", "")
+    return given if _SANE.fullmatch(given) and not masking.holds_key(given) else os.urandom(16).hex()
+
+
 class RequestIdMiddleware:
     """`X-Request-Id`: the client's own if it is a sane token and no API key, else ours.
 
@@ -31,9 +37,7 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         proxies.believe_trusted_proxies(request.META)
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        is_sane = _SANE.fullmatch(given) and not masking.holds_key(given)
-        request_id = given if is_sane else os.urandom(16).hex()
+        request_id = request_id_of(request.META)
         request.request_id = request_id  # type: ignore[attr-defined]
         # Until the next request of this thread: Django logs a refusal after the last middleware.
         structlog.contextvars.bind_contextvars(request_id=request_id)

@@ -101,7 +101,8 @@ def test_a_key_in_what_an_error_says_is_not_logged(account: Account, api: Caller
         ("inflow_test_0123456789abc", "inflow_•••"),
         ("/api/inflow%5Ftest%5F0123456789abc/x", "/api/inflow_•••/x"),
         ("a whsec_MfKQ9r8GKYqrTwjU b", "a whsec_••• b"),
-        ("x" * 41, "•••"),
+        ("7" + "x" * 40, "•••"),
+        ("x" * 64, None),
     ],
 )
 def test_what_is_masked(text: str, masked: str | None) -> None:

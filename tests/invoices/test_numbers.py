@@ -112,7 +112,7 @@ def imported(account: Account, text: str, kind: str) -> Import:
     )
     while running.work(file.pk):
         pass
-    running.confirm(file, file.account.users.latest("pk"))
+    running.confirm(file, file.actor)
     while running.work(file.pk):
         pass
     file.refresh_from_db()
