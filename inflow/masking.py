@@ -21,7 +21,8 @@ _TOKEN = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{28,}+\.[A-Za-z0-9_-]{43,}+
 # A key as a person would paste it, whole or cut off, and also with its underscores encoded.
 _KEY = re.compile(r"inflow(?:_|%5f)(?:test(?:_|%5f))?[0-9a-z]{6,}+", re.IGNORECASE)
 _WEBHOOK_SECRET = re.compile(r"whsec_[0-9A-Za-z+/=_-]{6,}+")
-# A key without its beginning, or another secret: one has a digit. The ids of our paths have hyphens: their parts are short.
+# A key without its beginning, or another secret: one has a digit. The ids of our paths have hyphens, so their parts are
+# short.
 _LONG = re.compile(r"(?<![0-9A-Za-z_+=])(?=[A-Za-z_+=]*+[0-9])[0-9A-Za-z_+=]{40,}+")
 
 

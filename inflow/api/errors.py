@@ -127,7 +127,9 @@ def body(
         "request_id": getattr(request, "request_id", ""),
     }
     if errors := list(errors):
-        problem["errors"] = [{name: masking.mask_secrets(text) for name, text in error.items()} for error in errors]
+        problem["errors"] = [
+            {name: masking.mask_secrets(str(text)) for name, text in error.items()} for error in errors
+        ]
     return problem
 
 
