@@ -10,7 +10,9 @@ import tomllib
 from pathlib import Path
 from typing import TypeGuard
 
+import django.contrib.admin
 import pytest
+import unfold
 import yaml
 from packaging.requirements import Requirement
 
@@ -181,6 +183,28 @@ def test_compose_has_a_container_for_each_process() -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     commands = {name: service["command"] for name, service in services.items() if name not in ("postgres", "valkey")}
     assert commands == {name: name for name in processes()}
+
+
+def test_composes_valkey_has_a_password_that_is_no_argument() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    assert "requirepass $$VALKEY_PASSWORD" in services["valkey"]["command"][-1]
+    assert services["web"]["environment"]["REDIS_URL"].startswith("redis://:${VALKEY_PASSWORD:?")
+
+
+def test_no_script_of_ours_or_of_the_admin_reads_cookies() -> None:
+    """The one that holds the CSRF token is HttpOnly: forms carry the token themselves."""
+    scripts = [path for path in _scripts() if "swagger" not in path.name]
+    assert len(scripts) > 10
+    for path in scripts:
+        text = path.read_text(errors="replace")
+        assert "csrftoken" not in text, path
+        assert "document.cookie" not in text, path
+
+
+def _scripts() -> list[Path]:
+    packages = [Path(module.__file__ or "").parent for module in (unfold, django.contrib.admin)]
+    ours = [ROOT / name for name in ("inflow", "communications", "templates")]
+    return [path for folder in (*packages, *ours) for path in folder.rglob("*.js")]
 
 
 def started(process: str, stand_ins: Path) -> "subprocess.CompletedProcess[bytes]":
