@@ -23,9 +23,13 @@ _unseen = re.compile(f"[{_UNSEEN}{_UNSEEN_BEYOND}]")
 SHOWN = rf"[^\s{_UNSEEN}]"
 
 
+# What is longer is no name: ordering its combining marks takes time that grows with the square of their number.
+_MOST = 1_000
+
+
 def canonical(text: str) -> str:
-    """Return `text` in its one spelling; it may be empty then."""
-    if text.isascii() and text.isprintable():
+    """Return `text` in its one spelling; it may be empty then. What is too long for a name is only trimmed."""
+    if (text.isascii() and text.isprintable()) or len(text) > _MOST:
         return text.strip()
     return unicodedata.normalize("NFC", _unseen.sub("", text)).strip()
 
