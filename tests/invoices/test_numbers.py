@@ -19,7 +19,7 @@ from invoices.models import Invoice, Payment
 from invoices.writing import Refused
 from tests import make
 from tests.api.client import PLENTY, caller, is_problem
-from tests.dashboard.world import logged_in
+from tests.dashboard.world import linked, logged_in
 
 migration = importlib.import_module("invoices.migrations.0018_numbers_in_one_spelling")
 
@@ -92,8 +92,7 @@ def test_filters_and_searches_find_a_number_in_any_spelling(account: Account, nu
         assert [row["id"] for row in api.get(f"invoices?{query}").json] == [str(made.pk)], query
     client = logged_in(make.user(account))
     page = client.get("/admin/invoices/invoice/", {"q": number}).content.decode()
-    assert f"/admin/invoices/invoice/{made.pk}/change/" in page
-    assert page.count("/change/") == 1
+    assert linked(page, "invoices_invoice") == {str(made.pk)}
 
 
 def test_a_form_and_the_verb_take_it_in_one_spelling(account: Account) -> None:
