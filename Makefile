@@ -43,9 +43,10 @@ bench-quick: .venv/.dev
 lock: .venv/.dev ## after a change of the dependencies in pyproject.toml; ARGS=--upgrade renews them all
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) --extra pdf -c requirements.txt pyproject.toml -o requirements-pdf.txt
+	$(COMPILE) --extra anymail -c requirements.txt pyproject.toml -o requirements-mail.txt
 	$(COMPILE) --extra embedded -c requirements.txt pyproject.toml -o requirements-embedded.txt
 	$(COMPILE) --extra embedded --extra pdf --extra anymail --extra dev --extra bench -c requirements-embedded.txt \
-		-c requirements-pdf.txt pyproject.toml -o requirements-dev.txt
+		-c requirements-pdf.txt -c requirements-mail.txt pyproject.toml -o requirements-dev.txt
 
 clean: ## the environment and the caches; the data of `make run` stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
@@ -40,11 +40,12 @@ from communications import (  # (most register their pages)
     template_admin,  # noqa: F401
 )
 from communications.models import LEFT_US, Communication, Medium, State
+from inflow import masking
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, RowsInside
+from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, person
 from invoices.admin import DebtorAdmin, InvoiceAdmin
 from invoices.forms import OptionalReasonForm
 from invoices.models import Invoice
@@ -181,8 +182,11 @@ class CommunicationAdmin(OwnRowsAdmin):
 
     @action(description=_lazy("Download the mail"), icon="download")
     def mail(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The mail as it lies in the local outbox. Reads only: a GET may do it."""
+        """The mail as it lies in the local outbox. Reads only: a GET may do it. Viewers don't get it: it holds the
+        debtor's links."""
         communication = self.get_object(request, object_id)
+        if not person(request).may(Role.AGENT):
+            raise PermissionDenied
         written = outbox.read(str(communication.message_id))
         if written is None:
             raise Http404
@@ -191,7 +195,9 @@ class CommunicationAdmin(OwnRowsAdmin):
         return response
 
     def offers(self, user: User, row: Communication, verb: pages.Verb | None) -> bool:
-        return verb.is_offered(user, row) if verb else outbox.read(str(row.message_id)) is not None
+        if verb:
+            return verb.is_offered(user, row)
+        return user.may(Role.AGENT) and outbox.read(str(row.message_id)) is not None
 
     def change_view(
         self,
@@ -208,6 +214,7 @@ class CommunicationAdmin(OwnRowsAdmin):
             "why": _why(communication),
             "direction": "rtl" if communication.language == "ar" else "ltr",
             "sender": headers and headers["From"],
+            "replies": [(reply, masking.mask_links(reply.text)) for reply in communication.replies.all()],
             "html": profiles.with_logo(communication.html, profiles.of(communication.account)),
             "invoice_url": reverse("admin:invoices_invoice_change", args=[communication.invoice_id]),
         }

@@ -22,7 +22,7 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from invoices import debtor_parties
 from invoices.debtor_parties import DebtorParty
-from invoices.models import Debtor
+from invoices.models import Debtor, Invoice
 
 PAGE_LIVES = dt.timedelta(days=90)
 # Longer than people keep a mail before they have had enough.
@@ -48,6 +48,11 @@ def page_url(debtor: Debtor, language: str, party: str = "") -> str:
     rest = language + (_digest(party) if party else "")
     token = _sign(_PAGE, debtor.account, PAGE_LIVES, debtor.page_key, rest)
     return settings.BASE_URL + reverse("debtor-page", args=[token])
+
+
+def page_url_of(invoice: Invoice, language: str) -> str:
+    """The absolute address of the page with an invoice and the others of its party."""
+    return page_url(invoice.debtor, language, invoice.party)
 
 
 def unsubscribe_url(communication: Communication) -> str:

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from communications import addresses, aftermath, consent, holding, inbox, quoting, texts, triage
 from communications.aftermath import Outcome
 from communications.models import LEFT_US, Communication, Medium, Reply, ReplyStatus, State, Triage
+from inflow import masking
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account
 from inflow.languages import english
@@ -127,10 +128,11 @@ def _read(reply: Reply) -> _Reading:
 def _apply(reply: Reply, read: _Reading) -> None:
     """Store the reading, once, and opt out where the text leaves no doubt."""
     account, now, found = reply.account, reply.account.now(), read.reading
-    original = "" if read.text == reply.text else reply.text
+    text = masking.mask_links(read.text)  # what is quoted may hold the debtor's link
+    original = "" if text == reply.text else reply.text
     stops = found.triage == Triage.STOP and found.is_unmistakable
     values = {
-        "text": read.text,
+        "text": text,
         "original": original,
         "triage": found.triage,
         "promised_on": found.promised_on,
@@ -148,8 +150,8 @@ def _apply(reply: Reply, read: _Reading) -> None:
             return
         if stops:
             opted_out_as = stopped_address(reply)
-            addresses.opt_out(account, reply.channel, opted_out_as, now, text=read.text, actor=_writer(reply))
-        told = read.text[:_TOLD_CHARACTERS]
+            addresses.opt_out(account, reply.channel, opted_out_as, now, text=text, actor=_writer(reply))
+        told = text[:_TOLD_CHARACTERS]
         for pk in concerned:
             if stops:
                 inbox.settle(account, pk, _writer(reply), told)

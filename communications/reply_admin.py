@@ -20,6 +20,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from communications import replies, texts
 from communications.models import Reply, ReplyStatus, Triage
+from inflow import masking
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
@@ -292,18 +293,20 @@ class ReplyAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Answer"))
     def text_shown(self, reply: Reply) -> str:
-        text = reply.text if len(reply.text) <= 80 else f"{reply.text[:79]}…"
+        text = masking.mask_links(reply.text)
+        text = text if len(text) <= 80 else f"{text[:79]}…"
         return format_html("<bdi>{}</bdi>", text or _("(empty)"))
 
     @display(description=_lazy("Answer"))
     def text_whole(self, reply: Reply) -> str:
-        return format_html('<div class="mail-text" dir="auto"><bdi>{}</bdi></div>', reply.text or _("(empty)"))
+        text = masking.mask_links(reply.text) or _("(empty)")
+        return format_html('<div class="mail-text" dir="auto"><bdi>{}</bdi></div>', text)
 
     @display(description=_lazy("Whole message"))
     def original_shown(self, reply: Reply) -> str:
         if not reply.original:
             return "–"
-        shown = texts.shown(reply.original)[:_SHOWN]
+        shown = masking.mask_links(texts.shown(reply.original))[:_SHOWN]
         return format_html('<div class="mail-text" dir="auto"><bdi>{}</bdi></div>', shown)
 
     @display(description=_lazy("Automatic opt-out"))

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from communications.models import Kind, Medium, State
 from inflow.accounts.models import Language
-from inflow.api.fields import IntegerQueryField, MomentField, StrictSerializer, error_of
+from inflow.api.fields import ChoiceField, IntegerQueryField, MomentField, StrictSerializer, error_of
 from inflow.api.pagination import PageQuery
 
 
@@ -34,6 +34,21 @@ class ClockIn(StrictSerializer):
         if not 1970 < attrs["now"].astimezone(dt.UTC).year < 2999:
             raise error_of("now", "out_of_range", "A moment from 1971 to 2998 is needed.")
         return attrs
+
+
+class PageLinkIn(StrictSerializer):
+    """POST /api/zapier/invoices/:id/page-link: nothing, or the language in which the page opens."""
+
+    language = ChoiceField(choices=Language.choices, required=False, allow_null=True)
+
+
+@extend_schema_serializer(component_name="PageLink")
+class PageLinkOut(serializers.Serializer[Any]):
+    """What `PageLinkViewSet` answers with."""
+
+    url = serializers.CharField(help_text="Whoever has it acts as the debtor.")
+    language = serializers.ChoiceField(choices=Language.choices)
+    expires_at = serializers.DateTimeField(help_text="Earlier if the debtor's links are revoked in the dashboard.")
 
 
 @extend_schema_serializer(component_name="Leap")

@@ -22,6 +22,7 @@ from inflow.accounts import audit, pages
 from inflow.accounts.models import Account, Language
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person, rows_of
+from inflow.canonical import canonical
 from inflow.languages import english
 from invoices.models import Invoice
 
@@ -108,7 +109,7 @@ class TemplateForm(pages.PageForm):
         self.fields["is_several"].widget.attrs["class"] = " ".join(CHECKBOX_CLASSES)
 
     def clean_invoice_number(self) -> str:
-        number: str = self.cleaned_data["invoice_number"]
+        number = canonical(self.cleaned_data["invoice_number"])
         if number:
             mine = Invoice.objects.for_account(self.use.account).select_related("account", "debtor")
             self.about = mine.filter(invoice_number=number).first()

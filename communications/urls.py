@@ -1,6 +1,6 @@
 from django.urls import path
 
-from communications.views import ClockViewSet, CommunicationViewSet, ForecastViewSet
+from communications.views import ClockViewSet, CommunicationViewSet, ForecastViewSet, PageLinkViewSet
 
 urlpatterns = [
     path("communications", CommunicationViewSet.as_view({"get": "list"}), name="communications"),
@@ -9,6 +9,7 @@ urlpatterns = [
         CommunicationViewSet.as_view({"get": "of_invoice"}),
         name="communications-of-invoice",
     ),
+    path("invoices/<uuid:invoice_id>/page-link", PageLinkViewSet.as_view({"post": "create"}), name="page-link"),
     path("forecast", ForecastViewSet.as_view({"get": "list"}), name="forecast"),
     path("test/clock", ClockViewSet.as_view({"post": "create"}), name="test-clock"),
 ]

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.cache import cache
+from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 
-from communications import clock, forecast, rehearsal, representation
+from communications import clock, forecast, links, rehearsal, representation
 from communications.models import LEFT_US, Communication
 from communications.serializers import (
     ClockIn,
@@ -19,12 +20,16 @@ from communications.serializers import (
     ForecastEntryOut,
     ForecastQuery,
     LeapOut,
+    PageLinkIn,
+    PageLinkOut,
 )
+from inflow.accounts import audit
 from inflow.accounts.models import Scope
 from inflow.api import pagination
 from inflow.api.answers import Answer
-from inflow.api.authentication import account_of
+from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import Problem, invalid, not_found
+from inflow.api.idempotency import idempotent
 from inflow.api.viewsets import ApiViewSet
 from invoices.models import AccountQuerySet, Invoice
 
@@ -75,6 +80,32 @@ class CommunicationViewSet(ApiViewSet):
             representation.of_row,
             by=("sent_at", "id") if status is None or status in LEFT_US else ("created_at", "id"),
         )
+
+
+class PageLinkViewSet(ApiViewSet):
+    scopes = {"create": Scope.COMMUNICATIONS_WRITE}
+
+    @extend_schema(
+        operation_id="make_page_link",
+        summary="Make a link to the debtor's page",
+        description="Everywhere else such links are masked: whoever has one acts as the debtor.",
+        request=PageLinkIn,
+        responses={201: PageLinkOut},
+    )
+    @idempotent
+    def create(self, request: Request, invoice_id: uuid.UUID) -> Answer:
+        given = PageLinkIn.checked(request.data)
+        account = account_of(request)
+        invoice = Invoice.objects.for_account(account).select_related("debtor").filter(pk=invoice_id).first()
+        if invoice is None:
+            raise not_found()
+        invoice.debtor.account = account
+        language = given.get("language") or invoice.debtor.language or invoice.language
+        with transaction.atomic():
+            url, expires_at = links.page_url_of(invoice, language), account.now() + links.PAGE_LIVES
+            audit.record(account, actor_of(request).name, "debtor.link_made", str(invoice.debtor)[:120])
+        made = {"url": url, "language": language, "expires_at": expires_at.replace(microsecond=0)}
+        return Answer(made, status=201, shows_links=True)
 
 
 class ForecastViewSet(ApiViewSet):

@@ -4,6 +4,7 @@ A variable that is missing or broken raises `environs.EnvError`; `manage.py` and
 """
 
 import datetime as dt
+import ipaddress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from environs import Env, EnvError, validate
+
+from inflow import masking
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -32,6 +35,14 @@ def _fernet_key(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text.strip(), strict=False)
+    except ValueError as error:
+        raise EnvError(f'Environment variable "TRUSTED_PROXIES" invalid: {error}') from error
+    return text.strip()
+
+
 # --- What this process is ----------------------------------------------------------------------------------------
 
 SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=50))
@@ -44,8 +55,8 @@ DEBUG = env.bool("DEBUG", False)
 BASE_URL = env.str("BASE_URL").rstrip("/")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
-# Addresses of the proxies in front of us, whose X-Forwarded-For and X-Forwarded-Proto are believed.
-TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", [])
+# Addresses or networks of the proxies in front of us, whose X-Forwarded-For and X-Forwarded-Proto are believed.
+TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", [], subcast=_network)
 
 # --- PostgreSQL, Valkey ------------------------------------------------------------------------------------------
 
@@ -65,7 +76,12 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "inflow",
-        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
+        "VERSION": 2,  # values of the first version are pickled
+        "OPTIONS": {
+            "serializer": "inflow.caching.JSONSerializer",
+            "socket_connect_timeout": 0.5,
+            "socket_timeout": 0.5,
+        },
     }
 }
 
@@ -108,10 +124,12 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "inflow.dashboard.middleware.LanguageMiddleware",
     "inflow.dashboard.entrance.EntranceMiddleware",
+    "inflow.dashboard.middleware.LinkMaskMiddleware",
     "inflow.dashboard.middleware.LocalTimeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "inflow.dashboard.middleware.ContentPolicyMiddleware",
+    "inflow.dashboard.suspension.SuspensionMiddleware",
 ]
 ROOT_URLCONF = "inflow.urls"
 WSGI_APPLICATION = "inflow.wsgi.application"
@@ -153,7 +171,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 # A key sent in clear is answered with an error, never with a redirect; a probe from the next machine with its answer.
 SECURE_REDIRECT_EXEMPT = [r"^api/", r"^(?:healthz|readyz)$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
-SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "inflow.dashboard.refusals.untrusted_form"
 X_FRAME_OPTIONS = "DENY"
@@ -304,7 +322,7 @@ MAIL_REPLY_ADDRESS = env.str("MAIL_REPLY_ADDRESS", "") if MAIL_PROVIDER else ""
 ANYMAIL: dict[str, Any] = {}
 if MAIL_PROVIDER:
     if find_spec("anymail") is None:
-        raise ImproperlyConfigured("MAIL_PROVIDER needs the extra: pip install 'inflow[anymail]'")
+        raise ImproperlyConfigured("MAIL_PROVIDER needs: pip install --require-hashes -r requirements-mail.txt")
     ANYMAIL = {
         "REQUESTS_TIMEOUT": 15,
         "IGNORE_UNSUPPORTED_FEATURES": True,  # of a provider that keeps no metadata
@@ -377,11 +395,15 @@ LOGGING = {
                 structlog.dev.ConsoleRenderer(colors=False)
                 if TRY_OUT
                 else structlog.processors.JSONRenderer(ensure_ascii=False),
+                masking.mask_log_line,
             ],
         }
     },
-    "filters": {"links": {"()": "communications.page.logs.HideLinks"}},
-    "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["links"]}},
+    "filters": {
+        "links": {"()": "communications.page.logs.HideLinks"},
+        "paths": {"()": "inflow.masking.HidePaths"},
+    },
+    "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["links", "paths"]}},
     "root": {"handlers": ["stdout"], "level": LOG_LEVEL},
     "loggers": {
         "axes": {"level": "WARNING"},

@@ -11,7 +11,7 @@ import communications.urls
 import invoices.urls
 import webhooks.urls
 from inflow.api import errors
-from inflow.api.views import docs, me, openapi
+from inflow.api.views import docs, me, no_route, openapi
 from inflow.dashboard import language, login
 from inflow.dashboard.first_run import dismiss
 
@@ -56,7 +56,7 @@ def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
     if errors.is_api(request):
-        return errors.respond(request, 404, "not_found", "There is no such resource.")
+        return no_route(request)
     return defaults.page_not_found(request, exception)
 
 

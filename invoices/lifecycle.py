@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from inflow import statements
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
+from inflow.canonical import canonical
 from inflow.languages import spoken
 from inflow.statements import Ahead, Compiled, Known
 from invoices import debtors, escalations, parties, promises, receipts, signals, timeline, workdays
@@ -85,6 +86,7 @@ def create(account: Account, new: NewInvoice, actor: Actor, *, asked: Known | No
     """Register an invoice. It is born `new`, also past its due date: the clock makes it overdue. `asked` is what was
     found just before of what it `asks`."""
     today = account.today()
+    new = new._replace(invoice_number=canonical(new.invoice_number))
     issue_date = check_new(new, today)
     try:
         return _create(account, new, actor, today, issue_date, asked)
@@ -96,6 +98,8 @@ def create(account: Account, new: NewInvoice, actor: Actor, *, asked: Known | No
 
 def check_new(new: NewInvoice, today: dt.date) -> dt.date:
     """What can be told of a new invoice without looking at others, or a refusal. Its issue date."""
+    if not canonical(new.invoice_number):
+        raise Refused("invoice_number", "blank", _("invoice_number needs a letter or digit."))
     check_money("amount", new.amount, new.currency)
     issue_date = new.issue_date or min(today, new.due_date)
     if new.due_date < issue_date:

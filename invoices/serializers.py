@@ -12,7 +12,6 @@ from rest_framework import serializers
 from inflow.accounts.models import Account, Language
 from inflow.api.fields import (
     EMAIL,
-    SEEN,
     ChoiceField,
     ChoicesField,
     DateField,
@@ -26,6 +25,7 @@ from inflow.api.fields import (
     error_of,
 )
 from inflow.api.pagination import PageQuery, Part
+from inflow.canonical import SHOWN, canonical, canonical_words
 from invoices import debtors, money, representation
 from invoices.models import (
     OPEN,
@@ -39,13 +39,25 @@ from invoices.models import (
 )
 
 
+class NumberField(TextField):
+    """An invoice number in its one spelling. Spaces at the ends and characters that are not shown are left out."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=64, pattern=rf"[^\x00]*{SHOWN}[^\x00]*", **kwargs)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        number = canonical(super().run_validation(data))
+        if not number:
+            self.fail("blank")
+        return number
+
+
 class InvoiceIn(StrictSerializer):
     """POST /api/zapier/invoices. `context["account"]` is whose invoice it is."""
 
     read_only_names = frozenset(representation.FIELDS)
 
-    # Without spaces around it: "INV-1 " beside "INV-1" would be chased twice.
-    invoice_number = TextField(max_length=64, pattern=rf"{SEEN}([^\x00]*{SEEN})?")
+    invoice_number = NumberField()
     debtor_name = TextField(max_length=200)
     debtor_company = TextField(max_length=200, allow_blank=True, required=False)
     debtor_email = TextField(max_length=254, pattern=EMAIL, allow_blank=True, required=False)
@@ -158,14 +170,28 @@ class InvoiceQuery(PageQuery):
     def validate_debtor_email(self, value: str) -> str:
         return debtors.normalise_email(value)
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Compare a number as it is stored: in its one spelling. One that looks like another may still be stored as it
+        came once, so the given spelling is looked for too."""
+        given, search = attrs.get("invoice_number", ""), attrs.get("q", "")
+        if given != canonical(given):
+            attrs |= {"invoice_number": canonical(given), "spelt": given}
+        if search != canonical_words(search):
+            attrs["number_begins"] = canonical_words(search) or search
+        return attrs
+
     @staticmethod
     def apply(query: Mapping[str, Any], invoices: InvoiceQuerySet, today: dt.date | None) -> list[Part]:
         """What of `invoices` was asked for, in parts without a row in common: each has one status or payment status,
         so that an index yields its newest first. `today` is the account's; `is_overdue` asks for it."""
         invoices = invoices.filter(**{lookup: query[name] for name, lookup in _LOOKUPS.items() if name in query})
+        if "spelt" in query:
+            invoices = invoices.filter(Q(invoice_number=query["invoice_number"]) | Q(invoice_number=query["spelt"]))
+        elif "invoice_number" in query:
+            invoices = invoices.filter(invoice_number=query["invoice_number"])
         if "q" in query:
-            beginning = Q()
-            for name in ("invoice_number", "debtor_name", "debtor_company", "debtor_email"):
+            beginning = Q(invoice_number__istartswith=query.get("number_begins", query["q"]))
+            for name in ("debtor_name", "debtor_company", "debtor_email"):
                 beginning |= Q(**{f"{name}__istartswith": query["q"]})
             invoices = invoices.filter(beginning)
         statuses, payment_statuses = set(query.get("status", ())), set(query.get("payment_status", ()))
@@ -188,7 +214,6 @@ class InvoiceQuery(PageQuery):
 
 _LOOKUPS = {
     "currency": "currency",
-    "invoice_number": "invoice_number",
     "debtor_email": "debtor_email",
     "due_before": "due_date__lt",
     "due_after": "due_date__gt",

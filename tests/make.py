@@ -15,7 +15,7 @@ from communications.calendar import Place
 from communications.models import Communication, Contact, Gateway
 from inflow.accounts import keys
 from inflow.accounts.actors import Actor, Channel
-from inflow.accounts.models import Account, ApiKey, User
+from inflow.accounts.models import Account, ApiKey, Scope, User
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
 from invoices import cases, lifecycle
@@ -74,7 +74,7 @@ def key(
     expires_at: dt.datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """The key and its plaintext, with every scope unless said otherwise."""
-    return keys.issue(account, name=name, scopes=scopes, expires_at=expires_at)
+    return keys.issue(account, name=name, scopes=Scope.values if scopes is None else scopes, expires_at=expires_at)
 
 
 def user(

@@ -10,14 +10,22 @@ import tomllib
 from pathlib import Path
 from typing import TypeGuard
 
+import django.contrib.admin
 import pytest
+import unfold
 import yaml
 from packaging.requirements import Requirement
 
 from inflow.embedded import ROOT
 from tests import environment
 
-LOCKS = ["requirements.txt", "requirements-pdf.txt", "requirements-embedded.txt", "requirements-dev.txt"]
+LOCKS = [
+    "requirements.txt",
+    "requirements-pdf.txt",
+    "requirements-mail.txt",
+    "requirements-embedded.txt",
+    "requirements-dev.txt",
+]
 INDEX = re.compile(r"--(extra-)?index-url|--find-links|\[\[?tool\.uv|\"resolved\"|^registry", re.MULTILINE)
 LOCKED = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[^ ;]+)( ; [^\\]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n")
 
@@ -33,15 +41,16 @@ def test_a_lock_is_names_exact_versions_and_hashes_only(lock: str) -> None:
 
 
 def test_the_locks_agree() -> None:
-    production, pdf, embedded, dev = map(locked, LOCKS)
-    for smaller, larger in ((production, pdf), (production, embedded), (pdf, dev), (embedded, dev)):
-        assert smaller.items() <= larger.items()
+    production, *extras, dev = map(locked, LOCKS)
+    for extra in extras:
+        assert production.items() <= extra.items() <= dev.items()
 
 
 def test_the_locks_hold_what_pyproject_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    asked = project["dependencies"], extras["pdf"], extras["embedded"], extras["dev"] + extras["bench"]
+    names = ("pdf", "anymail", "embedded")
+    asked = project["dependencies"], *(extras[name] for name in names), extras["dev"] + extras["bench"]
     for lock, lines in zip(LOCKS, asked, strict=True):
         versions = locked(lock)
         for requirement in map(Requirement, lines):
@@ -60,6 +69,50 @@ def test_no_committed_file_names_a_package_index() -> None:
             path
         )
         assert "http" not in text or path.suffix in (".toml", ".json"), path
+
+
+# Of each file: our package's name with an extra, or after a command that installs packages.
+FROM_AN_INDEX = re.compile(
+    r"\binflow\[[a-z]|^inflow *(?:[=<>~!@;]=?|$)"
+    r"|\b(?:pip3?|pipx|uvx|uv|poetry|pdm|conda|rye)\b[^\n|&]*\b(?:install|add|run|download|wheel|compile|sync)\b"
+    r"[^\n|&]* [\"']?inflow(?![\w./:-])",
+    re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pip install inflow",
+        "pip install 'inflow[pdf]'",
+        "`inflow[anymail]`",
+        "python -m pip install --upgrade inflow==1.0",
+        "uv pip install inflow",
+        "uv add inflow",
+        "inflow==0.1.0",
+        "inflow",
+    ],
+)
+def test_a_line_that_takes_our_package_from_an_index_is_found(text: str) -> None:
+    assert FROM_AN_INDEX.search(text)
+
+
+@pytest.mark.parametrize("text", ["pip install -r requirements.txt", "docker network inspect inflow_default"])
+def test_a_line_that_does_not_is_not_found(text: str) -> None:
+    assert not FROM_AN_INDEX.search(text)
+
+
+def test_nothing_takes_our_package_from_an_index() -> None:
+    """The name is a stranger's there. The catalogues hold what the code says, and change with it."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    files = [ROOT / name for name in tracked.stdout.split("\0") if name and not name.startswith("locale/")]
+    assert len(files) > 500
+    for path in files:
+        if path == Path(__file__) or not path.is_file():
+            continue
+        text = path.read_bytes().decode(errors="replace")
+        found = FROM_AN_INDEX.search(text)
+        assert not found, f"{path}: {found[0]}"
 
 
 def test_env_example_names_exactly_what_settings_read() -> None:
@@ -94,6 +147,7 @@ SAFE = {
     "SESSION_COOKIE_SAMESITE": "Lax",
     "CSRF_COOKIE_SECURE": True,
     "CSRF_COOKIE_SAMESITE": "Lax",
+    "CSRF_COOKIE_HTTPONLY": True,
     "SECURE_SSL_REDIRECT": True,
     "SECURE_HSTS_SECONDS": 31_536_000,
     "SECURE_HSTS_INCLUDE_SUBDOMAINS": True,
@@ -131,6 +185,28 @@ def test_compose_has_a_container_for_each_process() -> None:
     assert commands == {name: name for name in processes()}
 
 
+def test_composes_valkey_has_a_password_that_is_no_argument() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    assert "requirepass $$VALKEY_PASSWORD" in services["valkey"]["command"][-1]
+    assert services["web"]["environment"]["REDIS_URL"].startswith("redis://:${VALKEY_PASSWORD:?")
+
+
+def test_no_script_of_ours_or_of_the_admin_reads_cookies() -> None:
+    """The one that holds the CSRF token is HttpOnly: forms carry the token themselves."""
+    scripts = [path for path in _scripts() if "swagger" not in path.name]
+    assert len(scripts) > 10
+    for path in scripts:
+        text = path.read_text(errors="replace")
+        assert "csrftoken" not in text, path
+        assert "document.cookie" not in text, path
+
+
+def _scripts() -> list[Path]:
+    packages = [Path(module.__file__ or "").parent for module in (unfold, django.contrib.admin)]
+    ours = [ROOT / name for name in ("inflow", "communications", "templates")]
+    return [path for folder in (*packages, *ours) for path in folder.rglob("*.js")]
+
+
 def started(process: str, stand_ins: Path) -> "subprocess.CompletedProcess[bytes]":
     """As in a container; which programs are started, and with what, is told by programs of the same names."""
     for program in ("python", "granian", "celery"):
@@ -157,4 +233,5 @@ def test_a_container_of_no_process_says_so(tmp_path: Path) -> None:
 def test_the_image_has_what_the_processes_read() -> None:
     taken = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
-    assert taken == {*packages, "Procfile", "manage.py", "requirements.txt", "templates", "locale"}
+    locks = {"requirements.txt", "requirements-mail.txt", "requirements-pdf.txt"}
+    assert taken == {*packages, *locks, "Procfile", "manage.py", "templates", "locale"}

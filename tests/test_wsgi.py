@@ -92,6 +92,7 @@ def test_a_page_comes_with_its_cookies_and_a_file_with_its_bytes() -> None:
     cookies = [value for name, value in headers if name == "Set-Cookie"]
     assert (status, len(cookies)) == ("200 OK", 1)
     assert cookies[0].startswith("csrftoken=")
+    assert "; HttpOnly" in cookies[0]
     assert b"</html>" in body
     status, headers, body = ask("/static/unfold/css/styles.css")
     assert (status, dict(headers)["Content-Type"]) == ("200 OK", 'text/css; charset="utf-8"')

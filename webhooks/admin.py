@@ -22,6 +22,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
 
+from inflow import masking
 from inflow.accounts import audit, pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.bulk import bulk
@@ -409,5 +410,6 @@ class DeliveryAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Body"))
     def body_shown(self, delivery: Delivery) -> str:
-        body = json.dumps(json.loads(delivery.event.body), indent=2, ensure_ascii=False)
+        told = json.loads(masking.mask_links(delivery.event.body))
+        body = json.dumps(told, indent=2, ensure_ascii=False)
         return format_html('<pre class="code">{}</pre>', body)

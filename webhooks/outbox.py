@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.db import connection, transaction
 from redis.exceptions import RedisError
 
-from inflow import statements
+from inflow import masking, statements
 from inflow.accounts.models import Account
 from inflow.api.json import dumps
 from inflow.celery import wake
@@ -73,10 +73,10 @@ def _wake_for(deliveries: int) -> None:
 
 
 def freeze(event_id: str, type: str, at: dt.datetime, data: Data) -> str:
-    """The body as it is stored, signed and sent."""
+    """The body as it is stored, signed and sent. Links to debtors' pages are masked in it for ever."""
     told = orjson.Fragment(data) if isinstance(data, bytes) else data
     body = {"id": event_id, "type": str(type), "timestamp": at, "api_version": API_VERSION, "data": told}
-    return dumps(body).decode()
+    return masking.mask_links(dumps(body).decode())
 
 
 def wake_sender() -> None:

@@ -1,7 +1,7 @@
 """The statement of account as PDF: what was invoiced and paid, with a running balance for each currency, and what of it
 is past due, on hold, disputed, or credit.
 
-WeasyPrint is an optional extra (`pip install inflow[pdf]`, and pango from the system). It may fetch nothing: not from
+WeasyPrint is an optional extra (`requirements-pdf.txt`, and pango from the system). It may fetch nothing: not from
 the network, not from the disk.
 """
 

@@ -22,8 +22,8 @@ from communications.page import account as page
 from communications.page import statement, words
 from communications.page.forms import FORMS, PageForm
 from inflow.accounts.models import Language
-from inflow.api.middleware import client_address
 from inflow.api.throttling import flooded
+from inflow.proxies import client_address
 from invoices.writing import Refused
 
 # Views and answers by one address, then of one debtor; and statements, which cost most.

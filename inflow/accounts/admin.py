@@ -28,7 +28,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminS
 
 from inflow.accounts import audit, keys, pages, second_step, sessions
 from inflow.accounts.actors import Actor
-from inflow.accounts.models import Account, ApiKey, Scope, User
+from inflow.accounts.models import Account, ApiKey, Scope, User, default_scopes
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
 
@@ -279,7 +279,7 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
 class ApiKeyForm(pages.OwnAccountForm):
     name = forms.CharField(max_length=100, help_text=_lazy("Where it will be used: Zapier, ERP, a colleague's script."))
     scopes = forms.MultipleChoiceField(
-        choices=Scope.choices, initial=list(Scope.values), widget=UnfoldAdminCheckboxSelectMultipleWidget
+        choices=Scope.choices, initial=default_scopes, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
     expires_on = pages.DayField(
         required=False,

@@ -11,6 +11,7 @@ from django.db.models import Model, QuerySet
 from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.text import slugify
 
+from inflow import masking
 from inflow.accounts import audit, sheets
 from inflow.accounts.models import User
 
@@ -96,7 +97,7 @@ def _reader(path: str) -> Callable[[Any], Any]:
     def read(row: Any) -> Any:
         for name in names:
             row = getattr(row, name) if row is not None else None
-        return row
+        return masking.mask_links(row) if isinstance(row, str) else row
 
     return read
 

@@ -20,7 +20,7 @@ from django.db.models import Model, Q
 from django.utils import timezone
 
 from inflow.accounts import audit
-from inflow.accounts.models import Account, ApiKey, Scope, User, all_scopes
+from inflow.accounts.models import Account, ApiKey, Scope, User, default_scopes
 from inflow.statements import Ahead, columns, execute_first, objects, width
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -41,11 +41,11 @@ def issue(
     expires_at: dt.datetime | None = None,
     actor: str = "",
 ) -> tuple[ApiKey, str]:
-    """Make a key and return it with its plaintext, which is kept nowhere. `scopes=None` gives all of them.
+    """Make a key and return it with its plaintext, which is kept nowhere. `scopes=None` gives the default ones.
 
     Raises ValueError for a scope there is not, ValidationError for a name that is empty or too long.
     """
-    granted = all_scopes() if scopes is None else [Scope(scope).value for scope in scopes]
+    granted = default_scopes() if scopes is None else [Scope(scope).value for scope in scopes]
     stem = ("inflow_test_" if account.is_test else "inflow_") + _base62(secrets.randbits(256), 43)
     plaintext = stem + _checksum(stem)
     key = ApiKey(

@@ -13,7 +13,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
@@ -35,10 +35,12 @@ class Scope(models.TextChoices):
     INVOICES_WRITE = "invoices:write", _lazy("Create and change invoices")
     WEBHOOKS_MANAGE = "webhooks:manage", _lazy("Manage webhooks")
     COMMUNICATIONS_READ = "communications:read", _lazy("Read communications")
+    COMMUNICATIONS_WRITE = "communications:write", _lazy("Act towards debtors: links to their pages")
 
 
-def all_scopes() -> list[str]:
-    return list(Scope.values)
+def default_scopes() -> list[str]:
+    """Return the scopes of a key that is made without naming any: none that acts towards a debtor."""
+    return [scope for scope in Scope.values if scope != Scope.COMMUNICATIONS_WRITE]
 
 
 def known_time_zone(name: str) -> None:
@@ -139,6 +141,9 @@ class Account(models.Model):
         return self.now().astimezone(self.zone).date()
 
 
+_STAFF = {"is_superuser": True}
+
+
 class UserManager(BaseUserManager["User"]):
     use_in_migrations = True
 
@@ -153,7 +158,11 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        return self.create_user(email, password, is_superuser=True, **fields)
+        """Make platform staff, as the command `createsuperuser` does, and record it in the audit log."""
+        with transaction.atomic(using=self._db):
+            user = self.create_user(email, password, is_superuser=True, **fields)
+            AuditEntry.objects.create(actor="console", action="user.created", target=user.email[:120], detail=_STAFF)
+        return user
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email=(username or "").lower())
@@ -242,7 +251,7 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=100)
     digest = models.CharField(max_length=64, editable=False)
     prefix = models.CharField(_lazy("key"), max_length=20, editable=False)
-    scopes = ArrayField(models.CharField(max_length=40, choices=Scope), default=all_scopes)
+    scopes = ArrayField(models.CharField(max_length=40, choices=Scope), default=default_scopes)
     created_by = models.ForeignKey(
         User, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )

@@ -25,6 +25,7 @@ from inflow.accounts import audit, exporting, pages
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
+from inflow.canonical import canonical_words
 from inflow.languages import english
 
 
@@ -71,6 +72,13 @@ class OwnRowsAdmin(ModelAdmin):
         if row is None:
             raise Http404
         return row
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search as names are stored, so that a pasted character that is not shown hides nothing."""
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, canonical_words(search_term))
+        return found
 
     def formfield_for_foreignkey(
         self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any

@@ -18,6 +18,7 @@ SENTENCES: dict[str, Promise | str] = {
     "calendarrule.created": _("%(actor)s added to the calendar: %(target)s"),
     "collectionsettings.changed": _("%(actor)s changed the rules of %(target)s"),
     "collectionsettings.limits_changed": _("%(actor)s changed the limits of %(target)s"),
+    "debtor.link_made": _("%(actor)s got a link to the page of %(target)s"),
     "debtor.links_revoked": _("%(actor)s revoked the page links of %(target)s"),
     "delivery.replayed": _("%(actor)s sent the webhook %(target)s again"),
     "gateway.changed": _("%(actor)s changed the gateway %(target)s"),

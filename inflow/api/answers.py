@@ -7,11 +7,15 @@ from typing import Any
 from django.http import HttpResponse
 from django.http.response import ResponseHeaders
 
+from inflow import masking
 from inflow.api.json import MEDIA_TYPE, dumps
 
 
 class Answer(HttpResponse):
-    """`data` is what the body says, or the body itself as bytes; without it there is none."""
+    """`data` is what the body says, or the body itself as bytes; without it there is none.
+
+    Links to debtors' pages are masked: who reads may not act as the debtor. `shows_links` is for the one who may.
+    """
 
     def __init__(
         self,
@@ -20,9 +24,12 @@ class Answer(HttpResponse):
         *,
         headers: Mapping[str, str] | None = None,
         media_type: str = MEDIA_TYPE,
+        shows_links: bool = False,
     ) -> None:
         """Django's own looks for what can't be wrong here. What it makes is made here too: a test compares them."""
         body = data if isinstance(data, bytes) else b"" if data is None else dumps(data)
+        if not shows_links:
+            body = masking.mask_body(body)
         self._container, self.status_code = [body], status
         self.headers: Headers = Headers()
         self.headers.add({"content-length": ("Content-Length", str(len(body)))})

@@ -4,6 +4,8 @@ import functools
 from typing import Any
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest
 from django.http.request import HttpHeaders
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -24,6 +26,7 @@ class KeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[None, ApiKey]:
         asked = request._request  # by DRF's, each attribute is looked for twice
         if settings.HTTPS and not asked.is_secure():
+            throttling.refuse_flood(asked)
             raise Problem(403, "https_required", "Use https: a key that is sent in clear should be revoked.")
         view, row_ids = request.parser_context["view"], request.parser_context["kwargs"].values()
         key = keys.find(
@@ -46,6 +49,24 @@ class KeyAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Any) -> str:
         return 'InFlow-Key realm="api"'
+
+
+def count(request: HttpRequest) -> throttling.Usage | None:
+    """Count a request that no viewset answers: for the account of its key, or else for the address.
+
+    Raises the 429 past the limit.
+    """
+    try:
+        key = keys.find(request.META.get(_HEADER, ""))
+    except (OperationalError, InterfaceError):
+        key = None
+    if key is None:
+        throttling.refuse_flood(request)
+        return None
+    usage = throttling.count(key.account)
+    if usage and usage.is_refused:
+        raise throttling.refusal(usage)
+    return usage
 
 
 def account_of(request: Request) -> Account:

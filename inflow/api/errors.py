@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 
+from inflow import masking
 from inflow.api.answers import Answer
 
 log = structlog.get_logger(__name__)
@@ -115,17 +116,20 @@ def _flatten(detail: Any, path: str = "") -> Iterable[FieldError]:
 def body(
     request: HttpRequest, status: int, code: str, detail: str, errors: Iterable[FieldError] = ()
 ) -> dict[str, Any]:
+    """Return the problem. What the caller sent is repeated without anything that may be a key or another secret."""
     problem: dict[str, Any] = {
         "type": f"urn:inflow:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": detail,
-        "instance": request.path,
+        "detail": masking.mask_secrets(detail),
+        "instance": masking.mask_secrets(request.path),
         "code": code,
         "request_id": getattr(request, "request_id", ""),
     }
     if errors := list(errors):
-        problem["errors"] = errors
+        problem["errors"] = [
+            {name: masking.mask_secrets(str(text)) for name, text in error.items()} for error in errors
+        ]
     return problem
 
 
@@ -142,4 +146,5 @@ def respond(
 
 
 def is_api(request: HttpRequest) -> bool:
-    return request.path.startswith("/api/") or request.path == "/api"
+    """Return whether a path is below /api, also with more than one slash in front."""
+    return f"/{request.path.lstrip('/')}/".startswith("/api/")

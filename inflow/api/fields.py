@@ -18,6 +18,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.utils.serializer_helpers import BindingDict
 
+from inflow import masking
 from inflow.api.errors import Problem
 
 MAX_DIGITS = 15
@@ -26,6 +27,7 @@ SEEN = r"[^\s\x00-\x1f\x85\ufeff]"
 _EXACT = decimal.Context(prec=2 * MAX_DIGITS)
 _NUMBER = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}(\.[0-9]{{1,{MAX_DIGITS}}})?")
 # What is beyond these years is a slip, and far beyond them a calculation overflows.
+_KEY_IN_QUERY = "An API key belongs in the X-InFlow-Key header. Revoke this one: addresses are logged on their way."
 _DATE = re.compile(r"(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 _HOURS = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _MOMENT = re.compile(rf"{_DATE.pattern}T{_HOURS}:[0-5][0-9](\.[0-9]{{1,9}})?(Z|[+-]{_HOURS})")
@@ -331,6 +333,8 @@ def _read(form: type[StrictQuery], text: str) -> Mapping[str, Any]:
         raise Problem(400, "unparseable", "The query string is not UTF-8.") from error
     given: dict[str, Any] = {}
     for name, values in QueryDict(text.encode("latin-1"), encoding="utf-8").lists():
+        if any(map(masking.holds_key, (name, *values))):
+            raise error_of(name[:64], "key_in_query", _KEY_IN_QUERY)
         if len(values) > 1:
             raise error_of(name[:64], "repeated", "Give this parameter once.")
         given[name] = values[0]

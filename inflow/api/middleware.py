@@ -1,9 +1,8 @@
-"""The id of each request: in the answer, in the logs and in every error. The API's way past what is for pages. And
-whose request it is."""
+"""The id of each request: in the answer, in the logs and in every error. The API's way past what is for pages."""
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,25 +12,39 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.middleware.security import SecurityMiddleware
 
+from inflow import masking, proxies
+from inflow.api import errors
 from inflow.api.answers import Answer
 
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
+def request_id_of(environ: Mapping[str, Any]) -> str:
+    """Return the client's `X-Request-Id` if it is a sane token and no API key, else a new one."""
+    given: str = environ.get("HTTP_X_REQUEST_ID", "")
+    return given if _SANE.fullmatch(given) and not masking.holds_key(given) else os.urandom(16).hex()
+
+
 class RequestIdMiddleware:
-    """`X-Request-Id`: the client's own if it is a sane token, else ours."""
+    """`X-Request-Id`: the client's own if it is a sane token and no API key, else ours.
+
+    No cache keeps a response of the API: shared caches protect `Authorization`, and not a header of our own. This is
+    the first middleware: what an untrusted peer says of the client is forgotten here.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if _SANE.fullmatch(given) else os.urandom(16).hex()
+        proxies.believe_trusted_proxies(request.META)
+        request_id = request_id_of(request.META)
         request.request_id = request_id  # type: ignore[attr-defined]
         # Until the next request of this thread: Django logs a refusal after the last middleware.
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = self.get_response(request)
         response.headers["X-Request-Id"] = request_id
+        if errors.is_api(request):
+            response.headers["Cache-Control"] = "no-store"
         return response
 
 
@@ -74,13 +87,3 @@ def _past_all(get_response: Any) -> Any:
     while hasattr(middleware := getattr(get_response, "__wrapped__", None), "get_response"):
         get_response = middleware.get_response  # type: ignore[union-attr]
     return get_response
-
-
-def client_address(request: HttpRequest) -> str:
-    """The peer's address; behind `TRUSTED_PROXIES`, the last one in X-Forwarded-For that is no proxy of ours."""
-    address: str = request.META.get("REMOTE_ADDR", "")
-    if address in settings.TRUSTED_PROXIES:
-        for hop in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
-            if hop.strip() and hop.strip() not in settings.TRUSTED_PROXIES:
-                return hop.strip()
-    return address

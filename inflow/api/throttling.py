@@ -19,7 +19,7 @@ from django_ratelimit.core import get_usage
 
 from inflow.accounts.models import Account
 from inflow.api.errors import Problem
-from inflow.api.middleware import client_address
+from inflow.proxies import client_address
 
 log = structlog.get_logger(__name__)
 
@@ -240,6 +240,11 @@ def _counted(value: str) -> str:
     if address.ipv4_mapped:
         return str(address.ipv4_mapped)
     return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
+
+
+def refusal(usage: Usage) -> Problem:
+    """Return the 429 of an account whose windows are used up."""
+    return too_many(max(window.resets_in for window in usage.windows if not window.remaining))
 
 
 def too_many(retry_after_s: int) -> Problem:

@@ -14,7 +14,7 @@ from inflow.accounts.models import Scope
 from inflow.accounts.plans import Plan
 from inflow.api import errors, schema
 from inflow.api.answers import Answer
-from inflow.api.authentication import key_of
+from inflow.api.authentication import count, key_of
 from inflow.api.viewsets import ApiViewSet
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -52,10 +52,28 @@ class MeViewSet(ApiViewSet):
 me = MeViewSet.as_view({"get": "retrieve"})
 
 
+def counted(view: View) -> View:
+    """Count the requests of a view that is no viewset: a caller without a key has 60 a minute."""
+
+    def wrapper(request: HttpRequest) -> HttpResponse:
+        try:
+            usage = count(request)
+        except errors.Problem as problem:
+            return errors.respond(request, problem.status_code, problem.code, str(problem.detail), problem.headers)
+        response = view(request)
+        if usage:
+            for name, value in usage.headers.values():
+                response.headers[name] = value
+        return response
+
+    return wrapper
+
+
 def _read_only(view: View) -> View:
     """Else a POST would meet the CSRF check, which answers in HTML."""
 
     @csrf_exempt
+    @counted
     def wrapper(request: HttpRequest) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
             detail = f'Method "{request.method}" not allowed.'
@@ -63,6 +81,12 @@ def _read_only(view: View) -> View:
         return view(request)
 
     return wrapper
+
+
+@counted
+def no_route(request: HttpRequest) -> HttpResponse:
+    """The response to an unknown path under /api."""
+    return errors.respond(request, 404, "not_found", "There is no such resource.")
 
 
 @_read_only

@@ -68,8 +68,7 @@ class ApiViewSet(ViewSet):
         self.usage = counting.usage(account)
         try:
             if self.usage and self.usage.is_refused:
-                exhausted = [window for window in self.usage.windows if not window.remaining]
-                raise throttling.too_many(max(window.resets_in for window in exhausted))
+                raise throttling.refusal(self.usage)
             self.check_permissions(request)
         except BaseException:
             keys.forget(key_of(request))  # whoever is refused has nothing asked along with the key

@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from inflow.accounts.models import User
-from inflow.api.middleware import client_address
+from inflow.proxies import client_address
 
 LIMITS = (5, 50, 50)  # in the order of AXES_LOCKOUT_PARAMETERS
 

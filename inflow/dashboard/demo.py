@@ -12,7 +12,7 @@ from typing import Any
 
 from communications import replies
 from communications.models import Communication, ConsentEntry, Contact, Medium, SenderProfile, Source, State, Wish
-from inflow.accounts import keys
+from inflow.accounts import audit, keys
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, ApiKey, Language, User
 from inflow.accounts.plans import Plan
@@ -216,6 +216,7 @@ def fill(account: Account, port: int) -> dict[str, str]:
     Account.objects.filter(pk=account.pk).update(created_at=began)
     for person, role, name in ((MANAGER, Role.MANAGER, ("Layla", "Haddad")), (AGENT, Role.AGENT, ("Omar", "Saleh"))):
         User.objects.create_user(person.name, account=account, role=role, first_name=name[0], last_name=name[1])
+        audit.record(account, "seed_demo", "user.created", person.name, role=role)
     credentials = issue_credentials(account)
     key = ApiKey.objects.get(account=account)
     ApiKey.objects.filter(pk=key.pk).update(created_at=began)
@@ -246,8 +247,10 @@ def issue_credentials(account: Account) -> dict[str, str]:
     user = User.objects.filter(email=LOGIN).first() or User(
         email=LOGIN, account=account, role=Role.ADMIN, first_name="Noor", last_name="Khalil"
     )
+    what = "user.password_changed" if user.pk else "user.created"
     user.set_password(password)
     user.save()
+    audit.record(account, "seed_demo", what, LOGIN)
     _, plaintext = keys.issue(account, name=KEY_NAME, actor="seed_demo")
     return {"Login": LOGIN, "Password": password, "API key": plaintext}
 

@@ -13,7 +13,9 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 
+from inflow import masking
 from inflow.accounts.models import User
+from inflow.accounts.roles import Role
 
 
 class LanguageMiddleware:
@@ -53,6 +55,22 @@ class ContentPolicyMiddleware(csp.CSPMiddleware):
         if request.path_info.startswith("/admin/") and not report_only:
             parts.update = self.loosened
         return parts
+
+
+class LinkMaskMiddleware:
+    """Masks the links to debtors' pages on the pages of viewers: whoever has one acts as the debtor."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_text = not response.streaming and response.get("Content-Type", "").startswith("text/")
+        if not is_text or not request.path.startswith("/admin/"):
+            return response
+        if isinstance(request.user, User) and not request.user.may(Role.AGENT):
+            response.content = masking.mask_body(response.content)
+        return response
 
 
 class LocalTimeMiddleware:

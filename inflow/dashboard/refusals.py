@@ -29,6 +29,12 @@ def untrusted_form(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _say(request, _("This form has expired"), text, _("Go back, reload the page and send it again."), 403)
 
 
+def suspended(request: HttpRequest) -> HttpResponse:
+    """A change by a person whose account is suspended."""
+    text = _("Nothing was changed: while this account is suspended, its data can only be read.")
+    return _say(request, _("Account suspended"), text, _("Ask the provider of this service to reactivate it."), 403)
+
+
 def _say(request: HttpRequest, title: str, text: str, advice: str, status: int) -> HttpResponse:
     said = {**admin.site.each_context(request), "title": title, "text": text, "advice": advice}
     return render(request, "admin/refusal.html", said, status=status)

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 
 from django.utils.translation import gettext as _
 
+from inflow.canonical import canonical
 from invoices.imports import columns, mapping, reading, repeats
 from invoices.imports.columns import KEYS
 from invoices.imports.models import Import, ImportRow, Kind, Outcome
@@ -67,6 +68,8 @@ def _make_rows(file: Import, sheet: reading.Sheet, writing: Callable[[], Abstrac
 
 def _row(file: Import, line: int, cells: Sequence[str], width: int) -> ImportRow:
     said = {name: cells[place] if place < len(cells) else "" for name, place in file.columns.items()}
+    if "invoice_number" in said:
+        said["invoice_number"] = canonical(said["invoice_number"])
     row = ImportRow(file=file, line=line, said=said, key=_key(file.kind, said))
     if any(cells[width:]):
         row.outcome = Outcome.REFUSED

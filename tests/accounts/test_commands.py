@@ -10,6 +10,7 @@ from inflow.accounts.models import Account, ApiKey, AuditEntry, User
 from tests import make
 
 pytestmark = pytest.mark.django_db
+PASSWORD = make.PASSWORD
 
 
 def output_of(*command: str) -> str:
@@ -33,6 +34,51 @@ def test_create_account_prints_its_id_and_nothing_else() -> None:
     assert printed == f"{account.pk}\n"
     assert (account.name, account.plan, account.is_test) == ("Oryx Logistics", "free", False)
     assert (account.time_zone, account.language) == ("Asia/Dubai", "en")
+
+
+def test_what_commands_make_is_in_the_audit_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account.objects.get(pk=output_of("create_account", "Oryx", "--plan", "pro").strip())
+    output_of(
+        "create_user", "huda@example.com", "--account", str(account.pk), "--role", "agent", "--password", PASSWORD
+    )
+    output_of("create_api_key", str(account.pk), "--name", "ERP")
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
+    output_of("createsuperuser", "--email", "chief@example.com", "--noinput")
+    entries = AuditEntry.objects.order_by("id")
+    assert [(entry.actor, entry.action, entry.account) for entry in entries] == [
+        ("console", "account.created", account),
+        ("console", "user.created", account),
+        ("console", "api_key.created", account),
+        ("console", "user.created", None),
+    ]
+    assert [entry.target for entry in entries][::3] == ["Oryx", "chief@example.com"]
+    assert entries[1].detail == {"role": "agent"}
+    assert not any(PASSWORD in str(entry.detail) + entry.target for entry in entries)
+
+
+@pytest.mark.parametrize("line", [f"{make.PASSWORD}\n", f"{make.PASSWORD}\r\n", make.PASSWORD, f"{make.PASSWORD}\nx"])
+def test_a_password_comes_by_standard_input(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(line))
+    output_of("create_user", "huda@example.com", "--account", an_account(), "--role", "agent", "--password", "-")
+    assert User.objects.get().check_password(make.PASSWORD)
+
+
+def test_a_password_comes_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INFLOW_PASSWORD", make.PASSWORD)
+    output_of("create_user", "huda@example.com", "--account", an_account(), "--role", "agent")
+    assert User.objects.get().check_password(make.PASSWORD)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--password", "-"), ("--password", "")])
+def test_without_a_password_nobody_is_made(arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    line = refusal_of("create_user", "huda@example.com", "--account", an_account(), "--role", "agent", *arguments)
+    assert "INFLOW_PASSWORD" in line
+    assert not User.objects.exists()
+
+
+def an_account() -> str:
+    return str(make.account().pk)
 
 
 def test_create_account_takes_what_was_negotiated() -> None:

@@ -112,7 +112,7 @@ NUL = ['"\\u0000"', '"a\\u0000b"']
 X = '"' + "x" * 500 + '"'
 # The JSON of each wrong value; numbers and words as they stand, texts below in quotes.
 WRONG: dict[str, list[str]] = {
-    "invoice_number": [*NOT_TEXT, *BLANK, *NUL, X, '" INV-1"', '"INV-1\\n"', '"' + "x" * 65 + '"'],
+    "invoice_number": [*NOT_TEXT, *BLANK, *NUL, X, '"\\u200b"', '"\\u202e"', '"' + "x" * 65 + '"'],
     "debtor_name": [*NOT_TEXT, *BLANK, *NUL, X],
     "debtor_company": [*NOT_TEXT, *NUL, X, '" "'],
     "debtor_email": [*NOT_TEXT, *NUL, X],
@@ -244,9 +244,9 @@ def test_events_of_another_shape_are_422(account: Account, api: Caller, events: 
     ["'; DROP TABLE x; --", "<img src=x onerror=alert(1)>", "شركة الخليج ٢٥", "😀\U0010ffff", "\u202e", "a\u0301"],
 )
 def test_any_other_text_comes_back_as_it_was_given(account: Account, api: Caller, text: str) -> None:
-    made = post(api, json.dumps(GOOD | {"invoice_number": text, "debtor_name": text, "notes": text}).encode())
+    made = post(api, json.dumps(GOOD | {"debtor_name": text, "notes": text}).encode())
     assert made.status == 201
-    assert {made.json[name] for name in ("invoice_number", "debtor_name", "notes")} == {text}
+    assert {made.json[name] for name in ("debtor_name", "notes")} == {text}
 
 
 def test_names_that_grow_when_they_are_compared_are_taken(account: Account, api: Caller) -> None:

@@ -16,6 +16,7 @@ SUCCESS = {
     "GET invoices/<invoice_id>": 200,
     "PATCH invoices/<invoice_id>": 200,
     "GET invoices/<invoice_id>/payments": 200,
+    "POST invoices/<invoice_id>/page-link": 201,
     "POST invoices/<invoice_id>/payments": 201,
     "POST payments/<payment_id>/void": 200,
     "POST payments/<payment_id>/reverse": 200,

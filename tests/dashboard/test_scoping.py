@@ -136,7 +136,8 @@ def test_the_mail_of_a_message_is_for_its_account_alone(
     settings.OUTBOX_DIR = tmp_path
     settings.EMAIL_BACKEND = "communications.outbox.FolderBackend"
     mine, theirs = make.sent_reminder(own.account), make.sent_reminder(foreign.account)
-    client, mail = own.logged_in(Role.VIEWER), "/admin/communications/communication/{}/mail/"
+    client, mail = own.logged_in(Role.AGENT), "/admin/communications/communication/{}/mail/"
     assert client.get(mail.format(mine.pk)).status_code == 200
     assert client.get(mail.format(theirs.pk)).status_code == 404
+    assert own.logged_in(Role.VIEWER).get(mail.format(mine.pk)).status_code == 403  # it holds the debtor's link
     assert Client().get(mail.format(mine.pk)).status_code == 302

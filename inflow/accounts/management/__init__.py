@@ -5,6 +5,8 @@ from django.core.management.base import CommandError
 
 from inflow.accounts.models import Account
 
+CONSOLE = "console"  # the actor, in the audit log, of what a command does
+
 
 def account_named(given: str) -> Account:
     try:

@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=100)),
                 ('digest', models.CharField(editable=False, max_length=64)),
                 ('prefix', models.CharField(editable=False, max_length=20, verbose_name='key')),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('invoices:read', 'Read invoices'), ('invoices:write', 'Create and change invoices'), ('webhooks:manage', 'Manage webhooks'), ('communications:read', 'Read communications')], max_length=40), default=inflow.accounts.models.all_scopes, size=None)),
+                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('invoices:read', 'Read invoices'), ('invoices:write', 'Create and change invoices'), ('webhooks:manage', 'Manage webhooks'), ('communications:read', 'Read communications')], max_length=40), default=inflow.accounts.models.default_scopes, size=None)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('expires_at', models.DateTimeField(blank=True, help_text='Empty: never.', null=True)),

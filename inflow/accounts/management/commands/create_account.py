@@ -2,8 +2,10 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import transaction
 
-from inflow.accounts.management import refusal
+from inflow.accounts import audit
+from inflow.accounts.management import CONSOLE, refusal
 from inflow.accounts.models import Account, Language
 from inflow.accounts.plans import Plan
 
@@ -34,5 +36,8 @@ class Command(BaseCommand):
             account.full_clean()
         except ValidationError as error:
             raise refusal(error) from error
-        account.save()
+        with transaction.atomic():
+            account.save()
+            detail = {"plan": account.plan, "is_test": account.is_test}
+            audit.record(account, CONSOLE, "account.created", account.name[:120], **detail)
         self.stdout.write(str(account.pk))

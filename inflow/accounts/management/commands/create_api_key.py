@@ -13,7 +13,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("account", help="the account's id")
         parser.add_argument("--name", default="console", metavar="N")
-        parser.add_argument("--scopes", metavar="a,b", help="such as invoices:read,webhooks:manage; default: all")
+        parser.add_argument(
+            "--scopes",
+            metavar="a,b",
+            help="a list with commas; default: all but communications:write",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         scopes = options["scopes"]

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from communications import local_gateway
 from inflow import embedded
+from inflow.accounts import audit
 from inflow.accounts.models import Account
 from inflow.dashboard import demo
 
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             account, is_new = Account.objects.get_or_create(pk=demo.ACCOUNT_ID, defaults=demo.account_defaults())
             if is_new:
+                audit.record(account, "seed_demo", "account.created", account.name[:120])
                 local_gateway.install(port)
                 credentials = demo.fill(account, port)
             else:

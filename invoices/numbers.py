@@ -1,0 +1,58 @@
+"""Invoice numbers that were stored before numbers had one spelling (`inflow.canonical`)."""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
+
+from inflow.canonical import canonical
+
+# Nothing else is changed by `canonical`: printable ASCII without spaces at the ends.
+_PLAIN = "^[!-~]([ -~]*[!-~])?$"
+
+
+class Equal(NamedTuple):
+    """Invoices of one account whose numbers differ only in how they are spelt."""
+
+    account_id: uuid.UUID
+    number: str
+    invoices: list[tuple[str, uuid.UUID]]
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{stored.encode('unicode_escape').decode()} ({pk})" for stored, pk in self.invoices)
+        return f"account {self.account_id}: {shown}"
+
+
+def equal_numbers(invoices: QuerySet[Any]) -> Iterator[Equal]:
+    """Yield the invoices that would have the same number."""
+    for account_id, number, stored in _respelt(invoices):
+        found = invoices.filter(account=account_id, invoice_number__in={number, *stored})
+        rows = list(found.order_by("created_at", "id").values_list("invoice_number", "pk"))
+        if len(rows) > 1:
+            yield Equal(account_id, number, rows)
+
+
+def respell(invoices: QuerySet[Any]) -> list[Equal]:
+    """Store each number in its one spelling, unless that makes it equal to another: such rows stay as they are.
+
+    Return those. They may be two invoices, or one debt that is chased twice: a person must decide.
+    """
+    equal = list(equal_numbers(invoices))
+    kept = {(each.account_id, each.number) for each in equal}
+    for account_id, number, stored in list(_respelt(invoices)):
+        if number and (account_id, number) not in kept:
+            invoices.filter(account=account_id, invoice_number__in=stored).update(invoice_number=number)
+    return equal
+
+
+def _respelt(invoices: QuerySet[Any]) -> Iterator[tuple[uuid.UUID, str, set[str]]]:
+    """Yield the account, the one spelling, and the other spellings under which it is stored."""
+    found: dict[tuple[uuid.UUID, str], set[str]] = {}
+    odd = invoices.exclude(invoice_number__regex=_PLAIN).order_by("account", "id")
+    for account_id, stored in odd.values_list("account", "invoice_number").iterator(2_000):
+        number = canonical(stored)
+        if number != stored:
+            found.setdefault((account_id, number), set()).add(stored)
+    for (account_id, number), spellings in found.items():
+        yield account_id, number, spellings

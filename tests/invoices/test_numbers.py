@@ -1,0 +1,181 @@
+"""Invoice numbers that look the same are the same, on every way in."""
+
+import importlib
+import sys
+import unicodedata
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+
+from inflow.accounts.models import Account
+from inflow.canonical import canonical, canonical_words
+from invoices.imports import running
+from invoices.imports.models import Import
+from invoices.lifecycle import create
+from invoices.models import Invoice, Payment
+from invoices.writing import Refused
+from tests import make
+from tests.api.client import PLENTY, caller, is_problem
+from tests.dashboard.world import linked, logged_in
+
+migration = importlib.import_module("invoices.migrations.0018_numbers_in_one_spelling")
+
+PLAIN = "Réf-7"
+SPELLINGS = [
+    "Re\u0301f-7",  # decomposed
+    " Réf-7",
+    "Réf-7\u00a0\t",
+    "Réf\u200b-7",  # zero-width space
+    "\ufeffRéf-7",  # byte order mark
+    "Ré\u00adf-7",  # soft hyphen
+    "R\u200ee\u2060\u0301f-7",  # marks within a letter
+    "\u202aRéf-7\u202c",
+    "Réf-\x857",
+    "Ré\u034ff-7\ufe0f",
+    "Réf-7\U000e0001",
+    "Re\u0301\u061cf-7 ",
+]
+
+
+@pytest.fixture
+def account(db: None) -> Account:
+    return make.account(requests_per_minute=PLENTY, requests_per_day=PLENTY)
+
+
+def body(number: str) -> dict[str, Any]:
+    return {"invoice_number": number, "debtor_name": "A", "amount": 5, "currency": "AED", "due_date": "2999-01-31"}
+
+
+def test_the_one_spelling_is_nfc_without_control_and_format_characters_and_trimmed() -> None:
+    for code in range(sys.maxunicode + 1):
+        letter = chr(code)
+        is_unseen = unicodedata.category(letter) in ("Cc", "Cf")
+        if is_unseen:
+            assert canonical(f"a{letter}b") == "ab", hex(code)
+        elif unicodedata.category(letter)[0] in "LNPS" and canonical(f"a{letter}b") == "ab":
+            assert letter in "\u115f\u1160\u3164\uffa0", hex(code)  # Hangul fillers, which are blank
+    for number in SPELLINGS:
+        assert canonical(number) == PLAIN
+        assert canonical(canonical(number)) == PLAIN
+    assert canonical("INV 2026/7") == "INV 2026/7"
+    assert canonical(" " + "e\u0301" * 1_000) == "e\u0301" * 1_000
+    assert canonical_words(" ahmed\t al\u200b  rashid\n") == "ahmed al rashid"
+
+
+@pytest.mark.parametrize("number", SPELLINGS)
+def test_the_api_takes_a_number_in_any_spelling_once(account: Account, number: str) -> None:
+    api = caller(account)
+    made = api.post("invoices", body(number))
+    assert (made.status, made.json["invoice_number"]) == (201, PLAIN)
+    for other in (PLAIN, number, SPELLINGS[0], SPELLINGS[3]):
+        problem = is_problem(api.post("invoices", body(other)), 422, "duplicate")
+        assert made.json["id"] in problem["detail"]
+    assert Invoice.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "number", ["", " ", "\u200b", "\u00a0\ufeff", "\x7f", "\u3164", "\U000e0001", "\x00", "x" * 65]
+)
+def test_a_number_of_nothing_that_is_shown_is_refused(account: Account, number: str) -> None:
+    is_problem(caller(account).post("invoices", body(number)), 422, field="invoice_number")
+
+
+@pytest.mark.parametrize("number", SPELLINGS)
+def test_filters_and_searches_find_a_number_in_any_spelling(account: Account, number: str) -> None:
+    made = make.invoice(account, invoice_number=PLAIN)
+    make.invoice(account)
+    api = caller(account)
+    for query in (f"invoice_number={quote(number)}", f"q={quote(number)}"):
+        assert [row["id"] for row in api.get(f"invoices?{query}").json] == [str(made.pk)], query
+    client = logged_in(make.user(account))
+    page = client.get("/admin/invoices/invoice/", {"q": number}).content.decode()
+    assert linked(page, "invoices_invoice") == {str(made.pk)}
+
+
+def test_a_form_and_the_verb_take_it_in_one_spelling(account: Account) -> None:
+    make.invoice(account, invoice_number=PLAIN)
+    with pytest.raises(Refused, match="taken"):
+        create(account, make.new_invoice(account, invoice_number=SPELLINGS[3]), make.STAFF)
+    with pytest.raises(Refused):
+        create(account, make.new_invoice(account, invoice_number="\u200b"), make.STAFF)
+    form = {**body("Inv\u200b-8 "), "amount": "5", "due_date": "2999-01-31"}
+    assert logged_in(make.user(account)).post("/admin/invoices/invoice/add/", form).status_code == 302
+    assert Invoice.objects.filter(invoice_number="Inv-8").exists()
+
+
+def imported(account: Account, text: str, kind: str) -> Import:
+    file = running.start(
+        account, make.user(account), kind=kind, file_name="x.csv", content=text.encode(), currency="AED"
+    )
+    while running.work(file.pk):
+        pass
+    running.confirm(file, file.actor)
+    while running.work(file.pk):
+        pass
+    file.refresh_from_db()
+    return file
+
+
+def test_imports_find_and_make_invoices_in_one_spelling(account: Account) -> None:
+    heads = "invoice,name,email,amount,due"
+    rows = [f"{number},A,a@a.example,5,2999-01-31" for number in (SPELLINGS[0], SPELLINGS[3], "N\u200b-2")]
+    imported(account, "\n".join([heads, *rows]), "invoices")
+    assert set(Invoice.objects.values_list("invoice_number", flat=True)) <= {PLAIN, "N-2"}
+    assert Invoice.objects.filter(invoice_number="N-2").count() == 1
+    imported(account, "invoice,reference,amount\nN-\u20602,FT-1,2\n", "payments")
+    assert Payment.objects.get().invoice == Invoice.objects.get(invoice_number="N-2")
+
+
+# --- Numbers that are stored already ---------------------------------------------------------------------------------
+
+
+def stored(account: Account, number: str) -> Invoice:
+    """An invoice as an older release stored it."""
+    made = make.invoice(account)
+    Invoice.objects.filter(pk=made.pk).update(invoice_number=number)
+    return make.again(made)
+
+
+def test_the_migration_respells_numbers_and_lists_those_that_become_equal(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = make.account("Oryx")
+    alone, theirs = stored(account, "N\u200b-1"), stored(other, "Re\u0301f-7")
+    twins = [stored(account, number) for number in (PLAIN, "Re\u0301f-7", "Réf\u200b-7")]
+    neither = [stored(account, number) for number in ("K\u200b-3", "K-3\u200e")]
+    before = {each.pk: each.invoice_number for each in (*twins, *neither)}
+    migration.respell(apps, None)
+    assert make.again(alone).invoice_number == "N-1"
+    assert make.again(theirs).invoice_number == PLAIN
+    assert {pk: Invoice.objects.get(pk=pk).invoice_number for pk in before} == before
+    assert Invoice.objects.count() == 7
+    said = capsys.readouterr().out
+    for each in (*twins, *neither):
+        assert str(each.pk) in said
+    assert str(alone.pk) not in said
+    assert r"R\xe9f\u200b-7" in said
+    migration.respell(apps, None)
+    assert capsys.readouterr().out == said
+
+
+def test_the_command_lists_them_again_and_changes_nothing(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("check_numbers")
+    assert capsys.readouterr().out == "All numbers differ.\n"
+    for number in (PLAIN, "Re\u0301f-7"):
+        stored(account, number)
+    stored(make.account("Oryx"), "N\u200b-1")
+    call_command("check_numbers", "--account", str(account.pk))
+    out = capsys.readouterr().out
+    assert "look the same: 1." in out
+    assert str(account.pk) in out
+    assert Invoice.objects.filter(invoice_number="N\u200b-1").exists()
+
+
+def test_a_number_that_was_left_as_it_was_is_found_by_it(account: Account) -> None:
+    left = stored(account, "Réf\u200b-7")
+    stored(account, PLAIN)
+    found = caller(account).get("invoices?invoice_number=R%C3%A9f%E2%80%8B-7").json
+    assert str(left.pk) in [row["id"] for row in found]
