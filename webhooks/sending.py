@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+import orjson
 import structlog
 from celery.signals import worker_shutting_down
 from cryptography.fernet import InvalidToken
@@ -20,7 +21,7 @@ from django.utils import timezone
 
 from inflow.accounts.sealing import unseal
 from inflow.restores import highwater
-from webhooks import claims, endpoints, signing, transport
+from webhooks import claims, endpoints, signing, subscriptions, transport
 from webhooks.claims import Item, Lane, Record
 from webhooks.models import DeliveryStatus
 from webhooks.outcomes import GONE, outcome
@@ -226,10 +227,10 @@ _UNREADABLE = transport.Answer(0, error="secret_unreadable")
 
 
 def _secrets(lane: Lane) -> list[str]:
-    """The secret, and the one before as long as it signs too. None at all where FIELD_KEYS lacks their key."""
-    sealed = filter(None, (lane.sealed_secret, lane.sealed_previous_secret))
+    """Return the secret, and the earlier ones that still sign beside it. None at all where FIELD_KEYS lacks a key."""
+    earlier = subscriptions.signing_beside(orjson.loads(lane.earlier_secrets), timezone.now())
     try:
-        return [unseal(each) for each in sealed]
+        return [unseal(each) for each in (lane.sealed_secret, *earlier)]
     except InvalidToken:
         log.error("webhook_secret_unreadable", subscription=str(lane.subscription_id))
         return []

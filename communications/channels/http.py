@@ -19,9 +19,11 @@ from requests.adapters import HTTPAdapter
 
 from inflow.egress import dialling, targets
 from inflow.egress.dialling import Watch
+from inflow.egress.incoming import Incoming
 
 DIAL_S = 5.0
 READ_BYTES = 64 * 1024
+WIRE_BYTES = 256 * 1024
 # A connection that was idle for so long is dialled anew.
 _FRESH_S = 5.0
 _PORTS = {"http": 80, "https": 443}
@@ -155,6 +157,12 @@ class _Dialled:
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
         self._exchange.is_begun = True
+
+    def response_class(self, sock: socket.socket, **how: Any) -> http.client.HTTPResponse:
+        """Make the final response. http.client calls it."""
+        incoming = Incoming(sock, WIRE_BYTES)
+        incoming.skip_interim()
+        return http.client.HTTPResponse(incoming, **how)  # type: ignore[arg-type]
 
 
 class _Http(_Dialled, urllib3.connection.HTTPConnection):
