@@ -109,7 +109,7 @@ def _send_test(subscription: Subscription, actor: Actor, form: pages.PageForm) -
 
 def _all_used(account: Account, refusal: subscriptions.TooMany) -> ValidationError:
     said = _(
-        "The %(plan)s plan has %(count)s webhook subscriptions, and all are in use; of yours, %(disabled)s are disabled."
+        "The %(plan)s plan has %(count)s webhook subscriptions. All are in use; %(disabled)s of yours are disabled."
     )
     count = account.limits.subscriptions
     return ValidationError(said % {"plan": spoken(Plan, account.plan), "count": count, "disabled": refusal.disabled})

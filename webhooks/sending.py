@@ -20,7 +20,7 @@ from cryptography.fernet import InvalidToken
 from django.utils import timezone
 
 from inflow.accounts.sealing import unseal
-from inflow.restores import highwater
+from inflow.restores import highwater, walltime
 from webhooks import claims, endpoints, signing, subscriptions, transport
 from webhooks.claims import Item, Lane, Record
 from webhooks.models import DeliveryStatus
@@ -62,7 +62,7 @@ class _Try:
 
 def deliver_due() -> int:
     """Send what is due, and what falls due meanwhile, until nothing is; how many tries were made."""
-    if not highwater.may_send():
+    if not (walltime.is_right() and highwater.may_send()):
         return 0
     with _Drain() as drain:
         return drain.run()
@@ -95,7 +95,7 @@ class _Drain:
                 for run in self._runs:
                     run.is_stopped = True
             elif self._room() * 2 > BUSY_LANES and time.monotonic() >= self._look_at:
-                has_more = self._take()
+                has_more = walltime.is_right() and self._take()
             if not self._runs and not has_more:
                 return tries
             tries += self._settle()

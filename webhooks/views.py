@@ -223,7 +223,7 @@ def _refusals_as_problems(field: str, account: Account | None = None) -> Iterato
     except subscriptions.TooMany as refusal:
         assert account is not None
         told = (
-            f"The {account.plan} plan has {account.limits.subscriptions} webhook subscriptions, and all are in use; "
+            f"The {account.plan} plan has {account.limits.subscriptions} webhook subscriptions. All are in use; "
             f"{refusal.disabled} of yours are disabled. Delete one first."
         )
         raise invalid(field, "too_many_subscriptions", told) from refusal
