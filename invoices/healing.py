@@ -24,12 +24,16 @@ from invoices.models import (
     Invoice,
     Promise,
     PromiseStatus,
+    Reason,
     Resolution,
     TimelineEntry,
 )
 from invoices.writing import Draft, changing
 
 log = structlog.get_logger(__name__)
+
+# Cases that a date opens. The others are about something that happened, whatever the clock said.
+_OPENED_BY_TIME = (Reason.POLICY_STEP, Reason.PROMISE_BROKEN, Reason.DISPUTE)
 
 
 def ahead(accounts: Iterable[uuid.UUID], today: dt.date) -> "QuerySet[Invoice, dict[str, Any]]":
@@ -55,7 +59,8 @@ def heal(account: Account, invoice_id: uuid.UUID) -> bool:
 
 def close_early_cases() -> int:
     """Close the cases that a clock which was ahead opened, unless somebody has taken them on. Return how many."""
-    found = Escalation.objects.filter(account__clock=None, opened_at__gt=timezone.now(), status=CaseStatus.OPEN)
+    early = Escalation.objects.filter(account__clock=None, opened_at__gt=timezone.now(), status=CaseStatus.OPEN)
+    found = early.filter(reason__in=_OPENED_BY_TIME)
     closed = 0
     for case_id, account_id, invoice_id in list(found.order_by("pk").values_list("pk", "account_id", "invoice_id")):
         try:

@@ -173,7 +173,9 @@ class RotateForm(pages.PageForm):
     revoke = forms.BooleanField(
         required=False,
         label=_lazy("End the earlier secrets at once"),
-        help_text=_lazy("For a secret that got into the wrong hands. Your system must have the new one before."),
+        help_text=_lazy(
+            "For a secret that got into the wrong hands. Until your system has the new one, it refuses what we send."
+        ),
         widget=UnfoldBooleanSwitchWidget,
     )
 

@@ -1,7 +1,7 @@
 """The bytes that come off a connection: bounded, read ahead, and without interim responses.
 
 `http.client` skips a `100 Continue` and takes every other 1xx for the final response, so that the final one would be
-the response to the next request on the same connection. See docs/decisions/0037.
+the response to the next request on the same connection. See docs/decisions/0004.
 """
 
 import http.client

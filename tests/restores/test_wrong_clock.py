@@ -288,6 +288,37 @@ def test_steps_without_a_message_that_were_taken_too_early_are_taken_again_on_th
     assert Escalation.objects.get(level=2).resolution == "too_early"
 
 
+def test_a_dispute_that_was_raised_too_early_is_raised_when_its_time_has_come() -> None:
+    account = make.account()
+    invoice = make.overdue_invoice(account)
+    lifecycle.change(account, invoice.pk, make.STAFF, status="disputed")
+
+    def cases() -> list[tuple[int, str, str]]:
+        found = Escalation.objects.filter(invoice=invoice, reason="dispute").order_by("opened_at")
+        return list(found.values_list("level", "status", "resolution"))
+
+    with both_wrong_by(40 * DAY):
+        tick()
+    assert cases() == [(1, "open", "")]
+    tick()
+    assert cases() == [(1, "resolved", "too_early")]
+    assert make.again(invoice).status == "disputed"
+    with both_wrong_by(41 * DAY):
+        tick()
+    assert (1, "open", "") in cases()
+
+
+def test_a_case_about_something_that_happened_stays() -> None:
+    account = make.account()
+    invoice = make.overdue_invoice(account)
+    with both_wrong_by(AHEAD):
+        tick()
+        make.escalation(make.again(invoice))
+        Escalation.objects.update(reason="reversal")
+    tick()
+    assert Escalation.objects.get().status == "open"
+
+
 def test_a_pause_does_not_last_until_a_moment_that_a_wrong_clock_took_for_now() -> None:
     with both_wrong_by(AHEAD):
         tick()
