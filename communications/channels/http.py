@@ -144,8 +144,16 @@ class _Exchange:
             self._socket.close()
 
 
+def _final_response(sock: socket.socket, **how: Any) -> http.client.HTTPResponse:
+    incoming = Incoming(sock, WIRE_BYTES)
+    incoming.skip_interim()
+    return http.client.HTTPResponse(incoming, **how)  # type: ignore[arg-type]
+
+
 class _Dialled:
     """A connection of urllib3 that does not dial. From its being connected on, the request may be heard."""
+
+    response_class: Any = staticmethod(_final_response)  # called by http.client
 
     def __init__(self, *args: Any, exchange: _Exchange, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -157,12 +165,6 @@ class _Dialled:
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
         self._exchange.is_begun = True
-
-    def response_class(self, sock: socket.socket, **how: Any) -> http.client.HTTPResponse:
-        """Make the final response. http.client calls it."""
-        incoming = Incoming(sock, WIRE_BYTES)
-        incoming.skip_interim()
-        return http.client.HTTPResponse(incoming, **how)  # type: ignore[arg-type]
 
 
 class _Http(_Dialled, urllib3.connection.HTTPConnection):

@@ -365,11 +365,11 @@ def test_a_field_that_is_read_comes_once(account: Account, gateway: Gateway, sen
 def test_fields_of_the_provider_that_are_not_read_do_no_harm(gateway: Gateway, sent: Communication) -> None:
     more = {"FromCity": "DUBAI", "FromCountry": "AE", "ToCity": "", "SmsSid": "SM1", "NumSegments": "1"}
     more |= {"ApiVersion": "2010-04-01", "MessagingServiceSid": "MG1", "ProfileName": "NumMedia", "ButtonText": "Body"}
-    assert call(gateway, "inbound", WRITTEN | more | {"Body": "From NumMedia"}).status_code == 200
-    assert Reply.objects.get().text == "From NumMedia"
     told_more = {"MessageSid": sent.provider_id, "MessageStatus": "delivered", "SmsStatus": "delivered", "From": "+1"}
     assert call(gateway, "status", told_more | more).status_code == 204
     assert state() == "delivered"
+    assert call(gateway, "inbound", WRITTEN | more | {"Body": "From NumMedia"}).status_code == 200
+    assert Reply.objects.get().text == "From NumMedia"
 
 
 def test_another_accounts_message_is_not_moved(account: Account, gateway: Gateway, sent: Communication) -> None:

@@ -1,6 +1,7 @@
 """A worker whose clock is wrong does nothing; what one did nevertheless is taken back at the next right tick."""
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -146,12 +147,12 @@ def test_a_slow_database_is_no_wrong_clock(monkeypatch: pytest.MonkeyPatch) -> N
 
         def execute(self, _: str) -> None:
             """It took 40 s."""
-            monkeypatch.setattr(walltime.time, "monotonic", lambda: 1_040.0)
+            monkeypatch.setattr(time, "monotonic", lambda: 1_040.0)
 
         def fetchone(self) -> list[dt.datetime]:
             return [timezone.now() + dt.timedelta(seconds=39)]
 
-    monkeypatch.setattr(walltime.time, "monotonic", lambda: 1_000.0)
+    monkeypatch.setattr(time, "monotonic", lambda: 1_000.0)
     monkeypatch.setattr(connection, "cursor", Slow)
     assert walltime.is_right()
 
@@ -324,7 +325,7 @@ def test_a_pause_does_not_last_until_a_moment_that_a_wrong_clock_took_for_now() 
         tick()
         SenderHealth.objects.create(key="email", paused_until=timezone.now() + dt.timedelta(minutes=15))
     tick()
-    assert SenderHealth.objects.get().paused_until <= timezone.now()
+    assert SenderHealth.objects.filter(paused_until__lte=timezone.now()).exists()
 
 
 def test_what_a_wrong_clock_put_off_is_sent_again_in_time() -> None:

@@ -176,7 +176,7 @@ def test_the_secrets_of_the_last_day_sign_however_often_it_was_rotated(monkeypat
         subscription, first = make.subscription(account, receiver.url)
         secrets = [first]
         for hours in (0, 1, 23):
-            monkeypatch.setattr(subscriptions.timezone, "now", lambda hours=hours: began + dt.timedelta(hours=hours))
+            monkeypatch.setattr(timezone, "now", lambda hours=hours: began + dt.timedelta(hours=hours))
             secrets.append(subscriptions.rotate_secret(subscription))
             monkeypatch.undo()
         assert signed_by(secrets) == [True, True, True, True]
