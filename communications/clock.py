@@ -16,10 +16,11 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
-from communications import gateways, holding, ladder, policies, replanning, sender, templates
+from communications import gateways, healing, holding, ladder, policies, replanning, sender, templates
 from communications.models import LEFT_US, Communication, State
 from inflow import statements
 from inflow.accounts.models import Account
+from inflow.restores import walltime
 from inflow.statements import Compiled
 from invoices import lifecycle, workdays
 from invoices.models import Escalation, Invoice, Status
@@ -43,7 +44,15 @@ def tick(now: dt.datetime | None = None) -> int:
 
 @workdays.remembered()
 def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = None) -> int:
-    """Look at the invoices whose next step has come and has no message planned yet; how many there were."""
+    """Look at the invoices whose next step has come and has no message planned yet; how many there were.
+
+    Of `account` alone, or of all that follow the wall, whose clock is compared with PostgreSQL's. What a clock that was
+    ahead did before is taken back.
+    """
+    if account is None:
+        if not walltime.is_right():
+            return 0
+        healing.mend_if_ahead()
     accounts: dict[uuid.UUID, Account] = {account.pk: account} if account else {}
     rows = _due_steps(limit, now=now, account=account.pk if account else None)
     for account_id, invoice_id in ((row["account_id"], row["id"]) for row in rows):

@@ -5,11 +5,12 @@ The gateway in the address says whose it is; a number may be known to several ac
 
 import re
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseNotFound
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseNotFound, QueryDict
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -31,6 +32,11 @@ _STATES = {
     **dict.fromkeys(("undelivered", "failed", "canceled"), State.BOUNCED),
 }
 _NUMBER = re.compile(r"\+?[0-9]{3,20}")
+# The fields that are read: those that each callback has, and one more that it may have.
+_STATUS_FIELDS, _STATUS_OPTION = ("AccountSid", "MessageSid", "MessageStatus"), "ErrorCode"
+_INBOUND_FIELDS, _INBOUND_OPTION = ("AccountSid", "MessageSid", "From", "Body"), "NumMedia"
+# Other fields of the provider whose names begin with one of these.
+_LONGER_NAMES = {"FromCity", "FromState", "FromZip", "FromCountry"}
 
 
 @csrf_exempt
@@ -41,6 +47,8 @@ def status(request: HttpRequest, gateway_id: uuid.UUID) -> HttpResponse:
     if isinstance(gateway, HttpResponse):
         return gateway
     given = request.POST
+    if not _is_unambiguous(given, _STATUS_FIELDS, _STATUS_OPTION):
+        return HttpResponseForbidden()
     state, sid = _STATES.get(given.get("MessageStatus", "").lower()), given.get("MessageSid", "")
     if not gateways.is_sid(sid):
         return HttpResponseNotFound()
@@ -67,6 +75,8 @@ def inbound(request: HttpRequest, gateway_id: uuid.UUID) -> HttpResponse:
     gateway = _signed_by(request, gateway_id, MAX_ANSWER_BYTES)
     if isinstance(gateway, HttpResponse):
         return gateway
+    if not _is_unambiguous(request.POST, _INBOUND_FIELDS, _INBOUND_OPTION):
+        return HttpResponseForbidden()
     sid, sender = request.POST.get("MessageSid", ""), request.POST.get("From", "")
     is_whatsapp, number = sender.startswith("whatsapp:"), sender.removeprefix("whatsapp:")
     if is_whatsapp != (gateway.channel == Medium.WHATSAPP) or not gateways.is_sid(sid) or not _NUMBER.fullmatch(number):
@@ -95,6 +105,27 @@ def _signed_by(request: HttpRequest, gateway_id: uuid.UUID, max_bytes: int = MAX
     if request.POST.get("AccountSid") != gateway.account_sid:
         return HttpResponseForbidden()
     return gateway
+
+
+def _is_unambiguous(given: QueryDict, needed: Collection[str], optional: str) -> bool:
+    """Return True if the fields that are read can't have been cut out of others.
+
+    The signature is over names and values put together, in the order of the names, so that Body=STOP and BodyST=OP
+    have the same one. So each field must be there, once; no other name may be the beginning of its name, or begin with
+    it; and the optional one must not stand in the value of a field before it.
+    """
+    counts = {name: len(values) for name, values in given.lists()}
+    if any(counts.get(name) != 1 for name in needed) or counts.get(optional, 0) > 1:
+        log.warning("callback_incomplete", fields=sorted(counts)[:50])
+        return False
+    for read in (*needed, optional):
+        for name in counts.keys() - {read} - _LONGER_NAMES:
+            if name.startswith(read) or read.startswith(name):
+                log.warning("callback_ambiguous", field=name[:50])
+                return False
+    # What is written in Body can't reach so far: From, which is needed, comes after it.
+    before = (values for name, values in given.lists() if name < optional and name != "Body")
+    return not any(optional in value for values in before for value in values)
 
 
 def _uuid(text: str) -> uuid.UUID | None:

@@ -21,7 +21,7 @@ from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.statements import Ahead, Compiled
 from invoices import contacts, escalations, lifecycle, money, timeline
-from invoices.models import Escalation, Invoice, Reason, Status
+from invoices.models import Escalation, Invoice, Reason, Resolution, Status
 
 # A step this many days late still counts as on time.
 TOLERATED_DAYS = 3
@@ -294,6 +294,7 @@ def advance_dispute(invoice: Invoice) -> dt.datetime | None:
     if invoice.account.now() < raises_at:
         return raises_at
     raised = Escalation.objects.filter(invoice=invoice, reason=Reason.DISPUTE, opened_at__gte=since)
+    raised = raised.exclude(resolution=Resolution.TOO_EARLY)
     if invoice.escalation_level < escalations.HIGHEST and not raised.exists():
         escalations.raise_further(invoice, Reason.DISPUTE)
     return None

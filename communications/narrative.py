@@ -18,6 +18,7 @@ add_words(
         "other_step": _lazy("another step is next now"),
         "no_step": _lazy("no step is left"),
         "day_moved": _lazy("its day was moved"),
+        "planned_early": _lazy("it was planned too early, by a clock that was ahead"),
         "no_hour_left": _lazy("no hour before the due date is left for it"),
         "promised_anew": _lazy("the promise was given anew"),
     },

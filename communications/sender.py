@@ -18,7 +18,7 @@ from communications.channels import Refusal, Unavailable
 from communications.models import Communication, State
 from inflow import statements
 from inflow.accounts.models import Account
-from inflow.restores import highwater
+from inflow.restores import highwater, walltime
 from invoices import workdays
 
 log = structlog.get_logger(__name__)
@@ -36,7 +36,7 @@ def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account 
     """Send what is due, of `account` alone or of all that follow the wall; how many messages left us."""
     now = now or timezone.now()
     if account is None:
-        if not highwater.may_send():
+        if not (walltime.is_right() and highwater.may_send()):
             return 0
         _close_orphans()
     due = Communication.objects.filter(status=State.SCHEDULED, scheduled_for__lte=now)
@@ -74,7 +74,7 @@ def send(
         owner, channel = row.account, row.channel
     if channels.is_captured(owner, channel):
         return capture(communication_id, owner=owner if owner.clock else None, wait=wait)
-    if not highwater.may_send():
+    if not (walltime.is_right() and highwater.may_send()):
         return False
     if ways is None:
         with channels.Ways() as ways:

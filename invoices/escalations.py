@@ -58,7 +58,7 @@ def open_case(
 
 def raise_further(invoice: Invoice, reason: Reason, actor: Actor = CLOCK, *, notes: str = "") -> Escalation | None:
     """The next level after the highest that has been in this round."""
-    levels = Escalation.objects.filter(invoice=invoice, round=invoice.round).values_list("level", flat=True)
+    levels = [row["level"] for row in _of_round(invoice=invoice.pk, round=invoice.round)]
     return open_case(invoice, reason, actor, level=max(levels, default=0) + 1, notes=notes)
 
 
@@ -112,7 +112,9 @@ def _stand(invoice: Invoice) -> None:
 
 @Compiled
 def _of_round(*, invoice: uuid.UUID, round: int) -> QuerySet[Escalation, dict[str, Any]]:
-    return Escalation.objects.filter(invoice=invoice, round=round).order_by().values("level", "status")
+    """The cases of a round. One that was opened too early counts as if it had not been."""
+    cases = Escalation.objects.filter(invoice=invoice, round=round).exclude(resolution=Resolution.TOO_EARLY)
+    return cases.order_by().values("level", "status")
 
 
 @Compiled

@@ -22,8 +22,9 @@ from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.canonical import canonical
 from inflow.languages import spoken
+from inflow.restores import walltime
 from inflow.statements import Ahead, Compiled, Known
-from invoices import debtors, escalations, parties, promises, receipts, signals, timeline, workdays
+from invoices import debtors, escalations, healing, parties, promises, receipts, signals, timeline, workdays
 from invoices.derivation import derive
 from invoices.ledger import check_payment, record_payment, reverse_payment, void_payment
 from invoices.models import (
@@ -310,9 +311,12 @@ def stand(invoice: Invoice, **place: object) -> None:
 def age_due(now: dt.datetime, limit: int = 5_000, account: Account | None = None) -> int:
     """Look at every invoice whose date has come, in each account's own zone; how many moved.
 
-    Of `account` alone, or of all that follow the wall. The work grows with what is due. Two that run at once share it:
-    the row's lock and the second look decide.
+    Of `account` alone, or of all that follow the wall, whose clock is compared with PostgreSQL's. The work grows with
+    what is due. Two that run at once share it: the row's lock and the second look decide. What a clock that was ahead
+    did before is taken back.
     """
+    if account is None and not walltime.is_right():
+        return 0
     moved = 0
     zones: dict[str, list[Account]] = {}
     for each in [account] if account else Account.objects.filter(clock=None):
@@ -321,9 +325,13 @@ def age_due(now: dt.datetime, limit: int = 5_000, account: Account | None = None
         today = now.astimezone(accounts[0].zone).date()
         by_id = {each.pk: each for each in accounts}
         rows = _coming_of_age(accounts=list(by_id), today=today) if account else _of_age(list(by_id), today)
-        for account_id, invoice_id in [(row["account_id"], row["id"]) for row in rows[: limit - moved]]:
+        looks = [(age, row["account_id"], row["id"]) for row in rows[: limit - moved]]
+        if account is None:
+            early = healing.ahead(list(by_id), today)[: limit - moved]
+            looks += [(healing.heal, row["account_id"], row["id"]) for row in early]
+        for look, account_id, invoice_id in looks:
             try:
-                moved += age(by_id[account_id], invoice_id)
+                moved += look(by_id[account_id], invoice_id)
             except (OperationalError, InterfaceError):
                 raise
             except Exception:  # what one invoice trips over must not stop the clock for all that are due after it

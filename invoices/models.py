@@ -205,6 +205,12 @@ class Invoice(models.Model):
             models.Index(fields=["account", "status", "due_date"], name="invoice_by_due_date"),
             models.Index(fields=["due_date"], name="invoice_coming_due", condition=Q(status="new")),
             models.Index(fields=["hold_until"], name="invoice_hold_ending", condition=Q(status="on_hold")),
+            # Those of them that were looked at on a day that has not come are none, unless a clock was ahead.
+            models.Index(
+                fields=["aged_on"],
+                name="invoice_looked_at",
+                condition=Q(aged_on__isnull=False, status__in=["new", "overdue", "disputed", "on_hold"]),
+            ),
             models.Index(fields=["policy"], name="invoice_of_a_policy", condition=Q(policy__isnull=False)),
             models.Index(
                 fields=["next_check_at"],
@@ -422,7 +428,7 @@ class CaseStatus(models.TextChoices):
 
 
 class Resolution(models.TextChoices):
-    """What becomes of an invoice whose case is resolved. The last three are the engine's own."""
+    """What becomes of an invoice whose case is resolved. The last four are the engine's own."""
 
     HOLD = "hold", _lazy("Hold")
     PROMISE = "promise", _lazy("Promise to pay")
@@ -431,6 +437,7 @@ class Resolution(models.TextChoices):
     CLOSED = "closed", _lazy("The invoice closed")
     NEW_ROUND = "new_round", _lazy("A new due date")
     CREDIT_USED = "credit_used", _lazy("No credit is left")
+    TOO_EARLY = "too_early", _lazy("Opened too early, by a clock that was ahead")
 
 
 class Escalation(models.Model):

@@ -26,6 +26,7 @@ from inflow import masking
 from inflow.accounts import audit, pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.bulk import bulk
+from inflow.accounts.models import Account
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person
@@ -107,8 +108,20 @@ def _send_test(subscription: Subscription, actor: Actor, form: pages.PageForm) -
     return _("A test event is on its way: %(event_id)s.") % {"event_id": event_id}
 
 
+def _all_used(account: Account, refusal: subscriptions.TooMany) -> ValidationError:
+    said = _(
+        "The %(plan)s plan has %(count)s webhook subscriptions. All are in use; %(disabled)s of yours are disabled."
+    )
+    count = account.limits.subscriptions
+    return ValidationError(said % {"plan": spoken(Plan, account.plan), "count": count, "disabled": refusal.disabled})
+
+
 def _enable(subscription: Subscription, actor: Actor, form: pages.PageForm) -> str:
-    if subscriptions.enable(subscription):
+    try:
+        is_new = subscriptions.enable(subscription)
+    except subscriptions.TooMany as refusal:
+        raise _all_used(subscription.account, refusal) from refusal
+    if is_new:
         audit.record(subscription.account, actor.name, "subscription.enabled", subscription.target_url[:120])
     return _("Events are sent again from now on. What was skipped meanwhile waits for Send again.")
 
@@ -155,10 +168,30 @@ REASONS = {
 }
 
 
-def _rotate_secret(subscription: Subscription, actor: Actor, form: pages.PageForm) -> str:
-    """The new secret, to be shown once."""
-    secret = subscriptions.rotate_secret(subscription)
-    audit.record(subscription.account, actor.name, "subscription.secret_rotated", subscription.target_url[:120])
+class RotateForm(pages.PageForm):
+    """Whether the earlier secrets end at once."""
+
+    revoke = forms.BooleanField(
+        required=False,
+        label=_lazy("End the earlier secrets at once"),
+        help_text=_lazy(
+            "For a secret that got into the wrong hands. Until your system has the new one, it refuses what we send."
+        ),
+        widget=UnfoldBooleanSwitchWidget,
+    )
+
+
+def _rotate_secret(subscription: Subscription, actor: Actor, form: RotateForm) -> str:
+    """Return the new secret, to be shown once."""
+    revokes = form.cleaned_data["revoke"]
+    secret = subscriptions.rotate_secret(subscription, revokes=revokes)
+    audit.record(
+        subscription.account,
+        actor.name,
+        "subscription.secret_rotated",
+        subscription.target_url[:120],
+        **({"revoke": True} if revokes else {}),
+    )
     return secret
 
 
@@ -209,7 +242,8 @@ class SubscriptionAdmin(OwnRowsAdmin):
         _rotate_secret,
         needs=Role.ADMIN,
         icon="key",
-        intro=_lazy("The new secret is shown once. For 24 hours the old one signs beside it."),
+        form=RotateForm,
+        intro=_lazy("The new secret is shown once. Those of the last 24 hours sign beside it."),
         is_grave=True,
     )
     unsubscribe = pages.verb(
@@ -279,11 +313,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
             try:
                 subscription, secret = subscriptions.subscribe(account, data["target_url"], data["events"])
             except subscriptions.TooMany as error:
-                allowed = _("The %(plan)s plan has %(count)s webhook subscriptions.") % {
-                    "plan": spoken(Plan, account.plan),
-                    "count": account.limits.subscriptions,
-                }
-                raise ValidationError(allowed) from error
+                raise _all_used(account, error) from error
             if secret is None:
                 messages.info(request, _("This URL is subscribed to these events already."))
                 return HttpResponseRedirect(self.url("change", subscription.pk))

@@ -41,7 +41,7 @@ class Lane:
     subscription_id: uuid.UUID
     target_url: str
     sealed_secret: str
-    sealed_previous_secret: str  # empty where it signs no more
+    earlier_secrets: str  # JSON: those that sign beside it, as far as they have not ended
     closes_as: str  # the status that its deliveries end in without a try; empty where it is active
     is_slow: bool
     items: list[Item] = field(default_factory=list)
@@ -130,7 +130,7 @@ JOIN webhooks_subscription s ON s.id = due.subscription_id
 CROSS JOIN webhooks_event e
 WHERE d.id = due.id AND d.status = 'pending' AND d.next_attempt_at <= %(now)s AND e.id = d.event_id
 RETURNING lane.lease, s.id, s.target_url, s.sealed_secret,
-  CASE WHEN s.previous_secret_until > %(now)s THEN s.sealed_previous_secret ELSE '' END,
+  s.earlier_secrets::text,
   CASE WHEN s.is_active AND s.deleted_at IS NULL THEN ''
        WHEN s.deleted_at IS NOT NULL OR s.disabled_reason = 'gone' THEN 'cancelled' ELSE 'skipped' END,
   s.is_slow, d.id, d.event_id, e.body, d.attempts_made

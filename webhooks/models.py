@@ -36,8 +36,12 @@ class Subscription(models.Model):
     target_url = models.CharField(max_length=2000)
     events = ArrayField(models.CharField(max_length=40, choices=EventType))
     sealed_secret = models.TextField(editable=False)
-    sealed_previous_secret = models.TextField(blank=True, editable=False)
-    previous_secret_until = models.DateTimeField(null=True, editable=False)
+    earlier_secrets = models.JSONField(
+        default=list,
+        db_default=[],
+        editable=False,
+        help_text=_lazy("Those that sign beside it, newest first: each with the moment at which it ends."),
+    )
     is_active = models.BooleanField(default=True)
     disabled_reason = models.CharField(max_length=200, blank=True, editable=False)
     failing_since = models.DateTimeField(

@@ -9,7 +9,9 @@ from django.db import connection
 from django.utils import timezone
 
 from inflow.accounts.models import Account
-from webhooks.models import Subscription
+from inflow.restores import walltime
+from webhooks.models import Delivery, DeliveryStatus, Subscription
+from webhooks.outcomes import SCHEDULE_S
 
 BATCH = 1_000
 RUN_S = 20.0
@@ -41,8 +43,11 @@ DELETE FROM webhooks_event e USING going WHERE e.id = going.id
 
 def forget_old(batch: int = BATCH, run_s: float = RUN_S) -> bool:
     """Remove what is older than the settings say, for `run_s` seconds at most. Whether some is left."""
+    if not walltime.is_right():
+        return False
     ends_at = time.monotonic() + run_s
     now = timezone.now()
+    _call_back(now)
     while _run(_ATTEMPTS, before=now - dt.timedelta(days=settings.WEBHOOK_ATTEMPTS_DAYS), batch=batch):
         if time.monotonic() > ends_at:
             return True
@@ -53,6 +58,17 @@ def forget_old(batch: int = BATCH, run_s: float = RUN_S) -> bool:
                 return True
     Subscription.objects.filter(deleted_at__lt=before, deliveries=None).delete()
     return False
+
+
+# No try is ever put off for longer.
+_MOST_WAIT = dt.timedelta(seconds=2 * max(SCHEDULE_S))
+
+
+def _call_back(now: dt.datetime) -> None:
+    """Make due what a clock that was ahead put off."""
+    put_off = Delivery.objects.filter(status=DeliveryStatus.PENDING, next_attempt_at__gt=now + _MOST_WAIT)
+    put_off.update(next_attempt_at=now, lease=None)
+    Subscription.objects.filter(failing_since__gt=now).update(failing_since=now)
 
 
 def _run(statement: str, **values: dt.datetime | uuid.UUID | int) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+import orjson
 import structlog
 from celery.signals import worker_shutting_down
 from cryptography.fernet import InvalidToken
@@ -20,8 +21,8 @@ from django.utils import timezone
 
 from inflow import masking
 from inflow.accounts.sealing import unseal
-from inflow.restores import highwater
-from webhooks import claims, endpoints, signing, transport
+from inflow.restores import highwater, walltime
+from webhooks import claims, endpoints, signing, subscriptions, transport
 from webhooks.claims import Item, Lane, Record
 from webhooks.models import DeliveryStatus
 from webhooks.outcomes import GONE, outcome
@@ -62,7 +63,7 @@ class _Try:
 
 def deliver_due() -> int:
     """Send what is due, and what falls due meanwhile, until nothing is; how many tries were made."""
-    if not highwater.may_send():
+    if not (walltime.is_right() and highwater.may_send()):
         return 0
     with _Drain() as drain:
         return drain.run()
@@ -95,7 +96,7 @@ class _Drain:
                 for run in self._runs:
                     run.is_stopped = True
             elif self._room() * 2 > BUSY_LANES and time.monotonic() >= self._look_at:
-                has_more = self._take()
+                has_more = walltime.is_right() and self._take()
             if not self._runs and not has_more:
                 return tries
             tries += self._settle()
@@ -227,10 +228,10 @@ _UNREADABLE = transport.Answer(0, error="secret_unreadable")
 
 
 def _secrets(lane: Lane) -> list[str]:
-    """The secret, and the one before as long as it signs too. None at all where FIELD_KEYS lacks their key."""
-    sealed = filter(None, (lane.sealed_secret, lane.sealed_previous_secret))
+    """Return the secret, and the earlier ones that still sign beside it. None at all where FIELD_KEYS lacks a key."""
+    earlier = subscriptions.signing_beside(orjson.loads(lane.earlier_secrets), timezone.now())
     try:
-        return [unseal(each) for each in sealed]
+        return [unseal(each) for each in (lane.sealed_secret, *earlier)]
     except InvalidToken:
         log.error("webhook_secret_unreadable", subscription=str(lane.subscription_id))
         return []

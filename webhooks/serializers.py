@@ -62,6 +62,14 @@ class ReplayIn(StrictSerializer):
     since = MomentField()
 
 
+class RotateIn(StrictSerializer):
+    """POST /api/zapier/webhooks/:id/rotate-secret. The body may be left out."""
+
+    revoke = serializers.BooleanField(
+        default=False, help_text="End the earlier secrets at once. Otherwise each signs for 24 more hours."
+    )
+
+
 class EventQuery(PageQuery):
     """GET /api/zapier/events. `after` is the last `seq` that the caller has; without it, the oldest that is kept."""
 

@@ -11,7 +11,7 @@ from django.db.models.functions import JSONObject
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 
-from inflow.accounts.models import Scope
+from inflow.accounts.models import Account, Scope
 from inflow.api import pagination
 from inflow.api.answers import Answer
 from inflow.api.authentication import account_of
@@ -29,6 +29,7 @@ from webhooks.serializers import (
     NewSubscriptionOut,
     ReplayIn,
     ReplayOut,
+    RotateIn,
     SubscriptionIn,
     SubscriptionOut,
     TestEventOut,
@@ -83,14 +84,8 @@ class WebhookViewSet(ApiViewSet):
     def subscribe(self, request: Request) -> Answer:
         given = SubscriptionIn.checked(request.data)
         account = account_of(request)
-        try:
+        with _refusals_as_problems("target_url", account):
             subscription, secret = subscriptions.subscribe(account, **given)
-        except subscriptions.TooMany as error:
-            raise invalid(
-                "target_url",
-                "too_many_subscriptions",
-                f"The {account.plan} plan has {account.limits.subscriptions} webhook subscriptions.",
-            ) from error
         if secret is None:
             return Answer(of_subscription(subscription))
         return Answer({**of_subscription(subscription), "secret": secret}, status=201)
@@ -116,13 +111,16 @@ class WebhookViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="rotate_webhook_secret",
-        summary="A new secret; the one until now signs beside it for 24 hours",
-        request=None,
+        summary="Make a new secret; those of the last 24 hours, at most five in all, sign beside it",
+        request=RotateIn,
         responses=NewSubscriptionOut,
     )
+    @idempotent
     def rotate_secret(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
-        return Answer({**of_subscription(subscription), "secret": subscriptions.rotate_secret(subscription)})
+        given = RotateIn.checked(request.data)
+        secret = subscriptions.rotate_secret(subscription, revokes=given["revoke"])
+        return Answer({**of_subscription(subscription), "secret": secret})
 
     @extend_schema(
         operation_id="enable_webhook",
@@ -132,8 +130,11 @@ class WebhookViewSet(ApiViewSet):
     )
     def enable(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
-        subscriptions.enable(subscription)
+        with _refusals_as_problems("webhook", account_of(request)):
+            subscriptions.enable(subscription)
         return Answer(of_subscription(subscription))
+
+    enable.problems = (422,)  # type: ignore[attr-defined]
 
     @extend_schema(
         operation_id="replay_since",
@@ -216,9 +217,16 @@ def _rows(deliveries: QuerySet[Any]) -> QuerySet[Any]:
 
 
 @contextmanager
-def _refusals_as_problems(field: str) -> Iterator[None]:
+def _refusals_as_problems(field: str, account: Account | None = None) -> Iterator[None]:
     try:
         yield
+    except subscriptions.TooMany as refusal:
+        assert account is not None
+        told = (
+            f"The {account.plan} plan has {account.limits.subscriptions} webhook subscriptions. All are in use; "
+            f"{refusal.disabled} of yours are disabled. Delete one first."
+        )
+        raise invalid(field, "too_many_subscriptions", told) from refusal
     except subscriptions.Disabled as refusal:
         raise invalid(field, "disabled", "This webhook is disabled: enable it first.") from refusal
     except replaying.TooOld as refusal:

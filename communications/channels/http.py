@@ -19,9 +19,11 @@ from requests.adapters import HTTPAdapter
 
 from inflow.egress import dialling, targets
 from inflow.egress.dialling import Watch
+from inflow.egress.incoming import Incoming
 
 DIAL_S = 5.0
 READ_BYTES = 64 * 1024
+WIRE_BYTES = 256 * 1024
 # A connection that was idle for so long is dialled anew.
 _FRESH_S = 5.0
 _PORTS = {"http": 80, "https": 443}
@@ -142,8 +144,16 @@ class _Exchange:
             self._socket.close()
 
 
+def _final_response(sock: socket.socket, **how: Any) -> http.client.HTTPResponse:
+    incoming = Incoming(sock, WIRE_BYTES)
+    incoming.skip_interim()
+    return http.client.HTTPResponse(incoming, **how)  # type: ignore[arg-type]
+
+
 class _Dialled:
     """A connection of urllib3 that does not dial. From its being connected on, the request may be heard."""
+
+    response_class: Any = staticmethod(_final_response)  # called by http.client
 
     def __init__(self, *args: Any, exchange: _Exchange, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

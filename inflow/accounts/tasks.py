@@ -1,9 +1,11 @@
 from celery import shared_task
 
 from inflow.accounts.sessions import SessionStore
+from inflow.restores import walltime
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def forget_sessions() -> None:
     """Remove the rows of sessions that are over."""
-    SessionStore.clear_expired()
+    if walltime.is_right():
+        SessionStore.clear_expired()

@@ -42,8 +42,10 @@ def check_form(url: str) -> None:
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").rstrip("."), parts.port
-    except ValueError as error:
+    except ValueError as error:  # among them a port above 65535
         raise Forbidden(_("This is no URL.")) from error
+    if port == 0 or parts.netloc.endswith(":"):
+        raise Forbidden(_("This port is not valid."))
     if parts.scheme not in ("https", "http") or not host:
         raise Forbidden(_("An https:// URL is needed."))
     if "@" in parts.netloc:

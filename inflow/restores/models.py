@@ -54,3 +54,13 @@ class Mark(models.Model):
 
     def __str__(self) -> str:
         return f"{self.slot}: {self.number}"
+
+
+class ClockMark(models.Model):
+    """The moment at which a kind of periodic work last ran. One that has not come yet shows that a clock was ahead."""
+
+    work = models.CharField(primary_key=True, max_length=20)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.work}: {self.at}"

@@ -3,9 +3,9 @@
 import json
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 from django.db import connection as database
@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from communications import aftermath, gate, gateways, sender
 from communications.aftermath import Outcome
-from communications.models import Communication, Contact, Gateway, PolicyStep, State
+from communications.models import Communication, Contact, Gateway, PolicyStep, Reply, State
 from inflow.accounts.models import Account
 from invoices import lifecycle
 from invoices.models import Escalation, TimelineEntry
@@ -276,6 +276,100 @@ def test_a_signed_request_that_was_altered_is_not_believed(
         ):
             answer = Client().post(where, altered, headers={"X-Twilio-Signature": signed})
             assert answer.status_code == 403
+
+
+def recut(gateway: Gateway, hook: str, signed: dict[str, str], given: list[tuple[str, str]]) -> int:
+    """The HTTP status of a callback whose signature is that of other fields."""
+    path = f"/hooks/messages/{gateway.pk}/{hook}"
+    signature_ = signature(f"http://testserver{path}", {"AccountSid": gateway.account_sid, **signed})
+    fields: dict[str, Iterable[str]] = {name: [value for key, value in given if key == name] for name, _ in given}
+    assert gateways.is_signed(gateway, signature_, f"http://testserver{path}", fields.items())
+    answer = Client().post(
+        path,
+        urlencode(given),
+        content_type="application/x-www-form-urlencoded",
+        headers={"X-Twilio-Signature": signature_},
+    )
+    return int(answer.status_code)
+
+
+WRITTEN = {"Body": "STOP", "From": PHONE, "MessageSid": "SM1", "NumMedia": "0"}
+OTHER = "+971509999999"
+
+
+@pytest.mark.parametrize(
+    ("signed", "given"),
+    [
+        (WRITTEN, {"BodyST": "OP", "From": PHONE, "MessageSid": "SM1", "NumMedia": "0"}),
+        (WRITTEN, {"Bo": "dySTOP", "From": PHONE, "MessageSid": "SM1", "NumMedia": "0"}),
+        (WRITTEN, {"BodySTOP": "", "From": PHONE, "MessageSid": "SM1", "NumMedia": "0"}),
+        (WRITTEN, {"Body": f"STOPFrom{PHONE}", "MessageSid": "SM1", "NumMedia": "0"}),
+        (WRITTEN, {"Body": "STOP", "From": PHONE, "MessageSid": "SM1NumMedia0"}),
+        (WRITTEN, {"Body": "STOP", "From": PHONE, "MessageSid": "SM1", "NumMedia0": ""}),
+        (WRITTEN, {"Body": "STOP", "From": PHONE, "MessageSid": "SM1", "NumM": "edia0"}),
+        (WRITTEN, {"Body": "STOP", f"From{PHONE}": "", "MessageSid": "SM1", "NumMedia": "0"}),
+        (
+            {"Body": f"hiFrom{OTHER}", "From": PHONE, "MessageSid": "SM1"},
+            {"Body": "hi", "From": OTHER, f"From{PHONE}": "", "MessageSid": "SM1"},
+        ),
+    ],
+)
+def test_an_answer_that_was_cut_anew_under_its_signature_is_not_believed(
+    account: Account, gateway: Gateway, sent: Communication, signed: dict[str, str], given: dict[str, str]
+) -> None:
+    with nothing_happens(account):
+        assert recut(gateway, "inbound", signed, [("AccountSid", gateway.account_sid), *given.items()]) == 403
+    assert not Reply.objects.exists()
+
+
+def test_nobody_writes_in_anothers_name_by_whatsapp(account: Account, gateway: Gateway) -> None:
+    whatsapp = make.gateway(account, "whatsapp", base_url=gateway.base_url)
+    signed = {"Body": f"hiFromwhatsapp:{OTHER}", "From": f"whatsapp:{PHONE}", "MessageSid": "SM1"}
+    given = {"Body": "hi", "From": f"whatsapp:{OTHER}", "Fromwhatsapp": f":{PHONE}", "MessageSid": "SM1"}
+    assert recut(whatsapp, "inbound", signed, [("AccountSid", whatsapp.account_sid), *given.items()]) == 403
+    assert not Reply.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"ErrorCode3": "0005", "MessageStatus": "failed"},
+        {"Error": "Code30005", "MessageStatus": "failed"},
+        {"MessageStatusf": "ailed", "ErrorCode": "30005"},
+        {"MessageStat": "usfailed", "ErrorCode": "30005"},
+        {"AccountSid": "", "MessageStatus": "failed"},
+    ],
+)
+def test_a_status_that_was_cut_anew_under_its_signature_is_not_believed(
+    account: Account, gateway: Gateway, sent: Communication, given: dict[str, str]
+) -> None:
+    signed = {"MessageSid": sent.provider_id, "MessageStatus": "failed", "ErrorCode": "30005"}
+    known = {"AccountSid": gateway.account_sid, "MessageSid": sent.provider_id}
+    if "AccountSid" in given:
+        whole = f"{gateway.account_sid}ErrorCode30005"
+        fields = {"AccountSid": whole, "MessageSid": sent.provider_id, "MessageStatus": "failed"}
+    else:
+        fields = known | given
+    with nothing_happens(account):
+        assert recut(gateway, "status", signed, list(fields.items())) == 403
+    assert state() == "sent"
+
+
+def test_a_field_that_is_read_comes_once(account: Account, gateway: Gateway, sent: Communication) -> None:
+    twice = [("AccountSid", gateway.account_sid), *WRITTEN.items(), ("Body", "STOP")]  # signed like once
+    with nothing_happens(account):
+        assert recut(gateway, "inbound", WRITTEN, twice) == 403
+    assert say(gateway, "") == 200  # a picture alone
+
+
+def test_fields_of_the_provider_that_are_not_read_do_no_harm(gateway: Gateway, sent: Communication) -> None:
+    more = {"FromCity": "DUBAI", "FromCountry": "AE", "ToCity": "", "SmsSid": "SM1", "NumSegments": "1"}
+    more |= {"ApiVersion": "2010-04-01", "MessagingServiceSid": "MG1", "ProfileName": "NumMedia", "ButtonText": "Body"}
+    told_more = {"MessageSid": sent.provider_id, "MessageStatus": "delivered", "SmsStatus": "delivered", "From": "+1"}
+    assert call(gateway, "status", told_more | more).status_code == 204
+    assert state() == "delivered"
+    assert call(gateway, "inbound", WRITTEN | more | {"Body": "From NumMedia"}).status_code == 200
+    assert Reply.objects.get().text == "From NumMedia"
 
 
 def test_another_accounts_message_is_not_moved(account: Account, gateway: Gateway, sent: Communication) -> None:

@@ -256,6 +256,19 @@ def test_a_message_that_may_have_arrived_is_never_sent_again(
     assert make.again(row.invoice).last_step == 1
 
 
+def test_interim_responses_of_a_gateway_are_skipped() -> None:
+    """One that sends 103 before 201 took the message."""
+    body = b'{"sid": "SM7"}'
+    interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
+    created = b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    account = make.account()
+    with wire.server(wire.saying(interim + created)) as url:
+        make.gateway(account, base_url=url.removesuffix("/hook"))
+        due_message(account)
+        assert sender.send_due() == 1
+    assert Communication.objects.get().provider_id == "SM7"
+
+
 def test_a_gateway_that_is_away_took_nothing_and_the_message_waits() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -21,7 +21,7 @@ from tests import make
 from tests.api.client import PLENTY, caller, is_problem
 from tests.dashboard.world import linked, logged_in
 
-migration = importlib.import_module("invoices.migrations.0018_numbers_in_one_spelling")
+migration = importlib.import_module("invoices.migrations.0020_numbers_in_one_spelling")
 
 PLAIN = "Réf-7"
 SPELLINGS = [

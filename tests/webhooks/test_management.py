@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
+from standardwebhooks import WebhookVerificationError
 
 from communications import gateways
 from inflow.accounts import sealing
@@ -149,6 +150,66 @@ def test_a_rotated_secret_is_shown_once_and_both_sign(account: Account) -> None:
         deliver_due()
         [request] = receiver.requests
         assert request.verified(old) == request.verified(new)
+
+
+def test_a_second_rotation_keeps_the_secret_in_use_and_revoking_ends_it(account: Account) -> None:
+    with Receiver() as receiver:
+        subscription, in_use = make.subscription(account, receiver.url)
+        api = caller(account)
+        address = f"webhooks/{subscription.pk}/rotate-secret"
+        for body in (None, {}, {"revoke": False}):
+            new = api.post(address, body).json["secret"]
+        announce(account)
+        deliver_due()
+        assert receiver.requests[0].verified(in_use) == receiver.requests[0].verified(new)
+        newest = api.post(address, {"revoke": True}).json["secret"]
+        announce(account)
+        deliver_due()
+        receiver.requests[1].verified(newest)
+        for ended in (in_use, new):
+            with pytest.raises(WebhookVerificationError):
+                receiver.requests[1].verified(ended)
+
+
+@pytest.mark.parametrize("body", [{"revoke": "perhaps"}, {"revoke": []}, {"revoked": True}])
+def test_a_rotation_that_is_not_understood_rotates_nothing(account: Account, body: dict[str, Any]) -> None:
+    subscription, _ = make.subscription(account, URL)
+    is_problem(caller(account).post(f"webhooks/{subscription.pk}/rotate-secret", body), 422)
+    assert Subscription.objects.get().sealed_secret == subscription.sealed_secret
+
+
+def test_a_rotation_sent_again_under_its_key_is_one_rotation(account: Account) -> None:
+    subscription, _ = make.subscription(account, URL)
+    api, address = caller(account), f"webhooks/{subscription.pk}/rotate-secret"
+    first, again = (api.post(address, None, Idempotency_Key="rotation-1") for _ in range(2))
+    assert first.json["secret"] == again.json["secret"]
+    assert len(Subscription.objects.get().earlier_secrets) == 1
+
+
+def test_what_is_gone_does_not_count_against_the_plan_and_comes_back_only_where_there_is_room() -> None:
+    account = make.account(requests_per_minute=100_000)  # free: 5
+    gone = [make.subscription(account, f"{URL}/{number}")[0] for number in range(5)]
+    for subscription in gone:
+        endpoints.disable(subscription.pk, endpoints.REASON_GONE, DeliveryStatus.CANCELLED)
+    api = caller(account)
+    for number in range(5):
+        made = api.post("webhooks/subscribe", {"url": f"{URL}/new/{number}", "event": "invoice.created"})
+        assert made.status == 201
+        if number < 2:
+            turn_off(Subscription.objects.get(pk=made.json["id"]))
+    too_many = api.post("webhooks/subscribe", {"url": f"{URL}/sixth", "event": "invoice.created"})
+    is_problem(too_many, 422, "too_many_subscriptions")
+    assert "2 of yours are disabled" in too_many.json["detail"]
+    is_problem(api.post(f"webhooks/{gone[0].pk}/enable", None), 422, "too_many_subscriptions")
+    as_before = {"url": gone[0].target_url, "events": gone[0].events}
+    is_problem(api.post("webhooks/subscribe", as_before), 422, "too_many_subscriptions")
+    assert Subscription.objects.filter(is_active=True).count() == 3
+    failing = Subscription.objects.filter(disabled_reason="failing").first()
+    assert failing
+    assert api.post(f"webhooks/{failing.pk}/enable", None).status == 200  # it has kept its place
+    assert api.delete(f"webhooks/{failing.pk}").status == 204
+    assert api.post(f"webhooks/{gone[0].pk}/enable", None).status == 200
+    is_problem(api.post(f"webhooks/{gone[1].pk}/enable", None), 422, "too_many_subscriptions")
 
 
 def test_a_disabled_subscription_is_enabled_and_sent_to_again(account: Account) -> None:
@@ -318,7 +379,7 @@ def test_secrets_are_stored_sealed_and_move_to_a_new_key(account: Account, setti
     subscription, old = make.subscription(account, URL)
     new = caller(account).post(f"webhooks/{subscription.pk}/rotate-secret", None).json["secret"]
     stored = Subscription.objects.get()
-    assert "whsec_" not in stored.sealed_secret + stored.sealed_previous_secret
+    assert "whsec_" not in f"{stored.sealed_secret} {stored.earlier_secrets}"
     gateway = make.gateway(account)
     fresh = "Zm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyZm9vYmFyMTI="
     settings.FIELD_KEYS = [fresh, *settings.FIELD_KEYS]
@@ -326,7 +387,7 @@ def test_secrets_are_stored_sealed_and_move_to_a_new_key(account: Account, setti
     settings.FIELD_KEYS = [fresh]
     stored.refresh_from_db()
     assert sealing.unseal(stored.sealed_secret) == new
-    assert sealing.unseal(stored.sealed_previous_secret) == old
+    assert sealing.unseal(stored.earlier_secrets[0]["sealed"]) == old
     gateway.refresh_from_db()
     assert gateways.token_of(gateway) == make.TOKEN
 

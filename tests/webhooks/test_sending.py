@@ -15,6 +15,7 @@ from tests import make
 from tests.receiver import Answer, Receiver, Request
 from tests.webhooks import wire, workers
 from webhooks import claims, outbox, outcomes, subscriptions
+from webhooks import signing as signatures
 from webhooks.claims import Record
 from webhooks.models import Attempt, Delivery, DeliveryStatus, EventType, Subscription
 from webhooks.outbox import put
@@ -151,21 +152,44 @@ def test_a_secret_that_no_key_opens_is_a_failed_try_and_harms_no_other() -> None
     assert Delivery.objects.get(subscription=broken).status == "pending"
 
 
+def signing(request: Request, secrets: list[str]) -> list[bool]:
+    """Return which of the secrets signed a request."""
+    given = request.headers["webhook-signature"].split()
+    timestamp = int(request.headers["webhook-timestamp"])
+    made = [signatures.sign(secret, request.headers["webhook-id"], timestamp, request.body) for secret in secrets]
+    assert set(given) <= set(made)
+    return [each in given for each in made]
+
+
 @pytest.mark.django_db
-def test_for_a_day_after_a_rotation_both_secrets_sign() -> None:
-    account = make.account()
+def test_the_secrets_of_the_last_day_sign_however_often_it_was_rotated(monkeypatch: pytest.MonkeyPatch) -> None:
+    account, began = make.account(), timezone.now()
     with Receiver() as receiver:
-        subscription, old = make.subscription(account, receiver.url)
-        new = subscriptions.rotate_secret(subscription)
-        make.invoice(account)
-        deliver_due()
-        receiver.requests[0].verified(old)
-        receiver.requests[0].verified(new)
-        Subscription.objects.update(previous_secret_until=timezone.now())
-        make.invoice(account)
-        deliver_due()
-        receiver.requests[1].verified(new)
-        assert len(receiver.requests[1].headers["webhook-signature"].split()) == 1
+
+        def signed_by(secrets: list[str]) -> list[bool]:
+            receiver.requests.clear()
+            make.invoice(account)
+            deliver_due()
+            [request] = receiver.requests
+            return signing(request, secrets)
+
+        subscription, first = make.subscription(account, receiver.url)
+        secrets = [first]
+        for hours in (0, 1, 23):
+            monkeypatch.setattr(timezone, "now", lambda hours=hours: began + dt.timedelta(hours=hours))
+            secrets.append(subscriptions.rotate_secret(subscription))
+            monkeypatch.undo()
+        assert signed_by(secrets) == [True, True, True, True]
+        stored = Subscription.objects.get()
+        now = began + dt.timedelta(hours=24)
+        assert len(subscriptions.signing_beside(stored.earlier_secrets, now)) == 2  # the first has had its day
+        assert subscriptions.signing_beside(stored.earlier_secrets, now + dt.timedelta(hours=24)) == []
+        secrets += [subscriptions.rotate_secret(subscription) for _ in range(3)]
+        assert signed_by(secrets) == [False, False, True, True, True, True, True]
+        secrets.append(subscriptions.rotate_secret(subscription, revokes=True))
+        assert signed_by(secrets) == [False] * 7 + [True]
+        secrets.append(subscriptions.rotate_secret(subscription))
+        assert signed_by(secrets) == [False] * 7 + [True, True]
 
 
 @pytest.mark.django_db

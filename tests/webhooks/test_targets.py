@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from communications import gateways
 from inflow.egress import targets
 from tests import make
 from tests.receiver import Answer, Receiver
@@ -61,6 +62,14 @@ HOSTILE = [
     "https://hooks.example.com:22/",
     "https://hooks.example.com:6379/",
     "https://hooks.example.com:99999/",
+    "https://hooks.example.com:65536/",
+    "https://hooks.example.com:0/",
+    "https://hooks.example.com:000/",
+    "https://hooks.example.com:-1/",
+    "https://hooks.example.com:+443/",
+    "https://hooks.example.com:4_43/",
+    "https://hooks.example.com:https/",
+    "https://hooks.example.com:/",
     "https://hooks.example.com/\r\nX-Injected: 1",
     "https://hooks.example.com/ HTTP/1.1",
     "https://hooks.example.com\t/",
@@ -109,6 +118,17 @@ def test_a_hostile_target_is_refused_without_a_packet(url: str, no_packet: list[
         targets.check_form(url)
     answer = transport.post(url, b"{}", {})
     assert (answer.status, answer.error) == (None, "forbidden_target")
+
+
+@pytest.mark.parametrize("port", ["0", "00", "65536", "-1", "x", ""])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "internal.example"])
+def test_no_host_has_an_invalid_port(host: str, port: str, settings: Any, no_packet: list[object]) -> None:
+    """Neither loopback while trying out nor a host that the operator allowed."""
+    settings.TRY_OUT, settings.WEBHOOK_ALLOWED_HOSTS = True, ["internal.example"]
+    for check in (targets.check_form, gateways.check_base_url):
+        with pytest.raises(targets.Forbidden):
+            check(f"https://{host}:{port}/hook")
+        check(f"https://{host}:8443/hook")
 
 
 @pytest.mark.django_db

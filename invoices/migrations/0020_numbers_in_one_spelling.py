@@ -13,6 +13,6 @@ def respell(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("invoices", "0017_unread_replies")]
+    dependencies = [("invoices", "0019_days_that_have_not_come")]
 
     operations = [migrations.RunPython(respell, migrations.RunPython.noop, elidable=True)]
