@@ -1,5 +1,6 @@
 from celery import shared_task
 
+from inflow.accounts import mailing
 from inflow.accounts.sessions import SessionStore
 
 
@@ -7,3 +8,9 @@ from inflow.accounts.sessions import SessionStore
 def forget_sessions() -> None:
     """Remove the rows of sessions that are over."""
     SessionStore.clear_expired()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def send_login_mail() -> int:
+    """Send links to set a password and invitations: woken by the request, and swept several times a minute."""
+    return mailing.send_due()
