@@ -55,12 +55,12 @@ def licences(package: str) -> set[str]:
     """Return every licence that the installed package names, by its SPDX name."""
     if package in CHOSEN:
         return {CHOSEN[package]}
-    told = metadata.metadata(package)
-    if expression := told.get("License-Expression"):
-        return _terms(expression)
-    classifiers = [line.split(" :: ")[-1] for line in told.get_all("Classifier") or [] if line.startswith("License ::")]
+    told = metadata.metadata(package).json
+    if expression := told.get("license_expression"):
+        return _terms(str(expression))
+    classifiers = [line.split(" :: ")[-1] for line in told.get("classifier", []) if line.startswith("License ::")]
     named = {_SPELLINGS.get(name, name) for name in classifiers if name != "OSI Approved"}
-    return named or _terms((told.get("License") or "").strip().partition("\n")[0]) or {"unknown"}
+    return named or _terms(str(told.get("license") or "").strip().partition("\n")[0]) or {"unknown"}
 
 
 def _terms(expression: str) -> set[str]:

@@ -102,6 +102,7 @@ class InvitationAdmin(OwnRowsAdmin):
     list_filter = (StateFilter,)
     list_select_related = ("invited_by",)
     search_fields = ("email",)
+    # The link ends with the inviter's rights, and while the account is suspended: such a one is not valid.
     fields = ("email", "role_badge", "state", "invited_by", "created_at", "expires_at", "accepted_at", "withdrawn_at")
     readonly_fields = fields
     actions_detail = ("resend", "withdraw")
@@ -166,4 +167,5 @@ class InvitationAdmin(OwnRowsAdmin):
             return pages.badge(_("Withdrawn"))
         if not invitation.is_pending:
             return pages.badge(_("Expired"), "warning")
-        return pages.badge(_("Pending"), "info")
+        is_good = invitations.is_good(invitation)
+        return pages.badge(_("Pending"), "info") if is_good else pages.badge(_("Not valid"), "warning")

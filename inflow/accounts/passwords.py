@@ -10,11 +10,14 @@ from django.utils.translation import gettext as _
 from inflow.accounts import audit, login_mail, sessions
 from inflow.accounts.models import Language, LoginMail, User
 
+# Where a request came from: address and device.
+Client = dict[str, str | None]
+
 
 class ResetTokens(PasswordResetTokenGenerator):
     """Django's tokens, good only while the person may log in."""
 
-    def check_token(self, user: User | None, token: str | None) -> bool:  # type: ignore[override]
+    def check_token(self, user: User | None, token: str | None) -> bool:
         return user is not None and may_reset(user) and super().check_token(user, token)
 
 
@@ -31,7 +34,7 @@ def may_reset(user: User) -> bool:
     return user.is_active and user.has_usable_password() and (user.is_superuser or not is_suspended)
 
 
-def request(email: str, language: str, *, requested_by: str = "", **client: str | None) -> None:
+def request(email: str, language: str, *, requested_by: str = "", client: Client | None = None) -> None:
     """Let a worker mail a link to the person with this address. Nothing is looked up here: an address that nobody has
     costs the same and is answered alike."""
     login_mail.queue(
@@ -39,11 +42,11 @@ def request(email: str, language: str, *, requested_by: str = "", **client: str 
         email,
         language if language in Language.values else Language.ENGLISH,
         requested_by=requested_by,
-        client=client,
+        client=client or {},
     )
 
 
-def renew(user: User, password: str, **client: str | None) -> None:
+def renew(user: User, password: str, client: Client | None = None) -> None:
     """Set the password of the person, as they were when their link was read, and log them out everywhere. Raises
     `UsedMeanwhile`."""
     with transaction.atomic():
@@ -54,8 +57,8 @@ def renew(user: User, password: str, **client: str | None) -> None:
         stored.set_password(password)
         stored.save(update_fields=["password"])
         sessions.end_all(stored)
-        audit.record(stored.account, stored.email, "user.password_reset", stored.email[:120], **client)
-        login_mail.queue(LoginMail.Kind.CHANGED, stored.email, login_mail.language_of(stored), client=client)
+        audit.record(stored.account, stored.email, "user.password_reset", stored.email[:120], **(client or {}))
+        login_mail.queue(LoginMail.Kind.CHANGED, stored.email, login_mail.language_of(stored))
 
 
 def mail_link(user: User, actor: str) -> str:

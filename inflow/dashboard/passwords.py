@@ -57,7 +57,7 @@ class Request(Page, views.PasswordResetView):
         wait = wait or flooded(self.request, "password-reset-email", email, PER_EMAIL)
         if wait:
             return refusals.too_many_requests(self.request, wait)
-        passwords.request(email, translation.get_language() or "", **seen_from(self.request))
+        passwords.request(email, translation.get_language() or "", client=seen_from(self.request))
         return HttpResponseRedirect(self.get_success_url())
 
 
@@ -77,7 +77,7 @@ class Renew(Page, views.PasswordResetConfirmView):
     def form_valid(self, form: Any) -> HttpResponse:
         user: User = form.user  # as they were when their link was read
         try:
-            passwords.renew(user, form.cleaned_data["new_password1"], **seen_from(self.request))
+            passwords.renew(user, form.cleaned_data["new_password1"], seen_from(self.request))
         except passwords.UsedMeanwhile:
             return HttpResponseRedirect(self.request.path)
         attempts.forgive(self.request, user)
