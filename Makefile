@@ -8,7 +8,7 @@ COMPILE = $(V)/uv pip compile $(ARGS) --quiet --universal --python-version 3.11 
 # hundred.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test nightly lint messages bench bench-quick lock clean
+.PHONY: run test nightly lint audit messages bench bench-quick lock clean
 
 run: .venv/.run ## everything on this machine; PORT and INFLOW_DATA choose where
 	@exec $(V)/python -m inflow.tryout
@@ -30,6 +30,9 @@ lint: .venv/.dev
 	$(V)/python -m tests.environment $(V)/mypy .
 	$(V)/lint-imports
 	$(V)/djlint --quiet --lint templates
+
+audit: .venv/.dev ## licences, bandit, known vulnerabilities; ARGS=--offline leaves out what needs the network
+	@$(V)/python -m tests.audit $(ARGS)
 
 messages: .venv/.dev ## the Arabic catalogue: gathers what is new, drops what is gone, compiles it, names what lacks Arabic
 	@$(V)/python -m tests.environment $(V)/python manage.py messages

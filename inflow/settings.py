@@ -213,6 +213,7 @@ SESSION_ENGINE = "inflow.accounts.sessions"
 # A log-in ends after so many hours without a page, and after so many days in any case.
 SESSION_COOKIE_AGE = 3600 * env.int("SESSION_IDLE_HOURS", 12, validate=validate.Range(min=1))
 SESSION_DAYS = env.int("SESSION_DAYS", 7, validate=validate.Range(min=1))
+PASSWORD_RESET_TIMEOUT = 3600  # of the link that is mailed to who forgot a password
 # Whether platform staff must log in in two steps. Of an account's admins the account itself says so.
 STAFF_TWO_STEPS = env.bool("STAFF_TWO_STEPS", not TRY_OUT)
 
@@ -269,6 +270,7 @@ CELERY_TASK_DEFAULT_QUEUE = "clock"
 CELERY_TASK_ROUTES = {
     "webhooks.tasks.*": {"queue": "webhooks"},
     "webhooks.tasks.tell_admins": {"queue": "communications"},  # mail
+    "inflow.accounts.tasks.send_login_mail": {"queue": "communications"},
     "communications.tasks.*": {"queue": "communications"},
     # What reads or writes whole files, or computes for seconds: it delays no message and no webhook.
     "invoices.tasks.work_on_import": {"queue": "files"},
@@ -308,6 +310,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 600},
     },
     "forget-sessions": {"task": "inflow.accounts.tasks.forget_sessions", "schedule": 3600.0},
+    "send-login-mail": {
+        "task": "inflow.accounts.tasks.send_login_mail",
+        "schedule": 20.0,
+        "options": {"expires": 20},
+    },
     "sweep-webhooks": {"task": "webhooks.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
     "tell-of-disabled-webhooks": {"task": "webhooks.tasks.tell_admins", "schedule": 60.0, "options": {"expires": 60}},
     "forget-old-events": {"task": "webhooks.tasks.forget_old", "schedule": 3600.0, "options": {"expires": 3600}},

@@ -12,7 +12,7 @@ import invoices.urls
 import webhooks.urls
 from inflow.api import errors
 from inflow.api.views import docs, me, no_route, openapi
-from inflow.dashboard import language, login
+from inflow.dashboard import joining, language, login, passwords
 from inflow.dashboard.first_run import dismiss
 
 admin.autodiscover()
@@ -30,6 +30,13 @@ urlpatterns = [
     path("admin/login/code/", admin.site.admin_view(login.code), name="second-step"),
     path("admin/logout/", login.logout, name="logout"),
     path("admin/password_change/", admin.site.admin_view(login.password_change), name="password-change"),
+    # By Django's own names: the log-in page links to them.
+    path("admin/password_reset/", passwords.Request.as_view(), name="admin_password_reset"),
+    path("admin/password_reset/done/", passwords.Requested.as_view(), name="password_reset_done"),
+    path("admin/reset/<uidb64>/<token>/", passwords.Renew.as_view(), name="password_reset_confirm"),
+    path("admin/reset/done/", passwords.Renewed.as_view(), name="password_reset_complete"),
+    path("admin/invitation/", joining.join, name="accept-invitation"),
+    path("admin/invitation/<str:token>/", joining.open_link, name="open-invitation"),
     path("admin/security/", include("inflow.dashboard.security")),
     path("admin/language/", language.choose, name="language"),
     path("admin/first-run/dismiss", dismiss, name="first-run-dismiss"),

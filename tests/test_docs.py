@@ -1,5 +1,7 @@
-"""What exists is documented: every route, setting, event, scope and command has its place in the docs."""
+"""What exists is documented: every route, setting, event, scope and command has its place in the docs. And what the
+threat model claims has its test."""
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -92,3 +94,40 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("process", ["release", "web", "clock", "communications", "webhooks", "beat"])
 def test_every_process_is_in_the_procfile(process: str) -> None:
     assert re.search(rf"^{process}: ", (ROOT / "Procfile").read_text(), re.MULTILINE)
+
+
+# --- The threat model ---
+
+SECURITY, THREATS = ROOT / "SECURITY.md", ROOT / "docs/security.md"
+NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
+
+
+def tests_of(path: Path) -> set[str]:
+    functions = (node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef))
+    return {function.name for function in functions if function.name.startswith("test_")}
+
+
+@pytest.mark.parametrize("page", [SECURITY, THREATS], ids=lambda page: str(page.name))
+def test_every_test_that_the_threat_model_names_is_there(page: Path) -> None:
+    named = NAMED.findall(page.read_text())
+    assert len(named) > 10
+    missing = [
+        f"{file}::{test}" for file, test in named if not (ROOT / file).exists() or test not in tests_of(ROOT / file)
+    ]
+    assert missing == []
+
+
+def test_every_claim_of_the_threat_model_names_a_test() -> None:
+    model = THREATS.read_text().partition("## Threat model")[2].partition("### What is not held")[0]
+    actors = re.split(r"^### ", model, flags=re.MULTILINE)[1:]
+    assert len(actors) >= 10
+    for actor in actors:
+        claims = [line for line in actor.splitlines() if line.startswith("| ") and not line.startswith("| can't |")]
+        assert claims, actor
+        assert [claim for claim in claims if not NAMED.search(claim)] == []
+
+
+def test_every_claim_in_short_names_a_test() -> None:
+    claims = re.split(r"^- ", SECURITY.read_text().partition("In\nshort:")[2], flags=re.MULTILINE)[1:]
+    assert len(claims) > 8
+    assert [claim for claim in claims if not NAMED.search(claim)] == []

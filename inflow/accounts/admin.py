@@ -9,12 +9,12 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import flatten
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -23,23 +23,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
-from unfold.forms import AdminPasswordChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
-from inflow.accounts import audit, keys, pages, second_step, sessions
+from inflow.accounts import audit, keys, pages, passwords, roles, second_step, sessions
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, ApiKey, Scope, User, default_scopes
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
 
 admin.site.unregister(Group)  # roles say who may do what
-_ROLE_NAMES = {
-    Role.ADMIN: _lazy("Admin"),
-    Role.MANAGER: _lazy("Manager"),
-    Role.AGENT: _lazy("Agent"),
-    Role.VIEWER: _lazy("Viewer"),
-}
-
 
 _PLAN = ("plan", "in_force", "requests_per_minute", "requests_per_day", "is_test", "suspended_at")
 
@@ -142,14 +134,6 @@ def _other_admins(user: User) -> QuerySet[User]:
     return User.objects.filter(account=user.account_id, role=Role.ADMIN, is_active=True).exclude(pk=user.pk)
 
 
-class PersonCreationForm(_LowerEmail, UserCreationForm):
-    usable_password = None  # people log in by password
-
-    class Meta:
-        model = User
-        fields = ("email",)
-
-
 class PersonChangeForm(_LowerEmail):
     class Meta:
         model = User
@@ -173,18 +157,29 @@ def _reset_second_step(user: User, actor: Actor, form: pages.PageForm) -> str:
     return _("%(email)s logs in by password alone until two steps are set up again.") % {"email": user.email}
 
 
+def _mail_password_link(user: User, actor: Actor, form: pages.PageForm) -> str:
+    return passwords.mail_link(user, actor.name)
+
+
 @admin.register(User)
-class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
+class UserAdmin(OwnRowsAdmin):
+    """People are invited, and set their passwords themselves."""
+
     sees = adds = changes = Role.ADMIN
     form = PersonChangeForm
-    add_form = PersonCreationForm
-    change_password_form = AdminPasswordChangeForm
     ordering = ("email",)
     list_display = ("email", "full_name", "role_badge", "activity", "two_steps", "last_login")
     list_filter = (("role", ChoicesDropdownFilter), ("is_active", BooleanRadioFilter))
     search_fields = ("email", "first_name", "last_name")
-    filter_horizontal = ()
-    actions_detail = ("end_sessions", "reset_second_step")
+    actions_detail = ("mail_password_link", "end_sessions", "reset_second_step")
+    mail_password_link = pages.verb(
+        _lazy("Mail a password link"),
+        _mail_password_link,
+        needs=Role.ADMIN,
+        icon="key",
+        fits=passwords.may_reset,
+        intro=_lazy("The person gets a link to set a new password. It works once, for an hour."),
+    )
     end_sessions = pages.verb(
         _lazy("Log out everywhere"),
         _end_sessions,
@@ -211,23 +206,29 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         is_platform = person(request).is_superuser
         rights = (("account",) if is_platform else ()) + ("role",) + (("is_superuser",) if is_platform else ())
-        who = ("email", ("first_name", "last_name"), "language")
-        if obj is None:
-            return (
-                (None, {"fields": who}),
-                (_("Rights"), {"fields": rights}),
-                (_("Password"), {"fields": ("password1", "password2")}),
-            )
         return (
-            (None, {"fields": (*who, "new_password")}),
+            (None, {"fields": ("email", ("first_name", "last_name"), "language")}),
             (_("Rights"), {"fields": (*rights, "is_active")}),
             (_("Activity"), {"fields": (("last_login", "date_joined"), ("two_steps", "open_sessions"))}),
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Nobody changes their own rights: so an account never loses its last admin by mistake."""
+        """Nobody changes their own rights: so an account never loses its last admin by mistake. Only platform staff
+        change an address: whoever reads its mail may set the password, and a taken one would be told."""
         own = ("account", "role", "is_superuser", "is_active") if obj and obj.pk == request.user.pk else ()
-        return (*own, "new_password", "last_login", "date_joined", "two_steps", "open_sessions")
+        fixed = () if person(request).is_superuser else ("email",)
+        return (*own, *fixed, "last_login", "date_joined", "two_steps", "open_sessions")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return HttpResponseRedirect(reverse("admin:accounts_invitation_add"))
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """As in Django's own page of people: no filter reads a password's digest."""
+        return not lookup.startswith("password") and super().lookup_allowed(lookup, value, request)
 
     def save_model(self, request: HttpRequest, obj: User, form: "forms.ModelForm[User]", change: bool) -> None:
         if not person(request).is_superuser:
@@ -235,15 +236,6 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
         super().save_model(request, obj, form, change)
         if change and {"role", "is_active", "account", "is_superuser"} & set(form.changed_data):
             sessions.end_all(obj)
-
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
-        with transaction.atomic():
-            response: HttpResponse = super().user_change_password(request, id, form_url)
-            if request.method == "POST" and response.status_code == 302:
-                whose = self.get_object(request, id)
-                sessions.end_all(whose, but=request.session.session_key if whose == request.user else None)
-                self.record(request, whose, "password_changed")
-        return response
 
     @display(description=_lazy("Name"), ordering="first_name")
     def full_name(self, user: User) -> str:
@@ -253,15 +245,11 @@ class UserAdmin(OwnRowsAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     def role_badge(self, user: User) -> str:
         if user.is_superuser:
             return pages.badge(_("Platform staff"), "warning")
-        return pages.badge(_ROLE_NAMES[Role(user.role)], "primary" if user.role == Role.ADMIN else "info")
+        return pages.badge(roles.NAMES[Role(user.role)], "primary" if user.role == Role.ADMIN else "info")
 
     @display(description=_lazy("Access"), ordering="is_active")
     def activity(self, user: User) -> str:
         return pages.badge(_("Active"), "success") if user.is_active else pages.badge(_("Closed"))
-
-    @display(description=_lazy("Password"))
-    def new_password(self, user: User) -> str:
-        return format_html('<a class="text-link" href="../password/">{}</a>', _("Set another"))
 
     @display(description=_lazy("Two steps"))
     def two_steps(self, user: User) -> str:
@@ -423,4 +411,4 @@ class ApiKeyAdmin(OwnRowsAdmin):
         return _("Everything") if set(key.scopes) >= set(Scope.values) else ", ".join(key.scopes)
 
 
-from inflow.accounts import audit_admin, rotate_admin  # noqa: E402, F401  (they add their pages)
+from inflow.accounts import audit_admin, invitation_admin, rotate_admin  # noqa: E402, F401  (they add their pages)

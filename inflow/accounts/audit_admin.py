@@ -26,6 +26,7 @@ ABOUT = {
     "session": _lazy("Log-in"),
     "second_step": _lazy("Log-in in two steps"),
     "user": _lazy("People"),
+    "invitation": _lazy("Invitations"),
     "account": _lazy("Account"),
     "api_key": _lazy("API keys"),
     "subscription": _lazy("Webhooks"),

@@ -244,6 +244,72 @@ class Session(AbstractBaseSession):
         return store
 
 
+class Invitation(models.Model):
+    """An offer of a log-in, mailed to an address. Its link is a signature over `key`: a new key ends the old link."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    key = models.UUIDField(default=uuid.uuid4, editable=False, unique=True)
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, null=True, related_name="+", help_text=_lazy("Empty: platform staff.")
+    )
+    email = models.EmailField()
+    role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
+    invited_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="invitation_role_is_known"),
+            models.UniqueConstraint(
+                fields=["account", "email"],
+                condition=models.Q(accepted_at=None, withdrawn_at=None),
+                name="one_open_invitation_of_an_account_per_address",
+            ),
+            models.UniqueConstraint(
+                fields=["email"],
+                condition=models.Q(account=None, accepted_at=None, withdrawn_at=None),
+                name="one_open_invitation_of_the_platform_per_address",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def is_open(self) -> bool:
+        """Neither accepted nor withdrawn; its time may be over."""
+        return self.accepted_at is None and self.withdrawn_at is None
+
+    @property
+    def is_pending(self) -> bool:
+        return self.is_open and self.expires_at > timezone.now()
+
+
+class LoginMail(models.Model):
+    """An email about somebody's log-in that waits for the mail server. The row is removed once the email is sent."""
+
+    class Kind(models.TextChoices):
+        RESET = "password_reset"
+        CHANGED = "password_changed"
+        INVITATION = "invitation"
+
+    kind = models.CharField(max_length=20, choices=Kind)
+    email = models.EmailField()
+    language = models.CharField(max_length=2, choices=Language)
+    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, null=True, related_name="+")
+    requested_by = models.CharField(max_length=254, blank=True)
+    client = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
 class ApiKey(models.Model):
     """A key of the API. Only its digest and its first characters are kept: `keys.issue` shows it once."""
 

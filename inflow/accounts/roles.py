@@ -11,6 +11,13 @@ class Role(models.TextChoices):
     VIEWER = "viewer", _lazy("Viewer: reads")
 
 
+# Of a badge.
+NAMES = {
+    Role.ADMIN: _lazy("Admin"),
+    Role.MANAGER: _lazy("Manager"),
+    Role.AGENT: _lazy("Agent"),
+    Role.VIEWER: _lazy("Viewer"),
+}
 _RANK = {Role.VIEWER: 0, Role.AGENT: 1, Role.MANAGER: 2, Role.ADMIN: 3}
 
 

@@ -32,6 +32,10 @@ SENTENCES: dict[str, Promise | str] = {
     "import.mapped": _("%(actor)s chose what the columns of %(target)s are"),
     "import.stopped": _("%(actor)s stopped the import of %(target)s"),
     "import.uploaded": _("%(actor)s uploaded %(target)s to be imported"),
+    "invitation.accepted": _("%(actor)s accepted the invitation"),
+    "invitation.created": _("%(actor)s invited %(target)s"),
+    "invitation.resent": _("%(actor)s sent the invitation of %(target)s again"),
+    "invitation.withdrawn": _("%(actor)s withdrew the invitation of %(target)s"),
     "messages.resumed": _("%(actor)s resumed the messages of %(target)s"),
     "messages.stopped": _("%(actor)s stopped the messages of %(target)s"),
     "messagetemplate.changed": _("%(actor)s changed the template %(target)s"),
@@ -60,6 +64,8 @@ SENTENCES: dict[str, Promise | str] = {
     "user.changed": _("%(actor)s changed the person %(target)s"),
     "user.created": _("%(actor)s made the person %(target)s"),
     "user.password_changed": _("%(actor)s changed the password of %(target)s"),
+    "user.password_reset": _("%(actor)s set a new password by a mailed link"),
+    "user.reset_requested": _("A link to set a new password was mailed to %(target)s"),
     "user.sessions_ended": _("%(actor)s logged %(target)s out everywhere"),
 }
 

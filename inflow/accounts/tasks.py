@@ -1,5 +1,6 @@
 from celery import shared_task
 
+from inflow.accounts import mailing
 from inflow.accounts.sessions import SessionStore
 from inflow.restores import walltime
 
@@ -9,3 +10,9 @@ def forget_sessions() -> None:
     """Remove the rows of sessions that are over."""
     if walltime.is_right():
         SessionStore.clear_expired()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def send_login_mail() -> int:
+    """Send links to set a password and invitations: woken by the request, and swept several times a minute."""
+    return mailing.send_due()

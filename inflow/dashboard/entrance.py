@@ -12,8 +12,12 @@ from django.urls import reverse
 from inflow.accounts import second_step, sessions
 from inflow.accounts.models import User
 
-# Open without the second step: logging in and out, setting the step up, and the words of the admin's scripts.
-OPEN = ("/admin/login/", "/admin/logout/", "/admin/security/two-steps/set-up/", "/admin/jsi18n/")
+# Open without the second step: logging in and out, setting the step up, the words of the admin's scripts, and what a
+# mailed link opens.
+OPEN = (
+    *("/admin/login/", "/admin/logout/", "/admin/security/two-steps/set-up/", "/admin/jsi18n/"),
+    *("/admin/password_reset/", "/admin/reset/", "/admin/invitation/"),
+)
 
 
 class EntranceMiddleware:

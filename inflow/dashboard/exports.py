@@ -15,7 +15,7 @@ from communications.models import (
     Reply,
 )
 from inflow.accounts.exporting import declare
-from inflow.accounts.models import Account, ApiKey, AuditEntry, User
+from inflow.accounts.models import Account, ApiKey, AuditEntry, Invitation, User
 from invoices import money
 from invoices.derivation import days_overdue
 from invoices.imports.models import Import
@@ -131,6 +131,11 @@ def declare_all() -> None:
         ApiKey,
         *("name", "prefix", "scopes", ("created_by", "created_by__email"), "created_at", "last_used_at"),
         *("expires_at", "revoked_at"),
+    )
+    declare(
+        Invitation,
+        *("email", "role", ("invited_by", "invited_by__email"), "created_at", "expires_at", "accepted_at"),
+        "withdrawn_at",
     )
     declare(AuditEntry, "at", "actor", "action", "target", "detail")
     declare(Subscription, "target_url", "events", "is_active", "disabled_reason", "created_at", "id")

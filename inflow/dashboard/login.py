@@ -106,10 +106,14 @@ def _let_in(request: HttpRequest) -> None:
 
 def record(request: HttpRequest, user: User, what: str, **detail: object) -> None:
     """Note in the audit log what a person did at the door, and from where."""
+    audit.record(user.account, user.email, what, user.email[:120], **{**seen_from(request), **detail})
+
+
+def seen_from(request: HttpRequest) -> dict[str, str | None]:
+    """Return where a request came from, for the audit log."""
     with in_english():
         device = sessions.device(request.headers.get("User-Agent", ""))
-    where = {"address": attempts.address_of(request), "device": device}
-    audit.record(user.account, user.email, what, user.email[:120], **{**where, **detail})
+    return {"address": attempts.address_of(request), "device": device}
 
 
 def _wanted(request: HttpRequest) -> str:

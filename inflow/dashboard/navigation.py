@@ -82,6 +82,13 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
             ],
         },
         {
+            "models": ["accounts.user", "accounts.invitation"],
+            "items": [
+                _item(_("People"), "", "admin:accounts_user_changelist"),
+                _item(_("Invitations"), "", "admin:accounts_invitation_changelist"),
+            ],
+        },
+        {
             "models": ["communications.reply", "communications.answer"],
             "items": [
                 _item(_("Replies to messages"), "", "admin:communications_reply_changelist"),

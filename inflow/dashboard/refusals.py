@@ -19,6 +19,16 @@ def locked_out(request: HttpRequest, wait_s: int) -> HttpResponse:
     return response
 
 
+def too_many_requests(request: HttpRequest, wait_s: int) -> HttpResponse:
+    """429 with Retry-After: too many links to set a password were asked for, whether or not anybody has the address."""
+    minutes = -(-wait_s // 60)
+    wait = ngettext("Try again in %(minutes)d minute.", "Try again in %(minutes)d minutes.", minutes)
+    text = _("Too many links were asked for. If one was mailed to you already, it works for an hour.")
+    response = _say(request, _("Too many attempts"), text, wait % {"minutes": minutes}, 429)
+    response["Retry-After"] = str(wait_s)
+    return response
+
+
 def untrusted_form(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form that came without its token: from another site, from a tab of yesterday, or without cookies."""
     if errors.is_api(request):

@@ -3,7 +3,7 @@
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from inflow.accounts import audit, keys
+from inflow.accounts import audit, invitations, keys
 from inflow.accounts.models import Account, ApiKey, AuditEntry, User
 from inflow.accounts.plans import LIMITS, Plan
 from inflow.accounts.roles import Role
@@ -44,10 +44,12 @@ def test_an_email_logs_in_one_person_however_it_is_written() -> None:
         ("accounts_account", "plan", "account_plan_is_known"),
         ("accounts_account", "language", "account_language_is_known"),
         ("accounts_user", "role", "user_role_is_known"),
+        ("accounts_invitation", "role", "invitation_role_is_known"),
     ],
 )
 def test_an_unknown_label_is_refused(table: str, column: str, constraint: str) -> None:
-    make.user(make.account())
+    admin = make.user(make.account())
+    invitations.invite(admin.account, "new@example.com", Role.VIEWER, by=admin)
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET {column} = 'x'")
 

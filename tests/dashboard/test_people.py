@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth import authenticate
-from django.http import HttpRequest
 from django.test import Client
 
 from inflow.accounts.models import Account, AuditEntry, User
@@ -16,13 +14,6 @@ from tests import make
 from tests.dashboard.world import World, linked, logged_in, nothing_changes, page, platform
 
 pytestmark = pytest.mark.django_db
-ADD = {
-    "email": "New.Person@Example.com",
-    "first_name": "Layla",
-    "role": "agent",
-    "password1": make.PASSWORD,
-    "password2": make.PASSWORD,
-}
 
 
 @pytest.fixture(autouse=True)
@@ -34,25 +25,13 @@ def entry(own: World) -> AuditEntry:
     return AuditEntry.objects.filter(account=own.account).latest("id")
 
 
-def test_an_admin_adds_a_person_who_then_logs_in_by_email_in_any_case(own: World) -> None:
-    assert own.logged_in(Role.ADMIN).post(page("accounts_user", "add"), ADD).status_code == 302
-    person = User.objects.get(email="new.person@example.com")
-    assert (person.account, person.role, person.is_superuser) == (own.account, Role.AGENT, False)
-    assert entry(own).action == "user.created"
-    assert make.PASSWORD not in str(entry(own).detail)
+def test_a_person_logs_in_by_email_in_any_case(own: World) -> None:
+    make.user(own.account, email="new.person@example.com")
     answer = Client().post(
         "/admin/login/", {"username": "NEW.person@example.com", "password": make.PASSWORD}, follow=True
     )
     assert answer.redirect_chain == [("/admin/", 302)]
     assert answer.context["title"] == "Home"
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"password2": "other"}, {"role": "chief"}, {"email": "x"}, {"password1": "1", "password2": "1"}]
-)
-def test_a_person_who_is_not_said_right_is_not_made(wrong: dict[str, str], own: World) -> None:
-    with nothing_changes(own):
-        assert own.logged_in(Role.ADMIN).post(page("accounts_user", "add"), {**ADD, **wrong}).context["errors"]
 
 
 def test_a_changed_role_is_recorded_with_what_it_was(own: World) -> None:
@@ -92,35 +71,9 @@ def test_platform_staff_who_belong_to_an_account_are_out_of_its_admins_reach(own
     chief = User.objects.create_superuser("chief@inflow.example", account=own.account)
     client = own.logged_in(Role.ADMIN)
     assert "chief@inflow.example" not in client.get(page("accounts_user", "changelist")).content.decode()
-    new = {"password1": "a-new-pass-word", "password2": "a-new-pass-word"}
     with nothing_changes(own):
         assert client.get(page("accounts_user", "change", chief.pk)).status_code == 404
-        assert client.post(f"/admin/accounts/user/{chief.pk}/password/", new).status_code == 404
-
-
-def test_a_password_set_by_an_admin_is_recorded_without_it(own: World, foreign: World) -> None:
-    client, agent = own.logged_in(Role.ADMIN), own.people[Role.AGENT]
-    new = {"password1": "a-new-pass-word", "password2": "a-new-pass-word", "usable_password": "true"}
-    with nothing_changes(own, foreign):
-        theirs = foreign.people[Role.AGENT].pk
-        assert client.post(f"/admin/accounts/user/{theirs}/password/", new).status_code == 404
-        assert own.logged_in(Role.MANAGER).post(f"/admin/accounts/user/{agent.pk}/password/", new).status_code == 403
-    assert client.post(f"/admin/accounts/user/{agent.pk}/password/", new).status_code == 302
-    assert authenticate(HttpRequest(), username=agent.email, password="a-new-pass-word") == agent
-    assert (entry(own).action, entry(own).detail) == ("user.password_changed", {})
-
-
-def test_platform_staff_make_people_of_an_account_or_of_the_platform(own: World) -> None:
-    client = platform()
-    with nothing_changes(own):
-        assert client.post(page("accounts_user", "add"), ADD).context["errors"]
-    assert client.post(page("accounts_user", "add"), {**ADD, "account": str(own.account.pk)}).status_code == 302
-    assert User.objects.get(email="new.person@example.com").account == own.account
-    assert (
-        client.post(page("accounts_user", "add"), {**ADD, "email": "s@x.example", "is_superuser": "on"}).status_code
-        == 302
-    )
-    assert User.objects.get(email="s@x.example").is_superuser
+        assert client.post(page("accounts_user", "mail_password_link", chief.pk)).status_code == 404
 
 
 def test_an_admin_sets_time_zone_and_language_of_the_account_and_nothing_else(own: World) -> None:
@@ -216,7 +169,9 @@ def test_the_audit_log_is_searched_and_filtered(query: str, found: bool, own: Wo
 
 def test_every_action_that_is_recorded_has_a_sentence() -> None:
     assert all("%(actor)s" in str(words) or "%(target)s" in str(words) for words in SENTENCES.values())
-    action = re.compile(r"\"((?:session|second_step|user|api_key|subscription|delivery|messages)\.[a-z_]+)\"")
+    action = re.compile(
+        r"\"((?:session|second_step|user|invitation|api_key|subscription|delivery|messages)\.[a-z_]+)\""
+    )
     files = [path for room in ("inflow", "communications", "webhooks") for path in Path(room).glob("**/*.py")]
     written = {name for path in files for name in action.findall(path.read_text())}
     assert len(written) > 10

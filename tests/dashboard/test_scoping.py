@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from inflow.accounts.models import ApiKey, User
+from inflow.accounts.models import ApiKey, Invitation
 from inflow.accounts.roles import Role
 from invoices.models import Invoice
 from tests import make
@@ -105,20 +105,12 @@ def test_an_account_that_is_posted_by_a_member_is_not_heard(own: World, foreign:
             },
         )
         client.post(
-            page("accounts_user", "add"),
-            {
-                "email": "sneaky@example.com",
-                "role": "viewer",
-                "password1": make.PASSWORD,
-                "password2": make.PASSWORD,
-                "account": other,
-                "is_superuser": "on",
-            },
+            page("accounts_invitation", "add"),
+            {"email": "sneaky@example.com", "role": "viewer", "account_choice": other, "is_superuser": "on"},
         )
     assert ApiKey.objects.get(name="sneaky").account == own.account
     assert Invoice.objects.get(invoice_number="S-1").account == own.account
-    person = User.objects.get(email="sneaky@example.com")
-    assert (person.account, person.is_superuser) == (own.account, False)
+    assert Invitation.objects.get(email="sneaky@example.com").account == own.account
 
 
 def test_platform_staff_see_every_account(own: World, foreign: World) -> None:

@@ -25,7 +25,8 @@ from communications.models import (
     Reply,
     SenderProfile,
 )
-from inflow.accounts.models import Account, ApiKey, AuditEntry, User
+from inflow.accounts import invitations
+from inflow.accounts.models import Account, ApiKey, AuditEntry, Invitation, User
 from inflow.accounts.roles import Role
 from invoices import lifecycle
 from invoices.imports.models import Import, ImportRow
@@ -119,6 +120,7 @@ def build(name: str) -> World:
     reply = replies.receive(account, "email", f"pay@{name.lower()}.example", f"{name} will pay on Friday", "SM1")
     assert reply
     invoice = make.again(invoice)
+    invitation = invitations.invite(account, f"new@{name.lower()}.example", Role.AGENT, by=people[Role.ADMIN])
     answers.say_paid(invoice.debtor, [invoice.pk], account.today(), "FT-1")
     addresses.opt_out(account, "sms", "+971500000001", account.now(), text="STOP")
     return World(
@@ -143,6 +145,7 @@ def build(name: str) -> World:
             "accounts_account": account.pk,
             "accounts_apikey": key.pk,
             "accounts_user": people[Role.AGENT].pk,
+            "accounts_invitation": invitation.pk,
             "accounts_auditentry": AuditEntry.objects.get(account=account, action="api_key.created").pk,
             "webhooks_subscription": subscription.pk,
             "webhooks_delivery": Delivery.objects.get(subscription=subscription).pk,
@@ -181,7 +184,7 @@ def nothing_changes(*worlds: World) -> Iterator[None]:
 def rows_of(account: Account) -> dict[str, Any]:
     """Whatever the account owns."""
     owned = (
-        *(User, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
+        *(User, Invitation, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
         *(Communication, Contact, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile, Answer, ConsentEntry),
         *(Subscription, Event, Delivery, CalendarRule, CollectionSettings, Import),
     )
