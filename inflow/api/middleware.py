@@ -3,7 +3,7 @@ whose request it is."""
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +18,12 @@ from inflow.api.answers import Answer
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
+def request_id_of(environ: Mapping[str, Any]) -> str:
+    """Return the client's `X-Request-Id` if it is a sane token, else a new one."""
+    given: str = environ.get("HTTP_X_REQUEST_ID", "")
+    return given if _SANE.fullmatch(given) else os.urandom(16).hex()
+
+
 class RequestIdMiddleware:
     """`X-Request-Id`: the client's own if it is a sane token, else ours."""
 
@@ -25,8 +31,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if _SANE.fullmatch(given) else os.urandom(16).hex()
+        request_id = request_id_of(request.META)
         request.request_id = request_id  # type: ignore[attr-defined]
         # Until the next request of this thread: Django logs a refusal after the last middleware.
         structlog.contextvars.bind_contextvars(request_id=request_id)

@@ -107,8 +107,8 @@ class Api:
         return done.stdout.strip()
 
     def start_web(self) -> None:
-        command = f"-m granian --interface wsgi --host 127.0.0.1 --port {self.port} --workers 1 --blocking-threads 2"
-        program = [sys.executable, *command.split(), "--no-ws", "--log-level", "warning", "inflow.wsgi:application"]
+        command = f"-m granian --interface asgi --http 1 --host 127.0.0.1 --port {self.port} --workers 1"
+        program = [sys.executable, *command.split(), "--no-ws", "--log-level", "warning", "inflow.asgi:application"]
         with self.log.open("ab") as log:
             self.web = embedded.spawn(program, self.data, env=self.environ, cwd=embedded.ROOT, stdout=log, stderr=log)
         wait_until(self.answers, 30)
