@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -68,6 +69,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def web_command(port: int) -> list[str]:
+    """The Procfile's line, on this port of loopback and with one worker."""
+    line = re.search(r"^web: (.+)$", (embedded.ROOT / "Procfile").read_text(), re.MULTILINE)
+    assert line
+    text = line[1].replace("${PORT:-8000}", str(port)).replace("0.0.0.0", "127.0.0.1")
+    *options, application = text.replace("${WEB_CONCURRENCY:-2}", "1").split()
+    return [sys.executable, "-m", *options, "--log-level", "error", application]
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> None:
