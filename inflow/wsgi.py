@@ -1,4 +1,5 @@
-"""The web server's application: Django's, without what it asks anew at each request and what has one answer here.
+"""The WSGI application, run by threads of inflow/asgi.py: Django's, without what it asks anew at each request and what
+has one answer here.
 
 InFlow stands at the root of its host, on the one set of addresses in `ROOT_URLCONF`. So there is no prefix to be looked
 for, and none of the two is kept for each thread.

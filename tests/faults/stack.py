@@ -75,7 +75,7 @@ def web_command(port: int) -> list[str]:
     """The Procfile's line, on this port of loopback and with one worker."""
     line = re.search(r"^web: (.+)$", (embedded.ROOT / "Procfile").read_text(), re.MULTILINE)
     assert line
-    text = line[1].replace("${PORT:-8000}", str(port)).replace("0.0.0.0", "127.0.0.1")
+    text = re.sub(r"--host \S+", "--host 127.0.0.1", line[1].replace("${PORT:-8000}", str(port)))
     *options, application = text.replace("${WEB_CONCURRENCY:-2}", "1").split()
     return [sys.executable, "-m", *options, "--log-level", "error", application]
 
