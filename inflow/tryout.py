@@ -23,7 +23,7 @@ from environs import Env, EnvError, validate
 
 from inflow import embedded
 
-WEB_SECONDS = 30
+WEB_SECONDS = 60
 STOP_SECONDS = 5  # a task that takes longer is killed: its row stays due
 MOST_RESTARTS, RESTARTS_SECONDS = 5, 60  # of a process, before it is given up
 Processes = dict[str, subprocess.Popen[bytes]]

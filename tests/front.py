@@ -13,6 +13,7 @@ class Got:
     status: int
     headers: dict[str, str]
     body: bytes
+    is_whole: bool
 
 
 def scope(method: str, path: str, headers: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
@@ -58,4 +59,4 @@ async def call(
     await application(scope(method, path, headers), receive, send)
     start, *bodies = sent
     named = {name.decode(): value.decode() for name, value in start["headers"]}
-    return Got(start["status"], named, b"".join(message["body"] for message in bodies))
+    return Got(start["status"], named, b"".join(message["body"] for message in bodies), not bodies[-1].get("more_body"))

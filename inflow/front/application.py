@@ -4,13 +4,17 @@ import asyncio
 import io
 from typing import Any
 
+import structlog
+
 from inflow import health
 from inflow.front import parent
 from inflow.front.bodies import Body, ClientLeft, Receive
 from inflow.front.environ import Scope, environ_of
 from inflow.front.pools import Application, Pool
 from inflow.front.refusals import Refusal, response_to
-from inflow.front.responses import Response, Send
+from inflow.front.responses import Response, Send, Unfinished
+
+log = structlog.get_logger(__name__)
 
 _EMPTY = io.BytesIO()
 
@@ -59,7 +63,10 @@ class Front:
             response = response_to(environ, refusal, is_api=path.startswith("/api/"))
         except ClientLeft:
             return
-        await response.send(send)
+        try:
+            await response.send(send)
+        except (TimeoutError, Unfinished) as error:  # without the last message the web server cuts the connection
+            log.warning("response_cut_off", path=environ["PATH_INFO"], error=type(error).__name__)
 
     async def _response(self, scope: Scope, environ: dict[str, Any], receive: Receive, path: str) -> Response:
         pool = self.programs if path.startswith(("/api/", "/hooks/")) else self.people
