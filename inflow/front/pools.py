@@ -1,8 +1,8 @@
 """Threads that run a WSGI application, and the requests that wait for one of them."""
 
 import asyncio
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -27,15 +27,17 @@ class Pool:
     def __init__(self, name: str, application: Application, threads: int) -> None:
         self.name, self.application, self.threads = name, application, threads
         self.in_hand = 0
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self.waiting: deque[_Job] = deque()
+        self._changed, self._is_stopped = threading.Condition(), False
 
     def start(self) -> None:
         for number in range(self.threads):
             threading.Thread(target=self._work, name=f"{self.name}-{number + 1}", daemon=True).start()
 
     def stop(self) -> None:
-        for _ in range(self.threads):
-            self._jobs.put(None)
+        with self._changed:
+            self._is_stopped = True
+            self._changed.notify_all()
 
     async def run(self, environ: dict[str, Any], after: Callable[[], None] | None = None) -> Response:
         """Return the application's response. `after` is called once when the request is over in any way."""
@@ -45,37 +47,45 @@ class Pool:
             raise _unavailable()
         self.in_hand += 1
         job = _Job(self, environ, after)
-        self._jobs.put(job)
+        with self._changed:
+            self.waiting.append(job)
+            self._changed.notify()
         return await job.response
 
     def _work(self) -> None:
-        while job := self._jobs.get():
-            if job.claim():
-                job.work()
+        while job := self._next():
+            job.work()
         connections.close_all()
+
+    def _next(self) -> "_Job | None":
+        with self._changed:
+            while not self.waiting and not self._is_stopped:
+                self._changed.wait()
+            return self.waiting.popleft() if self.waiting else None
+
+    def take_back(self, job: "_Job") -> bool:
+        """Return False if a thread has it already."""
+        with self._changed:
+            if job not in self.waiting:
+                return False
+            self.waiting.remove(job)
+            return True
 
 
 class _Job:
-    """One request. Whoever claims it first has it: a thread, or the timer that gives up waiting for one."""
+    """One request, from the event loop to a thread and back."""
 
     def __init__(self, pool: Pool, environ: dict[str, Any], after: Callable[[], None] | None) -> None:
         self._pool, self._environ, self._after = pool, environ, after
         self._loop = asyncio.get_running_loop()
         self.response: asyncio.Future[Response] = self._loop.create_future()
-        self._unclaimed = [True]
         self._timer = self._loop.call_later(WAIT_S, self._give_up)
-
-    def claim(self) -> bool:
-        try:
-            return self._unclaimed.pop()
-        except IndexError:
-            return False
 
     # In the event loop
 
     def _give_up(self) -> None:
         """No thread was free in time, or the one that runs it takes too long, as when PostgreSQL is frozen."""
-        if self.claim():
+        if self._pool.take_back(self):
             self._refuse(_unavailable())
             self._over()
         else:
@@ -120,6 +130,8 @@ class _Job:
         self._call(self._respond, Response.of(status, headers, spool))
         try:
             for part in parts:
+                if spool.is_abandoned:
+                    break
                 spool.write(part)
         except BaseException:
             spool.end(failed=True)

@@ -29,8 +29,6 @@ class Spool:
 
     def write(self, part: bytes) -> None:
         """Called by the thread."""
-        if self.is_abandoned:
-            raise Unfinished
         while part:
             written = self._file.write(part)
             self._written += written
@@ -44,21 +42,18 @@ class Spool:
 
     async def parts(self) -> AsyncIterator[bytes]:
         sent = 0
-        try:
-            while True:
-                self._changed.clear()
-                ended, written = self._ended, self._written  # in this order: once it ended, `written` is final
-                while sent < written:
-                    part = os.pread(self._file.fileno(), PART, sent)
-                    sent += len(part)
-                    yield part
-                if ended:
-                    break
-                await self._changed.wait()
-            if self._failed:
-                raise Unfinished
-        finally:
-            self.is_abandoned = True
+        while True:
+            self._changed.clear()
+            ended, written = self._ended, self._written  # in this order: once it ended, `written` is final
+            while sent < written:
+                part = os.pread(self._file.fileno(), PART, sent)
+                sent += len(part)
+                yield part
+            if ended:
+                break
+            await self._changed.wait()
+        if self._failed:
+            raise Unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +71,13 @@ class Response:
         if isinstance(self.body, bytes) and len(self.body) <= PART:
             await send({"type": "http.response.body", "body": self.body})
             return
+        try:
+            await self._send_parts(send)
+        finally:
+            if isinstance(self.body, Spool):
+                self.body.is_abandoned = True
+
+    async def _send_parts(self, send: Send) -> None:
         waited, sent, loop = 0.0, 0, asyncio.get_running_loop()
         async for part in self._parts():
             began = loop.time()

@@ -35,7 +35,7 @@ class Run:
                 stderr=log,
             )
 
-    def ready(self, seconds: float = 60) -> "Run":
+    def ready(self, seconds: float = 180) -> "Run":
         wait_until(lambda: self.process.poll() is not None or "InFlow is ready" in self.log.read_text(), seconds)
         assert self.process.poll() is None, self.log.read_text()
         return self
