@@ -198,7 +198,7 @@ def test_programs_people_and_health_do_not_wait_for_each_other(
             assert (await call(site, "GET", other)).status == 200
             assert (await call(site, "GET", "/healthz")).body == b"ok\n"
             assert is_refused(await waiting, 503, "unavailable", media)
-            assert not (site.programs.waiting or site.people.waiting), "what was given up is kept"
+            assert not [*site.programs.waiting, *site.people.waiting], "what was given up is kept"
             app.go.set()
             assert (await running).status == 200
             assert app.calls == [slow, other], "what was given up is not run"
