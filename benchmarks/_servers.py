@@ -22,10 +22,13 @@ AS_PRODUCTION = Path(__file__).parent / "as_production"
 
 
 def command(port: int, python: Path, application: str) -> list[str]:
-    """The Procfile's line, on this port of loopback and with two processes."""
+    """The Procfile's line, on this port of loopback and with two processes. WSGI applications, as the peers are, have
+    the thread that suits them best: granian's own."""
     line = next(line for line in (embedded.ROOT / "Procfile").read_text().splitlines() if line.startswith("web: "))
     line = line.removeprefix("web: ").replace("${PORT:-8000}", str(port)).replace("0.0.0.0", "127.0.0.1")
     line = re.sub(r"--workers \S+", f"--workers {PROCESSES}", line)
+    if application.endswith("wsgi:application"):
+        line = line.replace("--interface asgi", "--interface wsgi --blocking-threads 1")
     *options, _ = shlex.split(line)
     return [str(python), "-m", *options, "--log-level", "warning", application]
 
@@ -36,7 +39,7 @@ def serving(
     data: Path,
     *,
     python: Path = Path(sys.executable),
-    application: str = "inflow.wsgi:application",
+    application: str = "inflow.asgi:application",
     environment: Mapping[str, str] | None = None,
 ) -> Iterator["Server"]:
     with socket.socket() as probe:

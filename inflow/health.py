@@ -1,77 +1,85 @@
-"""Whether this process lives, and whether it can work. A stranger learns yes or no; the log says why."""
+"""Health checks: is this process alive, and can it work? The caller learns a word; the log has the reason.
 
+They run in the web server's event loop (inflow/asgi.py), so that they answer while every thread waits for PostgreSQL.
+"""
+
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import psycopg
 import redis
+import redis.asyncio
 import structlog
 from django.conf import settings
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
-from django.urls import path
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
 
+from inflow.front.responses import Response
 from inflow.restores.models import Installation
 
 log = structlog.get_logger(__name__)
 
-DATABASE_S, BROKER_S = 2, 0.5
-# An answer is good for so long: whoever asks more often than that opens no more connections.
-GOOD_FOR_S = 1.0
+PATHS = ("/healthz", "/readyz")
+SECONDS = {"database": 1.5, "broker": 0.4}  # together under 2 s
+GOOD_FOR_S = 1.0  # a result is reused for this long: frequent checks open no more connections
 _last: dict[str, tuple[float, bool]] = {}
 _is_held = False
 _HELD = f"SELECT FROM {Installation._meta.db_table} WHERE held_at IS NOT NULL"
 
 
-@never_cache
-@require_safe
-def alive(request: HttpRequest) -> HttpResponse:
-    """For a supervisor: asks nobody, so that a database that is away has no process restarted."""
-    return HttpResponse("ok\n", content_type="text/plain")
+async def response(path: str, method: str) -> Response:
+    if method not in ("GET", "HEAD"):
+        return _text(405, "GET or HEAD only", Allow="GET, HEAD")
+    if path == "/healthz" or await is_ready():
+        return _text(200, "held" if path == "/readyz" and _is_held else "ok")
+    return _text(503, "away", **{"Retry-After": "5"})
 
 
-@never_cache
-@require_safe
-def ready(request: HttpRequest) -> HttpResponse:
-    """For a load balancer: 503 while the database is away. A broker that is away is logged: requests go on without.
-    While messages and webhooks are held after a restore it is ready, and says "held"."""
-    if _is_good("database", _ask_database):
-        _is_good("broker", _ask_broker)
-        return HttpResponse("held\n" if _is_held else "ok\n", content_type="text/plain")
-    return HttpResponse("away\n", status=503, content_type="text/plain", headers={"Retry-After": "5"})
+def _text(status: int, text: str, **headers: str) -> Response:
+    body = f"{text}\n".encode()
+    headers |= {"Content-Type": "text/plain", "Content-Length": str(len(body)), "Cache-Control": "no-store"}
+    return Response.of(status, headers.items(), body)
 
 
-def _is_good(name: str, ask: Callable[[], None]) -> bool:
+async def is_ready() -> bool:
+    """A process is ready while PostgreSQL answers. Without Valkey requests are served all the same: it is logged."""
+    if not await _is_good("database", _ask_database):
+        return False
+    await _is_good("broker", _ask_broker)
+    return True
+
+
+async def _is_good(name: str, ask: Callable[[], Coroutine[Any, Any, None]]) -> bool:
     asked_at, was_good = _last.get(name, (-GOOD_FOR_S, False))
     if time.monotonic() - asked_at < GOOD_FOR_S:
         return was_good
-    try:
-        ask()
-        good = True
-    except (psycopg.Error, redis.RedisError) as error:
+    asking = asyncio.create_task(ask())
+    # Not asyncio.timeout: it would wait for psycopg to cancel the query on a server that does not answer.
+    await asyncio.wait({asking}, timeout=SECONDS[name])
+    if asking.done():
+        error = asking.exception()
+    else:
+        asking.cancel()
+        error = TimeoutError()
+    if isinstance(error, (psycopg.Error, redis.RedisError, OSError)):
         log.warning("not_ready", what=name, error=type(error).__name__)
-        good = False
-    _last[name] = time.monotonic(), good
-    return good
+    elif error:
+        raise error
+    _last[name] = time.monotonic(), error is None
+    return error is None
 
 
-def _ask_database() -> None:
-    """On a connection of its own, whose opening has a limit: one that is open already would wait for a server that is
-    frozen."""
+async def _ask_database() -> None:
+    """Use a new connection: an open one would wait for a server that is frozen."""
     global _is_held
-    parameters = connection.get_connection_params() | {"connect_timeout": DATABASE_S}
-    parameters["options"] = f"-c statement_timeout={DATABASE_S}s"
-    with psycopg.connect(**parameters) as fresh:
-        _is_held = fresh.execute(_HELD).fetchone() is not None
+    parameters = connection.get_connection_params()
+    for name in ("cursor_factory", "context"):  # of Django's own connections, which are not asynchronous
+        parameters.pop(name, None)
+    async with await psycopg.AsyncConnection.connect(**parameters) as fresh:
+        _is_held = await (await fresh.execute(_HELD)).fetchone() is not None
 
 
-def _ask_broker() -> None:
-    with redis.Redis.from_url(
-        settings.REDIS_URL, socket_connect_timeout=BROKER_S, socket_timeout=BROKER_S, retry=None
-    ) as client:
-        client.ping()
-
-
-urlpatterns = [path("healthz", alive, name="alive"), path("readyz", ready, name="ready")]
+async def _ask_broker() -> None:
+    async with redis.asyncio.Redis.from_url(settings.REDIS_URL, retry=None) as client:
+        await client.ping()

@@ -58,6 +58,9 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 # Addresses or networks of the proxies in front of us, whose X-Forwarded-For and X-Forwarded-Proto are believed.
 TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", [], subcast=_network)
 
+# Threads of a web process for the API, and as many for the pages: each keeps a connection to PostgreSQL.
+WEB_THREADS = env.int("WEB_THREADS", 4, validate=validate.Range(min=1))
+
 # --- PostgreSQL, Valkey ------------------------------------------------------------------------------------------
 
 DATABASES: dict[str, Any] = {"default": env.dj_db_url("DATABASE_URL", conn_max_age=600)}
@@ -168,8 +171,8 @@ HTTPS = env.bool("HTTPS", not TRY_OUT)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
-# A key sent in clear is answered with an error, never with a redirect; a probe from the next machine with its answer.
-SECURE_REDIRECT_EXEMPT = [r"^api/", r"^(?:healthz|readyz)$"]
+# A key sent in clear is answered with an error, never with a redirect.
+SECURE_REDIRECT_EXEMPT = [r"^api/"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,8 +23,9 @@ from environs import Env, EnvError, validate
 
 from inflow import embedded
 
-WEB_SECONDS = 30
+WEB_SECONDS = 60
 STOP_SECONDS = 5  # a task that takes longer is killed: its row stays due
+MOST_RESTARTS, RESTARTS_SECONDS = 5, 60  # of a process, before it is given up
 Processes = dict[str, subprocess.Popen[bytes]]
 
 
@@ -64,7 +66,7 @@ def _port() -> int:
 
 
 def _run(port: int, data: Path) -> None:
-    """Start all, and stay until one process ends or an interrupt comes."""
+    """Start all, and stay until a server ends or an interrupt comes."""
     began = time.monotonic()
     (data / "run.env").unlink(missing_ok=True)
     with _servers(data) as servers:
@@ -82,7 +84,7 @@ def _run(port: int, data: Path) -> None:
             for name, command in commands.items():
                 processes[name] = embedded.spawn(command, data, cwd=embedded.ROOT)
             _say_hello(port, data, time.monotonic() - began)
-            ended = _first_to_end({**{server.name: server.process for server in servers}, **processes})
+            ended = _keep_running(processes, _commands(port), servers, data)
             _fail(f"{ended} ended: everything is stopped. Start again, the data is kept.")
 
 
@@ -144,13 +146,15 @@ def _prepare_database(port: int, data: Path) -> None:
 
 
 def _commands(port: int) -> dict[str, list[str]]:
-    web = f"granian --interface wsgi --host 127.0.0.1 --port {port} --workers 2 --blocking-threads 1 --no-ws"
+    web = f"granian --interface asgi --http 1 --host 127.0.0.1 --port {port} --workers 2 --no-ws"
+    web += " --http1-header-read-timeout 10000 --http1-buffer-size 65536 --backpressure 800"
+    web += " --respawn-failed-workers"
     web += " --workers-kill-timeout 8"  # one that is told to end while it starts may not hear of it
     worker = (
         "celery --app inflow --quiet worker --loglevel WARNING --without-gossip --without-mingle --without-heartbeat"
     )
     commands = {
-        "web": f"{web} --log-level warning inflow.wsgi:application",
+        "web": f"{web} --log-level warning inflow.asgi:application",
         "webhooks": f"{worker} --hostname webhooks@inflow --queues webhooks --concurrency 2",
         "worker": f"{worker} --hostname worker@inflow --queues clock,communications --concurrency 1",
         "files": f"{worker} --hostname files@inflow --queues files --concurrency 1",
@@ -183,11 +187,25 @@ def _ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _first_to_end(processes: Processes) -> str:
+def _keep_running(
+    processes: Processes, commands: dict[str, list[str]], servers: list[embedded.Server], data: Path
+) -> str:
+    """Start again each process that ends. Return the name of what cannot be: a server, which has the others'
+    connections, or a process that ends again and again."""
+    starts: dict[str, deque[float]] = {name: deque(maxlen=MOST_RESTARTS) for name in processes}
     while True:
+        for server in servers:
+            if server.process.poll() is not None:
+                return server.name
         for name, process in processes.items():
-            if process.poll() is not None:
+            if process.poll() is None:
+                continue
+            recent, now = starts[name], time.monotonic()
+            if len(recent) == MOST_RESTARTS and now - recent[0] < RESTARTS_SECONDS:
                 return name
+            recent.append(now)
+            embedded.kill_group(process)  # its children may have outlived it
+            processes[name] = embedded.spawn(commands[name], data, cwd=embedded.ROOT)
         time.sleep(0.2)
 
 

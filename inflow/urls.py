@@ -44,7 +44,6 @@ urlpatterns = [
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(url="/admin/"), name="home"),
-    path("", include("inflow.health")),
 ]
 if settings.MAIL_PROVIDER:  # its package is an extra
     from communications import mail_hooks

@@ -1,10 +1,10 @@
-"""The web server's application: Django's, without what it asks anew at each request and what has one answer here.
+"""The WSGI application, run by threads of inflow/asgi.py: Django's, without what it asks anew at each request and what
+has one answer here.
 
 InFlow stands at the root of its host, on the one set of addresses in `ROOT_URLCONF`. So there is no prefix to be looked
 for, and none of the two is kept for each thread.
 """
 
-import io
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -105,12 +105,7 @@ _django = Handler()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Django takes a body that comes in chunks, without its length, for none: one of the API's is read here. What is
-    answered whole is handed over as a list: the server then sends it with the headers, and does not come back for it.
-    """
-    if "HTTP_TRANSFER_ENCODING" in environ and not environ.get("CONTENT_LENGTH"):
-        body = environ["wsgi.input"].read(settings.API_MAX_BODY_BYTES + 1)
-        environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    """A response that is whole is returned as a list: the caller then sends it with the headers."""
     close_if_obsolete()
     response = _django(environ, start_response)
     if response.streaming:

@@ -1,16 +1,21 @@
-"""Whether a process lives and can work: said in a word, without details."""
+"""Health checks: a word, without details, and also while nothing else is answered."""
 
+import asyncio
 import socket
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.conf import settings as configured
 from django.db import connection
-from django.test import Client, RequestFactory
+from django.test import RequestFactory
 from pytest_django import Settings
 
 from inflow import health
 from inflow.api.throttling import flooded
+from inflow.front.application import Front
+from tests.front import Got, call
 
 
 @pytest.fixture(autouse=True)
@@ -20,45 +25,72 @@ def _asked_anew() -> None:
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """The port of a server that takes connections and says nothing, as one that is frozen."""
+    """The port of a server that takes connections and sends nothing, like one that is frozen."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
         yield server.getsockname()[1]
 
 
-def test_a_process_lives_without_asking_anybody(client: Client) -> None:
-    answer = client.get("/healthz")  # without the mark of the database, a query would be refused
-    assert (answer.status_code, answer.content) == (200, b"ok\n")
-    assert client.post("/healthz").status_code == 405
+def get(*paths: str, method: str = "GET") -> list[Got]:
+    """Responses of a web process whose threads all wait."""
+    go = threading.Event()
+
+    def wait(environ: object, start_response: Any) -> list[bytes]:
+        go.wait(20)
+        start_response("200 OK", [])
+        return [b""]
+
+    async def ask() -> list[Got]:
+        site = Front(wait, threads=1)
+        site.start()
+        waiting = [asyncio.create_task(call(site, "GET", path)) for path in ("/api/zapier/me", "/admin/") * 2]
+        await asyncio.sleep(0.01)
+        try:
+            return [await call(site, method, path) for path in paths]
+        finally:
+            go.set()
+            await asyncio.gather(*waiting)
+            site.stop()
+
+    return asyncio.run(ask())
 
 
-@pytest.mark.django_db
-def test_it_is_ready_where_the_database_answers(client: Client) -> None:
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.content) == (200, b"ok\n")
-    assert "no-store" in answer["Cache-Control"]
+def test_liveness_needs_nothing() -> None:
+    [got] = get("/healthz")  # without the mark of the database, a query would be refused
+    assert (got.status, got.body) == (200, b"ok\n")
+    [got] = get("/healthz", method="POST")
+    assert got.status == 405
 
 
-@pytest.mark.django_db
-def test_a_frozen_database_is_told_in_a_word_and_not_asked_again_at_once(client: Client, silent: int) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_it_is_ready_where_the_database_answers() -> None:
+    [got] = get("/readyz")
+    assert (got.status, got.body, got.headers["cache-control"]) == (200, b"ok\n", "no-store")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_frozen_database_is_told_in_a_word_and_not_asked_again_at_once(
+    monkeypatch: pytest.MonkeyPatch, silent: int
+) -> None:
+    monkeypatch.setitem(health.SECONDS, "database", 0.2)
     stands = dict(connection.settings_dict)
     connection.settings_dict |= {"HOST": "127.0.0.1", "PORT": silent, "PASSWORD": "secret"}
     try:
-        first = client.get("/readyz")
+        first, alive = get("/readyz", "/healthz")
     finally:
         connection.settings_dict |= stands
-    assert (first.status_code, first.content, first["Retry-After"]) == (503, b"away\n", "5")
-    assert client.get("/healthz").status_code == 200
-    assert client.get("/readyz").status_code == 503  # as it was a moment ago
+    assert (first.status, first.body, first.headers["retry-after"]) == (503, b"away\n", "5")
+    assert alive.status == 200
+    assert get("/readyz")[0].status == 503  # as it was a moment ago
     health._last.clear()
-    assert client.get("/readyz").status_code == 200
+    assert get("/readyz")[0].status == 200
 
 
-@pytest.mark.django_db
-def test_a_broker_that_is_away_takes_no_request_away(client: Client, settings: Settings, silent: int) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_is_away_takes_no_request_away(settings: Settings, silent: int) -> None:
     settings.REDIS_URL = f"redis://127.0.0.1:{silent}/0"
-    assert client.get("/readyz").status_code == 200
+    assert get("/readyz")[0].status == 200
     assert health._last["broker"][1] is False
 
 

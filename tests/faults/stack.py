@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -34,7 +35,7 @@ class Run:
                 stderr=log,
             )
 
-    def ready(self, seconds: float = 60) -> "Run":
+    def ready(self, seconds: float = 180) -> "Run":
         wait_until(lambda: self.process.poll() is not None or "InFlow is ready" in self.log.read_text(), seconds)
         assert self.process.poll() is None, self.log.read_text()
         return self
@@ -68,6 +69,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def web_command(port: int) -> list[str]:
+    """The Procfile's line, on this port of loopback and with one worker."""
+    line = re.search(r"^web: (.+)$", (embedded.ROOT / "Procfile").read_text(), re.MULTILINE)
+    assert line
+    text = re.sub(r"--host \S+", "--host 127.0.0.1", line[1].replace("${PORT:-8000}", str(port)))
+    *options, application = text.replace("${WEB_CONCURRENCY:-2}", "1").split()
+    return [sys.executable, "-m", *options, "--log-level", "error", application]
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> None:

@@ -15,12 +15,13 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 import redis
 
 from inflow import embedded
-from tests.faults.stack import free_port, wait_until
+from tests.faults.stack import free_port, wait_until, web_command
 
 INVOICE = {"debtor_name": "Ahmed", "amount": 25000, "currency": "AED", "due_date": "2026-02-14"}
 # A request that meets a Valkey that does not answer waits for it this long at most, in seconds.
@@ -107,10 +108,10 @@ class Api:
         return done.stdout.strip()
 
     def start_web(self) -> None:
-        command = f"-m granian --interface wsgi --host 127.0.0.1 --port {self.port} --workers 1 --blocking-threads 2"
-        program = [sys.executable, *command.split(), "--no-ws", "--log-level", "warning", "inflow.wsgi:application"]
         with self.log.open("ab") as log:
-            self.web = embedded.spawn(program, self.data, env=self.environ, cwd=embedded.ROOT, stdout=log, stderr=log)
+            self.web = embedded.spawn(
+                web_command(self.port), self.data, env=self.environ, cwd=embedded.ROOT, stdout=log, stderr=log
+            )
         wait_until(self.answers, 30)
 
     def answers(self) -> bool:
@@ -282,6 +283,67 @@ def test_a_server_killed_between_effect_and_answer_leaves_the_key_usable(api: Ap
     again = api.call("POST", path, {"amount": 5}, Idempotency_Key="k-1")
     assert again.headers["Idempotent-Replayed"] == "true"
     assert len(api.call("GET", path).json) == 1
+
+
+STALLED = (
+    b"POST /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n",
+    b"POST /api/zapier/invoices HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n{",
+    b"GET / HTTP/1.1\r\nHo",
+    # The response is not read.
+    b"GET /static/unfold/css/styles.css HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"",
+)
+
+
+def test_fifty_stalled_connections_delay_nobody(api: Api) -> None:
+    with contextlib.ExitStack() as stalled:
+        for sent in STALLED * 10:
+            client = stalled.enter_context(socket.create_connection(("127.0.0.1", api.port)))
+            client.sendall(sent)
+        for _ in range(3):
+            assert api.call("GET", "/healthz").status == 200
+            assert api.call("GET", "me").status == 200
+            assert api.call("GET", "/admin/login/").status == 200
+
+
+def test_header_names_with_underscores_are_dropped_on_the_wire(api: Api) -> None:
+    web = http.client.HTTPConnection("127.0.0.1", api.port, timeout=20)
+    with contextlib.closing(web):
+        web.request("GET", "/api/zapier/me", headers={"X_InFlow_Key": api.key})
+        assert web.getresponse().status == 401
+
+
+def test_health_checks_answer_while_postgresql_is_frozen(api: Api) -> None:
+    postmaster = psutil.Process(api.servers["postgres"].process.pid)
+    frozen = [postmaster, *postmaster.children(recursive=True)]
+    callers = [threading.Thread(target=api.call, args=("GET", path)) for path in ("invoices", "/admin/login/") * 10]
+    for process in frozen:
+        process.suspend()
+    try:
+        for caller in callers:
+            caller.start()
+        assert api.call("GET", "/healthz").status == 200
+        ready = api.call("GET", "/readyz")
+        assert (ready.status, ready.body) == (503, b"away\n")
+    finally:
+        for process in frozen:
+            process.resume()
+        for caller in callers:
+            caller.join(20)
+    assert api.call("GET", "invoices").status == 200
+
+
+def test_a_killed_worker_is_replaced_and_none_outlives_the_main_process(api: Api) -> None:
+    main = psutil.Process(api.web.pid)
+    [worker] = main.children()
+    worker.kill()
+    wait_until(lambda: api.answers() and main.children() != [worker], 30)
+    assert api.web.poll() is None
+    [worker] = main.children()
+    main.kill()
+    wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, 15)
+    api.web.wait()
+    api.start_web()
 
 
 def _ignore_loss(api: Api, path: str) -> None:

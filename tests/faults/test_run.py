@@ -1,6 +1,7 @@
 """`make run` as its user meets it: real processes, killed at will, on folders of their own."""
 
 import contextlib
+import http.client
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dotenv
+import psutil
 import pytest
 
 from inflow import embedded
@@ -46,6 +48,27 @@ def test_manage_py_speaks_to_it(running: Run) -> None:
 def test_a_second_one_on_the_same_data_is_refused(running: Run) -> None:
     assert_one_line(Run(running.data), "already up")
     assert running.answers()
+
+
+def test_a_web_server_that_is_killed_is_started_again(running: Run) -> None:
+    def mains() -> list[psutil.Process]:
+        found = [
+            process for process in embedded.processes_of(running.data) if "inflow.asgi:application" in process.cmdline()
+        ]
+        return [process for process in found if process.parent() not in found]
+
+    [killed] = mains()
+    killed.kill()
+    wait_until(lambda: bool(found := mains()) and killed not in found, 20)
+    wait_until(lambda: _is_up(running), 60)
+    assert running.process.poll() is None
+
+
+def _is_up(run: Run) -> bool:
+    try:
+        return run.answers()
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 @pytest.mark.nightly

@@ -1,5 +1,6 @@
 """Marks that cannot be left, marks that are ahead, and what people are told while messages and webhooks are held."""
 
+import asyncio
 import datetime as dt
 import json
 import socket
@@ -311,11 +312,10 @@ def test_nobody_sends_by_hand_while_messages_are_held(mail: MailServer) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_readiness_says_that_messages_are_held(client: Client) -> None:
-    health._last.clear()
+def test_readiness_says_that_messages_are_held() -> None:
     hold()
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.content) == (200, b"held\n")
-    Installation.objects.update(held_at=None)
-    health._last.clear()
-    assert client.get("/readyz").content == b"ok\n"
+    for body in (b"held\n", b"ok\n"):
+        health._last.clear()
+        got = asyncio.run(health.response("/readyz", "GET"))
+        assert (got.status, got.body) == (200, body)
+        Installation.objects.update(held_at=None)

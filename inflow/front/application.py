@@ -1,0 +1,84 @@
+"""The ASGI application in front of Django's WSGI application."""
+
+import asyncio
+import io
+from typing import Any
+
+import structlog
+
+from inflow import health
+from inflow.front import parent
+from inflow.front.bodies import Body, ClientLeft, Receive
+from inflow.front.environ import Scope, environ_of
+from inflow.front.pools import Application, Pool
+from inflow.front.refusals import Refusal, response_to
+from inflow.front.responses import Response, Send, Unfinished
+
+log = structlog.get_logger(__name__)
+
+_EMPTY = io.BytesIO()
+
+
+class Front:
+    """Reads requests, has them answered by a pool of threads, and sends the responses.
+
+    Programs (the API, callbacks) and people have pools of their own. Health checks need none.
+    """
+
+    def __init__(self, application: Application, threads: int) -> None:
+        self.programs = Pool("programs", application, threads)
+        self.people = Pool("people", application, threads)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["path"] in health.PATHS:
+            await (await health.response(scope["path"], scope["method"])).send(send)
+        else:
+            await self._serve(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        parent.watch()
+        self.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def start(self) -> None:
+        self.programs.start()
+        self.people.start()
+
+    def stop(self) -> None:
+        self.programs.stop()
+        self.people.stop()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        environ = environ_of(scope)
+        path = f"/{environ['PATH_INFO'].lstrip('/')}/"  # several slashes in front, and none behind, change nothing
+        try:
+            response = await self._response(scope, environ, receive, path)
+        except Refusal as refusal:
+            response = response_to(environ, refusal, is_api=path.startswith("/api/"))
+        except ClientLeft:
+            return
+        try:
+            await response.send(send)
+        except (TimeoutError, Unfinished) as error:  # without the last message the web server cuts the connection
+            log.warning("response_cut_off", path=environ["PATH_INFO"], error=type(error).__name__)
+
+    async def _response(self, scope: Scope, environ: dict[str, Any], receive: Receive, path: str) -> Response:
+        pool = self.programs if path.startswith(("/api/", "/hooks/")) else self.people
+        framing = {name: value for name, value in scope["headers"] if name in (b"content-length", b"transfer-encoding")}
+        if not framing:
+            environ |= {"wsgi.input": _EMPTY, "CONTENT_LENGTH": ""}
+            return await pool.run(environ)
+        body = Body(path)
+        try:
+            await body.read(receive, framing.get(b"content-length", b""))
+        except (Exception, asyncio.CancelledError):
+            body.release()
+            raise
+        environ |= {"wsgi.input": body.file, "CONTENT_LENGTH": str(body.size)}
+        return await pool.run(environ, body.release)

@@ -1,0 +1,151 @@
+"""Threads that run a WSGI application, and the requests that wait for one of them."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import structlog
+from django.db import connections
+
+from inflow.front.refusals import Refusal
+from inflow.front.responses import Response, Spool
+
+log = structlog.get_logger(__name__)
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+MOST_WAITING = 100
+WAIT_S = 10.0  # for a thread
+RUN_S = 60.0  # for the response of a thread
+
+
+class Pool:
+    """Threads of its own, so that what is slow in one pool delays no other. Each keeps its database connection."""
+
+    def __init__(self, name: str, application: Application, threads: int) -> None:
+        self.name, self.application, self.threads = name, application, threads
+        self.in_hand = 0
+        self.waiting: deque[_Job] = deque()
+        self._changed, self._is_stopped = threading.Condition(), False
+
+    def start(self) -> None:
+        for number in range(self.threads):
+            threading.Thread(target=self._work, name=f"{self.name}-{number + 1}", daemon=True).start()
+
+    def stop(self) -> None:
+        with self._changed:
+            self._is_stopped = True
+            self._changed.notify_all()
+
+    async def run(self, environ: dict[str, Any], after: Callable[[], None] | None = None) -> Response:
+        """Return the application's response. `after` is called once when the request is over in any way."""
+        if self.in_hand >= self.threads + MOST_WAITING:
+            if after:
+                after()
+            raise _unavailable()
+        self.in_hand += 1
+        job = _Job(self, environ, after)
+        with self._changed:
+            self.waiting.append(job)
+            self._changed.notify()
+        return await job.response
+
+    def _work(self) -> None:
+        while job := self._next():
+            job.work()
+        connections.close_all()
+
+    def _next(self) -> "_Job | None":
+        with self._changed:
+            while not self.waiting and not self._is_stopped:
+                self._changed.wait()
+            return self.waiting.popleft() if self.waiting else None
+
+    def take_back(self, job: "_Job") -> bool:
+        """Return False if a thread has it already."""
+        with self._changed:
+            if job not in self.waiting:
+                return False
+            self.waiting.remove(job)
+            return True
+
+
+class _Job:
+    """One request, from the event loop to a thread and back."""
+
+    def __init__(self, pool: Pool, environ: dict[str, Any], after: Callable[[], None] | None) -> None:
+        self._pool, self._environ, self._after = pool, environ, after
+        self._loop = asyncio.get_running_loop()
+        self.response: asyncio.Future[Response] = self._loop.create_future()
+        self._timer = self._loop.call_later(WAIT_S, self._give_up)
+
+    # In the event loop
+
+    def _give_up(self) -> None:
+        """No thread was free in time, or the one that runs it takes too long, as when PostgreSQL is frozen."""
+        if self._pool.take_back(self):
+            self._refuse(_unavailable())
+            self._over()
+        else:
+            self._timer = self._loop.call_later(RUN_S, self._refuse, _unavailable())
+
+    def _refuse(self, refusal: Refusal) -> None:
+        if not self.response.done():
+            self.response.set_exception(refusal)
+
+    def _respond(self, response: Response) -> None:
+        self._timer.cancel()
+        if not self.response.done():
+            self.response.set_result(response)
+        elif isinstance(response.body, Spool):
+            response.body.is_abandoned = True
+
+    def _over(self) -> None:
+        self._timer.cancel()
+        self._pool.in_hand -= 1
+        if self._after:
+            self._after()
+        self._refuse(Refusal(500, "internal", "Something went wrong on our side; it is logged."))
+
+    # In a thread
+
+    def work(self) -> None:
+        try:
+            self._run()
+        except BaseException as error:
+            log.exception("request_failed", error=type(error).__name__)
+        finally:
+            self._call(self._over)
+
+    def _run(self) -> None:
+        head: list[Any] = []
+        parts: Any = self._pool.application(self._environ, lambda *started: head.extend(started[:2]))
+        status, headers = int(head[0][:3]), head[1]
+        if isinstance(parts, list):
+            self._call(self._respond, Response.of(status, headers, b"".join(parts)))
+            return
+        spool = Spool(self._loop)
+        self._call(self._respond, Response.of(status, headers, spool))
+        try:
+            for part in parts:
+                if spool.is_abandoned:
+                    break
+                spool.write(part)
+        except BaseException:
+            spool.end(failed=True)
+            raise
+        else:
+            spool.end()
+        finally:
+            parts.close()
+
+    def _call(self, callback: Callable[..., None], *arguments: Any) -> None:
+        """Call it in the event loop, unless that has ended with the process."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(callback, *arguments)
+
+
+def _unavailable() -> Refusal:
+    return Refusal(503, "unavailable", "Try again in a few seconds.")
