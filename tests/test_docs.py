@@ -102,7 +102,7 @@ SECURITY, THREATS = ROOT / "SECURITY.md", ROOT / "docs/security.md"
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
 
-def tests_of(path: Path) -> set[str]:
+def functions_of(path: Path) -> set[str]:
     functions = (node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef))
     return {function.name for function in functions if function.name.startswith("test_")}
 
@@ -112,7 +112,7 @@ def test_every_test_that_the_threat_model_names_is_there(page: Path) -> None:
     named = NAMED.findall(page.read_text())
     assert len(named) > 10
     missing = [
-        f"{file}::{test}" for file, test in named if not (ROOT / file).exists() or test not in tests_of(ROOT / file)
+        f"{file}::{test}" for file, test in named if not (ROOT / file).exists() or test not in functions_of(ROOT / file)
     ]
     assert missing == []
 

@@ -3,13 +3,19 @@
 The link is Django's: it ends after PASSWORD_RESET_TIMEOUT, with a new password, another email address, and a log-in.
 """
 
+import datetime as dt
+
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from inflow.accounts import audit, login_mail, sessions
-from inflow.accounts.models import Language, LoginMail, User
+from inflow.accounts.models import AuditEntry, Language, LoginMail, User
 
+# Links that admins can have mailed to a person. What anybody can ask for is bounded by the page.
+PER_HOUR = 5
 # Where a request came from: address and device.
 Client = dict[str, str | None]
 
@@ -62,6 +68,12 @@ def renew(user: User, password: str, client: Client | None = None) -> None:
 
 
 def mail_link(user: User, actor: str) -> str:
-    """Let a worker mail a link to a person, because an admin asked for it."""
+    """Let a worker mail a link to a person, because an admin asked for it. Raises ValidationError."""
+    hour = timezone.now() - dt.timedelta(hours=1)
+    sent = AuditEntry.objects.filter(account=user.account, action="user.reset_requested", target=user.email[:120])
+    waiting = LoginMail.objects.filter(kind=LoginMail.Kind.RESET, email=user.email)
+    if sent.filter(at__gt=hour).count() + waiting.count() >= PER_HOUR:
+        said = _("%(most)d links were mailed to %(email)s within an hour. Each works for an hour.")
+        raise ValidationError(said % {"most": PER_HOUR, "email": user.email})
     request(user.email, login_mail.language_of(user), requested_by=actor)
     return _("A link to set a new password is on its way to %(email)s.") % {"email": user.email}

@@ -323,6 +323,30 @@ def test_an_admin_types_nobodys_password_and_mails_a_link_instead(own: World, fo
     assert (entry.actor, entry.target) == (own.people[Role.ADMIN].email, agent.email)
 
 
+def test_an_admin_mails_five_links_an_hour_to_a_person(own: World) -> None:
+    agent = own.people[Role.AGENT]
+    agent.set_password(make.PASSWORD)
+    agent.save()
+    client, address = own.logged_in(Role.ADMIN), page("accounts_user", "mail_password_link", agent.pk)
+    for _ in range(3):
+        assert client.post(address).status_code == 302
+    mailing.send_due()
+    for _ in range(2):
+        assert client.post(address).status_code == 302
+    assert client.post(address).context["form"].errors
+
+
+def test_nobody_who_can_not_log_in_is_mailed_a_link_by_an_admin(own: World) -> None:
+    agent = own.people[Role.AGENT]
+    agent.set_password(make.PASSWORD)
+    agent.is_active = False
+    agent.save()
+    sent = len(mail.outbox)
+    own.logged_in(Role.ADMIN).post(page("accounts_user", "mail_password_link", agent.pk))
+    assert mailing.send_due() == len(mail.outbox) - sent
+    assert not [message for message in mail.outbox if message.to == [agent.email]]
+
+
 def test_an_admin_changes_no_address_and_learns_nothing_of_one_that_is_taken(own: World, foreign: World) -> None:
     client, agent = own.logged_in(Role.ADMIN), own.people[Role.AGENT]
     for email in (foreign.people[Role.AGENT].email, "free@example.com"):
