@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from inflow import masking
 from inflow.api.fields import (
+    BooleanField,
     ChoiceField,
     IntegerQueryField,
     MomentField,
@@ -65,7 +66,7 @@ class ReplayIn(StrictSerializer):
 class RotateIn(StrictSerializer):
     """POST /api/zapier/webhooks/:id/rotate-secret. The body may be left out."""
 
-    revoke = serializers.BooleanField(
+    revoke = BooleanField(
         default=False, help_text="End the earlier secrets at once. Otherwise each signs for 24 more hours."
     )
 

@@ -302,6 +302,15 @@ class ChoicesField(Described, serializers.CharField):
         return {"type": "string", "pattern": f"^({label})(,({label})){{0,{len(self.choices) - 1}}}$"}
 
 
+class BooleanField(serializers.BooleanField):
+    """JSON's `true` or `false`. DRF's own field takes "yes", 1 and others as well, which the description does not."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class FlagField(Described, serializers.Field[bool, Any, Any, Any]):
     """`true` or `false`."""
 

@@ -171,7 +171,18 @@ def test_a_second_rotation_keeps_the_secret_in_use_and_revoking_ends_it(account:
                 receiver.requests[1].verified(ended)
 
 
-@pytest.mark.parametrize("body", [{"revoke": "perhaps"}, {"revoke": []}, {"revoked": True}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"revoke": "perhaps"},
+        {"revoke": "yes"},
+        {"revoke": 1},
+        {"revoke": "true"},
+        {"revoke": None},
+        {"revoke": []},
+        {"revoked": True},
+    ],
+)
 def test_a_rotation_that_is_not_understood_rotates_nothing(account: Account, body: dict[str, Any]) -> None:
     subscription, _ = make.subscription(account, URL)
     is_problem(caller(account).post(f"webhooks/{subscription.pk}/rotate-secret", body), 422)
