@@ -24,7 +24,7 @@ class Site:
     """A WSGI application. Paths with `slow` wait until `go`; the others return what they were sent."""
 
     def __init__(self) -> None:
-        self.go, self.calls = threading.Event(), list[str]()
+        self.go, self.calls, self.parts = threading.Event(), list[str](), 40
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         self.calls.append(environ["PATH_INFO"])
@@ -40,7 +40,7 @@ class Site:
         return [json.dumps({"body": read.decode(), **shown}).encode()]
 
     def streamed(self, *, fails: bool) -> Iterator[bytes]:
-        for _ in range(40):
+        for _ in range(self.parts):
             yield b"x" * 50_000
         if fails:
             raise ValueError
@@ -263,10 +263,13 @@ def test_a_client_that_reads_slowly_holds_no_thread_and_is_cut_off(monkeypatch: 
 
 def test_a_stream_is_sent_whole_or_cut_off() -> None:
     async def test() -> None:
-        async with front() as (site, _):
+        async with front() as (site, app):
             whole = await call(site, "GET", "/admin/streamed")
             assert (whole.body, whole.is_whole) == (b"x" * 2_000_000, True)
             assert not (await call(site, "GET", "/admin/streamed-fails")).is_whole
+            app.parts = 1
+            assert (await call(site, "GET", "/admin/streamed")).body == b"x" * 50_000
+            assert (await call(site, "GET", "/admin/streamed-fails")).status == 500, "nothing was sent yet"
             assert (await call(site, "GET", "/admin/")).status == 200
 
     run(test)

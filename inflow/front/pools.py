@@ -10,7 +10,7 @@ import structlog
 from django.db import connections
 
 from inflow.front.refusals import Refusal
-from inflow.front.responses import Response, Spool
+from inflow.front.responses import PART, Response, Spool
 
 log = structlog.get_logger(__name__)
 
@@ -123,23 +123,36 @@ class _Job:
         head: list[Any] = []
         parts: Any = self._pool.application(self._environ, lambda *started: head.extend(started[:2]))
         status, headers = int(head[0][:3]), head[1]
-        if isinstance(parts, list):
-            self._call(self._respond, Response.of(status, headers, b"".join(parts)))
-            return
-        spool = Spool(self._loop)
-        self._call(self._respond, Response.of(status, headers, spool))
+        try:
+            self._send(status, headers, parts)
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
+
+    def _send(self, status: int, headers: list[tuple[str, str]], parts: Iterable[bytes]) -> None:
+        """Respond at once with what is short or whole, and by a spool with what is long."""
+        spool, held = None, bytearray()
         try:
             for part in parts:
+                held += part
+                if len(held) < PART or isinstance(parts, list):
+                    continue
+                if spool is None:
+                    spool = Spool(self._loop)
+                    self._call(self._respond, Response.of(status, headers, spool))
                 if spool.is_abandoned:
-                    break
-                spool.write(part)
+                    return
+                spool.write(bytes(held))
+                held.clear()
+            if spool is None:
+                self._call(self._respond, Response.of(status, headers, bytes(held)))
+            else:
+                spool.write(bytes(held))
+                spool.end()
         except BaseException:
-            spool.end(failed=True)
+            if spool:
+                spool.end(failed=True)
             raise
-        else:
-            spool.end()
-        finally:
-            parts.close()
 
     def _call(self, callback: Callable[..., None], *arguments: Any) -> None:
         """Call it in the event loop, unless that has ended with the process."""
