@@ -90,8 +90,7 @@ def open_file(
     refuse_at_sight(content[:8], len(content))
     with contextlib.ExitStack() as stack:
         with _in_words():
-            options = _of_workbook() if content[:4] == _ARCHIVE else _of_text(_decoded(content, encoding), kind)
-            parsed = stack.enter_context(process.parsed(content, options, beat))
+            parsed = stack.enter_context(process.parsed(content, options_of(content, kind, encoding), beat))
         yield File(kind, parsed)
 
 
@@ -114,10 +113,11 @@ def _in_words() -> Iterator[None]:
     try:
         yield
     except Refused as refusal:
-        raise Unreadable(_sentence(refusal)) from refusal
+        raise Unreadable(sentence(refusal)) from refusal
 
 
-def _sentence(refusal: Refused) -> str:
+def sentence(refusal: Refused) -> str:
+    """Explain to people why a file is refused."""
     match refusal.reason:
         case "no_csv":
             return _("This is no CSV: %(error)s.") % {"error": refusal.detail}
@@ -144,6 +144,13 @@ def _sentence(refusal: Refused) -> str:
                 "The file took too long to read, or too much memory. Copy the rows alone into a new file,"
                 " or save it as CSV."
             )
+
+
+def options_of(content: bytes, kind: str, encoding: str = "") -> dict[str, Any]:
+    """The parser's options for a file, from its beginning."""
+    if content[:4] == _ARCHIVE:
+        return {"encoding": "", "currencies": sorted(amounts.SIGNS | set(money.EXPONENTS))}
+    return _of_text(_decoded(content, encoding), kind)
 
 
 def _lacking(lacking: Sequence[columns.Column], headings: Sequence[str]) -> Unreadable:
@@ -178,7 +185,7 @@ def _too_wide() -> Unreadable:
 def _bounded(rows: Iterator[Row]) -> Iterator[Row]:
     for count, row in enumerate(rows, 1):
         if count > MAX_ROWS:
-            raise Unreadable(_sentence(Refused("many_rows")))
+            raise Unreadable(sentence(Refused("many_rows")))
         yield row
 
 
@@ -204,10 +211,6 @@ def _encodings_of(content: bytes) -> list[str]:
     if max(even, odd) > max(4 * min(even, odd), len(start) // 100):  # UTF-16's NULs have their place in each pair
         return ["utf-16-le" if odd > even else "utf-16-be"]
     return [Encoding.UTF_8, Encoding.ARABIC]
-
-
-def _of_workbook() -> dict[str, Any]:
-    return {"encoding": "", "currencies": sorted(amounts.SIGNS | set(money.EXPONENTS))}
 
 
 def _of_text(decoded: tuple[str, str], kind: str) -> dict[str, Any]:

@@ -260,7 +260,11 @@ def test_what_its_first_bytes_tell_is_said_on_the_form_and_kept_nowhere(own: Wor
     client = own.logged_in(Role.MANAGER)
     old = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 an old one"
     with nothing_changes(own):
-        for content, said in ((b"", "empty"), (old, "old Excel"), (b"x" * (reading.MAX_BYTES + 1), "larger than 20 MB")):
+        for content, said in (
+            (b"", "empty"),
+            (old, "old Excel"),
+            (b"x" * (reading.MAX_BYTES + 1), "larger than 20 MB"),
+        ):
             assert said in str(upload(client, content).context["form"].errors["file"])
 
 

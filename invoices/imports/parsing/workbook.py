@@ -164,4 +164,3 @@ class _Strings(Handler):
             if len(self.texts) >= bounds.MAX_STRINGS:
                 raise Refused("much_more")
             self.texts.append(unescaped("".join(self._text)))
-
