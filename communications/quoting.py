@@ -36,6 +36,7 @@ _ANNOUNCED = re.compile(
 )
 _FIELD = re.compile(r"[*_ ]{0,3}([^\s\d:：>*_][^:：]{0,30}?)[*_ ]{0,3}[:：][*_ ]{0,3}(.*)")
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}")
+_MAX_FIELDS = 12  # lines of `From: …`
 # The longest first line of a quote, also where it is broken over three.
 _MAX_HEAD = 600
 # How far from its end the verb stands: before the writer, whose address may follow.
@@ -248,7 +249,8 @@ def _fields(plain: list[str], number: int, sent: Sent | None) -> int:
     """The end of lines like `From: …`, `Sent: …`: two or more of which one names a mail's field, an address or our
     subject."""
     end, proofs, names = number, 0, 0
-    while end < len(plain) and (match := _FIELD.fullmatch(plain[end])):
+    last = min(len(plain), number + _MAX_FIELDS)
+    while end < last and (match := _FIELD.fullmatch(plain[end])):
         name, value = normalise(match[1]), match[2]
         names += 1
         is_known = bool(name) and name.split()[0] in _FIELD_NAMES
