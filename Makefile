@@ -8,13 +8,16 @@ COMPILE = $(V)/uv pip compile $(ARGS) --quiet --universal --python-version 3.11 
 # hundred.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint messages bench bench-quick lock clean
+.PHONY: run test nightly lint messages bench bench-quick lock clean
 
 run: .venv/.run ## everything on this machine; PORT and INFLOW_DATA choose where
 	@exec $(V)/python -m inflow.tryout
 
 test: .venv/.dev tests/browser/node_modules ## ARGS="tests/api -k keys" chooses
 	$(V)/pytest $(ARGS)
+
+nightly: .venv/.dev ## what measures time: on a machine that does nothing else
+	$(V)/pytest -m nightly -n 0 $(ARGS)
 
 # axe, which the browser tests ask. Without npm, or without a registry, they say that they are skipped.
 tests/browser/node_modules: tests/browser/package-lock.json

@@ -55,7 +55,7 @@ def parsed(content: bytes, options: dict[str, Any], beat: Callable[[], object] =
 
 def _run(given: IO[bytes], found: IO[bytes], options: str, beat: Callable[[], object]) -> None:
     """Without our environment: what a parser can be made to do finds no key and no password in it."""
-    parser = subprocess.Popen(
+    parser = subprocess.Popen(  # noqa: S603  (our own module)
         [sys.executable, "-P", "-s", "-m", "invoices.imports.parsing", options],
         stdin=given,
         stdout=found,
