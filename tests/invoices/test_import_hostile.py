@@ -18,7 +18,7 @@ from tests import make
 from tests.invoices.test_import_reading import HEADINGS, read, workbook
 
 TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-GOOD = [["N-%d" % number, "Omar", 5, "2999-01-01"] for number in range(20)]
+GOOD = [[f"N-{number}", "Omar", 5, "2999-01-01"] for number in range(20)]
 PLACE, MORE = "impossible place", "far more than invoices"
 BROKEN = "can't be read"
 
@@ -43,7 +43,9 @@ def package(
     body = rows.encode() if isinstance(rows, str) else rows
     relation = '<Relationship Id="{0}" Type="{1}/{2}" Target="{3}"/>'
     parts: dict[str, bytes | str] = {
-        "_rels/.rels": f"<Relationships>{relation.format('a', TYPES, 'officeDocument', 'xl/workbook.xml')}</Relationships>",
+        "_rels/.rels": "<Relationships>"
+        + relation.format("a", TYPES, "officeDocument", "xl/workbook.xml")
+        + "</Relationships>",
         "xl/workbook.xml": '<workbook xmlns:r="r"><sheets><sheet name="x" r:id="b"/></sheets></workbook>',
         "xl/_rels/workbook.xml.rels": "<Relationships>"
         + relation.format("b", TYPES, "worksheet", "worksheets/sheet1.xml")
@@ -113,9 +115,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "a million levels": (lambda: package("<x>" * 1_000_000), MORE),
     "an entity that unfolds": (
         lambda: package(
-            more={
-                "xl/sharedStrings.xml": b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]><sst>&b;</sst>'
-            }
+            more={"xl/sharedStrings.xml": b'<!DOCTYPE x [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;">]><sst>&b;</sst>'}
         ),
         BROKEN,
     ),
