@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email import message_from_bytes
 from email.message import Message
 from email.parser import HeaderParser
 from typing import Any
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 # The rest of a longer report is not read.
 _MOST = 64 * 1024
+_MOST_PROSE = 16 * 1024
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _ROBOTS = ("mailer-daemon", "postmaster", "mail-daemon", "mailer_daemon", "mailerdaemon")
 _OWN_ID = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})@inflow", re.IGNORECASE)
@@ -49,7 +51,7 @@ def is_report(mail: Any) -> bool:
     """Return whether a mail is a delivery report."""
     if mail.get_content_type() == "multipart/report":
         return str(mail.get_param("report-type", "delivery-status")).lower() == "delivery-status"
-    return _is_by_robot(mail) and (bool(_status_parts(mail)) or any(all_failures(mail)))
+    return _is_by_robot(mail) and (bool(_status_parts(mail)) or any(_in_prose(mail)))
 
 
 def apply(mail: Any, row: Communication | None) -> None:
@@ -95,11 +97,16 @@ def _failures(mail: Any) -> Iterator[Failure]:
             yield Failure(tuple(address for address in named if address), action, said)
     if not parts:
         text = _text(mail)
-        for found in all_failures(mail)[1]:
+        for found in _in_prose(mail)[1]:
             address = found.decode(errors="replace") if isinstance(found, bytes) else str(found)
             _, _, after = text.partition(address)
             said = next(filter(str.strip, _NEXT.split(after or text, maxsplit=2)), "")
             yield Failure((normalise_email(address),), "failed", " ".join(said[:800].split()))
+
+
+def _in_prose(mail: Any) -> Any:
+    """The temporary and the permanent failures that the library finds in the beginning of a mail."""
+    return all_failures(message_from_bytes(mail.as_bytes()[:_MOST_PROSE]))
 
 
 def _status_parts(mail: Any) -> list[Any]:

@@ -14,15 +14,21 @@ _CHARSETS = ("utf-8", "windows-1252")
 _ONCE = frozenset(
     ("from", "to", "cc", "bcc", "subject", "sender", "reply-to", "date", "message-id", "in-reply-to", "references")
 )
+# Python's parser of addresses takes quadratic time: a longer header is read as it stands, and no further.
+MAX_HEADER = 2_000
+_BODIES = ("TextBody", "HtmlBody", "StrippedTextReply", "RawEmail")
 _FILE = {"ContentType": "application/octet-stream", "Content": "AA=="}
 
 
 def header(mail: Any, name: str) -> str:
     """Return a header on one line, or an empty string."""
+    said = " ".join(raw_values(mail, name))
+    if len(said) > MAX_HEADER:
+        return " ".join(said[:MAX_HEADER].split())
     try:
         value = str(mail.get(name) or "")
     except Exception:
-        value = " ".join(raw_values(mail, name))
+        value = said
     return " ".join(value.split())
 
 
@@ -33,14 +39,15 @@ def raw_values(mail: Any, name: str) -> list[str]:
 
 def writer(mail: Any) -> str:
     """Return the first address in From, or an empty string."""
+    said = " ".join(raw_values(mail, "From"))
     try:
-        sender = mail.from_email
+        sender = mail.from_email if len(said) <= MAX_HEADER else None
         address = getattr(sender[0] if isinstance(sender, list) else sender, "addr_spec", "") or ""
     except Exception:
         address = ""
     if address:
         return str(address)
-    found = _ADDRESS.search(" ".join(raw_values(mail, "From"))[:2_000])
+    found = _ADDRESS.search(said[:MAX_HEADER])
     return found[0] if found else ""
 
 
@@ -85,6 +92,27 @@ def _is_attached(part: Any) -> bool:
 
 
 # --- A mail in JSON --------------------------------------------------------------------------------------------------
+
+
+def has_long_header(told: bytes) -> bool:
+    """Tell whether a provider's JSON has a header that Python's parser takes long for, outside of texts and files."""
+    try:
+        mail = json.loads(told, strict=False)
+    except ValueError:
+        return False
+    return (
+        _is_long({name: value for name, value in mail.items() if name not in _BODIES})
+        if isinstance(mail, dict)
+        else False
+    )
+
+
+def _is_long(node: Any) -> bool:
+    if isinstance(node, str):
+        return len(node) > MAX_HEADER
+    if isinstance(node, list):
+        return any(map(_is_long, node))
+    return isinstance(node, dict) and any(_is_long(value) for name, value in node.items() if name != "Content")
 
 
 def mended(told: bytes) -> bytes:
@@ -137,4 +165,4 @@ def _mended_addresses(told: Any) -> Any:
 
 
 def _one_line(value: Any) -> str:
-    return " ".join(str(value or "").split()).replace("\x00", "")
+    return " ".join(str(value or "")[:MAX_HEADER].split()).replace("\x00", "")

@@ -16,6 +16,8 @@ from django.utils.translation import gettext as _
 from communications.models import Medium
 
 MOST_SEGMENTS = 10
+# Of a longer body, which has too many segments whatever it says, the rest is not looked through.
+_MOST_READ = 4_000
 # Carriers there refuse links and numbers to call in what comes from an alphanumeric sender.
 _ONE_WAY = frozenset({"AE"})
 
@@ -137,7 +139,7 @@ def _sms_sender(country: str, sender: str | None) -> list[Problem]:
 def _sms_body(country: str, body: str, spared: Collection[str]) -> list[Problem]:
     problems = []
     if country in _ONE_WAY:
-        plain = _plain(body)
+        plain = _plain(body[:_MOST_READ])
         if link := _LINK.search(plain):
             problems.append(
                 Problem("link", _("No link may stand in an SMS here: “%(link)s”.") % {"link": _around(plain, link)})

@@ -8,6 +8,7 @@ import datetime as dt
 import re
 from decimal import Decimal
 
+import re2
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
@@ -22,12 +23,11 @@ _UNWANTED = re.compile(
 )
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 # An IBAN, a phone number, an email or web address, within a text.
-_LEFT_TO_RIGHT = re.compile(
+_LEFT_TO_RIGHT = re2.compile(
     r"https?://\S+"
     r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-    r"|\b[A-Z]{2}\d{2}(?:\ ?[A-Z0-9]{2,4}){3,9}\b"
-    r"|\+\d[\d\ ()-]{5,}\d",
-    re.ASCII,
+    r"|\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{2,4}){3,9}\b"
+    r"|\+\d[\d ()-]{5,}\d"
 )
 _AMOUNT = re.compile(r"\b([A-Z]{3}) (?=\d)")
 _MONTHS = {

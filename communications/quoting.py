@@ -1,8 +1,10 @@
 """The words of a reply without the mail that it quotes.
 
-A maintained library knows the heads of quotes that many mail programs write. For the others we use what only we know:
-the words, the subject and the addresses of the mail that was answered. A quote begins with them, and what stands below
-a quote or between its lines, and is none of them, belongs to the reply.
+The heads of quotes that mail programs write are known in many languages. For the others we use what only we know: the
+words, the subject and the addresses of the mail that was answered. A quote begins with them, and what stands below a
+quote or between its lines, and is none of them, belongs to the reply.
+
+Every line is bounded, and looked at in one pass, so that a reply made to take long is read like any other.
 """
 
 # Patterns and lists of words are easier to keep without breaks.
@@ -13,7 +15,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.conf import settings
-from mailparser_reply import EmailReplyParser
 
 from communications import markup, phrases
 from communications.channels.email import reply_address
@@ -25,10 +26,6 @@ MAX_READ = 200_000
 _MAX_LINES = 2_000
 _MAX_LINE = 2_000
 
-_LANGUAGES = ["en", "de", "fr", "it", "es", "nl", "pl", "sv", "cs", "da", "ja", "ko", "zh"]
-# The library looks at a line that may be a head, with the lines after it.
-_WINDOW_LINES = 7
-_MAX_WINDOWS = 12
 _UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\u061c\ufeff]")
 _PREFIX = re.compile(r"(?:[>|»] ?)+")
 _SEPARATOR = re.compile(r"[-_=*]{5,}\s*$")
@@ -39,11 +36,20 @@ _ANNOUNCED = re.compile(
 )
 _FIELD = re.compile(r"[*_ ]{0,3}([^\s\d:：>*_][^:：]{0,30}?)[*_ ]{0,3}[:：][*_ ]{0,3}(.*)")
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}")
-_WROTE = re.compile(
-    r"(?:on\b.{0,200}\bwrote\s*:|.{0,200}\b(?:كتب|كتبت|يكتب)\b.{0,200}:|.{0,200}\b(?:schrieb|a ecrit|a écrit|escribio|escribió|ha scritto|yazdi|yazdı"
-    r"|пишет|написал|написала|写道|寫道|ने लिखा)\b.{0,120}[:：]|.{0,200}(?:写道|寫道|ने लिखा)\s?[:：]?)\s*$",
-    re.IGNORECASE,
+_MAX_FIELDS = 12  # lines of `From: …`
+# The longest first line of a quote, also where it is broken over three.
+_MAX_HEAD = 600
+# How far from its end the verb stands: before the writer, whose address may follow.
+_MAX_WRITER = 260
+_WROTE = tuple(
+    f" {normalise(verb)} "
+    for verb in (
+        "كتب,كتبت,يكتب,schrieb,a écrit,escribió,ha scritto,yazdı,yazdi,пишет,написал,написала,ने लिखा,escreveu,schreef,skrev,napsal"
+        ",napisał,nadesłał,napisala,님이 작성하였습니다,님이 작성"
+    ).split(",")
 )
+# These stand at the end, without a space before them.
+_WROTE_AT_END = ("写道", "寫道", "ने लिखा", "님이 작성하였습니다", "님이 작성")
 # Fields of a mail's head, in the languages whose mail programs people here use.
 _FIELD_NAMES = frozenset(
     normalise(name).split()[0]
@@ -51,6 +57,8 @@ _FIELD_NAMES = frozenset(
         "from sent to cc date subject de envoye a objet von gesendet an betreff para asunto enviado fecha kimden gonderen gonderildi gonderme tarihi kime konu"
         " от кому отправлено дата тема 发件人 发送时间 收件人 主题 日期 寄件者 प्रेषक भेजा गया प्रति विषय दिनांक से को"
         " من مرسل المرسل الي تاريخ التاريخ الموضوع تاريخ الارسال ارسلت تم الارسال نسخه reply-to da inviato a oggetto"
+        " verzonden aan onderwerp datum od wysłano do temat odesláno komu předmět kopie fra sendt til emne dato kopi från skickat ämne"
+        " 보낸 받는 제목 날짜 참조 抄送 送信日時 宛先 件名 差出人"
     ).split()
 )
 
@@ -216,7 +224,7 @@ def _leads_to_quote(plain: list[str], number: int, heads: dict[int, int], sent: 
 def _heads(plain: list[str], sent: Sent | None) -> dict[int, int]:
     """Return the lines at which the head of a quote begins, with the line after it."""
     found: dict[int, int] = {}
-    windows, number = 0, 0
+    number = 0
     while number < len(plain):
         line = plain[number]
         end = 0
@@ -225,13 +233,6 @@ def _heads(plain: list[str], sent: Sent | None) -> dict[int, int]:
                 end = number + 1
             else:
                 end = _fields(plain, number, sent) or _attribution(plain, number, sent)
-            if (
-                not end
-                and windows < _MAX_WINDOWS
-                and (":" in line or "：" in line or "@" in line or line.startswith("On "))
-            ):
-                windows += 1
-                end = _by_library(plain, number)
         if end:
             found[number] = end
             number = end
@@ -248,7 +249,8 @@ def _fields(plain: list[str], number: int, sent: Sent | None) -> int:
     """The end of lines like `From: …`, `Sent: …`: two or more of which one names a mail's field, an address or our
     subject."""
     end, proofs, names = number, 0, 0
-    while end < len(plain) and (match := _FIELD.fullmatch(plain[end])):
+    last = min(len(plain), number + _MAX_FIELDS)
+    while end < last and (match := _FIELD.fullmatch(plain[end])):
         name, value = normalise(match[1]), match[2]
         names += 1
         is_known = bool(name) and name.split()[0] in _FIELD_NAMES
@@ -277,24 +279,24 @@ def _attribution(plain: list[str], number: int, sent: Sent | None) -> int:
     """The end of 'On Monday, Falcon <…> wrote:', in one line or broken over up to three."""
     joined = ""
     for end in range(number, min(number + 3, len(plain))):
-        if not plain[end] or _is_marked(plain[end]) or len(joined) > 400:
+        if not plain[end] or _is_marked(plain[end]) or len(joined) + len(plain[end]) > _MAX_HEAD:
             break
         joined = f"{joined} {plain[end]}".strip()
-        if not any(mark in joined for mark in (":", "：", "写道", "寫道", "लिखा")):
+        if not joined.endswith((":", "：", *_WROTE_AT_END)):
             continue
         is_first_half = end == number or joined.lower().startswith("on ") or "@" in joined
-        if _WROTE.match(joined) and is_first_half and (end == number or ":" in plain[end]):
+        if is_first_half and _says_wrote(joined) and (end == number or ":" in plain[end]):
             return end + 1
         if joined.endswith((":", "：")) and _names_us(joined, sent):
             return end + 1
     return 0
 
 
-def _by_library(plain: list[str], number: int) -> int:
-    window = plain[number : number + _WINDOW_LINES]
-    text = "\n".join(line[:300] for line in window)
-    replies = EmailReplyParser(languages=list(_LANGUAGES)).read(text).replies
-    head = next((reply for reply in replies if reply.headers), None)
-    if head is None or not text.lstrip().startswith(head.headers.strip()[:20]):
-        return 0
-    return number + max(1, len(head.headers.strip().split("\n")))
+def _says_wrote(line: str) -> bool:
+    """Tell whether the beginning of a quote says that somebody wrote it."""
+    if line.rstrip(":： ").endswith(_WROTE_AT_END):
+        return True
+    words = f" {normalise(line)} "
+    if words.startswith(" on ") and words.endswith(" wrote "):
+        return True
+    return any(words.find(verb, max(0, len(words) - _MAX_WRITER)) >= 0 for verb in _WROTE)

@@ -3,6 +3,7 @@
 # Patterns and lists of words are easier to keep without breaks.
 # ruff: noqa: E501
 
+import itertools
 import re
 
 from communications.spelling import normalise
@@ -31,36 +32,44 @@ _NOT_ME = re.compile(
     r"\b[Ii](?:['’]?m| am) not (?:Mr\.? |Mrs\.? |Ms\.? |the )?[A-Z][a-z]{2,}\b(?! [a-z]+ing)|\b[Tt]his is(?:n['’]t| not) [A-Z][a-z]{2,}\b"
 )
 _MAX_NAME_WORDS = 4
+_MOST_LINES = 20
 
 
 def without(text: str) -> str:
     """Return the text without the signature and footer below it. Never empties a text that says something."""
     lines = text.replace("\r\n", "\n").split("\n")
     end = len(lines)
+    begins = False  # something is said above
     for number, line in enumerate(lines):
         stripped = line.strip()
         if not stripped:
             continue
         words = normalise(stripped[:300])
-        begins = any(each.strip() for each in lines[:number])
         if _DEVICE.fullmatch(words) or _FOOTER.match(words):
             lines[number] = ""
-        elif (
-            (begins and _DELIMITER.fullmatch(stripped) and len(lines) - number <= 25)
-            or (begins and words in _THANKS and _is_all_names(lines[number + 1 :]))
-            or (begins and _FAREWELL.fullmatch(words) and _is_signature(lines[number + 1 :]))
+            continue
+        if begins and (
+            (_DELIMITER.fullmatch(stripped[:300]) and len(lines) - number <= 25)
+            or (words in _THANKS and _is_all_names(_below(lines, number)))
+            or (_FAREWELL.fullmatch(words) and _is_signature(_below(lines, number)))
         ):
             end = number
             break
+        begins = True
     kept = lines[:end]
     _drop_name(kept)
     return "\n".join(kept).strip()
 
 
-def _is_signature(lines: list[str]) -> bool:
+def _below(lines: list[str], number: int) -> list[str]:
+    """The lines below one that say something, as many as a signature has, and one more."""
+    said = (lines[place] for place in range(number + 1, len(lines)) if lines[place].strip())
+    return list(itertools.islice(said, _MOST_LINES + 1))
+
+
+def _is_signature(said: list[str]) -> bool:
     """Names, titles and numbers; a long line is an answer below the farewell."""
-    said = [line for line in lines if line.strip()]
-    return len(said) <= 20 and not any(
+    return len(said) <= _MOST_LINES and not any(
         len(line.split()) > 14 and not _FOOTER.match(normalise(line[:300])) for line in said[:3]
     )
 
@@ -78,9 +87,8 @@ _THANKS = {
 }
 
 
-def _is_all_names(lines: list[str]) -> bool:
+def _is_all_names(said: list[str]) -> bool:
     """Lines of words with capitals, numbers and addresses: a card, and nothing that somebody says."""
-    said = [line for line in lines if line.strip()]
     words = [
         word for line in said[:8] for word in re.split(r"[\s|,.()/&-]+", line) if word[:1].isalpha() and "@" not in word
     ]

@@ -92,7 +92,8 @@ def check_subject(text: str, channel: str) -> None:
 def fill(text: str, channel: str, values: Mapping[str, str]) -> str:
     """The text with its values. A line that holds only a condition leaves no gap. Raises `Unreadable`."""
     filled = _parse(_CONDITION_LINE.sub(r"\1", text), channel).render(Context(dict(values), autoescape=False))
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+\n", "\n", filled)).strip()
+    lines = "\n".join(line.rstrip(" \t") for line in filled.split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", lines).strip()
 
 
 class _If(Node):

@@ -197,6 +197,12 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+UPLOAD_MAX_BYTES = 20 * 1024 * 1024  # of all files of a request
+FILE_UPLOAD_HANDLERS = [
+    "inflow.accounts.uploads.BoundedUploads",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # --- Logging in: guesses are counted in PostgreSQL by django-axes, the limits are inflow/dashboard/attempts.py ------
 

@@ -18,16 +18,24 @@ _INVISIBLE = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\uf
 _HOSTS = Path(__file__).with_name("public_mail_hosts.txt")
 
 
+# Longer ones are no addresses and no numbers (RFC 5321, E.164); they are stored and compared as they are.
+_LONGEST_EMAIL, _LONGEST_PHONE = 320, 60
+
+
 class BadPhone(ValueError):
     """Not a possible phone number."""
 
 
-@functools.lru_cache(maxsize=2_000)
 def normalise_email(text: str) -> str:
     """Return the address in lower case, with an ASCII domain and without invisible signs or a dot at its end.
 
     Plus-addresses and dots stay: they are mailboxes of their own.
     """
+    return _normalised_email(text) if len(text) <= _LONGEST_EMAIL else text.strip().lower()
+
+
+@functools.lru_cache(maxsize=2_000)
+def _normalised_email(text: str) -> str:
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).strip().lower()
     local, at, domain = text.rpartition("@")
     if not at:
@@ -39,9 +47,15 @@ def normalise_email(text: str) -> str:
     return f"{local.strip()}@{domain}"
 
 
-@functools.lru_cache(maxsize=2_000)
 def normalise_phone(text: str, country: str) -> str:
     """Return a number in E.164, `+971501234567`. Without a country code it is one of `country` (ISO 3166)."""
+    if len(text) > _LONGEST_PHONE:
+        raise BadPhone(text[:_LONGEST_PHONE])
+    return _normalised_phone(text, country)
+
+
+@functools.lru_cache(maxsize=2_000)
+def _normalised_phone(text: str, country: str) -> str:
     try:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException as error:

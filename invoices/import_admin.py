@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -26,7 +26,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
-from inflow.accounts import pages, sheets
+from inflow.accounts import pages, sheets, uploads
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
@@ -38,6 +38,7 @@ from invoices.import_columns import columns_page
 from invoices.imports import mapping, reading, running
 from invoices.imports.columns import COLUMNS, label
 from invoices.imports.models import DateOrder, Encoding, Import, ImportRow, Kind, Outcome, Phase
+from invoices.writing import Refused
 
 # Who may bring what: an agent records payments, invoices are registered by managers.
 NEEDS = {Kind.INVOICES: Role.MANAGER, Kind.PAYMENTS: Role.AGENT}
@@ -102,12 +103,6 @@ class UploadForm(pages.OwnAccountForm):
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)
         field.choices = choices
-
-    def clean_file(self) -> "UploadedFile[Any]":
-        file: UploadedFile[Any] = self.cleaned_data["file"]
-        if (file.size or 0) > reading.MAX_BYTES:
-            raise ValidationError(_("The file is larger than %(size)d MB.") % {"size": reading.MAX_BYTES >> 20})
-        return file
 
 
 def _confirm(file: Import, actor: Actor, form: pages.PageForm) -> str:
@@ -196,11 +191,15 @@ class ImportAdmin(OwnRowsAdmin):
             raise PermissionDenied
         given = (request.POST, request.FILES) if request.method == "POST" else (None, None)
         form = UploadForm(*given, person=person(request), initial=self._as_last_time(request))
-        if request.method == "POST" and form.is_valid():
+        if request.method == "POST" and uploads.is_too_large(request):
+            form.errors["file"] = form.error_class([reading.too_large()])
+        elif request.method == "POST" and form.is_valid():
             try:
                 return self._take(request, form)
             except reading.Unreadable as error:
                 form.add_error("file", str(error))
+            except Refused as refusal:
+                form.add_error("file", refusal.message)
         context = {
             "title": _("Import a file"),
             "form": form,
@@ -245,6 +244,8 @@ class ImportAdmin(OwnRowsAdmin):
         page = Paginator(rows.order_by("line"), ROWS_ON_A_PAGE).get_page(request.GET.get("page"))
         preview = {
             "phase": phase_badge(file),
+            "is_parsing": file.phase == Phase.READING and not counts["all"],
+            "upload_url": import_url(person(request), Kind(file.kind)) if file.phase == Phase.FAILED else None,
             "counts": counts,
             "left": counts["to_do"] - counts["applied"],
             "progress": _progress(file, counts),

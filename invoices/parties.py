@@ -26,6 +26,7 @@ _ARABIC = str.maketrans(
 _ARABIC_MARKS = re.compile(
     "[\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u08d3-\u08ff]"
 )
+_LONGEST = 400  # characters; names have at most 200
 _DOTLESS_I = str.maketrans({"İ": "i", "ı": "i"})
 # What people type into a field that they have to fill in.
 _NOT_A_COMPANY = frozenset({"na", "none", "null", "nil", "notapplicable", "notavailable", "لايوجد", "غيرمتوفر"})
@@ -109,7 +110,7 @@ def are_ambiguous(keys: Iterable[str]) -> set[str]:
 
 def _words(text: str) -> list[str]:
     """The words of a name: letters and digits, folded, and "&". A word in dots ("L.L.C.") comes letter by letter."""
-    text = unicodedata.normalize("NFKC", text.translate(_DOTLESS_I)).casefold()
+    text = unicodedata.normalize("NFKC", text[:_LONGEST].translate(_DOTLESS_I)).casefold()
     text = _ARABIC_MARKS.sub("", unicodedata.normalize("NFKC", text)).translate(_ARABIC)
     text = _MESSRS.sub(" ", text)
     text = _WITHOUT_SPACES.sub(r" \1 ", text)

@@ -81,7 +81,7 @@ _EMPTY = ("-", "–", "—", "nil")
 
 def currency_code(text: str) -> str:
     """`AED`, `aed`, `AED - UAE Dirham`, `UAE Dirham`, `Dhs` as `AED`; what is not known stays as it is."""
-    upper = text.strip().upper()
+    upper = text[: cells.LONGEST].strip().upper()
     if upper in money.EXPONENTS:
         return upper
     if match := re.match(r"([A-Z]{3})[\s:(\-–]", upper):
@@ -93,6 +93,8 @@ def currency_code(text: str) -> str:
 
 def is_currency_name(text: str) -> bool:
     """Tell whether a cell names a currency: `USD`, `US Dollars`, `AED - UAE Dirham`. Words are no codes: not `all`."""
+    if len(text) > cells.LONGEST:
+        return False
     code = re.match(r"[A-Z]{3}(?=[\s:(\-–]|$)", text)
     return bool(code and code[0] in money.EXPONENTS) or folded(text) in _NAMES
 
@@ -110,7 +112,10 @@ def known_currency(text: str, label: str) -> str:
 
 def amount(text: str, currency: str, label: str) -> Decimal | None:
     """The number in a money cell, which may be below 0; None for a dash. `label` is the column's name."""
-    plain = cells.latin(text.strip()).replace("−", "-").replace("\u200f", "").replace("\u200e", "")
+    text = text.strip()
+    if len(text) > cells.LONGEST:
+        raise _no_number(text, label)
+    plain = cells.latin(text).replace("−", "-").replace("\u200f", "").replace("\u200e", "")
     if plain.casefold() in _EMPTY:
         return None
     plain, is_negative = _without_sign(plain)

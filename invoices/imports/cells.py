@@ -19,6 +19,10 @@ _ERRORS = frozenset(["#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "
 _MONTHS = ("", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
+# Characters of a cell with an amount, a date or a phone number. A longer one is none, and is left as it is.
+LONGEST = 100
+
+
 class Ambiguous(ValueError):
     """The cell can be read in two ways, or in none; the message is for people."""
 
@@ -39,6 +43,8 @@ def amount(text: str, currency: str) -> str:
     With both marks the last one is the decimal one. One alone before three digits could be either: a comma separates
     thousands, unless the currency has three decimals; a point is refused where the currency has fewer.
     """
+    if len(text) > LONGEST:
+        return text
     plain = re.sub(r"[\s\u00a0\u202f'’]", "", latin(text).translate(_AMOUNT_MARKS))
     if currency:
         plain = re.sub(rf"^{currency}|{currency}$", "", plain, flags=re.IGNORECASE)
@@ -66,6 +72,8 @@ def date(text: str, order: str, conflict: str = "") -> str:
 
     `conflict` tells why the file as a whole does not say which comes first, day or month.
     """
+    if len(text) > LONGEST:
+        return text
     plain = without_time(latin(text))
     if match := re.fullmatch(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", plain, re.ASCII):
         return _day(*map(int, match.groups()), text=text)
@@ -92,6 +100,8 @@ def date(text: str, order: str, conflict: str = "") -> str:
 
 def phone(text: str, country: str) -> str:
     """As the serializer takes it; a sheet that took a number with its country code for a number lost the plus."""
+    if len(text) > LONGEST:
+        return text
     plain = latin(text)
     digits = re.sub(r"[\s().-]", "", plain)
     is_without_plus = re.fullmatch(r"[1-9]\d{10,14}", digits, re.ASCII)
@@ -106,6 +116,8 @@ def _exists(number: str, country: str) -> bool:
 
 
 def language(text: str) -> str:
+    if len(text) > LONGEST:
+        return text
     return {"english": "en", "arabic": "ar", "العربية": "ar", "عربي": "ar", "الإنجليزية": "en"}.get(
         text.casefold(), text.casefold()
     )

@@ -7,11 +7,15 @@ import unicodedata
 _MOST = 200  # of a heading's characters; a longer one is none that we know
 
 
-@functools.lru_cache(maxsize=8_192)
 def folded(heading: str) -> str:
     """Without case, vowel signs, tatweel and punctuation; `InvoiceNumber` is `invoice number`; the forms of alef, ya
     and ta marbuta are one."""
-    text = unicodedata.normalize("NFKC", heading[:_MOST])
+    return _folded(heading[:_MOST])
+
+
+@functools.lru_cache(maxsize=8_192)
+def _folded(heading: str) -> str:
+    text = unicodedata.normalize("NFKC", heading)
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text).casefold()
     text = re.sub(r"[\u064b-\u0652\u0640]", "", text)
     text = re.sub("[أإآ]", "ا", text).replace("ى", "ي").replace("ة", "ه")

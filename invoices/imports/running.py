@@ -24,7 +24,7 @@ from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, User
 from inflow.celery import wake
 from invoices import workdays
-from invoices.imports import mapping, planning, reading, taking_in
+from invoices.imports import planning, reading, taking_in
 from invoices.imports.models import AT_WORK, KEPT, WAITING, Import, ImportRow, Outcome, Phase
 from invoices.imports.planning import Plan
 from invoices.models import Debtor
@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 TURN_S = 5.0
 LEASE = dt.timedelta(seconds=60)
 MOST_STUMBLES = 5
+# Files of an account that are read and checked at a time.
+MOST_READ = 5
 CHECKED_AT_ONCE, APPLIED_AT_ONCE = 1_000, 200
 TO_DO = (Outcome.NEW, Outcome.CHANGED)
 
@@ -58,10 +60,9 @@ def start(
     date_order: str = "",
     currency: str = "",
 ) -> Import:
-    """Take a file in. Unreadable if it is none that can be imported; each row is looked at later, by a worker."""
-    sheet = reading.open_any_sheet(
-        content, kind, encoding, lambda headings: mapping.remembered(account, kind, headings)
-    )
+    """Store a file for a worker to read. Unreadable for what its size and its first bytes tell."""
+    reading.refuse_at_sight(content[:8], len(content))
+    _refuse_many(account)
     with transaction.atomic():
         file: Import = Import.objects.create(
             account=account,
@@ -71,9 +72,6 @@ def start(
             encoding=encoding,
             date_order=date_order,
             currency=currency,
-            columns=sheet.columns,
-            ignored=[heading[:100] for heading in sheet.ignored],
-            survey={"headings": [heading[:100] for heading in sheet.headings]},
             language=translation.get_language() or "en",
             uploaded_by=person,
             actor=person.email,
@@ -81,6 +79,14 @@ def start(
         audit.record(account, person.email, "import.uploaded", file.file_name[:120], kind=kind, id=str(file.pk))
         transaction.on_commit(lambda: offer(file.pk))
     return file
+
+
+def _refuse_many(account: Account) -> None:
+    """One account's files must not keep the others' waiting."""
+    if Import.objects.for_account(account).filter(phase__in=(Phase.READING, Phase.CHECKING)).count() >= MOST_READ:
+        raise Refused(
+            "file", "many", _("%(count)d files are being read already: wait until one is done.") % {"count": MOST_READ}
+        )
 
 
 def confirm(file: Import, actor: str) -> None:

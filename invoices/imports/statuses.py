@@ -165,10 +165,14 @@ def may_be_word(text: str) -> bool:
     return bool(first) and first[0].strip(".,:;-–()[]").split("-", 1)[0].split("_", 1)[0] in _FIRST_WORDS
 
 
-@functools.lru_cache(maxsize=4_096)
 def state_of(text: str) -> State | None:
     """The state that a cell names; None if the word is not in the list."""
-    words = folded(text[:200])
+    return _state_of(text[:200])
+
+
+@functools.lru_cache(maxsize=4_096)
+def _state_of(text: str) -> State | None:
+    words = folded(text)
     if words in _STATE_OF:
         return _STATE_OF[words]
     if words.endswith(_LATE_ENDINGS):
@@ -176,7 +180,6 @@ def state_of(text: str) -> State | None:
     return next((state for beginning, state in _BEGINNINGS if words.startswith(beginning)), None)
 
 
-@functools.lru_cache(maxsize=4_096)
 def document_of(text: str) -> Document | None:
     return _DOCUMENT_OF.get(folded(text[:200]))
 

@@ -35,17 +35,18 @@ def take_in(
     def choose(headings: Sequence[str]) -> dict[str, str]:
         return mapping.choices_of(file, headings)
 
-    sheet = reading.open_any_sheet(content, file.kind, file.encoding, choose)
-    chosen = choose(sheet.headings)
-    found = survey(file.kind, sheet.headings, sheet.understood, chosen, sheet.rows, file.date_order, beat)
-    file.survey, file.columns = found, found["columns"]
-    taken = file.columns.values()
-    file.ignored = [each[:100] for place, each in enumerate(sheet.headings) if each and place not in taken]
-    with writing():
-        Import.objects.filter(pk=file.pk).update(survey=found, columns=file.columns, ignored=file.ignored)
-    if waiting(found) or columns.missing(file.kind, file.columns):
-        return False
-    _make_rows(file, reading.open_any_sheet(content, file.kind, file.encoding, choose), writing)
+    with reading.open_file(content, file.kind, file.encoding, beat) as opened:
+        sheet = opened.sheet(choose)
+        chosen = choose(sheet.headings)
+        found = survey(file.kind, sheet.headings, sheet.understood, chosen, sheet.rows, file.date_order, beat)
+        file.survey, file.columns = found, found["columns"]
+        taken = file.columns.values()
+        file.ignored = [each[:100] for place, each in enumerate(sheet.headings) if each and place not in taken]
+        with writing():
+            Import.objects.filter(pk=file.pk).update(survey=found, columns=file.columns, ignored=file.ignored)
+        if waiting(found) or columns.missing(file.kind, file.columns):
+            return False
+        _make_rows(file, opened.sheet(choose), writing)
     with writing():
         repeats.settle(file, keep)
     return True

@@ -80,6 +80,9 @@ JSON: dict[str, dict[str, Any]] = {
     "an empty file": {"Attachments": [{"Name": "x", "ContentType": "image/png", "Content": ""}]},
     "a type with a line break": {"Attachments": [{"Name": "x", "ContentType": 'a/b; n="x\ny"', "Content": "AA=="}]},
     "a large file": {"Attachments": [{"Name": "x", "ContentType": "image/png", "Content": "AAAA" * 3_000_000}]},
+    "a long name": {"FromFull": {"Email": "ahmed@gulftrading.example", "Name": '".' * 50_000}},
+    "a long subject": {"Subject": "> " * 50_000},
+    "a long header": {"Headers": [WITH_ID, {"Name": "X-Foo", "Value": "a@b.example, " * 10_000}]},
     "half an emoji": {"TextBody": "paid \ud83d", "Subject": "\udc00"},
 }
 
@@ -126,6 +129,16 @@ def test_a_mail_in_malformed_json_is_stored_once(to: str, name: str) -> None:
     found: Reply = Reply.objects.get()
     assert found.triage == ("other" if name == "no text" else "paid")
     assert ("[1 attached]" in found.text) is ("Attachments" in JSON[name])
+
+
+@pytest.mark.parametrize("piece", ["<head", "<style ", "<!--", "<a href=", "&#", "On x wrote:<br>"])
+def test_an_odd_mail_in_html_alone_is_stored_for_a_person(to: str, piece: str) -> None:
+    html = piece * (200_000 // len(piece))
+    event = {**reply("", to=to), "TextBody": None, "HtmlBody": f"<p>paid</p>{html}"}
+    assert [post("inbound", event), post("inbound", event)] == [200, 200]
+    found: Reply = Reply.objects.get()
+    assert "paid" in found.text
+    assert found.original.startswith("<p>paid</p>")
 
 
 def test_a_mail_that_nothing_can_parse_waits_for_a_person(to: str) -> None:

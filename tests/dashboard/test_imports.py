@@ -227,7 +227,7 @@ def test_who_brings_what(own: World) -> None:
         for kind, needed in (("invoices", Role.MANAGER), ("payments", Role.AGENT)):
             allowed = may(role, needed)
             with nothing_changes(own):
-                wrong = upload(client, "nothing of it\n1\n", kind)
+                wrong = upload(client, b"", kind)
                 template = client.get(f"/admin/invoices/import/template/{kind}.csv")
             assert (wrong.status_code, template.status_code) == ((200, 200) if allowed else (wrong.status_code, 403))
             if not allowed and may(role, Role.AGENT):
@@ -250,16 +250,42 @@ def test_the_refused_rows_of_a_foreign_file_are_not_found(own: World, foreign: W
 @pytest.mark.parametrize("kind", ["invoices", "payments"])
 def test_a_template_has_the_headings_that_are_understood(kind: str, form: str, own: World) -> None:
     answer = own.logged_in(Role.MANAGER).get(f"/admin/invoices/import/template/{kind}.{form}")
-    sheet = reading.open_sheet(b"".join(answer.streaming_content), kind)  # type: ignore[attr-defined]
+    with reading.open_file(b"".join(answer.streaming_content), kind) as file:  # type: ignore[attr-defined]
+        sheet = file.sheet()
     assert list(sheet.columns) == [column.field for column in COLUMNS[kind]]
     assert not sheet.ignored
 
 
-def test_a_file_that_is_none_is_said_on_the_form_and_kept_nowhere(own: World) -> None:
+def test_what_its_first_bytes_tell_is_said_on_the_form_and_kept_nowhere(own: World) -> None:
     client = own.logged_in(Role.MANAGER)
+    old = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 an old one"
     with nothing_changes(own):
-        for content, said in ((b"PK\x03\x04", "be read"), (b"a,b\n1,2\n", "No column is called"), (b"", "empty")):
+        for content, said in (
+            (b"", "empty"),
+            (old, "old Excel"),
+            (b"x" * (reading.MAX_BYTES + 1), "larger than 20 MB"),
+        ):
             assert said in str(upload(client, content).context["form"].errors["file"])
+
+
+def test_a_file_that_cannot_be_read_says_why_on_its_page_and_leads_to_another_upload(own: World) -> None:
+    client = own.logged_in(Role.MANAGER)
+    for content, said in ((b"PK\x03\x04", "This workbook can&#x27;t be read"), (b"a,b\n1,2\n", "No column is called")):
+        answer = upload(client, content)
+        assert "The file is being read." in client.get(answer["Location"]).content.decode()
+        file = worked(answer)
+        html = client.get(answer["Location"]).content.decode()
+        assert (file.phase, said in html, f"{ADD}?kind=invoices" in html) == ("failed", True, True)
+
+
+def test_an_account_has_so_many_files_read_at_a_time(own: World) -> None:
+    client = own.logged_in(Role.MANAGER)
+    files = [upload(client, FILE) for _ in range(running.MOST_READ)]
+    with nothing_changes(own):
+        said = "5 files are being read already: wait until one is done."
+        assert said in upload(client, FILE).context["form"].errors["file"]
+    worked(files[0])
+    assert upload(client, FILE).status_code == 302
 
 
 def test_a_discarded_file_does_nothing(own: World) -> None:

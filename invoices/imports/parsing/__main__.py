@@ -1,0 +1,43 @@
+"""`python -m invoices.imports.parsing OPTIONS`: from a file on standard input to rows, as JSON, on standard output.
+
+The last line is `{"refused": …}` or `{"rows": …}`; without it the file was not read to its end.
+"""
+
+import io
+import json
+import os
+import resource
+import signal
+import sys
+
+from invoices.imports.parsing.bounds import Refused
+from invoices.imports.parsing.rows import rows_of
+
+
+def main() -> None:
+    options = json.loads(sys.argv[1])
+    _limit(**options["limits"])
+    out = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="utf-8", write_through=False)
+    count = 0
+    try:
+        for row in rows_of(os.fdopen(0, "rb", closefd=False), options):
+            out.write(json.dumps(row, ensure_ascii=False))
+            out.write("\n")
+            count += 1
+        out.write(json.dumps({"rows": count}))
+    except Refused as refusal:
+        out.write(json.dumps({"refused": refusal.reason, "detail": refusal.detail[:200]}))
+    out.flush()
+
+
+def _limit(cpu_s: int, wall_s: int, memory: int, written: int) -> None:
+    """The kernel ends this process at any of them, also if the process that started it is gone."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (written, written))
+    signal.alarm(wall_s)
+
+
+if __name__ == "__main__":
+    main()

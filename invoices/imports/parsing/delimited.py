@@ -1,0 +1,46 @@
+"""Rows of a CSV, read line by line, so that no line or row is held that is too long."""
+
+import csv
+from collections.abc import Iterator
+from typing import TextIO
+
+from invoices.imports.parsing.bounds import MAX_COLUMNS, MAX_LINE, MAX_RECORD, Refused
+
+
+class _Lines(Iterator[str]):
+    """The lines of a file. `start_row` begins another row, which may have several lines."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self._left = MAX_RECORD
+        self.read = 0
+
+    def start_row(self) -> None:
+        self._left = MAX_RECORD
+
+    def __next__(self) -> str:
+        line = self._text.readline(self._left + 1)
+        if not line:
+            raise StopIteration
+        self._left -= len(line)
+        self.read += 1
+        if self._left < 0:
+            raise Refused("long_row")
+        if self.read > MAX_LINE:
+            raise Refused("many_lines")
+        return line
+
+
+def rows(text: TextIO, delimiter: str, skipped_lines: int = 0) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of each row's first line, as an editor counts them, and its cells."""
+    lines = _Lines(text)
+    for _line in range(skipped_lines):
+        next(lines, None)
+    line = 1 + skipped_lines
+    try:
+        for cells in csv.reader(lines, delimiter=delimiter):
+            yield line, cells[: MAX_COLUMNS + 1]
+            line = lines.read + 1
+            lines.start_row()
+    except csv.Error as error:
+        raise Refused("no_csv", str(error)) from error

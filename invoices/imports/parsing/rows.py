@@ -1,0 +1,52 @@
+"""Rows of text from a file of either kind, bounded in number and length."""
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+from invoices.imports.parsing.bounds import HEADINGS_WITHIN, MAX_CELL, MAX_ROWS, MAX_TEXT, Refused
+
+# Spaces, and the marks of direction that Arabic Windows puts round numbers.
+UNSEEN = " \t\r\n\u00a0\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+Row = tuple[int, list[str]]
+
+
+def rows_of(file: IO[bytes], options: Mapping[str, Any]) -> Iterator[Row]:
+    """Yield the rows of a file without what can't be seen, and without empty ones. Refused for a file that is none."""
+    return _bounded(_parsed(file, options))
+
+
+def _parsed(file: IO[bytes], options: Mapping[str, Any]) -> Iterator[Row]:
+    if options["encoding"]:
+        from invoices.imports.parsing import delimited
+
+        text = io.TextIOWrapper(file, encoding=options["encoding"], newline="")
+        return delimited.rows(text, options["delimiter"], options["skipped_lines"])
+    from invoices.imports.parsing import workbook
+
+    return workbook.rows(file, frozenset(options["currencies"]))
+
+
+def _bounded(rows: Iterator[Row]) -> Iterator[Row]:
+    count = length = 0
+    try:
+        for line, cells in rows:
+            given = [_clean(cell) for cell in cells]
+            while given and not given[-1]:
+                given.pop()
+            if not given:
+                continue
+            count += 1
+            length += sum(map(len, given)) + len(given)
+            if count > MAX_ROWS + HEADINGS_WITHIN:
+                raise Refused("many_rows")
+            if length > MAX_TEXT:
+                raise Refused("much_text")
+            yield line, given
+    except UnicodeDecodeError as error:
+        raise Refused("encoding") from error
+
+
+def _clean(cell: str) -> str:
+    return cell[: MAX_CELL + 1].replace("\0", "\ufffd").strip(UNSEEN)

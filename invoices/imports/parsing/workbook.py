@@ -1,0 +1,166 @@
+"""Rows of the first visible sheet of an XLSX, read in one pass through its XML.
+
+Formulas give the values they last had. What is linked or embedded is not looked at. Row numbers are only compared, so
+that a number far below the last one costs nothing.
+"""
+
+import posixpath
+import zipfile
+from collections.abc import Iterator
+from typing import IO
+
+from invoices.imports.parsing import bounds, sheet
+from invoices.imports.parsing.bounds import Refused
+from invoices.imports.parsing.styles import Styles
+from invoices.imports.parsing.xml import Attributes, Handler, attribute, read, unescaped
+
+_KNOWN_PACKING = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+def rows(file: IO[bytes], currencies: frozenset[str]) -> Iterator[tuple[int, list[str]]]:
+    """`currencies` are the codes and signs that a number's format may show beside it."""
+    try:
+        yield from _rows(file, currencies)
+    except Refused:
+        raise
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a broken archive makes of zipfile, it is the file's fault
+        raise Refused("no_workbook") from error
+
+
+def _rows(file: IO[bytes], currencies: frozenset[str]) -> Iterator[tuple[int, list[str]]]:
+    _refuse_many_entries(file)
+    with zipfile.ZipFile(file) as archive:
+        parts = _Parts(archive)
+        book_name = next(parts.related("", "officeDocument"), "")
+        book = _Book()
+        parts.read(book_name, "other", book)
+        sheet_name = _first_visible(book, parts.relations(book_name))
+        styles, strings = Styles(currencies), _Strings()
+        for name in parts.related(book_name, "styles"):
+            parts.read(name, "styles", styles)
+        for name in parts.related(book_name, "sharedStrings"):
+            parts.read(name, "strings", strings)
+        reader = sheet.Sheet(strings.texts, styles.formats(), is_1904=book.is_1904)
+        for _ in parts.pieces(sheet_name, "sheet", reader):
+            yield from reader.take()
+
+
+def _refuse_many_entries(file: IO[bytes]) -> None:
+    """The archive's directory is read as a whole: count its entries before."""
+    content = file.read(bounds.MAX_BYTES + 1)
+    if len(content) > bounds.MAX_BYTES or content.count(b"PK\x01\x02") > bounds.MAX_PARTS:
+        raise Refused("much_more")
+    file.seek(0)
+
+
+class _Parts:
+    """The parts of an archive by their names, with the bounds of each kind."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        entries = archive.infolist()
+        self._entries = {entry.filename.replace("\\", "/").lower().lstrip("/"): entry for entry in entries}
+        if sum(entry.file_size for entry in entries) > bounds.MAX_UNPACKED:
+            raise Refused("much_more")
+        if any(entry.flag_bits & 1 for entry in entries):  # encrypted
+            raise Refused("no_workbook")
+        if len(self._entries) < len(entries):
+            raise Refused("no_workbook")
+
+    def read(self, name: str, kind: str, handler: Handler) -> None:
+        for _ in self.pieces(name, kind, handler):
+            pass
+
+    def pieces(self, name: str, kind: str, handler: Handler) -> Iterator[None]:
+        """Hand the part to the handler, piece by piece. What it says of its size bounds what is read of it."""
+        entry = self._entries[name.lower()]
+        if entry.file_size > bounds.MAX_PART[kind]:
+            raise Refused("much_more")
+        if entry.compress_type not in _KNOWN_PACKING:
+            raise Refused("no_workbook")
+        with self._archive.open(entry) as part:
+            yield from read(part, handler)
+
+    def relations(self, name: str) -> dict[str, tuple[str, str]]:
+        """By id the kind and the name of each part that a part names."""
+        folder, file = posixpath.split(name)
+        relations = _Relations(folder)
+        path = posixpath.join(folder, "_rels", f"{file}.rels").lower()
+        if path in self._entries:
+            self.read(path, "other", relations)
+        return relations.found
+
+    def related(self, name: str, kind: str) -> Iterator[str]:
+        return (target for each, target in self.relations(name).values() if each == kind)
+
+
+class _Relations(Handler):
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self.found: dict[str, tuple[str, str]] = {}
+
+    def start(self, name: str, attributes: Attributes) -> None:
+        if name != "Relationship" or attributes.get("TargetMode") == "External":
+            return
+        target = attributes.get("Target", "").replace("\\", "/")
+        path = target if target.startswith("/") else posixpath.join("/", self._folder, target)
+        kind = attributes.get("Type", "").rpartition("/")[2]
+        self.found[attributes.get("Id", "")] = (kind, posixpath.normpath(path).lstrip("/"))
+
+
+class _Book(Handler):
+    def __init__(self) -> None:
+        self.sheets: list[str] = []
+        self.is_1904 = False
+
+    def start(self, name: str, attributes: Attributes) -> None:
+        if name == "workbookPr":
+            self.is_1904 = attributes.get("date1904") in ("1", "true", "on")
+        elif name == "sheet" and attributes.get("state", "visible") == "visible":
+            self.sheets.append(attribute(attributes, "id"))
+            if len(self.sheets) > bounds.MAX_PARTS:
+                raise Refused("much_more")
+
+
+def _first_visible(book: _Book, relations: dict[str, tuple[str, str]]) -> str:
+    for each in book.sheets:
+        kind, name = relations.get(each, ("", ""))
+        if kind == "worksheet":
+            return name
+    raise Refused("no_workbook")
+
+
+class _Strings(Handler):
+    """The texts that cells share: of each its runs, without the readings beside them."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._text: list[str] = []
+        self._length = 0
+        self._is_text = False
+        self._beside = 0
+
+    def start(self, name: str, attributes: Attributes) -> None:
+        if name == "si":
+            self._text, self._length = [], 0
+        elif name == "rPh":
+            self._beside += 1
+        elif name == "t":
+            self._is_text = not self._beside
+
+    def text(self, text: str) -> None:
+        if self._is_text and self._length <= bounds.MAX_CELL:
+            self._text.append(text[: bounds.MAX_CELL + 1])
+            self._length += len(text)
+
+    def end(self, name: str) -> None:
+        if name == "t":
+            self._is_text = False
+        elif name == "rPh":
+            self._beside -= 1
+        elif name == "si":
+            if len(self.texts) >= bounds.MAX_STRINGS:
+                raise Refused("much_more")
+            self.texts.append(unescaped("".join(self._text)))
