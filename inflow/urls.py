@@ -1,7 +1,10 @@
 """Every address. The API's lines read as its contract; anything else under /api is a problem document."""
 
+import sys
+
 from django.conf import settings
 from django.contrib import admin
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from django.views import defaults
@@ -12,7 +15,7 @@ import invoices.urls
 import webhooks.urls
 from inflow.api import errors
 from inflow.api.views import docs, me, openapi
-from inflow.dashboard import language, login
+from inflow.dashboard import bounds, language, login
 from inflow.dashboard.first_run import dismiss
 
 admin.autodiscover()
@@ -61,6 +64,10 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
+    """Errors of a middleware end here too, as of the one that reads the session while the database is away."""
+    is_away = isinstance(sys.exception(), OperationalError | InterfaceError)
+    if is_away and not errors.is_api(request):
+        return bounds.unavailable(request)
     if errors.is_api(request):
         return errors.respond(request, 500, "internal", "Something went wrong on our side; it is logged.")
     return defaults.server_error(request)

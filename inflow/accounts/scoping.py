@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import ForeignKey, Model, QuerySet
@@ -21,7 +22,7 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
-from inflow.accounts import audit, exporting, pages
+from inflow.accounts import audit, exporting, listing, pages
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
@@ -46,13 +47,15 @@ def rows_of(user: User, rows: QuerySet[Any], owner: str = "account") -> QuerySet
 class OwnRowsAdmin(ModelAdmin):
     """Rows of the person's own account; platform staff see all, with a column and a filter that say whose.
 
-    `sees`, `adds` and `changes` name the least role; None: nobody. Nothing is deleted in the dashboard.
+    `sees`, `adds` and `changes` name the least role; None: nobody. Nothing is deleted in the dashboard. `linked_by`
+    names the lookups of the list, besides those of its filters, that links of other pages use.
     """
 
     owner: ClassVar[str] = "account"
     sees: ClassVar[Role] = Role.VIEWER
     adds: ClassVar[Role | None] = None
     changes: ClassVar[Role | None] = None
+    linked_by: ClassVar[tuple[str, ...]] = ()
 
     actions: ClassVar[Any] = None
     list_per_page = 50
@@ -82,6 +85,19 @@ class OwnRowsAdmin(ModelAdmin):
         field: ModelChoiceField[Any] | None = super().formfield_for_foreignkey(db_field, request, **kwargs)
         return field
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Only what the page declares: Django would allow any lookup of the row, and keys of rows that point to it."""
+        return request is not None and lookup in listing.declared_lookups(self, request)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[listing.BoundedChangeList]:
+        return listing.BoundedChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, listing.bounded(search_term))
+        return found
+
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
         first, *rest = super().get_list_display(request)
         return (first, "account", *rest) if self._says_whose(request) else (first, *rest)
@@ -95,6 +111,10 @@ class OwnRowsAdmin(ModelAdmin):
         return (*(self.list_select_related or ()), *also)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        request.GET = listing.cleaned(request.GET)  # type: ignore[assignment]
+        if request.method == "POST" and not listing.are_keys(self.model, request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            messages.error(request, _("The chosen rows are not in this list."))
+            return HttpResponseRedirect(request.get_full_path())
         title = capfirst(str(self.opts.verbose_name_plural))
         formats = exporting.FORMATS if exporting.columns_of(self.model) else ()
         exports = [(form.upper(), f"{self.url('export', form)}?{request.GET.urlencode()}") for form in formats]

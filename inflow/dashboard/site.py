@@ -1,6 +1,8 @@
 from typing import Any
 
-from django.http import HttpRequest
+from django.core.paginator import InvalidPage
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver
 from django.utils.functional import SimpleLazyObject
 from unfold.sites import UnfoldAdminSite
 
@@ -21,3 +23,14 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
         """Django makes the list of all models for each page, where the sidebar of navigation.py stands instead."""
         return super().get_app_list(request, app_label) if app_label else []
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        """Without Django's redirect from any row's type and key to its own address: no row of ours has one."""
+        return [each for each in super().get_urls() if getattr(each, "name", "") != "view_on_site"]
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        try:
+            found: HttpResponse = super().search(request, extra_context)
+        except (InvalidPage, ValueError) as error:  # unfold takes any text for the number of a page
+            raise Http404 from error
+        return found
