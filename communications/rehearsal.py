@@ -21,7 +21,7 @@ from invoices.models import OPEN, Debtor, Escalation, Invoice, Promise, PromiseS
 STATEMENT_TIMEOUT_S = 5
 # The first half of the advisory lock's key; the clock's own locks have no halves.
 _LOCK = 1
-_ROOMS_WITH_COPIES = ("accounts", "api", "restores", "invoices", "communications")
+_ROOMS_WITH_COPIES = ("accounts", "api", "restores", "invoices", "communications", "dashboard")
 
 
 @contextmanager

@@ -270,6 +270,8 @@ CELERY_BEAT_SCHEDULE = {
     "forget-idempotency-keys": {"task": "inflow.api.tasks.forget_idempotency_keys", "schedule": 3600.0},
     "age-invoices": {"task": "invoices.tasks.age_invoices", "schedule": 60.0, "options": {"expires": 60}},
     "sweep-imports": {"task": "invoices.tasks.sweep_imports", "schedule": 20.0, "options": {"expires": 20}},
+    "sweep-exports": {"task": "inflow.dashboard.tasks.sweep_exports", "schedule": 20.0, "options": {"expires": 20}},
+    "forget-exports": {"task": "inflow.dashboard.tasks.forget_exports", "schedule": 3600.0},
     "forget-imports": {"task": "invoices.tasks.forget_imports", "schedule": crontab(hour="2", minute="17")},
     "reschedule": {"task": "communications.tasks.reschedule", "schedule": 60.0, "options": {"expires": 60}},
     "take-steps": {"task": "communications.tasks.take_steps", "schedule": 60.0, "options": {"expires": 60}},

@@ -34,6 +34,7 @@ urlpatterns = [
     path("admin/logout/", login.logout, name="logout"),
     path("admin/password_change/", admin.site.admin_view(login.password_change), name="password-change"),
     path("admin/security/", include("inflow.dashboard.security")),
+    path("admin/exports/", include("inflow.dashboard.export_pages")),
     path("admin/language/", language.choose, name="language"),
     path("admin/first-run/dismiss", dismiss, name="first-run-dismiss"),
     path("p/", include("communications.page.urls")),

@@ -100,11 +100,11 @@ class OwnRowsAdmin(ModelAdmin):
 
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
         first, *rest = super().get_list_display(request)
-        return (first, "account", *rest) if self._says_whose(request) else (first, *rest)
+        return (first, "account", *rest) if self.says_whose(request) else (first, *rest)
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         filters = [*super().get_list_filter(request)]
-        return [("account", RelatedDropdownFilter), *filters] if self._says_whose(request) else filters
+        return [("account", RelatedDropdownFilter), *filters] if self.says_whose(request) else filters
 
     def get_list_select_related(self, request: HttpRequest) -> tuple[str, ...]:
         also = ("account",) if self.owner == "account" else ()
@@ -136,8 +136,12 @@ class OwnRowsAdmin(ModelAdmin):
             raise Http404
         if not self.has_view_permission(request):
             raise PermissionDenied
+        request.GET = listing.cleaned(request.GET)  # type: ignore[assignment]
         try:
-            return exporting.answer(self, request, person(request), form, says_whose=self._says_whose(request))
+            return exporting.answer(self, request, person(request), form, says_whose=self.says_whose(request))
+        except exporting.Large:
+            later: HttpResponseBase = self.admin_site.export_later(request, self.model, form)
+            return later
         except exporting.TooLong:
             most = exporting.MOST_IN_WORKBOOK
             messages.error(request, _("A workbook takes %(most)d rows: filter the list, or take CSV.") % {"most": most})
@@ -155,7 +159,7 @@ class OwnRowsAdmin(ModelAdmin):
         title = {"title": capfirst(str(self.opts.verbose_name))} if object_id else {}
         return super().changeform_view(request, object_id, form_url, {**title, **(extra_context or {})})
 
-    def _says_whose(self, request: HttpRequest) -> bool:
+    def says_whose(self, request: HttpRequest) -> bool:
         return self.owner == "account" and person(request).is_superuser
 
     # --- Roles ---

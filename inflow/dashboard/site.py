@@ -1,13 +1,18 @@
 from typing import Any
 
+from django.contrib import messages
 from django.core.paginator import InvalidPage
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, URLResolver, reverse
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
 from unfold.sites import UnfoldAdminSite
 
 from communications import standstill
 from inflow.accounts.models import User
+from inflow.accounts.scoping import person
+from inflow.celery import wake
 from inflow.restores import highwater
 
 
@@ -34,3 +39,15 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]
         except (InvalidPage, ValueError) as error:  # unfold takes any text for the number of a page
             raise Http404 from error
         return found
+
+    def export_later(self, request: HttpRequest, model: type[Model], form: str) -> HttpResponse:
+        """Let a worker make the file of a list that is too long for a request."""
+        from inflow.dashboard import long_exports, tasks  # which load the lists
+
+        try:
+            export = long_exports.start(person(request), model, form, request.GET.urlencode())
+        except long_exports.TooMany:
+            messages.error(request, _("Wait until your other exports are done."))
+            return HttpResponseRedirect(reverse("exports"))
+        wake(tasks.work_on_export, str(export.pk))
+        return HttpResponseRedirect(reverse("export", args=[export.pk]))
