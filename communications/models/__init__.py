@@ -1,5 +1,6 @@
 """Everything that is kept of writing to debtors."""
 
+from communications.models.forecasts import ForecastPart, StoredForecast
 from communications.models.heard import (
     Answer,
     AnswerKind,
@@ -36,6 +37,7 @@ __all__ = [
     "Communication",
     "ConsentEntry",
     "Contact",
+    "ForecastPart",
     "Gateway",
     "Kind",
     "Medium",
@@ -51,6 +53,7 @@ __all__ = [
     "Source",
     "State",
     "StepKind",
+    "StoredForecast",
     "Tone",
     "Triage",
     "Wish",

@@ -37,7 +37,6 @@ def download(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
     kind = sheets.XLSX if export.form == "xlsx" else sheets.CSV
     response = StreamingHttpResponse(long_exports.content_of(export), content_type=kind)
     response["Content-Disposition"] = f'attachment; filename="{export.file_name}"'
-    response["Cache-Control"] = "no-store"
     return response
 
 

@@ -4,6 +4,7 @@ import uuid
 
 from celery import shared_task
 
+from communications import stored_forecasts
 from inflow.celery import wake
 from inflow.dashboard import long_exports
 
@@ -16,13 +17,21 @@ def work_on_export(export_id: str) -> None:
 
 
 @shared_task  # type: ignore[untyped-decorator]
-def sweep_exports() -> None:
-    """Several times a minute: exports whose wake-up was lost or whose worker died go on."""
-    for export_id in long_exports.waiting():
-        wake(work_on_export, str(export_id))
+def compute_forecast(forecast_id: int) -> None:
+    stored_forecasts.compute(forecast_id)
 
 
 @shared_task  # type: ignore[untyped-decorator]
-def forget_exports() -> int:
+def sweep() -> None:
+    """Several times a minute: exports and forecasts whose wake-up was lost or whose worker died go on."""
+    for export_id in long_exports.waiting():
+        wake(work_on_export, str(export_id))
+    for forecast_id in stored_forecasts.waiting():
+        wake(compute_forecast, forecast_id)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def forget_old() -> None:
     """Every hour."""
-    return long_exports.forget_old()
+    long_exports.forget_old()
+    stored_forecasts.forget_old()
