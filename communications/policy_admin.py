@@ -248,9 +248,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
         limit = rehearsal.Deadline(stored_forecasts.REQUEST_SECONDS)
         return unless_busy(
             request,
-            lambda: forecast.preview(
-                account, ids, by, by_whom, overdue_enter=enter, days=DAYS[-1], deadline=limit
-            ),
+            lambda: forecast.preview(account, ids, by, by_whom, overdue_enter=enter, days=DAYS[-1], deadline=limit),
         )
 
     def offers(self, user: Any, row: ReminderPolicy, verb: pages.Verb | None) -> bool:

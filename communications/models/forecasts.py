@@ -41,9 +41,7 @@ class ForecastPart(models.Model):
     entries = models.JSONField()
 
     class Meta:
-        constraints: Any = [
-            models.UniqueConstraint(fields=["forecast", "number"], name="part_of_a_forecast_is_unique")
-        ]
+        constraints: Any = [models.UniqueConstraint(fields=["forecast", "number"], name="part_of_a_forecast_is_unique")]
 
     def __str__(self) -> str:
         return f"part {self.number}"

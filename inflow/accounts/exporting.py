@@ -89,7 +89,7 @@ def listed(model_admin: Any, request: Any) -> Any:
 
 
 def answer(model_admin: Any, request: Any, user: User, form: str, *, says_whose: bool) -> HttpResponseBase:
-    """Return the list at this address as a file; that it left is in the audit log. Large where a worker must make it."""
+    """Return the list at this address as a file, and note that it left. Large where a worker must make it."""
     model = model_admin.model
     shown = listed(model_admin, request)
     if form == "xlsx" and shown.result_count > MOST_IN_WORKBOOK:

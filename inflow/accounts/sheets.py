@@ -24,9 +24,7 @@ def unescaped(text: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text[1:]) else text
 
 
-def csv_parts(
-    headings: Sequence[str], rows: Iterable[Sequence[Any]], *, begins: bool = True
-) -> Iterator[bytes]:
+def csv_parts(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, begins: bool = True) -> Iterator[bytes]:
     """UTF-8 with the mark that tells Excel so. Numbers and dates are written as the API writes them.
 
     `begins` is false for the part of a file that is not its first.

@@ -19,7 +19,7 @@ from django.views import defaults
 MAX_QUERY_BYTES = 8_000
 # All queries of one page together. PostgreSQL ends a single one after 10 s (inflow/wsgi.py).
 MAX_SECONDS = 9.0
-_SLOW_SECONDS = 1.0
+SLOW_SECONDS = 1.0
 RETRY_AFTER_S = 10
 
 log = structlog.get_logger(__name__)
@@ -75,7 +75,7 @@ class _Limit:
 
     def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         used = time.monotonic() - self._begun
-        if used > _SLOW_SECONDS and not self._is_setting:
+        if used > SLOW_SECONDS and not self._is_setting:
             if used >= self._seconds:
                 raise OperationalError("The time of this request is over.")
             self._set(f"SET statement_timeout = {max(1, int((self._seconds - used) * 1_000))}")

@@ -19,7 +19,9 @@ from inflow.dashboard.models import Export, ExportState
 
 def listed(request: HttpRequest) -> HttpResponse:
     """Show the exports of the last day."""
-    return page(request, "admin/exports_list.html", {"title": _("Exports"), "exports": long_exports.of(person(request))})
+    return page(
+        request, "admin/exports_list.html", {"title": _("Exports"), "exports": long_exports.of(person(request))}
+    )
 
 
 def show(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:

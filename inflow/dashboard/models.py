@@ -24,7 +24,7 @@ class Export(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
-    # The person's account then: a person who changes accounts finds no file of the former one. Platform staff have none.
+    # The person's account then: whoever changes accounts finds no file of the former one. Platform staff have none.
     account = models.ForeignKey(Account, on_delete=models.CASCADE, null=True, related_name="+")
     model = models.CharField(max_length=100)
     form = models.CharField(max_length=4)

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from communications import forecast, stored_forecasts
@@ -31,6 +32,11 @@ def account() -> Account:
     return account
 
 
+def api_of(account: Account) -> Client:
+    _, plain = make.key(account)
+    return Client(headers={"X-InFlow-Key": plain})
+
+
 def computed(account: Account, days: int = DAYS) -> StoredForecast:
     stored_forecasts.latest(account, days)
     (waiting,) = stored_forecasts.waiting()
@@ -39,7 +45,7 @@ def computed(account: Account, days: int = DAYS) -> StoredForecast:
 
 
 def test_the_first_one_is_being_computed_and_then_shown_with_its_age(account: Account) -> None:
-    api = make.client(account)
+    api = api_of(account)
     answer = api.get("/api/zapier/forecast")
     assert (answer.status_code, answer.json()["code"]) == (503, "forecast_pending")
     assert int(answer["Retry-After"]) >= 1
@@ -60,7 +66,7 @@ def _written(moment: dt.datetime) -> str:
 
 def test_its_pages_are_of_one_forecast_though_a_newer_one_comes_between(account: Account) -> None:
     stored = computed(account)
-    api = make.client(account)
+    api = api_of(account)
     whole = api.get("/api/zapier/forecast").json()
     first = api.get("/api/zapier/forecast?limit=1")
     make.invoice(account, invoice_number="F-9", debtor_email="f9@falcon.example")
@@ -106,7 +112,7 @@ def test_another_account_sees_nothing_of_it(account: Account) -> None:
 def test_one_that_can_not_be_whole_says_how_far_it_got(account: Account) -> None:
     stored = computed(account)
     StoredForecast.objects.filter(pk=stored.pk).update(is_whole=False)
-    answer = make.client(account).get("/api/zapier/forecast")
+    answer = api_of(account).get("/api/zapier/forecast")
     assert (answer.status_code, answer.json()["code"]) == (503, "forecast_too_long")
 
 
