@@ -116,9 +116,9 @@ def forget_old() -> int:
     return deleted
 
 
-def header(computed_at: dt.datetime) -> dict[str, str]:
-    """Return the header that says how old a forecast is."""
-    return {"X-Computed-At": computed_at.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")}
+def written(computed_at: dt.datetime) -> str:
+    """Return the moment as the header X-Computed-At has it."""
+    return computed_at.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class Entries(Sequence[Entry]):

@@ -105,7 +105,7 @@ class ForecastViewSet(ApiViewSet):
             raise _too_long(stored.until or stored.computed_at)
         entries = stored_forecasts.Entries(stored)
         answer = pagination.respond_computed(request, entries, query, representation.of_entry, version=stored.pk)
-        answer.headers.update(stored_forecasts.header(stored.computed_at))
+        answer["X-Computed-At"] = stored_forecasts.written(stored.computed_at)
         return answer
 
     def _compute(self, request: Request, query: Mapping[str, Any]) -> Answer | None:
@@ -128,7 +128,7 @@ class ForecastViewSet(ApiViewSet):
                 _keep(key, kept)
         computed_at, entries = kept
         answer = pagination.respond_computed(request, entries, query)
-        answer.headers.update(stored_forecasts.header(computed_at))
+        answer["X-Computed-At"] = stored_forecasts.written(computed_at)
         return answer
 
 

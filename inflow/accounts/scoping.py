@@ -136,7 +136,9 @@ class OwnRowsAdmin(ModelAdmin):
             raise Http404
         if not self.has_view_permission(request):
             raise PermissionDenied
-        request.GET = listing.cleaned(request.GET)  # type: ignore[assignment]
+        query = listing.cleaned(request.GET)
+        query.pop("p", None)  # a file holds all pages
+        request.GET = query  # type: ignore[assignment]
         try:
             return exporting.answer(self, request, person(request), form, says_whose=self.says_whose(request))
         except exporting.Large:

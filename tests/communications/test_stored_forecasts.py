@@ -28,8 +28,18 @@ def _all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
 def account() -> Account:
     account = make.account("Falcon")
     for number in range(3):
-        make.invoice(account, invoice_number=f"F-{number}", debtor_email=f"f{number}@falcon.example")
+        owing(account, number)
     return account
+
+
+def owing(account: Account, number: int) -> None:
+    make.invoice(
+        account,
+        invoice_number=f"F-{number}",
+        debtor_name=f"Debtor {number}",
+        debtor_email=f"f{number}@falcon.example",
+        debtor_phone=f"+97150123456{number}",
+    )
 
 
 def api_of(account: Account) -> Client:
@@ -69,7 +79,7 @@ def test_its_pages_are_of_one_forecast_though_a_newer_one_comes_between(account:
     api = api_of(account)
     whole = api.get("/api/zapier/forecast").json()
     first = api.get("/api/zapier/forecast?limit=1")
-    make.invoice(account, invoice_number="F-9", debtor_email="f9@falcon.example")
+    owing(account, 9)
     StoredForecast.objects.filter(pk=stored.pk).update(computed_at=timezone.now() - stored_forecasts.FRESH)
     newer = computed(account)
     assert newer.count > stored.count

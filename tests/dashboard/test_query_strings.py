@@ -1,5 +1,6 @@
 """No address of a list, of a row or of the API ends in a 500, whatever its query, its ids or its actions hold."""
 
+import itertools
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -100,12 +101,12 @@ SAMPLES = [
 
 
 def test_known_queries_make_no_list_fail(own: World, quiet: None) -> None:
-    clients = own.logged_in(Role.ADMIN), platform()
-    for name in LISTS:
-        for sample in SAMPLES:
-            for client in clients[: 1 if name == "accounts_account" else 2]:
-                status = answers(client, f"{page(name, 'changelist')}?{sample}")
-                assert status in SEEN, (name, sample, status)
+    """Each on every sixth list and on the one that has a calendar; the nightly tests try all with all."""
+    clients, lists = [own.logged_in(Role.ADMIN), platform()], sorted(LISTS)
+    for number, sample in enumerate(SAMPLES):
+        for name in {*lists[number % 6 :: 6], "accounts_auditentry"}:
+            status = answers(clients[number % 2], f"{page(name, 'changelist')}?{sample}")
+            assert status in SEEN, (name, sample, status)
 
 
 def _fuzz(own: World, examples: int) -> None:
@@ -124,7 +125,7 @@ def _fuzz(own: World, examples: int) -> None:
 
 
 def test_no_query_string_makes_a_list_fail(own: World, quiet: None) -> None:
-    _fuzz(own, 60)
+    _fuzz(own, 40)
 
 
 @pytest.mark.nightly
@@ -151,11 +152,11 @@ IDS = [
 
 def test_no_id_in_an_address_makes_a_page_fail(own: World, quiet: None) -> None:
     client = own.logged_in(Role.ADMIN)
+    ends = itertools.cycle(("change/", "history/", "delete/", ""))
     for name in LISTS:
         base = page(name, "changelist")
-        for key in IDS:
-            for rest in ("change/", "history/", "delete/", ""):
-                assert answers(client, f"{base}{key}/{rest}") in {*SEEN, 403}, (name, key, rest)
+        for key, rest in zip(IDS, ends, strict=False):
+            assert answers(client, f"{base}{key}/{rest}") in {*SEEN, 403}, (name, key, rest)
     for address in (
         "/admin/r/1/x/",
         "/admin/r/x/1/",
@@ -194,7 +195,7 @@ def test_a_bulk_action_with_rows_that_are_not_in_the_list_does_nothing(
     known = {"foreign": str(foreign.invoice.pk), "own": str(own.invoice.pk)}
     keys = [known.get(key, key) for key in chosen]
     for name, action in bulk_lists():
-        for more in ({}, {"apply": "1", "hold_until": "2999-12-31"}, {"index": "x"}, {"select_across": "x"}):
+        for more in ({"index": "x"}, {"apply": "1", "hold_until": "2999-12-31", "select_across": "x"}):
             body = {"action": action, "_selected_action": keys, **more}
             assert client.post(page(name, "changelist"), body).status_code in SEEN, (name, more)
     assert make.again(foreign.invoice).status == foreign.invoice.status
@@ -318,7 +319,7 @@ def _fuzz_api(own: World, examples: int) -> None:
 
 
 def test_no_query_string_makes_the_api_fail(own: World) -> None:
-    _fuzz_api(own, 100)
+    _fuzz_api(own, 60)
 
 
 @pytest.mark.nightly
