@@ -19,7 +19,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
-from communications import forecast, policies, rehearsal, stored_forecasts
+from communications import forecast, policies, rehearsal, stored_forecasts, switching
 from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
 from communications.rules_admin import DAYS, by_day, unless_busy
 from inflow.accounts import pages
@@ -213,6 +213,8 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
                 invoices = invoices.filter(is_chased=False)
             enter = form.cleaned_data["overdue_enter"]
             by = None if policy.is_default else policy
+            if "confirm" in request.POST and invoices.count() > switching.AT_ONCE:
+                return self._switch_on_later(request, policy, form)
             if "confirm" in request.POST:
                 entered = policies.switch_on(policy.account, invoices, by, actor(request), overdue_enter=enter)
                 self.record(request, policy, "switched_on", entered=entered, overdue_enter=enter)
@@ -231,6 +233,18 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             context |= {"dates": foreseen and by_day(foreseen.entries), "foreseen": foreseen, "days": DAYS[-1]}
             context |= {"entering": entering, "enter": enter}
         return pages.page(self, request, "admin/communications/switch_on.html", context)
+
+    def _switch_on_later(self, request: HttpRequest, policy: ReminderPolicy, form: SwitchOnForm) -> HttpResponse:
+        chosen, enter = form.cleaned_data["whom"], form.cleaned_data["overdue_enter"]
+        try:
+            switching.start(
+                policy.account, policy, actor(request), only_unchased=chosen == "idle", overdue_enter=enter
+            )
+        except switching.Busy:
+            messages.error(request, _("A policy is being switched on already: wait until that is done."))
+        else:
+            messages.success(request, _("“%(policy)s” is being switched on in the background.") % {"policy": policy})
+        return HttpResponseRedirect(self.url("change", policy.pk))
 
     def _preview(
         self,

@@ -259,11 +259,11 @@ def _foreseen(request: HttpRequest, account: Account, days: int) -> _Shown | Non
         limit = rehearsal.Deadline(stored_forecasts.REQUEST_SECONDS)
         now = unless_busy(request, lambda: forecast.forecast(account, days, deadline=limit))
         if now is None or now.is_whole:
-            return now and _Shown(now.entries, now.until, now.is_whole)
+            return _Shown(now.entries, now.until, now.is_whole) if now else None
     stored = stored_forecasts.latest(account, days)
     if stored and stored.until:
         return _Shown(stored_forecasts.Entries(stored), stored.until, stored.is_whole, stored.computed_at)
-    return now and _Shown(now.entries, now.until, now.is_whole)
+    return _Shown(now.entries, now.until, now.is_whole) if now else None
 
 
 def unless_busy(request: HttpRequest, look: Callable[[], forecast.Foreseen]) -> forecast.Foreseen | None:

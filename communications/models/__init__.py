@@ -19,6 +19,7 @@ from communications.models.ladder import (
     PolicyStep,
     ReminderPolicy,
     Rescheduling,
+    SwitchingOn,
     every_medium,
 )
 from communications.models.messages import Communication
@@ -54,6 +55,7 @@ __all__ = [
     "State",
     "StepKind",
     "StoredForecast",
+    "SwitchingOn",
     "Tone",
     "Triage",
     "Wish",

@@ -1,7 +1,5 @@
 """Forecasts of large accounts, as a worker computed them."""
 
-from typing import Any
-
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -22,7 +20,7 @@ class StoredForecast(models.Model):
     count = models.PositiveIntegerField(db_default=0, default=0)
 
     class Meta:
-        constraints: Any = [
+        constraints = [
             models.UniqueConstraint(
                 fields=["account"], condition=Q(computed_at=None), name="account_has_one_forecast_at_work"
             )
@@ -41,7 +39,7 @@ class ForecastPart(models.Model):
     entries = models.JSONField()
 
     class Meta:
-        constraints: Any = [models.UniqueConstraint(fields=["forecast", "number"], name="part_of_a_forecast_is_unique")]
+        constraints = [models.UniqueConstraint(fields=["forecast", "number"], name="part_of_a_forecast_is_unique")]
 
     def __str__(self) -> str:
         return f"part {self.number}"

@@ -47,7 +47,7 @@ def cleaned(query: QueryDict) -> QueryDict:
     """Return the parameters that a list reads, each once."""
     kept = QueryDict(mutable=True)
     for name, value in query.items():
-        if name in _UNUSED or (name in _FORMS and not _FORMS[name].fullmatch(value)):
+        if not isinstance(value, str) or name in _UNUSED or (name in _FORMS and not _FORMS[name].fullmatch(value)):
             continue
         if len(value) <= MAX_LENGTH or name == "q":
             kept[name] = value[:MAX_LENGTH]
@@ -75,7 +75,7 @@ def _parameters(each: Any, model_admin: Any, request: HttpRequest) -> set[str]:
     if inspect.isclass(each) and issubclass(each, SimpleListFilter):
         return {str(each.parameter_name)}
     given, kind = each if isinstance(each, list | tuple) else (each, FieldListFilter.create)
-    field = given if isinstance(given, Field) else get_fields_from_path(model_admin.model, given)[-1]
+    field: Any = given if isinstance(given, Field) else get_fields_from_path(model_admin.model, given)[-1]
     if inspect.isclass(kind) and issubclass(kind, RelatedFieldListFilter):  # which would read all its choices
         return {f"{given}__{field.target_field.name}__exact"}
     spec = kind(field, request, {}, model_admin.model, model_admin, field_path=str(given))

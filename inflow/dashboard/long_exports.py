@@ -50,7 +50,7 @@ class NotAllowed(Exception):
 def start(person: User, model: Any, form: str, query: str) -> Export:
     """Return the export of this list; one that is at work already is not made twice."""
     own = of(person)
-    same = own.filter(model=model._meta.label_lower, form=form, query=query, state__in=AT_WORK).first()
+    same: Export | None = own.filter(model=model._meta.label_lower, form=form, query=query, state__in=AT_WORK).first()
     if same:
         return same
     if own.filter(state__in=AT_WORK).count() >= MOST_AT_WORK:
@@ -76,7 +76,7 @@ def of(person: User) -> Any:
 
 def may_have(export: Export, person: User) -> bool:
     """Tell whether the person may still see the list, and so the file."""
-    return _admin_of(export).has_view_permission(_request_of(export, person))
+    return bool(_admin_of(export).has_view_permission(_request_of(export, person)))
 
 
 def content_of(export: Export) -> Iterator[bytes]:

@@ -1,5 +1,4 @@
 import uuid
-from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -67,9 +66,7 @@ class ExportPart(models.Model):
     content = models.BinaryField()
 
     class Meta:
-        constraints: Any = [
-            models.UniqueConstraint(fields=["export", "kind", "number"], name="part_of_an_export_is_unique")
-        ]
+        constraints = [models.UniqueConstraint(fields=["export", "kind", "number"], name="part_of_an_export_is_unique")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.number}"

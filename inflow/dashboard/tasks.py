@@ -4,7 +4,7 @@ import uuid
 
 from celery import shared_task
 
-from communications import stored_forecasts
+from communications import stored_forecasts, switching
 from inflow.celery import wake
 from inflow.dashboard import long_exports
 
@@ -22,8 +22,17 @@ def compute_forecast(forecast_id: int) -> None:
 
 
 @shared_task  # type: ignore[untyped-decorator]
+def switch_on_policy(account_id: str) -> None:
+    """A turn of a few seconds, as of an export."""
+    if switching.work(uuid.UUID(account_id)):
+        wake(switch_on_policy, account_id)
+
+
+@shared_task  # type: ignore[untyped-decorator]
 def sweep() -> None:
-    """Several times a minute: exports and forecasts whose wake-up was lost or whose worker died go on."""
+    """Several times a minute: work whose wake-up was lost or whose worker died goes on."""
+    for account_id in switching.waiting():
+        wake(switch_on_policy, str(account_id))
     for export_id in long_exports.waiting():
         wake(work_on_export, str(export_id))
     for forecast_id in stored_forecasts.waiting():
