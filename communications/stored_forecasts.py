@@ -105,9 +105,10 @@ def compute(forecast_id: int, seconds: float = WORKER_SECONDS) -> bool:
         StoredForecast.objects.filter(pk=forecast_id).update(
             computed_at=begun, until=found.until, is_whole=found.is_whole, count=len(found.entries), claimed_until=None
         )
-        # Pages of the former one may still be read.
-        former = StoredForecast.objects.filter(account=stored.account, days=stored.days, computed_at__lt=begun - FRESH)
-        former.exclude(pk=forecast_id).delete()
+        # Pages of the one before may still be read.
+        computed = StoredForecast.objects.filter(account=stored.account, days=stored.days, computed_at__isnull=False)
+        older = list(computed.order_by("-computed_at").values_list("pk", flat=True)[2:])
+        StoredForecast.objects.filter(pk__in=older).delete()
     return True
 
 

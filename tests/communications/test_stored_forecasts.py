@@ -37,8 +37,10 @@ def owing(account: Account, number: int) -> None:
         account,
         invoice_number=f"F-{number}",
         debtor_name=f"Debtor {number}",
+        debtor_company=f"Company {number}",
         debtor_email=f"f{number}@falcon.example",
         debtor_phone=f"+97150123456{number}",
+        due_in=10,
     )
 
 
