@@ -242,6 +242,7 @@ class ConsentEntryAdmin(OwnRowsAdmin):
         ("channel", ChoicesDropdownFilter),
         ("source", ChoicesDropdownFilter),
     )
+    linked_by = ("debtor__id__exact",)
     list_select_related = ("debtor",)
     search_fields = ("address", "text", "debtor__name")
     fields = ("at", "what", "where", "debtor", "source", "actor_shown", "text_shown")

@@ -63,10 +63,16 @@ class Foreseen:
     is_whole: bool
 
 
-def forecast(account: Account, days: int, *, deadline: rehearsal.Deadline | None = None) -> Foreseen:
+def forecast(
+    account: Account,
+    days: int,
+    *,
+    deadline: rehearsal.Deadline | None = None,
+    statement_seconds: int = rehearsal.STATEMENT_TIMEOUT_S,
+) -> Foreseen:
     """The next `days` days of an account. Raises `rehearsal.Busy`."""
     policies.default_for(account)
-    with rehearsal.stage(account) as staged:
+    with rehearsal.stage(account, statement_seconds) as staged:
         return _play(staged, days, deadline or rehearsal.Deadline(MOST_SECONDS))
 
 
@@ -78,6 +84,7 @@ def preview(
     *,
     overdue_enter: bool,
     days: int,
+    deadline: rehearsal.Deadline | None = None,
 ) -> Foreseen:
     """What these invoices would get if `policies.switch_on` were called now. Raises `rehearsal.Busy`."""
     policies.default_for(account)
@@ -85,7 +92,7 @@ def preview(
     with rehearsal.stage(account) as staged:
         those = Invoice.objects.filter(pk__in=chosen)
         policies.switch_on(staged, those, policy, actor, overdue_enter=overdue_enter)
-        played = _play(staged, days, rehearsal.Deadline(MOST_SECONDS))
+        played = _play(staged, days, deadline or rehearsal.Deadline(MOST_SECONDS))
         entries = [entry for entry in played.entries if entry.invoice_id in chosen]
         return Foreseen(entries, played.until, played.is_whole)
 

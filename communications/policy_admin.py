@@ -19,18 +19,19 @@ from unfold.admin import TabularInline
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
-from communications import forecast, policies
+from communications import forecast, policies, rehearsal, stored_forecasts, switching
 from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
 from communications.rules_admin import DAYS, by_day, unless_busy
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.bulk import bulk
+from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, actor, person
 from inflow.languages import english
 from invoices import lifecycle
 from invoices.admin import InvoiceAdmin
-from invoices.models import OPEN, Invoice
+from invoices.models import OPEN, Invoice, InvoiceQuerySet
 
 _ALL, _UNCHASED = "all", "unchased"
 
@@ -212,6 +213,8 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
                 invoices = invoices.filter(is_chased=False)
             enter = form.cleaned_data["overdue_enter"]
             by = None if policy.is_default else policy
+            if "confirm" in request.POST and invoices.count() > switching.AT_ONCE:
+                return self._switch_on_later(request, policy, form)
             if "confirm" in request.POST:
                 entered = policies.switch_on(policy.account, invoices, by, actor(request), overdue_enter=enter)
                 self.record(request, policy, "switched_on", entered=entered, overdue_enter=enter)
@@ -225,16 +228,40 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
                     % {"entered": entered, "policy": policy},
                 )
                 return HttpResponseRedirect(context["back"])
-            ids = list(invoices.values_list("pk", flat=True))
-            by_whom = actor(request)
-            foreseen = unless_busy(
-                request,
-                lambda: forecast.preview(policy.account, ids, by, by_whom, overdue_enter=enter, days=DAYS[-1]),
-            )
+            foreseen = self._preview(request, policy.account, invoices, by, enter=enter)
             entering = policies.would_enter(policy.account, invoices)
-            context |= {"dates": foreseen and by_day(foreseen), "foreseen": foreseen, "days": DAYS[-1]}
+            context |= {"dates": foreseen and by_day(foreseen.entries), "foreseen": foreseen, "days": DAYS[-1]}
             context |= {"entering": entering, "enter": enter}
         return pages.page(self, request, "admin/communications/switch_on.html", context)
+
+    def _switch_on_later(self, request: HttpRequest, policy: ReminderPolicy, form: SwitchOnForm) -> HttpResponse:
+        chosen, enter = form.cleaned_data["whom"], form.cleaned_data["overdue_enter"]
+        try:
+            switching.start(policy.account, policy, actor(request), only_unchased=chosen == "idle", overdue_enter=enter)
+        except switching.Busy:
+            messages.error(request, _("A policy is being switched on already: wait until that is done."))
+        else:
+            messages.success(request, _("“%(policy)s” is being switched on in the background.") % {"policy": policy})
+        return HttpResponseRedirect(self.url("change", policy.pk))
+
+    def _preview(
+        self,
+        request: HttpRequest,
+        account: Account,
+        invoices: InvoiceQuerySet,
+        by: ReminderPolicy | None,
+        *,
+        enter: bool,
+    ) -> forecast.Foreseen | None:
+        if stored_forecasts.is_large(account):
+            messages.info(request, _("This account is too large for a preview. After you switch on, see Forecast."))
+            return None
+        ids, by_whom = list(invoices.values_list("pk", flat=True)), actor(request)
+        limit = rehearsal.Deadline(stored_forecasts.REQUEST_SECONDS)
+        return unless_busy(
+            request,
+            lambda: forecast.preview(account, ids, by, by_whom, overdue_enter=enter, days=DAYS[-1], deadline=limit),
+        )
 
     def offers(self, user: Any, row: ReminderPolicy, verb: pages.Verb | None) -> bool:
         return bool(user.may(Role.MANAGER))

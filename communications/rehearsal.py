@@ -21,11 +21,11 @@ from invoices.models import OPEN, Debtor, Escalation, Invoice, Promise, PromiseS
 STATEMENT_TIMEOUT_S = 5
 # The first half of the advisory lock's key; the clock's own locks have no halves.
 _LOCK = 1
-_ROOMS_WITH_COPIES = ("accounts", "api", "restores", "invoices", "communications")
+_ROOMS_WITH_COPIES = ("accounts", "api", "restores", "invoices", "communications", "dashboard")
 
 
 @contextmanager
-def stage(account: Account) -> Iterator[Account]:
+def stage(account: Account, statement_seconds: int = STATEMENT_TIMEOUT_S) -> Iterator[Account]:
     """Within it, the account's rows are copies, and the account yielded stands on a clock of its own: now.
 
     One at a time for an account, which would else keep every worker busy with looking ahead: raises `Busy`."""
@@ -33,7 +33,7 @@ def stage(account: Account) -> Iterator[Account]:
         with connection.cursor() as cursor:
             if len(connection.atomic_blocks) == 1:  # else a savepoint, in a transaction that has begun
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'")
+            cursor.execute(f"SET LOCAL statement_timeout = '{statement_seconds}s'")
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_LOCK, account.pk.int % 2**31])
             if not cursor.fetchone()[0]:
                 raise Busy

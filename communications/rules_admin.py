@@ -3,12 +3,14 @@
 import datetime as dt
 import itertools
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet, TimeField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
@@ -21,7 +23,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from communications import brakes, forecast, reasons, rehearsal
+from communications import brakes, forecast, reasons, rehearsal, stored_forecasts
 from communications.models import (
     ApprovalLimit,
     CollectionSettings,
@@ -39,6 +41,7 @@ from inflow.accounts.scoping import OwnRowsAdmin, person, rows_of
 from invoices import money
 
 DAYS = (7, 14, 30)
+LINES_ON_A_PAGE = 500
 
 
 # --- Rules and limits --------------------------------------------------------------------------------------------
@@ -178,7 +181,8 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         """The next days of an account. Platform staff choose whose."""
         account = _account_of(request)
         days = next((days for days in DAYS if str(days) == request.GET.get("days")), DAYS[-1])
-        foreseen = unless_busy(request, lambda: forecast.forecast(account, days)) if account else None
+        foreseen = _foreseen(request, account, days) if account else None
+        shown = foreseen and Paginator(foreseen.entries, LINES_ON_A_PAGE).get_page(request.GET.get("page"))
         context = {
             "title": _("Forecast"),
             "account": account,
@@ -186,7 +190,9 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
             "days": days,
             "choices": DAYS,
             "foreseen": foreseen,
-            "dates": foreseen and by_day(foreseen),
+            "is_pending": account is not None and foreseen is None and stored_forecasts.is_at_work(account),
+            "page": shown,
+            "dates": shown and by_day(shown.object_list),
         }
         return pages.page(self, request, "admin/communications/forecast.html", context)
 
@@ -236,6 +242,30 @@ def _account_of(request: HttpRequest) -> Account | None:
     return account
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A forecast on its page. `computed_at`: None where it was computed for this request."""
+
+    entries: Sequence[forecast.Entry]
+    until: dt.datetime
+    is_whole: bool
+    computed_at: dt.datetime | None = None
+
+
+def _foreseen(request: HttpRequest, account: Account, days: int) -> _Shown | None:
+    """Return the forecast of a small account, or the last one that a worker computed; None where none is there yet."""
+    now = None
+    if not stored_forecasts.is_large(account):
+        limit = rehearsal.Deadline(stored_forecasts.REQUEST_SECONDS)
+        now = unless_busy(request, lambda: forecast.forecast(account, days, deadline=limit))
+        if now is None or now.is_whole:
+            return _Shown(now.entries, now.until, now.is_whole) if now else None
+    stored = stored_forecasts.latest(account, days)
+    if stored and stored.until:
+        return _Shown(stored_forecasts.Entries(stored), stored.until, stored.is_whole, stored.computed_at)
+    return _Shown(now.entries, now.until, now.is_whole) if now else None
+
+
 def unless_busy(request: HttpRequest, look: Callable[[], forecast.Foreseen]) -> forecast.Foreseen | None:
     try:
         return look()
@@ -244,9 +274,9 @@ def unless_busy(request: HttpRequest, look: Callable[[], forecast.Foreseen]) -> 
         return None
 
 
-def by_day(foreseen: forecast.Foreseen) -> list[tuple[dt.date, list[dict[str, Any]]]]:
+def by_day(entries: Iterable[forecast.Entry]) -> list[tuple[dt.date, list[dict[str, Any]]]]:
     """Lines by day on the reader's calendar."""
-    days = itertools.groupby(foreseen.entries, key=lambda entry: timezone.localtime(entry.scheduled_for).date())
+    days = itertools.groupby(entries, key=lambda entry: timezone.localtime(entry.scheduled_for).date())
     return [(day, [_line(entry) for entry in group]) for day, group in days]
 
 

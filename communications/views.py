@@ -1,17 +1,19 @@
 """/api/zapier/communications: what was written to debtors."""
 
 import contextlib
+import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.cache import cache
 from django.db import transaction
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 
-from communications import clock, forecast, links, rehearsal, representation
+from communications import clock, forecast, links, rehearsal, representation, stored_forecasts
 from communications.models import LEFT_US, Communication
 from communications.serializers import (
     ClockIn,
@@ -118,38 +120,66 @@ class ForecastViewSet(ApiViewSet):
         responses=ForecastEntryOut(many=True),
     )
     def list(self, request: Request) -> Answer:
-        query = ForecastQuery.of(request)
-        key = f"forecast:{account_of(request).pk}:{query['days']}"
-        entries = _kept(key) if "cursor" in query else None
-        if entries is None:
+        query, account = ForecastQuery.of(request), account_of(request)
+        version = pagination.computed_version(request, query)
+        stored = stored_forecasts.of_page(account, version) if version else None
+        if stored is None and not stored_forecasts.is_large(account):
+            computed = self._compute(request, query)
+            if computed is not None:
+                return computed
+        stored = stored or stored_forecasts.latest(account, query["days"])
+        if stored is None or stored.computed_at is None:
+            headers = {"Retry-After": str(stored_forecasts.RETRY_AFTER_S)}
+            problem = "The first forecast of this account is being computed."
+            raise Problem(503, "forecast_pending", problem, headers=headers)
+        if not stored.is_whole:
+            raise _too_long(stored.until or stored.computed_at)
+        entries = stored_forecasts.Entries(stored)
+        answer = pagination.respond_computed(request, entries, query, representation.of_entry, version=stored.pk)
+        answer["X-Computed-At"] = stored_forecasts.written(stored.computed_at)
+        return answer
+
+    def _compute(self, request: Request, query: Mapping[str, Any]) -> Answer | None:
+        """Compute the forecast of a small account; None where that takes too long for a request."""
+        account = account_of(request)
+        key = f"forecast:{account.pk}:{query['days']}"
+        kept = _kept(key) if "cursor" in query else None
+        if kept is None:
+            now = timezone.now()
             try:
-                foreseen = forecast.forecast(account_of(request), query["days"])
+                deadline = rehearsal.Deadline(stored_forecasts.REQUEST_SECONDS)
+                foreseen = forecast.forecast(account, query["days"], deadline=deadline)
             except rehearsal.Busy as error:
                 problem = "Another forecast of this account is being made."
                 raise Problem(503, "forecast_busy", problem, headers={"Retry-After": "5"}) from error
             if not foreseen.is_whole:
-                problem = (
-                    f"There is more to foresee than time for it after {foreseen.until:%Y-%m-%d}: ask for fewer days."
-                )
-                raise Problem(503, "forecast_too_long", problem, headers={"Retry-After": "60"})
-            entries = [representation.of_entry(entry) for entry in foreseen.entries]
-            if len(entries) > query["limit"]:
-                _keep(key, entries)
-        return pagination.respond_computed(request, entries, query)
+                return None
+            kept = (now, [representation.of_entry(entry) for entry in foreseen.entries])
+            if len(foreseen.entries) > query["limit"]:
+                _keep(key, kept)
+        computed_at, entries = kept
+        answer = pagination.respond_computed(request, entries, query)
+        answer["X-Computed-At"] = stored_forecasts.written(computed_at)
+        return answer
 
 
-def _kept(key: str) -> Sequence[Any] | None:
-    """What the first page computed, for those after it."""
+def _too_long(until: dt.datetime) -> Problem:
+    problem = f"There is more to foresee than time for it after {until:%Y-%m-%d}: ask for fewer days."
+    return Problem(503, "forecast_too_long", problem, headers={"Retry-After": "60"})
+
+
+def _kept(key: str) -> tuple[dt.datetime, Sequence[Any]] | None:
+    """Return what the first page computed, and when, for those after it."""
     try:
-        kept: Sequence[Any] | None = cache.get(key)
+        kept: tuple[dt.datetime, Sequence[Any]] | None = cache.get(key)
     except RedisError:
         return None
     return kept
 
 
-def _keep(key: str, entries: Sequence[Any]) -> None:
+def _keep(key: str, kept: tuple[dt.datetime, Sequence[Any]]) -> None:
     with contextlib.suppress(RedisError):
-        cache.set(key, entries, timeout=FORECAST_KEPT_S)
+        cache.set(key, kept, timeout=FORECAST_KEPT_S)
 
 
 class ClockViewSet(ApiViewSet):

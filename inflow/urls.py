@@ -1,7 +1,10 @@
 """Every address. The API's lines read as its contract; anything else under /api is a problem document."""
 
+import sys
+
 from django.conf import settings
 from django.contrib import admin
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from django.views import defaults
@@ -12,7 +15,7 @@ import invoices.urls
 import webhooks.urls
 from inflow.api import errors
 from inflow.api.views import docs, me, no_route, openapi
-from inflow.dashboard import joining, language, login, passwords
+from inflow.dashboard import bounds, joining, language, login, passwords
 from inflow.dashboard.first_run import dismiss
 
 admin.autodiscover()
@@ -38,6 +41,7 @@ urlpatterns = [
     path("admin/invitation/", joining.join, name="accept-invitation"),
     path("admin/invitation/<str:token>/", joining.open_link, name="open-invitation"),
     path("admin/security/", include("inflow.dashboard.security")),
+    path("admin/exports/", include("inflow.dashboard.export_pages")),
     path("admin/language/", language.choose, name="language"),
     path("admin/first-run/dismiss", dismiss, name="first-run-dismiss"),
     path("p/", include("communications.page.urls")),
@@ -67,6 +71,10 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
+    """Errors of a middleware end here too, as of the one that reads the session while the database is away."""
+    is_away = isinstance(sys.exception(), OperationalError | InterfaceError)
+    if is_away and not errors.is_api(request):
+        return bounds.unavailable(request)
     if errors.is_api(request):
         return errors.respond(request, 500, "internal", "Something went wrong on our side; it is logged.")
     return defaults.server_error(request)

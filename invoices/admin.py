@@ -261,6 +261,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         ("payment_status", ChoicesDropdownFilter),
         CurrencyFilter,
     )
+    linked_by = ("debtor__id__exact",)
     list_fullwidth = True
     search_fields = ("invoice_number", "debtor_name", "debtor_company", "debtor_email")
     search_help_text = _lazy("Number, name, company or email")

@@ -400,6 +400,7 @@ class DeliveryAdmin(OwnRowsAdmin):
     sees = Role.ADMIN
     list_display = ("event_type", "target", "status_shown", "attempts_made", "next_attempt_at", "created_at")
     list_filter = (("status", ChoicesDropdownFilter), ("event__type", ChoicesDropdownFilter))
+    linked_by = ("subscription__id__exact",)
     list_select_related = ("event", "subscription")
     search_fields = ("event__id", "subscription__target_url")
     fields = (

@@ -1,5 +1,6 @@
 """Everything that is kept of writing to debtors."""
 
+from communications.models.forecasts import ForecastPart, StoredForecast
 from communications.models.heard import (
     Answer,
     AnswerKind,
@@ -18,6 +19,7 @@ from communications.models.ladder import (
     PolicyStep,
     ReminderPolicy,
     Rescheduling,
+    SwitchingOn,
     every_medium,
 )
 from communications.models.messages import Communication
@@ -36,6 +38,7 @@ __all__ = [
     "Communication",
     "ConsentEntry",
     "Contact",
+    "ForecastPart",
     "Gateway",
     "Kind",
     "Medium",
@@ -51,6 +54,8 @@ __all__ = [
     "Source",
     "State",
     "StepKind",
+    "StoredForecast",
+    "SwitchingOn",
     "Tone",
     "Triage",
     "Wish",

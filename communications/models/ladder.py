@@ -149,3 +149,19 @@ class ApprovalLimit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.currency} {self.amount}"
+
+
+class SwitchingOn(models.Model):
+    """A policy that a worker switches on for many invoices, in the order of their keys. See `switching`."""
+
+    account = models.OneToOneField(Account, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    policy = models.ForeignKey(ReminderPolicy, on_delete=models.CASCADE, related_name="+")
+    actor = models.CharField(max_length=254)
+    only_unchased = models.BooleanField()
+    overdue_enter = models.BooleanField()
+    after = models.UUIDField(null=True)
+    entered = models.PositiveIntegerField(db_default=0, default=0)
+    claimed_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.policy)

@@ -34,6 +34,9 @@ def _perform(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]", verb
     if not person(request).may(verb.needs):
         raise PermissionDenied
     chosen = list(rows.select_related("account")[: MOST + 1])
+    if not chosen:
+        messages.error(request, _("The chosen rows are not in this list."))
+        return None
     if len(chosen) > MOST:
         messages.error(request, _("At most %(most)d at once: narrow the list down.") % {"most": MOST})
         return None

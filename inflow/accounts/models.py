@@ -224,11 +224,13 @@ class Authenticator(TimestampMixin, ThrottlingMixin, Device):  # type: ignore[mi
 
 
 class Session(AbstractBaseSession):
-    """A browser that is logged in, or about to be. Pages call it by `public_id`: its key opens the dashboard."""
+    """A browser that is logged in, or about to be. The row holds the SHA-256 of the key; pages call it by
+    `public_id`."""
 
+    session_key = models.CharField(_lazy("session key"), max_length=64, primary_key=True)
     # Not unique: while a session changes its key, the old row is still there.
     public_id = models.UUIDField(editable=False)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="sessions")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
     address = models.GenericIPAddressField(null=True)
     agent = models.CharField(max_length=300)
     started_at = models.DateTimeField()

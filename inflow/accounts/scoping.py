@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import ForeignKey, Model, QuerySet
@@ -21,7 +22,7 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
-from inflow.accounts import audit, exporting, pages
+from inflow.accounts import audit, exporting, listing, pages
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
@@ -47,13 +48,15 @@ def rows_of(user: User, rows: QuerySet[Any], owner: str = "account") -> QuerySet
 class OwnRowsAdmin(ModelAdmin):
     """Rows of the person's own account; platform staff see all, with a column and a filter that say whose.
 
-    `sees`, `adds` and `changes` name the least role; None: nobody. Nothing is deleted in the dashboard.
+    `sees`, `adds` and `changes` name the least role; None: nobody. Nothing is deleted in the dashboard. `linked_by`
+    names the lookups of the list, besides those of its filters, that links of other pages use.
     """
 
     owner: ClassVar[str] = "account"
     sees: ClassVar[Role] = Role.VIEWER
     adds: ClassVar[Role | None] = None
     changes: ClassVar[Role | None] = None
+    linked_by: ClassVar[tuple[str, ...]] = ()
 
     actions: ClassVar[Any] = None
     list_per_page = 50
@@ -90,19 +93,36 @@ class OwnRowsAdmin(ModelAdmin):
         field: ModelChoiceField[Any] | None = super().formfield_for_foreignkey(db_field, request, **kwargs)
         return field
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Only what the page declares: Django would allow any lookup of the row, and keys of rows that point to it."""
+        return request is not None and lookup in listing.declared_lookups(self, request)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[listing.BoundedChangeList]:
+        return listing.BoundedChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, listing.bounded(search_term))
+        return found
+
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
         first, *rest = super().get_list_display(request)
-        return (first, "account", *rest) if self._says_whose(request) else (first, *rest)
+        return (first, "account", *rest) if self.says_whose(request) else (first, *rest)
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         filters = [*super().get_list_filter(request)]
-        return [("account", RelatedDropdownFilter), *filters] if self._says_whose(request) else filters
+        return [("account", RelatedDropdownFilter), *filters] if self.says_whose(request) else filters
 
     def get_list_select_related(self, request: HttpRequest) -> tuple[str, ...]:
         also = ("account",) if self.owner == "account" else ()
         return (*(self.list_select_related or ()), *also)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        request.GET = listing.cleaned(request.GET)  # type: ignore[assignment]
+        if request.method == "POST" and not listing.are_keys(self.model, request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            messages.error(request, _("The chosen rows are not in this list."))
+            return HttpResponseRedirect(request.get_full_path())
         title = capfirst(str(self.opts.verbose_name_plural))
         formats = exporting.FORMATS if exporting.columns_of(self.model) else ()
         exports = [(form.upper(), f"{self.url('export', form)}?{request.GET.urlencode()}") for form in formats]
@@ -124,8 +144,14 @@ class OwnRowsAdmin(ModelAdmin):
             raise Http404
         if not self.has_view_permission(request):
             raise PermissionDenied
+        query = listing.cleaned(request.GET)
+        query.pop("p", None)  # a file holds all pages
+        request.GET = query  # type: ignore[assignment]
         try:
-            return exporting.answer(self, request, person(request), form, says_whose=self._says_whose(request))
+            return exporting.answer(self, request, person(request), form, says_whose=self.says_whose(request))
+        except exporting.Large:
+            later: HttpResponseBase = self.admin_site.export_later(request, self.model, form)
+            return later
         except exporting.TooLong:
             most = exporting.MOST_IN_WORKBOOK
             messages.error(request, _("A workbook takes %(most)d rows: filter the list, or take CSV.") % {"most": most})
@@ -143,7 +169,7 @@ class OwnRowsAdmin(ModelAdmin):
         title = {"title": capfirst(str(self.opts.verbose_name))} if object_id else {}
         return super().changeform_view(request, object_id, form_url, {**title, **(extra_context or {})})
 
-    def _says_whose(self, request: HttpRequest) -> bool:
+    def says_whose(self, request: HttpRequest) -> bool:
         return self.owner == "account" and person(request).is_superuser
 
     # --- Roles ---

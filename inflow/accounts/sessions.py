@@ -1,9 +1,11 @@
 """Where people are logged in: Django's sessions in the database, with whose they are and from where.
 
+The cookie holds a session's key, the row only its SHA-256: a reader of the database, or of a backup, gets no log-in.
 What a page shows of a session is kept in it and written whenever it is saved, at most every five minutes of use.
 """
 
 import datetime as dt
+import hashlib
 import re
 import uuid
 from typing import Any
@@ -39,6 +41,22 @@ class SessionStore(DatabaseStore):
     def get_model_class(cls) -> type[Session]:
         return Session
 
+    def load(self) -> dict[str, Any]:
+        """Return the data of the cookie's session; an unknown key is given up, and never taken over."""
+        rows = Session.objects.filter(session_key=digest(self.session_key or ""), expire_date__gt=timezone.now())
+        data = rows.values_list("session_data", flat=True).first()
+        if data is None:
+            self.flush()
+            return {}
+        return dict(self.decode(data))
+
+    def exists(self, session_key: str) -> bool:
+        return super().exists(digest(session_key))
+
+    def delete(self, session_key: str | None = None) -> None:
+        if key := session_key or self.session_key:
+            super().delete(digest(key))
+
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         now = timezone.now()
         client = data.setdefault(_CLIENT, {})
@@ -46,12 +64,23 @@ class SessionStore(DatabaseStore):
         client.setdefault("started_at", now.timestamp())
         session = super().create_model_instance(data)
         assert isinstance(session, Session)
+        session.session_key = digest(session.session_key)
         session.public_id = client["id"]
         session.user_id = int(data[SESSION_KEY]) if SESSION_KEY in data else None
         session.address, session.agent = client.get("address"), client.get("agent", "")
         session.started_at = dt.datetime.fromtimestamp(client["started_at"], dt.UTC)
         session.seen_at = dt.datetime.fromtimestamp(data.get(_SEEN, now.timestamp()), dt.UTC)
         return session
+
+
+def digest(key: str) -> str:
+    """Return what a session's row is found by. The key has 160 random bits, so that no salt is needed."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def is_same(session: Session, current: SessionBase) -> bool:
+    """Tell whether the row is that of the request's own session."""
+    return session.session_key == digest(current.session_key or "")
 
 
 def begin(session: SessionBase, address: str | None, agent: str) -> None:
@@ -89,8 +118,10 @@ def end(user: User, public_id: uuid.UUID) -> Session | None:
 
 
 def end_all(user: User, *, but: str | None = None) -> int:
-    """How many ended. `but` is the key of the one that stays."""
-    ending = Session.objects.filter(user=user).exclude(session_key=but or "")
+    """How many ended. `but` is the key, as the cookie holds it, of the one that stays."""
+    ending = Session.objects.filter(user=user)
+    if but:
+        ending = ending.exclude(session_key=digest(but))
     count: int = ending.delete()[0]
     return count
 

@@ -24,12 +24,16 @@ def unescaped(text: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text[1:]) else text
 
 
-def csv_parts(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
-    """UTF-8 with the mark that tells Excel so. Numbers and dates are written as the API writes them."""
+def csv_parts(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, begins: bool = True) -> Iterator[bytes]:
+    """UTF-8 with the mark that tells Excel so. Numbers and dates are written as the API writes them.
+
+    `begins` is false for the part of a file that is not its first.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    text.write("\ufeff")
-    writer.writerow(headings)
+    if begins:
+        text.write("\ufeff")
+        writer.writerow(headings)
     for count, row in enumerate(rows, 1):
         writer.writerow([_plain(value) for value in row])
         if count % _LINES_AT_ONCE == 0:

@@ -126,15 +126,31 @@ def beginning(request: Request, query: Mapping[str, Any], account: Account) -> d
     return {"after": _read(query["cursor"], _salt(request, account))} if "cursor" in query else {}
 
 
-def respond_computed(request: Request, entries: Sequence[Any], query: Mapping[str, Any]) -> Answer:
-    """One page of a short list that no table holds, in the order given."""
+def respond_computed(
+    request: Request,
+    entries: Sequence[Any],
+    query: Mapping[str, Any],
+    represent: Callable[[Any], Any] = lambda entry: entry,
+    *,
+    version: int = 0,
+) -> Answer:
+    """One page of a list that no table holds, in the order given. `version` goes with the cursor: the following pages
+    read it by `computed_version`."""
     salt = _salt(request, account_of(request))
     start = _read(query["cursor"], salt)[0] if "cursor" in query else 0
     end = start + query["limit"]
-    response = Answer(entries[start:end])
+    response = Answer([represent(entry) for entry in entries[start:end]])
     if end < len(entries):
-        response["Link"] = f'<{_next_address(request, [end], salt)}>; rel="next"'
+        response["Link"] = f'<{_next_address(request, [end, version], salt)}>; rel="next"'
     return response
+
+
+def computed_version(request: Request, query: Mapping[str, Any]) -> int:
+    """Return the version that the cursor of a computed list names; 0 without one."""
+    if "cursor" not in query:
+        return 0
+    _start, *rest = _read(query["cursor"], _salt(request, account_of(request)))
+    return int(rest[0]) if rest else 0
 
 
 def _next_address(request: Request, key: Sequence[Any], salt: str) -> str:

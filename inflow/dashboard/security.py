@@ -148,7 +148,7 @@ def _row(session: Session, request: HttpRequest) -> dict[str, Any]:
         "address": session.address or "",
         "started_at": session.started_at,
         "seen_at": session.seen_at,
-        "is_this": session.session_key == request.session.session_key,
+        "is_this": sessions.is_same(session, request.session),
     }
 
 

@@ -1,11 +1,18 @@
 from typing import Any
 
-from django.http import HttpRequest
+from django.contrib import messages
+from django.core.paginator import InvalidPage
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, URLResolver, reverse
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
 from unfold.sites import UnfoldAdminSite
 
 from communications import standstill
 from inflow.accounts.models import User
+from inflow.accounts.scoping import person
+from inflow.celery import wake
 from inflow.dashboard import suspension
 from inflow.restores import highwater
 
@@ -23,3 +30,26 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
         """Django makes the list of all models for each page, where the sidebar of navigation.py stands instead."""
         return super().get_app_list(request, app_label) if app_label else []
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        """Without Django's redirect from any row's type and key to its own address: no row of ours has one."""
+        return [each for each in super().get_urls() if getattr(each, "name", "") != "view_on_site"]
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        try:
+            found: HttpResponse = super().search(request, extra_context)
+        except (InvalidPage, ValueError) as error:  # unfold takes any text for the number of a page
+            raise Http404 from error
+        return found
+
+    def export_later(self, request: HttpRequest, model: type[Model], form: str) -> HttpResponse:
+        """Let a worker make the file of a list that is too long for a request."""
+        from inflow.dashboard import long_exports, tasks  # which load the lists
+
+        try:
+            export = long_exports.start(person(request), model, form, request.GET.urlencode())
+        except long_exports.TooMany:
+            messages.error(request, _("Wait until your other exports are done."))
+            return HttpResponseRedirect(reverse("exports"))
+        wake(tasks.work_on_export, str(export.pk))
+        return HttpResponseRedirect(reverse("export", args=[export.pk]))

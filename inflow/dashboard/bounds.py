@@ -1,0 +1,96 @@
+"""Bounds of every page: what its address may hold, how long its queries may take, and what is answered past them.
+
+The API has its own: `inflow.api.errors`.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import structlog
+from django.core.exceptions import BadRequest
+from django.db import DatabaseError, DataError, InterfaceError, OperationalError, connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views import defaults
+
+MAX_QUERY_BYTES = 8_000
+# All queries of one page together. PostgreSQL ends a single one after 10 s (inflow/wsgi.py).
+MAX_SECONDS = 9.0
+SLOW_SECONDS = 1.0
+RETRY_AFTER_S = 10
+
+log = structlog.get_logger(__name__)
+
+
+class BoundsMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        query = request.META.get("QUERY_STRING", "")
+        if len(query) > MAX_QUERY_BYTES or b"\0" in unquote_to_bytes(query) or "\0" in request.path_info:
+            raise BadRequest("The address is too long, or holds a NUL.")
+        with time_limit(MAX_SECONDS):
+            return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer a value that PostgreSQL or Python's calendar can't hold with 400, a query past its time with 503."""
+        if isinstance(error, OperationalError | InterfaceError):
+            log.error("page_unavailable", error=type(error).__name__, path=request.path)
+            return unavailable(request)
+        if isinstance(error, DataError | OverflowError):
+            log.warning("value_out_of_range", error=type(error).__name__, path=request.path, exc_info=True)
+            return defaults.bad_request(request, error)
+        return None
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """503, without any query."""
+    response = render(request, "503.html", status=503)
+    response["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Let the queries within take so long together: the one that would take longer raises OperationalError."""
+    limit = _Limit(seconds)
+    with connection.execute_wrapper(limit):
+        try:
+            yield
+        finally:
+            limit.lift()
+
+
+class _Limit:
+    """Tells PostgreSQL how much time is left, once there is little: most pages pay nothing."""
+
+    def __init__(self, seconds: float) -> None:
+        self._begun = time.monotonic()
+        self._seconds = seconds
+        self._is_setting = self._is_set = False
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        used = time.monotonic() - self._begun
+        if used > SLOW_SECONDS and not self._is_setting:
+            if used >= self._seconds:
+                raise OperationalError("The time of this request is over.")
+            self._set(f"SET statement_timeout = {max(1, int((self._seconds - used) * 1_000))}")
+            self._is_set = True
+        return execute(sql, params, many, context)
+
+    def lift(self) -> None:
+        if self._is_set:
+            with contextlib.suppress(DatabaseError, InterfaceError):
+                self._set("RESET statement_timeout")
+
+    def _set(self, sql: str) -> None:
+        self._is_setting = True
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(sql)
+        finally:
+            self._is_setting = False
