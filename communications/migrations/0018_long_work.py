@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0008_session_keys_are_hashed'),
+        ('accounts', '0010_session_keys_are_hashed'),
         ('communications', '0017_replies_are_stored_before_they_are_read'),
     ]
 

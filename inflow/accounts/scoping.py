@@ -76,13 +76,6 @@ class OwnRowsAdmin(ModelAdmin):
             raise Http404
         return row
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Search as names are stored, so that a pasted character that is not shown hides nothing."""
-        found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, canonical_words(search_term))
-        return found
-
     def formfield_for_foreignkey(
         self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
     ) -> "ModelChoiceField[Any] | None":
@@ -103,7 +96,9 @@ class OwnRowsAdmin(ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, listing.bounded(search_term))
+        """Search as names are stored, so that a pasted character that is not shown hides nothing."""
+        words = canonical_words(listing.bounded(search_term))
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, words)
         return found
 
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:

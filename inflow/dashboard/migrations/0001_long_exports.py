@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('accounts', '0008_session_keys_are_hashed'),
+        ('accounts', '0010_session_keys_are_hashed'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
