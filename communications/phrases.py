@@ -156,7 +156,10 @@ def isolated(text: str, language: str) -> str:
     """A person's own text, with each IBAN, phone number and address in it isolated."""
     if not is_rtl(language):
         return text
-    return _LEFT_TO_RIGHT.sub(lambda found: found[0] if found[0].startswith("http") else f"{LRI}{found[0]}{PDI}", text)
+    shown: str = _LEFT_TO_RIGHT.sub(
+        lambda found: found[0] if found[0].startswith("http") else f"{LRI}{found[0]}{PDI}", text
+    )
+    return shown
 
 
 def without_isolates(text: str) -> str:

@@ -28,6 +28,7 @@ from communications import (
 )
 from communications.channels import refusals
 from communications.page import logs
+from inflow import proxies
 from inflow.accounts import keys, second_step, sessions, sheets
 from inflow.api import etags, fields, idempotency, middleware
 from inflow.dashboard.templatetags import narration
@@ -120,7 +121,7 @@ READERS: dict[str, Read] = {
     "key": keys.is_well_formed,
     "idempotency key": idempotency._FORM.fullmatch,
     "If-Match": etags._VERSION.findall,
-    "forwarded": lambda text: middleware.client_address(_with_header("X-Forwarded-For")(text)),
+    "forwarded": lambda text: proxies.client_address(_with_header("X-Forwarded-For")(text)),
     "Accept-Language": lambda text: get_language_from_request(_with_header("Accept-Language")(text)),
     "User-Agent": sessions.device,
     "target": targets.check_form,
