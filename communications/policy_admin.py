@@ -237,9 +237,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
     def _switch_on_later(self, request: HttpRequest, policy: ReminderPolicy, form: SwitchOnForm) -> HttpResponse:
         chosen, enter = form.cleaned_data["whom"], form.cleaned_data["overdue_enter"]
         try:
-            switching.start(
-                policy.account, policy, actor(request), only_unchased=chosen == "idle", overdue_enter=enter
-            )
+            switching.start(policy.account, policy, actor(request), only_unchased=chosen == "idle", overdue_enter=enter)
         except switching.Busy:
             messages.error(request, _("A policy is being switched on already: wait until that is done."))
         else:
