@@ -204,7 +204,9 @@ def _rows(export: Export, number: int) -> Iterable[Any]:
     part = export.parts.filter(kind=PartKind.KEYS, number=number).values_list("content", flat=True).first()
     keys = zlib.decompress(part).decode().split("\n") if part else []
     model_admin, request = _admin_of(export), _request_of(export, export.person)
-    rows = _sheet(export).related(model_admin.get_queryset(request).filter(pk__in=keys)).order_by()
+    along = model_admin.get_list_select_related(request)  # as the list itself does
+    rows = model_admin.get_queryset(request).filter(pk__in=keys).order_by()
+    rows = _sheet(export).related(rows.select_related(*along) if along else rows)
     found = {str(row.pk): row for row in rows}
     return [found[key] for key in keys if key in found]
 

@@ -91,6 +91,17 @@ def test_a_long_workbook_is_whole(own: World) -> None:
     assert [cell.value for cell in sheet["A"]] == ["invoice_number", "L-3", "L-2", "L-1", "L-0"]
 
 
+def test_a_part_is_read_in_a_few_queries(
+    own: World, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+) -> None:
+    monkeypatch.setattr(long_exports, "ROWS_IN_PART", 30)
+    for number in range(20):
+        make.invoice(own.account, invoice_number=f"L-{number}")
+    export = asked(own.logged_in(Role.VIEWER))
+    with django_assert_max_num_queries(20):
+        assert not long_exports.work(export.pk)
+
+
 def test_every_list_can_be_made_by_a_worker(own: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporting, "AT_ONCE", {"csv": 0, "xlsx": 0})
     client = own.logged_in(Role.ADMIN)
