@@ -14,18 +14,53 @@ from communications.spelling import normalise
 CONTENT, FILLER = "x", ""
 LETTERS = {
     **{"stop": "S", "cancel": "Z", "enough": "E", "enough_now": "e", "unsubscribe": "U", "leave_alone": "Q"},
-    **{"contact": "C", "contacting": "c", "message_or_write": "B", "send": "G", "thing": "T", "receive": "V"},
+    **{
+        "contact": "C",
+        "contacting": "c",
+        "message_or_write": "B",
+        "send": "G",
+        "mail": "H",
+        "thing": "T",
+        "receive": "V",
+    },
     **{"want": "W", "wish_that": "I", "not": "N", "no_or_not": "l", "no": "O", "did_not": "n", "must_not": "X"},
     **{"remove": "R", "take": "g", "off": "o", "removed": "r", "list": "L", "stopped": "s", "keep": "K"},
-    **{"me": "M", "my": "m", "it": "J", "the": "D", "number": "A", "you": "Y", "i": "i", "of": "P", "to": "t", "by": "b"},
-    **{"can": "k", "and": "&", "or": "|", "greeting": "h", "say": "a", "name": "y", "aside": "z", "business": "v", "why": "j", "go_on": "u", "let_be": "f", "in_peace": "p", "content": CONTENT},
-    **{"not_want": "NW", "without": "q"},
+    **{
+        "me": "M",
+        "my": "m",
+        "it": "J",
+        "the": "D",
+        "number": "A",
+        "you": "Y",
+        "i": "i",
+        "of": "P",
+        "to": "t",
+        "by": "b",
+    },
+    **{
+        "can": "k",
+        "and": "&",
+        "or": "|",
+        "greeting": "h",
+        "say": "a",
+        "name": "y",
+        "aside": "z",
+        "business": "v",
+        "why": "j",
+        "go_on": "u",
+        "let_be": "f",
+        "in_peace": "p",
+        "content": CONTENT,
+    },
+    **{"not_want": "NW", "without": "q", "your_thing": "DT", "stuff": "w"},
 }
+_UNKNOWN = (CONTENT, LETTERS["business"])
 _MOST_WORDS_OF_A_PHRASE = 7
 _LONGEST_GLUED = 40
 # Parts that somebody writes as one word, 'plsstop', 'stoptextingme', and misspells.
-_CORE = "SUZCcBGTMNlOmDAREQL"
-_SHORT = {"me", "my", "us", "no", "لا", "ما", "لي"}
+_CORE = "SUZCcBHGJTMNlOmDAREQL"
+_MISSPELT_PARTS = "SUZCcBGTQRA"
+_SHORT = {"me", "it", "my", "us", "no", "لا", "ما", "لي"}
 
 
 def _vocabulary() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
@@ -38,7 +73,7 @@ def _vocabulary() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
             known.setdefault(normalise(entry), LETTERS.get(name, FILLER))
     misspelt: dict[str, str] = {}
     for word, part in known.items():
-        if part in _CORE and part and len(word) >= 6 and word.isascii() and word.isalpha():
+        if part in _MISSPELT_PARTS and part and len(word) >= 6 and word.isascii() and word.isalpha():
             for variant in _variants(word):
                 misspelt.setdefault(variant, part)
     return known, alone, misspelt
@@ -58,10 +93,13 @@ def _variants(word: str) -> Iterator[str]:
 
 KNOWN, ALONE, _MISSPELT = _vocabulary()
 
-_TIMES = re.compile(r"\b\d{1,5} (?:times?|مرات|مره|x|marrat|mara|(?=messages|texts|reminders|calls|emails|msgs|رساله|رسايل))\b")
+_TIMES = re.compile(
+    r"\b\d{1,5} (?:times?|مرات|مره|x|marrat|mara|(?=messages|texts|reminders|calls|emails|msgs|رساله|رسايل))\b"
+)
 
 # Arabic nouns take articles, prepositions and possessives; verbs persons, objects and negations.
-_NOUN = re.compile(r"(?P<article>وال|بال|فال|هال|عال|لل|ال)?(?P<stem>\w+?)(?P<owner>كم|كن|ك|نا|ي|ات|هم|ها|ه)?")
+_ARTICLE = re.compile("وال|بال|فال|هال|عال|لل|ال(?=...)")
+_OWNERS = ("كم", "كن", "ك", "نا", "ي", "هم", "ها", "ه")
 _PREPOSITION = re.compile(r"[وفبلع](?=\w{3})")
 _VOWELS = re.compile("[aeiouywاويء2]")
 _LATIN = str.maketrans({"7": "h", "5": "x", "8": "g", "6": "t", "9": "s"})
@@ -72,28 +110,43 @@ _CONTACTS = "tsl|sl(?=[nlh]*c)|3t(?=[nlh]*c)|klmn|hkn?|ktb|z3[jg]|dq|rn|lhqn|qlq
 # 'You have bothered us', whatever the verb: a complaint.
 _YOU_DID = re.compile(r"\w{3,}تو(?:نا|ني|ن)")
 _VERB = re.compile(rf"(?P<not>[ml])?(?P<person>b?[ty])(?:(?P<sends>{_SENDS})|{_CONTACTS})[nlhc]*")
-_STOPS = re.compile(r"(?:ا|ت|ن)?و?قف(?:و|وا|ي|ون)?(?:ها|ه|هم|لي|لنا)?")
-_LATIN_STOPS = re.compile("(?:[ao]w?|ta?w[ae]?|w[aei]?)(?:2+|g+|q+|k+|8)[aei]?f+(?:o+|u|ou|i|ee|a?w)?(?:ha|hom|hum|li|lna)?")
+_ENDING = "(?:و|وا|ي|ون)?(?:ها|ه|هم|لي|لنا)?"
+_FORMS = [
+    (re.compile(rf"[اتن]?(?:و?قف|بطل|حبس|متنع|كف){_ENDING}"), "S"),
+    (re.compile(r"(?:اعف|ارحم|ا?عتق|ريح|ا?فك)و?(?:ني|نا)"), "Q"),
+    (re.compile(r"(?:ا?ترك|دع|خلي?|سيب|هد)و?(?:ني|نا)"), "f"),
+    (re.compile(r"(?:[اتين]?(?:حذف|مسح|شطب|ستبعد)|[اتين]?(?:شيل|زيل|حيد)|بلك)(?:و|وا|ي|ون|وها|ه|ها)?"), "R"),
+    (re.compile(r"(?:ا(?:حذف|مسح|شطب|زيل|ستبعد|خرج)|شيل|طلع|حيد|خرج|بلك)(?:ني|وني|ونا)"), "Q"),
+    (re.compile(r"[انب]?(?:ريد|بغ[يا]|عايز|عاوز|حتاج|رغب)(?:ه|ين)?(?:ك|كم)?"), "W"),
+    (re.compile(r"ما?(?:[ان]?(?:ريد|بي|بغ[يا])|بد[يو]|بدنا|عايز|عاوز|ود[ينا]|بغيت)ش?"), "NW"),
+    (re.compile(r"[انب](?:ريد|بي|بغ[يا]|دي|حب|حتاج|قبل)ش"), "NW"),
+]
+_LATIN_STOPS = re.compile(
+    "(?:[ao]w?|ta?w[ae]?|w[aei]?)(?:2+|g+|q+|k+|8)[aei]?f+(?:o+|u|ou|i|ee|a?w)?(?:ha|hom|hum|li|lna)?"
+)
 
 
 def _of_arabic(word: str) -> str | None:
     for wanted in (word, word.removeprefix("و"), word.removeprefix("ف")):
         if wanted in KNOWN:
             return KNOWN[wanted]
-        if _STOPS.fullmatch(wanted):
-            return "S"
+        for form, part in _FORMS:
+            if form.fullmatch(wanted):
+                return part
         found = _of_verb(wanted)
         if found is not None:
             return found
     if _YOU_DID.fullmatch(word):
         return LETTERS["aside"]
-    if (match := _NOUN.fullmatch(word)) and len(match["stem"]) >= 3:
-        part = KNOWN.get(match["stem"])
+    article = _ARTICLE.match(word)
+    stem = word[article.end() :] if article else word
+    for owner in ("", *_OWNERS):
+        part = KNOWN.get(stem.removesuffix(owner)) if stem.endswith(owner) else None
         if part in ("T", "A", "L", "y"):
-            return ("D" if (match["article"] or match["owner"]) and part == "T" else "") + part
+            return ("D" if (article or owner) and part == "T" else "") + part
     bare = _PREPOSITION.sub("", word, count=1)
     found = _of_arabic(bare) if bare != word else None
-    return LETTERS["business"] if found is None and word.startswith("ال") and len(word) > 4 else found
+    return found
 
 
 def _bones(word: str) -> str:
@@ -108,7 +161,7 @@ _HAS_DIGIT = re.compile(r"\d")
 _ARABIZI = {
     _bones(word): part
     for word, part in KNOWN.items()
-    if word.isascii() and word.isalnum() and _HAS_DIGIT.search(word) and len(_bones(word)) >= 3
+    if word.isalnum() and (not word.isascii() or _HAS_DIGIT.search(word)) and len(_bones(word)) >= 3
 }
 
 
@@ -120,7 +173,7 @@ def _of_verb(word: str) -> str | None:
         return None
     part = "G" if match["sends"] else "C"
     if match["person"].startswith("b"):
-        part = "c"
+        part = LETTERS["aside"]
     return ("N" if match["not"] else "") + part
 
 
@@ -137,9 +190,11 @@ def _of_word(word: str) -> str:
         found = LETTERS["business"]
     elif found is None and "0" in word:
         found = KNOWN.get(word.replace("0", "o"))
-    if found in (None, LETTERS["business"]) and (glued := _of_glued(word)) is not None:
-        found = glued
-    return CONTENT if found is None else found
+    if found is None:
+        found = _of_glued(word)
+    if found is None:  # a foreign word may be a name; an Arabic one says something
+        return CONTENT if word.isascii() and not _HAS_DIGIT.search(word) else LETTERS["business"]
+    return found
 
 
 def _of_glued(word: str) -> str | None:
@@ -178,7 +233,12 @@ def parts(words: str) -> str:
                 at += length
                 break
         else:
-            found.append(_of_word(tokens[at]))
+            part = _of_word(tokens[at])
+            if part in _UNKNOWN and at + 1 < len(tokens) and _of_word(tokens[at + 1]) in _UNKNOWN:
+                broken = _of_word(tokens[at] + tokens[at + 1])  # 'uns ubscribe'
+                if broken not in _UNKNOWN:
+                    part, at = broken, at + 1
+            found.append(part)
             at += 1
     return "".join(found)
 

@@ -14,52 +14,64 @@ from communications.stop_words import ALONE, CONTENT, LETTERS, parts
 _MAX_WORDS = 40
 
 
+# Mail is written, and an address.
+_IN_PATTERNS = {
+    "message_or_write": LETTERS["message_or_write"] + LETTERS["mail"],
+    "the": LETTERS["the"] + LETTERS["stuff"],
+}
+
+
 def _over_parts(pattern: str) -> str:
     """Return the pattern with each name of a part, in braces, as its letter; '{a b}' is either of them, '{^a b}' neither."""
     return re.sub(
-        r"\{(\^?)([a-z_ ]+)\}", lambda match: f"[{match[1]}{''.join(LETTERS[name] for name in match[2].split())}]", pattern
+        r"\{(\^?)([a-z_ ]+)\}",
+        lambda match: f"[{match[1]}{''.join(_IN_PATTERNS.get(name) or LETTERS[name] for name in match[2].split())}]",
+        pattern,
     ).replace(" ", "")
 
 
 # What we send, to whom, and how; 'and text me' begins a wish for something else.
 _THINGS = "(?:{the my it you of me}*{thing message_or_write})"
 _OBJECT = (
-    "(?:{of to the it me my you thing number name contact contacting send receive list or by}"
-    "|(?<!{contacting send contact}){message_or_write}{me}|{message_or_write}(?!{me})"
+    "(?:{of to the it me my you thing number name contact contacting send receive list or by enough_now}"
+    "|(?<!{contacting send contact message_or_write}){message_or_write}{me}|{message_or_write}(?!{me})"
     "|{and}(?!{message_or_write contact send}{me})|{content business}(?={thing message_or_write}))"
 )
 _WHOM = "(?:{of to by}*(?:{me}|{my the you it}*{number}))"
 _REST = f"{_OBJECT}*"
-_MINE = "{number name message_or_write}+"
-_FROM_LIST = "(?:{of off to}*{my the you it}*{list number thing message_or_write}+|{list}|{off}{of}?)*"
+_MINE = "{number name mail}+"
+_FROM_LIST = "(?:{of off to}*{my the you it}*{list number thing message_or_write contacting}+|{list}|{off}{of}?)*"
 # 'Don't send this' may mean goods; 'these' are messages.
 _SENT = "{send}(?=$|{me thing the number of message_or_write contact}|{my it}{thing message_or_write})"
-_SAID = f"(?:{{message_or_write contact contacting}}|{_SENT})"
+_SAID = f"(?:{{message_or_write contact contacting}}|{{thing}}(?={{me}})|{_SENT})"
 
 _REQUESTS = [
     # 'Stop (sending me messages)'.
-    f"{{stop}}+{_REST}",
+    f"{{thing}}?{{stop}}+{_REST}",
     # 'Cancel these messages', 'enough of the texts', 'no more calls'.
-    f"{{cancel}}{{me receive send}}?{_THINGS}+{_REST}",
-    f"{{enough without}}(?:{_THINGS}|{{you of the}}*{{contacting contact send message_or_write}}){_REST}",
-    f"{{enough_now}}+{_THINGS}",
+    f"{{cancel}}{{me receive send}}?{{the my it you of}}*{{thing}}{_REST}",
+    f"{{enough without}}{{enough_now}}*(?:{_THINGS}|{{you of the}}*{{contacting contact send message_or_write}}){_REST}",
+    f"{{enough_now}}{{enough_now}}+{{of}}?{_THINGS}{{enough_now}}*",
+    f"{{enough_now}}+{{of}}?{_THINGS}{{enough_now}}+",
+    f"{{no}}{{contacting}}{_REST}",
     f"{{no}}{_THINGS}(?:{{or and}}{_THINGS})*{_REST}",
     f"{{no_or_not}}{_THINGS}(?:{{or and}}{_THINGS})*{_REST}",
     # 'Don't (ever) text me', 'nobody may call me', 'I'd appreciate it if you no longer emailed me'.
-    f"{{thing message_or_write}}?{{not no_or_not}}+{{keep go_on to you}}*{_SENT}{_REST}",
-    f"{{not no_or_not}}+{{keep go_on to you}}*{_SAID}(?:{{or and}}{_SAID})*{_REST}",
+    f"{{thing message_or_write}}?{{not no_or_not}}+{{keep go_on to enough_now}}*{_SENT}{_REST}",
+    f"{{not no_or_not}}+{{keep go_on to enough_now}}*{_SAID}(?:{{or and}}{_SAID})*{_REST}",
     f"(?:{{must_not}}|{{wish_that}}{{not no_or_not did_not}})+{{keep go_on to you}}*(?:{_SAID}|{{receive}})(?:{{or and}}(?:{_SAID}|{{receive}}))*{_REST}",
     # 'I don't want (you to send me) your messages', 'I don't wish to be contacted'.
-    f"{{not no_or_not}}{{want}}+{{of to the it my you me number keep go_on}}*(?:{_SAID}|{{thing receive list}}){_REST}",
+    f"{{not no_or_not}}+{{want}}+{{of to the it my you me number keep go_on}}*(?:(?<!{{the}}){_SAID}|{{message_or_write contacting thing receive list}}){_REST}",
     # 'Unsubscribe me', 'leave me alone'.
     f"{{unsubscribe}}+{_WHOM}?{_FROM_LIST}{_REST}",
     f"(?:{{leave_alone}}|{{let_be}}{{of}}?{{in_peace}})+{_REST}",
-    f"{{want}}{{off}}{_FROM_LIST}",
+    f"{{want}}{{off}}{{of}}?{{my the you it}}*{{list thing}}",
     f"{{cancel}}{{my the it}}*{{number}}+{_FROM_LIST}",
     # 'Take me off your list', 'remove my number', 'I want to be removed'.
     f"{{remove}}+(?:{{of}}?(?:{{me}}|{{my the you it}}*{_MINE}))+{_FROM_LIST}{{of me}}*",
     f"{{take receive}}(?:{{me}}|{{my the you it}}*{_MINE})+{{removed}}?{{off}}{{of}}?{{my the you it}}*{{list thing message_or_write number}}*",
-    f"(?:{{to}}|{{want can}}{{to}}?(?:{{me my the you}}|{_MINE})*|{{take}}{{me}}){{removed}}{_FROM_LIST}",
+    f"(?:{{say want}}{{to}}?|{{can}}{{i}}|(?:{{me}}|{{my the it}}*{_MINE}){{to}}?|{{take}}{{me}}){{removed}}{_FROM_LIST}",
+    f"{{to}}{{removed}}{{of off}}?{{my the you it}}*{{list thing}}+",
     f"{{wish_that}}{{stopped}}{_REST}",
     "{message_or_write contact contacting}{me}?{enough}$",
     f"{{remove}}{{of}}{{my the you}}*{{list}}",
@@ -72,13 +84,17 @@ _UNDONE = re.compile(
     )
 )
 # 'You don't write to me' states; 'I don't want to bother you' and 'I must not call you' are of somebody else.
-_STATED = re.compile(_over_parts("{i}{can}?{aside}*[.]{stop}|{i}{can}{aside}*[.]{unsubscribe}|[.]{stop}{by}|{i you}[.]{no}|{i you}{can}?{aside}*[.]{not no_or_not}+(?!{want})|[.]{not no_or_not}+{want}{to}{message_or_write contact send contacting}|[.]{must_not}{message_or_write contact send}{you}|[.]{no}{thing}{of}{you}$|[.]{no}{the}*{message_or_write}$"))
+_STATED = re.compile(
+    _over_parts(
+        "{i}{can}?{aside}*[.]{stop}|{i}{can}{aside}*[.]{unsubscribe}|[.]{stop}{by}|{i you}[.]{no}|(?:{i}|(?<!{can}){you}){can}?{aside}*[.]{not no_or_not}+(?!{want})|[.]{not no_or_not}+{want}{to}{message_or_write contact send contacting}|[.]{must_not}{message_or_write contact send}{you}|[.]{no}{thing message_or_write}{of}?{you}|[.]{stop}+{me}$|[.]{stop}+{the it my}*{stuff}|[.]{stop not no_or_not must_not}+{message_or_write contact contacting send}{to}?{you}|{it}[.]{want can}|[.]{no}{the}*{message_or_write}$"
+    )
+)
 # 'Why do you keep texting me?', 'you are harassing me', 'your messages are annoying'.
 _COMPLAINT = re.compile(
     _over_parts(
-        "(?:{you keep why my}|{keep why}{of to you}*|{you why i}{can}?{go_on})(?:{of to})*{contacting}+(?:{me of the my number thing message_or_write you})*"
+        "{the it my you}*{thing}*{contacting}$|(?:{you keep why my}|{keep why}{of to you}*|{you why i}{can}?{go_on})(?:{of to})*{contacting}+(?:{me of the my number thing message_or_write you})*"
         "|(?:{keep why}{of to you}*|{you why i}{can}?{go_on}{to of}*){message_or_write contact send contacting}(?:{me of the my number thing message_or_write you})*"
-        "|{not no_or_not}{want}{my the}+$|(?<!{not no_or_not no did_not content}){receive}{of by the you my it me}*{thing message_or_write}?|(?:{why}+{the}*{thing message_or_write})+{why}?|(?<!{can}){you}{message_or_write contact send contacting}{me}"
+        "|{not no_or_not}{want}+{the it of}*{you}{the}*|{no}{want keep}{keep of}*{the it}*{thing message_or_write}|(?<!{not no_or_not no did_not content}){receive}{of by the you my it me}*{thing message_or_write}?|(?:{why}+{the}*{thing message_or_write})+{why}?|(?<!{can}){you}{message_or_write contact send contacting}{me}"
         "|(?:{the my it of you}{thing message_or_write})+|{keep}{you}?{receive}+{the of you my}*{thing message_or_write}*"
     )
 )
@@ -87,30 +103,40 @@ _COMPLAINT = re.compile(
 _ACCUSES = re.compile(
     _over_parts(
         "(?=.*{you it say aside})(?!.*{the}{content}(?!{thing}))(?!(?:.*{content}){4})"
-        "{you it thing say aside content not did_not no_or_not no and keep why can of by to the enough}*"
+        "{you it thing say aside content not did_not no_or_not no and keep why can of by to the enough enough_now}*"
     )
 )
-_CHANGES_NOTHING = re.compile(_over_parts("{me my it the number you i of to want can say keep why and wish_that or greeting enough enough_now}*"))
+_CHANGES_NOTHING = re.compile(
+    _over_parts(
+        "{me my it the number you i of to by want can say keep why and wish_that or greeting enough enough_now}*"
+    )
+)
 # 'How do I stop these?' is a question that says nothing else.
-_ASKS_HOW = re.compile(r"how (?:do|can|could|to|would|does)\b|(?:do|will|wont|dont) (?:you|u) (?:ever|never)\b|when (?:will|are|do) (?:you|u|these|the|this)\b|are (?:you|u) (?:ever|going|gonna)\b")
+_ASKS_HOW = re.compile(
+    r"how (?:do|can|could|to|would|does)\b|(?:do|will|wont|dont) (?:you|u) (?:ever|never)\b|when (?:will|are|do) (?:you|u|these|the|this)\b|are (?:you|u) (?:ever|going|gonna)\b"
+)
 # 'Who gave you my number stop texting me'.
-_ENDS_COMPLAINT = tuple(LETTERS[name] for name in ("me", "number", "thing"))
+_ENDS_COMPLAINT = tuple(LETTERS[name] for name in ("me", "number", "thing", "contacting"))
 # 'Stop the delivery', 'don't send me these boxes'.
-_NEEDS_A_NOUN = re.compile(_over_parts("^{^thing message_or_write contact contacting me}*{stop the my it you send cancel enough number name}$|{send}{me}$|{message_or_write contact contacting}{of}?{my}$"))
+_NEEDS_A_NOUN = re.compile(
+    _over_parts(
+        "^{^thing message_or_write contact contacting me}*{stop the my it you send cancel enough number name}$|{send}{me}$|{message_or_write contact contacting}{of}?{my}$"
+    )
+)
 _CONTENT = (CONTENT, LETTERS["business"])
 _OF_CONTENT = re.compile("[" + "".join(_CONTENT) + "]")
 _ASIDE = LETTERS["aside"]
 # A name can be removed from much.
-_IS_VAGUE = re.compile(_over_parts("^{remove take}{^list thing}*{name}{^list thing}*$"))
+_IS_VAGUE = re.compile(_over_parts("^{remove take}{^list thing}*{name}{^list thing}*$|^{remove take}+{it}{mail}$"))
 _FAREWELL = re.compile(
-    r"(?:(?:kind |best |warm |many )?(?:regards|rgds|thanks|thank you|sincerely|cheers|br)|تحياتي|مع التحيه|شكرا|وشكرا)(?: [^\W\d]+){1,3}"
+    r"(?:(?:kind |best |warm |many )?(?:regards|rgds|thanks|thank you|sincerely|cheers|br|best)|تحياتي|مع التحيه|شكرا|وشكرا)(?: [^\W\d]+){1,3}"
 )
-_NAME = re.compile(_over_parts("^{greeting}+{content}{content}?{content}?"))
+_NAME = re.compile(_over_parts("^{greeting}+{you}?{content}{content}?{content}?"))
 _CALLS = re.compile(r"\b(?:call|calls|calling|phone|ring|ringing|تتصل\w*|تدق\w*|ترن\w*|تكلم\w*)\b")
 # 'Don't call me now' asks for another moment.
 _FOR_NOW = re.compile(r"\b(?:now|today|tonight|الان|اليوم|هلا|حاليا|دلوقتي|الحين)\b")
 _ASKS_POLITELY = re.compile(
-    r"(?:please |hi |hello |so |and )*(?:(?:can|could|will|would|wont|cant) (?:you|u|y all|someone|somebody)\b|how many (?:more )?times|how often|why (?:dont|wont|cant) (?:you|u)|do not|dont|do you mind|would it be possible|is it possible|may i ask|can i (?:please )?(?:be|ask|opt|unsubscribe|get|have)|may i (?:please )?(?:be|ask|opt|unsubscribe))|ممكن|(?:هل )?(?:يمكن|تقدر|فيك)"
+    r"(?:please |hi |hello |hey |so |and |sir |then )*(?:(?:can|could|will|would|wont|cant) (?:you|u|y all|someone|somebody)\b|how many (?:more )?times|how often|why (?:dont|wont|cant) (?:you|u)|do not|dont|do you mind|would it be possible|is it possible|may i ask|can i (?:please )?(?:be|ask|opt|unsubscribe|get|have)|may i (?:please )?(?:be|ask|opt|unsubscribe))|ممكن|(?:هل )?(?:يمكن|تقدر|فيك)"
 )
 
 
@@ -121,10 +147,15 @@ _THREAT = re.compile(
 # 'Text me again and I report you'.
 _ONCE_MORE = re.compile(
     r"\b(?:(?:one|1|another|a single) more (?:time|text|message|call|email|msg|reminder|sms)|(?:if (?:you|u) (?:ever )?)?(?:text|message|call|contact|email|msg|send|bother|harass|disturb)"
-    r"(?: (?:me|us|this number|anything|another (?:text|message|email)))? ?(?:ever )?(?:again|one more time|once more|1 more time))(?: then)? (?:and |or )?(?=(?:i|we|ill|im|you|youll|youre|its)\b)"
+    r"(?: (?:me|us|this number|anything|another (?:text|message|email)))? ?(?:ever )?(?:again|one more time|once more|1 more time))(?: then)? (?:and )?(?=(?:i|we|ill|im|you|youll|youre|its)\b)"
     r"|(?:اذا|لو|ان)(?: رح| راح)? (?:بعتو?ا?|بعثتو?ا?|ارسلتو?ا?|ارسلتم|راسلتو?ني|طرشتو?ا?|كلمتو?ني|تواصلتو?ا?|رسلتو?ا?)(?: \w+){0,3}? (?=(?:س|راح |رح |ب|ه|حا|ا)\w+)"
 )
-_RETALIATES = re.compile(r"\b(?:block\w*|report\w*|police|sue|complain\w*|complaint|lawyers?|legal|court|ico|spam|ابلغ|ببلغ|هبلغ|سابلغ|بلوك|اشتكي|بشتكي|ساشتكي|هشتكي|احظر|بحظر|الشرطه|شكوي|ببلك|محامي)")
+_IF_ONCE_MORE = re.compile(
+    r"\b(?:i|we|ill|im|i am|we are)(?: will| shall| am| are| going to| gonna)* (?:report\w*|block\w*|sue|complain\w*|go(?:ing)? to the police)\b.{0,40}?\bif (?:you|u|i|we) .{0,40}$"
+)
+_RETALIATES = re.compile(
+    r"\b(?:block\w*|report\w*|police|sue|complain\w*|complaint|lawyers?|legal|court|ico|spam|ابلغ|ببلغ|هبلغ|سابلغ|بلوك|اشتكي|بشتكي|ساشتكي|هشتكي|احظر|بحظر|الشرطه|شكوي|ببلك|محامي)"
+)
 # So a footer explains itself.
 _EXPLAINS = re.compile(
     r"(?:please |kindly |just )?(?:click|press|tap|reply|visit|follow|use the)\b|(?:to|how to|for|if you) (?:stop|unsubscribe|opt out|want|wish)"
@@ -134,7 +165,10 @@ _EXPLAINS = re.compile(
 def is_mentioned(clauses: Iterable[Clause]) -> bool:
     """Return True if a clause asks for no more messages, whatever else the message says."""
     return any(
-        clause.words in ALONE or any((len(request) > 1 or request in "UQ") and not _IS_VAGUE.match(request) for request in _divided(clause)[0])
+        clause.words in ALONE
+        or any(
+            (len(request) > 1 or request in "UQ") and not _IS_VAGUE.match(request) for request in _divided(clause)[0]
+        )
         for clause in clauses
         if not _EXPLAINS.match(clause.words)
     )
@@ -158,13 +192,16 @@ def is_unmistakable(clauses: list[Clause], *, may_lead_to_it: bool = True) -> bo
         requests, rest = _divided(clause)
         if _EXPLAINS.match(clause.words) or any(_OF_CONTENT.search(request) for request in requests):
             return False
-        if may_lead_to_it and any(len(request) > 1 for request in requests):
+        if may_lead_to_it:
             rest = _NAME.sub("", rest)
         *before, last = rest.split(".")
         pieces = [*(_accused(piece) for piece in before), last if before else _accused(last)]
-        if not all(_changes_nothing(piece) for piece in pieces):
+        if not all(_changes_nothing(piece) for piece in pieces[:-1]):
             return False
-        is_asked = is_asked or not all(_IS_VAGUE.match(request) for request in requests)
+        if not (_CHANGES_NOTHING.fullmatch(pieces[-1]) if before else _changes_nothing(pieces[-1])):
+            return False
+        is_question = clause.asks and _ASKS_HOW.match(clause.words)
+        is_asked = is_asked or not is_question and not all(_IS_VAGUE.match(request) for request in requests)
     return is_asked
 
 
@@ -181,7 +218,6 @@ def _divided(clause: Clause) -> tuple[list[str], str]:
     """Return the requests in a clause, and its other parts with a point for each of them."""
     found = parts(_without_threat(clause.words))
     asks = clause.asks and not _ASKS_POLITELY.match(clause.words)
-    is_how = _ASKS_HOW.match(clause.words)
     requests: list[str] = []
     rest, end = "", 0
     for match in _REQUEST.finditer(found):
@@ -189,12 +225,11 @@ def _divided(clause: Clause) -> tuple[list[str], str]:
         if (
             _UNDONE.search(before)
             or _STATED.search(f"{before}.{request}")
-            or (asks and before[-1:] not in _ENDS_COMPLAINT and not is_how)
+            or (asks and before[-1:] not in _ENDS_COMPLAINT and not _ASKS_HOW.match(clause.words))
             or (after[:1] in _CONTENT and _NEEDS_A_NOUN.search(request))
         ):
             continue
-        if not is_how:
-            requests.append(request)
+        requests.append(request)
         rest += found[end : match.start()] + "."
         end = match.end()
     return requests, rest + found[end:]
@@ -204,12 +239,13 @@ def _without_threat(words: str) -> str:
     """'Text me again and I report you' is 'stop', as 'stop or I report you' is."""
     if (match := _ONCE_MORE.search(words)) and _RETALIATES.search(words, match.end()):
         words = f"{words[: match.start()]} stop"
-    return _THREAT.sub("", words)
+    return _IF_ONCE_MORE.sub("stop", _THREAT.sub("", words))
 
 
 def _without_farewell(clauses: list[Clause]) -> list[Clause]:
     """'Regards, Tom Baker' below a request."""
     for count in (1, 2):
-        if _FAREWELL.fullmatch(" ".join(clause.words for clause in clauses[-count:])):
+        words = " ".join(clause.words for clause in clauses[-count:])
+        if _FAREWELL.fullmatch(words) and set(parts(words)) == {CONTENT}:
             return clauses[:-count]
     return clauses
