@@ -4,6 +4,9 @@ A part is written as one letter, a clause as a string of letters, so that `stops
 parts. A word that is not known gets the letter of content, and only a person reads content.
 """
 
+# The letters are easier to keep as a text.
+# ruff: noqa: SIM905
+
 import re
 import tomllib
 from collections.abc import Iterator
@@ -12,48 +15,17 @@ from pathlib import Path
 from communications.spelling import normalise
 
 CONTENT, FILLER = "x", ""
-LETTERS = {
-    **{"stop": "S", "cancel": "Z", "enough": "E", "enough_now": "e", "unsubscribe": "U", "leave_alone": "Q"},
-    **{
-        "contact": "C",
-        "contacting": "c",
-        "message_or_write": "B",
-        "send": "G",
-        "mail": "H",
-        "thing": "T",
-        "receive": "V",
-    },
-    **{"want": "W", "wish_that": "I", "not": "N", "no_or_not": "l", "no": "O", "did_not": "n", "must_not": "X"},
-    **{"remove": "R", "take": "g", "off": "o", "removed": "r", "list": "L", "stopped": "s", "keep": "K"},
-    **{
-        "me": "M",
-        "my": "m",
-        "it": "J",
-        "the": "D",
-        "number": "A",
-        "you": "Y",
-        "i": "i",
-        "of": "P",
-        "to": "t",
-        "by": "b",
-    },
-    **{
-        "can": "k",
-        "and": "&",
-        "or": "|",
-        "greeting": "h",
-        "say": "a",
-        "name": "y",
-        "aside": "z",
-        "business": "v",
-        "why": "j",
-        "go_on": "u",
-        "let_be": "f",
-        "in_peace": "p",
-        "content": CONTENT,
-    },
-    **{"not_want": "NW", "without": "q", "your_thing": "DT", "stuff": "w"},
-}
+# The letters of the vocabulary's sections; what stands in any other changes nothing.
+LETTERS = dict(
+    pair.split(":")
+    for pair in (
+        "stop:S cancel:Z enough:E enough_now:e without:q unsubscribe:U leave_alone:Q let_be:f in_peace:p stopped:s"
+        " contact:C contacting:c message_or_write:B mail:H send:G receive:V thing:T your_thing:DT"
+        " want:W wish_that:I not:N no_or_not:l no:O did_not:n must_not:X not_want:NW"
+        " remove:R take:g off:o removed:r list:L me:M my:m it:J the:D stuff:w number:A name:y"
+        " you:Y i:i of:P to:t by:b can:k and:& or:| keep:K go_on:u why:j say:a greeting:h aside:z business:v content:x"
+    ).split()
+)
 _UNKNOWN = (CONTENT, LETTERS["business"])
 _MOST_WORDS_OF_A_PHRASE = 7
 _LONGEST_GLUED = 40
@@ -127,6 +99,7 @@ _LATIN_STOPS = re.compile(
 
 
 def _of_arabic(word: str) -> str | None:
+    """'ورسائلكم', 'وقفوها', 'شيلوني', 'بالتوقف': a word in its forms."""
     for wanted in (word, word.removeprefix("و"), word.removeprefix("ف")):
         if wanted in KNOWN:
             return KNOWN[wanted]
@@ -145,8 +118,7 @@ def _of_arabic(word: str) -> str | None:
         if part in ("T", "A", "L", "y"):
             return ("D" if (article or owner) and part == "T" else "") + part
     bare = _PREPOSITION.sub("", word, count=1)
-    found = _of_arabic(bare) if bare != word else None
-    return found
+    return _of_arabic(bare) if bare != word else None
 
 
 def _bones(word: str) -> str:
@@ -212,6 +184,7 @@ def _of_glued(word: str) -> str | None:
 
 
 def _core(word: str) -> str | None:
+    """Return the parts of a word that is glued to others, if it is one of those that ask."""
     if len(word) < 3 and word not in _SHORT:
         return None
     part = KNOWN.get(word)

@@ -4,6 +4,9 @@ A request is unmistakable if it is (nearly) the whole message: beside the reques
 and what else changes nothing. The same words among others are noticed, and left to a person.
 """
 
+# Patterns are easier to keep without breaks.
+# ruff: noqa: E501
+
 import re
 from collections.abc import Iterable
 
@@ -12,22 +15,23 @@ from communications.stop_words import ALONE, CONTENT, LETTERS, parts
 
 # No request of this length is nearly the whole message.
 _MAX_WORDS = 40
-
-
-# Mail is written, and an address.
-_IN_PATTERNS = {
+# So many parts before a request can undo it.
+_REACH = 20
+# In patterns, these stand for two parts: mail is written, and an address; stuff is told from things elsewhere.
+_IN_PATTERNS = LETTERS | {
     "message_or_write": LETTERS["message_or_write"] + LETTERS["mail"],
     "the": LETTERS["the"] + LETTERS["stuff"],
 }
 
 
-def _over_parts(pattern: str) -> str:
-    """Return the pattern with each name of a part, in braces, as its letter; '{a b}' is either of them, '{^a b}' neither."""
-    return re.sub(
+def _over_parts(*alternatives: str) -> re.Pattern[str]:
+    """Compile patterns in which names of parts stand in braces: '{a b}' is either of them, '{^a b}' neither."""
+    pattern = re.sub(
         r"\{(\^?)([a-z_ ]+)\}",
-        lambda match: f"[{match[1]}{''.join(_IN_PATTERNS.get(name) or LETTERS[name] for name in match[2].split())}]",
-        pattern,
-    ).replace(" ", "")
+        lambda match: f"[{match[1]}{''.join(_IN_PATTERNS[name] for name in match[2].split())}]",
+        "|".join(alternatives),
+    )
+    return re.compile(pattern)
 
 
 # What we send, to whom, and how; 'and text me' begins a wish for something else.
@@ -39,8 +43,8 @@ _OBJECT = (
 )
 _WHOM = "(?:{of to by}*(?:{me}|{my the you it}*{number}))"
 _REST = f"{_OBJECT}*"
-_MINE = "{number name mail}+"
-_FROM_LIST = "(?:{of off to}*{my the you it}*{list number thing message_or_write contacting}+|{list}|{off}{of}?)*"
+_MINE = "{number name mail}"
+_FROM_LIST = "(?:{of off to}*{my the you it}*{list number thing message_or_write contacting}|{off}{of}?)*"
 # 'Don't send this' may mean goods; 'these' are messages.
 _SENT = "{send}(?=$|{me thing the number of message_or_write contact}|{my it}{thing message_or_write})"
 _SAID = f"(?:{{message_or_write contact contacting}}|{{thing}}(?={{me}})|{_SENT})"
@@ -65,51 +69,62 @@ _REQUESTS = [
     # 'Unsubscribe me', 'leave me alone'.
     f"{{unsubscribe}}+{_WHOM}?{_FROM_LIST}{_REST}",
     f"(?:{{leave_alone}}|{{let_be}}{{of}}?{{in_peace}})+{_REST}",
-    f"{{want}}{{off}}{{of}}?{{my the you it}}*{{list thing}}",
+    "{want}{off}{of}?{my the you it}*{list thing}",
     f"{{cancel}}{{my the it}}*{{number}}+{_FROM_LIST}",
     # 'Take me off your list', 'remove my number', 'I want to be removed'.
     f"{{remove}}+(?:{{of}}?(?:{{me}}|{{my the you it}}*{_MINE}))+{_FROM_LIST}{{of me}}*",
     f"{{take receive}}(?:{{me}}|{{my the you it}}*{_MINE})+{{removed}}?{{off}}{{of}}?{{my the you it}}*{{list thing message_or_write number}}*",
     f"(?:{{say want}}{{to}}?|{{can}}{{i}}|(?:{{me}}|{{my the it}}*{_MINE}){{to}}?|{{take}}{{me}}){{removed}}{_FROM_LIST}",
-    f"{{to}}{{removed}}{{of off}}?{{my the you it}}*{{list thing}}+",
+    "{to}{removed}{of off}?{my the you it}*{list thing}+",
     f"{{wish_that}}{{stopped}}{_REST}",
     "{message_or_write contact contacting}{me}?{enough}$",
-    f"{{remove}}{{of}}{{my the you}}*{{list}}",
+    "{remove}{of}{my the you}*{list}",
 ]
-_REQUEST = re.compile(_over_parts("|".join(_REQUESTS)))
-# What stands before makes something else of it: 'I can't stop', 'why did you stop'; 'you don't write to me'.
-_UNDONE = re.compile(
-    _over_parts(
-        "(?:{not no_or_not did_not must_not receive}{want to you i can keep why of the me it say aside}*|{stopped}{to}?|{without})$"
-    )
+_REQUEST = _over_parts(*_REQUESTS)
+# What stands before makes something else of it: 'I can't stop', 'why did you stop', 'without a stop'.
+_UNDONE = _over_parts(
+    "{not no_or_not did_not must_not receive}{want to you i can keep why of the me it say aside}*$",
+    "{stopped}{to}?$",
+    "{without}$",
 )
-# 'You don't write to me' states; 'I don't want to bother you' and 'I must not call you' are of somebody else.
-_STATED = re.compile(
-    _over_parts(
-        "{i}{can}?{aside}*[.]{stop}|{i}{can}{aside}*[.]{unsubscribe}|[.]{stop}{by}|{i you}[.]{no}|(?:{i}|(?<!{can}){you}){can}?{aside}*[.]{not no_or_not}+(?!{want})|[.]{not no_or_not}+{want}{to}{message_or_write contact send contacting}|[.]{must_not}{message_or_write contact send}{you}|[.]{no}{thing message_or_write}{of}?{you}|[.]{stop}+{me}$|[.]{stop}+{the it my}*{stuff}|[.]{stop not no_or_not must_not}+{message_or_write contact contacting send}{to}?{you}|{it}[.]{want can}|[.]{no}{the}*{message_or_write}$"
-    )
+# Before the point and after it: 'we stop', 'you don't write to me' state; 'I don't want to bother you', 'stop writing to
+# you' are of somebody else; 'stop by', 'no message from you', 'stop the whole thing' of something else.
+_STATED = _over_parts(
+    "{i}{can}?{aside}*[.]{stop}",
+    "{i}{can}{aside}*[.]{unsubscribe}",
+    "(?:{i}|(?<!{can}){you}){can}?{aside}*[.]{not no_or_not}+(?!{want})",
+    "{i you}[.]{no}",
+    "{it}[.]{want can}",
+    "[.]{not no_or_not}+{want}{to}{message_or_write contact send contacting}",
+    "[.]{stop not no_or_not must_not}+{message_or_write contact contacting send}{to}?{you}",
+    "[.]{no}{thing message_or_write}{of}?{you}",
+    "[.]{no}{the}*{message_or_write}$",
+    "[.]{stop}{by}",
+    "[.]{stop}+{me}$",
+    "[.]{stop}+{the it my}*{stuff}",
 )
-# 'Why do you keep texting me?', 'you are harassing me', 'your messages are annoying'.
-_COMPLAINT = re.compile(
-    _over_parts(
-        "{the it my you}*{thing}*{contacting}$|(?:{you keep why my}|{keep why}{of to you}*|{you why i}{can}?{go_on})(?:{of to})*{contacting}+(?:{me of the my number thing message_or_write you})*"
-        "|(?:{keep why}{of to you}*|{you why i}{can}?{go_on}{to of}*){message_or_write contact send contacting}(?:{me of the my number thing message_or_write you})*"
-        "|{not no_or_not}{want}+{the it of}*{you}{the}*|{no}{want keep}{keep of}*{the it}*{thing message_or_write}|(?<!{not no_or_not no did_not content}){receive}{of by the you my it me}*{thing message_or_write}?|(?:{why}+{the}*{thing message_or_write})+{why}?|(?<!{can}){you}{message_or_write contact send contacting}{me}"
-        "|(?:{the my it of you}{thing message_or_write})+|{keep}{you}?{receive}+{the of you my}*{thing message_or_write}*"
-    )
+# 'Why do you keep texting me?', 'you are harassing me', 'your messages are annoying', 'I receive these every day'.
+_TO_ME = "(?:{me of the my number thing message_or_write you})*"
+_COMPLAINT = _over_parts(
+    "{the it my you}*{thing}*{contacting}$",
+    f"(?:{{you keep why my}}|{{keep why}}{{of to you}}*|{{you why i}}{{can}}?{{go_on}})(?:{{of to}})*{{contacting}}+{_TO_ME}",
+    f"(?:{{keep why}}{{of to you}}*|{{you why i}}{{can}}?{{go_on}}{{to of}}*){{message_or_write contact send contacting}}{_TO_ME}",
+    "(?<!{can}){you}{message_or_write contact send contacting}{me}",
+    "{not no_or_not}{want}+{the it of}*{you}{the}*",
+    "{no}{want keep}{keep of}*{the it}*{thing message_or_write}",
+    "(?<!{not no_or_not no did_not content}){receive}{of by the you my it me}*{thing message_or_write}?",
+    "(?:{why}+{the}*{thing message_or_write})+{why}?",
+    "(?:{the my it of you}{thing message_or_write})+",
+    "{keep}{you}?{receive}+{the of you my}*{thing message_or_write}*",
 )
 # What you are, do not, or what this is: 'you people don't listen', 'this is beyond rude'. No noun of its own, no more
 # than three words that are not known.
-_ACCUSES = re.compile(
-    _over_parts(
-        "(?=.*{you it say aside})(?!.*{the}{content}(?!{thing}))(?!(?:.*{content}){4})"
-        "{you it thing say aside content not did_not no_or_not no and keep why can of by to the enough enough_now}*"
-    )
+_ACCUSES = _over_parts(
+    "(?=.*{you it say aside})(?!.*{the}{content}(?!{thing}))(?!(?:.*{content}){4})"
+    "{you it thing say aside content not did_not no_or_not no and keep why can of by to the enough enough_now}*"
 )
-_CHANGES_NOTHING = re.compile(
-    _over_parts(
-        "{me my it the number you i of to by want can say keep why and wish_that or greeting enough enough_now}*"
-    )
+_CHANGES_NOTHING = _over_parts(
+    "{me my it the number you i of to by want can say keep why and wish_that or greeting enough enough_now}*"
 )
 # 'How do I stop these?' is a question that says nothing else.
 _ASKS_HOW = re.compile(
@@ -118,20 +133,17 @@ _ASKS_HOW = re.compile(
 # 'Who gave you my number stop texting me'.
 _ENDS_COMPLAINT = tuple(LETTERS[name] for name in ("me", "number", "thing", "contacting"))
 # 'Stop the delivery', 'don't send me these boxes'.
-_NEEDS_A_NOUN = re.compile(
-    _over_parts(
-        "^{^thing message_or_write contact contacting me}*{stop the my it you send cancel enough number name}$|{send}{me}$|{message_or_write contact contacting}{of}?{my}$"
-    )
+_NEEDS_A_NOUN = _over_parts(
+    "^{^thing message_or_write contact contacting me}*{stop the my it you send cancel enough number name}$|{send}{me}$|{message_or_write contact contacting}{of}?{my}$"
 )
-_CONTENT = (CONTENT, LETTERS["business"])
-_OF_CONTENT = re.compile("[" + "".join(_CONTENT) + "]")
+_CONTENT = _over_parts("{content business}")
 _ASIDE = LETTERS["aside"]
 # A name can be removed from much.
-_IS_VAGUE = re.compile(_over_parts("^{remove take}{^list thing}*{name}{^list thing}*$|^{remove take}+{it}{mail}$"))
+_IS_VAGUE = _over_parts("^{remove take}{^list thing}*{name}{^list thing}*$|^{remove take}+{it}{mail}$")
 _FAREWELL = re.compile(
     r"(?:(?:kind |best |warm |many )?(?:regards|rgds|thanks|thank you|sincerely|cheers|br|best)|تحياتي|مع التحيه|شكرا|وشكرا)(?: [^\W\d]+){1,3}"
 )
-_NAME = re.compile(_over_parts("^{greeting}+{you}?{content}{content}?{content}?"))
+_NAME = _over_parts("^{greeting}+{you}?{content}{content}?{content}?")
 _CALLS = re.compile(r"\b(?:call|calls|calling|phone|ring|ringing|تتصل\w*|تدق\w*|ترن\w*|تكلم\w*)\b")
 # 'Don't call me now' asks for another moment.
 _FOR_NOW = re.compile(r"\b(?:now|today|tonight|الان|اليوم|هلا|حاليا|دلوقتي|الحين)\b")
@@ -190,7 +202,7 @@ def is_unmistakable(clauses: list[Clause], *, may_lead_to_it: bool = True) -> bo
         clauses = _without_farewell(clauses)
     for clause in clauses:
         requests, rest = _divided(clause)
-        if _EXPLAINS.match(clause.words) or any(_OF_CONTENT.search(request) for request in requests):
+        if _EXPLAINS.match(clause.words) or any(_CONTENT.search(request) for request in requests):
             return False
         if may_lead_to_it:
             rest = _NAME.sub("", rest)
@@ -201,7 +213,7 @@ def is_unmistakable(clauses: list[Clause], *, may_lead_to_it: bool = True) -> bo
         if not (_CHANGES_NOTHING.fullmatch(pieces[-1]) if before else _changes_nothing(pieces[-1])):
             return False
         is_question = clause.asks and _ASKS_HOW.match(clause.words)
-        is_asked = is_asked or not is_question and not all(_IS_VAGUE.match(request) for request in requests)
+        is_asked = is_asked or (not is_question and not all(_IS_VAGUE.match(each) for each in requests))
     return is_asked
 
 
@@ -223,10 +235,10 @@ def _divided(clause: Clause) -> tuple[list[str], str]:
     for match in _REQUEST.finditer(found):
         request, before, after = match[0], found[: match.start()], found[match.end() :]
         if (
-            _UNDONE.search(before)
-            or _STATED.search(f"{before}.{request}")
+            _UNDONE.search(before[-_REACH:])
+            or _STATED.search(f"{before[-_REACH:]}.{request}")
             or (asks and before[-1:] not in _ENDS_COMPLAINT and not _ASKS_HOW.match(clause.words))
-            or (after[:1] in _CONTENT and _NEEDS_A_NOUN.search(request))
+            or (_CONTENT.match(after) and _NEEDS_A_NOUN.search(request))
         ):
             continue
         requests.append(request)
