@@ -49,6 +49,8 @@ _SHORT = {
 # 'My no. is', whose point ends no sentence.
 _NUMBER = re.compile(r"\b(my|our|this|your|ur|phone|mobile|mob|tel)\s{1,3}no\.?(?=\s)", re.IGNORECASE)
 _UNSUBSCRIBE = re.compile(r"\bun ?su(?:b|s|bs|sb)?s?c?(?:ri|ir|i)b\w*")
+# 'S.T.O.P.', whose points end no sentence.
+_DOTTED = re.compile(r"\b(?:[^\W\d_]\.){2,}[^\W\d_]\b\.?")
 # A line this long that ends in the middle of a sentence was broken by a mail program.
 _WRAPPED_FROM = 50
 _SENTENCE = re.compile(r"[^.!?؟;؛\n…]+|[.!?؟;؛\n…]")
@@ -102,6 +104,7 @@ def clauses(text: str) -> list[Clause]:
     """Return the clauses of a text, without its web and email addresses, in their order."""
     text = unicodedata.normalize("NFKC", without_links(text)).translate(_FORMS)
     text = _NUMBER.sub(r"\1 number", text)
+    text = _DOTTED.sub(lambda match: match[0].replace(".", ""), text)
     found: list[Clause] = []
     for sentence, mark in _sentences(_unwrapped(text)):
         parts = [part for part in _CLAUSE.split(sentence) if part and part.strip()]
