@@ -5,12 +5,14 @@ Both are off by default. In the caller's transaction, under the locks of the deb
 
 import datetime as dt
 
-from communications import addresses, holding, ladder, policies
+from communications import addresses, apart, holding, ladder, policies
 from communications.models import Communication, Kind, State
 from inflow.accounts.actors import CLOCK
 from invoices import timeline
 from invoices.models import Invoice, Promise, Status
 
+# Thanks that were held back for longer are not sent.
+THANKS_WITHIN = dt.timedelta(days=7)
 _NOT_SAID = (State.SUPPRESSED, State.CANCELLED, State.FAILED)
 
 
@@ -22,6 +24,12 @@ def thank(invoice: Invoice) -> None:
     said = Communication.objects.filter(invoice=invoice, kind=Kind.THANK_YOU).exclude(status__in=_NOT_SAID)
     if not said.exists():
         _plan(invoice, Kind.THANK_YOU, invoice.account.now())
+
+
+def is_late(row: Communication, now: dt.datetime) -> bool:
+    """Return whether a thank-you that no person asked for comes too long after the payment."""
+    paid_at = row.invoice.covered_at
+    return not apart.is_by_person(row) and paid_at is not None and now - paid_at > THANKS_WITHIN
 
 
 def recall(promise: Promise) -> None:

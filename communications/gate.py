@@ -21,6 +21,7 @@ from communications import (
     apart,
     brakes,
     caps,
+    courtesies,
     covering,
     demand,
     gateways,
@@ -302,6 +303,9 @@ def _may_go_apart(case: Case, row: Communication) -> bool:
     if row.kind == Kind.THANK_YOU:
         if invoice.status != Status.PAID:
             _suppress(row, "not_paid")
+            return False
+        if courtesies.is_late(row, case.now):
+            _suppress(row, "late")
             return False
     elif not _is_owed(row):
         return False

@@ -14,6 +14,7 @@ WORDS: dict[str, Any] = {
     "invalid_contact": _lazy("the debtor's address does not work"),
     "paid": _lazy("the invoice is paid"),
     "not_paid": _lazy("the invoice is not paid"),
+    "late": _lazy("the payment is too long ago to say thank you"),
     "no_promise": _lazy("no promise is open"),
     "closed": _lazy("the invoice is closed"),
     "gate_expired": _lazy("it took too long to be handed over"),

@@ -7,9 +7,11 @@ import pytest
 from communications import clock, sender
 from communications.models import CollectionSettings, Communication
 from inflow.accounts.models import Account
-from invoices import lifecycle
-from invoices.models import Debtor, Invoice
+from invoices import cases, lifecycle
+from invoices.cases import CaseChange
+from invoices.models import Debtor, Escalation, Invoice
 from tests import make
+from tests.communications.test_ladder import account_at, at
 from tests.mailserver import MailServer
 
 pytestmark = pytest.mark.django_db
@@ -99,3 +101,20 @@ def test_a_test_clock_sends_it_on_the_day_before_and_the_ladder_waits_for_the_pr
     [row] = Communication.objects.filter(invoice=invoice, sent_at__isnull=False)
     assert (row.kind, row.sent_at) == ("promise_followup", dt.datetime(2026, 3, 10, 5, tzinfo=dt.UTC))
     assert "11 March 2026" in row.subject
+
+
+@pytest.mark.parametrize(("days", "expected"), [(3, "sent"), (40, "suppressed")])
+def test_thanks_that_were_held_back_for_more_than_a_week_are_not_sent(days: int, expected: str) -> None:
+    account = account_at("2026-04-06 12:00")
+    CollectionSettings.objects.create(account=account, says_thanks=True)
+    other, paid = (make.invoice(account, invoice_number=number, due_date=dt.date(2026, 4, 1)) for number in "12")
+    for _ in range(2):
+        cases.open_by_hand(account, other.pk, make.STAFF, level=2)
+    pay(paid)
+    clock.set_clock(account, at("2026-04-06 12:00") + days * DAY)
+    for level in (2, 1):
+        case = Escalation.objects.get(invoice=other, level=level)
+        cases.change(account, case.pk, make.STAFF, CaseChange(status="resolved", resolution="hold"))
+    clock.set_clock(account, at("2026-04-06 12:00") + (days + 3) * DAY)
+    (row,) = Communication.objects.filter(invoice=paid, kind="thank_you")
+    assert (row.status, row.suppressed_reason) == (expected, "" if expected == "sent" else "late")
