@@ -7,6 +7,7 @@ Latin digits in both languages. In a right-to-left text whatever has a direction
 import datetime as dt
 import re
 from decimal import Decimal
+from typing import Any
 
 import re2
 from django.utils.html import escape
@@ -156,10 +157,12 @@ def isolated(text: str, language: str) -> str:
     """A person's own text, with each IBAN, phone number and address in it isolated."""
     if not is_rtl(language):
         return text
-    shown: str = _LEFT_TO_RIGHT.sub(
-        lambda found: found[0] if found[0].startswith("http") else f"{LRI}{found[0]}{PDI}", text
-    )
-    return shown
+    found: str = _LEFT_TO_RIGHT.sub(_isolate, text)
+    return found
+
+
+def _isolate(found: Any) -> str:
+    return str(found[0]) if found[0].startswith("http") else f"{LRI}{found[0]}{PDI}"
 
 
 def without_isolates(text: str) -> str:
