@@ -112,7 +112,7 @@ class Api:
             self.web = embedded.spawn(
                 web_command(self.port), self.data, env=self.environ, cwd=embedded.ROOT, stdout=log, stderr=log
             )
-        wait_until(self.answers, 30)
+        wait_until(self.answers, 120)
 
     def answers(self) -> bool:
         with contextlib.suppress(OSError):
@@ -337,7 +337,7 @@ def test_a_killed_worker_is_replaced_and_none_outlives_the_main_process(api: Api
     main = psutil.Process(api.web.pid)
     [worker] = main.children()
     worker.kill()
-    wait_until(lambda: api.answers() and main.children() != [worker], 30)
+    wait_until(lambda: api.answers() and main.children() != [worker], 120)
     assert api.web.poll() is None
     [worker] = main.children()
     main.kill()
