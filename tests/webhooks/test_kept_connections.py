@@ -260,7 +260,7 @@ def test_what_comes_on_a_kept_connection_before_the_request_is_complete_does_not
     body = LARGE
     with wire.server(endpoint) as url:
         assert post(url).status == 200
-        assert post(url, body).status == 500
+        assert post(url, body, headers_s=30, total_s=30).status == 500
     assert head_only.is_set()
     assert (endpoint.connections, len(endpoint.requests)) == (2, 2)
     assert endpoint.requests[1] == body
@@ -282,8 +282,8 @@ def test_a_response_before_the_request_was_sent_in_full_is_its_response(interim:
     is_over = threading.Event()
     endpoint = Endpoint(script)
     with wire.server(endpoint) as url:
-        assert post(url, LARGE).status == 413
-        assert post(url, LARGE).status == 413
+        assert post(url, LARGE, headers_s=30, total_s=30).status == 413
+        assert post(url, LARGE, headers_s=30, total_s=30).status == 413
         is_over.set()
     assert endpoint.connections == 2
 

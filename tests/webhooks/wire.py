@@ -39,9 +39,10 @@ def request(connection: socket.socket) -> bytes:
     length = next(
         (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
     )
-    while len(body) < length:
-        body += _more(connection)
-    return head + b"\r\n\r\n" + body
+    read = bytearray(body)
+    while len(read) < length:
+        read += _more(connection)
+    return head + b"\r\n\r\n" + bytes(read)
 
 
 def _more(connection: socket.socket) -> bytes:
