@@ -120,7 +120,7 @@ _COMPLAINT = _over_parts(
 # What you are, do not, or what this is: 'you people don't listen', 'this is beyond rude'. No noun of its own, no more
 # than three words that are not known.
 _ACCUSES = _over_parts(
-    "(?=.*{you it say aside})(?!.*{the}{content}(?!{thing}))(?!(?:.*{content}){4})"
+    "(?=.*{you it say aside})(?!.*{the}{content}(?!{thing}))(?!.*{it}.*{not did_not no_or_not}{content})(?!(?:.*{content}){4})"
     "{you it thing say aside content not did_not no_or_not no and keep why can of by to the enough enough_now}*"
 )
 _CHANGES_NOTHING = _over_parts(
@@ -147,6 +147,10 @@ _NAME = _over_parts("^{greeting}+{you}?{content}{content}?{content}?")
 _CALLS = re.compile(r"\b(?:call|calls|calling|phone|ring|ringing|تتصل\w*|تدق\w*|ترن\w*|تكلم\w*)\b")
 # 'Don't call me now' asks for another moment.
 _FOR_NOW = re.compile(r"\b(?:now|today|tonight|الان|اليوم|هلا|حاليا|دلوقتي|الحين)\b")
+_TODAY = re.compile(
+    r"\b(?:today|tonight|(?<!من )(?<!بعد )اليوم|النهارده|الليله|(?<!min )(?<!men )(?<!ba3d )(?:el ?yom|el ?youm|al ?yom|lyoum|el ?naharda|el ?lela))\b"
+)
+_FORBIDS = _over_parts("{thing message_or_write}?{not no_or_not}")
 _ASKS_POLITELY = re.compile(
     r"(?:please |hi |hello |hey |so |and |sir |then )*(?:(?:can|could|will|would|wont|cant) (?:you|u|y all|someone|somebody)\b|how many (?:more )?times|how often|why (?:dont|wont|cant) (?:you|u)|do not|dont|do you mind|would it be possible|is it possible|may i ask|can i (?:please )?(?:be|ask|opt|unsubscribe|get|have)|may i (?:please )?(?:be|ask|opt|unsubscribe))|ممكن|(?:هل )?(?:يمكن|تقدر|فيك)"
 )
@@ -203,6 +207,8 @@ def is_unmistakable(clauses: list[Clause], *, may_lead_to_it: bool = True) -> bo
     for clause in clauses:
         requests, rest = _divided(clause)
         if _EXPLAINS.match(clause.words) or any(_CONTENT.search(request) for request in requests):
+            return False
+        if _TODAY.search(words) and any(_FORBIDS.match(request) for request in requests):
             return False
         if may_lead_to_it:
             rest = _NAME.sub("", rest)

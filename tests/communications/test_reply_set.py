@@ -1,7 +1,8 @@
 """A labelled set of replies, and how often the rules read them as a person would. Today is Sunday, 22 November 2026.
 
 A line of `replies.tsv` is: what a person makes of it, the day that it names, the channel, and the text. `stop` is a
-request to stop and nothing else; `stop_among` one among other things, for a person.
+request to stop and nothing else; `stop_among` one among other things, for a person. 'Stop it' and 'stop sending this'
+end what goes on, which is our messages alone; 'don't send this' may mean goods that have not left, and is for a person.
 """
 
 import datetime as dt
