@@ -22,7 +22,7 @@ from invoices.models import OPEN, Invoice
 log = structlog.get_logger(__name__)
 
 # The open invoices up to which a request computes the forecast itself, in some seconds at most.
-LARGE = 300
+LARGE = 50
 # What a request, and what a worker, may take.
 REQUEST_SECONDS, WORKER_SECONDS, STATEMENT_SECONDS = 4.0, 120.0, 30
 LEASE = dt.timedelta(seconds=WORKER_SECONDS + 120)

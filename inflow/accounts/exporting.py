@@ -21,7 +21,7 @@ Column = str | tuple[str, str | Callable[[Any], Any]]
 FORMATS = ("csv", "xlsx")
 MOST_IN_WORKBOOK = 50_000
 # The rows that a request writes itself, in about a second; a worker writes what is longer.
-AT_ONCE = {"csv": 5_000, "xlsx": 1_000}
+AT_ONCE = {"csv": 3_000, "xlsx": 1_000}
 _CHUNK = 1_000
 
 _declared: dict[type[Model], tuple[Column, ...]] = {}
