@@ -25,6 +25,7 @@ SHOWN = rf"[^\s{_UNSEEN}]"
 
 # What is longer is no name: ordering its combining marks takes time that grows with the square of their number.
 _MOST = 1_000
+_SPACES = str.maketrans("\t\n\r", "   ")
 
 
 def canonical(text: str) -> str:
@@ -35,5 +36,6 @@ def canonical(text: str) -> str:
 
 
 def canonical_words(text: str) -> str:
-    """Return what is searched for, each word in its one spelling."""
-    return " ".join(filter(None, map(canonical, text.split())))
+    """Return what is searched for, each word in its one spelling. Tabs and new lines divide words, other control
+    characters are not shown."""
+    return " ".join(canonical(text.translate(_SPACES)).split())

@@ -97,7 +97,7 @@ class OwnRowsAdmin(ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Search as names are stored, so that a pasted character that is not shown hides nothing."""
-        words = canonical_words(listing.bounded(search_term))
+        words = listing.bounded(canonical_words(search_term))
         found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, words)
         return found
 

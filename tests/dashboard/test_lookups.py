@@ -23,6 +23,7 @@ SUFFIXES = ("", "__exact", "__regex", "__startswith", "__in", "__gt", "__isnull"
 DECLARED = {
     "accounts.account": {"plan"},
     "accounts.apikey": {"state"},
+    "accounts.invitation": {"state"},
     "accounts.auditentry": {"since", "actor", "about", "at__year", "at__month", "at__day"},
     "accounts.user": {"role", "is_active"},
     "communications.answer": {"status", "kind"},

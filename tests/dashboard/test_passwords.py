@@ -223,7 +223,7 @@ def test_a_link_is_good_for_an_hour(settings: Any) -> None:
 @pytest.mark.parametrize("uid", ["MQ", "AAAA", "_w", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "%00", "x" * 500])
 def test_a_link_to_nobody_is_over(uid: str, db: None) -> None:
     answer = Client().get(f"/admin/reset/{uid}/abc-def/")
-    assert answer.status_code in (200, 404)
+    assert answer.status_code in (200, 400, 404)
 
 
 def test_a_link_that_was_used_between_reading_and_sending_the_form_changes_nothing(user: User) -> None:

@@ -39,8 +39,14 @@ def rows(text: TextIO, delimiter: str, skipped_lines: int = 0) -> Iterator[tuple
     line = 1 + skipped_lines
     try:
         for cells in csv.reader(lines, delimiter=delimiter):
-            yield line, cells[: MAX_COLUMNS + 1]
+            yield line, _narrow(cells)
             line = lines.read + 1
             lines.start_row()
     except csv.Error as error:
         raise Refused("no_csv", str(error)) from error
+
+
+def _narrow(cells: list[str]) -> list[str]:
+    """What stands beyond the last column counts as one column more, which `reading` refuses."""
+    beyond = next((cell for cell in cells[MAX_COLUMNS:] if cell.strip()), "")
+    return [*cells[:MAX_COLUMNS], beyond] if beyond else cells[:MAX_COLUMNS]
