@@ -3,12 +3,18 @@
 import datetime as dt
 import pickle
 import uuid
+from decimal import Decimal
 
 import orjson
 import pytest
 import redis
 from django.conf import settings
 from django.core.cache import cache
+from django.utils.translation import gettext_lazy
+
+from inflow.accounts.roles import Role
+from tests import make
+from tests.dashboard.world import logged_in
 
 
 def raw(key: str) -> bytes:
@@ -23,6 +29,22 @@ def test_values_are_json() -> None:
     cache.set(name, [{"at": dt.datetime(2026, 3, 1, tzinfo=dt.UTC), "id": uuid.UUID(int=7), "none": None}])
     assert orjson.loads(raw(name)) == cache.get(name)
     assert cache.get(name) == [{"at": "2026-03-01T00:00:00Z", "id": str(uuid.UUID(int=7)), "none": None}]
+
+
+@pytest.mark.django_db
+def test_the_dashboards_search_is_answered_from_the_cache_as_before() -> None:
+    """unfold keeps its results there: dataclasses with translated texts."""
+    client = logged_in(make.user(make.account(), Role.ADMIN))
+    first, again = (client.get("/admin/search/?s=invoice") for _ in range(2))
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert b"/admin/invoices/invoice/" in first.content
+    assert first.content.count(b"<a") == again.content.count(b"<a")
+
+
+def test_amounts_and_translated_texts_are_written_as_the_api_writes_them() -> None:
+    name = uuid.uuid4().hex
+    cache.set(name, {"amount": Decimal("10.50"), "whole": Decimal(3), "text": gettext_lazy("Invoice")})
+    assert cache.get(name) == {"amount": 10.5, "whole": 3, "text": "Invoice"}
 
 
 def test_integers_are_counted_and_expire() -> None:
