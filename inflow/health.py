@@ -24,6 +24,7 @@ PATHS = ("/healthz", "/readyz")
 SECONDS = {"database": 1.5, "broker": 0.4}  # together under 2 s
 GOOD_FOR_S = 1.0  # a result is reused for this long: frequent checks open no more connections
 _last: dict[str, tuple[float, bool]] = {}
+_under_way: dict[str, "asyncio.Task[bool]"] = {}  # checks that arrive together share one: each costs a connection
 _is_held = False
 _HELD = f"SELECT FROM {Installation._meta.db_table} WHERE held_at IS NOT NULL"
 
@@ -54,6 +55,13 @@ async def _is_good(name: str, ask: Callable[[], Coroutine[Any, Any, None]]) -> b
     asked_at, was_good = _last.get(name, (-GOOD_FOR_S, False))
     if time.monotonic() - asked_at < GOOD_FOR_S:
         return was_good
+    check = _under_way.get(name)
+    if check is None or check.done():
+        check = _under_way[name] = asyncio.create_task(_check(name, ask))
+    return await asyncio.shield(check)  # a client that leaves ends nobody else's check
+
+
+async def _check(name: str, ask: Callable[[], Coroutine[Any, Any, None]]) -> bool:
     asking = asyncio.create_task(ask())
     # Not asyncio.timeout: it would wait for psycopg to cancel the query on a server that does not answer.
     await asyncio.wait({asking}, timeout=SECONDS[name])

@@ -87,6 +87,30 @@ def test_a_frozen_database_is_told_in_a_word_and_not_asked_again_at_once(
     assert get("/readyz")[0].status == 200
 
 
+def test_checks_that_arrive_together_open_one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+
+    async def database() -> None:
+        opened.append(1)
+        await asyncio.sleep(0.05)
+
+    async def broker() -> None: ...
+
+    monkeypatch.setattr(health, "_ask_database", database)
+    monkeypatch.setattr(health, "_ask_broker", broker)
+
+    async def ask() -> list[Got]:
+        site = Front(lambda *_: [], threads=1)
+        left = asyncio.create_task(call(site, "GET", "/readyz"))
+        together = [asyncio.create_task(call(site, "GET", "/readyz")) for _ in range(50)]
+        await asyncio.sleep(0.01)
+        left.cancel()  # whoever asked first leaves
+        return await asyncio.gather(*together)
+
+    assert {got.status for got in asyncio.run(ask())} == {200}
+    assert len(opened) == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_broker_that_is_away_takes_no_request_away(settings: Settings, silent: int) -> None:
     settings.REDIS_URL = f"redis://127.0.0.1:{silent}/0"
