@@ -4,13 +4,12 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
-from django.utils.functional import Promise
 
 MEDIA_TYPE = "application/json"
 
 
 def dumps(data: Any) -> bytes:
-    """Decimals as JSON numbers, integral ones without a fraction; moments as UTC with `Z`; lazy translations as text."""
+    """Decimals as JSON numbers, integral ones without a fraction; moments as UTC with `Z`."""
     return orjson.dumps(data, default=_plain, option=orjson.OPT_UTC_Z)
 
 
@@ -18,6 +17,4 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         whole = int(value)
         return whole if whole == value else orjson.Fragment(f"{value.normalize():f}")
-    if isinstance(value, Promise):
-        return str(value)
     raise TypeError(f"{type(value).__name__} is no JSON")

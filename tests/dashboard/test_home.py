@@ -225,7 +225,7 @@ def test_the_mail_in_the_local_outbox_is_handed_to_its_own_account_only(
     for world in (own, foreign):
         message = Communication.objects.get(pk=world.rows["communications_communication"])
         (tmp_path / f"{message.message_id}.eml").write_bytes(b"From: InFlow <x@inflow.example>\r\n\r\nHello\r\n")
-    client = own.logged_in(Role.VIEWER)
+    client = own.logged_in(Role.AGENT)
 
     def address(world: World) -> str:
         return page("communications_communication", "mail", world.rows["communications_communication"])
@@ -235,5 +235,6 @@ def test_the_mail_in_the_local_outbox_is_handed_to_its_own_account_only(
     assert "x@inflow.example" in shown.content.decode()
     assert client.get(address(own)).content.endswith(b"Hello\r\n")
     assert client.get(address(foreign)).status_code == 404
+    assert own.logged_in(Role.VIEWER).get(address(own)).status_code == 403, "it holds the link to the debtor's page"
     settings.OUTBOX_DIR = None
     assert client.get(address(own)).status_code == 404
