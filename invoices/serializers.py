@@ -25,7 +25,7 @@ from inflow.api.fields import (
     error_of,
 )
 from inflow.api.pagination import PageQuery, Part
-from inflow.canonical import SHOWN, canonical, canonical_words
+from inflow.canonical import SHOWN, canonical
 from invoices import debtors, money, representation
 from invoices.models import (
     OPEN,
@@ -176,8 +176,8 @@ class InvoiceQuery(PageQuery):
         given, search = attrs.get("invoice_number", ""), attrs.get("q", "")
         if given != canonical(given):
             attrs |= {"invoice_number": canonical(given), "spelt": given}
-        if search != canonical_words(search):
-            attrs["number_begins"] = canonical_words(search) or search
+        if search != canonical(search):
+            attrs["number_begins"] = canonical(search) or search
         return attrs
 
     @staticmethod
