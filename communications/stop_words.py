@@ -114,9 +114,9 @@ def _of_arabic(word: str) -> str | None:
     article = _ARTICLE.match(word)
     stem = word[article.end() :] if article else word
     for owner in ("", *_OWNERS):
-        part = KNOWN.get(stem.removesuffix(owner)) if stem.endswith(owner) else None
-        if part in ("T", "A", "L", "y"):
-            return ("D" if (article or owner) and part == "T" else "") + part
+        noun = KNOWN.get(stem.removesuffix(owner), "") if stem.endswith(owner) else ""
+        if noun in ("T", "A", "L", "y"):
+            return ("D" if (article or owner) and noun == "T" else "") + noun
     bare = _PREPOSITION.sub("", word, count=1)
     return _of_arabic(bare) if bare != word else None
 
