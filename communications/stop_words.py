@@ -28,7 +28,7 @@ LETTERS = dict(
 )
 _UNKNOWN = (CONTENT, LETTERS["business"])
 _MOST_WORDS_OF_A_PHRASE = 7
-_LONGEST_GLUED = 40
+_LONGEST_READ = 40
 # Parts that somebody writes as one word, 'plsstop', 'stoptextingme', and misspells.
 _CORE = "SUZCcBHGJTMNlOmDAREQL"
 _MISSPELT_PARTS = "SUZCcBGTQRA"
@@ -155,6 +155,8 @@ def _of_word(word: str) -> str:
         return KNOWN[word]
     if word in _MISSPELT:
         return _MISSPELT[word]
+    if len(word) > _LONGEST_READ:
+        return LETTERS["business"]
     found = "S" if _LATIN_STOPS.fullmatch(word) else _of_verb(word) if word.isascii() else _of_arabic(word)
     if found is None and word.isascii() and _HAS_DIGIT.search(word):
         found = _ARABIZI.get(_bones(word))
@@ -171,7 +173,7 @@ def _of_word(word: str) -> str:
 
 def _of_glued(word: str) -> str | None:
     """'plsstop', 'لاترسل': known words without a space between them."""
-    if not 5 <= len(word) <= _LONGEST_GLUED:
+    if len(word) < 5:
         return None
     best: list[str | None] = [None] * len(word) + [""]
     for start in range(len(word) - 2, -1, -1):

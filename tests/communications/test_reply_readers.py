@@ -112,6 +112,10 @@ def test_work_is_bounded_whatever_is_repeated(piece: str) -> None:
     assert time.perf_counter() - started < 20
 
 
+def test_a_word_of_any_length_is_read() -> None:
+    triage.read("وب" * triage.MAX_READ + " stop" + "stopx" * triage.MAX_READ, TODAY)
+
+
 @pytest.mark.parametrize(
     ("text", "today", "day"),
     [
