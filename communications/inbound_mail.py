@@ -16,6 +16,11 @@ _ONCE = frozenset(
 )
 # Python's parser of addresses takes quadratic time: a longer header is read as it stands, and no further.
 MAX_HEADER = 2_000
+# Python's parser of mails passes each line through all parts that it stands in, and takes quadratic time for the
+# parameters of a header.
+_MAX_LEVELS, _MAX_PARTS, _MAX_PARAMETERS = 50, 500, 100
+_LINE_END = re.compile(rb"(?:\r\n|%0D%0A|%0A|\\r\\n|\\n)", re.IGNORECASE)
+_PART_HEADER = re.compile(rb"^content-[a-z-]{1,30}(?::|%3A)[^\n]*(?:\n[ \t+%][^\n]*)*", re.IGNORECASE | re.MULTILINE)
 _BODIES = ("TextBody", "HtmlBody", "StrippedTextReply", "RawEmail")
 _FILE = {"ContentType": "application/octet-stream", "Content": "AA=="}
 
@@ -89,6 +94,18 @@ def _is_attached(part: Any) -> bool:
         return bool(part.is_attachment())
     except Exception:
         return any(value.strip().lower().startswith("attachment") for value in raw_values(part, "Content-Disposition"))
+
+
+# --- A mail as it was sent ---------------------------------------------------------------------------------------
+
+
+def is_bomb(told: bytes) -> bool:
+    """Tell whether a call holds a mail, as text, in a form or in JSON, that Python's parser takes long for."""
+    lower = told.lower()
+    if lower.count(b"multipart") > _MAX_LEVELS or lower.count(b"content-type") > _MAX_PARTS:
+        return True
+    headers = _PART_HEADER.finditer(_LINE_END.sub(b"\n", lower))
+    return any(found[0].count(b";") + found[0].count(b"%3b") > _MAX_PARAMETERS for found in headers)
 
 
 # --- A mail in JSON --------------------------------------------------------------------------------------------------

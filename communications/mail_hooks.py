@@ -70,26 +70,36 @@ def _with_any_mail(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpR
     """Return a view that also takes a mail that anymail can't read: too large, or malformed.
 
     Such a mail, and one with a header that takes long, is read without its files and with its headers mended; one that
-    is still unreadable is stored as unreadable. The secret is checked before a body is read."""
+    is still unreadable, or that is made to take long, is stored as unreadable. The secret is checked before a body is
+    read."""
 
     @csrf_exempt
     @functools.wraps(view)
     def take(request: HttpRequest) -> HttpResponseBase:
+        body = b""
         try:
-            if not _has_long_header(request):
+            if not _is_of_the_provider(request):
+                return view(request)  # which refuses it
+            if request.content_type == "multipart/form-data":  # files count for no limit
+                body = request.read(_MAX_MAIL_BYTES)
+                request = _again(request, body)
+            else:
+                body = request.body
+            if inbound_mail.is_bomb(body):
+                _store_unreadable(body)
+                log.error("mail_unreadable", reason="too many parts")
+                return HttpResponse()
+            if request.content_type != "application/json" or not inbound_mail.has_long_header(body):
                 return view(request)
-            body = request.body
         except RequestDataTooBig:
             body = request.read(_MAX_MAIL_BYTES)
         except (SuspiciousOperation, PermissionDenied, ImproperlyConfigured, DatabaseError):
             raise
         except Exception:
             log.warning("mail_hook_malformed", path=request.path, exc_info=True)
-            body = request.body
+            body = body or request.body
         try:
-            mended = inbound_mail.mended(body)
-            told = {"wsgi.input": io.BytesIO(mended), "CONTENT_LENGTH": str(len(mended))}
-            return view(WSGIRequest({**request.META, **told}))
+            return view(_again(request, inbound_mail.mended(body)))
         except (SuspiciousOperation, PermissionDenied, ImproperlyConfigured, DatabaseError):
             raise
         except Exception:
@@ -101,13 +111,14 @@ def _with_any_mail(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpR
     return take
 
 
-def _has_long_header(request: HttpRequest) -> bool:
-    """Look into a mail that the provider sent, before anymail's parser does. The view refuses calls of others."""
-    if request.content_type != "application/json":
-        return False
+def _again(request: HttpRequest, body: bytes) -> HttpRequest:
+    return WSGIRequest({**request.META, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))})
+
+
+def _is_of_the_provider(request: HttpRequest) -> bool:
     wanted = base64.b64encode(settings.ANYMAIL["WEBHOOK_SECRET"].encode()).decode()
     given = request.headers.get("Authorization", "").removeprefix("Basic ")
-    return constant_time_compare(given, wanted) and inbound_mail.has_long_header(request.body)
+    return constant_time_compare(given, wanted)
 
 
 def _store_unreadable(body: bytes) -> bool:

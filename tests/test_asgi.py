@@ -1,16 +1,19 @@
 """The event loop in front of Django: what is slow, on either side, delays nothing else."""
 
 import asyncio
+import errno
 import json
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from django.http import parse_cookie
 
 from inflow import embedded
 from inflow.front import bodies, pools, responses
@@ -155,6 +158,56 @@ def test_progress_does_not_keep_a_slow_body_alive(monkeypatch: pytest.MonkeyPatc
 
 
 @WAITING
+@pytest.mark.parametrize("name", ["Content-Type", "Accept", "X-Forwarded-For"])
+def test_a_long_header_is_refused_before_it_is_parsed(path: str, media: str, name: str) -> None:
+    async def test() -> None:
+        async with front() as (site, app):
+            for headers in ([(name, ";" * 60_000)], [(name, '";"' * 1_000)] * 9):
+                assert is_refused(await call(site, "GET", path, headers), 431, "header_too_large", media)
+            assert app.calls == []
+            assert (await call(site, "GET", path, [(name, "x" * 8_000), ("X" * 60_000, "x")])).status == 200
+
+    run(test)
+
+
+def test_cookies_that_no_browser_sends_are_dropped_and_the_others_kept() -> None:
+    async def test() -> None:
+        async with front() as (site, _):
+            hostile = [
+                "a=" + "b" * 5_000,
+                'c="' + "\\1" * 2_000 + '"',
+                *('d="' + "\\1" * 1_500 + '"' for _ in range(9)),
+            ]
+            cookies = ["sessionid=s", *hostile, *(f"other{number}=x" for number in range(500)), "csrftoken=t"]
+            seen = json.loads((await call(site, "GET", "/p/x", [("Cookie", "; ".join(cookies))])).body)["HTTP_COOKIE"]
+            parsed = parse_cookie(seen)
+            assert (parsed["sessionid"], parsed["other499"], parsed["csrftoken"]) == ("s", "x", "t")
+            assert "a" not in parsed
+            assert seen.count("\\") <= 4_096
+
+    run(test)
+
+
+@WAITING
+def test_a_body_that_is_no_http_or_ends_early_is_400(path: str, media: str) -> None:
+    async def test() -> None:
+        sent = list[Any]()
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        async with front() as (site, app):
+            await site(scope("POST", path, [("Transfer-Encoding", "chunked")]), receive, send)
+            assert (sent[0]["status"], app.calls) == (400, [])
+            assert media in dict(sent[0]["headers"])[b"content-type"].decode()
+
+    run(test)
+
+
+@WAITING
 @pytest.mark.parametrize("declared", [True, False])
 def test_a_body_that_is_too_large_is_413(path: str, media: str, *, declared: bool) -> None:
     async def test() -> None:
@@ -179,6 +232,53 @@ def test_large_bodies_are_bounded_together_and_small_ones_pass(monkeypatch: pyte
             assert (await call(site, "POST", "/api/x", (), [b"x" * 1_000])).status == 200
             first.cancel()
             await asyncio.wait({first})
+
+    run(test)
+
+
+def test_one_client_does_not_take_the_place_of_all_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "OF_ONE_CLIENT", 3 * bodies.MIB)
+
+    async def test() -> None:
+        async with front() as (site, _):
+            first = asyncio.create_task(call(site, "POST", "/api/x", (), [b"x" * bodies.MIB] * 3, stalls=True))
+            await asyncio.sleep(0)
+            got = await call(site, "POST", "/hooks/x", (), [b"x" * bodies.MIB])
+            assert is_refused(got, 503, "unavailable", "text")
+            assert (await call(site, "POST", "/api/x", [("X-InFlow-Key", "k")], [b"x" * bodies.MIB])).status == 200
+            first.cancel()
+            await asyncio.wait({first})
+            assert not bodies.Body.of_clients
+
+    run(test)
+
+
+def test_a_full_disk_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "write", full)
+
+    async def test() -> None:
+        async with front() as (site, _):
+            got = await call(site, "POST", "/api/x", (), [b"x" * 100_000])
+            assert is_refused(got, 503, "unavailable", "application/problem+json")
+
+    run(test)
+
+
+@pytest.mark.parametrize(("path", "name"), [("/api/", "X-InFlow-Key"), ("/p/", "X-Other")])
+def test_one_client_never_has_all_threads(path: str, name: str) -> None:
+    async def test() -> None:
+        async with front(threads=3) as (site, app):
+            slow = [asyncio.create_task(call(site, "GET", f"{path}slow", [(name, "a")])) for _ in range(9)]
+            await asyncio.sleep(0.05)
+            assert len(app.calls) == 2
+            if path == "/api/":
+                assert (await call(site, "GET", f"{path}x", [(name, "b")])).status == 200
+            app.go.set()
+            assert {got.status for got in await asyncio.gather(*slow)} == {200}
+            assert not site.programs.in_hand_of + site.people.in_hand_of
 
     run(test)
 
@@ -222,13 +322,17 @@ def test_what_runs_too_long_is_503_and_its_thread_serves_again(monkeypatch: pyte
 
 
 def test_so_many_wait_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pools, "MOST_WAITING", 2)
+    monkeypatch.setattr(pools, "MOST_WAITING", 4)
 
     async def test() -> None:
         async with front() as (site, app):
             held = [asyncio.create_task(call(site, "GET", "/api/slow")) for _ in range(3)]
             await asyncio.sleep(0)
             got = await call(site, "POST", "/api/x", (), [b"x" * 100_000])
+            assert is_refused(got, 503, "unavailable", "application/problem+json")
+            held += [asyncio.create_task(call(site, "GET", "/api/x", [("X-InFlow-Key", k)])) for k in "ab"]
+            await asyncio.sleep(0)
+            got = await call(site, "GET", "/api/x", [("X-InFlow-Key", "c")])
             assert is_refused(got, 503, "unavailable", "application/problem+json")
             app.go.set()
             assert {got.status for got in await asyncio.gather(*held)} == {200}

@@ -7,6 +7,8 @@ from django.utils.functional import cached_property
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 
+from inflow.api.errors import Problem
+
 
 class JSONRequest(Request):
     """DRF's looks for forms, files and an encoding, and its `method` for itself before it finds Django's."""
@@ -22,6 +24,8 @@ class JSONRequest(Request):
         negotiator: Any = self.negotiator
         if asked.META.get("CONTENT_LENGTH") in (None, "", "0"):
             return {}
+        if asked.META.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in ("", "identity"):
+            raise Problem(415, "unsupported_media_type", "Send the body without Content-Encoding.")
         parser = negotiator.select_parser(self, self.parsers)
         if parser is None:
             raise UnsupportedMediaType(self.content_type)

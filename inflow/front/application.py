@@ -2,14 +2,15 @@
 
 import asyncio
 import io
+from types import SimpleNamespace
 from typing import Any
 
 import structlog
 
-from inflow import health
+from inflow import health, proxies
 from inflow.front import parent
-from inflow.front.bodies import Body, ClientLeft, Receive
-from inflow.front.environ import Scope, environ_of
+from inflow.front.bodies import Body, Receive
+from inflow.front.environ import Scope, environ_of, refuse_long_headers
 from inflow.front.pools import Application, Pool
 from inflow.front.refusals import Refusal, response_to
 from inflow.front.responses import Response, Send, Unfinished
@@ -61,24 +62,30 @@ class Front:
             response = await self._response(scope, environ, receive, path)
         except Refusal as refusal:
             response = response_to(environ, refusal, is_api=path.startswith("/api/"))
-        except ClientLeft:
-            return
         try:
             await response.send(send)
         except (TimeoutError, Unfinished) as error:  # without the last message the web server cuts the connection
             log.warning("response_cut_off", path=environ["PATH_INFO"], error=type(error).__name__)
 
     async def _response(self, scope: Scope, environ: dict[str, Any], receive: Receive, path: str) -> Response:
+        refuse_long_headers(environ)
+        client = _client_of(environ)
         pool = self.programs if path.startswith(("/api/", "/hooks/")) else self.people
         framing = {name: value for name, value in scope["headers"] if name in (b"content-length", b"transfer-encoding")}
         if not framing:
             environ |= {"wsgi.input": _EMPTY, "CONTENT_LENGTH": ""}
-            return await pool.run(environ)
-        body = Body(path)
+            return await pool.run(environ, client)
+        body = Body(path, client)
         try:
             await body.read(receive, framing.get(b"content-length", b""))
         except (Exception, asyncio.CancelledError):
             body.release()
             raise
         environ |= {"wsgi.input": body.file, "CONTENT_LENGTH": str(body.size)}
-        return await pool.run(environ, body.release)
+        return await pool.run(environ, client, body.release)
+
+
+def _client_of(environ: dict[str, Any]) -> str:
+    """Return the key of a program, else the address: what one client takes up is bounded, whatever it sends."""
+    key: str = environ.get("HTTP_X_INFLOW_KEY", "")
+    return key or proxies.client_address(SimpleNamespace(META=environ))  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -27,6 +27,9 @@ class Pool:
     def __init__(self, name: str, application: Application, threads: int) -> None:
         self.name, self.application, self.threads = name, application, threads
         self.in_hand = 0
+        self.most_running = max(1, threads - 1)  # of one client
+        self.in_hand_of: Counter[str] = Counter()
+        self._running_of: Counter[str] = Counter()
         self.waiting: deque[_Job] = deque()
         self._changed, self._is_stopped = threading.Condition(), False
 
@@ -39,14 +42,19 @@ class Pool:
             self._is_stopped = True
             self._changed.notify_all()
 
-    async def run(self, environ: dict[str, Any], after: Callable[[], None] | None = None) -> Response:
-        """Return the application's response. `after` is called once when the request is over in any way."""
-        if self.in_hand >= self.threads + MOST_WAITING:
+    async def run(self, environ: dict[str, Any], client: str, after: Callable[[], None] | None = None) -> Response:
+        """Return the application's response. `after` is called once when the request is over in any way.
+
+        One client never has all threads, nor all places to wait for one.
+        """
+        most = self.threads + MOST_WAITING
+        if self.in_hand >= most or self.in_hand_of[client] >= most * 3 // 4:
             if after:
                 after()
             raise _unavailable()
         self.in_hand += 1
-        job = _Job(self, environ, after)
+        self.in_hand_of[client] += 1
+        job = _Job(self, environ, client, after)
         with self._changed:
             self.waiting.append(job)
             self._changed.notify()
@@ -55,13 +63,30 @@ class Pool:
     def _work(self) -> None:
         while job := self._next():
             job.work()
+            with self._changed:
+                self._running_of[job.client] -= 1
         connections.close_all()
 
     def _next(self) -> "_Job | None":
         with self._changed:
-            while not self.waiting and not self._is_stopped:
+            while (job := self._fitting()) is None and not (self._is_stopped and not self.waiting):
                 self._changed.wait()
-            return self.waiting.popleft() if self.waiting else None
+            if job:
+                self.waiting.remove(job)
+                self._running_of += Counter([job.client])  # this also forgets who has none
+            return job
+
+    def _fitting(self) -> "_Job | None":
+        """Return the first job of a client that may have one thread more; at the end any."""
+        most = self.threads if self._is_stopped else self.most_running
+        return next((job for job in self.waiting if self._running_of[job.client] < most), None)
+
+    def over(self, client: str) -> None:
+        """Called in the event loop when a request is over."""
+        self.in_hand -= 1
+        self.in_hand_of[client] -= 1
+        if not self.in_hand_of[client]:
+            del self.in_hand_of[client]
 
     def take_back(self, job: "_Job") -> bool:
         """Return False if a thread has it already."""
@@ -75,8 +100,8 @@ class Pool:
 class _Job:
     """One request, from the event loop to a thread and back."""
 
-    def __init__(self, pool: Pool, environ: dict[str, Any], after: Callable[[], None] | None) -> None:
-        self._pool, self._environ, self._after = pool, environ, after
+    def __init__(self, pool: Pool, environ: dict[str, Any], client: str, after: Callable[[], None] | None) -> None:
+        self._pool, self._environ, self.client, self._after = pool, environ, client, after
         self._loop = asyncio.get_running_loop()
         self.response: asyncio.Future[Response] = self._loop.create_future()
         self._timer = self._loop.call_later(WAIT_S, self._give_up)
@@ -104,7 +129,7 @@ class _Job:
 
     def _over(self) -> None:
         self._timer.cancel()
-        self._pool.in_hand -= 1
+        self._pool.over(self.client)
         if self._after:
             self._after()
         self._refuse(Refusal(500, "internal", "Something went wrong on our side; it is logged."))
