@@ -15,8 +15,13 @@ MASK = "•••"
 _REST = r"[^\s\"'<>\\^`{|}()\[\]&;]*+"
 # A link under any host, also an older one of ours, and a token without its link: `communications.links` makes them. A
 # link scanner writes the address of a page within its own (`%2Fp%2F`).
-_LINK = re.compile(r"(/p/|%2[Ff]p%2[Ff])(?:unsubscribe(?:/|%2[Ff]))?[A-Za-z0-9_-]{28,}+\.[A-Za-z0-9_-]{43,}+" + _REST)
-_TOKEN = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{28,}+\.[A-Za-z0-9_-]{43,}+")
+_NO_JWT = r"(?!\.[A-Za-z0-9_-]{16})"  # of three parts: in a link to a payment page, which must stay whole
+_LINK = re.compile(
+    r"(/p/|%2[Ff]p%2[Ff])(?:unsubscribe(?:/|%2[Ff]))?[A-Za-z0-9_-]{28,}+\.[A-Za-z0-9_-]{43,}+" + _NO_JWT + _REST
+)
+_TOKEN = re.compile(r"(?<![A-Za-z0-9_-])(?<![A-Za-z0-9_-]\.)[A-Za-z0-9_-]{28,}+\.[A-Za-z0-9_-]{43,}+" + _NO_JWT)
+# The mailed links that set a password, or accept an invitation.
+_LOG_IN_LINK = re.compile(r"(/admin/(?:reset/[0-9A-Za-z_-]++/|invitation/))[0-9A-Za-z_.-]{20,}+")
 
 # A key as a person would paste it, whole or cut off, and also with its underscores encoded.
 _KEY = re.compile(r"inflow(?:_|%5f)(?:test(?:_|%5f))?[0-9a-z]{6,}+", re.IGNORECASE)
@@ -70,8 +75,8 @@ class HidePaths(logging.Filter):
 
 
 def mask_log_line(logger: Any, name: str, line: str) -> str:
-    """Mask the keys in a rendered line of the log; the last processor of structlog."""
-    return mask_keys(line)
+    """Mask the keys and links in a rendered line of the log; the last processor of structlog."""
+    return mask_links(_LOG_IN_LINK.sub(rf"\1{MASK}", mask_keys(line)))
 
 
 def _own_link(base_url: str) -> re.Pattern[str]:

@@ -28,6 +28,7 @@ from invoices import debtors, escalations, healing, parties, promises, receipts,
 from invoices.derivation import derive
 from invoices.ledger import check_payment, record_payment, reverse_payment, void_payment
 from invoices.models import (
+    MAX_NUMBER,
     OPEN,
     Allocation,
     CaseStatus,
@@ -99,8 +100,11 @@ def create(account: Account, new: NewInvoice, actor: Actor, *, asked: Known | No
 
 def check_new(new: NewInvoice, today: dt.date) -> dt.date:
     """What can be told of a new invoice without looking at others, or a refusal. Its issue date."""
-    if not canonical(new.invoice_number):
+    number = canonical(new.invoice_number)
+    if not number:
         raise Refused("invoice_number", "blank", _("invoice_number needs a letter or digit."))
+    if len(number) > MAX_NUMBER:
+        raise Refused("invoice_number", "max_length", _("invoice_number has more than %d characters.") % MAX_NUMBER)
     check_money("amount", new.amount, new.currency)
     issue_date = new.issue_date or min(today, new.due_date)
     if new.due_date < issue_date:

@@ -39,6 +39,7 @@ class PaymentStatus(models.TextChoices):
 
 # A holiday lasts this many days at most.
 MOST_HOLIDAYS = 31
+MAX_NUMBER = 64  # characters of an invoice number in its one spelling
 OPEN = (Status.NEW, Status.OVERDUE, Status.ON_HOLD, Status.DISPUTED)
 
 
@@ -107,7 +108,7 @@ class Invoice(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invoices", db_index=False)
     debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, related_name="invoices")
-    invoice_number = models.CharField(max_length=64)
+    invoice_number = models.CharField(max_length=MAX_NUMBER)
     debtor_name = models.CharField(max_length=200)
     debtor_company = models.CharField(max_length=200, blank=True)
     debtor_email = models.EmailField(blank=True)

@@ -28,6 +28,7 @@ from inflow.api.pagination import PageQuery, Part
 from inflow.canonical import SHOWN, canonical
 from invoices import debtors, money, representation
 from invoices.models import (
+    MAX_NUMBER,
     OPEN,
     CaseStatus,
     InvoiceQuerySet,
@@ -43,12 +44,14 @@ class NumberField(TextField):
     """An invoice number in its one spelling. Spaces at the ends and characters that are not shown are left out."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=64, pattern=rf"[^\x00]*{SHOWN}[^\x00]*", **kwargs)
+        super().__init__(max_length=MAX_NUMBER, pattern=rf"[^\x00]*{SHOWN}[^\x00]*", **kwargs)
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         number = canonical(super().run_validation(data))
         if not number:
             self.fail("blank")
+        if len(number) > MAX_NUMBER:  # a few letters are several in the composed form
+            self.fail("max_length", max_length=MAX_NUMBER)
         return number
 
 

@@ -11,10 +11,11 @@ from django.db.models.functions import JSONObject
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 
+from inflow.accounts import audit
 from inflow.accounts.models import Account, Scope
 from inflow.api import pagination
 from inflow.api.answers import Answer
-from inflow.api.authentication import account_of
+from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.idempotency import idempotent
 from inflow.api.pagination import PageQuery
@@ -88,12 +89,15 @@ class WebhookViewSet(ApiViewSet):
             subscription, secret = subscriptions.subscribe(account, **given)
         if secret is None:
             return Answer(of_subscription(subscription))
+        _record(request, subscription, "created")
         return Answer({**of_subscription(subscription), "secret": secret}, status=201)
 
     @extend_schema(operation_id="unsubscribe", summary="Unsubscribe", responses={204: None})
     def destroy(self, request: Request, webhook_id: uuid.UUID) -> Answer:
-        if not subscriptions.unsubscribe(_subscription(request, webhook_id)):
+        subscription = _subscription(request, webhook_id)
+        if not subscriptions.unsubscribe(subscription):
             raise not_found()
+        _record(request, subscription, "ended")
         return Answer(status=204)
 
     @extend_schema(
@@ -120,6 +124,7 @@ class WebhookViewSet(ApiViewSet):
         subscription = _subscription(request, webhook_id)
         given = RotateIn.checked(request.data)
         secret = subscriptions.rotate_secret(subscription, revokes=given["revoke"])
+        _record(request, subscription, "secret_rotated", **({"revoke": True} if given["revoke"] else {}))
         return Answer({**of_subscription(subscription), "secret": secret})
 
     @extend_schema(
@@ -131,7 +136,8 @@ class WebhookViewSet(ApiViewSet):
     def enable(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
         with _refusals_as_problems("webhook", account_of(request)):
-            subscriptions.enable(subscription)
+            if subscriptions.enable(subscription):
+                _record(request, subscription, "enabled")
         return Answer(of_subscription(subscription))
 
     enable.problems = (422,)  # type: ignore[attr-defined]
@@ -147,6 +153,7 @@ class WebhookViewSet(ApiViewSet):
         given = ReplayIn.checked(request.data)
         with _refusals_as_problems("since"):
             count = replaying.replay_since(subscription, given["since"])
+        _record(request, subscription, "replayed", deliveries=count)
         return Answer({"deliveries": count}, status=202)
 
 
@@ -205,6 +212,12 @@ def _subscription(request: Request, webhook_id: uuid.UUID) -> Subscription:
     if subscription is None:
         raise not_found()
     return subscription
+
+
+def _record(request: Request, subscription: Subscription, what: str, **detail: Any) -> None:
+    """Note in the audit log what a key did to a subscription, as the dashboard does of a person."""
+    target = subscription.target_url[:120]
+    audit.record(account_of(request), actor_of(request).name, f"subscription.{what}", target, **detail)
 
 
 def _rows(deliveries: QuerySet[Any]) -> QuerySet[Any]:

@@ -131,7 +131,8 @@ def _reader(path: str) -> Callable[[Any], Any]:
     def read(row: Any) -> Any:
         for name in names:
             row = getattr(row, name) if row is not None else None
-        return masking.mask_links(row) if isinstance(row, str) else row
+        is_text = isinstance(row, str | dict | list)  # of these too a text is written
+        return masking.mask_links(sheets.text_of(row)) if is_text else row
 
     return read
 

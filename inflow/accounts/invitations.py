@@ -37,6 +37,8 @@ class Gone(Exception):
 def invite(account: Account | None, email: str, role: Role, *, by: User) -> Invitation:
     """Invite an address to an account, or without one to the platform's staff. Raises ValidationError."""
     _check_inviter(by, account, role)
+    if not email.isascii():  # mail servers have several readings of such a domain: another's mailbox would get the link
+        raise ValidationError(_("Write the address in Latin letters, its domain as it begins with xn--."))
     _check_day(account)
     own = User.objects.filter(is_superuser=True) if account is None else User.objects.filter(account=account)
     if (own if by.is_superuser else own.filter(is_superuser=False)).filter(email=email).exists():

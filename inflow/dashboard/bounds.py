@@ -16,6 +16,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views import defaults
 
+from inflow.api import errors
+
 MAX_QUERY_BYTES = 8_000
 # All queries of one page together. PostgreSQL ends a single one after 10 s (inflow/wsgi.py).
 MAX_SECONDS = 9.0
@@ -37,18 +39,25 @@ class BoundsMiddleware:
             return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Answer a value that PostgreSQL or Python's calendar can't hold with 400, a query past its time with 503."""
+        """Answer a value that PostgreSQL or Python's calendar can't hold with 400, a query past its time with 503.
+
+        Django asks here for the API too, which goes past the middleware on its way in only."""
         if isinstance(error, OperationalError | InterfaceError):
             log.error("page_unavailable", error=type(error).__name__, path=request.path)
             return unavailable(request)
         if isinstance(error, DataError | OverflowError):
             log.warning("value_out_of_range", error=type(error).__name__, path=request.path, exc_info=True)
+            if errors.is_api(request):
+                return errors.respond(request, 400, "bad_request", "A value in this request is out of range.")
             return defaults.bad_request(request, error)
         return None
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:
     """503, without any query."""
+    if errors.is_api(request):
+        headers = {"Retry-After": str(RETRY_AFTER_S)}
+        return errors.respond(request, 503, "unavailable", "Try again in a few seconds.", headers=headers)
     response = render(request, "503.html", status=503)
     response["Retry-After"] = str(RETRY_AFTER_S)
     return response
@@ -66,21 +75,26 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 class _Limit:
-    """Tells PostgreSQL how much time is left, once there is little: most pages pay nothing."""
+    """Tells PostgreSQL how much time is left, once there is little: most pages pay nothing.
+
+    The time of what is no query does not count: a password that is hashed on a busy machine would end the log-in after
+    the work is done, and before a failure is counted."""
 
     def __init__(self, seconds: float) -> None:
-        self._begun = time.monotonic()
-        self._seconds = seconds
+        self._used, self._seconds = 0.0, seconds
         self._is_setting = self._is_set = False
 
     def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        used = time.monotonic() - self._begun
-        if used > SLOW_SECONDS and not self._is_setting:
-            if used >= self._seconds:
+        if self._used >= SLOW_SECONDS and not self._is_setting:
+            if self._used >= self._seconds:
                 raise OperationalError("The time of this request is over.")
-            self._set(f"SET statement_timeout = {max(1, int((self._seconds - used) * 1_000))}")
+            self._set(f"SET statement_timeout = {max(1, int((self._seconds - self._used) * 1_000))}")
             self._is_set = True
-        return execute(sql, params, many, context)
+        begun = time.monotonic()
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            self._used += time.monotonic() - begun
 
     def lift(self) -> None:
         if self._is_set:

@@ -23,7 +23,8 @@ class Export(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
-    # The person's account then: whoever changes accounts finds no file of the former one. Platform staff have none.
+    # The account whose rows are in the file: whoever changes accounts finds no file of the former one. It is null for
+    # platform staff, also for those who belong to an account: whoever is no longer one of them finds no file of all.
     account = models.ForeignKey(Account, on_delete=models.CASCADE, null=True, related_name="+")
     model = models.CharField(max_length=100)
     form = models.CharField(max_length=4)

@@ -51,7 +51,7 @@ class Request(Page, views.PasswordResetView):
     title = _lazy("Forgotten password")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        email = form.cleaned_data["email"].strip().lower()
+        email = form.cleaned_data["email"].strip().lower()[:254]  # which may have grown
         client = attempts.network_of(self.request) or ""
         wait = flooded(self.request, "password-reset-client", client, PER_CLIENT)
         wait = wait or flooded(self.request, "password-reset-email", email, PER_EMAIL)

@@ -8,10 +8,10 @@ from inflow.accounts.models import User
 from inflow.dashboard import refusals
 
 _READING = ("GET", "HEAD", "OPTIONS")
-# Logging in and out, the language, and a person's own password, second step and sessions.
+# Logging in and out, the language, a person's own password, second step and sessions, and joining another account.
 _OWN = (
     *("/admin/login/", "/admin/logout/", "/admin/language/", "/admin/security/"),
-    *("/admin/password_change/", "/admin/password_reset/", "/admin/reset/"),
+    *("/admin/password_change/", "/admin/password_reset/", "/admin/reset/", "/admin/invitation/"),
 )
 
 

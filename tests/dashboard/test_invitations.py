@@ -292,6 +292,15 @@ def test_an_invitation_that_is_not_filled_in_right_is_not_sent(wrong: dict[str, 
     assert not LoginMail.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "email", ["a@stra\u00dfe.example", "a@exam\u200bple.com", "a@" + ".".join(["\u0130" * 40] * 5) + ".com"]
+)
+def test_an_address_that_another_mailbox_may_read_is_not_invited(email: str, own: World) -> None:
+    answer = own.logged_in(Role.ADMIN).post(page("accounts_invitation", "add"), {"email": email, "role": "viewer"})
+    assert (answer.status_code, "xn--" in answer.content.decode()) == (200, True)
+    assert not Invitation.objects.filter(email__startswith="a@").exists()
+
+
 def test_an_account_sends_so_many_invitations_a_day(own: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(invitations, "PER_DAY", 3)
     assert invite(own).status_code == 302

@@ -17,7 +17,7 @@ from inflow.dashboard import long_exports
 from inflow.dashboard.models import Export, ExportPart, ExportState
 from invoices.models import Invoice
 from tests import make
-from tests.dashboard.world import World, page, platform
+from tests.dashboard.world import World, logged_in, page, platform
 
 pytestmark = pytest.mark.django_db
 
@@ -133,6 +133,16 @@ def test_the_file_is_for_the_one_who_asked_and_only_while_they_may_see_the_list(
     assert client.get(addresses[1]).status_code == 403
     User.objects.filter(pk=admin.pk).update(role=Role.ADMIN, account=foreign.account)
     assert client.get(addresses[1]).status_code == 404
+
+
+def test_who_is_no_platform_staff_any_more_gets_no_file_of_all_accounts(own: World, foreign: World) -> None:
+    chief = User.objects.create_superuser("chief@inflow.example", account=own.account)
+    client = logged_in(chief)
+    done, waiting = made(asked(client, name="communications_communication")), asked(client)
+    assert foreign.account.name in file_of(client, done).decode()
+    User.objects.filter(pk=chief.pk).update(is_superuser=False)
+    assert client.get(f"/admin/exports/{done.pk}/file").status_code == 404
+    assert made(waiting).state == ExportState.FAILED
 
 
 def test_who_may_not_see_the_list_any_more_gets_no_file_made(own: World) -> None:

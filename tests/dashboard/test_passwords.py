@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from communications.page.logs import HideLinks
+from inflow import masking
 from inflow.accounts import mailing
 from inflow.accounts.models import Account, AuditEntry, LoginMail, User
 from inflow.accounts.roles import Role
@@ -189,6 +190,16 @@ def test_no_log_line_holds_a_link_of_a_mail() -> None:
         record = logging.LogRecord("django", logging.WARNING, "", 0, "Not Found: %s", (path,), None)
         HideLinks().filter(record)
         assert "secret" not in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin/reset/MQ/{reset}/", "/admin/invitation/{link}/", "/p/{link}", "/p/unsubscribe/{link}"]
+)
+def test_no_line_of_a_page_that_failed_holds_a_link(path: str) -> None:
+    secrets = {"reset": f"d1abcd-{'0f' * 16}", "link": f"{'a' * 30}.{'b' * 43}"}
+    line = masking.mask_log_line(None, "", f'{{"path": "{path.format(**secrets)}", "event": "page_unavailable"}}')
+    assert not any(secret in line for secret in secrets.values())
+    assert line.endswith('", "event": "page_unavailable"}')
 
 
 @pytest.mark.parametrize("change", ["expired", "logged in", "email", "inactive", "suspended", "tampered", "other"])

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from inflow.accounts import invitations
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
 from tests import make
@@ -52,6 +53,17 @@ def test_people_may_still_mind_their_own_log_in(own: World) -> None:
         assert client.post(address, {}).status_code == 200, address
     assert client.post("/admin/logout/").status_code in (200, 302)
     assert client.get("/admin/").status_code == 302
+
+
+def test_an_invitation_to_another_account_is_accepted(own: World, foreign: World) -> None:
+    invitation = invitations.invite(foreign.account, "new@x.example", Role.VIEWER, by=foreign.people[Role.ADMIN])
+    client = own.logged_in(Role.AGENT)
+    suspend(own)
+    client.get(invitations.url(invitation))
+    phrase = "a brand new pass phrase"
+    joined = {"first_name": "Layla", "new_password1": phrase, "new_password2": phrase}
+    assert client.post("/admin/invitation/", joined).status_code == 302
+    assert User.objects.filter(email="new@x.example", account=foreign.account).exists()
 
 
 def test_they_log_in(own: World) -> None:

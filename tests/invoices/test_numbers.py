@@ -55,6 +55,8 @@ def test_the_one_spelling_is_nfc_without_control_and_format_characters_and_trimm
         is_unseen = unicodedata.category(letter) in ("Cc", "Cf")
         if is_unseen:
             assert canonical(f"a{letter}b") == "ab", hex(code)
+        elif letter.isspace():
+            assert canonical(f"a{letter}b") == "a b", hex(code)
         elif unicodedata.category(letter)[0] in "LNPS" and canonical(f"a{letter}b") == "ab":
             assert letter in "\u115f\u1160\u3164\uffa0", hex(code)  # Hangul fillers, which are blank
     for number in SPELLINGS:
@@ -93,6 +95,29 @@ def test_filters_and_searches_find_a_number_in_any_spelling(account: Account, nu
     client = logged_in(make.user(account))
     page = client.get("/admin/invoices/invoice/", {"q": number}).content.decode()
     assert linked(page, "invoices_invoice") == {str(made.pk)}
+
+
+def test_a_search_tells_one_space_from_two_and_finds_any_kind_of_them(account: Account) -> None:
+    made = make.invoice(account, invoice_number="INV\u00a0 9")
+    assert make.again(made).invoice_number == "INV  9"
+    api = caller(account)
+    for typed in ("INV  9", "INV\u2009\u3000", "inv\u00a0\u00a09"):
+        assert [row["id"] for row in api.get(f"invoices?q={quote(typed)}").json] == [str(made.pk)], typed
+    assert api.get(f"invoices?q={quote('INV 9')}").json == []
+
+
+@pytest.mark.parametrize("letter", ["\ufb2c", "\u0958", "\U0001d160"])
+def test_a_number_that_is_too_long_in_its_one_spelling_is_refused(account: Account, letter: str) -> None:
+    answer = caller(account).post("invoices", body(letter * 64))
+    is_problem(answer, 422, "invalid", "invoice_number")
+    with pytest.raises(Refused, match="64"):
+        create(account, make.new_invoice(account, invoice_number=letter * 64), make.STAFF)
+    form = {**body(letter * 64), "amount": "5", "due_date": "2999-01-31"}
+    page = logged_in(make.user(account)).post("/admin/invoices/invoice/add/", form)
+    assert (page.status_code, "64" in page.content.decode()) == (200, True)
+    heads = "invoice,name,email,amount,due"
+    imported(account, f"{heads}\n{letter * 64},A,a@a.example,5,2999-01-31", "invoices")
+    assert not Invoice.objects.exists()
 
 
 def test_a_form_and_the_verb_take_it_in_one_spelling(account: Account) -> None:

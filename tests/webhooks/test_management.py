@@ -13,7 +13,7 @@ from standardwebhooks import WebhookVerificationError
 
 from communications import gateways
 from inflow.accounts import sealing
-from inflow.accounts.models import Account, Scope
+from inflow.accounts.models import Account, AuditEntry, Scope
 from tests import make
 from tests.api.client import Caller, caller, is_problem
 from tests.receiver import Answer, Receiver
@@ -169,6 +169,26 @@ def test_a_second_rotation_keeps_the_secret_in_use_and_revoking_ends_it(account:
         for ended in (in_use, new):
             with pytest.raises(WebhookVerificationError):
                 receiver.requests[1].verified(ended)
+
+
+def test_what_a_key_does_to_a_webhook_is_in_the_audit_log(account: Account) -> None:
+    api = caller(account)
+    made = api.post("webhooks/subscribe", {"target_url": URL, "event": "invoice.created"}).json["id"]
+    api.post("webhooks/subscribe", {"target_url": URL, "event": "invoice.created"})  # which changes nothing
+    api.post(f"webhooks/{made}/rotate-secret", {"revoke": True})
+    Subscription.objects.update(is_active=False)
+    api.post(f"webhooks/{made}/enable", None)
+    api.post(f"webhooks/{made}/enable", None)
+    api.delete(f"webhooks/{made}")
+    api.delete(f"webhooks/{made}")
+    entries = AuditEntry.objects.filter(account=account, target=URL).order_by("id")
+    done = [(each.action, each.detail, each.actor != "") for each in entries]
+    assert done == [
+        ("subscription.created", {}, True),
+        ("subscription.secret_rotated", {"revoke": True}, True),
+        ("subscription.enabled", {}, True),
+        ("subscription.ended", {}, True),
+    ]
 
 
 @pytest.mark.parametrize(
