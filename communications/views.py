@@ -154,12 +154,12 @@ class ForecastViewSet(ApiViewSet):
                 raise Problem(503, "forecast_busy", problem, headers={"Retry-After": "5"}) from error
             if not foreseen.is_whole:
                 return None
-            kept = (now, [representation.of_entry(entry) for entry in foreseen.entries])
+            kept = (stored_forecasts.written(now), [representation.of_entry(entry) for entry in foreseen.entries])
             if len(foreseen.entries) > query["limit"]:
                 _keep(key, kept)
         computed_at, entries = kept
         answer = pagination.respond_computed(request, entries, query)
-        answer["X-Computed-At"] = stored_forecasts.written(computed_at)
+        answer["X-Computed-At"] = computed_at
         return answer
 
 
@@ -168,16 +168,16 @@ def _too_long(until: dt.datetime) -> Problem:
     return Problem(503, "forecast_too_long", problem, headers={"Retry-After": "60"})
 
 
-def _kept(key: str) -> tuple[dt.datetime, Sequence[Any]] | None:
+def _kept(key: str) -> tuple[str, Sequence[Any]] | None:
     """Return what the first page computed, and when, for those after it."""
     try:
-        kept: tuple[dt.datetime, Sequence[Any]] | None = cache.get(key)
+        kept: tuple[str, Sequence[Any]] | None = cache.get(key)
     except RedisError:
         return None
     return kept
 
 
-def _keep(key: str, kept: tuple[dt.datetime, Sequence[Any]]) -> None:
+def _keep(key: str, kept: tuple[str, Sequence[Any]]) -> None:
     with contextlib.suppress(RedisError):
         cache.set(key, kept, timeout=FORECAST_KEPT_S)
 

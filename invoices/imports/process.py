@@ -28,11 +28,9 @@ Row = tuple[int, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The rows of a file, in a temporary file of ours: read as often as they are needed. `width`: the cells of the
-    widest row."""
+    """The rows of a file, in a temporary file of ours: read as often as they are needed."""
 
     _lines: IO[bytes]
-    width: int
 
     def rows(self) -> Iterator[Row]:
         self._lines.seek(0)
@@ -51,7 +49,8 @@ def parsed(content: bytes, options: dict[str, Any], beat: Callable[[], object] =
         given.write(content)
         given.seek(0)
         _run(given, found, json.dumps({**options, "limits": limits}), beat)
-        yield Parsed(found, _summary(found)["width"])
+        _refuse(found)
+        yield Parsed(found)
 
 
 def _run(given: IO[bytes], found: IO[bytes], options: str, beat: Callable[[], object]) -> None:
@@ -84,11 +83,10 @@ def _has_ended(parser: "subprocess.Popen[bytes]") -> bool:
     return True
 
 
-def _summary(found: IO[bytes]) -> dict[str, Any]:
-    """Return the last line, which tells that the file was read to its end. Refused if it was not."""
+def _refuse(found: IO[bytes]) -> None:
+    """The last line tells whether the file was read to its end."""
     found.seek(max(0, found.seek(0, 2) - 2_000))
     last = found.read().rpartition(b"\n")[2]
     summary: dict[str, Any] = json.loads(last) if last.startswith(b"{") else {"refused": "died", "detail": ""}
     if "refused" in summary:
         raise Refused(summary["refused"], summary["detail"])
-    return summary

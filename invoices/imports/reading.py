@@ -76,7 +76,7 @@ class File:
     def sheet(self, choose: Choose | None = None) -> Sheet:
         """Read as far as the headings. Unreadable if too little is understood for a person to choose the rest."""
         with _in_words():
-            sheet = _headed(self._parsed.rows(), self.kind, self._parsed.width, choose)
+            sheet = _headed(self._parsed.rows(), self.kind, choose)
         if len(sheet.columns) < _FEWEST_KNOWN and (lacking := columns.missing(self.kind, sheet.columns)):
             raise _lacking(lacking, sheet.headings)
         return sheet
@@ -163,8 +163,8 @@ def _lacking(lacking: Sequence[columns.Column], headings: Sequence[str]) -> Unre
     )
 
 
-def _headed(rows: Iterator[Row], kind: str, width: int, choose: Choose | None = None) -> Sheet:
-    """The headings are the first row in which most columns are known. A column without a heading has an empty one."""
+def _headed(rows: Iterator[Row], kind: str, choose: Choose | None = None) -> Sheet:
+    """The headings are the first row in which most columns are known."""
     rows = ((line, [unescaped(cell) for cell in cells]) for line, cells in rows)
     first = list(itertools.islice(rows, HEADINGS_WITHIN))
     if not first:
@@ -174,7 +174,6 @@ def _headed(rows: Iterator[Row], kind: str, width: int, choose: Choose | None = 
     headings = [" ".join(cell[:_MAX_HEADING].split()) for cell in first[place][1][: MAX_COLUMNS + 1]]
     if len(headings) > MAX_COLUMNS:
         raise _too_wide()
-    headings += [""] * (min(width, MAX_COLUMNS) - len(headings))
     understood = columns.understand(kind, headings, choose(headings) if choose else None)
     return Sheet(headings, understood, _bounded(itertools.chain(first[place + 1 :], rows)))
 

@@ -98,7 +98,8 @@ def test_markup_in_a_name_stays_text(account: Account) -> None:
 
 def test_a_line_break_in_a_number_breaks_no_header(account: Account) -> None:
     message = rendered(account, invoice_number="INV-1\r\nBcc: someone@example.com")
-    assert message.subject.startswith("Invoice INV-1 Bcc: someone@example.com is overdue")
+    assert message.subject.startswith(("Invoice INV-1Bcc: ", "Invoice INV-1 Bcc: "))
+    assert "\n" not in message.subject
 
 
 PAGE, STOP = "https://inflow.example/d/abc", "https://inflow.example/stop/abc"

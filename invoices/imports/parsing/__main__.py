@@ -1,6 +1,6 @@
 """`python -m invoices.imports.parsing OPTIONS`: from a file on standard input to rows, as JSON, on standard output.
 
-The last line is `{"refused": …}` or `{"rows": …, "width": …}`; without it the file was not read to its end.
+The last line is `{"refused": …}` or `{"rows": …}`; without it the file was not read to its end.
 """
 
 import io
@@ -18,13 +18,13 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     _limit(**options["limits"])
     out = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="utf-8", write_through=False)
-    count = width = 0
+    count = 0
     try:
         for row in rows_of(os.fdopen(0, "rb", closefd=False), options):
             out.write(json.dumps(row, ensure_ascii=False))
             out.write("\n")
-            count, width = count + 1, max(width, len(row[1]))
-        out.write(json.dumps({"rows": count, "width": width}))
+            count += 1
+        out.write(json.dumps({"rows": count}))
     except Refused as refusal:
         out.write(json.dumps({"refused": refusal.reason, "detail": refusal.detail[:200]}))
     out.flush()

@@ -33,9 +33,7 @@ def _bounded(rows: Iterator[Row]) -> Iterator[Row]:
     try:
         for line, cells in rows:
             given = [_clean(cell) for cell in cells]
-            while given and not given[-1]:
-                given.pop()
-            if not given:
+            if not any(given):
                 continue
             count += 1
             length += sum(map(len, given)) + len(given)

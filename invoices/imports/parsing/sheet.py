@@ -67,7 +67,7 @@ class Sheet(Handler):
                 # What stands beyond the last column counts as one column more, which `reading` refuses.
                 self._cells[min(self._place, MAX_COLUMNS + 1)] = text
         elif name == "row":
-            if self._cells:
+            if self._cells:  # none is empty, so that no row ends in empty cells
                 width = max(self._cells)
                 self._rows.append((self._line, [self._cells.get(place, "") for place in range(1, width + 1)]))
         elif name == "sheetData":
