@@ -11,7 +11,7 @@ import re
 
 
 def _any(*alternatives: str) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{'|'.join(alternatives)})(?!\w)")
+    return re.compile(rf"\b[وف]?(?:{'|'.join(alternatives)})(?!\w)")
 
 
 _PAY = "pay|settle|transfer|clear|deposit|wire|remit|send you|release|process|arrange|make|do|complete|close|sort|finali[sz]e"
@@ -205,6 +205,7 @@ MONEY_AHEAD = _any(
 )
 # What is said with these is no promise of the debtor's, whatever the verb.
 DENIED_PROMISE = _any(
+    r"(?:will|ill|well|to|let me|gonna|must|need to|have to|going to) check(?! (?:for|of|worth)\b)",
     r"(?:لم|لا|ما|لن) (?:يتم|تتم|تم) (?:بعد )?(?:ال)?(?:دفع|سداد|تحويل|ايداع|تسديد)\w*(?: بعد)?",
     r"(?:تم|تمت) (?:ال)?(?:ايداع|تحويل|سداد|دفع|تسديد|حواله)\w*(?: (?:ال)?(?:مبلغ|دفعه|فاتوره|فلوس))?",
     r"(?:لم|لسه ما|لسا ما|مازال ما|ما) ?(?:ندفع|ادفع|نسدد|اسدد|نحول|احول|نخلص|اخلص|دفعت|دفعنا)\w*(?: بعد)?",
