@@ -260,7 +260,7 @@ def test_all_queries_of_a_page_have_one_time_and_the_next_page_has_its_own(monke
 
 def test_the_time_of_what_is_no_query_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(bounds.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("inflow.dashboard.bounds.time.monotonic", lambda: now[0])
     with bounds.time_limit(bounds.MAX_SECONDS):
         before = statement_timeout()
         now[0] = 3_600.0  # a password was hashed meanwhile, on a busy machine
