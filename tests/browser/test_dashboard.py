@@ -82,7 +82,13 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-@pytest.mark.parametrize(("language", "size"), [("en", DESK), ("ar", PHONE)], ids=["English-desk", "Arabic-phone"])
+@pytest.mark.parametrize(
+    ("language", "size"),
+    [
+        pytest.param("en", DESK, id="English-desk"),
+        pytest.param("ar", PHONE, id="Arabic-phone", marks=pytest.mark.nightly),
+    ],
+)
 def test_a_day_at_work_and_the_console_stays_silent(
     open_page: OpenPage, receiver: Receiver, language: str, size: dict[str, int]
 ) -> None:
@@ -190,7 +196,11 @@ def _read_the_audit_log(walk: Walk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "size", "is_dark"), [("en", DESK, False), ("ar", PHONE, True)], ids=["English-desk", "Arabic-phone"]
+    ("language", "size", "is_dark"),
+    [
+        pytest.param("en", DESK, False, id="English-desk", marks=pytest.mark.nightly),
+        pytest.param("ar", PHONE, True, id="Arabic-phone"),
+    ],
 )
 def test_axe_finds_no_serious_fault_on_the_main_pages_and_none_is_wider_than_the_screen(
     open_page: OpenPage, faults: Faults, language: str, size: dict[str, int], is_dark: bool

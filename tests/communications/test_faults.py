@@ -99,7 +99,7 @@ def test_a_worker_killed_at_a_verb_leaves_a_message_that_went_once_or_not_at_all
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("every", [15, pytest.param(1, marks=pytest.mark.nightly)])
 def test_a_worker_killed_at_any_line_of_the_sender_never_makes_two_messages(mail: MailServer, every: int) -> None:
     first, second = (due_reminder(debtor_email=f"{name}@example.com") for name in ("first", "second"))
     command = [sys.executable, "-m", "tests.communications.killed", str(every)]

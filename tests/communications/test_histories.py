@@ -20,7 +20,7 @@ from tests.communications import history
 from tests.communications.story import PASSING, RULES, STORIES, ZONES, Rules, Story, Teller, look
 from tests.parallel import at_once
 
-HISTORIES = int(os.environ.get("HISTORIES", "5"))
+HISTORIES = int(os.environ.get("HISTORIES", "3"))
 WORKERS = 8
 pytestmark = pytest.mark.usefixtures("handed_over")
 PROVED = settings(

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -122,6 +123,10 @@ def own(db: None) -> tuple[Account, str]:
     return account, make.key(account)[1]
 
 
+# For each operation; `make nightly` tries more.
+EXAMPLES = min(int(os.environ.get("HISTORIES", "2")), 20)
+
+
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_answer_is_as_described(operation: str, own: tuple[Account, str]) -> None:
     """What is tried is made up here. By schemathesis' own plugin each process would do so for all operations, while it
@@ -135,7 +140,9 @@ def test_every_answer_is_as_described(operation: str, own: tuple[Account, str]) 
     attempts(own=own)
 
 
-@settings(max_examples=4, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+)
 def attempt(case: schemathesis.Case[Any], own: tuple[Account, str]) -> None:
     """Each request finds the account as it was at first, so that what came before doesn't matter. A well-formed id is
     one of its own, and a cursor, which nobody can make up, is left out, so that more than their refusal is tried.

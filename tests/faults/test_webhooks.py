@@ -20,6 +20,7 @@ from inflow import embedded
 from tests.faults.stack import Run, free_port, manage, wait_until
 from tests.receiver import Receiver
 
+pytestmark = pytest.mark.nightly
 CALLERS = 4
 # A killed worker's rows are offered again when its lease has ended, half a minute after it took them.
 LEASES_S = 50.0
@@ -156,7 +157,6 @@ def test_without_valkey_no_request_fails_and_every_event_arrives_when_it_is_back
     assert {len(heard[invoice_id]) for invoice_id in created} == {1}
 
 
-@pytest.mark.nightly
 def test_300_invoices_survive_the_end_of_every_process_and_each_is_heard_of_under_one_id(stack: Stack) -> None:
     acknowledged: dict[str, str] = {}
     deadline = time.monotonic() + 60
