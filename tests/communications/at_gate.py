@@ -108,7 +108,11 @@ def _asks_for_what_is_owed(rows: Sequence[Communication], named: list[Invoice], 
     wanted = {currency: amount for currency, amount in net.items() if amount}
     is_several = len(listed if first.channel == Medium.EMAIL else counted) > 1
     figure = phrases.amounts(wanted, first.language)
-    if is_several or len(wanted) == 1:
+    if first.channel == Medium.EMAIL and len(listed) > 1 and not late:
+        # Several that are not due yet are listed one by one, without a sum.
+        for each in listed:
+            assert phrases.amounts({each.currency: _balance(each)}, first.language) in first.body, (first, each)
+    elif is_several or len(wanted) == 1:
         assert figure in first.body, (first, figure, first.body)
     owed = _sums(counted)
     used = {code: min(amount, credit.get(code, Decimal(0))) for code, amount in owed.items()}
