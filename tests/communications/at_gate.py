@@ -109,7 +109,8 @@ def _asks_for_what_is_owed(rows: Sequence[Communication], named: list[Invoice], 
     is_several = len(listed if first.channel == Medium.EMAIL else counted) > 1
     figure = phrases.amounts(wanted, first.language)
     if first.channel == Medium.EMAIL and len(listed) > 1 and not late:
-        # Several that are not due yet are listed one by one, without a sum.
+        # Several that are not due yet are listed one by one; the sum stands in the subject.
+        assert figure in first.subject, (first, figure, first.subject)
         for each in listed:
             assert phrases.amounts({each.currency: _balance(each)}, first.language) in first.body, (first, each)
     elif is_several or len(wanted) == 1:
