@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 _logged_at = -LOGGED_EVERY_S
 
 
-@task_revoked.connect
+@task_revoked.connect  # type: ignore[untyped-decorator]
 def _log_expired(sender: Task, expired: bool, **_: Any) -> None:
     """Log what Celery drops silently: tasks that waited too long, and those that a clock which is behind has sent."""
     global _logged_at
