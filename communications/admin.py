@@ -19,27 +19,22 @@ from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
-from communications import (  # (most register their pages)
-    answers_admin,  # noqa: F401
-    brakes,
-    by_hand,
-    debtor_admin,  # noqa: F401
-    gate,
-    gateway_admin,  # noqa: F401
-    local_gateway,
-    notices,
-    outbox,
-    policy_admin,  # noqa: F401
-    profile_admin,  # noqa: F401
-    profiles,
-    reasons,
-    reply_admin,  # noqa: F401
-    rules_admin,  # noqa: F401
-    send_admin,  # noqa: F401
-    standstill,
-    template_admin,  # noqa: F401
+from communications import (  # noqa: F401
+    answers_admin,
+    debtor_admin,
+    gateway_admin,
+    policy_admin,
+    profile_admin,
+    reply_admin,
+    rules_admin,
+    send_admin,
+    template_admin,
 )
+from communications.channels import local_gateway, outbox
+from communications.content import profiles
+from communications.delivery import gate, manual, notices, reasons, safeguards
 from communications.models import LEFT_US, Communication, Medium, State
+from communications.schedule import standstill
 from inflow import masking
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
@@ -102,7 +97,7 @@ class WaitsFilter(DropdownFilter):
 
 def _release(row: Communication, actor: Actor, form: pages.PageForm) -> str:
     try:
-        released = brakes.approve(row.account, row.pk, actor)
+        released = safeguards.approve(row.account, row.pk, actor)
     except Refused as refusal:
         raise ValidationError(refusal.message) from refusal
     goes = date_format(released.scheduled_for.astimezone(row.account.zone), _("j F, H:i"))
@@ -111,7 +106,7 @@ def _release(row: Communication, actor: Actor, form: pages.PageForm) -> str:
 
 def _call_back(row: Communication, actor: Actor, form: pages.PageForm) -> str:
     try:
-        brakes.call_back(row.account, row.pk, actor)
+        safeguards.call_back(row.account, row.pk, actor)
     except Refused as refusal:
         raise ValidationError(refusal.message) from refusal
     return _("Called back: it is held again.")
@@ -119,7 +114,7 @@ def _call_back(row: Communication, actor: Actor, form: pages.PageForm) -> str:
 
 def _cancel(row: Communication, actor: Actor, form: OptionalReasonForm) -> str:
     try:
-        stop = by_hand.cancel if row.step is None else brakes.cancel
+        stop = manual.cancel if row.step is None else safeguards.cancel
         stop(row.account, row.pk, actor, reason=form.cleaned_data["reason"])
     except Refused as refusal:
         raise ValidationError(refusal.message) from refusal

@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
-from communications import answers, consent, links
+from communications.contacts import consent
 from communications.models import Answer, AnswerKind, AnswerStatus, ConsentEntry, Contact, Medium, Source
+from communications.portal import answers, links
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role

@@ -8,11 +8,11 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from communications import consent
-from communications.calendar import place_of
+from communications.contacts import consent
 from communications.models import ConsentEntry, Contact, Medium
-from communications.page import statement, words
-from communications.page.account import open_invoices, positions
+from communications.portal import statement, texts
+from communications.portal.account import open_invoices, positions
+from communications.schedule.calendar import place_of
 from inflow.accounts import pages
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
@@ -109,7 +109,7 @@ def _statement(admin: DebtorAdmin, request: HttpRequest, object_id: str) -> Http
         parties = [party for party in parties if request.GET.get("party") in party.keys]
     if not parties:
         raise Http404
-    response = HttpResponse(statement.pdf(debtor, words.of(language), parties[0]), content_type="application/pdf")
+    response = HttpResponse(statement.pdf(debtor, texts.of(language), parties[0]), content_type="application/pdf")
     day = debtor.account.today()
     response["Content-Disposition"] = f'inline; filename="statement-{day:%Y-%m-%d}.pdf"'
     response["Cache-Control"] = "no-store"

@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import display
 from unfold.widgets import INPUT_CLASSES
 
-from communications import gateways, linters
+from communications.channels import gateways
+from communications.content import linters
 from communications.models import Gateway, Kind, Medium
 from inflow.accounts import audit, pages
 from inflow.accounts.actors import Actor

@@ -19,9 +19,10 @@ from unfold.admin import TabularInline
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
-from communications import forecast, policies, rehearsal, stored_forecasts, switching
+from communications.engine import forecast, sandbox, stored_forecasts
 from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
 from communications.rules_admin import DAYS, by_day, unless_busy
+from communications.schedule import policies, switching
 from inflow.accounts import pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.bulk import bulk
@@ -257,7 +258,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             messages.info(request, _("This account is too large for a preview. After you switch on, see Forecast."))
             return None
         ids, by_whom = list(invoices.values_list("pk", flat=True)), actor(request)
-        limit = rehearsal.Deadline(stored_forecasts.REQUEST_SECONDS)
+        limit = sandbox.Deadline(stored_forecasts.REQUEST_SECONDS)
         return unless_busy(
             request,
             lambda: forecast.preview(account, ids, by, by_whom, overdue_enter=enter, days=DAYS[-1], deadline=limit),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from communications import linters, phrases, profiles
+from communications.content import linters, phrases, profiles
 from communications.models import Medium, SenderProfile
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role

@@ -18,7 +18,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from communications import replies, texts
+from communications.inbound import replies, texts
 from communications.models import Reply, ReplyStatus, Triage
 from inflow import masking
 from inflow.accounts import pages

@@ -23,7 +23,8 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from communications import brakes, forecast, reasons, rehearsal, stored_forecasts
+from communications.delivery import reasons, safeguards
+from communications.engine import forecast, sandbox, stored_forecasts
 from communications.models import (
     ApprovalLimit,
     CollectionSettings,
@@ -65,14 +66,14 @@ def _stop(rules: CollectionSettings, actor: Actor, form: StopForm) -> str:
 
 
 def _resume(rules: CollectionSettings, actor: Actor, form: pages.PageForm) -> str:
-    released = brakes.resume(rules.account, actor)
+    released = safeguards.resume(rules.account, actor)
     audit.record(rules.account, actor.name, "messages.resumed", str(rules.account)[:120], released=released)
     said = _("Messages are resumed. Held messages that will be sent at the next allowed time: %(count)s.")
     return said % {"count": released}
 
 
 def _synced(rules: CollectionSettings, actor: Actor, form: pages.PageForm) -> str:
-    released = brakes.note_sync(rules.account, actor)
+    released = safeguards.note_sync(rules.account, actor)
     audit.record(rules.account, actor.name, "payments.synced", str(rules.account)[:120], released=released)
     return ngettext(
         "Noted. %(count)s message that waited for it goes at the next allowed moment.",
@@ -256,7 +257,7 @@ def _foreseen(request: HttpRequest, account: Account, days: int) -> _Shown | Non
     """Return the forecast of a small account, or the last one that a worker computed; None where none is there yet."""
     now = None
     if not stored_forecasts.is_large(account):
-        limit = rehearsal.Deadline(stored_forecasts.REQUEST_SECONDS)
+        limit = sandbox.Deadline(stored_forecasts.REQUEST_SECONDS)
         now = unless_busy(request, lambda: forecast.forecast(account, days, deadline=limit))
         if now is None or now.is_whole:
             return _Shown(now.entries, now.until, now.is_whole) if now else None
@@ -269,7 +270,7 @@ def _foreseen(request: HttpRequest, account: Account, days: int) -> _Shown | Non
 def unless_busy(request: HttpRequest, look: Callable[[], forecast.Foreseen]) -> forecast.Foreseen | None:
     try:
         return look()
-    except rehearsal.Busy:
+    except sandbox.Busy:
         messages.warning(request, _("Somebody is looking ahead at this moment: try again when that is done."))
         return None
 

@@ -13,9 +13,12 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from communications import addresses, apart, by_hand, linters, policies, profiles, wording
-from communications.by_hand import Asked, Look
+from communications.contacts import addresses
+from communications.content import linters, profiles, template_language
+from communications.delivery import manual
+from communications.delivery.manual import Asked, Look
 from communications.models import Communication, Kind, Medium, State
+from communications.schedule import one_off, policies
 from inflow.accounts import pages
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
@@ -37,7 +40,9 @@ class SendForm(pages.PageForm):
     kind = forms.ChoiceField(label=_lazy("What it says"))
     channel = forms.ChoiceField(label=_lazy("Sent by"))
     language = forms.ChoiceField(label=_lazy("Language"), choices=Language.choices)
-    subject = forms.CharField(label=_lazy("Your own subject"), required=False, max_length=wording.SUBJECT_LIMIT)
+    subject = forms.CharField(
+        label=_lazy("Your own subject"), required=False, max_length=template_language.SUBJECT_LIMIT
+    )
     text = forms.CharField(
         label=_lazy("Your own words"),
         required=False,
@@ -55,7 +60,7 @@ class SendForm(pages.PageForm):
         kind, channel = self.fields["kind"], self.fields["channel"]
         assert isinstance(kind, forms.ChoiceField)
         assert isinstance(channel, forms.ChoiceField)
-        kinds = apart.kinds_for(invoice)
+        kinds = one_off.kinds_for(invoice)
         kind.choices = [(each, _KINDS[each]) for each in kinds]
         channel.choices = [(medium, _way(invoice, medium)) for medium in policies.EVERY_CHANNEL]
         if Kind.MANUAL not in kinds:
@@ -75,14 +80,14 @@ class SendForm(pages.PageForm):
         subject, text, channel = data["subject"], data["text"], data["channel"]
         if bool(subject) != bool(text) and channel == Medium.EMAIL:
             raise ValidationError(_("An email of your own words needs both, subject and text."))
-        if len(text) > wording.LIMITS[Medium(channel)]:
+        if len(text) > template_language.LIMITS[Medium(channel)]:
             raise ValidationError(
-                {"text": _("At most %(most)d characters.") % {"most": wording.LIMITS[Medium(channel)]}}
+                {"text": _("At most %(most)d characters.") % {"most": template_language.LIMITS[Medium(channel)]}}
             )
         try:
-            wording.check(text, channel)
-            wording.check_subject(subject, channel)
-        except wording.Unreadable as error:
+            template_language.check(text, channel)
+            template_language.check_subject(subject, channel)
+        except template_language.Unreadable as error:
             raise ValidationError({"text": str(error)}) from error
         return data
 
@@ -118,14 +123,14 @@ def _send_now(admin: InvoiceAdmin, request: HttpRequest, object_id: str) -> Http
     back = admin.url("change", quote(invoice.pk))
     form = SendForm(request.POST if request.method == "POST" else None, row=invoice)
     seen, note = None, ""
-    if not apart.kinds_for(invoice):
+    if not one_off.kinds_for(invoice):
         note = _("The invoice is closed: there is nothing to write about.")
     elif not form.is_bound or form.is_valid():
         try:
             with refusals_on(form):
                 if "confirm" in request.POST:
                     try:
-                        sent = by_hand.send(
+                        sent = manual.send(
                             invoice.account,
                             invoice.pk,
                             actor(request),
@@ -133,12 +138,12 @@ def _send_now(admin: InvoiceAdmin, request: HttpRequest, object_id: str) -> Http
                             key=form.cleaned_data["key"],
                             seal=form.cleaned_data["seal"],
                         )
-                    except by_hand.Changed:
+                    except manual.Changed:
                         note = _("This is what would go now: look at it, and send it again.")
                     else:
                         _tell(request, sent)
                         return HttpResponseRedirect(back)
-                seen = by_hand.look(invoice.account, invoice.pk, actor(request), form.asked())
+                seen = manual.look(invoice.account, invoice.pk, actor(request), form.asked())
         except ValidationError as refusal:
             form.add_error(None, refusal)
     context = {"title": _("Write to the debtor"), "form": form, "invoice": invoice, "back": back, "note": note}
@@ -186,7 +191,7 @@ InvoiceAdmin.send_now = pages.own_page(
     _send_now,
     needs=Role.AGENT,
     icon="send",
-    fits=lambda invoice: bool(apart.kinds_for(invoice)),
+    fits=lambda invoice: bool(one_off.kinds_for(invoice)),
 )
 _buttons: Any = InvoiceAdmin.actions_detail
 InvoiceAdmin.actions_detail = (_buttons[0], "send_now", *_buttons[1:])

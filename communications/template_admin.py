@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.widgets import CHECKBOX_CLASSES
 
-from communications import gateways, phrases, previews, profiles, templates, wording
+from communications.channels import gateways
+from communications.content import phrases, previews, profiles, template_language, templates
+from communications.content.templates import Words
 from communications.models import Kind, Medium, MessageTemplate, Tone
-from communications.templates import Words
 from inflow.accounts import audit, pages
 from inflow.accounts.models import Account, Language
 from inflow.accounts.roles import Role
@@ -83,9 +84,9 @@ def _text(label: "StrOrPromise", rows: int, limit: int | None = None) -> forms.C
 class TemplateForm(pages.PageForm):
     """Both languages of one use. Empty: what is built in."""
 
-    subject_en = _text(_lazy("Subject"), 3, wording.SUBJECT_LIMIT)
+    subject_en = _text(_lazy("Subject"), 3, template_language.SUBJECT_LIMIT)
     body_en = _text(_lazy("Text"), 18)
-    subject_ar = _text(_lazy("Subject"), 3, wording.SUBJECT_LIMIT)
+    subject_ar = _text(_lazy("Subject"), 3, template_language.SUBJECT_LIMIT)
     body_ar = _text(_lazy("Text"), 18)
     invoice_number = forms.CharField(
         label=_lazy("Show it about invoice"),
@@ -132,13 +133,14 @@ class TemplateForm(pages.PageForm):
             if is_email and not text and (words.subject or words.body):
                 self.add_error(field, _("An email needs its subject and its text."))
             try:
-                (wording.check_subject if name == "subject" else wording.check)(text, self.use.channel)
-            except wording.Unreadable as error:
+                check = template_language.check_subject if name == "subject" else template_language.check
+                check(text, self.use.channel)
+            except template_language.Unreadable as error:
                 self.add_error(field, str(error))
         if words.body and not self.errors:
             try:
                 previews.try_out(self.use.account, words, *self.use.key)
-            except wording.Unreadable as error:
+            except template_language.Unreadable as error:
                 self.add_error(f"body_{language}", str(error))
 
     def words(self, language: str) -> Words:
@@ -215,7 +217,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
             "use": use,
             "sides": [_side(form, language, current[language][1]) for language in Language],
             "warnings": _warnings(use, form, {language: origin for language, (_words, origin) in current.items()}),
-            "variables": wording.variables_of(use.channel),
+            "variables": template_language.variables_of(use.channel),
             "known": Invoice.objects.for_account(use.account).open().values_list("invoice_number", flat=True)[:50],
             "is_own": any(origin == "own" for _, origin in current.values()),
             "reset_url": use.url("reset"),
@@ -315,7 +317,7 @@ def _warnings(use: Use, form: TemplateForm, origins: dict[str, str]) -> list[str
     if form.is_bound and form.errors:
         return found
     for language in own:
-        used = wording.check(form.words(language).body, use.channel)
+        used = template_language.check(form.words(language).body, use.channel)
         if not used & {"balance", "total", "amount", "invoices"}:
             found.append(_("%(language)s names no amount.") % {"language": _NAMES[language]})
         if use.channel == Medium.EMAIL and "invoices" not in used and use.kind not in (Kind.THANK_YOU,):

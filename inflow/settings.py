@@ -367,7 +367,7 @@ _email = (
     if _email_url.startswith("anymail:")
     else dj_email_url.parse(_email_url)
 )
-EMAIL_BACKEND = "communications.outbox.FolderBackend" if OUTBOX_DIR else _email["EMAIL_BACKEND"]
+EMAIL_BACKEND = "communications.channels.outbox.FolderBackend" if OUTBOX_DIR else _email["EMAIL_BACKEND"]
 EMAIL_HOST, EMAIL_PORT = _email.get("EMAIL_HOST", ""), _email.get("EMAIL_PORT", 25)
 EMAIL_HOST_USER = _email.get("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = _email.get("EMAIL_HOST_PASSWORD", "")
@@ -419,7 +419,7 @@ LOGGING = {
         }
     },
     "filters": {
-        "links": {"()": "communications.page.logs.HideLinks"},
+        "links": {"()": "communications.portal.logs.HideLinks"},
         "paths": {"()": "inflow.masking.HidePaths"},
     },
     "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["links", "paths"]}},

@@ -10,7 +10,7 @@ from django.urls import include, path
 from django.views import defaults
 from django.views.generic import RedirectView
 
-import communications.urls
+import communications.api.urls
 import invoices.urls
 import webhooks.urls
 from inflow.api import errors
@@ -24,9 +24,9 @@ urlpatterns = [
     # Each address by itself: an include is another match.
     *(
         path(f"api/zapier/{each.pattern}", each.callback, name=each.name)
-        for each in (*invoices.urls.urlpatterns, *communications.urls.urlpatterns, *webhooks.urls.urlpatterns)
+        for each in (*invoices.urls.urlpatterns, *communications.api.urls.urlpatterns, *webhooks.urls.urlpatterns)
     ),
-    path("", include("communications.hooks")),
+    path("", include("communications.inbound.gateway_hooks")),
     path("api/openapi.json", openapi, name="openapi"),
     path("api/docs", docs, name="docs"),
     path("admin/login/", login.login, name="login"),
@@ -44,18 +44,18 @@ urlpatterns = [
     path("admin/exports/", include("inflow.dashboard.export_pages")),
     path("admin/language/", language.choose, name="language"),
     path("admin/first-run/dismiss", dismiss, name="first-run-dismiss"),
-    path("p/", include("communications.page.urls")),
+    path("p/", include("communications.portal.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(url="/admin/"), name="home"),
 ]
 if settings.MAIL_PROVIDER:  # its package is an extra
-    from communications import mail_hooks
+    from communications.inbound import mail_hooks
 
     urlpatterns.append(path("hooks/mail/", include(mail_hooks.urls(settings.MAIL_PROVIDER))))
 if settings.TRY_OUT:
     urlpatterns.append(path("", include("inflow.dashboard.demo_receiver")))
-    urlpatterns.append(path("", include("communications.local_gateway")))
+    urlpatterns.append(path("", include("communications.channels.local_gateway")))
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:

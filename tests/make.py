@@ -10,9 +10,11 @@ from typing import TypedDict, Unpack
 
 from django.utils import timezone
 
-from communications import gateways, messages, sender
-from communications.calendar import Place
+from communications.channels import gateways
+from communications.content import messages
+from communications.delivery import sender
 from communications.models import Communication, Contact, Gateway
+from communications.schedule.calendar import Place
 from inflow.accounts import keys
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, ApiKey, Scope, User

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from communications import representation as communications_representation
+from communications.api import representation as communications_representation
 from communications.models import Communication
 from communications.signals import communication_failed, communication_sent
 from invoices import representation

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from communications import replies
+from communications.inbound import replies
 from communications.models import Communication, ConsentEntry, Contact, Medium, SenderProfile, Source, State, Wish
 from inflow.accounts import audit, keys
 from inflow.accounts.actors import Actor, Channel

@@ -19,9 +19,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from communications import holding, standstill
 from communications.admin import state_badge
 from communications.models import Communication, State
+from communications.schedule import holding, standstill
 from inflow.accounts import pages
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from communications.calendar import place_of
 from communications.models import Communication, Contact, State
+from communications.schedule.calendar import place_of
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.dashboard.climbing import Climber, Heard

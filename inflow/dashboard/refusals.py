@@ -34,7 +34,7 @@ def untrusted_form(request: HttpRequest, reason: str = "") -> HttpResponse:
     if errors.is_api(request):
         return errors.respond(request, 403, "forbidden", "This request can't be trusted.")
     if request.path_info.startswith("/p/"):
-        return render(request, "communications/page/untrusted.html", status=403)
+        return render(request, "communications/portal/untrusted.html", status=403)
     text = _("Nothing was changed. The page was open for too long, you logged in anew meanwhile, or cookies are off.")
     return _say(request, _("This form has expired"), text, _("Go back, reload the page and send it again."), 403)
 

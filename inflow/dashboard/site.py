@@ -9,7 +9,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from unfold.sites import UnfoldAdminSite
 
-from communications import standstill
+from communications.schedule import standstill
 from inflow.accounts.models import User
 from inflow.accounts.scoping import person
 from inflow.celery import wake

@@ -4,7 +4,8 @@ import uuid
 
 from celery import shared_task
 
-from communications import stored_forecasts, switching
+from communications.engine import stored_forecasts
+from communications.schedule import switching
 from inflow.celery import wake
 from inflow.dashboard import long_exports
 

@@ -4,7 +4,8 @@ import datetime as dt
 
 import pytest
 
-from communications import clock, sender
+from communications.delivery import sender
+from communications.engine import clock
 from communications.models import CollectionSettings, Communication
 from inflow.accounts.models import Account
 from invoices import cases, lifecycle

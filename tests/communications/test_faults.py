@@ -16,7 +16,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
-from communications import clock, sender
+from communications.delivery import sender
+from communications.engine import clock
 from communications.models import CollectionSettings, Communication
 from invoices import debtors, lifecycle
 from invoices.models import Invoice

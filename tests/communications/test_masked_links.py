@@ -14,8 +14,9 @@ from django.db import connection, transaction
 from django.test import Client
 from pytest_django import Settings
 
-from communications import links, replies
+from communications.inbound import replies
 from communications.models import Communication, Reply
+from communications.portal import links
 from inflow import masking
 from inflow.accounts import audit, keys
 from inflow.accounts.models import Account, AuditEntry, Scope

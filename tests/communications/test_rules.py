@@ -11,8 +11,9 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import Count
 
-from communications import clock, policies
+from communications.engine import clock
 from communications.models import CollectionSettings, Communication
+from communications.schedule import policies
 from inflow.accounts.models import Account
 from invoices import debtors, lifecycle, narrative
 from invoices.models import Escalation, Invoice, Promise, TimelineEntry

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from drf_spectacular.validation import validate_schema
 
-from communications import representation as communications_representation
+from communications.api import representation as communications_representation
 from communications.models import Communication
 from inflow.accounts.models import Account
 from inflow.api import schema

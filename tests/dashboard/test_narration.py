@@ -6,7 +6,7 @@ import re
 import pytest
 from django.utils import translation
 
-from communications import reasons
+from communications.delivery import reasons
 from inflow.dashboard.templatetags import narration
 from invoices import cases, debtors, lifecycle, narrative
 from invoices.models import Status, TimelineEntry

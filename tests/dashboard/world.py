@@ -12,7 +12,8 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from communications import addresses, answers, policies, replies
+from communications.contacts import addresses
+from communications.inbound import replies
 from communications.models import (
     Answer,
     CollectionSettings,
@@ -25,6 +26,8 @@ from communications.models import (
     Reply,
     SenderProfile,
 )
+from communications.portal import answers
+from communications.schedule import policies
 from inflow.accounts import invitations
 from inflow.accounts.models import Account, ApiKey, AuditEntry, Invitation, User
 from inflow.accounts.roles import Role

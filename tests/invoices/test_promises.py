@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from communications import clock
+from communications.engine import clock
 from inflow.accounts.models import Account
 from invoices import ledger, lifecycle, parties
 from invoices.models import Escalation, Invoice, Promise

@@ -19,7 +19,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from communications import clock, sender
+from communications.delivery import sender
+from communications.engine import clock
 from communications.models import Communication
 from inflow.accounts.models import Account
 from inflow.restores import highwater, stores

@@ -11,7 +11,8 @@ from django.db import connection
 from django.utils import timezone
 from structlog.testing import capture_logs
 
-from communications import clock, healing, sender
+from communications.delivery import sender
+from communications.engine import clock, healing
 from communications.models import Communication, SenderHealth
 from inflow.accounts.models import Account
 from inflow.restores import walltime

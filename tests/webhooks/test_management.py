@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from standardwebhooks import WebhookVerificationError
 
-from communications import gateways
+from communications.channels import gateways
 from inflow.accounts import sealing
 from inflow.accounts.models import Account, AuditEntry, Scope
 from tests import make

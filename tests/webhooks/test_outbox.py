@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from communications import sender
+from communications.delivery import sender
 from inflow.accounts.models import Account
 from invoices import lifecycle
 from invoices.models import Invoice

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from communications import gateways
+from communications.channels import gateways
 from inflow.egress import targets
 from tests import make
 from tests.receiver import Answer, Receiver

@@ -18,9 +18,9 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import get_language_bidi, gettext, gettext_noop
 
-from communications import gate, reasons
+from communications.delivery import gate, reasons
 from communications.models import Kind, Medium, State, StepKind, Triage
-from communications.models.heard import AnswerKind, AnswerStatus, ReplyStatus
+from communications.models.inbound import AnswerKind, AnswerStatus, ReplyStatus
 from inflow import languages
 from inflow.accounts.actors import Channel
 from inflow.accounts.pages import bdi
