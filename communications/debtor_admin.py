@@ -16,11 +16,12 @@ from communications.schedule.calendar import place_of
 from inflow.accounts import pages
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
-from invoices import debtor_parties, money
+from invoices import money
 from invoices.admin import DebtorAdmin
-from invoices.identities import ContactCorrection
+from invoices.debtors import debtor_parties
+from invoices.debtors.receivables import Position
 from invoices.models import Debtor, Invoice, Status
-from invoices.receivables import Position
+from invoices.models.identities import ContactCorrection
 
 _LATEST = 10
 

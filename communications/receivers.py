@@ -14,7 +14,8 @@ from communications.schedule import covering, ladder, optional, policies, replan
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.statements import Ahead
-from invoices import escalations, timeline
+from invoices import timeline
+from invoices.cases import escalations
 from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Promise, Resolution, Status
 from invoices.signals import (
     change_begins,

@@ -23,9 +23,13 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.bulk import bulk
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person, rows_of
-from invoices import cases, debtors, import_admin, ledger, lifecycle, money, representation, standing
+from invoices import import_admin, ledger, lifecycle, money, standing
 from invoices.ages import AGES, aged, overdue, part
+from invoices.api import representation
 from invoices.case_admin import payment_method, payment_status
+from invoices.cases import cases
+from invoices.debtors import debtors
+from invoices.debtors.receivables import Part
 from invoices.derivation import days_overdue
 from invoices.forms import (
     CreditForm,
@@ -43,9 +47,8 @@ from invoices.forms import (
     payable_by_credit,
     refusals_on,
 )
-from invoices.imports.models import Kind
 from invoices.models import OPEN, Debtor, Invoice, Payment, PaymentStatus, Status
-from invoices.receivables import Part
+from invoices.models.imports import Kind
 
 STATUS_BADGES = {
     Status.NEW: "info",

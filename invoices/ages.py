@@ -6,7 +6,7 @@ from django.db.models import DateField, F, Func, Q, Value
 from django.db.models.functions import Cast, Coalesce, Now
 
 from inflow.accounts.models import User
-from invoices.receivables import Part, in_part
+from invoices.debtors.receivables import Part, in_part
 
 # The buckets of what is overdue: the first and last day late of each.
 AGES: dict[str, tuple[int, int | None]] = {"1-30": (1, 30), "31-60": (31, 60), "61-90": (61, 90), "over-90": (91, None)}

@@ -10,10 +10,10 @@ from inflow.accounts import pages
 from inflow.accounts.actors import Actor
 from inflow.accounts.bulk import bulk
 from inflow.accounts.roles import Role
-from invoices import cases
 from invoices.admin import InvoiceAdmin
 from invoices.case_admin import AssignForm
-from invoices.cases import CaseChange
+from invoices.cases import cases
+from invoices.cases.cases import CaseChange
 from invoices.forms import refusals_on
 from invoices.models import CaseStatus, Escalation, Invoice
 from invoices.writing import Refused

@@ -19,11 +19,13 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, person
-from invoices import cases, import_admin, lifecycle, money, receivables
-from invoices.cases import CaseChange
+from invoices import import_admin, lifecycle, money
+from invoices.cases import cases
+from invoices.cases.cases import CaseChange
+from invoices.debtors import receivables
 from invoices.forms import METHODS, OptionalReasonForm, ResolveForm, UndoForm, refusals_on
-from invoices.imports.models import Kind
 from invoices.models import CaseStatus, Escalation, Payment, Promise, PromiseStatus, ReceiptStatus, Status
+from invoices.models.imports import Kind
 from invoices.writing import Refused
 
 CASE_BADGES = {CaseStatus.OPEN: "danger", CaseStatus.ACKNOWLEDGED: "warning", CaseStatus.RESOLVED: "success"}

@@ -18,10 +18,11 @@ from rest_framework import exceptions
 
 from inflow.accounts import pages
 from inflow.accounts.models import Language, known_time_zone
-from invoices import debtor_parties, debtors, ledger, money
+from invoices import ledger, money
+from invoices.api.serializers import InvoiceIn
+from invoices.debtors import debtor_parties, debtors
 from invoices.lifecycle import DEFAULT_HOLD, NewInvoice
 from invoices.models import Debtor, Invoice, Resolution
-from invoices.serializers import InvoiceIn
 from invoices.writing import Refused
 
 if TYPE_CHECKING:

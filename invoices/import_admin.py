@@ -37,7 +37,7 @@ from invoices.forms import refusals_on
 from invoices.import_columns import columns_page
 from invoices.imports import mapping, reading, running
 from invoices.imports.columns import COLUMNS, label
-from invoices.imports.models import DateOrder, Encoding, Import, ImportRow, Kind, Outcome, Phase
+from invoices.models.imports import DateOrder, Encoding, Import, ImportRow, Kind, Outcome, Phase
 from invoices.writing import Refused
 
 # Who may bring what: an agent records payments, invoices are registered by managers.

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from inflow.accounts import pages
 from invoices.forms import refusals_on
 from invoices.imports import columns, mapping
-from invoices.imports.models import Import
+from invoices.models.imports import Import
 
 IGNORE = "-"
 

@@ -10,8 +10,8 @@ from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from invoices import money
 from invoices.imports.invoice_rows import CANCEL, RECORD_PAYMENT, WRITE_OFF
-from invoices.imports.models import Import, Outcome
 from invoices.models import Invoice, Status
+from invoices.models.imports import Import, Outcome
 
 MOST_SHOWN = 100
 _NEEDS = {RECORD_PAYMENT: Role.AGENT, CANCEL: Role.MANAGER, WRITE_OFF: Role.MANAGER}

@@ -20,11 +20,12 @@ from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, ApiKey, Scope, User
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
-from invoices import cases, lifecycle
+from invoices import lifecycle
+from invoices.cases import cases
 from invoices.imports import running
-from invoices.imports.models import Import
 from invoices.lifecycle import NewInvoice
 from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Status
+from invoices.models.imports import Import
 from invoices.workdays import WorkDays
 from webhooks import subscriptions
 from webhooks.models import Event, EventType, Subscription

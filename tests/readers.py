@@ -20,7 +20,7 @@ from inflow.accounts import keys, second_step, sessions, sheets
 from inflow.api import etags, fields, idempotency, middleware
 from inflow.dashboard.templatetags import narration
 from inflow.egress import targets
-from invoices import contacts, parties
+from invoices.debtors import contacts, parties
 from invoices.imports import amounts, cells, headings, statuses
 from invoices.imports.parsing.xml import unescaped
 from invoices.models import TimelineEntry

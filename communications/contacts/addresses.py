@@ -1,7 +1,7 @@
 """The address that an invoice's message goes to: the contact that the invoice was given.
 
-Staff may replace it, explicitly (`invoices.contacts`). If it bounced, another address that invoices of the same party
-and debtor were given takes its place. It is never the address of another debtor or party.
+Staff may replace it, explicitly (`invoices.debtors.contacts`). If it bounced, another address that invoices of the same
+party and debtor were given takes its place. It is never the address of another debtor or party.
 """
 
 import datetime as dt
@@ -17,10 +17,10 @@ from communications.models import Communication, Contact, Medium, Source, State
 from inflow.accounts.actors import DEBTOR, Actor
 from inflow.accounts.models import Account
 from inflow.statements import Ahead, Compiled
-from invoices import contacts as invoice_contacts
-from invoices import debtor_parties
-from invoices.identities import ContactKind
+from invoices.debtors import contacts as invoice_contacts
+from invoices.debtors import debtor_parties
 from invoices.models import Debtor, Invoice
+from invoices.models.identities import ContactKind
 
 # WhatsApp lets us answer freely for so long after the debtor's last message; after it, it asks for their agreement.
 CONVERSATION = dt.timedelta(hours=24)

@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 from communications.models import ConsentEntry, Contact, Medium, Source, Wish
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from invoices import contacts, debtors, timeline
-from invoices.identities import ContactCorrection, DebtorIdentity
+from invoices import timeline
+from invoices.debtors import contacts, debtors
 from invoices.models import Debtor, Invoice
+from invoices.models.identities import ContactCorrection, DebtorIdentity
 from invoices.writing import Refused
 
 # An address that no debtor has.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from communications.models import Communication, Kind, Medium
-from invoices import receivables
+from invoices.debtors import receivables
 from invoices.models import Invoice, Status
 
 _ZERO = Decimal(0)

@@ -11,7 +11,8 @@ from communications.content.messages import Message
 from communications.content.templates import Words
 from communications.models import Communication, Kind, Medium
 from inflow.accounts.models import Account, Language
-from invoices import debtor_parties, ledger
+from invoices import ledger
+from invoices.debtors import debtor_parties
 from invoices.models import OPEN, Debtor, Invoice
 
 # Days from the due date, amount, and what is paid of it.

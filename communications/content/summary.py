@@ -15,7 +15,7 @@ from communications.content import demand, phrases
 from communications.content.demand import Demand
 from communications.models import Communication, Kind, Medium
 from inflow.accounts.models import Account
-from invoices import receivables
+from invoices.debtors import receivables
 from invoices.models import Invoice, Promise, PromiseStatus, Status
 
 # The sections, in this order: those with a step due, then what is past due, what waits by agreement, what comes.

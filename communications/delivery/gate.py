@@ -28,7 +28,8 @@ from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.languages import in_english
 from inflow.statements import Compiled
-from invoices import escalations, lifecycle, timeline
+from invoices import lifecycle, timeline
+from invoices.cases import escalations
 from invoices.models import OPEN, Debtor, Invoice, Reason, Status
 
 log = structlog.get_logger(__name__)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from communications.contacts import addresses
 from communications.models import Communication
 from inflow.accounts.models import Account
-from invoices import debtor_parties
+from invoices.debtors import debtor_parties
 from invoices.models import Invoice
 
 

@@ -15,7 +15,8 @@ from communications.models import PENDING, Communication, PolicyStep, State
 from communications.schedule import ladder, policies
 from inflow import statements
 from inflow.accounts.actors import CLOCK
-from invoices import escalations, lifecycle, timeline, workdays
+from invoices import lifecycle, timeline, workdays
+from invoices.cases import escalations
 from invoices.models import Invoice, Reason
 
 # The waits after refusals for reasons of ours; the last one from then on.

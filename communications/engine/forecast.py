@@ -28,7 +28,8 @@ from communications.models import (
 from communications.schedule import holding, ladder, policies, replanning
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from invoices import escalations, workdays
+from invoices import workdays
+from invoices.cases import escalations
 from invoices.models import OPEN, Invoice, Status
 
 log = structlog.get_logger(__name__)

@@ -23,7 +23,7 @@ from communications.delivery.status_updates import News
 from communications.inbound.mail_parts import header
 from communications.models import Communication, Medium, State
 from communications.schedule import holding
-from invoices.debtors import normalise_email
+from invoices.debtors.debtors import normalise_email
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from communications.models import Answer, AnswerStatus, Communication, Medium, R
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
 from inflow.accounts.scoping import rows_of
-from invoices import debtors
+from invoices.debtors import debtors
 from invoices.models import Invoice
 
 # Answers by these channels name no message.

@@ -27,7 +27,8 @@ from inflow import masking
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account
 from inflow.languages import english
-from invoices import debtor_parties, debtors, lifecycle
+from invoices import lifecycle
+from invoices.debtors import debtor_parties, debtors
 from invoices.models import OPEN, Debtor, Invoice, Receipt, Status
 from invoices.writing import Refused
 

@@ -10,10 +10,11 @@ from django.utils.safestring import SafeString
 from communications.content import phrases
 from communications.models import Answer, AnswerKind, AnswerStatus
 from communications.portal.texts import Words
-from invoices import ledger, money, receivables
-from invoices.debtor_parties import DebtorParty
+from invoices import ledger, money
+from invoices.debtors import receivables
+from invoices.debtors.debtor_parties import DebtorParty
+from invoices.debtors.receivables import Position
 from invoices.models import Invoice, Promise, PromiseStatus, Status
-from invoices.receivables import Position
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from django.utils.translation import gettext as _
 from communications.inbound import inbox
 from communications.models import Answer, AnswerKind, AnswerStatus
 from inflow.accounts.actors import DEBTOR, Actor
-from invoices import debtors, lifecycle, writing
-from invoices.debtor_parties import DebtorParty
+from invoices import lifecycle, writing
+from invoices.debtors import debtors
+from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import Debtor, Invoice, Receipt, Status
 from invoices.writing import Refused
 

@@ -18,7 +18,7 @@ from communications.portal.account import say
 from communications.portal.texts import Words
 from inflow.accounts.actors import DEBTOR
 from invoices import money
-from invoices.debtor_parties import DebtorParty
+from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import Invoice
 
 ALL_CHANNELS = "all"

@@ -20,8 +20,8 @@ from communications.schedule import one_off
 from inflow.accounts import audit
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from invoices import debtor_parties
-from invoices.debtor_parties import DebtorParty
+from invoices.debtors import debtor_parties
+from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import Debtor, Invoice
 
 PAGE_LIVES = dt.timedelta(days=90)

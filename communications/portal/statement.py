@@ -20,10 +20,11 @@ from django.template.loader import render_to_string
 from communications.content import phrases, profiles
 from communications.portal.account import open_invoices, positions, say
 from communications.portal.texts import Words
-from invoices import debtor_parties, money
-from invoices.debtor_parties import DebtorParty
+from invoices import money
+from invoices.debtors import debtor_parties
+from invoices.debtors.debtor_parties import DebtorParty
+from invoices.debtors.receivables import Part, Position
 from invoices.models import Allocation, Debtor, Invoice, InvoiceQuerySet, Payment, ReceiptStatus, Status
-from invoices.receivables import Part, Position
 
 _SHOWN_DAYS = 365
 # A longer one costs seconds and nobody reads it: what is older is brought forward.

@@ -10,7 +10,8 @@ import zoneinfo
 from dataclasses import dataclass, field
 
 from inflow.accounts.models import Account
-from invoices import phone_zones, workdays
+from invoices import workdays
+from invoices.debtors import phone_zones
 from invoices.models import Debtor
 from invoices.workdays import WorkDays
 

@@ -7,8 +7,10 @@ from decimal import Decimal
 
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
-from invoices import escalations, ledger, money, receivables
-from invoices.debtor_parties import DebtorParty
+from invoices import ledger, money
+from invoices.cases import escalations
+from invoices.debtors import receivables
+from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import CaseStatus, Debtor, Escalation, Invoice, Reason, Resolution, Status, TimelineEntry
 
 # A person is asked once the credit has covered what is due for so long.

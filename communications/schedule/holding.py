@@ -20,9 +20,11 @@ from communications.models import CollectionSettings, Communication, Kind
 from communications.schedule import covering, limits, one_off
 from communications.schedule.calendar import Place, place_of
 from inflow.accounts.models import Account
-from invoices import contacts as invoice_contacts
-from invoices import debtor_parties, escalations, ledger, workdays
-from invoices.debtor_parties import DebtorParty
+from invoices import ledger, workdays
+from invoices.cases import escalations
+from invoices.debtors import contacts as invoice_contacts
+from invoices.debtors import debtor_parties
+from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import OPEN, Debtor, Invoice, Status
 
 ANSWER_WAITS_WORKING_DAYS = 3

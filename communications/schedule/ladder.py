@@ -21,7 +21,9 @@ from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.statements import Ahead, Compiled
-from invoices import contacts, escalations, lifecycle, money, timeline
+from invoices import lifecycle, money, timeline
+from invoices.cases import escalations
+from invoices.debtors import contacts
 from invoices.models import Escalation, Invoice, Reason, Resolution, Status
 
 # A step this many days late still counts as on time.

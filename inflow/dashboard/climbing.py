@@ -14,7 +14,7 @@ from communications.schedule.calendar import Place
 from communications.schedule.limits import WEEK
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
-from invoices import representation
+from invoices.api import representation
 from invoices.models import CaseStatus, Escalation, Invoice, Reason, Resolution, Status
 from webhooks.models import EventType
 

@@ -20,7 +20,8 @@ from inflow.accounts.roles import Role
 from inflow.accounts.sealing import seal
 from inflow.dashboard.demo_receiver import PATH
 from inflow.dashboard.past import EVENTS_KEPT, Life, Past
-from invoices import debtors, money, parties
+from invoices import money
+from invoices.debtors import debtors, parties
 from invoices.models import OPEN, Debtor, Invoice
 from webhooks import signing
 from webhooks.endpoints import REASON_FAILING

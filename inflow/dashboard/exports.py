@@ -18,8 +18,8 @@ from inflow.accounts.exporting import declare
 from inflow.accounts.models import Account, ApiKey, AuditEntry, Invitation, User
 from invoices import money
 from invoices.derivation import days_overdue
-from invoices.imports.models import Import
 from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, Promise, Status
+from invoices.models.imports import Import
 from webhooks.models import Delivery, Subscription
 
 

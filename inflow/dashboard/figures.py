@@ -19,8 +19,8 @@ from inflow.accounts.models import User
 from inflow.accounts.scoping import rows_of
 from invoices import ledger
 from invoices.ages import AGES, aged, overdue, part
+from invoices.debtors.receivables import BALANCE, PROMISED, Part
 from invoices.models import OPEN, Invoice, Payment, Promise, PromiseStatus, Status
-from invoices.receivables import BALANCE, PROMISED, Part
 
 WEEKS = 12
 # How far the count of days goes back.
@@ -33,7 +33,7 @@ _ZERO = Decimal(0)
 
 @dataclass(slots=True)
 class Receivables:
-    """One currency by the definitions of `invoices.receivables`. `ages` is what is overdue by its age, and under
+    """One currency by the definitions of `invoices.debtors.receivables`. `ages` is what is overdue by its age, under
     `later` what is not due; with `on_hold` and `disputed` they add up to `outstanding`. `promised` is what is left of
     the promises. `weeks` is what was collected in each week that began on that Monday, oldest first, reversals taken
     off; `dso` in days, None where what is owed is older than the count goes back."""

@@ -19,7 +19,8 @@ from communications.schedule.calendar import place_of
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.dashboard.climbing import Climber, Heard
-from invoices import receipts, representation, timeline
+from invoices import receipts, timeline
+from invoices.api import representation
 from invoices.derivation import derive
 from invoices.models import (
     Allocation,

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from inflow.accounts import audit
 from inflow.accounts.models import Account
 from invoices.imports import columns
-from invoices.imports.models import Import, Phase
+from invoices.models.imports import Import, Phase
 from invoices.writing import Refused
 
 # An account's files come out of few programs.

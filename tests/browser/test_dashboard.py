@@ -17,8 +17,8 @@ from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
 from inflow.accounts.sentences import sentence
 from invoices.imports import running
-from invoices.imports.models import Import
 from invoices.models import Invoice
+from invoices.models.imports import Import
 from tests import make
 from tests.browser.conftest import DESK, PHONE, Faults, OpenPage, heard
 from tests.dashboard import world

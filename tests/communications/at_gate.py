@@ -11,7 +11,7 @@ from communications.contacts import addresses
 from communications.content import phrases
 from communications.models import Communication, Kind, Medium
 from communications.schedule import ladder, one_off
-from invoices import debtor_parties
+from invoices.debtors import debtor_parties
 from invoices.models import Allocation, Invoice, Receipt
 
 OPEN = ("new", "overdue", "disputed", "on_hold")

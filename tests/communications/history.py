@@ -11,7 +11,6 @@ from communications.models import CONTACTED, LEFT_US, Communication, Kind, State
 from communications.schedule import ladder, limits, policies
 from inflow.accounts.models import Account
 from invoices import derivation, ledger, lifecycle
-from invoices.identities import ContactCorrection
 from invoices.models import (
     OPEN,
     Allocation,
@@ -23,6 +22,7 @@ from invoices.models import (
     Receipt,
     TimelineEntry,
 )
+from invoices.models.identities import ContactCorrection
 from tests import make
 from tests.api.client import caller
 from tests.communications import handing_over

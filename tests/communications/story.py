@@ -19,7 +19,9 @@ from communications.engine import clock
 from communications.models import CollectionSettings, Communication, State
 from communications.schedule import policies
 from inflow.accounts.models import Account
-from invoices import cases, debtors, ledger, lifecycle
+from invoices import ledger, lifecycle
+from invoices.cases import cases
+from invoices.debtors import debtors
 from invoices.models import OPEN, Debtor, Escalation, Invoice, Receipt, Status
 from tests import make
 from tests.api.client import PLENTY

@@ -11,7 +11,8 @@ from communications.models import ApprovalLimit, CollectionSettings, Communicati
 from communications.schedule import ladder
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account
-from invoices import cases, lifecycle, narrative
+from invoices import lifecycle, narrative
+from invoices.cases import cases
 from invoices.models import Escalation, Invoice, TimelineEntry
 from invoices.writing import NotFound, Refused
 from tests import make

@@ -12,8 +12,9 @@ from communications.delivery import manual, sender
 from communications.delivery.manual import Asked, Look
 from communications.models import CollectionSettings, Communication, Source
 from inflow.accounts.models import Account
-from invoices import cases, lifecycle, writing
-from invoices.cases import CaseChange
+from invoices import lifecycle, writing
+from invoices.cases import cases
+from invoices.cases.cases import CaseChange
 from invoices.models import Debtor, Escalation, Invoice, TimelineEntry
 from tests import make
 from tests.mailserver import MailServer

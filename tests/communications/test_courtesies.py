@@ -8,8 +8,9 @@ from communications.delivery import sender
 from communications.engine import clock
 from communications.models import CollectionSettings, Communication
 from inflow.accounts.models import Account
-from invoices import cases, lifecycle
-from invoices.cases import CaseChange
+from invoices import lifecycle
+from invoices.cases import cases
+from invoices.cases.cases import CaseChange
 from invoices.models import Debtor, Escalation, Invoice
 from tests import make
 from tests.communications.test_ladder import account_at, at

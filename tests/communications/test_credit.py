@@ -14,8 +14,8 @@ from communications.content.templates import Words
 from communications.engine import clock, forecast
 from communications.models import ApprovalLimit, CollectionSettings, Communication, MessageTemplate
 from inflow.accounts.models import Account
-from invoices import cases as case_verbs
 from invoices import ledger, lifecycle
+from invoices.cases import cases as case_verbs
 from invoices.models import Escalation, Invoice
 from tests import make
 from tests.communications.story import look

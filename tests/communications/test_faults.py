@@ -19,7 +19,8 @@ from pytest_django import Settings
 from communications.delivery import sender
 from communications.engine import clock
 from communications.models import CollectionSettings, Communication
-from invoices import debtors, lifecycle
+from invoices import lifecycle
+from invoices.debtors import debtors
 from invoices.models import Invoice
 from tests import make
 from tests.mailserver import MailServer

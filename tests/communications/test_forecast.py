@@ -14,7 +14,8 @@ from communications.engine.forecast import Entry
 from communications.models import ApprovalLimit, CollectionSettings, Communication, PolicyStep
 from communications.schedule import policies
 from inflow.accounts.models import Account
-from invoices import debtors, lifecycle
+from invoices import lifecycle
+from invoices.debtors import debtors
 from invoices.models import Invoice
 from tests import make
 from tests.communications import handing_over

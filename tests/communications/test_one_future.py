@@ -12,7 +12,9 @@ from communications.delivery import manual, safeguards
 from communications.engine import clock, forecast
 from communications.models import CollectionSettings, Communication, Kind, Rescheduling
 from inflow.accounts.models import Account
-from invoices import cases, debtors, lifecycle
+from invoices import lifecycle
+from invoices.cases import cases
+from invoices.debtors import debtors
 from invoices.models import Escalation, Invoice
 from tests import make
 from tests.api.client import caller

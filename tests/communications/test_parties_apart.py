@@ -18,7 +18,8 @@ from communications.models import Communication, ConsentEntry, Contact
 from communications.portal import links, statement, texts
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from invoices import debtor_parties, debtors, ledger, lifecycle, narrative
+from invoices import ledger, lifecycle, narrative
+from invoices.debtors import debtor_parties, debtors
 from invoices.models import Debtor, Invoice, TimelineEntry
 from invoices.refusals import Refused
 from tests import make

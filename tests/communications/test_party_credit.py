@@ -11,7 +11,8 @@ from communications.models import Communication
 from communications.portal import links, statement, texts
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from invoices import debtor_parties, ledger, lifecycle, receipts
+from invoices import ledger, lifecycle, receipts
+from invoices.debtors import debtor_parties
 from invoices.models import Escalation, Invoice
 from invoices.refusals import Refused
 from tests import make

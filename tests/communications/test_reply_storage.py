@@ -14,7 +14,8 @@ from communications.inbound.triage import classification
 from communications.models import Communication, ConsentEntry, Contact, Gateway, Reply
 from communications.portal import answers
 from inflow.accounts.models import Account
-from invoices import cases, debtors
+from invoices.cases import cases
+from invoices.debtors import debtors
 from invoices.models import Debtor, Escalation, Invoice, TimelineEntry
 from invoices.writing import Refused
 from tests import make

@@ -16,7 +16,7 @@ from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
 from inflow.accounts.sentences import SENTENCES
 from invoices.imports import running
-from invoices.imports.models import Import, ImportRow
+from invoices.models.imports import Import, ImportRow
 from tests import make
 from tests.dashboard import reading
 from tests.dashboard.world import ADDS, LISTS, MATRIX, VERBS, World, logged_in, page, platform, rows_of, said, verb

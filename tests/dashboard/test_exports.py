@@ -20,7 +20,7 @@ from inflow.dashboard import long_exports
 from inflow.dashboard.models import Export
 from invoices import lifecycle
 from invoices.imports import running
-from invoices.imports.models import ImportRow
+from invoices.models.imports import ImportRow
 from tests import make
 from tests.dashboard.world import LISTS, World, may, nothing_changes, page, platform
 

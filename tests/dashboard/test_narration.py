@@ -8,7 +8,9 @@ from django.utils import translation
 
 from communications.delivery import reasons
 from inflow.dashboard.templatetags import narration
-from invoices import cases, debtors, lifecycle, narrative
+from invoices import lifecycle, narrative
+from invoices.cases import cases
+from invoices.debtors import debtors
 from invoices.models import Status, TimelineEntry
 from tests import make
 from tests.dashboard import reading

@@ -15,9 +15,9 @@ from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from inflow.dashboard.figures import receivables
 from invoices import ledger, lifecycle
-from invoices import receivables as definitions
+from invoices.debtors import receivables as definitions
+from invoices.debtors.receivables import Part, Position
 from invoices.models import Invoice, Promise
-from invoices.receivables import Part, Position
 from tests import make
 from tests.dashboard.world import linked, logged_in, page
 

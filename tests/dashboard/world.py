@@ -32,8 +32,8 @@ from inflow.accounts import invitations
 from inflow.accounts.models import Account, ApiKey, AuditEntry, Invitation, User
 from inflow.accounts.roles import Role
 from invoices import lifecycle
-from invoices.imports.models import Import, ImportRow
 from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, Promise, TimelineEntry
+from invoices.models.imports import Import, ImportRow
 from tests import make
 from webhooks.models import Delivery, Event, EventType, Subscription
 

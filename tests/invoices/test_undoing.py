@@ -11,7 +11,8 @@ from communications.engine import clock
 from communications.models import CollectionSettings, Communication
 from communications.schedule import limits
 from inflow.accounts.models import Account
-from invoices import cases, ledger, lifecycle
+from invoices import ledger, lifecycle
+from invoices.cases import cases
 from invoices.models import Allocation, Escalation, Invoice, Promise, Receipt, TimelineEntry
 from tests import make
 

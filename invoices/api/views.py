@@ -22,9 +22,9 @@ from inflow.api.idempotency import idempotent
 from inflow.api.pagination import Row, address_of
 from inflow.api.viewsets import ApiViewSet, takes_if_match
 from inflow.statements import Ahead, Compiled
-from invoices import ledger, lifecycle, receipts, representation
-from invoices.models import Invoice, Receipt, TimelineEntry
-from invoices.serializers import (
+from invoices import ledger, lifecycle, receipts
+from invoices.api import representation
+from invoices.api.serializers import (
     InvoiceIn,
     InvoiceOut,
     InvoicePatch,
@@ -37,6 +37,7 @@ from invoices.serializers import (
     TimelineQuery,
     UndoIn,
 )
+from invoices.models import Invoice, Receipt, TimelineEntry
 
 SEED_EXAMPLE = OpenApiExample(
     "An invoice",

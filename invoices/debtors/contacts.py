@@ -9,9 +9,9 @@ from pathlib import Path
 
 import phonenumbers
 
-from invoices import debtor_parties, parties
-from invoices.identities import ContactCorrection, ContactKind
+from invoices.debtors import debtor_parties, parties
 from invoices.models import Debtor, Invoice
+from invoices.models.identities import ContactCorrection, ContactKind
 
 # Signs that spreadsheets and right-to-left texts leave around an address.
 _INVISIBLE = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")

@@ -26,7 +26,9 @@ from inflow.api.fields import (
 )
 from inflow.api.pagination import PageQuery, Part
 from inflow.canonical import SHOWN, canonical
-from invoices import debtors, money, representation
+from invoices import money
+from invoices.api import representation
+from invoices.debtors import debtors
 from invoices.models import (
     MAX_NUMBER,
     OPEN,

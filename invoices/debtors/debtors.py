@@ -10,11 +10,13 @@ from django.db.models import Exists, OuterRef, Q
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from invoices import contacts, debtor_parties, escalations, parties, signals, timeline
-from invoices.contacts import BadPhone, normalise_email, normalise_phone
-from invoices.identities import ContactCorrection, ContactKind, DebtorIdentity
+from invoices import signals, timeline
+from invoices.cases import escalations
+from invoices.debtors import contacts, debtor_parties, parties
+from invoices.debtors.contacts import BadPhone, normalise_email, normalise_phone
+from invoices.debtors.parties import Party
 from invoices.models import OPEN, CaseStatus, Debtor, Escalation, Invoice, Reason
-from invoices.parties import Party
+from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 
 __all__ = ["BadPhone", "find_or_make", "normalise_email", "normalise_phone"]
 

@@ -8,9 +8,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from inflow.accounts.models import Account
-from invoices import parties
-from invoices.identities import DebtorIdentity
+from invoices.debtors import parties
 from invoices.models import Debtor, Invoice, InvoiceQuerySet
+from invoices.models.identities import DebtorIdentity
 
 
 @dataclass(frozen=True, slots=True)

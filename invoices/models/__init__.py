@@ -18,7 +18,8 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account, Language, User, known_subdivision
 from inflow.statements import stored
-from invoices import money, parties
+from invoices import money
+from invoices.debtors import parties
 
 
 class Status(models.TextChoices):
@@ -654,5 +655,5 @@ class CalendarRule(models.Model):
             raise ValidationError({"weekdays": _("Shorter hours are on days of the week, or between two dates.")})
 
 
-from invoices.identities import ContactCorrection, DebtorIdentity  # noqa: E402, F401
-from invoices.imports.models import Import, ImportRow  # noqa: E402, F401  (tables of this room)
+from invoices.models.identities import ContactCorrection, DebtorIdentity  # noqa: E402, F401
+from invoices.models.imports import Import, ImportRow  # noqa: E402, F401  (tables of this room)

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple, Self
 
-from invoices import legal_forms
+from invoices.debtors import legal_forms
 
 MAX_BASE, MAX_FORM = 200, 30
 MAX_KEY = MAX_BASE + 1 + MAX_FORM

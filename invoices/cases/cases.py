@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
 from inflow.languages import spoken
-from invoices import escalations, lifecycle, timeline
+from invoices import lifecycle, timeline
+from invoices.cases import escalations
 from invoices.models import CaseStatus, Escalation, Invoice, PromiseStatus, Reason, Resolution, Status
 from invoices.writing import Draft, NotFound, Refused, StaffOnly, changing
 

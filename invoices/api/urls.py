@@ -1,7 +1,7 @@
 from django.urls import path
 
-from invoices.case_views import EscalationViewSet
-from invoices.views import InvoiceViewSet, PaymentViewSet, ReceiptViewSet, TimelineViewSet
+from invoices.api.case_views import EscalationViewSet
+from invoices.api.views import InvoiceViewSet, PaymentViewSet, ReceiptViewSet, TimelineViewSet
 
 urlpatterns = [
     path("invoices", InvoiceViewSet.as_view({"get": "list", "post": "create"}), name="invoices"),

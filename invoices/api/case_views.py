@@ -11,10 +11,11 @@ from inflow.api.answers import Answer
 from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import not_found
 from inflow.api.viewsets import ApiViewSet
-from invoices import cases, representation
+from invoices.api import representation
+from invoices.api.serializers import EscalationOut, EscalationPatch, EscalationQuery
+from invoices.api.views import refusals_as_problems
+from invoices.cases import cases
 from invoices.models import Escalation
-from invoices.serializers import EscalationOut, EscalationPatch, EscalationQuery
-from invoices.views import refusals_as_problems
 
 
 class EscalationViewSet(ApiViewSet):

@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account
-from invoices import parties
+from invoices.debtors import parties
 from invoices.models import AccountQuerySet, Debtor
 
 
