@@ -54,7 +54,7 @@ def _calls(server: Server, key: str, account_id: uuid.UUID, subscription: uuid.U
     from communications.engine import clock
     from inflow.accounts.models import User
     from invoices.models import Invoice
-    from webhooks import sending
+    from webhooks.delivery import sending
 
     deep = _behind(server, key, f"{BASE}?limit=100", depth)
     deep_messages = _behind(server, key, f"{MESSAGES}?limit=100", depth)

@@ -268,7 +268,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "inflow.api.schema.refuse_unknown_fields",
-        "webhooks.schema.describe_events",
+        "webhooks.api.schema.describe_events",
     ],
 }
 

@@ -12,7 +12,7 @@ from django.views.generic import RedirectView
 
 import communications.api.urls
 import invoices.api.urls
-import webhooks.urls
+import webhooks.api.urls
 from inflow.api import errors
 from inflow.api.views import docs, me, no_route, openapi
 from inflow.dashboard import bounds, joining, language, login, passwords
@@ -24,7 +24,11 @@ urlpatterns = [
     # Each address by itself: an include is another match.
     *(
         path(f"api/zapier/{each.pattern}", each.callback, name=each.name)
-        for each in (*invoices.api.urls.urlpatterns, *communications.api.urls.urlpatterns, *webhooks.urls.urlpatterns)
+        for each in (
+            *invoices.api.urls.urlpatterns,
+            *communications.api.urls.urlpatterns,
+            *webhooks.api.urls.urlpatterns,
+        )
     ),
     path("", include("communications.inbound.gateway_hooks")),
     path("api/openapi.json", openapi, name="openapi"),

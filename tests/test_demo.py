@@ -27,7 +27,7 @@ from inflow.accounts.sealing import unseal
 from inflow.dashboard import demo
 from invoices import derivation, lifecycle
 from invoices.models import Invoice, Payment, Status, TimelineEntry
-from webhooks import signing
+from webhooks.delivery import signing
 from webhooks.models import Attempt, Delivery, Event, EventCounter, Subscription
 
 

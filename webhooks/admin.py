@@ -32,8 +32,8 @@ from inflow.accounts.roles import Role
 from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person
 from inflow.languages import english, spoken
 from webhooks import endpoints, replaying, subscriptions
+from webhooks.api.serializers import SubscriptionIn
 from webhooks.models import Attempt, Delivery, DeliveryStatus, EventType, Subscription
-from webhooks.serializers import SubscriptionIn
 
 DELIVERY_BADGES = {
     DeliveryStatus.PENDING: "info",

@@ -5,7 +5,8 @@ from django.core.cache import cache
 from redis.exceptions import RedisError
 
 from inflow.celery import wake
-from webhooks import notices, outbox, retention, sending
+from webhooks import notices, outbox, retention
+from webhooks.delivery import sending
 
 
 @shared_task  # type: ignore[untyped-decorator]

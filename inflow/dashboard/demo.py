@@ -23,7 +23,7 @@ from inflow.dashboard.past import EVENTS_KEPT, Life, Past
 from invoices import money
 from invoices.debtors import debtors, parties
 from invoices.models import OPEN, Debtor, Invoice
-from webhooks import signing
+from webhooks.delivery import signing
 from webhooks.endpoints import REASON_FAILING
 from webhooks.models import EventType, Subscription
 

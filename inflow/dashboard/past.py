@@ -37,8 +37,8 @@ from invoices.models import (
     TimelineEntry,
 )
 from webhooks import outbox
+from webhooks.delivery.outcomes import SCHEDULE_S
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Event, EventCounter, EventType, Subscription
-from webhooks.outcomes import SCHEDULE_S
 
 EVENTS_KEPT = dt.timedelta(days=30)
 CASE_TAKES, HOPELESS_WAIT = dt.timedelta(days=9), dt.timedelta(days=45)

@@ -24,8 +24,8 @@ from tests.browser.conftest import DESK, PHONE, Faults, OpenPage, heard
 from tests.dashboard import world
 from tests.dashboard.world import World
 from tests.receiver import Answer, Receiver
+from webhooks.delivery.sending import deliver_due
 from webhooks.models import Delivery, EventType
-from webhooks.sending import deliver_due
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FILE = """invoice_number,debtor_name,debtor_email,amount,currency,issue_date,due_date

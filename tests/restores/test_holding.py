@@ -33,8 +33,8 @@ from tests.dashboard import world
 from tests.mailserver import MailServer
 from tests.parallel import at_once
 from tests.receiver import Receiver
+from webhooks.delivery.sending import deliver_due
 from webhooks.models import Delivery
-from webhooks.sending import deliver_due
 
 pytestmark = pytest.mark.django_db
 

@@ -32,8 +32,8 @@ from tests.mailserver import MailServer
 from tests.receiver import Receiver
 from tests.restores import databases
 from tests.restores.databases import Database
+from webhooks.delivery.sending import deliver_due
 from webhooks.models import Delivery, EventCounter
-from webhooks.sending import deliver_due
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AFTER_BACKUP = 20

@@ -24,8 +24,8 @@ from tests.mailserver import MailServer
 from tests.receiver import Answer, Receiver
 from tests.unchanged import nothing_happens
 from webhooks import retention
+from webhooks.delivery.sending import deliver_due
 from webhooks.models import Delivery
-from webhooks.sending import deliver_due
 
 pytestmark = pytest.mark.django_db
 

@@ -18,9 +18,9 @@ from tests import make
 from tests.api.client import Caller, caller, is_problem
 from tests.receiver import Answer, Receiver
 from webhooks import endpoints
+from webhooks.delivery.sending import deliver_due
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Event, EventType, Subscription
 from webhooks.outbox import put
-from webhooks.sending import deliver_due
 
 pytestmark = pytest.mark.django_db
 

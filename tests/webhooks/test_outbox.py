@@ -21,7 +21,7 @@ from invoices.models import Invoice
 from tests import make
 from tests.parallel import at_once
 from tests.receiver import Answer, Receiver
-from webhooks import claims, sending
+from webhooks.delivery import claims, sending
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Event, EventCounter, EventType, Subscription
 
 pytestmark = pytest.mark.django_db

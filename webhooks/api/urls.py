@@ -1,6 +1,6 @@
 from django.urls import path
 
-from webhooks.views import DeliveryViewSet, EventViewSet, WebhookViewSet
+from webhooks.api.views import DeliveryViewSet, EventViewSet, WebhookViewSet
 
 urlpatterns = [
     path("webhooks", WebhookViewSet.as_view({"get": "list"}), name="webhooks"),

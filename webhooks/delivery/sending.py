@@ -22,10 +22,11 @@ from django.utils import timezone
 from inflow import masking
 from inflow.accounts.sealing import unseal
 from inflow.restores import highwater, walltime
-from webhooks import claims, endpoints, signing, subscriptions, transport
-from webhooks.claims import Item, Lane, Record
+from webhooks import endpoints, subscriptions
+from webhooks.delivery import claims, signing, transport
+from webhooks.delivery.claims import Item, Lane, Record
+from webhooks.delivery.outcomes import GONE, outcome
 from webhooks.models import DeliveryStatus
-from webhooks.outcomes import GONE, outcome
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from inflow.egress import dialling, targets
 from inflow.egress.dialling import Watch
 from inflow.egress.incoming import TooMuch
-from webhooks.connections import PORTS, Connection, Idle, Key, Unasked
+from webhooks.delivery.connections import PORTS, Connection, Idle, Key, Unasked
 
 HEADERS_S = 10.0
 TOTAL_S = 15.0

@@ -20,9 +20,9 @@ from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.idempotency import idempotent
 from inflow.api.pagination import PageQuery
 from inflow.api.viewsets import ApiViewSet
-from webhooks import history, replaying, subscriptions
-from webhooks.models import Attempt, Delivery, Subscription
-from webhooks.serializers import (
+from webhooks import replaying, subscriptions
+from webhooks.api import history
+from webhooks.api.serializers import (
     SUBSCRIPTION_COLUMNS,
     DeliveryOut,
     EventOut,
@@ -39,6 +39,7 @@ from webhooks.serializers import (
     of_subscription,
     of_subscription_row,
 )
+from webhooks.models import Attempt, Delivery, Subscription
 
 SUBSCRIPTION_EXAMPLE = OpenApiExample(
     "A subscription",

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
+from webhooks.delivery.transport import Answer
 from webhooks.models import DeliveryStatus
-from webhooks.transport import Answer
 
 # Seconds from one try to the next, as published.
 SCHEDULE_S = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
