@@ -37,10 +37,11 @@ from communications.models import LEFT_US, Communication, Medium, State
 from communications.schedule import standstill
 from inflow import masking
 from inflow.accounts import pages
+from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, person
+from inflow.accounts.scoping import OwnRowsAdmin, RowsInside
 from invoices.admin import DebtorAdmin, InvoiceAdmin
 from invoices.forms import OptionalReasonForm
 from invoices.models import Invoice

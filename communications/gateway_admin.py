@@ -16,10 +16,11 @@ from communications.channels import gateways
 from communications.content import linters
 from communications.models import Gateway, Kind, Medium
 from inflow.accounts import audit, pages
+from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, person
+from inflow.accounts.scoping import OwnRowsAdmin
 from inflow.egress import targets
 from inflow.languages import english
 

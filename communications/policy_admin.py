@@ -24,11 +24,12 @@ from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
 from communications.rules_admin import DAYS, by_day, unless_busy
 from communications.schedule import policies, switching
 from inflow.accounts import pages
+from inflow.accounts.access import actor, person
 from inflow.accounts.actors import Actor
 from inflow.accounts.bulk import bulk
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, actor, person
+from inflow.accounts.scoping import OwnRowsAdmin
 from inflow.languages import english
 from invoices import lifecycle
 from invoices.admin import InvoiceAdmin

@@ -16,9 +16,10 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from communications.content import linters, phrases, profiles
 from communications.models import Medium, SenderProfile
+from inflow.accounts.access import person, rows_of
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, person, rows_of
+from inflow.accounts.scoping import OwnRowsAdmin
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]

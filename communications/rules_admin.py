@@ -35,10 +35,11 @@ from communications.models import (
     StepKind,
 )
 from inflow.accounts import audit, pages
+from inflow.accounts.access import person, rows_of
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, person, rows_of
+from inflow.accounts.scoping import OwnRowsAdmin
 from invoices import money
 
 DAYS = (7, 14, 30)

@@ -20,9 +20,9 @@ from communications.delivery.manual import Asked, Look
 from communications.models import Communication, Kind, Medium, State
 from communications.schedule import one_off, policies
 from inflow.accounts import pages
+from inflow.accounts.access import actor, person
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import actor, person
 from invoices.admin import InvoiceAdmin
 from invoices.forms import refusals_on
 from invoices.models import Invoice

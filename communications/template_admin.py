@@ -20,9 +20,10 @@ from communications.content import phrases, previews, profiles, template_languag
 from communications.content.templates import Words
 from communications.models import Kind, Medium, MessageTemplate, Tone
 from inflow.accounts import audit, pages
+from inflow.accounts.access import person, rows_of
 from inflow.accounts.models import Account, Language
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, person, rows_of
+from inflow.accounts.scoping import OwnRowsAdmin
 from inflow.canonical import canonical
 from inflow.languages import english
 from invoices.models import Invoice

@@ -19,10 +19,11 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
 from inflow.accounts import pages
+from inflow.accounts.access import actor, person, rows_of
 from inflow.accounts.actors import Actor
 from inflow.accounts.bulk import bulk
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person, rows_of
+from inflow.accounts.scoping import OwnRowsAdmin, RowsInside
 from invoices import import_admin, ledger, lifecycle, money, standing
 from invoices.ages import AGES, aged, overdue, part
 from invoices.api import representation

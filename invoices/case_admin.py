@@ -15,10 +15,11 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, 
 from unfold.decorators import display
 
 from inflow.accounts import pages
+from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, person
+from inflow.accounts.scoping import OwnRowsAdmin
 from invoices import import_admin, lifecycle, money
 from invoices.cases import cases
 from invoices.cases.cases import CaseChange

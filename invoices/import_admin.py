@@ -27,10 +27,11 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from inflow.accounts import pages, sheets, uploads
+from inflow.accounts.access import actor, person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, actor, person
+from inflow.accounts.scoping import OwnRowsAdmin
 from inflow.api.fields import MAX_DIGITS
 from invoices import import_proposals, money
 from invoices.forms import refusals_on

@@ -24,12 +24,13 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBoolea
 
 from inflow import masking
 from inflow.accounts import audit, pages
+from inflow.accounts.access import actor, person
 from inflow.accounts.actors import Actor
 from inflow.accounts.bulk import bulk
 from inflow.accounts.models import Account
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, RowsInside, actor, person
+from inflow.accounts.scoping import OwnRowsAdmin, RowsInside
 from inflow.languages import english, spoken
 from webhooks import endpoints, replaying, subscriptions
 from webhooks.api.serializers import SubscriptionIn

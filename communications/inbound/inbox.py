@@ -7,9 +7,9 @@ from django.db.models import OuterRef, Q, Subquery
 
 from communications.contacts import consent
 from communications.models import Answer, AnswerStatus, Communication, Medium, Reply, ReplyStatus, State
+from inflow.accounts.access import rows_of
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
-from inflow.accounts.scoping import rows_of
 from invoices.debtors import debtors
 from invoices.models import Invoice
 

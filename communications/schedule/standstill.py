@@ -18,9 +18,9 @@ from communications.contacts import addresses
 from communications.delivery import safeguards
 from communications.models import CollectionSettings, Communication, Medium, State
 from communications.schedule import ladder, policies
+from inflow.accounts.access import rows_of
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import rows_of
 from invoices.models import Invoice
 
 # How many accounts the bar names to platform staff.

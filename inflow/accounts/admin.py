@@ -26,10 +26,11 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
 from inflow.accounts import audit, keys, pages, passwords, roles, second_step, sessions
+from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, ApiKey, Scope, User, default_scopes
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, person
+from inflow.accounts.scoping import OwnRowsAdmin
 
 admin.site.unregister(Group)  # roles say who may do what
 

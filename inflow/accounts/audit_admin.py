@@ -16,9 +16,10 @@ from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
 from inflow.accounts import exporting, pages, sessions
+from inflow.accounts.access import person, rows_of
 from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, person, rows_of
+from inflow.accounts.scoping import OwnRowsAdmin
 from inflow.accounts.sentences import sentence
 
 # The first word of an action says what it was about.

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from unfold.decorators import action
 
 from inflow.accounts import pages
-from inflow.accounts.scoping import actor, person
+from inflow.accounts.access import actor, person
 
 # What a person may set going by one click, and what one request may take.
 MOST = 200

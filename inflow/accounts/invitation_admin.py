@@ -14,10 +14,11 @@ from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
 from inflow.accounts import invitations, pages, roles
+from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Invitation, User
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin, person
+from inflow.accounts.scoping import OwnRowsAdmin
 
 _PLATFORM = "platform"
 

@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts import keys, pages
+from inflow.accounts.access import person
 from inflow.accounts.admin import ApiKeyAdmin, example_of
 from inflow.accounts.models import ApiKey
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import person
 
 
 class RotateForm(pages.PageForm):

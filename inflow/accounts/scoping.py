@@ -23,26 +23,11 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from inflow.accounts import audit, exporting, listing, pages
-from inflow.accounts.actors import Actor, Channel
+from inflow.accounts.access import actor, person, rows_of
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
 from inflow.canonical import canonical_words
 from inflow.languages import english
-
-
-def person(request: HttpRequest) -> User:
-    """Who is logged in."""
-    assert isinstance(request.user, User)
-    return request.user
-
-
-def actor(request: HttpRequest) -> Actor:
-    return Actor(person(request).email, Channel.DASHBOARD)
-
-
-def rows_of(user: User, rows: QuerySet[Any], owner: str = "account") -> QuerySet[Any]:
-    """What of `rows` this person may see. `owner` is the path from a row to its account's key."""
-    return rows if user.is_superuser else rows.filter(**{owner: user.account_id})
 
 
 class OwnRowsAdmin(ModelAdmin):

@@ -11,10 +11,10 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from inflow.accounts import pages
+from inflow.accounts.access import person
 from inflow.accounts.admin import ApiKeyAdmin
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import person
 from inflow.api import throttling
 from webhooks.admin import SubscriptionAdmin
 

@@ -11,7 +11,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 
 from inflow.accounts import sheets
-from inflow.accounts.scoping import person
+from inflow.accounts.access import person
 from inflow.dashboard import long_exports
 from inflow.dashboard.login import page
 from inflow.dashboard.models import Export, ExportState

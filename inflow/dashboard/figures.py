@@ -15,8 +15,8 @@ from django.db.models import Count, Q, Sum
 from django.db.models.functions import Coalesce, TruncMonth
 from django.utils import timezone
 
+from inflow.accounts.access import rows_of
 from inflow.accounts.models import User
-from inflow.accounts.scoping import rows_of
 from invoices import ledger
 from invoices.ages import AGES, aged, overdue, part
 from invoices.debtors.receivables import BALANCE, PROMISED, Part

@@ -12,9 +12,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from inflow.accounts.access import person
 from inflow.accounts.models import Account, ApiKey, User
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import person
 from invoices.models import Invoice
 
 _COOKIE, _KEPT = "inflow_first_run", dt.timedelta(days=365)

@@ -23,9 +23,9 @@ from communications.admin import state_badge
 from communications.models import Communication, State
 from communications.schedule import holding, standstill
 from inflow.accounts import pages
+from inflow.accounts.access import person, rows_of
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import person, rows_of
 from inflow.dashboard import first_run
 from inflow.dashboard.figures import PROMISES_WITHIN, Receivables, receivables, today_of
 from invoices import ledger, money

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts import audit, pages, second_step, sessions
+from inflow.accounts.access import person
 from inflow.accounts.models import User
-from inflow.accounts.scoping import person
 from inflow.dashboard import attempts, refusals
 from inflow.dashboard.entrance import missing_step
 from inflow.languages import in_english

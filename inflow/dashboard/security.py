@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from inflow.accounts import pages, second_step, sessions
+from inflow.accounts.access import person
 from inflow.accounts.models import Session, User
-from inflow.accounts.scoping import person
 from inflow.dashboard.login import CodeForm, page, record
 from inflow.languages import in_english
 

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from unfold.sites import UnfoldAdminSite
 
 from communications.schedule import standstill
+from inflow.accounts.access import person
 from inflow.accounts.models import User
-from inflow.accounts.scoping import person
 from inflow.celery import wake
 from inflow.dashboard import suspension
 from inflow.restores import highwater
