@@ -15,8 +15,10 @@ import invoices.api.urls
 import webhooks.api.urls
 from inflow.api import errors
 from inflow.api.views import docs, me, no_route, openapi
-from inflow.dashboard import bounds, joining, language, login, passwords
-from inflow.dashboard.first_run import dismiss
+from inflow.dashboard import language
+from inflow.dashboard.core import bounds
+from inflow.dashboard.pages import joining, login, passwords
+from inflow.dashboard.pages.first_run import dismiss
 
 admin.autodiscover()
 urlpatterns = [
@@ -44,8 +46,8 @@ urlpatterns = [
     path("admin/reset/done/", passwords.Renewed.as_view(), name="password_reset_complete"),
     path("admin/invitation/", joining.join, name="accept-invitation"),
     path("admin/invitation/<str:token>/", joining.open_link, name="open-invitation"),
-    path("admin/security/", include("inflow.dashboard.security")),
-    path("admin/exports/", include("inflow.dashboard.export_pages")),
+    path("admin/security/", include("inflow.dashboard.pages.security")),
+    path("admin/exports/", include("inflow.dashboard.pages.exports")),
     path("admin/language/", language.choose, name="language"),
     path("admin/first-run/dismiss", dismiss, name="first-run-dismiss"),
     path("p/", include("communications.portal.urls")),

@@ -15,8 +15,8 @@ from communications.content import linters, phrases, profiles, template_language
 from communications.inbound import automatic, delivery_reports, mail_hooks, mail_parts, markup, quoting, texts
 from communications.inbound.triage import classification, signatures, spelling
 from communications.portal import logs
-from inflow import proxies
-from inflow.accounts import keys, second_step, sessions, sheets
+from inflow import proxies, sheets
+from inflow.accounts import keys, second_step, sessions
 from inflow.api import etags, fields, idempotency, middleware
 from inflow.dashboard.templatetags import narration
 from inflow.egress import targets

@@ -13,7 +13,7 @@ from communications.schedule import standstill
 from inflow.accounts.access import person
 from inflow.accounts.models import User
 from inflow.celery import wake
-from inflow.dashboard import suspension
+from inflow.dashboard.core import suspension
 from inflow.restores import highwater
 
 
@@ -44,7 +44,8 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]
 
     def export_later(self, request: HttpRequest, model: type[Model], form: str) -> HttpResponse:
         """Let a worker make the file of a list that is too long for a request."""
-        from inflow.dashboard import long_exports, tasks  # which load the lists
+        from inflow.dashboard import tasks  # which load the lists
+        from inflow.dashboard.core import long_exports  # which load the lists
 
         try:
             export = long_exports.start(person(request), model, form, request.GET.urlencode())

@@ -7,7 +7,7 @@ from celery import shared_task
 from communications.engine import stored_forecasts
 from communications.schedule import switching
 from inflow.celery import wake
-from inflow.dashboard import long_exports
+from inflow.dashboard.core import long_exports
 
 
 @shared_task  # type: ignore[untyped-decorator]

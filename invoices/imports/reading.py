@@ -15,7 +15,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from inflow.accounts.sheets import unescaped
+from inflow.sheets import unescaped
 from invoices import money
 from invoices.imports import amounts, columns, process
 from invoices.imports.parsing.bounds import (

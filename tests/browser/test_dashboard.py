@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
-from inflow.accounts.sentences import sentence
+from inflow.dashboard.pages.audit_sentences import sentence
 from invoices.imports import running
 from invoices.models import Invoice
 from invoices.models.imports import Import

@@ -13,7 +13,7 @@ from communications.models import Communication
 from communications.portal import links, statement, texts
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from inflow.dashboard.figures import receivables
+from inflow.dashboard.pages.home_figures import receivables
 from invoices import ledger, lifecycle
 from invoices.debtors import receivables as definitions
 from invoices.debtors.receivables import Part, Position
