@@ -7,7 +7,8 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account
 from invoices.debtors import parties
-from invoices.models import AccountQuerySet, Debtor
+from invoices.models.base import AccountQuerySet
+from invoices.models.debtors import Debtor
 
 
 class DebtorIdentity(models.Model):

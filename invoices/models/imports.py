@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from inflow.accounts.models import Account, User
-from invoices.models import AccountQuerySet
+from invoices.models.base import AccountQuerySet
 
 
 class Kind(models.TextChoices):
