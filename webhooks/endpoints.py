@@ -110,6 +110,4 @@ def disable(subscription_id: uuid.UUID, reason: str, pending_becomes: DeliverySt
 
 
 def _wake_notices() -> None:
-    from webhooks.tasks import tell_admins
-
-    wake(tell_admins)
+    wake("webhooks.tasks.tell_admins")

@@ -27,4 +27,4 @@ def tell_admins() -> int:
 def forget_old() -> None:
     """Every hour. What one run leaves, because it is bounded in time, the next one takes up at once."""
     if retention.forget_old():
-        wake(forget_old)
+        wake(forget_old.name)

@@ -16,7 +16,7 @@ from communications.engine import forecast, sandbox
 from communications.engine.forecast import Entry
 from communications.models import ForecastPart, StoredForecast
 from inflow.accounts.models import Account
-from inflow.celery import app, wake
+from inflow.celery import wake
 from invoices.models import OPEN, Invoice
 
 log = structlog.get_logger(__name__)
@@ -71,7 +71,7 @@ def request(account: Account, days: int) -> None:
 
 
 def offer(forecast_id: int) -> None:
-    wake(app.signature(_TASK), forecast_id)
+    wake(_TASK, forecast_id)
 
 
 def waiting() -> list[int]:

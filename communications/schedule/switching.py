@@ -16,7 +16,7 @@ from communications.schedule import policies
 from inflow.accounts import audit
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account
-from inflow.celery import app, wake
+from inflow.celery import wake
 from inflow.languages import english
 from invoices.models import OPEN, Invoice, InvoiceQuerySet
 
@@ -52,7 +52,7 @@ def start(
 
 
 def offer(account_id: uuid.UUID) -> None:
-    wake(app.signature(_TASK), str(account_id))
+    wake(_TASK, str(account_id))
 
 
 def waiting() -> list[uuid.UUID]:

@@ -44,7 +44,6 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]
 
     def export_later(self, request: HttpRequest, model: type[Model], form: str) -> HttpResponse:
         """Let a worker make the file of a list that is too long for a request."""
-        from inflow.dashboard import tasks  # which load the lists
         from inflow.dashboard.core import long_exports  # which load the lists
 
         try:
@@ -52,5 +51,5 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]
         except long_exports.TooMany:
             messages.error(request, _("Wait until your other exports are done."))
             return HttpResponseRedirect(reverse("exports"))
-        wake(tasks.work_on_export, str(export.pk))
+        wake("inflow.dashboard.tasks.work_on_export", str(export.pk))
         return HttpResponseRedirect(reverse("export", args=[export.pk]))

@@ -308,6 +308,4 @@ WHERE row.id = told.id
 
 
 def offer(import_id: uuid.UUID) -> None:
-    from invoices.tasks import work_on_import
-
-    wake(work_on_import, str(import_id))
+    wake("invoices.tasks.work_on_import", str(import_id))

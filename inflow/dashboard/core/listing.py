@@ -24,7 +24,7 @@ _FORMS = {
 }
 
 
-class BoundedChangeList(ChangeList):  # type: ignore[misc]
+class BoundedChangeList(ChangeList):
     """A list whose filters refuse values that PostgreSQL, or Python's calendar, can't read."""
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:

@@ -79,7 +79,7 @@ def _reminder(account: Account, first: list[dict[str, Any]]) -> Step:
 
 
 @require_POST
-@staff_member_required(login_url="admin:login")  # type: ignore[untyped-decorator]
+@staff_member_required(login_url="admin:login")
 def dismiss(request: HttpRequest) -> HttpResponse:
     """Not shown again to this browser for this account."""
     user: User = person(request)
