@@ -46,9 +46,12 @@ def _log_expired(sender: Task, expired: bool, **_: Any) -> None:
         log.warning("task_expired", task=sender.name)
 
 
-def wake(task: Task, *args: Any) -> None:
-    """Ask a worker to run `task` now. A broker that is away is logged, never raised: the sweep finds the row."""
+def wake(task: str, *args: Any) -> None:
+    """Have a worker run the task of this name now. If the broker is unavailable, log it: a sweep will find the row.
+
+    Tasks are woken by name, so that code never imports the module of a task that imports it.
+    """
     try:
-        task.apply_async(args, retry=False)
+        app.send_task(task, args, retry=False)
     except (OperationalError, OSError) as error:
-        log.warning("broker_away", task=task.name, error=type(error).__name__)
+        log.warning("broker_away", task=task, error=type(error).__name__)

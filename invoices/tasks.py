@@ -24,14 +24,14 @@ def check_derivation() -> int:
 def work_on_import(import_id: str) -> None:
     """A turn of a few seconds; the next one is at the queue's end."""
     if running.work(uuid.UUID(import_id)):
-        wake(work_on_import, import_id)
+        wake(work_on_import.name, import_id)
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def sweep_imports() -> None:
     """Several times a minute: imports whose wake-up was lost or whose worker died go on."""
     for import_id in running.waiting():
-        wake(work_on_import, str(import_id))
+        wake(work_on_import.name, str(import_id))
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -17,16 +17,17 @@ from django.test import Client, override_settings
 from django.utils import timezone
 
 import inflow.urls  # before a test sets TRY_OUT
-from communications import ladder, sender
-from communications.calendar import place_of
+from communications.delivery import sender
 from communications.models import LEFT_US, Communication, State
+from communications.schedule import ladder
+from communications.schedule.calendar import place_of
 from inflow.accounts import keys
 from inflow.accounts.models import Account, ApiKey, User
 from inflow.accounts.sealing import unseal
 from inflow.dashboard import demo
 from invoices import derivation, lifecycle
 from invoices.models import Invoice, Payment, Status, TimelineEntry
-from webhooks import signing
+from webhooks.delivery import signing
 from webhooks.models import Attempt, Delivery, Event, EventCounter, Subscription
 
 

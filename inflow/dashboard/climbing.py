@@ -5,14 +5,16 @@ import uuid
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from communications import holding, ladder, links, messages, policies
-from communications import representation as communications_representation
-from communications.calendar import Place
-from communications.caps import WEEK
+from communications.api import representation as communications_representation
+from communications.content import messages
 from communications.models import CollectionSettings, Communication, Contact, Medium, PolicyStep, State, StepKind
+from communications.portal import links
+from communications.schedule import holding, ladder, policies
+from communications.schedule.calendar import Place
+from communications.schedule.limits import WEEK
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
-from invoices import representation
+from invoices.api import representation
 from invoices.models import CaseStatus, Escalation, Invoice, Reason, Resolution, Status
 from webhooks.models import EventType
 

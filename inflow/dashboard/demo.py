@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from communications import replies
+from communications.inbound import replies
 from communications.models import Communication, ConsentEntry, Contact, Medium, SenderProfile, Source, State, Wish
 from inflow.accounts import audit, keys
 from inflow.accounts.actors import Actor, Channel
@@ -20,9 +20,10 @@ from inflow.accounts.roles import Role
 from inflow.accounts.sealing import seal
 from inflow.dashboard.demo_receiver import PATH
 from inflow.dashboard.past import EVENTS_KEPT, Life, Past
-from invoices import debtors, money, parties
+from invoices import money
+from invoices.debtors import debtors, parties
 from invoices.models import OPEN, Debtor, Invoice
-from webhooks import signing
+from webhooks.delivery import signing
 from webhooks.endpoints import REASON_FAILING
 from webhooks.models import EventType, Subscription
 

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from communications.calendar import place_of
 from communications.models import Communication, Contact, State
+from communications.schedule.calendar import place_of
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.dashboard.climbing import Climber, Heard
-from invoices import receipts, representation, timeline
+from invoices import receipts, timeline
+from invoices.api import representation
 from invoices.derivation import derive
 from invoices.models import (
     Allocation,
@@ -36,8 +37,8 @@ from invoices.models import (
     TimelineEntry,
 )
 from webhooks import outbox
+from webhooks.delivery.outcomes import SCHEDULE_S
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Event, EventCounter, EventType, Subscription
-from webhooks.outcomes import SCHEDULE_S
 
 EVENTS_KEPT = dt.timedelta(days=30)
 CASE_TAKES, HOPELESS_WAIT = dt.timedelta(days=9), dt.timedelta(days=45)

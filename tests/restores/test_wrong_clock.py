@@ -16,7 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from structlog.testing import capture_logs
 
-from communications import clock, healing, sender
+from communications.delivery import sender
+from communications.engine import clock, healing
 from communications.models import Communication, SenderHealth
 from inflow.accounts import passwords
 from inflow.accounts.models import Account
@@ -31,8 +32,8 @@ from tests.mailserver import MailServer
 from tests.receiver import Answer, Receiver
 from tests.unchanged import nothing_happens
 from webhooks import retention
+from webhooks.delivery.sending import deliver_due
 from webhooks.models import Delivery
-from webhooks.sending import deliver_due
 
 pytestmark = pytest.mark.django_db
 
