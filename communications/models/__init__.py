@@ -22,6 +22,7 @@ from communications.models.ladder import (
     SwitchingOn,
     every_medium,
 )
+from communications.models.leaps import ClockLeap
 from communications.models.messages import Communication
 from communications.models.senders import Gateway, MessageTemplate, Notice, SenderHealth, SenderProfile
 from communications.models.words import CONTACTED, LEFT_US, PENDING, Kind, Medium, State, StepKind, Tone
@@ -34,6 +35,7 @@ __all__ = [
     "AnswerKind",
     "AnswerStatus",
     "ApprovalLimit",
+    "ClockLeap",
     "CollectionSettings",
     "Communication",
     "ConsentEntry",
