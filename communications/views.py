@@ -33,7 +33,7 @@ from inflow.api import pagination
 from inflow.api.answers import Answer
 from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import Problem, invalid, not_found
-from inflow.api.idempotency import idempotent
+from inflow.api.idempotency import idempotent, shows_links
 from inflow.api.viewsets import ApiViewSet
 from invoices.models import AccountQuerySet, Invoice
 
@@ -97,6 +97,7 @@ class PageLinkViewSet(ApiViewSet):
         responses={201: PageLinkOut},
     )
     @idempotent
+    @shows_links
     def create(self, request: Request, invoice_id: uuid.UUID) -> Answer:
         given = PageLinkIn.checked(request.data)
         account = account_of(request)
