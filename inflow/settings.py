@@ -98,6 +98,7 @@ INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "inflow.dashboard.apps.AdminConfig",
+    "inflow.accounts",  # before Django's, of which it replaces a command
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -107,7 +108,6 @@ INSTALLED_APPS = [
     "django_structlog",
     "rest_framework",
     "drf_spectacular_sidecar",
-    "inflow.accounts",
     "inflow.api",
     "inflow.dashboard",
     "inflow.restores",
@@ -282,9 +282,11 @@ CELERY_TASK_ROUTES = {
     "webhooks.tasks.tell_admins": {"queue": "communications"},  # mail
     "inflow.accounts.tasks.send_login_mail": {"queue": "communications"},
     "communications.tasks.*": {"queue": "communications"},
-    # What reads or writes whole files, or computes for seconds: it delays no message and no webhook.
+    # What reads or writes whole files, or computes for seconds, a turn at a time: it delays no message and no webhook.
     "invoices.tasks.work_on_import": {"queue": "files"},
     "inflow.dashboard.tasks.*": {"queue": "files"},
+    # A forecast can't be cut into turns: the files of others don't wait for it.
+    "inflow.dashboard.tasks.compute_forecast": {"queue": "forecasts"},
 }
 CELERY_TASK_PUBLISH_RETRY = False
 # Without acknowledgements: a lost wake-up is no loss, and a worker that has some open when the broker dies would give

@@ -7,6 +7,7 @@ import datetime as dt
 import operator
 import time
 import uuid
+from collections.abc import Callable
 
 import structlog
 from django.db import InterfaceError, OperationalError
@@ -34,8 +35,15 @@ ORPHANED_AFTER = dt.timedelta(minutes=5)
 
 
 @workdays.remembered()
-def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account | None = None) -> int:
-    """Send what is due, of `account` alone or of all that follow the wall; how many messages left us."""
+def send_due(
+    now: dt.datetime | None = None,
+    limit: int = 500,
+    account: Account | None = None,
+    *,
+    watch: Callable[[], None] = lambda: None,
+) -> int:
+    """Send what is due, of `account` alone or of all that follow the wall; how many messages left us. `watch` is called
+    before each message and may raise."""
     now = now or timezone.now()
     if account is None:
         if not (walltime.is_right() and highwater.may_send()):
@@ -50,6 +58,7 @@ def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account 
     accounts: dict[uuid.UUID, Account] = {account.pk: account} if account else {}
     with channels.Ways() as ways:
         for pk, account_id, channel, _ in ids:
+            watch()
             try:
                 owner = accounts.get(account_id) or accounts.setdefault(account_id, Account.objects.get(pk=account_id))
                 left += send(pk, owner=owner, channel=channel, ways=ways, wait=account is not None)

@@ -1,7 +1,7 @@
 """The timeline in the reader's language.
 
-`invoices.narrative` renders an entry from its kind and parameters. Older entries have only an English sentence, which is
-shown as it is stored.
+`invoices.narrative` renders an entry from its kind and parameters. Older entries have only an English sentence,
+which is shown as it is stored.
 """
 
 import datetime as dt
