@@ -54,10 +54,7 @@ def test_who_gets_in_is_as_the_matrix_says(
     wrong = []
     with nothing_changes(own, foreign):
         for each in tries:
-            if each.method == "GET":
-                response = client.get(each.address)
-            else:
-                response = client.post(each.address, each.body)
+            response = client.get(each.address) if each.method == "GET" else client.post(each.address, each.body)
             if (got := outcome(response)) != each.expected:
                 wrong.append(f"{each.method} {each.address}: {got}, not {each.expected}")
     assert not wrong, "\n".join(wrong)
