@@ -38,7 +38,7 @@ def compare(section: str, found: dict[str, int]) -> None:
         FILE.write_text(written(counts | {section: found}))
     else:
         assert found == counts[section], (
-            "if it is meant: UPDATE_QUERY_COUNTS=1 make test ARGS=tests/test_query_counts.py"
+            'if it is meant: UPDATE_QUERY_COUNTS=1 make test ARGS="-n 0 tests/test_query_counts.py"'
         )
 
 
