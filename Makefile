@@ -8,13 +8,16 @@ COMPILE = $(V)/uv pip compile $(ARGS) --quiet --universal --python-version 3.11 
 # hundred.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test nightly lint audit messages bench bench-quick lock clean
+.PHONY: run test test-fast nightly lint audit messages bench bench-quick lock clean
 
 run: .venv/.run ## everything on this machine; PORT and INFLOW_DATA choose where
 	@exec $(V)/python -m inflow.tryout
 
 test: .venv/.dev tests/browser/node_modules ## ARGS="tests/api -k keys" chooses
 	$(V)/pytest $(ARGS)
+
+test-fast: .venv/.dev ## without browsers, whole servers and random cases
+	$(V)/pytest -m "not (nightly or browser or faults or properties)" $(ARGS)
 
 nightly: .venv/.dev tests/browser/node_modules ## all tests, also those that take minutes
 	HISTORIES=$${HISTORIES:-60} $(V)/pytest -m "nightly or not nightly" $(ARGS)

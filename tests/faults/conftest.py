@@ -1,4 +1,4 @@
-"""What the tests share that need a `make run`: they run in one process, see tests/conftest.py."""
+"""The `make run` that tests share, and folders to start more of them on."""
 
 import os
 import subprocess
@@ -14,16 +14,6 @@ from inflow import embedded
 from tests.faults.stack import Run
 
 
-@pytest.fixture(scope="package")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """One for all tests that leave it as it is. Started for the first time, on an empty folder."""
-    run = Run(tmp_path_factory.mktemp("run") / "var")
-    try:
-        yield run.ready()
-    finally:
-        run.close()
-
-
 def _copy_tables(database: str, to: str) -> None:
     url = urllib.parse.urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database}").geturl()
     programs = embedded.postgres_programs()
@@ -35,8 +25,8 @@ def _copy_tables(database: str, to: str) -> None:
 
 @pytest.fixture(scope="package")
 def with_tables(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
-    """Makes a folder whose database has its tables, for what is not about a first start. The migrations take seconds:
-    where the tests' processes have a database that was migrated, its tables are copied."""
+    """Make a folder whose database has its tables, for all that is not about a first start: the migrations take long.
+    Where the tests' processes have a migrated database, its tables are copied."""
     made = tmp_path_factory.mktemp("tables") / "var"
     with embedded.owned(made):
         postgres = embedded.start_postgres(made, durable=False)
@@ -55,3 +45,13 @@ def with_tables(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Pa
         return to
 
     return copy
+
+
+@pytest.fixture(scope="package")
+def running(tmp_path_factory: pytest.TempPathFactory, with_tables: Callable[[Path], Path]) -> Iterator[Run]:
+    """One `make run` for all tests that leave it as it is."""
+    run = Run(with_tables(tmp_path_factory.mktemp("run") / "var"))
+    try:
+        yield run.ready()
+    finally:
+        run.close()

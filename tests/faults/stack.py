@@ -61,8 +61,9 @@ class Run:
 
 
 def environ(**variables: str) -> dict[str, str]:
-    """Ours, without what the tests' own settings come from."""
-    return {name: value for name, value in os.environ.items() if name not in environment.NAMES} | variables
+    """Return the environment without the variables of the tests' own settings."""
+    of_tests = {"DJANGO_SETTINGS_MODULE", *environment.NAMES}
+    return {name: value for name, value in os.environ.items() if name not in of_tests} | variables
 
 
 def free_port() -> int:

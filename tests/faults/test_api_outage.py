@@ -73,6 +73,7 @@ class Api:
         addresses = {name: self._through(name) for name in self.lines}
         # A query's time is ten seconds where the environment does not say otherwise.
         self.environ = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "inflow.settings",
             "DATABASE_URL": addresses["postgres"],
             "REDIS_URL": addresses["valkey"],
             "PGOPTIONS": f"-c statement_timeout={QUERY_SECONDS}s",

@@ -72,6 +72,15 @@ def _is_up(run: Run) -> bool:
 
 
 @pytest.mark.nightly
+def test_it_starts_on_an_empty_folder(tmp_path: Path) -> None:
+    run = Run(tmp_path / "var")
+    try:
+        assert run.ready().answers()
+    finally:
+        run.close()
+
+
+@pytest.mark.nightly
 def test_it_survives_every_end_with_its_data(running: Run, with_tables: Callable[[Path], Path], tmp_path: Path) -> None:
     data = with_tables(tmp_path / "var")
     run = Run(data).ready()
