@@ -11,7 +11,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inflow.settings")
     from django.core.management import execute_from_command_line
 
-    from inflow import embedded
+    from inflow.tryout import embedded
 
     try:
         embedded.join_running()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from inflow import embedded
+from inflow.tryout import embedded
 
 PROCESSES = 2
 AS_PRODUCTION = Path(__file__).parent / "as_production"

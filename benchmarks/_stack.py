@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from inflow import embedded
+from inflow.tryout import embedded
 
 
 @contextlib.contextmanager

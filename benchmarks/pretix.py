@@ -16,7 +16,7 @@ from benchmarks import _load, _results, _rows
 from benchmarks._load import Measured, Request
 from benchmarks._servers import serving
 from benchmarks._stack import stack
-from inflow import embedded
+from inflow.tryout import embedded
 
 OURS, PRETIX = "InFlow, everything on", "pretix"
 PAGE = 50

@@ -28,7 +28,7 @@ import django.conf
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from inflow import embedded
+from inflow.tryout import embedded
 from tests import environment
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from django.http import parse_cookie
 
-from inflow import embedded
 from inflow.front import bodies, pools, responses
 from inflow.front.application import Front
+from inflow.tryout import embedded
 from tests.front import Got, call, scope
 
 WAITING = pytest.mark.parametrize(("path", "media"), [("/api/zapier/me", "application/problem+json"), ("/p/x", "text")])

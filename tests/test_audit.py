@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inflow.embedded import ROOT
+from inflow.tryout.embedded import ROOT
 from tests import audit
 
 

@@ -23,7 +23,7 @@ from communications.models import LEFT_US, Communication, State
 from inflow.accounts import keys
 from inflow.accounts.models import Account, ApiKey, User
 from inflow.accounts.sealing import unseal
-from inflow.dashboard import demo
+from inflow.dashboard.demo import account as demo
 from invoices import derivation, lifecycle
 from invoices.models import Invoice, Payment, Status, TimelineEntry
 from webhooks import signing
@@ -226,7 +226,7 @@ def test_the_clock_and_the_sender_take_a_demo_invoice_up_as_any_other(seeded: di
 
 
 def test_the_receiver_takes_what_is_signed_and_refuses_the_rest(seeded: dict[str, str], settings: Any) -> None:
-    settings.ROOT_URLCONF = "inflow.dashboard.demo_receiver"
+    settings.ROOT_URLCONF = "inflow.dashboard.demo.receiver"
     secret = unseal(Subscription.objects.get(pk=demo.RECEIVER_ID).sealed_secret)
     body, now = b'{"id": "evt_1"}', int(timezone.now().timestamp())
     signed = signing.headers(secret, "evt_1", now, body)
@@ -243,4 +243,4 @@ def test_the_receiver_takes_what_is_signed_and_refuses_the_rest(seeded: dict[str
 
 
 def test_the_receiver_is_mounted_for_trying_out_only() -> None:
-    assert "inflow.dashboard.demo_receiver" not in str(inflow.urls.urlpatterns)
+    assert "inflow.dashboard.demo.receiver" not in str(inflow.urls.urlpatterns)

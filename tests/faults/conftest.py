@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from inflow import embedded
+from inflow.tryout import embedded
 from tests.faults.stack import Run
 
 

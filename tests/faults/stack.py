@@ -14,7 +14,7 @@ from pathlib import Path
 import dotenv
 import psycopg
 
-from inflow import embedded
+from inflow.tryout import embedded
 from tests import environment
 
 

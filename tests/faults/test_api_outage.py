@@ -20,7 +20,7 @@ import psycopg
 import pytest
 import redis
 
-from inflow import embedded
+from inflow.tryout import embedded
 from tests.faults.stack import free_port, wait_until, web_command
 
 INVOICE = {"debtor_name": "Ahmed", "amount": 25000, "currency": "AED", "due_date": "2026-02-14"}

@@ -13,7 +13,7 @@ import dotenv
 import psutil
 import pytest
 
-from inflow import embedded
+from inflow.tryout import embedded
 from tests.faults.stack import Run, manage, wait_until
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from inflow import embedded
+from inflow.tryout import embedded
 from tests.faults.stack import Run, free_port, manage, wait_until
 from tests.receiver import Receiver
 

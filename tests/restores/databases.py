@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import psycopg
 from django.db import connection
 
-from inflow import embedded
 from inflow.restores import highwater
+from inflow.tryout import embedded
 
 
 class Database:

@@ -6,10 +6,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from communications import local_gateway
-from inflow import embedded
 from inflow.accounts import audit
 from inflow.accounts.models import Account
-from inflow.dashboard import demo
+from inflow.dashboard.demo import account as demo
+from inflow.tryout import embedded
 
 
 class Command(BaseCommand):

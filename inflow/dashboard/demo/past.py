@@ -18,7 +18,7 @@ from communications.calendar import place_of
 from communications.models import Communication, Contact, State
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
-from inflow.dashboard.climbing import Climber, Heard
+from inflow.dashboard.demo.climbing import Climber, Heard
 from invoices import receipts, representation, timeline
 from invoices.derivation import derive
 from invoices.models import (

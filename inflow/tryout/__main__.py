@@ -21,7 +21,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
 from environs import Env, EnvError, validate
 
-from inflow import embedded
+from inflow.tryout import embedded
 
 WEB_SECONDS = 60
 STOP_SECONDS = 5  # a task that takes longer is killed: its row stays due

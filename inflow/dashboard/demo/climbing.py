@@ -17,7 +17,7 @@ from invoices.models import CaseStatus, Escalation, Invoice, Reason, Resolution,
 from webhooks.models import EventType
 
 if TYPE_CHECKING:
-    from inflow.dashboard.past import Past
+    from inflow.dashboard.demo.past import Past
 
 STEPS = [
     PolicyStep(

@@ -30,7 +30,7 @@ from environs import EnvError
 if TYPE_CHECKING:
     import psutil
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 MARK = "INFLOW_RUN"  # in the environment of every child: the folder it belongs to
 START_SECONDS = 60  # a crash recovery takes some
 STOP_SECONDS = 8

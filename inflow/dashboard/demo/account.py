@@ -18,8 +18,8 @@ from inflow.accounts.models import Account, ApiKey, Language, User
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
 from inflow.accounts.sealing import seal
-from inflow.dashboard.demo_receiver import PATH
-from inflow.dashboard.past import EVENTS_KEPT, Life, Past
+from inflow.dashboard.demo.past import EVENTS_KEPT, Life, Past
+from inflow.dashboard.demo.receiver import PATH
 from invoices import debtors, money, parties
 from invoices.models import OPEN, Debtor, Invoice
 from webhooks import signing
