@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
@@ -130,6 +130,26 @@ def set_clock(account: Account, now: dt.datetime) -> Leap:
         return Leap(now, messages.values("message_id").distinct().count() - sent, cases.count() - escalated)
 
 
+@contextmanager
+def history(account: Account, begin: dt.datetime, send: Callable[[Account, dt.datetime], None]) -> Iterator[None]:
+    """Give a test account without invoices a past, which begins at `begin` and which the caller plays by `leap`. Then
+    hand the clock back to the wall: from then on it cannot be set. Nobody sees any of it before it is complete.
+
+    Raises `Live`, `Backwards` or `Busy`.
+    """
+    if not account.is_test:
+        raise Live
+    with _alone(account), transaction.atomic(), policies.remembered(), workdays.remembered():
+        account.refresh_from_db(fields=["clock"])
+        if account.clock or Invoice.objects.for_account(account).exists():
+            raise Backwards("The account has a past already.")
+        _show(account, begin)
+        yield
+        leap(account, timezone.now(), send=send)
+        account.clock = None
+        account.save(update_fields=["clock"])
+
+
 def _send(account: Account, now: dt.datetime) -> None:
     sender.send_due(now, limit=10_000, account=account)
 
@@ -141,7 +161,8 @@ def leap(
     send: Callable[[Account, dt.datetime], None] = _send,
     watch: Callable[[], None] = lambda: None,
 ) -> None:
-    """From one due moment to the next, for an account with a clock of its own. `watch` may raise, to end it."""
+    """Go from one due moment to the next, for an account with a clock of its own. `watch` is called before the clock
+    moves, and may raise, to end it."""
     assert account.clock is not None
     _read_once(account)
     passes, stuck = 0, Due()
@@ -162,6 +183,7 @@ def leap(
         if not worked and before and _due_now(account, stuck) == before:
             passes = _MOST_PASSES
     if account.clock != target:
+        watch()
         _show(account, target)
 
 

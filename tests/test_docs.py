@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver
 import inflow.urls
 from communications.wording import VARIABLES
 from inflow.accounts.models import Scope
-from inflow.tryout.embedded import ROOT
+from inflow.tryout.folder import ROOT
 from tests import environment
 from webhooks.models import EventType
 

@@ -16,7 +16,7 @@ import unfold
 import yaml
 from packaging.requirements import Requirement
 
-from inflow.tryout.embedded import ROOT
+from inflow.tryout.folder import ROOT
 from tests import environment
 
 LOCKS = [

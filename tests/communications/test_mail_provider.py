@@ -16,7 +16,7 @@ from pytest_django import Settings
 from communications import quoting, sender
 from communications.models import Communication, ConsentEntry, Contact, Reply
 from inflow.accounts.models import Account
-from inflow.tryout.embedded import ROOT
+from inflow.tryout.folder import ROOT
 from invoices.models import Debtor, Escalation
 from tests import environment, make
 from tests.mailserver import MailServer

@@ -1,44 +1,35 @@
-"""The demo account: an invented business in Dubai, its debtors and half a year of their invoices. See `seed_demo`."""
+"""The demo account: an invented business in Dubai and its debtors. See `seed_demo` and `play_demo`."""
 
 import datetime as dt
 import random
 import secrets
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from communications import replies
-from communications.models import Communication, ConsentEntry, Contact, Medium, SenderProfile, Source, State, Wish
+from django.utils import timezone
+
+from communications import addresses, clock
+from communications.models import ConsentEntry, Contact, Medium, SenderProfile, Source, Wish
 from inflow.accounts import audit, keys
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, ApiKey, Language, User
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
-from inflow.accounts.sealing import seal
-from inflow.dashboard.demo.past import EVENTS_KEPT, Life, Past
+from inflow.dashboard.demo import dating, deliveries
+from inflow.dashboard.demo.desk import AGENT, MANAGER, Desk
 from inflow.dashboard.demo.receiver import PATH
-from invoices import debtors, money, parties
-from invoices.models import OPEN, Debtor, Invoice
-from webhooks import signing
-from webhooks.endpoints import REASON_FAILING
-from webhooks.models import EventType, Subscription
+from inflow.dashboard.demo.stage import Stage
+from inflow.dashboard.demo.story import Story
+from invoices.debtors import find_or_make
+from invoices.models import Debtor, Invoice
+from webhooks.models import Subscription
 
 ACCOUNT_ID = uuid.UUID("de300000-0000-4000-8000-000000000001")
-RECEIVER_ID = uuid.UUID("de300000-0000-4000-8000-000000000002")
 LOGIN = "demo@gulf-trading.example"
 KEY_NAME = "Demo"
-HEARD = [
-    EventType.INVOICE_CREATED,
-    EventType.INVOICE_STATUS_CHANGED,
-    EventType.PAYMENT_RECORDED,
-    EventType.COMMUNICATION_SENT,
-    EventType.COMMUNICATION_FAILED,
-]
-MANAGER = Actor("layla@gulf-trading.example", Channel.DASHBOARD)
-AGENT = Actor("omar@gulf-trading.example", Channel.DASHBOARD)
+SEED = 20_261_122
+AGE = dt.timedelta(days=165)
 
 # Name, company, email, phone, language, currency. Nobody here exists, and .example leads nowhere.
 DEBTORS = [
@@ -69,133 +60,6 @@ DEBTORS = [
     ("Amina Diallo", "Atlantic Trade Partners", "amina@atlantic-trade.example", "", "en", "USD"),
 ]
 NO_WHATSAPP = "+971500000114"
-ANSWERS = [
-    ("ar", "سأحوّل المبلغ يوم الخميس إن شاء الله"),
-    ("en", "We paid this on Sunday by transfer, reference TT-240117."),
-    ("en", "Two of the cartons arrived damaged, please check."),
-]
-AMOUNTS = {"AED": (1_200, 85_000), "SAR": (1_500, 70_000), "KWD": (120, 6_500), "USD": (600, 32_000)}
-
-
-@dataclass(frozen=True)
-class Plot:
-    """`count` invoices, their due dates spread evenly over `late` (days ago, both ends), and what happened to each."""
-
-    count: int
-    late: tuple[int, int]
-    play: Callable[[Life, "Teller"], None]
-    arrives: dt.timedelta | None = None  # how long ago an invoice that came already overdue was registered
-    answer: State = State.SENT
-    error: str = ""
-
-
-@dataclass
-class Teller:
-    """Draws what differs from one life to the next."""
-
-    random: random.Random
-    today: dt.date
-    system: Actor
-    references: int = 240_000
-
-    def reference(self) -> str:
-        self.references += self.random.randint(1, 90)
-        return f"TT-{self.references}"
-
-    def amount(self, currency: str) -> Decimal:
-        low, high = AMOUNTS[currency]
-        amount = Decimal(low) * (Decimal(high) / low) ** Decimal(self.random.random())
-        if self.random.random() < 0.7:
-            return amount.quantize(Decimal("1E1")).quantize(Decimal(1))
-        return amount.quantize(Decimal(1).scaleb(-money.EXPONENTS[currency]))
-
-    def share(self, life: Life) -> Decimal:
-        return (life.invoice.amount * Decimal(self.random.uniform(0.25, 0.65))).quantize(Decimal(1))
-
-
-def _waits(life: Life, teller: Teller) -> None:
-    """Nothing happens but the calendar."""
-
-
-def _pays_a_part(life: Life, teller: Teller) -> None:
-    day = teller.random.randint(0, max(0, (teller.today - life.invoice.due_date).days - 1))
-    life.pay(life.on(day), teller.system, teller.share(life), method="bank_transfer", reference=teller.reference())
-
-
-def _pays_a_deposit(life: Life, teller: Teller) -> None:
-    at = life.at + dt.timedelta(hours=teller.random.randint(2, 14))
-    life.pay(at, teller.system, teller.share(life), method="card", reference=teller.reference())
-
-
-def _pays_early(life: Life, teller: Teller) -> None:
-    days = min(-teller.random.randint(0, 8), (teller.today - life.invoice.due_date).days - 1)
-    life.pay(life.on(days), teller.system, life.invoice.amount, method="bank_transfer", reference=teller.reference())
-
-
-def _pays_late(life: Life, teller: Teller) -> None:
-    days = teller.random.randint(1, min(28, (teller.today - life.invoice.due_date).days - 1))
-    if teller.random.random() < 0.3:
-        part = teller.share(life)
-        life.pay(life.on(max(1, days // 2)), teller.system, part, method="bank_transfer", reference=teller.reference())
-    life.pay(life.on(days), AGENT, life.invoice.balance, method="cheque", reference=teller.reference())
-
-
-def _bounces(life: Life, teller: Teller) -> None:
-    payment = life.pay(life.on(12), AGENT, life.invoice.amount, method="cheque", reference=teller.reference())
-    life.bounce(life.on(18), AGENT, payment, reason="The bank returned the cheque.")
-
-
-def _disputes(life: Life, teller: Teller) -> None:
-    days = (teller.today - life.invoice.due_date).days - teller.random.randint(2, 12)
-    at = life.on(days)
-    says = teller.random.choice(["Two pallets arrived damaged.", "The quantity differs from the order.", "Paid twice?"])
-    life.change(at, teller.system, disputed_at=at, reason=says)
-
-
-def _holds(life: Life, teller: Teller) -> None:
-    at = life.on((teller.today - life.invoice.due_date).days - teller.random.randint(1, 9))
-    until = teller.today + dt.timedelta(days=teller.random.randint(1, 21))
-    life.change(at, AGENT, hold_until=until, reason=f"Promised on the phone to pay by {until}.")
-
-
-def _held_once(life: Life, teller: Teller) -> None:
-    at = life.on(5)
-    life.change(at, AGENT, hold_until=at.date() + dt.timedelta(days=10), reason="Asked for a week's patience.")
-
-
-def _writes_off(life: Life, teller: Teller) -> None:
-    at = life.on(teller.random.randint(100, 125))
-    life.change(at, MANAGER, written_off_at=at, reason="The company is dissolved; nothing is left to collect.")
-
-
-def _cancels(life: Life, teller: Teller) -> None:
-    at = life.at + dt.timedelta(hours=teller.random.randint(1, 90))
-    life.change(min(at, life.on(400)), teller.system, cancelled_at=at, reason="Issued twice by mistake.")
-
-
-_HOUR, _DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
-PLOTS = [
-    Plot(32, (-40, 0), _waits),
-    Plot(4, (-25, -2), _pays_a_deposit),
-    Plot(19, (1, 30), _waits),
-    Plot(9, (31, 60), _waits),
-    Plot(6, (61, 90), _waits),
-    Plot(5, (91, 150), _waits),
-    Plot(5, (4, 30), _pays_a_part),
-    Plot(6, (35, 140), _pays_a_part),
-    Plot(4, (6, 45), _waits, arrives=_HOUR),
-    Plot(2, (25, 48), _waits, arrives=12 * _DAY),
-    Plot(15, (-10, 120), _pays_early),
-    Plot(17, (3, 150), _pays_late),
-    Plot(1, (40, 40), _bounces),
-    Plot(6, (-5, 75), _disputes),
-    Plot(6, (-3, 50), _holds),
-    Plot(2, (28, 44), _held_once),
-    Plot(5, (130, 190), _writes_off),
-    Plot(5, (-20, 80), _cancels),
-    Plot(3, (5, 55), _waits, answer=State.FAILED, error="550"),
-    Plot(2, (18, 40), _waits, answer=State.UNKNOWN, error="TimeoutError"),
-]
 
 
 def account_defaults() -> dict[str, Any]:
@@ -209,18 +73,15 @@ def account_defaults() -> dict[str, Any]:
     }
 
 
-def fill(account: Account, port: int) -> dict[str, str]:
-    """People, a key, and the past of a new demo account. Returns the credentials."""
-    now = account.now()
-    began = now - dt.timedelta(days=260)
+def fill(account: Account) -> dict[str, str]:
+    """Add people, a key and a sender to a new demo account. Return the credentials."""
+    began = account.now() - AGE
     Account.objects.filter(pk=account.pk).update(created_at=began)
     for person, role, name in ((MANAGER, Role.MANAGER, ("Layla", "Haddad")), (AGENT, Role.AGENT, ("Omar", "Saleh"))):
         User.objects.create_user(person.name, account=account, role=role, first_name=name[0], last_name=name[1])
         audit.record(account, "seed_demo", "user.created", person.name, role=role)
     credentials = issue_credentials(account)
-    key = ApiKey.objects.get(account=account)
-    ApiKey.objects.filter(pk=key.pk).update(created_at=began)
-
+    ApiKey.objects.filter(account=account).update(created_at=began)
     SenderProfile.objects.create(
         account=account,
         display_name="Gulf Trading LLC",
@@ -229,16 +90,32 @@ def fill(account: Account, port: int) -> dict[str, str]:
         payment_en="Gulf Trading LLC, Bank of the Creek, Dubai\nIBAN AE07 0331 2345 6789 0123 456",
         payment_ar="جلف تريدنج ذ.م.م، بنك الخور، دبي\nرقم الآيبان AE07 0331 2345 6789 0123 456",
     )
-    past = Past(account, now, random.Random(20_261_122), AGENT)  # noqa: S311
-    _has_no_whatsapp(past, began)
-    _play(past, Teller(past.random, account.today(), Actor(str(key), Channel.API)), _make_debtors(account, began))
-    past.number_events()
-    _tell_receiver(past, port)
-    _tell_broken(past)
-    past.insert()
-    _agree_to_whatsapp(account, began)
-    _answer(account)
     return credentials
+
+
+def play(account: Account, port: int, *, seed: int = SEED, now: dt.datetime | None = None) -> bool:
+    """Give the demo account its past, unless it has one. The same seed, at the same time, gives the same past."""
+    now = now or timezone.now()
+    began = now - AGE
+    stage = Stage(account, began, now, random.Random(seed))  # noqa: S311
+    try:
+        with clock.history(account, began, stage.send):
+            debtors = _make_debtors(account, began)
+            _agree_to_whatsapp(account, began)
+            addresses.mark_invalid(account, Medium.WHATSAPP, NO_WHATSAPP, began, "HTTP 400 63024 Invalid recipient")
+            key = ApiKey.objects.filter(account=account).earliest("created_at")
+            Story(stage, Actor(str(key), Channel.API)).tell(debtors)
+            Desk(stage).open()
+            stage.run()
+            dating.date_rows(account, stage.now)
+            deliveries.write(account, dating.date_events(account, stage.moments), stage, receiver_url(port))
+    except (clock.Backwards, clock.Busy):
+        return False
+    return True
+
+
+def has_past() -> bool:
+    return Invoice.objects.filter(account=ACCOUNT_ID).exists()
 
 
 def issue_credentials(account: Account) -> dict[str, str]:
@@ -267,24 +144,13 @@ def are_valid(credentials: Path) -> bool:
 
 def point_receiver(port: int) -> None:
     """The server has moved to another port: its own receiver with it, unless the account has that one already."""
-    url = _receiver_url(port)
+    url = receiver_url(port)
     if not Subscription.objects.filter(account_id=ACCOUNT_ID, target_url=url, deleted_at=None).exists():
-        Subscription.objects.filter(pk=RECEIVER_ID).update(target_url=url)
+        Subscription.objects.filter(pk=deliveries.RECEIVER_ID).update(target_url=url)
 
 
-def _receiver_url(port: int) -> str:
+def receiver_url(port: int) -> str:
     return f"http://127.0.0.1:{port}/{PATH}"
-
-
-def _has_no_whatsapp(past: Past, since: dt.datetime) -> None:
-    """Who has neither email nor WhatsApp gets SMS."""
-    past.contacts[Medium.WHATSAPP, NO_WHATSAPP] = Contact(
-        account=past.account,
-        channel=Medium.WHATSAPP,
-        address=NO_WHATSAPP,
-        invalid_at=since,
-        invalid_because="HTTP 400 63024 Invalid message recipient",
-    )
 
 
 def _agree_to_whatsapp(account: Account, at: dt.datetime) -> None:
@@ -300,115 +166,11 @@ def _agree_to_whatsapp(account: Account, at: dt.datetime) -> None:
     )
 
 
-def _answer(account: Account) -> None:
-    """What some debtors have answered by now, each to their last message."""
-    reached = Communication.objects.for_account(account).filter(status=State.DELIVERED, invoice__status__in=OPEN)
-    for number, (language, text) in enumerate(ANSWERS, start=1):
-        silent = reached.filter(language=language, debtor__replies=None).order_by("-sent_at", "id")
-        if message := silent.first():
-            replies.receive(account, message.channel, message.recipient, text, f"SM{number:032x}")
-
-
 def _make_debtors(account: Account, began: dt.datetime) -> list[tuple[Debtor, str]]:
     made = []
     for name, company, email, phone, language, currency in DEBTORS:
-        debtor = debtors.find_or_make(account, name=name, company=company, email=email, phone=phone)
+        debtor = find_or_make(account, name=name, company=company, email=email, phone=phone)
         debtor.language, debtor.created_at = language, began
         made.append((debtor, currency))
     Debtor.objects.bulk_update([debtor for debtor, _ in made], ["language", "created_at"])
     return made
-
-
-def _play(past: Past, teller: Teller, made: list[tuple[Debtor, str]]) -> None:
-    """All plots, in the order in which their invoices were registered: that is the order of their numbers."""
-    cast = []
-    for plot in PLOTS:
-        first, last = plot.late
-        for index in range(plot.count):
-            late = first + round((last - first) * index / max(1, plot.count - 1))
-            cast.append((plot, late))
-    past.random.shuffle(cast)
-    drafts = []
-    for index, (plot, late) in enumerate(cast):
-        debtor, currency = made[index % len(made)]
-        if plot.error and not debtor.email:
-            debtor, currency = made[0]
-        drafts.append((plot, _draft(past, teller, plot, late, debtor, currency)))
-    drafts.sort(key=lambda draft: draft[1].created_at)
-    for number, (plot, invoice) in enumerate(drafts, start=1001):
-        invoice.invoice_number = f"INV-{number}"
-        life = Life(past, invoice, teller.system, answer=plot.answer, error=plot.error)
-        plot.play(life, teller)
-        life.until(past.now)
-
-
-def _draft(past: Past, teller: Teller, plot: Plot, late: int, debtor: Debtor, currency: str) -> Invoice:
-    draw = past.random
-    due_date = teller.today - dt.timedelta(days=late)
-    # Issued yesterday at the latest, so that its day of business is over.
-    issue_date = due_date - dt.timedelta(days=draw.choice([days for days in (14, 30, 30, 45, 60) if days > -late]))
-    time = dt.time(draw.randint(8, 17), draw.randint(0, 59), draw.randint(0, 59))
-    created_at = dt.datetime.combine(issue_date, time, past.account.zone).astimezone(dt.UTC)
-    if plot.arrives:
-        created_at = past.now - plot.arrives - dt.timedelta(minutes=draw.randint(1, 40))
-    return Invoice(
-        account=past.account,
-        debtor=debtor,
-        debtor_name=debtor.name,
-        debtor_company=debtor.company,
-        debtor_email=debtor.email,
-        debtor_phone=debtor.phone,
-        party=parties.of(debtor.name, debtor.company).key,
-        amount=teller.amount(currency),
-        currency=currency,
-        issue_date=issue_date,
-        due_date=due_date,
-        language=debtor.language,
-        created_at=created_at,
-    )
-
-
-def _tell_receiver(past: Past, port: int) -> None:
-    """Three weeks with the receiver of `make run`: most arrive at once, some late, few never, the last one is due."""
-    since = past.now - dt.timedelta(days=21)
-    subscription = Subscription.objects.create(
-        id=RECEIVER_ID,
-        account=past.account,
-        target_url=_receiver_url(port),
-        events=sorted(HEARD),
-        sealed_secret=seal(signing.new_secret()),
-        created_at=since,
-    )
-    heard = [event for event in past.events if event.created_at >= since]
-    for index, event in enumerate(heard):
-        settled = past.now - event.created_at > dt.timedelta(hours=2)
-        failures = past.random.choices((0, 1, 2, 3), (86, 9, 3, 2))[0] if settled else 0
-        if index in (3, 17):
-            failures = 10
-        past.deliver(event, subscription, failures, until=past.now)
-    last = past.deliveries[-1]
-    past.attempts = [attempt for attempt in past.attempts if attempt.delivery != last]
-    last.status, last.attempts_made, last.next_attempt_at = "pending", 0, past.now
-
-
-def _tell_broken(past: Past) -> None:
-    """A target that fell silent: ten tries in vain for each event, then disabled, and skipped ever since."""
-    since, broke, disabled = (past.now - dt.timedelta(days=days) for days in (EVENTS_KEPT.days, 24, 14))
-    subscription = Subscription.objects.create(
-        account=past.account,
-        target_url="https://hooks.erp.example/inflow",
-        events=sorted([EventType.INVOICE_CREATED, EventType.PAYMENT_RECORDED]),
-        sealed_secret=seal(signing.new_secret()),
-        is_active=False,
-        disabled_reason=REASON_FAILING,
-        failing_since=broke,
-        created_at=since,
-    )
-    for event in past.events:
-        if event.type in subscription.events:
-            failures = 0 if event.created_at < broke else 10
-            past.deliver(event, subscription, failures, until=disabled)
-    subscription.failures = sum(
-        attempt.status != 204 for attempt in past.attempts if attempt.delivery.subscription == subscription
-    )
-    subscription.save()
