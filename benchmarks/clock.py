@@ -63,7 +63,7 @@ def _sweep(count: int, due: int) -> float:
     from django.db import connection
     from django.utils import timezone
 
-    from communications import clock
+    from communications.engine import clock
     from communications.models import Communication
     from invoices.models import Debtor
 
@@ -107,7 +107,7 @@ def _insert(cursor: object, account: uuid.UUID, kind: str, count: int, due: dt.d
 
 def _year(count: int) -> tuple[float, int]:
     """How long it takes, and the messages that are sent in it."""
-    from communications import clock
+    from communications.engine import clock
     from inflow.accounts.actors import Actor, Channel
     from inflow.accounts.models import Account
     from invoices import lifecycle
@@ -136,7 +136,9 @@ def _messages(count: int, port: int) -> tuple[float, float]:
     from django.db import connection
     from django.utils import timezone
 
-    from communications import channels, clock, sender
+    from communications import channels
+    from communications.delivery import sender
+    from communications.engine import clock
     from communications.models import Communication
     from invoices import lifecycle
     from invoices.models import Debtor

@@ -50,10 +50,11 @@ def _calls(server: Server, key: str, account_id: uuid.UUID, subscription: uuid.U
     from django.test import Client
     from django.utils import timezone
 
-    from communications import clock, sender
+    from communications.delivery import sender
+    from communications.engine import clock
     from inflow.accounts.models import User
     from invoices.models import Invoice
-    from webhooks import sending
+    from webhooks.delivery import sending
 
     deep = _behind(server, key, f"{BASE}?limit=100", depth)
     deep_messages = _behind(server, key, f"{MESSAGES}?limit=100", depth)

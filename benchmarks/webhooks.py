@@ -279,7 +279,7 @@ def _rest_hooks(sink: _Sink, folder: str, count: int) -> float:
 
 
 def _signed(body: bytes) -> dict[str, str]:
-    from webhooks import signing
+    from webhooks.delivery import signing
 
     return {"Content-Type": "application/json", **signing.headers(SECRET, "evt_1", int(time.time()), body)}
 

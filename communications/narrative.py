@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _lazy
 
-from communications import reasons
+from communications.delivery import reasons
 from communications.models import Kind, Medium, State, StepKind
 from inflow.accounts.models import Language
 from invoices.narrative import add_words, register

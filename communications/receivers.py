@@ -8,12 +8,14 @@ from typing import Any
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
-from communications import addresses, courtesies, covering, ladder, policies, replanning, standstill
+from communications.contacts import addresses
 from communications.models import CollectionSettings, Medium
+from communications.schedule import covering, ladder, optional, policies, replanning, standstill
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.statements import Ahead
-from invoices import escalations, timeline
+from invoices import timeline
+from invoices.cases import escalations
 from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Promise, Resolution, Status
 from invoices.signals import (
     change_begins,
@@ -71,13 +73,13 @@ def wait(sender: object, invoice: Invoice, **_: Any) -> None:
 @receiver(promise_made)
 @receiver(promise_reopened)
 def recall(sender: object, promise: Promise, **_: Any) -> None:
-    courtesies.recall(promise)
+    optional.recall(promise)
 
 
 @receiver(invoice_changed)
 def thank(sender: object, invoice: Invoice, previous_status: str, **_: Any) -> None:
     if invoice.status == Status.PAID != previous_status:
-        courtesies.thank(invoice)
+        optional.thank(invoice)
 
 
 @receiver(invoice_created)

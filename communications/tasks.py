@@ -1,7 +1,9 @@
 from celery import shared_task
 from django.utils import timezone
 
-from communications import clock, notices, replanning, sender
+from communications.delivery import notices, sender
+from communications.engine import clock
+from communications.schedule import replanning
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -13,8 +13,8 @@ MASK = "•••"
 
 # What a link holds up to its end; in JSON and in HTML too.
 _REST = r"[^\s\"'<>\\^`{|}()\[\]&;]*+"
-# A link under any host, also an older one of ours, and a token without its link: `communications.links` makes them. A
-# link scanner writes the address of a page within its own (`%2Fp%2F`).
+# A link under any host, also an older one of ours, and a token without its link. `communications.portal.links` makes
+# them. A link scanner writes the address of a page within its own (`%2Fp%2F`).
 _NO_JWT = r"(?!\.[A-Za-z0-9_-]{16})"  # of three parts: in a link to a payment page, which must stay whole
 _LINK = re.compile(
     r"(/p/|%2[Ff]p%2[Ff])(?:unsubscribe(?:/|%2[Ff]))?[A-Za-z0-9_-]{28,}+\.[A-Za-z0-9_-]{43,}+" + _NO_JWT + _REST

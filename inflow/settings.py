@@ -122,18 +122,18 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "inflow.dashboard.bounds.BoundsMiddleware",
+    "inflow.dashboard.core.bounds.BoundsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "inflow.dashboard.middleware.LanguageMiddleware",
-    "inflow.dashboard.entrance.EntranceMiddleware",
+    "inflow.dashboard.core.entrance.EntranceMiddleware",
     "inflow.dashboard.middleware.LinkMaskMiddleware",
     "inflow.dashboard.middleware.LocalTimeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "inflow.dashboard.middleware.ContentPolicyMiddleware",
-    "inflow.dashboard.suspension.SuspensionMiddleware",
+    "inflow.dashboard.core.suspension.SuspensionMiddleware",
 ]
 ROOT_URLCONF = "inflow.urls"
 WSGI_APPLICATION = "inflow.wsgi.application"
@@ -177,7 +177,7 @@ SECURE_REDIRECT_EXEMPT = [r"^api/"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_FAILURE_VIEW = "inflow.dashboard.refusals.untrusted_form"
+CSRF_FAILURE_VIEW = "inflow.dashboard.core.refusals.untrusted_form"
 X_FRAME_OPTIONS = "DENY"
 # Of axes no middleware is needed: the log-in page itself shows the lock.
 SILENCED_SYSTEM_CHECKS = ["axes.W002"]
@@ -200,22 +200,22 @@ CONTENT_SECURITY_POLICY = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 UPLOAD_MAX_BYTES = 20 * 1024 * 1024  # of all files of a request
 FILE_UPLOAD_HANDLERS = [
-    "inflow.accounts.uploads.BoundedUploads",
+    "inflow.dashboard.core.uploads.BoundedUploads",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 
-# --- Logging in: guesses are counted in PostgreSQL by django-axes, the limits are inflow/dashboard/attempts.py ------
+# --- Logging in: django-axes counts guesses in PostgreSQL, inflow/dashboard/core/attempts.py limits them -----------
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-AXES_HANDLER = "inflow.dashboard.attempts.Attempts"
+AXES_HANDLER = "inflow.dashboard.core.attempts.Attempts"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "username", "ip_address"]
 AXES_FAILURE_LIMIT = 1  # of the limits reached
 AXES_COOLOFF_TIME = dt.timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_USERNAME_FORM_FIELD = "username"
-AXES_USERNAME_CALLABLE = "inflow.dashboard.attempts.email_of"
-AXES_CLIENT_IP_CALLABLE = "inflow.dashboard.attempts.network_of"
+AXES_USERNAME_CALLABLE = "inflow.dashboard.core.attempts.email_of"
+AXES_CLIENT_IP_CALLABLE = "inflow.dashboard.core.attempts.network_of"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "csrfmiddlewaretoken"]
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
@@ -268,7 +268,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "inflow.api.schema.refuse_unknown_fields",
-        "webhooks.schema.describe_events",
+        "webhooks.api.schema.describe_events",
     ],
 }
 
@@ -295,19 +295,22 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_DB_REUSE_MAX = 1000  # else each task opens a connection: 172 instead of 460 tasks a second
+# Seconds after which a task is dropped, so that not too many wait while no worker runs. `beat` reckons by its own
+# clock: with 20 seconds, one that was 25 behind had every message dropped.
+_EXPIRES = 600
 CELERY_BEAT_SCHEDULE = {
     "forget-idempotency-keys": {"task": "inflow.api.tasks.forget_idempotency_keys", "schedule": 3600.0},
-    "age-invoices": {"task": "invoices.tasks.age_invoices", "schedule": 60.0, "options": {"expires": 60}},
-    "sweep-imports": {"task": "invoices.tasks.sweep_imports", "schedule": 20.0, "options": {"expires": 20}},
-    "sweep-files": {"task": "inflow.dashboard.tasks.sweep", "schedule": 20.0, "options": {"expires": 20}},
+    "age-invoices": {"task": "invoices.tasks.age_invoices", "schedule": 60.0, "options": {"expires": _EXPIRES}},
+    "sweep-imports": {"task": "invoices.tasks.sweep_imports", "schedule": 20.0, "options": {"expires": _EXPIRES}},
+    "sweep-files": {"task": "inflow.dashboard.tasks.sweep", "schedule": 20.0, "options": {"expires": _EXPIRES}},
     "forget-files": {"task": "inflow.dashboard.tasks.forget_old", "schedule": 3600.0},
     "forget-imports": {"task": "invoices.tasks.forget_imports", "schedule": crontab(hour="2", minute="17")},
-    "reschedule": {"task": "communications.tasks.reschedule", "schedule": 60.0, "options": {"expires": 60}},
-    "take-steps": {"task": "communications.tasks.take_steps", "schedule": 60.0, "options": {"expires": 60}},
+    "reschedule": {"task": "communications.tasks.reschedule", "schedule": 60.0, "options": {"expires": _EXPIRES}},
+    "take-steps": {"task": "communications.tasks.take_steps", "schedule": 60.0, "options": {"expires": _EXPIRES}},
     "send-due-messages": {
         "task": "communications.tasks.send_due",
         "schedule": 20.0,
-        "options": {"expires": 20},
+        "options": {"expires": _EXPIRES},
     },
     # At night in most places where debtors live; by UTC.
     "check-derivation": {"task": "invoices.tasks.check_derivation", "schedule": crontab(hour="1", minute="17")},
@@ -319,16 +322,20 @@ CELERY_BEAT_SCHEDULE = {
     "tell-of-refusals": {
         "task": "communications.tasks.tell_of_refusals",
         "schedule": 600.0,
-        "options": {"expires": 600},
+        "options": {"expires": _EXPIRES},
     },
     "forget-sessions": {"task": "inflow.accounts.tasks.forget_sessions", "schedule": 3600.0},
     "send-login-mail": {
         "task": "inflow.accounts.tasks.send_login_mail",
         "schedule": 20.0,
-        "options": {"expires": 20},
+        "options": {"expires": _EXPIRES},
     },
-    "sweep-webhooks": {"task": "webhooks.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
-    "tell-of-disabled-webhooks": {"task": "webhooks.tasks.tell_admins", "schedule": 60.0, "options": {"expires": 60}},
+    "sweep-webhooks": {"task": "webhooks.tasks.deliver_due", "schedule": 5.0, "options": {"expires": _EXPIRES}},
+    "tell-of-disabled-webhooks": {
+        "task": "webhooks.tasks.tell_admins",
+        "schedule": 60.0,
+        "options": {"expires": _EXPIRES},
+    },
     "forget-old-events": {"task": "webhooks.tasks.forget_old", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
@@ -367,7 +374,7 @@ _email = (
     if _email_url.startswith("anymail:")
     else dj_email_url.parse(_email_url)
 )
-EMAIL_BACKEND = "communications.outbox.FolderBackend" if OUTBOX_DIR else _email["EMAIL_BACKEND"]
+EMAIL_BACKEND = "communications.channels.outbox.FolderBackend" if OUTBOX_DIR else _email["EMAIL_BACKEND"]
 EMAIL_HOST, EMAIL_PORT = _email.get("EMAIL_HOST", ""), _email.get("EMAIL_PORT", 25)
 EMAIL_HOST_USER = _email.get("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = _email.get("EMAIL_HOST_PASSWORD", "")
@@ -419,7 +426,7 @@ LOGGING = {
         }
     },
     "filters": {
-        "links": {"()": "communications.page.logs.HideLinks"},
+        "links": {"()": "communications.portal.logs.HideLinks"},
         "paths": {"()": "inflow.masking.HidePaths"},
     },
     "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["links", "paths"]}},
@@ -475,7 +482,7 @@ UNFOLD = {
         lambda request: static("dashboard/rtl.css"),
     ],
     "ENVIRONMENT": "inflow.dashboard.navigation.environment",
-    "DASHBOARD_CALLBACK": "inflow.dashboard.home.home",
+    "DASHBOARD_CALLBACK": "inflow.dashboard.pages.home.home",
     "SIDEBAR": {"show_search": False, "navigation": "inflow.dashboard.navigation.sidebar"},
     "TABS": "inflow.dashboard.navigation.tabs",
 }

@@ -10,13 +10,15 @@ from django.urls import include, path
 from django.views import defaults
 from django.views.generic import RedirectView
 
-import communications.urls
-import invoices.urls
-import webhooks.urls
+import communications.api.urls
+import invoices.api.urls
+import webhooks.api.urls
 from inflow.api import errors
 from inflow.api.views import docs, me, no_route, openapi
-from inflow.dashboard import bounds, joining, language, login, passwords
-from inflow.dashboard.first_run import dismiss
+from inflow.dashboard import language
+from inflow.dashboard.core import bounds
+from inflow.dashboard.pages import joining, login, passwords
+from inflow.dashboard.pages.first_run import dismiss
 
 admin.autodiscover()
 urlpatterns = [
@@ -24,9 +26,13 @@ urlpatterns = [
     # Each address by itself: an include is another match.
     *(
         path(f"api/zapier/{each.pattern}", each.callback, name=each.name)
-        for each in (*invoices.urls.urlpatterns, *communications.urls.urlpatterns, *webhooks.urls.urlpatterns)
+        for each in (
+            *invoices.api.urls.urlpatterns,
+            *communications.api.urls.urlpatterns,
+            *webhooks.api.urls.urlpatterns,
+        )
     ),
-    path("", include("communications.hooks")),
+    path("", include("communications.inbound.gateway_hooks")),
     path("api/openapi.json", openapi, name="openapi"),
     path("api/docs", docs, name="docs"),
     path("admin/login/", login.login, name="login"),
@@ -40,22 +46,22 @@ urlpatterns = [
     path("admin/reset/done/", passwords.Renewed.as_view(), name="password_reset_complete"),
     path("admin/invitation/", joining.join, name="accept-invitation"),
     path("admin/invitation/<str:token>/", joining.open_link, name="open-invitation"),
-    path("admin/security/", include("inflow.dashboard.security")),
-    path("admin/exports/", include("inflow.dashboard.export_pages")),
+    path("admin/security/", include("inflow.dashboard.pages.security")),
+    path("admin/exports/", include("inflow.dashboard.pages.exports")),
     path("admin/language/", language.choose, name="language"),
     path("admin/first-run/dismiss", dismiss, name="first-run-dismiss"),
-    path("p/", include("communications.page.urls")),
+    path("p/", include("communications.portal.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(url="/admin/"), name="home"),
 ]
 if settings.MAIL_PROVIDER:  # its package is an extra
-    from communications import mail_hooks
+    from communications.inbound import mail_hooks
 
     urlpatterns.append(path("hooks/mail/", include(mail_hooks.urls(settings.MAIL_PROVIDER))))
 if settings.TRY_OUT:
     urlpatterns.append(path("", include("inflow.dashboard.demo.receiver")))
-    urlpatterns.append(path("", include("communications.local_gateway")))
+    urlpatterns.append(path("", include("communications.channels.local_gateway")))
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from inflow.accounts.actors import CLOCK, Channel
 from inflow.accounts.models import Account
-from invoices import escalations, signals
+from invoices import signals
+from invoices.cases import escalations
 from invoices.models import (
     OPEN,
     CaseStatus,

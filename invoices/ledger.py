@@ -18,8 +18,10 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.api.fields import MAX_DIGITS
 from inflow.languages import spoken
-from invoices import debtor_parties, escalations, money, receipts
-from invoices.debtor_parties import DebtorParty
+from invoices import money, receipts
+from invoices.cases import escalations
+from invoices.debtors import debtor_parties
+from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import (
     Allocation,
     AllocationKind,

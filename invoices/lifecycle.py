@@ -24,7 +24,9 @@ from inflow.canonical import canonical
 from inflow.languages import spoken
 from inflow.restores import walltime
 from inflow.statements import Ahead, Compiled, Known
-from invoices import debtors, escalations, healing, parties, promises, receipts, signals, timeline, workdays
+from invoices import healing, promises, receipts, signals, timeline, workdays
+from invoices.cases import escalations
+from invoices.debtors import debtors, parties
 from invoices.derivation import derive
 from invoices.ledger import check_payment, record_payment, reverse_payment, void_payment
 from invoices.models import (

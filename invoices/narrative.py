@@ -18,8 +18,8 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from inflow import languages
 from invoices import money
-from invoices.identities import ContactKind
 from invoices.models import PaymentStatus, Reason, Resolution, Status, TimelineEntry
+from invoices.models.identities import ContactKind
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 # Kinds whose sentence lists what was before and what is after.

@@ -8,7 +8,9 @@ from django.db.models import QuerySet
 
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.statements import Ahead, Compiled
-from invoices import debtor_parties, escalations, receipts, signals, timeline
+from invoices import receipts, signals, timeline
+from invoices.cases import escalations
+from invoices.debtors import debtor_parties
 from invoices.models import OPEN, Invoice, Promise, PromiseStatus, Reason
 
 # The money may take a bank as long as this.

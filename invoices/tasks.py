@@ -4,7 +4,6 @@ from celery import shared_task
 from django.utils import timezone
 
 from inflow.celery import wake
-from inflow.restores import walltime
 from invoices import ledger, lifecycle
 from invoices.imports import running
 
@@ -25,17 +24,17 @@ def check_derivation() -> int:
 def work_on_import(import_id: str) -> None:
     """A turn of a few seconds; the next one is at the queue's end."""
     if running.work(uuid.UUID(import_id)):
-        wake(work_on_import, import_id)
+        wake(work_on_import.name, import_id)
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def sweep_imports() -> None:
     """Several times a minute: imports whose wake-up was lost or whose worker died go on."""
     for import_id in running.waiting():
-        wake(work_on_import, str(import_id))
+        wake(work_on_import.name, str(import_id))
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def forget_imports() -> int:
     """Every night."""
-    return running.forget_old() if walltime.is_right() else 0
+    return running.forget_old()

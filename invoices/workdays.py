@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inflow.accounts.models import Account
-from invoices import phone_zones
+from invoices.debtors import phone_zones
 from invoices.models import CalendarRule, Debtor, RuleKind
 
 FRIDAY, SATURDAY, SUNDAY = 4, 5, 6

@@ -18,7 +18,8 @@ from inflow import statements
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.languages import named
-from invoices import escalations, money, promises, receipts, signals, timeline
+from invoices import money, promises, receipts, signals, timeline
+from invoices.cases import escalations
 from invoices.derivation import derive
 from invoices.models import (
     OPEN,

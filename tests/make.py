@@ -10,19 +10,22 @@ from typing import TypedDict, Unpack
 
 from django.utils import timezone
 
-from communications import gateways, messages, sender
-from communications.calendar import Place
+from communications.channels import gateways
+from communications.content import messages
+from communications.delivery import sender
 from communications.models import Communication, Contact, Gateway
+from communications.schedule.calendar import Place
 from inflow.accounts import keys
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, ApiKey, Scope, User
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
-from invoices import cases, lifecycle
+from invoices import lifecycle
+from invoices.cases import cases
 from invoices.imports import running
-from invoices.imports.models import Import
 from invoices.lifecycle import NewInvoice
 from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Status
+from invoices.models.imports import Import
 from invoices.workdays import WorkDays
 from webhooks import subscriptions
 from webhooks.models import Event, EventType, Subscription

@@ -9,31 +9,18 @@ from anymail.inbound import AnymailInboundMessage
 from django.test import RequestFactory
 from django.utils.translation import get_language_from_request
 
-from communications import (
-    addresses,
-    automatic,
-    delivery_reports,
-    inbound_mail,
-    linters,
-    mail_hooks,
-    markup,
-    phrases,
-    profiles,
-    quoting,
-    signatures,
-    spelling,
-    texts,
-    triage,
-    wording,
-)
 from communications.channels import refusals
-from communications.page import logs
-from inflow import proxies
-from inflow.accounts import keys, second_step, sessions, sheets
+from communications.contacts import addresses
+from communications.content import linters, phrases, profiles, template_language
+from communications.inbound import automatic, delivery_reports, mail_hooks, mail_parts, markup, quoting, texts
+from communications.inbound.triage import classification, signatures, spelling
+from communications.portal import logs
+from inflow import proxies, sheets
+from inflow.accounts import keys, second_step, sessions
 from inflow.api import etags, fields, idempotency, middleware
 from inflow.dashboard.templatetags import narration
 from inflow.egress import targets
-from invoices import contacts, parties
+from invoices.debtors import contacts, parties
 from invoices.imports import amounts, cells, headings, statuses
 from invoices.imports.parsing.xml import unescaped
 from invoices.models import TimelineEntry
@@ -63,8 +50,8 @@ def _with_header(name: str) -> Callable[[str], Any]:
 
 def _provider(text: str) -> bool:
     told = json.dumps({"FromFull": {"Email": text}, "Subject": text, "Headers": [{"Name": text, "Value": text}]})
-    inbound_mail.mended(told.encode())
-    return inbound_mail.has_long_header(told.encode())
+    mail_parts.mended(told.encode())
+    return mail_parts.has_long_header(told.encode())
 
 
 READERS: dict[str, Read] = {
@@ -88,16 +75,16 @@ READERS: dict[str, Read] = {
     "is HTML": markup.is_html,
     "quote": quoting.without_quote,
     "quote of ours": lambda text: quoting.without_quote(text, SENT),
-    "signature": lambda text: signatures.without(text[: triage.MAX_READ]),
-    "triage": lambda text: triage.read(text, TODAY),
+    "signature": lambda text: signatures.without(text[: classification.MAX_READ]),
+    "triage": lambda text: classification.read(text, TODAY),
     "spelling": spelling.normalise,
     "links": spelling.without_links,
     "shown text": texts.shown,
     "stored text": texts.storable,
-    "From": lambda text: inbound_mail.writer(_mail(f"From: {_line(text)}")),
+    "From": lambda text: mail_parts.writer(_mail(f"From: {_line(text)}")),
     "Subject": lambda text: automatic.is_automatic(_mail(f"Subject: {_line(text)}")),
     "References": lambda text: mail_hooks._ID.findall(text),
-    "mail": lambda text: inbound_mail.body(_mail("Content-Type: text/html", text)),
+    "mail": lambda text: mail_parts.body(_mail("Content-Type: text/html", text)),
     "report": lambda text: delivery_reports.is_report(_mail("From: mailer-daemon@x.example", text)),
     "provider's JSON": _provider,
     "refusal": refusals.classify_text,
@@ -108,8 +95,8 @@ READERS: dict[str, Read] = {
     "name": lambda text: parties.of(text, text),
     # Texts of an account
     "SMS": lambda text: linters.lint("sms", "AE", "Falcon", text),
-    "template": lambda text: wording.check(text, "email"),
-    "filled template": lambda text: wording.fill(text[:8_000], "email", {}),
+    "template": lambda text: template_language.check(text, "email"),
+    "filled template": lambda text: template_language.fill(text[:8_000], "email", {}),
     "isolates": lambda text: phrases.isolated(text, "ar"),
     "message as HTML": phrases.as_html,
     "one line": phrases.clean,

@@ -18,9 +18,11 @@ from django.test import Client, override_settings
 from django.utils import timezone
 
 import inflow.urls  # before a test sets TRY_OUT
-from communications import clock, ladder, sender
-from communications.calendar import place_of
+from communications.delivery import sender
+from communications.engine import clock
 from communications.models import LEFT_US, Communication, Contact, Medium, Reply, State
+from communications.schedule import ladder
+from communications.schedule.calendar import place_of
 from inflow.accounts import keys
 from inflow.accounts.models import Account, ApiKey, User
 from inflow.accounts.sealing import unseal
@@ -29,7 +31,7 @@ from inflow.dashboard.demo import deliveries
 from inflow.dashboard.demo.story import PLOTS
 from invoices import derivation, lifecycle
 from invoices.models import Escalation, Invoice, Payment, Promise, Receipt, Status, TimelineEntry
-from webhooks import signing
+from webhooks.delivery import signing
 from webhooks.models import Attempt, Delivery, Event, EventCounter, Subscription
 
 

@@ -11,7 +11,7 @@ from django.core.management import get_commands
 from django.urls import URLPattern, URLResolver
 
 import inflow.urls
-from communications.wording import VARIABLES
+from communications.content.template_language import VARIABLES
 from inflow.accounts.models import Scope
 from inflow.tryout.folder import ROOT
 from tests import environment

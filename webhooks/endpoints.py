@@ -9,9 +9,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from inflow.celery import wake
+from webhooks.delivery.outcomes import GONE, is_success
+from webhooks.delivery.transport import Answer
 from webhooks.models import Delivery, DeliveryStatus, Subscription
-from webhooks.outcomes import GONE, is_success
-from webhooks.transport import Answer
 
 SLOW_MS = 2_000
 GIVEN_UP_AFTER = dt.timedelta(hours=120)
@@ -110,6 +110,4 @@ def disable(subscription_id: uuid.UUID, reason: str, pending_becomes: DeliverySt
 
 
 def _wake_notices() -> None:
-    from webhooks.tasks import tell_admins
-
-    wake(tell_admins)
+    wake("webhooks.tasks.tell_admins")

@@ -46,6 +46,7 @@ WHERE s.account_id = %(account)s AND s.deleted_at IS NULL
 """  # noqa: S608
 
 
+DELIVER_DUE = "webhooks.tasks.deliver_due"
 Data = Mapping[str, Any] | bytes
 
 
@@ -81,12 +82,10 @@ def freeze(event_id: str, type: str, at: dt.datetime, data: Data) -> str:
 
 def wake_sender() -> None:
     """One wake-up at a time is on its way: it finds all that is due when it comes. Lost, it is missed for moments."""
-    from webhooks.tasks import deliver_due
-
     try:
         is_needed = cache.add(WOKEN, 1, timeout=WOKEN_S)
     except RedisError as error:
-        log.warning("broker_away", task=deliver_due.name, error=type(error).__name__)
+        log.warning("broker_away", task=DELIVER_DUE, error=type(error).__name__)
         return
     if is_needed:
-        wake(deliver_due)
+        wake(DELIVER_DUE)

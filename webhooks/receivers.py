@@ -4,10 +4,10 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from communications import representation as communications_representation
+from communications.api import representation as communications_representation
 from communications.models import Communication
 from communications.signals import communication_failed, communication_sent
-from invoices import representation
+from invoices.api import representation
 from invoices.models import Escalation, Invoice, Payment, Promise
 from invoices.signals import (
     escalation_created,

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from inflow.accounts.models import Account
 from inflow.restores import walltime
+from webhooks.delivery.outcomes import SCHEDULE_S
 from webhooks.models import Delivery, DeliveryStatus, Subscription
-from webhooks.outcomes import SCHEDULE_S
 
 BATCH = 1_000
 RUN_S = 20.0

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from inflow.accounts.models import Account
 from inflow.accounts.sealing import seal, unseal
-from webhooks import outbox, signing
+from webhooks import outbox
+from webhooks.delivery import signing
 from webhooks.endpoints import REASON_GONE
 from webhooks.models import TEST_EVENT, Delivery, DeliveryStatus, Subscription
 

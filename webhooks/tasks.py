@@ -5,7 +5,8 @@ from django.core.cache import cache
 from redis.exceptions import RedisError
 
 from inflow.celery import wake
-from webhooks import notices, outbox, retention, sending
+from webhooks import notices, outbox, retention
+from webhooks.delivery import sending
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -26,4 +27,4 @@ def tell_admins() -> int:
 def forget_old() -> None:
     """Every hour. What one run leaves, because it is bounded in time, the next one takes up at once."""
     if retention.forget_old():
-        wake(forget_old)
+        wake(forget_old.name)

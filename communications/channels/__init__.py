@@ -7,7 +7,7 @@ import uuid
 from types import TracebackType
 from typing import Self
 
-from communications import gateways
+from communications.channels import gateways
 from communications.channels.email import MAIL_KEY, Mailer, email, is_mail_captured, mail_id
 from communications.channels.gateway import GatewayLine
 from communications.channels.outcomes import Away, Expired, Refusal, Refused, Unavailable, Unclear

@@ -13,10 +13,11 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend
 
-from communications import links, profiles
 from communications.channels.outcomes import Away, Expired, Refused
 from communications.channels.refusals import Stage, classify
+from communications.content import profiles
 from communications.models import Communication
+from communications.portal import links
 from inflow.accounts.models import Account
 
 log = structlog.get_logger(__name__)

@@ -8,8 +8,7 @@ from typing import Any
 from cryptography.fernet import InvalidToken
 from django.conf import settings
 
-from communications import gateways
-from communications.channels import http
+from communications.channels import gateways, http
 from communications.channels.outcomes import Away, Expired, Refusal, Refused, Unclear
 from communications.models import Communication, Gateway, Medium
 from inflow.accounts.models import Account

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Refusal(StrEnum):
-    """The cause of a refusal, which decides the consequences: see `communications/aftermath.py`."""
+    """The cause of a refusal, which decides the consequences: see `communications/delivery/status_updates.py`."""
 
     ADDRESS = "address"  # it does not exist or is disabled: marked invalid
     MAILBOX = "mailbox"  # full, or it will not take this message: an attempt

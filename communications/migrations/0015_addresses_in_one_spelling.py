@@ -6,7 +6,7 @@ _AT_ONCE = 2_000
 def _normalise(apps, schema_editor):
     """Emails of messages, replies and known addresses as they are now stored. Two records of one address become one:
     who opted out by either spelling stays out."""
-    from invoices.contacts import normalise_email
+    from invoices.debtors.contacts import normalise_email
 
     with schema_editor.connection.cursor() as cursor:
         for table, column in (("communications_communication", "recipient"), ("communications_reply", "address")):

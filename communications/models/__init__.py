@@ -1,7 +1,8 @@
 """Everything that is kept of writing to debtors."""
 
+from communications.models.choices import CONTACTED, LEFT_US, PENDING, Kind, Medium, State, StepKind, Tone
 from communications.models.forecasts import ForecastPart, StoredForecast
-from communications.models.heard import (
+from communications.models.inbound import (
     Answer,
     AnswerKind,
     AnswerStatus,
@@ -24,7 +25,6 @@ from communications.models.ladder import (
 )
 from communications.models.messages import Communication
 from communications.models.senders import Gateway, MessageTemplate, Notice, SenderHealth, SenderProfile
-from communications.models.words import CONTACTED, LEFT_US, PENDING, Kind, Medium, State, StepKind, Tone
 
 __all__ = [
     "CONTACTED",

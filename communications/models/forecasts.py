@@ -8,7 +8,7 @@ from inflow.accounts.models import Account
 
 
 class StoredForecast(models.Model):
-    """What the next days of an account looked like at a moment. See `communications.stored_forecasts`."""
+    """What the next days of an account looked like at a moment. See `communications.engine.stored_forecasts`."""
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
     days = models.PositiveSmallIntegerField()

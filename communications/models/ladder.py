@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from communications.models.words import Medium, StepKind, Tone
+from communications.models.choices import Medium, StepKind, Tone
 from inflow.accounts.models import Account
 from invoices.models import AccountQuerySet
 

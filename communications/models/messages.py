@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from communications.models.words import Kind, Medium, State, Tone
+from communications.models.choices import Kind, Medium, State, Tone
 from inflow.accounts.models import Account, Language
 from invoices.models import AccountQuerySet, Debtor, Invoice
 

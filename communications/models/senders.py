@@ -9,13 +9,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from communications.models.words import Kind, Medium, Tone
+from communications.models.choices import Kind, Medium, Tone
 from inflow.accounts.models import Account, Language
 from invoices.models import AccountQuerySet
 
 
 class MessageTemplate(models.Model):
-    """An account's own words, in front of the built-in ones. See `communications/wording.py` for their language."""
+    """An account's own texts, used before the built-in ones. See `communications/content/template_language.py`."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=20, choices=Kind)
@@ -104,7 +104,8 @@ class Gateway(models.Model):
 class SenderHealth(models.Model):
     """The refusals of a mail server or gateway since it last accepted a message, and the pause that they caused.
 
-    See `communications/pauses.py`. The times are those of the account where its clock is its own, else the wall's.
+    See `communications/channels/pauses.py`. The times are those of the account's own clock if it has one, else the
+    wall's.
     """
 
     key = models.CharField(max_length=100, primary_key=True)

@@ -20,6 +20,4 @@ def language_of(user: User) -> str:
 
 
 def _wake() -> None:
-    from inflow.accounts.tasks import send_login_mail
-
-    wake(send_login_mail)
+    wake("inflow.accounts.tasks.send_login_mail")

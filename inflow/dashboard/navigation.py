@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from communications import inbox
+from communications.inbound import inbox
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 

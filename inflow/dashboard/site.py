@@ -9,11 +9,11 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from unfold.sites import UnfoldAdminSite
 
-from communications import standstill
+from communications.schedule import standstill
+from inflow.accounts.access import person
 from inflow.accounts.models import User
-from inflow.accounts.scoping import person
 from inflow.celery import wake
-from inflow.dashboard import suspension
+from inflow.dashboard.core import suspension
 from inflow.restores import highwater
 
 
@@ -44,12 +44,12 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]
 
     def export_later(self, request: HttpRequest, model: type[Model], form: str) -> HttpResponse:
         """Let a worker make the file of a list that is too long for a request."""
-        from inflow.dashboard import long_exports, tasks  # which load the lists
+        from inflow.dashboard.core import long_exports  # which load the lists
 
         try:
             export = long_exports.start(person(request), model, form, request.GET.urlencode())
         except long_exports.TooMany:
             messages.error(request, _("Wait until your other exports are done."))
             return HttpResponseRedirect(reverse("exports"))
-        wake(tasks.work_on_export, str(export.pk))
+        wake("inflow.dashboard.tasks.work_on_export", str(export.pk))
         return HttpResponseRedirect(reverse("export", args=[export.pk]))

@@ -10,7 +10,7 @@ import phonenumbers
 from django.utils.translation import gettext as _
 
 from invoices import money
-from invoices.imports.models import DateOrder
+from invoices.models.imports import DateOrder
 
 _DIGITS = {ord(digit): str(value) for digits in ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹") for value, digit in enumerate(digits)}
 _AMOUNT_MARKS = {ord("٫"): ".", ord("٬"): ","}

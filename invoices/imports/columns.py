@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from invoices.imports import products
 from invoices.imports.headings import folded, names
-from invoices.imports.models import Kind
 from invoices.imports.products import Product
+from invoices.models.imports import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 
 from inflow.accounts.actors import Actor
 from inflow.languages import spoken
-from invoices import debtors, lifecycle, money
+from invoices import lifecycle, money
+from invoices.api.serializers import InvoiceIn
+from invoices.debtors import debtors
 from invoices.imports import amounts, books, cells, columns, ledgers
 from invoices.imports.books import Books, End
-from invoices.imports.models import Import, ImportRow, Outcome
 from invoices.imports.rows import READ, Known, No, Plan
 from invoices.models import Invoice, Status
-from invoices.serializers import InvoiceIn
+from invoices.models.imports import Import, ImportRow, Outcome
 
 # The names of a proposal in a row's changes: what a person is asked to do.
 RECORD_PAYMENT, CANCEL, WRITE_OFF = "record_payment", "cancel", "write_off"

@@ -7,8 +7,9 @@ from django.utils.translation import gettext as _
 
 from inflow.accounts import audit
 from inflow.accounts.models import Account
+from inflow.celery import wake
 from invoices.imports import columns
-from invoices.imports.models import Import, Phase
+from invoices.models.imports import Import, Phase
 from invoices.writing import Refused
 
 # An account's files come out of few programs.
@@ -59,9 +60,7 @@ def decide(file: Import, choices: Mapping[str, str], actor: str) -> None:
         moved.update(phase=Phase.READING, choices=all_choices, claim=None, claimed_until=None, stumbles=0)
         detail = {key[:60]: name for key, name in list(choices.items())[:40]}
         audit.record(file.account, actor, "import.mapped", file.file_name[:120], id=str(file.pk), columns=detail)
-        from invoices.imports.running import offer
-
-        transaction.on_commit(lambda: offer(file.pk))
+        transaction.on_commit(lambda: wake("invoices.tasks.work_on_import", str(file.pk)))
 
 
 def _replaced(file: Import, choices: Mapping[str, str]) -> dict[str, str]:

@@ -11,10 +11,10 @@ from invoices import lifecycle, money
 from invoices.imports import amounts, ledgers, statuses
 from invoices.imports.headings import folded, names
 from invoices.imports.ledgers import Standing
-from invoices.imports.models import Import, ImportRow, Outcome
 from invoices.imports.rows import READ, Known, No, Plan
 from invoices.imports.statuses import State
 from invoices.models import Invoice
+from invoices.models.imports import Import, ImportRow, Outcome
 
 # Words of a payment that came in, besides those of a paid invoice.
 _CAME_IN = (State.PAID, State.ISSUED)

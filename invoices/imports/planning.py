@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 
 from invoices.imports import cells
 from invoices.imports.invoice_rows import Invoices
-from invoices.imports.models import Import, ImportRow, Kind, Outcome
 from invoices.imports.payment_rows import Payments
 from invoices.imports.reading import MAX_CELL
 from invoices.imports.rows import Known, No, Plan
+from invoices.models.imports import Import, ImportRow, Kind, Outcome
 from invoices.writing import Refused
 
 __all__ = ["Plan", "plan"]

@@ -15,10 +15,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from inflow.accounts.sheets import unescaped
+from inflow.sheets import unescaped
 from invoices import money
 from invoices.imports import amounts, columns, process
-from invoices.imports.models import Encoding
 from invoices.imports.parsing.bounds import (
     HEADINGS_WITHIN,
     MAX_BYTES,
@@ -28,6 +27,7 @@ from invoices.imports.parsing.bounds import (
     MAX_ROWS,
     Refused,
 )
+from invoices.models.imports import Encoding
 
 __all__ = ["MAX_BYTES", "MAX_CELL", "MAX_COLUMNS", "MAX_ROWS", "File", "Sheet", "Unreadable", "open_file"]
 

@@ -11,8 +11,8 @@ from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from invoices.imports import columns
-from invoices.imports.models import Import, ImportRow, Kind, Outcome
 from invoices.imports.statuses import Document, document_of
+from invoices.models.imports import Import, ImportRow, Kind, Outcome
 
 # These may differ from line to line.
 _OWN_OF_A_LINE = ("notes",)

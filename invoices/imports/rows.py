@@ -14,8 +14,8 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.api.fields import StrictSerializer
 from invoices.imports import cells, columns
-from invoices.imports.models import Import, ImportRow, Outcome
 from invoices.models import Invoice, Status
+from invoices.models.imports import Import, ImportRow, Outcome
 
 # Cells that people write in many ways; the preview shows how they were read.
 READ = (

@@ -25,9 +25,9 @@ from inflow.accounts.models import Account, User
 from inflow.celery import wake
 from invoices import workdays
 from invoices.imports import planning, reading, taking_in
-from invoices.imports.models import AT_WORK, KEPT, WAITING, Import, ImportRow, Outcome, Phase
 from invoices.imports.planning import Plan
 from invoices.models import Debtor
+from invoices.models.imports import AT_WORK, KEPT, WAITING, Import, ImportRow, Outcome, Phase
 from invoices.writing import Refused
 
 log = structlog.get_logger(__name__)
@@ -308,6 +308,4 @@ WHERE row.id = told.id
 
 
 def offer(import_id: uuid.UUID) -> None:
-    from invoices.tasks import work_on_import
-
-    wake(work_on_import, str(import_id))
+    wake("invoices.tasks.work_on_import", str(import_id))

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from invoices import money
 from invoices.imports import amounts, cells, columns, statuses
 from invoices.imports.headings import folded
-from invoices.imports.models import DateOrder
+from invoices.models.imports import DateOrder
 
 # Words in headings of money, status and currency. A short one must stand alone, a longer one may be part of a word.
 _WHOLE_WORDS = frozenset(

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from inflow.canonical import canonical
 from invoices.imports import columns, mapping, reading, repeats
 from invoices.imports.columns import KEYS
-from invoices.imports.models import Import, ImportRow, Kind, Outcome
 from invoices.imports.survey import survey, waiting
+from invoices.models.imports import Import, ImportRow, Kind, Outcome
 
 READ_AT_ONCE = 2_000
 

@@ -3,7 +3,7 @@ import django.utils.timezone
 from django.db import migrations, models
 from django.db.models import F, Q
 
-from invoices import parties
+from invoices.debtors import parties
 
 _AT_ONCE = 2_000
 
@@ -21,7 +21,7 @@ def _fill(apps, schema_editor):
 
 
 def _normalise(cursor, table, column):
-    from invoices.contacts import normalise_email
+    from invoices.debtors.contacts import normalise_email
 
     cursor.execute(f"SELECT DISTINCT {column} FROM {table} WHERE {column} <> ''")
     changed = [(email, normal) for (email,) in cursor.fetchall() if (normal := normalise_email(email)) != email]
@@ -50,7 +50,7 @@ def _name_parties(cursor):
 def _keep_corrections(apps, cursor):
     """A debtor was made with the contacts of its first invoice, and only the dashboard's form changed them since. What
     it was first known by, and the audit log, prove what staff replaced. A mere difference proves nothing."""
-    from invoices.contacts import normalise
+    from invoices.debtors.contacts import normalise
 
     debtors, invoices = apps.get_model("invoices", "Debtor"), apps.get_model("invoices", "Invoice")
     corrections, audit = apps.get_model("invoices", "ContactCorrection"), apps.get_model("accounts", "AuditEntry")

@@ -15,17 +15,17 @@ from playwright.sync_api import Locator, Page, expect
 
 from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
-from inflow.accounts.sentences import sentence
+from inflow.dashboard.pages.audit_sentences import sentence
 from invoices.imports import running
-from invoices.imports.models import Import
 from invoices.models import Invoice
+from invoices.models.imports import Import
 from tests import make
 from tests.browser.conftest import DESK, PHONE, Faults, OpenPage, heard
 from tests.dashboard import world
 from tests.dashboard.world import World
 from tests.receiver import Answer, Receiver
+from webhooks.delivery.sending import deliver_due
 from webhooks.models import Delivery, EventType
-from webhooks.sending import deliver_due
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FILE = """invoice_number,debtor_name,debtor_email,amount,currency,issue_date,due_date

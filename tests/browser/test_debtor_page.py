@@ -5,10 +5,9 @@ import datetime as dt
 import pytest
 from playwright.sync_api import Page, expect
 
-from communications import links
 from communications.models import Answer, ConsentEntry
-from communications.page import words
-from communications.page.words import Words
+from communications.portal import links, texts
+from communications.portal.texts import Words
 from inflow.accounts.models import Account
 from invoices.models import Debtor
 from tests import make
@@ -51,7 +50,7 @@ def said(page: Page, which: Words, kind: str, number: str = "", **fields: str) -
 def test_the_page_is_walked_on_a_phone_without_script(
     account: Account, debtor: Debtor, open_page: OpenPage, language: str
 ) -> None:
-    which, today = words.of(language), account.today()
+    which, today = texts.of(language), account.today()
     page = open_page(path(debtor, language), scripts=False)
     expect(page.locator("html")).to_have_attribute("dir", which.direction)
     done = page.get_by_role("status")
@@ -67,7 +66,7 @@ def test_the_page_is_walked_on_a_phone_without_script(
     said(page, which, "promise", NUMBERS[2], promised_on=(today + dt.timedelta(days=3)).isoformat())
     expect(done).to_have_text(which.done_promise)
     page.get_by_role("link", name=which.other_name).click()
-    other = words.of(which.other_language)
+    other = texts.of(which.other_language)
     expect(page.locator("html")).to_have_attribute("dir", other.direction)
     page.locator("details#stop summary").click()
     page.get_by_label(other.stop_all).check()
@@ -88,7 +87,7 @@ def test_axe_finds_no_serious_fault_and_nothing_is_wider_than_the_screen(
     account: Account, debtor: Debtor, open_page: OpenPage, faults: Faults, language: str
 ) -> None:
     leaving = links.unsubscribe_url(make.sent_reminder(account)).removeprefix("http://testserver")
-    which = words.of(language)
+    which = texts.of(language)
     page = open_page(path(debtor, language))
     for form in page.locator("details").all():
         form.locator("summary").click()

@@ -7,9 +7,11 @@ from typing import Any
 
 from django.db.models import Sum
 
-from communications import addresses, apart, ladder, phrases
+from communications.contacts import addresses
+from communications.content import phrases
 from communications.models import Communication, Kind, Medium
-from invoices import debtor_parties
+from communications.schedule import ladder, one_off
+from invoices.debtors import debtor_parties
 from invoices.models import Allocation, Invoice, Receipt
 
 OPEN = ("new", "overdue", "disputed", "on_hold")
@@ -22,7 +24,7 @@ def check(rows: Sequence[Communication]) -> None:
         return
     first = rows[0]
     now, today = first.account.now(), first.account.today()
-    by_person = apart.is_by_person(first)
+    by_person = one_off.is_by_person(first)
     assert ladder.place(first.invoice, ladder.rules_of(first.account)).next_opening(now) == now, first
     invoices = {each.pk: each for each in Invoice.objects.filter(debtor=first.debtor_id)}
     if first.kind == Kind.THANK_YOU:

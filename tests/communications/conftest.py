@@ -40,7 +40,7 @@ def mail(start_mail: StartMail) -> MailServer:
 @pytest.fixture
 def outbox(settings: Settings, tmp_path: Path) -> Path:
     """The local outbox of `make run`, empty."""
-    settings.EMAIL_BACKEND = "communications.outbox.FolderBackend"
+    settings.EMAIL_BACKEND = "communications.channels.outbox.FolderBackend"
     settings.OUTBOX_DIR = tmp_path / "outbox"
     return tmp_path / "outbox"
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from communications import channels, clock, forecast, gate, pauses, sender
-from communications.channels import Refusal, Refused, Unavailable, Unclear
+from communications import channels
+from communications.channels import Refusal, Refused, Unavailable, Unclear, pauses
+from communications.delivery import gate, sender
+from communications.engine import clock, forecast
 from communications.models import Communication
 from inflow import statements
 from inflow.accounts.models import Account

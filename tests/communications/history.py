@@ -7,11 +7,10 @@ import uuid
 from collections import Counter, defaultdict
 from decimal import Decimal
 
-from communications import caps, ladder, policies
 from communications.models import CONTACTED, LEFT_US, Communication, Kind, State
+from communications.schedule import ladder, limits, policies
 from inflow.accounts.models import Account
 from invoices import derivation, ledger, lifecycle
-from invoices.identities import ContactCorrection
 from invoices.models import (
     OPEN,
     Allocation,
@@ -23,6 +22,7 @@ from invoices.models import (
     Receipt,
     TimelineEntry,
 )
+from invoices.models.identities import ContactCorrection
 from tests import make
 from tests.api.client import caller
 from tests.communications import handing_over
@@ -207,9 +207,9 @@ def _kept_caps(account: Account) -> None:
     between = dt.timedelta(hours=rules.hours_between)
     for row in rows:
         assert row.sent_at
-        if row.kind not in caps.UNCOUNTED:
+        if row.kind not in limits.UNCOUNTED:
             heard[row.debtor_id][row.message_id] = row.sent_at
-        if row.kind in caps.NOT_LIMITED:
+        if row.kind in limits.NOT_LIMITED:
             by_person.add(row.message_id)
     for debtor_id, messages in heard.items():
         paid = Receipt.objects.filter(debtor_id=debtor_id, status="standing", recorded_at__lte=account.now()).exclude(

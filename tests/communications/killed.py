@@ -18,7 +18,11 @@ from typing import Any
 import django
 
 Line = tuple[str, int]
-MODULES = ("communications/sender.py", "communications/channels/email.py", "communications/aftermath.py")
+MODULES = (
+    "communications/delivery/sender.py",
+    "communications/channels/email.py",
+    "communications/delivery/status_updates.py",
+)
 
 
 def main() -> None:
@@ -54,7 +58,7 @@ def _module(name: str) -> str | None:
 
 
 def _send(communication_id: str, passes: Callable[[Line], object]) -> None:
-    from communications import sender
+    from communications.delivery import sender
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         module = _module(frame.f_code.co_filename)

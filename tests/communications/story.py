@@ -11,12 +11,17 @@ from typing import Any
 from django.db import transaction
 from hypothesis import strategies as st
 
-from communications import aftermath, by_hand, channels, clock, policies, sender
-from communications.aftermath import News
+from communications import channels
 from communications.channels import Refusal
+from communications.delivery import manual, sender, status_updates
+from communications.delivery.status_updates import News
+from communications.engine import clock
 from communications.models import CollectionSettings, Communication, State
+from communications.schedule import policies
 from inflow.accounts.models import Account
-from invoices import cases, debtors, ledger, lifecycle
+from invoices import ledger, lifecycle
+from invoices.cases import cases
+from invoices.debtors import debtors
 from invoices.models import OPEN, Debtor, Escalation, Invoice, Receipt, Status
 from tests import make
 from tests.api.client import PLENTY
@@ -200,7 +205,7 @@ class Teller:
         Communication.objects.filter(message_id=row.message_id).update(provider_id=known_as)
         kind = (Refusal.ADDRESS, Refusal.MAILBOX, Refusal.OURS, Refusal.MAILBOX, Refusal.OPTED_OUT)[number % 5]
         state = State.BOUNCED if move == "bounce" else State.DELIVERED
-        aftermath.hear(self.account, row.channel, News(known_as, state, row.message_id, "reported", kind))
+        status_updates.hear(self.account, row.channel, News(known_as, state, row.message_id, "reported", kind))
 
     def _refuse(self, move: str, number: int) -> None:
         refusing = None
@@ -218,9 +223,9 @@ class Teller:
             return
         kind = ("manual", "manual", "thank_you", "promise_followup")[number % 4]
         words = ("A word", "Please pay {{ balance }} of {{ invoice_number }}.") if kind == "manual" else ("", "")
-        asked = by_hand.Asked(kind, "email", "en", *words)
-        seen = by_hand.look(self.account, invoice.pk, make.STAFF, asked)
-        by_hand.send(self.account, invoice.pk, make.STAFF, asked, key=uuid.uuid4(), seal=seen.seal)
+        asked = manual.Asked(kind, "email", "en", *words)
+        seen = manual.look(self.account, invoice.pk, make.STAFF, asked)
+        manual.send(self.account, invoice.pk, make.STAFF, asked, key=uuid.uuid4(), seal=seen.seal)
 
     def _debtors(self) -> Any:
         return Debtor.objects.for_account(self.account).order_by("email", "phone", "company", "created_at")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from communications import answers, sender
+from communications.delivery import sender
 from communications.models import Answer, Communication
+from communications.portal import answers
 from inflow.accounts.models import Account
 from invoices import lifecycle
 from invoices.models import Debtor, Invoice, Payment, Promise, TimelineEntry

@@ -5,11 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-from communications import brakes, clock, gate, ladder
+from communications.delivery import gate, safeguards
+from communications.engine import clock
 from communications.models import ApprovalLimit, CollectionSettings, Communication, State
+from communications.schedule import ladder
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account
-from invoices import cases, lifecycle, narrative
+from invoices import lifecycle, narrative
+from invoices.cases import cases
 from invoices.models import Escalation, Invoice, TimelineEntry
 from invoices.writing import NotFound, Refused
 from tests import make
@@ -51,7 +54,7 @@ def test_messages_wait_while_no_payment_was_recorded_or_synced() -> None:
         "Reminder postponed to 2026-04-07 11:00 (Asia/Dubai): "
         "stale payment data: no payment was recorded or synced for a while."
     ]
-    assert brakes.note_sync(account, make.STAFF) == 1
+    assert safeguards.note_sync(account, make.STAFF) == 1
     until(account, "2026-04-08 13:00")
     assert sent(account) == [("reminder", "04-08 12:00")]
     until(account, "2026-04-16 12:00")
@@ -73,16 +76,16 @@ def test_a_payment_of_anybody_keeps_the_data_fresh_for_so_many_hours() -> None:
 
 
 def test_freshness_is_off_by_default() -> None:
-    assert not brakes.is_stale(CollectionSettings(account=make.account()), at(MONDAY))
+    assert not safeguards.is_stale(CollectionSettings(account=make.account()), at(MONDAY))
 
 
 def test_another_account_s_payments_are_not_ours() -> None:
     account, other = account_at(MONDAY), account_at(MONDAY)
     rules = CollectionSettings.objects.create(account=account, stale_after_hours=48)
     lifecycle.record_payment(other, owing(other).pk, make.API, amount=Decimal(1))
-    assert brakes.is_stale(rules, at(MONDAY))
+    assert safeguards.is_stale(rules, at(MONDAY))
     lifecycle.record_payment(account, owing(account).pk, make.API, amount=Decimal(1))
-    assert not brakes.is_stale(rules, at(MONDAY))
+    assert not safeguards.is_stale(rules, at(MONDAY))
 
 
 # --- The switch --------------------------------------------------------------------------------------------------
@@ -97,7 +100,7 @@ def test_resuming_lets_go_what_the_switch_held_within_hours_and_limits() -> None
     assert sent(account) == []
     held = Communication.objects.filter(waits_for="stopped")
     assert {row.invoice for row in held} == {first, second}
-    assert brakes.resume(account, make.STAFF) == 2
+    assert safeguards.resume(account, make.STAFF) == 2
     rules = CollectionSettings.objects.get()
     assert (rules.is_stopped, rules.stopped_channels) == (False, [])
     assert why(first, "released") == [
@@ -117,7 +120,7 @@ def test_resuming_is_of_one_account_and_wakes_nothing_that_was_paid() -> None:
         until(each, "2026-04-08 12:00")
     lifecycle.change(account, Invoice.objects.for_account(account).get().pk, make.API, status="paid")
     with nothing_happens(other):
-        assert brakes.resume(account, make.STAFF) == 0
+        assert safeguards.resume(account, make.STAFF) == 0
     assert CollectionSettings.objects.get(account=other).is_stopped
 
 
@@ -165,7 +168,7 @@ def test_a_part_payment_below_the_amount_lets_the_notice_go() -> None:
 
 def test_released_it_goes_after_the_cool_off_and_the_ladder_goes_on() -> None:
     account, row = held_notice()
-    released = brakes.approve(account, row.pk, COLLEAGUE)
+    released = safeguards.approve(account, row.pk, COLLEAGUE)
     assert (released.status, released.approved_by) == (State.SCHEDULED, COLLEAGUE.name)
     assert released.scheduled_for == at("2026-04-29 09:00")  # a day later it is evening
     assert "scheduled for 2026-04-29 09:00 (Asia/Dubai) unless it is called back" in why(row.invoice, "approved")[0]
@@ -176,8 +179,8 @@ def test_released_it_goes_after_the_cool_off_and_the_ladder_goes_on() -> None:
 
 def test_within_the_cool_off_it_can_be_called_back() -> None:
     account, row = held_notice()
-    brakes.approve(account, row.pk, COLLEAGUE)
-    brakes.call_back(account, row.pk, make.STAFF)
+    safeguards.approve(account, row.pk, COLLEAGUE)
+    safeguards.call_back(account, row.pk, make.STAFF)
     until(account, "2026-05-20 12:00")
     row.refresh_from_db()
     assert (row.status, row.approved_by) == (State.HELD, "")
@@ -186,7 +189,7 @@ def test_within_the_cool_off_it_can_be_called_back() -> None:
 
 def test_cancelled_the_step_is_done_without_it() -> None:
     account, row = held_notice()
-    brakes.cancel(account, row.pk, COLLEAGUE, reason="They are an old customer.")
+    safeguards.cancel(account, row.pk, COLLEAGUE, reason="They are an old customer.")
     until(account, "2026-06-30 12:00")
     assert Communication.objects.get(pk=row.pk).status == State.CANCELLED
     assert ("final_notice", "04-27 09:00") not in sent(account)
@@ -197,20 +200,20 @@ def test_cancelled_the_step_is_done_without_it() -> None:
 def test_who_registered_the_invoice_does_not_release_its_final_notice() -> None:
     account, row = held_notice(actor=make.STAFF)
     with nothing_happens(account), pytest.raises(Refused, match="somebody else"):
-        brakes.approve(account, row.pk, make.STAFF)
-    assert brakes.approve(account, row.pk, COLLEAGUE).status == State.SCHEDULED
+        safeguards.approve(account, row.pk, make.STAFF)
+    assert safeguards.approve(account, row.pk, COLLEAGUE).status == State.SCHEDULED
 
 
 def test_what_is_not_held_any_more_is_not_released_nor_cancelled_twice() -> None:
     account, row = held_notice()
     other = make.account()
-    for verb in (brakes.approve, brakes.cancel, brakes.call_back):
+    for verb in (safeguards.approve, safeguards.cancel, safeguards.call_back):
         with nothing_happens(account), pytest.raises(NotFound):
             verb(other, row.pk, COLLEAGUE)
     with nothing_happens(account), pytest.raises(Refused):
-        brakes.call_back(account, row.pk, COLLEAGUE)
-    brakes.approve(account, row.pk, COLLEAGUE)
-    for verb in (brakes.approve, brakes.cancel):
+        safeguards.call_back(account, row.pk, COLLEAGUE)
+    safeguards.approve(account, row.pk, COLLEAGUE)
+    for verb in (safeguards.approve, safeguards.cancel):
         with nothing_happens(account), pytest.raises(Refused):
             verb(account, row.pk, COLLEAGUE)
 
@@ -221,7 +224,7 @@ def test_a_payment_ends_what_is_held() -> None:
     row.refresh_from_db()
     assert (row.status, row.suppressed_reason) == (State.SUPPRESSED, "paid")
     with pytest.raises(Refused):
-        brakes.approve(account, row.pk, COLLEAGUE)
+        safeguards.approve(account, row.pk, COLLEAGUE)
 
 
 def test_a_new_due_date_ends_what_is_held_and_begins_a_new_round() -> None:

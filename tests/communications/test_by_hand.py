@@ -7,12 +7,14 @@ from functools import partial
 import pytest
 from django.utils import timezone
 
-from communications import addresses, by_hand, consent, sender
-from communications.by_hand import Asked, Look
+from communications.contacts import addresses, consent
+from communications.delivery import manual, sender
+from communications.delivery.manual import Asked, Look
 from communications.models import CollectionSettings, Communication, Source
 from inflow.accounts.models import Account
-from invoices import cases, lifecycle, writing
-from invoices.cases import CaseChange
+from invoices import lifecycle, writing
+from invoices.cases import cases
+from invoices.cases.cases import CaseChange
 from invoices.models import Debtor, Escalation, Invoice, TimelineEntry
 from tests import make
 from tests.mailserver import MailServer
@@ -29,12 +31,12 @@ def late_invoice(**given: int | str) -> Invoice:
 
 
 def look(invoice: Invoice, asked: Asked = MANUAL) -> Look:
-    return by_hand.look(invoice.account, invoice.pk, make.STAFF, asked)
+    return manual.look(invoice.account, invoice.pk, make.STAFF, asked)
 
 
 def send(invoice: Invoice, asked: Asked = MANUAL, *, key: uuid.UUID | None = None, seal: str = "") -> Communication:
     seal = seal or look(invoice, asked).seal
-    return by_hand.send(invoice.account, invoice.pk, make.STAFF, asked, key=key or uuid.uuid4(), seal=seal)
+    return manual.send(invoice.account, invoice.pk, make.STAFF, asked, key=key or uuid.uuid4(), seal=seal)
 
 
 def test_what_was_looked_at_goes_as_it_was_shown(mail: MailServer) -> None:
@@ -97,7 +99,7 @@ def test_a_part_payment_after_the_look_asks_for_another_look(mail: MailServer) -
     invoice = late_invoice(amount=1_000)
     seal = look(invoice).seal
     lifecycle.record_payment(invoice.account, invoice.pk, make.API, amount=invoice.balance / 2)
-    with nothing_happens(invoice.account), pytest.raises(by_hand.Changed):
+    with nothing_happens(invoice.account), pytest.raises(manual.Changed):
         send(invoice, seal=seal)
     assert mail.mails == []
     assert "AED 500.00" in send(invoice).subject
@@ -134,11 +136,11 @@ def test_what_waits_for_the_window_goes_by_itself_and_the_ladder_stands_where_it
 def test_what_waits_may_be_stopped(mail: MailServer) -> None:
     invoice = make.overdue_invoice(make.account(), place=make.closed_place())
     waiting = send(invoice)
-    by_hand.cancel(invoice.account, waiting.pk, make.STAFF, reason="Called them.")
+    manual.cancel(invoice.account, waiting.pk, make.STAFF, reason="Called them.")
     assert Communication.objects.get(pk=waiting.pk).status == "cancelled"
     step = Communication.objects.get(step__isnull=False)
     with nothing_happens(invoice.account), pytest.raises(writing.Refused):
-        by_hand.cancel(invoice.account, step.pk, make.STAFF)
+        manual.cancel(invoice.account, step.pk, make.STAFF)
 
 
 def _opt_out(invoice: Invoice) -> None:
@@ -275,5 +277,5 @@ def test_it_is_written_in_the_language_and_the_words_that_were_chosen(mail: Mail
 def test_a_foreign_invoice_is_not_found(mail: MailServer) -> None:
     invoice, foreign = late_invoice(), make.account()
     with nothing_happens(invoice.account), pytest.raises(writing.NotFound):
-        by_hand.look(foreign, invoice.pk, make.STAFF, MANUAL)
+        manual.look(foreign, invoice.pk, make.STAFF, MANUAL)
     assert mail.mails == []

@@ -5,8 +5,8 @@ import zoneinfo
 
 import pytest
 
-from communications import holding, ladder, policies
-from communications.calendar import Place, place_of
+from communications.schedule import holding, ladder, policies
+from communications.schedule.calendar import Place, place_of
 from inflow.accounts.models import Account
 from invoices.models import Debtor
 from invoices.workdays import FRIDAY, SATURDAY, Calendar, WorkDays

@@ -10,9 +10,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from communications import clock
-from communications.calendar import Place, place_of
+from communications.engine import clock
 from communications.models import Communication
+from communications.schedule.calendar import Place, place_of
 from inflow.accounts.models import Account
 from invoices import lifecycle, seeding, workdays
 from invoices.models import CalendarRule, Debtor, Promise

@@ -12,8 +12,9 @@ from django.db import connection as database
 from django.test import Client
 from pytest_django import Settings
 
-from communications import aftermath, gate, gateways, sender
-from communications.aftermath import Outcome
+from communications.channels import gateways
+from communications.delivery import gate, sender, status_updates
+from communications.delivery.status_updates import Outcome
 from communications.models import Communication, Contact, Gateway, PolicyStep, Reply, State
 from inflow.accounts.models import Account
 from invoices import lifecycle
@@ -160,7 +161,7 @@ def test_nothing_is_sent_for_what_was_paid_when_the_bounce_came(
 def test_a_message_that_may_have_left_is_settled_by_the_providers_word(account: Account, gateway: Gateway) -> None:
     row = due_message(account)
     gate.claim(row.pk)
-    aftermath.record(row.message_id, Outcome(State.UNKNOWN, "deadline"))
+    status_updates.record(row.message_id, Outcome(State.UNKNOWN, "deadline"))
     assert tell(gateway, "SM7", "delivered", message=row.message_id) == 204
     row.refresh_from_db()
     assert (row.status, row.provider_id) == ("delivered", "SM7")
@@ -174,7 +175,7 @@ def test_the_worker_that_comes_second_changes_nothing(account: Account, gateway:
     gate.claim(row.pk)
     assert tell(gateway, "SM7", "delivered", message=row.message_id) == 204
     for outcome in (Outcome(State.SENT, provider_id="SM7"), Outcome(State.UNKNOWN, "deadline")):
-        aftermath.record(row.message_id, outcome)
+        status_updates.record(row.message_id, outcome)
     row.refresh_from_db()
     assert (row.status, row.provider_id, row.error) == ("delivered", "SM7", "")
     assert make.again(row.invoice).last_step == 1
@@ -185,7 +186,7 @@ def test_a_failure_before_our_record_is_a_failed_try(account: Account, gateway: 
     row = due_message(account)
     gate.claim(row.pk)
     assert tell(gateway, "SM7", "failed", code="21614", message=row.message_id) == 204
-    aftermath.record(row.message_id, Outcome(State.SENT, provider_id="SM7"))
+    status_updates.record(row.message_id, Outcome(State.SENT, provider_id="SM7"))
     assert state() == "failed"
     assert Contact.objects.get().invalid_at
     assert told("communication.sent") == []

@@ -6,8 +6,11 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
-from communications import addresses, consent, links, sender, triage
+from communications.contacts import addresses, consent
+from communications.delivery import sender
+from communications.inbound.triage import classification
 from communications.models import ConsentEntry, Contact, Triage
+from communications.portal import links
 from inflow.accounts.actors import DEBTOR
 from inflow.accounts.models import Account
 from invoices.models import Debtor, Invoice, TimelineEntry
@@ -30,7 +33,7 @@ pytestmark = pytest.mark.django_db
     ],
 )
 def test_a_wish_to_be_left_alone_is_understood(text: str) -> None:
-    assert triage.read(text, dt.date(2026, 3, 2)).triage == Triage.STOP, text
+    assert classification.read(text, dt.date(2026, 3, 2)).triage == Triage.STOP, text
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ def test_a_wish_to_be_left_alone_is_understood(text: str) -> None:
     ],
 )
 def test_other_words_are_no_such_wish(text: str) -> None:
-    assert triage.read(text, dt.date(2026, 3, 2)).triage != Triage.STOP, text
+    assert classification.read(text, dt.date(2026, 3, 2)).triage != Triage.STOP, text
 
 
 def test_an_opt_out_is_logged_once_and_told_on_the_timeline(account: Account) -> None:

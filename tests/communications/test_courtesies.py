@@ -4,11 +4,13 @@ import datetime as dt
 
 import pytest
 
-from communications import clock, sender
+from communications.delivery import sender
+from communications.engine import clock
 from communications.models import CollectionSettings, Communication
 from inflow.accounts.models import Account
-from invoices import cases, lifecycle
-from invoices.cases import CaseChange
+from invoices import lifecycle
+from invoices.cases import cases
+from invoices.cases.cases import CaseChange
 from invoices.models import Debtor, Escalation, Invoice
 from tests import make
 from tests.communications.test_ladder import account_at, at

@@ -8,13 +8,14 @@ from decimal import Decimal
 
 import pytest
 
-from communications import clock, forecast, messages, phrases, previews
 from communications.channels import gateway as sms
+from communications.content import messages, phrases, previews
+from communications.content.templates import Words
+from communications.engine import clock, forecast
 from communications.models import ApprovalLimit, CollectionSettings, Communication, MessageTemplate
-from communications.templates import Words
 from inflow.accounts.models import Account
-from invoices import cases as case_verbs
 from invoices import ledger, lifecycle
+from invoices.cases import cases as case_verbs
 from invoices.models import Escalation, Invoice
 from tests import make
 from tests.communications.story import look

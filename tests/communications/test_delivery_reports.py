@@ -9,7 +9,8 @@ import pytest
 from anymail.inbound import AnymailInboundMessage
 from pytest_django import Settings
 
-from communications import mail_hooks, sender
+from communications.delivery import sender
+from communications.inbound import mail_hooks
 from communications.models import Communication, Contact, Reply
 from inflow.accounts.models import Account
 from invoices.models import Escalation

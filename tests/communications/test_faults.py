@@ -16,9 +16,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
-from communications import clock, sender
+from communications.delivery import sender
+from communications.engine import clock
 from communications.models import CollectionSettings, Communication
-from invoices import debtors, lifecycle
+from invoices import lifecycle
+from invoices.debtors import debtors
 from invoices.models import Invoice
 from tests import make
 from tests.mailserver import MailServer

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from communications import gate, sender
+from communications.delivery import gate, sender
 from communications.models import Communication
 from inflow.accounts.models import Account
 from invoices import lifecycle, narrative

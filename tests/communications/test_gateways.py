@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from communications import addresses, channels, gate, gateways, notices, sender
+from communications import channels
+from communications.channels import gateways
+from communications.contacts import addresses
+from communications.delivery import gate, notices, sender
 from communications.models import Communication, Contact, Gateway, PolicyStep
 from inflow.accounts.models import Account
 from inflow.egress import dialling, targets

@@ -13,7 +13,7 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, Phase, given, note, settings
 
-from communications import clock
+from communications.engine import clock
 from inflow.accounts.models import Account
 from invoices.models import Invoice, Status
 from tests.communications import history

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from communications import aftermath, channels, clock, policies, sender
-from communications.aftermath import News, Outcome
+from communications import channels
 from communications.channels import Refusal
+from communications.delivery import sender, status_updates
+from communications.delivery.status_updates import News, Outcome
+from communications.engine import clock
 from communications.models import Communication, Contact, PolicyStep, State
+from communications.schedule import policies
 from inflow.accounts.models import Account
 from invoices.models import Escalation, Invoice
 from tests import make
@@ -40,7 +43,7 @@ def bounce(account: Account, rows: Sequence[Communication], refusal: Refusal) ->
     known_as = channels.mail_id(rows[0].message_id)
     Communication.objects.filter(message_id=rows[0].message_id).update(provider_id=known_as)
     news = News(known_as, State.BOUNCED, rows[0].message_id, "reported", refusal)
-    assert aftermath.hear(account, rows[0].channel, news)
+    assert status_updates.hear(account, rows[0].channel, news)
 
 
 def messages(account: Account) -> list[tuple[str, set[int | None], int]]:
@@ -186,7 +189,7 @@ def test_an_outcome_of_ours_waits_as_one() -> None:
     rows = first_message(account)
     Communication.objects.update(status=State.SENDING)
     Invoice.objects.update(last_step=None)
-    aftermath.record(rows[0].message_id, Outcome(State.FAILED, "RCPT 554 5.7.1 Relay access denied", Refusal.OURS))
+    status_updates.record(rows[0].message_id, Outcome(State.FAILED, "RCPT 554 5.7.1 Relay access denied", Refusal.OURS))
     waiting = Communication.objects.for_account(account).filter(status="scheduled", waits_for="refused")
     assert waiting.count() == 2
     assert len(set(waiting.values_list("scheduled_for", flat=True))) == 1

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from communications import clock
+from communications.engine import clock
 from communications.models import Communication
 from inflow.accounts.models import Account
 from invoices.models import Escalation

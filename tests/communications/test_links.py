@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from communications import links
 from communications.models import Communication
+from communications.portal import links
 from inflow.accounts.models import Account, AuditEntry
 from invoices.models import Debtor
 from tests import make

@@ -5,7 +5,7 @@ from math import ceil
 
 import pytest
 
-from communications.linters import lint, size
+from communications.content.linters import lint, size
 
 SENDER = "FalconCo"
 EURO, ARABIC, FACE = "€", "ب", "😀"

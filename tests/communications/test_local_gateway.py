@@ -12,7 +12,8 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 import inflow.urls  # before a test sets TRY_OUT
-from communications import gateways, local_gateway, sender
+from communications.channels import gateways, local_gateway
+from communications.delivery import sender
 from communications.models import Communication, Gateway, Reply
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
@@ -65,7 +66,7 @@ def test_it_is_installed_once_and_follows_the_port(settings: Settings) -> None:
     assert Gateway.objects.get(pk=own.pk).base_url == own.base_url
 
 
-@pytest.mark.urls("communications.local_gateway")
+@pytest.mark.urls("communications.channels.local_gateway")
 @pytest.mark.django_db
 def test_it_knows_its_own_credentials_only(settings: Settings) -> None:
     account = make.account()
@@ -90,7 +91,7 @@ def test_it_knows_its_own_credentials_only(settings: Settings) -> None:
 
 
 def test_it_is_mounted_for_trying_out_only() -> None:
-    assert "communications.local_gateway" not in str(inflow.urls.urlpatterns)
+    assert "communications.channels.local_gateway" not in str(inflow.urls.urlpatterns)
 
 
 @pytest.mark.django_db

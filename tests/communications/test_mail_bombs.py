@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from communications import mail_hooks
+from communications.inbound import mail_hooks
 
 SECRET = "inflow:12345678901234567890"
 AUTHORIZATION = "Basic " + base64.b64encode(SECRET.encode()).decode()

@@ -13,7 +13,8 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from communications import quoting, sender
+from communications.delivery import sender
+from communications.inbound import quoting
 from communications.models import Communication, ConsentEntry, Contact, Reply
 from inflow.accounts.models import Account
 from inflow.tryout.folder import ROOT

@@ -14,8 +14,9 @@ from django.db import connection, transaction
 from django.test import Client
 from pytest_django import Settings
 
-from communications import links, replies
+from communications.inbound import replies
 from communications.models import Communication, Reply
+from communications.portal import links
 from inflow import masking
 from inflow.accounts import audit, keys
 from inflow.accounts.models import Account, AuditEntry, Scope
@@ -28,8 +29,8 @@ from tests.api.client import PLENTY, Caller, caller, is_problem
 from tests.dashboard.world import logged_in
 from tests.receiver import Receiver
 from webhooks import outbox
+from webhooks.delivery.sending import deliver_due
 from webhooks.models import Event, EventType
-from webhooks.sending import deliver_due
 
 pytestmark = pytest.mark.django_db
 # As payment pages have them: three parts, each as long as one of ours.

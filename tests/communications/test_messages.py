@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from communications import messages, phrases
+from communications.content import messages, phrases
 from communications.models import Communication, SenderProfile
 from inflow.accounts.models import Account
 from invoices import lifecycle

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from communications import brakes, by_hand, clock, forecast
+from communications.delivery import manual, safeguards
+from communications.engine import clock, forecast
 from communications.models import CollectionSettings, Communication, Kind, Rescheduling
 from inflow.accounts.models import Account
-from invoices import cases, debtors, lifecycle
+from invoices import lifecycle
+from invoices.cases import cases
+from invoices.debtors import debtors
 from invoices.models import Escalation, Invoice
 from tests import make
 from tests.api.client import caller
@@ -90,9 +93,9 @@ def take_case(invoice: Invoice) -> None:
 
 def write(invoice: Invoice) -> None:
     """Write by hand, and see it leave."""
-    asked = by_hand.Asked("manual", "email", "en", "A word", "Please call us about {{ invoice_number }}.")
-    seen = by_hand.look(now_of(invoice), invoice.pk, make.STAFF, asked)
-    by_hand.send(now_of(invoice), invoice.pk, make.STAFF, asked, key=uuid.uuid4(), seal=seen.seal)
+    asked = manual.Asked("manual", "email", "en", "A word", "Please call us about {{ invoice_number }}.")
+    seen = manual.look(now_of(invoice), invoice.pk, make.STAFF, asked)
+    manual.send(now_of(invoice), invoice.pk, make.STAFF, asked, key=uuid.uuid4(), seal=seen.seal)
 
 
 def resume(invoice: Invoice) -> None:
@@ -248,7 +251,7 @@ def test_stopped_messages_have_no_next_contact_and_come_back_with_resume(channel
     stored = set(Invoice.objects.values_list("next_contact_at", flat=True))
     assert shown() == {None}
     assert {reason for _, reason in next_in_forecast(account).values()} == {"stopped"}
-    brakes.resume(account, make.STAFF)
+    safeguards.resume(account, make.STAFF)
     rules.refresh_from_db()
     assert shown() == before
     assert set(Invoice.objects.values_list("next_contact_at", flat=True)) == stored

@@ -13,9 +13,9 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
-from communications import consent, links
+from communications.contacts import consent
 from communications.models import Answer, ConsentEntry, Contact
-from communications.page import statement, words
+from communications.portal import links, statement, texts
 from inflow.accounts.actors import DEBTOR
 from inflow.accounts.models import Account
 from invoices import ledger, lifecycle
@@ -200,7 +200,7 @@ def test_another_debtor_is_neither_shown_nor_touched(account: Account, visitor: 
                 status, html = page.say(kind, invoices=[invoice.pk, hidden.pk], **said)
                 assert status == 422
                 assert "SECRET" not in html
-    rows = statement.context(invoice.debtor, words.of("en"))["ledgers"]
+    rows = statement.context(invoice.debtor, texts.of("en"))["ledgers"]
     assert {row.number for ledger in rows for row in ledger.rows} == {"INV-7"}
 
 
@@ -281,7 +281,7 @@ def test_the_statement_runs_from_invoice_to_payment_for_each_currency(account: A
     lifecycle.reverse_payment(account, dinars.pk, payment.pk, make.API)
     cancelled = make.invoice(account, invoice_number="C-1")
     lifecycle.change(account, cancelled.pk, make.STAFF, status="cancelled")
-    aed, kwd = statement.context(invoice.debtor, words.of("en"))["ledgers"]
+    aed, kwd = statement.context(invoice.debtor, texts.of("en"))["ledgers"]
     assert [(row.number, row.charge, row.credit, row.balance) for row in aed.rows] == [
         ("INV-7", "25,000.00", "", "25,000.00"),
         ("INV-7", "", "5,000.00", "20,000.00"),
@@ -295,7 +295,7 @@ def test_what_is_older_than_a_year_is_brought_forward(account: Account) -> None:
     for days in (900, 800, 30):
         day = today - dt.timedelta(days=days)
         old = make.invoice(account, amount=100, issue_date=day, due_date=day)
-    (ledger,) = statement.context(make.again(old).debtor, words.of("en"))["ledgers"]
+    (ledger,) = statement.context(make.again(old).debtor, texts.of("en"))["ledgers"]
     assert [(row.what, row.balance) for row in ledger.rows] == [("Brought forward", "200.00"), ("Invoice", "300.00")]
 
 
@@ -305,11 +305,11 @@ def test_a_statement_ends_with_what_is_owed_less_credit_whatever_the_credit_paid
     receipt = lifecycle.record_payment(account, first.pk, make.API, amount=Decimal(1_600))
     ledger.apply_credit(account, second.pk, make.STAFF, key=uuid.uuid4(), amount=Decimal(200))
     lifecycle.change(account, second.pk, make.STAFF, status=closes)
-    (shown,) = statement.context(make.again(first).debtor, words.of("en"))["ledgers"]
+    (shown,) = statement.context(make.again(first).debtor, texts.of("en"))["ledgers"]
     credit = ledger.credit_of([first.debtor_id])[first.debtor_id]["AED"]
     assert Decimal(shown.balance.removeprefix("AED ")) == -credit
     ledger.void_payment(account, receipt.pk, make.STAFF)
-    (shown,) = statement.context(make.again(first).debtor, words.of("en"))["ledgers"]
+    (shown,) = statement.context(make.again(first).debtor, texts.of("en"))["ledgers"]
     assert shown.balance == "AED 1,000.00"
 
 

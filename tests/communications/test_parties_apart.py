@@ -10,12 +10,16 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from communications import addresses, clock, consent, links, replies, sender
+from communications.contacts import addresses, consent
+from communications.delivery import sender
+from communications.engine import clock
+from communications.inbound import replies
 from communications.models import Communication, ConsentEntry, Contact
-from communications.page import statement, words
+from communications.portal import links, statement, texts
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from invoices import debtor_parties, debtors, ledger, lifecycle, narrative
+from invoices import ledger, lifecycle, narrative
+from invoices.debtors import debtor_parties, debtors
 from invoices.models import Debtor, Invoice, TimelineEntry
 from invoices.refusals import Refused
 from tests import make
@@ -128,7 +132,7 @@ def test_the_page_answers_for_its_own_party_alone(account: Account, visitor: Cli
 def test_statements_are_of_one_party(account: Account) -> None:
     alpha, _beta = joined(account)
     parties = debtor_parties.of(alpha.debtor)
-    shown = {str(party): statement.context(alpha.debtor, words.of("en"), party) for party in parties}
+    shown = {str(party): statement.context(alpha.debtor, texts.of("en"), party) for party in parties}
     numbers = {
         name: [row.number for ledger in context["ledgers"] for row in ledger.rows] for name, context in shown.items()
     }
@@ -142,7 +146,7 @@ def test_the_credit_of_one_party_pays_no_invoice_of_another(account: Account) ->
     with nothing_happens(account), pytest.raises(Refused, match="no credit"):
         ledger.apply_credit(account, beta.pk, make.STAFF, key=uuid.uuid4())
     (shown,) = (
-        statement.context(alpha.debtor, words.of("en"), party)["ledgers"][0].balance
+        statement.context(alpha.debtor, texts.of("en"), party)["ledgers"][0].balance
         for party in debtor_parties.of(alpha.debtor)
         if beta.party in party.keys
     )

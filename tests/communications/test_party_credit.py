@@ -6,12 +6,13 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
-from communications import clock, links
+from communications.engine import clock
 from communications.models import Communication
-from communications.page import statement, words
+from communications.portal import links, statement, texts
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from invoices import debtor_parties, ledger, lifecycle, receipts
+from invoices import ledger, lifecycle, receipts
+from invoices.debtors import debtor_parties
 from invoices.models import Escalation, Invoice
 from invoices.refusals import Refused
 from tests import make
@@ -58,7 +59,7 @@ def test_each_party_is_asked_for_what_it_owes_less_its_own_credit(
     assert "1,000.00" in pages["Beta LLC"]
     assert "600.00" not in pages["Beta LLC"]
     shown = {
-        party.company: statement.context(alpha.debtor, words.of("en"), party)["ledgers"][0]
+        party.company: statement.context(alpha.debtor, texts.of("en"), party)["ledgers"][0]
         for party in debtor_parties.of(alpha.debtor)
     }
     assert shown["Alpha LLC"].balance == "AED 400.00"

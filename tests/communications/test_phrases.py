@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from communications import phrases
+from communications.content import phrases
 from invoices import money
 
 ROWS = 6_000

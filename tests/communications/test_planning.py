@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from communications import clock
-from communications.calendar import Place
+from communications.engine import clock
 from communications.models import Communication
+from communications.schedule.calendar import Place
 from inflow.accounts.models import Account
 from invoices import lifecycle, narrative
 from invoices.models import Invoice, TimelineEntry

@@ -3,7 +3,8 @@
 
 import pytest
 
-from communications import markup, quoting, triage
+from communications.inbound import markup, quoting
+from communications.inbound.triage import classification
 from tests.communications.test_reply_set import TODAY
 
 BODY = """Dear Ahmed,
@@ -84,7 +85,7 @@ def test_our_own_words_are_never_the_debtors(head: str, shown: str) -> None:
     said = "We transferred the amount on Sunday."
     left = quoting.without_quote(f"{said}\n\n{head}\n\n{quoted}", ENGLISH)
     assert left == said
-    assert triage.read(left, TODAY).asks_to_stop is False
+    assert classification.read(left, TODAY).asks_to_stop is False
 
 
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS.keys())
@@ -118,12 +119,12 @@ def test_our_footer_opts_nobody_out(footer: str) -> None:
     left = quoting.without_quote(f"شكرا، تم الدفع\n\n{footer}", ARABIC)
     assert left == "شكرا، تم الدفع"
     html = f"<div>Paid</div><div>Falcon · <a href='http://127.0.0.1:8000/u/x'>{footer}</a></div>"
-    assert triage.read(quoting.without_quote(html, ENGLISH), TODAY).asks_to_stop is False
+    assert classification.read(quoting.without_quote(html, ENGLISH), TODAY).asks_to_stop is False
 
 
 def test_the_same_words_as_an_answer_are_the_debtors() -> None:
     left = quoting.without_quote("Stop these emails", ENGLISH)
-    assert triage.read(left, TODAY).is_unmistakable
+    assert classification.read(left, TODAY).is_unmistakable
 
 
 def test_an_html_reply_is_read_without_its_quote() -> None:

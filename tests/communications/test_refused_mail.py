@@ -10,9 +10,9 @@ from django.apps import apps
 from django.utils import timezone
 from pytest_django import Settings
 
-from communications import by_hand, notices, pauses, sender
-from communications.by_hand import Asked
-from communications.channels import Away, Mailer
+from communications.channels import Away, Mailer, pauses
+from communications.delivery import manual, notices, sender
+from communications.delivery.manual import Asked
 from communications.models import Communication, Contact, SenderHealth
 from inflow.accounts.models import Account
 from invoices import lifecycle
@@ -125,8 +125,8 @@ def test_a_manual_message_that_waited_says_what_the_person_wrote_once(start_mail
     account = make.account()
     invoice = make.overdue_invoice(account, place=make.open_place())
     asked = Asked("manual", "email", "en", "About your order", "Please call us about it.")
-    seen = by_hand.look(account, invoice.pk, make.STAFF, asked)
-    sent = by_hand.send(account, invoice.pk, make.STAFF, asked, key=invoice.pk, seal=seen.seal)
+    seen = manual.look(account, invoice.pk, make.STAFF, asked)
+    sent = manual.send(account, invoice.pk, make.STAFF, asked, key=invoice.pk, seal=seen.seal)
     assert (sent.status, sent.waits_for, sent.body) == ("scheduled", "refused", "Please call us about it.")
     server = start_mail()
     come_due()

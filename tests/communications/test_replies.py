@@ -9,7 +9,9 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from communications import addresses, replies, sender
+from communications.contacts import addresses
+from communications.delivery import sender
+from communications.inbound import replies
 from communications.models import Communication, Contact, Gateway, Reply
 from inflow.accounts.models import Account
 from invoices import lifecycle

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from communications import dates, figures, markup, quoting, signatures, spelling, texts, triage
+from communications.inbound import markup, quoting, texts
+from communications.inbound.triage import classification, dates, figures, signatures, spelling
 
 TODAY = dt.date(2026, 11, 22)
 WORDS = [
@@ -57,8 +58,8 @@ TEXT = st.one_of(st.text(), st.lists(st.sampled_from(WORDS), max_size=30).map(" 
 @given(TEXT)
 def test_no_text_makes_a_reader_raise(text: str) -> None:
     shown = texts.shown(quoting.without_quote(text))
-    triage.read(shown, TODAY)
-    triage.read(text, TODAY)
+    classification.read(shown, TODAY)
+    classification.read(text, TODAY)
     figures.of_payment(text)
     signatures.without(text)
     markup.to_text(text)
@@ -107,13 +108,13 @@ def test_work_is_bounded_whatever_is_repeated(piece: str) -> None:
     text = piece * (1_000_000 // len(piece))
     started = time.perf_counter()
     shown = texts.shown(quoting.without_quote(text))
-    triage.read(shown, TODAY)
-    figures.of_payment(shown[: triage.MAX_READ])
+    classification.read(shown, TODAY)
+    figures.of_payment(shown[: classification.MAX_READ])
     assert time.perf_counter() - started < 20
 
 
 def test_a_word_of_any_length_is_read() -> None:
-    triage.read("وب" * triage.MAX_READ + " stop" + "stopx" * triage.MAX_READ, TODAY)
+    classification.read("وب" * classification.MAX_READ + " stop" + "stopx" * classification.MAX_READ, TODAY)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_a_word_of_any_length_is_read() -> None:
     ],
 )
 def test_the_day_of_a_payment_lies_in_the_past(text: str, today: dt.date, day: dt.date | None) -> None:
-    found = triage.read(text, today)
+    found = classification.read(text, today)
     assert (found.triage, found.paid_on, found.promised_on) == ("paid", day, None)
 
 
@@ -152,7 +153,7 @@ def test_the_day_of_a_payment_lies_in_the_past(text: str, today: dt.date, day: d
     ],
 )
 def test_the_day_of_a_promise_lies_ahead_or_is_left_empty(text: str, today: dt.date, day: dt.date | None) -> None:
-    found = triage.read(text, today)
+    found = classification.read(text, today)
     assert (found.triage, found.promised_on, found.paid_on) == ("promise", day, None)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from communications import quoting, texts, triage
+from communications.inbound import quoting, texts
+from communications.inbound.triage import classification
 from communications.models import Triage
 
 TODAY = dt.date(2026, 11, 22)
@@ -24,7 +25,7 @@ ROWS = [
 
 def read(channel: str, text: str) -> tuple[str, dt.date | None]:
     text = text.replace("\\n", "\n")
-    found = triage.read(texts.shown(quoting.without_quote(text) if channel == "email" else text), TODAY)
+    found = classification.read(texts.shown(quoting.without_quote(text) if channel == "email" else text), TODAY)
     if found.is_unmistakable:
         return "stop", None
     what = "stop_among" if found.triage == Triage.STOP else str(found.triage)

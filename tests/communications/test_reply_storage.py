@@ -7,10 +7,15 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
-from communications import addresses, answers, replies, sender, triage
+from communications.contacts import addresses
+from communications.delivery import sender
+from communications.inbound import replies
+from communications.inbound.triage import classification
 from communications.models import Communication, ConsentEntry, Contact, Gateway, Reply
+from communications.portal import answers
 from inflow.accounts.models import Account
-from invoices import cases, debtors
+from invoices.cases import cases
+from invoices.debtors import debtors
 from invoices.models import Debtor, Escalation, Invoice, TimelineEntry
 from invoices.writing import Refused
 from tests import make
@@ -103,10 +108,10 @@ def test_lone_surrogates_are_left_out(account: Account, sent: Communication) -> 
 def test_a_reader_that_fails_makes_it_other_and_loses_nothing(
     account: Account, gateway: Gateway, sent: Communication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> triage.Reading:
+    def fail(*_: object) -> classification.Reading:
         raise RecursionError("too deep")
 
-    monkeypatch.setattr(triage, "read", fail)
+    monkeypatch.setattr(classification, "read", fail)
     assert say(gateway, "STOP, we paid") == 200
     reply = the_reply()
     assert (reply.triage, reply.status, reply.text) == ("other", "proposed", "STOP, we paid")
@@ -125,11 +130,11 @@ def test_an_answer_that_was_stored_and_not_read_is_read_when_it_comes_again(
     class Killed(BaseException):
         pass
 
-    def die(*_: object) -> triage.Reading:
+    def die(*_: object) -> classification.Reading:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(triage, "read", die)
+        patch.setattr(classification, "read", die)
         with pytest.raises(Killed):
             say(gateway, "I paid", sid="SM1")
     assert (the_reply().triage, the_reply().read_at) == ("other", None)

@@ -11,10 +11,12 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import Count
 
-from communications import clock, policies
+from communications.engine import clock
 from communications.models import CollectionSettings, Communication
+from communications.schedule import policies
 from inflow.accounts.models import Account
-from invoices import debtors, lifecycle, narrative
+from invoices import lifecycle, narrative
+from invoices.debtors import debtors
 from invoices.models import Escalation, Invoice, Promise, TimelineEntry
 from tests import make
 from tests.communications.test_ladder import account_at, at, cases, sent

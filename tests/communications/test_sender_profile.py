@@ -6,9 +6,10 @@ from email.message import EmailMessage
 
 import pytest
 
-from communications import profiles, sender
+from communications.content import profiles
+from communications.content.profiles import NoLogo
+from communications.delivery import sender
 from communications.models import Communication, SenderProfile
-from communications.profiles import NoLogo
 from inflow.accounts.models import Account
 from tests import make
 from tests.mailserver import MailServer

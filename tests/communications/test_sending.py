@@ -17,8 +17,11 @@ from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone
 from pytest_django import Settings
 
-from communications import addresses, channels, gate, representation, sender
-from communications import outbox as outbox_room
+from communications import channels
+from communications.api import representation
+from communications.channels import outbox as outbox_room
+from communications.contacts import addresses
+from communications.delivery import gate, sender
 from communications.models import Communication
 from communications.signals import communication_sent
 from inflow import masking

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from communications import forecast, stored_forecasts
+from communications.engine import forecast, stored_forecasts
 from communications.models import ForecastPart, StoredForecast
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role

@@ -5,8 +5,8 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from communications import policies, switching
 from communications.models import SwitchingOn
+from communications.schedule import policies, switching
 from inflow.accounts.models import Account, AuditEntry
 from inflow.accounts.roles import Role
 from invoices.models import Invoice

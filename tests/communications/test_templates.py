@@ -5,9 +5,10 @@ import itertools
 
 import pytest
 
-from communications import previews, sender, templates, wording
+from communications.content import previews, template_language, templates
+from communications.content.templates import Words
+from communications.delivery import sender
 from communications.models import Communication, Kind, Medium, MessageTemplate, Tone
-from communications.templates import Words
 from inflow.accounts.models import Account, Language
 from invoices import narrative
 from invoices.models import Debtor, TimelineEntry
@@ -43,8 +44,8 @@ def test_our_words_are_there_in_both_languages_and_of_the_language(kind: Kind, c
         assert words
         assert words.language == language
         assert bool(words.subject) == (channel == Medium.EMAIL)
-        wording.check(words.subject, channel)
-        used = wording.check(words.body, channel)
+        template_language.check(words.subject, channel)
+        used = template_language.check(words.body, channel)
         assert used & {"balance", "total", "amount"}
         assert channel == Medium.SMS or "page_link" in used
     firm, friendly = (templates.built_in(kind, tone, Medium.EMAIL, "en") for tone in ("firm", "friendly"))

@@ -4,7 +4,8 @@ import datetime as dt
 
 import pytest
 
-from communications import dates, texts, triage
+from communications.inbound import texts
+from communications.inbound.triage import classification, dates
 
 TODAY = dt.date(2026, 11, 22)
 
@@ -104,7 +105,7 @@ ROWS = [
 
 @pytest.mark.parametrize(("text", "what", "day"), ROWS)
 def test_an_answer_is_read(text: str, what: str, day: str | None) -> None:
-    reading = triage.read(text, TODAY)
+    reading = classification.read(text, TODAY)
     assert (reading.triage, reading.promised_on and reading.promised_on.isoformat()) == (what, day)
 
 
@@ -129,13 +130,13 @@ def test_an_answer_is_read(text: str, what: str, day: str | None) -> None:
     ],
 )
 def test_a_day_is_the_first_that_is_named_and_not_past(text: str, day: str | None) -> None:
-    found = dates.find(triage.normalise(text), TODAY)
+    found = dates.find(classification.normalise(text), TODAY)
     assert (found and found.isoformat()) == day
 
 
 def test_one_spelling_is_as_good_as_another() -> None:
-    assert triage.normalise("إِلْغَــاء!") == triage.normalise("الغاء") == "الغاء"
-    assert triage.normalise("I’LL  Pay — ٢٥/١٢.") == "ill pay 25/12"
+    assert classification.normalise("إِلْغَــاء!") == classification.normalise("الغاء") == "الغاء"
+    assert classification.normalise("I’LL  Pay — ٢٥/١٢.") == "ill pay 25/12"
 
 
 def test_what_is_shown_turns_no_page_around_and_what_is_stored_is_whole() -> None:

@@ -7,7 +7,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from communications import addresses, consent, forecast, replies, sender
+from communications.contacts import addresses, consent
+from communications.delivery import sender
+from communications.engine import forecast
+from communications.inbound import replies
 from communications.models import Communication, ConsentEntry, Contact, Gateway, PolicyStep, Reply
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role

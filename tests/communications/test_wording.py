@@ -2,14 +2,14 @@
 
 import pytest
 
-from communications import wording
-from communications.wording import Unreadable
+from communications.content import template_language
+from communications.content.template_language import Unreadable
 
-VALUES = {name: f"<{name}>" for name in wording.VARIABLES}
+VALUES = {name: f"<{name}>" for name in template_language.VARIABLES}
 
 
 def filled(text: str, **values: str) -> str:
-    return wording.fill(text, "email", VALUES | values)
+    return template_language.fill(text, "email", VALUES | values)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def filled(text: str, **values: str) -> str:
         "{{ name",
         "{{ na\nme }}",
         "{% load static %}",
-        "{% load communications.wording %}",
+        "{% load communications.content.template_language %}",
         "{% include 'communications/email.html' %}",
         "{% extends 'communications/email.html' %}",
         "{% debug %}",
@@ -70,23 +70,23 @@ def filled(text: str, **values: str) -> str:
 )
 def test_what_is_not_of_the_language_is_refused_when_saved_and_when_filled(text: str) -> None:
     with pytest.raises(Unreadable):
-        wording.check(text, "email")
+        template_language.check(text, "email")
     with pytest.raises(Unreadable):
         filled(text)
 
 
 def test_an_unknown_variable_is_refused_with_the_list_of_those_that_exist() -> None:
     with pytest.raises(Unreadable, match=r"Unknown variable “amonut”\. Known here: name, company, sender, .*balance"):
-        wording.check("Pay {{ amonut }}", "email")
+        template_language.check("Pay {{ amonut }}", "email")
     with pytest.raises(Unreadable, match=r"Unknown variable “name\.__class__”\. Known here"):
-        wording.check("{{ name.__class__ }}", "email")
+        template_language.check("{{ name.__class__ }}", "email")
 
 
 @pytest.mark.parametrize("name", ["page_link", "payment_instructions", "phone", "signature", "invoices"])
 def test_an_sms_knows_neither_links_nor_phone_numbers(name: str) -> None:
-    assert name not in wording.variables_of("sms")
+    assert name not in template_language.variables_of("sms")
     with pytest.raises(Unreadable):
-        wording.check(f"{{{{ {name} }}}}", "sms")
+        template_language.check(f"{{{{ {name} }}}}", "sms")
 
 
 def test_a_refusal_speaks_to_who_wrote_the_template() -> None:
@@ -98,7 +98,7 @@ def test_a_refusal_speaks_to_who_wrote_the_template() -> None:
         "{{ overdue }}": "“overdue” can only be asked for",
     }.items():
         with pytest.raises(Unreadable) as refusal:
-            wording.check(text, "email")
+            template_language.check(text, "email")
         assert said in str(refusal.value)
         assert "register or load" not in str(refusal.value)
 
@@ -109,7 +109,7 @@ def test_variables_and_conditions_are_filled() -> None:
     assert filled(text, overdue="") == "today: <balance>"
     assert filled(text, overdue="", due_today="") == "soon: <balance>"
     assert filled("{% if not company %}you{% else %}{{ company }}{% endif %}", company="") == "you"
-    assert wording.check(text, "email") == {"overdue", "due_today", "balance"}
+    assert template_language.check(text, "email") == {"overdue", "due_today", "balance"}
 
 
 def test_a_value_is_never_read_as_a_template() -> None:

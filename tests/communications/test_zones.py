@@ -5,9 +5,9 @@ import zoneinfo
 
 import pytest
 
-from communications import clock
-from communications.calendar import Place
+from communications.engine import clock
 from communications.models import CollectionSettings, Communication
+from communications.schedule.calendar import Place
 from invoices.models import Debtor
 from tests import make
 

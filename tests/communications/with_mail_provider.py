@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from communications import mail_hooks
+from communications.inbound import mail_hooks
 from inflow.urls import urlpatterns as production
 
 urlpatterns = [*production, path("hooks/mail/", include(mail_hooks.urls("postmark")))]

@@ -8,11 +8,11 @@ import pytest
 from django.contrib.staticfiles import finders
 from drf_spectacular.validation import validate_schema
 
-from communications import representation as communications_representation
+from communications.api import representation as communications_representation
 from communications.models import Communication
 from inflow.accounts.models import Account
 from inflow.api import schema
-from invoices import representation
+from invoices.api import representation
 from tests import make
 from tests.api.client import Caller
 from tests.api.routes import ROUTES

@@ -5,7 +5,8 @@ import uuid
 import pytest
 
 from inflow.accounts.models import Account
-from invoices import ledger, representation
+from invoices import ledger
+from invoices.api import representation
 from invoices.models import Escalation, Receipt, Reversal
 from tests import make
 from tests.api.client import Caller, caller, is_problem

@@ -2,8 +2,9 @@
 
 import pytest
 
-from communications import consent, links
+from communications.contacts import consent
 from communications.models import Answer, ConsentEntry, Contact
+from communications.portal import links
 from inflow.accounts.actors import DEBTOR
 from inflow.accounts.roles import Role
 from invoices.models import Payment

@@ -11,12 +11,12 @@ from django.urls import reverse
 from django.utils import translation
 
 from communications.models import CollectionSettings
-from inflow.accounts import audit_admin
 from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
-from inflow.accounts.sentences import SENTENCES
+from inflow.dashboard.pages import audit
+from inflow.dashboard.pages.audit_sentences import SENTENCES
 from invoices.imports import running
-from invoices.imports.models import Import, ImportRow
+from invoices.models.imports import Import, ImportRow
 from tests import make
 from tests.dashboard import reading
 from tests.dashboard.world import ADDS, LISTS, MATRIX, VERBS, World, logged_in, page, platform, rows_of, said, verb
@@ -74,7 +74,7 @@ def test_no_english_is_left_on_a_page_of_an_admin(own: World) -> None:
 
 
 def test_no_english_is_left_in_the_audit_log_whatever_was_done(own: World) -> None:
-    detail = dict.fromkeys(audit_admin.DETAILS, 1) | {"device": "Chrome on Linux", "changes": {"due_date": [1, 2]}}
+    detail = dict.fromkeys(audit.DETAILS, 1) | {"device": "Chrome on Linux", "changes": {"due_date": [1, 2]}}
     for action in (*SENTENCES, "invoice.exported", "auditentry.exported"):
         AuditEntry.objects.create(account=own.account, actor="a@b.example", action=action, target="12", detail=detail)
     last = AuditEntry.objects.latest("pk").pk

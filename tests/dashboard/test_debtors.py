@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from communications import addresses, consent
+from communications.contacts import addresses, consent
 from communications.models import Source
-from communications.page import statement
+from communications.portal import statement
 from inflow.accounts.roles import Role
 from invoices import lifecycle
 from tests import make

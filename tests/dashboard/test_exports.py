@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis.strategies import characters, sampled_from, text
 from openpyxl import load_workbook
 
-from inflow.accounts import exporting, sheets
+from inflow import sheets
 from inflow.accounts.models import AuditEntry
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin
-from inflow.dashboard import long_exports
+from inflow.dashboard.core import exporting, long_exports
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.models import Export
 from invoices import lifecycle
 from invoices.imports import running
-from invoices.imports.models import ImportRow
+from invoices.models.imports import ImportRow
 from tests import make
 from tests.dashboard.world import LISTS, World, may, nothing_changes, page, platform
 

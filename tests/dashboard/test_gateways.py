@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from communications import gateways
+from communications.channels import gateways
 from communications.models import Gateway, Reply
 from inflow.accounts.models import AuditEntry
 from inflow.accounts.roles import Role

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from communications.models import Communication
 from inflow.accounts.roles import Role
-from inflow.dashboard import figures
+from inflow.dashboard.pages import home_figures
 from invoices import lifecycle
 from tests import make
 from tests.dashboard.world import World, linked, logged_in, page, platform
@@ -76,7 +76,7 @@ def test_what_came_in_is_told_by_month_and_week_less_what_was_reversed(db: None)
     lifecycle.reverse_payment(account, invoice.pk, bounced.pk, make.STAFF)
     before = today.replace(day=1) - dt.timedelta(days=1)
     lifecycle.record_payment(account, invoice.pk, make.STAFF, amount=Decimal(7), paid_at=before)
-    [found] = figures.receivables(make.user(account, Role.VIEWER))
+    [found] = home_figures.receivables(make.user(account, Role.VIEWER))
     assert found.collected_this_month == 300
     assert sum(found.weeks.values()) == 307
     assert found.weeks[today - dt.timedelta(days=today.weekday())] in (300, 307)
@@ -95,7 +95,7 @@ def test_what_came_in_is_told_by_month_and_week_less_what_was_reversed(db: None)
 )
 def test_days_sales_outstanding_are_counted_back(outstanding: int, billed: dict[str, int], days: int | None) -> None:
     sales = {dt.date.fromisoformat(f"{month}-01"): Decimal(sold) for month, sold in billed.items()}
-    assert figures.days_sales_outstanding(Decimal(outstanding), sales, dt.date(2026, 3, 10)) == days
+    assert home_figures.days_sales_outstanding(Decimal(outstanding), sales, dt.date(2026, 3, 10)) == days
 
 
 def test_promises_of_the_next_week_and_the_months_payments_lead_to_their_lists(own: World) -> None:

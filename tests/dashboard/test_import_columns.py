@@ -10,8 +10,8 @@ from inflow.accounts.models import AuditEntry
 from inflow.accounts.roles import Role
 from invoices import ledger, lifecycle
 from invoices.imports import running
-from invoices.imports.models import Import
 from invoices.models import Invoice, Receipt
+from invoices.models.imports import Import
 from tests import make
 from tests.dashboard.test_imports import confirmed, outcomes, told, upload, worked
 from tests.dashboard.world import World, nothing_changes, page

@@ -13,8 +13,8 @@ from inflow.accounts.roles import Role
 from invoices import lifecycle
 from invoices.imports import reading, running
 from invoices.imports.columns import COLUMNS
-from invoices.imports.models import Import, ImportRow
 from invoices.models import Invoice, Payment, TimelineEntry
+from invoices.models.imports import Import, ImportRow
 from tests import make
 from tests.dashboard.world import World, may, nothing_changes, page, platform
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from communications import policies
 from communications.models import Communication, ReminderPolicy
+from communications.schedule import policies
 from inflow.accounts.models import AuditEntry
 from inflow.accounts.roles import Role
 from invoices.models import Invoice

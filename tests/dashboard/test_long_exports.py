@@ -10,10 +10,9 @@ from django.test import Client
 from django.utils import timezone
 from openpyxl import load_workbook
 
-from inflow.accounts import exporting
 from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
-from inflow.dashboard import long_exports
+from inflow.dashboard.core import exporting, long_exports
 from inflow.dashboard.models import Export, ExportPart, ExportState
 from invoices.models import Invoice
 from tests import make

@@ -8,11 +8,11 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-from inflow.accounts import listing
 from inflow.accounts.models import Session, User
 from inflow.accounts.roles import Role
-from inflow.accounts.scoping import OwnRowsAdmin
 from inflow.accounts.sessions import digest
+from inflow.dashboard.core import listing
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from tests import make
 from tests.dashboard.world import LISTS, World, logged_in, page, platform
 

@@ -8,16 +8,16 @@ import pytest
 from django.db.models import Q
 from django.test import Client
 
-from communications import links, messages
+from communications.content import messages
 from communications.models import Communication
-from communications.page import statement, words
+from communications.portal import links, statement, texts
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from inflow.dashboard.figures import receivables
+from inflow.dashboard.pages.home_figures import receivables
 from invoices import ledger, lifecycle
-from invoices import receivables as definitions
+from invoices.debtors import receivables as definitions
+from invoices.debtors.receivables import Part, Position
 from invoices.models import Invoice, Promise
-from invoices.receivables import Part, Position
 from tests import make
 from tests.dashboard.world import linked, logged_in, page
 
@@ -87,7 +87,7 @@ def test_message_page_statement_and_dashboard_agree(account: Account, story: dic
         "on hold: <bdi>AED 9,000.00</bdi>",
     ):
         assert shown in html
-    (sheet,) = statement.context(debtor, words.of("en"))["ledgers"]
+    (sheet,) = statement.context(debtor, texts.of("en"))["ledgers"]
     assert sheet.balance == "AED 27,600.00"
     assert sheet.parts == [
         ("Past due", "1,200.00"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from communications import links
+from communications.portal import links
 from inflow.accounts.roles import Role
 from tests.dashboard.world import ADDS, LISTS, VERBS, World, page, verb
 

@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from communications.page.logs import HideLinks
+from communications.portal.logs import HideLinks
 from inflow import masking
 from inflow.accounts import mailing
 from inflow.accounts.models import Account, AuditEntry, LoginMail, User

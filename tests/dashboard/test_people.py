@@ -9,7 +9,7 @@ from django.test import Client
 
 from inflow.accounts.models import Account, AuditEntry, User
 from inflow.accounts.roles import Role
-from inflow.accounts.sentences import SENTENCES
+from inflow.dashboard.pages.audit_sentences import SENTENCES
 from tests import make
 from tests.dashboard.world import World, linked, logged_in, nothing_changes, page, platform
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from inflow.accounts.roles import Role
 from inflow.api.pagination import MAX_LIMIT
-from inflow.dashboard import bounds
+from inflow.dashboard.core import bounds
 from tests import make
 from tests.dashboard.test_lookups import DECLARED
 from tests.dashboard.world import LISTS, World, page, platform
@@ -240,7 +240,7 @@ def test_a_query_past_its_time_is_a_page_that_says_so(own: World, monkeypatch: p
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_sleep(5)")
 
-    monkeypatch.setattr("inflow.accounts.scoping.rows_of", slow)
+    monkeypatch.setattr("inflow.dashboard.core.own_rows.rows_of", slow)
     answer = client.get(page("invoices_invoice", "changelist"))
     assert answer.status_code == 503
     assert int(answer["Retry-After"]) >= 1
@@ -260,7 +260,7 @@ def test_all_queries_of_a_page_have_one_time_and_the_next_page_has_its_own(monke
 
 def test_the_time_of_what_is_no_query_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("inflow.dashboard.bounds.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("inflow.dashboard.core.bounds.time.monotonic", lambda: now[0])
     with bounds.time_limit(bounds.MAX_SECONDS):
         before = statement_timeout()
         now[0] = 3_600.0  # a password was hashed meanwhile, on a busy machine

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from communications import replies
+from communications.inbound import replies
 from communications.models import Contact, Gateway, Reply
 from inflow.accounts.roles import Role
 from invoices.models import Payment

@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from communications import clock, policies
+from communications.engine import clock
 from communications.models import ApprovalLimit, CollectionSettings, Communication, ReminderPolicy, State
+from communications.schedule import policies
 from inflow.accounts.models import Account, AuditEntry
 from inflow.accounts.roles import Role
 from invoices import lifecycle

@@ -126,7 +126,7 @@ def test_the_mail_of_a_message_is_for_its_account_alone(
     own: World, foreign: World, settings: Any, tmp_path: Path
 ) -> None:
     settings.OUTBOX_DIR = tmp_path
-    settings.EMAIL_BACKEND = "communications.outbox.FolderBackend"
+    settings.EMAIL_BACKEND = "communications.channels.outbox.FolderBackend"
     mine, theirs = make.sent_reminder(own.account), make.sent_reminder(foreign.account)
     client, mail = own.logged_in(Role.AGENT), "/admin/communications/communication/{}/mail/"
     assert client.get(mail.format(mine.pk)).status_code == 200

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from communications import templates
+from communications.content import templates
 from communications.models import MessageTemplate, SenderProfile
 from inflow.accounts.models import AuditEntry
 from inflow.accounts.roles import Role

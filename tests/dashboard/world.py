@@ -12,7 +12,8 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from communications import addresses, answers, policies, replies
+from communications.contacts import addresses
+from communications.inbound import replies
 from communications.models import (
     Answer,
     CollectionSettings,
@@ -25,12 +26,14 @@ from communications.models import (
     Reply,
     SenderProfile,
 )
+from communications.portal import answers
+from communications.schedule import policies
 from inflow.accounts import invitations
 from inflow.accounts.models import Account, ApiKey, AuditEntry, Invitation, User
 from inflow.accounts.roles import Role
 from invoices import lifecycle
-from invoices.imports.models import Import, ImportRow
 from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, Promise, TimelineEntry
+from invoices.models.imports import Import, ImportRow
 from tests import make
 from webhooks.models import Delivery, Event, EventType, Subscription
 

@@ -7,9 +7,9 @@ import pytest
 from django.core.management import call_command
 
 from inflow.accounts.models import Account
-from invoices import contacts, debtor_parties, debtors
-from invoices.identities import ContactCorrection
+from invoices.debtors import contacts, debtor_parties, debtors
 from invoices.models import Debtor, Invoice
+from invoices.models.identities import ContactCorrection
 from tests import make
 from tests.parallel import at_once
 

@@ -9,8 +9,8 @@ import pytest
 from openpyxl import Workbook
 
 from invoices.imports import running
-from invoices.imports.models import Import
 from invoices.models import Invoice
+from invoices.models.imports import Import
 from tests import make
 from tests.invoices import exports
 

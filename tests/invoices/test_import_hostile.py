@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 
 from invoices.imports import process, reading
-from invoices.imports.models import Import
 from invoices.imports.parsing import bounds
 from invoices.imports.parsing.bounds import Refused
 from invoices.imports.parsing.rows import rows_of
 from invoices.imports.reading import Unreadable
 from invoices.imports.running import start, work
+from invoices.models.imports import Import
 from tests import make
 from tests.invoices.test_import_reading import HEADINGS, read, workbook
 

@@ -15,9 +15,9 @@ from django.utils import timezone
 from inflow.accounts.models import Account
 from invoices import lifecycle
 from invoices.imports import running
-from invoices.imports.models import KEPT, Import
 from invoices.imports.running import APPLIED_AT_ONCE, confirm, counts, stop, waiting, work
 from invoices.models import Debtor, Invoice, Payment
+from invoices.models.imports import KEPT, Import
 from invoices.writing import Refused
 from tests import make
 from tests.parallel import at_once

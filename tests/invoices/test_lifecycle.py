@@ -12,7 +12,8 @@ import pytest
 from django.dispatch import Signal
 
 from inflow.accounts.models import Account
-from invoices import lifecycle, narrative, representation, signals
+from invoices import lifecycle, narrative, signals
+from invoices.api import representation
 from invoices.models import Invoice, TimelineEntry
 from tests import make
 from tests.unchanged import nothing_happens

@@ -13,9 +13,9 @@ from django.core.management import call_command
 from inflow.accounts.models import Account
 from inflow.canonical import canonical, canonical_words
 from invoices.imports import running
-from invoices.imports.models import Import
 from invoices.lifecycle import create
 from invoices.models import Invoice, Payment
+from invoices.models.imports import Import
 from invoices.writing import Refused
 from tests import make
 from tests.api.client import PLENTY, caller, is_problem

@@ -2,8 +2,8 @@
 
 import pytest
 
-from invoices import contacts, legal_forms, parties
-from invoices.parties import Party
+from invoices.debtors import contacts, legal_forms, parties
+from invoices.debtors.parties import Party
 
 
 @pytest.mark.parametrize(

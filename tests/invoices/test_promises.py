@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from communications import clock
+from communications.engine import clock
 from inflow.accounts.models import Account
-from invoices import ledger, lifecycle, parties
+from invoices import ledger, lifecycle
+from invoices.debtors import parties
 from invoices.models import Escalation, Invoice, Promise
 from tests import make
 

@@ -7,10 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from communications import caps, clock
+from communications.engine import clock
 from communications.models import CollectionSettings, Communication
+from communications.schedule import limits
 from inflow.accounts.models import Account
-from invoices import cases, ledger, lifecycle
+from invoices import ledger, lifecycle
+from invoices.cases import cases
 from invoices.models import Allocation, Escalation, Invoice, Promise, Receipt, TimelineEntry
 from tests import make
 
@@ -395,8 +397,8 @@ def test_there_is_nothing_to_apply_without_credit_or_a_debt(account: Account) ->
 def test_an_undone_payment_is_no_contact(account: Account) -> None:
     invoice = overdue(account)
     receipt = pay(invoice, 100)
-    assert caps.contacts(invoice.debtor_id, NOW) == [NOW]
+    assert limits.contacts(invoice.debtor_id, NOW) == [NOW]
     void(invoice, receipt)
-    assert caps.contacts(invoice.debtor_id, NOW) == []
+    assert limits.contacts(invoice.debtor_id, NOW) == []
     leap(invoice, DAY)
     assert sent(invoice) == 1

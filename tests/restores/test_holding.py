@@ -15,8 +15,8 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from communications import by_hand, restored, sender
-from communications.by_hand import Asked
+from communications.delivery import manual, restored, sender
+from communications.delivery.manual import Asked
 from communications.models import Communication
 from inflow import health
 from inflow.accounts.models import Account
@@ -33,8 +33,8 @@ from tests.dashboard import world
 from tests.mailserver import MailServer
 from tests.parallel import at_once
 from tests.receiver import Receiver
+from webhooks.delivery.sending import deliver_due
 from webhooks.models import Delivery
-from webhooks.sending import deliver_due
 
 pytestmark = pytest.mark.django_db
 
@@ -302,10 +302,10 @@ def test_nobody_sends_by_hand_while_messages_are_held(mail: MailServer) -> None:
     account: Account = make.account()
     late = make.overdue_invoice(account, place=make.open_place())
     asked = Asked("manual", "email", "en")
-    seen = by_hand.look(account, late.pk, make.STAFF, asked)
+    seen = manual.look(account, late.pk, make.STAFF, asked)
     hold()
     with pytest.raises(Refused) as refusal:
-        by_hand.send(account, late.pk, make.STAFF, asked, key=uuid.uuid4(), seal=seen.seal)
+        manual.send(account, late.pk, make.STAFF, asked, key=uuid.uuid4(), seal=seen.seal)
     assert refusal.value.code == "held"
     assert mail.mails == []
     assert not Communication.objects.filter(kind="manual").exists()

@@ -19,7 +19,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from communications import clock, sender
+from communications.delivery import sender
+from communications.engine import clock
 from communications.models import Communication
 from inflow.accounts.models import Account
 from inflow.restores import highwater, stores
@@ -31,8 +32,8 @@ from tests.mailserver import MailServer
 from tests.receiver import Receiver
 from tests.restores import databases
 from tests.restores.databases import Database
+from webhooks.delivery.sending import deliver_due
 from webhooks.models import Delivery, EventCounter
-from webhooks.sending import deliver_due
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AFTER_BACKUP = 20

@@ -14,9 +14,9 @@ from tests import make
 from tests.dashboard.world import logged_in
 from tests.receiver import Answer, Receiver
 from webhooks import endpoints
+from webhooks.delivery.sending import deliver_due
 from webhooks.models import Delivery, DeliveryStatus, EventType, Subscription
 from webhooks.outbox import put
-from webhooks.sending import deliver_due
 
 pytestmark = pytest.mark.django_db
 

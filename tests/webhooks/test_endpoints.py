@@ -13,9 +13,9 @@ from inflow.accounts.roles import Role
 from tests import make
 from tests.receiver import Answer, Receiver
 from webhooks import endpoints, notices, subscriptions
+from webhooks.delivery.sending import deliver_due
 from webhooks.models import Attempt, Delivery, DeliveryStatus, EventType, Subscription
 from webhooks.outbox import put
-from webhooks.sending import deliver_due
 
 pytestmark = pytest.mark.django_db
 

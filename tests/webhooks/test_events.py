@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from inflow.accounts.models import Account, Scope
-from invoices import representation
+from invoices.api import representation
 from tests import make
 from tests.api.client import Caller, caller, is_problem
 from tests.parallel import at_once

@@ -15,7 +15,7 @@ from django.db import transaction
 from inflow.tryout.folder import ROOT
 from tests import make
 from tests.receiver import Receiver
-from webhooks import outcomes, signing, transport
+from webhooks.delivery import outcomes, signing, transport
 from webhooks.models import EventType
 from webhooks.outbox import put
 
@@ -94,7 +94,7 @@ def test_the_guides_verifier_refuses_the_rest(verify: Verify) -> None:
 
 @pytest.mark.django_db
 def test_the_guides_verifier_reads_what_the_engine_sends(settings: Any) -> None:
-    from webhooks.sending import deliver_due
+    from webhooks.delivery.sending import deliver_due
 
     settings.TRY_OUT = True
     account = make.account()

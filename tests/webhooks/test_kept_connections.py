@@ -15,9 +15,9 @@ from inflow.egress import dialling
 from tests import make
 from tests.webhooks import wire
 from tests.webhooks.certificates import certificate_for
-from webhooks import transport
+from webhooks.delivery import transport
+from webhooks.delivery.sending import deliver_due
 from webhooks.models import Delivery
-from webhooks.sending import deliver_due
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 FAILED = b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\nno"

@@ -11,16 +11,16 @@ from django.db import transaction
 from django.utils import timezone
 from standardwebhooks import WebhookVerificationError
 
-from communications import gateways
+from communications.channels import gateways
 from inflow.accounts import sealing
 from inflow.accounts.models import Account, AuditEntry, Scope
 from tests import make
 from tests.api.client import Caller, caller, is_problem
 from tests.receiver import Answer, Receiver
 from webhooks import endpoints
+from webhooks.delivery.sending import deliver_due
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Event, EventType, Subscription
 from webhooks.outbox import put
-from webhooks.sending import deliver_due
 
 pytestmark = pytest.mark.django_db
 

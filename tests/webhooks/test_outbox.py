@@ -14,14 +14,14 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from communications import sender
+from communications.delivery import sender
 from inflow.accounts.models import Account
 from invoices import lifecycle
 from invoices.models import Invoice
 from tests import make
 from tests.parallel import at_once
 from tests.receiver import Answer, Receiver
-from webhooks import claims, sending
+from webhooks.delivery import claims, sending
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Event, EventCounter, EventType, Subscription
 
 pytestmark = pytest.mark.django_db

@@ -7,9 +7,9 @@ from email.utils import format_datetime
 
 import pytest
 
+from webhooks.delivery.outcomes import SCHEDULE_S, outcome, retry_after_s, wait_s
+from webhooks.delivery.transport import Answer
 from webhooks.models import DeliveryStatus
-from webhooks.outcomes import SCHEDULE_S, outcome, retry_after_s, wait_s
-from webhooks.transport import Answer
 
 NOW = dt.datetime(2026, 3, 3, 12, tzinfo=dt.UTC)
 

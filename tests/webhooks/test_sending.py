@@ -14,12 +14,13 @@ from inflow.accounts.sealing import seal
 from tests import make
 from tests.receiver import Answer, Receiver, Request
 from tests.webhooks import wire, workers
-from webhooks import claims, outbox, outcomes, subscriptions
-from webhooks import signing as signatures
-from webhooks.claims import Record
+from webhooks import outbox, subscriptions
+from webhooks.delivery import claims, outcomes
+from webhooks.delivery import signing as signatures
+from webhooks.delivery.claims import Record
+from webhooks.delivery.sending import deliver_due
 from webhooks.models import Attempt, Delivery, DeliveryStatus, EventType, Subscription
 from webhooks.outbox import put
-from webhooks.sending import deliver_due
 
 
 @pytest.fixture(autouse=True)
@@ -241,7 +242,7 @@ def test_a_late_finishers_write_is_ignored() -> None:
 
 @pytest.mark.django_db
 def test_a_lease_is_longer_than_a_lane_can_take() -> None:
-    from webhooks import sending, transport
+    from webhooks.delivery import sending, transport
 
     assert claims.LEASE.total_seconds() > sending.LANE_S + transport.TOTAL_S + 5
 

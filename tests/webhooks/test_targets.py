@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from communications import gateways
+from communications.channels import gateways
 from inflow.egress import targets
 from tests import make
 from tests.receiver import Answer, Receiver
-from webhooks import transport
+from webhooks.delivery import transport
 from webhooks.models import Subscription
 
 METADATA = "169.254.169.254"

@@ -14,8 +14,8 @@ from inflow.egress import dialling
 from tests.receiver import Answer, Receiver, Request
 from tests.webhooks import wire
 from tests.webhooks.certificates import certificate_for
-from webhooks import transport
-from webhooks.sending import stored
+from webhooks.delivery import transport
+from webhooks.delivery.sending import stored
 
 BODY = b'{"id": "evt_1"}'
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -18,7 +18,7 @@ from webhooks import outbox, subscriptions
 _DRAIN = """
 import django
 django.setup()
-from webhooks.sending import deliver_due
+from webhooks.delivery.sending import deliver_due
 print(flush=True)
 input()
 print(deliver_due())

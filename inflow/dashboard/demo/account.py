@@ -9,7 +9,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from communications import addresses, clock
+from communications.contacts import addresses
+from communications.engine import clock
 from communications.models import ConsentEntry, Contact, Medium, SenderProfile, Source, Wish
 from inflow.accounts import audit, keys
 from inflow.accounts.actors import Actor, Channel
@@ -21,7 +22,7 @@ from inflow.dashboard.demo.desk import AGENT, MANAGER, Desk
 from inflow.dashboard.demo.receiver import PATH
 from inflow.dashboard.demo.stage import Stage
 from inflow.dashboard.demo.story import Story
-from invoices.debtors import find_or_make
+from invoices.debtors.debtors import find_or_make
 from invoices.models import Debtor, Invoice
 from webhooks.models import Subscription
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from inflow.accounts.models import Account
 from inflow.accounts.sealing import seal
 from inflow.dashboard.demo.stage import DAY, EVENTS_KEPT, Stage
-from webhooks import signing
+from webhooks.delivery import signing
+from webhooks.delivery.outcomes import SCHEDULE_S
 from webhooks.endpoints import REASON_FAILING
 from webhooks.models import Attempt, Delivery, DeliveryStatus, Event, EventType, Subscription
-from webhooks.outcomes import SCHEDULE_S
 
 RECEIVER_ID = uuid.UUID("de300000-0000-4000-8000-000000000002")
 HEARD = [

@@ -5,12 +5,12 @@ import uuid
 
 from django.db.models import QuerySet
 
-from communications import replies
+from communications.inbound import replies
 from communications.models import CONTACTED, Communication, Reply, Triage
 from inflow.accounts.actors import Actor, Channel
 from inflow.dashboard.demo.stage import DAY, Stage
-from invoices import cases
-from invoices.cases import CaseChange
+from invoices.cases import cases
+from invoices.cases.cases import CaseChange
 from invoices.lifecycle import Refused
 from invoices.models import CaseStatus, Escalation, Invoice, Resolution
 

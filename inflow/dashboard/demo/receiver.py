@@ -8,7 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from inflow.accounts.sealing import unseal
-from webhooks import signing
+from webhooks.delivery import signing
 from webhooks.models import Subscription
 
 PATH = "demo/receiver"

@@ -7,10 +7,12 @@ import random
 import uuid
 from collections.abc import Callable
 
-from communications import aftermath, clock, gate, holding
-from communications.aftermath import News, Outcome
 from communications.channels import Refusal
+from communications.delivery import gate, status_updates
+from communications.delivery.status_updates import News, Outcome
+from communications.engine import clock
 from communications.models import Communication, Medium, State
+from communications.schedule import holding
 from inflow.accounts.models import Account
 from webhooks.models import EventCounter
 
@@ -82,12 +84,12 @@ class Stage:
         row = rows[0]
         faulty = [each.invoice.invoice_number for each in rows if each.invoice.invoice_number in self.faults]
         if row.channel == Medium.EMAIL and faulty:
-            aftermath.record(row.message_id, self.faults.pop(faulty[0]))
+            status_updates.record(row.message_id, self.faults.pop(faulty[0]))
         elif row.channel == Medium.EMAIL:
-            aftermath.conclude(rows)
+            status_updates.conclude(rows)
         else:
             provider_id = f"SM{uuid.UUID(int=self.random.getrandbits(128)).hex}"
-            aftermath.record(row.message_id, Outcome(State.SENT, provider_id=provider_id))
+            status_updates.record(row.message_id, Outcome(State.SENT, provider_id=provider_id))
             is_read = row.channel == Medium.WHATSAPP and self.random.random() < READ_SHARE
             for state in (State.DELIVERED, State.READ) if is_read else (State.DELIVERED,):
-                aftermath.hear(self.account, row.channel, News(provider_id, state))
+                status_updates.hear(self.account, row.channel, News(provider_id, state))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from communications.aftermath import Outcome
+from communications.delivery.status_updates import Outcome
 from inflow.accounts.actors import Actor
 from inflow.dashboard.demo.desk import AGENT, MANAGER
 from inflow.dashboard.demo.stage import DAY, MINUTE, REFUSED, UNKNOWN, Stage

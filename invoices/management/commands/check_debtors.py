@@ -11,7 +11,7 @@ from django.db.models import Count
 
 from inflow.accounts.management import account_named
 from inflow.accounts.models import Account
-from invoices import debtor_parties
+from invoices.debtors import debtor_parties
 from invoices.models import Debtor
 
 _SHOWN_NUMBERS = 8

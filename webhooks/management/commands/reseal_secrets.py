@@ -5,7 +5,7 @@ from cryptography.fernet import InvalidToken
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import QuerySet
 
-from communications import gateways
+from communications.channels import gateways
 from communications.models import Gateway
 from inflow.accounts import second_step
 from inflow.accounts.models import Authenticator

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from communications import restored as messages
+from communications.delivery import restored as messages
 from communications.models import Communication
 from inflow.restores import highwater, stores
 from inflow.restores.gap import Gap

@@ -5,7 +5,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from communications import local_gateway
+from communications.channels import local_gateway
 from inflow.accounts import audit
 from inflow.accounts.models import Account
 from inflow.dashboard.demo import account as demo

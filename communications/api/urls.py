@@ -1,0 +1,15 @@
+from django.urls import path
+
+from communications.api.views import ClockViewSet, CommunicationViewSet, ForecastViewSet, PageLinkViewSet
+
+urlpatterns = [
+    path("communications", CommunicationViewSet.as_view({"get": "list"}), name="communications"),
+    path(
+        "communications/<uuid:invoice_id>",
+        CommunicationViewSet.as_view({"get": "of_invoice"}),
+        name="communications-of-invoice",
+    ),
+    path("invoices/<uuid:invoice_id>/page-link", PageLinkViewSet.as_view({"post": "create"}), name="page-link"),
+    path("forecast", ForecastViewSet.as_view({"get": "list"}), name="forecast"),
+    path("test/clock", ClockViewSet.as_view({"post": "create"}), name="test-clock"),
+]

@@ -1,0 +1,210 @@
+"""/api/zapier/communications: what was written to debtors."""
+
+import contextlib
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.cache import cache
+from django.db import transaction
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from redis.exceptions import RedisError
+from rest_framework.request import Request
+
+from communications.api import representation
+from communications.api.serializers import (
+    ClockIn,
+    CommunicationOut,
+    CommunicationQuery,
+    ForecastEntryOut,
+    ForecastQuery,
+    LeapOut,
+    PageLinkIn,
+    PageLinkOut,
+)
+from communications.engine import clock, forecast, sandbox, stored_forecasts
+from communications.models import LEFT_US, Communication
+from communications.portal import links
+from inflow.accounts import audit
+from inflow.accounts.models import Scope
+from inflow.api import pagination
+from inflow.api.answers import Answer
+from inflow.api.authentication import account_of, actor_of
+from inflow.api.errors import Problem, invalid, not_found
+from inflow.api.idempotency import idempotent
+from inflow.api.viewsets import ApiViewSet
+from invoices.models import AccountQuerySet, Invoice
+
+# How long the pages after the first may be asked for before they are computed anew.
+FORECAST_KEPT_S = 600
+
+
+class CommunicationViewSet(ApiViewSet):
+    scopes = {"list": Scope.COMMUNICATIONS_READ, "of_invoice": Scope.COMMUNICATIONS_READ}
+
+    @extend_schema(
+        operation_id="list_communications",
+        summary="List sent communications",
+        parameters=[CommunicationQuery],
+        responses=CommunicationOut(many=True),
+    )
+    def list(self, request: Request) -> Answer:
+        return self._page(request, Communication.objects.for_account(account_of(request)))
+
+    @extend_schema(
+        operation_id="list_communications_of_invoice",
+        summary="List the communications of one invoice",
+        parameters=[CommunicationQuery],
+        responses=CommunicationOut(many=True),
+    )
+    def of_invoice(self, request: Request, invoice_id: uuid.UUID) -> Answer:
+        account = account_of(request)
+        if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
+            raise not_found()
+        return self._page(request, Communication.objects.for_account(account).filter(invoice_id=invoice_id))
+
+    def _page(self, request: Request, communications: AccountQuerySet) -> Answer:
+        query = CommunicationQuery.of(request)
+        status = query.get("status")
+        if status is None:
+            communications = communications.filter(status__in=LEFT_US)
+        elif status != "all":
+            communications = communications.filter(status=status)
+        for name in ("kind", "channel"):
+            if name in query:
+                communications = communications.filter(**{name: query[name]})
+        if "sent_after" in query:
+            communications = communications.filter(sent_at__gt=query["sent_after"])
+        return pagination.respond(
+            request,
+            communications.values(*representation.COLUMNS),
+            query,
+            representation.of_row,
+            by=("sent_at", "id") if status is None or status in LEFT_US else ("created_at", "id"),
+        )
+
+
+class PageLinkViewSet(ApiViewSet):
+    scopes = {"create": Scope.COMMUNICATIONS_WRITE}
+
+    @extend_schema(
+        operation_id="make_page_link",
+        summary="Make a link to the debtor's page",
+        description="Everywhere else such links are masked: whoever has one acts as the debtor.",
+        request=PageLinkIn,
+        responses={201: PageLinkOut},
+    )
+    @idempotent
+    def create(self, request: Request, invoice_id: uuid.UUID) -> Answer:
+        given = PageLinkIn.checked(request.data)
+        account = account_of(request)
+        invoice = Invoice.objects.for_account(account).select_related("debtor").filter(pk=invoice_id).first()
+        if invoice is None:
+            raise not_found()
+        invoice.debtor.account = account
+        language = given.get("language") or invoice.debtor.language or invoice.language
+        with transaction.atomic():
+            url, expires_at = links.page_url_of(invoice, language), account.now() + links.PAGE_LIVES
+            audit.record(account, actor_of(request).name, "debtor.link_made", str(invoice.debtor)[:120])
+        made = {"url": url, "language": language, "expires_at": expires_at.replace(microsecond=0)}
+        return Answer(made, status=201, shows_links=True)
+
+
+class ForecastViewSet(ApiViewSet):
+    scopes = {"list": Scope.INVOICES_READ}
+
+    @extend_schema(
+        operation_id="get_forecast",
+        summary="What would be sent next, or why not",
+        parameters=[ForecastQuery],
+        responses=ForecastEntryOut(many=True),
+    )
+    def list(self, request: Request) -> Answer:
+        query, account = ForecastQuery.of(request), account_of(request)
+        version = pagination.computed_version(request, query)
+        stored = stored_forecasts.of_page(account, version) if version else None
+        if stored is None and not stored_forecasts.is_large(account):
+            computed = self._compute(request, query)
+            if computed is not None:
+                return computed
+        stored = stored or stored_forecasts.latest(account, query["days"])
+        if stored is None or stored.computed_at is None:
+            headers = {"Retry-After": str(stored_forecasts.RETRY_AFTER_S)}
+            problem = "The first forecast of this account is being computed."
+            raise Problem(503, "forecast_pending", problem, headers=headers)
+        if not stored.is_whole:
+            raise _too_long(stored.until or stored.computed_at)
+        entries = stored_forecasts.Entries(stored)
+        answer = pagination.respond_computed(request, entries, query, representation.of_entry, version=stored.pk)
+        answer["X-Computed-At"] = stored_forecasts.written(stored.computed_at)
+        return answer
+
+    def _compute(self, request: Request, query: Mapping[str, Any]) -> Answer | None:
+        """Compute the forecast of a small account; None where that takes too long for a request."""
+        account = account_of(request)
+        key = f"forecast:{account.pk}:{query['days']}"
+        kept = _kept(key) if "cursor" in query else None
+        if kept is None:
+            now = timezone.now()
+            try:
+                deadline = sandbox.Deadline(stored_forecasts.REQUEST_SECONDS)
+                foreseen = forecast.forecast(account, query["days"], deadline=deadline)
+            except sandbox.Busy as error:
+                problem = "Another forecast of this account is being made."
+                raise Problem(503, "forecast_busy", problem, headers={"Retry-After": "5"}) from error
+            if not foreseen.is_whole:
+                return None
+            kept = (stored_forecasts.written(now), [representation.of_entry(entry) for entry in foreseen.entries])
+            if len(foreseen.entries) > query["limit"]:
+                _keep(key, kept)
+        computed_at, entries = kept
+        answer = pagination.respond_computed(request, entries, query)
+        answer["X-Computed-At"] = computed_at
+        return answer
+
+
+def _too_long(until: dt.datetime) -> Problem:
+    problem = f"There is more to foresee than time for it after {until:%Y-%m-%d}: ask for fewer days."
+    return Problem(503, "forecast_too_long", problem, headers={"Retry-After": "60"})
+
+
+def _kept(key: str) -> tuple[str, Sequence[Any]] | None:
+    """Return what the first page computed, and when, for those after it."""
+    try:
+        kept: tuple[str, Sequence[Any]] | None = cache.get(key)
+    except RedisError:
+        return None
+    return kept
+
+
+def _keep(key: str, kept: tuple[str, Sequence[Any]]) -> None:
+    with contextlib.suppress(RedisError):
+        cache.set(key, kept, timeout=FORECAST_KEPT_S)
+
+
+class ClockViewSet(ApiViewSet):
+    scopes = {"create": Scope.INVOICES_WRITE}
+
+    @extend_schema(
+        operation_id="set_test_clock",
+        summary="Set a test account's clock, and let all that falls due in between happen",
+        request=ClockIn,
+        responses=LeapOut,
+    )
+    def create(self, request: Request) -> Answer:
+        account = account_of(request)
+        if not account.is_test:
+            raise Problem(403, "live_account", "Only a test account has a clock of its own.")
+        given = ClockIn.checked(request.data)
+        try:
+            leap = clock.set_clock(account, given["now"])
+        except clock.Backwards as error:
+            raise invalid("now", "not_forward", str(error)) from error
+        except clock.Busy as error:
+            problem = "The clock is being moved by another request."
+            raise Problem(409, "clock_busy", problem, headers={"Retry-After": "1"}) from error
+        return Answer({"now": leap.now, "sent": leap.sent, "escalated": leap.escalated})
+
+    create.problems = (409,)  # type: ignore[attr-defined]

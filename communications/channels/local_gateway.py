@@ -1,0 +1,131 @@
+"""The gateway of `make run`: it speaks the same HTTP as a real one, says a moment later that a message was delivered,
+and answers as the debtor would. Nothing leaves the machine. inflow/urls.py mounts it where TRY_OUT is set.
+"""
+
+import base64
+import binascii
+import hmac
+import re
+import secrets
+import threading
+import uuid
+from collections.abc import Mapping
+
+import requests
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from communications.channels import gateways
+from communications.channels.gateway import VERSION
+from communications.models import Communication, Gateway, Kind, Medium
+from inflow.accounts.models import Account, Language
+
+log = structlog.get_logger(__name__)
+
+PATH = "demo/gateway"
+DELIVERED_AFTER_S = 1.5
+ANSWERED_AFTER_S = 0.3
+SENDERS = {Medium.SMS: "InFlow", Medium.WHATSAPP: "+97145550100"}
+# It approves of everything.
+_TEMPLATES = {f"{kind}.{language}": f"HX{kind}_{language}" for kind in Kind.values for language in Language.values}
+_TO = re.compile(r"(whatsapp:)?\+[1-9]\d{6,14}")
+
+
+def install(port: int) -> None:
+    """Each account without a gateway gets this one; those that have it follow the server to its port."""
+    url = f"http://127.0.0.1:{port}/{PATH}"
+    Gateway.objects.filter(base_url__endswith=f"/{PATH}").exclude(base_url=url).update(base_url=url)
+    theirs = Gateway.objects.filter(base_url=url, channel=Medium.WHATSAPP)
+    theirs.filter(content_sids={}).update(content_sids=_TEMPLATES)
+    made = []
+    for account in Account.objects.filter(gateways=None):
+        token = secrets.token_hex(16)
+        for channel, sender in SENDERS.items():
+            gateway = Gateway(
+                account=account, channel=channel, base_url=url, account_sid=f"AC{account.pk.hex}", sender=sender
+            )
+            gateway.content_sids = _TEMPLATES if channel == Medium.WHATSAPP else {}
+            gateways.set_token(gateway, token)
+            made.append(gateway)
+    Gateway.objects.bulk_create(made)
+
+
+@csrf_exempt
+@require_POST
+def messages(request: HttpRequest, account_sid: str) -> HttpResponse:
+    """201 and an id, as Twilio's; 401 to whom it does not know, 400 to what is no number."""
+    token = _token_of(request, account_sid)
+    if token is None:
+        return JsonResponse({"code": 20003, "message": "Authenticate", "status": 401}, status=401)
+    given = request.POST
+    if not _TO.fullmatch(given.get("To", "")):
+        return JsonResponse({"code": 21211, "message": "Invalid 'To' Phone Number", "status": 400}, status=400)
+    if not (given.get("Body") or given.get("ContentSid")):
+        return JsonResponse({"code": 21602, "message": "Message body is required", "status": 400}, status=400)
+    sid = f"SM{uuid.uuid4().hex}"
+    fields = {
+        "AccountSid": account_sid,
+        "MessageSid": sid,
+        "MessageStatus": "delivered",
+        "To": given["To"],
+        "From": given.get("From", ""),
+    }
+    callback = given.get("StatusCallback", "")
+    if callback.startswith(f"{settings.BASE_URL}/hooks/"):
+        _call_later(DELIVERED_AFTER_S, callback, token, fields)
+    return JsonResponse({"sid": sid, "status": "queued", "account_sid": account_sid}, status=201)
+
+
+def answer(row: Communication, text: str) -> bool:
+    """Answer a message as its debtor would, a moment later. False where its account has no gateway for it any more."""
+    gateway = gateways.of(row.account).get(row.channel)
+    if gateway is None:
+        return False
+    prefix = "whatsapp:" if row.channel == Medium.WHATSAPP else ""
+    fields = {
+        "AccountSid": gateway.account_sid,
+        "MessageSid": f"SM{uuid.uuid4().hex}",
+        "From": prefix + row.recipient,
+        "To": prefix + gateway.sender,
+        "Body": text,
+    }
+    _call_later(ANSWERED_AFTER_S, gateways.hook_url(gateway, "inbound"), gateways.token_of(gateway), fields)
+    return True
+
+
+def _token_of(request: HttpRequest, account_sid: str) -> str | None:
+    """The token that came by Basic authentication, if it is that of a gateway which is this one."""
+    kind, _, coded = request.headers.get("Authorization", "").partition(" ")
+    try:
+        name, _, given = base64.b64decode(coded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    if kind != "Basic" or name != account_sid:
+        return None
+    known = Gateway.objects.filter(account_sid=account_sid, base_url__endswith=f"/{PATH}")
+    tokens = [gateways.token_of(gateway) for gateway in known]
+    return given if any(hmac.compare_digest(token.encode(), given.encode()) for token in tokens) else None
+
+
+def _call_later(seconds: float, url: str, token: str, fields: Mapping[str, str]) -> None:
+    thread = threading.Timer(seconds, _call, (url, token, fields))
+    thread.daemon = True
+    thread.start()
+
+
+def _call(url: str, token: str, fields: Mapping[str, str]) -> None:
+    signature = gateways.sign(token, url, [(name, [value]) for name, value in fields.items()])
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            headers = {"X-Twilio-Signature": signature}
+            session.post(url, data=fields, headers=headers, timeout=10, allow_redirects=False)
+    except requests.RequestException as error:  # the server stops
+        log.warning("local_callback_failed", error=type(error).__name__)
+
+
+urlpatterns = [path(f"{PATH}/{VERSION}/Accounts/<str:account_sid>/Messages.json", messages)]

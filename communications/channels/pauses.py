@@ -1,0 +1,91 @@
+"""Pauses of a mail server or gateway that refuses everything.
+
+Three refusals for reasons of ours within 5 minutes, with no message accepted in between, pause it for 15 minutes. Then
+one message is tried; the others wait for what becomes of it. The state is a row, which all workers share.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import structlog
+from django.db import transaction
+from django.db.models import Q
+
+from communications.channels import gateways
+from communications.models import Medium, SenderHealth
+from inflow.accounts.models import Account
+
+log = structlog.get_logger(__name__)
+
+MOST_REFUSALS, WITHIN = 3, dt.timedelta(minutes=5)
+PAUSE = dt.timedelta(minutes=15)
+# After this many pauses in a row it is tried once an hour.
+SHORT_PAUSES, LONG_PAUSE = 3, dt.timedelta(hours=1)
+# Longer than any provider call: a worker that dies with the probe does not stop the others for good.
+PROBE_LASTS = dt.timedelta(minutes=5)
+PROBE_WAIT = dt.timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The permission to try one message."""
+
+    key: str
+    is_probe: bool = False
+
+
+class Paused(Exception):
+    """Raised while a server or gateway is paused; `wait` is the time left."""
+
+    def __init__(self, wait: dt.timedelta) -> None:
+        super().__init__(str(wait))
+        self.wait = wait
+
+
+def key_of(account: Account, channel: str) -> str:
+    """Return the name of what carries the account's messages: the installation's mail server, or a gateway. An account
+    with its own clock has a state of its own: its minutes are not those of the others."""
+    gateway = None if channel == Medium.EMAIL else gateways.of(account).get(channel)
+    key = f"gateway:{gateway.pk}" if gateway else str(channel)
+    return f"{key}@{account.pk}" if account.clock else key
+
+
+def enter(key: str, now: dt.datetime) -> Turn:
+    """Take a turn, to be ended by `accepted`, `refused` or `leave`. Raises `Paused`."""
+    health = SenderHealth.objects.filter(pk=key).first()
+    if health is None or health.paused_until is None:
+        return Turn(key)
+    if now < health.paused_until:
+        raise Paused(health.paused_until - now)
+    free = SenderHealth.objects.filter(Q(probe_until=None) | Q(probe_until__lte=now), pk=key, paused_until__lte=now)
+    if free.update(probe_until=now + PROBE_LASTS):
+        return Turn(key, is_probe=True)
+    raise Paused(PROBE_WAIT)
+
+
+def leave(turn: Turn) -> None:
+    """End a turn that showed nothing: no message was tried, or the refusal was about its recipient."""
+    if turn.is_probe:
+        SenderHealth.objects.filter(pk=turn.key).update(probe_until=None)
+
+
+def accepted(turn: Turn) -> None:
+    """Forget the refusals: the server takes messages."""
+    health = SenderHealth.objects.filter(pk=turn.key).exclude(refused_at=[], paused_until=None)
+    health.update(refused_at=[], said="", paused_until=None, pauses=0, probe_until=None)
+
+
+def refused(turn: Turn, now: dt.datetime, said: str) -> None:
+    """Count a refusal for reasons of ours."""
+    with transaction.atomic():
+        SenderHealth.objects.get_or_create(pk=turn.key)
+        health = SenderHealth.objects.select_for_update().get(pk=turn.key)
+        health.refused_at = [*(at for at in health.refused_at if at > now - WITHIN), now][-MOST_REFUSALS:]
+        health.said = said[:300]
+        is_paused = health.paused_until is not None
+        if turn.is_probe or (not is_paused and len(health.refused_at) == MOST_REFUSALS):
+            health.pauses = min(health.pauses + 1, 1_000)
+            pause = PAUSE if health.pauses <= SHORT_PAUSES else LONG_PAUSE
+            health.paused_until, health.probe_until = now + pause, None
+            log.warning("sender_paused", sender=turn.key, until=health.paused_until.isoformat(), error=said)
+        health.save()

@@ -1,0 +1,230 @@
+"""Who does not want to be written to, on a channel or at all, and who said so in which words.
+
+The log only grows. An address that opted out stays so until a person brings it back with a written reason: imports and
+new invoices find it as it is.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from communications.models import ConsentEntry, Contact, Medium, Source, Wish
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import Account
+from invoices import timeline
+from invoices.debtors import contacts, debtors
+from invoices.models import Debtor, Invoice
+from invoices.models.identities import ContactCorrection, DebtorIdentity
+from invoices.writing import Refused
+
+# An address that no debtor has.
+_NOBODY: Sequence[Debtor | None] = (None,)
+
+
+def leave_address(
+    account: Account, channel: str, address: str, at: dt.datetime, *, source: str, text: str = "", actor: Actor
+) -> bool:
+    """Send nothing to the address, normalised, on the channel again, whichever debtors have it. Say if that is news;
+    if not, nothing is written."""
+    with transaction.atomic():
+        theirs = debtors_at(account, channel, address)
+        if not _leave(account, theirs, channel, address, at, source, text, actor):
+            return False
+        for debtor in theirs:
+            _tell(debtor, "opted_out", actor, text, address=address, medium=channel)
+    return True
+
+
+def leave(
+    debtor: Debtor,
+    channel: str,
+    actor: Actor,
+    source: str,
+    text: str = "",
+    *,
+    party: Collection[str] | None = None,
+) -> None:
+    """The debtor leaves a channel, or all of them ("") now and with whatever address comes later. Of a debtor whose
+    invoices name several parties, `party` alone leaves: with the addresses that its invoices were given."""
+    account = debtor.account
+    at = account.now()
+    with transaction.atomic():
+        debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
+        debtor.account = account
+        left = [
+            _leave(account, [debtor], medium, address, at, source, text, actor)
+            for medium, address in addresses_of(debtor, party)
+            if channel in ("", medium)
+        ]
+        if not channel and party is None and debtor.opted_out_at is None:
+            debtors.opt_out(account, debtor.pk, actor, reason=text)
+            _record(account, debtor, Wish.OPTED_OUT, source, at, actor.name, text)
+        elif any(left):
+            _tell(debtor, "opted_out", actor, text, party, **({"medium": channel} if channel else {}))
+
+
+def agree(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
+    """The debtor agreed to be written to on a channel that asks for it; `reason` says where and how. Raises `Refused`
+    without one, without an address, or where they opted out: that is taken back by its own verb."""
+    _demand(reason)
+    account = debtor.account
+    with transaction.atomic():
+        debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
+        debtor.account = account
+        theirs = [address for medium, address in addresses_of(debtor) if medium == channel]
+        if not theirs:
+            raise Refused("debtor", "no_contact", _("No address of %(debtor)s is known there.") % {"debtor": debtor})
+        left = Contact.objects.filter(account=account, channel=channel, address__in=theirs, opted_out_at__isnull=False)
+        if debtor.opted_out_at is not None or left.exists():
+            said = _("%(debtor)s asked not to be written to: bring them back first.")
+            raise Refused("debtor", "opted_out", said % {"debtor": debtor})
+        at = account.now()
+        for address in theirs:
+            Contact.objects.update_or_create(
+                account=account, channel=channel, address=address, defaults={"opted_in_at": at}
+            )
+            where = {"channel": channel, "address": address}
+            _record(account, debtor, Wish.OPTED_IN, Source.STAFF, at, actor.name, reason, **where)
+        _tell(debtor, "opted_in", actor, reason, medium=channel)
+
+
+def return_address(contact: Contact, actor: Actor, reason: str) -> None:
+    """A person brings an address back. Raises `Refused` without a reason, or where it never left."""
+    _demand(reason)
+    account = contact.account
+    with transaction.atomic():
+        left = Contact.objects.filter(pk=contact.pk, opted_out_at__isnull=False)
+        if not left.update(opted_out_at=None, opted_in_at=account.now()):
+            raise Refused("contact", "not_opted_out", _("%(contact)s may be written to.") % {"contact": contact})
+        theirs = debtors_at(account, contact.channel, contact.address)
+        address = {"channel": contact.channel, "address": contact.address}
+        for debtor in theirs or _NOBODY:
+            _record(account, debtor, Wish.OPTED_IN, Source.STAFF, account.now(), actor.name, reason, **address)
+        for debtor in theirs:
+            _tell(debtor, "opted_in", actor, reason, address=str(contact))
+
+
+def return_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
+    """A person brings a debtor back, with every address. Raises `Refused` without a reason, or if they never left."""
+    _demand(reason)
+    account = debtor.account
+    with transaction.atomic():
+        debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
+        debtor.account = account
+        if debtor.opted_out_at is None:
+            raise Refused("debtor", "not_opted_out", _("%(debtor)s may be written to.") % {"debtor": debtor})
+        at = account.now()
+        for medium, address in addresses_of(debtor):
+            theirs = Contact.objects.filter(account=account, channel=medium, address=address)
+            if theirs.filter(opted_out_at__isnull=False).update(opted_out_at=None, opted_in_at=at):
+                where = {"channel": medium, "address": address}
+                _record(account, debtor, Wish.OPTED_IN, Source.STAFF, at, actor.name, reason, **where)
+        debtors.opt_in(account, debtor.pk, actor, reason=reason)
+        _record(account, debtor, Wish.OPTED_IN, Source.STAFF, at, actor.name, reason)
+
+
+def addresses_of(debtor: Debtor, party: Collection[str] | None = None) -> list[tuple[str, str]]:
+    """Every channel and address at which the debtor is known, from its invoices too; of `party`, from those alone."""
+    invoices = Invoice.objects.filter(debtor=debtor)
+    if party is not None:
+        invoices = invoices.filter(party__in=party)
+    emails, phones = set[str](), set[str]()
+    for email, phone in invoices.order_by().values_list("debtor_email", "debtor_phone").distinct():
+        emails |= {email, contacts.replaced(debtor, "email", email)}
+        phones |= {phone, contacts.replaced(debtor, "phone", phone)}
+    if party is None:
+        emails.add(debtor.email)
+        phones.add(debtor.phone)
+    found = [(Medium.EMAIL.value, email) for email in sorted(emails - {""})]
+    return found + [(medium.value, each) for medium in (Medium.SMS, Medium.WHATSAPP) for each in sorted(phones - {""})]
+
+
+def left_channels(debtor: Debtor, party: Collection[str] | None = None) -> set[str]:
+    """The channels on which none of the debtor's addresses, or of its `party`, may be written to."""
+    known = addresses_of(debtor, party)
+    gone = set(
+        Contact.objects.filter(
+            account=debtor.account, address__in={address for _, address in known}, opted_out_at__isnull=False
+        ).values_list("channel", "address")
+    )
+    return {channel for channel, _ in known} - {channel for channel, address in known if (channel, address) not in gone}
+
+
+def debtors_at(account: Account, channel: str, address: str) -> list[Debtor]:
+    """Return the debtors who have this address, normalised, the oldest first: there may be several."""
+    kind = "email" if channel == Medium.EMAIL else "phone"
+    known = DebtorIdentity.objects.for_account(account).filter(**{kind: address})
+    corrected = ContactCorrection.objects.for_account(account).filter(kind=kind, new=address)
+    found = known.order_by().values("debtor").union(corrected.order_by().values("debtor"))
+    theirs = list(Debtor.objects.for_account(account).filter(pk__in=found).order_by("created_at", "pk"))
+    for debtor in theirs:
+        debtor.account = account
+    return theirs
+
+
+def phones_of(debtor_id: uuid.UUID) -> list[str]:
+    """Return the numbers that a debtor has."""
+    known = DebtorIdentity.objects.filter(debtor=debtor_id).exclude(phone="").values_list("phone", flat=True)
+    corrected = ContactCorrection.objects.filter(debtor=debtor_id, kind="phone").exclude(new="")
+    return list(known.order_by().union(corrected.order_by().values_list("new", flat=True)))
+
+
+def _leave(
+    account: Account,
+    theirs: Sequence[Debtor],
+    channel: str,
+    address: str,
+    at: dt.datetime,
+    source: str,
+    text: str,
+    actor: Actor,
+) -> bool:
+    contact, _ = Contact.objects.get_or_create(account=account, channel=channel, address=address)
+    if not Contact.objects.filter(pk=contact.pk, opted_out_at=None).update(opted_out_at=at, opted_in_at=None):
+        return False
+    for debtor in theirs or _NOBODY:
+        _record(account, debtor, Wish.OPTED_OUT, source, at, actor.name, text, channel=channel, address=address)
+    return True
+
+
+def _tell(
+    debtor: Debtor, kind: str, actor: Actor, reason: str, party: Collection[str] | None = None, **params: Any
+) -> None:
+    invoices = Invoice.objects.filter(debtor=debtor).open().order_by("id")
+    for invoice in invoices if party is None else invoices.filter(party__in=party):
+        invoice.account = debtor.account
+        timeline.note(invoice, kind, actor, reason=reason, **params)
+
+
+def _record(
+    account: Account,
+    debtor: Debtor | None,
+    what: Wish,
+    source: str,
+    at: dt.datetime,
+    actor: str,
+    text: str,
+    *,
+    channel: str = "",
+    address: str = "",
+) -> None:
+    ConsentEntry.objects.create(
+        account=account,
+        debtor=debtor,
+        channel=channel,
+        address=address,
+        what=what,
+        source=source,
+        text=text,
+        at=at,
+        actor=actor,
+    )
+
+
+def _demand(reason: str) -> None:
+    if not reason.strip():
+        raise Refused("reason", "required", _("Why may they be written to again? The reason stays in the log."))

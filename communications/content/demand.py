@@ -1,0 +1,111 @@
+"""The sum that a message asks for: what it counts, less the debtor's unapplied credit, currency by currency."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from communications.models import Communication, Kind, Medium
+from invoices.debtors import receivables
+from invoices.models import Invoice, Status
+
+_ZERO = Decimal(0)
+# These kinds are about one invoice, whatever else is owed.
+_ALONE = (Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU)
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """`owed` less `credit` is `total`. `asked` says which part of it concerns each invoice that is counted."""
+
+    owed: dict[str, Decimal]
+    credit: dict[str, Decimal]
+    total: dict[str, Decimal]
+    asked: dict[uuid.UUID, Decimal]
+
+    @property
+    def is_covered(self) -> bool:
+        """True if the credit leaves nothing to ask for."""
+        return bool(self.credit) and not any(self.total.values())
+
+
+def shown(going: Sequence[Communication], invoices: Iterable[Invoice]) -> list[Invoice]:
+    """Return the invoices that a message about the rows `going` may list: theirs first, then the debtor's others."""
+    theirs = [row.invoice for row in going]
+    if going[0].kind in _ALONE:
+        return theirs
+    about = {invoice.pk for invoice in theirs}
+    return theirs + [invoice for invoice in invoices if invoice.pk not in about and _is_listed(invoice)]
+
+
+def overdue(going: Sequence[Communication], invoices: Iterable[Invoice], today: dt.date) -> list[Invoice]:
+    """Return those of `invoices` that the message counts as overdue. One that it is about counts even while it is on
+    hold: a person may write about it."""
+    about = {row.invoice_id for row in going}
+    return [
+        invoice
+        for invoice in invoices
+        if receivables.is_overdue(invoice, today) or (invoice.pk in about and invoice.due_date < today)
+    ]
+
+
+def of_message(
+    going: Sequence[Communication],
+    invoices: Iterable[Invoice],
+    credit: Mapping[str, Decimal],
+    channel: str,
+    today: dt.date,
+) -> Demand:
+    """Return what a message about the rows `going` asks for. `invoices` are the debtor's.
+
+    An email asks for what is overdue; for the invoices it is about where nothing is overdue or the credit covers it.
+    A short message asks for both.
+    """
+    about = [row.invoice for row in going]
+    late = overdue(going, shown(going, invoices), today)
+    if channel == Medium.EMAIL:
+        demand = less_credit(about, late or about, credit)
+        if not demand.is_covered:
+            return demand
+    return less_credit(about, _both(about, late), credit)
+
+
+def is_covered(
+    invoice: Invoice, kind: str, invoices: Iterable[Invoice], credit: Mapping[str, Decimal], today: dt.date
+) -> bool:
+    """Return whether the credit covers all that a message about `invoice` would ask for in its currency: the invoice,
+    and what is overdue of the debtor's other `invoices`. Disputed invoices and those on hold are not asked for."""
+    amount = credit.get(invoice.currency, _ZERO)
+    if amount < invoice.balance or not amount:
+        return False
+    others = () if kind in _ALONE else (each for each in invoices if each.pk != invoice.pk and _is_listed(each))
+    late = [each for each in others if receivables.is_overdue(each, today)]
+    return amount >= receivables.balances([invoice, *late])[invoice.currency]
+
+
+def less_credit(about: Sequence[Invoice], counted: Sequence[Invoice], credit: Mapping[str, Decimal]) -> Demand:
+    """Return the demand for the invoices `counted`. The credit is laid over those that the message is not `about`
+    first, then over the others from the last to the first: the first is the one that the message names."""
+    owed = receivables.balances(counted)
+    used = {code: min(amount, credit.get(code, _ZERO)) for code, amount in owed.items()}
+    used = {code: amount for code, amount in used.items() if amount > 0}
+    total = {code: amount - used.get(code, _ZERO) for code, amount in owed.items()}
+    if any(total.values()):
+        total = {code: amount for code, amount in total.items() if amount}
+    places = {invoice.pk: place for place, invoice in enumerate(about)}
+    asked, left = {}, dict(used)
+    for invoice in sorted(counted, key=lambda each: places.get(each.pk, len(places)), reverse=True):
+        share = min(left.get(invoice.currency, _ZERO), invoice.balance)
+        left[invoice.currency] = left.get(invoice.currency, _ZERO) - share
+        asked[invoice.pk] = invoice.balance - share
+    return Demand(owed, used, total, asked)
+
+
+def _is_listed(invoice: Invoice) -> bool:
+    return invoice.is_open and invoice.is_chased and invoice.status != Status.DISPUTED and invoice.balance > 0
+
+
+def _both(about: Sequence[Invoice], late: Sequence[Invoice]) -> list[Invoice]:
+    known = {invoice.pk for invoice in about}
+    return [*about, *(invoice for invoice in late if invoice.pk not in known)]

@@ -1,0 +1,129 @@
+"""What a message is about, from the invoices as they are at the gate.
+
+A message is about the steps that are due. An email lists all that the debtor owes: what is past due by section, what
+is not yet due or was agreed to wait apart and outside of the totals. SMS and WhatsApp say how many and how much.
+`demand` says what is asked for, net of the debtor's credit.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from communications.content import demand, phrases
+from communications.content.demand import Demand
+from communications.models import Communication, Kind, Medium
+from inflow.accounts.models import Account
+from invoices.debtors import receivables
+from invoices.models import Invoice, Promise, PromiseStatus, Status
+
+# The sections, in this order: those with a step due, then what is past due, what waits by agreement, what comes.
+_SECTIONS = (Kind.FINAL_NOTICE.value, Kind.FOLLOW_UP.value, Kind.REMINDER.value, "overdue", "agreed", "upcoming")
+# What a person writes about is past due like what a reminder is about.
+_LISTED_AS: dict[str, str] = {Kind.MANUAL: Kind.REMINDER}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An invoice as the message shows it. `late` says how late in words, if it is."""
+
+    number: str
+    due_date: str
+    balance: str
+    late: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    lines: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Subject of a message: `invoice` and, if `several`, all that it lists. `past_due` are the sums by currency
+    before credit, empty if nothing is; `demand` is what it asks for."""
+
+    kind: str
+    invoice: Invoice
+    listed: list[Invoice]
+    sections: list[Section]
+    past_due: dict[str, Decimal]
+    demand: Demand
+    today: dt.date
+    promised_on: dt.date | None = None
+
+    @property
+    def several(self) -> bool:
+        return len(self.listed) > 1
+
+    @property
+    def asked(self) -> Decimal:
+        """Part of the demand that concerns `invoice`."""
+        return self.demand.asked.get(self.invoice.pk, self.invoice.balance)
+
+    @property
+    def overdue(self) -> bool:
+        return bool(self.past_due) if self.several else self.invoice.due_date < self.today
+
+
+def draw_up(
+    account: Account,
+    going: Sequence[Communication],
+    invoices: Sequence[Invoice],
+    language: str,
+    channel: Medium,
+    credit: Mapping[str, Decimal],
+) -> Statement:
+    kind, today = going[0].kind, account.today()
+    steps = {row.invoice_id: row.kind for row in going}
+    shown = demand.shown(going, invoices)
+    overdue = demand.overdue(going, shown, today)
+    listed = shown
+    if channel != Medium.EMAIL:
+        stepping = [row.invoice for row in going]
+        listed = [*stepping, *(invoice for invoice in overdue if invoice.pk not in steps)]
+    return Statement(
+        kind=kind,
+        invoice=going[0].invoice,
+        listed=listed,
+        sections=_sections(shown, steps, today, language),
+        past_due=receivables.balances(overdue),
+        demand=demand.of_message(going, invoices, credit, channel, today),
+        today=today,
+        promised_on=_promised_on(going[0].invoice, today) if kind == Kind.PROMISE_FOLLOWUP else None,
+    )
+
+
+def _is_agreed(invoice: Invoice, steps: dict[uuid.UUID, str]) -> bool:
+    return invoice.status == Status.ON_HOLD and invoice.pk not in steps
+
+
+def _sections(shown: list[Invoice], steps: dict[uuid.UUID, str], today: dt.date, language: str) -> list[Section]:
+    found: dict[str, list[Line]] = {name: [] for name in _SECTIONS}
+    for invoice in sorted(shown, key=lambda each: (each.due_date, each.invoice_number)):
+        if _is_agreed(invoice, steps):
+            name = "agreed"
+        elif invoice.due_date >= today:
+            name = "upcoming"
+        else:
+            name = _LISTED_AS.get(kind := steps.get(invoice.pk, "overdue"), kind)
+        found[name if name in found else "overdue"].append(_line(invoice, today, language))
+    return [Section(phrases.LABELS[language][name], lines) for name, lines in found.items() if lines]
+
+
+def _line(invoice: Invoice, today: dt.date, language: str) -> Line:
+    late = (today - invoice.due_date).days
+    return Line(
+        phrases.left_to_right(phrases.clean(invoice.invoice_number), language),
+        phrases.date(invoice.due_date, language),
+        phrases.amount(invoice.balance, invoice.currency, language),
+        phrases.LABELS[language]["late"].format(days=phrases.days(late, language)) if late > 0 else "",
+    )
+
+
+def _promised_on(invoice: Invoice, today: dt.date) -> dt.date:
+    """Its reminder goes on the day before."""
+    open_promise = Promise.objects.filter(invoice=invoice.pk, status=PromiseStatus.OPEN).first()
+    return open_promise.promised_on if open_promise else today + dt.timedelta(days=1)

@@ -1,0 +1,390 @@
+"""The last gate before a message leaves: under the locks of the debtor and its invoices, on the facts as they are now.
+
+What passes is rendered from those facts and marked `sending` in the same transaction. A payment that commits first is
+seen here; one that commits later finds the message gone. There is no third case.
+"""
+
+import datetime as dt
+import operator
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+
+import structlog
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from communications.channels import Unavailable, gateways
+from communications.contacts import addresses
+from communications.content import demand, linters, messages
+from communications.delivery import listing, safeguards
+from communications.models import CollectionSettings, Communication, Kind, Medium, PolicyStep, State
+from communications.portal import links
+from communications.schedule import covering, holding, ladder, limits, one_off, optional, policies, replanning
+from inflow import statements
+from inflow.accounts.actors import CLOCK
+from inflow.accounts.models import Account
+from inflow.languages import in_english
+from inflow.statements import Compiled
+from invoices import lifecycle, timeline
+from invoices.cases import escalations
+from invoices.models import OPEN, Debtor, Invoice, Reason, Status
+
+log = structlog.get_logger(__name__)
+
+_DAY = dt.timedelta(days=1)
+# What the gate writes on a message that passes.
+_FROZEN = (
+    *(
+        "message_id",
+        "status",
+        "sent_at",
+        "claimed_at",
+        "recipient",
+        "subject",
+        "body",
+        "html",
+        "language",
+        "amount",
+        "asked",
+    ),
+    *("waits_for", "segments", "own_subject", "own_body"),
+)
+WORDS = holding.WORDS
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that is looked at, locked: a debtor, its open invoices, and what is due to be sent on one channel."""
+
+    account: Account
+    debtor: Debtor
+    invoices: dict[uuid.UUID, Invoice]
+    due: list[Communication]
+    rules: CollectionSettings
+    now: dt.datetime
+
+    @cached_property
+    def facts(self) -> holding.Facts:
+        open_invoices = [invoice for invoice in self.invoices.values() if invoice.is_open]
+        return holding.Facts(self.account, self.debtor, self.rules, open_invoices)
+
+
+def claim(
+    communication_id: uuid.UUID,
+    *,
+    unavailable: Unavailable | None = None,
+    wait: bool = True,
+    account: Account | None = None,
+) -> list[Communication]:
+    """Pass the gate with all that is due to the same recipient, of the same debtor and party, on the same channel: one
+    message, now `sending`, a row for each invoice, with what is to be sent frozen on it. Empty if nothing may go. What
+    is no step of a ladder goes alone.
+
+    `unavailable`: nothing can be sent on the channel at the moment. Without `wait`, a debtor whom somebody else works
+    on is left to them. `account`: the one whose clock leaps, with what it has set as that was when the leap began.
+    """
+    with statements.transaction(), in_english():  # also when a person sends
+        case = _lock(communication_id, wait=wait, account=account)
+        if case is None:
+            return []
+        going = [row for row in case.due if _may_go(case, row)]
+        if not going:
+            return []
+        going = listing.together(case.account, going)
+        if hindrance := _hindrance(case, going, unavailable):
+            _postpone_all(case, going, *hindrance)
+            return []
+        invoices = listing.named(case.account, going[0], case.invoices.values())
+        credit = case.facts.credit(going[0].invoice)
+        try:
+            urls = links.in_message(case.debtor, going[0])
+            message = messages.render(case.account, case.debtor, going, invoices, credit=credit, **urls)
+        except Exception:
+            log.exception("rendering_failed", communication=str(communication_id))
+            _postpone_all(case, going, "template", case.now + _DAY)
+            return []
+        if problems := breaches(going[0], case, message.text, message.language):
+            _postpone_all(case, going, "lint", case.now + _DAY, " ".join(problem.message for problem in problems))
+            return []
+        message_id = going[0].message_id
+        asked = demand.of_message(going, invoices, credit, going[0].channel, case.account.today()).asked
+        segments = linters.size(message.text).segments if going[0].channel == Medium.SMS else None
+        for row in going:
+            row.message_id, row.status, row.sent_at, row.claimed_at = (
+                message_id,
+                State.SENDING,
+                case.now,
+                timezone.now(),
+            )
+            row.own_subject, row.own_body = row.subject, row.body
+            row.subject, row.body, row.html = message.subject, message.text, message.html
+            row.language, row.waits_for = message.language, ""
+            row.amount = row.invoice.balance
+            row.asked = asked.get(row.invoice_id, row.amount)
+            row.segments = segments
+            statements.update(row, _FROZEN)
+            if row.step is not None:
+                lifecycle.stand(row.invoice, next_check_at=None, next_contact_at=None)
+            if message.is_fallback:
+                timeline.note(row.invoice, "warning", CLOCK, language=message.language)
+        if going[0].kind not in limits.UNCOUNTED:
+            _reschedule_others(case, going)
+    return going
+
+
+def _reschedule_others(case: Case, going: Sequence[Communication]) -> None:
+    """Reschedule the debtor's other messages, because those in `going` now count as contacts. A message that is not a
+    step also reschedules the messages of its own invoice."""
+    statements.flush(Communication)
+    but = {row.invoice_id for row in going if row.step is not None}
+    replanning.contacts_changed(case.account, case.debtor, but=but)
+
+
+def draft(row: Communication) -> messages.Message:
+    """As it would be written now, whatever stands against its going: planned, no step of a ladder, its moment come."""
+    case = _lock(row.pk, wait=True, account=None)
+    assert case is not None
+    urls = links.in_message(case.debtor, case.due[0])
+    invoices = listing.named(case.account, case.due[0], case.invoices.values())
+    credit = case.facts.credit(case.due[0].invoice)
+    return messages.render(case.account, case.debtor, case.due, invoices, credit=credit, **urls)
+
+
+def objections(row: Communication, message: messages.Message) -> list[str]:
+    """What `claim` had against this message, in the reader's language."""
+    case = _lock(row.pk, wait=True, account=None)
+    assert case is not None
+    return [problem.message for problem in breaches(row, case, message.text, message.language)]
+
+
+def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -> Case | None:
+    found = statements.execute(_DEBTOR if wait else _FREE_DEBTOR, {"communication": communication_id}).fetchone()
+    if found is None:
+        return None
+    *row, channel, step = found
+    alone = communication_id if step is None else None
+    debtor, owner, rules = statements.objects(row, Debtor, Account, CollectionSettings)
+    if account is None:
+        account = owner
+        account._state.fields_cache["collection"] = rules if rules.account_id else None
+    debtor.account = account
+    now = account.now()
+    which = {"debtor": debtor.pk, "channel": channel, "now": now, "alone": alone}
+    # Locked in the order of their ids, used in one that does not depend on them.
+    locked = sorted(_concerned(**which), key=operator.attrgetter(*holding.IN_ORDER))
+    invoices = {invoice.pk: invoice for invoice in locked}
+    for invoice in invoices.values():
+        invoice.account, invoice.debtor = account, debtor
+    policies.look_once(invoices.values())
+    due = _locked_due(**which)
+    for row in due:
+        row.account, row.invoice = account, invoices[row.invoice_id]
+    return Case(account, debtor, invoices, due, ladder.rules_of(account), now)
+
+
+_DEBTOR = f"""
+SELECT {statements.columns(Debtor, Account, CollectionSettings)}, message.channel, message.step
+FROM communications_communication message JOIN invoices_debtor ON invoices_debtor.id = message.debtor_id
+JOIN accounts_account ON accounts_account.id = invoices_debtor.account_id
+LEFT JOIN communications_collectionsettings ON communications_collectionsettings.account_id = accounts_account.id
+WHERE message.id = %(communication)s AND message.status = 'scheduled'
+FOR NO KEY UPDATE OF invoices_debtor
+"""  # noqa: S608
+_FREE_DEBTOR = f"{_DEBTOR} SKIP LOCKED"
+
+
+def _due(debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None) -> QuerySet[Communication]:
+    due = Communication.objects.filter(debtor=debtor, channel=channel, status=State.SCHEDULED, scheduled_for__lte=now)
+    return due.filter(pk=alone) if alone else due.filter(step__isnull=False)
+
+
+@Compiled
+def _concerned(*, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None) -> QuerySet[Invoice]:
+    """The debtor's open invoices, and those that a message is due about, locked."""
+    due = _due(debtor, channel, now, alone).values("invoice_id")
+    theirs = Q(debtor=debtor, status__in=OPEN) | Q(pk__in=due)
+    return Invoice.objects.select_for_update(no_key=True).filter(theirs).order_by("id")
+
+
+@Compiled
+def _locked_due(
+    *, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None
+) -> QuerySet[Communication]:
+    return _due(debtor, channel, now, alone).select_for_update(of=("self",)).order_by(*holding.GOES_FIRST)
+
+
+def _may_go(case: Case, row: Communication) -> bool:
+    """What the row's own invoice says."""
+    invoice = row.invoice
+    today = case.account.today()
+    if row.step is None:
+        return _may_go_apart(case, row)
+    if not _is_owed(row):
+        lifecycle.stand(invoice, next_check_at=None, next_contact_at=None)
+        return False
+    step = ladder.next_step(invoice, policies.steps_of(invoice), today)
+    if step is None or not ladder.is_for(row, invoice, step):
+        ladder.advance(invoice)
+        return False
+    verdict = holding.first_allowed(case.facts, invoice, row, case.now)
+    if verdict.reason in _OF_INVOICE:
+        _hold_back(case, row, verdict)
+        return False
+    # A new try goes by the channel that was planned for its whole message.
+    left = [row.channel, *ladder.channels_left(invoice, step)] if row.try_number > 1 else []
+    chosen = addresses.choose(invoice, left or step.channels)
+    if case.debtor.opted_out_at is not None:
+        _refuse(row, step, "opted_out")
+        return False
+    if chosen.missing == "no_channel":
+        _postpone(case, row, "no_channel", case.now + _DAY)
+        return False
+    if chosen.missing:
+        _refuse(row, step, chosen.missing, chosen.because)
+        return False
+    row.recipient = chosen.address
+    if row.channel != chosen.channel:
+        row.channel = chosen.channel
+        statements.update(row, ("channel", "recipient"))
+        return False
+    if verdict.hold:
+        _hold_back(case, row, verdict)
+        return False
+    if safeguards.must_be_seen(row, case.rules, case.facts.credit(invoice).get(invoice.currency, Decimal(0))):
+        safeguards.hold(row)
+        return False
+    return True
+
+
+# Holds of the invoice itself come before what is wrong with its addresses, those of its debtor after it.
+_OF_INVOICE = ("hold", "dispute")
+
+
+def _hold_back(case: Case, row: Communication, verdict: holding.Verdict) -> None:
+    if verdict.reason == "dispute" and row.step is not None:
+        ladder.advance_dispute(row.invoice)
+    moment = verdict.moment
+    if verdict.reason == "credit":
+        facts, currency = case.facts, row.invoice.currency
+        theirs, credit = facts.open_with(row.invoice), facts.credit(row.invoice)
+        if covering.ask_when_due(case.account, facts.party(row.invoice), theirs, currency, credit):
+            moment = case.now + covering.ASKS_AFTER
+    _postpone(case, row, verdict.reason, moment)
+    if verdict.has_person and row.step is not None:
+        lifecycle.stand(row.invoice, next_contact_at=None)
+
+
+def _is_owed(row: Communication) -> bool:
+    invoice = row.invoice
+    if invoice.is_open and invoice.balance > 0:
+        return True
+    _suppress(row, "paid" if invoice.status == Status.PAID or invoice.balance <= 0 else "closed")
+    return False
+
+
+def _may_go_apart(case: Case, row: Communication) -> bool:
+    """The same for what is no step of the ladder: sent by a person, or for a promise or a payment."""
+    invoice = row.invoice
+    if row.kind == Kind.THANK_YOU:
+        if invoice.status != Status.PAID:
+            _suppress(row, "not_paid")
+            return False
+        if optional.is_late(row, case.now):
+            _suppress(row, "late")
+            return False
+    elif not _is_owed(row):
+        return False
+    elif row.kind == Kind.PROMISE_FOLLOWUP and not one_off.is_promised(invoice):
+        _suppress(row, "no_promise")
+        return False
+    verdict = holding.first_allowed(case.facts, invoice, row, case.now)
+    if verdict.reason in _OF_INVOICE:
+        _hold_back(case, row, verdict)
+        return False
+    chosen = addresses.choose(invoice, [row.channel])
+    if case.debtor.opted_out_at is not None or chosen.missing not in ("", "no_channel"):
+        _suppress(row, "opted_out" if case.debtor.opted_out_at else chosen.missing)
+        return False
+    if chosen.missing:
+        _postpone(case, row, "no_channel", case.now + _DAY)
+        return False
+    row.recipient = chosen.address
+    if verdict.hold:
+        _hold_back(case, row, verdict)
+        return False
+    return True
+
+
+def breaches(row: Communication, case: Case, text: str, language: str = "") -> list[linters.Problem]:
+    """What the law of the debtor's place, and WhatsApp, have against the text and who sends it."""
+    gateway = gateways.of(case.account).get(row.channel)
+    if gateway is None:  # email
+        return []
+    sender = None if gateways.is_service(gateway.sender) else gateway.sender
+    contact = addresses.known(case.account, row.channel, row.recipient) if row.channel == Medium.WHATSAPP else None
+    return linters.lint(
+        row.channel,
+        ladder.place(row.invoice, case.rules).country,
+        sender,
+        text,
+        spared=[invoice.invoice_number for invoice in case.invoices.values()],
+        in_conversation=addresses.in_conversation(contact, case.now),
+        has_template=bool(gateways.template_of(gateway, row.kind, language or row.language)),
+        has_opted_in=addresses.has_agreed(contact),
+    )
+
+
+def _hindrance(
+    case: Case, going: Sequence[Communication], unavailable: Unavailable | None
+) -> tuple[str, dt.datetime] | None:
+    """The reason why no message may go to this debtor now, and until when: the account's, the hours, the limits."""
+    account, rules, now, first = case.account, case.rules, case.now, going[0]
+    if account.suspended_at is not None:
+        return "suspended", now + _DAY
+    if rules.is_stopped or first.channel in rules.stopped_channels:
+        return "stopped", now + _DAY
+    if first.kind != Kind.THANK_YOU and safeguards.is_stale(rules, now):
+        return "stale", now + safeguards.LOOKS_AGAIN
+    allowed = holding.next_allowed(case.facts, first.invoice, first, now)
+    if allowed != now:
+        opening = case.facts.place(first.invoice).next_opening(now)
+        return "window" if allowed == opening else "cap", allowed
+    return (unavailable.why, now + unavailable.wait) if unavailable else None
+
+
+def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = "") -> None:
+    """Finally refused: the step is done without a message."""
+    _suppress(row, reason, because)
+    invoice = row.invoice
+    ladder.done(invoice, step)
+    if reason != "opted_out" and step.offset_days > 0:
+        escalations.open_case(invoice, Reason.NO_CONTACT, notes=because)
+    ladder.advance(invoice)
+
+
+def _suppress(row: Communication, reason: str, because: str = "") -> None:
+    row.status, row.suppressed_reason = State.SUPPRESSED, reason
+    statements.update(row, ("status", "suppressed_reason", "recipient"))
+    timeline.note(row.invoice, "suppressed", CLOCK, reason=because, message=row.kind, because=reason)
+
+
+def _postpone_all(case: Case, rows: Sequence[Communication], why: str, until: dt.datetime, reason: str = "") -> None:
+    for row in rows:
+        _postpone(case, row, why, until, reason)
+
+
+def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reason: str = "") -> None:
+    """Not lost: a new moment, and why, said once for each reason."""
+    until = case.facts.place(row.invoice).next_opening(until)
+    is_news = row.waits_for != why and not (row.refusals and why == "paused")  # the refusal was noted
+    row.scheduled_for, row.waits_for = until, why
+    if why in holding.TRIED_AGAIN:
+        row.not_before = until
+    statements.update(row, ("scheduled_for", "waits_for", "not_before", "recipient"))
+    if row.step is not None:
+        lifecycle.stand(row.invoice, next_contact_at=until)
+    if is_news:
+        ladder.note_postponed(case.facts, row.invoice, row, reason)

@@ -1,0 +1,28 @@
+"""Why a message does not go, did not go or waits, in words for people. The rows and the API keep the codes."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _lazy
+
+from communications.delivery import gate
+
+WORDS: dict[str, Any] = {
+    **gate.WORDS,
+    "held": _lazy("held until somebody has looked at it"),
+    "opted_out": _lazy("the debtor asked not to be written to"),
+    "no_contact": _lazy("no way to write to this debtor is known"),
+    "invalid_contact": _lazy("the debtor's address does not work"),
+    "paid": _lazy("the invoice is paid"),
+    "not_paid": _lazy("the invoice is not paid"),
+    "late": _lazy("the payment is too long ago to say thank you"),
+    "no_promise": _lazy("no promise is open"),
+    "closed": _lazy("the invoice is closed"),
+    "gate_expired": _lazy("it took too long to be handed over"),
+    "restored": _lazy("the database was restored from a backup, and it may have left after the backup was taken"),
+    "no gateway": _lazy("no gateway is set up for its channel"),
+}
+
+
+def said(code: str) -> str:
+    """What a provider answered stays in its own words."""
+    return str(WORDS.get(code, code.replace("_", " ")))

@@ -1,0 +1,182 @@
+"""What stops messages that the ladder wants to go: payments that nobody recorded, a switch, a second pair of eyes.
+
+All that is stopped is kept, says why on the timeline, and goes on when a person says so.
+"""
+
+import datetime as dt
+import uuid
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from communications.models import ApprovalLimit, CollectionSettings, Communication, Kind, State
+from communications.schedule import holding, ladder, policies
+from inflow.accounts.actors import CLOCK, Actor
+from inflow.accounts.models import Account
+from invoices import lifecycle, timeline
+from invoices.models import Invoice, Receipt, TimelineEntry
+from invoices.writing import NotFound, Refused, lock
+
+_ORDER = [f"invoice__{name}" for name in holding.IN_ORDER]
+# A message that waits for fresh payment data is looked at this often.
+LOOKS_AGAIN = dt.timedelta(hours=2)
+
+
+# --- Payments that nobody recorded -------------------------------------------------------------------------------
+
+
+def is_stale(rules: CollectionSettings, now: dt.datetime) -> bool:
+    """Whether no payment was recorded or synced for too long to say who still owes."""
+    if rules.stale_after_hours is None:
+        return False
+    since = now - dt.timedelta(hours=rules.stale_after_hours)
+    if rules.payments_synced_at and rules.payments_synced_at > since:
+        return False
+    return not Receipt.objects.filter(account=rules.account_id, recorded_at__gt=since).exists()
+
+
+def note_sync(account: Account, actor: Actor) -> int:
+    """All payments are recorded as of now: what waited for that goes on. How many messages did."""
+    CollectionSettings.objects.update_or_create(account=account, defaults={"payments_synced_at": account.now()})
+    return release(account, "stale", actor, "synced")
+
+
+# --- The switch --------------------------------------------------------------------------------------------------
+
+
+def resume(account: Account, actor: Actor) -> int:
+    """Switch all channels on, and let go what was held, within hours and limits. How many messages were."""
+    CollectionSettings.objects.filter(account=account).update(is_stopped=False, stopped_channels=[])
+    return release(account, "stopped", actor, "resumed")
+
+
+def release(account: Account, reason: str, actor: Actor, cause: str) -> int:
+    """Let what waited for `reason` go at the next allowed moment, debtor by debtor. `cause` is a code of
+    `narrative`."""
+    waiting = Communication.objects.for_account(account).filter(status=State.SCHEDULED, waits_for=reason)
+    released = 0
+    for pk, invoice_id in waiting.order_by("debtor_id", *_ORDER).values_list("pk", "invoice_id"):
+        with transaction.atomic():
+            invoice = lock(account, invoice_id)
+            row = waiting.select_for_update().filter(pk=pk).first()
+            if row is None or not (invoice.is_open or row.kind == Kind.THANK_YOU):
+                continue
+            row.invoice, row.waits_for = invoice, ""
+            row.scheduled_for = row.not_before = account.now()
+            contact_at = ladder.reschedule(ladder.facts_of(invoice), invoice, row)
+            row.save(update_fields=["waits_for", "scheduled_for", "not_before"])
+            if row.step is not None:
+                lifecycle.stand(invoice, next_contact_at=contact_at)
+            _note(row, invoice, "released", actor, release=cause, **_local(invoice, row.scheduled_for))
+            released += 1
+    return released
+
+
+# --- A second pair of eyes ---------------------------------------------------------------------------------------
+
+
+def must_be_seen(row: Communication, rules: CollectionSettings, credit: Decimal) -> bool:
+    """Return True if the row is a final notice above the account's limit that nobody has released yet. The debtor's
+    `credit` in the invoice's currency is not demanded, so it does not count."""
+    if row.kind != Kind.FINAL_NOTICE:
+        return False
+    limit = limit_of(rules, row.invoice.currency)
+    if limit is None or row.invoice.balance - credit <= limit:
+        return False
+    tries = Communication.objects.filter(invoice=row.invoice_id, round=row.round, step=row.step, kind=row.kind)
+    return not tries.filter(approved_at__isnull=False).exists()
+
+
+def limit_of(rules: CollectionSettings, currency: str) -> Decimal | None:
+    limits = ApprovalLimit.objects.filter(settings=rules.account_id, currency=currency)
+    amount: Decimal | None = limits.values_list("amount", flat=True).first()
+    return amount
+
+
+def hold(row: Communication) -> None:
+    """Keep it until a person has looked, who is called in at once. Under the gate's locks."""
+    invoice = row.invoice
+    row.status = State.HELD
+    row.save(update_fields=["status"])
+    _note(row, invoice, "held", CLOCK, amount=(invoice.balance, invoice.currency))
+    ladder.advance(invoice)
+
+
+def approve(account: Account, communication_id: uuid.UUID, actor: Actor) -> Communication:
+    """Release a held message: it goes when the cool-off is over, at the next allowed moment. Raises `Refused`."""
+    with transaction.atomic():
+        row, invoice = locked(account, communication_id, State.HELD)
+        if actor.name == _registered_by(invoice):
+            message = "You registered this invoice: somebody else has to look at its final notice."
+            raise Refused("status", "same_person", message)
+        now = account.now()
+        cool_off = dt.timedelta(hours=ladder.rules_of(account).cool_off_hours)
+        row.status, row.approved_at, row.approved_by = State.SCHEDULED, now, actor.name
+        row.scheduled_for = row.not_before = now + cool_off
+        row.waits_for = ""
+        contact_at = ladder.reschedule(ladder.facts_of(invoice), invoice, row)
+        row.save()
+        lifecycle.stand(invoice, next_contact_at=contact_at)
+        _note(row, invoice, "approved", actor, **_local(invoice, row.scheduled_for))
+        ladder.advance(invoice)
+    return row
+
+
+def call_back(account: Account, communication_id: uuid.UUID, actor: Actor) -> Communication:
+    """Hold a released message again, while it has not left. Raises `Refused`."""
+    with transaction.atomic():
+        row, invoice = locked(account, communication_id, State.SCHEDULED)
+        if row.approved_at is None:
+            raise Refused("status", "illegal_transition", _("Only a message that was released can be called back."))
+        row.status, row.approved_at, row.approved_by = State.HELD, None, ""
+        row.save()
+        _note(row, invoice, "held", actor)
+        ladder.advance(invoice)
+    return row
+
+
+def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Communication:
+    """A held message does not go: its step is done without it, and calls in whom it calls in. Raises `Refused`."""
+    with transaction.atomic():
+        row, invoice = locked(account, communication_id, State.HELD)
+        row.status = State.CANCELLED
+        row.save(update_fields=["status"])
+        _note(row, invoice, "cancelled", actor, reason, decision="person")
+        step = next((step for step in policies.steps_of(invoice) if ladder.is_for(row, invoice, step)), None)
+        if step:
+            ladder.done(invoice, step)
+        ladder.advance(invoice)
+    return row
+
+
+def locked(account: Account, communication_id: uuid.UUID, status: State) -> tuple[Communication, Invoice]:
+    invoice_id = Communication.objects.for_account(account).filter(pk=communication_id).values_list("invoice_id")
+    found = invoice_id.first()
+    if found is None:
+        raise NotFound
+    invoice = lock(account, found[0])
+    row: Communication = Communication.objects.select_for_update().get(pk=communication_id)
+    row.invoice, row.account = invoice, account
+    if row.status != status:
+        raise Refused(
+            "status",
+            "illegal_transition",
+            _("The message is %(status)s by now.") % {"status": row.get_status_display().lower()},
+        )
+    return row, invoice
+
+
+def _registered_by(invoice: Invoice) -> str:
+    entry = TimelineEntry.objects.filter(invoice=invoice, kind="created").order_by("id").first()
+    return entry.actor if entry else ""
+
+
+def _note(row: Communication, invoice: Invoice, kind: str, actor: Actor, reason: str = "", **params: Any) -> None:
+    timeline.note(invoice, kind, actor, reason=reason, message=row.kind, **params)
+
+
+def _local(invoice: Invoice, moment: dt.datetime) -> dict[str, Any]:
+    """The parameters of a moment on the debtor's clock."""
+    return {"moment": moment, "zone": ladder.place(invoice, ladder.rules_of(invoice.account)).zone.key}

@@ -1,0 +1,299 @@
+"""Time passes: what falls due is done, for all accounts by the wall, for a test account by its own clock.
+
+The work grows with what is due. Ticks may be doubled, lost, or run in many workers at once: each piece of work is
+looked at again under its locks.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.utils import timezone
+
+from communications.channels import gateways
+from communications.content import templates
+from communications.delivery import sender
+from communications.engine import healing
+from communications.models import LEFT_US, Communication, State
+from communications.schedule import holding, ladder, policies, replanning
+from inflow import statements
+from inflow.accounts.models import Account
+from inflow.restores import walltime
+from inflow.statements import Compiled
+from invoices import lifecycle, workdays
+from invoices.models import Escalation, Invoice, Status
+from invoices.writing import NotFound, lock
+
+log = structlog.get_logger(__name__)
+
+_DAY = dt.timedelta(days=1)
+# At one moment of an account's own clock. What is due again after so many is taken to be stuck.
+_MOST_PASSES = 20
+
+
+def tick(now: dt.datetime | None = None) -> int:
+    """One look by the wall; how many messages left us. An account on its own clock is left alone."""
+    now = now or timezone.now()
+    replanning.run_requested()
+    lifecycle.age_due(now)
+    take_steps(now)
+    return sender.send_due(now)
+
+
+@workdays.remembered()
+def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = None) -> int:
+    """Look at the invoices whose next step has come and has no message planned yet; how many there were.
+
+    Of `account` alone, or of all that follow the wall, whose clock is compared with PostgreSQL's. What a clock that was
+    ahead did before is taken back.
+    """
+    if account is None:
+        if not walltime.is_right():
+            return 0
+        healing.mend_if_ahead()
+    accounts: dict[uuid.UUID, Account] = {account.pk: account} if account else {}
+    rows = _due_steps(limit, now=now, account=account.pk if account else None)
+    for account_id, invoice_id in ((row["account_id"], row["id"]) for row in rows):
+        owner = accounts.get(account_id) or accounts.setdefault(account_id, Account.objects.get(pk=account_id))
+        try:
+            look_at(owner, invoice_id)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:  # what one invoice trips over must not stop the clock for all that are due after it
+            log.exception("step_failed", invoice=str(invoice_id))
+    return len(rows)
+
+
+@Compiled
+def _due_steps(limit: int, *, now: dt.datetime, account: uuid.UUID | None) -> QuerySet[Invoice, dict[str, Any]]:
+    due = Invoice.objects.filter(next_check_at__lte=now)
+    due = due.filter(account=account) if account else due.filter(account__clock=None)
+    return due.order_by("next_check_at", *holding.IN_ORDER).values("account_id", "id")[:limit]
+
+
+def look_at(account: Account, invoice_id: uuid.UUID) -> None:
+    """Advance one invoice, if it is still there to be advanced."""
+    with statements.transaction():
+        try:
+            invoice = lock(account, invoice_id)
+        except NotFound:
+            return
+        ladder.advance(invoice)
+
+
+# --- A test account's own clock ----------------------------------------------------------------------------------
+
+
+class Backwards(Exception):
+    """A clock only goes forward, and is first set while there is nothing yet whose time could pass."""
+
+
+class Busy(Exception):
+    """The clock is being moved by somebody else."""
+
+
+class Live(Exception):
+    """A live account follows the wall."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leap:
+    now: dt.datetime
+    sent: int
+    escalated: int
+
+
+def set_clock(account: Account, now: dt.datetime) -> Leap:
+    """Set or move a test account's clock, and do all that falls due in between, in order.
+
+    Raises `Live`, `Backwards` or `Busy`.
+    """
+    if not account.is_test:
+        raise Live
+    with _alone(account):
+        account.refresh_from_db(fields=["clock"])
+        if account.clock is None:
+            if Invoice.objects.for_account(account).exists():
+                raise Backwards("The clock is first set while the account has no invoices yet.")
+            _show(account, now)
+        elif now < account.clock:
+            raise Backwards("The clock only moves forward.")
+        messages = Communication.objects.for_account(account).filter(status__in=LEFT_US)
+        cases = Escalation.objects.for_account(account)
+        sent, escalated = messages.values("message_id").distinct().count(), cases.count()
+        with policies.remembered(), workdays.remembered():
+            _read_once(account)
+            replanning.run_requested(account)
+            leap(account, now)
+        return Leap(now, messages.values("message_id").distinct().count() - sent, cases.count() - escalated)
+
+
+@contextmanager
+def history(account: Account, begin: dt.datetime, send: Callable[[Account, dt.datetime], None]) -> Iterator[None]:
+    """Give a test account without invoices a past, which begins at `begin` and which the caller plays by `leap`. Then
+    hand the clock back to the wall: from then on it cannot be set. Nobody sees any of it before it is complete.
+
+    Raises `Live`, `Backwards` or `Busy`.
+    """
+    if not account.is_test:
+        raise Live
+    with _alone(account), transaction.atomic(), policies.remembered(), workdays.remembered():
+        account.refresh_from_db(fields=["clock"])
+        if account.clock or Invoice.objects.for_account(account).exists():
+            raise Backwards("The account has a past already.")
+        _show(account, begin)
+        yield
+        leap(account, timezone.now(), send=send)
+        account.clock = None
+        account.save(update_fields=["clock"])
+
+
+def _send(account: Account, now: dt.datetime) -> None:
+    sender.send_due(now, limit=10_000, account=account)
+
+
+def leap(
+    account: Account,
+    target: dt.datetime,
+    *,
+    send: Callable[[Account, dt.datetime], None] = _send,
+    watch: Callable[[], None] = lambda: None,
+) -> None:
+    """Go from one due moment to the next, for an account with a clock of its own. `watch` is called before the clock
+    moves, and may raise, to end it."""
+    assert account.clock is not None
+    _read_once(account)
+    passes, stuck = 0, Due()
+    while (moments := _next_moments(account, stuck)).first and moments.first <= target:
+        watch()
+        if moments.first > account.clock:
+            _show(account, moments.first)
+            passes = 0
+        before = _due_now(account, stuck) if passes else Due()
+        if passes == _MOST_PASSES:
+            # All that could be done is done: nothing that is stuck may stop time. It is tried again with what is due
+            # at a later moment.
+            log.warning("clock_stuck", account=str(account.pk), at=account.clock.isoformat())
+            stuck, passes = stuck | before, 0
+            continue
+        worked = _pass(account, send, moments)
+        passes += 1
+        if not worked and before and _due_now(account, stuck) == before:
+            passes = _MOST_PASSES
+    if account.clock != target:
+        watch()
+        _show(account, target)
+
+
+def _read_once(account: Account) -> None:
+    """What the account has set, as it is when a leap begins; what a leap before it knew is forgotten."""
+    for name in ("collection", "sender_profile"):
+        account._state.fields_cache.pop(name, None)
+    gateways.forget(account)
+    templates.remember(account)
+    prefetch_related_objects([account], "collection", "sender_profile")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Invoices to be aged or examined, and messages to be sent."""
+
+    ages: frozenset[uuid.UUID] = frozenset()
+    steps: frozenset[uuid.UUID] = frozenset()
+    sends: frozenset[uuid.UUID] = frozenset()
+
+    def __or__(self, other: "Due") -> "Due":
+        return Due(self.ages | other.ages, self.steps | other.steps, self.sends | other.sends)
+
+    def __bool__(self) -> bool:
+        return bool(self.ages or self.steps or self.sends)
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """When something falls due next: an invoice to be aged, a step to be looked at, a message to be sent."""
+
+    ages: dt.datetime | None
+    steps: dt.datetime | None
+    sends: dt.datetime | None
+
+    @property
+    def first(self) -> dt.datetime | None:
+        return min((moment for moment in (self.ages, self.steps, self.sends) if moment), default=None)
+
+
+def _pass(account: Account, send: Callable[[Account, dt.datetime], None], moments: Moments) -> bool:
+    """Do once what has fallen due. Return whether there was anything to do besides sending."""
+    now, worked = account.now(), 0
+    if moments.ages and moments.ages <= now:
+        worked += lifecycle.age_due(now, account=account)
+    if moments.steps and moments.steps <= now:
+        worked += take_steps(now, account=account)
+    if moments.sends and moments.sends <= now:
+        send(account, now)
+    return bool(worked)
+
+
+def _due_now(account: Account, but: Due) -> Due:
+    now, today = account.now(), account.today()
+    passed = Q(status=Status.NEW, due_date__lt=today) | Q(status=Status.ON_HOLD, hold_until__lt=today)
+    ages = set(Invoice.objects.filter(passed, account=account).values_list("pk", flat=True))
+    steps = {row["id"] for row in _due_steps(_MOST_DUE, now=now, account=account.pk)}
+    sends = {row["id"] for row in _due_sends(account=account.pk, now=now)}
+    return Due(frozenset(ages - but.ages), frozenset(steps - but.steps), frozenset(sends - but.sends))
+
+
+_MOST_DUE = 5_000
+
+
+@Compiled
+def _due_sends(*, account: uuid.UUID, now: dt.datetime) -> QuerySet[Communication, dict[str, Any]]:
+    due = Communication.objects.filter(account=account, status=State.SCHEDULED, scheduled_for__lte=now)
+    return due.order_by().values("id")
+
+
+def _next_moments(account: Account, stuck: Due) -> Moments:
+    """By the account's calendar."""
+    which = {"account": account.pk, "ages": list(stuck.ages), "steps": list(stuck.steps), "sends": list(stuck.sends)}
+    new, held, steps, sends = statements.execute(_NEXT, which).fetchone()
+    ages = min((holding.beginning(account, day + _DAY) for day in (new, held) if day), default=None)
+    return Moments(ages, steps, sends)
+
+
+_NEXT = """
+SELECT
+  (SELECT min(due_date) FROM invoices_invoice WHERE account_id = %(account)s AND status = 'new'
+     AND id <> ALL(%(ages)s::uuid[])),
+  (SELECT min(hold_until) FROM invoices_invoice WHERE account_id = %(account)s AND status = 'on_hold'
+     AND id <> ALL(%(ages)s::uuid[])),
+  (SELECT min(next_check_at) FROM invoices_invoice WHERE account_id = %(account)s
+     AND id <> ALL(%(steps)s::uuid[])),
+  (SELECT min(scheduled_for) FROM communications_communication WHERE account_id = %(account)s
+     AND status = 'scheduled' AND id <> ALL(%(sends)s::uuid[]))
+"""
+
+
+def _show(account: Account, moment: dt.datetime) -> None:
+    account.clock = moment
+    statements.update(account, ("clock",))
+
+
+@contextmanager
+def _alone(account: Account) -> Iterator[None]:
+    """One at a time: a session's lock, as the work in between commits piece by piece."""
+    key = account.pk.int % 2**63
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        if not cursor.fetchone()[0]:
+            raise Busy
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [key])

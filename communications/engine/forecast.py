@@ -1,0 +1,194 @@
+"""What would be sent, to whom, when and on which channel, or why not: the account's own clock, rehearsed.
+
+It is the engine itself that runs, over copies and with nobody to hand the messages to. So a forecast equals what a test
+account's clock then does, as long as nothing else happens; each message is taken to be accepted.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import structlog
+from django.db import InterfaceError, InternalError, OperationalError
+
+from communications.contacts import addresses
+from communications.delivery import sender, status_updates
+from communications.delivery.status_updates import Outcome
+from communications.engine import clock, sandbox
+from communications.models import (
+    CONTACTED,
+    CollectionSettings,
+    Communication,
+    ReminderPolicy,
+    Rescheduling,
+    State,
+    StepKind,
+)
+from communications.schedule import holding, ladder, policies, replanning
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import Account
+from invoices import workdays
+from invoices.cases import escalations
+from invoices.models import OPEN, Invoice, Status
+
+log = structlog.get_logger(__name__)
+
+SENT = Outcome(State.SENT)
+# A forecast ends after this time, done or not.
+MOST_SECONDS = 20.0
+# Not yet, for the hours or the limits of contact alone: that is no reason, but a moment.
+_TIMING = ("", "window", "cap", "away", "refused", "paused")
+_STANDING = {Status.DISPUTED: "dispute", Status.ON_HOLD: "hold"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message to come about one invoice. `step` is None for one that is no step of the schedule: a thank-you, a
+    reminder of a promise, a person's own. `reason`: why it would not go, a key of `reasons.WORDS`."""
+
+    invoice_id: uuid.UUID
+    invoice_number: str
+    debtor: str
+    scheduled_for: dt.datetime
+    channel: str
+    step: int | None
+    kind: str
+    recipient: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """The messages to come, soonest first, until a moment: the end of the days asked for, or of the time for it."""
+
+    entries: list[Entry]
+    until: dt.datetime
+    is_whole: bool
+
+
+def forecast(
+    account: Account,
+    days: int,
+    *,
+    deadline: sandbox.Deadline | None = None,
+    statement_seconds: int = sandbox.STATEMENT_TIMEOUT_S,
+) -> Foreseen:
+    """The next `days` days of an account. Raises `rehearsal.Busy`."""
+    policies.default_for(account)
+    with sandbox.stage(account, statement_seconds) as staged:
+        return _play(staged, days, deadline or sandbox.Deadline(MOST_SECONDS))
+
+
+def preview(
+    account: Account,
+    invoices: Iterable[uuid.UUID],
+    policy: ReminderPolicy | None,
+    actor: Actor,
+    *,
+    overdue_enter: bool,
+    days: int,
+    deadline: sandbox.Deadline | None = None,
+) -> Foreseen:
+    """What these invoices would get if `policies.switch_on` were called now. Raises `rehearsal.Busy`."""
+    policies.default_for(account)
+    chosen = set(invoices)
+    with sandbox.stage(account) as staged:
+        those = Invoice.objects.filter(pk__in=chosen)
+        policies.switch_on(staged, those, policy, actor, overdue_enter=overdue_enter)
+        played = _play(staged, days, deadline or sandbox.Deadline(MOST_SECONDS))
+        entries = [entry for entry in played.entries if entry.invoice_id in chosen]
+        return Foreseen(entries, played.until, played.is_whole)
+
+
+def _play(account: Account, days: int, deadline: sandbox.Deadline) -> Foreseen:
+    begin = account.now()
+    horizon, is_whole = begin + dt.timedelta(days=days), True
+    rows = Communication.objects.for_account(account)
+    for message_id in set(rows.filter(status=State.SENDING).values_list("message_id", flat=True)):
+        status_updates.record(message_id, SENT)  # on its way this moment
+    decided = set(rows.exclude(status__in=(State.SCHEDULED, State.HELD)).values_list("pk", flat=True))
+
+    def hand_over(account: Account, now: dt.datetime) -> None:
+        due = rows.filter(status=State.SCHEDULED, scheduled_for__lte=now)
+        for pk in list(due.order_by("scheduled_for", *holding.GOES_FIRST).values_list("pk", flat=True)):
+            deadline.check()
+            try:
+                sender.capture(pk, owner=account)
+            except (OperationalError, InterfaceError, InternalError):
+                raise
+            except Exception:  # as the sender does
+                log.exception("rehearsal_failed", communication=str(pk))
+
+    with policies.remembered(), workdays.remembered():
+        try:
+            if Rescheduling.objects.filter(account=account).exists():  # the engine does it within a minute
+                replanning.replan_account(account)
+            clock.leap(account, horizon, send=hand_over, watch=deadline.check)
+        except sandbox.TooMuch:  # all that comes before this moment is known
+            horizon, is_whole = account.now(), False
+        entries = [*_messages(account, begin, decided), *_silent(account, begin, horizon)]
+    if not is_whole:
+        entries = [entry for entry in entries if entry.scheduled_for < horizon]
+    entries.sort(key=_order)
+    return Foreseen(entries, horizon, is_whole)
+
+
+def _order(entry: Entry) -> tuple[object, ...]:
+    return entry.scheduled_for, entry.invoice_number, entry.step is not None, entry.step or 0, entry.kind
+
+
+def _messages(account: Account, begin: dt.datetime, decided: set[uuid.UUID]) -> list[Entry]:
+    """The messages that were sent, and those that were not, with the reason and the moment at which they would have
+    gone without it."""
+    rules = ladder.rules_of(account)
+    found = []
+    rows = Communication.objects.for_account(account).select_related("invoice__debtor")
+    for row in rows.exclude(pk__in=decided).exclude(status=State.CANCELLED):
+        if row.status in CONTACTED and row.sent_at:
+            at, reason = row.sent_at, ""
+        elif row.status == State.SUPPRESSED:
+            at, reason = row.scheduled_for, row.suppressed_reason
+        elif row.status == State.HELD:
+            at, reason = max(row.scheduled_for, begin), "held"
+        elif row.status == State.SCHEDULED and row.waits_for not in _TIMING:
+            at, reason = _without_reason(account, rules, row, begin), row.waits_for
+        else:
+            continue
+        found.append(_entry(row.invoice, at, row.channel, row.step, row.kind, row.recipient, reason))
+    return found
+
+
+def _without_reason(account: Account, rules: CollectionSettings, row: Communication, begin: dt.datetime) -> dt.datetime:
+    row.invoice.account = account
+    begins = max(row.not_before or begin, begin)
+    return ladder.place(row.invoice, rules).next_opening(begins)
+
+
+def _silent(account: Account, begin: dt.datetime, horizon: dt.datetime) -> list[Entry]:
+    """The invoices whose next step would have come, and for which not even a message is planned."""
+    waiting = Communication.objects.for_account(account).filter(
+        status__in=(State.SCHEDULED, State.HELD), step__isnull=False
+    )
+    open_ones = Invoice.objects.for_account(account).filter(status__in=OPEN, is_chased=True)
+    found = []
+    for invoice in open_ones.exclude(pk__in=waiting.values("invoice_id")).select_related("debtor"):
+        invoice.account = account
+        step = ladder.next_step(invoice, policies.steps_of(invoice), account.today())
+        reason = _STANDING.get(Status(invoice.status), "")
+        if invoice.escalation_level >= escalations.HIGHEST:
+            reason = reason or "case"
+        if step is None or step.kind == StepKind.NONE or not reason:
+            continue
+        at = max(begin, ladder.first_moment(invoice, step))
+        if at <= horizon:
+            chosen = addresses.choose(invoice, step.channels)
+            found.append(_entry(invoice, at, chosen.channel, step.offset_days, step.kind, chosen.address, reason))
+    return found
+
+
+def _entry(
+    invoice: Invoice, at: dt.datetime, channel: str, step: int | None, kind: str, recipient: str, reason: str
+) -> Entry:
+    name = str(invoice.debtor)
+    return Entry(invoice.pk, invoice.invoice_number, name, at, channel, step, kind, recipient, reason)

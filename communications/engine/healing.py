@@ -1,0 +1,96 @@
+"""Taking back what a clock that was ahead did to reminders: see docs/decisions/0037.
+
+Messages that left stay as they were sent, and count as contacts. What was only planned, counted as done or called a
+person in before its day is taken back, once the clock is right again.
+"""
+
+import datetime as dt
+import uuid
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.db.models import Q
+from django.utils import timezone
+
+from communications.channels import pauses
+from communications.models import Communication, PolicyStep, SenderHealth, State
+from communications.schedule import ladder, policies, replanning
+from inflow import statements
+from inflow.accounts.actors import Channel
+from inflow.accounts.models import Account
+from inflow.restores import walltime
+from invoices import healing, lifecycle
+from invoices.models import OPEN, Invoice, TimelineEntry
+from invoices.writing import NotFound, lock
+
+log = structlog.get_logger(__name__)
+
+_WORK = "reminders"
+# What the clock writes on an invoice's timeline when it plans, skips or takes a step.
+_KINDS = ("planned", "skipped", "escalated")
+
+
+def mend_if_ahead() -> bool:
+    """Mend the reminders if they were last looked at at a moment that has not come. Return True if they were."""
+    was_ahead = walltime.has_gone_back(_WORK)
+    if was_ahead:
+        log.warning("clock_was_ahead", work=_WORK)
+        _end_pauses()
+        for account_id, invoice_id in _touched():
+            try:
+                _mend(Account.objects.get(pk=account_id), invoice_id)
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception:  # what one invoice trips over must not keep the others
+                log.exception("step_not_mended", invoice=str(invoice_id))
+        healing.close_early_cases()
+        replanning.request(Account.objects.filter(clock=None).values_list("pk", flat=True))
+    walltime.leave_mark(_WORK)
+    return was_ahead
+
+
+def _end_pauses() -> None:
+    now = timezone.now()
+    too_late = Q(paused_until__gt=now + pauses.LONG_PAUSE) | Q(probe_until__gt=now + pauses.PROBE_LASTS)
+    shared = SenderHealth.objects.exclude(pk__contains="@")  # an account's own clock has pauses of its own
+    shared.filter(too_late).update(paused_until=now, probe_until=None)
+
+
+def _touched() -> list[tuple[uuid.UUID, uuid.UUID]]:
+    """Return (account, invoice) of what was planned, skipped or taken at a moment that has not come. It reads the whole
+    timeline, which has no index for it: a clock is rarely wrong."""
+    early = TimelineEntry.objects.filter(at__gt=timezone.now(), channel=Channel.CLOCK, kind__in=_KINDS)
+    early = early.filter(account__clock=None, invoice__status__in=OPEN).order_by("invoice_id")
+    return list(early.values_list("account_id", "invoice_id").distinct())
+
+
+def _mend(account: Account, invoice_id: uuid.UUID) -> None:
+    """Plan an invoice's next step anew, as of now."""
+    with statements.transaction():
+        try:
+            invoice = lock(account, invoice_id)
+        except NotFound:
+            return
+        plans = TimelineEntry.objects.filter(invoice=invoice, kind="planned").order_by("-id")
+        last_planned_at = plans.values_list("at", flat=True).first()
+        for row in ladder.unsent(invoice):
+            is_step = row.step is not None and row.status != State.SENDING
+            if is_step and last_planned_at and last_planned_at > account.now():
+                ladder.cancel(row, "planned_early")
+        lifecycle.stand(invoice, last_step=_last_step(invoice))
+        ladder.advance(invoice)
+
+
+def _last_step(invoice: Invoice) -> int | None:
+    """Return the last step that was done, but for those that were done without a message before their day."""
+    today, steps = invoice.account.today(), policies.steps_of(invoice)
+    taken = [step for step in steps if invoice.last_step is not None and step.offset_days <= invoice.last_step]
+    while taken and _is_early(invoice, taken[-1], today):
+        taken.pop()
+    return taken[-1].offset_days if taken else None
+
+
+def _is_early(invoice: Invoice, step: PolicyStep, today: dt.date) -> bool:
+    day = invoice.due_date if step.offset_days < 0 else ladder.on_paper(invoice, step)
+    made = Communication.objects.filter(invoice=invoice, round=invoice.round, step=step.offset_days, kind=step.kind)
+    return today < day and not made.exclude(status=State.CANCELLED).exists()

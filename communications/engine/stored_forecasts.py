@@ -1,0 +1,167 @@
+"""Forecasts of accounts that are too large to compute one while a request waits: a worker computes them, and pages and
+the API show the last one."""
+
+import dataclasses
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from typing import Any, overload
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from communications.engine import forecast, sandbox
+from communications.engine.forecast import Entry
+from communications.models import ForecastPart, StoredForecast
+from inflow.accounts.models import Account
+from inflow.celery import wake
+from invoices.models import OPEN, Invoice
+
+log = structlog.get_logger(__name__)
+
+# The open invoices up to which a request computes the forecast itself, in some seconds at most.
+LARGE = 50
+# What a request, and what a worker, may take.
+REQUEST_SECONDS, WORKER_SECONDS, STATEMENT_SECONDS = 4.0, 120.0, 30
+LEASE = dt.timedelta(seconds=WORKER_SECONDS + 120)
+# After this time the next reader has a new one computed, and is shown the old one meanwhile.
+FRESH = dt.timedelta(minutes=10)
+KEPT = dt.timedelta(days=1)
+IN_PART = 500
+RETRY_AFTER_S = 15
+_TASK = "inflow.dashboard.tasks.compute_forecast"
+
+
+def is_large(account: Account) -> bool:
+    open_ones = Invoice.objects.for_account(account).filter(status__in=OPEN)
+    return len(open_ones.order_by().values("pk")[: LARGE + 1]) > LARGE
+
+
+def latest(account: Account, days: int) -> StoredForecast | None:
+    """Return the last forecast that was computed, and have the next one computed if it is old."""
+    now = timezone.now()
+    computed = StoredForecast.objects.filter(account=account, days=days, computed_at__gt=now - KEPT)
+    last: StoredForecast | None = computed.order_by("-computed_at").first()
+    if last is None or last.computed_at is None or last.computed_at < now - FRESH:
+        request(account, days)
+    return last
+
+
+def of_page(account: Account, forecast_id: int) -> StoredForecast | None:
+    """Return the forecast whose first page was read before; None where it is gone."""
+    computed = StoredForecast.objects.filter(account=account, pk=forecast_id)
+    found: StoredForecast | None = computed.exclude(computed_at=None).first()
+    return found
+
+
+def is_at_work(account: Account) -> bool:
+    return StoredForecast.objects.filter(account=account, computed_at=None).exists()
+
+
+def request(account: Account, days: int) -> None:
+    """Have a forecast computed. An account has one at a time; the next reader asks for another number of days anew."""
+    try:
+        with transaction.atomic():
+            made = StoredForecast.objects.create(account=account, days=days)
+    except IntegrityError:
+        return
+    transaction.on_commit(lambda: offer(made.pk))
+
+
+def offer(forecast_id: int) -> None:
+    wake(_TASK, forecast_id)
+
+
+def waiting() -> list[int]:
+    """Return the forecasts that nobody computes though somebody should."""
+    return list(StoredForecast.objects.filter(_free(), computed_at=None).values_list("pk", flat=True))
+
+
+def compute(forecast_id: int, seconds: float = WORKER_SECONDS) -> bool:
+    """Compute a forecast that was asked for, and keep it. Return whether it was."""
+    rows = StoredForecast.objects.filter(_free(), pk=forecast_id, computed_at=None)
+    if not rows.update(claimed_until=timezone.now() + LEASE):
+        return False
+    stored = StoredForecast.objects.select_related("account").get(pk=forecast_id)
+    begun = timezone.now()
+    try:
+        found = forecast.forecast(
+            stored.account, stored.days, deadline=sandbox.Deadline(seconds), statement_seconds=STATEMENT_SECONDS
+        )
+    except sandbox.Busy:
+        StoredForecast.objects.filter(pk=forecast_id).update(claimed_until=None)  # the sweep offers it again
+        return False
+    except Exception:
+        log.exception("forecast_failed", account=str(stored.account_id), days=stored.days)
+        StoredForecast.objects.filter(pk=forecast_id).delete()  # the next reader asks anew
+        return False
+    with transaction.atomic():
+        parts = range(0, len(found.entries), IN_PART)
+        for number, start in enumerate(parts):
+            packed = [_packed(entry) for entry in found.entries[start : start + IN_PART]]
+            ForecastPart.objects.create(forecast=stored, number=number, entries=packed)
+        StoredForecast.objects.filter(pk=forecast_id).update(
+            computed_at=begun, until=found.until, is_whole=found.is_whole, count=len(found.entries), claimed_until=None
+        )
+        # Pages of the one before may still be read.
+        computed = StoredForecast.objects.filter(account=stored.account, days=stored.days, computed_at__isnull=False)
+        older = list(computed.order_by("-computed_at").values_list("pk", flat=True)[2:])
+        StoredForecast.objects.filter(pk__in=older).delete()
+    return True
+
+
+def forget_old() -> int:
+    deleted: int = StoredForecast.objects.filter(computed_at__lt=timezone.now() - KEPT).delete()[0]
+    return deleted
+
+
+def written(computed_at: dt.datetime) -> str:
+    """Return the moment as the header X-Computed-At has it."""
+    return computed_at.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+class Entries(Sequence[Entry]):
+    """The entries of a stored forecast; a slice reads the parts that it lies in."""
+
+    def __init__(self, stored: StoredForecast) -> None:
+        self._stored = stored
+
+    def __len__(self) -> int:
+        return self._stored.count
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Entry]: ...
+
+    def __getitem__(self, place: int | slice) -> Entry | list[Entry]:
+        if isinstance(place, int):
+            return self[place : place + 1][0]
+        start, stop, _step = place.indices(len(self))
+        if start >= stop:
+            return []
+        first = start // IN_PART
+        parts = self._stored.parts.filter(number__gte=first, number__lte=(stop - 1) // IN_PART).order_by("number")
+        packed = [entry for entries in parts.values_list("entries", flat=True) for entry in entries]
+        return [_entry(each) for each in packed[start - first * IN_PART : stop - first * IN_PART]]
+
+
+def _packed(entry: Entry) -> list[Any]:
+    values = list(dataclasses.asdict(entry).values())
+    return [value.isoformat() if isinstance(value, dt.datetime) else _plain(value) for value in values]
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, uuid.UUID) else value
+
+
+def _entry(packed: list[Any]) -> Entry:
+    invoice_id, number, debtor, at, *rest = packed
+    return Entry(uuid.UUID(invoice_id), number, debtor, dt.datetime.fromisoformat(at), *rest)
+
+
+def _free() -> Q:
+    return Q(claimed_until=None) | Q(claimed_until__lt=timezone.now())

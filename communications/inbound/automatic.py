@@ -1,0 +1,42 @@
+"""Mail that a machine wrote: absence notes, delivery reports, receipts of reading. None of it is an answer."""
+
+import re
+from email.message import Message
+from typing import Any
+
+from communications.inbound.mail_parts import header, writer
+
+# Headers that only an autoresponder sets. X-Auto-Response-Suppress is not among them: Outlook and Exchange write it
+# into what people send, to ask others for no automatic answers.
+_OWN_HEADERS = ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply-From", "X-Vacation-Message")
+_REPORTS = ("multipart/report", "message/delivery-status", "message/disposition-notification", "message/rfc822")
+_ROBOTS = re.compile(r"mailer-daemon@", re.IGNORECASE)
+# The beginnings that mail programs put before the subject of an absence note or a report.
+_SUBJECT = re.compile(
+    r"\s*(?:auto(?:matic)?[ -]?(?:reply|response|answer)|autoreply|out of (?:the )?office|away from (?:the )?office"
+    r"|abwesenheit|automatische antwort|r[ée]ponse automatique|respuesta autom[áa]tica|risposta automatica"
+    r"|otomatik yan[ıi]t|автоматический ответ|автоответ|自动答复|自動回覆|स्वचालित"
+    r"|رد تلقائي|رد آلي|الرد التلقائي|خارج المكتب"
+    r"|undeliver(?:able|ed)|delivery status notification|mail delivery (?:failed|failure|subsystem)"
+    r"|returned mail|failure notice|read: |not read: |gelesen: )",
+    re.IGNORECASE,
+)
+
+
+def is_automatic(mail: Any) -> bool:
+    """Return True for mail that nobody wrote, by RFC 3834's header, RFC 3464's reports, or the usual signs.
+
+    A `Precedence` of `list` is no sign, because mailing lists add it to what people write."""
+    if mail.envelope_sender in ("", "<>") or header(mail, "Return-Path") == "<>":  # the null sender of RFC 5321
+        return True
+    submitted = header(mail, "Auto-Submitted").partition(";")[0].strip().lower()
+    if submitted not in ("", "no"):
+        return True
+    if header(mail, "Precedence").lower() in ("auto_reply", "auto-reply", "junk", "bulk"):
+        return True
+    if any(header(mail, name).lower() not in ("", "no") for name in _OWN_HEADERS):
+        return True
+    sender = writer(mail)
+    if _ROBOTS.match(sender) or (isinstance(mail, Message) and mail.get_content_type() in _REPORTS):
+        return True
+    return bool(_SUBJECT.match(header(mail, "Subject")[:200]))

@@ -1,0 +1,143 @@
+"""Where gateways call back: what became of a message, and what was answered. Nothing is believed that is not signed.
+
+The gateway in the address says whose it is; a number may be known to several accounts.
+"""
+
+import re
+import uuid
+from collections.abc import Collection
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseNotFound, QueryDict
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from communications.channels import gateways
+from communications.channels.gateway import class_of
+from communications.delivery import status_updates
+from communications.delivery.status_updates import News
+from communications.inbound import replies
+from communications.models import Gateway, Medium, State
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY_BYTES = 64 * 1024
+# An answer is stored whole, however long, so that none is lost; each letter of Arabic is six bytes here.
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+_STATES = {
+    **dict.fromkeys(("accepted", "scheduled", "queued", "sending", "sent"), State.SENT),
+    "delivered": State.DELIVERED,
+    "read": State.READ,
+    **dict.fromkeys(("undelivered", "failed", "canceled"), State.BOUNCED),
+}
+_NUMBER = re.compile(r"\+?[0-9]{3,20}")
+# The fields that are read: those that each callback has, and one more that it may have.
+_STATUS_FIELDS, _STATUS_OPTION = ("AccountSid", "MessageSid", "MessageStatus"), "ErrorCode"
+_INBOUND_FIELDS, _INBOUND_OPTION = ("AccountSid", "MessageSid", "From", "Body"), "NumMedia"
+# Other fields of the provider whose names begin with one of these.
+_LONGER_NAMES = {"FromCity", "FromState", "FromZip", "FromCountry"}
+
+
+@csrf_exempt
+@require_POST
+def status(request: HttpRequest, gateway_id: uuid.UUID) -> HttpResponse:
+    """204 to what was heard, also the second time; 404 to a message that is none of this gateway's."""
+    gateway = _signed_by(request, gateway_id)
+    if isinstance(gateway, HttpResponse):
+        return gateway
+    given = request.POST
+    if not _is_unambiguous(given, _STATUS_FIELDS, _STATUS_OPTION):
+        return HttpResponseForbidden()
+    state, sid = _STATES.get(given.get("MessageStatus", "").lower()), given.get("MessageSid", "")
+    if not gateways.is_sid(sid):
+        return HttpResponseNotFound()
+    if state is None:
+        log.info("provider_status_unknown", gateway=str(gateway.pk))
+        return HttpResponse(status=204)
+    code = given.get("ErrorCode", "")
+    number = int(code) if code.isascii() and code.isdecimal() and len(code) < 8 else None
+    news = News(
+        provider_id=sid,
+        state=state,
+        message_id=_uuid(request.GET.get("message", "")),
+        error=f"{given['MessageStatus'].lower()} {number or ''}".strip() if state == State.BOUNCED else "",
+        refusal=class_of(number),
+    )
+    known = status_updates.hear(gateway.account, gateway.channel, news)
+    return HttpResponse(status=204) if known else HttpResponseNotFound()
+
+
+@csrf_exempt
+@require_POST
+def inbound(request: HttpRequest, gateway_id: uuid.UUID) -> HttpResponse:
+    """An empty TwiML document: nothing is answered by itself."""
+    gateway = _signed_by(request, gateway_id, MAX_ANSWER_BYTES)
+    if isinstance(gateway, HttpResponse):
+        return gateway
+    if not _is_unambiguous(request.POST, _INBOUND_FIELDS, _INBOUND_OPTION):
+        return HttpResponseForbidden()
+    sid, sender = request.POST.get("MessageSid", ""), request.POST.get("From", "")
+    is_whatsapp, number = sender.startswith("whatsapp:"), sender.removeprefix("whatsapp:")
+    if is_whatsapp != (gateway.channel == Medium.WHATSAPP) or not gateways.is_sid(sid) or not _NUMBER.fullmatch(number):
+        return HttpResponseNotFound()
+    text, media = request.POST.get("Body", ""), request.POST.get("NumMedia", "0")
+    if media.isascii() and media.isdecimal() and int(media[:3]):  # a receipt, often; it stays with the provider
+        text = f"{text}\n[{media[:3]} attached]".strip()
+    replies.receive(gateway.account, gateway.channel, number, text, sid)
+    return HttpResponse("<Response/>", content_type="text/xml")
+
+
+def _signed_by(request: HttpRequest, gateway_id: uuid.UUID, max_bytes: int = MAX_BODY_BYTES) -> Gateway | HttpResponse:
+    """The gateway whose token signed this request as it is, or the refusal."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length) > max_bytes:
+        return HttpResponse(status=413)
+    gateway: Gateway | None = Gateway.objects.select_related("account").filter(pk=gateway_id).first()
+    if gateway is None:
+        return HttpResponseNotFound()
+    signature = request.headers.get("X-Twilio-Signature", "")
+    url = settings.BASE_URL + request.get_full_path()
+    fields: Any = request.POST.lists()
+    if not gateways.is_signed(gateway, signature, url, fields):
+        log.warning("callback_not_signed", gateway=str(gateway.pk))
+        return HttpResponseForbidden()
+    if request.POST.get("AccountSid") != gateway.account_sid:
+        return HttpResponseForbidden()
+    return gateway
+
+
+def _is_unambiguous(given: QueryDict, needed: Collection[str], optional: str) -> bool:
+    """Return True if the fields that are read can't have been cut out of others.
+
+    The signature is over names and values put together, in the order of the names, so that Body=STOP and BodyST=OP
+    have the same one. So each field must be there, once; no other name may be the beginning of its name, or begin with
+    it; and the optional one must not stand in the value of a field before it.
+    """
+    counts = {name: len(values) for name, values in given.lists()}
+    if any(counts.get(name) != 1 for name in needed) or counts.get(optional, 0) > 1:
+        log.warning("callback_incomplete", fields=sorted(counts)[:50])
+        return False
+    for read in (*needed, optional):
+        for name in counts.keys() - {read} - _LONGER_NAMES:
+            if name.startswith(read) or read.startswith(name):
+                log.warning("callback_ambiguous", field=name[:50])
+                return False
+    # What is written in Body can't reach so far: From, which is needed, comes after it.
+    before = (values for name, values in given.lists() if name < optional and name != "Body")
+    return not any(optional in value for values in before for value in values)
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+urlpatterns = [
+    path("hooks/messages/<uuid:gateway_id>/status", status, name="message-status"),
+    path("hooks/messages/<uuid:gateway_id>/inbound", inbound, name="message-inbound"),
+]

@@ -1,0 +1,265 @@
+"""What the mail provider tells, by django-anymail's webhooks: what became of an email, and what was answered.
+
+For installations with MAIL_PROVIDER only, who alone is believed: each call carries MAIL_PROVIDER_SECRET. A message is
+known by its own id, in the provider's metadata, or by the provider's; an answer by the address that it goes to, or by
+the message that it says it answers. An answer to none of ours says nothing.
+"""
+
+import base64
+import functools
+import hashlib
+import io
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from anymail.signals import EventType, RejectReason, inbound, tracking
+from anymail.urls import urlpatterns as _of_all_providers
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.handlers.wsgi import WSGIRequest
+from django.db import DatabaseError
+from django.db.models import Q
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.csrf import csrf_exempt
+
+from communications import channels
+from communications.channels import Refusal
+from communications.channels.refusals import classify_text
+from communications.contacts import addresses
+from communications.delivery import status_updates
+from communications.delivery.status_updates import News
+from communications.inbound import automatic, delivery_reports, mail_parts, replies
+from communications.models import Communication, Medium, Source, State
+from communications.schedule import holding
+
+log = structlog.get_logger(__name__)
+
+_STATES = {
+    EventType.QUEUED: State.SENT,
+    EventType.SENT: State.SENT,
+    EventType.DELIVERED: State.DELIVERED,
+    EventType.OPENED: State.READ,
+    EventType.CLICKED: State.READ,
+    EventType.BOUNCED: State.BOUNCED,
+    EventType.REJECTED: State.BOUNCED,
+    EventType.FAILED: State.BOUNCED,
+}
+_LEFT = {EventType.COMPLAINED: "marked as spam", EventType.UNSUBSCRIBED: "unsubscribed at the mail provider"}
+_SUFFIX = re.compile(r"\+([0-9a-f]{32})@", re.IGNORECASE)
+_SUFFIX_IN_BYTES = re.compile(rb"\+([0-9a-fA-F]{32})(?:@|%40)")
+_OWN_ID = re.compile(r"([0-9a-f-]{36})@inflow")
+_MAX_REFERENCES = 20_000
+_ID = re.compile(r"<([^<>\s]+)>")
+# A mail with its files, as large as providers pass it on. Only those who know the secret are read so far.
+_MAX_MAIL_BYTES = 64 * 1024 * 1024
+_UNREADABLE = "[This email can't be displayed. Read it at the mail provider.]"
+
+
+def urls(provider: str) -> list[URLPattern]:
+    """The provider's own: `<provider>/tracking/` and, where it has one, `<provider>/inbound/`."""
+    own = [pattern for pattern in _of_all_providers if (pattern.name or "").startswith(f"{provider}_")]
+    if not own:
+        raise ImproperlyConfigured(f"MAIL_PROVIDER: django-anymail has no webhooks of {provider}.")
+    return [path(str(pattern.pattern), _with_any_mail(pattern.callback), name=pattern.name) for pattern in own]
+
+
+def _with_any_mail(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Return a view that also takes a mail that anymail can't read: too large, or malformed.
+
+    Such a mail, and one with a header that takes long, is read without its files and with its headers mended; one that
+    is still unreadable, or that is made to take long, is stored as unreadable. The secret is checked before a body is
+    read."""
+
+    @csrf_exempt
+    @functools.wraps(view)
+    def take(request: HttpRequest) -> HttpResponseBase:
+        body = b""
+        try:
+            if not _is_of_the_provider(request):
+                return view(request)  # which refuses it
+            if request.content_type == "multipart/form-data":  # files count for no limit
+                body = request.read(_MAX_MAIL_BYTES)
+                request = _again(request, body)
+            else:
+                body = request.body
+            if mail_parts.is_bomb(body):
+                _store_unreadable(body)
+                log.error("mail_unreadable", reason="too many parts")
+                return HttpResponse()
+            if request.content_type != "application/json" or not mail_parts.has_long_header(body):
+                return view(request)
+        except RequestDataTooBig:
+            body = request.read(_MAX_MAIL_BYTES)
+        except (SuspiciousOperation, PermissionDenied, ImproperlyConfigured, DatabaseError):
+            raise
+        except Exception:
+            log.warning("mail_hook_malformed", path=request.path, exc_info=True)
+            body = body or request.body
+        try:
+            return view(_again(request, mail_parts.mended(body)))
+        except (SuspiciousOperation, PermissionDenied, ImproperlyConfigured, DatabaseError):
+            raise
+        except Exception:
+            if not _store_unreadable(body):
+                raise
+            log.exception("mail_unreadable")
+            return HttpResponse()
+
+    return take
+
+
+def _again(request: HttpRequest, body: bytes) -> HttpRequest:
+    return WSGIRequest({**request.META, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))})
+
+
+def _is_of_the_provider(request: HttpRequest) -> bool:
+    wanted = base64.b64encode(settings.ANYMAIL["WEBHOOK_SECRET"].encode()).decode()
+    given = request.headers.get("Authorization", "").removeprefix("Basic ")
+    return constant_time_compare(given, wanted)
+
+
+def _store_unreadable(body: bytes) -> bool:
+    """Store a mail that nothing can parse, for a person to read elsewhere, if it names a message of ours."""
+    for found in _SUFFIX_IN_BYTES.findall(body):
+        if row := _first(Q(message_id=uuid.UUID(found.decode()))):
+            known_as = hashlib.sha256(body).hexdigest()
+            replies.receive(row.account, Medium.EMAIL, row.recipient, _UNREADABLE, known_as, answered=row)
+            return True
+    return False
+
+
+@receiver(tracking)
+def hear(sender: object, event: Any, **_: Any) -> None:
+    row = _told_of(event)
+    if row is None:
+        log.info("mail_event_unmatched", event_type=event.event_type)
+        return
+    if event.event_type in _LEFT:
+        at, text = row.account.now(), _LEFT[event.event_type]
+        addresses.opt_out(row.account, row.channel, row.recipient, at, source=Source.PROVIDER, text=text)
+        return
+    state = _STATES.get(event.event_type)
+    if state is None:
+        return
+    news = News(
+        provider_id=row.provider_id or _bare(event.message_id) or channels.mail_id(row.message_id),
+        state=state,
+        message_id=row.message_id,
+        error=_error(event) if state == State.BOUNCED else "",
+        refusal=_refusal(event),
+    )
+    status_updates.hear(row.account, row.channel, news)
+
+
+@receiver(inbound)
+def answer(sender: object, event: Any, **_: Any) -> None:
+    mail = event.message
+    if _is_report(mail):
+        delivery_reports.apply(mail, _answered(mail))
+        return
+    if automatic.is_automatic(mail):
+        log.info("mail_answer_automatic")
+        return
+    row = _answered(mail)
+    if row is None:
+        log.warning("mail_answer_unmatched")
+        return
+    writer, text = mail_parts.writer(mail) or row.recipient, mail_parts.body(mail)
+    replies.receive(row.account, Medium.EMAIL, writer, text, _known_as(event, writer, text), answered=row)
+
+
+def _is_report(mail: Any) -> bool:
+    try:
+        return delivery_reports.is_report(mail)
+    except Exception:
+        log.warning("mail_not_parsed", exc_info=True)
+        return False
+
+
+def _known_as(event: Any, writer: str, text: str) -> str:
+    """Return the same id for a mail each time that it is delivered, also if its program gave it none."""
+    known_as = mail_parts.header(event.message, "Message-ID").removeprefix("<").removesuffix(">").strip()
+    if known_as or event.event_id:
+        return known_as or str(event.event_id)
+    date = mail_parts.header(event.message, "Date")
+    return hashlib.sha256(f"{writer}\n{date}\n{text}".encode(errors="replace")).hexdigest()
+
+
+def _told_of(event: Any) -> Communication | None:
+    ours = _uuid((event.metadata or {}).get(channels.MAIL_KEY)) or _own(event.message_id)
+    if ours:
+        return _first(Q(message_id=ours))
+    theirs = _bare(event.message_id)
+    return _first(Q(provider_id=theirs)) if theirs else None
+
+
+def _answered(mail: Any) -> Communication | None:
+    headers = [value for name in ("To", "Cc", "Bcc") for value in mail_parts.raw_values(mail, name)]
+    for address in (mail.envelope_recipient or "", *headers):
+        for found in _SUFFIX.findall(address[:_MAX_REFERENCES])[:50]:
+            if row := _first(Q(message_id=uuid.UUID(found))):
+                return row
+    said = " ".join(" ".join(mail_parts.raw_values(mail, name)) for name in ("In-Reply-To", "References"))
+    for known_as in _ID.findall(said[:_MAX_REFERENCES])[:50]:
+        ours = _own(known_as)
+        theirs = Q(provider_id__in=[known_as, known_as.partition("@")[0]])
+        if row := _first(Q(message_id=ours) if ours else theirs):
+            return row
+    return None
+
+
+def _first(wanted: Q) -> Communication | None:
+    rows = Communication.objects.filter(wanted, channel=Medium.EMAIL).select_related("account", "debtor")
+    return rows.order_by(*holding.GOES_FIRST).first()
+
+
+def _refusal(event: Any) -> Refusal:
+    """Return the class of a bounce. The server's own reply decides, where the provider passes it on."""
+    reason, said = event.reject_reason, event.mta_response or event.description or ""
+    if reason in (RejectReason.UNSUBSCRIBED, RejectReason.SPAM):
+        return Refusal.OPTED_OUT
+    if event.event_type == EventType.REJECTED and reason in (RejectReason.BOUNCED, RejectReason.INVALID):
+        return Refusal.ADDRESS  # on the provider's own list of dead addresses
+    if not said:
+        if reason == RejectReason.INVALID:
+            return Refusal.ADDRESS
+        return Refusal.OURS if reason in (RejectReason.BLOCKED, RejectReason.TIMED_OUT) else Refusal.MAILBOX
+    kind = classify_text(said)
+    return Refusal.MAILBOX if kind == Refusal.ADDRESS and _is_soft(event) else kind
+
+
+def _is_soft(event: Any) -> bool:
+    """Return whether the provider itself calls a bounce temporary."""
+    told = event.esp_event if isinstance(event.esp_event, dict) else {}
+    bounce = told.get("bounce") if isinstance(told.get("bounce"), dict) else {}
+    is_transient = isinstance(bounce, dict) and bounce.get("bounceType") == "Transient"
+    return is_transient or told.get("Type") == "SoftBounce" or told.get("severity") == "temporary"
+
+
+def _error(event: Any) -> str:
+    said = " ".join(filter(None, (event.event_type, event.mta_response or event.description or "")))
+    return " ".join(said.split())[:300]
+
+
+def _own(text: Any) -> uuid.UUID | None:
+    found = _OWN_ID.search(str(text or ""))
+    return _uuid(found[1]) if found else None
+
+
+def _uuid(text: Any) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(str(text))
+    except ValueError:
+        return None
+
+
+def _bare(known_as: Any) -> str:
+    """An id of a mail without its brackets."""
+    return str(known_as or "").strip().removeprefix("<").removesuffix(">")[:255]

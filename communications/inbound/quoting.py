@@ -1,0 +1,303 @@
+"""The words of a reply without the mail that it quotes.
+
+The heads of quotes that mail programs write are known in many languages. For the others we use what only we know: the
+words, the subject and the addresses of the mail that was answered. A quote begins with them, and what stands below a
+quote or between its lines, and is none of them, belongs to the reply.
+
+Every line is bounded, and looked at in one pass, so that a reply made to take long is read like any other.
+"""
+
+# Patterns and lists of words are easier to keep without breaks.
+# ruff: noqa: E501, SIM905
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from communications.channels.email import reply_address
+from communications.content import phrases
+from communications.inbound import markup
+from communications.inbound.triage.spelling import normalise, without_links
+from communications.models import Communication
+
+# So much of a reply is looked through, and so much of each line.
+MAX_READ = 200_000
+_MAX_LINES = 2_000
+_MAX_LINE = 2_000
+
+_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\u061c\ufeff]")
+_PREFIX = re.compile(r"(?:[>|»] ?)+")
+_SEPARATOR = re.compile(r"[-_=*]{5,}\s*$")
+_ANNOUNCED = re.compile(
+    r"[-_=*> ]{2,}(?:original (?:message|appointment)|forwarded message|begin forwarded|reply message|ursprungliche nachricht|message d ?origine"
+    r"|mensaje original|orijinal mesaj|исходное сообщение|原始邮件|मूल संदेश|الرساله الاصليه|رساله معاد توجيهها|الرساله المعاد توجيهها).*",
+    re.IGNORECASE,
+)
+_FIELD = re.compile(r"[*_ ]{0,3}([^\s\d:：>*_][^:：]{0,30}?)[*_ ]{0,3}[:：][*_ ]{0,3}(.*)")
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}")
+_MAX_FIELDS = 12  # lines of `From: …`
+# The longest first line of a quote, also where it is broken over three.
+_MAX_HEAD = 600
+# How far from its end the verb stands: before the writer, whose address may follow.
+_MAX_WRITER = 260
+_WROTE = tuple(
+    f" {normalise(verb)} "
+    for verb in (
+        "كتب,كتبت,يكتب,schrieb,a écrit,escribió,ha scritto,yazdı,yazdi,пишет,написал,написала,ने लिखा,escreveu,schreef,skrev,napsal"
+        ",napisał,nadesłał,napisala,님이 작성하였습니다,님이 작성"
+    ).split(",")
+)
+# These stand at the end, without a space before them.
+_WROTE_AT_END = ("写道", "寫道", "ने लिखा", "님이 작성하였습니다", "님이 작성")
+# Fields of a mail's head, in the languages whose mail programs people here use.
+_FIELD_NAMES = frozenset(
+    normalise(name).split()[0]
+    for name in (
+        "from sent to cc date subject de envoye a objet von gesendet an betreff para asunto enviado fecha kimden gonderen gonderildi gonderme tarihi kime konu"
+        " от кому отправлено дата тема 发件人 发送时间 收件人 主题 日期 寄件者 प्रेषक भेजा गया प्रति विषय दिनांक से को"
+        " من مرسل المرسل الي تاريخ التاريخ الموضوع تاريخ الارسال ارسلت تم الارسال نسخه reply-to da inviato a oggetto"
+        " verzonden aan onderwerp datum od wysłano do temat odesláno komu předmět kopie fra sendt til emne dato kopi från skickat ämne"
+        " 보낸 받는 제목 날짜 참조 抄送 送信日時 宛先 件名 差出人"
+    ).split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A mail that we sent: its lines as normalised words, all of them as one text, its subject and addresses."""
+
+    lines: frozenset[str]
+    text: str
+    subject: str
+    addresses: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Place:
+    """Position in our own text at which the last line was found, so that a wrapped line continues there."""
+
+    start: int = -1
+    end: int = -1
+
+
+def sent_as(message: Communication | None) -> Sent | None:
+    """Return what is known of a mail by its frozen row."""
+    if message is None:
+        return None
+    senders = (reply_address(message.message_id), *_ADDRESS.findall(settings.DEFAULT_FROM_EMAIL))
+    return describe(message.body, message.html, message.subject, senders)
+
+
+def describe(body: str, html: str, subject: str, addresses: Iterable[str]) -> Sent:
+    """Return what marks a mail of ours in a quote of its text or of its HTML."""
+    shown = markup.to_text(html)
+    lines = [normalise(without_links(line)) for line in (*body.splitlines(), *shown.splitlines())]
+    return Sent(
+        frozenset(line for line in lines if line),
+        f" {' '.join(line for line in lines if line)} ",
+        normalise(subject),
+        frozenset(address.lower() for address in addresses if address),
+    )
+
+
+# Below each mail, in every language and in all versions so far. Add to it, and never take from it.
+_FOOTERS = frozenset(
+    normalise(line)
+    for labels in phrases.LABELS.values()
+    for line in (labels["unsubscribe"], labels["unsubscribe_line"], labels["page"], labels["page_line"])
+) | frozenset(
+    normalise(line)
+    for line in (
+        "Stop these emails",
+        "To stop these emails:",
+        "إيقاف هذه الرسائل",
+        "لإيقاف هذه الرسائل:",
+        "View the details and reply",
+        "See the details and reply here:",
+        "عرض التفاصيل والرد",
+        "لعرض التفاصيل والرد علينا:",
+    )
+)
+
+
+def without_quote(text: str, sent: Sent | None = None) -> str:
+    """Return a reply, plain or HTML, without the mail that it quotes, above or below what was written."""
+    text = text[:MAX_READ].replace("\r\n", "\n").replace("\r", "\n")
+    if markup.is_html(text):
+        text = markup.to_text(text)
+    lines = text.split("\n")[:_MAX_LINES]
+    plain = [_UNSEEN.sub("", line[:_MAX_LINE]).strip() for line in lines]
+    heads = _heads(plain, sent)
+    kept = _kept(lines, plain, heads, sent)
+    return "\n".join(kept).strip()
+
+
+def _kept(lines: list[str], plain: list[str], heads: dict[int, int], sent: Sent | None) -> list[str]:
+    kept: list[str] = []
+    place, in_quote, number, head_end = _Place(), False, 0, -1
+    has_marks = any(_is_marked(line) for line in plain)
+    while number < len(lines):
+        line = plain[number]
+        if number in heads:
+            if in_quote and not has_marks and any(plain[head_end:number]):
+                break  # an older mail below ours
+            in_quote, place.end = True, -1
+            number = head_end = heads[number]
+            continue
+        if _is_marked(line):
+            in_quote = in_quote or has_marks
+        elif in_quote and not has_marks and sent is None:
+            pass  # everything below the head is the quote
+        elif _is_ours(line, sent, place, in_quote, bool(kept)):
+            if not in_quote and sent:
+                _take_back(kept, sent, place)
+            in_quote = True
+        elif not (_SEPARATOR.match(line) and (in_quote or _leads_to_quote(plain, number, heads, sent))):
+            kept.append(lines[number])
+        number += 1
+    return kept
+
+
+def _take_back(kept: list[str], sent: Sent, place: _Place) -> None:
+    """Drop the lines above the first long line of ours that belong to it: 'Dear Ahmed,'."""
+    before = sent.text[: max(place.start, 0)].rstrip()
+    while kept:
+        words = normalise(without_links(_UNSEEN.sub("", kept[-1])))
+        if words and words not in sent.lines and not (before.endswith(f" {words}") and place.start > 0):
+            return
+        if words and before.endswith(words):
+            before = before[: -len(words)].rstrip()
+        kept.pop()
+
+
+def _is_marked(line: str) -> bool:
+    return line.startswith((">", "|", "»"))
+
+
+def _is_ours(line: str, sent: Sent | None, place: _Place, in_quote: bool, is_below: bool) -> bool:
+    """Tell whether a line stands in the mail that we sent. Short lines count only in a quote or as whole lines."""
+    words = normalise(without_links(_unmarked(line)))
+    if not words:
+        return bool(line) and (in_quote or _is_own_link(line))
+    if sent and place.end >= 0 and sent.text.startswith(f"{words} ", place.end):
+        place.end += len(words) + 1
+        return True
+    for footer in _FOOTERS:
+        if words.endswith(footer) and len(words) <= len(footer) + 60 and (words == footer or sent):
+            return in_quote or is_below
+    if sent is None:
+        return False
+    if sent.addresses & {address.lower() for address in _ADDRESS.findall(line)}:
+        return True
+    count = len(words.split())
+    is_whole = words in sent.lines and (count >= 3 or in_quote)
+    if is_whole or count >= 5:
+        found = sent.text.find(f" {words} ")
+        if found >= 0:
+            place.start, place.end = found, found + len(words) + 2
+            return True
+    return bool(sent.subject) and words == sent.subject
+
+
+def _is_own_link(line: str) -> bool:
+    return settings.BASE_URL in line
+
+
+def _unmarked(line: str) -> str:
+    return _PREFIX.sub("", line, count=1)
+
+
+def _leads_to_quote(plain: list[str], number: int, heads: dict[int, int], sent: Sent | None) -> bool:
+    """Tell whether a line of dashes is followed by a quote."""
+    for following in range(number + 1, min(number + 4, len(plain))):
+        if following in heads or _is_marked(plain[following]):
+            return True
+        if plain[following]:
+            return _is_ours(plain[following], sent, _Place(), False, True)
+    return False
+
+
+# --- Heads ----------------------------------------------------------------------------------------------------------
+
+
+def _heads(plain: list[str], sent: Sent | None) -> dict[int, int]:
+    """Return the lines at which the head of a quote begins, with the line after it."""
+    found: dict[int, int] = {}
+    number = 0
+    while number < len(plain):
+        line = plain[number]
+        end = 0
+        if line and not _is_marked(line):
+            if _ANNOUNCED.match(line) or _is_announced(line):
+                end = number + 1
+            else:
+                end = _fields(plain, number, sent) or _attribution(plain, number, sent)
+        if end:
+            found[number] = end
+            number = end
+        else:
+            number += 1
+    return found
+
+
+def _is_announced(line: str) -> bool:
+    return bool(line[:1] in "-_=*" and _ANNOUNCED.match(f"-- {normalise(line)}"))
+
+
+def _fields(plain: list[str], number: int, sent: Sent | None) -> int:
+    """The end of lines like `From: …`, `Sent: …`: two or more of which one names a mail's field, an address or our
+    subject."""
+    end, proofs, names = number, 0, 0
+    last = min(len(plain), number + _MAX_FIELDS)
+    while end < last and (match := _FIELD.fullmatch(plain[end])):
+        name, value = normalise(match[1]), match[2]
+        names += 1
+        is_known = bool(name) and name.split()[0] in _FIELD_NAMES
+        proofs += is_known and bool(value)
+        if _ADDRESS.search(value) and (is_known or names > 1 or _names_us(value, sent)):
+            proofs += 1
+        if sent and sent.subject and len(sent.subject) > 8 and normalise(value).endswith(sent.subject):
+            proofs += 2
+        end += 1
+        if (
+            end < len(plain)
+            and not plain[end]
+            and end + 1 < len(plain)
+            and _FIELD.fullmatch(plain[end + 1])
+            and names < 3
+        ):
+            end += 1  # a blank line between the fields
+    return end if names >= 2 and proofs >= 2 else (end if names == 1 and proofs >= 2 else 0)
+
+
+def _names_us(value: str, sent: Sent | None) -> bool:
+    return bool(sent and sent.addresses & {address.lower() for address in _ADDRESS.findall(value)})
+
+
+def _attribution(plain: list[str], number: int, sent: Sent | None) -> int:
+    """The end of 'On Monday, Falcon <…> wrote:', in one line or broken over up to three."""
+    joined = ""
+    for end in range(number, min(number + 3, len(plain))):
+        if not plain[end] or _is_marked(plain[end]) or len(joined) + len(plain[end]) > _MAX_HEAD:
+            break
+        joined = f"{joined} {plain[end]}".strip()
+        if not joined.endswith((":", "：", *_WROTE_AT_END)):
+            continue
+        is_first_half = end == number or joined.lower().startswith("on ") or "@" in joined
+        if is_first_half and _says_wrote(joined) and (end == number or ":" in plain[end]):
+            return end + 1
+        if joined.endswith((":", "：")) and _names_us(joined, sent):
+            return end + 1
+    return 0
+
+
+def _says_wrote(line: str) -> bool:
+    """Tell whether the beginning of a quote says that somebody wrote it."""
+    if line.rstrip(":： ").endswith(_WROTE_AT_END):
+        return True
+    words = f" {normalise(line)} "
+    if words.startswith(" on ") and words.endswith(" wrote "):
+        return True
+    return any(words.find(verb, max(0, len(words) - _MAX_WRITER)) >= 0 for verb in _WROTE)

@@ -1,0 +1,327 @@
+"""Answers of debtors: each is stored, read by the rules, and waits for a person.
+
+The text is stored whole, and holds the debtor's messages, in a transaction of its own before anything reads it. A text
+that the rules fail on is `other`. Only an unmistakable request to stop takes effect without a person.
+"""
+
+import datetime as dt
+import hashlib
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import structlog
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from communications.contacts import addresses, consent
+from communications.delivery import status_updates
+from communications.delivery.status_updates import Outcome
+from communications.inbound import inbox, quoting, texts
+from communications.inbound.triage import classification
+from communications.models import LEFT_US, Communication, Medium, Reply, ReplyStatus, State, Triage
+from communications.schedule import holding
+from inflow import masking
+from inflow.accounts.actors import Actor, Channel
+from inflow.accounts.models import Account
+from inflow.languages import english
+from invoices import lifecycle
+from invoices.debtors import debtor_parties, debtors
+from invoices.models import OPEN, Debtor, Invoice, Receipt, Status
+from invoices.writing import Refused
+
+log = structlog.get_logger(__name__)
+
+# So much of an answer stands in the timeline.
+_TOLD_CHARACTERS = 2_000
+
+
+def receive(
+    account: Account,
+    channel: str,
+    address: str,
+    text: str,
+    provider_id: str,
+    *,
+    answered: Communication | None = None,
+) -> Reply | None:
+    """Take in an answer; return None for one that came in before. `address` is the writer's, as we write to it.
+
+    `answered` is the message that it names: the answer counts for the recipient of that one, also from another mailbox.
+    `text` may be a mail's HTML, if the mail has nothing else."""
+    reply = _store(account, channel, address, text, provider_id, answered)
+    if reply is None:
+        return None
+    try:
+        _apply(reply, _read(reply))
+    except Exception:
+        log.exception("reply_not_read", reply=str(reply.pk))
+        _apply(reply, _Reading(texts.shown(reply.text), classification.Reading(Triage.OTHER)))
+    return reply
+
+
+def _store(
+    account: Account, channel: str, address: str, text: str, provider_id: str, answered: Communication | None
+) -> Reply | None:
+    """Keep the text and hold messages. Return the reply unless it has come in, and been read, before."""
+    now, address = account.now(), addresses.normal(channel, texts.storable(address)[:254])
+    with transaction.atomic():
+        message = answered or _message_to(account, channel, address)
+        debtor = message.debtor if message else _debtor_at(account, channel, address)
+        concerned = inbox.concerned(account, channel, address, debtor.pk if debtor else None)
+        _lock(concerned)
+        reply = Reply(
+            account=account,
+            debtor=debtor,
+            communication=message,
+            invoice_id=message.invoice_id if message else None,
+            channel=channel,
+            address=address,
+            text=texts.storable(text),
+            provider_id=_short_id(provider_id),
+            received_at=now,
+        )
+        known = _inserted(reply)
+        if known and known.whole_text != reply.text:  # programs give the same id to several mails
+            reply.provider_id = _short_id(f"{reply.provider_id} {hashlib.sha256(reply.text.encode()).hexdigest()}")
+            known = _inserted(reply)
+        if known:
+            return known if known.read_at is None else None
+        if message:
+            status_updates.record(message.message_id, Outcome(State.SENT))  # the answer may come before our own record
+            answered_ones = Communication.objects.filter(message_id=message.message_id, status__in=inbox.ANSWERABLE)
+            answered_ones.update(status=State.REPLIED)
+        if channel == Medium.WHATSAPP:
+            addresses.note_heard(account, address, now)
+        for pk in concerned:
+            debtors.hold_for_answer(account, pk, _writer(reply), now)
+    return reply
+
+
+def _lock(debtor_ids: Sequence[uuid.UUID]) -> None:
+    """Take the gate's lock: a message that is about to leave waits, and sees the answer."""
+    list(Debtor.objects.select_for_update(no_key=True).filter(pk__in=debtor_ids).order_by("pk"))
+
+
+def _inserted(reply: Reply) -> Reply | None:
+    """Insert a reply. Return the one that has its id already."""
+    Reply.objects.bulk_create([reply], ignore_conflicts=True)
+    if Reply.objects.filter(pk=reply.pk).exists():
+        return None
+    found = Reply.objects.filter(account=reply.account, channel=reply.channel, provider_id=reply.provider_id)
+    known: Reply = found.select_related("account", "debtor", "communication").get()
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The debtor's own words, as they may be shown, and what the rules make of them."""
+
+    text: str
+    reading: classification.Reading
+
+
+def _read(reply: Reply) -> _Reading:
+    written = texts.shown(reply.text)
+    if reply.channel == Medium.EMAIL:
+        written = texts.shown(quoting.without_quote(reply.text, quoting.sent_as(reply.communication)))
+    return _Reading(written, classification.read(written, reply.account.today()))
+
+
+def _apply(reply: Reply, read: _Reading) -> None:
+    """Store the reading, once, and opt out where the text leaves no doubt."""
+    account, now, found = reply.account, reply.account.now(), read.reading
+    text = masking.mask_links(read.text)  # what is quoted may hold the debtor's link
+    original = "" if text == reply.text else reply.text
+    stops = found.triage == Triage.STOP and found.is_unmistakable
+    values = {
+        "text": text,
+        "original": original,
+        "triage": found.triage,
+        "promised_on": found.promised_on,
+        "paid_on": found.paid_on,
+        "reference": texts.storable(found.reference)[:100],
+        "amount": found.amount,
+        "asks_to_stop": found.asks_to_stop,
+        "read_at": now,
+        **({"status": ReplyStatus.CONFIRMED, "handled_at": now, "took_effect": True} if stops else {}),
+    }
+    with transaction.atomic():
+        concerned = inbox.concerned(account, reply.channel, reply.address, reply.debtor_id)
+        _lock(concerned)
+        if not Reply.objects.filter(pk=reply.pk, read_at=None).update(**values):
+            return
+        if stops:
+            opted_out_as = stopped_address(reply)
+            addresses.opt_out(account, reply.channel, opted_out_as, now, text=text, actor=_writer(reply))
+        told = text[:_TOLD_CHARACTERS]
+        for pk in concerned:
+            if stops:
+                inbox.settle(account, pk, _writer(reply), told)
+            else:
+                debtors.tell_answer(account, pk, _writer(reply), text=told)
+    for name, value in values.items():
+        setattr(reply, name, value)
+
+
+def others(reply: Reply) -> list[Debtor]:
+    """Return the other debtors who may have written a reply: a text message does not say what it answers."""
+    ids = inbox.concerned(reply.account, reply.channel, reply.address, reply.debtor_id)
+    return list(Debtor.objects.filter(pk__in=ids).exclude(pk=reply.debtor_id).order_by("created_at", "pk"))
+
+
+def stopped_address(reply: Reply) -> str:
+    """The address that the writer of a reply speaks for: the one that the answered mail went to, else their own."""
+    if reply.channel == Medium.EMAIL and reply.communication:
+        return reply.communication.recipient
+    return reply.address
+
+
+def _writer(reply: Reply) -> Actor:
+    return Actor(reply.address, Channel.REPLY)
+
+
+def _short_id(provider_id: str) -> str:
+    known_as = texts.storable(provider_id)
+    return known_as if len(known_as) <= 255 else hashlib.sha256(known_as.encode()).hexdigest()
+
+
+def _message_to(account: Account, channel: str, address: str) -> Communication | None:
+    """The last message that went there."""
+    sent = Communication.objects.for_account(account).filter(
+        recipient=address,
+        channel=channel,
+        status__in=(*LEFT_US, State.SENDING, State.UNKNOWN),
+    )
+    found: Communication | None = sent.select_related("debtor").order_by("-sent_at", *holding.GOES_FIRST).first()
+    return found
+
+
+def _debtor_at(account: Account, channel: str, address: str) -> Debtor | None:
+    """The one debtor who has this address; who of several it is, a person has to say."""
+    found = consent.debtors_at(account, channel, address)
+    return found[0] if len(found) == 1 else None
+
+
+# --- What a person makes of it -----------------------------------------------------------------------------------
+
+
+def open_invoices(reply: Reply) -> "QuerySet[Invoice]":
+    """Return the invoices that an answer may be about: the open ones of the party whose message it answers."""
+    found = Invoice.objects.filter(account=reply.account_id, debtor=reply.debtor_id, status__in=OPEN)
+    if reply.invoice:
+        found = found.filter(party__in=debtor_parties.keys_like(reply.invoice))
+    return found.order_by("due_date", "issue_date", "invoice_number")
+
+
+def confirm_paid(
+    reply: Reply,
+    actor: Actor,
+    invoice_id: uuid.UUID,
+    *,
+    amount: Decimal,
+    paid_at: dt.date,
+    reference: str,
+    key: uuid.UUID | None = None,
+) -> None:
+    """The money is there. Raises `Refused` where the ledger does."""
+    if key and Receipt.objects.filter(pk=key, account=reply.account_id).exists():  # the form was sent before
+        return
+
+    def do() -> None:
+        lifecycle.record_payment(
+            reply.account, invoice_id, actor, amount=amount, paid_at=paid_at, reference=reference, key=key
+        )
+
+    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+
+
+def confirm_promise(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], promised_on: dt.date) -> None:
+    def do() -> None:
+        for invoice_id in invoice_ids:
+            lifecycle.promise(reply.account, invoice_id, actor, promised_on, reason=reply.text)
+
+    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+
+
+def confirm_dispute(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], reason: str) -> None:
+    def do() -> None:
+        for invoice_id in invoice_ids:
+            lifecycle.change(reply.account, invoice_id, actor, status=Status.DISPUTED, reason=reason)
+
+    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+
+
+def confirm_hold(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], hold_until: dt.date) -> None:
+    """They need time, or a person needs to look into it."""
+
+    def do() -> None:
+        for invoice_id in invoice_ids:
+            lifecycle.change(
+                reply.account, invoice_id, actor, status=Status.ON_HOLD, hold_until=hold_until, reason=reply.text
+            )
+
+    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+
+
+def confirm_wrong_person(reply: Reply, actor: Actor) -> None:
+    """The address is somebody else's: it is not written to again."""
+
+    def do() -> None:
+        because = f"wrong person, {actor.name}"
+        addresses.mark_invalid(reply.account, reply.channel, reply.address, reply.account.now(), because)
+
+    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+
+
+def confirm_stop(reply: Reply, actor: Actor) -> None:
+    """Opt the writer's address out of the channel, by a person who read the reply."""
+
+    def do() -> None:
+        address, now = stopped_address(reply), reply.account.now()
+        addresses.opt_out(reply.account, reply.channel, address, now, text=reply.text, actor=actor)
+
+    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+
+
+def undo_stop(reply: Reply, actor: Actor, reason: str) -> None:
+    """Take back an opt-out, with a reason. Raises `Refused` without one, or where the address may be written to."""
+    account, address = reply.account, stopped_address(reply)
+    with transaction.atomic():
+        contact = addresses.known(account, reply.channel, address)
+        if contact is None:
+            raise Refused("contact", "not_opted_out", _("%(contact)s may be written to.") % {"contact": address})
+        contact.account = account
+        consent.return_address(contact, actor, reason)
+        handled = {"status": ReplyStatus.DISMISSED, "handled_by": actor.name, "handled_at": account.now()}
+        Reply.objects.filter(pk=reply.pk).update(**handled)
+    reply.refresh_from_db()
+
+
+def is_stopped(reply: Reply) -> bool:
+    """Return True if the writer's address is opted out of the channel."""
+    contact = addresses.known(reply.account, reply.channel, stopped_address(reply))
+    return contact is not None and contact.opted_out_at is not None
+
+
+def dismiss(reply: Reply, actor: Actor) -> None:
+    """Read, and nothing follows."""
+    _settle(reply, actor, ReplyStatus.DISMISSED, lambda: None)
+
+
+def _settle(reply: Reply, actor: Actor, status: ReplyStatus, do: Callable[[], None]) -> None:
+    """Once, by whoever is first. Messages go on when the last of the debtor's answers is handled."""
+    account = reply.account
+    with transaction.atomic():
+        concerned = inbox.concerned(account, reply.channel, reply.address, reply.debtor_id)
+        _lock(concerned)
+        proposed = Reply.objects.filter(pk=reply.pk, status=ReplyStatus.PROPOSED)
+        if not proposed.update(status=status, handled_by=actor.name, handled_at=account.now()):
+            raise Refused("status", "already_handled", _("Somebody has handled this reply already."))
+        do()
+        said = f"{english(status.label)}: {english(Triage(reply.triage).label).lower()}."
+        for pk in concerned:
+            inbox.settle(account, pk, actor, said)
+    reply.refresh_from_db()

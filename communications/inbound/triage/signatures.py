@@ -1,0 +1,135 @@
+"""The signature below a message: who wrote it, with which company, and what their mail program adds."""
+
+# Patterns and lists of words are easier to keep without breaks.
+# ruff: noqa: E501
+
+import itertools
+import re
+
+from communications.inbound.triage.spelling import normalise
+
+_DELIMITER = re.compile(r"--+ ?|__+|—+")
+_FAREWELL = re.compile(
+    r"(?:(?:with )?(?:kind|best|warm|warmest|many|my best)? ?(?:regards|rgds|wishes)|br|kr|sincerely|(?:yours|your) (?:sincerely|faithfully|truly)"
+    r"|sincerely yours|cheers|cordialement|bien cordialement|respectfully|thanks (?:and|&)? ?(?:best |kind )?regards|thanks and regards|thank you and regards"
+    r"|مع (?:خالص |فايق |اطيب |وافر )?(?:ال)?(?:تحيه|تحيات|تحياتي|الشكر|التقدير|الاحترام)(?: \w+){0,3}|تحياتي|تحياتنا|وتفضلوا بقبول .*|ودمتم(?: \w+){0,2}|تقبلوا تحياتي|اخوكم(?: \w+)?)"
+)
+_DEVICE = re.compile(
+    r"(?:الحصول علي|احصل علي|发自|發自|傳送自|从我的|obtener|telecharger|scarica|outlook fur|outlook pour|outlook para|yahoo mail|enviado desde|envoye de|von meinem|gesendet von|inviato da|verzonden vanaf) ?.{0,60}|(?:sent|get|envoye) (?:from|by|with|via|using|outlook|de|depuis)\b.*|(?:تم ارسال\w*|ارسلت|مرسل|مرسله) من (?:ال|جهاز)?.*(?:ايفون|iphone|جوال|هاتف|samsung|android|outlook).*"
+)
+# Lines that only footers have.
+_FOOTER = re.compile(
+    r"(?:this (?:e ?mail|message|communication)(?: and)?(?: any)? .{0,60}(?:confidential|intended|privileged)|confidential|disclaimer"
+    r"|please consider the environment|to unsubscribe\b|click here to unsubscribe|if you (?:no longer|do not|dont) (?:wish|want) to receive"
+    r"|you (?:are receiving|received) this|unsubscribe from (?:our|this)|manage (?:your )?preferences|view (?:this|it) in (?:your )?browser"
+    r"|لالغاء الاشتراك (?:من|في|اضغط|زوروا|قم)|اذا كنت لا ترغب|هذه الرساله (?:سريه|موجهه)|ticket (?:id|no|number|status)?\b.{0,40}$)"
+)
+_TITLE = re.compile(
+    r"(?:\w+ ){0,4}(?:manager|accountant|director|officer|ceo|cfo|coo|assistant|executive|engineer|supervisor|coordinator|department|dept|llc|fze|ltd|tel|mob|mobile|phone|fax|p o box|po box"
+    r"|مدير|محاسب|شركه|هاتف|جوال|ص ب|المدير|قسم)\b.*"
+)
+_NOT_ME = re.compile(
+    r"\b[Ii](?:['’]?m| am) not (?:Mr\.? |Mrs\.? |Ms\.? |the )?[A-Z][a-z]{2,}\b(?! [a-z]+ing)|\b[Tt]his is(?:n['’]t| not) [A-Z][a-z]{2,}\b"
+)
+_MAX_NAME_WORDS = 4
+_MOST_LINES = 20
+
+
+def without(text: str) -> str:
+    """Return the text without the signature and footer below it. Never empties a text that says something."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    end = len(lines)
+    begins = False  # something is said above
+    for number, line in enumerate(lines):
+        stripped = line.strip()
+        if not stripped:
+            continue
+        words = normalise(stripped[:300])
+        if _DEVICE.fullmatch(words) or _FOOTER.match(words):
+            lines[number] = ""
+            continue
+        if begins and (
+            (_DELIMITER.fullmatch(stripped[:300]) and len(lines) - number <= 25)
+            or (words in _THANKS and _is_all_names(_below(lines, number)))
+            or (_FAREWELL.fullmatch(words) and _is_signature(_below(lines, number)))
+        ):
+            end = number
+            break
+        begins = True
+    kept = lines[:end]
+    _drop_name(kept)
+    return "\n".join(kept).strip()
+
+
+def _below(lines: list[str], number: int) -> list[str]:
+    """The lines below one that say something, as many as a signature has, and one more."""
+    said = (lines[place] for place in range(number + 1, len(lines)) if lines[place].strip())
+    return list(itertools.islice(said, _MOST_LINES + 1))
+
+
+def _is_signature(said: list[str]) -> bool:
+    """Names, titles and numbers; a long line is an answer below the farewell."""
+    return len(said) <= _MOST_LINES and not any(
+        len(line.split()) > 14 and not _FOOTER.match(normalise(line[:300])) for line in said[:3]
+    )
+
+
+_THANKS = {
+    "thanks",
+    "thank you",
+    "many thanks",
+    "thx",
+    "best",
+    "thanks in advance",
+    "thank you in advance",
+    "rgds",
+    "br",
+}
+
+
+def _is_all_names(said: list[str]) -> bool:
+    """Lines of words with capitals, numbers and addresses: a card, and nothing that somebody says."""
+    words = [
+        word for line in said[:8] for word in re.split(r"[\s|,.()/&-]+", line) if word[:1].isalpha() and "@" not in word
+    ]
+    capital = sum(word[0].isupper() for word in words)
+    return 0 < len(said) <= 8 and capital >= 0.8 * len(words) and not _NO_NAME.search(normalise(" ".join(said)[:500]))
+
+
+def _drop_name(lines: list[str]) -> None:
+    """A last line of few words, each with a capital, is a name: 'Ahmed Ali'."""
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if sum(bool(line.strip()) for line in lines) < 2:
+        return
+    words = lines[-1].replace(",", " ").replace(".", " ").split()
+    is_name = len(words) <= _MAX_NAME_WORDS and all(
+        word[0].isupper() and word[1:].islower() and word.isalpha() for word in words if len(word) > 1
+    )
+    if words and is_name and normalise(lines[-1]) not in _NO_NAMES and not _NO_NAME.search(normalise(lines[-1])):
+        lines.pop()
+
+
+_NO_NAMES = {
+    "paid",
+    "done",
+    "stop",
+    "unsubscribe",
+    "friday",
+    "tomorrow",
+    "already paid",
+    "yes",
+    "no",
+    "thanks",
+    "thank you",
+    "cancel",
+}
+_NO_NAME = re.compile(
+    r"\b(?:paid|pay|stop|unsubscribe|settled|transferred|wrong|number|dispute|sunday|monday|tuesday|wednesday|thursday|friday|saturday|tomorrow|today|january"
+    r"|february|march|april|may|june|july|august|september|october|november|december|inshallah|please|no|not)\b"
+)
+
+
+def says_not_me(text: str) -> bool:
+    """Return True for 'I am not Ahmed', 'This is not Ahmed': a name, by its capital letter."""
+    return bool(_NOT_ME.search(text[:2_000]))

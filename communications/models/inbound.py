@@ -1,0 +1,215 @@
+"""What debtors say, and what is known of their addresses."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+
+from communications.models.choices import Medium
+from communications.models.messages import Communication
+from inflow.accounts.models import Account
+from invoices.models import AccountQuerySet, Debtor, Invoice
+
+
+class Contact(models.Model):
+    """What is known of one address: that it bounced, what its owner wants, and when they last wrote from it."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=10, choices=Medium)
+    address = models.CharField(max_length=254)
+    invalid_at = models.DateTimeField(null=True)
+    invalid_because = models.CharField(max_length=300, blank=True)
+    opted_out_at = models.DateTimeField(null=True)
+    opted_in_at = models.DateTimeField(
+        null=True, help_text=_lazy("When they agreed to be written to there, as WhatsApp asks.")
+    )
+    heard_at = models.DateTimeField(null=True, help_text=_lazy("When they last wrote from there on WhatsApp."))
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "channel", "address"], name="a_contact_is_known_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class Source(models.TextChoices):
+    """Where somebody said whether they want to be written to."""
+
+    PAGE = "page", _lazy("The debtor's page")
+    UNSUBSCRIBE = "unsubscribe", _lazy("The mail's unsubscribe")
+    EMAIL = Medium.EMAIL.value, _lazy("Email")
+    SMS = Medium.SMS.value, _lazy("SMS")
+    WHATSAPP = Medium.WHATSAPP.value, _lazy("WhatsApp")
+    STAFF = "staff", _lazy("Staff")
+    PROVIDER = "provider", _lazy("The provider")
+
+
+class Wish(models.TextChoices):
+    OPTED_OUT = "opted_out", _lazy("Opted out")
+    OPTED_IN = "opted_in", _lazy("Opted in again")
+
+
+class ConsentEntry(models.Model):
+    """Who asked to be left alone, or to hear from us again, and in what words. Append-only."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, null=True, related_name="consents")
+    channel = models.CharField(max_length=10, choices=Medium, blank=True, help_text=_lazy("Empty: all channels."))
+    address = models.CharField(max_length=254, blank=True)
+    what = models.CharField(max_length=10, choices=Wish)
+    source = models.CharField(max_length=12, choices=Source)
+    text = models.TextField(blank=True, help_text=_lazy("What was said, or the reason."))
+    at = models.DateTimeField(help_text=_lazy("The account's time."))
+    actor = models.CharField(max_length=254)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        verbose_name_plural = _lazy("consent log")
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(what__in=Wish.values), name="a_wish_is_known"),
+            models.CheckConstraint(
+                condition=~Q(what="opted_in", text=""), name="who_is_written_to_again_has_a_reason_in_the_log"
+            ),
+        ]
+        indexes = [models.Index(fields=["account", "-at", "-id"], name="consent_newest")]
+
+    def __str__(self) -> str:
+        return _("%(what)s: %(where)s") % {"what": self.get_what_display(), "where": self.address or _("all channels")}
+
+
+class AnswerKind(models.TextChoices):
+    PAID = "paid", _lazy("Has paid")
+    PROMISE = "promise", _lazy("Will pay")
+    DISPUTE = "dispute", _lazy("Disputes")
+
+
+class AnswerStatus(models.TextChoices):
+    PROPOSED = "proposed", _lazy("Waits for you")
+    CONFIRMED = "confirmed", _lazy("Confirmed")
+    DISMISSED = "dismissed", _lazy("Dismissed")
+
+
+class Answer(models.Model):
+    """What a debtor said of one invoice on their page. `day` is that of the payment, or the one they will pay on."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, related_name="answers")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="answers")
+    kind = models.CharField(max_length=10, choices=AnswerKind)
+    status = models.CharField(max_length=10, choices=AnswerStatus, default=AnswerStatus.PROPOSED)
+    took_effect = models.BooleanField(default=False, help_text=_lazy("At once, without a person."))
+    day = models.DateField(null=True)
+    reference = models.CharField(max_length=100, blank=True)
+    text = models.TextField(blank=True)
+    # Both in the account's time.
+    said_at = models.DateTimeField()
+    handled_at = models.DateTimeField(null=True)
+    handled_by = models.CharField(max_length=254, blank=True)
+    handled_because = models.TextField(blank=True)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["-said_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["invoice", "kind"],
+                condition=Q(status="proposed"),
+                name="one_answer_of_a_kind_waits_for_an_invoice",
+            ),
+            models.UniqueConstraint(
+                fields=["invoice"],
+                condition=Q(kind="promise", took_effect=True),
+                name="an_invoice_is_promised_once_from_the_page",
+            ),
+            models.CheckConstraint(condition=Q(status__in=AnswerStatus.values), name="answer_status_is_known"),
+        ]
+        indexes = [
+            models.Index(fields=["account", "-said_at", "-id"], name="answer_newest"),
+            models.Index(fields=["debtor"], name="answer_waiting", condition=Q(status="proposed")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.invoice}"
+
+
+class Triage(models.TextChoices):
+    """What an answer seems to say."""
+
+    STOP = "stop", _lazy("Stop writing")
+    PAID = "paid", _lazy("Has paid")
+    PROMISE = "promise", _lazy("Will pay")
+    DISPUTE = "dispute", _lazy("Disputes it")
+    WRONG_PERSON = "wrong_person", _lazy("Wrong person")
+    OTHER = "other", _lazy("Something else")
+
+
+class ReplyStatus(models.TextChoices):
+    PROPOSED = "proposed", _lazy("To be read")
+    CONFIRMED = "confirmed", _lazy("Confirmed")
+    DISMISSED = "dismissed", _lazy("Dismissed")
+
+
+class Reply(models.Model):
+    """A message from a debtor and what the rules read in it: a proposal for a person, unless `took_effect` is set.
+
+    The message is stored before anything reads it. `text` is then shortened to what the debtor wrote, and `original`
+    keeps the whole message if that is more. `received_at`, `read_at` and `handled_at` are the account's time.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="replies")
+    debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, null=True, related_name="replies")
+    communication = models.ForeignKey(Communication, on_delete=models.PROTECT, null=True, related_name="replies")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="+")
+    channel = models.CharField(max_length=10, choices=Medium)
+    address = models.CharField(max_length=254)
+    text = models.TextField()
+    original = models.TextField(
+        blank=True, help_text=_lazy("The whole message, with the mail that it quotes. Empty: the same as the text.")
+    )
+    provider_id = models.CharField(max_length=255)
+    triage = models.CharField(max_length=12, choices=Triage, default=Triage.OTHER)
+    promised_on = models.DateField(null=True, help_text=_lazy("The day that the text names."))
+    paid_on = models.DateField(null=True, help_text=_lazy("The day of the payment that the text names."))
+    reference = models.CharField(max_length=100, blank=True)
+    amount = models.DecimalField(max_digits=18, decimal_places=3, null=True)
+    asks_to_stop = models.BooleanField(default=False, help_text=_lazy("Asks for no more messages, in any words."))
+    took_effect = models.BooleanField(default=False, help_text=_lazy("Opted out automatically."))
+    read_at = models.DateTimeField(null=True, help_text=_lazy("When the rules read the message."))
+    status = models.CharField(max_length=10, choices=ReplyStatus, default=ReplyStatus.PROPOSED)
+    handled_by = models.CharField(max_length=254, blank=True)
+    handled_at = models.DateTimeField(null=True)
+    received_at = models.DateTimeField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        verbose_name_plural = _lazy("replies")
+        ordering = ["-received_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "channel", "provider_id"], name="a_reply_is_heard_once"),
+        ]
+        indexes = [
+            models.Index(fields=["debtor"], name="reply_to_be_read", condition=Q(status="proposed")),
+            models.Index(fields=["account", "-received_at", "-id"], name="reply_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_triage_display()}, {self.address}"
+
+    @property
+    def whole_text(self) -> str:
+        """The message as it came in."""
+        return self.original or self.text

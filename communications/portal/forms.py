@@ -1,0 +1,145 @@
+"""What a debtor may say on their page. Each form does one thing, by the verbs that staff and API use."""
+
+import datetime as dt
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from communications.contacts import consent
+from communications.content import phrases
+from communications.models import Medium, Source
+from communications.portal import answers
+from communications.portal.account import say
+from communications.portal.texts import Words
+from inflow.accounts.actors import DEBTOR
+from invoices import money
+from invoices.debtors.debtor_parties import DebtorParty
+from invoices.models import Invoice
+
+ALL_CHANNELS = "all"
+
+
+class Invoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(Invoice.objects.none(), widget=forms.CheckboxSelectMultiple, **kwargs)
+
+    def label_from_instance(self, obj: Invoice) -> SafeString:
+        balance = money.display(obj.balance, obj.currency)
+        return format_html("<bdi>{}</bdi> <bdi>{}</bdi>", obj.invoice_number, balance)
+
+
+class PageForm(forms.Form):
+    """`kind` is its place in the address; `do` says what came of it."""
+
+    kind: ClassVar[str]
+
+    def __init__(self, party: DebtorParty, owed: Sequence[Invoice], said: Words, data: Any = None) -> None:
+        super().__init__(data, auto_id=f"{self.kind}_%s", label_suffix="")
+        self.party, self.debtor, self.owed, self.said = party, party.debtor, owed, said
+        self.today = self.debtor.account.today()
+        self.title: str = getattr(said, self.kind)
+        self.note: SafeString = say(getattr(said, f"{self.kind}_note"), **self.in_note())
+        self.button: str = getattr(said, f"{self.kind}_send")
+        for name, field in self.fields.items():
+            field.label = {"invoices": said.which}.get(name) or getattr(said, name)
+            if isinstance(field, Invoices):
+                field.queryset = party.invoices.open().order_by("due_date", "invoice_number")
+                field.initial = [owed[0].pk] if len(owed) == 1 else []
+                field.error_messages |= dict.fromkeys(
+                    ("required", "invalid_choice", "invalid_pk_value", "invalid_list"), said.choose_open
+                )
+
+    def in_note(self) -> dict[str, str]:
+        return {}
+
+    @abstractmethod
+    def do(self) -> str:
+        """What is then said. Raises `Refused`."""
+
+    def _chosen(self) -> list[Any]:
+        return [invoice.pk for invoice in self.cleaned_data["invoices"]]
+
+
+def _day() -> forms.DateField:
+    return forms.DateField(
+        input_formats=["%Y-%m-%d"], widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+    )
+
+
+class PaidForm(PageForm):
+    kind = "paid"
+    invoices = Invoices()
+    paid_on = _day()
+    reference = forms.CharField(max_length=100, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reference"].help_text = self.said.reference_help
+        self.fields["reference"].widget.attrs["dir"] = "auto"
+        _within(self.fields["paid_on"], self.today - dt.timedelta(days=3650), self.today)
+
+    def do(self) -> str:
+        data = self.cleaned_data
+        answers.say_paid(self.debtor, self._chosen(), data["paid_on"], data["reference"])
+        return "paid"
+
+
+class PromiseForm(PageForm):
+    kind = "promise"
+    invoices = Invoices()
+    promised_on = _day()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _within(self.fields["promised_on"], self.today, self.today + dt.timedelta(days=365))
+
+    def in_note(self) -> dict[str, str]:
+        return {"date": phrases.date(self.today + answers.PROMISED_WITHIN, self.said.language)}
+
+    def do(self) -> str:
+        is_taken = answers.promise(self.debtor, self._chosen(), self.cleaned_data["promised_on"])
+        return "promise" if is_taken else "proposed"
+
+
+class DisputeForm(PageForm):
+    kind = "dispute"
+    invoices = Invoices()
+    why = forms.CharField(max_length=1000, widget=forms.Textarea(attrs={"rows": 4, "dir": "auto"}))
+
+    def do(self) -> str:
+        answers.dispute(self.debtor, self._chosen(), self.cleaned_data["why"])
+        return "dispute"
+
+
+class StopForm(PageForm):
+    kind = "stop"
+    channel = forms.ChoiceField(widget=forms.RadioSelect)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        channel = self.fields["channel"]
+        assert isinstance(channel, forms.ChoiceField)
+        known = {medium for medium, _ in consent.addresses_of(self.debtor, self.party.own_keys)}
+        known -= consent.left_channels(self.debtor, self.party.own_keys)
+        offered = [medium.value for medium in Medium if medium in known]
+        channel.choices = [(name, getattr(self.said, f"stop_{name}")) for name in (*offered, ALL_CHANNELS)]
+
+    def do(self) -> str:
+        channel = self.cleaned_data["channel"]
+        chosen = "" if channel == ALL_CHANNELS else channel
+        consent.leave(self.debtor, chosen, DEBTOR, Source.PAGE, party=self.party.own_keys)
+        return "stop"
+
+
+FORMS: dict[str, type[PageForm]] = {form.kind: form for form in (PaidForm, PromiseForm, DisputeForm, StopForm)}
+
+
+def _within(field: forms.Field, first: dt.date, last: dt.date) -> None:
+    """In the browser's calendar, and for those who go around it."""
+    field.validators += [MinValueValidator(first), MaxValueValidator(last)]
+    field.widget.attrs |= {"min": first.isoformat(), "max": last.isoformat()}

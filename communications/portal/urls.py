@@ -1,0 +1,11 @@
+from django.urls import path
+
+from communications.portal import views
+
+urlpatterns = [
+    path("unsubscribe/<str:token>", views.unsubscribe, name="unsubscribe"),
+    path("<str:token>", views.show, name="debtor-page"),
+    path("<str:token>/statement.pdf", views.statement_pdf, name="debtor-page-statement"),
+    path("<str:token>/logo", views.logo, name="debtor-page-logo"),
+    path("<str:token>/<str:kind>", views.say, name="debtor-page-say"),
+]

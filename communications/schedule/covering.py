@@ -1,0 +1,92 @@
+"""Credit that covers all that a party owes: reminders wait, and after a week a person is asked to apply the credit. The
+case ends when no credit is left."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from inflow.accounts.actors import CLOCK
+from inflow.accounts.models import Account
+from invoices import ledger, money
+from invoices.cases import escalations
+from invoices.debtors import receivables
+from invoices.debtors.debtor_parties import DebtorParty
+from invoices.models import CaseStatus, Debtor, Escalation, Invoice, Reason, Resolution, Status, TimelineEntry
+
+# A person is asked once the credit has covered what is due for so long.
+ASKS_AFTER = dt.timedelta(days=7)
+# After the case was resolved and the credit still is not applied, a person is asked again.
+ASKS_AGAIN_AFTER = dt.timedelta(days=30)
+_AT_ONCE = dt.timedelta(minutes=1)
+
+
+def until(
+    account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str, moment: dt.datetime
+) -> dt.datetime:
+    """Return when a message that the credit holds back at `moment` is looked at again: when a person is to be asked."""
+    since = _since(account, party, invoices, currency)
+    if since + ASKS_AFTER > moment:
+        return since + ASKS_AFTER
+    return moment + (ASKS_AFTER if _is_asked(party, since, account.now()) else _AT_ONCE)
+
+
+def ask_when_due(
+    account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str, credit: Mapping[str, Decimal]
+) -> bool:
+    """Ask a person, once, if the credit has covered what is due for long enough, and return whether that was now. Under
+    the locks of the debtor and of the party's open `invoices`."""
+    now, since = account.now(), _since(account, party, invoices, currency)
+    if now < since + ASKS_AFTER or _is_asked(party, since, now):
+        return False
+    payable = [
+        invoice
+        for invoice in invoices
+        if invoice.is_open and invoice.status != Status.DISPUTED and invoice.currency == currency
+    ]
+    oldest = min(payable, key=lambda invoice: (invoice.due_date, invoice.issue_date, invoice.invoice_number))
+    notes = f"{money.display(credit[currency], currency)} of unapplied credit covers what is due. Apply it."
+    escalations.open_case(oldest, Reason.UNAPPLIED_CREDIT, CLOCK, notes=notes)
+    return True
+
+
+def close_cases(debtor: Debtor) -> None:
+    """Close the cases about credit that is applied or undone by now, under the debtor's lock."""
+    cases = Escalation.objects.filter(invoice__debtor=debtor, reason=Reason.UNAPPLIED_CREDIT)
+    for case in cases.exclude(status=CaseStatus.RESOLVED).select_related("invoice").order_by("opened_at", "id"):
+        invoice = Invoice.objects.select_for_update(no_key=True).get(pk=case.invoice_id)
+        invoice.account, invoice.debtor = debtor.account, debtor
+        if not ledger.credit_for(invoice).get(invoice.currency):
+            case.invoice = invoice
+            escalations.close(case, Resolution.CREDIT_USED, CLOCK)
+
+
+def _since(account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str) -> dt.datetime:
+    """Return since when the credit covers what is overdue: since it came, or since the oldest invoice is overdue."""
+    now, today = account.now(), account.today()
+    overdue = [
+        max(_day_after(account, invoice.due_date), invoice.entered_at or invoice.created_at)
+        for invoice in invoices
+        if invoice.currency == currency and receivables.is_overdue(invoice, today)
+    ]
+    return min(now, max(min(overdue, default=now), ledger.credited_at(party) or now))
+
+
+def _day_after(account: Account, day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min, account.zone).astimezone(dt.UTC)
+
+
+def _is_asked(party: DebtorParty, since: dt.datetime, now: dt.datetime) -> bool:
+    """Return whether a case about this credit is open or was resolved lately, or the question joined an open case."""
+    cases = Escalation.objects.filter(invoice__in=party.invoices, reason=Reason.UNAPPLIED_CREDIT)
+    if cases.exclude(status=CaseStatus.RESOLVED).exists():
+        return True
+    if cases.filter(opened_at__gte=since, resolved_at__gte=now - ASKS_AGAIN_AFTER).exists():
+        return True
+    joined = TimelineEntry.objects.filter(
+        invoice__in=party.invoices,
+        invoice__escalation_level__gt=0,
+        kind="escalation_joined",
+        params__case=Reason.UNAPPLIED_CREDIT.value,
+        at__gte=since,
+    )
+    return joined.exists()

@@ -1,0 +1,78 @@
+"""What an account may choose to say besides its ladder: thanks at full payment, and a word on the day before a promise.
+
+Both are off by default. In the caller's transaction, under the locks of the debtor and the invoice.
+"""
+
+import datetime as dt
+
+from communications.contacts import addresses
+from communications.models import Communication, Kind, State
+from communications.schedule import holding, ladder, one_off, policies
+from inflow.accounts.actors import CLOCK
+from invoices import timeline
+from invoices.models import Invoice, Promise, Status
+
+# Thanks that were held back for longer are not sent.
+THANKS_WITHIN = dt.timedelta(days=7)
+_NOT_SAID = (State.SUPPRESSED, State.CANCELLED, State.FAILED)
+
+
+def thank(invoice: Invoice) -> None:
+    """Once for an invoice that has just been paid in full."""
+    rules = ladder.rules_of(invoice.account)
+    if not rules.says_thanks or invoice.status != Status.PAID:
+        return
+    said = Communication.objects.filter(invoice=invoice, kind=Kind.THANK_YOU).exclude(status__in=_NOT_SAID)
+    if not said.exists():
+        _plan(invoice, Kind.THANK_YOU, invoice.account.now())
+
+
+def is_late(row: Communication, now: dt.datetime) -> bool:
+    """Return whether a thank-you that no person asked for comes too long after the payment."""
+    paid_at = row.invoice.covered_at
+    return not one_off.is_by_person(row) and paid_at is not None and now - paid_at > THANKS_WITHIN
+
+
+def recall(promise: Promise) -> None:
+    """A promise that holds the invoice is spoken of on the day before it, at an hour for writing; a newer one moves the
+    message. One for tomorrow needs none."""
+    invoice = promise.invoice
+    if not ladder.rules_of(invoice.account).recalls_promises:
+        return
+    ours = Communication.objects.filter(invoice=invoice, kind=Kind.PROMISE_FOLLOWUP, step=None, approved_by="")
+    planned = ours.filter(status=State.SCHEDULED).first()
+    day = promise.promised_on - dt.timedelta(days=1)
+    if day <= invoice.account.today():
+        if planned:
+            planned.invoice = invoice
+            ladder.cancel(planned, "promised_anew")
+        return
+    begins = holding.beginning(invoice.account, day)
+    if planned is None:
+        _plan(invoice, Kind.PROMISE_FOLLOWUP, begins)
+    else:
+        planned.not_before = begins
+        planned.save(update_fields=["not_before"])
+        ladder.reschedule(ladder.facts_of(invoice), invoice, planned)
+
+
+def _plan(invoice: Invoice, kind: Kind, begins: dt.datetime) -> None:
+    chosen = addresses.choose(invoice, policies.EVERY_CHANNEL)
+    if chosen.missing:
+        return
+    row = Communication(
+        account=invoice.account,
+        debtor_id=invoice.debtor_id,
+        invoice=invoice,
+        round=invoice.round,
+        kind=kind,
+        channel=chosen.channel,
+        recipient=chosen.address,
+        language=invoice.debtor.language or invoice.language,
+        not_before=begins,
+    )
+    verdict = holding.first_allowed(ladder.facts_of(invoice), invoice, row, begins)
+    row.scheduled_for, row.waits_for = verdict.moment, verdict.reason
+    row.save(force_insert=True)
+    zone = ladder.place(invoice, ladder.rules_of(invoice.account)).zone.key
+    timeline.note(invoice, "planned", CLOCK, message=kind, moment=row.scheduled_for, zone=zone)

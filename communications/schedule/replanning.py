@@ -1,0 +1,96 @@
+"""Rescheduling all that is planned for a debtor, in the transaction in which a fact of the debtor changes.
+
+An answer, a payment, a message that is sent, or a level 2 escalation of one invoice concerns the messages about all of
+them. The facts are read once for the debtor, not once for each invoice.
+
+New hours, limits and calendars concern a whole account: that is noted, and done soon in the background, debtor by
+debtor.
+"""
+
+import datetime as dt
+import operator
+import uuid
+from collections.abc import Collection, Iterable
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from communications.models import PENDING, Communication, Rescheduling
+from communications.schedule import holding, ladder, limits, policies
+from inflow.accounts.models import Account
+from inflow.restores import walltime
+from invoices.models import OPEN, Debtor, Invoice
+
+_ORDER = [f"invoice__{name}" for name in holding.IN_ORDER]
+
+
+def replan_debtor(
+    account: Account, debtor: Debtor, *, but: Collection[uuid.UUID] = (), before: dt.datetime | None = None
+) -> None:
+    """Reschedule the messages about the debtor's invoices, under the debtor's lock. The caller sees to the invoices
+    `but` itself. With `before`, leave out the invoices about which nothing would go by then."""
+    planned: dict[uuid.UUID, list[Communication]] = {}
+    pending = Communication.objects.filter(debtor=debtor, status__in=PENDING).exclude(invoice__in=but)
+    for row in pending.order_by(*_ORDER, "kind", "try_number"):
+        planned.setdefault(row.invoice_id, []).append(row)
+    due = Q(status__in=OPEN) if before is None else Q(status__in=OPEN, next_contact_at__lt=before)
+    concerned = Invoice.objects.filter(Q(pk__in=planned) | due, debtor=debtor).exclude(pk__in=but)
+    locked = list(concerned.select_for_update(no_key=True).order_by("id"))
+    policies.look_once(locked)
+    facts = None
+    for invoice in sorted(locked, key=operator.attrgetter(*holding.IN_ORDER)):
+        invoice.account, invoice.debtor = account, debtor
+        rows, level = planned.get(invoice.pk, []), invoice.escalation_level
+        for row in rows:
+            row.invoice = invoice
+        facts = facts or ladder.facts_of(invoice)
+        ladder.replan(invoice, rows, facts)
+        if invoice.escalation_level != level:
+            facts = None
+
+
+def contacts_changed(account: Account, debtor: Debtor, *, but: Collection[uuid.UUID] = ()) -> None:
+    """The debtor was contacted, or a contact turned out to be none: the limits allow other moments."""
+    until = account.now() + limits.reach(ladder.rules_of(account))
+    replan_debtor(account, debtor, but=but, before=until)
+
+
+# --- A whole account ---------------------------------------------------------------------------------------------
+
+
+def request(accounts: Iterable[uuid.UUID]) -> None:
+    """Note that what is planned for these accounts has to be rescheduled, in the transaction of the change."""
+    now = timezone.now()
+    Rescheduling.objects.bulk_create(
+        (Rescheduling(account_id=account, requested_at=now) for account in accounts),
+        update_conflicts=True,
+        unique_fields=["account"],
+        update_fields=["requested_at"],
+    )
+
+
+def run_requested(account: Account | None = None) -> int:
+    """Reschedule the accounts for which that was requested: `account` alone, or all that follow the wall. Return how
+    many. A request that comes meanwhile stays."""
+    if account is None and not walltime.is_right():
+        return 0
+    requests = Rescheduling.objects.select_related("account")
+    requests = requests.filter(account=account) if account else requests.filter(account__clock=None)
+    found = list(requests.order_by("requested_at"))
+    for each in found:
+        replan_account(account or each.account)
+        Rescheduling.objects.filter(account=each.account_id, requested_at=each.requested_at).delete()
+    return len(found)
+
+
+def replan_account(account: Account) -> None:
+    """Reschedule what is planned for each debtor of the account, one transaction for each of them."""
+    open_ones = Invoice.objects.for_account(account).filter(status__in=OPEN, is_chased=True)
+    planned = Communication.objects.for_account(account).filter(status__in=PENDING)
+    concerned = Q(pk__in=open_ones.values("debtor_id")) | Q(pk__in=planned.values("debtor_id"))
+    debtors = Debtor.objects.filter(concerned, account=account)
+    for debtor_id in list(debtors.order_by("pk").values_list("pk", flat=True)):
+        with transaction.atomic():
+            debtor = Debtor.objects.select_for_update(no_key=True).get(pk=debtor_id)
+            replan_debtor(account, debtor)

@@ -1,0 +1,134 @@
+"""Facts of an account that stop its messages: the switch, a suspension, payment data that is too old.
+
+Each is written once, on the account. What is planned stays as it is, and every reader lays the fact over it: no next
+contact, the reason `stopped`, nothing that goes out today.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from communications.contacts import addresses
+from communications.delivery import safeguards
+from communications.models import CollectionSettings, Communication, Medium, State
+from communications.schedule import ladder, policies
+from inflow.accounts.access import rows_of
+from inflow.accounts.models import Account, User
+from inflow.accounts.roles import Role
+from invoices.models import Invoice
+
+# How many accounts the bar names to platform staff.
+NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """The reason why nothing is sent, if there is one, and the channels that are stopped by themselves."""
+
+    reason: str = ""
+    channels: tuple[str, ...] = ()
+
+    def reason_for(self, channel: str) -> str:
+        return self.reason or ("stopped" if channel in self.channels else "")
+
+    def __bool__(self) -> bool:
+        return bool(self.reason or self.channels)
+
+
+def of(account: Account) -> Standstill:
+    """Return the reason for which the account's messages are stopped at present."""
+    if account.suspended_at is not None:
+        return Standstill("suspended")
+    rules = ladder.rules_of(account)
+    if rules.is_stopped:
+        return Standstill("stopped")
+    if safeguards.is_stale(rules, account.now()):
+        return Standstill("stale")
+    return Standstill(channels=tuple(rules.stopped_channels))
+
+
+def stopper(account: Account) -> Callable[[uuid.UUID], bool] | None:
+    """Return a function that says of an invoice, by its id, that its next message is stopped; None if none is."""
+    standstill = of(account)
+    if standstill.reason:
+        return lambda invoice_id: True
+    if standstill.channels:
+        return lambda invoice_id: _channel_of(account, invoice_id) in standstill.channels
+    return None
+
+
+def _channel_of(account: Account, invoice_id: uuid.UUID) -> str:
+    """The channel of the invoice's next message: that of the planned one, else the one that would be chosen now."""
+    planned = Communication.objects.filter(invoice=invoice_id, status=State.SCHEDULED, step__isnull=False)
+    channel = planned.values_list("channel", flat=True).first()
+    if channel:
+        return str(channel)
+    invoice = Invoice.objects.select_related("debtor").get(account=account, pk=invoice_id)
+    invoice.account = account
+    step = ladder.next_step(invoice, policies.steps_of(invoice), account.today())
+    return addresses.choose(invoice, step.channels).channel if step else ""
+
+
+_IS_STOPPED = (
+    Q(account__suspended_at__isnull=False)
+    | Q(account__collection__is_stopped=True)
+    | Q(account__collection__stopped_channels__contains=[F("channel")])
+)
+
+
+def marked(rows: "QuerySet[Communication]") -> "QuerySet[Any]":
+    """Planned messages with `is_stopped`: the switch or a suspension of the account stops them."""
+    stopped = ExpressionWrapper(_IS_STOPPED, output_field=BooleanField())
+    return rows.annotate(is_stopped=Coalesce(stopped, False))
+
+
+# --- The dashboard's bar -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The line that every page of the dashboard shows while messages are stopped. `url` leads to where they are
+    resumed, for who may do that."""
+
+    text: str
+    url: str = ""
+
+
+def bars(user: User) -> list[Bar]:
+    """A bar for each account that the person sees and whose messages are stopped, up to three, and one for the rest."""
+    on = Q(is_stopped=True) | ~Q(stopped_channels=[])
+    stopped = rows_of(user, CollectionSettings.objects.filter(on)).select_related("account")
+    found = list(stopped.order_by("account__name", "pk")[: NAMED + 1])
+    shown = [_bar(user, rules) for rules in found[:NAMED]]
+    if len(found) > NAMED:
+        shown.append(Bar(_("Messages of other accounts are stopped, too."), _page("changelist")))
+    return shown
+
+
+def _bar(user: User, rules: CollectionSettings) -> Bar:
+    if rules.is_stopped:
+        text = _("All messages are stopped. Nothing is sent until somebody resumes them.")
+    else:
+        names = _(", ").join(str(Medium(channel).label) for channel in rules.stopped_channels)
+        if len(rules.stopped_channels) == 1:
+            text = _("%(channel)s messages are stopped. Those that fall due are held until somebody resumes them.")
+            text %= {"channel": names}
+        else:
+            text = _(
+                "Messages by these channels are stopped: %(channels)s."
+                " Those that fall due are held until somebody resumes them."
+            )
+            text %= {"channels": names}
+    if user.is_superuser:
+        text = f"{rules.account}: {text}"
+    return Bar(text, _page("resume", rules.pk) if user.may(Role.MANAGER) else "")
+
+
+def _page(name: str, *args: object) -> str:
+    return reverse(f"admin:communications_collectionsettings_{name}", args=args)

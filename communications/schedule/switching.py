@@ -1,0 +1,93 @@
+"""Switching a policy on for many invoices: a worker does it, some seconds at a time.
+
+The row is the truth. A worker that dies leaves a claim that runs out, and the next one goes on after the last invoice.
+"""
+
+import datetime as dt
+import time
+import uuid
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from communications.models import ReminderPolicy, SwitchingOn
+from communications.schedule import policies
+from inflow.accounts import audit
+from inflow.accounts.actors import Actor, Channel
+from inflow.accounts.models import Account
+from inflow.celery import wake
+from inflow.languages import english
+from invoices.models import OPEN, Invoice, InvoiceQuerySet
+
+# The invoices that a request switches itself.
+AT_ONCE = 100
+TURN_S = 5.0
+LEASE = dt.timedelta(seconds=120)
+_IN_CHUNK = 20
+_TASK = "inflow.dashboard.tasks.switch_on_policy"
+
+
+class Busy(Exception):
+    """The account has a policy that is being switched on."""
+
+
+def start(
+    account: Account, policy: ReminderPolicy, actor: Actor, *, only_unchased: bool, overdue_enter: bool
+) -> SwitchingOn:
+    """Have a policy switched on for the open invoices, or for those of them that nobody chases."""
+    try:
+        with transaction.atomic():
+            row = SwitchingOn.objects.create(
+                account=account,
+                policy=policy,
+                actor=actor.name,
+                only_unchased=only_unchased,
+                overdue_enter=overdue_enter,
+            )
+    except IntegrityError as error:
+        raise Busy from error
+    transaction.on_commit(lambda: offer(account.pk))
+    return row
+
+
+def offer(account_id: uuid.UUID) -> None:
+    wake(_TASK, str(account_id))
+
+
+def waiting() -> list[uuid.UUID]:
+    return list(SwitchingOn.objects.filter(_free()).values_list("pk", flat=True))
+
+
+def work(account_id: uuid.UUID, turn_s: float = TURN_S) -> bool:
+    """Do a turn. Return whether there is more to do."""
+    if not SwitchingOn.objects.filter(_free(), pk=account_id).update(claimed_until=timezone.now() + LEASE):
+        return False
+    row = SwitchingOn.objects.select_related("account", "policy").get(pk=account_id)
+    actor = Actor(row.actor, Channel.DASHBOARD)
+    by = None if row.policy.is_default else row.policy
+    until = time.monotonic() + turn_s
+    while chunk := list(_invoices(row).order_by("pk").values_list("pk", flat=True)[:_IN_CHUNK]):
+        chosen = Invoice.objects.filter(pk__in=chunk)
+        row.entered += policies.switch_on(row.account, chosen, by, actor, overdue_enter=row.overdue_enter)
+        row.after = chunk[-1]
+        row.save(update_fields=["entered", "after"])
+        if time.monotonic() > until:
+            SwitchingOn.objects.filter(pk=account_id).update(claimed_until=None)
+            return True
+    with transaction.atomic():
+        detail = {"entered": row.entered, "overdue_enter": row.overdue_enter}
+        audit.record(row.account, row.actor, "reminderpolicy.switched_on", english(row.policy)[:120], **detail)
+        row.delete()
+    return False
+
+
+def _invoices(row: SwitchingOn) -> InvoiceQuerySet:
+    left: InvoiceQuerySet = Invoice.objects.for_account(row.account).filter(status__in=OPEN)
+    if row.only_unchased:
+        left = left.filter(is_chased=False)
+    return left.filter(pk__gt=row.after) if row.after else left
+
+
+def _free() -> Q:
+    return Q(claimed_until=None) | Q(claimed_until__lt=timezone.now())

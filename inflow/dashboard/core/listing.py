@@ -1,0 +1,93 @@
+"""Bounds on the address of a list: the lookups that its page declares, and values that PostgreSQL can read."""
+
+import inspect
+import re
+from typing import Any
+
+from django.contrib.admin import FieldListFilter, RelatedFieldListFilter, SimpleListFilter
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import get_fields_from_path
+from django.core.exceptions import ValidationError
+from django.db import DataError
+from django.db.models import Field, Model, QuerySet
+from django.http import HttpRequest, QueryDict
+from unfold.views import ChangeList
+
+MAX_LENGTH = 200
+MAX_WORDS = 8
+# Of Django's own parameters, those that no page of ours uses. `e` would answer a second fault with a page about a
+# broken database.
+_UNUSED = frozenset({"e", "_popup", "_to_field", "_facets"})
+_FORMS = {
+    "p": re.compile(r"[0-9]{1,6}", re.ASCII),
+    "o": re.compile(r"-?[0-9]{1,3}(\.-?[0-9]{1,3}){0,9}", re.ASCII),
+}
+
+
+class BoundedChangeList(ChangeList):
+    """A list whose filters refuse values that PostgreSQL, or Python's calendar, can't read."""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        try:
+            rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
+        except (DataError, OverflowError, ValidationError, ValueError) as error:
+            raise IncorrectLookupParameters(error) from error
+        return rows
+
+    def get_results(self, request: HttpRequest) -> None:
+        """The rows are read here and not in the template, so that a value that can't be read is found in time."""
+        try:
+            super().get_results(request)
+            len(self.result_list)
+        except (DataError, OverflowError, ValueError) as error:
+            raise IncorrectLookupParameters(error) from error
+
+
+def cleaned(query: QueryDict) -> QueryDict:
+    """Return the parameters that a list reads, each once."""
+    kept = QueryDict(mutable=True)
+    for name, value in query.items():
+        if not isinstance(value, str) or name in _UNUSED or (name in _FORMS and not _FORMS[name].fullmatch(value)):
+            continue
+        if len(value) <= MAX_LENGTH or name == "q":
+            kept[name] = value[:MAX_LENGTH]
+    return kept
+
+
+def bounded(term: str) -> str:
+    """Return the words of a search that are looked for: each one costs a comparison with every row."""
+    return " ".join(term[:MAX_LENGTH].replace("\0", " ").split()[:MAX_WORDS])
+
+
+def declared_lookups(model_admin: Any, request: HttpRequest) -> frozenset[str]:
+    """Return the parameters that the list's filters, its calendar and `linked_by` take."""
+    names: set[str] = set(model_admin.linked_by)
+    for each in model_admin.get_list_filter(request):
+        names |= _parameters(each, model_admin, request)
+    if day := model_admin.date_hierarchy:
+        names |= {f"{day}__{part}" for part in ("year", "month", "day")}
+    # `status` says the same as `status__exact`.
+    names |= {name.removesuffix("__exact") for name in names if name.endswith("__exact") and name.count("__") == 1}
+    return frozenset(names)
+
+
+def _parameters(each: Any, model_admin: Any, request: HttpRequest) -> set[str]:
+    if inspect.isclass(each) and issubclass(each, SimpleListFilter):
+        return {str(each.parameter_name)}
+    given, kind = each if isinstance(each, list | tuple) else (each, FieldListFilter.create)
+    field: Any = given if isinstance(given, Field) else get_fields_from_path(model_admin.model, given)[-1]
+    if inspect.isclass(kind) and issubclass(kind, RelatedFieldListFilter):  # which would read all its choices
+        return {f"{given}__{field.target_field.name}__exact"}
+    spec = kind(field, request, {}, model_admin.model, model_admin, field_path=str(given))
+    return {name for name in spec.expected_parameters() if name}
+
+
+def are_keys(model: type[Model], values: list[str]) -> bool:
+    """Tell whether each value can be a primary key of the model."""
+    key: Any = model._meta.pk
+    try:
+        for value in values:
+            key.clean(value, None)
+    except ValidationError:
+        return False
+    return True

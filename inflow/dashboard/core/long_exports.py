@@ -1,0 +1,269 @@
+"""Exports that take too long for a request: a worker makes them, some seconds at a time, so that imports and forecasts
+go on between.
+
+The first turn notes the keys of the rows in the list's order, the following ones write them, a part after the other.
+The row is the truth: a worker that dies leaves a claim that runs out, and the next one goes on after the last part.
+"""
+
+import datetime as dt
+import time
+import uuid
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import structlog
+from django.apps import apps
+from django.contrib import admin
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F, Q
+from django.http import HttpRequest, QueryDict
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from inflow import sheets
+from inflow.accounts.models import User
+from inflow.dashboard.core import exporting
+from inflow.dashboard.core.listing import cleaned
+from inflow.dashboard.models import AT_WORK, Export, ExportPart, ExportState, PartKind
+
+log = structlog.get_logger(__name__)
+
+TURN_S = 5.0
+LEASE = dt.timedelta(seconds=120)
+KEPT = dt.timedelta(days=1)
+ROWS_IN_PART = 2_000
+MOST_AT_WORK, MOST_KEPT, MOST_ATTEMPTS = 3, 10, 3
+_PIECE = 512 * 1024
+
+
+class TooMany(Exception):
+    """The person has as many exports at work as may be."""
+
+
+class NotAllowed(Exception):
+    """The person may not see the list any more."""
+
+
+# --- What a person does ------------------------------------------------------------------------------------------
+
+
+def start(person: User, model: Any, form: str, query: str) -> Export:
+    """Return the export of this list; one that is at work already is not made twice."""
+    own = of(person)
+    same: Export | None = own.filter(model=model._meta.label_lower, form=form, query=query, state__in=AT_WORK).first()
+    if same:
+        return same
+    if own.filter(state__in=AT_WORK).count() >= MOST_AT_WORK:
+        raise TooMany
+    kept = list(own.exclude(state__in=AT_WORK).values_list("pk", flat=True)[MOST_KEPT - 1 :])
+    Export.objects.filter(pk__in=kept).delete()
+    return Export.objects.create(
+        person=person,
+        account_id=_account_of(person),
+        model=model._meta.label_lower,
+        form=form,
+        query=query,
+        language=translation.get_language() or "en",
+        file_name=exporting.file_name_of(model, form),
+        expires_at=timezone.now() + KEPT,
+    )
+
+
+def of(person: User) -> Any:
+    """Return the exports that this person asked for with their present rights, the newest first."""
+    account = None if person.is_superuser else person.account
+    return Export.objects.filter(person=person, account=account, expires_at__gt=timezone.now())
+
+
+def _account_of(person: User) -> uuid.UUID | None:
+    """Return the account whose rows the person's lists show. None: all, to platform staff."""
+    return None if person.is_superuser else person.account_id
+
+
+def may_have(export: Export, person: User) -> bool:
+    """Tell whether the person may still see the list, and so the file."""
+    return bool(_admin_of(export).has_view_permission(_request_of(export, person)))
+
+
+def content_of(export: Export) -> Iterator[bytes]:
+    """Yield the file, piece by piece."""
+    number = 0
+    while part := export.parts.filter(kind=PartKind.CONTENT, number=number).values_list("content", flat=True).first():
+        yield zlib.decompress(part)
+        number += 1
+
+
+# --- What a worker does ------------------------------------------------------------------------------------------
+
+
+def waiting() -> list[uuid.UUID]:
+    """Return the exports that nobody works on though somebody should."""
+    return list(Export.objects.filter(_free(), state__in=AT_WORK).values_list("pk", flat=True))
+
+
+def forget_old() -> int:
+    deleted: int = Export.objects.filter(expires_at__lte=timezone.now()).delete()[0]
+    return deleted
+
+
+def work(export_id: uuid.UUID, turn_s: float = TURN_S) -> bool:
+    """Do a turn. Return whether there is more to do."""
+    claimed = Export.objects.filter(_free(), pk=export_id, state__in=AT_WORK).update(
+        claimed_until=timezone.now() + LEASE, state=ExportState.RUNNING, attempts=F("attempts") + 1
+    )
+    if not claimed:
+        return False
+    export = Export.objects.select_related("person__account").get(pk=export_id)
+    try:
+        with _eyes_of(export):
+            _turn(export, time.monotonic() + turn_s)
+    except NotAllowed:
+        _fail(export, _("You may not see this list any more."))
+    except (OperationalError, InterfaceError):
+        raise  # the sweep offers it again
+    except Exception:
+        log.exception("export_failed", export=str(export.pk), attempts=export.attempts)
+        if export.attempts >= MOST_ATTEMPTS:
+            _fail(export, _("Something went wrong on our side; it is logged."))
+        return False
+    Export.objects.filter(pk=export.pk).update(claimed_until=None, attempts=0)
+    return export.is_at_work
+
+
+def _turn(export: Export, until: float) -> None:
+    if not (export.person.is_active and export.account_id == _account_of(export.person)):
+        raise NotAllowed
+    if not may_have(export, export.person):
+        raise NotAllowed
+    if export.rows_total is None:
+        _note_keys(export)
+    if export.form == "xlsx":
+        _write_workbook(export)
+        return
+    while export.parts_done * ROWS_IN_PART < (export.rows_total or 0) or not export.parts_done:
+        _write_part(export)
+        if time.monotonic() > until:
+            break
+    if export.rows_done >= (export.rows_total or 0):
+        _finish(export)
+
+
+def _note_keys(export: Export) -> None:
+    model_admin, request = _admin_of(export), _request_of(export, export.person)
+    keys = exporting.listed(model_admin, request).queryset.values_list("pk", flat=True)
+    total = 0
+    with transaction.atomic():
+        export.parts.all().delete()
+        chunk: list[str] = []
+        for key in keys.iterator(chunk_size=ROWS_IN_PART):
+            chunk.append(str(key))
+            total += 1
+            if len(chunk) == ROWS_IN_PART:
+                _add(export, PartKind.KEYS, total // ROWS_IN_PART - 1, "\n".join(chunk).encode())
+                chunk = []
+        if chunk:
+            _add(export, PartKind.KEYS, total // ROWS_IN_PART, "\n".join(chunk).encode())
+        _update(export, rows_total=total)
+
+
+def _write_part(export: Export) -> None:
+    number, sheet = export.parts_done, _sheet(export)
+    rows = _rows(export, number)
+    with transaction.atomic():
+        content = b"".join(sheets.csv_parts(sheet.headings, sheet.lines(rows), begins=number == 0))
+        _add(export, PartKind.CONTENT, number, content)
+        done = min(export.rows_total or 0, (number + 1) * ROWS_IN_PART)
+        _update(export, parts_done=number + 1, rows_done=done, claimed_until=timezone.now() + LEASE)
+
+
+def _write_workbook(export: Export) -> None:
+    from inflow.dashboard.core import workbooks
+
+    sheet = _sheet(export)
+
+    def rows() -> Iterator[Any]:
+        parts = -(-(export.rows_total or 0) // ROWS_IN_PART)
+        for number in range(parts):
+            yield from _rows(export, number)
+            done = min(export.rows_total or 0, (number + 1) * ROWS_IN_PART)
+            _update(export, rows_done=done, claimed_until=timezone.now() + LEASE)
+
+    with workbooks.xlsx_file(sheet.headings, sheet.lines(rows())) as file, transaction.atomic():
+        export.parts.filter(kind=PartKind.CONTENT).delete()
+        for number, piece in enumerate(iter(lambda: file.read(_PIECE), b"")):
+            _add(export, PartKind.CONTENT, number, piece)
+        _finish(export)
+
+
+def _finish(export: Export) -> None:
+    export.parts.filter(kind=PartKind.KEYS).delete()
+    _update(export, state=ExportState.DONE)
+
+
+def _fail(export: Export, why: str) -> None:
+    export.parts.all().delete()
+    _update(export, state=ExportState.FAILED, failure=why, claimed_until=None)
+
+
+def _rows(export: Export, number: int) -> Iterable[Any]:
+    """Return the rows of a part in the list's order, as they are now; one that is gone is left out."""
+    part = export.parts.filter(kind=PartKind.KEYS, number=number).values_list("content", flat=True).first()
+    keys = zlib.decompress(part).decode().split("\n") if part else []
+    model_admin, request = _admin_of(export), _request_of(export, export.person)
+    along = model_admin.get_list_select_related(request)  # as the list itself does
+    rows = model_admin.get_queryset(request).filter(pk__in=keys).order_by()
+    rows = _sheet(export).related(rows.select_related(*along) if along else rows)
+    found = {str(row.pk): row for row in rows}
+    return [found[key] for key in keys if key in found]
+
+
+def _add(export: Export, kind: PartKind, number: int, content: bytes) -> None:
+    ExportPart.objects.create(export=export, kind=kind, number=number, content=zlib.compress(content))
+
+
+def _update(export: Export, **values: Any) -> None:
+    for name, value in values.items():
+        setattr(export, name, value)
+    Export.objects.filter(pk=export.pk).update(**values)
+
+
+def _free() -> Q:
+    return Q(claimed_until=None) | Q(claimed_until__lt=timezone.now())
+
+
+# --- The list, as the person sees it -----------------------------------------------------------------------------
+
+
+def _admin_of(export: Export) -> Any:
+    admin.autodiscover()  # a worker has not loaded the pages
+    return admin.site.get_model_admin(apps.get_model(export.model))
+
+
+def _request_of(export: Export, person: User) -> HttpRequest:
+    request = HttpRequest()
+    request.method, request.user = "GET", person
+    request.GET = cleaned(QueryDict(export.query))  # type: ignore[assignment]
+    return request
+
+
+def _sheet(export: Export) -> exporting.Sheet:
+    model_admin = _admin_of(export)
+    says_whose = model_admin.says_whose(_request_of(export, export.person))
+    return exporting.sheet_of(model_admin.model, says_whose=says_whose)
+
+
+class _eyes_of:
+    """The language and the wall clock of the person."""
+
+    def __init__(self, export: Export) -> None:
+        account = export.person.account
+        self._parts = translation.override(export.language), timezone.override(account.zone if account else None)
+
+    def __enter__(self) -> None:
+        for part in self._parts:
+            part.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        for part in self._parts:
+            part.__exit__(*error)

@@ -1,0 +1,270 @@
+"""Whose rows a person sees in the dashboard, and what their role lets them do there.
+
+Every entry point of Django's admin reads `get_queryset` and fetches a row by `get_object`. Both are bound to the
+person's account here, so that another account's row is a 404 to lists, pages, history, autocomplete and verbs alike.
+"""
+
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.contrib.admin import ShowFacets
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import ForeignKey, Model, QuerySet
+from django.forms import ModelChoiceField, ModelForm
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+
+from inflow.accounts import audit
+from inflow.accounts.access import actor, person, rows_of
+from inflow.accounts.models import Account, User
+from inflow.accounts.roles import Role
+from inflow.canonical import canonical_words
+from inflow.dashboard.core import exporting, listing, ui
+from inflow.languages import english
+
+
+class OwnRowsAdmin(ModelAdmin):
+    """Rows of the person's own account; platform staff see all, with a column and a filter that say whose.
+
+    `sees`, `adds` and `changes` name the least role; None: nobody. Nothing is deleted in the dashboard. `linked_by`
+    names the lookups of the list, besides those of its filters, that links of other pages use.
+    """
+
+    owner: ClassVar[str] = "account"
+    sees: ClassVar[Role] = Role.VIEWER
+    adds: ClassVar[Role | None] = None
+    changes: ClassVar[Role | None] = None
+    linked_by: ClassVar[tuple[str, ...]] = ()
+
+    actions: ClassVar[Any] = None
+    list_per_page = 50
+    show_facets = ShowFacets.NEVER  # each would count all rows
+    list_filter_submit = True
+    change_form_show_cancel_button = True
+    list_before_template = "admin/exports.html"
+
+    # --- Rows ---
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return rows_of(person(request), super().get_queryset(request), self.owner)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        if row is None:
+            raise Http404
+        return row
+
+    def formfield_for_foreignkey(
+        self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
+    ) -> "ModelChoiceField[Any] | None":
+        related = db_field.remote_field.model
+        kwargs["queryset"] = rows_of(
+            person(request), related._default_manager.all(), "pk" if related is Account else "account"
+        )
+        field: ModelChoiceField[Any] | None = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        return field
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Only what the page declares: Django would allow any lookup of the row, and keys of rows that point to it."""
+        return request is not None and lookup in listing.declared_lookups(self, request)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[listing.BoundedChangeList]:
+        return listing.BoundedChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search as names are stored, so that a pasted character that is not shown hides nothing."""
+        words = listing.bounded(canonical_words(search_term))
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, words)
+        return found
+
+    def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
+        first, *rest = super().get_list_display(request)
+        return (first, "account", *rest) if self.says_whose(request) else (first, *rest)
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        filters = [*super().get_list_filter(request)]
+        return [("account", RelatedDropdownFilter), *filters] if self.says_whose(request) else filters
+
+    def get_list_select_related(self, request: HttpRequest) -> tuple[str, ...]:
+        also = ("account",) if self.owner == "account" else ()
+        return (*(self.list_select_related or ()), *also)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        request.GET = listing.cleaned(request.GET)  # type: ignore[assignment]
+        if request.method == "POST" and not listing.are_keys(self.model, request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            messages.error(request, _("The chosen rows are not in this list."))
+            return HttpResponseRedirect(request.get_full_path())
+        title = capfirst(str(self.opts.verbose_name_plural))
+        formats = exporting.FORMATS if exporting.columns_of(self.model) else ()
+        exports = [(form.upper(), f"{self.url('export', form)}?{request.GET.urlencode()}") for form in formats]
+        context = {"title": title, "exports": exports, "import_url": self.import_url(request)}
+        response: HttpResponse = super().changelist_view(request, {**context, **(extra_context or {})})
+        return response
+
+    def import_url(self, request: HttpRequest) -> str | None:
+        """Where rows of this kind are brought in as a file, for whom may do so."""
+        return None
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_export"
+        return [path("export/<str:form>", self.admin_site.admin_view(self.export), name=name), *super().get_urls()]
+
+    def export(self, request: HttpRequest, form: str) -> HttpResponseBase:
+        """The list, as this address filters it, as a file."""
+        if form not in exporting.FORMATS or not exporting.columns_of(self.model):
+            raise Http404
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        query = listing.cleaned(request.GET)
+        query.pop("p", None)  # a file holds all pages
+        request.GET = query  # type: ignore[assignment]
+        try:
+            return exporting.answer(self, request, person(request), form, says_whose=self.says_whose(request))
+        except exporting.Large:
+            later: HttpResponseBase = self.admin_site.export_later(request, self.model, form)
+            return later
+        except exporting.TooLong:
+            most = exporting.MOST_IN_WORKBOOK
+            messages.error(request, _("A workbook takes %(most)d rows: filter the list, or take CSV.") % {"most": most})
+            return HttpResponseRedirect(f"{self.url('changelist')}?{request.GET.urlencode()}")
+        except exporting.BadFilter:
+            return HttpResponseRedirect(self.url("changelist"))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        title = {"title": capfirst(str(self.opts.verbose_name))} if object_id else {}
+        return super().changeform_view(request, object_id, form_url, {**title, **(extra_context or {})})
+
+    def says_whose(self, request: HttpRequest) -> bool:
+        return self.owner == "account" and person(request).is_superuser
+
+    # --- Roles ---
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Asked of the log-in page too, by nobody in particular."""
+        return isinstance(request.user, User) and request.user.may(self.sees)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return person(request).may(self.sees)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.adds is not None and person(request).may(self.adds)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.changes is not None and person(request).may(self.changes)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    # --- Changes ---
+
+    def save_model(self, request: HttpRequest, obj: Any, form: "ModelForm[Any]", change: bool) -> None:
+        """Save what a person changed in a form, and record it with the values before and after."""
+        super().save_model(request, obj, form, change)
+        changes = {
+            name: [_shown(form.initial.get(name)), _shown(form.cleaned_data.get(name))]
+            for name in form.changed_data
+            if "password" not in name
+        }
+        self.record(request, obj, "changed" if change else "created", changes=changes)
+
+    def record(self, request: HttpRequest, row: Any, what: str, **detail: Any) -> None:
+        """Note in the audit log what the person did to the row."""
+        account = row if isinstance(row, Account) else row.account
+        name = self.opts.model_name
+        audit.record(account, person(request).email, f"{name}.{what}", english(row)[:120], **detail)
+
+    def perform(self, request: HttpRequest, object_id: str, verb: ui.Verb) -> HttpResponse:
+        """The page of one verb on one row."""
+        row = self.get_object(request, unquote(object_id))
+        if not person(request).may(verb.needs):
+            raise PermissionDenied
+        back = self.url("change", quote(row.pk))
+        # A page that proposes an amount, as an import does, links here with it.
+        initial = {"amount": request.GET["amount"][:20]} if "amount" in request.GET else {}
+        form = verb.form(request.POST if request.method == "POST" else None, row=row, initial=initial)
+
+        def do() -> HttpResponse:
+            said = verb.do(row, actor(request), form)
+            messages.success(request, self.with_undo(said, self.url(verb.undo, row.pk)) if verb.undo else said)
+            return HttpResponseRedirect(self.after(row))
+
+        return ui.form_page(
+            self, request, form, do, title=verb.title, back=back, intro=verb.intro, is_grave=verb.is_grave
+        )
+
+    def with_undo(self, said: str, url: str) -> SafeString:
+        """What was done, and the way to the form that takes it back."""
+        return format_html('{} <a class="undo" href="{}">{}</a>', said, url, _("Undo"))
+
+    def after(self, row: Any) -> str:
+        """Where a person is taken when a verb is done."""
+        return self.url("change", quote(row.pk))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        row = self.get_object(request, unquote(str(object_id)))
+        return [
+            action
+            for action in super().get_actions_detail(request, object_id)
+            if self.offers(person(request), row, getattr(action.method, "verb", None))
+        ]
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Of those of the list, the ones that `bulk` made and the person may."""
+        offered = super().get_actions(request)
+        return {
+            name: each
+            for name, each in offered.items()
+            if (verb := getattr(each[0], "verb", None)) and person(request).may(verb.needs)
+        }
+
+    def offers(self, user: User, row: Any, verb: ui.Verb | None) -> bool:
+        return verb is None or verb.is_offered(user, row)
+
+    def url(self, page: str, *args: Any) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
+
+
+class RowsInside(TabularInline):
+    """A row's own lines, to be read."""
+
+    extra = 0
+    can_delete = False
+    hide_title = True
+    per_page = 25
+
+    @classmethod
+    def has_rows(cls, row: Any) -> bool:
+        """Whether there is anything to be read about the row, by the name of its model."""
+        return cls.model._default_manager.filter(**{row._meta.model_name: row}).exists()
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return True
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def _shown(value: Any) -> str | None:
+    return None if value in (None, "") else str(value)

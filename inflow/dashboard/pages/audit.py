@@ -1,0 +1,183 @@
+"""The audit log: who did what, from where, and the values before and after. Nobody changes it."""
+
+import datetime as dt
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_noop
+from unfold.contrib.filters.admin import DropdownFilter
+from unfold.decorators import display
+
+from inflow.accounts import sessions
+from inflow.accounts.access import person, rows_of
+from inflow.accounts.models import AuditEntry, User
+from inflow.accounts.roles import Role
+from inflow.dashboard.core import exporting, ui
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.pages.audit_sentences import sentence
+
+# The first word of an action says what it was about.
+ABOUT = {
+    "session": _lazy("Log-in"),
+    "second_step": _lazy("Log-in in two steps"),
+    "user": _lazy("People"),
+    "invitation": _lazy("Invitations"),
+    "account": _lazy("Account"),
+    "api_key": _lazy("API keys"),
+    "subscription": _lazy("Webhooks"),
+    "delivery": _lazy("Webhook deliveries"),
+    "messages": _lazy("Switching messages on and off"),
+    "reminderpolicy": _lazy("Reminder policies"),
+    "messagetemplate": _lazy("Templates"),
+    "collectionsettings": _lazy("Rules and limits"),
+    "calendarrule": _lazy("Calendars"),
+    "senderprofile": _lazy("Sender"),
+    "gateway": _lazy("Gateways"),
+    "debtor": _lazy("Debtors"),
+    "import": _lazy("Imports"),
+    "payments": _lazy("Payments"),
+}
+# What an entry tells besides; a field is known by its own name.
+DETAILS = (
+    gettext_noop("all"),
+    gettext_noop("applied"),
+    gettext_noop("base url"),
+    gettext_noop("changed"),
+    gettext_noop("channels"),
+    gettext_noop("checked"),
+    gettext_noop("deliveries"),
+    gettext_noop("device"),
+    gettext_noop("entered"),
+    gettext_noop("filters"),
+    gettext_noop("format"),
+    gettext_noop("limits"),
+    gettext_noop("new"),
+    gettext_noop("overdue enter"),
+    gettext_noop("refused"),
+    gettext_noop("released"),
+    gettext_noop("steps"),
+    gettext_noop("templates"),
+    gettext_noop("to do"),
+    gettext_noop("unchanged"),
+    gettext_noop("until"),
+)
+
+
+class SinceFilter(DropdownFilter):
+    title, parameter_name = _lazy("period"), "since"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("1", _("The last 24 hours")),
+            ("7", _("The last 7 days")),
+            ("30", _("The last 30 days")),
+            ("90", _("The last 90 days")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+        days = self.value()
+        is_known = days in ("1", "7", "30", "90")
+        return queryset.filter(at__gte=timezone.now() - dt.timedelta(days=int(days))) if is_known else queryset
+
+
+class AboutFilter(DropdownFilter):
+    title, parameter_name = _lazy("what it is about"), "about"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(ABOUT.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+        return queryset.filter(action__startswith=f"{self.value()}.") if self.value() in ABOUT else queryset
+
+
+class ActorFilter(DropdownFilter):
+    """The account's people. Keys, commands and platform staff are found by search."""
+
+    title, parameter_name = _lazy("person"), "actor"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        user = person(request)
+        people = rows_of(user, User.objects.order_by("email")).values_list("email", flat=True)
+        return [(email, email) for email in people[:200]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+        return queryset.filter(actor=self.value()) if self.value() else queryset
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(OwnRowsAdmin):
+    sees = Role.ADMIN
+    list_display = ("moment", "said", "where", "about")
+    list_display_links = ("moment", "said")
+    list_filter = (SinceFilter, ActorFilter, AboutFilter)
+    search_fields = ("actor", "action", "target", "detail")
+    search_help_text = _lazy("Who, what, or what it was done to")
+    date_hierarchy = "at"
+    fields = ("at", "said", "actor", "action", "target", "before_and_after", "more")
+    readonly_fields = fields
+
+    @display(description=_lazy("When"), ordering="at")
+    def moment(self, entry: AuditEntry) -> str:
+        return ui.moment(entry.at)
+
+    @display(description=_lazy("What happened"))
+    def said(self, entry: AuditEntry) -> str:
+        changed = _(", ").join(map(_named, _changes(entry)))
+        return ui.two_lines(sentence(entry), changed)
+
+    @display(description=_lazy("From"))
+    def where(self, entry: AuditEntry) -> str:
+        return ui.two_lines(
+            sessions.device_retold(entry.detail.get("device") or "–"), entry.detail.get("address") or ""
+        )
+
+    @display(description=_lazy("About"), ordering="action")
+    def about(self, entry: AuditEntry) -> str:
+        return ui.badge(_about(entry.action.partition(".")[0]), "info")
+
+    @display(description=_lazy("Before and after"))
+    def before_and_after(self, entry: AuditEntry) -> str:
+        rows = [(_named(name), _text(before), _text(after)) for name, (before, after) in _changes(entry).items()]
+        if not rows:
+            return "–"
+        head = format_html("<tr><th></th><th>{}</th><th>{}</th></tr>", _("Before"), _("After"))
+        lines = format_html_join("", "<tr><th>{}</th><td><bdi>{}</bdi></td><td><bdi>{}</bdi></td></tr>", rows)
+        return format_html('<table class="changes">{}{}</table>', head, lines)
+
+    @display(description=_lazy("Details"))
+    def more(self, entry: AuditEntry) -> str:
+        rest = [
+            (_named(name), _text(sessions.device_retold(value) if name == "device" else value))
+            for name, value in entry.detail.items()
+            if name != "changes"
+        ]
+        lines = format_html_join("", "<tr><th>{}</th><td><bdi>{}</bdi></td></tr>", rest)
+        return format_html('<table class="changes">{}</table>', lines) if rest else "–"
+
+
+def _about(name: str) -> str:
+    return str(ABOUT[name]) if name in ABOUT else exporting.name_of(name)
+
+
+def _named(name: str) -> str:
+    return _(name.replace("_", " "))
+
+
+def _changes(entry: AuditEntry) -> dict[str, list[Any]]:
+    """By field, the value before and the one after."""
+    changes = entry.detail.get("changes", {})
+    pairs = changes.items() if isinstance(changes, dict) else ()
+    return {name: pair for name, pair in pairs if isinstance(pair, list) and len(pair) == 2}
+
+
+def _text(value: Any) -> str:
+    if value in (None, ""):
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,146 @@
+"""The dashboard's page of calendars: everybody's rows, to be read, and the account's own, which replace them."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import F, Model, Q, QuerySet, TimeField
+from django.http import HttpRequest
+from django.utils.formats import date_format, time_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.decorators import display
+
+from inflow.accounts.access import person
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import User
+from inflow.accounts.roles import Role
+from inflow.dashboard.core import ui
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from invoices import holidays
+from invoices.models import CalendarRule
+
+_WEEKDAYS = (
+    _lazy("Monday"),
+    _lazy("Tuesday"),
+    _lazy("Wednesday"),
+    _lazy("Thursday"),
+    _lazy("Friday"),
+    _lazy("Saturday"),
+    _lazy("Sunday"),
+)
+
+
+def _make_own(rule: CalendarRule, actor: Actor, form: ui.PageForm) -> str:
+    account = User.objects.get(email=actor.name).account
+    if (
+        account is None
+        or CalendarRule.objects.filter(
+            account=account, country=rule.country, subdivision=rule.subdivision, name=rule.name
+        ).exists()
+    ):
+        raise ValidationError(_("Your account has a row of this name already."))
+    rule.pk, rule.account, rule._state.adding = None, account, True
+    rule.save()
+    return _("“%(name)s” is your own now: change it or put it out of use. It replaces everybody's.") % {
+        "name": rule.name
+    }
+
+
+class PlaceFilter(DropdownFilter):
+    title, parameter_name = _lazy("country"), "place"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        codes = CalendarRule.objects.order_by("country").values_list("country", flat=True).distinct()
+        return [(code, code) for code in codes]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[CalendarRule]) -> QuerySet[CalendarRule]:
+        return queryset.filter(country=self.value()) if self.value() else queryset
+
+
+@admin.register(CalendarRule)
+class CalendarRuleAdmin(OwnRowsAdmin):
+    adds = changes = Role.MANAGER
+    list_display = ("name_shown", "place", "kind", "when", "hours", "state", "whose")
+    list_filter = (PlaceFilter, ("kind", ChoicesDropdownFilter))
+    search_fields = ("name", "country", "subdivision")
+    ordering = (F("account").desc(nulls_last=True), "country", "subdivision", "starts_on", "name")
+    fieldsets = (
+        (None, {"fields": (("country", "subdivision"), ("kind", "name"))}),
+        (_lazy("When"), {"fields": (("starts_on", "ends_on", "is_yearly"), "weekdays", ("opens_at", "closes_at"))}),
+        (_lazy("State"), {"fields": (("is_on", "is_expected"), "source")}),
+    )
+    formfield_overrides: ClassVar[Any] = {TimeField: {"widget": ui.ClockInput}}
+    actions_detail = ("make_own",)
+    make_own = ui.verb(
+        _lazy("Make it our own"),
+        _make_own,
+        needs=Role.MANAGER,
+        icon="edit_calendar",
+        fits=lambda rule: rule.account_id is None,
+        intro=_lazy("A copy for your account, which you can change or put out of use. It replaces everybody's row."),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CalendarRule]:
+        user, rules = person(request), CalendarRule.objects.select_related("account").order_by(*self.ordering)
+        return rules if user.is_superuser else rules.filter(Q(account=user.account_id) | Q(account=None))
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        user = person(request)
+        is_own = not isinstance(obj, CalendarRule) or user.is_superuser or obj.account_id is not None
+        return is_own and super().has_change_permission(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        """What a row is known by stays: the rows that come with a release, and an account's own, find it by that."""
+        return ("country", "subdivision", "kind", "name_shown") if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        _first, *rest = self.fieldsets
+        return (
+            ((None, {"fields": (("country", "subdivision"), ("kind", "name_shown"))}), *rest) if obj else self.fieldsets
+        )
+
+    def save_model(self, request: HttpRequest, obj: CalendarRule, form: Any, change: bool) -> None:
+        user = person(request)
+        if not change and not user.is_superuser:
+            obj.account = user.account
+        super().save_model(request, obj, form, change)
+
+    def offers(self, user: User, row: CalendarRule, verb: ui.Verb | None) -> bool:
+        return user.account_id is not None and super().offers(user, row, verb)
+
+    @display(description=_lazy("name"), ordering="name")
+    def name_shown(self, rule: CalendarRule) -> str:
+        return ui.bdi(holidays.said(rule))
+
+    @display(description=_lazy("Place"), ordering="country")
+    def place(self, rule: CalendarRule) -> str:
+        return ui.bdi(rule.subdivision or rule.country)
+
+    @display(description=_lazy("When"), ordering="starts_on")
+    def when(self, rule: CalendarRule) -> str:
+        if rule.starts_on is None:
+            return _(", ").join(str(_WEEKDAYS[day]) for day in sorted(rule.weekdays))
+        style = "j F" if rule.is_yearly else "j M Y"
+        days = [date_format(day, style) for day in (rule.starts_on, rule.ends_on) if day]
+        return ui.two_lines(" – ".join(days), _("each year") if rule.is_yearly else "")
+
+    @display(description=_lazy("Hours"))
+    def hours(self, rule: CalendarRule) -> str:
+        opens, closes = (time and time_format(time, "H:i") for time in (rule.opens_at, rule.closes_at))
+        if opens and closes:
+            return ui.bdi(f"{opens}–{closes}")
+        if closes:
+            return _("until %(time)s") % {"time": closes}
+        return _("from %(time)s") % {"time": opens} if opens else ""
+
+    @display(description=_lazy("State"))
+    def state(self, rule: CalendarRule) -> str:
+        if not rule.is_on:
+            return ui.badge(_("Out of use"))
+        return ui.badge(_("Expected"), "warning") if rule.is_expected else ui.badge(_("Set"), "success")
+
+    @display(description=_lazy("Whose"))
+    def whose(self, rule: CalendarRule) -> str:
+        return ui.bdi(str(rule.account)) if rule.account else _("Everybody's")

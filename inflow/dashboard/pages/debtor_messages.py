@@ -1,0 +1,125 @@
+"""What this room adds to a debtor's page: what they owe, their addresses, what they asked for, and their statement."""
+
+from typing import Any
+
+from django.contrib.admin.utils import unquote
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from communications.contacts import consent
+from communications.models import ConsentEntry, Contact, Medium
+from communications.portal import statement, texts
+from communications.portal.account import open_invoices, positions
+from communications.schedule.calendar import place_of
+from inflow.accounts.models import Language
+from inflow.accounts.roles import Role
+from inflow.dashboard.core import ui
+from inflow.dashboard.pages.invoices import DebtorAdmin
+from invoices import money
+from invoices.debtors import debtor_parties
+from invoices.debtors.receivables import Position
+from invoices.models import Debtor, Invoice, Status
+from invoices.models.identities import ContactCorrection
+
+_LATEST = 10
+
+
+def _owed(debtor: Debtor) -> list[dict[str, Any]]:
+    """Return, for each currency, the outstanding sum, its parts, and the credit."""
+    known = Invoice.objects.filter(debtor=debtor).exclude(status=Status.CANCELLED).order_by("currency")
+    whole = debtor_parties.whole(debtor)
+    standing = positions(whole, open_invoices(whole))
+    rows = []
+    for currency in sorted({*standing, *known.values_list("currency", flat=True).distinct()}):
+        position = standing.get(currency, Position())
+        amounts = {
+            "late": position.overdue,
+            "on_hold": position.on_hold,
+            "disputed": position.disputed,
+            "credit": position.credit,
+        }
+        shown = {name: money.display(amount, currency) if amount else "" for name, amount in amounts.items()}
+        shown["open"] = money.display(position.outstanding, currency)
+        shown["net"] = money.display(position.net, currency) if position.credit and position.invoices else ""
+        rows.append({"currency": currency, "open_count": position.invoices, **shown})
+    return rows
+
+
+def _addresses(debtor: Debtor) -> list[dict[str, Any]]:
+    """Each at which the debtor is known, and what is known of it."""
+    known = consent.addresses_of(debtor)
+    contacts = Contact.objects.filter(account=debtor.account_id, address__in={address for _, address in known})
+    by_key = {(contact.channel, contact.address): contact for contact in contacts}
+    found = []
+    for channel, address in known:
+        contact = by_key.get((channel, address))
+        found.append({"channel": Medium(channel).label, "address": address, "state": _state(debtor, contact)})
+        if contact:
+            found[-1]["url"] = reverse("admin:communications_contact_change", args=[contact.pk])
+            found[-1]["because"] = contact.invalid_because
+    return found
+
+
+def _state(debtor: Debtor, contact: Contact | None) -> str:
+    if debtor.opted_out_at or (contact and contact.opted_out_at):
+        return ui.badge(_("Opted out"), "warning")
+    if contact and contact.invalid_at:
+        return ui.badge(_("Bounced"), "danger")
+    return ui.badge(_("Good"), "success")
+
+
+def picture(debtor: Debtor) -> dict[str, Any]:
+    """The context that the debtor's page takes from here."""
+    log = ConsentEntry.objects.filter(debtor=debtor).order_by("-at", "-id")[:_LATEST]
+    return {
+        "owed": _owed(debtor),
+        "addresses": _addresses(debtor),
+        "consents": log,
+        "statements": _statements(debtor) if statement.is_available() else [],
+        "is_zone_unknown": place_of(debtor, debtor.account).is_zone_unknown,
+        "corrections": ContactCorrection.objects.filter(debtor=debtor),
+    }
+
+
+def _statements(debtor: Debtor) -> list[tuple[str, str, str]]:
+    """Language, label and address of each statement: one for each party that the debtor's invoices name."""
+    url = reverse("admin:invoices_debtor_statement", args=[debtor.pk])
+    return [
+        (
+            language,
+            str(label) if party.is_only else f"{label} · {party}",
+            f"{url}?{urlencode({'language': language} | ({} if party.is_only else {'party': min(party.keys)}))}",
+        )
+        for party in debtor_parties.of(debtor)
+        for language, label in Language.choices
+    ]
+
+
+def _statement(admin: DebtorAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+    """The statement of account as PDF, in `?language=`, of one `?party=` if there are several. Reads only: a GET may do
+    it."""
+    debtor: Debtor = admin.get_object(request, unquote(object_id))
+    if not statement.is_available():
+        raise Http404
+    wanted = request.GET.get("language", "")
+    language = wanted if wanted in Language.values else debtor.language or debtor.account.language
+    parties = debtor_parties.of(debtor)
+    if len(parties) > 1:
+        parties = [party for party in parties if request.GET.get("party") in party.keys]
+    if not parties:
+        raise Http404
+    response = HttpResponse(statement.pdf(debtor, texts.of(language), parties[0]), content_type="application/pdf")
+    day = debtor.account.today()
+    response["Content-Disposition"] = f'inline; filename="statement-{day:%Y-%m-%d}.pdf"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+DebtorAdmin.pictures.append(picture)
+# Linked from the page, once for each language.
+DebtorAdmin.statement = ui.own_page(
+    "Statement", _statement, needs=Role.VIEWER, icon="description", fits=lambda debtor: False
+)
+DebtorAdmin.actions_detail = (*(DebtorAdmin.actions_detail or ()), "statement")

@@ -1,0 +1,259 @@
+"""Settings > Gateways: through which SMS and WhatsApp go. The auth token goes in and never comes out."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from unfold.decorators import display
+from unfold.widgets import INPUT_CLASSES
+
+from communications.channels import gateways
+from communications.content import linters
+from communications.models import Gateway, Kind, Medium
+from inflow.accounts import audit
+from inflow.accounts.access import person
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import Language
+from inflow.accounts.roles import Role
+from inflow.dashboard.core import ui
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.egress import targets
+from inflow.languages import english
+
+_KINDS = [kind for kind in Kind if kind != Kind.MANUAL]
+
+
+class _ProviderFields(forms.Form):
+    base_url = forms.CharField(
+        max_length=200,
+        label=_lazy("Base URL"),
+        initial="https://api.twilio.com",
+        help_text=_lazy("Twilio's, or another's that speaks the same API: what comes before /2010-04-01."),
+    )
+    account_sid = forms.CharField(max_length=64, label=_lazy("Account SID"))
+    auth_token = forms.CharField(
+        max_length=200, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), label=_lazy("Auth token")
+    )
+    sender = forms.CharField(
+        max_length=64,
+        help_text=_lazy("A number with its country code, a registered sender name, or a messaging service (MG…)."),
+    )
+
+    def clean_base_url(self) -> str:
+        url: str = self.cleaned_data["base_url"].rstrip("/")
+        try:
+            gateways.check_base_url(url)
+        except targets.Forbidden as error:
+            raise ValidationError(str(error)) from error
+        return url
+
+    def clean_account_sid(self) -> str:
+        sid: str = self.cleaned_data["account_sid"]
+        if not gateways.is_sid(sid):
+            raise ValidationError(_("Letters, digits, - and _ are expected."))
+        return sid
+
+    def clean_auth_token(self) -> str:
+        token: str = self.cleaned_data["auth_token"]
+        if not token.isascii() or not token.isprintable():
+            raise ValidationError(_("A token of visible ASCII characters is expected."))
+        return token
+
+    def clean_sender(self) -> str:
+        sender: str = self.cleaned_data["sender"].removeprefix("whatsapp:")
+        if not gateways.is_sender(sender):
+            raise ValidationError(_("+971501234567, a name of at most 11 letters and digits, or MG… is expected."))
+        return sender
+
+    def _refuse_sender(self, channel: str, country: str) -> None:
+        """What the gate would hold every message back for."""
+        sender = self.cleaned_data.get("sender")
+        if sender and not gateways.is_service(sender):
+            for problem in linters.lint_sender(channel, country, sender):
+                self.add_error("sender", problem.message)
+
+
+class NewGatewayForm(ui.OwnAccountForm, _ProviderFields):
+    channel = forms.ChoiceField(choices=[(each.value, each.label) for each in (Medium.SMS, Medium.WHATSAPP)])
+    field_order = ("account_choice", "channel", "base_url", "account_sid", "auth_token", "sender")
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if self.account and "channel" in data:
+            self._refuse_sender(data["channel"], self.account.country)
+        return data
+
+
+class GatewayForm(ui.PageForm, _ProviderFields):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("base_url", "account_sid", "sender"):
+            self.fields[name].initial = getattr(self.row, name)
+        token = self.fields["auth_token"]
+        token.required = False
+        token.help_text = _("Empty: it stays as it is. It is kept encrypted and never shown.")
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        self._refuse_sender(self.row.channel, self.row.account.country)
+        return data
+
+
+class TemplatesForm(ui.PageForm):
+    """The provider's ids of the approved WhatsApp templates, by kind and language."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for kind in _KINDS:
+            for language in Language:
+                name = f"{kind}.{language}"
+                field = forms.CharField(
+                    max_length=64,
+                    required=False,
+                    label=_("%(kind)s, %(language)s") % {"kind": kind.label, "language": language.label},
+                )
+                field.initial = self.row.content_sids.get(name, "")
+                field.widget.attrs["class"] = " ".join(INPUT_CLASSES)
+                self.fields[name] = field
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        for name, sid in data.items():
+            if sid and not gateways.is_sid(sid):
+                self.add_error(name, _("Letters, digits, - and _ are expected, such as HX…."))
+        return data
+
+
+def _edit(gateway: Gateway, actor: Actor, form: GatewayForm) -> str:
+    token = form.cleaned_data["auth_token"]
+    changes = [name for name in ("base_url", "account_sid", "sender") if name in form.changed_data]
+    if "base_url" in changes and not token:
+        # Whoever may move the gateway must not thereby have the old token sent to another host.
+        raise ValidationError({"auth_token": _("A new base URL needs the token again.")})
+    for name in changes:
+        setattr(gateway, name, form.cleaned_data[name])
+    if token:
+        gateways.set_token(gateway, token)
+    gateway.save()
+    _record(gateway, actor, "changed", fields=[*changes, *(["auth_token"] if token else [])])
+    return _("The gateway is changed.")
+
+
+def _keep_templates(gateway: Gateway, actor: Actor, form: TemplatesForm) -> str:
+    gateway.content_sids = {name: sid for name, sid in form.cleaned_data.items() if sid}
+    gateway.save(update_fields=["content_sids"])
+    _record(gateway, actor, "templates_changed", templates=gateway.content_sids)
+    return _("The templates are kept.")
+
+
+def _switch(gateway: Gateway, actor: Actor, form: ui.PageForm) -> str:
+    gateway.is_active = not gateway.is_active
+    gateway.save(update_fields=["is_active"])
+    _record(gateway, actor, "switched_on" if gateway.is_active else "switched_off")
+    return _("Messages go through it.") if gateway.is_active else _("Nothing goes through it any more.")
+
+
+def _record(gateway: Gateway, actor: Actor, what: str, **detail: Any) -> None:
+    audit.record(gateway.account, actor.name, f"gateway.{what}", english(gateway)[:120], **detail)
+
+
+@admin.register(Gateway)
+class GatewayAdmin(OwnRowsAdmin):
+    sees = adds = Role.MANAGER
+    list_display = ("channel_shown", "sender", "base_url", "state", "created_at")
+    fields = ("channel_shown", "state", "base_url", "account_sid", "sender", "status_url", "inbound_url", "created_at")
+    readonly_fields = fields
+    actions_detail = ("edit", "templates", "switch_off", "switch_on")
+    edit = ui.verb(
+        _lazy("Edit"),
+        _edit,
+        needs=Role.MANAGER,
+        icon="edit",
+        form=GatewayForm,
+        intro=_lazy("Provider, credentials and sender."),
+        is_primary=True,
+    )
+    templates = ui.verb(
+        _lazy("Set templates"),
+        _keep_templates,
+        needs=Role.MANAGER,
+        icon="description",
+        form=TemplatesForm,
+        fits=lambda gateway: gateway.channel == Medium.WHATSAPP,
+        intro=_lazy(
+            "WhatsApp opens a conversation only with a template that was approved. {{1}} is the debtor's name, {{2}} "
+            "the invoice, {{3}} the balance, {{4}} the due date, {{5}} your account. Without an id it waits, unless "
+            "the debtor wrote within 24 hours."
+        ),
+    )
+    switch_off = ui.verb(
+        _lazy("Switch off"),
+        _switch,
+        needs=Role.MANAGER,
+        icon="toggle_off",
+        fits=lambda gateway: gateway.is_active,
+        intro=_lazy("Its channel is then no channel: messages go by the others of their step, or wait."),
+    )
+    switch_on = ui.verb(
+        _lazy("Switch on"),
+        _switch,
+        needs=Role.MANAGER,
+        icon="toggle_on",
+        fits=lambda gateway: not gateway.is_active,
+        intro=_lazy("Messages go through it again."),
+    )
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = NewGatewayForm(request.POST if request.method == "POST" else None, person=person(request))
+
+        def add() -> HttpResponse:
+            assert form.account is not None
+            data = form.cleaned_data
+            gateway = Gateway(
+                account=form.account, **{name: data[name] for name in ("channel", "base_url", "account_sid", "sender")}
+            )
+            gateways.set_token(gateway, data["auth_token"])
+            try:
+                with transaction.atomic():
+                    gateway.save(force_insert=True)
+            except IntegrityError as error:
+                raise ValidationError({"channel": _("There is a gateway for this channel already.")}) from error
+            self.record(request, gateway, "created", base_url=gateway.base_url)
+            messages.success(request, _("Messages can go through it from now on."))
+            return HttpResponseRedirect(self.url("change", gateway.pk))
+
+        return ui.form_page(
+            self,
+            request,
+            form,
+            add,
+            title=_("Add a gateway"),
+            button=_("Add"),
+            intro=_("SMS and WhatsApp messages are sent over HTTP, through an API like Twilio's."),
+            back=self.url("changelist"),
+        )
+
+    @display(description=_lazy("Channel"), ordering="channel")
+    def channel_shown(self, gateway: Gateway) -> str:
+        return gateway.get_channel_display()
+
+    @display(description=_lazy("State"), ordering="is_active")
+    def state(self, gateway: Gateway) -> str:
+        return ui.badge(_("Active"), "success") if gateway.is_active else ui.badge(_("Off"), "danger")
+
+    @display(description=_lazy("It reports deliveries to"))
+    def status_url(self, gateway: Gateway) -> str:
+        return ui.bdi(gateways.hook_url(gateway, "status"))
+
+    @display(description=_lazy("Have it pass answers to"))
+    def inbound_url(self, gateway: Gateway) -> str:
+        return ui.bdi(gateways.hook_url(gateway, "inbound"))

@@ -1,0 +1,91 @@
+"""The page on which a person says what the columns of a file are that were not understood."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+
+from inflow.dashboard.core import ui
+from inflow.dashboard.pages.forms import refusals_on
+from invoices.imports import columns, mapping
+from invoices.models.imports import Import
+
+IGNORE = "-"
+
+
+class ColumnsForm(ui.PageForm):
+    """A choice for each column that was not understood, named by its place."""
+
+    def __init__(self, *args: Any, row: Import, **kwargs: Any) -> None:
+        super().__init__(*args, row=row, **kwargs)
+        self.unknown: list[dict[str, Any]] = row.survey.get("unknown", [])
+        decided = mapping.choices_of(row, row.survey.get("headings", []))
+        for column in self.unknown:
+            field = forms.ChoiceField(
+                choices=_choices(row),
+                label=column["heading"],
+                required=True,
+                error_messages={"required": _lazy("Choose a field or ignore the column.")},
+            )
+            default = "" if column["waits"] else IGNORE
+            field.initial = (decided[column["key"]] or IGNORE) if column["key"] in decided else default
+            self.add_field(_name(column), field)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Each column with its sample cells and its choice."""
+        return [{**column, "field": self[_name(column)]} for column in self.unknown]
+
+    def choices(self) -> dict[str, str]:
+        chosen = {column["key"]: self.cleaned_data[_name(column)] for column in self.unknown}
+        return {key: "" if name == IGNORE else name for key, name in chosen.items()}
+
+
+def columns_page(model_admin: Any, request: HttpRequest, file: Import, *, may: bool, actor: str) -> HttpResponse:
+    """Show the columns; POSTed, take the decisions and let the file be read."""
+    back = model_admin.url("change", file.pk)
+    if not may:
+        raise PermissionDenied
+    if not mapping.may_be_mapped(file):
+        return HttpResponseRedirect(back)
+    form = ColumnsForm(request.POST if request.method == "POST" else None, row=file)
+    if request.method == "POST" and form.is_valid():
+        try:
+            with refusals_on(form):
+                mapping.decide(file, form.choices(), actor)
+            return HttpResponseRedirect(back)
+        except ValidationError as refusal:
+            form.add_error(None, refusal)
+    understood = sorted(file.columns.items(), key=lambda pair: pair[1])
+    headings = file.survey.get("headings", [])
+    context = {
+        "title": _("Map columns"),
+        "file": file,
+        "form": form,
+        "back": back,
+        "known": [
+            {"heading": headings[place] if place < len(headings) else "", "label": columns.label(file.kind, name)}
+            for name, place in understood
+        ],
+        "lacking": [str(column.label) for column in columns.missing(file.kind, file.columns)],
+    }
+    return ui.page(model_admin, request, "admin/invoices/import/columns.html", context)
+
+
+def _choices(file: Import) -> list[tuple[str, str]]:
+    headings = file.survey.get("headings", [])
+    found = []
+    for column in columns.COLUMNS[file.kind]:
+        place = file.columns.get(column.field)
+        if place is None or place >= len(headings):
+            found.append((column.field, str(column.label)))
+        else:
+            instead = _("%(field)s, instead of “%(heading)s”")
+            found.append((column.field, instead % {"field": column.label, "heading": headings[place]}))
+    return [("", _("Choose …")), (IGNORE, _("Ignore this column")), *found]
+
+
+def _name(column: dict[str, Any]) -> str:
+    return f"column_{column['place']}"

@@ -1,0 +1,173 @@
+"""Settings > People > Invitations: who is invited, again, or no longer."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from unfold.contrib.filters.admin import DropdownFilter
+from unfold.decorators import display
+
+from inflow.accounts import invitations, roles
+from inflow.accounts.access import person
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import Invitation, User
+from inflow.accounts.roles import Role
+from inflow.dashboard.core import ui
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
+
+_PLATFORM = "platform"
+
+
+class InvitationForm(ui.OwnAccountForm):
+    """Platform staff may also invite platform staff, who belong to no account."""
+
+    email = forms.EmailField(
+        max_length=254,
+        widget=forms.EmailInput({"autocomplete": "off", "dir": "ltr"}),
+        help_text=_lazy("The link is mailed to this address. Whoever reads its mail gets the log-in."),
+    )
+    role = forms.ChoiceField(choices=Role.choices, initial=Role.VIEWER)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.person.is_superuser:
+            role, account = self.fields["role"], self.fields["account_choice"]
+            assert isinstance(role, forms.ChoiceField)
+            role.choices = [*Role.choices, (_PLATFORM, _("Platform staff: all accounts"))]
+            account.required = False
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"].lower()
+        return email
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if self.person.is_superuser and "role" in data and "account_choice" in data:
+            if data["role"] == _PLATFORM and data["account_choice"]:
+                self.add_error("account_choice", _("Platform staff belong to no account: leave this empty."))
+            if data["role"] != _PLATFORM and not data["account_choice"]:
+                self.add_error("account_choice", _("Only platform staff have no account."))
+        return data
+
+    @property
+    def invited_role(self) -> Role:
+        role = self.cleaned_data["role"]
+        return Role.ADMIN if role == _PLATFORM else Role(role)
+
+
+def _resend(invitation: Invitation, actor: Actor, form: ui.PageForm) -> str:
+    invitations.resend(invitation, by=User.objects.get(email=actor.name))
+    return _("The invitation is sent to %(email)s again. The link in the earlier email is dead.") % {
+        "email": invitation.email
+    }
+
+
+def _withdraw(invitation: Invitation, actor: Actor, form: ui.PageForm) -> str:
+    invitations.withdraw(invitation, by=User.objects.get(email=actor.name))
+    return _("The invitation of %(email)s is withdrawn.") % {"email": invitation.email}
+
+
+class StateFilter(DropdownFilter):
+    title, parameter_name = _lazy("state"), "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("pending", _("Pending")),
+            ("expired", _("Expired")),
+            ("accepted", _("Accepted")),
+            ("withdrawn", _("Withdrawn")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> QuerySet[Invitation]:
+        is_open = queryset.filter(accepted_at=None, withdrawn_at=None)
+        if self.value() == "pending":
+            return is_open.filter(expires_at__gt=timezone.now())
+        if self.value() == "expired":
+            return is_open.filter(expires_at__lte=timezone.now())
+        if self.value() == "accepted":
+            return queryset.exclude(accepted_at=None)
+        return queryset.exclude(withdrawn_at=None) if self.value() == "withdrawn" else queryset
+
+
+@admin.register(Invitation)
+class InvitationAdmin(OwnRowsAdmin):
+    """An invitation is sent, sent again and withdrawn: never edited."""
+
+    sees = adds = Role.ADMIN
+    list_display = ("email", "role_badge", "state", "invited_by", "created_at", "expires_at")
+    list_filter = (StateFilter,)
+    list_select_related = ("invited_by",)
+    search_fields = ("email",)
+    # The link ends with the inviter's rights, and while the account is suspended: such a one is not valid.
+    fields = ("email", "role_badge", "state", "invited_by", "created_at", "expires_at", "accepted_at", "withdrawn_at")
+    readonly_fields = fields
+    actions_detail = ("resend", "withdraw")
+    resend = ui.verb(
+        _lazy("Send again"),
+        _resend,
+        needs=Role.ADMIN,
+        icon="forward_to_inbox",
+        fits=lambda invitation: invitation.is_open,
+        intro=_lazy("A new link is mailed, good for 7 days. The link in the earlier email stops working."),
+    )
+    withdraw = ui.verb(
+        _lazy("Withdraw"),
+        _withdraw,
+        needs=Role.ADMIN,
+        icon="block",
+        fits=lambda invitation: invitation.is_open,
+        intro=_lazy("The link stops working at once. You can invite the same address again."),
+        is_grave=True,
+    )
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        back = self.url("changelist")
+        form = InvitationForm(request.POST if request.method == "POST" else None, person=person(request))
+
+        def invite() -> HttpResponse:
+            email = form.cleaned_data["email"]
+            account = None if form.cleaned_data["role"] == _PLATFORM else form.account
+            if account is None and not person(request).is_superuser:
+                raise ValidationError(_("Only platform staff have no account."))
+            invitations.invite(account, email, form.invited_role, by=person(request))
+            messages.success(request, _("An invitation is on its way to %(email)s.") % {"email": email})
+            return HttpResponseRedirect(back)
+
+        return ui.form_page(
+            self,
+            request,
+            form,
+            invite,
+            title=_("Invite a person"),
+            button=_("Send the invitation"),
+            intro=_("The person gets an email with a link that works for 7 days, and sets name and password there."),
+            back=back,
+        )
+
+    @display(description=_lazy("Role"), ordering="role")
+    def role_badge(self, invitation: Invitation) -> str:
+        if invitation.account_id is None:
+            return ui.badge(_("Platform staff"), "warning")
+        is_admin = invitation.role == Role.ADMIN
+        return ui.badge(roles.NAMES[Role(invitation.role)], "primary" if is_admin else "info")
+
+    @display(description=_lazy("State"))
+    def state(self, invitation: Invitation) -> str:
+        if invitation.accepted_at:
+            return ui.badge(_("Accepted"), "success")
+        if invitation.withdrawn_at:
+            return ui.badge(_("Withdrawn"))
+        if not invitation.is_pending:
+            return ui.badge(_("Expired"), "warning")
+        is_good = invitations.is_good(invitation)
+        return ui.badge(_("Pending"), "info") if is_good else ui.badge(_("Not valid"), "warning")

@@ -1,0 +1,331 @@
+"""The dashboard's pages of the ladders: which steps, for whom, and what switching one on would do."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError, transaction
+from django.forms.models import BaseInlineFormSet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.functional import keep_lazy_text
+from django.utils.html import format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
+from unfold.admin import TabularInline
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
+
+from communications.engine import forecast, sandbox, stored_forecasts
+from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
+from communications.schedule import policies, switching
+from inflow.accounts.access import actor, person
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import Account
+from inflow.accounts.roles import Role
+from inflow.dashboard.core import ui
+from inflow.dashboard.core.bulk import bulk
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.pages.invoices import InvoiceAdmin
+from inflow.dashboard.pages.rules import DAYS, by_day, unless_busy
+from inflow.languages import english
+from invoices import lifecycle
+from invoices.models import OPEN, Invoice, InvoiceQuerySet
+
+_ALL, _UNCHASED = "all", "unchased"
+
+
+def said(step: PolicyStep) -> str:
+    """A step as a collector would say it: `7 days after: follow-up, neutral`."""
+    days = abs(step.offset_days)
+    if not days:
+        when = _("On the due date")
+    elif step.offset_days < 0:
+        when = ngettext("%(days)d day before", "%(days)d days before", days) % {"days": days}
+    else:
+        when = ngettext("%(days)d day after", "%(days)d days after", days) % {"days": days}
+    kind, tone = step.get_kind_display().lower(), step.get_tone_display().lower()
+    what = _("no message") if step.kind == StepKind.NONE else _("%(kind)s, %(tone)s") % {"kind": kind, "tone": tone}
+    parts = {"when": when, "what": what, "level": step.escalates_to}
+    if step.escalates_to:
+        return _("%(when)s: %(what)s, calls in a person (level %(level)s)") % parts
+    return _("%(when)s: %(what)s") % parts
+
+
+class _Said:
+    def __init__(self, step: PolicyStep) -> None:
+        self.step = step
+
+    def __str__(self) -> str:
+        return said(self.step)
+
+
+class NewPolicyForm(ui.OwnAccountForm):
+    name = forms.CharField(
+        max_length=100, help_text=_lazy("It begins with the steps of the standard reminder schedule.")
+    )
+
+
+class SwitchOnForm(ui.PageForm):
+    whom = forms.ChoiceField(
+        label=_lazy("Which invoices"),
+        choices=[("idle", _lazy("Open invoices that nobody chases")), ("all", _lazy("All open invoices"))],
+    )
+    overdue_enter = forms.BooleanField(
+        required=False,
+        label=_lazy("Overdue ones too"),
+        help_text=_lazy("As if they arrived today. Else they stay out."),
+        widget=UnfoldBooleanSwitchWidget,
+    )
+
+
+class Steps(BaseInlineFormSet):  # type: ignore[type-arg]
+    def steps(self) -> Sequence[policies.Step]:
+        """As the form says them, in order."""
+        names = ("offset_days", "kind", "tone", "channels", "escalates_to")
+        kept = [
+            policies.Step(**{name: form.cleaned_data[name] for name in names}) for form in self.forms if _is_kept(form)
+        ]
+        return sorted(kept, key=lambda step: step.offset_days)
+
+
+def _is_kept(form: Any) -> bool:
+    data = getattr(form, "cleaned_data", {})
+    return bool(data) and "offset_days" in data and not data.get("DELETE")
+
+
+class ChannelsField(forms.ChoiceField):
+    """The channels of a step in order of preference, one choice for each order."""
+
+    def __init__(self) -> None:
+        orders = [order for length in (1, 2, 3) for order in itertools.permutations(Medium, length)]
+        choices = [(",".join(order), _preferred(*(medium.label for medium in order))) for order in orders]
+        super().__init__(
+            label=_lazy("Channels"), choices=choices, initial=policies.EVERY_CHANNEL, widget=UnfoldAdminSelectWidget
+        )
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if value is None or isinstance(value, str) else ",".join(value)
+
+    def clean(self, value: Any) -> Any:
+        return super().clean(value).split(",")
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.prepare_value(initial) != data)
+
+
+@keep_lazy_text
+def _preferred(*labels: Any) -> str:
+    return _(", else ").join(str(label) for label in labels)
+
+
+class StepForm(forms.ModelForm):  # type: ignore[type-arg]
+    channels = ChannelsField()
+
+    class Meta:
+        model = PolicyStep
+        fields = ("offset_days", "kind", "tone", "channels", "escalates_to")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """The table's headings are no labels: each field says itself what it is."""
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["aria-label"] = field.label
+
+
+class StepInline(TabularInline):
+    model = PolicyStep
+    form, formset = StepForm, Steps
+    fields = ("offset_days", "kind", "tone", "channels", "escalates_to")
+    extra = 0
+    hide_title = True
+    verbose_name_plural = _lazy("steps")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return person(request).may(Role.MANAGER)
+
+    has_add_permission = has_delete_permission = has_change_permission
+
+
+@admin.register(ReminderPolicy)
+class ReminderPolicyAdmin(OwnRowsAdmin):
+    """The ladders. Editing one sends nothing again: each invoice goes on after the last step it has done."""
+
+    adds = changes = Role.MANAGER
+    list_display = ("name", "ladder", "chases", "is_default")
+    ordering = ("-is_default", "name")
+    search_fields = ("name",)
+    fields = ("name",)
+    inlines: ClassVar[list[Any]] = [StepInline]
+    actions_detail = ("switch_on",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("steps")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = NewPolicyForm(request.POST if request.method == "POST" else None, person=person(request))
+
+        def create() -> HttpResponse:
+            assert form.account is not None
+            try:
+                with transaction.atomic():
+                    policy = policies.make(form.account, form.cleaned_data["name"])
+            except IntegrityError as error:
+                raise ValidationError({"name": _("There is already a policy with that name.")}) from error
+            self.record(request, policy, "created")
+            messages.success(request, _("%(policy)s is made. It chases nobody yet.") % {"policy": policy})
+            return HttpResponseRedirect(self.url("change", policy.pk))
+
+        back = self.url("changelist")
+        return ui.form_page(self, request, form, create, title=_("Create a policy"), button=_("Make"), back=back)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
+        if formset.has_changed():
+            before = [english(_Said(step)) for step in form.instance.steps.all()]
+            policies.edit(form.instance, formset.steps())
+            after = [english(_Said(step)) for step in form.instance.steps.order_by("offset_days")]
+            self.record(request, form.instance, "edited", changes={"steps": [before, after]})
+
+    @action(description=_lazy("Switch on"), icon="play_circle")
+    def switch_on(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """GET and the first POST only look; the second one, with `confirm`, does it."""
+        policy = self.get_object(request, object_id)
+        if not person(request).may(Role.MANAGER):
+            raise PermissionDenied
+        form = SwitchOnForm(request.POST if request.method == "POST" else None, row=policy)
+        context: dict[str, Any] = {
+            "title": _("Switch on “%(policy)s”") % {"policy": policy},
+            "form": form,
+            "back": self.url("change", policy.pk),
+        }
+        if request.method == "POST" and form.is_valid():
+            invoices = Invoice.objects.for_account(policy.account).filter(status__in=OPEN)
+            if form.cleaned_data["whom"] == "idle":
+                invoices = invoices.filter(is_chased=False)
+            enter = form.cleaned_data["overdue_enter"]
+            by = None if policy.is_default else policy
+            if "confirm" in request.POST and invoices.count() > switching.AT_ONCE:
+                return self._switch_on_later(request, policy, form)
+            if "confirm" in request.POST:
+                entered = policies.switch_on(policy.account, invoices, by, actor(request), overdue_enter=enter)
+                self.record(request, policy, "switched_on", entered=entered, overdue_enter=enter)
+                messages.success(
+                    request,
+                    ngettext(
+                        "%(entered)s invoice is chased by “%(policy)s” now.",
+                        "%(entered)s invoices are chased by “%(policy)s” now.",
+                        entered,
+                    )
+                    % {"entered": entered, "policy": policy},
+                )
+                return HttpResponseRedirect(context["back"])
+            foreseen = self._preview(request, policy.account, invoices, by, enter=enter)
+            entering = policies.would_enter(policy.account, invoices)
+            context |= {"dates": foreseen and by_day(foreseen.entries), "foreseen": foreseen, "days": DAYS[-1]}
+            context |= {"entering": entering, "enter": enter}
+        return ui.page(self, request, "admin/communications/switch_on.html", context)
+
+    def _switch_on_later(self, request: HttpRequest, policy: ReminderPolicy, form: SwitchOnForm) -> HttpResponse:
+        chosen, enter = form.cleaned_data["whom"], form.cleaned_data["overdue_enter"]
+        try:
+            switching.start(policy.account, policy, actor(request), only_unchased=chosen == "idle", overdue_enter=enter)
+        except switching.Busy:
+            messages.error(request, _("A policy is being switched on already: wait until that is done."))
+        else:
+            messages.success(request, _("“%(policy)s” is being switched on in the background.") % {"policy": policy})
+        return HttpResponseRedirect(self.url("change", policy.pk))
+
+    def _preview(
+        self,
+        request: HttpRequest,
+        account: Account,
+        invoices: InvoiceQuerySet,
+        by: ReminderPolicy | None,
+        *,
+        enter: bool,
+    ) -> forecast.Foreseen | None:
+        if stored_forecasts.is_large(account):
+            messages.info(request, _("This account is too large for a preview. After you switch on, see Forecast."))
+            return None
+        ids, by_whom = list(invoices.values_list("pk", flat=True)), actor(request)
+        limit = sandbox.Deadline(stored_forecasts.REQUEST_SECONDS)
+        return unless_busy(
+            request,
+            lambda: forecast.preview(account, ids, by, by_whom, overdue_enter=enter, days=DAYS[-1], deadline=limit),
+        )
+
+    def offers(self, user: Any, row: ReminderPolicy, verb: ui.Verb | None) -> bool:
+        return bool(user.may(Role.MANAGER))
+
+    @display(description=_lazy("Reminder schedule"))
+    def ladder(self, policy: ReminderPolicy) -> str:
+        return format_html_join(
+            "", '<span class="second-line">{}</span>', ((said(step),) for step in policy.steps.all())
+        )
+
+    @display(description=_lazy("Chases"))
+    def chases(self, policy: ReminderPolicy) -> str:
+        chased = policies.chased_by(policy).count()
+        return ngettext("%(count)d open invoice", "%(count)d open invoices", chased) % {"count": chased}
+
+
+# --- Of one invoice ----------------------------------------------------------------------------------------------
+
+
+class LadderForm(ui.PageForm):
+    ladder = forms.ChoiceField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choice, own = self.fields["ladder"], policies.default_for(self.row.account)
+        assert isinstance(choice, forms.ChoiceField)
+        others = ReminderPolicy.objects.for_account(self.row.account).exclude(pk=own.pk)
+        choice.choices = [
+            ("own", _("%(ladder)s, the account's default") % {"ladder": own}),
+            *((str(policy.pk), str(policy)) for policy in others),
+            ("none", _("None: nothing is sent")),
+        ]
+        choice.initial = str(self.row.policy_id or "own") if self.row.is_chased else "none"
+
+
+def _choose(invoice: Invoice, by: Actor, form: LadderForm) -> str:
+    chosen = form.cleaned_data["ladder"]
+    policy_id = None if chosen in ("own", "none") else int(chosen)
+    is_chased = chosen != "none"
+    lifecycle.set_policy(
+        invoice.account,
+        invoice.pk,
+        by,
+        policy_id=policy_id,
+        is_chased=is_chased,
+        enters_anew=is_chased and not invoice.is_chased,
+    )
+    if is_chased:
+        return _("Invoice %(invoice)s now follows that policy.") % {"invoice": invoice}
+    return _("Invoice %(invoice)s is not chased any more.") % {"invoice": invoice}
+
+
+InvoiceAdmin.choose_ladder = ui.verb(
+    _lazy("Choose policy"),
+    _choose,
+    needs=Role.MANAGER,
+    icon="stairs",
+    form=LadderForm,
+    fits=lambda invoice: invoice.is_open,
+    intro=_lazy("Steps that are done stay done: the new policy continues after the last one."),
+)
+InvoiceAdmin.choose_ladder_selected = bulk(InvoiceAdmin.choose_ladder)
+InvoiceAdmin.actions = (*InvoiceAdmin.actions, "choose_ladder_selected")
+_more: Any = InvoiceAdmin.actions_detail[-1]
+_more["items"].insert(-2, "choose_ladder")

@@ -1,0 +1,127 @@
+"""The dashboard's page of how an account introduces itself in its messages."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from communications.content import linters, phrases, profiles
+from communications.models import Medium, SenderProfile
+from inflow.accounts.access import person, rows_of
+from inflow.accounts.models import Account
+from inflow.accounts.roles import Role
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
+
+
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
+    new_logo = forms.FileField(
+        label=_lazy("New logo"),
+        required=False,
+        help_text=format_lazy(
+            _lazy("PNG or JPEG, up to {size} KiB. It travels inside each email."), size=profiles.LOGO_BYTES // 1024
+        ),
+        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg"}),
+    )
+    remove_logo = forms.BooleanField(required=False, label=_lazy("Remove logo"))
+
+    class Meta:
+        model = SenderProfile
+        fields = ("display_name", "reply_to", "phone", "payment_en", "payment_ar")
+        widgets = {
+            "payment_en": UnfoldAdminTextareaWidget(attrs={"rows": 5, "dir": "ltr"}),
+            "payment_ar": UnfoldAdminTextareaWidget(attrs={"rows": 5, "dir": "rtl", "lang": "ar"}),
+        }
+
+    def clean_display_name(self) -> str:
+        return phrases.clean(self.cleaned_data["display_name"])
+
+    def clean_payment_en(self) -> str:
+        return self._instructions("payment_en")
+
+    def clean_payment_ar(self) -> str:
+        return self._instructions("payment_ar")
+
+    def clean_new_logo(self) -> bytes | None:
+        file = self.cleaned_data["new_logo"]
+        if not file:
+            return None
+        data: bytes = file.read(profiles.LOGO_BYTES + 1)
+        try:
+            profiles.logo(data)
+        except profiles.NoLogo as error:
+            raise ValidationError(str(error)) from error
+        return data
+
+    def save(self, commit: bool = True) -> SenderProfile:
+        if self.cleaned_data["remove_logo"]:
+            self.instance.logo = None
+        if self.cleaned_data["new_logo"]:
+            self.instance.logo = self.cleaned_data["new_logo"]
+        saved: SenderProfile = super().save(commit)
+        return saved
+
+    def _instructions(self, name: str) -> str:
+        text = phrases.clean_lines(self.cleaned_data[name])
+        if wrong := profiles.wrong_ibans(text):
+            raise ValidationError(
+                _("The check digits of this IBAN do not fit: %(ibans)s.") % {"ibans": ", ".join(wrong)}
+            )
+        return text
+
+
+@admin.register(SenderProfile)
+class SenderProfileAdmin(OwnRowsAdmin):
+    """One for each account, found by the account's key; it becomes a row when it is first saved."""
+
+    sees = changes = Role.MANAGER
+    form = ProfileForm
+    list_display = ("display_name", "reply_to", "phone")
+    fieldsets = (
+        (None, {"fields": ("display_name", "reply_to", "phone")}),
+        (_lazy("How to pay"), {"fields": ("payment_en", "payment_ar")}),
+        (_lazy("Logo"), {"fields": ("current_logo", "new_logo", "remove_logo")}),
+    )
+    readonly_fields = ("current_logo",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        user = person(request)
+        if not user.is_superuser:
+            return HttpResponseRedirect(self.url("change", user.account_id))
+        return super().changelist_view(request, extra_context)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> SenderProfile:
+        try:
+            account = rows_of(person(request), Account.objects.all(), "pk").get(pk=object_id)
+        except (Account.DoesNotExist, ValidationError) as error:
+            raise Http404 from error
+        return profiles.of(account)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if self.has_change_permission(request, obj):
+            return self.fieldsets
+        return self.fieldsets[:2]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """The picture itself stays out of the audit log."""
+        form.cleaned_data["new_logo"] = f"{len(obj.logo)} bytes" if form.cleaned_data["new_logo"] else None
+        super().save_model(request, obj, form, change)
+        for problem in linters.lint(Medium.SMS, obj.account.country, None, profiles.name(obj)):
+            said = _("An SMS with this display name would wait. %(problem)s") % {"problem": problem.message}
+            messages.warning(request, said)
+
+    @display(description=_lazy("Logo"))
+    def current_logo(self, profile: SenderProfile) -> SafeString | str:
+        if not profile.logo:
+            return "–"
+        logo = profiles.logo(bytes(profile.logo))
+        source = profiles.with_logo(f"cid:{profiles.LOGO_CID}", profile)
+        return format_html('<img src="{}" width="{}" height="{}" alt="{}">', source, logo.width, logo.height, _("Logo"))

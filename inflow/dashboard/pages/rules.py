@@ -1,0 +1,298 @@
+"""The dashboard's pages of an account's rules for collecting: hours, limits, brakes; and of what the engine will do."""
+
+import datetime as dt
+import itertools
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet, TimeField
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
+from unfold.admin import TabularInline
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from communications.delivery import reasons, safeguards
+from communications.engine import forecast, sandbox, stored_forecasts
+from communications.models import (
+    ApprovalLimit,
+    CollectionSettings,
+    Communication,
+    Kind,
+    Medium,
+    State,
+    StepKind,
+)
+from inflow.accounts import audit
+from inflow.accounts.access import person, rows_of
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import Account
+from inflow.accounts.roles import Role
+from inflow.dashboard.core import ui
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from invoices import money
+
+DAYS = (7, 14, 30)
+LINES_ON_A_PAGE = 500
+
+
+# --- Rules and limits --------------------------------------------------------------------------------------------
+
+
+class StopForm(ui.PageForm):
+    channels = forms.MultipleChoiceField(
+        choices=Medium.choices,
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=_lazy("None chosen: all of them."),
+    )
+
+
+def _stop(rules: CollectionSettings, actor: Actor, form: StopForm) -> str:
+    channels = form.cleaned_data["channels"]
+    rules.is_stopped, rules.stopped_channels = not channels, channels
+    rules.save(update_fields=["is_stopped", "stopped_channels"])
+    audit.record(rules.account, actor.name, "messages.stopped", str(rules.account)[:120], channels=channels)
+    return _("Messages are stopped. Those that fall due are held until you resume.")
+
+
+def _resume(rules: CollectionSettings, actor: Actor, form: ui.PageForm) -> str:
+    released = safeguards.resume(rules.account, actor)
+    audit.record(rules.account, actor.name, "messages.resumed", str(rules.account)[:120], released=released)
+    said = _("Messages are resumed. Held messages that will be sent at the next allowed time: %(count)s.")
+    return said % {"count": released}
+
+
+def _synced(rules: CollectionSettings, actor: Actor, form: ui.PageForm) -> str:
+    released = safeguards.note_sync(rules.account, actor)
+    audit.record(rules.account, actor.name, "payments.synced", str(rules.account)[:120], released=released)
+    return ngettext(
+        "Noted. %(count)s message that waited for it goes at the next allowed moment.",
+        "Noted. %(count)s messages that waited for it go at the next allowed moment.",
+        released,
+    ) % {"count": released}
+
+
+class ApprovalLimitForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = ApprovalLimit
+        fields = ("currency", "amount")
+
+    def clean_currency(self) -> str:
+        currency: str = self.cleaned_data["currency"].upper()
+        if currency not in money.EXPONENTS:
+            raise ValidationError(_("A currency of ISO 4217 is needed, such as AED."))
+        return currency
+
+
+class ApprovalLimitInline(TabularInline):
+    model = ApprovalLimit
+    form = ApprovalLimitForm
+    extra = 0
+    tab = False
+    verbose_name, verbose_name_plural = (
+        _lazy("limit"),
+        _lazy("Final notices above these amounts are held for a second pair of eyes"),
+    )
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return True
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return person(request).may(Role.ADMIN)
+
+    has_add_permission = has_delete_permission = has_change_permission
+
+
+@admin.register(CollectionSettings)
+class CollectionSettingsAdmin(OwnRowsAdmin):
+    changes = Role.ADMIN
+    list_display = ("whose", "hours", "switch", "kept_back")
+    list_select_related = ("account",)
+    fieldsets = (
+        (
+            _lazy("Sending hours and limits"),
+            {"fields": (("opens_at", "closes_at"), ("hours_between", "most_in_7_days"))},
+        ),
+        (_lazy("Besides the reminder schedule"), {"fields": (("says_thanks", "recalls_promises"),)}),
+        (
+            _lazy("Safeguards"),
+            {"fields": ("switch", "kept_back", ("stale_after_hours", "payments_synced_at"), "cool_off_hours")},
+        ),
+    )
+    readonly_fields = ("switch", "kept_back", "payments_synced_at")
+    formfield_overrides: ClassVar[Any] = {TimeField: {"widget": ui.ClockInput}}
+    inlines: ClassVar[list[type[TabularInline]]] = [ApprovalLimitInline]
+    actions_detail = ("stop", "resume", "synced")
+    stop = ui.verb(
+        _lazy("Stop messages"),
+        _stop,
+        needs=Role.MANAGER,
+        icon="front_hand",
+        form=StopForm,
+        fits=lambda rules: not rules.is_stopped,
+        intro=_lazy("Takes effect immediately. Messages that fall due meanwhile are held, and sent after you resume."),
+        is_grave=True,
+    )
+    resume = ui.verb(
+        _lazy("Resume messages"),
+        _resume,
+        needs=Role.MANAGER,
+        icon="play_circle",
+        fits=lambda rules: rules.is_stopped or bool(rules.stopped_channels),
+        intro=_lazy("Held messages are sent at the next allowed time, at most one to each debtor."),
+        is_primary=True,
+    )
+    synced = ui.verb(
+        _lazy("All payments are recorded"),
+        _synced,
+        needs=Role.AGENT,
+        icon="fact_check",
+        fits=lambda rules: rules.stale_after_hours is not None,
+        intro=_lazy("Says that what was paid until now is in InFlow. Messages that waited for it go on."),
+    )
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """An account's rules are made at their first use."""
+        account = person(request).account
+        if account and object_id == str(account.pk):
+            CollectionSettings.objects.get_or_create(account=account)
+        return super().get_object(request, object_id, from_field)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        super().save_formset(request, form, formset, change)
+        if formset.has_changed():
+            limits = {limit.currency: str(limit.amount) for limit in form.instance.approval_limits.all()}
+            self.record(request, form.instance, "limits_changed", limits=limits)
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.forecast)
+        return [path("forecast/", page, name="communications_forecast"), *super().get_urls()]
+
+    def forecast(self, request: HttpRequest) -> HttpResponse:
+        """The next days of an account. Platform staff choose whose."""
+        account = _account_of(request)
+        days = next((days for days in DAYS if str(days) == request.GET.get("days")), DAYS[-1])
+        foreseen = _foreseen(request, account, days) if account else None
+        shown = foreseen and Paginator(foreseen.entries, LINES_ON_A_PAGE).get_page(request.GET.get("page"))
+        context = {
+            "title": _("Forecast"),
+            "account": account,
+            "accounts": Account.objects.order_by("name") if person(request).is_superuser else [],
+            "days": days,
+            "choices": DAYS,
+            "foreseen": foreseen,
+            "is_pending": account is not None and foreseen is None and stored_forecasts.is_at_work(account),
+            "page": shown,
+            "dates": shown and by_day(shown.object_list),
+        }
+        return ui.page(self, request, "admin/communications/forecast.html", context)
+
+    @display(description=_lazy("Account"), ordering="account__name")
+    def whose(self, rules: CollectionSettings) -> str:
+        return ui.bdi(str(rules.account))
+
+    @display(description=_lazy("Hours"))
+    def hours(self, rules: CollectionSettings) -> str:
+        return ui.bdi(str(rules))
+
+    @display(description=_lazy("Messages"))
+    def switch(self, rules: CollectionSettings) -> str:
+        if rules.is_stopped:
+            return ui.badge(_("All stopped"), "danger")
+        if rules.stopped_channels:
+            names = _(", ").join(str(Medium(channel).label) for channel in rules.stopped_channels)
+            return ui.badge(_("%(names)s stopped") % {"names": names}, "warning")
+        return ui.badge(_("On"), "success")
+
+    @display(description=_lazy("Kept back"))
+    def kept_back(self, rules: CollectionSettings) -> str:
+        rows = Communication.objects.filter(account=rules.account_id)
+        kept = rows.filter(status=State.SCHEDULED, waits_for="stopped").count()
+        listed = reverse("admin:communications_communication_changelist")
+        text = ngettext("%(count)d message held by the switch", "%(count)d messages held by the switch", kept) % {
+            "count": kept
+        }
+        return format_html('<a class="text-link" href="{}?waits=stopped">{}</a>', listed, text)
+
+
+# --- What will be ------------------------------------------------------------------------------------------------
+
+
+def _account_of(request: HttpRequest) -> Account | None:
+    """The account a page is about: a member's own, or the one that platform staff chose. Another's is not found."""
+    seen: QuerySet[Account] = rows_of(person(request), Account.objects.all(), "pk")
+    wanted = request.GET.get("account") or str(person(request).account_id or "")
+    if not wanted:
+        return None
+    try:
+        account = seen.filter(pk=uuid.UUID(wanted)).first()
+    except ValueError as error:
+        raise Http404 from error
+    if account is None:
+        raise Http404
+    return account
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A forecast on its page. `computed_at`: None where it was computed for this request."""
+
+    entries: Sequence[forecast.Entry]
+    until: dt.datetime
+    is_whole: bool
+    computed_at: dt.datetime | None = None
+
+
+def _foreseen(request: HttpRequest, account: Account, days: int) -> _Shown | None:
+    """Return the forecast of a small account, or the last one that a worker computed; None where none is there yet."""
+    now = None
+    if not stored_forecasts.is_large(account):
+        limit = sandbox.Deadline(stored_forecasts.REQUEST_SECONDS)
+        now = unless_busy(request, lambda: forecast.forecast(account, days, deadline=limit))
+        if now is None or now.is_whole:
+            return _Shown(now.entries, now.until, now.is_whole) if now else None
+    stored = stored_forecasts.latest(account, days)
+    if stored and stored.until:
+        return _Shown(stored_forecasts.Entries(stored), stored.until, stored.is_whole, stored.computed_at)
+    return _Shown(now.entries, now.until, now.is_whole) if now else None
+
+
+def unless_busy(request: HttpRequest, look: Callable[[], forecast.Foreseen]) -> forecast.Foreseen | None:
+    try:
+        return look()
+    except sandbox.Busy:
+        messages.warning(request, _("Somebody is looking ahead at this moment: try again when that is done."))
+        return None
+
+
+def by_day(entries: Iterable[forecast.Entry]) -> list[tuple[dt.date, list[dict[str, Any]]]]:
+    """Lines by day on the reader's calendar."""
+    days = itertools.groupby(entries, key=lambda entry: timezone.localtime(entry.scheduled_for).date())
+    return [(day, [_line(entry) for entry in group]) for day, group in days]
+
+
+def _line(entry: forecast.Entry) -> dict[str, Any]:
+    kinds = {**dict(Kind.choices), **dict(StepKind.choices)}
+    return {
+        "at": entry.scheduled_for,
+        "invoice": entry.invoice_number,
+        "url": reverse("admin:invoices_invoice_change", args=[entry.invoice_id]),
+        "debtor": entry.debtor,
+        "what": kinds[entry.kind],
+        "step": "" if entry.step is None else f"{entry.step:+d}",
+        "channel": Medium(entry.channel).label,
+        "recipient": entry.recipient,
+        "why": entry.reason and reasons.said(entry.reason),
+    }

@@ -1,0 +1,62 @@
+"""/api/zapier/escalations: the cases for a person."""
+
+import uuid
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from inflow.accounts.models import Scope
+from inflow.api import pagination
+from inflow.api.answers import Answer
+from inflow.api.authentication import account_of, actor_of
+from inflow.api.errors import not_found
+from inflow.api.viewsets import ApiViewSet
+from invoices.api import representation
+from invoices.api.serializers import EscalationOut, EscalationPatch, EscalationQuery
+from invoices.api.views import refusals_as_problems
+from invoices.cases import cases
+from invoices.models import Escalation
+
+
+class EscalationViewSet(ApiViewSet):
+    scopes = {
+        "list": Scope.INVOICES_READ,
+        "retrieve": Scope.INVOICES_READ,
+        "partial_update": Scope.INVOICES_WRITE,
+    }
+
+    @extend_schema(
+        operation_id="list_escalations",
+        summary="List the cases for a person",
+        parameters=[EscalationQuery],
+        responses=EscalationOut(many=True),
+    )
+    def list(self, request: Request) -> Answer:
+        query = EscalationQuery.of(request)
+        rows = Escalation.objects.for_account(account_of(request)).values(*representation.ESCALATION_COLUMNS)
+        if "status" in query:
+            rows = rows.filter(status__in=query["status"])
+        for name in ("level", "invoice_id"):
+            if name in query:
+                rows = rows.filter(**{name: query[name]})
+        return pagination.respond(request, rows, query, representation.of_escalation_row)
+
+    @extend_schema(operation_id="get_escalation", summary="Get one case", responses=EscalationOut)
+    def retrieve(self, request: Request, escalation_id: uuid.UUID) -> Answer:
+        rows = Escalation.objects.for_account(account_of(request)).filter(pk=escalation_id)
+        row = rows.values(*representation.ESCALATION_COLUMNS).first()
+        if row is None:
+            raise not_found()
+        return Answer(representation.of_escalation_row(row))
+
+    @extend_schema(
+        operation_id="update_escalation",
+        summary="Acknowledge, resolve, assign or annotate a case",
+        request=EscalationPatch,
+        responses=EscalationOut,
+    )
+    def partial_update(self, request: Request, escalation_id: uuid.UUID) -> Answer:
+        asked = cases.CaseChange(**EscalationPatch.checked(request.data))
+        with refusals_as_problems():
+            escalation = cases.change(account_of(request), escalation_id, actor_of(request), asked)
+        return Answer(representation.of_escalation(escalation))

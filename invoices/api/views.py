@@ -1,0 +1,283 @@
+"""/api/zapier/invoices: parse, one verb, answer."""
+
+import datetime as dt
+import functools
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+
+from inflow.accounts.keys import Beside
+from inflow.accounts.models import Account, Scope
+from inflow.api import pagination
+from inflow.api.answers import Answer
+from inflow.api.authentication import account_of, actor_of, key_of
+from inflow.api.errors import Problem, invalid, not_found
+from inflow.api.etags import accepted_versions, etag
+from inflow.api.idempotency import idempotent
+from inflow.api.pagination import Row, address_of
+from inflow.api.viewsets import ApiViewSet, takes_if_match
+from inflow.statements import Ahead, Compiled
+from invoices import ledger, lifecycle, receipts
+from invoices.api import representation
+from invoices.api.serializers import (
+    InvoiceIn,
+    InvoiceOut,
+    InvoicePatch,
+    InvoiceQuery,
+    PaymentIn,
+    PaymentOut,
+    PaymentQuery,
+    ReceiptOut,
+    TimelineEntryOut,
+    TimelineQuery,
+    UndoIn,
+)
+from invoices.models import Invoice, Receipt, TimelineEntry
+
+SEED_EXAMPLE = OpenApiExample(
+    "An invoice",
+    request_only=True,
+    value={
+        "invoice_number": "INV-2026-001",
+        "debtor_name": "Ahmed Al Rashid",
+        "debtor_company": "Gulf Trading LLC",
+        "debtor_email": "ahmed@gulftrading.ae",
+        "debtor_phone": "+971501234567",
+        "amount": 25000,
+        "currency": "AED",
+        "issue_date": "2026-01-15",
+        "due_date": "2026-02-14",
+        "language": "en",
+    },
+)
+
+
+def _asked(query: Mapping[str, Any], account: Account, today: dt.date) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What of a list's query is written into `_page`, and what are its values."""
+    labels = tuple((name, tuple(query[name])) for name in ("status", "payment_status") if name in query)
+    asked = {name: query[name] for name in query.keys() - {"limit", "cursor", "status", "payment_status"}}
+    if "is_overdue" in asked:
+        asked["today"] = today
+    return labels, {"account": account.id, **asked}
+
+
+@Compiled
+def _page(
+    labels: Sequence[tuple[str, Sequence[str]]],
+    limit: int,
+    *,
+    account: uuid.UUID,
+    after: Sequence[Any] | None = None,
+    today: dt.date | None = None,
+    **asked: Any,
+) -> QuerySet[Any, Row]:
+    parts = InvoiceQuery.apply({**dict(labels), **asked}, Invoice.objects.filter(account=account), today)
+    return pagination.merged(parts, representation.COLUMNS, limit, after)
+
+
+class InvoiceViewSet(ApiViewSet):
+    scopes = {
+        "list": Scope.INVOICES_READ,
+        "retrieve": Scope.INVOICES_READ,
+        "create": Scope.INVOICES_WRITE,
+        "partial_update": Scope.INVOICES_WRITE,
+    }
+    beside_key = {"retrieve": Beside(Invoice, representation.COLUMNS)}
+
+    def asks(self, request: Request, account: Account) -> Iterable[Ahead | None]:
+        if self.action == "list":
+            query = InvoiceQuery.of(request)
+            labels, asked = _asked(query, account, account.today())
+            begin = pagination.beginning(request, query, account)
+            return [_page.ahead(labels, query["limit"], **asked, **begin)]
+        return ()
+
+    @extend_schema(
+        operation_id="list_invoices",
+        summary="List invoices",
+        parameters=[InvoiceQuery],
+        responses=InvoiceOut(many=True),
+    )
+    def list(self, request: Request) -> Answer:
+        query, account = InvoiceQuery.of(request), account_of(request)
+        today = account.today()
+        labels, asked = _asked(query, account, today)
+        show = functools.partial(representation.of_row, today=today, stops=representation.stops_of(account))
+        read = functools.partial(_page.among, key_of(request).asked, labels, **asked)
+        return pagination.respond_by(request, read, query, show)
+
+    @extend_schema(operation_id="get_invoice", summary="Get one invoice", responses=InvoiceOut)
+    def retrieve(self, request: Request, invoice_id: uuid.UUID) -> Answer:
+        account = account_of(request)
+        row = key_of(request).beside
+        if row is None:
+            raise not_found()
+        shown = representation.of_row(row, account.today(), representation.stops_of(account))
+        return Answer(shown, headers=etag(row["version"]))
+
+    @extend_schema(
+        operation_id="create_invoice",
+        summary="Create an invoice",
+        request=InvoiceIn,
+        responses={201: InvoiceOut},
+        examples=[SEED_EXAMPLE],
+    )
+    @idempotent
+    def create(self, request: Request) -> Answer:
+        account = account_of(request)
+        new = lifecycle.NewInvoice(**InvoiceIn.checked(request.data, account=account))
+        with refusals_as_problems():
+            invoice = lifecycle.create(account, new, actor_of(request), asked=key_of(request).asked)
+        location = f"{address_of(request)}/{invoice.id}"
+        return Answer(
+            representation.json_of(invoice),
+            status=201,
+            headers={"Location": location, **etag(invoice.version)},
+        )
+
+    @extend_schema(
+        operation_id="update_invoice",
+        summary="Change status, notes or payment_status",
+        request=InvoicePatch,
+        responses=InvoiceOut,
+    )
+    @takes_if_match
+    def partial_update(self, request: Request, invoice_id: uuid.UUID) -> Answer:
+        asked = InvoicePatch.checked(request.data)
+        with refusals_as_problems():
+            invoice = lifecycle.change(
+                account_of(request),
+                invoice_id,
+                actor_of(request),
+                **asked,
+                if_version_in=accepted_versions(request),
+            )
+        return Answer(representation.json_of(invoice), headers=etag(invoice.version))
+
+
+PAYMENT_EXAMPLE = OpenApiExample(
+    "A payment",
+    request_only=True,
+    value={"amount": 10000.5, "paid_at": "2026-02-20", "method": "bank_transfer", "reference": "FT26051-0042"},
+)
+
+
+class PaymentViewSet(ApiViewSet):
+    scopes = {"list": Scope.INVOICES_READ, "create": Scope.INVOICES_WRITE}
+
+    @extend_schema(
+        operation_id="list_payments",
+        summary="The invoice's payment ledger",
+        parameters=[PaymentQuery],
+        responses=PaymentOut(many=True),
+    )
+    def list(self, request: Request, invoice_id: uuid.UUID) -> Answer:
+        query = PaymentQuery.of(request)
+        account = account_of(request)
+        if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
+            raise not_found()
+        rows = receipts.lines_of(invoice_id).values(*representation.PAYMENT_COLUMNS)
+        return pagination.respond(request, rows, query, representation.of_payment_row)
+
+    @extend_schema(
+        operation_id="record_payment",
+        summary="Record a payment, or reverse one",
+        request=PaymentIn,
+        examples=[PAYMENT_EXAMPLE],
+        responses={201: PaymentOut},
+    )
+    @idempotent
+    def create(self, request: Request, invoice_id: uuid.UUID) -> Answer:
+        data = PaymentIn.checked(request.data)
+        account, actor = account_of(request), actor_of(request)
+        with refusals_as_problems():
+            if reversal_of := data.pop("reversal_of", None):
+                payment = lifecycle.reverse_payment(account, invoice_id, reversal_of, actor)
+            else:
+                payment = lifecycle.record_payment(account, invoice_id, actor, **data)
+        return Answer(representation.of_payment(payment), status=201)
+
+
+class ReceiptViewSet(ApiViewSet):
+    scopes = {"void": Scope.INVOICES_WRITE, "reverse": Scope.INVOICES_WRITE}
+
+    @extend_schema(
+        operation_id="void_payment",
+        summary="Void a payment that was recorded by mistake",
+        description=(
+            "Takes back all that the payment paid, from its credit to other invoices too. The invoices return to what"
+            " they were, and no escalation is opened. A payment that is voided or reversed already is refused (422)."
+        ),
+        request=UndoIn,
+        responses=ReceiptOut,
+    )
+    @idempotent
+    def void(self, request: Request, payment_id: uuid.UUID) -> Answer:
+        given = UndoIn.checked(request.data)
+        account = account_of(request)
+        with refusals_as_problems():
+            ledger.void_payment(account, payment_id, actor_of(request), **given)
+        return self._shown(account, payment_id)
+
+    @extend_schema(
+        operation_id="reverse_payment",
+        summary="Reverse a payment that the bank took back",
+        description=(
+            "As void, but one escalation of level 1 is opened on the oldest invoice that is owed again. POSTing"
+            " `reversal_of` to the invoice's payments does the same."
+        ),
+        request=UndoIn,
+        responses=ReceiptOut,
+    )
+    @idempotent
+    def reverse(self, request: Request, payment_id: uuid.UUID) -> Answer:
+        given = UndoIn.checked(request.data)
+        account = account_of(request)
+        with refusals_as_problems():
+            ledger.reverse_payment(account, None, payment_id, actor_of(request), **given)
+        return self._shown(account, payment_id)
+
+    def _shown(self, account: Account, payment_id: uuid.UUID) -> Answer:
+        return Answer(representation.of_receipt(Receipt.objects.for_account(account).get(pk=payment_id)))
+
+
+class TimelineViewSet(ApiViewSet):
+    scopes = {"list": Scope.INVOICES_READ}
+
+    @extend_schema(
+        operation_id="get_timeline",
+        summary="What happened to the invoice, and why a message did or did not go out",
+        parameters=[TimelineQuery],
+        responses=TimelineEntryOut(many=True),
+    )
+    def list(self, request: Request, invoice_id: uuid.UUID) -> Answer:
+        query = TimelineQuery.of(request)
+        account = account_of(request)
+        if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
+            raise not_found()
+        entries = TimelineEntry.objects.for_account(account).filter(invoice_id=invoice_id)
+        rows = entries.values(*representation.TIMELINE_COLUMNS)
+        return pagination.respond(request, rows, query, representation.of_timeline_row, by=("at", "id"), ascending=True)
+
+
+class refusals_as_problems(AbstractContextManager[None]):
+    """The lifecycle's refusals in HTTP's words."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        match error:
+            case None:
+                return
+            case lifecycle.NotFound():
+                raise not_found() from error
+            case lifecycle.VersionMismatch():
+                detail = "The invoice has changed since the version in If-Match."
+                raise Problem(412, "version_mismatch", detail) from error
+            case lifecycle.StaffOnly():
+                raise Problem(403, error.code, error.message) from error
+            case lifecycle.Refused():
+                raise invalid(error.field, error.code, error.message) from error

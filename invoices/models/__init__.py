@@ -1,0 +1,46 @@
+"""Records of what is owed, by whom, and what happened to it."""
+
+from invoices.models.base import AccountQuerySet
+from invoices.models.calendars import MOST_HOLIDAYS, CalendarRule, RuleKind
+from invoices.models.cases import CaseStatus, Escalation, Reason, Resolution
+from invoices.models.choices import OPEN, PaymentStatus, Status
+from invoices.models.debtors import Debtor
+from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
+from invoices.models.imports import Import, ImportRow
+from invoices.models.invoices import MAX_NUMBER, Invoice, InvoiceQuerySet
+from invoices.models.payments import Allocation, AllocationKind, How, Payment, Receipt, ReceiptStatus, Reversal
+from invoices.models.promises import Promise, PromiseStatus
+from invoices.models.timeline import TimelineEntry
+
+__all__ = [
+    "MAX_NUMBER",
+    "MOST_HOLIDAYS",
+    "OPEN",
+    "AccountQuerySet",
+    "Allocation",
+    "AllocationKind",
+    "CalendarRule",
+    "CaseStatus",
+    "ContactCorrection",
+    "ContactKind",
+    "Debtor",
+    "DebtorIdentity",
+    "Escalation",
+    "How",
+    "Import",
+    "ImportRow",
+    "Invoice",
+    "InvoiceQuerySet",
+    "Payment",
+    "PaymentStatus",
+    "Promise",
+    "PromiseStatus",
+    "Reason",
+    "Receipt",
+    "ReceiptStatus",
+    "Resolution",
+    "Reversal",
+    "RuleKind",
+    "Status",
+    "TimelineEntry",
+]

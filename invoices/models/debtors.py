@@ -1,0 +1,56 @@
+"""Parties that owe."""
+
+import uuid
+
+from django.contrib.postgres.functions import RandomUUID
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _lazy
+
+from inflow.accounts.models import Account, Language, known_subdivision
+from invoices.models.base import AccountQuerySet
+
+
+class Debtor(models.Model):
+    """A party that owes, found or made from an invoice's fields. Limits, opt-outs and credit are a debtor's."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="debtors", db_index=False)
+    name = models.CharField(max_length=200)
+    company = models.CharField(max_length=200, blank=True)
+    email = models.EmailField(blank=True)
+    phone = models.CharField(max_length=20, blank=True)
+    language = models.CharField(max_length=2, choices=Language, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True, help_text=_lazy("Empty: the phone's, else the account's."))
+    country = models.CharField(max_length=2, blank=True, help_text=_lazy("Empty: the phone's, else the account's."))
+    subdivision = models.CharField(
+        _lazy("emirate or region"),
+        max_length=6,
+        blank=True,
+        validators=[known_subdivision],
+        help_text=_lazy("ISO 3166-2, such as AE-SH for Sharjah. Empty: the account's, in its country."),
+    )
+    opted_out_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("Asked not to be written to at all.")
+    )
+    answered_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("The latest answer that nobody has handled.")
+    )
+    unhandled_answers = models.PositiveIntegerField(
+        default=0, editable=False, help_text=_lazy("Answers in a row that nobody has handled.")
+    )
+    unhandled_since = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When the first of these answers came in.")
+    )
+    # In the links to the debtor's page: another key, and the links that were sent lead nowhere.
+    page_key = models.UUIDField(db_default=RandomUUID(), unique=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["name"]
+        indexes = [models.Index(fields=["account"], name="debtor_of_an_account")]
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.company}" if self.company else self.name

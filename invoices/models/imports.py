@@ -1,0 +1,143 @@
+"""A file of invoices or payments on its way in, and what becomes of each of its rows."""
+
+import datetime as dt
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from inflow.accounts.models import Account, User
+from invoices.models.base import AccountQuerySet
+
+
+class Kind(models.TextChoices):
+    INVOICES = "invoices", _("Invoices")
+    PAYMENTS = "payments", _("Payments")
+
+
+class Phase(models.TextChoices):
+    READING = "reading", _("Being read")
+    MAPPING = "mapping", _("Columns need mapping")
+    CHECKING = "checking", _("Being checked")
+    CHECKED = "checked", _("Waits for you")
+    RUNNING = "running", _("Being imported")
+    DONE = "done", _("Imported")
+    FAILED = "failed", _("Can't be read")
+    DISCARDED = "discarded", _("Discarded")
+
+
+AT_WORK = (Phase.READING, Phase.CHECKING, Phase.RUNNING)
+WAITING = (Phase.MAPPING, Phase.CHECKED)  # for a person
+
+
+class DateOrder(models.TextChoices):
+    """How to read 03/04/2026."""
+
+    UNSAID = "", _("Detect from the file")
+    DAY_FIRST = "dmy", _("Day first: 3 April")
+    MONTH_FIRST = "mdy", _("Month first: 4 March")
+
+
+class Encoding(models.TextChoices):
+    GUESSED = "", _("Find out")
+    UTF_8 = "utf-8-sig", "UTF-8"
+    UTF_16 = "utf-16", "UTF-16"
+    ARABIC = "cp1256", _("Windows-1256 (Arabic)")
+    WESTERN = "cp1252", _("Windows-1252 (Western)")
+
+
+class Import(models.Model):
+    """One file. `running` takes it from phase to phase; a person confirms between the check and the import."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
+    kind = models.CharField(_("what"), max_length=10, choices=Kind)
+    phase = models.CharField(_("state"), max_length=10, choices=Phase, default=Phase.READING)
+    file_name = models.CharField(_("file"), max_length=200)
+    content = models.BinaryField(help_text="The file as it came; emptied when it is forgotten.")
+    encoding = models.CharField(max_length=10, choices=Encoding, blank=True)
+    date_order = models.CharField(max_length=3, choices=DateOrder, blank=True)
+    currency = models.CharField(max_length=3, blank=True, help_text="Of rows that don't say theirs.")
+    columns = models.JSONField(default=dict, help_text="Of each field, the place of its column.")
+    ignored = models.JSONField(default=list, help_text="Headings of columns that are not used.")
+    survey = models.JSONField(default=dict, help_text="What a first look at the whole file found: see `survey`.")
+    choices = models.JSONField(
+        default=dict, help_text="What people decided about columns: by heading a field, or nothing to ignore it."
+    )
+    language = models.CharField(max_length=10, default="en", help_text="In which rows are told why they are refused.")
+    failure = models.TextField(blank=True)
+    uploaded_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    actor = models.CharField(max_length=254, help_text="Who confirmed it, else who brought it.")
+    # Whoever works on it holds a claim; each of their transactions sees that it is still theirs.
+    claim = models.UUIDField(null=True, editable=False)
+    claimed_until = models.DateTimeField(null=True, editable=False)
+    stumbles = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Claims since something was done.")
+    created_at = models.DateTimeField(_("uploaded"), default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        verbose_name = _("import")
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            # Two that write to the same debtors in another order would wait for each other.
+            models.UniqueConstraint(
+                fields=["account"], condition=Q(phase="running"), name="one_running_import_for_an_account"
+            ),
+            models.CheckConstraint(condition=Q(phase__in=Phase.values), name="import_phase_is_known"),
+        ]
+        indexes = [
+            models.Index(fields=["account", "-created_at", "-id"], name="import_newest"),
+            models.Index(fields=["phase"], name="import_at_work", condition=Q(phase__in=AT_WORK)),
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    @property
+    def is_at_work(self) -> bool:
+        return self.phase in AT_WORK
+
+
+# Files and rows hold names and addresses: they go some time after the import has ended. The import itself stays.
+KEPT = dt.timedelta(days=30)
+
+
+class Outcome(models.TextChoices):
+    NEW = "new", _("New")
+    CHANGED = "changed", _("Changed")
+    UNCHANGED = "unchanged", _("Unchanged")
+    PROPOSED = "proposed", _("Needs your decision")
+    CLOSED = "closed", _("Closed in the file")
+    REPEATED = "repeated", _("Another line")
+    REFUSED = "refused", _("Refused")
+
+
+class ImportRow(models.Model):
+    """One row of a file: what it says, what would become or became of it, and why.
+
+    Checked and not refused, its amounts and dates stand in `said` as they were understood, so that a person sees it.
+    """
+
+    file = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rows", db_index=False)
+    line = models.PositiveIntegerField()
+    said = models.JSONField(help_text="Text by field, as it stands in the file.")
+    key = models.CharField(max_length=200, blank=True, help_text="What it is known by: a number or a reference.")
+    outcome = models.CharField(max_length=10, choices=Outcome, blank=True, help_text="Empty: not checked yet.")
+    reason = models.TextField(blank=True)
+    changes = models.JSONField(default=dict, help_text="By field, what it was and what it becomes.")
+    is_applied = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["file", "line"]
+        constraints = [models.UniqueConstraint(fields=["file", "line"], name="a_line_of_an_import_is_one_row")]
+        indexes = [
+            models.Index(fields=["file", "outcome", "is_applied", "line"], name="import_row_by_outcome"),
+            models.Index(fields=["file", "key", "line"], name="import_row_by_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.line}"

@@ -1,0 +1,164 @@
+"""Invoices: facts, and the status derived from them."""
+
+import datetime as dt
+import uuid
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _lazy
+
+from inflow.accounts.models import Account, Language
+from inflow.statements import stored
+from invoices.debtors import parties
+from invoices.models.base import AccountQuerySet
+from invoices.models.choices import OPEN, PaymentStatus, Status
+from invoices.models.debtors import Debtor
+
+MAX_NUMBER = 64  # characters of an invoice number in its one spelling
+
+
+class InvoiceQuerySet(AccountQuerySet):
+    def open(self) -> "InvoiceQuerySet":
+        return self.filter(status__in=OPEN)
+
+    def past_due(self, *, on: dt.date) -> "InvoiceQuerySet":
+        """The wide predicate: open, something owed, and the due date before `on`, disputed and on hold included."""
+        return self.filter(status__in=OPEN, due_date__lt=on)
+
+
+class Invoice(models.Model):
+    """One invoice. Facts and, derived from them by `lifecycle`, the status: only `lifecycle` writes here."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invoices", db_index=False)
+    debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, related_name="invoices")
+    invoice_number = models.CharField(max_length=MAX_NUMBER)
+    debtor_name = models.CharField(max_length=200)
+    debtor_company = models.CharField(max_length=200, blank=True)
+    debtor_email = models.EmailField(blank=True)
+    debtor_phone = models.CharField(max_length=20, blank=True)
+    # The key of (name, company): two invoices of one debtor that differ here are never told of in one message.
+    party = models.CharField(max_length=parties.MAX_KEY, editable=False)
+    amount = models.DecimalField(max_digits=18, decimal_places=3)
+    currency = models.CharField(max_length=3)
+    issue_date = models.DateField()
+    due_date = models.DateField()
+    language = models.CharField(max_length=2, choices=Language)
+    notes = models.TextField(blank=True)
+
+    # Facts.
+    amount_paid = models.DecimalField(max_digits=20, decimal_places=3, default=Decimal(0), editable=False)
+    hold_until = models.DateField(null=True, blank=True, editable=False)
+    disputed_at = models.DateTimeField(null=True, editable=False)
+    written_off_at = models.DateTimeField(null=True, editable=False)
+    cancelled_at = models.DateTimeField(null=True, editable=False)
+    covered_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When its balance became 0, by the account's time.")
+    )
+    dispute_paused = models.DurationField(
+        null=True, editable=False, help_text=_lazy("How long a dispute did not run, because the invoice was paid.")
+    )
+    aged_on = models.DateField(
+        null=True, editable=False, help_text=_lazy("The account's date when the clock last looked.")
+    )
+
+    # Derived.
+    status = models.CharField(max_length=12, choices=Status, default=Status.NEW, editable=False)
+    payment_status = models.CharField(
+        max_length=14, choices=PaymentStatus, default=PaymentStatus.UNPAID, editable=False
+    )
+
+    # The dunning ladder's place. Written by the collections engine.
+    policy = models.ForeignKey(
+        "communications.ReminderPolicy",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+        help_text=_lazy("Empty: the account's default."),
+    )
+    is_chased = models.BooleanField(default=True, editable=False)
+    entered_on = models.DateField(
+        null=True, editable=False, help_text=_lazy("The account's date when it came to the ladder.")
+    )
+    entered_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When that was, by the account's time.")
+    )
+    round = models.SmallIntegerField(default=0, editable=False)
+    last_step = models.SmallIntegerField(
+        null=True, editable=False, help_text=_lazy("The last step done in this round.")
+    )
+    slip_days = models.SmallIntegerField(default=0, editable=False, help_text=_lazy("What late steps added up to."))
+    escalation_level = models.SmallIntegerField(default=0, editable=False)
+    last_contacted_at = models.DateTimeField(null=True, editable=False)
+    next_contact_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When the next message may go, as things stand now.")
+    )
+    next_check_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When the clock examines the invoice next.")
+    )
+    not_before = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("A payment was undone: nothing is sent about the invoice earlier.")
+    )
+
+    version = models.IntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    # Its row will be written before the transaction ends: until then, what moves on it need not be.
+    is_being_written = False
+
+    objects = models.Manager.from_queryset(InvoiceQuerySet)()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        # What else a row must be, its statuses, amount, dates and counts: invoice_is_sound, in the migration 0009.
+        constraints = [
+            models.UniqueConstraint(fields=["account", "invoice_number"], name="invoice_number_is_unique"),
+            models.CheckConstraint(
+                condition=Q(amount_paid__gte=0, amount_paid__lte=F("amount")),
+                name="an_invoice_is_paid_at_most_its_amount",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["account", "-created_at", "-id"], name="invoice_newest"),
+            models.Index(fields=["account", "status", "-created_at", "-id"], name="invoice_by_status"),
+            models.Index(fields=["account", "payment_status", "-created_at", "-id"], name="invoice_by_payment_status"),
+            # Of a status, the few on the other side of today than most of it: new ones past their due date.
+            models.Index(fields=["account", "status", "due_date"], name="invoice_by_due_date"),
+            models.Index(fields=["due_date"], name="invoice_coming_due", condition=Q(status="new")),
+            models.Index(fields=["hold_until"], name="invoice_hold_ending", condition=Q(status="on_hold")),
+            # Those of them that were looked at on a day that has not come are none, unless a clock was ahead.
+            models.Index(
+                fields=["aged_on"],
+                name="invoice_looked_at",
+                condition=Q(aged_on__isnull=False, status__in=["new", "overdue", "disputed", "on_hold"]),
+            ),
+            models.Index(fields=["policy"], name="invoice_of_a_policy", condition=Q(policy__isnull=False)),
+            models.Index(
+                fields=["next_check_at"],
+                name="invoice_next_check",
+                condition=Q(next_check_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.invoice_number
+
+    def as_stored(self) -> dict[str, Any]:
+        """Its columns as they stand on the object."""
+        return stored(self)
+
+    @property
+    def balance(self) -> Decimal:
+        """Return what is still owed; a surplus is the debtor's credit and never makes it negative."""
+        return self.amount - self.amount_paid
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN

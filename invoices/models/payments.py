@@ -1,0 +1,187 @@
+"""Receipts, their allocations to invoices, and their reversals."""
+
+import uuid
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+
+from inflow.accounts.models import Account
+from invoices import money
+from invoices.models.base import AccountQuerySet
+from invoices.models.debtors import Debtor
+from invoices.models.invoices import Invoice
+
+
+class ReceiptStatus(models.TextChoices):
+    STANDING = "standing", _lazy("Standing")
+    VOIDED = "voided", _lazy("Voided")
+    REVERSED = "reversed", _lazy("Reversed")
+
+
+class Receipt(models.Model):
+    """Money that came in once. Its allocations say which part paid which invoice, the rest is the debtor's credit.
+
+    Append-only, but for `status`, `unallocated` and `debtor`; a receipt that was undone has nothing unallocated.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
+    debtor = models.ForeignKey(
+        Debtor, on_delete=models.PROTECT, related_name="receipts", db_index=False, help_text=_lazy("Who paid.")
+    )
+    posted_on = models.ForeignKey(
+        Invoice,
+        on_delete=models.PROTECT,
+        related_name="receipts",
+        null=True,
+        help_text=_lazy("The invoice that it was recorded on."),
+    )
+    amount = models.DecimalField(max_digits=18, decimal_places=3)
+    currency = models.CharField(max_length=3)
+    paid_at = models.DateField(help_text=_lazy("The day the money came."))
+    method = models.CharField(max_length=40, default="unspecified")
+    reference = models.CharField(max_length=100, blank=True)
+    bank_id = models.CharField(max_length=100, blank=True, help_text=_lazy("The bank's own identifier of the money."))
+    status = models.CharField(max_length=10, choices=ReceiptStatus, default=ReceiptStatus.STANDING)
+    unallocated = models.DecimalField(max_digits=18, decimal_places=3, help_text=_lazy("The debtor's credit."))
+    recorded_at = models.DateTimeField(help_text=_lazy("The account's time."))
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="a_receipt_is_positive"),
+            models.CheckConstraint(
+                condition=Q(unallocated__gte=0, unallocated__lte=F("amount")),
+                name="a_receipt_is_allocated_at_most_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=ReceiptStatus.STANDING) | Q(status__in=["voided", "reversed"], unallocated=0),
+                name="a_receipt_that_was_undone_is_no_credit",
+            ),
+            models.UniqueConstraint(
+                fields=["account", "bank_id"], condition=~Q(bank_id=""), name="a_bank_id_is_recorded_once"
+            ),
+            models.UniqueConstraint(
+                fields=["posted_on", "reference"],
+                condition=Q(status=ReceiptStatus.STANDING) & ~Q(reference=""),
+                name="a_reference_stands_once_on_an_invoice",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["account", "recorded_at"], name="receipt_by_recording"),
+            models.Index(fields=["debtor", "recorded_at"], name="receipt_of_a_debtor"),
+            models.Index(fields=["debtor", "currency"], name="receipt_with_credit", condition=Q(unallocated__gt=0)),
+            models.Index(fields=["account", "reference"], name="receipt_by_reference", condition=~Q(reference="")),
+        ]
+
+    def __str__(self) -> str:
+        shown = {"amount": money.display(self.amount, self.currency), "day": date_format(self.paid_at)}
+        return _("%(amount)s on %(day)s") % shown
+
+
+class How(models.TextChoices):
+    VOID = "void", _lazy("Recorded by mistake")
+    REVERSE = "reverse", _lazy("Taken back by the bank")
+
+
+class Reversal(models.Model):
+    """The undoing of a receipt, whole and once: a line of the ledger of its own. Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
+    receipt = models.OneToOneField(Receipt, on_delete=models.PROTECT, related_name="reversal")
+    how = models.CharField(max_length=8, choices=How)
+    undone_on = models.DateField(help_text=_lazy("The account's date."))
+    recorded_at = models.DateTimeField(help_text=_lazy("The account's time."))
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["account", "recorded_at"], name="reversal_by_recording")]
+
+    def __str__(self) -> str:
+        return self.get_how_display()
+
+
+class AllocationKind(models.TextChoices):
+    PAYMENT = "payment", _lazy("Payment")
+    CREDIT = "credit", _lazy("Credit applied")
+    UNDONE = "undone", _lazy("Payment undone")
+    RELEASED = "released", _lazy("Returned to credit")
+
+
+class Allocation(models.Model):
+    """A line of the ledger: part of a receipt pays an invoice, or is taken back by a negative line. Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
+    receipt = models.ForeignKey(Receipt, on_delete=models.PROTECT, related_name="allocations")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="allocations")
+    amount = models.DecimalField(max_digits=18, decimal_places=3)
+    kind = models.CharField(max_length=10, choices=AllocationKind)
+    posting = models.UUIDField(
+        help_text=_lazy("Shared by the lines of one act: the receipt's id, the reversal's, or the key of a form.")
+    )
+    recorded_at = models.DateTimeField(help_text=_lazy("The account's time."))
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(amount=0), name="an_allocation_is_not_zero"),
+            models.UniqueConstraint(
+                fields=["posting", "receipt", "invoice"], name="an_act_allocates_a_receipt_to_an_invoice_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.amount)
+
+
+class Payment(models.Model):
+    """A receipt or its reversal as one list: a database view, read by the API, the dashboard and exports.
+
+    A reversal is a line of its own with the amount negated. To write, use `invoices.ledger`.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    account = models.ForeignKey(Account, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False)
+    debtor = models.ForeignKey(Debtor, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False)
+    invoice = models.ForeignKey(
+        Invoice, on_delete=models.DO_NOTHING, related_name="payments", null=True, db_constraint=False
+    )
+    receipt = models.ForeignKey(Receipt, on_delete=models.DO_NOTHING, related_name="lines", db_constraint=False)
+    amount = models.DecimalField(max_digits=18, decimal_places=3)
+    currency = models.CharField(max_length=3)
+    paid_at = models.DateField(help_text=_lazy("The day the money came."))
+    method = models.CharField(max_length=40)
+    reference = models.CharField(max_length=100, blank=True)
+    reversal_of = models.OneToOneField(
+        "self", on_delete=models.DO_NOTHING, null=True, related_name="reversal", db_constraint=False
+    )
+    status = models.CharField(max_length=10, choices=ReceiptStatus)
+    unallocated = models.DecimalField(max_digits=18, decimal_places=3)
+    recorded_at = models.DateTimeField(help_text=_lazy("The account's time."))
+    created_at = models.DateTimeField()
+
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
+    class Meta:
+        managed = False
+        db_table = "invoices_payment"
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        shown = {"amount": money.display(self.amount, self.currency), "day": date_format(self.paid_at)}
+        return _("%(amount)s on %(day)s") % shown

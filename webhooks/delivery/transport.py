@@ -1,0 +1,116 @@
+"""HTTP to a stranger's server: the address is vetted as it is dialled, and time and bytes have hard ends.
+
+The standard library's client and nothing above it: no proxy, netrc, redirect, retry or decompression that would have
+to be switched off again, and one place where a socket is opened. See docs/decisions/0004.
+"""
+
+import http.client
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from inflow.egress import dialling, targets
+from inflow.egress.dialling import Watch
+from inflow.egress.incoming import TooMuch
+from webhooks.delivery.connections import PORTS, Connection, Idle, Key, Unasked
+
+HEADERS_S = 10.0
+TOTAL_S = 15.0
+READ_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `status` is None where no HTTP answer came in time, and `error` says why."""
+
+    ms: int
+    status: int | None = None
+    error: str = ""
+    body: bytes = b""
+    retry_after: str = ""
+
+
+def post(
+    url: str, body: bytes, headers: dict[str, str], *, headers_s: float = HEADERS_S, total_s: float = TOTAL_S
+) -> Answer:
+    """POST and say what came back, within `total_s` seconds by the clock on the wall, and the answer's headers within
+    `headers_s`. Never raises for the other side's doing.
+    """
+    started = time.monotonic()
+    watch = Watch(started + min(headers_s, total_s))
+    status, error, read, retry_after = None, "", b"", ""
+    connection: Connection | None = None
+    is_reusable = False
+    dialling.begin(watch)
+    try:
+        targets.check_form(url)
+        parts = urlsplit(url)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        key = (parts.scheme, (parts.hostname or "").rstrip("."), parts.port or PORTS[parts.scheme], path)
+        headers = headers | {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        connection, response = _exchange(key, body, headers, watch)
+        status, retry_after = response.status, response.getheader("Retry-After", "")
+        watch.ends_at = started + total_s
+        connection.limit(watch)
+        read = _read(response)
+        is_reusable = connection.is_reusable(response)
+    except (OSError, ValueError, http.client.HTTPException) as failure:
+        error = _name_of(failure)
+    finally:
+        dialling.end(watch)
+        if is_reusable and connection is not None:
+            _idle.put(connection)
+        elif connection is not None:
+            connection.close()
+    if watch.is_over or (error == "timeout" and status is not None):
+        # What dripped in is not an answer: a receiver that is too slow to read is tried again.
+        status, error = None, "deadline" if status is not None else "timeout"
+    elif status is not None:
+        error = ""  # cut off after the status: that was said
+    return Answer(round((time.monotonic() - started) * 1000), status, error, read, retry_after)
+
+
+def _exchange(
+    key: Key, body: bytes, headers: dict[str, str], watch: Watch
+) -> tuple[Connection, http.client.HTTPResponse]:
+    """Send, and read the response up to its headers. A kept connection that turns out to be unfit is replaced."""
+    while True:
+        connection = _idle.take(key) or Connection(key)
+        try:
+            return connection, connection.exchange(body, headers, watch)
+        except (Unasked, BrokenPipeError, ConnectionResetError):  # the last includes RemoteDisconnected
+            connection.close()
+            if not connection.was_unheard or watch.left() <= 0:
+                raise
+        except BaseException:
+            connection.close()
+            raise
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    try:
+        return response.read(READ_BYTES)
+    except http.client.IncompleteRead as cut:
+        return cut.partial
+    except TooMuch:
+        return b""
+
+
+def _name_of(failure: Exception) -> str:
+    match failure:
+        case targets.Forbidden():
+            return "forbidden_target"
+        case TimeoutError():
+            return "timeout"
+        case ssl.SSLError():
+            return "tls"
+        case socket.gaierror():
+            return "lookup"
+        case OSError():
+            return "connection"
+    return "protocol"
+
+
+_idle = Idle()
