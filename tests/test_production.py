@@ -31,5 +31,5 @@ def test_production_never_imports_what_is_for_trying_out() -> None:
     )
     assert done.returncode == 0, done.stderr
     loaded = done.stdout.split()
-    assert {"inflow.asgi", "inflow.dashboard.home", "communications.tasks", "webhooks.tasks"} <= set(loaded)
+    assert {"inflow.asgi", "inflow.dashboard.pages.home", "communications.tasks", "webhooks.tasks"} <= set(loaded)
     assert [name for name in loaded if name.startswith(TRYING_OUT)] == []
