@@ -68,10 +68,15 @@ PIP = $(V)/pip install --quiet --disable-pip-version-check --require-hashes -r
 INSTALL = { $(V)/python -c '$(UV)' < requirements-dev.txt > .venv/uv.txt && $(PIP) .venv/uv.txt \
 	&& $(V)/uv pip install --quiet --python $(V)/python --compile-bytecode --require-hashes -r $<; } || $(PIP) $<
 
+# Our own modules are compiled with the packages, so that the first start does not have to.
+COMPILED = $(V)/python -m compileall -q -j 0 inflow invoices communications webhooks
+
 .venv/.run: requirements-embedded.txt | $(V)/pip
 	@$(INSTALL)
+	@$(COMPILED)
 	@touch $@
 
 .venv/.dev: requirements-dev.txt | $(V)/pip
 	@$(INSTALL)
+	@$(COMPILED)
 	@touch $@ .venv/.run

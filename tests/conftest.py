@@ -27,7 +27,9 @@ from typing import Any
 import django
 import pytest
 
-from inflow import embedded
+from inflow.tryout.folder import is_running
+from inflow.tryout.processes import owned
+from inflow.tryout.servers import start_postgres, start_valkey
 from tests import environment
 
 
@@ -45,13 +47,13 @@ def _provision(stack: contextlib.ExitStack) -> None:
         _remove_remains()
         data = Path(tempfile.mkdtemp(prefix="inflow-tests-"))
         stack.callback(shutil.rmtree, data, ignore_errors=True)
-        stack.enter_context(embedded.owned(data))
+        stack.enter_context(owned(data))
         if not given["REDIS_URL"]:
-            valkey = embedded.start_valkey(data)
+            valkey = start_valkey(data)
             stack.callback(valkey.stop)
             given["REDIS_URL"] = valkey.url
         if not given["DATABASE_URL"]:
-            postgres = embedded.start_postgres(data, durable=False)
+            postgres = start_postgres(data, durable=False)
             stack.callback(postgres.stop)
             given["DATABASE_URL"] = postgres.url
     os.environ |= given
@@ -62,7 +64,7 @@ def _remove_remains() -> None:
     for data in Path(tempfile.gettempdir()).glob("inflow-tests-*"):
         with contextlib.suppress(OSError):
             mine = (data / "run.lock").lstat().st_uid == os.geteuid()
-            if mine and not embedded.is_running(data):
+            if mine and not is_running(data):
                 shutil.rmtree(data)
 
 
