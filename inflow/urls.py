@@ -2,6 +2,7 @@
 
 import sys
 
+import communications.urls
 from django.conf import settings
 from django.contrib import admin
 from django.db import InterfaceError, OperationalError
@@ -10,7 +11,6 @@ from django.urls import include, path
 from django.views import defaults
 from django.views.generic import RedirectView
 
-import communications.api.urls
 import invoices.api.urls
 import webhooks.api.urls
 from inflow.api import errors
@@ -26,11 +26,7 @@ urlpatterns = [
     # Each address by itself: an include is another match.
     *(
         path(f"api/zapier/{each.pattern}", each.callback, name=each.name)
-        for each in (
-            *invoices.api.urls.urlpatterns,
-            *communications.api.urls.urlpatterns,
-            *webhooks.api.urls.urlpatterns,
-        )
+        for each in (*invoices.api.urls.urlpatterns, *communications.urls.urlpatterns, *webhooks.api.urls.urlpatterns)
     ),
     path("", include("communications.inbound.gateway_hooks")),
     path("api/openapi.json", openapi, name="openapi"),
