@@ -2,10 +2,10 @@
 
 import pytest
 from django.test import RequestFactory
+from inflow.api.requests import JSONRequest
 
 from inflow.api.bodies import StrictJSONParser
 from inflow.api.errors import Problem
-from inflow.api.requests import JSONRequest
 
 
 def data_of(encoding: str) -> object:
