@@ -50,14 +50,14 @@ def select(sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
     database = connections[DEFAULT_DB_ALIAS]
     database.close_if_health_check_failed()
     database.ensure_connection()
-    raw = psycopg.Cursor(database.connection)
+    raw: Any = psycopg.Cursor(database.connection)
     raw.adapters.register_loader("timestamptz", TimestamptzLoader)  # in C; Django's, in Python, takes half of a list
     if database.queries_logged:
         database.make_debug_cursor(raw).execute(sql, values)
         database.queries_log[-1]["sql"] = psycopg.ClientCursor(database.connection).mogrify(sql, values)
     else:
         database.make_cursor(raw).execute(sql, values)
-    return raw.fetchall() if raw.description else []
+    return [] if raw.rownumber is None else raw.fetchall()
 
 
 def columns(*models: type[Model]) -> str:
@@ -148,7 +148,7 @@ class _Plan:
         self.sql, self.places, self.names, self.model = sql, places, names, model
 
 
-def _shape(value: Any) -> Hashable:
+def _shape(value: Any) -> Any:
     """Return what decides on the SQL: the types of the values, and None and booleans themselves."""
     if isinstance(value, (list, tuple)):
         return tuple(map(type, value))
@@ -217,6 +217,7 @@ class Batch:
         """Write all rows. Raises what the database has against one of them."""
         new, changed = self._new, self._changed
         self._new, self._changed = [], {}
+        database = connections[DEFAULT_DB_ALIAS]
         statements, values = [], list[Any]()
         for model in dict.fromkeys(map(type, new)):
             rows = [row for row in new if type(row) is model]
@@ -225,7 +226,7 @@ class Batch:
             shape = tuple(tuple(isinstance(value, DatabaseDefault) for value in row) for row in given)
             statements.append(_insert_sql(model, shape))
             values += (
-                _stored(field, value)
+                field.get_db_prep_save(value, database)
                 for row in given
                 for field, value in zip(fields, row, strict=True)
                 if not isinstance(value, DatabaseDefault)
@@ -233,7 +234,7 @@ class Batch:
         for row, names in changed.values():
             statements.append(_update_sql(type(row), tuple(names)))
             fields = [_fields(type(row))[name] for name in names]
-            values += [_stored(field, getattr(row, field.attname)) for field in fields]
+            values += [field.get_db_prep_save(getattr(row, field.attname), database) for field in fields]
             values.append(row.pk)
         if statements:
             *first, last = statements
@@ -250,10 +251,6 @@ def joining(batch: Batch | None) -> Iterator[Batch]:
     yield own
     if batch is None:
         own.flush()
-
-
-def _stored(field: Any, value: Any) -> Any:
-    return field.get_db_prep_save(value, connections[DEFAULT_DB_ALIAS])
 
 
 @functools.cache

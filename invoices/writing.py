@@ -185,8 +185,8 @@ class Draft:
         """Append an entry about an amount. `credit` is what is left of where it came from."""
         invoice = self.invoice
         after = {"balance": str(invoice.balance), "credit": str(credit)}
-        params = {"reason": self.reason, "amount": (amount, invoice.currency)}
-        timeline.note(invoice, kind, self.actor, after=after, batch=self.batch, **params)
+        shown = amount, invoice.currency
+        timeline.note(invoice, kind, self.actor, after=after, reason=self.reason, batch=self.batch, amount=shown)
 
 
 def lock(account: Account, invoice_id: uuid.UUID) -> Invoice:

@@ -189,7 +189,7 @@ def _holding(*, debtor: uuid.UUID, now: dt.datetime) -> QuerySet[Invoice]:
 
 
 @compiled
-def _credit(*, debtor: uuid.UUID) -> QuerySet[Receipt, dict[str, Any]]:
+def _credit(*, debtor: uuid.UUID) -> QuerySet[Receipt, Any]:
     return ledger.unapplied().filter(debtor=debtor).order_by().values("id")[:1]
 
 

@@ -64,7 +64,8 @@ def account_of(request: Request) -> Account:
 
 
 def key_of(request: Request) -> ApiKey:
-    key: ApiKey = request.auth
+    auth: Any = request.auth
+    key: ApiKey = auth
     return key
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import DisallowedHost
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import resolve
 
 from inflow import masking, proxies
@@ -58,9 +58,9 @@ class ApiMiddleware:
             return self.get_response(request)
         try:
             request.get_host()
-            request.resolver_match = resolve(request.path_info)
-        except (DisallowedHost, Http404):
-            return self.get_response(request)  # which responds with it
+        except DisallowedHost:
+            return self.get_response(request)  # which says so
+        request.resolver_match = resolve(request.path_info)
         view, args, kwargs = request.resolver_match
         response: HttpResponse = view(request, *args, **kwargs)
         response["Content-Length"] = str(len(response.content))

@@ -52,7 +52,7 @@ class ApiViewSet(ViewSet):
     @property
     def default_response_headers(self) -> dict[str, str]:
         """Allow belongs to a 405."""
-        return super().default_response_headers if self.action is None else {}
+        return {} if self.action in self.action_map.values() else super().default_response_headers
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)

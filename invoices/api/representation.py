@@ -43,8 +43,8 @@ Stops = Callable[[uuid.UUID], bool]
 
 def stops_of(account: Account) -> Stops | None:
     """Return a function that says of an invoice, by its id, that its next message is stopped; None if none is."""
-    told = signals.next_contact_shown.send(Account, account=account)
-    return next((stops for _, stops in told if stops), None)
+    responses: list[tuple[Any, Any]] = signals.next_contact_shown.send(Account, account=account)
+    return next((stops for _, stops in responses if stops), None)
 
 
 def of_row(row: dict[str, Any], today: dt.date, stops: Stops | None = None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, Value
+from django.db.models import CharField, Exists, F, Func, OuterRef, Q, QuerySet, Value
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
@@ -83,7 +83,7 @@ def _debtor(*, id: uuid.UUID) -> QuerySet[Debtor]:
 @compiled
 def _matches(
     *, account: uuid.UUID, base: str, email: str | None, domain: str | None, phone: str | None
-) -> QuerySet[DebtorIdentity, dict[str, Any]]:
+) -> QuerySet[Any, dict[str, Any]]:
     """Return the identities of the name, whatever its form, that are joined to these contacts: by the same email; by
     the same mail domain, unless it is a public mail host; by the same phone if one side has no email; or because
     neither side has any contact."""
@@ -98,9 +98,10 @@ def _matches(
         joined = Q(phone=phone)
     else:
         joined = ~Q(Exists(theirs.exclude(email="", phone="")))
-    of_email = Func(F("email"), Value("@"), Value(2), function="split_part")
+    of_email = Func(F("email"), Value("@"), Value(2), function="split_part", output_field=CharField())
     known = DebtorIdentity.objects.alias(domain=of_email).filter(joined, account=account, base=base)
-    return known.order_by("id").values("debtor_id", "form", "email", "phone")
+    rows: QuerySet[Any, Any] = known.order_by("id").values("debtor_id", "form", "email", "phone")
+    return rows
 
 
 def _lock(account: Account, party: Party) -> None:
