@@ -26,8 +26,6 @@ class ReminderPolicy(models.Model):
     name = models.CharField(max_length=100)
     is_default = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    # Another one whenever its steps change, by whichever way: a trigger of the steps' table sees to it.
-    revision = models.BigIntegerField(default=0, editable=False)
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
 

@@ -90,38 +90,15 @@ def look_once(invoices: Iterable[Invoice]) -> None:
 
 
 def _steps_of(invoice: Invoice) -> list[PolicyStep]:
-    policy = _policy(id=invoice.policy_id) if invoice.policy_id else _default(account=invoice.account_id)
-    steps = _steps_at(**policy[0]) if policy else []
+    steps = _steps(policy=invoice.policy_id) if invoice.policy_id else _default_steps(account=invoice.account_id)
     if not steps and not invoice.policy_id:
         steps = list(default_for(invoice.account).steps.order_by("offset_days"))
     return steps
 
 
-# By policy, the steps of one of its revisions. They are the same for whoever is shown that revision, and only read.
-_known: dict[int, tuple[int, list[PolicyStep]]] = {}
-_MAX_KNOWN = 1_000
-
-
-def _steps_at(*, id: int, revision: int) -> list[PolicyStep]:
-    """The steps of the policy at this revision, or at a later one."""
-    known_revision, steps = _known.get(id, (None, []))
-    if known_revision == revision:
-        return steps
-    steps = _steps(policy=id)
-    if len(_known) >= _MAX_KNOWN:
-        _known.clear()
-    _known[id] = revision, steps
-    return steps
-
-
 @compiled
-def _default(*, account: uuid.UUID) -> QuerySet[ReminderPolicy, dict[str, int]]:
-    return ReminderPolicy.objects.filter(account=account, is_default=True).values("id", "revision")
-
-
-@compiled
-def _policy(*, id: int) -> QuerySet[ReminderPolicy, dict[str, int]]:
-    return ReminderPolicy.objects.filter(pk=id).values("id", "revision")
+def _default_steps(*, account: uuid.UUID) -> QuerySet[PolicyStep]:
+    return PolicyStep.objects.filter(policy__account=account, policy__is_default=True).order_by("offset_days")
 
 
 @compiled

@@ -113,12 +113,25 @@ class Invoice(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        # What else a row must be, its statuses, amount, dates and counts: invoice_is_sound, in the migration 0009.
         constraints = [
             models.UniqueConstraint(fields=["account", "invoice_number"], name="invoice_number_is_unique"),
             models.CheckConstraint(
                 condition=Q(amount_paid__gte=0, amount_paid__lte=F("amount")),
                 name="an_invoice_is_paid_at_most_its_amount",
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="invoice_amount_is_positive"),
+            models.CheckConstraint(condition=Q(issue_date__lte=F("due_date")), name="invoice_is_due_after_its_issue"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="invoice_status_is_known"),
+            models.CheckConstraint(
+                condition=Q(payment_status__in=PaymentStatus.values), name="invoice_payment_status_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=Status.PAID) | Q(payment_status=PaymentStatus.PAID),
+                name="a_paid_invoice_has_its_payments",
+            ),
+            models.CheckConstraint(
+                condition=Q(round__gte=0, slip_days__gte=0, escalation_level__gte=0, version__gte=0),
+                name="invoice_counts_are_not_negative",
             ),
         ]
         indexes = [

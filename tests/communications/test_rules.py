@@ -332,7 +332,7 @@ def test_a_dispute_or_a_hold_of_any_length_on_any_day_ends_in_order_and_in_one_m
         assert set(levels) == {1, 2}, (kind, day, days)
 
 
-def test_a_ladder_is_known_by_its_revision_which_changes_with_its_steps_by_whichever_way() -> None:
+def test_the_steps_of_a_schedule_are_those_that_are_stored_however_they_were_changed() -> None:
     account = make.account()
     invoice = owing(account, due_date=dt.date(2026, 3, 6))
     policy = policies.default_for(account)

@@ -38,7 +38,7 @@ def test_the_ledger_and_the_timeline_can_not_be_changed(account: Account, sql: s
 @pytest.mark.parametrize(
     ("sql", "constraint"),
     [
-        ("UPDATE invoices_invoice SET amount = 0, amount_paid = 0", "invoice_is_sound"),
+        ("UPDATE invoices_invoice SET amount = 0, amount_paid = 0", "invoice_amount_is_positive"),
         ("UPDATE invoices_invoice SET amount_paid = amount + 1", "an_invoice_is_paid_at_most_its_amount"),
         ("UPDATE invoices_invoice SET amount_paid = -1", "an_invoice_is_paid_at_most_its_amount"),
         ("UPDATE invoices_receipt SET unallocated = 6", "a_receipt_is_allocated_at_most_once"),
@@ -46,14 +46,14 @@ def test_the_ledger_and_the_timeline_can_not_be_changed(account: Account, sql: s
         ("UPDATE invoices_receipt SET unallocated = 1, status = 'voided'", "a_receipt_that_was_undone_is_no_credit"),
         ("UPDATE invoices_receipt SET status = 'lost'", "a_receipt_that_was_undone_is_no_credit"),
         ("UPDATE invoices_receipt SET bank_id = 'B-1'", "a_bank_id_is_recorded_once"),
-        ("UPDATE invoices_invoice SET due_date = issue_date - 1", "invoice_is_sound"),
-        ("UPDATE invoices_invoice SET status = 'late'", "invoice_is_sound"),
-        ("UPDATE invoices_invoice SET payment_status = 'some'", "invoice_is_sound"),
-        ("UPDATE invoices_invoice SET status = 'paid'", "invoice_is_sound"),
-        ("UPDATE invoices_invoice SET round = -1", "invoice_is_sound"),
-        ("UPDATE invoices_invoice SET slip_days = -1", "invoice_is_sound"),
-        ("UPDATE invoices_invoice SET escalation_level = -1", "invoice_is_sound"),
-        ("UPDATE invoices_invoice SET version = -1", "invoice_is_sound"),
+        ("UPDATE invoices_invoice SET due_date = issue_date - 1", "invoice_is_due_after_its_issue"),
+        ("UPDATE invoices_invoice SET status = 'late'", "invoice_status_is_known"),
+        ("UPDATE invoices_invoice SET payment_status = 'some'", "invoice_payment_status_is_known"),
+        ("UPDATE invoices_invoice SET status = 'paid'", "a_paid_invoice_has_its_payments"),
+        ("UPDATE invoices_invoice SET round = -1", "invoice_counts_are_not_negative"),
+        ("UPDATE invoices_invoice SET slip_days = -1", "invoice_counts_are_not_negative"),
+        ("UPDATE invoices_invoice SET escalation_level = -1", "invoice_counts_are_not_negative"),
+        ("UPDATE invoices_invoice SET version = -1", "invoice_counts_are_not_negative"),
         ("UPDATE invoices_invoice SET invoice_number = 'INV-1'", "invoice_number_is_unique"),
         (
             "UPDATE invoices_debtoridentity SET email = '', debtor_id = (SELECT id FROM invoices_debtor LIMIT 1)",
@@ -75,7 +75,7 @@ def test_every_status_that_there_is_can_be_written(account: Account, status: str
     make.invoice(account)
     write = partial(Invoice.objects.update, status=status, payment_status=payment_status)
     if status == Status.PAID != payment_status:
-        with nothing_happens(account), pytest.raises(IntegrityError, match="invoice_is_sound"), transaction.atomic():
+        with nothing_happens(account), pytest.raises(IntegrityError, match="a_paid_invoice"), transaction.atomic():
             write()
     else:
         assert write() == 1
