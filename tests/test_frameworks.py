@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 
@@ -24,11 +24,10 @@ DOCUMENTED = {
 EXCEPTIONS: dict[tuple[str, str], str] = {}
 
 
-def private_names(source: str, siblings: Iterable[str] = ()) -> Iterator[str]:
+def private_names(tree: ast.Module, siblings: Collection[str] = ()) -> Iterator[str]:
     """Yield the underscore-names that a module uses, in attributes and imports, and that neither it nor its siblings
     define."""
-    tree = ast.parse(source)
-    own = {name for text in (source, *siblings) for name in _defined(ast.parse(text))}
+    own = {*siblings, *_defined(tree)}
     for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.Attribute):
@@ -52,12 +51,13 @@ def _defined(tree: ast.Module) -> Iterator[str]:
 
 def test_our_code_uses_no_private_names_of_others() -> None:
     assert len(FILES) > 200
-    texts = {path: path.read_text() for path in FILES}
-    modules = {path.stem for path in FILES}
-    found = set()
-    for path, text in texts.items():
-        siblings = [other for place, other in texts.items() if place.parent == path.parent]
-        names = set(private_names(text, siblings)) - DOCUMENTED.keys() - modules
+    trees = {path: ast.parse(path.read_text()) for path in FILES}
+    defined: dict[object, set[str]] = {}
+    for path, tree in trees.items():
+        defined.setdefault(path.parent, set()).update(_defined(tree))
+    modules, found = {path.stem for path in FILES}, set()
+    for path, tree in trees.items():
+        names = set(private_names(tree, defined[path.parent])) - DOCUMENTED.keys() - modules
         found |= {(str(path.relative_to(ROOT)), name) for name in names}
     assert found == EXCEPTIONS.keys()
 
@@ -74,4 +74,4 @@ def test_our_code_uses_no_private_names_of_others() -> None:
     ],
 )
 def test_private_names_are_found(source: str, names: list[str]) -> None:
-    assert list(private_names(source)) == names
+    assert list(private_names(ast.parse(source))) == names

@@ -1,6 +1,5 @@
 """inflow/sql.py: querysets that are compiled once, SQL written by hand, and rows that are written together."""
 
-import contextlib
 import datetime as dt
 import uuid
 from typing import Any
@@ -14,7 +13,6 @@ from inflow.accounts.models import Account
 from inflow.sql import Batch, account_scope, columns, compiled, joining, objects, select
 from invoices.models import Debtor, Invoice, TimelineEntry
 from tests import make
-from tests.api.client import caller
 
 pytestmark = pytest.mark.django_db
 
@@ -108,17 +106,6 @@ def test_errors_are_djangos_and_a_value_that_cannot_be_sent_ends_no_transaction(
     with pytest.raises(DataError, match="NUL"):
         select("SELECT %(text)s::text", {"text": "a\0b"})
     assert select("SELECT 1") == [(1,)]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_connection_that_broke_while_it_was_kept_costs_no_request() -> None:
-    api = caller()
-    assert api.get("me").status == 200
-    ((pid,),) = select("SELECT pg_backend_pid()")
-    other = connection.copy()
-    with contextlib.closing(other), other.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-    assert api.get("me").status == 200
 
 
 # --- Writing -----------------------------------------------------------------------------------------------------

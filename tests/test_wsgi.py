@@ -1,12 +1,15 @@
 """inflow/wsgi.py and what every response has, of the API and of pages."""
 
+import contextlib
 import io
 import json
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from inflow import wsgi
+from inflow.sql import select
 from tests import make
 
 pytestmark = pytest.mark.django_db(transaction=True)  # as between requests, connections are looked at
@@ -77,3 +80,13 @@ def test_every_answer_has_what_django_gives_to_all(path: str) -> None:
 def test_a_host_that_is_not_ours_is_refused_with_those_headers(path: str) -> None:
     status, headers, _ = ask(path, HTTP_HOST="elsewhere.example")
     assert (status, dict(headers)["X-Content-Type-Options"]) == ("400 Bad Request", "nosniff")
+
+
+def test_a_connection_that_broke_while_it_was_kept_costs_no_request() -> None:
+    _, key = make.key(make.account())
+    assert ask("/api/zapier/me", HTTP_X_INFLOW_KEY=key)[0] == "200 OK"
+    ((pid,),) = select("SELECT pg_backend_pid()")
+    other = connection.copy()
+    with contextlib.closing(other), other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    assert ask("/api/zapier/me", HTTP_X_INFLOW_KEY=key)[0] == "200 OK"

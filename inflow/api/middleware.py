@@ -42,6 +42,8 @@ class RequestIdMiddleware:
         response.headers["X-Request-Id"] = request_id
         if errors.is_api(request):
             response.headers["Cache-Control"] = "no-store"
+            if not response.streaming:
+                response.headers.setdefault("Content-Length", str(len(response.content)))
         return response
 
 
@@ -63,5 +65,4 @@ class ApiMiddleware:
         request.resolver_match = resolve(request.path_info)
         view, args, kwargs = request.resolver_match
         response: HttpResponse = view(request, *args, **kwargs)
-        response["Content-Length"] = str(len(response.content))
         return response
