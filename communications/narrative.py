@@ -10,7 +10,7 @@ from invoices.narrative import add_words, register
 add_words("message", {**dict(StepKind.choices), **dict(Kind.choices)})
 add_words("medium", dict(Medium.choices))
 add_words("state", dict(State.choices))
-add_words("because", reasons.WORDS)
+add_words("because", reasons.LABELS)
 add_words(
     "cause",
     {

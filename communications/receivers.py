@@ -38,10 +38,10 @@ _EMAIL = Medium.EMAIL.value
 
 
 @receiver(post_save, sender=Account)
-def begin(sender: object, instance: Account, created: bool, raw: bool = False, **_: Any) -> None:
+def create_default_policy(sender: object, instance: Account, created: bool, raw: bool = False, **_: Any) -> None:
     """An account has its default ladder from the first, by whichever way it is made."""
     if created and not raw:
-        policies.make(instance, policies.DEFAULT_NAME, is_default=True)
+        policies.create(instance, policies.DEFAULT_NAME, is_default=True)
 
 
 @receiver(creation_begins)
@@ -63,7 +63,7 @@ def follow(sender: object, invoice: Invoice, is_new: bool = False, **_: Any) -> 
 
 
 @receiver(payment_undone)
-def wait(sender: object, invoice: Invoice, **_: Any) -> None:
+def delay_after_undo(sender: object, invoice: Invoice, **_: Any) -> None:
     """Let nothing go before somebody had a working day's morning to look at it."""
     place = ladder.place(invoice, ladder.rules_of(invoice.account))
     tomorrow = invoice.account.now().astimezone(place.zone).date() + dt.timedelta(days=1)
@@ -72,25 +72,25 @@ def wait(sender: object, invoice: Invoice, **_: Any) -> None:
 
 @receiver(promise_made)
 @receiver(promise_reopened)
-def recall(sender: object, promise: Promise, **_: Any) -> None:
-    optional.recall(promise)
+def plan_promise_reminder(sender: object, promise: Promise, **_: Any) -> None:
+    optional.plan_promise_reminder(promise)
 
 
 @receiver(invoice_changed)
-def thank(sender: object, invoice: Invoice, previous_status: str, **_: Any) -> None:
+def plan_thank_you(sender: object, invoice: Invoice, previous_status: str, **_: Any) -> None:
     if invoice.status == Status.PAID != previous_status:
-        optional.thank(invoice)
+        optional.plan_thank_you(invoice)
 
 
 @receiver(invoice_created)
-def warn(sender: object, invoice: Invoice, **_: Any) -> None:
+def warn_if_unreachable(sender: object, invoice: Invoice, **_: Any) -> None:
     chosen = addresses.choose(invoice, (channel for step in policies.steps_of(invoice) for channel in step.channels))
     if chosen.missing:
         timeline.note(invoice, "warning", CLOCK)
 
 
 @receiver(escalation_resolved)
-def go_on(sender: object, escalation: Escalation, **_: Any) -> None:
+def resume_after_escalation(sender: object, escalation: Escalation, **_: Any) -> None:
     """The invoice goes on by what was decided; a level 2 had stopped the debtor's other invoices too."""
     invoice = escalation.invoice
     if escalation.resolution == Resolution.LADDER and invoice.is_open:
@@ -100,44 +100,44 @@ def go_on(sender: object, escalation: Escalation, **_: Any) -> None:
             raise Refused("resolution", "ladder_ended", message)
     ladder.replan(invoice)
     if escalation.level == escalations.HIGHEST:
-        replanning.replan_debtor(invoice.account, invoice.debtor, but={invoice.pk})
+        replanning.replan_debtor(invoice.account, invoice.debtor, exclude={invoice.pk})
 
 
 @receiver(escalation_created)
-def stop(sender: object, escalation: Escalation, **_: Any) -> None:
+def stop_for_escalation(sender: object, escalation: Escalation, **_: Any) -> None:
     """A level 2 stops the messages about all of the debtor's invoices."""
     invoice = escalation.invoice
     if escalation.level == escalations.HIGHEST:
         ladder.replan(invoice)
-        replanning.replan_debtor(invoice.account, invoice.debtor, but={invoice.pk})
+        replanning.replan_debtor(invoice.account, invoice.debtor, exclude={invoice.pk})
 
 
 @receiver(payment_recorded)
-def count_contact(sender: object, invoice: Invoice, **_: Any) -> None:
+def count_payment_as_contact(sender: object, invoice: Invoice, **_: Any) -> None:
     """A payment is a contact and may leave credit; taken back, it is neither."""
-    replanning.contacts_changed(invoice.account, invoice.debtor, but={invoice.pk})
+    replanning.contacts_changed(invoice.account, invoice.debtor, exclude={invoice.pk})
 
 
-_OF_ACCOUNT = {"time_zone", "country", "subdivision", "weekend"}
-_OF_SETTINGS = {"opens_at", "closes_at", "hours_between", "most_in_7_days"}
+_ACCOUNT_FIELDS = {"time_zone", "country", "subdivision", "weekend"}
+_SETTINGS_FIELDS = {"opens_at", "closes_at", "hours_between", "most_in_7_days"}
 
 
 @receiver(post_save, sender=Account)
-def move_account(sender: object, instance: Account, created: bool, raw: bool = False, **more: Any) -> None:
+def reschedule_account(sender: object, instance: Account, created: bool, raw: bool = False, **more: Any) -> None:
     fields = more.get("update_fields")
-    if not created and not raw and (fields is None or _OF_ACCOUNT & set(fields)):
+    if not created and not raw and (fields is None or _ACCOUNT_FIELDS & set(fields)):
         replanning.request([instance.pk])
 
 
 @receiver(post_save, sender=CollectionSettings)
-def change_settings(sender: object, instance: CollectionSettings, raw: bool = False, **more: Any) -> None:
+def reschedule_after_settings(sender: object, instance: CollectionSettings, raw: bool = False, **more: Any) -> None:
     fields = more.get("update_fields")
-    if not raw and (fields is None or _OF_SETTINGS & set(fields)):
+    if not raw and (fields is None or _SETTINGS_FIELDS & set(fields)):
         replanning.request([instance.account_id])
 
 
 @receiver([post_save, post_delete], sender=CalendarRule)
-def change_calendar(sender: object, instance: CalendarRule, raw: bool = False, **_: Any) -> None:
+def reschedule_after_calendar(sender: object, instance: CalendarRule, raw: bool = False, **_: Any) -> None:
     """A row of everybody's concerns all accounts."""
     if not raw:
         everybody = Account.objects.values_list("pk", flat=True)
@@ -145,12 +145,12 @@ def change_calendar(sender: object, instance: CalendarRule, raw: bool = False, *
 
 
 @receiver(next_contact_shown)
-def lay_over(sender: object, account: Account, **_: Any) -> Callable[[uuid.UUID], bool] | None:
-    return standstill.stopper(account)
+def check_for_stop(sender: object, account: Account, **_: Any) -> Callable[[uuid.UUID], bool] | None:
+    return standstill.stop_check(account)
 
 
 @receiver(debtor_changed)
-def hear(sender: object, debtor: Debtor, **_: Any) -> None:
+def update_after_debtor_change(sender: object, debtor: Debtor, **_: Any) -> None:
     covering.close_cases(debtor)
     replanning.replan_debtor(debtor.account, debtor)
-    addresses.follow_corrections(debtor)
+    addresses.apply_corrections(debtor)

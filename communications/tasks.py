@@ -25,12 +25,12 @@ def send_due() -> int:
 
 
 @shared_task  # type: ignore[untyped-decorator]
-def tell_of_missing_channels() -> int:
+def notify_missing_channels() -> int:
     """Every hour; each account's admins hear of it once a day."""
-    return notices.tell_of_missing_channels()
+    return notices.notify_missing_channels()
 
 
 @shared_task  # type: ignore[untyped-decorator]
-def tell_of_refusals() -> int:
+def notify_refusals() -> int:
     """Every ten minutes; each account's admins, and platform staff, hear of it once a day."""
-    return notices.tell_of_refusals()
+    return notices.notify_refusals()

@@ -98,15 +98,15 @@ class PageLinkViewSet(ApiViewSet):
     )
     @idempotent
     def create(self, request: Request, invoice_id: uuid.UUID) -> Answer:
-        given = PageLinkIn.checked(request.data)
+        data = PageLinkIn.checked(request.data)
         account = account_of(request)
         invoice = Invoice.objects.for_account(account).select_related("debtor").filter(pk=invoice_id).first()
         if invoice is None:
             raise not_found()
         invoice.debtor.account = account
-        language = given.get("language") or invoice.debtor.language or invoice.language
+        language = data.get("language") or invoice.debtor.language or invoice.language
         with transaction.atomic():
-            url, expires_at = links.page_url_of(invoice, language), account.now() + links.PAGE_LIVES
+            url, expires_at = links.page_url_of(invoice, language), account.now() + links.PAGE_LIFETIME
             audit.record(account, actor_of(request).name, "debtor.link_made", str(invoice.debtor)[:120])
         made = {"url": url, "language": language, "expires_at": expires_at.replace(microsecond=0)}
         return Answer(made, status=201, shows_links=True)
@@ -124,42 +124,45 @@ class ForecastViewSet(ApiViewSet):
     def list(self, request: Request) -> Answer:
         query, account = ForecastQuery.of(request), account_of(request)
         version = pagination.computed_version(request, query)
-        stored = stored_forecasts.of_page(account, version) if version else None
+        stored = stored_forecasts.get(account, version) if version else None
         if stored is None and not stored_forecasts.is_large(account):
             computed = self._compute(request, query)
             if computed is not None:
                 return computed
         stored = stored or stored_forecasts.latest(account, query["days"])
         if stored is None or stored.computed_at is None:
-            headers = {"Retry-After": str(stored_forecasts.RETRY_AFTER_S)}
+            headers = {"Retry-After": str(stored_forecasts.RETRY_AFTER_SECONDS)}
             problem = "The first forecast of this account is being computed."
             raise Problem(503, "forecast_pending", problem, headers=headers)
         if not stored.is_whole:
             raise _too_long(stored.until or stored.computed_at)
         entries = stored_forecasts.Entries(stored)
         answer = pagination.respond_computed(request, entries, query, representation.of_entry, version=stored.pk)
-        answer["X-Computed-At"] = stored_forecasts.written(stored.computed_at)
+        answer["X-Computed-At"] = stored_forecasts.timestamp(stored.computed_at)
         return answer
 
     def _compute(self, request: Request, query: Mapping[str, Any]) -> Answer | None:
         """Compute the forecast of a small account; None where that takes too long for a request."""
         account = account_of(request)
         key = f"forecast:{account.pk}:{query['days']}"
-        kept = _kept(key) if "cursor" in query else None
-        if kept is None:
+        cached = _kept(key) if "cursor" in query else None
+        if cached is None:
             now = timezone.now()
             try:
                 deadline = sandbox.Deadline(stored_forecasts.REQUEST_SECONDS)
-                foreseen = forecast.forecast(account, query["days"], deadline=deadline)
+                computed_forecast = forecast.forecast(account, query["days"], deadline=deadline)
             except sandbox.Busy as error:
                 problem = "Another forecast of this account is being made."
                 raise Problem(503, "forecast_busy", problem, headers={"Retry-After": "5"}) from error
-            if not foreseen.is_whole:
+            if not computed_forecast.is_whole:
                 return None
-            kept = (stored_forecasts.written(now), [representation.of_entry(entry) for entry in foreseen.entries])
-            if len(foreseen.entries) > query["limit"]:
-                _keep(key, kept)
-        computed_at, entries = kept
+            cached = (
+                stored_forecasts.timestamp(now),
+                [representation.of_entry(entry) for entry in computed_forecast.entries],
+            )
+            if len(computed_forecast.entries) > query["limit"]:
+                _keep(key, cached)
+        computed_at, entries = cached
         answer = pagination.respond_computed(request, entries, query)
         answer["X-Computed-At"] = computed_at
         return answer
@@ -173,15 +176,15 @@ def _too_long(until: dt.datetime) -> Problem:
 def _kept(key: str) -> tuple[str, Sequence[Any]] | None:
     """Return what the first page computed, and when, for those after it."""
     try:
-        kept: tuple[str, Sequence[Any]] | None = cache.get(key)
+        cached: tuple[str, Sequence[Any]] | None = cache.get(key)
     except RedisError:
         return None
-    return kept
+    return cached
 
 
-def _keep(key: str, kept: tuple[str, Sequence[Any]]) -> None:
+def _keep(key: str, cached: tuple[str, Sequence[Any]]) -> None:
     with contextlib.suppress(RedisError):
-        cache.set(key, kept, timeout=FORECAST_KEPT_S)
+        cache.set(key, cached, timeout=FORECAST_KEPT_S)
 
 
 class ClockViewSet(ApiViewSet):
@@ -197,9 +200,9 @@ class ClockViewSet(ApiViewSet):
         account = account_of(request)
         if not account.is_test:
             raise Problem(403, "live_account", "Only a test account has a clock of its own.")
-        given = ClockIn.checked(request.data)
+        data = ClockIn.checked(request.data)
         try:
-            leap = clock.set_clock(account, given["now"])
+            leap = clock.set_clock(account, data["now"])
         except clock.Backwards as error:
             raise invalid("now", "not_forward", str(error)) from error
         except clock.Busy as error:

@@ -9,21 +9,21 @@ from typing import Self
 
 from communications.channels import gateways
 from communications.channels.email import MAIL_KEY, Mailer, email, is_mail_captured, mail_id
-from communications.channels.gateway import GatewayLine
-from communications.channels.outcomes import Away, Expired, Refusal, Refused, Unavailable, Unclear
+from communications.channels.gateway import GatewayConnection
+from communications.channels.outcomes import DeliveryUnknown, Expired, Outage, Refusal, Refused, Unavailable
 from communications.models import Communication, Medium
 from inflow.accounts.models import Account
 
 __all__ = [
     "MAIL_KEY",
-    "Away",
+    "DeliveryUnknown",
     "Expired",
     "Mailer",
+    "Outage",
     "Refusal",
     "Refused",
+    "Transports",
     "Unavailable",
-    "Unclear",
-    "Ways",
     "email",
     "is_captured",
     "is_configured",
@@ -44,12 +44,12 @@ def is_captured(account: Account, channel: str) -> bool:
     return gateway is not None and gateways.is_captured(account, gateway)
 
 
-class Ways:
+class Transports:
     """What a worker keeps open while it sends one message after the other."""
 
     def __init__(self) -> None:
         self._mailer = Mailer()
-        self._lines: dict[uuid.UUID, GatewayLine] = {}
+        self._gateways: dict[uuid.UUID, GatewayConnection] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -58,31 +58,31 @@ class Ways:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._mailer.__exit__(kind, error, trace)
-        for line in self._lines.values():
-            line.close()
+        for connection in self._gateways.values():
+            connection.close()
 
-    def ready(self, account: Account, channel: str) -> None:
+    def connect(self, account: Account, channel: str) -> None:
         """To be called before a message passes its gate. Raises `Away`."""
         if channel == Medium.EMAIL:
-            self._mailer.ready(account)
-        elif line := self._line(account, channel):
-            line.ready()
+            self._mailer.connect(account)
+        elif connection := self._gateway_connection(account, channel):
+            connection.connect()
 
-    def deliver(self, row: Communication, account: Account, *, by: float) -> str:
+    def deliver(self, row: Communication, account: Account, *, deadline: float) -> str:
         """Hand a message over that passed the gate, if it can begin `by` then (on the monotonic clock). The provider's
         id of it, if there is one.
 
         Raises `Refused` where it surely did not leave; after anything else it may have.
         """
         if row.channel == Medium.EMAIL:
-            return self._mailer.deliver(email(row), account, by=by)
-        line = self._line(account, row.channel)
-        if line is None:
+            return self._mailer.deliver(email(row), account, deadline=deadline)
+        connection = self._gateway_connection(account, row.channel)
+        if connection is None:
             raise Refused("no gateway")
-        return line.deliver(row, by=by)
+        return connection.deliver(row, deadline=deadline)
 
-    def _line(self, account: Account, channel: str) -> GatewayLine | None:
+    def _gateway_connection(self, account: Account, channel: str) -> GatewayConnection | None:
         gateway = gateways.of(account).get(channel)
         if gateway is None:
             return None
-        return self._lines.setdefault(gateway.pk, GatewayLine(gateway, account))
+        return self._gateways.setdefault(gateway.pk, GatewayConnection(gateway, account))

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend
 
-from communications.channels.outcomes import Away, Expired, Refused
+from communications.channels.outcomes import Expired, Refused, Unavailable
 from communications.channels.refusals import Stage, classify
 from communications.content import profiles
 from communications.models import Communication
@@ -23,7 +23,7 @@ from inflow.accounts.models import Account
 log = structlog.get_logger(__name__)
 
 # A connection that was idle for so long is asked whether it still lives.
-_FRESH_S = 5.0
+_CHECK_AFTER_SECONDS = 5.0
 _VERBS = {Stage.SENDER: "MAIL", Stage.RECIPIENT: "RCPT", Stage.DATA: "DATA", Stage.CONTENT: "content"}
 # A mail's own id among what a provider's API keeps with it.
 MAIL_KEY = "inflow_message"
@@ -88,11 +88,15 @@ class Mailer:
     ) -> None:
         self._close()
 
-    def ready(self, account: Account) -> None:
+    def connect(self, account: Account) -> None:
         """To be called before a message passes its gate. Raises `Away`."""
         if is_mail_captured(account):
             return
-        if self._connection is not None and time.monotonic() - self._used > _FRESH_S and not self._lives():
+        if (
+            self._connection is not None
+            and time.monotonic() - self._used > _CHECK_AFTER_SECONDS
+            and not self._is_alive()
+        ):
             self._close()
         if self._connection is not None:
             return
@@ -104,35 +108,35 @@ class Mailer:
         except (OSError, smtplib.SMTPException) as error:
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 connection.close()
-            raise Away(_said(error)) from error
+            raise Unavailable(_reply_text(error)) from error
         self._connection, self._used = connection, time.monotonic()
 
-    def deliver(self, message: EmailMultiAlternatives, account: Account, *, by: float) -> str:
+    def deliver(self, message: EmailMultiAlternatives, account: Account, *, deadline: float) -> str:
         """Hand the mail over, if it can begin `by` then (on the monotonic clock). The id by which it is known where it
         went. A test account's is captured: the frozen communication is what the dashboard shows.
 
         Raises `Refused` where the message surely did not leave; after anything else it may have.
         """
-        if time.monotonic() > by:
+        if time.monotonic() > deadline:
             raise Expired("gate_expired")
         if is_mail_captured(account):
             return ""
-        self.ready(account)
-        if time.monotonic() > by:
+        self.connect(account)
+        if time.monotonic() > deadline:
             raise Expired("gate_expired")
         try:
             if isinstance(self._connection, EmailBackend) and self._connection.connection:
                 _transmit(self._connection.connection, message)
-                known_as = str(message.extra_headers.get("Message-ID", "")).strip("<>")
+                provider_id = str(message.extra_headers.get("Message-ID", "")).strip("<>")
             else:
-                known_as = _send(self._connection, message)
+                provider_id = _send(self._connection, message)
         except BaseException:
             self._close()
             raise
         self._used = time.monotonic()
-        return known_as
+        return provider_id
 
-    def _lives(self) -> bool:
+    def _is_alive(self) -> bool:
         if not (isinstance(self._connection, EmailBackend) and self._connection.connection):
             return True
         try:
@@ -151,8 +155,8 @@ def _send(connection: Any, message: EmailMultiAlternatives) -> str:
     if type(connection).__module__.startswith("anymail."):
         from communications.channels import provider  # its package is an extra
 
-        known_as: str = provider.send(connection, message)
-        return known_as
+        provider_id: str = provider.send(connection, message)
+        return provider_id
     connection.send_messages([message])
     return ""
 
@@ -171,30 +175,30 @@ def _transmit(smtp: smtplib.SMTP, message: EmailMultiAlternatives) -> None:
     for recipient in message.recipients():
         _command(Stage.RECIPIENT, lambda recipient=recipient: smtp.rcpt(recipient))  # type: ignore[misc]
     try:
-        code, answer = smtp.data(content)
+        code, reply = smtp.data(content)
     except smtplib.SMTPDataError as error:  # the server did not want to see the content
-        said = error.smtp_error
-        raise _refused(Stage.DATA, error.smtp_code, said if isinstance(said, bytes) else said.encode()) from error
+        raw = error.smtp_error
+        raise _refused(Stage.DATA, error.smtp_code, raw if isinstance(raw, bytes) else raw.encode()) from error
     if code != 250:
-        raise _refused(Stage.CONTENT, code, answer)
+        raise _refused(Stage.CONTENT, code, reply)
 
 
-def _command(stage: Stage, speak: Callable[[], tuple[int, bytes]]) -> None:
+def _command(stage: Stage, command: Callable[[], tuple[int, bytes]]) -> None:
     try:
-        code, answer = speak()
+        code, reply = command()
     except (OSError, smtplib.SMTPException) as error:
-        raise Refused(f"{_VERBS[stage]}: {_said(error)}") from error
+        raise Refused(f"{_VERBS[stage]}: {_reply_text(error)}") from error
     if code not in (250, 251):
-        raise _refused(stage, code, answer)
+        raise _refused(stage, code, reply)
 
 
-def _refused(stage: Stage, code: int, answer: bytes) -> Refused:
-    text = answer.decode(errors="replace")
-    said = f"{_VERBS[stage]} {code} {' '.join(text.split())[:200]}".strip()
-    return Refused(said, classify(stage, code, text))
+def _refused(stage: Stage, code: int, reply: bytes) -> Refused:
+    text = reply.decode(errors="replace")
+    message = f"{_VERBS[stage]} {code} {' '.join(text.split())[:200]}".strip()
+    return Refused(message, classify(stage, code, text))
 
 
-def _said(error: Exception) -> str:
+def _reply_text(error: Exception) -> str:
     """Return the server's own words, if it said any."""
     if isinstance(error, smtplib.SMTPResponseException):
         text = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error

@@ -14,23 +14,23 @@ from inflow.accounts.models import Account
 from inflow.accounts.sealing import seal, unseal
 from inflow.egress import targets
 
-_KNOWN = "_gateways"
+_CACHE = "_gateways"
 _SENDER = re.compile(r"\+[1-9]\d{6,14}|MG[0-9A-Za-z]{10,62}|[0-9A-Za-z][0-9A-Za-z &_+-]{0,10}")
 _SID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
 def of(account: Account) -> Mapping[str, Gateway]:
     """The account's active gateways by channel; read once for each `Account` in hand, which lives for one batch."""
-    known: dict[str, Gateway] | None = vars(account).get(_KNOWN)
-    if known is None:
-        known = {gateway.channel: gateway for gateway in Gateway.objects.filter(account=account, is_active=True)}
-        vars(account)[_KNOWN] = known
-    return known
+    cached: dict[str, Gateway] | None = vars(account).get(_CACHE)
+    if cached is None:
+        cached = {gateway.channel: gateway for gateway in Gateway.objects.filter(account=account, is_active=True)}
+        vars(account)[_CACHE] = cached
+    return cached
 
 
 def forget(account: Account) -> None:
     """Read them anew when they are asked for."""
-    vars(account).pop(_KNOWN, None)
+    vars(account).pop(_CACHE, None)
 
 
 def is_captured(account: Account, gateway: Gateway) -> bool:

@@ -21,29 +21,29 @@ from inflow.egress import dialling, targets
 from inflow.egress.dialling import Watch
 from inflow.egress.incoming import Incoming
 
-DIAL_S = 5.0
+CONNECT_SECONDS = 5.0
 READ_BYTES = 64 * 1024
 WIRE_BYTES = 256 * 1024
 # A connection that was idle for so long is dialled anew.
-_FRESH_S = 5.0
+_REUSE_SECONDS = 5.0
 _PORTS = {"http": 80, "https": 443}
 
 
-class NotBegun(Exception):
+class NotSent(Exception):
     """No connection: the server heard nothing."""
 
 
-class BrokenOff(Exception):
+class Interrupted(Exception):
     """The server may have heard it, and there was no answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     status: int
     body: bytes
 
 
-class Line:
+class Connection:
     """A connection to one server, dialled before there is something to say. For one request each."""
 
     def __init__(self, url: str) -> None:
@@ -51,28 +51,28 @@ class Line:
         self._url, self._host = url, (parts.hostname or "").rstrip(".")
         self._port = parts.port or _PORTS[parts.scheme]
         self._socket: socket.socket | None = None
-        self._dialled_at = 0.0
+        self._connected_at = 0.0
 
-    def dial(self) -> None:
+    def connect(self) -> None:
         """Be connected. Raises `NotBegun`."""
         if (
             self._socket is not None
-            and time.monotonic() - self._dialled_at < _FRESH_S
+            and time.monotonic() - self._connected_at < _REUSE_SECONDS
             and not _is_dropped(self._socket)
         ):
             return
         self.close()
-        watch = Watch(time.monotonic() + DIAL_S)
+        watch = Watch(time.monotonic() + CONNECT_SECONDS)
         try:
             targets.check_form(self._url)
             self._socket = dialling.dial(self._host, self._port, watch)
         except (OSError, ValueError) as error:
-            raise NotBegun(type(error).__name__) from error
-        self._dialled_at = time.monotonic()
+            raise NotSent(type(error).__name__) from error
+        self._connected_at = time.monotonic()
 
-    def post(self, path: str, form: Mapping[str, str], auth: tuple[str, str], *, total_s: float) -> Answer:
+    def post(self, path: str, form: Mapping[str, str], auth: tuple[str, str], *, total_s: float) -> Response:
         """What came back, within `total_s` by the clock on the wall. Raises `NotBegun` or `BrokenOff`."""
-        self.dial()
+        self.connect()
         exchange = _Exchange(self._take(), Watch(time.monotonic() + total_s))
         dialling.begin(exchange.watch)
         try:
@@ -83,7 +83,7 @@ class Line:
                 return _read(session, self._url + path, form, auth, total_s)
         except (requests.RequestException, OSError, ValueError, http.client.HTTPException) as error:
             name = "deadline" if exchange.watch.is_over else type(error).__name__
-            raise (BrokenOff if exchange.is_begun else NotBegun)(name) from error
+            raise (Interrupted if exchange.is_begun else NotSent)(name) from error
         finally:
             dialling.end(exchange.watch)
 
@@ -100,7 +100,7 @@ class Line:
 
 def _read(
     session: requests.Session, url: str, form: Mapping[str, str], auth: tuple[str, str], timeout_s: float
-) -> Answer:
+) -> Response:
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Connection": "close"}
     with session.post(
         url, data=form, auth=auth, headers=headers, timeout=timeout_s, allow_redirects=False, stream=True
@@ -109,7 +109,7 @@ def _read(
             body = response.raw.read(READ_BYTES, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError, http.client.HTTPException):
             body = b""  # cut off after the status: that was said
-        return Answer(response.status_code, body)
+        return Response(response.status_code, body)
 
 
 def _is_dropped(sock: socket.socket) -> bool:
@@ -150,7 +150,7 @@ def _final_response(sock: socket.socket, **how: Any) -> http.client.HTTPResponse
     return http.client.HTTPResponse(incoming, **how)  # type: ignore[arg-type]
 
 
-class _Dialled:
+class _PreconnectedMixin:
     """A connection of urllib3 that does not dial. From its being connected on, the request may be heard."""
 
     response_class: Any = staticmethod(_final_response)  # called by http.client
@@ -167,11 +167,11 @@ class _Dialled:
         self._exchange.is_begun = True
 
 
-class _Http(_Dialled, urllib3.connection.HTTPConnection):
+class _Http(_PreconnectedMixin, urllib3.connection.HTTPConnection):
     """In clear: loopback while trying out."""
 
 
-class _Https(_Dialled, urllib3.connection.HTTPSConnection):
+class _Https(_PreconnectedMixin, urllib3.connection.HTTPSConnection):
     """TLS speaks to the name, whatever address was dialled."""
 
 

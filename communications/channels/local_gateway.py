@@ -27,8 +27,8 @@ from inflow.accounts.models import Account, Language
 log = structlog.get_logger(__name__)
 
 PATH = "demo/gateway"
-DELIVERED_AFTER_S = 1.5
-ANSWERED_AFTER_S = 0.3
+DELIVERED_AFTER_SECONDS = 1.5
+REPLIED_AFTER_SECONDS = 0.3
 SENDERS = {Medium.SMS: "InFlow", Medium.WHATSAPP: "+97145550100"}
 # It approves of everything.
 _TEMPLATES = {f"{kind}.{language}": f"HX{kind}_{language}" for kind in Kind.values for language in Language.values}
@@ -61,26 +61,26 @@ def messages(request: HttpRequest, account_sid: str) -> HttpResponse:
     token = _token_of(request, account_sid)
     if token is None:
         return JsonResponse({"code": 20003, "message": "Authenticate", "status": 401}, status=401)
-    given = request.POST
-    if not _TO.fullmatch(given.get("To", "")):
+    data = request.POST
+    if not _TO.fullmatch(data.get("To", "")):
         return JsonResponse({"code": 21211, "message": "Invalid 'To' Phone Number", "status": 400}, status=400)
-    if not (given.get("Body") or given.get("ContentSid")):
+    if not (data.get("Body") or data.get("ContentSid")):
         return JsonResponse({"code": 21602, "message": "Message body is required", "status": 400}, status=400)
     sid = f"SM{uuid.uuid4().hex}"
     fields = {
         "AccountSid": account_sid,
         "MessageSid": sid,
         "MessageStatus": "delivered",
-        "To": given["To"],
-        "From": given.get("From", ""),
+        "To": data["To"],
+        "From": data.get("From", ""),
     }
-    callback = given.get("StatusCallback", "")
+    callback = data.get("StatusCallback", "")
     if callback.startswith(f"{settings.BASE_URL}/hooks/"):
-        _call_later(DELIVERED_AFTER_S, callback, token, fields)
+        _call_later(DELIVERED_AFTER_SECONDS, callback, token, fields)
     return JsonResponse({"sid": sid, "status": "queued", "account_sid": account_sid}, status=201)
 
 
-def answer(row: Communication, text: str) -> bool:
+def reply(row: Communication, text: str) -> bool:
     """Answer a message as its debtor would, a moment later. False where its account has no gateway for it any more."""
     gateway = gateways.of(row.account).get(row.channel)
     if gateway is None:
@@ -93,7 +93,7 @@ def answer(row: Communication, text: str) -> bool:
         "To": prefix + gateway.sender,
         "Body": text,
     }
-    _call_later(ANSWERED_AFTER_S, gateways.hook_url(gateway, "inbound"), gateways.token_of(gateway), fields)
+    _call_later(REPLIED_AFTER_SECONDS, gateways.hook_url(gateway, "inbound"), gateways.token_of(gateway), fields)
     return True
 
 
@@ -101,14 +101,14 @@ def _token_of(request: HttpRequest, account_sid: str) -> str | None:
     """The token that came by Basic authentication, if it is that of a gateway which is this one."""
     kind, _, coded = request.headers.get("Authorization", "").partition(" ")
     try:
-        name, _, given = base64.b64decode(coded, validate=True).decode().partition(":")
+        name, _, data = base64.b64decode(coded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return None
     if kind != "Basic" or name != account_sid:
         return None
     known = Gateway.objects.filter(account_sid=account_sid, base_url__endswith=f"/{PATH}")
     tokens = [gateways.token_of(gateway) for gateway in known]
-    return given if any(hmac.compare_digest(token.encode(), given.encode()) for token in tokens) else None
+    return data if any(hmac.compare_digest(token.encode(), data.encode()) for token in tokens) else None
 
 
 def _call_later(seconds: float, url: str, token: str, fields: Mapping[str, str]) -> None:

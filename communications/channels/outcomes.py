@@ -17,12 +17,12 @@ class Refusal(StrEnum):
 class Refused(Exception):
     """The provider definitely did not take the message."""
 
-    def __init__(self, said: str, kind: Refusal = Refusal.OURS) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, kind: Refusal = Refusal.OURS) -> None:
+        super().__init__(message)
         self.kind = kind
 
 
-class Away(Refused):
+class Unavailable(Refused):
     """The server cannot be reached or does not let us in; no message was begun."""
 
 
@@ -31,12 +31,12 @@ class Expired(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Unavailable:
-    """The reason why nothing can be sent on a channel now, a code of `gate.WORDS`, and how long to wait."""
+class Outage:
+    """The reason why nothing can be sent on a channel now, a code of `holding.REASONS`, and how long to wait."""
 
-    why: str
+    reason: str
     wait: dt.timedelta
 
 
-class Unclear(Exception):
+class DeliveryUnknown(Exception):
     """The provider may have taken the message, or may not."""

@@ -22,5 +22,5 @@ def send(connection: Any, message: EmailMultiAlternatives) -> str:
             kind = Refusal.MAILBOX if status == 413 else Refusal.OURS
             raise Refused(f"HTTP {status}", kind) from error
         raise
-    known_as = message.anymail_status.message_id  # type: ignore[attr-defined]
-    return known_as.strip().strip("<>") if isinstance(known_as, str) and len(known_as) <= 255 else ""
+    provider_id = message.anymail_status.message_id  # type: ignore[attr-defined]
+    return provider_id.strip().strip("<>") if isinstance(provider_id, str) and len(provider_id) <= 255 else ""

@@ -23,8 +23,8 @@ from invoices.models import Debtor, Invoice
 from invoices.models.identities import ContactKind
 
 # WhatsApp lets us answer freely for so long after the debtor's last message; after it, it asks for their agreement.
-CONVERSATION = dt.timedelta(hours=24)
-NOT_AGREED = "the debtor has not agreed to WhatsApp messages"
+CONVERSATION_WINDOW = dt.timedelta(hours=24)
+NO_OPT_IN = "the debtor has not agreed to WhatsApp messages"
 
 
 class Chosen(NamedTuple):
@@ -63,8 +63,8 @@ def choose(invoice: Invoice, preferred: Iterable[str], contacts: Contacts | None
             if contact and contact.invalid_at:
                 missing = "invalid_contact" if missing == "no_contact" else missing
                 continue
-            if channel == Medium.WHATSAPP and not (has_agreed(contact) or in_conversation(contact, account.now())):
-                because = NOT_AGREED
+            if channel == Medium.WHATSAPP and not (has_opted_in(contact) or in_conversation(contact, account.now())):
+                because = NO_OPT_IN
                 break
             return Chosen(channel, address)
     if not first:
@@ -72,7 +72,7 @@ def choose(invoice: Invoice, preferred: Iterable[str], contacts: Contacts | None
     return Chosen(first, missing=missing, because=because)
 
 
-def follow_corrections(debtor: Debtor) -> None:
+def apply_corrections(debtor: Debtor) -> None:
     """Let planned messages show the address that staff now gave. The gate chooses anew in any case."""
     if not invoice_contacts.corrections_of(debtor):
         return
@@ -85,16 +85,16 @@ def follow_corrections(debtor: Debtor) -> None:
             row.save(update_fields=["recipient"])
 
 
-def has_agreed(contact: Contact | None) -> bool:
+def has_opted_in(contact: Contact | None) -> bool:
     return contact is not None and contact.opted_in_at is not None
 
 
 def in_conversation(contact: Contact | None, now: dt.datetime) -> bool:
     """Whether they wrote to us so lately that WhatsApp lets us answer as we like."""
-    return bool(contact and contact.heard_at and now < contact.heard_at + CONVERSATION)
+    return bool(contact and contact.heard_at and now < contact.heard_at + CONVERSATION_WINDOW)
 
 
-def note_heard(account: Account, address: str, at: dt.datetime) -> None:
+def record_inbound(account: Account, address: str, at: dt.datetime) -> None:
     """They wrote to us on WhatsApp."""
     Contact.objects.update_or_create(
         account=account,
@@ -127,21 +127,23 @@ def opt_out(
     """Nothing is sent to this address on this channel again; a later import changes nothing about it. `source` is the
     channel itself, or the provider's word, unless said otherwise. Whether it is news."""
     source = source or (channel if channel in Source.values else Source.PROVIDER)
-    return consent.leave_address(account, channel, normal(channel, address), at, source=source, text=text, actor=actor)
+    return consent.opt_out_address(
+        account, channel, normal(channel, address), at, source=source, text=text, actor=actor
+    )
 
 
 def kind_of(channel: str) -> str:
     return ContactKind.EMAIL if channel == Medium.EMAIL else ContactKind.PHONE
 
 
-def given(invoice: Invoice, channel: str) -> str:
+def invoice_address(invoice: Invoice, channel: str) -> str:
     """Return the address on this channel that the invoice was given, or what staff replaced it by."""
     return invoice_contacts.given(invoice, kind_of(channel))
 
 
 def _candidates(invoice: Invoice, channel: str) -> Iterator[str]:
     """Yield the invoice's own address, then, to whoever asks on because it bounced, those of the same party."""
-    own = given(invoice, channel)
+    own = invoice_address(invoice, channel)
     if not own:
         return
     yield own
@@ -157,7 +159,7 @@ def _candidates(invoice: Invoice, channel: str) -> Iterator[str]:
             yield address
 
 
-def known(account: Account, channel: str, address: str) -> Contact | None:
+def contact_at(account: Account, channel: str, address: str) -> Contact | None:
     """What is known of an address as it is written to."""
     return _find(account, channel, normal(channel, address))
 

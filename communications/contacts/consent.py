@@ -22,24 +22,24 @@ from invoices.models.identities import ContactCorrection, DebtorIdentity
 from invoices.writing import Refused
 
 # An address that no debtor has.
-_NOBODY: Sequence[Debtor | None] = (None,)
+_NO_DEBTOR: Sequence[Debtor | None] = (None,)
 
 
-def leave_address(
+def opt_out_address(
     account: Account, channel: str, address: str, at: dt.datetime, *, source: str, text: str = "", actor: Actor
 ) -> bool:
     """Send nothing to the address, normalised, on the channel again, whichever debtors have it. Say if that is news;
     if not, nothing is written."""
     with transaction.atomic():
         theirs = debtors_at(account, channel, address)
-        if not _leave(account, theirs, channel, address, at, source, text, actor):
+        if not _opt_out_contact(account, theirs, channel, address, at, source, text, actor):
             return False
         for debtor in theirs:
-            _tell(debtor, "opted_out", actor, text, address=address, medium=channel)
+            _note_on_invoices(debtor, "opted_out", actor, text, address=address, medium=channel)
     return True
 
 
-def leave(
+def opt_out(
     debtor: Debtor,
     channel: str,
     actor: Actor,
@@ -55,22 +55,22 @@ def leave(
     with transaction.atomic():
         debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
         debtor.account = account
-        left = [
-            _leave(account, [debtor], medium, address, at, source, text, actor)
+        changed = [
+            _opt_out_contact(account, [debtor], medium, address, at, source, text, actor)
             for medium, address in addresses_of(debtor, party)
             if channel in ("", medium)
         ]
         if not channel and party is None and debtor.opted_out_at is None:
             debtors.opt_out(account, debtor.pk, actor, reason=text)
             _record(account, debtor, Wish.OPTED_OUT, source, at, actor.name, text)
-        elif any(left):
-            _tell(debtor, "opted_out", actor, text, party, **({"medium": channel} if channel else {}))
+        elif any(changed):
+            _note_on_invoices(debtor, "opted_out", actor, text, party, **({"medium": channel} if channel else {}))
 
 
-def agree(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
+def opt_in(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
     """The debtor agreed to be written to on a channel that asks for it; `reason` says where and how. Raises `Refused`
     without one, without an address, or where they opted out: that is taken back by its own verb."""
-    _demand(reason)
+    _require_reason(reason)
     account = debtor.account
     with transaction.atomic():
         debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
@@ -78,10 +78,12 @@ def agree(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
         theirs = [address for medium, address in addresses_of(debtor) if medium == channel]
         if not theirs:
             raise Refused("debtor", "no_contact", _("No address of %(debtor)s is known there.") % {"debtor": debtor})
-        left = Contact.objects.filter(account=account, channel=channel, address__in=theirs, opted_out_at__isnull=False)
-        if debtor.opted_out_at is not None or left.exists():
-            said = _("%(debtor)s asked not to be written to: bring them back first.")
-            raise Refused("debtor", "opted_out", said % {"debtor": debtor})
+        opted_out = Contact.objects.filter(
+            account=account, channel=channel, address__in=theirs, opted_out_at__isnull=False
+        )
+        if debtor.opted_out_at is not None or opted_out.exists():
+            message = _("%(debtor)s asked not to be written to: bring them back first.")
+            raise Refused("debtor", "opted_out", message % {"debtor": debtor})
         at = account.now()
         for address in theirs:
             Contact.objects.update_or_create(
@@ -89,28 +91,28 @@ def agree(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
             )
             where = {"channel": channel, "address": address}
             _record(account, debtor, Wish.OPTED_IN, Source.STAFF, at, actor.name, reason, **where)
-        _tell(debtor, "opted_in", actor, reason, medium=channel)
+        _note_on_invoices(debtor, "opted_in", actor, reason, medium=channel)
 
 
-def return_address(contact: Contact, actor: Actor, reason: str) -> None:
+def restore_address(contact: Contact, actor: Actor, reason: str) -> None:
     """A person brings an address back. Raises `Refused` without a reason, or where it never left."""
-    _demand(reason)
+    _require_reason(reason)
     account = contact.account
     with transaction.atomic():
-        left = Contact.objects.filter(pk=contact.pk, opted_out_at__isnull=False)
-        if not left.update(opted_out_at=None, opted_in_at=account.now()):
+        opted_out = Contact.objects.filter(pk=contact.pk, opted_out_at__isnull=False)
+        if not opted_out.update(opted_out_at=None, opted_in_at=account.now()):
             raise Refused("contact", "not_opted_out", _("%(contact)s may be written to.") % {"contact": contact})
         theirs = debtors_at(account, contact.channel, contact.address)
         address = {"channel": contact.channel, "address": contact.address}
-        for debtor in theirs or _NOBODY:
+        for debtor in theirs or _NO_DEBTOR:
             _record(account, debtor, Wish.OPTED_IN, Source.STAFF, account.now(), actor.name, reason, **address)
         for debtor in theirs:
-            _tell(debtor, "opted_in", actor, reason, address=str(contact))
+            _note_on_invoices(debtor, "opted_in", actor, reason, address=str(contact))
 
 
-def return_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
+def restore_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
     """A person brings a debtor back, with every address. Raises `Refused` without a reason, or if they never left."""
-    _demand(reason)
+    _require_reason(reason)
     account = debtor.account
     with transaction.atomic():
         debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
@@ -143,7 +145,7 @@ def addresses_of(debtor: Debtor, party: Collection[str] | None = None) -> list[t
     return found + [(medium.value, each) for medium in (Medium.SMS, Medium.WHATSAPP) for each in sorted(phones - {""})]
 
 
-def left_channels(debtor: Debtor, party: Collection[str] | None = None) -> set[str]:
+def opted_out_channels(debtor: Debtor, party: Collection[str] | None = None) -> set[str]:
     """The channels on which none of the debtor's addresses, or of its `party`, may be written to."""
     known = addresses_of(debtor, party)
     gone = set(
@@ -173,7 +175,7 @@ def phones_of(debtor_id: uuid.UUID) -> list[str]:
     return list(known.order_by().union(corrected.order_by().values_list("new", flat=True)))
 
 
-def _leave(
+def _opt_out_contact(
     account: Account,
     theirs: Sequence[Debtor],
     channel: str,
@@ -186,12 +188,12 @@ def _leave(
     contact, _ = Contact.objects.get_or_create(account=account, channel=channel, address=address)
     if not Contact.objects.filter(pk=contact.pk, opted_out_at=None).update(opted_out_at=at, opted_in_at=None):
         return False
-    for debtor in theirs or _NOBODY:
+    for debtor in theirs or _NO_DEBTOR:
         _record(account, debtor, Wish.OPTED_OUT, source, at, actor.name, text, channel=channel, address=address)
     return True
 
 
-def _tell(
+def _note_on_invoices(
     debtor: Debtor, kind: str, actor: Actor, reason: str, party: Collection[str] | None = None, **params: Any
 ) -> None:
     invoices = Invoice.objects.filter(debtor=debtor).open().order_by("id")
@@ -225,6 +227,6 @@ def _record(
     )
 
 
-def _demand(reason: str) -> None:
+def _require_reason(reason: str) -> None:
     if not reason.strip():
         raise Refused("reason", "required", _("Why may they be written to again? The reason stays in the log."))

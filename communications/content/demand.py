@@ -12,7 +12,7 @@ from invoices.models import Invoice, Status
 
 _ZERO = Decimal(0)
 # These kinds are about one invoice, whatever else is owed.
-_ALONE = (Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU)
+_ABOUT_ONE_INVOICE = (Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +30,19 @@ class Demand:
         return bool(self.credit) and not any(self.total.values())
 
 
-def shown(going: Sequence[Communication], invoices: Iterable[Invoice]) -> list[Invoice]:
+def listable(rows: Sequence[Communication], invoices: Iterable[Invoice]) -> list[Invoice]:
     """Return the invoices that a message about the rows `going` may list: theirs first, then the debtor's others."""
-    theirs = [row.invoice for row in going]
-    if going[0].kind in _ALONE:
+    theirs = [row.invoice for row in rows]
+    if rows[0].kind in _ABOUT_ONE_INVOICE:
         return theirs
     about = {invoice.pk for invoice in theirs}
     return theirs + [invoice for invoice in invoices if invoice.pk not in about and _is_listed(invoice)]
 
 
-def overdue(going: Sequence[Communication], invoices: Iterable[Invoice], today: dt.date) -> list[Invoice]:
+def overdue(rows: Sequence[Communication], invoices: Iterable[Invoice], today: dt.date) -> list[Invoice]:
     """Return those of `invoices` that the message counts as overdue. One that it is about counts even while it is on
     hold: a person may write about it."""
-    about = {row.invoice_id for row in going}
+    about = {row.invoice_id for row in rows}
     return [
         invoice
         for invoice in invoices
@@ -51,7 +51,7 @@ def overdue(going: Sequence[Communication], invoices: Iterable[Invoice], today: 
 
 
 def of_message(
-    going: Sequence[Communication],
+    rows: Sequence[Communication],
     invoices: Iterable[Invoice],
     credit: Mapping[str, Decimal],
     channel: str,
@@ -62,8 +62,8 @@ def of_message(
     An email asks for what is overdue; for the invoices it is about where nothing is overdue or the credit covers it.
     A short message asks for both.
     """
-    about = [row.invoice for row in going]
-    late = overdue(going, shown(going, invoices), today)
+    about = [row.invoice for row in rows]
+    late = overdue(rows, listable(rows, invoices), today)
     if channel == Medium.EMAIL:
         demand = less_credit(about, late or about, credit)
         if not demand.is_covered:
@@ -79,7 +79,9 @@ def is_covered(
     amount = credit.get(invoice.currency, _ZERO)
     if amount < invoice.balance or not amount:
         return False
-    others = () if kind in _ALONE else (each for each in invoices if each.pk != invoice.pk and _is_listed(each))
+    others = (
+        () if kind in _ABOUT_ONE_INVOICE else (each for each in invoices if each.pk != invoice.pk and _is_listed(each))
+    )
     late = [each for each in others if receivables.is_overdue(each, today)]
     return amount >= receivables.balances([invoice, *late])[invoice.currency]
 

@@ -1,8 +1,8 @@
 """What the law and the carriers let a message be, checked before it is kept as a template and before it is sent.
 
 Pure: text in, problems out. Sources: TDRA's rules for SMS in the UAE (registered alphanumeric sender, `AD-` for
-promotion only, one-way, no links or numbers to call), 3GPP TS 23.038 for what fits into an SMS, WhatsApp's business
-policy (opt-in, and approved templates outside of 24 hours after the debtor's last message).
+promotion only, one-way, no links or numbers to call), 3GPP TS 23.038 for the size of an SMS, WhatsApp's
+business policy (opt-in, and approved templates outside of 24 hours after the debtor's last message).
 """
 
 import re
@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 
 from communications.models import Medium
 
-MOST_SEGMENTS = 10
+MAX_SEGMENTS = 10
 # Of a longer body, which has too many segments whatever it says, the rest is not looked through.
-_MOST_READ = 4_000
+_MAX_READ = 4_000
 # Carriers there refuse links and numbers to call in what comes from an alphanumeric sender.
 _ONE_WAY = frozenset({"AE"})
 
@@ -69,7 +69,7 @@ def lint(
     sender: str | None,
     body: str,
     *,
-    spared: Collection[str] = (),
+    ignored: Collection[str] = (),
     in_conversation: bool = False,
     has_template: bool = False,
     has_opted_in: bool = False,
@@ -83,7 +83,7 @@ def lint(
     if not body.strip():
         return [Problem("empty", _("There is nothing in the message."))]
     if channel == Medium.SMS:
-        return [*lint_sender(channel, country, sender), *_sms_body(country, body, spared)]
+        return [*lint_sender(channel, country, sender), *_sms_body(country, body, ignored)]
     if channel == Medium.WHATSAPP:
         conversation = _whatsapp(in_conversation, has_template, has_opted_in)
         return [*lint_sender(channel, country, sender), *conversation]
@@ -136,25 +136,25 @@ def _sms_sender(country: str, sender: str | None) -> list[Problem]:
     return []
 
 
-def _sms_body(country: str, body: str, spared: Collection[str]) -> list[Problem]:
+def _sms_body(country: str, body: str, ignored: Collection[str]) -> list[Problem]:
     problems = []
     if country in _ONE_WAY:
-        plain = _plain(body[:_MOST_READ])
+        plain = _plain(body[:_MAX_READ])
         if link := _LINK.search(plain):
             problems.append(
                 Problem("link", _("No link may stand in an SMS here: “%(link)s”.") % {"link": _around(plain, link)})
             )
-        if number := _number_to_call(plain, country, spared):
+        if number := _number_to_call(plain, country, ignored):
             problems.append(
                 Problem(
                     "phone_number", _("No phone number may stand in an SMS here: “%(number)s”.") % {"number": number}
                 )
             )
-    if size(body).segments > MOST_SEGMENTS:
+    if size(body).segments > MAX_SEGMENTS:
         problems.append(
             Problem(
                 "too_long",
-                _("An SMS of more than %(count)s segments is refused.") % {"count": MOST_SEGMENTS},
+                _("An SMS of more than %(count)s segments is refused.") % {"count": MAX_SEGMENTS},
             )
         )
     return problems
@@ -185,8 +185,8 @@ def _around(text: str, found: "re.Match[str]") -> str:
     return text[begin:].split(maxsplit=1)[0][:60]
 
 
-def _number_to_call(plain: str, country: str, spared: Collection[str]) -> str:
-    for words in sorted(spared, key=len, reverse=True):
+def _number_to_call(plain: str, country: str, ignored: Collection[str]) -> str:
+    for words in sorted(ignored, key=len, reverse=True):
         if words:
             plain = plain.replace(_plain(words), " · ")
     plain = _AMOUNT.sub(" · ", plain)

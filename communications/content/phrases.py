@@ -147,13 +147,13 @@ def left_to_right(value: str, language: str) -> str:
     return f"{LRI}{value}{PDI}" if value and is_rtl(language) else value
 
 
-def as_it_runs(value: str, language: str) -> str:
+def isolated_name(value: str, language: str) -> str:
     """A name: in Arabic always isolated, in English where it holds right-to-left letters."""
     turns = is_rtl(language) or _RIGHT_TO_LEFT.search(value)
     return f"{FSI}{value}{PDI}" if value and turns else value
 
 
-def isolated(text: str, language: str) -> str:
+def isolated_text(text: str, language: str) -> str:
     """A person's own text, with each IBAN, phone number and address in it isolated."""
     if not is_rtl(language):
         return text
@@ -191,18 +191,18 @@ def amounts(sums: dict[str, Decimal], language: str) -> str:
 def date(day: dt.date, language: str) -> str:
     """`5 June 2026`, in Arabic with the Gulf's names of the months."""
     shown = f"{day.day} {_MONTHS[language][day.month - 1]} {day.year}"
-    return as_it_runs(shown, language) if is_rtl(language) else shown
+    return isolated_name(shown, language) if is_rtl(language) else shown
 
 
 def days(count: int, language: str) -> str:
     if is_rtl(language):
-        return _counted(count, *_DAYS_AR)
+        return _pluralize(count, *_DAYS_AR)
     return f"{count:,} day{'' if count == 1 else 's'}"
 
 
 def invoices(count: int, language: str) -> str:
     if is_rtl(language):
-        return _counted(count, *_INVOICES_AR)
+        return _pluralize(count, *_INVOICES_AR)
     return f"{count:,} invoice{'' if count == 1 else 's'}"
 
 
@@ -215,7 +215,7 @@ def plural_form(count: int) -> str:
     return "many" if 11 <= count % 100 <= 99 else "other"
 
 
-def _counted(count: int, one: str, two: str, few: str, many: str, other: str) -> str:
+def _pluralize(count: int, one: str, two: str, few: str, many: str, other: str) -> str:
     """One and two are said by the noun alone."""
     form = plural_form(count)
     if form in ("one", "two"):

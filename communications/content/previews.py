@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from communications.content import linters, messages, template_language
 from communications.content.messages import Message
-from communications.content.templates import Words
+from communications.content.templates import TemplateText
 from communications.models import Communication, Kind, Medium
 from inflow.accounts.models import Account, Language
 from invoices import ledger
@@ -25,7 +25,7 @@ _NAMES = {
 
 def preview(
     account: Account,
-    words: Words,
+    words: TemplateText,
     kind: str,
     tone: str,
     channel: str,
@@ -45,11 +45,11 @@ def preview(
             debtor=about.debtor_id, status__in=OPEN, party__in=debtor_parties.keys_like(about)
         )
         invoices = [about, *owed.exclude(pk=about.pk)]
-    going = [Communication(account=account, invoice=invoices[0], kind=kind, tone=tone, channel=channel)]
-    return messages.write(words, account, going, invoices, credit=credit, page_url=page_url, unsubscribe_url=page_url)
+    rows = [Communication(account=account, invoice=invoices[0], kind=kind, tone=tone, channel=channel)]
+    return messages.write(words, account, rows, invoices, credit=credit, page_url=page_url, unsubscribe_url=page_url)
 
 
-def try_out(account: Account, words: Words, kind: str, tone: str, channel: str) -> None:
+def validate(account: Account, words: TemplateText, kind: str, tone: str, channel: str) -> None:
     """Write it about an invoice past its due date, on it and before it, and about several, without and with credit.
     Raises `wording.Unreadable`, also for an SMS that may not be sent in the account's own country."""
     cases = [*(((days, 100, 0),) for days in (-1, 0, 1)), _SAMPLES]
@@ -57,12 +57,12 @@ def try_out(account: Account, words: Words, kind: str, tone: str, channel: str) 
         invoices = _samples(account, kind, words.language, samples)
         for invoice in invoices:
             invoice.debtor_company = ""  # not everybody has one
-        going = [Communication(account=account, invoice=invoices[0], kind=kind, tone=tone, channel=channel)]
-        text = messages.write(words, account, going, invoices, credit=credit).text
+        rows = [Communication(account=account, invoice=invoices[0], kind=kind, tone=tone, channel=channel)]
+        text = messages.write(words, account, rows, invoices, credit=credit).text
         if channel == Medium.SMS:
-            spared = [invoice.invoice_number for invoice in invoices]
-            if problems := linters.lint(channel, account.country, None, text, spared=spared):
-                raise template_language.Unreadable(" ".join(problem.message for problem in problems))
+            ignored = [invoice.invoice_number for invoice in invoices]
+            if problems := linters.lint(channel, account.country, None, text, ignored=ignored):
+                raise template_language.InvalidTemplate(" ".join(problem.message for problem in problems))
 
 
 def _samples(account: Account, kind: str, language: str, samples: Sequence[tuple[int, int, int]]) -> list[Invoice]:

@@ -24,7 +24,7 @@ _IBAN_LENGTHS = {"AE": 23, "BH": 22, "EG": 29, "GB": 22, "JO": 30, "KW": 30, "LB
 _IBAN = re.compile(rf"\b(?:{'|'.join(_IBAN_LENGTHS)})\d\d(?: ?[A-Z0-9]){{11,}}")
 
 
-class NoLogo(Exception):
+class InvalidLogo(Exception):
     """This is no picture that can stand in a mail, and why."""
 
 
@@ -65,24 +65,24 @@ def payment_instructions(profile: SenderProfile, language: str) -> str:
     return phrases.clean_lines(first or second)
 
 
-def wrong_ibans(text: str) -> list[str]:
+def invalid_ibans(text: str) -> list[str]:
     """Those in the text whose check digits do not fit (ISO 13616): a typing error that would cost the money."""
-    wrong = []
+    invalid = []
     for found in _IBAN.finditer(text):
-        said = found[0].replace(" ", "")[: _IBAN_LENGTHS[found[0][:2]]]
-        number = "".join(str(int(character, 36)) for character in said[4:] + said[:4])
-        if len(said) < _IBAN_LENGTHS[said[:2]] or int(number) % 97 != 1:
-            wrong.append(said)
-    return wrong
+        iban = found[0].replace(" ", "")[: _IBAN_LENGTHS[found[0][:2]]]
+        number = "".join(str(int(character, 36)) for character in iban[4:] + iban[:4])
+        if len(iban) < _IBAN_LENGTHS[iban[:2]] or int(number) % 97 != 1:
+            invalid.append(iban)
+    return invalid
 
 
 def logo(data: bytes) -> Logo:
     """What the picture's own bytes say of it, not its name. Raises `NoLogo`."""
     if len(data) > LOGO_BYTES:
-        raise NoLogo(_("The picture has more than %(size)s KiB.") % {"size": LOGO_BYTES // 1024})
+        raise InvalidLogo(_("The picture has more than %(size)s KiB.") % {"size": LOGO_BYTES // 1024})
     kind, (width, height) = _measure(data)
     if not (0 < width <= LOGO_PIXELS and 0 < height <= LOGO_PIXELS):
-        raise NoLogo(_("The picture must have 1 to %(most)s pixels each way.") % {"most": f"{LOGO_PIXELS:,}"})
+        raise InvalidLogo(_("The picture must have 1 to %(most)s pixels each way.") % {"most": f"{LOGO_PIXELS:,}"})
     scale = min(1, _SHOWN_WIDTH / width, _SHOWN_HEIGHT / height)
     return Logo(max(1, round(width * scale)), max(1, round(height * scale)), kind)
 
@@ -111,8 +111,8 @@ def _measure(data: bytes) -> tuple[str, tuple[int, int]]:
         if data.startswith(b"\xff\xd8\xff"):
             return "jpeg", _measure_jpeg(data)
     except (struct.error, IndexError) as error:
-        raise NoLogo(_("The picture is broken.")) from error
-    raise NoLogo(_("The logo must be a PNG or a JPEG picture."))
+        raise InvalidLogo(_("The picture is broken.")) from error
+    raise InvalidLogo(_("The logo must be a PNG or a JPEG picture."))
 
 
 def _measure_jpeg(data: bytes) -> tuple[int, int]:
@@ -124,4 +124,4 @@ def _measure_jpeg(data: bytes) -> tuple[int, int]:
             height, width = struct.unpack(">HH", data[at + 5 : at + 9])
             return width, height
         at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
-    raise NoLogo(_("The picture is broken."))
+    raise InvalidLogo(_("The picture is broken."))

@@ -41,7 +41,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class Summary:
     """Subject of a message: `invoice` and, if `several`, all that it lists. `past_due` are the sums by currency
     before credit, empty if nothing is; `demand` is what it asks for."""
 
@@ -68,31 +68,31 @@ class Statement:
         return bool(self.past_due) if self.several else self.invoice.due_date < self.today
 
 
-def draw_up(
+def summarize(
     account: Account,
-    going: Sequence[Communication],
+    rows: Sequence[Communication],
     invoices: Sequence[Invoice],
     language: str,
     channel: Medium,
     credit: Mapping[str, Decimal],
-) -> Statement:
-    kind, today = going[0].kind, account.today()
-    steps = {row.invoice_id: row.kind for row in going}
-    shown = demand.shown(going, invoices)
-    overdue = demand.overdue(going, shown, today)
+) -> Summary:
+    kind, today = rows[0].kind, account.today()
+    steps = {row.invoice_id: row.kind for row in rows}
+    shown = demand.listable(rows, invoices)
+    overdue = demand.overdue(rows, shown, today)
     listed = shown
     if channel != Medium.EMAIL:
-        stepping = [row.invoice for row in going]
+        stepping = [row.invoice for row in rows]
         listed = [*stepping, *(invoice for invoice in overdue if invoice.pk not in steps)]
-    return Statement(
+    return Summary(
         kind=kind,
-        invoice=going[0].invoice,
+        invoice=rows[0].invoice,
         listed=listed,
         sections=_sections(shown, steps, today, language),
         past_due=receivables.balances(overdue),
-        demand=demand.of_message(going, invoices, credit, channel, today),
+        demand=demand.of_message(rows, invoices, credit, channel, today),
         today=today,
-        promised_on=_promised_on(going[0].invoice, today) if kind == Kind.PROMISE_FOLLOWUP else None,
+        promised_on=_promised_on(rows[0].invoice, today) if kind == Kind.PROMISE_FOLLOWUP else None,
     )
 
 

@@ -24,7 +24,7 @@ EMAIL, SMS, WHATSAPP = Medium.EMAIL, Medium.SMS, Medium.WHATSAPP
 # Characters of a template as it is written. A rendered subject is cut at the column's 300.
 LIMITS = {EMAIL: 8_000, WHATSAPP: 1_500, SMS: 500}
 SUBJECT_LIMIT = 500
-_MOST_CONDITIONS = 40
+_MAX_CONDITIONS = 40
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|#\}")
 _CONDITION_LINE = re.compile(r"^[ \t]*(\{%[^%\n]*%\})[ \t]*\n", re.MULTILINE)
 register = Library()
@@ -69,7 +69,7 @@ VARIABLES = {
 }
 
 
-class Unreadable(Exception):
+class InvalidTemplate(Exception):
     """A template that can't be used, and why, for whoever wrote it."""
 
 
@@ -86,7 +86,7 @@ def check_subject(text: str, channel: str) -> None:
     """A subject is one line. Raises `Unreadable`."""
     for name in check(text, channel):
         if VARIABLES[name].is_block or name == "signature":
-            raise Unreadable(_("“%(name)s” takes several lines: it stands in the text.") % {"name": name})
+            raise InvalidTemplate(_("“%(name)s” takes several lines: it stands in the text.") % {"name": name})
 
 
 def fill(text: str, channel: str, values: Mapping[str, str]) -> str:
@@ -120,11 +120,11 @@ def _if(parser: Parser, token: Token) -> _If:
             raise TemplateSyntaxError(_("Nothing but {% endif %} can follow {% else %}."))
 
 
-class _Tiny(Engine):
+class _RestrictedEngine(Engine):
     default_builtins = []
 
 
-_engine = _Tiny(loaders=[])
+_engine = _RestrictedEngine(loaders=[])
 _engine.template_builtins.append(register)
 
 
@@ -144,30 +144,30 @@ def _condition(token: Token) -> tuple[str, bool]:
 @lru_cache(maxsize=512)
 def _parse(text: str, channel: str) -> Template:
     if len(text) > LIMITS[Medium(channel)]:
-        raise Unreadable(
+        raise InvalidTemplate(
             _("At most %(count)s characters fit into a template of this channel.")
             % {"count": f"{LIMITS[Medium(channel)]:,}"}
         )
-    if text.count("{%") > _MOST_CONDITIONS:
-        raise Unreadable(
-            _("At most %(count)s conditions and their ends fit into a template.") % {"count": _MOST_CONDITIONS}
+    if text.count("{%") > _MAX_CONDITIONS:
+        raise InvalidTemplate(
+            _("At most %(count)s conditions and their ends fit into a template.") % {"count": _MAX_CONDITIONS}
         )
     try:
         template = Template(text, engine=_engine)
     except TemplateSyntaxError as error:
-        raise Unreadable(_in_our_words(str(error), channel)) from error
+        raise InvalidTemplate(_explain(str(error), channel)) from error
     known = variables_of(channel)
     for name in _names(template.nodelist):
         if name not in known:
-            raise Unreadable(_unknown(name, channel))
+            raise InvalidTemplate(_unknown(name, channel))
     for node in _nodes(template.nodelist):
         if isinstance(node, TextNode) and (brace := _BRACES.search(node.s)):
-            raise Unreadable(
+            raise InvalidTemplate(
                 _("“%(brace)s” is left open or stands alone: a variable is written {{ name }}.") % {"brace": brace[0]}
             )
         if isinstance(node, VariableNode) and known[str(node.filter_expression.token)].is_flag:
             name = node.filter_expression.token
-            raise Unreadable(
+            raise InvalidTemplate(
                 _("“%(name)s” can only be asked for: {%% if %(name)s %%} … {%% endif %%}.") % {"name": name}
             )
     return template
@@ -197,7 +197,7 @@ def _unknown(name: str, channel: str) -> str:
     }
 
 
-def _in_our_words(problem: str, channel: str) -> str:
+def _explain(problem: str, channel: str) -> str:
     """Django speaks of tags to register and libraries to load, which nobody can here."""
     if unknown := re.search(r"Invalid block tag[^']*'([^']*)'", problem):
         return _("“{%% %(tag)s %%}” can't be used: a template knows {{ variables }} and {%% if %%} only.") % {

@@ -21,12 +21,12 @@ _FOLDER = settings.BASE_DIR / "templates" / "communications"
 _SUBJECT = "Subject:"
 
 
-class Missing(Exception):
+class TemplateMissing(Exception):
     """There are no words for this kind of message, in English either."""
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class TemplateText:
     """What a message says before its values are put in. Only an email has a subject."""
 
     subject: str
@@ -35,24 +35,24 @@ class Words:
     is_own: bool = False
 
 
-def find(account: Account, kind: str, tone: str, channel: str, wanted: str) -> Words:
+def find(account: Account, kind: str, tone: str, channel: str, wanted: str) -> TemplateText:
     """In the wanted language, else in English, which the log and `Words.language` tell. Raises `Missing`."""
     tones, languages = (tone, ""), (wanted, Language.ENGLISH.value)
     own = {(row.language, row.tone): row for row in _own(account, kind, channel) if row.tone in tones}
     for language in languages:
         for named in tones:
             if row := own.get((language, named)):
-                return Words(row.subject, row.body, language, is_own=True)
+                return TemplateText(row.subject, row.body, language, is_own=True)
         if ours := built_in(kind, tone, channel, language):
             return ours
         log.warning("template_missing", language=language, kind=kind, channel=channel)
-    raise Missing(f"{kind} by {channel}")
+    raise TemplateMissing(f"{kind} by {channel}")
 
 
 _KNOWN = "_templates"
 
 
-def remember(account: Account) -> None:
+def cache_templates(account: Account) -> None:
     """Let this `account`, whose clock leaps, read its templates once."""
     vars(account)[_KNOWN] = {}
 
@@ -71,15 +71,15 @@ def _templates(*, account: uuid.UUID, kind: str, channel: str) -> QuerySet[Messa
     return MessageTemplate.objects.filter(account=account, kind=kind, channel=channel)
 
 
-def inherited(account: Account, kind: str, tone: str, channel: str, language: str) -> Words | None:
+def inherited(account: Account, kind: str, tone: str, channel: str, language: str) -> TemplateText | None:
     """What this language's words would be without the account's own for this very tone."""
     rows = MessageTemplate.objects.for_account(account).filter(kind=kind, tone="", channel=channel, language=language)
     if tone and (row := rows.first()):
-        return Words(row.subject, row.body, language, is_own=True)
+        return TemplateText(row.subject, row.body, language, is_own=True)
     return built_in(kind, tone, channel, language)
 
 
-def write(account: Account, kind: str, tone: str, channel: str, words: Words) -> None:
+def write(account: Account, kind: str, tone: str, channel: str, words: TemplateText) -> None:
     """Keep the account's words for this use, unless they say no more than what they would replace, or nothing."""
     ours = inherited(account, kind, tone, channel, words.language)
     is_same = ours and (ours.subject, ours.body) == (words.subject, words.body)
@@ -103,7 +103,7 @@ def reset(account: Account, kind: str, tone: str, channel: str, *languages: str)
 
 
 @lru_cache(maxsize=256)
-def built_in(kind: str, tone: str, channel: str, language: str) -> Words | None:
+def built_in(kind: str, tone: str, channel: str, language: str) -> TemplateText | None:
     """Our own words, for this tone if it has some of its own."""
     if language not in Language.values or channel not in Medium.values or kind not in Kind.values:
         return None
@@ -112,9 +112,9 @@ def built_in(kind: str, tone: str, channel: str, language: str) -> Words | None:
         if file.is_file():
             text = file.read_text(encoding="utf-8").strip()
             if channel != Medium.EMAIL:
-                return Words("", text, language)
+                return TemplateText("", text, language)
             subject, _, body = text.partition("\n\n")
-            return Words(subject.removeprefix(_SUBJECT).strip(), body, language)
+            return TemplateText(subject.removeprefix(_SUBJECT).strip(), body, language)
     return None
 
 

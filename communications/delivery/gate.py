@@ -16,7 +16,7 @@ import structlog
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from communications.channels import Unavailable, gateways
+from communications.channels import Outage, gateways
 from communications.contacts import addresses
 from communications.content import demand, linters, messages
 from communications.delivery import listing, safeguards
@@ -52,7 +52,6 @@ _FROZEN = (
     ),
     *("waits_for", "segments", "own_subject", "own_body"),
 )
-WORDS = holding.WORDS
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Case:
 def claim(
     communication_id: uuid.UUID,
     *,
-    unavailable: Unavailable | None = None,
+    unavailable: Outage | None = None,
     wait: bool = True,
     account: Account | None = None,
 ) -> list[Communication]:
@@ -93,14 +92,14 @@ def claim(
         going = [row for row in case.due if _may_go(case, row)]
         if not going:
             return []
-        going = listing.together(case.account, going)
+        going = listing.combinable(case.account, going)
         if hindrance := _hindrance(case, going, unavailable):
             _postpone_all(case, going, *hindrance)
             return []
-        invoices = listing.named(case.account, going[0], case.invoices.values())
+        invoices = listing.listed(case.account, going[0], case.invoices.values())
         credit = case.facts.credit(going[0].invoice)
         try:
-            urls = links.in_message(case.debtor, going[0])
+            urls = links.urls_for_message(case.debtor, going[0])
             message = messages.render(case.account, case.debtor, going, invoices, credit=credit, **urls)
         except Exception:
             log.exception("rendering_failed", communication=str(communication_id))
@@ -139,16 +138,16 @@ def _reschedule_others(case: Case, going: Sequence[Communication]) -> None:
     """Reschedule the debtor's other messages, because those in `going` now count as contacts. A message that is not a
     step also reschedules the messages of its own invoice."""
     statements.flush(Communication)
-    but = {row.invoice_id for row in going if row.step is not None}
-    replanning.contacts_changed(case.account, case.debtor, but=but)
+    exclude = {row.invoice_id for row in going if row.step is not None}
+    replanning.contacts_changed(case.account, case.debtor, exclude=exclude)
 
 
 def draft(row: Communication) -> messages.Message:
     """As it would be written now, whatever stands against its going: planned, no step of a ladder, its moment come."""
     case = _lock(row.pk, wait=True, account=None)
     assert case is not None
-    urls = links.in_message(case.debtor, case.due[0])
-    invoices = listing.named(case.account, case.due[0], case.invoices.values())
+    urls = links.urls_for_message(case.debtor, case.due[0])
+    invoices = listing.listed(case.account, case.due[0], case.invoices.values())
     credit = case.facts.credit(case.due[0].invoice)
     return messages.render(case.account, case.debtor, case.due, invoices, credit=credit, **urls)
 
@@ -178,7 +177,7 @@ def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -
     invoices = {invoice.pk: invoice for invoice in locked}
     for invoice in invoices.values():
         invoice.account, invoice.debtor = account, debtor
-    policies.look_once(invoices.values())
+    policies.share_steps(invoices.values())
     due = _locked_due(**which)
     for row in due:
         row.account, row.invoice = account, invoices[row.invoice_id]
@@ -213,7 +212,7 @@ def _concerned(*, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid
 def _locked_due(
     *, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None
 ) -> QuerySet[Communication]:
-    return _due(debtor, channel, now, alone).select_for_update(of=("self",)).order_by(*holding.GOES_FIRST)
+    return _due(debtor, channel, now, alone).select_for_update(of=("self",)).order_by(*holding.SEND_ORDER)
 
 
 def _may_go(case: Case, row: Communication) -> bool:
@@ -221,7 +220,7 @@ def _may_go(case: Case, row: Communication) -> bool:
     invoice = row.invoice
     today = case.account.today()
     if row.step is None:
-        return _may_go_apart(case, row)
+        return _may_send_one_off(case, row)
     if not _is_owed(row):
         lifecycle.stand(invoice, next_check_at=None, next_contact_at=None)
         return False
@@ -253,7 +252,7 @@ def _may_go(case: Case, row: Communication) -> bool:
     if verdict.hold:
         _hold_back(case, row, verdict)
         return False
-    if safeguards.must_be_seen(row, case.rules, case.facts.credit(invoice).get(invoice.currency, Decimal(0))):
+    if safeguards.needs_approval(row, case.rules, case.facts.credit(invoice).get(invoice.currency, Decimal(0))):
         safeguards.hold(row)
         return False
     return True
@@ -269,9 +268,9 @@ def _hold_back(case: Case, row: Communication, verdict: holding.Verdict) -> None
     moment = verdict.moment
     if verdict.reason == "credit":
         facts, currency = case.facts, row.invoice.currency
-        theirs, credit = facts.open_with(row.invoice), facts.credit(row.invoice)
-        if covering.ask_when_due(case.account, facts.party(row.invoice), theirs, currency, credit):
-            moment = case.now + covering.ASKS_AFTER
+        theirs, credit = facts.party_invoices(row.invoice), facts.credit(row.invoice)
+        if covering.open_case_when_due(case.account, facts.party(row.invoice), theirs, currency, credit):
+            moment = case.now + covering.CASE_AFTER
     _postpone(case, row, verdict.reason, moment)
     if verdict.has_person and row.step is not None:
         lifecycle.stand(row.invoice, next_contact_at=None)
@@ -285,7 +284,7 @@ def _is_owed(row: Communication) -> bool:
     return False
 
 
-def _may_go_apart(case: Case, row: Communication) -> bool:
+def _may_send_one_off(case: Case, row: Communication) -> bool:
     """The same for what is no step of the ladder: sent by a person, or for a promise or a payment."""
     invoice = row.invoice
     if row.kind == Kind.THANK_YOU:
@@ -324,21 +323,21 @@ def breaches(row: Communication, case: Case, text: str, language: str = "") -> l
     if gateway is None:  # email
         return []
     sender = None if gateways.is_service(gateway.sender) else gateway.sender
-    contact = addresses.known(case.account, row.channel, row.recipient) if row.channel == Medium.WHATSAPP else None
+    contact = addresses.contact_at(case.account, row.channel, row.recipient) if row.channel == Medium.WHATSAPP else None
     return linters.lint(
         row.channel,
         ladder.place(row.invoice, case.rules).country,
         sender,
         text,
-        spared=[invoice.invoice_number for invoice in case.invoices.values()],
+        ignored=[invoice.invoice_number for invoice in case.invoices.values()],
         in_conversation=addresses.in_conversation(contact, case.now),
         has_template=bool(gateways.template_of(gateway, row.kind, language or row.language)),
-        has_opted_in=addresses.has_agreed(contact),
+        has_opted_in=addresses.has_opted_in(contact),
     )
 
 
 def _hindrance(
-    case: Case, going: Sequence[Communication], unavailable: Unavailable | None
+    case: Case, going: Sequence[Communication], unavailable: Outage | None
 ) -> tuple[str, dt.datetime] | None:
     """The reason why no message may go to this debtor now, and until when: the account's, the hours, the limits."""
     account, rules, now, first = case.account, case.rules, case.now, going[0]
@@ -347,12 +346,12 @@ def _hindrance(
     if rules.is_stopped or first.channel in rules.stopped_channels:
         return "stopped", now + _DAY
     if first.kind != Kind.THANK_YOU and safeguards.is_stale(rules, now):
-        return "stale", now + safeguards.LOOKS_AGAIN
+        return "stale", now + safeguards.RECHECK_AFTER
     allowed = holding.next_allowed(case.facts, first.invoice, first, now)
     if allowed != now:
         opening = case.facts.place(first.invoice).next_opening(now)
         return "window" if allowed == opening else "cap", allowed
-    return (unavailable.why, now + unavailable.wait) if unavailable else None
+    return (unavailable.reason, now + unavailable.wait) if unavailable else None
 
 
 def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = "") -> None:

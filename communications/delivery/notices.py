@@ -20,36 +20,36 @@ log = structlog.get_logger(__name__)
 NO_CHANNEL, REFUSED = "no_channel", "refused"
 # The reasons for which a message waits when its mail server or gateway refuses it for reasons of ours.
 REFUSED_BY_SERVER = ("refused", "paused", "away")
-EVERY = dt.timedelta(days=1)
+INTERVAL = dt.timedelta(days=1)
 # A notice that could not be mailed is tried again after this time.
-AGAIN = dt.timedelta(minutes=30)
+RETRY_AFTER = dt.timedelta(minutes=30)
 
 
-def tell_of_missing_channels(now: dt.datetime | None = None) -> int:
+def notify_missing_channels(now: dt.datetime | None = None) -> int:
     """Once a day, the admins of each live account some of whose messages wait for a channel; how many accounts."""
-    return _tell_accounts(NO_CHANNEL, _waiting([NO_CHANNEL]), now or timezone.now())
+    return _notify_accounts(NO_CHANNEL, _waiting([NO_CHANNEL]), now or timezone.now())
 
 
-def tell_of_refusals(now: dt.datetime | None = None) -> int:
+def notify_refusals(now: dt.datetime | None = None) -> int:
     """Tell the admins of each live account whose messages are refused for reasons of ours, and platform staff if the
     installation's mail server refuses them, once a day. Return the number of accounts told."""
     now = now or timezone.now()
     waiting = _waiting(REFUSED_BY_SERVER)
     mails = waiting.filter(channel=Medium.EMAIL)
     if count := mails.count():
-        _tell_staff(mails, count, now)
-    return _tell_accounts(REFUSED, waiting, now)
+        _notify_staff(mails, count, now)
+    return _notify_accounts(REFUSED, waiting, now)
 
 
 def _waiting(reasons: Iterable[str]) -> "QuerySet[Communication]":
     return Communication.objects.filter(status=State.SCHEDULED, waits_for__in=reasons, account__is_test=False)
 
 
-def _tell_accounts(about: str, waiting: "QuerySet[Communication]", now: dt.datetime) -> int:
+def _notify_accounts(about: str, waiting: "QuerySet[Communication]", now: dt.datetime) -> int:
     told = 0
     for account in Account.objects.filter(pk__in=waiting.order_by().values("account_id").distinct()):
         notice, _ = Notice.objects.get_or_create(account=account, about=about)
-        due = Notice.objects.filter(Q(told_at=None) | Q(told_at__lte=now - EVERY), pk=notice.pk)
+        due = Notice.objects.filter(Q(told_at=None) | Q(told_at__lte=now - INTERVAL), pk=notice.pk)
         if not due.update(told_at=now):
             continue
         theirs = waiting.filter(account=account)
@@ -59,13 +59,13 @@ def _tell_accounts(about: str, waiting: "QuerySet[Communication]", now: dt.datet
             told += 1
         except Exception as error:  # whatever the mail server thinks of
             log.warning("notice_failed", account=str(account.pk), about=about, error=type(error).__name__)
-            Notice.objects.filter(pk=notice.pk).update(told_at=now - EVERY + AGAIN)
+            Notice.objects.filter(pk=notice.pk).update(told_at=now - INTERVAL + RETRY_AFTER)
     return told
 
 
-def _tell_staff(mails: "QuerySet[Communication]", count: int, now: dt.datetime) -> None:
+def _notify_staff(mails: "QuerySet[Communication]", count: int, now: dt.datetime) -> None:
     SenderHealth.objects.get_or_create(pk=Medium.EMAIL.value)
-    due = SenderHealth.objects.filter(Q(told_at=None) | Q(told_at__lte=now - EVERY), pk=Medium.EMAIL.value)
+    due = SenderHealth.objects.filter(Q(told_at=None) | Q(told_at__lte=now - INTERVAL), pk=Medium.EMAIL.value)
     if not due.update(told_at=now):
         return
     staff = User.objects.filter(is_superuser=True, is_active=True)
@@ -73,7 +73,7 @@ def _tell_staff(mails: "QuerySet[Communication]", count: int, now: dt.datetime) 
         _mail(REFUSED, Language.ENGLISH, staff, name="InFlow", count=count, said=_last_reply(mails))
     except Exception as error:
         log.warning("notice_failed", about=REFUSED, error=type(error).__name__)
-        SenderHealth.objects.filter(pk=Medium.EMAIL.value).update(told_at=now - EVERY + AGAIN)
+        SenderHealth.objects.filter(pk=Medium.EMAIL.value).update(told_at=now - INTERVAL + RETRY_AFTER)
 
 
 def _last_reply(waiting: "QuerySet[Communication]") -> str:

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _lazy
 
-from communications.delivery import gate
+from communications.schedule import holding
 
-WORDS: dict[str, Any] = {
-    **gate.WORDS,
+LABELS: dict[str, Any] = {
+    **holding.REASONS,
     "held": _lazy("held until somebody has looked at it"),
     "opted_out": _lazy("the debtor asked not to be written to"),
     "no_contact": _lazy("no way to write to this debtor is known"),
@@ -23,6 +23,6 @@ WORDS: dict[str, Any] = {
 }
 
 
-def said(code: str) -> str:
+def describe(code: str) -> str:
     """What a provider answered stays in its own words."""
-    return str(WORDS.get(code, code.replace("_", " ")))
+    return str(LABELS.get(code, code.replace("_", " ")))

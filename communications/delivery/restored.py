@@ -42,12 +42,12 @@ def end_as_unknown(gap: Gap, *, dry_run: bool = False) -> Iterator[Communication
         yield from ended
 
 
-def held_for_a_person(gap: Gap) -> QuerySet[Communication]:
+def held_for_approval(gap: Gap) -> QuerySet[Communication]:
     """Return the messages that somebody may have approved in the gap. They wait for a person now as well."""
     return Communication.objects.filter(status=State.HELD, scheduled_for__lte=gap.until, account__clock=None)
 
 
-def put_back(account: Account, message_id: uuid.UUID) -> None:
+def reschedule(account: Account, message_id: uuid.UUID) -> None:
     """Plan a message again that passed the gate and surely did not leave; none of its tries is used up."""
     rows = Communication.objects.filter(message_id=message_id, status=State.SENDING).order_by("invoice_id")
     with transaction.atomic():

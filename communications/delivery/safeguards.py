@@ -21,7 +21,7 @@ from invoices.writing import NotFound, Refused, lock
 
 _ORDER = [f"invoice__{name}" for name in holding.IN_ORDER]
 # A message that waits for fresh payment data is looked at this often.
-LOOKS_AGAIN = dt.timedelta(hours=2)
+RECHECK_AFTER = dt.timedelta(hours=2)
 
 
 # --- Payments that nobody recorded -------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ def is_stale(rules: CollectionSettings, now: dt.datetime) -> bool:
     return not Receipt.objects.filter(account=rules.account_id, recorded_at__gt=since).exists()
 
 
-def note_sync(account: Account, actor: Actor) -> int:
+def record_sync(account: Account, actor: Actor) -> int:
     """All payments are recorded as of now: what waited for that goes on. How many messages did."""
     CollectionSettings.objects.update_or_create(account=account, defaults={"payments_synced_at": account.now()})
     return release(account, "stale", actor, "synced")
@@ -77,19 +77,19 @@ def release(account: Account, reason: str, actor: Actor, cause: str) -> int:
 # --- A second pair of eyes ---------------------------------------------------------------------------------------
 
 
-def must_be_seen(row: Communication, rules: CollectionSettings, credit: Decimal) -> bool:
+def needs_approval(row: Communication, rules: CollectionSettings, credit: Decimal) -> bool:
     """Return True if the row is a final notice above the account's limit that nobody has released yet. The debtor's
     `credit` in the invoice's currency is not demanded, so it does not count."""
     if row.kind != Kind.FINAL_NOTICE:
         return False
-    limit = limit_of(rules, row.invoice.currency)
+    limit = approval_limit(rules, row.invoice.currency)
     if limit is None or row.invoice.balance - credit <= limit:
         return False
     tries = Communication.objects.filter(invoice=row.invoice_id, round=row.round, step=row.step, kind=row.kind)
     return not tries.filter(approved_at__isnull=False).exists()
 
 
-def limit_of(rules: CollectionSettings, currency: str) -> Decimal | None:
+def approval_limit(rules: CollectionSettings, currency: str) -> Decimal | None:
     limits = ApprovalLimit.objects.filter(settings=rules.account_id, currency=currency)
     amount: Decimal | None = limits.values_list("amount", flat=True).first()
     return amount
@@ -107,7 +107,7 @@ def hold(row: Communication) -> None:
 def approve(account: Account, communication_id: uuid.UUID, actor: Actor) -> Communication:
     """Release a held message: it goes when the cool-off is over, at the next allowed moment. Raises `Refused`."""
     with transaction.atomic():
-        row, invoice = locked(account, communication_id, State.HELD)
+        row, invoice = lock_message(account, communication_id, State.HELD)
         if actor.name == _registered_by(invoice):
             message = "You registered this invoice: somebody else has to look at its final notice."
             raise Refused("status", "same_person", message)
@@ -124,10 +124,10 @@ def approve(account: Account, communication_id: uuid.UUID, actor: Actor) -> Comm
     return row
 
 
-def call_back(account: Account, communication_id: uuid.UUID, actor: Actor) -> Communication:
+def withdraw_approval(account: Account, communication_id: uuid.UUID, actor: Actor) -> Communication:
     """Hold a released message again, while it has not left. Raises `Refused`."""
     with transaction.atomic():
-        row, invoice = locked(account, communication_id, State.SCHEDULED)
+        row, invoice = lock_message(account, communication_id, State.SCHEDULED)
         if row.approved_at is None:
             raise Refused("status", "illegal_transition", _("Only a message that was released can be called back."))
         row.status, row.approved_at, row.approved_by = State.HELD, None, ""
@@ -140,7 +140,7 @@ def call_back(account: Account, communication_id: uuid.UUID, actor: Actor) -> Co
 def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Communication:
     """A held message does not go: its step is done without it, and calls in whom it calls in. Raises `Refused`."""
     with transaction.atomic():
-        row, invoice = locked(account, communication_id, State.HELD)
+        row, invoice = lock_message(account, communication_id, State.HELD)
         row.status = State.CANCELLED
         row.save(update_fields=["status"])
         _note(row, invoice, "cancelled", actor, reason, decision="person")
@@ -151,7 +151,7 @@ def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reaso
     return row
 
 
-def locked(account: Account, communication_id: uuid.UUID, status: State) -> tuple[Communication, Invoice]:
+def lock_message(account: Account, communication_id: uuid.UUID, status: State) -> tuple[Communication, Invoice]:
     invoice_id = Communication.objects.for_account(account).filter(pk=communication_id).values_list("invoice_id")
     found = invoice_id.first()
     if found is None:

@@ -127,7 +127,7 @@ def set_clock(account: Account, now: dt.datetime) -> Leap:
         messages = Communication.objects.for_account(account).filter(status__in=LEFT_US)
         cases = Escalation.objects.for_account(account)
         sent, escalated = messages.values("message_id").distinct().count(), cases.count()
-        with policies.remembered(), workdays.remembered():
+        with policies.cached_steps(), workdays.remembered():
             _read_once(account)
             replanning.run_requested(account)
             leap(account, now)
@@ -174,7 +174,7 @@ def _read_once(account: Account) -> None:
     for name in ("collection", "sender_profile"):
         account._state.fields_cache.pop(name, None)
     gateways.forget(account)
-    templates.remember(account)
+    templates.cache_templates(account)
     prefetch_related_objects([account], "collection", "sender_profile")
 
 

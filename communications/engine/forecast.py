@@ -36,10 +36,10 @@ log = structlog.get_logger(__name__)
 
 SENT = Outcome(State.SENT)
 # A forecast ends after this time, done or not.
-MOST_SECONDS = 20.0
+MAX_SECONDS = 20.0
 # Not yet, for the hours or the limits of contact alone: that is no reason, but a moment.
 _TIMING = ("", "window", "cap", "away", "refused", "paused")
-_STANDING = {Status.DISPUTED: "dispute", Status.ON_HOLD: "hold"}
+_STATUS_REASONS = {Status.DISPUTED: "dispute", Status.ON_HOLD: "hold"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class Forecast:
     """The messages to come, soonest first, until a moment: the end of the days asked for, or of the time for it."""
 
     entries: list[Entry]
@@ -73,11 +73,11 @@ def forecast(
     *,
     deadline: sandbox.Deadline | None = None,
     statement_seconds: int = sandbox.STATEMENT_TIMEOUT_S,
-) -> Foreseen:
+) -> Forecast:
     """The next `days` days of an account. Raises `rehearsal.Busy`."""
     policies.default_for(account)
-    with sandbox.stage(account, statement_seconds) as staged:
-        return _play(staged, days, deadline or sandbox.Deadline(MOST_SECONDS))
+    with sandbox.sandbox(account, statement_seconds) as copy:
+        return _run(copy, days, deadline or sandbox.Deadline(MAX_SECONDS))
 
 
 def preview(
@@ -89,19 +89,19 @@ def preview(
     overdue_enter: bool,
     days: int,
     deadline: sandbox.Deadline | None = None,
-) -> Foreseen:
+) -> Forecast:
     """What these invoices would get if `policies.switch_on` were called now. Raises `rehearsal.Busy`."""
     policies.default_for(account)
     chosen = set(invoices)
-    with sandbox.stage(account) as staged:
+    with sandbox.sandbox(account) as copy:
         those = Invoice.objects.filter(pk__in=chosen)
-        policies.switch_on(staged, those, policy, actor, overdue_enter=overdue_enter)
-        played = _play(staged, days, deadline or sandbox.Deadline(MOST_SECONDS))
-        entries = [entry for entry in played.entries if entry.invoice_id in chosen]
-        return Foreseen(entries, played.until, played.is_whole)
+        policies.switch_on(copy, those, policy, actor, overdue_enter=overdue_enter)
+        result = _run(copy, days, deadline or sandbox.Deadline(MAX_SECONDS))
+        entries = [entry for entry in result.entries if entry.invoice_id in chosen]
+        return Forecast(entries, result.until, result.is_whole)
 
 
-def _play(account: Account, days: int, deadline: sandbox.Deadline) -> Foreseen:
+def _run(account: Account, days: int, deadline: sandbox.Deadline) -> Forecast:
     begin = account.now()
     horizon, is_whole = begin + dt.timedelta(days=days), True
     rows = Communication.objects.for_account(account)
@@ -111,7 +111,7 @@ def _play(account: Account, days: int, deadline: sandbox.Deadline) -> Foreseen:
 
     def hand_over(account: Account, now: dt.datetime) -> None:
         due = rows.filter(status=State.SCHEDULED, scheduled_for__lte=now)
-        for pk in list(due.order_by("scheduled_for", *holding.GOES_FIRST).values_list("pk", flat=True)):
+        for pk in list(due.order_by("scheduled_for", *holding.SEND_ORDER).values_list("pk", flat=True)):
             deadline.check()
             try:
                 sender.capture(pk, owner=account)
@@ -120,18 +120,18 @@ def _play(account: Account, days: int, deadline: sandbox.Deadline) -> Foreseen:
             except Exception:  # as the sender does
                 log.exception("rehearsal_failed", communication=str(pk))
 
-    with policies.remembered(), workdays.remembered():
+    with policies.cached_steps(), workdays.remembered():
         try:
             if Rescheduling.objects.filter(account=account).exists():  # the engine does it within a minute
                 replanning.replan_account(account)
             clock.leap(account, horizon, send=hand_over, watch=deadline.check)
-        except sandbox.TooMuch:  # all that comes before this moment is known
+        except sandbox.DeadlineExceeded:  # all that comes before this moment is known
             horizon, is_whole = account.now(), False
-        entries = [*_messages(account, begin, decided), *_silent(account, begin, horizon)]
+        entries = [*_messages(account, begin, decided), *_held_invoices(account, begin, horizon)]
     if not is_whole:
         entries = [entry for entry in entries if entry.scheduled_for < horizon]
     entries.sort(key=_order)
-    return Foreseen(entries, horizon, is_whole)
+    return Forecast(entries, horizon, is_whole)
 
 
 def _order(entry: Entry) -> tuple[object, ...]:
@@ -165,7 +165,7 @@ def _without_reason(account: Account, rules: CollectionSettings, row: Communicat
     return ladder.place(row.invoice, rules).next_opening(begins)
 
 
-def _silent(account: Account, begin: dt.datetime, horizon: dt.datetime) -> list[Entry]:
+def _held_invoices(account: Account, begin: dt.datetime, horizon: dt.datetime) -> list[Entry]:
     """The invoices whose next step would have come, and for which not even a message is planned."""
     waiting = Communication.objects.for_account(account).filter(
         status__in=(State.SCHEDULED, State.HELD), step__isnull=False
@@ -175,7 +175,7 @@ def _silent(account: Account, begin: dt.datetime, horizon: dt.datetime) -> list[
     for invoice in open_ones.exclude(pk__in=waiting.values("invoice_id")).select_related("debtor"):
         invoice.account = account
         step = ladder.next_step(invoice, policies.steps_of(invoice), account.today())
-        reason = _STANDING.get(Status(invoice.status), "")
+        reason = _STATUS_REASONS.get(Status(invoice.status), "")
         if invoice.escalation_level >= escalations.HIGHEST:
             reason = reason or "case"
         if step is None or step.kind == StepKind.NONE or not reason:

@@ -51,7 +51,7 @@ def mend_if_ahead() -> bool:
 
 def _end_pauses() -> None:
     now = timezone.now()
-    too_late = Q(paused_until__gt=now + pauses.LONG_PAUSE) | Q(probe_until__gt=now + pauses.PROBE_LASTS)
+    too_late = Q(paused_until__gt=now + pauses.LONG_PAUSE) | Q(probe_until__gt=now + pauses.PROBE_LEASE)
     shared = SenderHealth.objects.exclude(pk__contains="@")  # an account's own clock has pauses of its own
     shared.filter(too_late).update(paused_until=now, probe_until=None)
 

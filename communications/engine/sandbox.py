@@ -21,11 +21,11 @@ from invoices.models import OPEN, Debtor, Escalation, Invoice, Promise, PromiseS
 STATEMENT_TIMEOUT_S = 5
 # The first half of the advisory lock's key; the clock's own locks have no halves.
 _LOCK = 1
-_ROOMS_WITH_COPIES = ("accounts", "api", "restores", "invoices", "communications", "dashboard")
+_APPS_WITH_COPIES = ("accounts", "api", "restores", "invoices", "communications", "dashboard")
 
 
 @contextmanager
-def stage(account: Account, statement_seconds: int = STATEMENT_TIMEOUT_S) -> Iterator[Account]:
+def sandbox(account: Account, statement_seconds: int = STATEMENT_TIMEOUT_S) -> Iterator[Account]:
     """Within it, the account's rows are copies, and the account yielded stands on a clock of its own: now.
 
     One at a time for an account, which would else keep every worker busy with looking ahead: raises `Busy`."""
@@ -39,9 +39,9 @@ def stage(account: Account, statement_seconds: int = STATEMENT_TIMEOUT_S) -> Ite
                 raise Busy
             now = account.now()
             copies = _copies(account)
-            for model in [*copies, *_told()]:
-                _cover(cursor, model, copies.get(model))
-            for model in [*copies, *_told()]:
+            for model in [*copies, *_models_above()]:
+                _shadow(cursor, model, copies.get(model))
+            for model in [*copies, *_models_above()]:
                 table = model._meta.db_table
                 cursor.execute(f"ALTER TABLE pg_temp.{_quoted(f'stage_{table}')} RENAME TO {_quoted(table)}")
             cursor.execute("SET LOCAL transaction_read_only = on")  # the temporary tables excepted
@@ -60,31 +60,31 @@ def _copies(account: Account) -> "dict[type[Model], QuerySet[Model] | None]":
     debtors = Debtor.objects.filter(concerned)
     theirs = Invoice.objects.for_account(account).filter(debtor__in=debtors)
     counted_from = account.now() - limits.reach(ladder.rules_of(account))
-    told = Communication.objects.for_account(account).filter(
+    messages = Communication.objects.for_account(account).filter(
         Q(invoice__in=owed) | Q(status__in=PENDING) | Q(sent_at__gt=counted_from)
     )
     return {
         Account: Account.objects.filter(pk=account.pk),
         Debtor: debtors,
         Invoice: theirs,
-        Communication: told,
+        Communication: messages,
         Escalation: Escalation.objects.filter(invoice__in=owed),
         Promise: Promise.objects.filter(invoice__in=owed, status=PromiseStatus.OPEN),
         TimelineEntry: None,
     }
 
 
-def _told() -> list[type[Model]]:
+def _models_above() -> list[type[Model]]:
     """What the rooms above write down when they hear of a change."""
     return [model for model in apps.get_models() if _is_above(model)]
 
 
 def _is_above(model: type[Model]) -> bool:
     is_ours = model.__module__.split(".")[0] in ("inflow", "webhooks")
-    return is_ours and model._meta.app_label not in _ROOMS_WITH_COPIES and model._meta.managed
+    return is_ours and model._meta.app_label not in _APPS_WITH_COPIES and model._meta.managed
 
 
-def _cover(cursor: "object", model: type[Model], rows: "QuerySet[Model] | None") -> None:
+def _shadow(cursor: "object", model: type[Model], rows: "QuerySet[Model] | None") -> None:
     table = model._meta.db_table
     execute = cursor.execute  # type: ignore[attr-defined]
     execute(
@@ -116,12 +116,12 @@ class Deadline:
 
     def check(self) -> None:
         if time.monotonic() > self._ends:
-            raise TooMuch
+            raise DeadlineExceeded
 
 
 class Busy(Exception):
     """Somebody is looking ahead for this account at the moment."""
 
 
-class TooMuch(Exception):
+class DeadlineExceeded(Exception):
     """There is more to foresee than its time allows."""

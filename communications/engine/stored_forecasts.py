@@ -27,10 +27,10 @@ LARGE = 50
 REQUEST_SECONDS, WORKER_SECONDS, STATEMENT_SECONDS = 4.0, 120.0, 30
 LEASE = dt.timedelta(seconds=WORKER_SECONDS + 120)
 # After this time the next reader has a new one computed, and is shown the old one meanwhile.
-FRESH = dt.timedelta(minutes=10)
-KEPT = dt.timedelta(days=1)
-IN_PART = 500
-RETRY_AFTER_S = 15
+FRESH_FOR = dt.timedelta(minutes=10)
+KEEP_FOR = dt.timedelta(days=1)
+PART_SIZE = 500
+RETRY_AFTER_SECONDS = 15
 _TASK = "inflow.dashboard.tasks.compute_forecast"
 
 
@@ -42,21 +42,21 @@ def is_large(account: Account) -> bool:
 def latest(account: Account, days: int) -> StoredForecast | None:
     """Return the last forecast that was computed, and have the next one computed if it is old."""
     now = timezone.now()
-    computed = StoredForecast.objects.filter(account=account, days=days, computed_at__gt=now - KEPT)
+    computed = StoredForecast.objects.filter(account=account, days=days, computed_at__gt=now - KEEP_FOR)
     last: StoredForecast | None = computed.order_by("-computed_at").first()
-    if last is None or last.computed_at is None or last.computed_at < now - FRESH:
+    if last is None or last.computed_at is None or last.computed_at < now - FRESH_FOR:
         request(account, days)
     return last
 
 
-def of_page(account: Account, forecast_id: int) -> StoredForecast | None:
+def get(account: Account, forecast_id: int) -> StoredForecast | None:
     """Return the forecast whose first page was read before; None where it is gone."""
     computed = StoredForecast.objects.filter(account=account, pk=forecast_id)
     found: StoredForecast | None = computed.exclude(computed_at=None).first()
     return found
 
 
-def is_at_work(account: Account) -> bool:
+def is_pending(account: Account) -> bool:
     return StoredForecast.objects.filter(account=account, computed_at=None).exists()
 
 
@@ -98,9 +98,9 @@ def compute(forecast_id: int, seconds: float = WORKER_SECONDS) -> bool:
         StoredForecast.objects.filter(pk=forecast_id).delete()  # the next reader asks anew
         return False
     with transaction.atomic():
-        parts = range(0, len(found.entries), IN_PART)
+        parts = range(0, len(found.entries), PART_SIZE)
         for number, start in enumerate(parts):
-            packed = [_packed(entry) for entry in found.entries[start : start + IN_PART]]
+            packed = [_packed(entry) for entry in found.entries[start : start + PART_SIZE]]
             ForecastPart.objects.create(forecast=stored, number=number, entries=packed)
         StoredForecast.objects.filter(pk=forecast_id).update(
             computed_at=begun, until=found.until, is_whole=found.is_whole, count=len(found.entries), claimed_until=None
@@ -112,12 +112,12 @@ def compute(forecast_id: int, seconds: float = WORKER_SECONDS) -> bool:
     return True
 
 
-def forget_old() -> int:
-    deleted: int = StoredForecast.objects.filter(computed_at__lt=timezone.now() - KEPT).delete()[0]
+def delete_old() -> int:
+    deleted: int = StoredForecast.objects.filter(computed_at__lt=timezone.now() - KEEP_FOR).delete()[0]
     return deleted
 
 
-def written(computed_at: dt.datetime) -> str:
+def timestamp(computed_at: dt.datetime) -> str:
     """Return the moment as the header X-Computed-At has it."""
     return computed_at.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
@@ -143,10 +143,10 @@ class Entries(Sequence[Entry]):
         start, stop, _step = place.indices(len(self))
         if start >= stop:
             return []
-        first = start // IN_PART
-        parts = self._stored.parts.filter(number__gte=first, number__lte=(stop - 1) // IN_PART).order_by("number")
+        first = start // PART_SIZE
+        parts = self._stored.parts.filter(number__gte=first, number__lte=(stop - 1) // PART_SIZE).order_by("number")
         packed = [entry for entries in parts.values_list("entries", flat=True) for entry in entries]
-        return [_entry(each) for each in packed[start - first * IN_PART : stop - first * IN_PART]]
+        return [_entry(each) for each in packed[start - first * PART_SIZE : stop - first * PART_SIZE]]
 
 
 def _packed(entry: Entry) -> list[Any]:

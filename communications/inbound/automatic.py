@@ -4,7 +4,7 @@ import re
 from email.message import Message
 from typing import Any
 
-from communications.inbound.mail_parts import header, writer
+from communications.inbound.mail_parts import header, sender_of
 
 # Headers that only an autoresponder sets. X-Auto-Response-Suppress is not among them: Outlook and Exchange write it
 # into what people send, to ask others for no automatic answers.
@@ -36,7 +36,7 @@ def is_automatic(mail: Any) -> bool:
         return True
     if any(header(mail, name).lower() not in ("", "no") for name in _OWN_HEADERS):
         return True
-    sender = writer(mail)
+    sender = sender_of(mail)
     if _ROBOTS.match(sender) or (isinstance(mail, Message) and mail.get_content_type() in _REPORTS):
         return True
     return bool(_SUBJECT.match(header(mail, "Subject")[:200]))

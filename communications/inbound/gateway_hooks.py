@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from communications.channels import gateways
 from communications.channels.gateway import class_of
 from communications.delivery import status_updates
-from communications.delivery.status_updates import News
+from communications.delivery.status_updates import StatusUpdate
 from communications.inbound import replies
 from communications.models import Gateway, Medium, State
 
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024
 # An answer is stored whole, however long, so that none is lost; each letter of Arabic is six bytes here.
-MAX_ANSWER_BYTES = 8 * 1024 * 1024
+MAX_REPLY_BYTES = 8 * 1024 * 1024
 _STATES = {
     **dict.fromkeys(("accepted", "scheduled", "queued", "sending", "sent"), State.SENT),
     "delivered": State.DELIVERED,
@@ -48,33 +48,33 @@ def status(request: HttpRequest, gateway_id: uuid.UUID) -> HttpResponse:
     gateway = _signed_by(request, gateway_id)
     if isinstance(gateway, HttpResponse):
         return gateway
-    given = request.POST
-    if not _is_unambiguous(given, _STATUS_FIELDS, _STATUS_OPTION):
+    data = request.POST
+    if not _is_unambiguous(data, _STATUS_FIELDS, _STATUS_OPTION):
         return HttpResponseForbidden()
-    state, sid = _STATES.get(given.get("MessageStatus", "").lower()), given.get("MessageSid", "")
+    state, sid = _STATES.get(data.get("MessageStatus", "").lower()), data.get("MessageSid", "")
     if not gateways.is_sid(sid):
         return HttpResponseNotFound()
     if state is None:
         log.info("provider_status_unknown", gateway=str(gateway.pk))
         return HttpResponse(status=204)
-    code = given.get("ErrorCode", "")
+    code = data.get("ErrorCode", "")
     number = int(code) if code.isascii() and code.isdecimal() and len(code) < 8 else None
-    news = News(
+    update = StatusUpdate(
         provider_id=sid,
         state=state,
         message_id=_uuid(request.GET.get("message", "")),
-        error=f"{given['MessageStatus'].lower()} {number or ''}".strip() if state == State.BOUNCED else "",
+        error=f"{data['MessageStatus'].lower()} {number or ''}".strip() if state == State.BOUNCED else "",
         refusal=class_of(number),
     )
-    known = status_updates.hear(gateway.account, gateway.channel, news)
-    return HttpResponse(status=204) if known else HttpResponseNotFound()
+    is_known = status_updates.apply(gateway.account, gateway.channel, update)
+    return HttpResponse(status=204) if is_known else HttpResponseNotFound()
 
 
 @csrf_exempt
 @require_POST
 def inbound(request: HttpRequest, gateway_id: uuid.UUID) -> HttpResponse:
     """An empty TwiML document: nothing is answered by itself."""
-    gateway = _signed_by(request, gateway_id, MAX_ANSWER_BYTES)
+    gateway = _signed_by(request, gateway_id, MAX_REPLY_BYTES)
     if isinstance(gateway, HttpResponse):
         return gateway
     if not _is_unambiguous(request.POST, _INBOUND_FIELDS, _INBOUND_OPTION):
@@ -109,14 +109,14 @@ def _signed_by(request: HttpRequest, gateway_id: uuid.UUID, max_bytes: int = MAX
     return gateway
 
 
-def _is_unambiguous(given: QueryDict, needed: Collection[str], optional: str) -> bool:
+def _is_unambiguous(data: QueryDict, needed: Collection[str], optional: str) -> bool:
     """Return True if the fields that are read can't have been cut out of others.
 
     The signature is over names and values put together, in the order of the names, so that Body=STOP and BodyST=OP
     have the same one. So each field must be there, once; no other name may be the beginning of its name, or begin with
     it; and the optional one must not stand in the value of a field before it.
     """
-    counts = {name: len(values) for name, values in given.lists()}
+    counts = {name: len(values) for name, values in data.lists()}
     if any(counts.get(name) != 1 for name in needed) or counts.get(optional, 0) > 1:
         log.warning("callback_incomplete", fields=sorted(counts)[:50])
         return False
@@ -126,7 +126,7 @@ def _is_unambiguous(given: QueryDict, needed: Collection[str], optional: str) ->
                 log.warning("callback_ambiguous", field=name[:50])
                 return False
     # What is written in Body can't reach so far: From, which is needed, comes after it.
-    before = (values for name, values in given.lists() if name < optional and name != "Body")
+    before = (values for name, values in data.lists() if name < optional and name != "Body")
     return not any(optional in value for values in before for value in values)
 
 

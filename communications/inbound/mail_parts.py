@@ -27,13 +27,13 @@ _FILE = {"ContentType": "application/octet-stream", "Content": "AA=="}
 
 def header(mail: Any, name: str) -> str:
     """Return a header on one line, or an empty string."""
-    said = " ".join(raw_values(mail, name))
-    if len(said) > MAX_HEADER:
-        return " ".join(said[:MAX_HEADER].split())
+    raw = " ".join(raw_values(mail, name))
+    if len(raw) > MAX_HEADER:
+        return " ".join(raw[:MAX_HEADER].split())
     try:
         value = str(mail.get(name) or "")
     except Exception:
-        value = said
+        value = raw
     return " ".join(value.split())
 
 
@@ -42,17 +42,17 @@ def raw_values(mail: Any, name: str) -> list[str]:
     return [str(value) for each, value in mail.raw_items() if each.lower() == name.lower()]
 
 
-def writer(mail: Any) -> str:
+def sender_of(mail: Any) -> str:
     """Return the first address in From, or an empty string."""
-    said = " ".join(raw_values(mail, "From"))
+    value = " ".join(raw_values(mail, "From"))
     try:
-        sender = mail.from_email if len(said) <= MAX_HEADER else None
+        sender = mail.from_email if len(value) <= MAX_HEADER else None
         address = getattr(sender[0] if isinstance(sender, list) else sender, "addr_spec", "") or ""
     except Exception:
         address = ""
     if address:
         return str(address)
-    found = _ADDRESS.search(said[:MAX_HEADER])
+    found = _ADDRESS.search(value[:MAX_HEADER])
     return found[0] if found else ""
 
 
@@ -99,9 +99,9 @@ def _is_attached(part: Any) -> bool:
 # --- A mail as it was sent ---------------------------------------------------------------------------------------
 
 
-def is_bomb(told: bytes) -> bool:
+def is_bomb(payload: bytes) -> bool:
     """Tell whether a call holds a mail, as text, in a form or in JSON, that Python's parser takes long for."""
-    lower = told.lower()
+    lower = payload.lower()
     if lower.count(b"multipart") > _MAX_LEVELS or lower.count(b"content-type") > _MAX_PARTS:
         return True
     headers = _PART_HEADER.finditer(_LINE_END.sub(b"\n", lower))
@@ -111,10 +111,10 @@ def is_bomb(told: bytes) -> bool:
 # --- A mail in JSON --------------------------------------------------------------------------------------------------
 
 
-def has_long_header(told: bytes) -> bool:
+def has_long_header(payload: bytes) -> bool:
     """Tell whether a provider's JSON has a header that Python's parser takes long for, outside of texts and files."""
     try:
-        mail = json.loads(told, strict=False)
+        mail = json.loads(payload, strict=False)
     except ValueError:
         return False
     return (
@@ -132,34 +132,34 @@ def _is_long(node: Any) -> bool:
     return isinstance(node, dict) and any(_is_long(value) for name, value in node.items() if name != "Content")
 
 
-def mended(told: bytes) -> bytes:
+def repaired(payload: bytes) -> bytes:
     """Return a provider's JSON with headers that a mail can have, and without the content of files."""
-    return json.dumps(_mended(json.loads(told, strict=False))).encode("utf-8")
+    return json.dumps(_repaired(json.loads(payload, strict=False))).encode("utf-8")
 
 
-def _mended(node: Any) -> Any:
+def _repaired(node: Any) -> Any:
     if isinstance(node, str):
         # JSON can hold half an emoji, and UTF-8 can't.
         return node.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(node, list):
-        return [_mended(each) for each in node]
+        return [_repaired(each) for each in node]
     if not isinstance(node, dict):
         return node
     if "ContentType" in node:
         return {"Name": _one_line(node.get("Name")), **_FILE, "ContentID": _one_line(node.get("ContentID")) or None}
-    told = {str(name): _mended(value) for name, value in node.items()}
+    payload = {str(name): _repaired(value) for name, value in node.items()}
     for name in ("Name", "Email", "Subject", "Date", "ReplyTo"):
-        if name in told and not isinstance(told[name], dict | list):
-            told[name] = _one_line(told[name])
-    if "Headers" in told:
-        told["Headers"] = _mended_headers(told["Headers"])
+        if name in payload and not isinstance(payload[name], dict | list):
+            payload[name] = _one_line(payload[name])
+    if "Headers" in payload:
+        payload["Headers"] = _repaired_headers(payload["Headers"])
     for name in ("FromFull", "ToFull", "CcFull", "BccFull"):
-        if name in told:
-            told[name] = _mended_addresses(told[name])
-    return told
+        if name in payload:
+            payload[name] = _repaired_addresses(payload[name])
+    return payload
 
 
-def _mended_headers(headers: Any) -> list[dict[str, str]]:
+def _repaired_headers(headers: Any) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     taken = {"from", "to", "cc", "bcc", "subject"}  # these the provider names apart
     for each in headers if isinstance(headers, list) else ():
@@ -172,12 +172,12 @@ def _mended_headers(headers: Any) -> list[dict[str, str]]:
     return found
 
 
-def _mended_addresses(told: Any) -> Any:
-    if isinstance(told, list):
-        return [each for each in map(_mended_addresses, told) if each]
-    if not isinstance(told, dict):
+def _repaired_addresses(payload: Any) -> Any:
+    if isinstance(payload, list):
+        return [each for each in map(_repaired_addresses, payload) if each]
+    if not isinstance(payload, dict):
         return None
-    found = _ADDRESS.fullmatch(str(told.get("Email") or ""))
+    found = _ADDRESS.fullmatch(str(payload.get("Email") or ""))
     return {"Email": found[0], "Name": ""} if found else None
 
 

@@ -30,9 +30,9 @@ def to_text(markup: str) -> str:
 
     def end_line() -> None:
         nonlocal line
-        said = _SPACES.sub(" ", html.unescape("".join(line)).replace("\n", " ")).strip()
-        if said:
-            lines.append("> " * depth + said)
+        text = _SPACES.sub(" ", html.unescape("".join(line)).replace("\n", " ")).strip()
+        if text:
+            lines.append("> " * depth + text)
         elif lines[-1]:
             lines.append("")
         line = []

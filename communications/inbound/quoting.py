@@ -65,7 +65,7 @@ _FIELD_NAMES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentMail:
     """A mail that we sent: its lines as normalised words, all of them as one text, its subject and addresses."""
 
     lines: frozenset[str]
@@ -82,7 +82,7 @@ class _Place:
     end: int = -1
 
 
-def sent_as(message: Communication | None) -> Sent | None:
+def sent_as(message: Communication | None) -> SentMail | None:
     """Return what is known of a mail by its frozen row."""
     if message is None:
         return None
@@ -90,11 +90,11 @@ def sent_as(message: Communication | None) -> Sent | None:
     return describe(message.body, message.html, message.subject, senders)
 
 
-def describe(body: str, html: str, subject: str, addresses: Iterable[str]) -> Sent:
+def describe(body: str, html: str, subject: str, addresses: Iterable[str]) -> SentMail:
     """Return what marks a mail of ours in a quote of its text or of its HTML."""
     shown = markup.to_text(html)
     lines = [normalise(without_links(line)) for line in (*body.splitlines(), *shown.splitlines())]
-    return Sent(
+    return SentMail(
         frozenset(line for line in lines if line),
         f" {' '.join(line for line in lines if line)} ",
         normalise(subject),
@@ -122,7 +122,7 @@ _FOOTERS = frozenset(
 )
 
 
-def without_quote(text: str, sent: Sent | None = None) -> str:
+def without_quote(text: str, sent: SentMail | None = None) -> str:
     """Return a reply, plain or HTML, without the mail that it quotes, above or below what was written."""
     text = text[:MAX_READ].replace("\r\n", "\n").replace("\r", "\n")
     if markup.is_html(text):
@@ -130,11 +130,13 @@ def without_quote(text: str, sent: Sent | None = None) -> str:
     lines = text.split("\n")[:_MAX_LINES]
     plain = [_UNSEEN.sub("", line[:_MAX_LINE]).strip() for line in lines]
     heads = _heads(plain, sent)
-    kept = _kept(lines, plain, heads, sent)
+    kept = _without_quoted_lines(lines, plain, heads, sent)
     return "\n".join(kept).strip()
 
 
-def _kept(lines: list[str], plain: list[str], heads: dict[int, int], sent: Sent | None) -> list[str]:
+def _without_quoted_lines(
+    lines: list[str], plain: list[str], heads: dict[int, int], sent: SentMail | None
+) -> list[str]:
     kept: list[str] = []
     place, in_quote, number, head_end = _Place(), False, 0, -1
     has_marks = any(_is_marked(line) for line in plain)
@@ -160,7 +162,7 @@ def _kept(lines: list[str], plain: list[str], heads: dict[int, int], sent: Sent 
     return kept
 
 
-def _take_back(kept: list[str], sent: Sent, place: _Place) -> None:
+def _take_back(kept: list[str], sent: SentMail, place: _Place) -> None:
     """Drop the lines above the first long line of ours that belong to it: 'Dear Ahmed,'."""
     before = sent.text[: max(place.start, 0)].rstrip()
     while kept:
@@ -176,7 +178,7 @@ def _is_marked(line: str) -> bool:
     return line.startswith((">", "|", "»"))
 
 
-def _is_ours(line: str, sent: Sent | None, place: _Place, in_quote: bool, is_below: bool) -> bool:
+def _is_ours(line: str, sent: SentMail | None, place: _Place, in_quote: bool, is_below: bool) -> bool:
     """Tell whether a line stands in the mail that we sent. Short lines count only in a quote or as whole lines."""
     words = normalise(without_links(_unmarked(line)))
     if not words:
@@ -209,7 +211,7 @@ def _unmarked(line: str) -> str:
     return _PREFIX.sub("", line, count=1)
 
 
-def _leads_to_quote(plain: list[str], number: int, heads: dict[int, int], sent: Sent | None) -> bool:
+def _leads_to_quote(plain: list[str], number: int, heads: dict[int, int], sent: SentMail | None) -> bool:
     """Tell whether a line of dashes is followed by a quote."""
     for following in range(number + 1, min(number + 4, len(plain))):
         if following in heads or _is_marked(plain[following]):
@@ -222,7 +224,7 @@ def _leads_to_quote(plain: list[str], number: int, heads: dict[int, int], sent: 
 # --- Heads ----------------------------------------------------------------------------------------------------------
 
 
-def _heads(plain: list[str], sent: Sent | None) -> dict[int, int]:
+def _heads(plain: list[str], sent: SentMail | None) -> dict[int, int]:
     """Return the lines at which the head of a quote begins, with the line after it."""
     found: dict[int, int] = {}
     number = 0
@@ -246,7 +248,7 @@ def _is_announced(line: str) -> bool:
     return bool(line[:1] in "-_=*" and _ANNOUNCED.match(f"-- {normalise(line)}"))
 
 
-def _fields(plain: list[str], number: int, sent: Sent | None) -> int:
+def _fields(plain: list[str], number: int, sent: SentMail | None) -> int:
     """The end of lines like `From: …`, `Sent: …`: two or more of which one names a mail's field, an address or our
     subject."""
     end, proofs, names = number, 0, 0
@@ -272,11 +274,11 @@ def _fields(plain: list[str], number: int, sent: Sent | None) -> int:
     return end if names >= 2 and proofs >= 2 else (end if names == 1 and proofs >= 2 else 0)
 
 
-def _names_us(value: str, sent: Sent | None) -> bool:
+def _names_us(value: str, sent: SentMail | None) -> bool:
     return bool(sent and sent.addresses & {address.lower() for address in _ADDRESS.findall(value)})
 
 
-def _attribution(plain: list[str], number: int, sent: Sent | None) -> int:
+def _attribution(plain: list[str], number: int, sent: SentMail | None) -> int:
     """The end of 'On Monday, Falcon <…> wrote:', in one line or broken over up to three."""
     joined = ""
     for end in range(number, min(number + 3, len(plain))):

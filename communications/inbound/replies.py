@@ -35,7 +35,7 @@ from invoices.writing import Refused
 log = structlog.get_logger(__name__)
 
 # So much of an answer stands in the timeline.
-_TOLD_CHARACTERS = 2_000
+_TIMELINE_CHARACTERS = 2_000
 
 
 def receive(
@@ -70,7 +70,7 @@ def _store(
     with transaction.atomic():
         message = answered or _message_to(account, channel, address)
         debtor = message.debtor if message else _debtor_at(account, channel, address)
-        concerned = inbox.concerned(account, channel, address, debtor.pk if debtor else None)
+        concerned = inbox.affected_debtors(account, channel, address, debtor.pk if debtor else None)
         _lock(concerned)
         reply = Reply(
             account=account,
@@ -90,11 +90,11 @@ def _store(
         if known:
             return known if known.read_at is None else None
         if message:
-            status_updates.record(message.message_id, Outcome(State.SENT))  # the answer may come before our own record
+            status_updates.record(message.message_id, Outcome(State.SENT))
             answered_ones = Communication.objects.filter(message_id=message.message_id, status__in=inbox.ANSWERABLE)
             answered_ones.update(status=State.REPLIED)
         if channel == Medium.WHATSAPP:
-            addresses.note_heard(account, address, now)
+            addresses.record_inbound(account, address, now)
         for pk in concerned:
             debtors.hold_for_answer(account, pk, _writer(reply), now)
     return reply
@@ -149,30 +149,30 @@ def _apply(reply: Reply, read: _Reading) -> None:
         **({"status": ReplyStatus.CONFIRMED, "handled_at": now, "took_effect": True} if stops else {}),
     }
     with transaction.atomic():
-        concerned = inbox.concerned(account, reply.channel, reply.address, reply.debtor_id)
+        concerned = inbox.affected_debtors(account, reply.channel, reply.address, reply.debtor_id)
         _lock(concerned)
         if not Reply.objects.filter(pk=reply.pk, read_at=None).update(**values):
             return
         if stops:
-            opted_out_as = stopped_address(reply)
+            opted_out_as = opted_out_address(reply)
             addresses.opt_out(account, reply.channel, opted_out_as, now, text=text, actor=_writer(reply))
-        told = text[:_TOLD_CHARACTERS]
+        excerpt = text[:_TIMELINE_CHARACTERS]
         for pk in concerned:
             if stops:
-                inbox.settle(account, pk, _writer(reply), told)
+                inbox.update_hold(account, pk, _writer(reply), excerpt)
             else:
-                debtors.tell_answer(account, pk, _writer(reply), text=told)
+                debtors.tell_answer(account, pk, _writer(reply), text=excerpt)
     for name, value in values.items():
         setattr(reply, name, value)
 
 
-def others(reply: Reply) -> list[Debtor]:
+def other_debtors(reply: Reply) -> list[Debtor]:
     """Return the other debtors who may have written a reply: a text message does not say what it answers."""
-    ids = inbox.concerned(reply.account, reply.channel, reply.address, reply.debtor_id)
+    ids = inbox.affected_debtors(reply.account, reply.channel, reply.address, reply.debtor_id)
     return list(Debtor.objects.filter(pk__in=ids).exclude(pk=reply.debtor_id).order_by("created_at", "pk"))
 
 
-def stopped_address(reply: Reply) -> str:
+def opted_out_address(reply: Reply) -> str:
     """The address that the writer of a reply speaks for: the one that the answered mail went to, else their own."""
     if reply.channel == Medium.EMAIL and reply.communication:
         return reply.communication.recipient
@@ -184,8 +184,8 @@ def _writer(reply: Reply) -> Actor:
 
 
 def _short_id(provider_id: str) -> str:
-    known_as = texts.storable(provider_id)
-    return known_as if len(known_as) <= 255 else hashlib.sha256(known_as.encode()).hexdigest()
+    provider_id = texts.storable(provider_id)
+    return provider_id if len(provider_id) <= 255 else hashlib.sha256(provider_id.encode()).hexdigest()
 
 
 def _message_to(account: Account, channel: str, address: str) -> Communication | None:
@@ -195,7 +195,7 @@ def _message_to(account: Account, channel: str, address: str) -> Communication |
         channel=channel,
         status__in=(*LEFT_US, State.SENDING, State.UNKNOWN),
     )
-    found: Communication | None = sent.select_related("debtor").order_by("-sent_at", *holding.GOES_FIRST).first()
+    found: Communication | None = sent.select_related("debtor").order_by("-sent_at", *holding.SEND_ORDER).first()
     return found
 
 
@@ -235,7 +235,7 @@ def confirm_paid(
             reply.account, invoice_id, actor, amount=amount, paid_at=paid_at, reference=reference, key=key
         )
 
-    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
 
 
 def confirm_promise(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], promised_on: dt.date) -> None:
@@ -243,7 +243,7 @@ def confirm_promise(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID]
         for invoice_id in invoice_ids:
             lifecycle.promise(reply.account, invoice_id, actor, promised_on, reason=reply.text)
 
-    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
 
 
 def confirm_dispute(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], reason: str) -> None:
@@ -251,7 +251,7 @@ def confirm_dispute(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID]
         for invoice_id in invoice_ids:
             lifecycle.change(reply.account, invoice_id, actor, status=Status.DISPUTED, reason=reason)
 
-    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
 
 
 def confirm_hold(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], hold_until: dt.date) -> None:
@@ -263,7 +263,7 @@ def confirm_hold(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], h
                 reply.account, invoice_id, actor, status=Status.ON_HOLD, hold_until=hold_until, reason=reply.text
             )
 
-    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
 
 
 def confirm_wrong_person(reply: Reply, actor: Actor) -> None:
@@ -273,55 +273,55 @@ def confirm_wrong_person(reply: Reply, actor: Actor) -> None:
         because = f"wrong person, {actor.name}"
         addresses.mark_invalid(reply.account, reply.channel, reply.address, reply.account.now(), because)
 
-    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
 
 
 def confirm_stop(reply: Reply, actor: Actor) -> None:
     """Opt the writer's address out of the channel, by a person who read the reply."""
 
     def do() -> None:
-        address, now = stopped_address(reply), reply.account.now()
+        address, now = opted_out_address(reply), reply.account.now()
         addresses.opt_out(reply.account, reply.channel, address, now, text=reply.text, actor=actor)
 
-    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
 
 
-def undo_stop(reply: Reply, actor: Actor, reason: str) -> None:
+def undo_opt_out(reply: Reply, actor: Actor, reason: str) -> None:
     """Take back an opt-out, with a reason. Raises `Refused` without one, or where the address may be written to."""
-    account, address = reply.account, stopped_address(reply)
+    account, address = reply.account, opted_out_address(reply)
     with transaction.atomic():
-        contact = addresses.known(account, reply.channel, address)
+        contact = addresses.contact_at(account, reply.channel, address)
         if contact is None:
             raise Refused("contact", "not_opted_out", _("%(contact)s may be written to.") % {"contact": address})
         contact.account = account
-        consent.return_address(contact, actor, reason)
+        consent.restore_address(contact, actor, reason)
         handled = {"status": ReplyStatus.DISMISSED, "handled_by": actor.name, "handled_at": account.now()}
         Reply.objects.filter(pk=reply.pk).update(**handled)
     reply.refresh_from_db()
 
 
-def is_stopped(reply: Reply) -> bool:
+def is_opted_out(reply: Reply) -> bool:
     """Return True if the writer's address is opted out of the channel."""
-    contact = addresses.known(reply.account, reply.channel, stopped_address(reply))
+    contact = addresses.contact_at(reply.account, reply.channel, opted_out_address(reply))
     return contact is not None and contact.opted_out_at is not None
 
 
 def dismiss(reply: Reply, actor: Actor) -> None:
     """Read, and nothing follows."""
-    _settle(reply, actor, ReplyStatus.DISMISSED, lambda: None)
+    _handle(reply, actor, ReplyStatus.DISMISSED, lambda: None)
 
 
-def _settle(reply: Reply, actor: Actor, status: ReplyStatus, do: Callable[[], None]) -> None:
+def _handle(reply: Reply, actor: Actor, status: ReplyStatus, do: Callable[[], None]) -> None:
     """Once, by whoever is first. Messages go on when the last of the debtor's answers is handled."""
     account = reply.account
     with transaction.atomic():
-        concerned = inbox.concerned(account, reply.channel, reply.address, reply.debtor_id)
+        concerned = inbox.affected_debtors(account, reply.channel, reply.address, reply.debtor_id)
         _lock(concerned)
         proposed = Reply.objects.filter(pk=reply.pk, status=ReplyStatus.PROPOSED)
         if not proposed.update(status=status, handled_by=actor.name, handled_at=account.now()):
             raise Refused("status", "already_handled", _("Somebody has handled this reply already."))
         do()
-        said = f"{english(status.label)}: {english(Triage(reply.triage).label).lower()}."
+        summary = f"{english(status.label)}: {english(Triage(reply.triage).label).lower()}."
         for pk in concerned:
-            inbox.settle(account, pk, actor, said)
+            inbox.update_hold(account, pk, actor, summary)
     reply.refresh_from_db()

@@ -23,49 +23,49 @@ from invoices.models import Debtor, Invoice, Receipt, Status
 from invoices.writing import Refused
 
 # How far ahead a promise is believed without a person.
-PROMISED_WITHIN = dt.timedelta(days=14)
+AUTOMATIC_WITHIN = dt.timedelta(days=14)
 
 
-def say_paid(debtor: Debtor, invoice_ids: Collection[uuid.UUID], paid_on: dt.date, reference: str = "") -> None:
+def report_payment(debtor: Debtor, invoice_ids: Collection[uuid.UUID], paid_on: dt.date, reference: str = "") -> None:
     """The debtor has paid. Staff confirm it, and only that moves the ledger."""
-    with _about(debtor, invoice_ids) as invoices:
+    with _lock_invoices(debtor, invoice_ids) as invoices:
         if paid_on > debtor.account.today():
             raise Refused("paid_on", "in_the_future", _("A payment can't lie in the future."))
         at = debtor.account.now()
         for invoice in invoices:
             _propose(invoice, AnswerKind.PAID, at, day=paid_on, reference=reference)
         by = f", reference {reference}" if reference else ""
-        _wait(debtor, f"Has paid {_numbers(invoices)} on {paid_on}{by}.")
+        _hold_messages(debtor, f"Has paid {_numbers(invoices)} on {paid_on}{by}.")
 
 
 def promise(debtor: Debtor, invoice_ids: Collection[uuid.UUID], day: dt.date) -> bool:
     """The debtor will pay by `day`. Whether it took effect at once on all of the invoices."""
     account = debtor.account
-    with _about(debtor, invoice_ids) as invoices:
+    with _lock_invoices(debtor, invoice_ids) as invoices:
         today, at = account.today(), account.now()
         if day < today:
             raise Refused("promised_on", "in_the_past", _("A promise must not lie in the past."))
         proposed = []
         for invoice in invoices:
-            if day <= today + PROMISED_WITHIN and _may_promise(invoice):
+            if day <= today + AUTOMATIC_WITHIN and _may_promise(invoice):
                 lifecycle.promise(account, invoice.pk, DEBTOR, day)
                 _answer(invoice, AnswerKind.PROMISE, AnswerStatus.CONFIRMED, at, took_effect=True, day=day).save()
             else:
                 _propose(invoice, AnswerKind.PROMISE, at, day=day)
                 proposed.append(invoice)
         if proposed:
-            _wait(debtor, f"Will pay {_numbers(proposed)} by {day}.")
+            _hold_messages(debtor, f"Will pay {_numbers(proposed)} by {day}.")
     return not proposed
 
 
 def dispute(debtor: Debtor, invoice_ids: Collection[uuid.UUID], why: str) -> None:
     """The debtor contests the invoices: from now on nothing is sent about them."""
-    with _about(debtor, invoice_ids) as invoices:
+    with _lock_invoices(debtor, invoice_ids) as invoices:
         at = debtor.account.now()
         for invoice in invoices:
             lifecycle.change(debtor.account, invoice.pk, DEBTOR, status=Status.DISPUTED, reason=why)
             _propose(invoice, AnswerKind.DISPUTE, at, text=why, took_effect=True)
-        _wait(debtor, f"Disputes {_numbers(invoices)}: {why}")
+        _hold_messages(debtor, f"Disputes {_numbers(invoices)}: {why}")
 
 
 def confirm_paid(
@@ -81,7 +81,7 @@ def confirm_paid(
     """The money is there: it is posted to the ledger. Raises `Refused` as the ledger does."""
     if key and Receipt.objects.filter(pk=key, posted_on=answer.invoice_id).exists():  # the form was sent before
         return
-    with _handling(answer, actor, AnswerStatus.CONFIRMED) as invoice:
+    with _handle(answer, actor, AnswerStatus.CONFIRMED) as invoice:
         lifecycle.record_payment(
             invoice.account,
             invoice.pk,
@@ -96,30 +96,30 @@ def confirm_paid(
 
 def confirm_promise(answer: Answer, actor: Actor, *, promised_on: dt.date) -> None:
     """Staff take the debtor's word."""
-    with _handling(answer, actor, AnswerStatus.CONFIRMED) as invoice:
+    with _handle(answer, actor, AnswerStatus.CONFIRMED) as invoice:
         lifecycle.promise(invoice.account, invoice.pk, actor, promised_on)
 
 
 def confirm_dispute(answer: Answer, actor: Actor, *, reason: str = "") -> None:
     """Staff know of it and look into it. The invoice stays disputed until they resume it."""
-    with _handling(answer, actor, AnswerStatus.CONFIRMED, reason):
+    with _handle(answer, actor, AnswerStatus.CONFIRMED, reason):
         pass
 
 
 def dismiss(answer: Answer, actor: Actor, *, reason: str) -> None:
     """It is not so. What took effect at once stays."""
-    with _handling(answer, actor, AnswerStatus.DISMISSED, reason):
+    with _handle(answer, actor, AnswerStatus.DISMISSED, reason):
         pass
 
 
-def shown_to(party: DebtorParty) -> list[Answer]:
+def for_party(party: DebtorParty) -> list[Answer]:
     """Return the answers about the party's open invoices, newest first, without those that staff dismissed."""
-    said = Answer.objects.filter(debtor=party.debtor, invoice__in=party.invoices.open())
-    return list(said.exclude(status=AnswerStatus.DISMISSED).select_related("invoice"))
+    fields = Answer.objects.filter(debtor=party.debtor, invoice__in=party.invoices.open())
+    return list(fields.exclude(status=AnswerStatus.DISMISSED).select_related("invoice"))
 
 
 @contextmanager
-def _about(debtor: Debtor, invoice_ids: Collection[uuid.UUID]) -> Iterator[list[Invoice]]:
+def _lock_invoices(debtor: Debtor, invoice_ids: Collection[uuid.UUID]) -> Iterator[list[Invoice]]:
     """The debtor's own open invoices, under the debtor's lock. Raises `Refused` where one is not."""
     with transaction.atomic():
         Debtor.objects.select_for_update(no_key=True, of=("self",)).get(account=debtor.account, pk=debtor.pk)
@@ -134,7 +134,7 @@ def _about(debtor: Debtor, invoice_ids: Collection[uuid.UUID]) -> Iterator[list[
 
 
 @contextmanager
-def _handling(answer: Answer, actor: Actor, status: AnswerStatus, reason: str = "") -> Iterator[Invoice]:
+def _handle(answer: Answer, actor: Actor, status: AnswerStatus, reason: str = "") -> Iterator[Invoice]:
     """Of two people who handle an answer, one does. Once none of the debtor's waits, messages go on."""
     account = answer.account
     with transaction.atomic():
@@ -149,7 +149,7 @@ def _handling(answer: Answer, actor: Actor, status: AnswerStatus, reason: str = 
         row.status, row.handled_at, row.handled_by, row.handled_because = status, account.now(), actor.name, reason
         row.save()
         yield invoice
-        inbox.settle(account, row.debtor_id, actor, reason)
+        inbox.update_hold(account, row.debtor_id, actor, reason)
 
 
 def _may_promise(invoice: Invoice) -> bool:
@@ -158,14 +158,14 @@ def _may_promise(invoice: Invoice) -> bool:
     return is_free and not Answer.objects.filter(invoice=invoice, kind=AnswerKind.PROMISE, took_effect=True).exists()
 
 
-def _propose(invoice: Invoice, kind: AnswerKind, at: dt.datetime, **said: object) -> None:
+def _propose(invoice: Invoice, kind: AnswerKind, at: dt.datetime, **fields: object) -> None:
     """Propose an answer; it replaces one of the same kind that still waits."""
     waiting = Answer.objects.filter(invoice=invoice, kind=kind, status=AnswerStatus.PROPOSED)
-    if not waiting.update(**said, said_at=at):
-        _answer(invoice, kind, AnswerStatus.PROPOSED, at, **said).save()
+    if not waiting.update(**fields, said_at=at):
+        _answer(invoice, kind, AnswerStatus.PROPOSED, at, **fields).save()
 
 
-def _answer(invoice: Invoice, kind: AnswerKind, status: AnswerStatus, at: dt.datetime, **said: object) -> Answer:
+def _answer(invoice: Invoice, kind: AnswerKind, status: AnswerStatus, at: dt.datetime, **fields: object) -> Answer:
     return Answer(
         account=invoice.account,
         debtor=invoice.debtor,
@@ -173,11 +173,11 @@ def _answer(invoice: Invoice, kind: AnswerKind, status: AnswerStatus, at: dt.dat
         kind=kind,
         status=status,
         said_at=at,
-        **said,
+        **fields,
     )
 
 
-def _wait(debtor: Debtor, text: str) -> None:
+def _hold_messages(debtor: Debtor, text: str) -> None:
     debtors.note_answer(debtor.account, debtor.pk, DEBTOR, text=text)
 
 

@@ -24,16 +24,16 @@ from invoices.debtors import debtor_parties
 from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import Debtor, Invoice
 
-PAGE_LIVES = dt.timedelta(days=90)
+PAGE_LIFETIME = dt.timedelta(days=90)
 # Longer than people keep a mail before they have had enough.
-UNSUBSCRIBE_LIVES = dt.timedelta(days=730)
+UNSUBSCRIBE_LIFETIME = dt.timedelta(days=730)
 
 _PAGE, _UNSUBSCRIBE = "page", "unsubscribe"
 _LANGUAGE = 2  # letters
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class PageLink:
     """The page that a link opens, in which language, and until when."""
 
     debtor: Debtor
@@ -46,7 +46,7 @@ def page_url(debtor: Debtor, language: str, party: str = "") -> str:
     """The absolute address of the debtor's page, good for `PAGE_LIVES`. It shows the invoices of one party, named by
     the key of one of its invoices; without one, it opens only while the debtor's invoices name no other."""
     rest = language + (_digest(party) if party else "")
-    token = _sign(_PAGE, debtor.account, PAGE_LIVES, debtor.page_key, rest)
+    token = _sign(_PAGE, debtor.account, PAGE_LIFETIME, debtor.page_key, rest)
     return settings.BASE_URL + reverse("debtor-page", args=[token])
 
 
@@ -57,11 +57,11 @@ def page_url_of(invoice: Invoice, language: str) -> str:
 
 def unsubscribe_url(communication: Communication) -> str:
     """The absolute address at which the message's recipient leaves its channel, by one POST."""
-    token = _sign(_UNSUBSCRIBE, communication.account, UNSUBSCRIBE_LIVES, communication.pk)
+    token = _sign(_UNSUBSCRIBE, communication.account, UNSUBSCRIBE_LIFETIME, communication.pk)
     return settings.BASE_URL + reverse("unsubscribe", args=[token])
 
 
-def in_message(debtor: Debtor, communication: Communication) -> dict[str, str]:
+def urls_for_message(debtor: Debtor, communication: Communication) -> dict[str, str]:
     """The links that go into a message; an SMS holds none."""
     channel, language = communication.channel, communication.language
     if not one_off.is_by_person(communication):
@@ -73,7 +73,7 @@ def in_message(debtor: Debtor, communication: Communication) -> dict[str, str]:
     }
 
 
-def opened(token: str) -> Opened | None:
+def resolve_page(token: str) -> PageLink | None:
     """None, whatever is wrong with the link. An older link names no party: it opens the page of a debtor whose invoices
     name only one."""
     read = _read(_PAGE, token)
@@ -87,10 +87,10 @@ def opened(token: str) -> Opened | None:
     parties = debtor_parties.of(debtor)
     if digest:
         parties = [party for party in parties if digest in map(_digest, party.keys)]
-    return Opened(debtor, language, expires_at, parties[0]) if len(parties) == 1 else None
+    return PageLink(debtor, language, expires_at, parties[0]) if len(parties) == 1 else None
 
 
-def unsubscribing(token: str) -> Communication | None:
+def resolve_unsubscribe(token: str) -> Communication | None:
     """The message whose recipient wants out; None, whatever is wrong with the link."""
     read = _read(_UNSUBSCRIBE, token)
     if read is None:
@@ -106,19 +106,19 @@ def revoke(debtor: Debtor, actor: Actor) -> None:
     audit.record(debtor.account, actor.name, "debtor.links_revoked", str(debtor)[:120])
 
 
-def _sign(purpose: str, account: Account, lives: dt.timedelta, key: uuid.UUID, rest: str = "") -> str:
-    until = int_to_base36(int((account.now() + lives).timestamp()))
+def _sign(purpose: str, account: Account, lifetime: dt.timedelta, key: uuid.UUID, rest: str = "") -> str:
+    until = int_to_base36(int((account.now() + lifetime).timestamp()))
     return _signer(purpose).sign(urlsafe_b64encode(key.bytes).decode().rstrip("=") + until + rest)
 
 
 def _read(purpose: str, token: str) -> tuple[uuid.UUID, dt.datetime, str] | None:
     """The signature is over the text and compared as text: no two spellings of a link are good."""
     try:
-        said = _signer(purpose).unsign(token)
+        value = _signer(purpose).unsign(token)
     except BadSignature:
         return None
-    key = uuid.UUID(bytes=urlsafe_b64decode(said[:22] + "=="))
-    return key, dt.datetime.fromtimestamp(base36_to_int(said[22:28]), dt.UTC), said[28:]
+    key = uuid.UUID(bytes=urlsafe_b64decode(value[:22] + "=="))
+    return key, dt.datetime.fromtimestamp(base36_to_int(value[22:28]), dt.UTC), value[28:]
 
 
 def _digest(party: str) -> str:

@@ -18,8 +18,8 @@ from django.db.models import Q, Sum
 from django.template.loader import render_to_string
 
 from communications.content import phrases, profiles
-from communications.portal.account import open_invoices, positions, say
-from communications.portal.texts import Words
+from communications.portal.account import format_sentence, open_invoices, positions
+from communications.portal.texts import PageText
 from invoices import money
 from invoices.debtors import debtor_parties
 from invoices.debtors.debtor_parties import DebtorParty
@@ -61,31 +61,31 @@ def is_available() -> bool:
     return _library() is not None
 
 
-def pdf(debtor: Debtor, said: Words, party: DebtorParty | None = None) -> bytes:
+def pdf(debtor: Debtor, text: PageText, party: DebtorParty | None = None) -> bytes:
     """To be called where `is_available`."""
     library = _library()
     assert library is not None
-    html = render_to_string("communications/portal/statement.html", context(debtor, said, party))
+    html = render_to_string("communications/portal/statement.html", context(debtor, text, party))
     nothing = library.urls.URLFetcher(allowed_protocols=[])
     written: bytes = library.HTML(string=html, url_fetcher=nothing).write_pdf()
     return written
 
 
-def context(debtor: Debtor, said: Words, party: DebtorParty | None = None) -> dict[str, Any]:
+def context(debtor: Debtor, text: PageText, party: DebtorParty | None = None) -> dict[str, Any]:
     """Return the statement's context. `party` is needed if the debtor's invoices name several parties."""
     account = debtor.account
     today = account.today()
     return {
-        "words": said,
+        "words": text,
         "sender": profiles.name(profiles.of(account)),
         "debtor": party or debtor,
-        "as_of": say(said.statement_as_of, date=phrases.date(today, said.language)),
-        "ledgers": _ledgers(debtor, party, today, said),
-        "instructions": profiles.payment_instructions(profiles.of(account), said.language),
+        "as_of": format_sentence(text.statement_as_of, date=phrases.date(today, text.language)),
+        "ledgers": _ledgers(debtor, party, today, text),
+        "instructions": profiles.payment_instructions(profiles.of(account), text.language),
     }
 
 
-def _ledgers(debtor: Debtor, party: DebtorParty | None, today: dt.date, said: Words) -> list[Ledger]:
+def _ledgers(debtor: Debtor, party: DebtorParty | None, today: dt.date, text: PageText) -> list[Ledger]:
     by_currency: dict[str, list[Entry]] = defaultdict(list)
     invoices = party.invoices if party else Invoice.objects.filter(debtor=debtor)
     counted = invoices.exclude(status__in=(Status.CANCELLED, Status.WRITTEN_OFF))
@@ -98,7 +98,7 @@ def _ledgers(debtor: Debtor, party: DebtorParty | None, today: dt.date, said: Wo
     whole = party or debtor_parties.whole(debtor)
     standing = positions(whole, open_invoices(whole))
     return [
-        _ledger(currency, entries, standing.get(currency, Position()), today, said)
+        _ledger(currency, entries, standing.get(currency, Position()), today, text)
         for currency, entries in sorted(by_currency.items())
     ]
 
@@ -129,7 +129,7 @@ def _payments(debtor: Debtor, party: DebtorParty | None, invoices: InvoiceQueryS
             yield Entry(payment.paid_at, what, number, -amount), payment.currency
 
 
-def _ledger(currency: str, entries: list[Entry], position: Position, today: dt.date, said: Words) -> Ledger:
+def _ledger(currency: str, entries: list[Entry], position: Position, today: dt.date, text: PageText) -> Ledger:
     # On one day: invoices, then payments, then what was taken back of them.
     kinds = ("invoice", "payment_for", "reversal_for")
     entries.sort(key=lambda entry: (entry.on, kinds.index(entry.what), entry.number))
@@ -137,27 +137,27 @@ def _ledger(currency: str, entries: list[Entry], position: Position, today: dt.d
     first = next((place for place, entry in enumerate(entries) if entry.on >= since), len(entries))
     first = max(first, len(entries) - _SHOWN_ENTRIES)
     balance = sum((entry.amount for entry in entries[:first]), Decimal(0))
-    rows = [Row("", said.brought_forward, "", "", "", _figure(balance, currency))] if first else []
+    rows = [Row("", text.brought_forward, "", "", "", _figure(balance, currency))] if first else []
     for entry in entries[first:]:
         balance += entry.amount
         shown = _figure(abs(entry.amount), currency)
         rows.append(
             Row(
-                phrases.date(entry.on, said.language),
-                getattr(said, entry.what),
+                phrases.date(entry.on, text.language),
+                getattr(text, entry.what),
                 entry.number,
                 shown if entry.amount > 0 else "",
                 "" if entry.amount > 0 else shown,
                 _figure(balance, currency),
             )
         )
-    return Ledger(currency, rows, money.display(balance, currency), _parts(position, currency, said))
+    return Ledger(currency, rows, money.display(balance, currency), _parts(position, currency, text))
 
 
-def _parts(position: Position, currency: str, said: Words) -> list[tuple[str, str]]:
+def _parts(position: Position, currency: str, text: PageText) -> list[tuple[str, str]]:
     """Return the parts of the balance: those of the outstanding sum, less the credit."""
     amounts = {part.value: getattr(position, part.value) for part in Part} | {"credit": position.credit}
-    return [(getattr(said, f"part_{name}"), _figure(amount, currency)) for name, amount in amounts.items() if amount]
+    return [(getattr(text, f"part_{name}"), _figure(amount, currency)) for name, amount in amounts.items() if amount]
 
 
 def _figure(amount: Decimal, currency: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class PageText:
     language: str
     direction: str
     other_language: str
@@ -109,7 +109,7 @@ class Words:
     part_credit: str
 
 
-ENGLISH = Words(
+ENGLISH = PageText(
     language="en",
     direction="ltr",
     other_language="ar",
@@ -205,7 +205,7 @@ ENGLISH = Words(
     part_disputed="Disputed",
     part_credit="Less credit on account",
 )
-ARABIC = Words(
+ARABIC = PageText(
     language="ar",
     direction="rtl",
     other_language="en",
@@ -304,5 +304,5 @@ ARABIC = Words(
 _ALL = {words.language: words for words in (ENGLISH, ARABIC)}
 
 
-def of(language: str) -> Words:
+def of(language: str) -> PageText:
     return _ALL[language]

@@ -14,29 +14,29 @@ from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import CaseStatus, Debtor, Escalation, Invoice, Reason, Resolution, Status, TimelineEntry
 
 # A person is asked once the credit has covered what is due for so long.
-ASKS_AFTER = dt.timedelta(days=7)
+CASE_AFTER = dt.timedelta(days=7)
 # After the case was resolved and the credit still is not applied, a person is asked again.
-ASKS_AGAIN_AFTER = dt.timedelta(days=30)
-_AT_ONCE = dt.timedelta(minutes=1)
+NEW_CASE_AFTER = dt.timedelta(days=30)
+_IMMEDIATELY = dt.timedelta(minutes=1)
 
 
-def until(
+def next_check_at(
     account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str, moment: dt.datetime
 ) -> dt.datetime:
     """Return when a message that the credit holds back at `moment` is looked at again: when a person is to be asked."""
-    since = _since(account, party, invoices, currency)
-    if since + ASKS_AFTER > moment:
-        return since + ASKS_AFTER
-    return moment + (ASKS_AFTER if _is_asked(party, since, account.now()) else _AT_ONCE)
+    since = _covered_since(account, party, invoices, currency)
+    if since + CASE_AFTER > moment:
+        return since + CASE_AFTER
+    return moment + (CASE_AFTER if _has_case(party, since, account.now()) else _IMMEDIATELY)
 
 
-def ask_when_due(
+def open_case_when_due(
     account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str, credit: Mapping[str, Decimal]
 ) -> bool:
     """Ask a person, once, if the credit has covered what is due for long enough, and return whether that was now. Under
     the locks of the debtor and of the party's open `invoices`."""
-    now, since = account.now(), _since(account, party, invoices, currency)
-    if now < since + ASKS_AFTER or _is_asked(party, since, now):
+    now, since = account.now(), _covered_since(account, party, invoices, currency)
+    if now < since + CASE_AFTER or _has_case(party, since, now):
         return False
     payable = [
         invoice
@@ -60,7 +60,7 @@ def close_cases(debtor: Debtor) -> None:
             escalations.close(case, Resolution.CREDIT_USED, CLOCK)
 
 
-def _since(account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str) -> dt.datetime:
+def _covered_since(account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str) -> dt.datetime:
     """Return since when the credit covers what is overdue: since it came, or since the oldest invoice is overdue."""
     now, today = account.now(), account.today()
     overdue = [
@@ -75,12 +75,12 @@ def _day_after(account: Account, day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min, account.zone).astimezone(dt.UTC)
 
 
-def _is_asked(party: DebtorParty, since: dt.datetime, now: dt.datetime) -> bool:
+def _has_case(party: DebtorParty, since: dt.datetime, now: dt.datetime) -> bool:
     """Return whether a case about this credit is open or was resolved lately, or the question joined an open case."""
     cases = Escalation.objects.filter(invoice__in=party.invoices, reason=Reason.UNAPPLIED_CREDIT)
     if cases.exclude(status=CaseStatus.RESOLVED).exists():
         return True
-    if cases.filter(opened_at__gte=since, resolved_at__gte=now - ASKS_AGAIN_AFTER).exists():
+    if cases.filter(opened_at__gte=since, resolved_at__gte=now - NEW_CASE_AFTER).exists():
         return True
     joined = TimelineEntry.objects.filter(
         invoice__in=party.invoices,

@@ -27,12 +27,12 @@ from invoices.debtors import debtor_parties
 from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import OPEN, Debtor, Invoice, Status
 
-ANSWER_WAITS_WORKING_DAYS = 3
+ANSWER_HOLD_WORKING_DAYS = 3
 # A dispute open for so long raises the next level.
-DISPUTE_RAISES = dt.timedelta(days=30)
+DISPUTE_ESCALATES_AFTER = dt.timedelta(days=30)
 _DAY = dt.timedelta(days=1)
 # A hold without an end of its own is checked again after this time.
-CHECKED_AGAIN = {"case": 30 * _DAY}
+RECHECK_AFTER = {"case": 30 * _DAY}
 # Reasons that lie in the invoice or its debtor: the message is rescheduled when one of these facts changes.
 FACTS = ("hold", "dispute", "answer", "case", "credit", "reopened")
 # Reasons that lie in the account. They are written once, on the account, and apply to whatever is planned.
@@ -42,12 +42,12 @@ TRIED_AGAIN = ("no_channel", "away", "refused", "paused", "template", "lint")
 # Two messages or invoices that are equal otherwise come in this order, never in that of their random ids.
 IN_ORDER = ("due_date", "invoice_number")
 # Of the messages that are due to a debtor: the highest step, then the oldest debt.
-GOES_FIRST = ("-step", *(f"invoice__{name}" for name in IN_ORDER), "kind", "try_number")
+SEND_ORDER = ("-step", *(f"invoice__{name}" for name in IN_ORDER), "kind", "try_number")
 # Not yet, only because of the hours and the limits of contact.
 TIMING = ("", "window", "cap")
 
 
-WORDS = {
+REASONS = {
     "window": _lazy("outside the hours for writing to this debtor"),
     "cap": _lazy("the debtor heard from us recently"),
     "hold": _lazy("the invoice is on hold"),
@@ -112,14 +112,14 @@ class Facts:
     ) -> None:
         self.account, self.debtor, self.rules = account, debtor, rules
         self.now = account.now()
-        self._given = open_invoices
+        self._locked_invoices = open_invoices
         self._parties: dict[str, DebtorParty] = {}
         self._credits: dict[frozenset[str], dict[str, Decimal]] = {}
 
     @cached_property
     def open_invoices(self) -> Sequence[Invoice]:
-        if self._given is not None:
-            return self._given
+        if self._locked_invoices is not None:
+            return self._locked_invoices
         invoices = list(Invoice.objects.filter(debtor=self.debtor.pk, status__in=OPEN).order_by(*IN_ORDER))
         for invoice in invoices:
             invoice.account, invoice.debtor = self.account, self.debtor
@@ -128,13 +128,13 @@ class Facts:
     @cached_property
     def _holding(self) -> Sequence[Invoice]:
         """The open invoices that hold the debtor's messages back: by a level 2 escalation, or reopened just now."""
-        if self._given is not None:
-            return self._given
+        if self._locked_invoices is not None:
+            return self._locked_invoices
         holds = Q(escalation_level__gte=escalations.HIGHEST) | Q(not_before__gt=self.now)
         return list(Invoice.objects.filter(holds, debtor=self.debtor.pk, status__in=OPEN))
 
     @property
-    def is_in_hand(self) -> bool:
+    def is_escalated(self) -> bool:
         """True while a level 2 escalation of any of the invoices stops the debtor's messages."""
         return any(invoice.escalation_level >= escalations.HIGHEST for invoice in self._holding)
 
@@ -164,7 +164,7 @@ class Facts:
             self._credits[party.keys] = ledger.credit_of_party(party)
         return self._credits[party.keys]
 
-    def open_with(self, invoice: Invoice) -> Sequence[Invoice]:
+    def party_invoices(self, invoice: Invoice) -> Sequence[Invoice]:
         """The open invoices of the party that an invoice names."""
         party = self.party(invoice)
         return [each for each in self.open_invoices if party.owns(each)]
@@ -206,27 +206,27 @@ def hold_of(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datet
 
 def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> Iterable[Hold]:
     if row.kind == Kind.THANK_YOU:
-        if not one_off.is_by_person(row) and (answered := of_answer(facts, invoice)):
-            yield answered
-        if not one_off.is_by_person(row) and facts.is_in_hand:
-            yield _in_hand(moment)
+        if not one_off.is_by_person(row) and (held := answer_hold(facts, invoice)):
+            yield held
+        if not one_off.is_by_person(row) and facts.is_escalated:
+            yield _escalation_hold(moment)
         return
     if invoice.status == Status.DISPUTED:
-        yield of_dispute(invoice, facts.now)
-    if invoice.status == Status.ON_HOLD and row.kind != Kind.PROMISE_FOLLOWUP and not one_off.is_in_hand(row):
+        yield dispute_hold(invoice, facts.now)
+    if invoice.status == Status.ON_HOLD and row.kind != Kind.PROMISE_FOLLOWUP and not one_off.is_from_case_owner(row):
         assert invoice.hold_until is not None
         yield Hold("hold", beginning(facts.account, invoice.hold_until + _DAY))
     if not one_off.is_by_person(row):
-        if answered := of_answer(facts, invoice):
-            yield answered
-        if facts.is_in_hand or invoice.escalation_level >= escalations.HIGHEST:
-            yield _in_hand(moment)
+        if held := answer_hold(facts, invoice):
+            yield held
+        if facts.is_escalated or invoice.escalation_level >= escalations.HIGHEST:
+            yield _escalation_hold(moment)
     if until := facts.reopened_until(invoice):
         yield Hold("reopened", until)
     today = moment.astimezone(facts.account.zone).date()
     if (credit := facts.credit(invoice)) and _is_covered(facts, invoice, row, credit, today):
-        theirs = facts.open_with(invoice)
-        checked_at = covering.until(facts.account, facts.party(invoice), theirs, invoice.currency, moment)
+        theirs = facts.party_invoices(invoice)
+        checked_at = covering.next_check_at(facts.account, facts.party(invoice), theirs, invoice.currency, moment)
         yield Hold("credit", checked_at, is_open_ended=True)
 
 
@@ -236,17 +236,17 @@ def _is_covered(
     """Return whether the credit leaves nothing that the message could ask for."""
     if credit.get(invoice.currency, Decimal(0)) < invoice.balance:
         return False
-    named = listing.named_with(facts.account, invoice, row.channel, row.recipient, facts.open_invoices)
+    named = listing.listed_with(facts.account, invoice, row.channel, row.recipient, facts.open_invoices)
     return demand.is_covered(invoice, row.kind, named, credit, today)
 
 
-def of_dispute(invoice: Invoice, now: dt.datetime) -> Hold:
+def dispute_hold(invoice: Invoice, now: dt.datetime) -> Hold:
     """A dispute holds until it is resolved. It is checked after 30 days, when it raises the next level, once."""
     assert invoice.disputed_at is not None
-    raises_at = dispute_raises_at(invoice)
+    raises_at = dispute_escalates_at(invoice)
     if raises_at > now:
         return Hold("dispute", raises_at, is_open_ended=True)
-    return Hold("dispute", now + DISPUTE_RAISES, is_open_ended=True, has_person=True)
+    return Hold("dispute", now + DISPUTE_ESCALATES_AFTER, is_open_ended=True, has_person=True)
 
 
 def dispute_since(invoice: Invoice) -> dt.datetime:
@@ -255,17 +255,17 @@ def dispute_since(invoice: Invoice) -> dt.datetime:
     return max(invoice.disputed_at, invoice.entered_at or invoice.disputed_at)
 
 
-def dispute_raises_at(invoice: Invoice) -> dt.datetime:
+def dispute_escalates_at(invoice: Invoice) -> dt.datetime:
     """The end of the 30 days, which don't run while the invoice is paid."""
-    return dispute_since(invoice) + DISPUTE_RAISES + (invoice.dispute_paused or dt.timedelta())
+    return dispute_since(invoice) + DISPUTE_ESCALATES_AFTER + (invoice.dispute_paused or dt.timedelta())
 
 
-def of_answer(facts: Facts, invoice: Invoice) -> Hold | None:
+def answer_hold(facts: Facts, invoice: Invoice) -> Hold | None:
     """An unhandled answer holds until the end of the third working day after it."""
     if facts.debtor.answered_at is None:
         return None
     answered_on = facts.debtor.answered_at.astimezone(facts.account.zone).date()
-    last = workdays.after(answered_on, ANSWER_WAITS_WORKING_DAYS, facts.place(invoice).days)
+    last = workdays.after(answered_on, ANSWER_HOLD_WORKING_DAYS, facts.place(invoice).days)
     return Hold("answer", beginning(facts.account, last + _DAY))
 
 
@@ -274,5 +274,5 @@ def beginning(account: Account, day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day, dt.time.min, account.zone).astimezone(dt.UTC)
 
 
-def _in_hand(moment: dt.datetime) -> Hold:
-    return Hold("case", moment + CHECKED_AGAIN["case"], is_open_ended=True, has_person=True)
+def _escalation_hold(moment: dt.datetime) -> Hold:
+    return Hold("case", moment + RECHECK_AFTER["case"], is_open_ended=True, has_person=True)

@@ -293,7 +293,7 @@ def advance_dispute(invoice: Invoice) -> dt.datetime | None:
     """A dispute of 30 days raises the next level, once; a new round closes what was raised and counts anew. When that
     will be; None where a person is on it."""
     assert invoice.disputed_at is not None
-    since, raises_at = holding.dispute_since(invoice), holding.dispute_raises_at(invoice)
+    since, raises_at = holding.dispute_since(invoice), holding.dispute_escalates_at(invoice)
     if invoice.account.now() < raises_at:
         return raises_at
     raised = Escalation.objects.filter(invoice=invoice, reason=Reason.DISPUTE, opened_at__gte=since)

@@ -50,13 +50,13 @@ _CONTACTS = " UNION ".join(_SOURCES)
 
 
 def next_allowed(
-    moment: dt.datetime, heard: Sequence[dt.datetime], place: Place, rules: CollectionSettings
+    moment: dt.datetime, contact_times: Sequence[dt.datetime], place: Place, rules: CollectionSettings
 ) -> dt.datetime:
     """The first moment, `moment` or later, at which window and caps allow a message."""
     between = dt.timedelta(hours=rules.hours_between)
     while True:
         moment = place.next_opening(moment)
-        before = heard[: bisect_right(heard, moment)]
+        before = contact_times[: bisect_right(contact_times, moment)]
         waits = [moment]
         if before:
             waits.append(before[-1] + between)

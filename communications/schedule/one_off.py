@@ -25,7 +25,7 @@ def is_by_person(row: Communication) -> bool:
     return row.step is None and row.approved_by != ""
 
 
-def is_in_hand(row: Communication) -> bool:
+def is_from_case_owner(row: Communication) -> bool:
     """Whether the hold is that of the case on which the sender works: it stops the ladder, for their sake."""
     cases = Escalation.objects.filter(invoice=row.invoice_id, status=CaseStatus.ACKNOWLEDGED)
     promises = Promise.objects.filter(invoice=row.invoice_id, status=PromiseStatus.OPEN)

@@ -13,27 +13,27 @@ from invoices import timeline
 from invoices.models import Invoice, Promise, Status
 
 # Thanks that were held back for longer are not sent.
-THANKS_WITHIN = dt.timedelta(days=7)
-_NOT_SAID = (State.SUPPRESSED, State.CANCELLED, State.FAILED)
+THANK_YOU_WITHIN = dt.timedelta(days=7)
+_NOT_SENT = (State.SUPPRESSED, State.CANCELLED, State.FAILED)
 
 
-def thank(invoice: Invoice) -> None:
+def plan_thank_you(invoice: Invoice) -> None:
     """Once for an invoice that has just been paid in full."""
     rules = ladder.rules_of(invoice.account)
     if not rules.says_thanks or invoice.status != Status.PAID:
         return
-    said = Communication.objects.filter(invoice=invoice, kind=Kind.THANK_YOU).exclude(status__in=_NOT_SAID)
-    if not said.exists():
+    existing = Communication.objects.filter(invoice=invoice, kind=Kind.THANK_YOU).exclude(status__in=_NOT_SENT)
+    if not existing.exists():
         _plan(invoice, Kind.THANK_YOU, invoice.account.now())
 
 
 def is_late(row: Communication, now: dt.datetime) -> bool:
     """Return whether a thank-you that no person asked for comes too long after the payment."""
     paid_at = row.invoice.covered_at
-    return not one_off.is_by_person(row) and paid_at is not None and now - paid_at > THANKS_WITHIN
+    return not one_off.is_by_person(row) and paid_at is not None and now - paid_at > THANK_YOU_WITHIN
 
 
-def recall(promise: Promise) -> None:
+def plan_promise_reminder(promise: Promise) -> None:
     """A promise that holds the invoice is spoken of on the day before it, at an hour for writing; a newer one moves the
     message. One for tomorrow needs none."""
     invoice = promise.invoice
@@ -57,7 +57,7 @@ def recall(promise: Promise) -> None:
 
 
 def _plan(invoice: Invoice, kind: Kind, begins: dt.datetime) -> None:
-    chosen = addresses.choose(invoice, policies.EVERY_CHANNEL)
+    chosen = addresses.choose(invoice, policies.ALL_CHANNELS)
     if chosen.missing:
         return
     row = Communication(

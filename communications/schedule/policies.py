@@ -17,7 +17,7 @@ from invoices import lifecycle
 from invoices.models import OPEN, Debtor, Invoice, InvoiceQuerySet
 
 # In the order in which they are preferred where nothing else is said.
-EVERY_CHANNEL = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
+ALL_CHANNELS = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Step:
     kind: str
     tone: str = Tone.NEUTRAL
     escalates_to: int | None = None
-    channels: Sequence[str] = EVERY_CHANNEL
+    channels: Sequence[str] = ALL_CHANNELS
 
 
 _Ladders = dict[int | None, list[PolicyStep]]
@@ -64,8 +64,8 @@ def steps_of(invoice: Invoice) -> list[PolicyStep]:
     """In order. None for an invoice that is not chased."""
     if not invoice.is_chased:
         return []
-    remembered = _remembered.get()
-    known: _Ladders = vars(invoice).setdefault(_KNOWN, {}) if remembered is None else remembered
+    cache = _remembered.get()
+    known: _Ladders = vars(invoice).setdefault(_KNOWN, {}) if cache is None else cache
     policy_id = invoice.policy_id
     if policy_id not in known:
         known[policy_id] = _steps_of(invoice)
@@ -73,7 +73,7 @@ def steps_of(invoice: Invoice) -> list[PolicyStep]:
 
 
 @contextmanager
-def remembered() -> Iterator[None]:
+def cached_steps() -> Iterator[None]:
     """For a leap of one account's clock: its policies are read once, as they were when it began."""
     token = _remembered.set({})
     try:
@@ -82,7 +82,7 @@ def remembered() -> Iterator[None]:
         _remembered.reset(token)
 
 
-def look_once(invoices: Iterable[Invoice]) -> None:
+def share_steps(invoices: Iterable[Invoice]) -> None:
     """Let these invoices of one account, locked together, share what they read of their policies."""
     known: _Ladders = {}
     for invoice in invoices:
@@ -147,7 +147,7 @@ def edit(policy: ReminderPolicy, steps: Iterable[Step]) -> None:
             chased.filter(debtor=debtor_id).update(next_check_at=policy.account.now())
 
 
-def make(account: Account, name: str, *, is_default: bool = False) -> ReminderPolicy:
+def create(account: Account, name: str, *, is_default: bool = False) -> ReminderPolicy:
     """Another ladder, with the standard steps to begin with."""
     with transaction.atomic():
         policy = ReminderPolicy.objects.create(account=account, name=name, is_default=is_default)
@@ -162,18 +162,18 @@ def chased_by(policy: ReminderPolicy) -> InvoiceQuerySet:
 
 
 @dataclass(frozen=True, slots=True)
-class Entering:
+class EntryCounts:
     """What a policy, switched on, would take in."""
 
     overdue: int
     upcoming: int
 
 
-def would_enter(account: Account, invoices: InvoiceQuerySet) -> Entering:
+def count_entries(account: Account, invoices: InvoiceQuerySet) -> EntryCounts:
     """To be shown before `switch_on`."""
     invoices = invoices.filter(account=account, status__in=OPEN)
     overdue = invoices.past_due(on=account.today()).count()
-    return Entering(overdue, invoices.count() - overdue)
+    return EntryCounts(overdue, invoices.count() - overdue)
 
 
 def switch_on(

@@ -26,18 +26,18 @@ _ORDER = [f"invoice__{name}" for name in holding.IN_ORDER]
 
 
 def replan_debtor(
-    account: Account, debtor: Debtor, *, but: Collection[uuid.UUID] = (), before: dt.datetime | None = None
+    account: Account, debtor: Debtor, *, exclude: Collection[uuid.UUID] = (), before: dt.datetime | None = None
 ) -> None:
     """Reschedule the messages about the debtor's invoices, under the debtor's lock. The caller sees to the invoices
     `but` itself. With `before`, leave out the invoices about which nothing would go by then."""
     planned: dict[uuid.UUID, list[Communication]] = {}
-    pending = Communication.objects.filter(debtor=debtor, status__in=PENDING).exclude(invoice__in=but)
+    pending = Communication.objects.filter(debtor=debtor, status__in=PENDING).exclude(invoice__in=exclude)
     for row in pending.order_by(*_ORDER, "kind", "try_number"):
         planned.setdefault(row.invoice_id, []).append(row)
     due = Q(status__in=OPEN) if before is None else Q(status__in=OPEN, next_contact_at__lt=before)
-    concerned = Invoice.objects.filter(Q(pk__in=planned) | due, debtor=debtor).exclude(pk__in=but)
+    concerned = Invoice.objects.filter(Q(pk__in=planned) | due, debtor=debtor).exclude(pk__in=exclude)
     locked = list(concerned.select_for_update(no_key=True).order_by("id"))
-    policies.look_once(locked)
+    policies.share_steps(locked)
     facts = None
     for invoice in sorted(locked, key=operator.attrgetter(*holding.IN_ORDER)):
         invoice.account, invoice.debtor = account, debtor
@@ -50,10 +50,10 @@ def replan_debtor(
             facts = None
 
 
-def contacts_changed(account: Account, debtor: Debtor, *, but: Collection[uuid.UUID] = ()) -> None:
+def contacts_changed(account: Account, debtor: Debtor, *, exclude: Collection[uuid.UUID] = ()) -> None:
     """The debtor was contacted, or a contact turned out to be none: the limits allow other moments."""
     until = account.now() + limits.reach(ladder.rules_of(account))
-    replan_debtor(account, debtor, but=but, before=until)
+    replan_debtor(account, debtor, exclude=exclude, before=until)
 
 
 # --- A whole account ---------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from inflow.accounts.roles import Role
 from invoices.models import Invoice
 
 # How many accounts the bar names to platform staff.
-NAMED = 3
+MAX_BANNERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def of(account: Account) -> Standstill:
     return Standstill(channels=tuple(rules.stopped_channels))
 
 
-def stopper(account: Account) -> Callable[[uuid.UUID], bool] | None:
+def stop_check(account: Account) -> Callable[[uuid.UUID], bool] | None:
     """Return a function that says of an invoice, by its id, that its next message is stopped; None if none is."""
     standstill = of(account)
     if standstill.reason:
@@ -82,7 +82,7 @@ _IS_STOPPED = (
 )
 
 
-def marked(rows: "QuerySet[Communication]") -> "QuerySet[Any]":
+def with_is_stopped(rows: "QuerySet[Communication]") -> "QuerySet[Any]":
     """Planned messages with `is_stopped`: the switch or a suspension of the account stops them."""
     stopped = ExpressionWrapper(_IS_STOPPED, output_field=BooleanField())
     return rows.annotate(is_stopped=Coalesce(stopped, False))
@@ -92,7 +92,7 @@ def marked(rows: "QuerySet[Communication]") -> "QuerySet[Any]":
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class Banner:
     """The line that every page of the dashboard shows while messages are stopped. `url` leads to where they are
     resumed, for who may do that."""
 
@@ -100,18 +100,18 @@ class Bar:
     url: str = ""
 
 
-def bars(user: User) -> list[Bar]:
+def banners(user: User) -> list[Banner]:
     """A bar for each account that the person sees and whose messages are stopped, up to three, and one for the rest."""
     on = Q(is_stopped=True) | ~Q(stopped_channels=[])
     stopped = rows_of(user, CollectionSettings.objects.filter(on)).select_related("account")
-    found = list(stopped.order_by("account__name", "pk")[: NAMED + 1])
-    shown = [_bar(user, rules) for rules in found[:NAMED]]
-    if len(found) > NAMED:
-        shown.append(Bar(_("Messages of other accounts are stopped, too."), _page("changelist")))
+    found = list(stopped.order_by("account__name", "pk")[: MAX_BANNERS + 1])
+    shown = [_banner(user, rules) for rules in found[:MAX_BANNERS]]
+    if len(found) > MAX_BANNERS:
+        shown.append(Banner(_("Messages of other accounts are stopped, too."), _page("changelist")))
     return shown
 
 
-def _bar(user: User, rules: CollectionSettings) -> Bar:
+def _banner(user: User, rules: CollectionSettings) -> Banner:
     if rules.is_stopped:
         text = _("All messages are stopped. Nothing is sent until somebody resumes them.")
     else:
@@ -127,7 +127,7 @@ def _bar(user: User, rules: CollectionSettings) -> Bar:
             text %= {"channels": names}
     if user.is_superuser:
         text = f"{rules.account}: {text}"
-    return Bar(text, _page("resume", rules.pk) if user.may(Role.MANAGER) else "")
+    return Banner(text, _page("resume", rules.pk) if user.may(Role.MANAGER) else "")
 
 
 def _page(name: str, *args: object) -> str:

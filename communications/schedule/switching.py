@@ -21,10 +21,10 @@ from inflow.languages import english
 from invoices.models import OPEN, Invoice, InvoiceQuerySet
 
 # The invoices that a request switches itself.
-AT_ONCE = 100
-TURN_S = 5.0
+IMMEDIATE_LIMIT = 100
+TURN_SECONDS = 5.0
 LEASE = dt.timedelta(seconds=120)
-_IN_CHUNK = 20
+_CHUNK_SIZE = 20
 _TASK = "inflow.dashboard.tasks.switch_on_policy"
 
 
@@ -59,17 +59,17 @@ def waiting() -> list[uuid.UUID]:
     return list(SwitchingOn.objects.filter(_free()).values_list("pk", flat=True))
 
 
-def work(account_id: uuid.UUID, turn_s: float = TURN_S) -> bool:
+def work(account_id: uuid.UUID, turn_s: float = TURN_SECONDS) -> bool:
     """Do a turn. Return whether there is more to do."""
     if not SwitchingOn.objects.filter(_free(), pk=account_id).update(claimed_until=timezone.now() + LEASE):
         return False
     row = SwitchingOn.objects.select_related("account", "policy").get(pk=account_id)
     actor = Actor(row.actor, Channel.DASHBOARD)
-    by = None if row.policy.is_default else row.policy
+    chosen_policy = None if row.policy.is_default else row.policy
     until = time.monotonic() + turn_s
-    while chunk := list(_invoices(row).order_by("pk").values_list("pk", flat=True)[:_IN_CHUNK]):
+    while chunk := list(_invoices(row).order_by("pk").values_list("pk", flat=True)[:_CHUNK_SIZE]):
         chosen = Invoice.objects.filter(pk__in=chunk)
-        row.entered += policies.switch_on(row.account, chosen, by, actor, overdue_enter=row.overdue_enter)
+        row.entered += policies.switch_on(row.account, chosen, chosen_policy, actor, overdue_enter=row.overdue_enter)
         row.after = chunk[-1]
         row.save(update_fields=["entered", "after"])
         if time.monotonic() > until:
@@ -83,10 +83,10 @@ def work(account_id: uuid.UUID, turn_s: float = TURN_S) -> bool:
 
 
 def _invoices(row: SwitchingOn) -> InvoiceQuerySet:
-    left: InvoiceQuerySet = Invoice.objects.for_account(row.account).filter(status__in=OPEN)
+    remaining: InvoiceQuerySet = Invoice.objects.for_account(row.account).filter(status__in=OPEN)
     if row.only_unchased:
-        left = left.filter(is_chased=False)
-    return left.filter(pk__gt=row.after) if row.after else left
+        remaining = remaining.filter(is_chased=False)
+    return remaining.filter(pk__gt=row.after) if row.after else remaining
 
 
 def _free() -> Q:

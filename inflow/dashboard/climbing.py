@@ -112,7 +112,7 @@ class Climber(ABC):
             invoice.next_contact_at = self._allowed(invoice.next_check_at)
         elif invoice.status == Status.DISPUTED:
             assert invoice.disputed_at
-            invoice.next_contact_at = invoice.next_check_at = invoice.disputed_at + holding.DISPUTE_RAISES
+            invoice.next_contact_at = invoice.next_check_at = invoice.disputed_at + holding.DISPUTE_ESCALATES_AFTER
         elif self._open_cases(2):
             return
         elif step := ladder.next_step(invoice, STEPS, account.today()):
@@ -201,7 +201,7 @@ class Climber(ABC):
 
     def _postpone(self, message: Communication) -> None:
         invoice = self.invoice
-        until = self.at + holding.DISPUTE_RAISES
+        until = self.at + holding.DISPUTE_ESCALATES_AFTER
         if invoice.hold_until:
             until = holding.beginning(self.account, invoice.hold_until + _DAY)
         message.scheduled_for = invoice.next_contact_at = self.place.next_opening(until)
@@ -212,7 +212,7 @@ class Climber(ABC):
     def _send(self, message: Communication, step: PolicyStep) -> None:
         invoice = self.invoice
         message.channel, message.recipient = self._way()
-        urls = links.in_message(invoice.debtor, message)
+        urls = links.urls_for_message(invoice.debtor, message)
         words = messages.render(self.account, invoice.debtor, [message], [invoice], credit={}, **urls)
         message.subject, message.body, message.html = words.subject, words.text, words.html
         message.status, message.sent_at, message.error = self.answer, self.at, self.error

@@ -54,7 +54,7 @@ def test_messages_wait_while_no_payment_was_recorded_or_synced() -> None:
         "Reminder postponed to 2026-04-07 11:00 (Asia/Dubai): "
         "stale payment data: no payment was recorded or synced for a while."
     ]
-    assert safeguards.note_sync(account, make.STAFF) == 1
+    assert safeguards.record_sync(account, make.STAFF) == 1
     until(account, "2026-04-08 13:00")
     assert sent(account) == [("reminder", "04-08 12:00")]
     until(account, "2026-04-16 12:00")
@@ -180,7 +180,7 @@ def test_released_it_goes_after_the_cool_off_and_the_ladder_goes_on() -> None:
 def test_within_the_cool_off_it_can_be_called_back() -> None:
     account, row = held_notice()
     safeguards.approve(account, row.pk, COLLEAGUE)
-    safeguards.call_back(account, row.pk, make.STAFF)
+    safeguards.withdraw_approval(account, row.pk, make.STAFF)
     until(account, "2026-05-20 12:00")
     row.refresh_from_db()
     assert (row.status, row.approved_by) == (State.HELD, "")
@@ -207,11 +207,11 @@ def test_who_registered_the_invoice_does_not_release_its_final_notice() -> None:
 def test_what_is_not_held_any_more_is_not_released_nor_cancelled_twice() -> None:
     account, row = held_notice()
     other = make.account()
-    for verb in (safeguards.approve, safeguards.cancel, safeguards.call_back):
+    for verb in (safeguards.approve, safeguards.cancel, safeguards.withdraw_approval):
         with nothing_happens(account), pytest.raises(NotFound):
             verb(other, row.pk, COLLEAGUE)
     with nothing_happens(account), pytest.raises(Refused):
-        safeguards.call_back(account, row.pk, COLLEAGUE)
+        safeguards.withdraw_approval(account, row.pk, COLLEAGUE)
     safeguards.approve(account, row.pk, COLLEAGUE)
     for verb in (safeguards.approve, safeguards.cancel):
         with nothing_happens(account), pytest.raises(Refused):

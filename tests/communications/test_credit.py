@@ -10,7 +10,7 @@ import pytest
 
 from communications.channels import gateway as sms
 from communications.content import messages, phrases, previews
-from communications.content.templates import Words
+from communications.content.templates import TemplateText
 from communications.engine import clock, forecast
 from communications.models import ApprovalLimit, CollectionSettings, Communication, MessageTemplate
 from inflow.accounts.models import Account
@@ -161,7 +161,7 @@ def test_an_accounts_own_template_asks_for_no_more_than_is_due_and_says_so(
 
 def test_a_template_may_place_the_credit_itself(account: Account) -> None:
     give_credit(account, 600)
-    words = Words("Invoice {{ invoice_number }}", "{{ credit }}\n\nPlease pay {{ balance }}.", "en", is_own=True)
+    words = TemplateText("Invoice {{ invoice_number }}", "{{ credit }}\n\nPlease pay {{ balance }}.", "en", is_own=True)
     shown = previews.preview(account, words, "reminder", "", "email", about=late(account, 1_000))
     assert shown.text.startswith("Open amount: AED 1,000.00\nLess credit on account: AED 600.00\nAmount to pay: AED 4")
     assert shown.text.count("Less credit") == 1

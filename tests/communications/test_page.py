@@ -268,7 +268,7 @@ def test_each_debtor_has_so_many_answers_and_each_address_so_many_looks(account:
 
 
 def test_who_left_altogether_reads_it_on_the_page(visitor: Client, invoice: Invoice) -> None:
-    consent.leave(invoice.debtor, "", DEBTOR, "page")
+    consent.opt_out(invoice.debtor, "", DEBTOR, "page")
     assert "We no longer write to you" in Page(visitor, invoice.debtor).html()
 
 

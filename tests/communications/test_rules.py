@@ -252,7 +252,7 @@ def test_a_policy_switched_on_over_many_old_invoices_floods_nobody(count: int) -
     Invoice.objects.update(is_chased=False, next_contact_at=None)
     assert not Communication.objects.exists()
     invoices = Invoice.objects.for_account(account)
-    assert policies.would_enter(account, invoices) == policies.Entering(overdue=count, upcoming=0)
+    assert policies.count_entries(account, invoices) == policies.EntryCounts(overdue=count, upcoming=0)
     assert policies.switch_on(account, invoices, None, make.STAFF, overdue_enter=True) == count
     until(account, "2026-03-16 23:59")
     assert sent(account) == []
@@ -362,7 +362,7 @@ def test_a_ladder_is_known_by_its_revision_which_changes_with_its_steps_by_which
         assert len(days()) == 6
         raise ZeroDivisionError
     assert days() == [6]
-    another = policies.make(account, "Another")
+    another = policies.create(account, "Another")
     another.steps.all().delete()
     policy.steps.update(policy=another)
     assert days() == []

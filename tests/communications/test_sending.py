@@ -219,7 +219,7 @@ def test_the_gate_is_passed_only_once_the_server_has_greeted(start_mail: StartMa
 
 def test_what_could_not_begin_in_time_does_not_begin() -> None:
     with channels.Mailer() as mailer, pytest.raises(channels.Refused, match="gate_expired"):
-        mailer.deliver(EmailMultiAlternatives(), make.account(), by=time.monotonic() - 0.001)
+        mailer.deliver(EmailMultiAlternatives(), make.account(), deadline=time.monotonic() - 0.001)
     assert captured.outbox == []
 
 

@@ -44,7 +44,7 @@ def test_each_sentence_is_found_again_and_told_in_arabic(form: str) -> None:
         assert list(reading.latin(told.replace("<bdi>", "").replace("</bdi>", ""), "Asia/Dubai")) == []
 
 
-@pytest.mark.parametrize("code", reasons.WORDS)
+@pytest.mark.parametrize("code", reasons.LABELS)
 def test_why_a_message_was_not_sent_is_told_in_arabic(code: str) -> None:
     entry = TimelineEntry(stored_text=f"Reminder not sent: {code.replace('_', ' ')}.", kind="suppressed")
     with translation.override("ar"):

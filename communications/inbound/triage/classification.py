@@ -50,7 +50,7 @@ def _substance(written: str, parts: list[Clause], today: dt.date) -> Reading | N
     """The first that fits: wrong person, refusal, will pay, has paid, dispute, a day and nothing else."""
     words = " ".join(part.words for part in parts)
     disputes = any(_disputes(part) for part in parts)
-    if any(claims.WRONG_PERSON.search(part.words) for part in parts) or signatures.says_not_me(written):
+    if any(claims.WRONG_PERSON.search(part.words) for part in parts) or signatures.denies_identity(written):
         return Reading(Triage.WRONG_PERSON)
     promises = [part for part in parts if _promises(part, today)]
     paid = [part for part in parts if _claims_payment(part)]

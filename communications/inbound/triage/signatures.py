@@ -32,7 +32,7 @@ _NOT_ME = re.compile(
     r"\b[Ii](?:['’]?m| am) not (?:Mr\.? |Mrs\.? |Ms\.? |the )?[A-Z][a-z]{2,}\b(?! [a-z]+ing)|\b[Tt]his is(?:n['’]t| not) [A-Z][a-z]{2,}\b"
 )
 _MAX_NAME_WORDS = 4
-_MOST_LINES = 20
+_MAX_LINES = 20
 
 
 def without(text: str) -> str:
@@ -63,14 +63,14 @@ def without(text: str) -> str:
 
 def _below(lines: list[str], number: int) -> list[str]:
     """The lines below one that say something, as many as a signature has, and one more."""
-    said = (lines[place] for place in range(number + 1, len(lines)) if lines[place].strip())
-    return list(itertools.islice(said, _MOST_LINES + 1))
+    below = (line for line in lines[number + 1 :] if line.strip())
+    return list(itertools.islice(below, _MAX_LINES + 1))
 
 
-def _is_signature(said: list[str]) -> bool:
+def _is_signature(lines: list[str]) -> bool:
     """Names, titles and numbers; a long line is an answer below the farewell."""
-    return len(said) <= _MOST_LINES and not any(
-        len(line.split()) > 14 and not _FOOTER.match(normalise(line[:300])) for line in said[:3]
+    return len(lines) <= _MAX_LINES and not any(
+        len(line.split()) > 14 and not _FOOTER.match(normalise(line[:300])) for line in lines[:3]
     )
 
 
@@ -87,13 +87,16 @@ _THANKS = {
 }
 
 
-def _is_all_names(said: list[str]) -> bool:
+def _is_all_names(lines: list[str]) -> bool:
     """Lines of words with capitals, numbers and addresses: a card, and nothing that somebody says."""
     words = [
-        word for line in said[:8] for word in re.split(r"[\s|,.()/&-]+", line) if word[:1].isalpha() and "@" not in word
+        word
+        for line in lines[:8]
+        for word in re.split(r"[\s|,.()/&-]+", line)
+        if word[:1].isalpha() and "@" not in word
     ]
     capital = sum(word[0].isupper() for word in words)
-    return 0 < len(said) <= 8 and capital >= 0.8 * len(words) and not _NO_NAME.search(normalise(" ".join(said)[:500]))
+    return 0 < len(lines) <= 8 and capital >= 0.8 * len(words) and not _NO_NAME.search(normalise(" ".join(lines)[:500]))
 
 
 def _drop_name(lines: list[str]) -> None:
@@ -130,6 +133,6 @@ _NO_NAME = re.compile(
 )
 
 
-def says_not_me(text: str) -> bool:
+def denies_identity(text: str) -> bool:
     """Return True for 'I am not Ahmed', 'This is not Ahmed': a name, by its capital letter."""
     return bool(_NOT_ME.search(text[:2_000]))

@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import get_language_bidi, gettext, gettext_noop
 
-from communications.delivery import gate, reasons
+from communications.delivery import reasons
 from communications.models import Kind, Medium, State, StepKind, Triage
 from communications.models.inbound import AnswerKind, AnswerStatus, ReplyStatus
 from inflow import languages
@@ -140,14 +140,14 @@ def _words() -> dict[str, Any]:
     """The lazy words of our enumerations and reasons, by what they are in English."""
     with languages.in_english():
         labels: Iterable[Any] = [label for choices in _CHOICES for label in choices.labels]
-        known = [*labels, *gate.WORDS.values(), *reasons.WORDS.values()]
+        known = [*labels, *reasons.LABELS.values()]
         return {str(word).lower(): word for word in reversed(known)}
 
 
 @functools.cache
 def _codes() -> dict[str, Any]:
     """Reasons by their codes, as the engine writes them into a sentence."""
-    return {code.replace("_", " "): word for code, word in reasons.WORDS.items()}
+    return {code.replace("_", " "): word for code, word in reasons.LABELS.items()}
 
 
 def _read(name: str, value: str) -> str:
