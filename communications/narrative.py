@@ -1,4 +1,4 @@
-"""Sentences and words of the timeline about messages. See `invoices/narrative.py`."""
+"""Timeline sentences about messages. See `invoices/narrative.py`."""
 
 from django.utils.translation import gettext_lazy as _lazy
 

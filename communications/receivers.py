@@ -1,4 +1,7 @@
-"""What the ladder does when an invoice, a case or a debtor changes, in the transaction of the change."""
+"""Signal receivers that update the planned messages when an invoice, a case or a debtor changes.
+
+They run in the transaction of the change.
+"""
 
 import datetime as dt
 import uuid
@@ -39,7 +42,7 @@ _EMAIL = Medium.EMAIL.value
 
 @receiver(post_save, sender=Account)
 def create_default_policy(sender: object, instance: Account, created: bool, raw: bool = False, **_: Any) -> None:
-    """An account has its default ladder from the first, by whichever way it is made."""
+    """Create the default reminder policy of a new account."""
     if created and not raw:
         policies.create(instance, policies.DEFAULT_NAME, is_default=True)
 
@@ -64,7 +67,7 @@ def follow(sender: object, invoice: Invoice, is_new: bool = False, **_: Any) -> 
 
 @receiver(payment_undone)
 def delay_after_undo(sender: object, invoice: Invoice, **_: Any) -> None:
-    """Let nothing go before somebody had a working day's morning to look at it."""
+    """Send nothing before the opening hours of the next working day, so that somebody can check the invoice."""
     place = ladder.place(invoice, ladder.rules_of(invoice.account))
     tomorrow = invoice.account.now().astimezone(place.zone).date() + dt.timedelta(days=1)
     invoice.not_before = place.next_opening(dt.datetime.combine(tomorrow, dt.time.min, place.zone).astimezone(dt.UTC))
@@ -91,7 +94,7 @@ def warn_if_unreachable(sender: object, invoice: Invoice, **_: Any) -> None:
 
 @receiver(escalation_resolved)
 def resume_after_escalation(sender: object, escalation: Escalation, **_: Any) -> None:
-    """The invoice goes on by what was decided; a level 2 had stopped the debtor's other invoices too."""
+    """Replan the invoice after the decision, and after a level 2 escalation the debtor's other invoices as well."""
     invoice = escalation.invoice
     if escalation.resolution == Resolution.LADDER and invoice.is_open:
         today = invoice.account.today()
@@ -105,7 +108,7 @@ def resume_after_escalation(sender: object, escalation: Escalation, **_: Any) ->
 
 @receiver(escalation_created)
 def stop_for_escalation(sender: object, escalation: Escalation, **_: Any) -> None:
-    """A level 2 stops the messages about all of the debtor's invoices."""
+    """Stop the messages about all of the debtor's invoices at level 2."""
     invoice = escalation.invoice
     if escalation.level == escalations.HIGHEST:
         ladder.replan(invoice)
@@ -114,7 +117,7 @@ def stop_for_escalation(sender: object, escalation: Escalation, **_: Any) -> Non
 
 @receiver(payment_recorded)
 def count_payment_as_contact(sender: object, invoice: Invoice, **_: Any) -> None:
-    """A payment is a contact and may leave credit; taken back, it is neither."""
+    """Reschedule the debtor's messages: a payment counts as a contact and may leave credit."""
     replanning.contacts_changed(invoice.account, invoice.debtor, exclude={invoice.pk})
 
 
@@ -138,7 +141,7 @@ def reschedule_after_settings(sender: object, instance: CollectionSettings, raw:
 
 @receiver([post_save, post_delete], sender=CalendarRule)
 def reschedule_after_calendar(sender: object, instance: CalendarRule, raw: bool = False, **_: Any) -> None:
-    """A row of everybody's concerns all accounts."""
+    """Reschedule the account of a calendar rule, or all accounts if the rule is global."""
     if not raw:
         everybody = Account.objects.values_list("pk", flat=True)
         replanning.request([instance.account_id] if instance.account_id else everybody)

@@ -11,7 +11,7 @@ from inflow.api.pagination import PageQuery
 
 
 class CommunicationQuery(PageQuery):
-    """GET /api/zapier/communications. What left us, unless `status` says otherwise; `all` is everything."""
+    """GET /api/zapier/communications. By default, messages that were sent. `status` selects others, or `all`."""
 
     status = serializers.ChoiceField(choices=[*State.values, "all"], required=False)
     kind = serializers.ChoiceField(choices=Kind.choices, required=False)
@@ -37,14 +37,14 @@ class ClockIn(StrictSerializer):
 
 
 class PageLinkIn(StrictSerializer):
-    """POST /api/zapier/invoices/:id/page-link: nothing, or the language in which the page opens."""
+    """POST /api/zapier/invoices/:id/page-link: optionally the language of the page."""
 
     language = ChoiceField(choices=Language.choices, required=False, allow_null=True)
 
 
 @extend_schema_serializer(component_name="PageLink")
 class PageLinkOut(serializers.Serializer[Any]):
-    """What `PageLinkViewSet` answers with."""
+    """The response of `PageLinkViewSet`."""
 
     url = serializers.CharField(help_text="Whoever has it acts as the debtor.")
     language = serializers.ChoiceField(choices=Language.choices)
@@ -53,7 +53,7 @@ class PageLinkOut(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Leap")
 class LeapOut(serializers.Serializer[Any]):
-    """What `clock.set_clock` did."""
+    """The result of `clock.set_clock`."""
 
     now = serializers.DateTimeField()
     sent = serializers.IntegerField(help_text="Messages; one may speak of several invoices.")
@@ -62,7 +62,7 @@ class LeapOut(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="ForecastEntry")
 class ForecastEntryOut(serializers.Serializer[Any]):
-    """What `forecast.forecast` lists."""
+    """An entry of `forecast.forecast`."""
 
     invoice_id = serializers.UUIDField()
     invoice_number = serializers.CharField()
@@ -79,7 +79,7 @@ class ForecastEntryOut(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Communication")
 class CommunicationOut(serializers.Serializer[Any]):
-    """What `representation.of_row` writes."""
+    """The result of `representation.of_row`."""
 
     id = serializers.UUIDField()
     message_id = serializers.UUIDField(help_text="Shared by the invoices of one message.")

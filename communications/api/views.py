@@ -1,4 +1,4 @@
-"""/api/zapier/communications: what was written to debtors."""
+"""API views of communications, the debtor's page link, the forecast and the test clock."""
 
 import contextlib
 import datetime as dt
@@ -37,7 +37,7 @@ from inflow.api.idempotency import idempotent
 from inflow.api.viewsets import ApiViewSet
 from invoices.models import AccountQuerySet, Invoice
 
-# How long the pages after the first may be asked for before they are computed anew.
+# Time for which the pages after the first are cached, in seconds.
 FORECAST_KEPT_S = 600
 
 
@@ -142,7 +142,7 @@ class ForecastViewSet(ApiViewSet):
         return answer
 
     def _compute(self, request: Request, query: Mapping[str, Any]) -> Answer | None:
-        """Compute the forecast of a small account; None where that takes too long for a request."""
+        """Compute the forecast of a small account. Return None if that takes too long for a request."""
         account = account_of(request)
         key = f"forecast:{account.pk}:{query['days']}"
         cached = _kept(key) if "cursor" in query else None
@@ -174,7 +174,7 @@ def _too_long(until: dt.datetime) -> Problem:
 
 
 def _kept(key: str) -> tuple[str, Sequence[Any]] | None:
-    """Return what the first page computed, and when, for those after it."""
+    """Return the cached result of the first page, with its time, for the pages after it."""
     try:
         cached: tuple[str, Sequence[Any]] | None = cache.get(key)
     except RedisError:

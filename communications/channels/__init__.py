@@ -1,6 +1,6 @@
-"""The ways out: email over SMTP, SMS and WhatsApp over HTTP through the account's gateways.
+"""Transports: email over SMTP, SMS and WhatsApp over HTTP through the account's gateways.
 
-A test account's messages are captured: the frozen communication is what the dashboard shows.
+Messages of test accounts are captured: they are recorded as sent, but not transmitted.
 """
 
 import uuid
@@ -32,12 +32,12 @@ __all__ = [
 
 
 def is_configured(account: Account, channel: str) -> bool:
-    """Whether the account can be sent for on this channel: email is the installation's, the others need a gateway."""
+    """Return True if the account can send on this channel. Email always works; other channels need a gateway."""
     return channel == Medium.EMAIL or channel in gateways.of(account)
 
 
 def is_captured(account: Account, channel: str) -> bool:
-    """Whether a message stays here: a test account's. Where there is no way out, its channel has to say so."""
+    """Return True if messages of this account on this channel are recorded but not transmitted."""
     if channel == Medium.EMAIL:
         return is_mail_captured(account)
     gateway = gateways.of(account).get(channel)
@@ -45,7 +45,7 @@ def is_captured(account: Account, channel: str) -> bool:
 
 
 class Transports:
-    """What a worker keeps open while it sends one message after the other."""
+    """Connections that a worker keeps open between messages: one to the mail server and one for each gateway."""
 
     def __init__(self) -> None:
         self._mailer = Mailer()
@@ -62,17 +62,17 @@ class Transports:
             connection.close()
 
     def connect(self, account: Account, channel: str) -> None:
-        """To be called before a message passes its gate. Raises `Away`."""
+        """Open the connection of a channel, before a message passes the gate. Raise `Unavailable` on failure."""
         if channel == Medium.EMAIL:
             self._mailer.connect(account)
         elif connection := self._gateway_connection(account, channel):
             connection.connect()
 
     def deliver(self, row: Communication, account: Account, *, deadline: float) -> str:
-        """Hand a message over that passed the gate, if it can begin `by` then (on the monotonic clock). The provider's
-        id of it, if there is one.
+        """Deliver a message that passed the gate and return the provider's id for it, or an empty string.
 
-        Raises `Refused` where it surely did not leave; after anything else it may have.
+        `deadline` is a reading of `time.monotonic()` by which delivery must begin. `Refused` means that the message
+        was not sent. After any other exception it may have been sent.
         """
         if row.channel == Medium.EMAIL:
             return self._mailer.deliver(email(row), account, deadline=deadline)

@@ -1,4 +1,4 @@
-"""Email: over SMTP, or into the local outbox."""
+"""Email over SMTP, through a provider's API, or into the local outbox."""
 
 import contextlib
 import smtplib
@@ -22,33 +22,33 @@ from inflow.accounts.models import Account
 
 log = structlog.get_logger(__name__)
 
-# A connection that was idle for so long is asked whether it still lives.
+# A connection that was idle for longer than this is checked before it is used.
 _CHECK_AFTER_SECONDS = 5.0
 _VERBS = {Stage.SENDER: "MAIL", Stage.RECIPIENT: "RCPT", Stage.DATA: "DATA", Stage.CONTENT: "content"}
-# A mail's own id among what a provider's API keeps with it.
+# The key of our message id in the metadata that a provider's API stores with a mail.
 MAIL_KEY = "inflow_message"
 
 
 class _Mail(EmailMultiAlternatives):
-    """What is attached is a part of the HTML: its logo."""
+    """A mail whose attachments, such as the logo, belong to the HTML part."""
 
     mixed_subtype = "related"
     metadata: dict[str, str]
 
 
 def mail_id(message_id: uuid.UUID) -> str:
-    """A mail's own Message-ID, without the brackets."""
+    """Return the Message-ID of a mail without the brackets."""
     return f"{message_id}@inflow"
 
 
 def reply_address(message_id: uuid.UUID) -> str:
-    """Where an answer to this very message comes in, if the installation has the mail provider take answers."""
+    """Return the address for replies to this message, or an empty string if MAIL_REPLY_ADDRESS is not set."""
     name, at, host = settings.MAIL_REPLY_ADDRESS.partition("@")
     return f"{name}+{message_id.hex}@{host}" if at else ""
 
 
 def email(communication: Communication) -> EmailMultiAlternatives:
-    """The mail of a communication that passed the gate, text and HTML, in its account's name."""
+    """Return the mail, as text and HTML, of a communication that passed the gate."""
     profile = profiles.of(communication.account)
     message = _Mail(
         subject=communication.subject,
@@ -66,7 +66,7 @@ def email(communication: Communication) -> EmailMultiAlternatives:
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         },
     )
-    message.metadata = {MAIL_KEY: str(communication.message_id)}  # for a provider's API, which tells it back
+    message.metadata = {MAIL_KEY: str(communication.message_id)}  # the provider's webhooks return it
     message.attach_alternative(communication.html, "text/html")
     if profile.logo and profiles.LOGO_CID in communication.html:
         message.attach(profiles.logo_part(bytes(profile.logo)))
@@ -74,7 +74,7 @@ def email(communication: Communication) -> EmailMultiAlternatives:
 
 
 class Mailer:
-    """A connection to the mail server, opened when it is first needed and kept for the messages after it."""
+    """A connection to the mail server that is opened on first use and then reused."""
 
     def __init__(self) -> None:
         self._connection: Any = None
@@ -89,7 +89,7 @@ class Mailer:
         self._close()
 
     def connect(self, account: Account) -> None:
-        """To be called before a message passes its gate. Raises `Away`."""
+        """Open the connection unless it is open and alive. Raise `Unavailable` on failure."""
         if is_mail_captured(account):
             return
         if (
@@ -112,10 +112,10 @@ class Mailer:
         self._connection, self._used = connection, time.monotonic()
 
     def deliver(self, message: EmailMultiAlternatives, account: Account, *, deadline: float) -> str:
-        """Hand the mail over, if it can begin `by` then (on the monotonic clock). The id by which it is known where it
-        went. A test account's is captured: the frozen communication is what the dashboard shows.
+        """Deliver a mail and return the id under which the server or provider knows it, or an empty string.
 
-        Raises `Refused` where the message surely did not leave; after anything else it may have.
+        `deadline` is a reading of `time.monotonic()` by which delivery must begin. `Refused` means that the mail was
+        not sent. After any other exception it may have been sent. Mail of test accounts is captured.
         """
         if time.monotonic() > deadline:
             raise Expired("gate_expired")
@@ -153,7 +153,7 @@ class Mailer:
 
 def _send(connection: Any, message: EmailMultiAlternatives) -> str:
     if type(connection).__module__.startswith("anymail."):
-        from communications.channels import provider  # its package is an extra
+        from communications.channels import provider  # anymail is an optional dependency
 
         provider_id: str = provider.send(connection, message)
         return provider_id
@@ -162,21 +162,25 @@ def _send(connection: Any, message: EmailMultiAlternatives) -> str:
 
 
 def is_mail_captured(account: Account) -> bool:
-    """Return whether the account's mail stays here. A test account's does, unless it goes into the local outbox or,
-    while trying out, to the mail server that was named for it."""
+    """Return True if the account's mail is recorded but not transmitted.
+
+    This applies to test accounts unless OUTBOX_DIR is set or `make run` was given a mail server.
+    """
     return account.is_test and settings.OUTBOX_DIR is None and not settings.SENDS_TEST_MAIL
 
 
 def _transmit(smtp: smtplib.SMTP, message: EmailMultiAlternatives) -> None:
-    """Run one SMTP transaction, command by command: a failure before the content is sent means that the message did
-    not leave."""
+    """Run one SMTP transaction, command by command.
+
+    A failure before the content is transmitted raises `Refused`: the message was not sent.
+    """
     content = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
     _command(Stage.SENDER, lambda: smtp.mail(settings.DEFAULT_FROM_EMAIL.rpartition("<")[2].rstrip(">")))
     for recipient in message.recipients():
         _command(Stage.RECIPIENT, lambda recipient=recipient: smtp.rcpt(recipient))  # type: ignore[misc]
     try:
         code, reply = smtp.data(content)
-    except smtplib.SMTPDataError as error:  # the server did not want to see the content
+    except smtplib.SMTPDataError as error:  # refused before the content was transmitted
         raw = error.smtp_error
         raise _refused(Stage.DATA, error.smtp_code, raw if isinstance(raw, bytes) else raw.encode()) from error
     if code != 250:
@@ -199,7 +203,7 @@ def _refused(stage: Stage, code: int, reply: bytes) -> Refused:
 
 
 def _reply_text(error: Exception) -> str:
-    """Return the server's own words, if it said any."""
+    """Return the server's reply, or the name of the exception if there is none."""
     if isinstance(error, smtplib.SMTPResponseException):
         text = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
         return f"{error.smtp_code} {' '.join(text.split())}"[:250]

@@ -15,8 +15,8 @@ from inflow.accounts.models import Account
 from invoices import money
 
 VERSION = "2010-04-01"
-# Twilio's error codes by the class of the refusal. Codes are added from time to time: an unknown one counts as an
-# attempt and marks nothing.
+# Twilio's error codes by class of refusal. Twilio adds codes from time to time: an unknown one counts as an attempt and
+# marks no address as invalid.
 NO_SUCH_RECIPIENT = frozenset({21211, 21214, 21217, 21265, 21614, 21635, 30005, 30006, 63003, 63024})
 OPTED_OUT = frozenset({21610})
 OURS = frozenset(
@@ -31,18 +31,18 @@ OURS = frozenset(
 
 
 def class_of(code: int | None, status: int | None = None) -> Refusal:
-    """Return the class of a definite refusal, by the provider's error code and by the status of its answer."""
+    """Return the class of a refusal by the provider's error code and the HTTP status of its response."""
     if code in NO_SUCH_RECIPIENT:
         return Refusal.ADDRESS
     if code in OPTED_OUT:
         return Refusal.OPTED_OUT
-    # 400 is about this message; 401, 403, 404, 429, 503, a redirect … would be the answer to any.
+    # 400 concerns this message; 401, 403, 404, 429, 503 or a redirect would be the response to any.
     is_ours = code in OURS or (status is not None and status not in (400, 413, 422))
     return Refusal.OURS if is_ours else Refusal.MAILBOX
 
 
 class GatewayConnection:
-    """The way through one gateway. One that hung or was away is left alone for the rest of the batch."""
+    """A connection to one gateway. After a timeout or a failed connection it is not used again in the same batch."""
 
     def __init__(self, gateway: Gateway, account: Account) -> None:
         self._gateway = gateway
@@ -51,7 +51,7 @@ class GatewayConnection:
         self._failure = ""
 
     def connect(self) -> None:
-        """Raises `Away`."""
+        """Open the connection. Raise `Unavailable` on failure."""
         if self._is_captured:
             return
         if self._failure:
@@ -63,7 +63,7 @@ class GatewayConnection:
             raise Unavailable(self._failure) from error
 
     def deliver(self, row: Communication, *, deadline: float) -> str:
-        """The provider's id of the message. Raises one of `outcomes`."""
+        """Deliver a message and return the provider's id for it. Raise an exception of `outcomes` on failure."""
         if time.monotonic() > deadline:
             raise Expired("gate_expired")
         if self._is_captured:
@@ -104,8 +104,8 @@ def _form(gateway: Gateway, row: Communication) -> dict[str, str]:
 
 
 def _variables(row: Communication) -> list[str]:
-    """List the variables of a template: {{1}} name, {{2}} invoice, {{3}} balance less credit, {{4}} due date,
-    {{5}} account. One line each: providers refuse a variable with a line break."""
+    """Return the variables of a template: {{1}} name, {{2}} invoice, {{3}} balance less credit, {{4}} due date,
+    {{5}} account. Line breaks are removed because providers refuse them."""
     invoice = row.invoice
     frozen = (amount for amount in (row.asked, row.amount) if amount is not None)
     amount = money.display(next(frozen, invoice.balance), invoice.currency)

@@ -1,5 +1,6 @@
-"""A form POSTed by `requests`: to a vetted address, with hard ends in time and bytes, nothing followed, and nothing
-taken from the environment. What was not begun and what broke off are told apart.
+"""Form POSTs with `requests` to a checked address, limited in time and bytes, without redirects or proxies.
+
+Two exceptions distinguish a request that was never sent from one that was interrupted.
 """
 
 import contextlib
@@ -24,17 +25,17 @@ from inflow.egress.incoming import Incoming
 CONNECT_SECONDS = 5.0
 READ_BYTES = 64 * 1024
 WIRE_BYTES = 256 * 1024
-# A connection that was idle for so long is dialled anew.
+# A connection that was idle for longer than this is opened again.
 _REUSE_SECONDS = 5.0
 _PORTS = {"http": 80, "https": 443}
 
 
 class NotSent(Exception):
-    """No connection: the server heard nothing."""
+    """The connection failed: the server received nothing."""
 
 
 class Interrupted(Exception):
-    """The server may have heard it, and there was no answer."""
+    """The server may have received the request, but did not respond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Response:
 
 
 class Connection:
-    """A connection to one server, dialled before there is something to say. For one request each."""
+    """A connection to one server that can be opened before the request is ready. It serves one request at a time."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -54,7 +55,7 @@ class Connection:
         self._connected_at = 0.0
 
     def connect(self) -> None:
-        """Be connected. Raises `NotBegun`."""
+        """Open the connection unless it is open. Raise `NotSent` on failure."""
         if (
             self._socket is not None
             and time.monotonic() - self._connected_at < _REUSE_SECONDS
@@ -71,7 +72,10 @@ class Connection:
         self._connected_at = time.monotonic()
 
     def post(self, path: str, form: Mapping[str, str], auth: tuple[str, str], *, total_s: float) -> Response:
-        """What came back, within `total_s` by the clock on the wall. Raises `NotBegun` or `BrokenOff`."""
+        """POST a form and return the response. The whole exchange takes at most `total_s` seconds.
+
+        Raise `NotSent` or `Interrupted` on failure.
+        """
         self.connect()
         exchange = _Exchange(self._take(), Watch(time.monotonic() + total_s))
         dialling.begin(exchange.watch)
@@ -108,22 +112,22 @@ def _read(
         try:
             body = response.raw.read(READ_BYTES, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError, http.client.HTTPException):
-            body = b""  # cut off after the status: that was said
+            body = b""  # interrupted after the status, which is all we need
         return Response(response.status_code, body)
 
 
 def _is_dropped(sock: socket.socket) -> bool:
-    """Whether the other side closed it, or says something that nobody asked for."""
+    """Return True if the server closed the connection or sent unexpected data."""
     poll = select.poll()
     poll.register(sock, select.POLLIN | select.POLLHUP | select.POLLERR)
     return bool(poll.poll(0))
 
 
-# --- The socket that was dialled, under requests -----------------------------------------------------------------
+# --- An open socket under requests ------------------------------------------------------------------------------
 
 
 class _Exchange:
-    """One request and its answer on one socket. The watch holds a second handle: TLS takes the first one over."""
+    """One request and its response on one socket. The watch holds a second handle because TLS takes over the first."""
 
     def __init__(self, sock: socket.socket, watch: Watch) -> None:
         self.watch, self.is_begun = watch, False
@@ -151,7 +155,7 @@ def _final_response(sock: socket.socket, **how: Any) -> http.client.HTTPResponse
 
 
 class _PreconnectedMixin:
-    """A connection of urllib3 that does not dial. From its being connected on, the request may be heard."""
+    """A urllib3 connection over a socket that is already open. Once connected, the request may have been received."""
 
     response_class: Any = staticmethod(_final_response)  # called by http.client
 
@@ -168,11 +172,11 @@ class _PreconnectedMixin:
 
 
 class _Http(_PreconnectedMixin, urllib3.connection.HTTPConnection):
-    """In clear: loopback while trying out."""
+    """A plain-text connection, to loopback under `make run`."""
 
 
 class _Https(_PreconnectedMixin, urllib3.connection.HTTPSConnection):
-    """TLS speaks to the name, whatever address was dialled."""
+    """A TLS connection, verified against the host name rather than the address."""
 
 
 class _Adapter(HTTPAdapter):

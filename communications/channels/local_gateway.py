@@ -1,5 +1,5 @@
-"""The gateway of `make run`: it speaks the same HTTP as a real one, says a moment later that a message was delivered,
-and answers as the debtor would. Nothing leaves the machine. inflow/urls.py mounts it where TRY_OUT is set.
+"""The gateway of `make run`. It has the HTTP interface of a real one, reports each message as delivered after a moment,
+and can reply in the debtor's place. Nothing leaves the machine. inflow/urls.py includes it if TRY_OUT is set.
 """
 
 import base64
@@ -30,13 +30,13 @@ PATH = "demo/gateway"
 DELIVERED_AFTER_SECONDS = 1.5
 REPLIED_AFTER_SECONDS = 0.3
 SENDERS = {Medium.SMS: "InFlow", Medium.WHATSAPP: "+97145550100"}
-# It approves of everything.
+# Every template counts as approved.
 _TEMPLATES = {f"{kind}.{language}": f"HX{kind}_{language}" for kind in Kind.values for language in Language.values}
 _TO = re.compile(r"(whatsapp:)?\+[1-9]\d{6,14}")
 
 
 def install(port: int) -> None:
-    """Each account without a gateway gets this one; those that have it follow the server to its port."""
+    """Create this gateway for each account without one, and update the port in existing ones."""
     url = f"http://127.0.0.1:{port}/{PATH}"
     Gateway.objects.filter(base_url__endswith=f"/{PATH}").exclude(base_url=url).update(base_url=url)
     theirs = Gateway.objects.filter(base_url=url, channel=Medium.WHATSAPP)
@@ -57,7 +57,7 @@ def install(port: int) -> None:
 @csrf_exempt
 @require_POST
 def messages(request: HttpRequest, account_sid: str) -> HttpResponse:
-    """201 and an id, as Twilio's; 401 to whom it does not know, 400 to what is no number."""
+    """Accept a message as Twilio does: 201 with an id, 401 for unknown credentials, 400 for an invalid number."""
     token = _token_of(request, account_sid)
     if token is None:
         return JsonResponse({"code": 20003, "message": "Authenticate", "status": 401}, status=401)
@@ -81,7 +81,7 @@ def messages(request: HttpRequest, account_sid: str) -> HttpResponse:
 
 
 def reply(row: Communication, text: str) -> bool:
-    """Answer a message as its debtor would, a moment later. False where its account has no gateway for it any more."""
+    """Send a reply to a message in the debtor's place, after a moment. Return False if the account has no gateway."""
     gateway = gateways.of(row.account).get(row.channel)
     if gateway is None:
         return False
@@ -98,7 +98,7 @@ def reply(row: Communication, text: str) -> bool:
 
 
 def _token_of(request: HttpRequest, account_sid: str) -> str | None:
-    """The token that came by Basic authentication, if it is that of a gateway which is this one."""
+    """Return the token from Basic authentication if it belongs to one of these gateways."""
     kind, _, coded = request.headers.get("Authorization", "").partition(" ")
     try:
         name, _, data = base64.b64decode(coded, validate=True).decode().partition(":")
@@ -124,7 +124,7 @@ def _call(url: str, token: str, fields: Mapping[str, str]) -> None:
             session.trust_env = False
             headers = {"X-Twilio-Signature": signature}
             session.post(url, data=fields, headers=headers, timeout=10, allow_redirects=False)
-    except requests.RequestException as error:  # the server stops
+    except requests.RequestException as error:  # the server is shutting down
         log.warning("local_callback_failed", error=type(error).__name__)
 
 

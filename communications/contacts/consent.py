@@ -1,7 +1,7 @@
-"""Who does not want to be written to, on a channel or at all, and who said so in which words.
+"""Opt-outs and opt-ins of addresses and debtors, with a log of who requested them.
 
-The log only grows. An address that opted out stays so until a person brings it back with a written reason: imports and
-new invoices find it as it is.
+The log is append-only. An address remains opted out until a user reverses it with a written reason. Imports and new
+invoices do not change it.
 """
 
 import datetime as dt
@@ -21,15 +21,17 @@ from invoices.models import Debtor, Invoice
 from invoices.models.identities import ContactCorrection, DebtorIdentity
 from invoices.writing import Refused
 
-# An address that no debtor has.
+# Stands for the debtor in log entries of an address that no debtor has.
 _NO_DEBTOR: Sequence[Debtor | None] = (None,)
 
 
 def opt_out_address(
     account: Account, channel: str, address: str, at: dt.datetime, *, source: str, text: str = "", actor: Actor
 ) -> bool:
-    """Send nothing to the address, normalised, on the channel again, whichever debtors have it. Say if that is news;
-    if not, nothing is written."""
+    """Opt a normalised address out of a channel, for all debtors who have it.
+
+    Return False and write nothing if it was opted out already.
+    """
     with transaction.atomic():
         theirs = debtors_at(account, channel, address)
         if not _opt_out_contact(account, theirs, channel, address, at, source, text, actor):
@@ -48,8 +50,10 @@ def opt_out(
     *,
     party: Collection[str] | None = None,
 ) -> None:
-    """The debtor leaves a channel, or all of them ("") now and with whatever address comes later. Of a debtor whose
-    invoices name several parties, `party` alone leaves: with the addresses that its invoices were given."""
+    """Opt a debtor out of a channel, or out of all present and future channels if `channel` is empty.
+
+    With `party`, opt out only the addresses on the invoices of this party.
+    """
     account = debtor.account
     at = account.now()
     with transaction.atomic():
@@ -68,8 +72,10 @@ def opt_out(
 
 
 def opt_in(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
-    """The debtor agreed to be written to on a channel that asks for it; `reason` says where and how. Raises `Refused`
-    without one, without an address, or where they opted out: that is taken back by its own verb."""
+    """Record the debtor's consent to a channel that requires it. `reason` says where and how it was given.
+
+    Raise `Refused` without a reason, without an address on the channel, or if the debtor opted out.
+    """
     _require_reason(reason)
     account = debtor.account
     with transaction.atomic():
@@ -95,7 +101,7 @@ def opt_in(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
 
 
 def restore_address(contact: Contact, actor: Actor, reason: str) -> None:
-    """A person brings an address back. Raises `Refused` without a reason, or where it never left."""
+    """Reverse the opt-out of an address. Raise `Refused` without a reason, or if it is not opted out."""
     _require_reason(reason)
     account = contact.account
     with transaction.atomic():
@@ -111,7 +117,7 @@ def restore_address(contact: Contact, actor: Actor, reason: str) -> None:
 
 
 def restore_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
-    """A person brings a debtor back, with every address. Raises `Refused` without a reason, or if they never left."""
+    """Reverse the opt-out of a debtor and all addresses. Raise `Refused` without a reason, or if not opted out."""
     _require_reason(reason)
     account = debtor.account
     with transaction.atomic():
@@ -130,7 +136,7 @@ def restore_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
 
 
 def addresses_of(debtor: Debtor, party: Collection[str] | None = None) -> list[tuple[str, str]]:
-    """Every channel and address at which the debtor is known, from its invoices too; of `party`, from those alone."""
+    """Return all (channel, address) pairs of the debtor and its invoices, or of the invoices of `party` only."""
     invoices = Invoice.objects.filter(debtor=debtor)
     if party is not None:
         invoices = invoices.filter(party__in=party)
@@ -146,7 +152,7 @@ def addresses_of(debtor: Debtor, party: Collection[str] | None = None) -> list[t
 
 
 def opted_out_channels(debtor: Debtor, party: Collection[str] | None = None) -> set[str]:
-    """The channels on which none of the debtor's addresses, or of its `party`, may be written to."""
+    """Return the channels on which all addresses of the debtor, or of its `party`, are opted out."""
     known = addresses_of(debtor, party)
     gone = set(
         Contact.objects.filter(
@@ -157,7 +163,7 @@ def opted_out_channels(debtor: Debtor, party: Collection[str] | None = None) -> 
 
 
 def debtors_at(account: Account, channel: str, address: str) -> list[Debtor]:
-    """Return the debtors who have this address, normalised, the oldest first: there may be several."""
+    """Return the debtors who have this normalised address, the oldest first."""
     kind = "email" if channel == Medium.EMAIL else "phone"
     known = DebtorIdentity.objects.for_account(account).filter(**{kind: address})
     corrected = ContactCorrection.objects.for_account(account).filter(kind=kind, new=address)
@@ -169,7 +175,7 @@ def debtors_at(account: Account, channel: str, address: str) -> list[Debtor]:
 
 
 def phones_of(debtor_id: uuid.UUID) -> list[str]:
-    """Return the numbers that a debtor has."""
+    """Return the phone numbers of a debtor, including corrections."""
     known = DebtorIdentity.objects.filter(debtor=debtor_id).exclude(phone="").values_list("phone", flat=True)
     corrected = ContactCorrection.objects.filter(debtor=debtor_id, kind="phone").exclude(new="")
     return list(known.order_by().union(corrected.order_by().values_list("new", flat=True)))

@@ -1,4 +1,4 @@
-"""The sum that a message asks for: what it counts, less the debtor's unapplied credit, currency by currency."""
+"""The sum that a message asks for: the counted invoices less the debtor's unapplied credit, for each currency."""
 
 import datetime as dt
 import uuid
@@ -11,13 +11,13 @@ from invoices.debtors import receivables
 from invoices.models import Invoice, Status
 
 _ZERO = Decimal(0)
-# These kinds are about one invoice, whatever else is owed.
+# Kinds of messages that are about one invoice only.
 _ABOUT_ONE_INVOICE = (Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU)
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """`owed` less `credit` is `total`. `asked` says which part of it concerns each invoice that is counted."""
+    """A demand by currency: `owed` less `credit` is `total`. `asked` is the share of each counted invoice."""
 
     owed: dict[str, Decimal]
     credit: dict[str, Decimal]
@@ -31,7 +31,7 @@ class Demand:
 
 
 def listable(rows: Sequence[Communication], invoices: Iterable[Invoice]) -> list[Invoice]:
-    """Return the invoices that a message about the rows `going` may list: theirs first, then the debtor's others."""
+    """Return the invoices that a message may list: those of its rows first, then the debtor's others."""
     theirs = [row.invoice for row in rows]
     if rows[0].kind in _ABOUT_ONE_INVOICE:
         return theirs
@@ -40,8 +40,10 @@ def listable(rows: Sequence[Communication], invoices: Iterable[Invoice]) -> list
 
 
 def overdue(rows: Sequence[Communication], invoices: Iterable[Invoice], today: dt.date) -> list[Invoice]:
-    """Return those of `invoices` that the message counts as overdue. One that it is about counts even while it is on
-    hold: a person may write about it."""
+    """Return those of `invoices` that the message counts as overdue.
+
+    An invoice of the message counts even while it is on hold, because users may write about it.
+    """
     about = {row.invoice_id for row in rows}
     return [
         invoice
@@ -57,10 +59,10 @@ def of_message(
     channel: str,
     today: dt.date,
 ) -> Demand:
-    """Return what a message about the rows `going` asks for. `invoices` are the debtor's.
+    """Return the demand of a message. `invoices` are the debtor's.
 
-    An email asks for what is overdue; for the invoices it is about where nothing is overdue or the credit covers it.
-    A short message asks for both.
+    An email asks for the overdue invoices, or for its own if none is overdue or the credit covers them. SMS and
+    WhatsApp messages ask for both.
     """
     about = [row.invoice for row in rows]
     late = overdue(rows, listable(rows, invoices), today)
@@ -74,8 +76,11 @@ def of_message(
 def is_covered(
     invoice: Invoice, kind: str, invoices: Iterable[Invoice], credit: Mapping[str, Decimal], today: dt.date
 ) -> bool:
-    """Return whether the credit covers all that a message about `invoice` would ask for in its currency: the invoice,
-    and what is overdue of the debtor's other `invoices`. Disputed invoices and those on hold are not asked for."""
+    """Return True if the credit covers everything that a message about `invoice` would ask for in its currency.
+
+    That is the invoice and the overdue ones among the debtor's other `invoices`, without disputed ones and those on
+    hold.
+    """
     amount = credit.get(invoice.currency, _ZERO)
     if amount < invoice.balance or not amount:
         return False
@@ -87,8 +92,11 @@ def is_covered(
 
 
 def less_credit(about: Sequence[Invoice], counted: Sequence[Invoice], credit: Mapping[str, Decimal]) -> Demand:
-    """Return the demand for the invoices `counted`. The credit is laid over those that the message is not `about`
-    first, then over the others from the last to the first: the first is the one that the message names."""
+    """Return the demand for the invoices `counted`.
+
+    The credit is assigned first to invoices that the message is not `about`, then to the others from last to first,
+    because the first is the one that the message names.
+    """
     owed = receivables.balances(counted)
     used = {code: min(amount, credit.get(code, _ZERO)) for code, amount in owed.items()}
     used = {code: amount for code, amount in used.items() if amount > 0}

@@ -1,4 +1,4 @@
-"""A message from its words and the invoices as they are at the gate: subject, text and HTML in one language."""
+"""Rendering of messages: subject, text and HTML in one language, from a template and the current invoices."""
 
 import dataclasses
 import re
@@ -21,13 +21,13 @@ from invoices.models import Debtor, Invoice
 
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
 
-# Where a block stands in a filled body.
+# The placeholder of a block in a rendered body.
 _BLOCK = re.compile("\ue000(\\w+)\ue000")
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`html` is empty but for an email."""
+    """A rendered message. Only emails have a subject and `html`."""
 
     subject: str
     text: str
@@ -46,9 +46,11 @@ def render(
     page_url: str = "",
     unsubscribe_url: str = "",
 ) -> Message:
-    """`going` are the rows that the message advances, the highest step first: it sets channel, kind and tone.
-    `invoices` are the debtor's, and so is `credit`, which is looked up if it is None. A language without words falls
-    back to English; without those `templates.Missing` is raised."""
+    """Render the message of `rows`. The first row determines channel, kind and tone.
+
+    `invoices` and `credit` are the debtor's; the credit is read if it is None. A language without a template falls back
+    to English. Raise `templates.TemplateMissing` if there is no English one either.
+    """
     first = rows[0]
     oldest = min(rows, key=lambda row: (row.invoice.due_date, row.invoice.invoice_number)).invoice
     wanted = first.language if one_off.is_by_person(first) else debtor.language or oldest.language
@@ -60,7 +62,7 @@ def render(
 
 
 def _own_text(row: Communication) -> TemplateText | None:
-    """What a person wrote instead of the template. It stands on the row until the gate puts the finished text there."""
+    """Return a user's own text, which is stored on the row until the gate replaces it by the rendered text."""
     is_theirs = one_off.is_by_person(row) and row.kind == Kind.MANUAL and row.body
     return TemplateText(row.subject, row.body, row.language, is_own=True) if is_theirs else None
 
@@ -75,7 +77,7 @@ def write(
     page_url: str = "",
     unsubscribe_url: str = "",
 ) -> Message:
-    """These words about these invoices. Raises `wording.Unreadable`, also where they say nothing about them."""
+    """Render a template. Raise `template_language.InvalidTemplate`, also if the result is empty."""
     channel, language = Medium(rows[0].channel), words.language
     summary = summarize(account, rows, invoices, language, channel, credit)
     profile = profiles.of(account)
@@ -94,7 +96,7 @@ def write(
         if channel == Medium.SMS:
             text = " ".join(text.split())
             if not phrases.is_rtl(language):
-                text = phrases.without_isolates(text)  # each would cost the text its cheaper alphabet
+                text = phrases.without_isolates(text)  # isolates would force the more expensive encoding
         return Message("", text, "", language)
     if unsubscribe_url:
         text += f"\n\n--\n{phrases.LABELS[language]['unsubscribe_line']}\n{unsubscribe_url}"
@@ -129,7 +131,7 @@ def _values(summary: Summary, profile: SenderProfile, language: str) -> dict[str
 
 
 def _blocks(summary: Summary, profile: SenderProfile, language: str, page_url: str, channel: Medium) -> dict[str, str]:
-    """As text. An address stands alone on its line: isolates around it would become part of it."""
+    """Return the blocks as text. URLs are on their own line without isolates, which would become part of them."""
     labels = phrases.LABELS[language]
     how = phrases.isolated_text(profiles.payment_instructions(profile, language), language)
     return {
@@ -141,8 +143,10 @@ def _blocks(summary: Summary, profile: SenderProfile, language: str, page_url: s
 
 
 def _append_required_blocks(parts: list[str], summary: Summary, channel: Medium, markers: dict[str, str]) -> None:
-    """An email tells all that is owed, every message says which credit it counted, and every one but an SMS leads to
-    the debtor's page, also where the template forgot it."""
+    """Append required blocks that the template lacks.
+
+    An email lists all invoices, every message shows the deducted credit, and all but SMS link to the debtor's page.
+    """
     needed = ["invoices"] if channel == Medium.EMAIL and summary.several else []
     needed += ["credit"]
     needed += ["page_link"] if channel != Medium.SMS else []
@@ -164,7 +168,7 @@ def _listing(summary: Summary, language: str) -> str:
 
 
 def _sums(summary: Summary, language: str) -> list[tuple[str, str]]:
-    """The lines below a list of invoices, with their labels: what is past due, and what the credit leaves of it."""
+    """Return the labelled sums below the list of invoices: the past due total, or the deduction of the credit."""
     if summary.demand.credit:
         return _calculation(summary, language)
     label = phrases.LABELS[language]["overdue_total"]
@@ -172,7 +176,7 @@ def _sums(summary: Summary, language: str) -> list[tuple[str, str]]:
 
 
 def _calculation(summary: Summary, language: str) -> list[tuple[str, str]]:
-    """Return the sum owed, the credit, and the rest to pay; an empty text without credit."""
+    """Return the labelled sum owed, the credit and the remaining amount, or an empty list without credit."""
     labels, demand = phrases.LABELS[language], summary.demand
     if not demand.credit:
         return []
@@ -190,7 +194,7 @@ def _credit_in_text(summary: Summary, language: str, channel: Medium) -> str:
 
 
 def _is_in_listing(summary: Summary, channel: Medium) -> bool:
-    """Return True if the list of invoices, which such a message always has, shows the credit."""
+    """Return True if the message has a list of invoices, which includes the credit."""
     return channel == Medium.EMAIL and summary.several
 
 

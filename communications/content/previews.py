@@ -1,4 +1,4 @@
-"""A message as it would go today, about an invoice of the account or about an invented one. Nothing is stored."""
+"""Previews of messages as they would be sent today, about a real or a sample invoice. Nothing is stored."""
 
 import datetime as dt
 import itertools
@@ -15,7 +15,7 @@ from invoices import ledger
 from invoices.debtors import debtor_parties
 from invoices.models import OPEN, Debtor, Invoice
 
-# Days from the due date, amount, and what is paid of it.
+# Days from the due date, amount, amount paid.
 _SAMPLES = ((-12, 18_450, 3_450), (-4, 7_280, 0), (9, 5_150, 0))
 _NAMES = {
     Language.ENGLISH: ("Ahmed Al Rashid", "Al Noor Interiors LLC"),
@@ -34,8 +34,10 @@ def preview(
     several: bool = False,
     page_url: str = "",
 ) -> Message:
-    """`about` brings along all that its debtor owes, as a real message does. Without it a sample is shown, one invoice
-    or `several`. Raises `wording.Unreadable`."""
+    """Return a message about the invoice `about`, with its debtor's other invoices, as the real message would have.
+
+    Without `about`, use one sample invoice or `several`. Raise `template_language.InvalidTemplate`.
+    """
     if about is None:
         invoices: Sequence[Invoice] = _samples(account, kind, words.language, _SAMPLES if several else _SAMPLES[:1])
         credit: Mapping[str, Decimal] = {}
@@ -50,13 +52,13 @@ def preview(
 
 
 def validate(account: Account, words: TemplateText, kind: str, tone: str, channel: str) -> None:
-    """Write it about an invoice past its due date, on it and before it, and about several, without and with credit.
-    Raises `wording.Unreadable`, also for an SMS that may not be sent in the account's own country."""
+    """Render a template about sample invoices: before, on and after the due date, one and several, with and without
+    credit. Raise `InvalidTemplate`, also for an SMS that may not be sent in the account's own country."""
     cases = [*(((days, 100, 0),) for days in (-1, 0, 1)), _SAMPLES]
     for samples, credit in itertools.product(cases, ({}, {"AED": Decimal(40)})):
         invoices = _samples(account, kind, words.language, samples)
         for invoice in invoices:
-            invoice.debtor_company = ""  # not everybody has one
+            invoice.debtor_company = ""  # the company is optional
         rows = [Communication(account=account, invoice=invoices[0], kind=kind, tone=tone, channel=channel)]
         text = messages.write(words, account, rows, invoices, credit=credit).text
         if channel == Medium.SMS:

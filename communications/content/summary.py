@@ -1,8 +1,8 @@
-"""What a message is about, from the invoices as they are at the gate.
+"""The content of a message, from the current invoices.
 
-A message is about the steps that are due. An email lists all that the debtor owes: what is past due by section, what
-is not yet due or was agreed to wait apart and outside of the totals. SMS and WhatsApp say how many and how much.
-`demand` says what is asked for, net of the debtor's credit.
+A message is about the due steps. An email lists all open invoices: past due ones by section, and those not yet due or
+on hold separately, outside of the totals. SMS and WhatsApp messages contain only the number of invoices and the total.
+`demand` computes the amount to pay, net of the debtor's credit.
 """
 
 import datetime as dt
@@ -18,15 +18,15 @@ from inflow.accounts.models import Account
 from invoices.debtors import receivables
 from invoices.models import Invoice, Promise, PromiseStatus, Status
 
-# The sections, in this order: those with a step due, then what is past due, what waits by agreement, what comes.
+# Sections in order: invoices with a due step, others past due, on hold by agreement, not yet due.
 _SECTIONS = (Kind.FINAL_NOTICE.value, Kind.FOLLOW_UP.value, Kind.REMINDER.value, "overdue", "agreed", "upcoming")
-# What a person writes about is past due like what a reminder is about.
+# Manual messages list their invoices in the section of reminders.
 _LISTED_AS: dict[str, str] = {Kind.MANUAL: Kind.REMINDER}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An invoice as the message shows it. `late` says how late in words, if it is."""
+    """An invoice in a list. `late` is the delay in words, or empty."""
 
     number: str
     due_date: str
@@ -42,8 +42,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Subject of a message: `invoice` and, if `several`, all that it lists. `past_due` are the sums by currency
-    before credit, empty if nothing is; `demand` is what it asks for."""
+    """The content of a message: `invoice` and, if `several`, all `listed` invoices.
+
+    `past_due` are the past due sums by currency before credit. `demand` is the amount to pay.
+    """
 
     kind: str
     invoice: Invoice
@@ -60,7 +62,7 @@ class Summary:
 
     @property
     def asked(self) -> Decimal:
-        """Part of the demand that concerns `invoice`."""
+        """The share of `invoice` in the demand."""
         return self.demand.asked.get(self.invoice.pk, self.invoice.balance)
 
     @property
@@ -124,6 +126,6 @@ def _line(invoice: Invoice, today: dt.date, language: str) -> Line:
 
 
 def _promised_on(invoice: Invoice, today: dt.date) -> dt.date:
-    """Its reminder goes on the day before."""
+    """Return the promised day. Without an open promise it is tomorrow: the reminder is sent on the day before."""
     open_promise = Promise.objects.filter(invoice=invoice.pk, status=PromiseStatus.OPEN).first()
     return open_promise.promised_on if open_promise else today + dt.timedelta(days=1)

@@ -1,7 +1,7 @@
-"""The tiny language of message templates: `{{ variable }}` and `{% if variable %}`, and nothing else.
+"""The language of message templates: `{{ variable }}` and `{% if variable %}`, and nothing else.
 
-Whoever writes a template is a customer, so it is parsed by Django's own engine from which all else was taken: no
-loaders, no filters, no tags but `if`, no dots. It is filled with plain strings. See docs/decisions.
+Customers write templates, so they are parsed by a restricted engine of Django: no loaders, no filters, no tags except
+`if`, no attribute access. All values are plain strings. See docs/decisions.
 """
 
 import re
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 EMAIL, SMS, WHATSAPP = Medium.EMAIL, Medium.SMS, Medium.WHATSAPP
-# Characters of a template as it is written. A rendered subject is cut at the column's 300.
+# Maximum length of a template in characters. A rendered subject is truncated to 300 characters.
 LIMITS = {EMAIL: 8_000, WHATSAPP: 1_500, SMS: 500}
 SUBJECT_LIMIT = 500
 _MAX_CONDITIONS = 40
@@ -32,8 +32,10 @@ register = Library()
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """`is_flag`: only to be asked for. `is_block`: stands on lines of its own, and becomes a table, a button or a box
-    in HTML."""
+    """A variable of templates. A flag can only be used in conditions.
+
+    A block is placed on lines of its own and becomes a table, a button or a box in HTML.
+    """
 
     meaning: "StrOrPromise"
     channels: tuple[Medium, ...] = (EMAIL, WHATSAPP, SMS)
@@ -70,7 +72,7 @@ VARIABLES = {
 
 
 class InvalidTemplate(Exception):
-    """A template that can't be used, and why, for whoever wrote it."""
+    """The template is invalid. The message explains the error to its author."""
 
 
 def variables_of(channel: str) -> dict[str, Variable]:
@@ -78,19 +80,19 @@ def variables_of(channel: str) -> dict[str, Variable]:
 
 
 def check(text: str, channel: str) -> set[str]:
-    """The variables that the template uses. Raises `Unreadable`."""
+    """Return the variables that a template uses. Raise `InvalidTemplate`."""
     return set(_names(_parse(text, channel).nodelist))
 
 
 def check_subject(text: str, channel: str) -> None:
-    """A subject is one line. Raises `Unreadable`."""
+    """Check that a subject has only single-line variables. Raise `InvalidTemplate`."""
     for name in check(text, channel):
         if VARIABLES[name].is_block or name == "signature":
             raise InvalidTemplate(_("“%(name)s” takes several lines: it stands in the text.") % {"name": name})
 
 
 def fill(text: str, channel: str, values: Mapping[str, str]) -> str:
-    """The text with its values. A line that holds only a condition leaves no gap. Raises `Unreadable`."""
+    """Render a template. Lines that contain only a condition are removed. Raise `InvalidTemplate`."""
     filled = _parse(_CONDITION_LINE.sub(r"\1", text), channel).render(Context(dict(values), autoescape=False))
     lines = "\n".join(line.rstrip(" \t") for line in filled.split("\n"))
     return re.sub(r"\n{3,}", "\n\n", lines).strip()
@@ -109,7 +111,7 @@ class _If(Node):
 
 @register.tag("if")
 def _if(parser: Parser, token: Token) -> _If:
-    """`{% if name %}`, `{% elif not name %}`, `{% else %}`, `{% endif %}`."""
+    """Parse `{% if name %}`, `{% elif not name %}`, `{% else %}`, `{% endif %}`."""
     branches: list[tuple[str, bool, NodeList]] = []
     while True:
         branches.append((*_condition(token), parser.parse(("elif", "else", "endif"))))
@@ -182,7 +184,7 @@ def _nodes(nodes: NodeList) -> Iterator[Node]:
 
 
 def _names(nodes: NodeList) -> Iterator[str]:
-    """As they are written: a dot, a quote or a filter makes a name that is not known."""
+    """Yield the names as written. A dot, a quote or a filter results in an unknown name."""
     for node in _nodes(nodes):
         if isinstance(node, VariableNode):
             yield str(node.filter_expression.token)
@@ -198,7 +200,7 @@ def _unknown(name: str, channel: str) -> str:
 
 
 def _explain(problem: str, channel: str) -> str:
-    """Django speaks of tags to register and libraries to load, which nobody can here."""
+    """Translate Django's error messages, which refer to registering tags and loading libraries."""
     if unknown := re.search(r"Invalid block tag[^']*'([^']*)'", problem):
         return _("“{%% %(tag)s %%}” can't be used: a template knows {{ variables }} and {%% if %%} only.") % {
             "tag": unknown[1]

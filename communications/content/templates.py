@@ -1,7 +1,7 @@
-"""Which words a message is made of: the account's own for its kind and tone, else its own for any tone, else ours.
+"""Message templates: the account's own for kind and tone, else its own for any tone, else the built-in one.
 
-Ours lie in templates/communications/<language>/<channel>/<kind>[.<tone>].txt, in the same tiny language; an email's
-file begins with its subject. One file, and one row of an account, holds subject and body: they never mix languages.
+Built-in templates are in templates/communications/<language>/<channel>/<kind>[.<tone>].txt and use the same template
+language. The file of an email begins with its subject. Subject and body always come from the same file or row.
 """
 
 import uuid
@@ -22,12 +22,12 @@ _SUBJECT = "Subject:"
 
 
 class TemplateMissing(Exception):
-    """There are no words for this kind of message, in English either."""
+    """There is no template for this kind of message, not even in English."""
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateText:
-    """What a message says before its values are put in. Only an email has a subject."""
+    """Subject and body of a template. Only emails have a subject."""
 
     subject: str
     body: str
@@ -36,7 +36,7 @@ class TemplateText:
 
 
 def find(account: Account, kind: str, tone: str, channel: str, wanted: str) -> TemplateText:
-    """In the wanted language, else in English, which the log and `Words.language` tell. Raises `Missing`."""
+    """Return the template in the wanted language, else in English with a warning. Raise `TemplateMissing`."""
     tones, languages = (tone, ""), (wanted, Language.ENGLISH.value)
     own = {(row.language, row.tone): row for row in _own(account, kind, channel) if row.tone in tones}
     for language in languages:
@@ -53,7 +53,7 @@ _KNOWN = "_templates"
 
 
 def cache_templates(account: Account) -> None:
-    """Let this `account`, whose clock leaps, read its templates once."""
+    """Cache templates on this `Account` instance, whose clock is being moved."""
     vars(account)[_KNOWN] = {}
 
 
@@ -72,7 +72,7 @@ def _templates(*, account: uuid.UUID, kind: str, channel: str) -> QuerySet[Messa
 
 
 def inherited(account: Account, kind: str, tone: str, channel: str, language: str) -> TemplateText | None:
-    """What this language's words would be without the account's own for this very tone."""
+    """Return the template that would be used without the account's own one for this tone."""
     rows = MessageTemplate.objects.for_account(account).filter(kind=kind, tone="", channel=channel, language=language)
     if tone and (row := rows.first()):
         return TemplateText(row.subject, row.body, language, is_own=True)
@@ -80,7 +80,7 @@ def inherited(account: Account, kind: str, tone: str, channel: str, language: st
 
 
 def write(account: Account, kind: str, tone: str, channel: str, words: TemplateText) -> None:
-    """Keep the account's words for this use, unless they say no more than what they would replace, or nothing."""
+    """Save the account's template. Delete it instead if it is empty or equals the one that it would replace."""
     ours = inherited(account, kind, tone, channel, words.language)
     is_same = ours and (ours.subject, ours.body) == (words.subject, words.body)
     if is_same or not words.body:
@@ -97,14 +97,14 @@ def write(account: Account, kind: str, tone: str, channel: str, words: TemplateT
 
 
 def reset(account: Account, kind: str, tone: str, channel: str, *languages: str) -> int:
-    """Drop the account's own words for this use. How many there were."""
+    """Delete the account's own templates for this use and return their number."""
     rows = MessageTemplate.objects.for_account(account).filter(kind=kind, tone=tone, channel=channel)
     return rows.filter(language__in=languages or Language.values).delete()[0]
 
 
 @lru_cache(maxsize=256)
 def built_in(kind: str, tone: str, channel: str, language: str) -> TemplateText | None:
-    """Our own words, for this tone if it has some of its own."""
+    """Return the built-in template for this tone, else for any tone."""
     if language not in Language.values or channel not in Medium.values or kind not in Kind.values:
         return None
     for name in (f"{kind}.{tone}" if tone in Tone.values else kind, kind):
@@ -119,5 +119,5 @@ def built_in(kind: str, tone: str, channel: str, language: str) -> TemplateText 
 
 
 def tones_of(kind: str) -> tuple[str, ...]:
-    """The tones in which a kind of message can be written; those that never threaten have one alone."""
+    """Return the tones of a kind of message. Kinds other than the reminder steps have a single tone."""
     return ("", *Tone.values) if kind in (Kind.REMINDER, Kind.FOLLOW_UP, Kind.FINAL_NOTICE) else ("",)

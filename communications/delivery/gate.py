@@ -1,7 +1,7 @@
-"""The last gate before a message leaves: under the locks of the debtor and its invoices, on the facts as they are now.
+"""The last check before a message is sent, under the locks of the debtor and its invoices.
 
-What passes is rendered from those facts and marked `sending` in the same transaction. A payment that commits first is
-seen here; one that commits later finds the message gone. There is no third case.
+A message that passes is rendered from the current facts and marked `sending` in the same transaction. A payment that
+commits first is seen here; a payment that commits later finds the message already sent. There is no third case.
 """
 
 import datetime as dt
@@ -35,7 +35,7 @@ from invoices.models import OPEN, Debtor, Invoice, Reason, Status
 log = structlog.get_logger(__name__)
 
 _DAY = dt.timedelta(days=1)
-# What the gate writes on a message that passes.
+# Fields that the gate writes on a message that passes.
 _FROZEN = (
     *(
         "message_id",
@@ -56,7 +56,7 @@ _FROZEN = (
 
 @dataclass(frozen=True)
 class Case:
-    """All that is looked at, locked: a debtor, its open invoices, and what is due to be sent on one channel."""
+    """The locked rows of one check: a debtor, its open invoices, and the messages due on one channel."""
 
     account: Account
     debtor: Debtor
@@ -78,14 +78,15 @@ def claim(
     wait: bool = True,
     account: Account | None = None,
 ) -> list[Communication]:
-    """Pass the gate with all that is due to the same recipient, of the same debtor and party, on the same channel: one
-    message, now `sending`, a row for each invoice, with what is to be sent frozen on it. Empty if nothing may go. What
-    is no step of a ladder goes alone.
+    """Mark a message as `sending` and return its rows, one for each invoice, with the text to send on each.
 
-    `unavailable`: nothing can be sent on the channel at the moment. Without `wait`, a debtor whom somebody else works
-    on is left to them. `account`: the one whose clock leaps, with what it has set as that was when the leap began.
+    Rows that are due to the same recipient, for the same debtor and party and on the same channel, are combined into
+    one message. A one-off message is sent alone. Return an empty list if nothing may be sent.
+
+    `unavailable` postpones the message because the channel cannot be used. Without `wait`, a locked debtor is skipped.
+    `account` is the account whose clock is moved, with its settings as they were when the move began.
     """
-    with statements.transaction(), in_english():  # also when a person sends
+    with statements.transaction(), in_english():  # also for messages that a user sends
         case = _lock(communication_id, wait=wait, account=account)
         if case is None:
             return []
@@ -143,7 +144,7 @@ def _reschedule_others(case: Case, going: Sequence[Communication]) -> None:
 
 
 def draft(row: Communication) -> messages.Message:
-    """As it would be written now, whatever stands against its going: planned, no step of a ladder, its moment come."""
+    """Render a one-off message that is due, whether or not it may be sent."""
     case = _lock(row.pk, wait=True, account=None)
     assert case is not None
     urls = links.urls_for_message(case.debtor, case.due[0])
@@ -153,7 +154,7 @@ def draft(row: Communication) -> messages.Message:
 
 
 def objections(row: Communication, message: messages.Message) -> list[str]:
-    """What `claim` had against this message, in the reader's language."""
+    """Return the reasons for which `claim` refused the text of a message, in the active language."""
     case = _lock(row.pk, wait=True, account=None)
     assert case is not None
     return [problem.message for problem in breaches(row, case, message.text, message.language)]
@@ -172,7 +173,7 @@ def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -
     debtor.account = account
     now = account.now()
     which = {"debtor": debtor.pk, "channel": channel, "now": now, "alone": alone}
-    # Locked in the order of their ids, used in one that does not depend on them.
+    # Lock in the order of the ids, but process in an order that does not depend on them.
     locked = sorted(_concerned(**which), key=operator.attrgetter(*holding.IN_ORDER))
     invoices = {invoice.pk: invoice for invoice in locked}
     for invoice in invoices.values():
@@ -202,7 +203,7 @@ def _due(debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | N
 
 @Compiled
 def _concerned(*, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None) -> QuerySet[Invoice]:
-    """The debtor's open invoices, and those that a message is due about, locked."""
+    """Lock the debtor's open invoices and those with a due message."""
     due = _due(debtor, channel, now, alone).values("invoice_id")
     theirs = Q(debtor=debtor, status__in=OPEN) | Q(pk__in=due)
     return Invoice.objects.select_for_update(no_key=True).filter(theirs).order_by("id")
@@ -216,7 +217,7 @@ def _locked_due(
 
 
 def _may_go(case: Case, row: Communication) -> bool:
-    """What the row's own invoice says."""
+    """Check one row against the facts of its invoice and debtor. Postpone or suppress it if it may not be sent."""
     invoice = row.invoice
     today = case.account.today()
     if row.step is None:
@@ -232,7 +233,7 @@ def _may_go(case: Case, row: Communication) -> bool:
     if verdict.reason in _OF_INVOICE:
         _hold_back(case, row, verdict)
         return False
-    # A new try goes by the channel that was planned for its whole message.
+    # A retry uses the channel that was planned for its whole message.
     left = [row.channel, *ladder.channels_left(invoice, step)] if row.try_number > 1 else []
     chosen = addresses.choose(invoice, left or step.channels)
     if case.debtor.opted_out_at is not None:
@@ -258,7 +259,7 @@ def _may_go(case: Case, row: Communication) -> bool:
     return True
 
 
-# Holds of the invoice itself come before what is wrong with its addresses, those of its debtor after it.
+# Holds of the invoice are checked before its addresses, holds of the debtor after them.
 _OF_INVOICE = ("hold", "dispute")
 
 
@@ -285,7 +286,7 @@ def _is_owed(row: Communication) -> bool:
 
 
 def _may_send_one_off(case: Case, row: Communication) -> bool:
-    """The same for what is no step of the ladder: sent by a person, or for a promise or a payment."""
+    """Check a one-off message: sent by a user, or about a promise or a payment."""
     invoice = row.invoice
     if row.kind == Kind.THANK_YOU:
         if invoice.status != Status.PAID:
@@ -318,7 +319,7 @@ def _may_send_one_off(case: Case, row: Communication) -> bool:
 
 
 def breaches(row: Communication, case: Case, text: str, language: str = "") -> list[linters.Problem]:
-    """What the law of the debtor's place, and WhatsApp, have against the text and who sends it."""
+    """Return violations of local regulations and of WhatsApp's rules by the text or its sender."""
     gateway = gateways.of(case.account).get(row.channel)
     if gateway is None:  # email
         return []
@@ -339,7 +340,7 @@ def breaches(row: Communication, case: Case, text: str, language: str = "") -> l
 def _hindrance(
     case: Case, going: Sequence[Communication], unavailable: Outage | None
 ) -> tuple[str, dt.datetime] | None:
-    """The reason why no message may go to this debtor now, and until when: the account's, the hours, the limits."""
+    """Return the reason why the debtor may not be contacted now, and until when: account, hours, limits, outage."""
     account, rules, now, first = case.account, case.rules, case.now, going[0]
     if account.suspended_at is not None:
         return "suspended", now + _DAY
@@ -355,7 +356,7 @@ def _hindrance(
 
 
 def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = "") -> None:
-    """Finally refused: the step is done without a message."""
+    """Suppress a message for good. Its step counts as done."""
     _suppress(row, reason, because)
     invoice = row.invoice
     ladder.done(invoice, step)
@@ -376,7 +377,7 @@ def _postpone_all(case: Case, rows: Sequence[Communication], why: str, until: dt
 
 
 def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reason: str = "") -> None:
-    """Not lost: a new moment, and why, said once for each reason."""
+    """Postpone a message and note each reason once on the timeline."""
     until = case.facts.place(row.invoice).next_opening(until)
     is_news = row.waits_for != why and not (row.refusals and why == "paused")  # the refusal was noted
     row.scheduled_for, row.waits_for = until, why

@@ -1,7 +1,8 @@
-"""What a person sends: looked at first, as the gate would write it at that moment, then sent once.
+"""Manual messages: previewed first, then sent once.
 
-To look is to plan and to pass the gate in a transaction that is taken back. To send is the same, committed, if what
-passed is what was shown. The form's key is the message's id: a form that is posted twice sends one message.
+A preview plans the message and passes the gate in a transaction that is rolled back. Sending does the same and commits,
+provided that the result equals the preview. The form's key is the message's id, so a form that is posted twice sends
+one message.
 """
 
 import datetime as dt
@@ -32,14 +33,14 @@ from invoices.writing import Refused, lock
 
 log = structlog.get_logger(__name__)
 
-# What these hinder may be left to go by itself at the moment that is shown. For all else somebody has to do something.
+# Messages held back for these reasons can be scheduled. All other reasons need an action by a user.
 _TEMPORARY_REASONS = ("window", "cap", "away", "refused", "paused", "reopened")
 _LINKS = re.compile(re.escape(settings.BASE_URL) + r"/[^\s\"<]+")
 
 
 @dataclass(frozen=True, slots=True)
 class MessageRequest:
-    """`subject` and `text`: a person's own words instead of the template's, as templates are written."""
+    """Input of the form. `subject` and `text` replace the template; they use the template language."""
 
     kind: str
     channel: str
@@ -50,7 +51,11 @@ class MessageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The message as it would go. `later`: it would wait until then; `refusal` says why, or why it can't go at all."""
+    """A message as it would be sent, or the reason why not.
+
+    If `deferred_until` is set, the message can be scheduled for that time, and `refusal` is the reason for the delay.
+    Otherwise a `refusal` means that it cannot be sent.
+    """
 
     message: Communication
     deferred_until: dt.datetime | None
@@ -62,7 +67,7 @@ class Preview:
 
     @property
     def digest(self) -> str:
-        """Of what is shown, but for the links, which are new each time."""
+        """SHA-256 of the previewed message without its links, which differ each time."""
         row = self.message
         values = [
             row.kind,
@@ -77,7 +82,7 @@ class Preview:
 
 
 class PreviewOutdated(Exception):
-    """What would go is not what was looked at."""
+    """The message that would be sent differs from the preview."""
 
 
 class _AlreadySent(Exception):
@@ -86,7 +91,7 @@ class _AlreadySent(Exception):
 
 
 def preview(account: Account, invoice_id: uuid.UUID, actor: Actor, request: MessageRequest) -> Preview:
-    """Nothing is kept of it. Raises `Refused` and `writing.NotFound`."""
+    """Return a preview of a message without storing anything. Raise `Refused` or `writing.NotFound`."""
     with transaction.atomic():
         shown, _going = _pass_gate(account, invoice_id, actor, request, uuid.uuid4())
         transaction.set_rollback(True)
@@ -96,8 +101,11 @@ def preview(account: Account, invoice_id: uuid.UUID, actor: Actor, request: Mess
 def send(
     account: Account, invoice_id: uuid.UUID, actor: Actor, request: MessageRequest, *, key: uuid.UUID, digest: str
 ) -> Communication:
-    """The message that was looked at, at once or, if that was shown, when it may go. The same `key` again: what became
-    of it. Raises `Refused` and `Changed`; then nothing is kept."""
+    """Send the previewed message, or schedule it if the preview was deferred, and return it.
+
+    A repeated `key` returns the existing message. Raise `Refused`, or `PreviewOutdated` if `digest` is no longer
+    current; nothing is stored then.
+    """
     if not channels.is_captured(account, request.channel) and not highwater.may_send():
         raise Refused("kind", "held", _("Messages are held because the database was restored from a backup."))
     with channels.Transports() as transports:
@@ -123,7 +131,7 @@ def send(
 
 
 def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Communication:
-    """What a person left to go later does not go. Raises `Refused`."""
+    """Cancel a scheduled one-off message. Raise `Refused` unless it is one."""
     with transaction.atomic():
         row, _invoice = safeguards.lock_message(account, communication_id, State.SCHEDULED)
         if row.step is not None:
@@ -147,7 +155,10 @@ def _pass_gate(
     *,
     unavailable: Outage | None = None,
 ) -> tuple[Preview, list[Communication]]:
-    """Plan it and pass the gate, or see what stands against it. Raises `_Sent` where the key was used for it."""
+    """Plan a message and pass the gate. Return the preview and the claimed rows.
+
+    Raise `_AlreadySent` if the key was used for this invoice before.
+    """
     invoice = lock(account, invoice_id)
     if earlier := Communication.objects.filter(pk=key, invoice=invoice).first():
         raise _AlreadySent(earlier)
@@ -197,6 +208,6 @@ def _pass_gate(
 def _draft(row: Communication) -> messages.Message | None:
     try:
         return gate.draft(row)
-    except Exception:  # the gate says what it is
+    except Exception:  # the gate reports the error
         log.exception("rendering_failed", communication=str(row.pk))
         return None

@@ -1,4 +1,4 @@
-"""Why a message does not go, did not go or waits, in words for people. The rows and the API keep the codes."""
+"""Labels of the reasons why a message was postponed or not sent. Rows and the API contain the codes."""
 
 from typing import Any
 
@@ -24,5 +24,5 @@ LABELS: dict[str, Any] = {
 
 
 def describe(code: str) -> str:
-    """What a provider answered stays in its own words."""
+    """Return the label of a reason. Replies of providers are returned unchanged."""
     return str(LABELS.get(code, code.replace("_", " ")))

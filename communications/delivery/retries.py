@@ -1,7 +1,7 @@
-"""The consequences of a refusal: the message waits, is tried again, goes by another channel, or is a person's case.
+"""Consequences of a refusal: the message is postponed, retried, sent on another channel, or escalated.
 
 All rows of a message are handled together, under the locks of the debtor and the invoices, so that a message about
-several invoices stays one.
+several invoices remains one message.
 """
 
 import datetime as dt
@@ -19,17 +19,17 @@ from invoices import lifecycle, timeline, workdays
 from invoices.cases import escalations
 from invoices.models import Invoice, Reason
 
-# The waits after refusals for reasons of ours; the last one from then on.
+# Delays after refusals of class `OURS`. The last one repeats.
 RETRY_DELAYS = (dt.timedelta(minutes=5), dt.timedelta(minutes=15), dt.timedelta(hours=1), dt.timedelta(hours=4))
-# The same where the refusal was reported after the message had been taken: it costs a real mail each time.
+# Delays if the message was accepted first and the refusal reported later. Each attempt is a real mail.
 RETRY_DELAYS_AFTER_BOUNCE = (dt.timedelta(hours=4), dt.timedelta(hours=24), dt.timedelta(hours=72))
-# A mailbox that is full, or will not take the message, is tried again on each of so many working days; after them the
-# next channel is, or this one for the last time.
+# A mailbox that is full or refuses the message is tried on this number of working days, then on the next channel, or
+# a last time on this one.
 MAX_DAYS = 3
 
 
 class Attempt(NamedTuple):
-    """A row whose step is to be taken again."""
+    """A row and the step that is to be repeated."""
 
     row: Communication
     step: PolicyStep
@@ -40,12 +40,12 @@ class Attempt(NamedTuple):
 
 
 def step_of(row: Communication) -> PolicyStep | None:
-    """Return the step of the policy that a message is for, if it is still there."""
+    """Return the policy step of a message, or None if it was removed."""
     return next((step for step in policies.steps_of(row.invoice) if ladder.is_for(row, row.invoice, step)), None)
 
 
 def mark_address(rows: Sequence[Communication], refusal: Refusal) -> None:
-    """Record what a refusal says about the address."""
+    """Mark the address as invalid or opted out if the refusal says so."""
     row, now = rows[0], rows[0].account.now()
     if refusal == Refusal.ADDRESS:
         addresses.mark_invalid(row.account, row.channel, row.recipient, now, row.error)
@@ -54,7 +54,7 @@ def mark_address(rows: Sequence[Communication], refusal: Refusal) -> None:
 
 
 def postpone(rows: Sequence[Communication], error: str, why: str) -> None:
-    """Schedule a message again that was refused for reasons of ours. Neither an attempt nor a step is used up."""
+    """Schedule a message again after a refusal of class `OURS`. No attempt and no step is used up."""
     if not rows:
         return
     refusals = max(row.refusals for row in rows) + 1
@@ -80,7 +80,7 @@ def postpone(rows: Sequence[Communication], error: str, why: str) -> None:
 
 
 def plan_next_attempt(rows: Sequence[Communication], refusal: Refusal) -> None:
-    """Take the steps of a message again, together, if they were the last ones taken; or give them up."""
+    """Plan the next attempt for all rows of a message together, or give up. Only last steps are repeated."""
     attempts = [
         Attempt(row, step) for row in rows if (step := step_of(row)) and row.invoice.is_open and _is_last(row, step)
     ]
@@ -109,7 +109,7 @@ def plan_next_attempt(rows: Sequence[Communication], refusal: Refusal) -> None:
 
 
 def _retry(attempts: Sequence[Attempt], delay: dt.timedelta | None = None) -> None:
-    """Plan another try on the same channel: after the gap, or on the debtor's next working day."""
+    """Plan another attempt on the same channel: after the delay, or on the debtor's next working day."""
     moment = max(_retry_at(attempt, delay) for attempt in attempts)
     for attempt in attempts:
         planned = _plan(attempt, Chosen(attempt.row.channel, attempt.row.recipient), moment)
@@ -121,7 +121,7 @@ def _retry(attempts: Sequence[Attempt], delay: dt.timedelta | None = None) -> No
 def _switch_channel(
     attempts: Sequence[Attempt], channels: Sequence[Chosen | None], refusal: Refusal, delay: dt.timedelta | None
 ) -> None:
-    """Plan a try of each row on the channel chosen for it; give up those without one."""
+    """Plan an attempt of each row on the channel chosen for it. Give up rows without one."""
     going = [attempt for attempt, chosen in zip(attempts, channels, strict=True) if chosen]
     moment = max((_retry_at(attempt, delay) for attempt in going), default=None)
     for attempt, chosen in zip(attempts, channels, strict=True):
@@ -132,8 +132,10 @@ def _switch_channel(
 
 
 def _next_channels(attempts: Sequence[Attempt]) -> list[Chosen | None]:
-    """Choose the channel of each row: the same for all where their addresses allow it. The first row, which leads,
-    says the order; what its own step does not have may come from the others."""
+    """Choose the next channel of each row: the same for all rows if their addresses allow it.
+
+    The step of the first row determines the order of preference. Channels of the other steps follow.
+    """
     left: list[str] = []
     for attempt in attempts:
         left += [channel for channel in ladder.channels_left(attempt.invoice, attempt.step) if channel not in left]
@@ -168,19 +170,19 @@ def _plan(each: Attempt, chosen: Chosen, moment: dt.datetime) -> Communication |
 
 
 def _refused_attempts(attempt: Attempt) -> int:
-    """Count the tries on this channel that the mailbox refused, this one included."""
+    """Count the attempts on this channel that the mailbox refused, including this one."""
     tries = ladder.tries_of(attempt.invoice, attempt.step).filter(channel=attempt.row.channel)
     return tries.filter(refusal=Refusal.MAILBOX).count()
 
 
 def _is_last(row: Communication, step: PolicyStep) -> bool:
-    """Return whether no step was taken after this one: a refused try has not taken it, one that came back has."""
+    """Return True if no later step was done. A bounced message completed its step, a failed one did not."""
     last = row.invoice.last_step
     return (last is None or last < step.offset_days) if row.status == State.FAILED else last == step.offset_days
 
 
 def _rewind_to(row: Communication, step: PolicyStep) -> bool:
-    """Bring the schedule back to a step that it took, unless something is on its way that comes after it."""
+    """Reset the invoice to the point before a step. Return False if a later message is being sent."""
     invoice = row.invoice
     if invoice.last_step != step.offset_days:
         return True
@@ -197,7 +199,7 @@ def _rewind_to(row: Communication, step: PolicyStep) -> bool:
 
 
 def _retry_at(attempt: Attempt, delay: dt.timedelta | None) -> dt.datetime:
-    """Return when a try may go: after the gap, or on the debtor's next working day."""
+    """Return the time of the next attempt: after the delay, or on the debtor's next working day."""
     if delay is not None:
         return _allowed(attempt.row, delay)
     place = ladder.place(attempt.invoice, ladder.rules_of(attempt.invoice.account))
@@ -208,9 +210,9 @@ def _retry_at(attempt: Attempt, delay: dt.timedelta | None) -> dt.datetime:
 
 
 def _allowed(row: Communication, delay: dt.timedelta) -> dt.datetime:
-    """Return the first moment after the gap at which this message may go."""
+    """Return the first time after the delay at which this message may be sent."""
     moment = row.account.now() + delay
-    if row.step is None:  # no limit of contacts holds it
+    if row.step is None:  # one-off messages are exempt from the limits
         return ladder.place(row.invoice, ladder.rules_of(row.account)).next_opening(moment)
     return ladder.allowed_from(row.invoice, moment)
 

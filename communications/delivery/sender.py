@@ -1,6 +1,7 @@
-"""Sending what is due, at most once: gate, commit, provider, record.
+"""Sending due messages at most once: gate, commit, provider, record.
 
-A worker that dies between gate and record leaves `sending`, which becomes `unknown` and is never retried by itself.
+A worker that dies between gate and record leaves a message in `sending`. It becomes `unknown` and is never retried
+automatically.
 """
 
 import datetime as dt
@@ -25,17 +26,17 @@ from invoices import workdays
 
 log = structlog.get_logger(__name__)
 
-# The provider call begins this soon after the gate, or not at all.
+# The provider call must begin within this time after the gate.
 GATE_VALID_SECONDS = 5.0
-# A server that could not be reached is tried again after this time.
+# Time until a server that could not be reached is tried again.
 RETRY_UNAVAILABLE_AFTER = dt.timedelta(minutes=15)
-# A message still `sending` after this was left by a dead worker: longer than any provider call. By the wall.
+# A message that is still `sending` after this was left by a dead worker. Longer than any provider call.
 ORPHANED_AFTER = dt.timedelta(minutes=5)
 
 
 @workdays.remembered()
 def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account | None = None) -> int:
-    """Send what is due, of `account` alone or of all that follow the wall; how many messages left us."""
+    """Send the due messages of `account`, or of all accounts without their own clock. Return the number sent."""
     now = now or timezone.now()
     if account is None:
         if not (walltime.is_right() and highwater.may_send()):
@@ -44,7 +45,7 @@ def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account 
     due = Communication.objects.filter(status=State.SCHEDULED, scheduled_for__lte=now)
     due = due.filter(account=account) if account else due.filter(account__clock=None)
     found = due.order_by("scheduled_for", *holding.SEND_ORDER).values_list("pk", "account_id", "channel", "refusals")
-    # Those that were not refused come first: a recipient who refuses us for good must not be every probe of a pause.
+    # Messages without refusals come first: one that is always refused must not be the probe of every pause.
     ids = sorted(found[:limit], key=operator.itemgetter(3))
     sent = 0
     accounts: dict[uuid.UUID, Account] = {account.pk: account} if account else {}
@@ -55,7 +56,7 @@ def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account 
                 sent += send(pk, owner=owner, channel=channel, transports=transports, wait=account is not None)
             except (OperationalError, InterfaceError):
                 raise
-            except Exception:  # what one message trips over must not hold up all that are due after it
+            except Exception:  # an error of one message must not block the others
                 log.exception("sending_failed", communication=str(pk))
     return sent
 
@@ -68,7 +69,7 @@ def send(
     transports: channels.Transports | None = None,
     wait: bool = True,
 ) -> bool:
-    """One message, with all that is due to the same debtor, through the gate and out. Whether it left."""
+    """Send one message, combined with others that are due to the same debtor. Return True if it was sent."""
     if owner is None:
         row = Communication.objects.filter(pk=communication_id).select_related("account").first()
         if row is None:
@@ -94,7 +95,7 @@ def send(
 def connect(
     transports: channels.Transports, account: Account, channel: str
 ) -> tuple[pauses.Permit, None] | tuple[None, Outage]:
-    """Take a turn to send on this channel, with the connection open; or return what stands against it."""
+    """Acquire a permit and open the connection of this channel. Return the permit, or the outage."""
     key = pauses.key_of(account, channel)
     if channels.is_captured(account, channel):
         return pauses.Permit(key), None
@@ -114,7 +115,7 @@ def connect(
 def hand_over(
     rows: list[Communication], owner: Account, transports: channels.Transports, permit: pauses.Permit | None = None
 ) -> State:
-    """Hand a message that has just passed the gate, and is committed, to its provider, and record the result."""
+    """Deliver a message that passed the gate in a committed transaction, and record the result."""
     deadline = time.monotonic() + GATE_VALID_SECONDS
     permit = permit or pauses.Permit(pauses.key_of(owner, rows[0].channel))
     try:
@@ -132,7 +133,7 @@ def hand_over(
         refusal = error
         reason = "away" if isinstance(error, channels.Unavailable | channels.Expired) else "refused"
         outcome = Outcome(State.FAILED, str(error), error.kind, reason=reason)
-    except Exception as error:  # whatever it was: the message may have left
+    except Exception as error:  # the message may have been sent, whatever went wrong
         log.warning("send_unknown", message=str(rows[0].message_id), error=type(error).__name__)
         message = str(error) if isinstance(error, channels.DeliveryUnknown) else type(error).__name__
         outcome = Outcome(State.UNKNOWN, message)
@@ -146,7 +147,7 @@ def hand_over(
 def _end_permit(
     permit: pauses.Permit, row: Communication, owner: Account, outcome: Outcome, refusal: channels.Refused | None
 ) -> None:
-    """Note for its server what became of a message, with a line in the log for each refusal."""
+    """End the permit according to the outcome and log a refusal."""
     if refusal:
         log.warning(
             "message_refused",
@@ -165,8 +166,8 @@ def _end_permit(
 
 
 def _reschedule_unsent(rows: list[Communication], reason: str) -> State:
-    """Keep a message that passed the gate and was not handed over. A person's own words were replaced by the rendered
-    ones, so theirs fails, and they write it again."""
+    """Schedule a message again that passed the gate but was not delivered. A manual message fails instead, because
+    its own text was replaced by the rendered one."""
     if one_off.is_by_person(rows[0]):
         status_updates.record(rows[0].message_id, Outcome(State.FAILED, reason, Refusal.MAILBOX))
         return State.FAILED
@@ -184,7 +185,7 @@ def capture(communication_id: uuid.UUID, *, owner: Account | None = None, wait: 
 
 
 def _close_orphans() -> None:
-    """What a dead worker left `sending` may have arrived."""
+    """Mark messages that a dead worker left in `sending` as `unknown`: they may have been sent."""
     old = Communication.objects.filter(status=State.SENDING, claimed_at__lt=timezone.now() - ORPHANED_AFTER)
     for message_id in set(old.values_list("message_id", flat=True)):
         status_updates.record(message_id, Outcome(State.UNKNOWN, "worker_died"))

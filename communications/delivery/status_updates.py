@@ -1,6 +1,6 @@
-"""What became of a message: what the worker that sent it saw, what the provider tells of it later, and what follows.
+"""Delivery status of messages: the worker's result, the provider's later updates, and their consequences.
 
-The provider may tell early, twice, out of order or never. A state only moves forward, whoever comes first.
+Updates may arrive early, twice, out of order or never. A status only moves forward, whichever comes first.
 """
 
 import uuid
@@ -30,8 +30,10 @@ _TRANSITIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of handing a message over: `sent`, `failed` with the class of the refusal, or `unknown`. `why` a message
-    waits that was refused for reasons of ours is a code of `holding.REASONS`."""
+    """Result of a delivery: `sent`, `failed` with the class of the refusal, or `unknown`.
+
+    `reason` is a key of `holding.REASONS`, for messages that are postponed after a refusal of class `OURS`.
+    """
 
     status: State
     error: str = ""
@@ -42,7 +44,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class StatusUpdate:
-    """What a provider tells of a message. `message_id` is ours, as the callback's address names it."""
+    """A provider's report about a message. `message_id` is our own id, from the URL of the webhook."""
 
     provider_id: str
     state: State
@@ -62,14 +64,14 @@ def record(message_id: uuid.UUID, outcome: Outcome) -> None:
 
 
 def record_captured(rows: Sequence[Communication]) -> None:
-    """Of a message that stays here: sent, in the transaction of its gate, which has it locked."""
+    """Record a captured message as sent, in the transaction of its gate, which holds the locks."""
     _finish_sending(rows, Outcome(State.SENT))
 
 
 def apply(account: Account, channel: str, update: StatusUpdate) -> bool:
-    """What the provider tells. False where it names no message of this account on this channel.
+    """Apply a provider's update. Return False if it matches no message of this account on this channel.
 
-    A message that is still `sending`, or `unknown`, does not carry the provider's id yet: it is known by ours.
+    A message that is still `sending` or `unknown` has no provider id yet, so it is matched by our own id.
     """
     ours = Q(message_id=update.message_id, provider_id="", status__in=(State.SENDING, State.UNKNOWN))
     theirs = Q(provider_id=update.provider_id)
@@ -83,8 +85,7 @@ def apply(account: Account, channel: str, update: StatusUpdate) -> bool:
 
 
 def _reschedule_others(rows: Sequence[Communication]) -> None:
-    """A message that was refused, waits or came back was no contact: what else is planned for the debtor may go
-    earlier."""
+    """Reschedule the debtor's other messages: a refused, postponed or bounced message no longer counts as a contact."""
     no_contact = (State.SCHEDULED, State.FAILED, State.BOUNCED)
     lost = [row for row in rows if row.status in no_contact and row.kind not in limits.UNCOUNTED]
     if lost:
@@ -93,8 +94,10 @@ def _reschedule_others(rows: Sequence[Communication]) -> None:
 
 
 def _lock_rows(condition: Q) -> list[Communication]:
-    """The rows of one message, locked in the gate's order: debtor, invoices, messages. The first one leads: the highest
-    step, then the oldest invoice."""
+    """Lock and return the rows of one message, in the gate's order: debtor, invoices, messages.
+
+    The rows are sorted by `holding.SEND_ORDER`: the highest step first, then the oldest invoice.
+    """
     debtors = Communication.objects.filter(condition).order_by().values_list("debtor_id", flat=True)
     locked = Debtor.objects.select_for_update(no_key=True, of=("self",)).select_related("account__collection")
     debtor = locked.filter(pk=debtors.first()).first()
@@ -111,7 +114,7 @@ def _lock_rows(condition: Q) -> list[Communication]:
 
 
 def _unique_provider_id(row: Communication, provider_id: str) -> str:
-    """A provider that gives one id to two messages is not believed to name this one."""
+    """Return the provider's id, or an empty string if another message has it already."""
     if provider_id == mail_id(row.message_id):
         return provider_id
     known = Communication.objects.filter(account_id=row.account_id, provider_id=provider_id)
@@ -119,7 +122,7 @@ def _unique_provider_id(row: Communication, provider_id: str) -> str:
 
 
 def _finish_sending(rows: Sequence[Communication], outcome: Outcome) -> None:
-    """Record the result for all rows of a message."""
+    """Record the result on all rows of a message."""
     if outcome.refusal == Refusal.OURS:
         retries.postpone(rows, outcome.error, outcome.reason)
         return
@@ -140,7 +143,7 @@ def _finish_sending(rows: Sequence[Communication], outcome: Outcome) -> None:
 
 
 def _complete_step(row: Communication) -> None:
-    """The message left, or may have."""
+    """Mark the step as done: the message was sent, or may have been."""
     invoice = row.invoice
     lifecycle.stand(invoice, last_contacted_at=row.sent_at)
     if row.status == State.SENT:
@@ -156,7 +159,7 @@ def _complete_step(row: Communication) -> None:
 
 
 def _advance_status(rows: Sequence[Communication], update: StatusUpdate) -> None:
-    sending = [row for row in rows if row.status == State.SENDING]  # the provider was faster than its own answer
+    sending = [row for row in rows if row.status == State.SENDING]  # the webhook arrived before the response
     if sending and update.state == State.BOUNCED:
         _finish_sending(sending, Outcome(State.FAILED, update.error, update.refusal))
     elif sending:
@@ -182,7 +185,7 @@ def _advance_status(rows: Sequence[Communication], update: StatusUpdate) -> None
 
 
 def _revert_sent(rows: Sequence[Communication], refusal: Refusal) -> None:
-    """Take back what a message that did not arrive had done."""
+    """Undo the effects of a message that bounced, and plan the next attempt."""
     retries.mark_address(rows, refusal)
     for row in rows:
         reached = Communication.objects.filter(invoice=row.invoice, status__in=CONTACTED).aggregate(at=Max("sent_at"))

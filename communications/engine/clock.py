@@ -1,7 +1,7 @@
-"""Time passes: what falls due is done, for all accounts by the wall, for a test account by its own clock.
+"""The clock: due work of all accounts by real time, and of a test account by its own clock.
 
-The work grows with what is due. Ticks may be doubled, lost, or run in many workers at once: each piece of work is
-looked at again under its locks.
+The cost is proportional to the work that is due. Ticks may be doubled, lost or run in parallel: every piece of work is
+checked again under its locks.
 """
 
 import datetime as dt
@@ -33,12 +33,12 @@ from invoices.writing import NotFound, lock
 log = structlog.get_logger(__name__)
 
 _DAY = dt.timedelta(days=1)
-# At one moment of an account's own clock. What is due again after so many is taken to be stuck.
+# The maximum number of passes at one time of an account's own clock. Work that is still due then counts as stuck.
 _MOST_PASSES = 20
 
 
 def tick(now: dt.datetime | None = None) -> int:
-    """One look by the wall; how many messages left us. An account on its own clock is left alone."""
+    """Do the due work of all accounts without their own clock. Return the number of messages sent."""
     now = now or timezone.now()
     replanning.run_requested()
     lifecycle.age_due(now)
@@ -48,10 +48,10 @@ def tick(now: dt.datetime | None = None) -> int:
 
 @workdays.remembered()
 def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = None) -> int:
-    """Look at the invoices whose next step has come and has no message planned yet; how many there were.
+    """Advance the invoices whose next check is due, and return their number.
 
-    Of `account` alone, or of all that follow the wall, whose clock is compared with PostgreSQL's. What a clock that was
-    ahead did before is taken back.
+    Without `account`, process all accounts without their own clock, after comparing the system clock with PostgreSQL's
+    and undoing the work of a clock that was ahead.
     """
     if account is None:
         if not walltime.is_right():
@@ -65,7 +65,7 @@ def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = N
             look_at(owner, invoice_id)
         except (OperationalError, InterfaceError):
             raise
-        except Exception:  # what one invoice trips over must not stop the clock for all that are due after it
+        except Exception:  # an error of one invoice must not block the others
             log.exception("step_failed", invoice=str(invoice_id))
     return len(rows)
 
@@ -91,15 +91,15 @@ def look_at(account: Account, invoice_id: uuid.UUID) -> None:
 
 
 class Backwards(Exception):
-    """A clock only goes forward, and is first set while there is nothing yet whose time could pass."""
+    """A clock only moves forward, and can first be set only while the account has no invoices."""
 
 
 class Busy(Exception):
-    """The clock is being moved by somebody else."""
+    """Another request is moving the clock."""
 
 
 class Live(Exception):
-    """A live account follows the wall."""
+    """A live account has no clock of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +110,9 @@ class Leap:
 
 
 def set_clock(account: Account, now: dt.datetime) -> Leap:
-    """Set or move a test account's clock, and do all that falls due in between, in order.
+    """Set or move a test account's clock and do all work that falls due in between, in order.
 
-    Raises `Live`, `Backwards` or `Busy`.
+    Raise `Live`, `Backwards` or `Busy`.
     """
     if not account.is_test:
         raise Live
@@ -145,7 +145,7 @@ def leap(
     send: Callable[[Account, dt.datetime], None] = _send,
     watch: Callable[[], None] = lambda: None,
 ) -> None:
-    """From one due moment to the next, for an account with a clock of its own. `watch` may raise, to end it."""
+    """Move an account's own clock from one due time to the next until `target`. `watch` may raise to abort."""
     assert account.clock is not None
     _read_once(account)
     passes, stuck = 0, Due()
@@ -156,8 +156,7 @@ def leap(
             passes = 0
         before = _due_now(account, stuck) if passes else Due()
         if passes == _MOST_PASSES:
-            # All that could be done is done: nothing that is stuck may stop time. It is tried again with what is due
-            # at a later moment.
+            # Stuck work must not stop the clock. It is tried again with the work of a later time.
             log.warning("clock_stuck", account=str(account.pk), at=account.clock.isoformat())
             stuck, passes = stuck | before, 0
             continue
@@ -180,7 +179,7 @@ def _read_once(account: Account) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Invoices to be aged or examined, and messages to be sent."""
+    """Ids of the invoices to be aged or checked, and of the messages to be sent."""
 
     ages: frozenset[uuid.UUID] = frozenset()
     steps: frozenset[uuid.UUID] = frozenset()
@@ -195,7 +194,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """When something falls due next: an invoice to be aged, a step to be looked at, a message to be sent."""
+    """The next times at which an invoice is aged, a step is checked and a message is sent. In UTC."""
 
     ages: dt.datetime | None
     steps: dt.datetime | None
@@ -207,7 +206,7 @@ class Moments:
 
 
 def _pass(account: Account, send: Callable[[Account, dt.datetime], None], moments: Moments) -> bool:
-    """Do once what has fallen due. Return whether there was anything to do besides sending."""
+    """Do the due work once. Return True if there was any besides sending."""
     now, worked = account.now(), 0
     if moments.ages and moments.ages <= now:
         worked += lifecycle.age_due(now, account=account)
@@ -264,7 +263,7 @@ def _show(account: Account, moment: dt.datetime) -> None:
 
 @contextmanager
 def _alone(account: Account) -> Iterator[None]:
-    """One at a time: a session's lock, as the work in between commits piece by piece."""
+    """Hold a session-level advisory lock, because the work commits in pieces. Raise `Busy` if it is taken."""
     key = account.pk.int % 2**63
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])

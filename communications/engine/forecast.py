@@ -1,7 +1,7 @@
-"""What would be sent, to whom, when and on which channel, or why not: the account's own clock, rehearsed.
+"""Forecasts of the messages of the next days: recipient, time and channel, or the reason why not.
 
-It is the engine itself that runs, over copies and with nobody to hand the messages to. So a forecast equals what a test
-account's clock then does, as long as nothing else happens; each message is taken to be accepted.
+The engine itself runs in a sandbox that sends nothing. A forecast therefore equals the result of moving a test
+account's clock, as long as nothing else happens. Every message is assumed to be accepted.
 """
 
 import datetime as dt
@@ -35,17 +35,19 @@ from invoices.models import OPEN, Invoice, Status
 log = structlog.get_logger(__name__)
 
 SENT = Outcome(State.SENT)
-# A forecast ends after this time, done or not.
+# The time limit of a forecast, in seconds.
 MAX_SECONDS = 20.0
-# Not yet, for the hours or the limits of contact alone: that is no reason, but a moment.
+# Reasons that only delay a message.
 _TIMING = ("", "window", "cap", "away", "refused", "paused")
 _STATUS_REASONS = {Status.DISPUTED: "dispute", Status.ON_HOLD: "hold"}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message to come about one invoice. `step` is None for one that is no step of the schedule: a thank-you, a
-    reminder of a promise, a person's own. `reason`: why it would not go, a key of `reasons.WORDS`."""
+    """A future message about one invoice. `step` is None for a one-off message.
+
+    `reason` is a key of `reasons.LABELS` if the message would not be sent, else empty.
+    """
 
     invoice_id: uuid.UUID
     invoice_number: str
@@ -60,7 +62,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The messages to come, soonest first, until a moment: the end of the days asked for, or of the time for it."""
+    """Future messages in order of time. `until` is earlier than requested if the time limit was reached."""
 
     entries: list[Entry]
     until: dt.datetime
@@ -74,7 +76,7 @@ def forecast(
     deadline: sandbox.Deadline | None = None,
     statement_seconds: int = sandbox.STATEMENT_TIMEOUT_S,
 ) -> Forecast:
-    """The next `days` days of an account. Raises `rehearsal.Busy`."""
+    """Return the forecast of the next `days` days of an account. Raise `sandbox.Busy`."""
     policies.default_for(account)
     with sandbox.sandbox(account, statement_seconds) as copy:
         return _run(copy, days, deadline or sandbox.Deadline(MAX_SECONDS))
@@ -90,7 +92,7 @@ def preview(
     days: int,
     deadline: sandbox.Deadline | None = None,
 ) -> Forecast:
-    """What these invoices would get if `policies.switch_on` were called now. Raises `rehearsal.Busy`."""
+    """Return the forecast for these invoices as if `policies.switch_on` were called now. Raise `sandbox.Busy`."""
     policies.default_for(account)
     chosen = set(invoices)
     with sandbox.sandbox(account) as copy:
@@ -106,7 +108,7 @@ def _run(account: Account, days: int, deadline: sandbox.Deadline) -> Forecast:
     horizon, is_whole = begin + dt.timedelta(days=days), True
     rows = Communication.objects.for_account(account)
     for message_id in set(rows.filter(status=State.SENDING).values_list("message_id", flat=True)):
-        status_updates.record(message_id, SENT)  # on its way this moment
+        status_updates.record(message_id, SENT)  # being sent at this moment
     decided = set(rows.exclude(status__in=(State.SCHEDULED, State.HELD)).values_list("pk", flat=True))
 
     def hand_over(account: Account, now: dt.datetime) -> None:
@@ -117,15 +119,15 @@ def _run(account: Account, days: int, deadline: sandbox.Deadline) -> Forecast:
                 sender.capture(pk, owner=account)
             except (OperationalError, InterfaceError, InternalError):
                 raise
-            except Exception:  # as the sender does
+            except Exception:  # the sender does the same
                 log.exception("rehearsal_failed", communication=str(pk))
 
     with policies.cached_steps(), workdays.remembered():
         try:
-            if Rescheduling.objects.filter(account=account).exists():  # the engine does it within a minute
+            if Rescheduling.objects.filter(account=account).exists():  # the engine reschedules within a minute
                 replanning.replan_account(account)
             clock.leap(account, horizon, send=hand_over, watch=deadline.check)
-        except sandbox.DeadlineExceeded:  # all that comes before this moment is known
+        except sandbox.DeadlineExceeded:  # everything before this time is complete
             horizon, is_whole = account.now(), False
         entries = [*_messages(account, begin, decided), *_held_invoices(account, begin, horizon)]
     if not is_whole:
@@ -139,8 +141,7 @@ def _order(entry: Entry) -> tuple[object, ...]:
 
 
 def _messages(account: Account, begin: dt.datetime, decided: set[uuid.UUID]) -> list[Entry]:
-    """The messages that were sent, and those that were not, with the reason and the moment at which they would have
-    gone without it."""
+    """Return the messages that were sent in the sandbox, and those that were not, with reason and intended time."""
     rules = ladder.rules_of(account)
     found = []
     rows = Communication.objects.for_account(account).select_related("invoice__debtor")
@@ -166,7 +167,7 @@ def _without_reason(account: Account, rules: CollectionSettings, row: Communicat
 
 
 def _held_invoices(account: Account, begin: dt.datetime, horizon: dt.datetime) -> list[Entry]:
-    """The invoices whose next step would have come, and for which not even a message is planned."""
+    """Return entries for held invoices whose next step is due but for which no message is planned."""
     waiting = Communication.objects.for_account(account).filter(
         status__in=(State.SCHEDULED, State.HELD), step__isnull=False
     )

@@ -1,5 +1,4 @@
-"""Forecasts of accounts that are too large to compute one while a request waits: a worker computes them, and pages and
-the API show the last one."""
+"""Stored forecasts of large accounts. A worker computes them, and pages and the API show the last one."""
 
 import dataclasses
 import datetime as dt
@@ -21,12 +20,12 @@ from invoices.models import OPEN, Invoice
 
 log = structlog.get_logger(__name__)
 
-# The open invoices up to which a request computes the forecast itself, in some seconds at most.
+# The number of open invoices up to which a request computes the forecast itself.
 LARGE = 50
-# What a request, and what a worker, may take.
+# Time limits of a request, of a worker and of one SQL statement.
 REQUEST_SECONDS, WORKER_SECONDS, STATEMENT_SECONDS = 4.0, 120.0, 30
 LEASE = dt.timedelta(seconds=WORKER_SECONDS + 120)
-# After this time the next reader has a new one computed, and is shown the old one meanwhile.
+# After this time the next reader gets the old forecast and starts the computation of a new one.
 FRESH_FOR = dt.timedelta(minutes=10)
 KEEP_FOR = dt.timedelta(days=1)
 PART_SIZE = 500
@@ -40,7 +39,7 @@ def is_large(account: Account) -> bool:
 
 
 def latest(account: Account, days: int) -> StoredForecast | None:
-    """Return the last forecast that was computed, and have the next one computed if it is old."""
+    """Return the last computed forecast. Request a new one if it is old or missing."""
     now = timezone.now()
     computed = StoredForecast.objects.filter(account=account, days=days, computed_at__gt=now - KEEP_FOR)
     last: StoredForecast | None = computed.order_by("-computed_at").first()
@@ -50,7 +49,7 @@ def latest(account: Account, days: int) -> StoredForecast | None:
 
 
 def get(account: Account, forecast_id: int) -> StoredForecast | None:
-    """Return the forecast whose first page was read before; None where it is gone."""
+    """Return a computed forecast by its id, for the pages after the first, or None if it was deleted."""
     computed = StoredForecast.objects.filter(account=account, pk=forecast_id)
     found: StoredForecast | None = computed.exclude(computed_at=None).first()
     return found
@@ -61,7 +60,7 @@ def is_pending(account: Account) -> bool:
 
 
 def request(account: Account, days: int) -> None:
-    """Have a forecast computed. An account has one at a time; the next reader asks for another number of days anew."""
+    """Request a forecast. An account has one pending forecast; requests for other periods must be repeated."""
     try:
         with transaction.atomic():
             made = StoredForecast.objects.create(account=account, days=days)
@@ -75,12 +74,12 @@ def offer(forecast_id: int) -> None:
 
 
 def waiting() -> list[int]:
-    """Return the forecasts that nobody computes though somebody should."""
+    """Return the ids of pending forecasts that no worker has claimed."""
     return list(StoredForecast.objects.filter(_free(), computed_at=None).values_list("pk", flat=True))
 
 
 def compute(forecast_id: int, seconds: float = WORKER_SECONDS) -> bool:
-    """Compute a forecast that was asked for, and keep it. Return whether it was."""
+    """Compute and store a pending forecast. Return True on success."""
     rows = StoredForecast.objects.filter(_free(), pk=forecast_id, computed_at=None)
     if not rows.update(claimed_until=timezone.now() + LEASE):
         return False
@@ -91,11 +90,11 @@ def compute(forecast_id: int, seconds: float = WORKER_SECONDS) -> bool:
             stored.account, stored.days, deadline=sandbox.Deadline(seconds), statement_seconds=STATEMENT_SECONDS
         )
     except sandbox.Busy:
-        StoredForecast.objects.filter(pk=forecast_id).update(claimed_until=None)  # the sweep offers it again
+        StoredForecast.objects.filter(pk=forecast_id).update(claimed_until=None)  # a periodic task offers it again
         return False
     except Exception:
         log.exception("forecast_failed", account=str(stored.account_id), days=stored.days)
-        StoredForecast.objects.filter(pk=forecast_id).delete()  # the next reader asks anew
+        StoredForecast.objects.filter(pk=forecast_id).delete()  # the next reader requests it again
         return False
     with transaction.atomic():
         parts = range(0, len(found.entries), PART_SIZE)
@@ -105,7 +104,7 @@ def compute(forecast_id: int, seconds: float = WORKER_SECONDS) -> bool:
         StoredForecast.objects.filter(pk=forecast_id).update(
             computed_at=begun, until=found.until, is_whole=found.is_whole, count=len(found.entries), claimed_until=None
         )
-        # Pages of the one before may still be read.
+        # Keep the previous forecast: its pages may still be read.
         computed = StoredForecast.objects.filter(account=stored.account, days=stored.days, computed_at__isnull=False)
         older = list(computed.order_by("-computed_at").values_list("pk", flat=True)[2:])
         StoredForecast.objects.filter(pk__in=older).delete()
@@ -118,12 +117,12 @@ def delete_old() -> int:
 
 
 def timestamp(computed_at: dt.datetime) -> str:
-    """Return the moment as the header X-Computed-At has it."""
+    """Return the time as in the header X-Computed-At: ISO 8601 in UTC, with seconds."""
     return computed_at.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class Entries(Sequence[Entry]):
-    """The entries of a stored forecast; a slice reads the parts that it lies in."""
+    """The entries of a stored forecast. A slice reads only the parts that it overlaps."""
 
     def __init__(self, stored: StoredForecast) -> None:
         self._stored = stored

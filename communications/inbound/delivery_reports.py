@@ -1,6 +1,6 @@
-"""Delivery reports that arrive by mail (RFC 3464, and the older forms that flufl.bounce knows).
+"""Delivery reports that arrive by mail (RFC 3464, and older formats that flufl.bounce recognizes).
 
-A report is never a reply. It is applied to the message that it returns, if its failed recipient is that message's.
+A report is never a reply. It is applied to the message that it returns, if the failed recipient is the message's.
 """
 
 import re
@@ -27,7 +27,7 @@ from invoices.debtors.debtors import normalise_email
 
 log = structlog.get_logger(__name__)
 
-# The rest of a longer report is not read.
+# Longer reports are truncated to this size.
 _MAX_READ = 64 * 1024
 _MAX_PROSE = 16 * 1024
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
@@ -36,13 +36,13 @@ _OWN_ID = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 _OWN_HEADER = re.compile(r"X-InFlow-Message:\s*([0-9a-f-]{36})", re.IGNORECASE)
 
 
-# The end of what a report in prose says of a recipient: an empty line, or the copy of the message.
+# The end of the text about a recipient in a free-form report: an empty line, or the copy of the message.
 _NEXT = re.compile(r"\n[ \t\r]*\n|^(?:--|Return-Path:|Received:|Message-ID:)", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Status of one recipient in a delivery report, under its original address and the one that was tried last."""
+    """Status of one recipient in a delivery report, with its original and its final address."""
 
     recipients: tuple[str, ...]
     action: str
@@ -50,14 +50,14 @@ class Failure:
 
 
 def is_report(mail: Any) -> bool:
-    """Return whether a mail is a delivery report."""
+    """Return True if a mail is a delivery report."""
     if mail.get_content_type() == "multipart/report":
         return str(mail.get_param("report-type", "delivery-status")).lower() == "delivery-status"
     return _is_by_robot(mail) and (bool(_status_parts(mail)) or any(_in_prose(mail)))
 
 
 def apply(mail: Any, row: Communication | None) -> None:
-    """Apply a report to a message: the one that it answers, `row`, or the one that it returns."""
+    """Apply a report to `row`, the message that it replies to, or else to the message that it returns."""
     row = row or _returned(mail)
     if row is None:
         log.info("delivery_report_unmatched")
@@ -68,7 +68,7 @@ def apply(mail: Any, row: Communication | None) -> None:
         return
     is_ours = normalise_email(row.recipient) in failure.recipients
     refusal = classify_text(failure.diagnostic_text)
-    if refusal == Refusal.ADDRESS and not is_ours:  # somewhere behind a forward, of which we know nothing
+    if refusal == Refusal.ADDRESS and not is_ours:  # an address behind a forward, which we do not know
         refusal = Refusal.MAILBOX
     log.warning("delivery_report", message=str(row.message_id), kind=refusal.value, error=failure.diagnostic_text[:300])
     update = StatusUpdate(
@@ -82,7 +82,7 @@ def apply(mail: Any, row: Communication | None) -> None:
 
 
 def _failure_of(mail: Any, row: Communication) -> Failure | None:
-    """Return what a report says of the message's recipient, or of the only one that it names."""
+    """Return the failure of the message's recipient, or else the first failure in the report."""
     failures = [failure for failure in _failures(mail) if failure.action == "failed"]
     own = normalise_email(row.recipient)
     return next((failure for failure in failures if own in failure.recipients), failures[0] if failures else None)
@@ -107,7 +107,7 @@ def _failures(mail: Any) -> Iterator[Failure]:
 
 
 def _in_prose(mail: Any) -> Any:
-    """The temporary and the permanent failures that the library finds in the beginning of a mail."""
+    """Return the temporary and permanent failures that flufl.bounce finds in the beginning of a mail."""
     return all_failures(message_from_bytes(mail.as_bytes()[:_MAX_PROSE]))
 
 
@@ -116,9 +116,9 @@ def _status_parts(mail: Any) -> list[Any]:
 
 
 def _blocks(part: Any) -> list[Message]:
-    """Return the groups of fields of a report: of the message, then of each recipient."""
+    """Return the groups of fields in a report: first of the message, then of each recipient."""
     payload = part.get_payload()
-    if isinstance(payload, list):  # a parser may have taken the first group for headers, and the rest for their body
+    if isinstance(payload, list):  # the parser may have read the first group as headers and the rest as a body
         text = "\n\n".join(f"{_fields(group)}\n\n{_content(group)}" for group in payload)
     else:
         text = _content(part)
@@ -137,7 +137,7 @@ def _is_by_robot(mail: Any) -> bool:
 
 
 def _returned(mail: Any) -> Communication | None:
-    """Return the message of ours whose headers a report carries."""
+    """Return our message whose headers a report contains, or None."""
     text = _text(mail)
     for pattern in (_OWN_HEADER, _OWN_ID):
         for found in pattern.findall(text)[:5]:
@@ -149,7 +149,7 @@ def _returned(mail: Any) -> Communication | None:
 
 
 def _text(mail: Any) -> str:
-    """Return all text of a mail, with the headers of what it returns."""
+    """Return all text of a mail, including the headers of the returned message."""
     texts: list[str] = []
     for part in mail.walk():
         if part.is_multipart():

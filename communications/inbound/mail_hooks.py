@@ -1,8 +1,8 @@
-"""What the mail provider tells, by django-anymail's webhooks: what became of an email, and what was answered.
+"""Webhooks of the mail provider through django-anymail: delivery status and inbound mail.
 
-For installations with MAIL_PROVIDER only, who alone is believed: each call carries MAIL_PROVIDER_SECRET. A message is
-known by its own id, in the provider's metadata, or by the provider's; an answer by the address that it goes to, or by
-the message that it says it answers. An answer to none of ours says nothing.
+They are active only with MAIL_PROVIDER, and every request carries MAIL_PROVIDER_SECRET. Status events are matched by
+our message id in the metadata, or by the provider's id; inbound mail by the reply address, or by In-Reply-To and
+References. Inbound mail that matches no message is ignored.
 """
 
 import base64
@@ -57,13 +57,13 @@ _SUFFIX_IN_BYTES = re.compile(rb"\+([0-9a-fA-F]{32})(?:@|%40)")
 _OWN_ID = re.compile(r"([0-9a-f-]{36})@inflow")
 _MAX_REFERENCES = 20_000
 _ID = re.compile(r"<([^<>\s]+)>")
-# A mail with its files, as large as providers pass it on. Only those who know the secret are read so far.
+# The largest mail with attachments that providers forward. Read only after the secret was checked.
 _MAX_MAIL_BYTES = 64 * 1024 * 1024
 _UNREADABLE = "[This email can't be displayed. Read it at the mail provider.]"
 
 
 def urls(provider: str) -> list[URLPattern]:
-    """The provider's own: `<provider>/tracking/` and, where it has one, `<provider>/inbound/`."""
+    """Return the URL patterns of the provider: `<provider>/tracking/` and, if supported, `<provider>/inbound/`."""
     own = [pattern for pattern in _of_all_providers if (pattern.name or "").startswith(f"{provider}_")]
     if not own:
         raise ImproperlyConfigured(f"MAIL_PROVIDER: django-anymail has no webhooks of {provider}.")
@@ -73,11 +73,12 @@ def urls(provider: str) -> list[URLPattern]:
 
 
 def _accepting_malformed_mail(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Return a view that also takes a mail that anymail can't read: too large, or malformed.
+    """Wrap a view so that it also accepts mail that anymail cannot parse: too large, or malformed.
 
-    Such a mail, and one with a header that takes long, is read without its files and with its headers mended; one that
-    is still unreadable, or that is made to take long, is stored as unreadable. The secret is checked before a body is
-    read."""
+    Such a mail, and one with very long headers, is parsed again without attachments and with repaired headers. If this
+    fails, or the mail is built to exhaust the parser, it is stored as unreadable. The secret is checked before the body
+    is read.
+    """
 
     @csrf_exempt
     @functools.wraps(view)
@@ -85,8 +86,8 @@ def _accepting_malformed_mail(view: Callable[..., HttpResponseBase]) -> Callable
         body = b""
         try:
             if not _is_of_the_provider(request):
-                return view(request)  # which refuses it
-            if request.content_type == "multipart/form-data":  # files count for no limit
+                return view(request)  # the view refuses the request
+            if request.content_type == "multipart/form-data":  # Django's limit excludes files
                 body = request.read(_MAX_MAIL_BYTES)
                 request = _with_body(request, body)
             else:
@@ -128,7 +129,7 @@ def _is_of_the_provider(request: HttpRequest) -> bool:
 
 
 def _store_unreadable(body: bytes) -> bool:
-    """Store a mail that nothing can parse, for a person to read elsewhere, if it names a message of ours."""
+    """Store a placeholder for an unreadable mail if it refers to one of our messages. Return True if it does."""
     for found in _SUFFIX_IN_BYTES.findall(body):
         if row := _first(Q(message_id=uuid.UUID(found.decode()))):
             provider_id = hashlib.sha256(body).hexdigest()
@@ -186,7 +187,7 @@ def _is_report(mail: Any) -> bool:
 
 
 def _provider_id(event: Any, writer: str, text: str) -> str:
-    """Return the same id for a mail each time that it is delivered, also if its program gave it none."""
+    """Return an id that is the same for repeated deliveries of a mail, even if it has no Message-ID."""
     provider_id = mail_parts.header(event.message, "Message-ID").removeprefix("<").removesuffix(">").strip()
     if provider_id or event.event_id:
         return provider_id or str(event.event_id)
@@ -223,12 +224,12 @@ def _first(expected: Q) -> Communication | None:
 
 
 def _refusal(event: Any) -> Refusal:
-    """Return the class of a bounce. The server's own reply decides, where the provider passes it on."""
+    """Return the class of a bounce, by the server's reply if the provider passes it on."""
     reason, message = event.reject_reason, event.mta_response or event.description or ""
     if reason in (RejectReason.UNSUBSCRIBED, RejectReason.SPAM):
         return Refusal.OPTED_OUT
     if event.event_type == EventType.REJECTED and reason in (RejectReason.BOUNCED, RejectReason.INVALID):
-        return Refusal.ADDRESS  # on the provider's own list of dead addresses
+        return Refusal.ADDRESS  # on the provider's suppression list
     if not message:
         if reason == RejectReason.INVALID:
             return Refusal.ADDRESS
@@ -238,7 +239,7 @@ def _refusal(event: Any) -> Refusal:
 
 
 def _is_soft(event: Any) -> bool:
-    """Return whether the provider itself calls a bounce temporary."""
+    """Return True if the provider classifies a bounce as temporary."""
     details = event.esp_event if isinstance(event.esp_event, dict) else {}
     bounce = details.get("bounce") if isinstance(details.get("bounce"), dict) else {}
     is_transient = isinstance(bounce, dict) and bounce.get("bounceType") == "Transient"
@@ -263,5 +264,5 @@ def _uuid(text: Any) -> uuid.UUID | None:
 
 
 def _without_brackets(provider_id: Any) -> str:
-    """An id of a mail without its brackets."""
+    """Return a message id without its brackets."""
     return str(provider_id or "").strip().removeprefix("<").removesuffix(">")[:255]

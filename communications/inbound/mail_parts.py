@@ -1,7 +1,7 @@
-"""The parts of an inbound mail, however it is malformed: an unknown charset, a broken header, a file that is no file.
+"""Parts of inbound mail, with tolerance for unknown charsets, broken headers and invalid attachments.
 
-Python's parser reads headers when they are used, and raises then. A mail is never lost for that: what can't be parsed
-is taken as it stands.
+Python's parser parses headers on access and may raise then. Unparsable parts are used in their raw form, so that no
+mail is lost.
 """
 
 import json
@@ -10,14 +10,14 @@ from typing import Any
 
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w.-]{1,190}")
 _CHARSETS = ("utf-8", "windows-1252")
-# Headers that a mail may have once only.
+# Headers that a mail may contain only once.
 _ONCE = frozenset(
     ("from", "to", "cc", "bcc", "subject", "sender", "reply-to", "date", "message-id", "in-reply-to", "references")
 )
-# Python's parser of addresses takes quadratic time: a longer header is read as it stands, and no further.
+# Python's address parser takes quadratic time. Longer headers are truncated and not parsed.
 MAX_HEADER = 2_000
-# Python's parser of mails passes each line through all parts that it stands in, and takes quadratic time for the
-# parameters of a header.
+# Python's mail parser passes each line through all enclosing parts, and takes quadratic time for the parameters of a
+# header.
 _MAX_LEVELS, _MAX_PARTS, _MAX_PARAMETERS = 50, 500, 100
 _LINE_END = re.compile(rb"(?:\r\n|%0D%0A|%0A|\\r\\n|\\n)", re.IGNORECASE)
 _PART_HEADER = re.compile(rb"^content-[a-z-]{1,30}(?::|%3A)[^\n]*(?:\n[ \t+%][^\n]*)*", re.IGNORECASE | re.MULTILINE)
@@ -38,7 +38,7 @@ def header(mail: Any, name: str) -> str:
 
 
 def raw_values(mail: Any, name: str) -> list[str]:
-    """Return the values of a header as they came in."""
+    """Return the raw values of a header."""
     return [str(value) for each, value in mail.raw_items() if each.lower() == name.lower()]
 
 
@@ -57,11 +57,11 @@ def sender_of(mail: Any) -> str:
 
 
 def body(mail: Any) -> str:
-    """Return the text, or else the HTML, with the number of the attached files."""
+    """Return the text, or else the HTML, followed by the number of attachments."""
     text = _content(mail, "text/plain") or mail.stripped_text or ""
     if not text.strip():
         text = _content(mail, "text/html")
-    if attached := sum(_is_attached(part) for part in mail.walk()):  # a receipt, often; it stays with the provider
+    if attached := sum(_is_attached(part) for part in mail.walk()):  # often a receipt; it remains at the provider
         text = f"{text}\n[{attached} attached]".lstrip()
     return str(text)
 
@@ -79,7 +79,7 @@ def _decoded(part: Any) -> str:
         return str(payload or "")
     try:
         return payload.decode(part.get_content_charset("us-ascii"), errors="replace")
-    except (LookupError, ValueError):  # no charset, or one that nobody knows
+    except (LookupError, ValueError):  # no charset, or an unknown one
         pass
     for charset in _CHARSETS:
         try:
@@ -96,11 +96,11 @@ def _is_attached(part: Any) -> bool:
         return any(value.strip().lower().startswith("attachment") for value in raw_values(part, "Content-Disposition"))
 
 
-# --- A mail as it was sent ---------------------------------------------------------------------------------------
+# --- Checks before parsing ---------------------------------------------------------------------------------------
 
 
 def is_bomb(payload: bytes) -> bool:
-    """Tell whether a call holds a mail, as text, in a form or in JSON, that Python's parser takes long for."""
+    """Return True if a request contains a mail that is expensive to parse, as text, in a form or in JSON."""
     lower = payload.lower()
     if lower.count(b"multipart") > _MAX_LEVELS or lower.count(b"content-type") > _MAX_PARTS:
         return True
@@ -112,7 +112,7 @@ def is_bomb(payload: bytes) -> bool:
 
 
 def has_long_header(payload: bytes) -> bool:
-    """Tell whether a provider's JSON has a header that Python's parser takes long for, outside of texts and files."""
+    """Return True if a provider's JSON contains a header that is expensive to parse."""
     try:
         mail = json.loads(payload, strict=False)
     except ValueError:
@@ -133,13 +133,13 @@ def _is_long(node: Any) -> bool:
 
 
 def repaired(payload: bytes) -> bytes:
-    """Return a provider's JSON with headers that a mail can have, and without the content of files."""
+    """Return a provider's JSON with repaired headers and without the contents of attachments."""
     return json.dumps(_repaired(json.loads(payload, strict=False))).encode("utf-8")
 
 
 def _repaired(node: Any) -> Any:
     if isinstance(node, str):
-        # JSON can hold half an emoji, and UTF-8 can't.
+        # JSON can contain lone surrogates, UTF-8 cannot.
         return node.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(node, list):
         return [_repaired(each) for each in node]
@@ -161,7 +161,7 @@ def _repaired(node: Any) -> Any:
 
 def _repaired_headers(headers: Any) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
-    taken = {"from", "to", "cc", "bcc", "subject"}  # these the provider names apart
+    taken = {"from", "to", "cc", "bcc", "subject"}  # separate fields in the provider's JSON
     for each in headers if isinstance(headers, list) else ():
         name = _one_line(each.get("Name")) if isinstance(each, dict) else ""
         if not re.fullmatch(r"[\w-]{1,100}", name, re.ASCII) or name.lower() in taken:

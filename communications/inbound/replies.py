@@ -1,7 +1,8 @@
-"""Answers of debtors: each is stored, read by the rules, and waits for a person.
+"""Replies of debtors: each is stored, classified, and handled by staff.
 
-The text is stored whole, and holds the debtor's messages, in a transaction of its own before anything reads it. A text
-that the rules fail on is `other`. Only an unmistakable request to stop takes effect without a person.
+The complete text is stored, and the debtor's messages are held, in a separate transaction before the text is
+classified. If classification fails, the reply is `other`. Only an unmistakable request to stop takes effect without
+staff.
 """
 
 import datetime as dt
@@ -34,7 +35,7 @@ from invoices.writing import Refused
 
 log = structlog.get_logger(__name__)
 
-# So much of an answer stands in the timeline.
+# Maximum length of the excerpt in the timeline.
 _TIMELINE_CHARACTERS = 2_000
 
 
@@ -47,10 +48,11 @@ def receive(
     *,
     answered: Communication | None = None,
 ) -> Reply | None:
-    """Take in an answer; return None for one that came in before. `address` is the writer's, as we write to it.
+    """Store and classify a reply. Return None if it was received before.
 
-    `answered` is the message that it names: the answer counts for the recipient of that one, also from another mailbox.
-    `text` may be a mail's HTML, if the mail has nothing else."""
+    `address` is the sender's. `answered` is the message that the reply refers to; the reply counts for its recipient
+    even if it was sent from another mailbox. `text` may be HTML if the mail has no text part.
+    """
     reply = _store(account, channel, address, text, provider_id, answered)
     if reply is None:
         return None
@@ -65,7 +67,7 @@ def receive(
 def _store(
     account: Account, channel: str, address: str, text: str, provider_id: str, answered: Communication | None
 ) -> Reply | None:
-    """Keep the text and hold messages. Return the reply unless it has come in, and been read, before."""
+    """Store the text and hold messages. Return None if the reply was received and classified before."""
     now, address = account.now(), addresses.normal(channel, texts.storable(address)[:254])
     with transaction.atomic():
         message = answered or _message_to(account, channel, address)
@@ -84,12 +86,13 @@ def _store(
             received_at=now,
         )
         known = _inserted(reply)
-        if known and known.whole_text != reply.text:  # programs give the same id to several mails
+        if known and known.whole_text != reply.text:  # some mail programs reuse ids
             reply.provider_id = _short_id(f"{reply.provider_id} {hashlib.sha256(reply.text.encode()).hexdigest()}")
             known = _inserted(reply)
         if known:
             return known if known.read_at is None else None
         if message:
+            # The reply may arrive before the result of the delivery is recorded.
             status_updates.record(message.message_id, Outcome(State.SENT))
             answered_ones = Communication.objects.filter(message_id=message.message_id, status__in=inbox.ANSWERABLE)
             answered_ones.update(status=State.REPLIED)
@@ -101,12 +104,12 @@ def _store(
 
 
 def _lock(debtor_ids: Sequence[uuid.UUID]) -> None:
-    """Take the gate's lock: a message that is about to leave waits, and sees the answer."""
+    """Lock the debtors as the gate does, so that a message about to be sent waits and sees the reply."""
     list(Debtor.objects.select_for_update(no_key=True).filter(pk__in=debtor_ids).order_by("pk"))
 
 
 def _inserted(reply: Reply) -> Reply | None:
-    """Insert a reply. Return the one that has its id already."""
+    """Insert a reply. Return the existing one if its id is taken."""
     Reply.objects.bulk_create([reply], ignore_conflicts=True)
     if Reply.objects.filter(pk=reply.pk).exists():
         return None
@@ -117,7 +120,7 @@ def _inserted(reply: Reply) -> Reply | None:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """The debtor's own words, as they may be shown, and what the rules make of them."""
+    """The debtor's own text, safe for display, and its classification."""
 
     text: str
     reading: classification.Reading
@@ -131,9 +134,9 @@ def _read(reply: Reply) -> _Reading:
 
 
 def _apply(reply: Reply, read: _Reading) -> None:
-    """Store the reading, once, and opt out where the text leaves no doubt."""
+    """Store the classification, once, and opt out if the text is unmistakable."""
     account, now, found = reply.account, reply.account.now(), read.reading
-    text = masking.mask_links(read.text)  # what is quoted may hold the debtor's link
+    text = masking.mask_links(read.text)  # quoted text may contain the debtor's link
     original = "" if text == reply.text else reply.text
     stops = found.triage == Triage.STOP and found.is_unmistakable
     values = {
@@ -167,13 +170,13 @@ def _apply(reply: Reply, read: _Reading) -> None:
 
 
 def other_debtors(reply: Reply) -> list[Debtor]:
-    """Return the other debtors who may have written a reply: a text message does not say what it answers."""
+    """Return the other debtors with the same number, who may have sent a text message."""
     ids = inbox.affected_debtors(reply.account, reply.channel, reply.address, reply.debtor_id)
     return list(Debtor.objects.filter(pk__in=ids).exclude(pk=reply.debtor_id).order_by("created_at", "pk"))
 
 
 def opted_out_address(reply: Reply) -> str:
-    """The address that the writer of a reply speaks for: the one that the answered mail went to, else their own."""
+    """Return the address that an opt-out by this reply concerns: the recipient of the mail, else the sender."""
     if reply.channel == Medium.EMAIL and reply.communication:
         return reply.communication.recipient
     return reply.address
@@ -189,7 +192,7 @@ def _short_id(provider_id: str) -> str:
 
 
 def _message_to(account: Account, channel: str, address: str) -> Communication | None:
-    """The last message that went there."""
+    """Return the last message to an address."""
     sent = Communication.objects.for_account(account).filter(
         recipient=address,
         channel=channel,
@@ -200,16 +203,16 @@ def _message_to(account: Account, channel: str, address: str) -> Communication |
 
 
 def _debtor_at(account: Account, channel: str, address: str) -> Debtor | None:
-    """The one debtor who has this address; who of several it is, a person has to say."""
+    """Return the debtor with this address, or None if there are several or none."""
     found = consent.debtors_at(account, channel, address)
     return found[0] if len(found) == 1 else None
 
 
-# --- What a person makes of it -----------------------------------------------------------------------------------
+# --- Handling by staff -------------------------------------------------------------------------------------------
 
 
 def open_invoices(reply: Reply) -> "QuerySet[Invoice]":
-    """Return the invoices that an answer may be about: the open ones of the party whose message it answers."""
+    """Return the open invoices that a reply may be about: those of the message's party."""
     found = Invoice.objects.filter(account=reply.account_id, debtor=reply.debtor_id, status__in=OPEN)
     if reply.invoice:
         found = found.filter(party__in=debtor_parties.keys_like(reply.invoice))
@@ -226,8 +229,8 @@ def confirm_paid(
     reference: str,
     key: uuid.UUID | None = None,
 ) -> None:
-    """The money is there. Raises `Refused` where the ledger does."""
-    if key and Receipt.objects.filter(pk=key, account=reply.account_id).exists():  # the form was sent before
+    """Confirm a payment and record it in the ledger. Raise `Refused` as the ledger does."""
+    if key and Receipt.objects.filter(pk=key, account=reply.account_id).exists():  # the form was submitted before
         return
 
     def do() -> None:
@@ -255,7 +258,7 @@ def confirm_dispute(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID]
 
 
 def confirm_hold(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], hold_until: dt.date) -> None:
-    """They need time, or a person needs to look into it."""
+    """Put the invoices on hold until a day."""
 
     def do() -> None:
         for invoice_id in invoice_ids:
@@ -267,7 +270,7 @@ def confirm_hold(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], h
 
 
 def confirm_wrong_person(reply: Reply, actor: Actor) -> None:
-    """The address is somebody else's: it is not written to again."""
+    """Mark the address as invalid because it belongs to somebody else."""
 
     def do() -> None:
         because = f"wrong person, {actor.name}"
@@ -277,7 +280,7 @@ def confirm_wrong_person(reply: Reply, actor: Actor) -> None:
 
 
 def confirm_stop(reply: Reply, actor: Actor) -> None:
-    """Opt the writer's address out of the channel, by a person who read the reply."""
+    """Opt the sender's address out of the channel."""
 
     def do() -> None:
         address, now = opted_out_address(reply), reply.account.now()
@@ -287,7 +290,7 @@ def confirm_stop(reply: Reply, actor: Actor) -> None:
 
 
 def undo_opt_out(reply: Reply, actor: Actor, reason: str) -> None:
-    """Take back an opt-out, with a reason. Raises `Refused` without one, or where the address may be written to."""
+    """Reverse an opt-out. Raise `Refused` without a reason, or if the address is not opted out."""
     account, address = reply.account, opted_out_address(reply)
     with transaction.atomic():
         contact = addresses.contact_at(account, reply.channel, address)
@@ -301,18 +304,21 @@ def undo_opt_out(reply: Reply, actor: Actor, reason: str) -> None:
 
 
 def is_opted_out(reply: Reply) -> bool:
-    """Return True if the writer's address is opted out of the channel."""
+    """Return True if the sender's address is opted out of the channel."""
     contact = addresses.contact_at(reply.account, reply.channel, opted_out_address(reply))
     return contact is not None and contact.opted_out_at is not None
 
 
 def dismiss(reply: Reply, actor: Actor) -> None:
-    """Read, and nothing follows."""
+    """Mark a reply as handled without any effect."""
     _handle(reply, actor, ReplyStatus.DISMISSED, lambda: None)
 
 
 def _handle(reply: Reply, actor: Actor, status: ReplyStatus, do: Callable[[], None]) -> None:
-    """Once, by whoever is first. Messages go on when the last of the debtor's answers is handled."""
+    """Mark a reply as handled and call `do`. Raise `Refused` if it was handled already.
+
+    Messages resume when all of the debtor's replies are handled.
+    """
     account = reply.account
     with transaction.atomic():
         concerned = inbox.affected_debtors(account, reply.channel, reply.address, reply.debtor_id)

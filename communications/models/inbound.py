@@ -1,4 +1,4 @@
-"""What debtors say, and what is known of their addresses."""
+"""Replies and answers of debtors, and the state of their addresses."""
 
 import uuid
 
@@ -15,7 +15,7 @@ from invoices.models import AccountQuerySet, Debtor, Invoice
 
 
 class Contact(models.Model):
-    """What is known of one address: that it bounced, what its owner wants, and when they last wrote from it."""
+    """State of one address: bounced, opted out or in, and the last inbound message."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     channel = models.CharField(max_length=10, choices=Medium)
@@ -40,7 +40,7 @@ class Contact(models.Model):
 
 
 class Source(models.TextChoices):
-    """Where somebody said whether they want to be written to."""
+    """Sources of opt-outs and opt-ins."""
 
     PAGE = "page", _lazy("The debtor's page")
     UNSUBSCRIBE = "unsubscribe", _lazy("The mail's unsubscribe")
@@ -57,7 +57,7 @@ class Wish(models.TextChoices):
 
 
 class ConsentEntry(models.Model):
-    """Who asked to be left alone, or to hear from us again, and in what words. Append-only."""
+    """An entry of the consent log: an opt-out or opt-in with its source and text. Append-only."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, null=True, related_name="consents")
@@ -99,7 +99,7 @@ class AnswerStatus(models.TextChoices):
 
 
 class Answer(models.Model):
-    """What a debtor said of one invoice on their page. `day` is that of the payment, or the one they will pay on."""
+    """A debtor's answer about one invoice on the debtor's page. `day` is the day of the payment or the promised day."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
@@ -111,7 +111,7 @@ class Answer(models.Model):
     day = models.DateField(null=True)
     reference = models.CharField(max_length=100, blank=True)
     text = models.TextField(blank=True)
-    # Both in the account's time.
+    # In the account's time.
     said_at = models.DateTimeField()
     handled_at = models.DateTimeField(null=True)
     handled_by = models.CharField(max_length=254, blank=True)
@@ -144,7 +144,7 @@ class Answer(models.Model):
 
 
 class Triage(models.TextChoices):
-    """What an answer seems to say."""
+    """Classification of a reply."""
 
     STOP = "stop", _lazy("Stop writing")
     PAID = "paid", _lazy("Has paid")
@@ -161,10 +161,10 @@ class ReplyStatus(models.TextChoices):
 
 
 class Reply(models.Model):
-    """A message from a debtor and what the rules read in it: a proposal for a person, unless `took_effect` is set.
+    """A message from a debtor and its classification: a proposal for staff, unless `took_effect` is set.
 
-    The message is stored before anything reads it. `text` is then shortened to what the debtor wrote, and `original`
-    keeps the whole message if that is more. `received_at`, `read_at` and `handled_at` are the account's time.
+    The message is stored before it is processed. Then `text` is reduced to the debtor's own words, and `original` keeps
+    the whole message if it is longer. `received_at`, `read_at` and `handled_at` are in the account's time.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -211,5 +211,5 @@ class Reply(models.Model):
 
     @property
     def whole_text(self) -> str:
-        """The message as it came in."""
+        """The message as it was received."""
         return self.original or self.text

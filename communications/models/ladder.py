@@ -1,4 +1,4 @@
-"""The ladder of an account, and when it does not write."""
+"""Reminder policies and collection settings of an account."""
 
 import datetime as dt
 
@@ -20,13 +20,13 @@ def every_medium() -> list[str]:
 
 
 class ReminderPolicy(models.Model):
-    """A ladder: its steps are taken in order of their days from the due date."""
+    """A reminder policy. Its steps are taken in order of their days from the due date."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="policies")
     name = models.CharField(max_length=100)
     is_default = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    # Another one whenever its steps change, by whichever way: a trigger of the steps' table sees to it.
+    # Updated by a trigger whenever the steps change.
     revision = models.BigIntegerField(default=0, editable=False)
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
@@ -46,7 +46,7 @@ class ReminderPolicy(models.Model):
 
 
 class PolicyStep(models.Model):
-    """A step of a ladder. `channels` in order of preference; `escalates_to` fires when the step is done."""
+    """A step of a policy. `channels` are in order of preference. `escalates_to` takes effect when the step is done."""
 
     policy = models.ForeignKey(ReminderPolicy, on_delete=models.CASCADE, related_name="steps")
     offset_days = models.SmallIntegerField(_lazy("days from the due date"))
@@ -71,7 +71,7 @@ class PolicyStep(models.Model):
 
 
 class CollectionSettings(models.Model):
-    """When an account does not write. A window that closes before it opens goes across midnight."""
+    """Contact hours, limits and safeguards. A window that closes before it opens spans midnight."""
 
     account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="collection")
     opens_at = models.TimeField(default=dt.time(9))
@@ -136,7 +136,7 @@ class Rescheduling(models.Model):
 
 
 class ApprovalLimit(models.Model):
-    """A final notice for more than this is held until somebody has looked at it."""
+    """The amount above which a final notice needs approval."""
 
     settings = models.ForeignKey(CollectionSettings, on_delete=models.CASCADE, related_name="approval_limits")
     currency = models.CharField(max_length=3, help_text=_lazy("ISO 4217."))
@@ -152,7 +152,7 @@ class ApprovalLimit(models.Model):
 
 
 class SwitchingOn(models.Model):
-    """A policy that a worker switches on for many invoices, in the order of their keys. See `switching`."""
+    """A policy that a worker switches on for many invoices, in order of their primary keys. See `switching`."""
 
     account = models.OneToOneField(Account, on_delete=models.CASCADE, primary_key=True, related_name="+")
     policy = models.ForeignKey(ReminderPolicy, on_delete=models.CASCADE, related_name="+")

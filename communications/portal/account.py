@@ -1,4 +1,4 @@
-"""What the page shows of a debtor: what is open, in words, and sums that never mix currencies."""
+"""Contents of the debtor's page: open invoices, totals by currency, and the debtor's answers."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from invoices.models import Invoice, Promise, PromiseStatus, Status
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An open invoice. `state` is late, waits (disputed, on hold) or calm."""
+    """An open invoice. `state` is a CSS class: late, waits (disputed or on hold) or calm."""
 
     number: str
     balance: str
@@ -31,7 +31,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """Sum left to pay in one currency, after credit. `notes` say how it comes about and what of it is past due."""
+    """The sum to pay in one currency, after credit, with explanatory `notes`."""
 
     amount: str
     notes: list[SafeString]
@@ -46,14 +46,14 @@ class AnswerLine:
 
 
 def format_sentence(sentence: str, **values: str) -> SafeString:
-    """A sentence of ours with values that keep their own direction."""
+    """Return a sentence as HTML, with its values isolated from the direction of the text."""
     if not values:
         return escape(sentence)
     return format_html(sentence, **{name: format_html("<bdi>{}</bdi>", value) for name, value in values.items()})
 
 
 def open_invoices(party: DebtorParty) -> list[Invoice]:
-    """Return the open invoices of this party alone; the oldest due date first."""
+    """Return the open invoices of this party, the oldest due date first."""
     invoices = list(party.invoices.open().order_by("due_date", "invoice_number"))
     for invoice in invoices:
         invoice.account, invoice.debtor = party.debtor.account, party.debtor
@@ -67,7 +67,7 @@ def lines(invoices: Sequence[Invoice], today: dt.date, text: PageText) -> list[L
 
 
 def positions(party: DebtorParty, invoices: Sequence[Invoice]) -> dict[str, Position]:
-    """Return what the party owes in each currency, and its own credit."""
+    """Return the party's position in each currency, including its own credit."""
     return receivables.positions(invoices, ledger.credit_of_party(party), party.debtor.account.today())
 
 
@@ -81,7 +81,7 @@ def totals(positions: Mapping[str, Position], text: PageText) -> list[Total]:
 
 
 def credits(positions: Mapping[str, Position], text: PageText) -> list[SafeString]:
-    """Return the credit in currencies in which nothing is open."""
+    """Return sentences about credit in currencies without open invoices."""
     return [
         format_sentence(text.credit_on_account, amount=money.display(position.credit, currency))
         for currency, position in positions.items()

@@ -1,7 +1,7 @@
-"""What a debtor says of invoices on their page, and what staff make of it.
+"""Answers of debtors on their page, and their handling by staff.
 
-A dispute acts at once, and so does a first promise of a near day; anything else is a proposal. While something waits
-for a person, the debtor is not written to, for a few working days at most.
+A dispute takes effect immediately, and so does a first promise for a near date. Other answers are proposals. While one
+is unhandled, messages to the debtor are held, for a few working days at most.
 """
 
 import datetime as dt
@@ -22,12 +22,12 @@ from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import Debtor, Invoice, Receipt, Status
 from invoices.writing import Refused
 
-# How far ahead a promise is believed without a person.
+# A first promise up to this far ahead takes effect without approval.
 AUTOMATIC_WITHIN = dt.timedelta(days=14)
 
 
 def report_payment(debtor: Debtor, invoice_ids: Collection[uuid.UUID], paid_on: dt.date, reference: str = "") -> None:
-    """The debtor has paid. Staff confirm it, and only that moves the ledger."""
+    """Record that the debtor reports a payment. The ledger changes only when staff confirm it. Raise `Refused`."""
     with _lock_invoices(debtor, invoice_ids) as invoices:
         if paid_on > debtor.account.today():
             raise Refused("paid_on", "in_the_future", _("A payment can't lie in the future."))
@@ -39,7 +39,7 @@ def report_payment(debtor: Debtor, invoice_ids: Collection[uuid.UUID], paid_on: 
 
 
 def promise(debtor: Debtor, invoice_ids: Collection[uuid.UUID], day: dt.date) -> bool:
-    """The debtor will pay by `day`. Whether it took effect at once on all of the invoices."""
+    """Record a promise to pay by `day`. Return True if it took effect on all of the invoices. Raise `Refused`."""
     account = debtor.account
     with _lock_invoices(debtor, invoice_ids) as invoices:
         today, at = account.today(), account.now()
@@ -59,7 +59,7 @@ def promise(debtor: Debtor, invoice_ids: Collection[uuid.UUID], day: dt.date) ->
 
 
 def dispute(debtor: Debtor, invoice_ids: Collection[uuid.UUID], why: str) -> None:
-    """The debtor contests the invoices: from now on nothing is sent about them."""
+    """Record a dispute. It takes effect immediately and stops messages about the invoices. Raise `Refused`."""
     with _lock_invoices(debtor, invoice_ids) as invoices:
         at = debtor.account.now()
         for invoice in invoices:
@@ -78,8 +78,8 @@ def confirm_paid(
     reference: str = "",
     key: uuid.UUID | None = None,
 ) -> None:
-    """The money is there: it is posted to the ledger. Raises `Refused` as the ledger does."""
-    if key and Receipt.objects.filter(pk=key, posted_on=answer.invoice_id).exists():  # the form was sent before
+    """Confirm a payment and record it in the ledger. Raise `Refused` as the ledger does."""
+    if key and Receipt.objects.filter(pk=key, posted_on=answer.invoice_id).exists():  # the form was submitted before
         return
     with _handle(answer, actor, AnswerStatus.CONFIRMED) as invoice:
         lifecycle.record_payment(
@@ -95,32 +95,32 @@ def confirm_paid(
 
 
 def confirm_promise(answer: Answer, actor: Actor, *, promised_on: dt.date) -> None:
-    """Staff take the debtor's word."""
+    """Confirm a promise and record it on the invoice."""
     with _handle(answer, actor, AnswerStatus.CONFIRMED) as invoice:
         lifecycle.promise(invoice.account, invoice.pk, actor, promised_on)
 
 
 def confirm_dispute(answer: Answer, actor: Actor, *, reason: str = "") -> None:
-    """Staff know of it and look into it. The invoice stays disputed until they resume it."""
+    """Acknowledge a dispute. The invoice remains disputed until staff resume it."""
     with _handle(answer, actor, AnswerStatus.CONFIRMED, reason):
         pass
 
 
 def dismiss(answer: Answer, actor: Actor, *, reason: str) -> None:
-    """It is not so. What took effect at once stays."""
+    """Dismiss an answer. Effects that it already had remain."""
     with _handle(answer, actor, AnswerStatus.DISMISSED, reason):
         pass
 
 
 def for_party(party: DebtorParty) -> list[Answer]:
-    """Return the answers about the party's open invoices, newest first, without those that staff dismissed."""
+    """Return the answers about the party's open invoices, newest first, without dismissed ones."""
     fields = Answer.objects.filter(debtor=party.debtor, invoice__in=party.invoices.open())
     return list(fields.exclude(status=AnswerStatus.DISMISSED).select_related("invoice"))
 
 
 @contextmanager
 def _lock_invoices(debtor: Debtor, invoice_ids: Collection[uuid.UUID]) -> Iterator[list[Invoice]]:
-    """The debtor's own open invoices, under the debtor's lock. Raises `Refused` where one is not."""
+    """Lock the debtor and these invoices and yield the invoices. Raise `Refused` if one is not open."""
     with transaction.atomic():
         Debtor.objects.select_for_update(no_key=True, of=("self",)).get(account=debtor.account, pk=debtor.pk)
         theirs = Invoice.objects.filter(debtor=debtor, pk__in=invoice_ids).open()
@@ -135,7 +135,10 @@ def _lock_invoices(debtor: Debtor, invoice_ids: Collection[uuid.UUID]) -> Iterat
 
 @contextmanager
 def _handle(answer: Answer, actor: Actor, status: AnswerStatus, reason: str = "") -> Iterator[Invoice]:
-    """Of two people who handle an answer, one does. Once none of the debtor's waits, messages go on."""
+    """Mark an answer as handled. Raise `Refused` if it was handled already.
+
+    Messages resume when the debtor has no unhandled answers.
+    """
     account = answer.account
     with transaction.atomic():
         invoice = writing.lock(account, answer.invoice_id)
@@ -153,13 +156,13 @@ def _handle(answer: Answer, actor: Actor, status: AnswerStatus, reason: str = ""
 
 
 def _may_promise(invoice: Invoice) -> bool:
-    """Once, and not over what a person arranged or the debtor contests."""
+    """Return True for the first promise of an invoice that is neither on hold nor disputed."""
     is_free = invoice.status in (Status.NEW, Status.OVERDUE)
     return is_free and not Answer.objects.filter(invoice=invoice, kind=AnswerKind.PROMISE, took_effect=True).exists()
 
 
 def _propose(invoice: Invoice, kind: AnswerKind, at: dt.datetime, **fields: object) -> None:
-    """Propose an answer; it replaces one of the same kind that still waits."""
+    """Propose an answer. It replaces an unhandled one of the same kind."""
     waiting = Answer.objects.filter(invoice=invoice, kind=kind, status=AnswerStatus.PROPOSED)
     if not waiting.update(**fields, said_at=at):
         _answer(invoice, kind, AnswerStatus.PROPOSED, at, **fields).save()

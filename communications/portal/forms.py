@@ -1,4 +1,4 @@
-"""What a debtor may say on their page. Each form does one thing, by the verbs that staff and API use."""
+"""Forms of the debtor's page. Each one calls the same functions that staff and the API use."""
 
 import datetime as dt
 from abc import abstractmethod
@@ -34,7 +34,7 @@ class Invoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
 
 
 class PageForm(forms.Form):
-    """`kind` is its place in the address; `do` says what came of it."""
+    """Base class of the forms. `kind` is the last part of the form's URL."""
 
     kind: ClassVar[str]
 
@@ -59,7 +59,7 @@ class PageForm(forms.Form):
 
     @abstractmethod
     def do(self) -> str:
-        """What is then said. Raises `Refused`."""
+        """Execute the form and return the suffix of the message to show. Raise `Refused`."""
 
     def _chosen(self) -> list[Any]:
         return [invoice.pk for invoice in self.cleaned_data["invoices"]]
@@ -140,6 +140,6 @@ FORMS: dict[str, type[PageForm]] = {form.kind: form for form in (PaidForm, Promi
 
 
 def _within(field: forms.Field, first: dt.date, last: dt.date) -> None:
-    """In the browser's calendar, and for those who go around it."""
+    """Limit a date field in the browser's date picker and on the server."""
     field.validators += [MinValueValidator(first), MaxValueValidator(last)]
     field.widget.attrs |= {"min": first.isoformat(), "max": last.isoformat()}

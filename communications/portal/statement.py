@@ -1,8 +1,8 @@
-"""The statement of account as PDF: what was invoiced and paid, with a running balance for each currency, and what of it
-is past due, on hold, disputed, or credit.
+"""The statement of account as PDF: invoices and payments with a running balance for each currency, and the parts of the
+balance that are past due, not due, on hold, disputed, or credit.
 
-WeasyPrint is an optional extra (`requirements-pdf.txt`, and pango from the system). It may fetch nothing: not from
-the network, not from the disk.
+WeasyPrint is an optional dependency (`requirements-pdf.txt`, and pango from the system). It may not load anything from
+the network or the disk.
 """
 
 import datetime as dt
@@ -27,7 +27,7 @@ from invoices.debtors.receivables import Part, Position
 from invoices.models import Allocation, Debtor, Invoice, InvoiceQuerySet, Payment, ReceiptStatus, Status
 
 _SHOWN_DAYS = 365
-# A longer one costs seconds and nobody reads it: what is older is brought forward.
+# Older entries are summed up as the balance brought forward, to limit the time.
 _SHOWN_ENTRIES = 400
 
 
@@ -62,7 +62,7 @@ def is_available() -> bool:
 
 
 def pdf(debtor: Debtor, text: PageText, party: DebtorParty | None = None) -> bytes:
-    """To be called where `is_available`."""
+    """Return the statement as PDF. Requires `is_available()`."""
     library = _library()
     assert library is not None
     html = render_to_string("communications/portal/statement.html", context(debtor, text, party))
@@ -72,7 +72,7 @@ def pdf(debtor: Debtor, text: PageText, party: DebtorParty | None = None) -> byt
 
 
 def context(debtor: Debtor, text: PageText, party: DebtorParty | None = None) -> dict[str, Any]:
-    """Return the statement's context. `party` is needed if the debtor's invoices name several parties."""
+    """Return the template context. `party` is required if the debtor has several parties."""
     account = debtor.account
     today = account.today()
     return {
@@ -104,9 +104,11 @@ def _ledgers(debtor: Debtor, party: DebtorParty | None, today: dt.date, text: Pa
 
 
 def _payments(debtor: Debtor, party: DebtorParty | None, invoices: InvoiceQuerySet) -> Iterator[tuple[Entry, str]]:
-    """Yield what came in and what was taken back, each with its currency. Money that stands counts by what it pays of
-    the invoices that the statement lists, and by what of it is credit: credit may have paid an invoice that was written
-    off since, or one of another party."""
+    """Yield payments and reversals, each with its currency.
+
+    A valid payment counts with the amounts allocated to listed invoices plus its unapplied credit, because parts of it
+    may have been applied to an invoice that was written off later, or to one of another party.
+    """
     numbers = dict(invoices.order_by().values_list("pk", "invoice_number"))
     written_off = set(invoices.filter(status=Status.WRITTEN_OFF).order_by().values_list("pk", flat=True))
     paid: dict[uuid.UUID, dict[uuid.UUID, Decimal]] = defaultdict(dict)
@@ -130,7 +132,7 @@ def _payments(debtor: Debtor, party: DebtorParty | None, invoices: InvoiceQueryS
 
 
 def _ledger(currency: str, entries: list[Entry], position: Position, today: dt.date, text: PageText) -> Ledger:
-    # On one day: invoices, then payments, then what was taken back of them.
+    # Order within a day: invoices, payments, reversals.
     kinds = ("invoice", "payment_for", "reversal_for")
     entries.sort(key=lambda entry: (entry.on, kinds.index(entry.what), entry.number))
     since = today - dt.timedelta(days=_SHOWN_DAYS)
@@ -155,13 +157,13 @@ def _ledger(currency: str, entries: list[Entry], position: Position, today: dt.d
 
 
 def _parts(position: Position, currency: str, text: PageText) -> list[tuple[str, str]]:
-    """Return the parts of the balance: those of the outstanding sum, less the credit."""
+    """Return the labelled parts of the balance: those of the outstanding sum, and the credit."""
     amounts = {part.value: getattr(position, part.value) for part in Part} | {"credit": position.credit}
     return [(getattr(text, f"part_{name}"), _figure(amount, currency)) for name, amount in amounts.items() if amount]
 
 
 def _figure(amount: Decimal, currency: str) -> str:
-    """Without its currency, which stands over the table."""
+    """Return an amount without its currency, which is in the heading of the table."""
     return money.display(amount, currency).removeprefix(f"{currency} ")
 
 
@@ -170,6 +172,6 @@ def _library() -> Any:
     try:
         import weasyprint
         import weasyprint.urls
-    except (ImportError, OSError):  # it is not installed, or pango is not
+    except (ImportError, OSError):  # weasyprint or pango is not installed
         return None
     return weasyprint

@@ -1,4 +1,4 @@
-"""What the debtor's page says, in both languages."""
+"""Texts of the debtor's page in English and Arabic."""
 
 from dataclasses import dataclass
 

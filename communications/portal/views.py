@@ -1,7 +1,7 @@
-"""The debtor's own page. Whoever holds its link is the debtor, and sees nothing of anybody else.
+"""The debtor's page. The holder of its link acts as the debtor and sees no data of others.
 
-Whatever is wrong with a link is answered alike. GET changes nothing. The page loads nothing from other hosts, no script
-at all, and is kept by nobody on the way.
+All invalid links get the same response. GET changes nothing. The page loads no scripts and nothing from other hosts,
+and must not be cached.
 """
 
 from collections.abc import Callable
@@ -27,9 +27,9 @@ from inflow.api.throttling import flooded
 from inflow.proxies import client_address
 from invoices.writing import Refused
 
-# Views and answers by one address, then of one debtor; and statements, which cost most.
+# Rate limits: requests by one address and for one debtor, answers, and statements, which cost most.
 PER_ADDRESS, PER_DEBTOR, ANSWERS_PER_DEBTOR, STATEMENTS_PER_DEBTOR = "120/m", "60/m", "20/10m", "10/m"
-# One click comes from the mail provider's machines, for all who read their mail there.
+# One-click unsubscribe requests come from the servers of mail providers, for all of their users.
 UNSUBSCRIBE_PER_ADDRESS = "600/m"
 DONE = ("paid", "promise", "proposed", "dispute", "stop")
 _HEADERS = {
@@ -38,7 +38,7 @@ _HEADERS = {
         " frame-ancestors 'none'"
     ),
     "X-Robots-Tag": "noindex, nofollow",
-    # Under no-referrer browsers send `Origin: null` with a form, which the CSRF check must refuse.
+    # With no-referrer, browsers send `Origin: null` with forms, which the CSRF check must refuse.
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
@@ -47,14 +47,14 @@ View = Callable[..., HttpResponse]
 
 
 class RateLimited(Exception):
-    """`wait_s` until it is open again."""
+    """The rate limit is exceeded. `wait_s` is the number of seconds until the next request is allowed."""
 
     def __init__(self, wait_s: int) -> None:
         self.wait_s = wait_s
 
 
 def portal_view(view: View) -> View:
-    """With the page's headers on each answer, and one answer for whatever is not there."""
+    """Add the page's headers to each response, and render 404 and 429 responses."""
 
     @wraps(view)
     def wrapper(request: HttpRequest, **kwargs: str) -> HttpResponse:
@@ -82,7 +82,7 @@ def show(request: HttpRequest, token: str) -> HttpResponse:
 @portal_view
 @require_POST
 def submit(request: HttpRequest, token: str, kind: str) -> HttpResponse:
-    """One answer of the debtor; then the page again, by GET."""
+    """Process one form of the debtor and redirect to the page."""
     opened, text = _open(request, token)
     if kind not in FORMS:
         raise Http404
@@ -93,7 +93,7 @@ def submit(request: HttpRequest, token: str, kind: str) -> HttpResponse:
             return _page(request, token, opened, text, form)
         try:
             done = form.do()
-        except Refused:  # a payment or a person was faster
+        except Refused:  # the invoice has changed meanwhile
             form.add_error(None, text.refused)
             return _page(request, token, opened, text, form)
     return HttpResponseRedirect(f"{_address(token, text.language)}&done={done}")
@@ -126,7 +126,7 @@ def logo(request: HttpRequest, token: str) -> HttpResponse:
 @portal_view
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """RFC 8058: a mail program POSTs here without a page, a cookie or a person. It can only opt out."""
+    """Opt out by one-click unsubscribe (RFC 8058): mail programs POST here without a session or CSRF token."""
     _count(request, "unsubscribe", client_address(request), UNSUBSCRIBE_PER_ADDRESS)
     message = links.resolve_unsubscribe(token)
     if message is None:

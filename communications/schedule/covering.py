@@ -1,5 +1,7 @@
-"""Credit that covers all that a party owes: reminders wait, and after a week a person is asked to apply the credit. The
-case ends when no credit is left."""
+"""Unapplied credit that covers everything a party owes.
+
+Reminders are paused. After a week a case asks staff to apply the credit. The case ends when no credit is left.
+"""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -13,9 +15,9 @@ from invoices.debtors import receivables
 from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import CaseStatus, Debtor, Escalation, Invoice, Reason, Resolution, Status, TimelineEntry
 
-# A person is asked once the credit has covered what is due for so long.
+# A case is opened when the credit has covered the due amount for this long.
 CASE_AFTER = dt.timedelta(days=7)
-# After the case was resolved and the credit still is not applied, a person is asked again.
+# Time until a new case is opened if the credit is still unapplied after the last case was resolved.
 NEW_CASE_AFTER = dt.timedelta(days=30)
 _IMMEDIATELY = dt.timedelta(minutes=1)
 
@@ -23,7 +25,7 @@ _IMMEDIATELY = dt.timedelta(minutes=1)
 def next_check_at(
     account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str, moment: dt.datetime
 ) -> dt.datetime:
-    """Return when a message that the credit holds back at `moment` is looked at again: when a person is to be asked."""
+    """Return the time at which a message held back at `moment` is checked again: when a case is due. In UTC."""
     since = _covered_since(account, party, invoices, currency)
     if since + CASE_AFTER > moment:
         return since + CASE_AFTER
@@ -33,8 +35,10 @@ def next_check_at(
 def open_case_when_due(
     account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str, credit: Mapping[str, Decimal]
 ) -> bool:
-    """Ask a person, once, if the credit has covered what is due for long enough, and return whether that was now. Under
-    the locks of the debtor and of the party's open `invoices`."""
+    """Open a case if the credit has covered the due amount for long enough. Return True if a case was opened.
+
+    The caller holds the locks of the debtor and of the party's open `invoices`.
+    """
     now, since = account.now(), _covered_since(account, party, invoices, currency)
     if now < since + CASE_AFTER or _has_case(party, since, now):
         return False
@@ -50,7 +54,7 @@ def open_case_when_due(
 
 
 def close_cases(debtor: Debtor) -> None:
-    """Close the cases about credit that is applied or undone by now, under the debtor's lock."""
+    """Close the cases whose credit has been applied or undone. The caller holds the debtor's lock."""
     cases = Escalation.objects.filter(invoice__debtor=debtor, reason=Reason.UNAPPLIED_CREDIT)
     for case in cases.exclude(status=CaseStatus.RESOLVED).select_related("invoice").order_by("opened_at", "id"):
         invoice = Invoice.objects.select_for_update(no_key=True).get(pk=case.invoice_id)
@@ -61,7 +65,7 @@ def close_cases(debtor: Debtor) -> None:
 
 
 def _covered_since(account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str) -> dt.datetime:
-    """Return since when the credit covers what is overdue: since it came, or since the oldest invoice is overdue."""
+    """Return the start of the coverage: arrival of the credit or start of the oldest overdue, whichever is later."""
     now, today = account.now(), account.today()
     overdue = [
         max(_day_after(account, invoice.due_date), invoice.entered_at or invoice.created_at)
@@ -76,7 +80,7 @@ def _day_after(account: Account, day: dt.date) -> dt.datetime:
 
 
 def _has_case(party: DebtorParty, since: dt.datetime, now: dt.datetime) -> bool:
-    """Return whether a case about this credit is open or was resolved lately, or the question joined an open case."""
+    """Return True if a case about this credit is open, was resolved recently, or was merged into an open case."""
     cases = Escalation.objects.filter(invoice__in=party.invoices, reason=Reason.UNAPPLIED_CREDIT)
     if cases.exclude(status=CaseStatus.RESOLVED).exists():
         return True

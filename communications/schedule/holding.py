@@ -1,8 +1,8 @@
-"""The facts that hold a debtor's messages back, and the first moment at which a message may go.
+"""Facts that hold a debtor's messages back, and the first time at which a message may be sent.
 
 The planner applies these rules in the transaction in which a fact changes, and the gate applies them again when the
-message is due. Both call the same functions, so a planned message never promises a moment that the gate would refuse.
-Nothing is written here.
+message is due. Both call the same functions, so a planned time is never one that the gate would refuse. These functions
+write nothing.
 """
 
 import datetime as dt
@@ -28,22 +28,22 @@ from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import OPEN, Debtor, Invoice, Status
 
 ANSWER_HOLD_WORKING_DAYS = 3
-# A dispute open for so long raises the next level.
+# A dispute that is open for this long escalates the invoice to the next level.
 DISPUTE_ESCALATES_AFTER = dt.timedelta(days=30)
 _DAY = dt.timedelta(days=1)
-# A hold without an end of its own is checked again after this time.
+# Time until an open-ended hold is checked again.
 RECHECK_AFTER = {"case": 30 * _DAY}
-# Reasons that lie in the invoice or its debtor: the message is rescheduled when one of these facts changes.
+# Reasons of the invoice or debtor. A change of these facts reschedules the message.
 FACTS = ("hold", "dispute", "answer", "case", "credit", "reopened")
-# Reasons that lie in the account. They are written once, on the account, and apply to whatever is planned.
+# Reasons of the account. They are stored on the account and apply to all planned messages.
 ACCOUNT = ("suspended", "stopped", "stale")
-# No fact ends them: the message is tried again at its new moment, not before.
+# Reasons that no fact ends. The message is tried again at its new time.
 TRIED_AGAIN = ("no_channel", "away", "refused", "paused", "template", "lint")
-# Two messages or invoices that are equal otherwise come in this order, never in that of their random ids.
+# Sort order of otherwise equal messages or invoices, instead of their random ids.
 IN_ORDER = ("due_date", "invoice_number")
-# Of the messages that are due to a debtor: the highest step, then the oldest debt.
+# Sort order of the messages due to a debtor: the highest step first, then the oldest debt.
 SEND_ORDER = ("-step", *(f"invoice__{name}" for name in IN_ORDER), "kind", "try_number")
-# Not yet, only because of the hours and the limits of contact.
+# Reasons that only concern contact hours and limits.
 TIMING = ("", "window", "cap")
 
 
@@ -70,8 +70,11 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A reason not to write, a key of `WORDS`. Without an end of its own (`is_open_ended`) it lasts until
-    somebody acts, and `until` is when it is checked again. `has_person`: somebody is on it, and no date is known."""
+    """A reason, a key of `REASONS`, not to send a message before `until`.
+
+    An open-ended hold lasts until somebody acts; `until` is the time of the next check. `has_person` is True if a
+    person is handling the case, so that no date can be given.
+    """
 
     reason: str
     until: dt.datetime
@@ -81,7 +84,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The first moment at which a message may go, and the fact that holds it back until then, if one does."""
+    """The first time at which a message may be sent, and the hold until then, if any."""
 
     moment: dt.datetime
     hold: Hold | None = None
@@ -92,15 +95,15 @@ class Verdict:
 
     @property
     def has_person(self) -> bool:
-        """True where a person decides, so that no moment can be named."""
+        """True if a person decides, so that no time can be given."""
         return self.hold is not None and self.hold.has_person
 
 
 class Facts:
-    """The facts of a debtor that its messages depend on, besides those of the invoice that a message is about.
+    """Facts of a debtor on which all of its messages depend, in addition to the facts of each invoice.
 
-    Each is read when it is first needed, so that the caller's changes must be written by then. The gate gives the
-    open invoices that it has locked.
+    They are read on first use, so the caller must have written its changes by then. The gate passes the open invoices
+    that it has locked.
     """
 
     def __init__(
@@ -127,7 +130,7 @@ class Facts:
 
     @cached_property
     def _holding(self) -> Sequence[Invoice]:
-        """The open invoices that hold the debtor's messages back: by a level 2 escalation, or reopened just now."""
+        """Open invoices that hold the debtor's messages back: escalated to level 2, or reopened recently."""
         if self._locked_invoices is not None:
             return self._locked_invoices
         holds = Q(escalation_level__gte=escalations.HIGHEST) | Q(not_before__gt=self.now)
@@ -135,12 +138,14 @@ class Facts:
 
     @property
     def is_escalated(self) -> bool:
-        """True while a level 2 escalation of any of the invoices stops the debtor's messages."""
+        """True while a level 2 escalation of an invoice stops the debtor's messages."""
         return any(invoice.escalation_level >= escalations.HIGHEST for invoice in self._holding)
 
     def reopened_until(self, invoice: Invoice) -> dt.datetime | None:
-        """The moment from which a message may again list the invoices of which a payment was undone a short while ago.
-        `invoice` counts as it is, not as it is stored."""
+        """Return the time until which reopened invoices hold messages back, or None.
+
+        A payment of these invoices was undone recently. `invoice` is evaluated in memory, not as stored.
+        """
         listed = [invoice, *(each for each in self._holding if each.pk != invoice.pk)]
         moments = [each.not_before for each in listed if each.is_open and each.status != Status.DISPUTED]
         return max((moment for moment in moments if moment and moment > self.now), default=None)
@@ -150,13 +155,13 @@ class Facts:
         return ledger.unapplied().filter(debtor=self.debtor.pk).exists()
 
     def party(self, invoice: Invoice) -> DebtorParty:
-        """The party that an invoice of the debtor names."""
+        """Return the party that an invoice of the debtor names."""
         if invoice.party not in self._parties:
             self._parties[invoice.party] = debtor_parties.of_invoice(invoice)
         return self._parties[invoice.party]
 
     def credit(self, invoice: Invoice) -> dict[str, Decimal]:
-        """The credit of the party that an invoice names, by currency."""
+        """Return the credit of an invoice's party, by currency."""
         if not self._has_credit:
             return {}
         party = self.party(invoice)
@@ -165,13 +170,13 @@ class Facts:
         return self._credits[party.keys]
 
     def party_invoices(self, invoice: Invoice) -> Sequence[Invoice]:
-        """The open invoices of the party that an invoice names."""
+        """Return the open invoices of an invoice's party."""
         party = self.party(invoice)
         return [each for each in self.open_invoices if party.owns(each)]
 
     @cached_property
     def contacts(self) -> Sequence[dt.datetime]:
-        """The moments of the last contacts, in order."""
+        """Times of the recent contacts, in order."""
         return limits.contacts(self.debtor.pk, self.now, self.rules)
 
     def place(self, invoice: Invoice) -> Place:
@@ -181,9 +186,9 @@ class Facts:
 
 
 def first_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> Verdict:
-    """The first moment, `moment` or later, at which `row` may go, as things stand now.
+    """Return the first time from `moment` on at which `row` may be sent under the current facts.
 
-    Account-wide reasons are left out: no planned moment depends on them.
+    Reasons of the account are ignored: planned times do not depend on them.
     """
     hold = hold_of(facts, invoice, row, moment)
     if hold is not None:
@@ -192,14 +197,14 @@ def first_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt
 
 
 def next_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> dt.datetime:
-    """The first moment, `moment` or later, within the hours and the limits of contact."""
+    """Return the first time from `moment` on within the contact hours and limits."""
     is_limited = row.kind not in limits.NOT_LIMITED and moment < facts.now + limits.reach(facts.rules)
     contacts = facts.contacts if is_limited else []
     return limits.next_allowed(moment, contacts, facts.place(invoice), facts.rules)
 
 
 def hold_of(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> Hold | None:
-    """The fact that holds `row` back at `moment`: one without an end before any other, then the one that ends last."""
+    """Return the hold on `row` at `moment`: an open-ended one first, then the one that ends last."""
     holds = [hold for hold in _holds(facts, invoice, row, moment) if hold.until > moment]
     return max(holds, key=lambda hold: (hold.is_open_ended, hold.until), default=None)
 
@@ -233,7 +238,7 @@ def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.dateti
 def _is_covered(
     facts: Facts, invoice: Invoice, row: Communication, credit: Mapping[str, Decimal], today: dt.date
 ) -> bool:
-    """Return whether the credit leaves nothing that the message could ask for."""
+    """Return True if the credit covers everything that the message could ask for."""
     if credit.get(invoice.currency, Decimal(0)) < invoice.balance:
         return False
     named = listing.listed_with(facts.account, invoice, row.channel, row.recipient, facts.open_invoices)
@@ -241,7 +246,7 @@ def _is_covered(
 
 
 def dispute_hold(invoice: Invoice, now: dt.datetime) -> Hold:
-    """A dispute holds until it is resolved. It is checked after 30 days, when it raises the next level, once."""
+    """Return the hold of a dispute. It lasts until the dispute is resolved and escalates once, after 30 days."""
     assert invoice.disputed_at is not None
     raises_at = dispute_escalates_at(invoice)
     if raises_at > now:
@@ -250,18 +255,18 @@ def dispute_hold(invoice: Invoice, now: dt.datetime) -> Hold:
 
 
 def dispute_since(invoice: Invoice) -> dt.datetime:
-    """The beginning of the dispute's 30 days: a new round of the invoice counts anew."""
+    """Return the beginning of the dispute's 30 days. A new round of the invoice restarts them."""
     assert invoice.disputed_at is not None
     return max(invoice.disputed_at, invoice.entered_at or invoice.disputed_at)
 
 
 def dispute_escalates_at(invoice: Invoice) -> dt.datetime:
-    """The end of the 30 days, which don't run while the invoice is paid."""
+    """Return the end of the dispute's 30 days. They are suspended while the invoice is paid."""
     return dispute_since(invoice) + DISPUTE_ESCALATES_AFTER + (invoice.dispute_paused or dt.timedelta())
 
 
 def answer_hold(facts: Facts, invoice: Invoice) -> Hold | None:
-    """An unhandled answer holds until the end of the third working day after it."""
+    """Return the hold of an unhandled reply: until the end of the third working day after it."""
     if facts.debtor.answered_at is None:
         return None
     answered_on = facts.debtor.answered_at.astimezone(facts.account.zone).date()
@@ -270,7 +275,7 @@ def answer_hold(facts: Facts, invoice: Invoice) -> Hold | None:
 
 
 def beginning(account: Account, day: dt.date) -> dt.datetime:
-    """Midnight on the account's calendar, in UTC."""
+    """Return the beginning of a day in the account's time zone, in UTC."""
     return dt.datetime.combine(day, dt.time.min, account.zone).astimezone(dt.UTC)
 
 

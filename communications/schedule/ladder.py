@@ -1,8 +1,8 @@
-"""The ladder: which step of an invoice comes next, when its day has come, and what follows when it is done.
+"""The reminder schedule of an invoice: the next step, its day, and the consequences of taking it.
 
-The next step is the first after the last one done. It is due on due date + offset + slip; a step that goes more than
-three days late pushes those after it by as much, so that none is skipped and none is crowded. All of it runs in the
-caller's transaction, under the locks of the debtor and the invoice.
+The next step is the first one after the last completed step. Its day is the due date plus its offset plus the slip. A
+step that is sent more than three days late delays the later ones by the same number of days, so that none is skipped
+and they do not crowd. The functions run in the caller's transaction, under the locks of the debtor and the invoice.
 """
 
 import datetime as dt
@@ -26,21 +26,21 @@ from invoices.cases import escalations
 from invoices.debtors import contacts
 from invoices.models import Escalation, Invoice, Reason, Resolution, Status
 
-# A step this many days late still counts as on time.
+# A step that is at most this many days late counts as on time.
 TOLERATED_DAYS = 3
 _DAY = dt.timedelta(days=1)
 
 
-# --- Which step, on which day ------------------------------------------------------------------------------------
+# --- The next step and its day -----------------------------------------------------------------------------------
 
 
 def next_step(invoice: Invoice, steps: Sequence[PolicyStep], today: dt.date) -> PolicyStep | None:
-    """The first step after the last one done, but for those that died. `steps` in order."""
+    """Return the next step, or None. `steps` are in order."""
     return next(steps_left(invoice, steps, today), None)
 
 
 def steps_left(invoice: Invoice, steps: Sequence[PolicyStep], today: dt.date) -> Iterator[PolicyStep]:
-    """The steps after the last one done, in order, without those that died."""
+    """Yield the steps after the last completed one, in order, without expired ones."""
     arrived = arrived_on(invoice)
     for step in steps:
         if invoice.last_step is not None and step.offset_days <= invoice.last_step:
@@ -53,13 +53,16 @@ def steps_left(invoice: Invoice, steps: Sequence[PolicyStep], today: dt.date) ->
 
 
 def day_of(invoice: Invoice, step: PolicyStep) -> dt.date:
-    """The day of a step, on the account's calendar. Who arrives overdue is first written to on a later day."""
+    """Return the day of a step in the account's time zone. Invoices that arrive overdue start on the next day."""
     arrived = arrived_on(invoice)
     return max(on_paper(invoice, step), arrived + _DAY if arrived > invoice.due_date else arrived)
 
 
 def first_moment(invoice: Invoice, step: PolicyStep) -> dt.datetime:
-    """When a step's day begins. Who arrived overdue is left alone for what is the same day where the debtor is, too."""
+    """Return the beginning of a step's day, in UTC.
+
+    If the invoice arrived overdue, the next day must also have begun in the debtor's time zone.
+    """
     moment = beginning(invoice.account, day_of(invoice, step))
     if not (came_overdue(invoice) and invoice.entered_at):
         return moment
@@ -78,7 +81,7 @@ def came_overdue(invoice: Invoice) -> bool:
     return arrived_on(invoice) > invoice.due_date
 
 
-# --- Taking them -------------------------------------------------------------------------------------------------
+# --- Taking steps ------------------------------------------------------------------------------------------------
 
 
 def advance(invoice: Invoice) -> None:
@@ -153,7 +156,7 @@ def _advance(invoice: Invoice, rows: Sequence[Communication], facts: holding.Fac
 
 
 def is_for(pending: Communication, invoice: Invoice, step: PolicyStep | None) -> bool:
-    """Whether a planned message is that of the step which is next."""
+    """Return True if a planned message belongs to this step."""
     return step is not None and (pending.round, pending.step, pending.kind) == (
         invoice.round,
         step.offset_days,
@@ -184,7 +187,7 @@ def replan(invoice: Invoice, rows: Sequence[Communication] | None = None, facts:
 
 
 def facts_of(invoice: Invoice) -> holding.Facts:
-    """The facts of the invoice's debtor, read when they are needed."""
+    """Return the facts of the invoice's debtor. They are read on first use."""
     return holding.Facts(invoice.account, invoice.debtor, rules_of(invoice.account))
 
 
@@ -232,12 +235,12 @@ def note_postponed(facts: holding.Facts, invoice: Invoice, row: Communication, r
 
 
 def _shown(facts: holding.Facts, verdict: holding.Verdict, moment: dt.datetime) -> dt.datetime | None:
-    """`moment` as `next_contact_at` shows it: none where nobody is written to before somebody acts."""
+    """Return `moment` for `next_contact_at`, or None if nothing is sent before somebody acts."""
     return None if facts.debtor.opted_out_at or verdict.has_person else moment
 
 
 def _next_contact(facts: holding.Facts, invoice: Invoice) -> dt.datetime | None:
-    """Return the earliest time of the next step under the present facts, for a dispute that of its next check."""
+    """Return the earliest time of the next step under the current facts, or the next check of a dispute."""
     account = invoice.account
     for step in steps_left(invoice, policies.steps_of(invoice), account.today()):
         if step.kind == StepKind.NONE:
@@ -255,19 +258,19 @@ def _next_contact(facts: holding.Facts, invoice: Invoice) -> dt.datetime | None:
 
 
 def _probe(invoice: Invoice, step: PolicyStep) -> Communication:
-    """A message of the step, to apply the rules to before one is planned."""
+    """Return an unsaved message of the step, for checking the rules before one is planned."""
     return Communication(invoice=invoice, kind=step.kind, step=step.offset_days)
 
 
 def allowed_from(invoice: Invoice, moment: dt.datetime) -> dt.datetime:
-    """The first moment from `moment` on within the hours and the limits of contact, as things stand now."""
+    """Return the first time from `moment` on within the contact hours and limits, in UTC."""
     rules = rules_of(invoice.account)
     heard = limits.contacts(invoice.debtor_id, invoice.account.now(), rules)
     return limits.next_allowed(moment, heard, place(invoice, rules), rules)
 
 
 def rules_of(account: Account) -> CollectionSettings:
-    """The account's settings, else the defaults."""
+    """Return the account's settings, or the defaults."""
     known: CollectionSettings | None = getattr(account, "collection", None)
     return known or CollectionSettings(account=account)
 
@@ -401,7 +404,7 @@ def tries_of(invoice: Invoice, step: PolicyStep) -> "QuerySet[Communication]":
 
 
 def channels_left(invoice: Invoice, step: PolicyStep) -> list[str]:
-    """The step's channels, in order of preference, but for those on which it failed for good."""
+    """Return the step's channels in order of preference, without those on which it failed for good."""
     closed = set(tries_of(invoice, step).filter(closes_channel=True).values_list("channel", flat=True))
     return [channel for channel in step.channels if channel not in closed]
 

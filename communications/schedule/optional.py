@@ -1,6 +1,6 @@
-"""What an account may choose to say besides its ladder: thanks at full payment, and a word on the day before a promise.
+"""Optional messages: a thank-you after full payment, and a reminder on the day before a promised payment.
 
-Both are off by default. In the caller's transaction, under the locks of the debtor and the invoice.
+Both are off by default. The functions run in the caller's transaction, under the locks of the debtor and the invoice.
 """
 
 import datetime as dt
@@ -12,13 +12,13 @@ from inflow.accounts.actors import CLOCK
 from invoices import timeline
 from invoices.models import Invoice, Promise, Status
 
-# Thanks that were held back for longer are not sent.
+# A thank-you that was held back for longer than this is not sent.
 THANK_YOU_WITHIN = dt.timedelta(days=7)
 _NOT_SENT = (State.SUPPRESSED, State.CANCELLED, State.FAILED)
 
 
 def plan_thank_you(invoice: Invoice) -> None:
-    """Once for an invoice that has just been paid in full."""
+    """Plan a thank-you, once, for an invoice that was just paid in full."""
     rules = ladder.rules_of(invoice.account)
     if not rules.says_thanks or invoice.status != Status.PAID:
         return
@@ -28,14 +28,16 @@ def plan_thank_you(invoice: Invoice) -> None:
 
 
 def is_late(row: Communication, now: dt.datetime) -> bool:
-    """Return whether a thank-you that no person asked for comes too long after the payment."""
+    """Return True if an automatic thank-you is too long after the payment."""
     paid_at = row.invoice.covered_at
     return not one_off.is_by_person(row) and paid_at is not None and now - paid_at > THANK_YOU_WITHIN
 
 
 def plan_promise_reminder(promise: Promise) -> None:
-    """A promise that holds the invoice is spoken of on the day before it, at an hour for writing; a newer one moves the
-    message. One for tomorrow needs none."""
+    """Plan a reminder on the day before the promised day, within the contact hours.
+
+    A newer promise moves the message. A promise for tomorrow or earlier needs no reminder.
+    """
     invoice = promise.invoice
     if not ladder.rules_of(invoice.account).recalls_promises:
         return

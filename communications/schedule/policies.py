@@ -1,4 +1,4 @@
-"""Which ladder chases an invoice, and what becomes of its invoices when it changes."""
+"""Reminder policies: the steps of an invoice, and changes of policies and their effects on invoices."""
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,13 +16,13 @@ from inflow.statements import Ahead, Compiled
 from invoices import lifecycle
 from invoices.models import OPEN, Debtor, Invoice, InvoiceQuerySet
 
-# In the order in which they are preferred where nothing else is said.
+# In the default order of preference.
 ALL_CHANNELS = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step as it is said. See `PolicyStep`."""
+    """Input for a `PolicyStep`."""
 
     offset_days: int
     kind: str
@@ -33,7 +33,7 @@ class Step:
 
 _Ladders = dict[int | None, list[PolicyStep]]
 _remembered: ContextVar[_Ladders | None] = ContextVar("ladders", default=None)
-# Where an invoice, which lives for one transaction, keeps the steps it was shown.
+# The attribute of an invoice instance that caches its steps. Instances live for one transaction.
 _KNOWN = "_ladders"
 DEFAULT_NAME = "Standard"
 DEFAULT = (
@@ -47,13 +47,13 @@ DEFAULT = (
 
 
 def default_for(account: Account) -> ReminderPolicy:
-    """The account's default policy. One that came before there were any has it made at its first use."""
+    """Return the account's default policy. Create it if the account is older than policies."""
     policy: ReminderPolicy | None = ReminderPolicy.objects.for_account(account).filter(is_default=True).first()
     if policy is None:
         with transaction.atomic():
             made = [ReminderPolicy(account=account, name=DEFAULT_NAME, is_default=True)]
             ReminderPolicy.objects.bulk_create(made, ignore_conflicts=True)
-            # Whoever else makes it at this moment waits here for the steps.
+            # Concurrent creators wait here until the steps are written.
             policy = ReminderPolicy.objects.select_for_update().get(account=account, is_default=True)
             if not policy.steps.exists():
                 _write_steps(policy, DEFAULT)
@@ -61,7 +61,7 @@ def default_for(account: Account) -> ReminderPolicy:
 
 
 def steps_of(invoice: Invoice) -> list[PolicyStep]:
-    """In order. None for an invoice that is not chased."""
+    """Return the steps of an invoice in order. An invoice that is not chased has none."""
     if not invoice.is_chased:
         return []
     cache = _remembered.get()
@@ -74,7 +74,7 @@ def steps_of(invoice: Invoice) -> list[PolicyStep]:
 
 @contextmanager
 def cached_steps() -> Iterator[None]:
-    """For a leap of one account's clock: its policies are read once, as they were when it began."""
+    """Cache the policies of an account while its clock is moved."""
     token = _remembered.set({})
     try:
         yield
@@ -83,7 +83,7 @@ def cached_steps() -> Iterator[None]:
 
 
 def share_steps(invoices: Iterable[Invoice]) -> None:
-    """Let these invoices of one account, locked together, share what they read of their policies."""
+    """Share the cached steps among these invoices of one account, which are locked together."""
     known: _Ladders = {}
     for invoice in invoices:
         vars(invoice)[_KNOWN] = known
@@ -97,13 +97,13 @@ def _steps_of(invoice: Invoice) -> list[PolicyStep]:
     return steps
 
 
-# By policy, the steps of one of its revisions. They are the same for whoever is shown that revision, and only read.
+# Steps by policy, for one revision each. They are shared and must not be modified.
 _known: dict[int, tuple[int, list[PolicyStep]]] = {}
 _MAX_KNOWN = 1_000
 
 
 def _steps_at(*, id: int, revision: int) -> list[PolicyStep]:
-    """The steps of the policy at this revision, or at a later one."""
+    """Return the steps of the policy at this revision or a later one."""
     known_revision, steps = _known.get(id, (None, []))
     if known_revision == revision:
         return steps
@@ -135,7 +135,7 @@ def _steps(*, policy: int) -> QuerySet[PolicyStep]:
 
 
 def edit(policy: ReminderPolicy, steps: Iterable[Step]) -> None:
-    """Replace the steps. Nothing is sent again: each invoice goes on after the last step it has done."""
+    """Replace the steps. Nothing is sent twice: each invoice continues after its last completed step."""
     with transaction.atomic():
         ReminderPolicy.objects.select_for_update().get(pk=policy.pk)
         policy.steps.all().delete()
@@ -148,7 +148,7 @@ def edit(policy: ReminderPolicy, steps: Iterable[Step]) -> None:
 
 
 def create(account: Account, name: str, *, is_default: bool = False) -> ReminderPolicy:
-    """Another ladder, with the standard steps to begin with."""
+    """Create a policy with the standard steps."""
     with transaction.atomic():
         policy = ReminderPolicy.objects.create(account=account, name=name, is_default=is_default)
         _write_steps(policy, DEFAULT)
@@ -156,21 +156,21 @@ def create(account: Account, name: str, *, is_default: bool = False) -> Reminder
 
 
 def chased_by(policy: ReminderPolicy) -> InvoiceQuerySet:
-    """The open invoices on this ladder."""
+    """Return the open invoices that follow this policy."""
     chased: InvoiceQuerySet = Invoice.objects.for_account(policy.account).filter(status__in=OPEN, is_chased=True)
     return chased.filter(Q(policy=policy) | Q(policy=None) if policy.is_default else Q(policy=policy))
 
 
 @dataclass(frozen=True, slots=True)
 class EntryCounts:
-    """What a policy, switched on, would take in."""
+    """Number of invoices that would enter a policy."""
 
     overdue: int
     upcoming: int
 
 
 def count_entries(account: Account, invoices: InvoiceQuerySet) -> EntryCounts:
-    """To be shown before `switch_on`."""
+    """Count the invoices that `switch_on` would affect."""
     invoices = invoices.filter(account=account, status__in=OPEN)
     overdue = invoices.past_due(on=account.today()).count()
     return EntryCounts(overdue, invoices.count() - overdue)
@@ -184,8 +184,10 @@ def switch_on(
     *,
     overdue_enter: bool,
 ) -> int:
-    """Chase these open invoices by `policy` (None: the account's own). Overdue ones enter as if they arrived today, or
-    stay out. How many are chased now."""
+    """Apply `policy`, or the default policy if None, to these open invoices. Return the number that is chased now.
+
+    With `overdue_enter`, overdue invoices start as if they had arrived today. Without it, they are not chased.
+    """
     today, entered = account.today(), 0
     ids: list[tuple[uuid.UUID, bool]] = [
         (invoice.pk, invoice.due_date < today) for invoice in invoices.filter(account=account, status__in=OPEN)

@@ -1,6 +1,6 @@
-"""Switching a policy on for many invoices: a worker does it, some seconds at a time.
+"""Applying a policy to many invoices in a worker, for some seconds at a time.
 
-The row is the truth. A worker that dies leaves a claim that runs out, and the next one goes on after the last invoice.
+The state is a row. If a worker dies, its claim expires and the next worker continues after the last invoice.
 """
 
 import datetime as dt
@@ -20,7 +20,7 @@ from inflow.celery import wake
 from inflow.languages import english
 from invoices.models import OPEN, Invoice, InvoiceQuerySet
 
-# The invoices that a request switches itself.
+# The number of invoices up to which the request does the work itself.
 IMMEDIATE_LIMIT = 100
 TURN_SECONDS = 5.0
 LEASE = dt.timedelta(seconds=120)
@@ -29,13 +29,13 @@ _TASK = "inflow.dashboard.tasks.switch_on_policy"
 
 
 class Busy(Exception):
-    """The account has a policy that is being switched on."""
+    """A policy of the account is being switched on already."""
 
 
 def start(
     account: Account, policy: ReminderPolicy, actor: Actor, *, only_unchased: bool, overdue_enter: bool
 ) -> SwitchingOn:
-    """Have a policy switched on for the open invoices, or for those of them that nobody chases."""
+    """Start switching a policy on for all open invoices, or for those that are not chased. Raise `Busy`."""
     try:
         with transaction.atomic():
             row = SwitchingOn.objects.create(
@@ -60,7 +60,7 @@ def waiting() -> list[uuid.UUID]:
 
 
 def work(account_id: uuid.UUID, turn_s: float = TURN_SECONDS) -> bool:
-    """Do a turn. Return whether there is more to do."""
+    """Process invoices for `turn_s` seconds. Return True if there are more."""
     if not SwitchingOn.objects.filter(_free(), pk=account_id).update(claimed_until=timezone.now() + LEASE):
         return False
     row = SwitchingOn.objects.select_related("account", "policy").get(pk=account_id)

@@ -1,4 +1,4 @@
-"""The signature below a message: who wrote it, with which company, and what their mail program adds."""
+"""Removal of signatures: name, company, and lines added by mail programs."""
 
 # Patterns and lists of words are easier to keep without breaks.
 # ruff: noqa: E501
@@ -17,7 +17,7 @@ _FAREWELL = re.compile(
 _DEVICE = re.compile(
     r"(?:الحصول علي|احصل علي|发自|發自|傳送自|从我的|obtener|telecharger|scarica|outlook fur|outlook pour|outlook para|yahoo mail|enviado desde|envoye de|von meinem|gesendet von|inviato da|verzonden vanaf) ?.{0,60}|(?:sent|get|envoye) (?:from|by|with|via|using|outlook|de|depuis)\b.*|(?:تم ارسال\w*|ارسلت|مرسل|مرسله) من (?:ال|جهاز)?.*(?:ايفون|iphone|جوال|هاتف|samsung|android|outlook).*"
 )
-# Lines that only footers have.
+# Lines that occur only in footers.
 _FOOTER = re.compile(
     r"(?:this (?:e ?mail|message|communication)(?: and)?(?: any)? .{0,60}(?:confidential|intended|privileged)|confidential|disclaimer"
     r"|please consider the environment|to unsubscribe\b|click here to unsubscribe|if you (?:no longer|do not|dont) (?:wish|want) to receive"
@@ -36,10 +36,10 @@ _MAX_LINES = 20
 
 
 def without(text: str) -> str:
-    """Return the text without the signature and footer below it. Never empties a text that says something."""
+    """Return the text without its signature and footer. The result is never empty if the text has content."""
     lines = text.replace("\r\n", "\n").split("\n")
     end = len(lines)
-    begins = False  # something is said above
+    begins = False  # there is text above
     for number, line in enumerate(lines):
         stripped = line.strip()
         if not stripped:
@@ -62,13 +62,13 @@ def without(text: str) -> str:
 
 
 def _below(lines: list[str], number: int) -> list[str]:
-    """The lines below one that say something, as many as a signature has, and one more."""
+    """Return the non-empty lines below a line, at most one more than a signature has."""
     below = (line for line in lines[number + 1 :] if line.strip())
     return list(itertools.islice(below, _MAX_LINES + 1))
 
 
 def _is_signature(lines: list[str]) -> bool:
-    """Names, titles and numbers; a long line is an answer below the farewell."""
+    """Return True if the lines are names, titles and numbers. A long line is a reply below the farewell."""
     return len(lines) <= _MAX_LINES and not any(
         len(line.split()) > 14 and not _FOOTER.match(normalise(line[:300])) for line in lines[:3]
     )
@@ -88,7 +88,7 @@ _THANKS = {
 
 
 def _is_all_names(lines: list[str]) -> bool:
-    """Lines of words with capitals, numbers and addresses: a card, and nothing that somebody says."""
+    """Return True if the lines consist of capitalized words, numbers and addresses only."""
     words = [
         word
         for line in lines[:8]
@@ -100,7 +100,7 @@ def _is_all_names(lines: list[str]) -> bool:
 
 
 def _drop_name(lines: list[str]) -> None:
-    """A last line of few words, each with a capital, is a name: 'Ahmed Ali'."""
+    """Remove a last line that is a name: a few capitalized words, such as 'Ahmed Ali'."""
     while lines and not lines[-1].strip():
         lines.pop()
     if sum(bool(line.strip()) for line in lines) < 2:
@@ -134,5 +134,5 @@ _NO_NAME = re.compile(
 
 
 def denies_identity(text: str) -> bool:
-    """Return True for 'I am not Ahmed', 'This is not Ahmed': a name, by its capital letter."""
+    """Return True for 'I am not Ahmed', 'This is not Ahmed'. Names are recognized by their capital letter."""
     return bool(_NOT_ME.search(text[:2_000]))
