@@ -148,7 +148,7 @@ def _prepare_database(port: int, data: Path) -> None:
 def _commands(port: int) -> dict[str, list[str]]:
     web = f"granian --interface asgi --http 1 --host 127.0.0.1 --port {port} --workers 2 --no-ws"
     web += " --http1-header-read-timeout 10000 --http1-buffer-size 65536 --backpressure 800"
-    web += " --respawn-failed-workers"
+    web += " --respawn-failed-workers --respawn-interval 15"  # as the Procfile: a SIGHUP loses no request
     web += " --workers-kill-timeout 8"  # one that is told to end while it starts may not hear of it
     worker = (
         "celery --app inflow --quiet worker --loglevel WARNING --without-gossip --without-mingle --without-heartbeat"
@@ -158,6 +158,7 @@ def _commands(port: int) -> dict[str, list[str]]:
         "webhooks": f"{worker} --hostname webhooks@inflow --queues webhooks --concurrency 2",
         "worker": f"{worker} --hostname worker@inflow --queues clock,communications --concurrency 1",
         "files": f"{worker} --hostname files@inflow --queues files --concurrency 1",
+        "forecasts": f"{worker} --hostname forecasts@inflow --queues forecasts --concurrency 1",
         "beat": "celery --app inflow --quiet beat --loglevel WARNING --scheduler celery.beat:Scheduler",
     }
     # Their warnings (root, no collected static files) are meant for production.

@@ -7,7 +7,7 @@ nothing behind. Dates are the account's.
 
 import datetime as dt
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -314,12 +314,18 @@ def stand(invoice: Invoice, **place: object) -> None:
 
 
 @workdays.remembered()
-def age_due(now: dt.datetime, limit: int = 5_000, account: Account | None = None) -> int:
+def age_due(
+    now: dt.datetime,
+    limit: int = 5_000,
+    account: Account | None = None,
+    *,
+    watch: Callable[[], None] = lambda: None,
+) -> int:
     """Look at every invoice whose date has come, in each account's own zone; how many moved.
 
     Of `account` alone, or of all that follow the wall, whose clock is compared with PostgreSQL's. The work grows with
     what is due. Two that run at once share it: the row's lock and the second look decide. What a clock that was ahead
-    did before is taken back.
+    did before is taken back. `watch` is called before each invoice and may raise.
     """
     if account is None and not walltime.is_right():
         return 0
@@ -336,6 +342,7 @@ def age_due(now: dt.datetime, limit: int = 5_000, account: Account | None = None
             early = healing.ahead(list(by_id), today)[: limit - moved]
             looks += [(healing.heal, row["account_id"], row["id"]) for row in early]
         for look, account_id, invoice_id in looks:
+            watch()
             try:
                 moved += look(by_id[account_id], invoice_id)
             except (OperationalError, InterfaceError):

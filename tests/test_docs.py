@@ -91,7 +91,9 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("process", ["release", "web", "clock", "communications", "webhooks", "beat"])
+@pytest.mark.parametrize(
+    "process", ["release", "web", "clock", "communications", "webhooks", "files", "forecasts", "beat"]
+)
 def test_every_process_is_in_the_procfile(process: str) -> None:
     assert re.search(rf"^{process}: ", (ROOT / "Procfile").read_text(), re.MULTILINE)
 

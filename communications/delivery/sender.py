@@ -8,6 +8,7 @@ import datetime as dt
 import operator
 import time
 import uuid
+from collections.abc import Callable
 
 import structlog
 from django.db import InterfaceError, OperationalError
@@ -35,8 +36,17 @@ ORPHANED_AFTER = dt.timedelta(minutes=5)
 
 
 @workdays.remembered()
-def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account | None = None) -> int:
-    """Send the due messages of `account`, or of all accounts without their own clock. Return the number sent."""
+def send_due(
+    now: dt.datetime | None = None,
+    limit: int = 500,
+    account: Account | None = None,
+    *,
+    watch: Callable[[], None] = lambda: None,
+) -> int:
+    """Send the due messages of `account`, or of all accounts without their own clock. Return the number sent.
+
+    `watch` is called before each message and may raise to abort.
+    """
     now = now or timezone.now()
     if account is None:
         if not (walltime.is_right() and highwater.may_send()):
@@ -51,6 +61,7 @@ def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account 
     accounts: dict[uuid.UUID, Account] = {account.pk: account} if account else {}
     with channels.Transports() as transports:
         for pk, account_id, channel, _ in ids:
+            watch()
             try:
                 owner = accounts.get(account_id) or accounts.setdefault(account_id, Account.objects.get(pk=account_id))
                 sent += send(pk, owner=owner, channel=channel, transports=transports, wait=account is not None)

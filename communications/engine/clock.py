@@ -47,11 +47,17 @@ def tick(now: dt.datetime | None = None) -> int:
 
 
 @workdays.remembered()
-def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = None) -> int:
+def take_steps(
+    now: dt.datetime,
+    limit: int = 5_000,
+    account: Account | None = None,
+    *,
+    watch: Callable[[], None] = lambda: None,
+) -> int:
     """Advance the invoices whose next check is due, and return their number.
 
     Without `account`, process all accounts without their own clock, after comparing the system clock with PostgreSQL's
-    and undoing the work of a clock that was ahead.
+    and undoing the work of a clock that was ahead. `watch` is called before each invoice and may raise to abort.
     """
     if account is None:
         if not walltime.is_right():
@@ -60,6 +66,7 @@ def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = N
     accounts: dict[uuid.UUID, Account] = {account.pk: account} if account else {}
     rows = _due_steps(limit, now=now, account=account.pk if account else None)
     for account_id, invoice_id in ((row["account_id"], row["id"]) for row in rows):
+        watch()
         owner = accounts.get(account_id) or accounts.setdefault(account_id, Account.objects.get(pk=account_id))
         try:
             look_at(owner, invoice_id)
@@ -95,7 +102,7 @@ class Backwards(Exception):
 
 
 class Busy(Exception):
-    """Another request is moving the clock."""
+    """The clock is being moved already."""
 
 
 class Live(Exception):
@@ -110,42 +117,60 @@ class Leap:
 
 
 def set_clock(account: Account, now: dt.datetime) -> Leap:
-    """Set or move a test account's clock and do all work that falls due in between, in order.
+    """Set or move a test account's clock and do all work that falls due in between, in order, without a time limit.
+
+    Requests use `leaps` instead.
 
     Raise `Live`, `Backwards` or `Busy`.
     """
+    with alone(account):
+        begin(account, now)
+        sent, escalated = tally(account)
+        run(account, now)
+        sent_now, escalated_now = tally(account)
+        return Leap(now, sent_now - sent, escalated_now - escalated)
+
+
+def begin(account: Account, target: dt.datetime) -> None:
+    """Check that the clock may move to `target`, and set it if it was never set. Raise `Live` or `Backwards`."""
     if not account.is_test:
         raise Live
-    with _alone(account):
-        account.refresh_from_db(fields=["clock"])
-        if account.clock is None:
-            if Invoice.objects.for_account(account).exists():
-                raise Backwards("The clock is first set while the account has no invoices yet.")
-            _show(account, now)
-        elif now < account.clock:
-            raise Backwards("The clock only moves forward.")
-        messages = Communication.objects.for_account(account).filter(status__in=LEFT_US)
-        cases = Escalation.objects.for_account(account)
-        sent, escalated = messages.values("message_id").distinct().count(), cases.count()
-        with policies.cached_steps(), workdays.remembered():
-            _read_once(account)
-            replanning.run_requested(account)
-            leap(account, now)
-        return Leap(now, messages.values("message_id").distinct().count() - sent, cases.count() - escalated)
+    account.refresh_from_db(fields=["clock"])
+    if account.clock is None:
+        if Invoice.objects.for_account(account).exists():
+            raise Backwards("The clock is first set while the account has no invoices yet.")
+        _show(account, target)
+    elif target < account.clock:
+        raise Backwards("The clock only moves forward.")
 
 
-def _send(account: Account, now: dt.datetime) -> None:
-    sender.send_due(now, limit=10_000, account=account)
+def run(account: Account, target: dt.datetime, *, watch: Callable[[], None] = lambda: None) -> None:
+    """Move the clock to `target`. If `watch` raises, another run continues from the current time of the clock."""
+    with policies.cached_steps(), workdays.remembered():
+        _read_once(account)
+        replanning.run_requested(account, watch=watch)
+        leap(account, target, watch=watch)
+
+
+def tally(account: Account) -> tuple[int, int]:
+    """Return the number of sent messages and the number of cases."""
+    messages = Communication.objects.for_account(account).filter(status__in=LEFT_US)
+    return messages.values("message_id").distinct().count(), Escalation.objects.for_account(account).count()
 
 
 def leap(
     account: Account,
     target: dt.datetime,
     *,
-    send: Callable[[Account, dt.datetime], None] = _send,
+    send: Callable[[Account, dt.datetime], None] | None = None,
     watch: Callable[[], None] = lambda: None,
 ) -> None:
     """Move an account's own clock from one due time to the next until `target`. `watch` may raise to abort."""
+    if send is None:
+
+        def send(account: Account, now: dt.datetime) -> None:
+            sender.send_due(now, limit=10_000, account=account, watch=watch)
+
     assert account.clock is not None
     _read_once(account)
     passes, stuck = 0, Due()
@@ -160,7 +185,7 @@ def leap(
             log.warning("clock_stuck", account=str(account.pk), at=account.clock.isoformat())
             stuck, passes = stuck | before, 0
             continue
-        worked = _pass(account, send, moments)
+        worked = _pass(account, send, moments, watch)
         passes += 1
         if not worked and before and _due_now(account, stuck) == before:
             passes = _MOST_PASSES
@@ -205,13 +230,15 @@ class Moments:
         return min((moment for moment in (self.ages, self.steps, self.sends) if moment), default=None)
 
 
-def _pass(account: Account, send: Callable[[Account, dt.datetime], None], moments: Moments) -> bool:
+def _pass(
+    account: Account, send: Callable[[Account, dt.datetime], None], moments: Moments, watch: Callable[[], None]
+) -> bool:
     """Do the due work once. Return True if there was any besides sending."""
     now, worked = account.now(), 0
     if moments.ages and moments.ages <= now:
-        worked += lifecycle.age_due(now, account=account)
+        worked += lifecycle.age_due(now, account=account, watch=watch)
     if moments.steps and moments.steps <= now:
-        worked += take_steps(now, account=account)
+        worked += take_steps(now, account=account, watch=watch)
     if moments.sends and moments.sends <= now:
         send(account, now)
     return bool(worked)
@@ -262,7 +289,7 @@ def _show(account: Account, moment: dt.datetime) -> None:
 
 
 @contextmanager
-def _alone(account: Account) -> Iterator[None]:
+def alone(account: Account) -> Iterator[None]:
     """Hold a session-level advisory lock, because the work commits in pieces. Raise `Busy` if it is taken."""
     key = account.pk.int % 2**63
     with connection.cursor() as cursor:

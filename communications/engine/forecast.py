@@ -125,7 +125,7 @@ def _run(account: Account, days: int, deadline: sandbox.Deadline) -> Forecast:
     with policies.cached_steps(), workdays.remembered():
         try:
             if Rescheduling.objects.filter(account=account).exists():  # the engine reschedules within a minute
-                replanning.replan_account(account)
+                replanning.replan_account(account, watch=deadline.check)
             clock.leap(account, horizon, send=hand_over, watch=deadline.check)
         except sandbox.DeadlineExceeded:  # everything before this time is complete
             horizon, is_whole = account.now(), False

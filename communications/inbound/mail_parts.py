@@ -4,8 +4,10 @@ Python's parser parses headers on access and may raise then. Unparsable parts ar
 mail is lost.
 """
 
+import base64
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w.-]{1,190}")
@@ -21,6 +23,9 @@ MAX_HEADER = 2_000
 _MAX_LEVELS, _MAX_PARTS, _MAX_PARAMETERS = 50, 500, 100
 _LINE_END = re.compile(rb"(?:\r\n|%0D%0A|%0A|\\r\\n|\\n)", re.IGNORECASE)
 _PART_HEADER = re.compile(rb"^content-[a-z-]{1,30}(?::|%3A)[^\n]*(?:\n[ \t+%][^\n]*)*", re.IGNORECASE | re.MULTILINE)
+# A string of JSON that is long enough for a bomb, and what stands between the letters in it.
+_BASE64 = re.compile(rb'"((?:[A-Za-z0-9+/=\s]|\\[nr/t]){400,}+)"')
+_NO_BASE64 = re.compile(rb"\\[nrt]|[\\=\s]")
 _BODIES = ("TextBody", "HtmlBody", "StrippedTextReply", "RawEmail")
 _FILE = {"ContentType": "application/octet-stream", "Content": "AA=="}
 
@@ -100,7 +105,21 @@ def _is_attached(part: Any) -> bool:
 
 
 def is_bomb(payload: bytes) -> bool:
-    """Return True if a request contains a mail that is expensive to parse, as text, in a form or in JSON."""
+    """Return True if a request contains a mail that is expensive to parse, as text, in a form or in JSON.
+
+    Some providers encode the mail, or an attached one, in base64 within their JSON.
+    """
+    return _is_bomb(payload) or any(_is_bomb(mail) for mail in _in_base64(payload))
+
+
+def _in_base64(payload: bytes) -> Iterator[bytes]:
+    """Yield the decoded base64 strings in JSON."""
+    for found in _BASE64.finditer(payload):
+        text = _NO_BASE64.sub(b"", found[1])
+        yield base64.b64decode(text[: len(text) // 4 * 4])
+
+
+def _is_bomb(payload: bytes) -> bool:
     lower = payload.lower()
     if lower.count(b"multipart") > _MAX_LEVELS or lower.count(b"content-type") > _MAX_PARTS:
         return True

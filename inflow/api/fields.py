@@ -330,12 +330,11 @@ class StrictQuery(StrictSerializer):
 
     @classmethod
     def of(cls, request: Request) -> dict[str, Any]:
-        return dict(_read(cls, request.META["QUERY_STRING"]))
+        text = request.META["QUERY_STRING"]
+        return dict(_read_once(cls, text) if len(text) <= _LONGEST_CACHED else _read(cls, text))
 
 
-@functools.lru_cache(maxsize=1_000)
 def _read(form: type[StrictQuery], text: str) -> Mapping[str, Any]:
-    """Who polls asks the same again and again."""
     try:
         unquote_plus(text, errors="strict")
     except UnicodeDecodeError as error:
@@ -348,3 +347,8 @@ def _read(form: type[StrictQuery], text: str) -> Mapping[str, Any]:
             raise error_of(name[:64], "repeated", "Give this parameter once.")
         given[name] = values[0]
     return form.checked(given)
+
+
+# Pollers send the same query again and again. A long one is read anew: the cache stays below a few MB.
+_LONGEST_CACHED = 1_000
+_read_once = functools.lru_cache(maxsize=1_000)(_read)

@@ -164,7 +164,7 @@ def test_a_worker_that_dies_is_followed_by_one_that_goes_on(own: World) -> None:
     assert not long_exports.work(export.pk)
     assert long_exports.waiting() == []
     Export.objects.filter(pk=export.pk).update(claimed_until=timezone.now() - dt.timedelta(minutes=1))
-    assert long_exports.waiting() == [export.pk]
+    assert long_exports.waiting() == [export]
     assert len(rows(file_of(client, made(export)))) == 7
 
 
