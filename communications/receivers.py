@@ -99,7 +99,7 @@ def resume_after_escalation(sender: object, escalation: Escalation, **_: Any) ->
     if escalation.resolution == Resolution.LADDER and invoice.is_open:
         today = invoice.account.today()
         if ladder.next_step(invoice, policies.steps_of(invoice), today) is None:
-            message = "Every step of the ladder is done: a hold, a promise or a write-off is needed."
+            message = "Every step of the reminder schedule is done: hold the invoice, record a promise or write it off."
             raise Refused("resolution", "ladder_ended", message)
     ladder.replan(invoice)
     if escalation.level == escalations.HIGHEST:

@@ -120,7 +120,7 @@ class ForecastViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="get_forecast",
-        summary="What would be sent next, or why not",
+        summary="List the messages that would be sent next",
         parameters=[ForecastQuery],
         responses=ForecastEntryOut(many=True),
     )

@@ -83,12 +83,12 @@ def opt_in(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
         debtor.account = account
         theirs = [address for medium, address in addresses_of(debtor) if medium == channel]
         if not theirs:
-            raise Refused("debtor", "no_contact", _("No address of %(debtor)s is known there.") % {"debtor": debtor})
+            raise Refused("debtor", "no_contact", _("%(debtor)s has no address on this channel.") % {"debtor": debtor})
         opted_out = Contact.objects.filter(
             account=account, channel=channel, address__in=theirs, opted_out_at__isnull=False
         )
         if debtor.opted_out_at is not None or opted_out.exists():
-            message = _("%(debtor)s asked not to be written to: bring them back first.")
+            message = _("%(debtor)s has opted out: reverse the opt-out first.")
             raise Refused("debtor", "opted_out", message % {"debtor": debtor})
         at = account.now()
         for address in theirs:
@@ -107,7 +107,7 @@ def restore_address(contact: Contact, actor: Actor, reason: str) -> None:
     with transaction.atomic():
         opted_out = Contact.objects.filter(pk=contact.pk, opted_out_at__isnull=False)
         if not opted_out.update(opted_out_at=None, opted_in_at=account.now()):
-            raise Refused("contact", "not_opted_out", _("%(contact)s may be written to.") % {"contact": contact})
+            raise Refused("contact", "not_opted_out", _("%(contact)s is not opted out.") % {"contact": contact})
         theirs = debtors_at(account, contact.channel, contact.address)
         address = {"channel": contact.channel, "address": contact.address}
         for debtor in theirs or _NO_DEBTOR:
@@ -124,7 +124,7 @@ def restore_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
         debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
         debtor.account = account
         if debtor.opted_out_at is None:
-            raise Refused("debtor", "not_opted_out", _("%(debtor)s may be written to.") % {"debtor": debtor})
+            raise Refused("debtor", "not_opted_out", _("%(debtor)s is not opted out.") % {"debtor": debtor})
         at = account.now()
         for medium, address in addresses_of(debtor):
             theirs = Contact.objects.filter(account=account, channel=medium, address=address)
@@ -235,4 +235,4 @@ def _record(
 
 def _require_reason(reason: str) -> None:
     if not reason.strip():
-        raise Refused("reason", "required", _("Why may they be written to again? The reason stays in the log."))
+        raise Refused("reason", "required", _("Give a reason for resuming messages. It is kept in the log."))

@@ -81,7 +81,7 @@ def lint(
     text, `has_opted_in` if the debtor agreed to WhatsApp messages.
     """
     if not body.strip():
-        return [Problem("empty", _("There is nothing in the message."))]
+        return [Problem("empty", _("The message is empty."))]
     if channel == Medium.SMS:
         return [*lint_sender(channel, country, sender), *_sms_body(country, body, ignored)]
     if channel == Medium.WHATSAPP:
@@ -95,7 +95,7 @@ def lint_sender(channel: str, country: str, sender: str | None) -> list[Problem]
     if channel == Medium.SMS:
         return _sms_sender(country, sender)
     if sender is not None and not _NUMBER.match(sender):
-        return [Problem("sender_form", _("WhatsApp is sent from a number: +971501234567."))]
+        return [Problem("sender_form", _("WhatsApp needs a phone number as the sender, such as +971501234567."))]
     return []
 
 
@@ -127,12 +127,15 @@ def _sms_sender(country: str, sender: str | None) -> list[Problem]:
         return []
     if sender.upper().startswith("AD-"):
         return [
-            Problem("promotional_sender", _("AD- is for promotion: reminders need a sender registered without it."))
+            Problem(
+                "promotional_sender",
+                _("The prefix AD- is for promotions: reminders need a sender registered without it."),
+            )
         ]
     if not _NAME.match(sender) or sender != sender.strip():
-        return [Problem("sender_form", _("The sender has 3 to 11 Latin letters and digits, as it was registered."))]
+        return [Problem("sender_form", _("The sender must be a registered name of 3 to 11 Latin letters and digits."))]
     if not any(character.isalpha() for character in sender):
-        return [Problem("sender_number", _("The sender must be a name with a letter in it: a number is refused here."))]
+        return [Problem("sender_number", _("The sender must contain a letter: numbers are refused in this country."))]
     return []
 
 
@@ -142,19 +145,23 @@ def _sms_body(country: str, body: str, ignored: Collection[str]) -> list[Problem
         plain = _plain(body[:_MAX_READ])
         if link := _LINK.search(plain):
             problems.append(
-                Problem("link", _("No link may stand in an SMS here: “%(link)s”.") % {"link": _around(plain, link)})
+                Problem(
+                    "link",
+                    _("Links are not allowed in SMS in this country: “%(link)s”.") % {"link": _around(plain, link)},
+                )
             )
         if number := _number_to_call(plain, country, ignored):
             problems.append(
                 Problem(
-                    "phone_number", _("No phone number may stand in an SMS here: “%(number)s”.") % {"number": number}
+                    "phone_number",
+                    _("Phone numbers are not allowed in SMS in this country: “%(number)s”.") % {"number": number},
                 )
             )
     if size(body).segments > MAX_SEGMENTS:
         problems.append(
             Problem(
                 "too_long",
-                _("An SMS of more than %(count)s segments is refused.") % {"count": MAX_SEGMENTS},
+                _("An SMS can have at most %(count)s segments.") % {"count": MAX_SEGMENTS},
             )
         )
     return problems
@@ -166,10 +173,13 @@ def _whatsapp(in_conversation: bool, has_template: bool, has_opted_in: bool) -> 
         return problems
     if not has_template:
         problems.append(
-            Problem("no_template", _("More than 24 hours after the debtor wrote, only an approved one may."))
+            Problem(
+                "no_template",
+                _("WhatsApp requires an approved template more than 24 hours after the debtor's last message."),
+            )
         )
     if not has_opted_in:
-        problems.append(Problem("no_opt_in", _("The debtor has not agreed to be written to on WhatsApp.")))
+        problems.append(Problem("no_opt_in", _("The debtor has not agreed to WhatsApp messages.")))
     return problems
 
 

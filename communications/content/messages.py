@@ -91,7 +91,7 @@ def write(
     text = "\n\n".join(part for part in texts if part)
     subject = " ".join(template_language.fill(words.subject, channel, values).split())[:300]
     if not text or (channel == Medium.EMAIL and not subject):
-        raise template_language.InvalidTemplate(_("With its values filled in, subject or text is empty."))
+        raise template_language.InvalidTemplate(_("The subject or text is empty after the values are filled in."))
     if channel != Medium.EMAIL:
         if channel == Medium.SMS:
             text = " ".join(text.split())

@@ -79,10 +79,12 @@ def invalid_ibans(text: str) -> list[str]:
 def logo(data: bytes) -> Logo:
     """Return size and type of a picture, read from its content. Raise `InvalidLogo`."""
     if len(data) > LOGO_BYTES:
-        raise InvalidLogo(_("The picture has more than %(size)s KiB.") % {"size": LOGO_BYTES // 1024})
+        raise InvalidLogo(_("The picture is larger than %(size)s KiB.") % {"size": LOGO_BYTES // 1024})
     kind, (width, height) = _measure(data)
     if not (0 < width <= LOGO_PIXELS and 0 < height <= LOGO_PIXELS):
-        raise InvalidLogo(_("The picture must have 1 to %(most)s pixels each way.") % {"most": f"{LOGO_PIXELS:,}"})
+        raise InvalidLogo(
+            _("Width and height of the picture must be 1 to %(most)s pixels.") % {"most": f"{LOGO_PIXELS:,}"}
+        )
     scale = min(1, _SHOWN_WIDTH / width, _SHOWN_HEIGHT / height)
     return Logo(max(1, round(width * scale)), max(1, round(height * scale)), kind)
 
@@ -111,7 +113,7 @@ def _measure(data: bytes) -> tuple[str, tuple[int, int]]:
         if data.startswith(b"\xff\xd8\xff"):
             return "jpeg", _measure_jpeg(data)
     except (struct.error, IndexError) as error:
-        raise InvalidLogo(_("The picture is broken.")) from error
+        raise InvalidLogo(_("The picture is damaged.")) from error
     raise InvalidLogo(_("The logo must be a PNG or a JPEG picture."))
 
 
@@ -124,4 +126,4 @@ def _measure_jpeg(data: bytes) -> tuple[int, int]:
             height, width = struct.unpack(">HH", data[at + 5 : at + 9])
             return width, height
         at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
-    raise InvalidLogo(_("The picture is broken."))
+    raise InvalidLogo(_("The picture is damaged."))

@@ -48,14 +48,14 @@ VARIABLES = {
     "company": Variable(_lazy("The debtor's company; may be empty")),
     "sender": Variable(_lazy("Your display name")),
     "invoice_number": Variable(_lazy("The invoice's number")),
-    "amount": Variable(_lazy("What the invoice is over, such as AED 25,000.00")),
+    "amount": Variable(_lazy("The invoice amount, such as AED 25,000.00")),
     "balance": Variable(_lazy("Balance of the invoice, less credit on account")),
     "total": Variable(_lazy("Total past due, less credit on account, one sum per currency")),
-    "count": Variable(_lazy("How many invoices the message lists: 3 invoices")),
+    "count": Variable(_lazy("The number of invoices in the message: 3 invoices")),
     "issue_date": Variable(_lazy("The invoice's date")),
-    "due_date": Variable(_lazy("The day it is due")),
+    "due_date": Variable(_lazy("The due date")),
     "days": Variable(_lazy("The days between the due date and today: 10 days")),
-    "promise_date": Variable(_lazy("The day the debtor promised to pay; may be empty")),
+    "promise_date": Variable(_lazy("The promised payment date; may be empty")),
     "phone": Variable(_lazy("Your signature phone; may be empty"), (EMAIL, WHATSAPP)),
     "signature": Variable(_lazy("Your display name and, below it, the phone"), (EMAIL, WHATSAPP)),
     "invoices": Variable(_lazy("The list of all invoices with their sums"), (EMAIL,), is_block=True),
@@ -63,11 +63,13 @@ VARIABLES = {
         _lazy("The credit on account and the remaining sum. Empty without credit; added at the end if missing"),
         is_block=True,
     ),
-    "page_link": Variable(_lazy("The link to the debtor's own page"), (EMAIL, WHATSAPP), is_block=True),
-    "payment_instructions": Variable(_lazy("How to pay; may be empty"), (EMAIL, WHATSAPP), is_block=True),
-    "several": Variable(_lazy("Whether more than one invoice is listed"), is_flag=True),
-    "overdue": Variable(_lazy("Whether the invoice is past its due date"), is_flag=True),
-    "due_today": Variable(_lazy("Whether it is due today"), is_flag=True),
+    "page_link": Variable(_lazy("The link to the debtor's page"), (EMAIL, WHATSAPP), is_block=True),
+    "payment_instructions": Variable(
+        _lazy("Your payment instructions; may be empty"), (EMAIL, WHATSAPP), is_block=True
+    ),
+    "several": Variable(_lazy("True if several invoices are listed"), is_flag=True),
+    "overdue": Variable(_lazy("True if the invoice is overdue"), is_flag=True),
+    "due_today": Variable(_lazy("True if the invoice is due today"), is_flag=True),
 }
 
 
@@ -88,7 +90,7 @@ def check_subject(text: str, channel: str) -> None:
     """Check that a subject has only single-line variables. Raise `InvalidTemplate`."""
     for name in check(text, channel):
         if VARIABLES[name].is_block or name == "signature":
-            raise InvalidTemplate(_("“%(name)s” takes several lines: it stands in the text.") % {"name": name})
+            raise InvalidTemplate(_("“%(name)s” spans several lines: use it in the text only.") % {"name": name})
 
 
 def fill(text: str, channel: str, values: Mapping[str, str]) -> str:
@@ -139,7 +141,7 @@ def _condition(token: Token) -> tuple[str, bool]:
         case ["if" | "elif", "not", name]:
             return name, False
     raise TemplateSyntaxError(
-        _("“%(contents)s”: a condition is one variable, or “not” and one variable.") % {"contents": token.contents}
+        _("“%(contents)s”: a condition must be one variable, or “not” and one variable.") % {"contents": token.contents}
     )
 
 
@@ -147,13 +149,11 @@ def _condition(token: Token) -> tuple[str, bool]:
 def _parse(text: str, channel: str) -> Template:
     if len(text) > LIMITS[Medium(channel)]:
         raise InvalidTemplate(
-            _("At most %(count)s characters fit into a template of this channel.")
+            _("A template of this channel can have at most %(count)s characters.")
             % {"count": f"{LIMITS[Medium(channel)]:,}"}
         )
     if text.count("{%") > _MAX_CONDITIONS:
-        raise InvalidTemplate(
-            _("At most %(count)s conditions and their ends fit into a template.") % {"count": _MAX_CONDITIONS}
-        )
+        raise InvalidTemplate(_("A template can have at most %(count)s condition tags.") % {"count": _MAX_CONDITIONS})
     try:
         template = Template(text, engine=_engine)
     except TemplateSyntaxError as error:
@@ -164,13 +164,11 @@ def _parse(text: str, channel: str) -> Template:
             raise InvalidTemplate(_unknown(name, channel))
     for node in _nodes(template.nodelist):
         if isinstance(node, TextNode) and (brace := _BRACES.search(node.s)):
-            raise InvalidTemplate(
-                _("“%(brace)s” is left open or stands alone: a variable is written {{ name }}.") % {"brace": brace[0]}
-            )
+            raise InvalidTemplate(_("“%(brace)s” is unmatched: write a variable as {{ name }}.") % {"brace": brace[0]})
         if isinstance(node, VariableNode) and known[str(node.filter_expression.token)].is_flag:
             name = node.filter_expression.token
             raise InvalidTemplate(
-                _("“%(name)s” can only be asked for: {%% if %(name)s %%} … {%% endif %%}.") % {"name": name}
+                _("“%(name)s” can only be used in a condition: {%% if %(name)s %%} … {%% endif %%}.") % {"name": name}
             )
     return template
 
@@ -193,7 +191,7 @@ def _names(nodes: NodeList) -> Iterator[str]:
 
 
 def _unknown(name: str, channel: str) -> str:
-    return _("Unknown variable “%(name)s”. Known here: %(names)s.") % {
+    return _("Unknown variable “%(name)s”. Available: %(names)s.") % {
         "name": name,
         "names": ", ".join(variables_of(channel)),
     }
@@ -202,11 +200,11 @@ def _unknown(name: str, channel: str) -> str:
 def _explain(problem: str, channel: str) -> str:
     """Translate Django's error messages, which refer to registering tags and loading libraries."""
     if unknown := re.search(r"Invalid block tag[^']*'([^']*)'", problem):
-        return _("“{%% %(tag)s %%}” can't be used: a template knows {{ variables }} and {%% if %%} only.") % {
+        return _("“{%% %(tag)s %%}” can't be used: templates support {{ variables }} and {%% if %%} only.") % {
             "tag": unknown[1]
         }
     if unknown := re.search(r"Invalid filter: '([^']*)'", problem):
-        return _("“|%(name)s” can't be used: a template knows no filters.") % {"name": unknown[1]}
+        return _("“|%(name)s” can't be used: templates do not support filters.") % {"name": unknown[1]}
     if unknown := re.search(r"may not begin with underscores: '([^']*)'|the remainder: '.*' from '([^']*)'", problem):
         return _unknown(unknown[1] or unknown[2], channel)
     if unclosed := re.search(r"Unclosed tag on line (\d+): 'if'", problem):

@@ -164,7 +164,9 @@ def _pass_gate(
         raise _AlreadySent(earlier)
     if request.kind not in one_off.kinds_for(invoice):
         values = {"status": spoken(Status, invoice.status)}
-        raise Refused("kind", "does_not_fit", _("That can't be said of an invoice that is %(status)s.") % values)
+        raise Refused(
+            "kind", "does_not_fit", _("This kind of message does not fit an invoice that is %(status)s.") % values
+        )
     row = Communication(
         id=key,
         account=account,
@@ -184,7 +186,7 @@ def _pass_gate(
         with transaction.atomic():
             row.save(force_insert=True)
     except IntegrityError as error:
-        raise Refused("key", "used", _("This form was already used for something else. Open it again.")) from error
+        raise Refused("key", "used", _("This form was already used. Open it again.")) from error
     timeline.note(invoice, "planned", actor, message=row.kind, medium=row.channel)
     rendered = _draft(row)
     going = gate.claim(key, unavailable=unavailable)

@@ -113,7 +113,7 @@ def approve(account: Account, communication_id: uuid.UUID, actor: Actor) -> Comm
     with transaction.atomic():
         row, invoice = lock_message(account, communication_id, State.HELD)
         if actor.name == _registered_by(invoice):
-            message = "You registered this invoice: somebody else has to look at its final notice."
+            message = "You registered this invoice: somebody else must approve its final notice."
             raise Refused("status", "same_person", message)
         now = account.now()
         cool_off = dt.timedelta(hours=ladder.rules_of(account).cool_off_hours)
@@ -167,7 +167,7 @@ def lock_message(account: Account, communication_id: uuid.UUID, status: State) -
         raise Refused(
             "status",
             "illegal_transition",
-            _("The message is %(status)s by now.") % {"status": row.get_status_display().lower()},
+            _("The message is already %(status)s.") % {"status": row.get_status_display().lower()},
         )
     return row, invoice
 

@@ -295,7 +295,7 @@ def undo_opt_out(reply: Reply, actor: Actor, reason: str) -> None:
     with transaction.atomic():
         contact = addresses.contact_at(account, reply.channel, address)
         if contact is None:
-            raise Refused("contact", "not_opted_out", _("%(contact)s may be written to.") % {"contact": address})
+            raise Refused("contact", "not_opted_out", _("%(contact)s is not opted out.") % {"contact": address})
         contact.account = account
         consent.restore_address(contact, actor, reason)
         handled = {"status": ReplyStatus.DISMISSED, "handled_by": actor.name, "handled_at": account.now()}
@@ -325,7 +325,7 @@ def _handle(reply: Reply, actor: Actor, status: ReplyStatus, do: Callable[[], No
         _lock(concerned)
         proposed = Reply.objects.filter(pk=reply.pk, status=ReplyStatus.PROPOSED)
         if not proposed.update(status=status, handled_by=actor.name, handled_at=account.now()):
-            raise Refused("status", "already_handled", _("Somebody has handled this reply already."))
+            raise Refused("status", "already_handled", _("This reply has already been handled."))
         do()
         summary = f"{english(status.label)}: {english(Triage(reply.triage).label).lower()}."
         for pk in concerned:

@@ -23,7 +23,7 @@ class State(models.TextChoices):
     """States of a message: `scheduled → sending → sent → delivered → read → replied`, and final states."""
 
     SCHEDULED = "scheduled", _lazy("Scheduled")
-    HELD = "held", _lazy("Held for a person")
+    HELD = "held", _lazy("Held for approval")
     SENDING = "sending", _lazy("Sending")
     SENT = "sent", _lazy("Sent")
     DELIVERED = "delivered", _lazy("Delivered")
@@ -31,7 +31,7 @@ class State(models.TextChoices):
     REPLIED = "replied", _lazy("Replied")
     BOUNCED = "bounced", _lazy("Bounced")
     FAILED = "failed", _lazy("Failed")
-    UNKNOWN = "unknown", _lazy("Unknown: it may have arrived")
+    UNKNOWN = "unknown", _lazy("Unknown: may have been delivered")
     SUPPRESSED = "suppressed", _lazy("Suppressed")
     CANCELLED = "cancelled", _lazy("Cancelled")
 

@@ -24,9 +24,9 @@ class Contact(models.Model):
     invalid_because = models.CharField(max_length=300, blank=True)
     opted_out_at = models.DateTimeField(null=True)
     opted_in_at = models.DateTimeField(
-        null=True, help_text=_lazy("When they agreed to be written to there, as WhatsApp asks.")
+        null=True, help_text=_lazy("When they agreed to messages, as WhatsApp requires.")
     )
-    heard_at = models.DateTimeField(null=True, help_text=_lazy("When they last wrote from there on WhatsApp."))
+    heard_at = models.DateTimeField(null=True, help_text=_lazy("When they last wrote on WhatsApp."))
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
@@ -43,7 +43,7 @@ class Source(models.TextChoices):
     """Sources of opt-outs and opt-ins."""
 
     PAGE = "page", _lazy("The debtor's page")
-    UNSUBSCRIBE = "unsubscribe", _lazy("The mail's unsubscribe")
+    UNSUBSCRIBE = "unsubscribe", _lazy("Unsubscribe link")
     EMAIL = Medium.EMAIL.value, _lazy("Email")
     SMS = Medium.SMS.value, _lazy("SMS")
     WHATSAPP = Medium.WHATSAPP.value, _lazy("WhatsApp")
@@ -65,7 +65,7 @@ class ConsentEntry(models.Model):
     address = models.CharField(max_length=254, blank=True)
     what = models.CharField(max_length=10, choices=Wish)
     source = models.CharField(max_length=12, choices=Source)
-    text = models.TextField(blank=True, help_text=_lazy("What was said, or the reason."))
+    text = models.TextField(blank=True, help_text=_lazy("The debtor's words, or the reason."))
     at = models.DateTimeField(help_text=_lazy("The account's time."))
     actor = models.CharField(max_length=254)
 
@@ -93,7 +93,7 @@ class AnswerKind(models.TextChoices):
 
 
 class AnswerStatus(models.TextChoices):
-    PROPOSED = "proposed", _lazy("Waits for you")
+    PROPOSED = "proposed", _lazy("To be handled")
     CONFIRMED = "confirmed", _lazy("Confirmed")
     DISMISSED = "dismissed", _lazy("Dismissed")
 
@@ -107,7 +107,7 @@ class Answer(models.Model):
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="answers")
     kind = models.CharField(max_length=10, choices=AnswerKind)
     status = models.CharField(max_length=10, choices=AnswerStatus, default=AnswerStatus.PROPOSED)
-    took_effect = models.BooleanField(default=False, help_text=_lazy("At once, without a person."))
+    took_effect = models.BooleanField(default=False, help_text=_lazy("Immediately, without approval."))
     day = models.DateField(null=True)
     reference = models.CharField(max_length=100, blank=True)
     text = models.TextField(blank=True)
@@ -146,7 +146,7 @@ class Answer(models.Model):
 class Triage(models.TextChoices):
     """Classification of a reply."""
 
-    STOP = "stop", _lazy("Stop writing")
+    STOP = "stop", _lazy("Stop messages")
     PAID = "paid", _lazy("Has paid")
     PROMISE = "promise", _lazy("Will pay")
     DISPUTE = "dispute", _lazy("Disputes it")
@@ -155,7 +155,7 @@ class Triage(models.TextChoices):
 
 
 class ReplyStatus(models.TextChoices):
-    PROPOSED = "proposed", _lazy("To be read")
+    PROPOSED = "proposed", _lazy("To be handled")
     CONFIRMED = "confirmed", _lazy("Confirmed")
     DISMISSED = "dismissed", _lazy("Dismissed")
 
@@ -176,17 +176,17 @@ class Reply(models.Model):
     address = models.CharField(max_length=254)
     text = models.TextField()
     original = models.TextField(
-        blank=True, help_text=_lazy("The whole message, with the mail that it quotes. Empty: the same as the text.")
+        blank=True, help_text=_lazy("The complete message with the quoted mail. Empty: same as the text.")
     )
     provider_id = models.CharField(max_length=255)
     triage = models.CharField(max_length=12, choices=Triage, default=Triage.OTHER)
-    promised_on = models.DateField(null=True, help_text=_lazy("The day that the text names."))
-    paid_on = models.DateField(null=True, help_text=_lazy("The day of the payment that the text names."))
+    promised_on = models.DateField(null=True, help_text=_lazy("The promised date in the text."))
+    paid_on = models.DateField(null=True, help_text=_lazy("The payment date in the text."))
     reference = models.CharField(max_length=100, blank=True)
     amount = models.DecimalField(max_digits=18, decimal_places=3, null=True)
     asks_to_stop = models.BooleanField(default=False, help_text=_lazy("Asks for no more messages, in any words."))
     took_effect = models.BooleanField(default=False, help_text=_lazy("Opted out automatically."))
-    read_at = models.DateTimeField(null=True, help_text=_lazy("When the rules read the message."))
+    read_at = models.DateTimeField(null=True, help_text=_lazy("When the message was classified."))
     status = models.CharField(max_length=10, choices=ReplyStatus, default=ReplyStatus.PROPOSED)
     handled_by = models.CharField(max_length=254, blank=True)
     handled_at = models.DateTimeField(null=True)

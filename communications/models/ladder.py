@@ -77,39 +77,39 @@ class CollectionSettings(models.Model):
     opens_at = models.TimeField(default=dt.time(9))
     closes_at = models.TimeField(default=dt.time(18))
     hours_between = models.PositiveSmallIntegerField(
-        default=72, validators=[MinValueValidator(1)], help_text=_lazy("At least so many hours between two contacts.")
+        default=72, validators=[MinValueValidator(1)], help_text=_lazy("Minimum number of hours between two contacts.")
     )
     most_in_7_days = models.PositiveSmallIntegerField(default=2, validators=[MinValueValidator(1)])
     is_stopped = models.BooleanField(_lazy("stop all messages"), default=False)
     stopped_channels = ArrayField(models.CharField(max_length=10, choices=Medium), default=list, blank=True)
     stale_after_hours = models.PositiveSmallIntegerField(
-        _lazy("payments are stale after"),
+        _lazy("payment data is stale after"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
         help_text=_lazy(
-            "Hours without a payment recorded or synced, after which nothing is sent by itself. Empty: never."
+            "Hours without a recorded or synced payment, after which automatic messages stop. Empty: never."
         ),
     )
     payments_synced_at = models.DateTimeField(
         null=True,
         editable=False,
-        help_text=_lazy("When somebody last said that all payments are recorded: account's time."),
+        help_text=_lazy("When somebody last confirmed that all payments are recorded, in the account's time."),
     )
     cool_off_hours = models.PositiveSmallIntegerField(
         _lazy("cool-off"),
         default=24,
-        help_text=_lazy("Hours in which a final notice that somebody released can still be called back."),
+        help_text=_lazy("Hours during which a released final notice can still be called back."),
     )
     says_thanks = models.BooleanField(
-        _lazy("say thank you"),
+        _lazy("send thank-you messages"),
         default=False,
-        help_text=_lazy("When an invoice is paid in full, at the next hour for writing."),
+        help_text=_lazy("After an invoice is paid in full, within the contact hours."),
     )
     recalls_promises = models.BooleanField(
-        _lazy("remind of promises"),
+        _lazy("send promise reminders"),
         default=False,
-        help_text=_lazy("On the day before the one on which the debtor promised to pay."),
+        help_text=_lazy("On the day before the promised payment date."),
     )
 
     class Meta:

@@ -29,7 +29,7 @@ class Communication(models.Model):
     channel = models.CharField(max_length=10, choices=Medium)
     status = models.CharField(max_length=12, choices=State, default=State.SCHEDULED)
     waits_for = models.CharField(
-        max_length=20, blank=True, editable=False, help_text=_lazy("Why it was postponed last.")
+        max_length=20, blank=True, editable=False, help_text=_lazy("The reason for the last postponement.")
     )
     suppressed_reason = models.CharField(max_length=40, blank=True)
     recipient = models.CharField(max_length=254, blank=True)
@@ -51,11 +51,15 @@ class Communication(models.Model):
     not_before = models.DateTimeField(
         null=True,
         editable=False,
-        help_text=_lazy("The earliest moment whatever the debtor's facts: its step's day, a retry, a cool-off."),
+        help_text=_lazy(
+            "The earliest time, regardless of the debtor's facts: the step's day, a retry, or the end of the cool-off."
+        ),
     )
     sent_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
-    claimed_at = models.DateTimeField(null=True, editable=False, help_text=_lazy("By the wall: who is still sending."))
+    claimed_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When a worker began to send it, in real time.")
+    )
     created_at = models.DateTimeField(default=timezone.now)
     error = models.CharField(max_length=300, blank=True)
     provider_id = models.CharField(
@@ -69,12 +73,12 @@ class Communication(models.Model):
     own_subject = models.CharField(max_length=300, blank=True, editable=False)
     own_body = models.TextField(blank=True, editable=False)
     closes_channel = models.BooleanField(
-        default=False, editable=False, help_text=_lazy("Failed for good: this step goes on by another channel.")
+        default=False, editable=False, help_text=_lazy("Failed for good: the step continues on another channel.")
     )
-    segments = models.PositiveSmallIntegerField(
-        null=True, editable=False, help_text=_lazy("Of an SMS: what is paid for.")
+    segments = models.PositiveSmallIntegerField(null=True, editable=False, help_text=_lazy("Billed SMS segments."))
+    approved_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When the held message was approved.")
     )
-    approved_at = models.DateTimeField(null=True, editable=False, help_text=_lazy("When it was released, held before."))
     approved_by = models.CharField(max_length=254, blank=True, editable=False)
 
     objects = models.Manager.from_queryset(AccountQuerySet)()

@@ -22,7 +22,7 @@ class MessageTemplate(models.Model):
     tone = models.CharField(max_length=10, choices=Tone, blank=True, help_text=_lazy("Empty: any."))
     channel = models.CharField(max_length=10, choices=Medium)
     language = models.CharField(max_length=2, choices=Language)
-    subject = models.CharField(max_length=500, blank=True, help_text=_lazy("Of an email."))
+    subject = models.CharField(max_length=500, blank=True, help_text=_lazy("For emails only."))
     body = models.TextField()
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -30,7 +30,7 @@ def report_payment(debtor: Debtor, invoice_ids: Collection[uuid.UUID], paid_on: 
     """Record that the debtor reports a payment. The ledger changes only when staff confirm it. Raise `Refused`."""
     with _lock_invoices(debtor, invoice_ids) as invoices:
         if paid_on > debtor.account.today():
-            raise Refused("paid_on", "in_the_future", _("A payment can't lie in the future."))
+            raise Refused("paid_on", "in_the_future", _("The payment date can't be in the future."))
         at = debtor.account.now()
         for invoice in invoices:
             _propose(invoice, AnswerKind.PAID, at, day=paid_on, reference=reference)
@@ -126,7 +126,7 @@ def _lock_invoices(debtor: Debtor, invoice_ids: Collection[uuid.UUID]) -> Iterat
         theirs = Invoice.objects.filter(debtor=debtor, pk__in=invoice_ids).open()
         invoices = list(theirs.select_for_update(no_key=True).order_by("id"))
         if not invoices or len(invoices) != len(set(invoice_ids)):
-            raise Refused("invoices", "not_open", _("Choose among the open invoices."))
+            raise Refused("invoices", "not_open", _("Choose open invoices only."))
         for invoice in invoices:
             invoice.account, invoice.debtor = debtor.account, debtor
         yield invoices
@@ -147,7 +147,7 @@ def _handle(answer: Answer, actor: Actor, status: AnswerStatus, reason: str = ""
             raise Refused(
                 "status",
                 "handled",
-                _("This answer is %(status)s already.") % {"status": row.get_status_display().lower()},
+                _("This answer is already %(status)s.") % {"status": row.get_status_display().lower()},
             )
         row.status, row.handled_at, row.handled_by, row.handled_because = status, account.now(), actor.name, reason
         row.save()

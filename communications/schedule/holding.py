@@ -48,23 +48,23 @@ TIMING = ("", "window", "cap")
 
 
 REASONS = {
-    "window": _lazy("outside the hours for writing to this debtor"),
-    "cap": _lazy("the debtor heard from us recently"),
+    "window": _lazy("outside the contact hours for this debtor"),
+    "cap": _lazy("the contact limit for this debtor is reached"),
     "hold": _lazy("the invoice is on hold"),
     "dispute": _lazy("the invoice is disputed"),
-    "answer": _lazy("an answer of the debtor waits to be handled"),
-    "case": _lazy("a person is on this debtor's case"),
-    "credit": _lazy("the debtor's unapplied credit covers what is due; apply it"),
-    "reopened": _lazy("a payment was undone; reminders continue at the next working day's opening"),
-    "stopped": _lazy("messages are switched off"),
-    "stale": _lazy("stale payment data: no payment was recorded or synced for a while"),
+    "answer": _lazy("a reply from the debtor has not been handled yet"),
+    "case": _lazy("a level 2 escalation of this debtor is open"),
+    "credit": _lazy("the debtor's unapplied credit covers the amount due; apply it"),
+    "reopened": _lazy("a payment was reversed; reminders continue on the next working day"),
+    "stopped": _lazy("messages are stopped"),
+    "stale": _lazy("payment data is stale: no payment was recorded or synced recently"),
     "suspended": _lazy("the account is suspended"),
     "no_channel": _lazy("no channel of this step is set up"),
-    "away": _lazy("the mail server or the gateway is away"),
-    "refused": _lazy("the mail server or the gateway refused it for a reason that is not the recipient’s"),
-    "paused": _lazy("sending is paused for a while: the mail server or the gateway refused several messages"),
-    "template": _lazy("the message could not be written"),
-    "lint": _lazy("the message breaks a rule of its channel; its template or its gateway has to be changed"),
+    "away": _lazy("the mail server or gateway is unavailable"),
+    "refused": _lazy("the mail server or gateway refused it for a reason unrelated to the recipient"),
+    "paused": _lazy("sending is paused: the mail server or gateway refused several messages"),
+    "template": _lazy("the message could not be created from its template"),
+    "lint": _lazy("the message violates a rule of its channel; change its template or gateway"),
 }
 
 

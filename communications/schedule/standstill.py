@@ -109,22 +109,22 @@ def banners(user: User) -> list[Banner]:
     found = list(stopped.order_by("account__name", "pk")[: MAX_BANNERS + 1])
     shown = [_banner(user, rules) for rules in found[:MAX_BANNERS]]
     if len(found) > MAX_BANNERS:
-        shown.append(Banner(_("Messages of other accounts are stopped, too."), _page("changelist")))
+        shown.append(Banner(_("Messages of other accounts are stopped as well."), _page("changelist")))
     return shown
 
 
 def _banner(user: User, rules: CollectionSettings) -> Banner:
     if rules.is_stopped:
-        text = _("All messages are stopped. Nothing is sent until somebody resumes them.")
+        text = _("All messages are stopped until somebody resumes them.")
     else:
         names = _(", ").join(str(Medium(channel).label) for channel in rules.stopped_channels)
         if len(rules.stopped_channels) == 1:
-            text = _("%(channel)s messages are stopped. Those that fall due are held until somebody resumes them.")
+            text = _("%(channel)s messages are stopped. Due messages are held until somebody resumes them.")
             text %= {"channel": names}
         else:
             text = _(
                 "Messages by these channels are stopped: %(channels)s."
-                " Those that fall due are held until somebody resumes them."
+                " Due messages are held until somebody resumes them."
             )
             text %= {"channels": names}
     if user.is_superuser:

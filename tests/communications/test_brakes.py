@@ -52,7 +52,7 @@ def test_messages_wait_while_no_payment_was_recorded_or_synced() -> None:
     assert sent(account) == []
     assert why(invoice) == [
         "Reminder postponed to 2026-04-07 11:00 (Asia/Dubai): "
-        "stale payment data: no payment was recorded or synced for a while."
+        "payment data is stale: no payment was recorded or synced recently."
     ]
     assert safeguards.record_sync(account, make.STAFF) == 1
     until(account, "2026-04-08 13:00")
@@ -103,9 +103,7 @@ def test_resuming_lets_go_what_the_switch_held_within_hours_and_limits() -> None
     assert safeguards.resume(account, make.STAFF) == 2
     rules = CollectionSettings.objects.get()
     assert (rules.is_stopped, rules.stopped_channels) == (False, [])
-    assert why(first, "released") == [
-        "Messages are switched on again: reminder scheduled for 2026-04-10 09:00 (Asia/Dubai)."
-    ]
+    assert why(first, "released") == ["Messages were resumed: reminder scheduled for 2026-04-10 09:00 (Asia/Dubai)."]
     assert why(late, "released") == []
     until(account, "2026-04-10 10:00")
     assert sent(account) == [("reminder", "04-10 09:00")] * 2
@@ -140,7 +138,7 @@ def held_notice(**given: object) -> tuple[Account, Communication]:
 def test_a_final_notice_above_the_amount_is_held_and_somebody_is_called_in() -> None:
     account, row = held_notice()
     assert row.status == State.HELD
-    assert why(row.invoice, "held") == ["Final notice held for approval: it demands AED 25,000.00."]
+    assert why(row.invoice, "held") == ["Final notice for AED 25,000.00 held for approval."]
     case = Escalation.objects.get()
     assert (case.level, case.notes) == (1, "A final notice waits for a second pair of eyes.")
     assert "escalation.created" in make.events_of(account)

@@ -111,7 +111,7 @@ def test_a_payment_before_a_later_gate_stops_what_waits_for_the_window(mail: Mai
     invoice = make.overdue_invoice(make.account(), place=make.closed_place())
     shown = preview(invoice)
     assert shown.deferred_until
-    assert "hours for writing" in shown.refusal
+    assert "contact hours" in shown.refusal
     sent = send(invoice)
     assert (sent.status, sent.waits_for, sent.scheduled_for) == ("scheduled", "window", shown.deferred_until)
     lifecycle.record_payment(invoice.account, invoice.pk, make.API, amount=invoice.balance)
@@ -186,13 +186,13 @@ def _bounced(invoice: Invoice) -> None:
     [
         (_opt_out, "request not to be written to"),
         (_opt_out_of_email, "request not to be written to"),
-        (_kill_switch, "switched off"),
-        (_switch_of_the_channel, "switched off"),
+        (_kill_switch, "messages are stopped"),
+        (_switch_of_the_channel, "messages are stopped"),
         (_dispute, "disputed"),
         (_hold, "on hold"),
         (_suspend, "suspended"),
         (_stale, "stale payment data"),
-        (_bounced, "does not work"),
+        (_bounced, "is invalid"),
     ],
 )
 def test_what_stands_against_it_is_said_and_nothing_is_kept(hinder: object, why: str, mail: MailServer) -> None:

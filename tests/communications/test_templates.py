@@ -113,7 +113,7 @@ def test_a_language_without_words_falls_back_to_english_whole_and_warns(account:
     sender.send(make.reminder_due(invoice).pk)
     assert Communication.objects.get(status="sent").language == "en"
     warning = TimelineEntry.objects.get(invoice=invoice, kind="warning")
-    assert narrative.in_english(warning) == "Written in English: a template is missing."
+    assert narrative.in_english(warning) == "Written in English because a template is missing."
 
 
 def test_a_kind_without_any_words_is_said_to_be_missing(account: Account) -> None:

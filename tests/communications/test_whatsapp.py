@@ -87,7 +87,7 @@ def test_without_an_approved_template_it_waits_and_says_so_once(account: Account
     assert send() == ("whatsapp", "scheduled", "lint")
     make.reminder_due(row.invoice)
     assert send() == ("whatsapp", "scheduled", "lint")
-    assert "only an approved one may" in said_of("postponed").reason
+    assert "requires an approved template" in said_of("postponed").reason
     gateway.content_sids = {"reminder.en": "HX2"}
     gateway.save()
     make.reminder_due(row.invoice)

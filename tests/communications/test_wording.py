@@ -77,10 +77,10 @@ def test_what_is_not_of_the_language_is_refused_when_saved_and_when_filled(text:
 
 def test_an_unknown_variable_is_refused_with_the_list_of_those_that_exist() -> None:
     with pytest.raises(
-        InvalidTemplate, match=r"Unknown variable “amonut”\. Known here: name, company, sender, .*balance"
+        InvalidTemplate, match=r"Unknown variable “amonut”\. Available: name, company, sender, .*balance"
     ):
         template_language.check("Pay {{ amonut }}", "email")
-    with pytest.raises(InvalidTemplate, match=r"Unknown variable “name\.__class__”\. Known here"):
+    with pytest.raises(InvalidTemplate, match=r"Unknown variable “name\.__class__”\. Available"):
         template_language.check("{{ name.__class__ }}", "email")
 
 

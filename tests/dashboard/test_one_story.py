@@ -76,7 +76,7 @@ def test_message_page_statement_and_dashboard_agree(account: Account, story: dic
     row = Communication(account=account, debtor=debtor, invoice=late, kind="reminder", channel="email")
     mail = messages.render(account, debtor, [row], list(story.values()))
     assert mail.subject.endswith(": AED 600.00")
-    assert "Past due in total: AED 1,200.00\nLess credit on account: AED 600.00\nAmount to pay: AED 600.00" in mail.text
+    assert "Total past due: AED 1,200.00\nLess credit on account: AED 600.00\nAmount to pay: AED 600.00" in mail.text
     html = Client().get(links.page_url(debtor, "en")).content.decode()
     for shown in (
         '<p class="total"><bdi>AED 27,600.00</bdi>',
