@@ -94,7 +94,7 @@ class PageLinkViewSet(ApiViewSet):
     @extend_schema(
         operation_id="make_page_link",
         summary="Make a link to the debtor's page",
-        description="Everywhere else such links are masked: whoever has one acts as the debtor.",
+        description="Such links are masked everywhere else, because anyone who has one can act as the debtor.",
         request=PageLinkIn,
         responses={201: PageLinkOut},
     )
@@ -155,7 +155,7 @@ class ForecastViewSet(ApiViewSet):
                 deadline = sandbox.Deadline(stored_forecasts.REQUEST_SECONDS)
                 computed_forecast = forecast.forecast(account, query["days"], deadline=deadline)
             except sandbox.Busy as error:
-                problem = "Another forecast of this account is being made."
+                problem = "Another forecast of this account is being computed."
                 raise Problem(503, "forecast_busy", problem, headers={"Retry-After": "5"}) from error
             if not computed_forecast.is_whole:
                 return None
@@ -172,7 +172,7 @@ class ForecastViewSet(ApiViewSet):
 
 
 def _too_long(until: dt.datetime) -> Problem:
-    problem = f"There is more to foresee than time for it after {until:%Y-%m-%d}: ask for fewer days."
+    problem = f"The forecast could not be completed after {until:%Y-%m-%d}: request fewer days."
     return Problem(503, "forecast_too_long", problem, headers={"Retry-After": "60"})
 
 
@@ -195,7 +195,7 @@ class ClockViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="get_test_clock",
-        summary="A test account's clock, and how far it is",
+        summary="Get a test account's clock and its progress",
         responses=ClockOut,
     )
     def show(self, request: Request) -> Answer:
@@ -205,11 +205,11 @@ class ClockViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="set_test_clock",
-        summary="Set a test account's clock, and let all that falls due in between happen",
+        summary="Move a test account's clock and do the work that falls due in between",
         description=(
-            "200 when all is done. What takes longer than some seconds is done in the background: 202 with `Location`, "
-            "where a GET shows how far it is. The account can be used meanwhile; a change happens at the time that the "
-            "clock then shows. Another call to move the clock is 409 until it has arrived."
+            "200 when all work is done. If it takes longer than some seconds, it continues in the background: 202 with "
+            "`Location`, where a GET shows the progress. The account can be used meanwhile; changes happen at the "
+            "current time of the clock. Another request to move the clock gets 409 until it has arrived."
         ),
         request=ClockIn,
         responses={200: LeapOut, 202: ClockOut},
@@ -222,7 +222,7 @@ class ClockViewSet(ApiViewSet):
         except clock.Backwards as error:
             raise invalid("now", "not_forward", str(error)) from error
         except clock.Busy as error:
-            problem = "The clock is being moved already: GET /api/zapier/test/clock shows how far it is."
+            problem = "The clock is already being moved: GET /api/zapier/test/clock shows the progress."
             raise Problem(
                 409, "clock_busy", problem, headers={"Retry-After": str(leaps.RETRY_AFTER_SECONDS)}
             ) from error

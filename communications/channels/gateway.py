@@ -78,7 +78,7 @@ class GatewayConnection:
         except (Unavailable, http.NotSent) as error:
             raise Unavailable(f"gateway away: {error}") from error
         except InvalidToken as error:
-            raise Refused("no key of FIELD_KEYS opens the gateway's token") from error
+            raise Refused("no key of FIELD_KEYS decrypts the gateway's token") from error
         except http.Interrupted as error:
             self._failure = str(error)
             raise DeliveryUnknown(self._failure) from error

@@ -63,7 +63,7 @@ def check_base_url(url: str) -> None:
     targets.check_form(url)
     parts = urlsplit(url)
     if parts.query or parts.fragment:
-        raise targets.Forbidden("A base URL has no ? and no #.")
+        raise targets.Forbidden("A base URL must not contain ? or #.")
     if parts.scheme != "https" and not (settings.TRY_OUT and _is_loopback(url)):
         raise targets.Forbidden("An https:// URL is needed.")
 

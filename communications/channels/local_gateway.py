@@ -39,8 +39,8 @@ def install(port: int) -> None:
     """Create this gateway for each account without one, and update the port in existing ones."""
     url = f"http://127.0.0.1:{port}/{PATH}"
     Gateway.objects.filter(base_url__endswith=f"/{PATH}").exclude(base_url=url).update(base_url=url)
-    theirs = Gateway.objects.filter(base_url=url, channel=Medium.WHATSAPP)
-    theirs.filter(content_sids={}).update(content_sids=_TEMPLATES)
+    existing = Gateway.objects.filter(base_url=url, channel=Medium.WHATSAPP)
+    existing.filter(content_sids={}).update(content_sids=_TEMPLATES)
     made = []
     for account in Account.objects.filter(gateways=None):
         token = secrets.token_hex(16)

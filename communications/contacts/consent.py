@@ -33,10 +33,10 @@ def opt_out_address(
     Return False and write nothing if it was opted out already.
     """
     with transaction.atomic():
-        theirs = debtors_at(account, channel, address)
-        if not _opt_out_contact(account, theirs, channel, address, at, source, text, actor):
+        affected = debtors_at(account, channel, address)
+        if not _opt_out_contact(account, affected, channel, address, at, source, text, actor):
             return False
-        for debtor in theirs:
+        for debtor in affected:
             _note_on_invoices(debtor, "opted_out", actor, text, address=address, medium=channel)
     return True
 
@@ -81,17 +81,17 @@ def opt_in(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
     with transaction.atomic():
         debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
         debtor.account = account
-        theirs = [address for medium, address in addresses_of(debtor) if medium == channel]
-        if not theirs:
+        own_addresses = [address for medium, address in addresses_of(debtor) if medium == channel]
+        if not own_addresses:
             raise Refused("debtor", "no_contact", _("%(debtor)s has no address on this channel.") % {"debtor": debtor})
         opted_out = Contact.objects.filter(
-            account=account, channel=channel, address__in=theirs, opted_out_at__isnull=False
+            account=account, channel=channel, address__in=own_addresses, opted_out_at__isnull=False
         )
         if debtor.opted_out_at is not None or opted_out.exists():
             message = _("%(debtor)s has opted out: reverse the opt-out first.")
             raise Refused("debtor", "opted_out", message % {"debtor": debtor})
         at = account.now()
-        for address in theirs:
+        for address in own_addresses:
             Contact.objects.update_or_create(
                 account=account, channel=channel, address=address, defaults={"opted_in_at": at}
             )
@@ -108,11 +108,11 @@ def restore_address(contact: Contact, actor: Actor, reason: str) -> None:
         opted_out = Contact.objects.filter(pk=contact.pk, opted_out_at__isnull=False)
         if not opted_out.update(opted_out_at=None, opted_in_at=account.now()):
             raise Refused("contact", "not_opted_out", _("%(contact)s is not opted out.") % {"contact": contact})
-        theirs = debtors_at(account, contact.channel, contact.address)
+        affected = debtors_at(account, contact.channel, contact.address)
         address = {"channel": contact.channel, "address": contact.address}
-        for debtor in theirs or _NO_DEBTOR:
+        for debtor in affected or _NO_DEBTOR:
             _record(account, debtor, Wish.OPTED_IN, Source.STAFF, account.now(), actor.name, reason, **address)
-        for debtor in theirs:
+        for debtor in affected:
             _note_on_invoices(debtor, "opted_in", actor, reason, address=str(contact))
 
 
@@ -127,8 +127,8 @@ def restore_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
             raise Refused("debtor", "not_opted_out", _("%(debtor)s is not opted out.") % {"debtor": debtor})
         at = account.now()
         for medium, address in addresses_of(debtor):
-            theirs = Contact.objects.filter(account=account, channel=medium, address=address)
-            if theirs.filter(opted_out_at__isnull=False).update(opted_out_at=None, opted_in_at=at):
+            known = Contact.objects.filter(account=account, channel=medium, address=address)
+            if known.filter(opted_out_at__isnull=False).update(opted_out_at=None, opted_in_at=at):
                 where = {"channel": medium, "address": address}
                 _record(account, debtor, Wish.OPTED_IN, Source.STAFF, at, actor.name, reason, **where)
         debtors.opt_in(account, debtor.pk, actor, reason=reason)
@@ -168,10 +168,10 @@ def debtors_at(account: Account, channel: str, address: str) -> list[Debtor]:
     known = DebtorIdentity.objects.for_account(account).filter(**{kind: address})
     corrected = ContactCorrection.objects.for_account(account).filter(kind=kind, new=address)
     found = known.order_by().values("debtor").union(corrected.order_by().values("debtor"))
-    theirs = list(Debtor.objects.for_account(account).filter(pk__in=found).order_by("created_at", "pk"))
-    for debtor in theirs:
+    found_debtors = list(Debtor.objects.for_account(account).filter(pk__in=found).order_by("created_at", "pk"))
+    for debtor in found_debtors:
         debtor.account = account
-    return theirs
+    return found_debtors
 
 
 def phones_of(debtor_id: uuid.UUID) -> list[str]:
@@ -183,7 +183,7 @@ def phones_of(debtor_id: uuid.UUID) -> list[str]:
 
 def _opt_out_contact(
     account: Account,
-    theirs: Sequence[Debtor],
+    affected: Sequence[Debtor],
     channel: str,
     address: str,
     at: dt.datetime,
@@ -194,7 +194,7 @@ def _opt_out_contact(
     contact, _ = Contact.objects.get_or_create(account=account, channel=channel, address=address)
     if not Contact.objects.filter(pk=contact.pk, opted_out_at=None).update(opted_out_at=at, opted_in_at=None):
         return False
-    for debtor in theirs or _NO_DEBTOR:
+    for debtor in affected or _NO_DEBTOR:
         _record(account, debtor, Wish.OPTED_OUT, source, at, actor.name, text, channel=channel, address=address)
     return True
 

@@ -32,11 +32,11 @@ class Demand:
 
 def listable(rows: Sequence[Communication], invoices: Iterable[Invoice]) -> list[Invoice]:
     """Return the invoices that a message may list: those of its rows first, then the debtor's others."""
-    theirs = [row.invoice for row in rows]
+    own = [row.invoice for row in rows]
     if rows[0].kind in _ABOUT_ONE_INVOICE:
-        return theirs
-    about = {invoice.pk for invoice in theirs}
-    return theirs + [invoice for invoice in invoices if invoice.pk not in about and _is_listed(invoice)]
+        return own
+    about = {invoice.pk for invoice in own}
+    return own + [invoice for invoice in invoices if invoice.pk not in about and _is_listed(invoice)]
 
 
 def overdue(rows: Sequence[Communication], invoices: Iterable[Invoice], today: dt.date) -> list[Invoice]:

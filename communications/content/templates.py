@@ -43,8 +43,8 @@ def find(account: Account, kind: str, tone: str, channel: str, wanted: str) -> T
         for named in tones:
             if row := own.get((language, named)):
                 return TemplateText(row.subject, row.body, language, is_own=True)
-        if ours := built_in(kind, tone, channel, language):
-            return ours
+        if default := built_in(kind, tone, channel, language):
+            return default
         log.warning("template_missing", language=language, kind=kind, channel=channel)
     raise TemplateMissing(f"{kind} by {channel}")
 
@@ -58,12 +58,12 @@ def cache_templates(account: Account) -> None:
 
 
 def _own(account: Account, kind: str, channel: str) -> list[MessageTemplate]:
-    known: dict[tuple[str, str], list[MessageTemplate]] | None = vars(account).get(_KNOWN)
-    if known is None:
+    cache: dict[tuple[str, str], list[MessageTemplate]] | None = vars(account).get(_KNOWN)
+    if cache is None:
         return _templates(account=account.pk, kind=kind, channel=channel)
-    if (kind, channel) not in known:
-        known[kind, channel] = _templates(account=account.pk, kind=kind, channel=channel)
-    return known[kind, channel]
+    if (kind, channel) not in cache:
+        cache[kind, channel] = _templates(account=account.pk, kind=kind, channel=channel)
+    return cache[kind, channel]
 
 
 @Compiled
@@ -81,8 +81,8 @@ def inherited(account: Account, kind: str, tone: str, channel: str, language: st
 
 def write(account: Account, kind: str, tone: str, channel: str, words: TemplateText) -> None:
     """Save the account's template. Delete it instead if it is empty or equals the one that it would replace."""
-    ours = inherited(account, kind, tone, channel, words.language)
-    is_same = ours and (ours.subject, ours.body) == (words.subject, words.body)
+    default = inherited(account, kind, tone, channel, words.language)
+    is_same = default and (default.subject, default.body) == (words.subject, words.body)
     if is_same or not words.body:
         reset(account, kind, tone, channel, words.language)
         return

@@ -58,11 +58,16 @@ def _notify_accounts(about: str, waiting: "QuerySet[Communication]", now: dt.dat
         due = Notice.objects.filter(Q(told_at=None) | Q(told_at__lte=now - INTERVAL), pk=notice.pk)
         if not due.update(told_at=now):
             continue
-        theirs = waiting.filter(account=account)
+        messages = waiting.filter(account=account)
         admins = User.objects.filter(account=account, role=Role.ADMIN, is_active=True)
         try:
             _mail(
-                about, account.language, admins, name=account.name, count=theirs.count(), last_reply=_last_reply(theirs)
+                about,
+                account.language,
+                admins,
+                name=account.name,
+                count=messages.count(),
+                last_reply=_last_reply(messages),
             )
             notified += 1
         except Exception as error:  # the notice is tried again, whatever went wrong

@@ -73,10 +73,11 @@ def apply(account: Account, channel: str, update: StatusUpdate) -> bool:
 
     A message that is still `sending` or `unknown` has no provider id yet, so it is matched by our own id.
     """
-    ours = Q(message_id=update.message_id, provider_id="", status__in=(State.SENDING, State.UNKNOWN))
-    theirs = Q(provider_id=update.provider_id)
+    by_message_id = Q(message_id=update.message_id, provider_id="", status__in=(State.SENDING, State.UNKNOWN))
+    by_provider_id = Q(provider_id=update.provider_id)
     with transaction.atomic():
-        rows = _lock_rows(Q(account=account, channel=channel) & (theirs | ours if update.message_id else theirs))
+        matching = by_provider_id | by_message_id if update.message_id else by_provider_id
+        rows = _lock_rows(Q(account=account, channel=channel) & matching)
         for row in rows:
             row.provider_id = row.provider_id or _unique_provider_id(row, update.provider_id)
         _advance_status(rows, update)

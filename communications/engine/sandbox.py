@@ -56,23 +56,23 @@ def _copies(account: Account) -> "dict[type[Model], QuerySet[Model] | None]":
 
     The rows are those of debtors with open invoices or planned messages.
     """
-    owed = Invoice.objects.for_account(account).filter(status__in=OPEN)
+    open_invoices = Invoice.objects.for_account(account).filter(status__in=OPEN)
     planned = Communication.objects.for_account(account).filter(status__in=PENDING)
     # A debtor with a planned thank-you may have no open invoices.
-    concerned = Q(pk__in=owed.values("debtor_id")) | Q(pk__in=planned.values("debtor_id"))
+    concerned = Q(pk__in=open_invoices.values("debtor_id")) | Q(pk__in=planned.values("debtor_id"))
     debtors = Debtor.objects.filter(concerned)
-    theirs = Invoice.objects.for_account(account).filter(debtor__in=debtors)
+    invoices = Invoice.objects.for_account(account).filter(debtor__in=debtors)
     counted_from = account.now() - limits.reach(ladder.rules_of(account))
     messages = Communication.objects.for_account(account).filter(
-        Q(invoice__in=owed) | Q(status__in=PENDING) | Q(sent_at__gt=counted_from)
+        Q(invoice__in=open_invoices) | Q(status__in=PENDING) | Q(sent_at__gt=counted_from)
     )
     return {
         Account: Account.objects.filter(pk=account.pk),
         Debtor: debtors,
-        Invoice: theirs,
+        Invoice: invoices,
         Communication: messages,
-        Escalation: Escalation.objects.filter(invoice__in=owed),
-        Promise: Promise.objects.filter(invoice__in=owed, status=PromiseStatus.OPEN),
+        Escalation: Escalation.objects.filter(invoice__in=open_invoices),
+        Promise: Promise.objects.filter(invoice__in=open_invoices, status=PromiseStatus.OPEN),
         TimelineEntry: None,
     }
 

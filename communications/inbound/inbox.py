@@ -47,10 +47,10 @@ def affected_debtors(account: Account, channel: str, address: str, debtor_id: uu
 def update_hold(account: Account, debtor_id: uuid.UUID, actor: Actor, reason: str = "") -> None:
     """Hold messages for the latest unhandled reply, or release them if there is none. The debtor is locked."""
     answers = Answer.objects.filter(debtor=debtor_id, status=AnswerStatus.PROPOSED).order_by()
-    theirs = Q(debtor=debtor_id) | Q(
+    of_debtor = Q(debtor=debtor_id) | Q(
         account=account, channel__in=_WITHOUT_MESSAGE_ID, address__in=consent.phones_of(debtor_id)
     )
-    replies = Reply.objects.filter(theirs, status=ReplyStatus.PROPOSED).order_by()
+    replies = Reply.objects.filter(of_debtor, status=ReplyStatus.PROPOSED).order_by()
     moments = [
         *replies.values_list("received_at", flat=True),
         *answers.values_list("said_at", flat=True).distinct(),  # answers of one form count once

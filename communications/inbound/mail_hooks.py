@@ -196,11 +196,11 @@ def _provider_id(event: Any, writer: str, text: str) -> str:
 
 
 def _message_of_event(event: Any) -> Communication | None:
-    ours = _uuid((event.metadata or {}).get(channels.MAIL_KEY)) or _own(event.message_id)
-    if ours:
-        return _first(Q(message_id=ours))
-    theirs = _without_brackets(event.message_id)
-    return _first(Q(provider_id=theirs)) if theirs else None
+    message_id = _uuid((event.metadata or {}).get(channels.MAIL_KEY)) or _own(event.message_id)
+    if message_id:
+        return _first(Q(message_id=message_id))
+    provider_id = _without_brackets(event.message_id)
+    return _first(Q(provider_id=provider_id)) if provider_id else None
 
 
 def _message_replied_to(mail: Any) -> Communication | None:
@@ -211,9 +211,9 @@ def _message_replied_to(mail: Any) -> Communication | None:
                 return row
     message = " ".join(" ".join(mail_parts.raw_values(mail, name)) for name in ("In-Reply-To", "References"))
     for provider_id in _ID.findall(message[:_MAX_REFERENCES])[:50]:
-        ours = _own(provider_id)
-        theirs = Q(provider_id__in=[provider_id, provider_id.partition("@")[0]])
-        if row := _first(Q(message_id=ours) if ours else theirs):
+        message_id = _own(provider_id)
+        by_provider_id = Q(provider_id__in=[provider_id, provider_id.partition("@")[0]])
+        if row := _first(Q(message_id=message_id) if message_id else by_provider_id):
             return row
     return None
 

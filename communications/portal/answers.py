@@ -123,8 +123,8 @@ def _lock_invoices(debtor: Debtor, invoice_ids: Collection[uuid.UUID]) -> Iterat
     """Lock the debtor and these invoices and yield the invoices. Raise `Refused` if one is not open."""
     with transaction.atomic():
         Debtor.objects.select_for_update(no_key=True, of=("self",)).get(account=debtor.account, pk=debtor.pk)
-        theirs = Invoice.objects.filter(debtor=debtor, pk__in=invoice_ids).open()
-        invoices = list(theirs.select_for_update(no_key=True).order_by("id"))
+        selected = Invoice.objects.filter(debtor=debtor, pk__in=invoice_ids).open()
+        invoices = list(selected.select_for_update(no_key=True).order_by("id"))
         if not invoices or len(invoices) != len(set(invoice_ids)):
             raise Refused("invoices", "not_open", _("Choose open invoices only."))
         for invoice in invoices:

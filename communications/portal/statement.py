@@ -116,8 +116,8 @@ def _payments(debtor: Debtor, party: DebtorParty | None, invoices: InvoiceQueryS
     for receipt, invoice, share in shares.annotate(share=Sum("amount")):
         if share and invoice not in written_off:
             paid[receipt][invoice] = share
-    theirs = Q(debtor=debtor) if not party or party.is_only else Q(invoice__in=invoices)
-    for payment in Payment.objects.filter(theirs | Q(receipt__in=paid)).order_by():
+    own_payments = Q(debtor=debtor) if not party or party.is_only else Q(invoice__in=invoices)
+    for payment in Payment.objects.filter(own_payments | Q(receipt__in=paid)).order_by():
         on, is_own = payment.invoice_id, payment.invoice_id is None or payment.invoice_id in numbers
         amount = payment.amount
         if payment.status == ReceiptStatus.STANDING:

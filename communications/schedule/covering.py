@@ -48,7 +48,7 @@ def open_case_when_due(
         if invoice.is_open and invoice.status != Status.DISPUTED and invoice.currency == currency
     ]
     oldest = min(payable, key=lambda invoice: (invoice.due_date, invoice.issue_date, invoice.invoice_number))
-    notes = f"{money.display(credit[currency], currency)} of unapplied credit covers what is due. Apply it."
+    notes = f"{money.display(credit[currency], currency)} of unapplied credit covers the amount due. Apply it."
     escalations.open_case(oldest, Reason.UNAPPLIED_CREDIT, CLOCK, notes=notes)
     return True
 

@@ -230,8 +230,8 @@ def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.dateti
         yield Hold("reopened", until)
     today = moment.astimezone(facts.account.zone).date()
     if (credit := facts.credit(invoice)) and _is_covered(facts, invoice, row, credit, today):
-        theirs = facts.party_invoices(invoice)
-        checked_at = covering.next_check_at(facts.account, facts.party(invoice), theirs, invoice.currency, moment)
+        invoices = facts.party_invoices(invoice)
+        checked_at = covering.next_check_at(facts.account, facts.party(invoice), invoices, invoice.currency, moment)
         yield Hold("credit", checked_at, is_open_ended=True)
 
 

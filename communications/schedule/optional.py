@@ -41,8 +41,8 @@ def plan_promise_reminder(promise: Promise) -> None:
     invoice = promise.invoice
     if not ladder.rules_of(invoice.account).recalls_promises:
         return
-    ours = Communication.objects.filter(invoice=invoice, kind=Kind.PROMISE_FOLLOWUP, step=None, approved_by="")
-    planned = ours.filter(status=State.SCHEDULED).first()
+    automatic = Communication.objects.filter(invoice=invoice, kind=Kind.PROMISE_FOLLOWUP, step=None, approved_by="")
+    planned = automatic.filter(status=State.SCHEDULED).first()
     day = promise.promised_on - dt.timedelta(days=1)
     if day <= invoice.account.today():
         if planned:
