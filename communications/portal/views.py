@@ -201,7 +201,7 @@ def _page(
             "instructions": profiles.payment_instructions(profiles.of(account), text.language).splitlines(),
             "statement": reverse("debtor-page-statement", args=[token]) if statement.is_available() else "",
             "sayings": page.answer_lines(answers.for_party(party), text),
-            "forms": [(form, f"{reverse('debtor-page-submit', args=[token, form.kind])}") for form in forms],
+            "forms": [(form, f"{reverse('debtor-page-say', args=[token, form.kind])}") for form in forms],
             "failed": failed,
             "stopped": [getattr(text, f"stop_{channel}") for channel in sorted(opted_out)],
             "done": getattr(text, f"done_{done}") if done in DONE and failed is None else "",

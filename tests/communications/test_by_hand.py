@@ -146,7 +146,7 @@ def test_what_waits_may_be_stopped(mail: MailServer) -> None:
 
 
 def _opt_out(invoice: Invoice) -> None:
-    consent.opt_out(invoice.debtor, "", make.STAFF, Source.STAFF, "They request.")
+    consent.opt_out(invoice.debtor, "", make.STAFF, Source.STAFF, "They asked.")
 
 
 def _opt_out_of_email(invoice: Invoice) -> None:
@@ -184,14 +184,14 @@ def _bounced(invoice: Invoice) -> None:
 @pytest.mark.parametrize(
     ("hinder", "why"),
     [
-        (_opt_out, "request not to be written to"),
-        (_opt_out_of_email, "request not to be written to"),
+        (_opt_out, "has opted out"),
+        (_opt_out_of_email, "has opted out"),
         (_kill_switch, "messages are stopped"),
         (_switch_of_the_channel, "messages are stopped"),
         (_dispute, "disputed"),
         (_hold, "on hold"),
         (_suspend, "suspended"),
-        (_stale, "stale payment data"),
+        (_stale, "payment data is stale"),
         (_bounced, "is invalid"),
     ],
 )

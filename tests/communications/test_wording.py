@@ -96,7 +96,7 @@ def test_a_refusal_speaks_to_who_wrote_the_template() -> None:
         "{% load x %}": "{% load %}” can't be used",
         "{{ name|upper }}": "“|upper” can't be used",
         "\n{% if name %}": "The {% if %} of line 2 has no {% endif %}.",
-        "{{ name": "“{{” is left open",
+        "{{ name": "“{{” is unmatched",
         "{{ overdue }}": "“overdue” can only be asked for",
     }.items():
         with pytest.raises(InvalidTemplate) as refusal:

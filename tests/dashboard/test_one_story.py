@@ -206,5 +206,5 @@ def test_credit_that_covers_all_that_is_open_leaves_nothing_past_due_on_the_page
     lifecycle.record_payment(account, paid.pk, make.API, amount=Decimal(900))
     html = Client().get(links.page_url(invoice.debtor, "en")).content.decode()
     assert '<p class="total"><bdi>AED 0.00</bdi>' in html
-    assert "nothing of it is past due" in html
+    assert "none of it is past due" in html
     assert "Less credit on account: <bdi>AED 800.00</bdi>" in html
