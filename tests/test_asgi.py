@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from django.http import parse_cookie
 
-from inflow import embedded
 from inflow.accounts import keys
 from inflow.accounts.models import Account
 from inflow.front import bodies, pools, responses
 from inflow.front.application import Front
+from inflow.tryout.folder import ROOT
 from tests.front import Got, call, scope
 
 WAITING = pytest.mark.parametrize(("path", "media"), [("/api/zapier/me", "application/problem+json"), ("/p/x", "text")])
@@ -430,7 +430,7 @@ if __name__ == "__main__":
 
 def test_a_web_process_ends_when_its_main_process_is_killed() -> None:
     command = [sys.executable, "-c", ORPHAN]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=embedded.ROOT) as main:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as main:
         assert main.stdout
         assert main.stdout.readline()
         main.send_signal(signal.SIGKILL)

@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver
 import inflow.urls
 from communications.content.template_language import VARIABLES
 from inflow.accounts.models import Scope
-from inflow.embedded import ROOT
+from inflow.tryout.folder import ROOT
 from tests import environment
 from webhooks.models import EventType
 

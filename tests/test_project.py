@@ -16,8 +16,8 @@ import unfold
 import yaml
 from packaging.requirements import Requirement
 
-from inflow import tryout
-from inflow.embedded import ROOT
+from inflow.tryout.__main__ import COMMANDS
+from inflow.tryout.folder import ROOT
 from tests import environment
 
 LOCKS = [
@@ -232,7 +232,7 @@ def test_make_run_serves_with_the_options_of_the_procfile() -> None:
                 found[name] += word
         return {name: value for name, value in found.items() if name not in own}
 
-    ours = options(tryout._commands(8000)["web"])
+    ours = options(COMMANDS["web"].split())
     assert ours == options(processes()["web"].split())
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
@@ -158,6 +158,26 @@ def tally(account: Account) -> tuple[int, int]:
     return messages.values("message_id").distinct().count(), Escalation.objects.for_account(account).count()
 
 
+@contextmanager
+def history(account: Account, start: dt.datetime, send: Callable[[Account, dt.datetime], None]) -> Iterator[None]:
+    """Give a test account without invoices a past, which begins at `start` and which the caller plays by `leap`. Then
+    hand the clock back to the wall: from then on it cannot be set. Nobody sees any of it before it is complete.
+
+    Raises `Live`, `Backwards` or `Busy`.
+    """
+    if not account.is_test:
+        raise Live
+    with alone(account), transaction.atomic(), policies.remembered(), workdays.remembered():
+        account.refresh_from_db(fields=["clock"])
+        if account.clock or Invoice.objects.for_account(account).exists():
+            raise Backwards("The account has a past already.")
+        _show(account, start)
+        yield
+        leap(account, timezone.now(), send=send)
+        account.clock = None
+        account.save(update_fields=["clock"])
+
+
 def leap(
     account: Account,
     target: dt.datetime,
@@ -165,7 +185,10 @@ def leap(
     send: Callable[[Account, dt.datetime], None] | None = None,
     watch: Callable[[], None] = lambda: None,
 ) -> None:
-    """Move an account's own clock from one due time to the next until `target`. `watch` may raise to abort."""
+    """Move an account's own clock from one due time to the next until `target`.
+
+    `watch` is called before each piece of work and may raise to abort.
+    """
     if send is None:
 
         def send(account: Account, now: dt.datetime) -> None:
@@ -190,6 +213,7 @@ def leap(
         if not worked and before and _due_now(account, stuck) == before:
             passes = _MOST_PASSES
     if account.clock != target:
+        watch()
         _show(account, target)
 
 
