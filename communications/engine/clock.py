@@ -160,14 +160,14 @@ def tally(account: Account) -> tuple[int, int]:
 
 @contextmanager
 def history(account: Account, start: dt.datetime, send: Callable[[Account, dt.datetime], None]) -> Iterator[None]:
-    """Give a test account without invoices a past, which begins at `start` and which the caller plays by `leap`. Then
-    hand the clock back to the wall: from then on it cannot be set. Nobody sees any of it before it is complete.
+    """Give a test account without invoices a past that begins at `start`. The caller plays it with `leap`.
 
-    Raises `Live`, `Backwards` or `Busy`.
+    On exit the clock moves to the present and the account has no clock of its own any more. All of it is one
+    transaction. Raise `Live`, `Backwards` or `Busy`.
     """
     if not account.is_test:
         raise Live
-    with alone(account), transaction.atomic(), policies.remembered(), workdays.remembered():
+    with alone(account), transaction.atomic(), policies.cached_steps(), workdays.remembered():
         account.refresh_from_db(fields=["clock"])
         if account.clock or Invoice.objects.for_account(account).exists():
             raise Backwards("The account has a past already.")
