@@ -97,7 +97,7 @@ def test_a_refusal_speaks_to_who_wrote_the_template() -> None:
         "{{ name|upper }}": "“|upper” can't be used",
         "\n{% if name %}": "The {% if %} of line 2 has no {% endif %}.",
         "{{ name": "“{{” is unmatched",
-        "{{ overdue }}": "“overdue” can only be asked for",
+        "{{ overdue }}": "“overdue” can only be used in a condition",
     }.items():
         with pytest.raises(InvalidTemplate) as refusal:
             template_language.check(text, "email")
