@@ -287,7 +287,7 @@ def _due_sends(*, account: uuid.UUID, now: dt.datetime) -> QuerySet[Communicatio
 
 
 def _next_moments(account: Account, stuck: Due) -> Moments:
-    """By the account's calendar."""
+    """Return the next due times by the account's calendar."""
     which = {"account": account.pk, "ages": list(stuck.ages), "steps": list(stuck.steps), "sends": list(stuck.sends)}
     new, held, steps, sends = statements.execute(_NEXT, which).fetchone()
     ages = min((holding.beginning(account, day + _DAY) for day in (new, held) if day), default=None)

@@ -23,7 +23,7 @@ MAX_HEADER = 2_000
 _MAX_LEVELS, _MAX_PARTS, _MAX_PARAMETERS = 50, 500, 100
 _LINE_END = re.compile(rb"(?:\r\n|%0D%0A|%0A|\\r\\n|\\n)", re.IGNORECASE)
 _PART_HEADER = re.compile(rb"^content-[a-z-]{1,30}(?::|%3A)[^\n]*(?:\n[ \t+%][^\n]*)*", re.IGNORECASE | re.MULTILINE)
-# A string of JSON that is long enough for a bomb, and what stands between the letters in it.
+# A JSON string that is long enough for a mail bomb, and the characters to remove from it.
 _BASE64 = re.compile(rb'"((?:[A-Za-z0-9+/=\s]|\\[nr/t]){400,}+)"')
 _NO_BASE64 = re.compile(rb"\\[nrt]|[\\=\s]")
 _BODIES = ("TextBody", "HtmlBody", "StrippedTextReply", "RawEmail")

@@ -156,7 +156,7 @@ def test_a_whatsapp_message_has_the_link_and_no_html(account: Account) -> None:
 def test_a_short_message_about_several_invoices_says_how_many_and_how_much(account: Account, channel: str) -> None:
     late, later, _ = three(account)
     message = by(channel, account, late, later)
-    assert "2 invoices with AED 150.00 in all" in message.text
+    assert "2 invoices totalling AED 150.00" in message.text
     assert late.invoice_number not in message.text
 
 

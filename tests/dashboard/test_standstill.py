@@ -48,7 +48,7 @@ def test_a_stopped_channel_is_named(own: World) -> None:
     stop(own.account, stopped_channels=["email"])
     assert "Email messages are stopped. Due messages are held until somebody resumes them." in page(own, "/admin/")
     stop(own.account, stopped_channels=["email", "sms"])
-    assert "Messages by these channels are stopped: Email, SMS. Those that fall due" in page(own, "/admin/")
+    assert "Messages by these channels are stopped: Email, SMS. Due messages" in page(own, "/admin/")
 
 
 def test_the_bar_leads_who_may_to_resume_and_is_of_the_accounts_that_are_seen(own: World) -> None:
