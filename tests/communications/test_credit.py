@@ -113,7 +113,7 @@ def test_of_several_invoices_the_list_ends_in_what_the_credit_leaves(account: Ac
     mail = message(late(account, 1_000), late(account, 500))
     assert mail.subject == "Your account with Falcon Trading LLC: AED 900.00"
     assert "Total past due: AED 1,500.00\nLess credit on account: AED 600.00\nAmount to pay: AED 900.00" in mail.text
-    assert "2 invoices with AED 900.00 in all" in message(*Invoice.objects.open(), channel="sms").text
+    assert "2 invoices totalling AED 900.00" in message(*Invoice.objects.open(), channel="sms").text
 
 
 def test_credit_in_one_currency_never_lowers_another(account: Account) -> None:
