@@ -117,9 +117,9 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "inflow.api.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
     # From here on none is for the API, which goes past them all in one step.
     "inflow.api.middleware.ApiMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "inflow.dashboard.core.bounds.BoundsMiddleware",

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable
 
 import structlog
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from communications import channels
@@ -20,7 +20,6 @@ from communications.delivery import gate, restored, status_updates
 from communications.delivery.status_updates import Outcome
 from communications.models import Communication, State
 from communications.schedule import holding, one_off
-from inflow import statements
 from inflow.accounts.models import Account
 from inflow.restores import highwater, walltime
 from invoices import workdays
@@ -189,7 +188,7 @@ def _reschedule_unsent(rows: list[Communication], reason: str) -> State:
 def capture(communication_id: uuid.UUID, *, owner: Account | None = None, wait: bool = True) -> bool:
     """Of a message that does not leave this machine, gate and record are one transaction: nothing is in between that
     could not be taken back. Whether it passed."""
-    with statements.transaction():
+    with transaction.atomic():
         rows = gate.claim(communication_id, wait=wait, account=owner)
         status_updates.record_captured(rows)
     return bool(rows)

@@ -13,19 +13,18 @@ from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from communications.channels import gateways
 from communications.content import templates
 from communications.delivery import sender
 from communications.engine import healing
-from communications.models import LEFT_US, Communication, State
+from communications.models import LEFT_US, CollectionSettings, Communication, SenderProfile, State
 from communications.schedule import holding, ladder, policies, replanning
-from inflow import statements
 from inflow.accounts.models import Account
 from inflow.restores import walltime
-from inflow.statements import Compiled
+from inflow.sql import account_scope, compiled, select
 from invoices import lifecycle, workdays
 from invoices.models import Escalation, Invoice, Status
 from invoices.writing import NotFound, lock
@@ -77,7 +76,7 @@ def take_steps(
     return len(rows)
 
 
-@Compiled
+@compiled
 def _due_steps(limit: int, *, now: dt.datetime, account: uuid.UUID | None) -> QuerySet[Invoice, dict[str, Any]]:
     due = Invoice.objects.filter(next_check_at__lte=now)
     due = due.filter(account=account) if account else due.filter(account__clock=None)
@@ -86,7 +85,7 @@ def _due_steps(limit: int, *, now: dt.datetime, account: uuid.UUID | None) -> Qu
 
 def look_at(account: Account, invoice_id: uuid.UUID) -> None:
     """Advance one invoice, if it is still there to be advanced."""
-    with statements.transaction():
+    with account_scope(account):
         try:
             invoice = lock(account, invoice_id)
         except NotFound:
@@ -218,12 +217,13 @@ def leap(
 
 
 def _read_once(account: Account) -> None:
-    """What the account has set, as it is when a leap begins; what a leap before it knew is forgotten."""
-    for name in ("collection", "sender_profile"):
-        account._state.fields_cache.pop(name, None)
+    """Read what the account has set, as it is when a leap begins; what a leap before it read is forgotten."""
     gateways.forget(account)
     templates.cache_templates(account)
-    prefetch_related_objects([account], "collection", "sender_profile")
+    if rules := CollectionSettings.objects.filter(account=account).first():
+        account.collection = rules
+    if profile := SenderProfile.objects.filter(account=account).first():
+        account.sender_profile = profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +280,7 @@ def _due_now(account: Account, but: Due) -> Due:
 _MOST_DUE = 5_000
 
 
-@Compiled
+@compiled
 def _due_sends(*, account: uuid.UUID, now: dt.datetime) -> QuerySet[Communication, dict[str, Any]]:
     due = Communication.objects.filter(account=account, status=State.SCHEDULED, scheduled_for__lte=now)
     return due.order_by().values("id")
@@ -289,7 +289,7 @@ def _due_sends(*, account: uuid.UUID, now: dt.datetime) -> QuerySet[Communicatio
 def _next_moments(account: Account, stuck: Due) -> Moments:
     """Return the next due times by the account's calendar."""
     which = {"account": account.pk, "ages": list(stuck.ages), "steps": list(stuck.steps), "sends": list(stuck.sends)}
-    new, held, steps, sends = statements.execute(_NEXT, which).fetchone()
+    new, held, steps, sends = select(_NEXT, which)[0]
     ages = min((holding.beginning(account, day + _DAY) for day in (new, held) if day), default=None)
     return Moments(ages, steps, sends)
 
@@ -309,7 +309,7 @@ SELECT
 
 def _show(account: Account, moment: dt.datetime) -> None:
     account.clock = moment
-    statements.update(account, ("clock",))
+    account.save(update_fields=["clock"])
 
 
 @contextmanager

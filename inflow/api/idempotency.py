@@ -34,7 +34,7 @@ def idempotent(action: Action) -> Action:
 
     @functools.wraps(action)
     def wrapper(self: Any, request: Request, **kwargs: Any) -> Answer:
-        given = request._request.META.get("HTTP_IDEMPOTENCY_KEY")
+        given = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if given is None:
             return action(self, request, **kwargs)
         match = _FORM.fullmatch(given)

@@ -161,9 +161,8 @@ def _next_address(request: Request, key: Sequence[Any], salt: str) -> str:
 
 
 def address_of(request: Request) -> str:
-    """Of what was asked for, without its query."""
-    asked = request._request  # by DRF's, each attribute is looked for twice
-    return f"{asked.scheme}://{asked.get_host()}{asked.path}"
+    """Return the address of the request, without its query."""
+    return request.build_absolute_uri(request.path)
 
 
 def _salt(request: Request, account: Account) -> str:
