@@ -186,8 +186,7 @@ def _reschedule_unsent(rows: list[Communication], reason: str) -> State:
 
 
 def capture(communication_id: uuid.UUID, *, owner: Account | None = None, wait: bool = True) -> bool:
-    """Of a message that does not leave this machine, gate and record are one transaction: nothing is in between that
-    could not be taken back. Whether it passed."""
+    """Pass the gate with a captured message and record it as sent, in one transaction. Return True if it passed."""
     with transaction.atomic():
         rows = gate.claim(communication_id, wait=wait, account=owner)
         status_updates.record_captured(rows)

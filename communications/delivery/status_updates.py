@@ -53,7 +53,7 @@ class StatusUpdate:
 
 
 def record(message_id: uuid.UUID, outcome: Outcome) -> None:
-    """What the worker saw: the message's steps are done, or tried again. Whoever comes second changes nothing."""
+    """Record the worker's result: the steps are done or retried. A message is recorded only once."""
     with transaction.atomic():
         rows = _lock_rows(Q(message_id=message_id, status=State.SENDING))
         for row in rows:

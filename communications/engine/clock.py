@@ -84,7 +84,7 @@ def _due_steps(limit: int, *, now: dt.datetime, account: uuid.UUID | None) -> Qu
 
 
 def look_at(account: Account, invoice_id: uuid.UUID) -> None:
-    """Advance one invoice, if it is still there to be advanced."""
+    """Advance one invoice, if it still exists."""
     with account_scope(account):
         try:
             invoice = lock(account, invoice_id)
@@ -217,7 +217,7 @@ def leap(
 
 
 def _read_once(account: Account) -> None:
-    """Read what the account has set, as it is when a leap begins; what a leap before it read is forgotten."""
+    """Read the settings of the account once, at the beginning of a move, and drop those of an earlier one."""
     gateways.forget(account)
     templates.cache_templates(account)
     if rules := CollectionSettings.objects.filter(account=account).first():

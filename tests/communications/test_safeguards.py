@@ -140,7 +140,7 @@ def test_a_final_notice_above_the_amount_is_held_and_somebody_is_called_in() -> 
     assert row.status == State.HELD
     assert why(row.invoice, "held") == ["Final notice for AED 25,000.00 held for approval."]
     case = Escalation.objects.get()
-    assert (case.level, case.notes) == (1, "A final notice waits for a second pair of eyes.")
+    assert (case.level, case.notes) == (1, "A final notice needs approval.")
     assert "escalation.created" in make.events_of(account)
     until(account, "2026-08-01 12:00")
     assert len(sent(account)) == 4  # nothing else goes meanwhile
