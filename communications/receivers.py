@@ -1,4 +1,7 @@
-"""What the ladder does when an invoice, a case or a debtor changes, in the transaction of the change."""
+"""Signal receivers that update the planned messages when an invoice, a case or a debtor changes.
+
+They run in the transaction of the change.
+"""
 
 import datetime as dt
 import uuid
@@ -34,10 +37,10 @@ from invoices.writing import Refused
 
 
 @receiver(post_save, sender=Account)
-def begin(sender: object, instance: Account, created: bool, raw: bool = False, **_: Any) -> None:
-    """An account has its default ladder from the first, by whichever way it is made."""
+def create_default_policy(sender: object, instance: Account, created: bool, raw: bool = False, **_: Any) -> None:
+    """Create the default reminder policy of a new account."""
     if created and not raw:
-        policies.make(instance, policies.DEFAULT_NAME, is_default=True)
+        policies.create(instance, policies.DEFAULT_NAME, is_default=True)
 
 
 @receiver(facts_changed)
@@ -49,8 +52,8 @@ def follow(sender: object, invoice: Invoice, batch: Batch, is_new: bool = False,
 
 
 @receiver(payment_undone)
-def wait(sender: object, invoice: Invoice, **_: Any) -> None:
-    """Let nothing go before somebody had a working day's morning to look at it."""
+def delay_after_undo(sender: object, invoice: Invoice, **_: Any) -> None:
+    """Send nothing before the opening hours of the next working day, so that somebody can check the invoice."""
     place = ladder.place(invoice, ladder.rules_of(invoice.account))
     tomorrow = invoice.account.now().astimezone(place.zone).date() + dt.timedelta(days=1)
     invoice.not_before = place.next_opening(dt.datetime.combine(tomorrow, dt.time.min, place.zone).astimezone(dt.UTC))
@@ -58,85 +61,85 @@ def wait(sender: object, invoice: Invoice, **_: Any) -> None:
 
 @receiver(promise_made)
 @receiver(promise_reopened)
-def recall(sender: object, promise: Promise, **_: Any) -> None:
-    optional.recall(promise)
+def plan_promise_reminder(sender: object, promise: Promise, **_: Any) -> None:
+    optional.plan_promise_reminder(promise)
 
 
 @receiver(invoice_changed)
-def thank(sender: object, invoice: Invoice, previous_status: str, **_: Any) -> None:
+def plan_thank_you(sender: object, invoice: Invoice, previous_status: str, **_: Any) -> None:
     if invoice.status == Status.PAID != previous_status:
-        optional.thank(invoice)
+        optional.plan_thank_you(invoice)
 
 
 @receiver(invoice_created)
-def warn(sender: object, invoice: Invoice, **_: Any) -> None:
+def warn_if_unreachable(sender: object, invoice: Invoice, **_: Any) -> None:
     chosen = addresses.choose(invoice, (channel for step in policies.steps_of(invoice) for channel in step.channels))
     if chosen.missing:
         timeline.note(invoice, "warning", CLOCK)
 
 
 @receiver(escalation_resolved)
-def go_on(sender: object, escalation: Escalation, **_: Any) -> None:
-    """The invoice goes on by what was decided; a level 2 had stopped the debtor's other invoices too."""
+def resume_after_escalation(sender: object, escalation: Escalation, **_: Any) -> None:
+    """Replan the invoice after the decision, and after a level 2 escalation the debtor's other invoices as well."""
     invoice = escalation.invoice
     if escalation.resolution == Resolution.LADDER and invoice.is_open:
         today = invoice.account.today()
         if ladder.next_step(invoice, policies.steps_of(invoice), today) is None:
-            message = "Every step of the ladder is done: a hold, a promise or a write-off is needed."
+            message = "Every step of the reminder schedule is done: hold the invoice, record a promise or write it off."
             raise Refused("resolution", "ladder_ended", message)
     ladder.replan(invoice)
     if escalation.level == escalations.HIGHEST:
-        replanning.replan_debtor(invoice.account, invoice.debtor, but={invoice.pk})
+        replanning.replan_debtor(invoice.account, invoice.debtor, exclude={invoice.pk})
 
 
 @receiver(escalation_created)
-def stop(sender: object, escalation: Escalation, **_: Any) -> None:
-    """A level 2 stops the messages about all of the debtor's invoices."""
+def stop_for_escalation(sender: object, escalation: Escalation, **_: Any) -> None:
+    """Stop the messages about all of the debtor's invoices at level 2."""
     invoice = escalation.invoice
     if escalation.level == escalations.HIGHEST:
         ladder.replan(invoice)
-        replanning.replan_debtor(invoice.account, invoice.debtor, but={invoice.pk})
+        replanning.replan_debtor(invoice.account, invoice.debtor, exclude={invoice.pk})
 
 
 @receiver(payment_recorded)
-def count_contact(sender: object, invoice: Invoice, **_: Any) -> None:
-    """A payment is a contact and may leave credit; taken back, it is neither."""
-    replanning.contacts_changed(invoice.account, invoice.debtor, but={invoice.pk})
+def count_payment_as_contact(sender: object, invoice: Invoice, **_: Any) -> None:
+    """Reschedule the debtor's messages: a payment counts as a contact and may leave credit."""
+    replanning.contacts_changed(invoice.account, invoice.debtor, exclude={invoice.pk})
 
 
-_OF_ACCOUNT = {"time_zone", "country", "subdivision", "weekend"}
-_OF_SETTINGS = {"opens_at", "closes_at", "hours_between", "most_in_7_days"}
+_ACCOUNT_FIELDS = {"time_zone", "country", "subdivision", "weekend"}
+_SETTINGS_FIELDS = {"opens_at", "closes_at", "hours_between", "most_in_7_days"}
 
 
 @receiver(post_save, sender=Account)
-def move_account(sender: object, instance: Account, created: bool, raw: bool = False, **more: Any) -> None:
+def reschedule_account(sender: object, instance: Account, created: bool, raw: bool = False, **more: Any) -> None:
     fields = more.get("update_fields")
-    if not created and not raw and (fields is None or _OF_ACCOUNT & set(fields)):
+    if not created and not raw and (fields is None or _ACCOUNT_FIELDS & set(fields)):
         replanning.request([instance.pk])
 
 
 @receiver(post_save, sender=CollectionSettings)
-def change_settings(sender: object, instance: CollectionSettings, raw: bool = False, **more: Any) -> None:
+def reschedule_after_settings(sender: object, instance: CollectionSettings, raw: bool = False, **more: Any) -> None:
     fields = more.get("update_fields")
-    if not raw and (fields is None or _OF_SETTINGS & set(fields)):
+    if not raw and (fields is None or _SETTINGS_FIELDS & set(fields)):
         replanning.request([instance.account_id])
 
 
 @receiver([post_save, post_delete], sender=CalendarRule)
-def change_calendar(sender: object, instance: CalendarRule, raw: bool = False, **_: Any) -> None:
-    """A row of everybody's concerns all accounts."""
+def reschedule_after_calendar(sender: object, instance: CalendarRule, raw: bool = False, **_: Any) -> None:
+    """Reschedule the account of a calendar rule, or all accounts if the rule is global."""
     if not raw:
         everybody = Account.objects.values_list("pk", flat=True)
         replanning.request([instance.account_id] if instance.account_id else everybody)
 
 
 @receiver(next_contact_shown)
-def lay_over(sender: object, account: Account, **_: Any) -> Callable[[uuid.UUID], bool] | None:
-    return standstill.stopper(account)
+def check_for_stop(sender: object, account: Account, **_: Any) -> Callable[[uuid.UUID], bool] | None:
+    return standstill.stop_check(account)
 
 
 @receiver(debtor_changed)
-def hear(sender: object, debtor: Debtor, **_: Any) -> None:
+def update_after_debtor_change(sender: object, debtor: Debtor, **_: Any) -> None:
     covering.close_cases(debtor)
     replanning.replan_debtor(debtor.account, debtor)
-    addresses.follow_corrections(debtor)
+    addresses.apply_corrections(debtor)

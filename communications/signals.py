@@ -1,4 +1,4 @@
-"""What `communications` announces, inside the transaction that records it: communication."""
+"""Signals about messages, sent inside the transaction of the change with the argument `communication`."""
 
 from django.dispatch import Signal
 

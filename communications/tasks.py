@@ -8,29 +8,29 @@ from communications.schedule import replanning
 
 @shared_task  # type: ignore[untyped-decorator]
 def reschedule() -> int:
-    """Every minute: accounts whose hours, limits or calendar have changed get their messages rescheduled."""
+    """Reschedule the messages of accounts whose hours, limits or calendar have changed. Runs every minute."""
     return replanning.run_requested()
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def take_steps() -> int:
-    """Every minute: invoices whose next step has come get it planned, or are handed to a person."""
+    """Plan or take the due steps of all invoices. Runs every minute."""
     return clock.take_steps(timezone.now())
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def send_due() -> int:
-    """Several times a minute: what is due goes through the gate and out."""
+    """Send the due messages. Runs several times a minute."""
     return sender.send_due()
 
 
 @shared_task  # type: ignore[untyped-decorator]
-def tell_of_missing_channels() -> int:
-    """Every hour; each account's admins hear of it once a day."""
-    return notices.tell_of_missing_channels()
+def notify_missing_channels() -> int:
+    """Notify admins about channels that are not set up, at most once a day. Runs every hour."""
+    return notices.notify_missing_channels()
 
 
 @shared_task  # type: ignore[untyped-decorator]
-def tell_of_refusals() -> int:
-    """Every ten minutes; each account's admins, and platform staff, hear of it once a day."""
-    return notices.tell_of_refusals()
+def notify_refusals() -> int:
+    """Notify admins and platform staff about refused messages, at most once a day. Runs every ten minutes."""
+    return notices.notify_refusals()

@@ -317,12 +317,12 @@ CELERY_BEAT_SCHEDULE = {
     # At night in most places where debtors live; by UTC.
     "check-derivation": {"task": "invoices.tasks.check_derivation", "schedule": crontab(hour="1", minute="17")},
     "tell-of-missing-channels": {
-        "task": "communications.tasks.tell_of_missing_channels",
+        "task": "communications.tasks.notify_missing_channels",
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
     "tell-of-refusals": {
-        "task": "communications.tasks.tell_of_refusals",
+        "task": "communications.tasks.notify_refusals",
         "schedule": 600.0,
         "options": {"expires": _EXPIRES},
     },

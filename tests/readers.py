@@ -50,7 +50,7 @@ def _with_header(name: str) -> Callable[[str], Any]:
 
 def _provider(text: str) -> bool:
     told = json.dumps({"FromFull": {"Email": text}, "Subject": text, "Headers": [{"Name": text, "Value": text}]})
-    mail_parts.mended(told.encode())
+    mail_parts.repaired(told.encode())
     return mail_parts.has_long_header(told.encode())
 
 
@@ -81,7 +81,7 @@ READERS: dict[str, Read] = {
     "links": spelling.without_links,
     "shown text": texts.shown,
     "stored text": texts.storable,
-    "From": lambda text: mail_parts.writer(_mail(f"From: {_line(text)}")),
+    "From": lambda text: mail_parts.sender_of(_mail(f"From: {_line(text)}")),
     "Subject": lambda text: automatic.is_automatic(_mail(f"Subject: {_line(text)}")),
     "References": lambda text: mail_hooks._ID.findall(text),
     "mail": lambda text: mail_parts.body(_mail("Content-Type: text/html", text)),
@@ -97,11 +97,11 @@ READERS: dict[str, Read] = {
     "SMS": lambda text: linters.lint("sms", "AE", "Falcon", text),
     "template": lambda text: template_language.check(text, "email"),
     "filled template": lambda text: template_language.fill(text[:8_000], "email", {}),
-    "isolates": lambda text: phrases.isolated(text, "ar"),
+    "isolates": lambda text: phrases.isolated_text(text, "ar"),
     "message as HTML": phrases.as_html,
     "one line": phrases.clean,
     "lines": phrases.clean_lines,
-    "IBAN": profiles.wrong_ibans,
+    "IBAN": profiles.invalid_ibans,
     "timeline": lambda text: narration.told(TimelineEntry(kind="noted", stored_text=text)),
     # Requests
     "request id": middleware._SANE.fullmatch,

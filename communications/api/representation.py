@@ -1,4 +1,4 @@
-"""A communication as the world sees it, in the API and in webhooks."""
+"""JSON representation of communications in the API and in webhooks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +30,7 @@ _NULL_WHEN_EMPTY = ("suppressed_reason", "recipient", "subject", "body", "error"
 
 
 def of_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON of a row of `COLUMNS`."""
+    """Return the JSON of a row of `COLUMNS`."""
     data = {name.removeprefix("invoice__"): value for name, value in row.items()}
     for name in _NULL_WHEN_EMPTY:
         data[name] = data[name] or None

@@ -12,7 +12,7 @@ from inflow.api.pagination import PageQuery
 
 
 class CommunicationQuery(PageQuery):
-    """GET /api/zapier/communications. What left us, unless `status` says otherwise; `all` is everything."""
+    """GET /api/zapier/communications. By default, messages that were sent. `status` selects others, or `all`."""
 
     status = serializers.ChoiceField(choices=[*State.values, "all"], required=False)
     kind = serializers.ChoiceField(choices=Kind.choices, required=False)
@@ -33,21 +33,21 @@ class ClockIn(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not 1970 < attrs["now"].astimezone(dt.UTC).year < 2999:
-            raise error_of("now", "out_of_range", "A moment from 1971 to 2998 is needed.")
+            raise error_of("now", "out_of_range", "The time must be between 1971 and 2998.")
         return attrs
 
 
 class PageLinkIn(StrictSerializer):
-    """POST /api/zapier/invoices/:id/page-link: nothing, or the language in which the page opens."""
+    """POST /api/zapier/invoices/:id/page-link: optionally the language of the page."""
 
     language = ChoiceField(choices=Language.choices, required=False, allow_null=True)
 
 
 @extend_schema_serializer(component_name="PageLink")
 class PageLinkOut(serializers.Serializer[Any]):
-    """What `PageLinkViewSet` answers with."""
+    """The response of `PageLinkViewSet`."""
 
-    url = serializers.CharField(help_text="Whoever has it acts as the debtor.")
+    url = serializers.CharField(help_text="Anyone who has it can act as the debtor.")
     language = serializers.ChoiceField(choices=Language.choices)
     expires_at = serializers.DateTimeField(help_text="Earlier if the debtor's links are revoked in the dashboard.")
 
@@ -57,7 +57,7 @@ class LeapOut(serializers.Serializer[Any]):
     """A test account's clock, and what the last call to move it did."""
 
     now = serializers.DateTimeField()
-    sent = serializers.IntegerField(help_text="Messages; one may speak of several invoices.")
+    sent = serializers.IntegerField(help_text="Number of messages. One message may be about several invoices.")
     escalated = serializers.IntegerField()
 
 
@@ -69,19 +69,19 @@ class ClockStatus(models.TextChoices):
 
 @extend_schema_serializer(component_name="TestClock")
 class ClockOut(LeapOut):
-    """What `ClockViewSet` shows."""
+    """A test account's clock and its progress."""
 
     status = serializers.ChoiceField(
         choices=ClockStatus.choices,
-        help_text="`advancing` while what falls due before `advancing_to` is still being done; `stopped` where that "
-        "failed: move the clock again.",
+        help_text="`advancing` while the work due before `advancing_to` is being done; `stopped` if that failed: move "
+        "the clock again.",
     )
     advancing_to = serializers.DateTimeField(allow_null=True)
 
 
 @extend_schema_serializer(component_name="ForecastEntry")
 class ForecastEntryOut(serializers.Serializer[Any]):
-    """What `forecast.forecast` lists."""
+    """An entry of `forecast.forecast`."""
 
     invoice_id = serializers.UUIDField()
     invoice_number = serializers.CharField()
@@ -89,7 +89,7 @@ class ForecastEntryOut(serializers.Serializer[Any]):
     channel = serializers.ChoiceField(choices=Medium.choices)
     step = serializers.IntegerField(
         allow_null=True,
-        help_text="Days from the due date. Null for a message that is no step of the schedule, such as a thank-you.",
+        help_text="Days from the due date. Null for a one-off message, such as a thank-you.",
     )
     kind = serializers.ChoiceField(choices=Kind.choices)
     recipient = serializers.CharField(allow_null=True)
@@ -98,10 +98,10 @@ class ForecastEntryOut(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Communication")
 class CommunicationOut(serializers.Serializer[Any]):
-    """What `representation.of_row` writes."""
+    """The result of `representation.of_row`."""
 
     id = serializers.UUIDField()
-    message_id = serializers.UUIDField(help_text="Shared by the invoices of one message.")
+    message_id = serializers.UUIDField(help_text="Shared by all invoices of one message.")
     invoice_id = serializers.UUIDField()
     invoice_number = serializers.CharField()
     kind = serializers.ChoiceField(choices=Kind.choices)

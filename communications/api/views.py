@@ -1,4 +1,4 @@
-"""/api/zapier/communications: what was written to debtors."""
+"""API views of communications, the debtor's page link, the forecast and the test clock."""
 
 import contextlib
 import datetime as dt
@@ -39,7 +39,7 @@ from inflow.api.idempotency import idempotent, shows_links
 from inflow.api.viewsets import ApiViewSet
 from invoices.models import AccountQuerySet, Invoice
 
-# How long the pages after the first may be asked for before they are computed anew.
+# Time for which the pages after the first are cached, in seconds.
 FORECAST_KEPT_S = 600
 
 
@@ -94,22 +94,22 @@ class PageLinkViewSet(ApiViewSet):
     @extend_schema(
         operation_id="make_page_link",
         summary="Make a link to the debtor's page",
-        description="Everywhere else such links are masked: whoever has one acts as the debtor.",
+        description="Such links are masked everywhere else, because anyone who has one can act as the debtor.",
         request=PageLinkIn,
         responses={201: PageLinkOut},
     )
     @idempotent
     @shows_links
     def create(self, request: Request, invoice_id: uuid.UUID) -> Answer:
-        given = PageLinkIn.checked(request.data)
+        data = PageLinkIn.checked(request.data)
         account = account_of(request)
         invoice = Invoice.objects.for_account(account).select_related("debtor").filter(pk=invoice_id).first()
         if invoice is None:
             raise not_found()
         invoice.debtor.account = account
-        language = given.get("language") or invoice.debtor.language or invoice.language
+        language = data.get("language") or invoice.debtor.language or invoice.language
         with transaction.atomic():
-            url, expires_at = links.page_url_of(invoice, language), account.now() + links.PAGE_LIVES
+            url, expires_at = links.page_url_of(invoice, language), account.now() + links.PAGE_LIFETIME
             audit.record(account, actor_of(request).name, "debtor.link_made", str(invoice.debtor)[:120])
         made = {"url": url, "language": language, "expires_at": expires_at.replace(microsecond=0)}
         return Answer(made, status=201, shows_links=True)
@@ -120,71 +120,74 @@ class ForecastViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="get_forecast",
-        summary="What would be sent next, or why not",
+        summary="List the messages that would be sent next",
         parameters=[ForecastQuery],
         responses=ForecastEntryOut(many=True),
     )
     def list(self, request: Request) -> Answer:
         query, account = ForecastQuery.of(request), account_of(request)
         version = pagination.computed_version(request, query)
-        stored = stored_forecasts.of_page(account, version) if version else None
+        stored = stored_forecasts.get(account, version) if version else None
         if stored is None and not stored_forecasts.is_large(account):
             computed = self._compute(request, query)
             if computed is not None:
                 return computed
         stored = stored or stored_forecasts.latest(account, query["days"])
         if stored is None or stored.computed_at is None:
-            headers = {"Retry-After": str(stored_forecasts.RETRY_AFTER_S)}
+            headers = {"Retry-After": str(stored_forecasts.RETRY_AFTER_SECONDS)}
             problem = "The first forecast of this account is being computed."
             raise Problem(503, "forecast_pending", problem, headers=headers)
         if not stored.is_whole:
             raise _too_long(stored.until or stored.computed_at)
         entries = stored_forecasts.Entries(stored)
         answer = pagination.respond_computed(request, entries, query, representation.of_entry, version=stored.pk)
-        answer["X-Computed-At"] = stored_forecasts.written(stored.computed_at)
+        answer["X-Computed-At"] = stored_forecasts.timestamp(stored.computed_at)
         return answer
 
     def _compute(self, request: Request, query: Mapping[str, Any]) -> Answer | None:
-        """Compute the forecast of a small account; None where that takes too long for a request."""
+        """Compute the forecast of a small account. Return None if that takes too long for a request."""
         account = account_of(request)
         key = f"forecast:{account.pk}:{query['days']}"
-        kept = _kept(key) if "cursor" in query else None
-        if kept is None:
+        cached = _kept(key) if "cursor" in query else None
+        if cached is None:
             now = timezone.now()
             try:
                 deadline = sandbox.Deadline(stored_forecasts.REQUEST_SECONDS)
-                foreseen = forecast.forecast(account, query["days"], deadline=deadline)
+                computed_forecast = forecast.forecast(account, query["days"], deadline=deadline)
             except sandbox.Busy as error:
-                problem = "Another forecast of this account is being made."
+                problem = "Another forecast of this account is being computed."
                 raise Problem(503, "forecast_busy", problem, headers={"Retry-After": "5"}) from error
-            if not foreseen.is_whole:
+            if not computed_forecast.is_whole:
                 return None
-            kept = (stored_forecasts.written(now), [representation.of_entry(entry) for entry in foreseen.entries])
-            if len(foreseen.entries) > query["limit"]:
-                _keep(key, kept)
-        computed_at, entries = kept
+            cached = (
+                stored_forecasts.timestamp(now),
+                [representation.of_entry(entry) for entry in computed_forecast.entries],
+            )
+            if len(computed_forecast.entries) > query["limit"]:
+                _keep(key, cached)
+        computed_at, entries = cached
         answer = pagination.respond_computed(request, entries, query)
         answer["X-Computed-At"] = computed_at
         return answer
 
 
 def _too_long(until: dt.datetime) -> Problem:
-    problem = f"There is more to foresee than time for it after {until:%Y-%m-%d}: ask for fewer days."
+    problem = f"The forecast could not be completed after {until:%Y-%m-%d}: request fewer days."
     return Problem(503, "forecast_too_long", problem, headers={"Retry-After": "60"})
 
 
 def _kept(key: str) -> tuple[str, Sequence[Any]] | None:
-    """Return what the first page computed, and when, for those after it."""
+    """Return the cached result of the first page, with its time, for the pages after it."""
     try:
-        kept: tuple[str, Sequence[Any]] | None = cache.get(key)
+        cached: tuple[str, Sequence[Any]] | None = cache.get(key)
     except RedisError:
         return None
-    return kept
+    return cached
 
 
-def _keep(key: str, kept: tuple[str, Sequence[Any]]) -> None:
+def _keep(key: str, cached: tuple[str, Sequence[Any]]) -> None:
     with contextlib.suppress(RedisError):
-        cache.set(key, kept, timeout=FORECAST_KEPT_S)
+        cache.set(key, cached, timeout=FORECAST_KEPT_S)
 
 
 class ClockViewSet(ApiViewSet):
@@ -192,7 +195,7 @@ class ClockViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="get_test_clock",
-        summary="A test account's clock, and how far it is",
+        summary="Get a test account's clock and its progress",
         responses=ClockOut,
     )
     def show(self, request: Request) -> Answer:
@@ -202,25 +205,27 @@ class ClockViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="set_test_clock",
-        summary="Set a test account's clock, and let all that falls due in between happen",
+        summary="Move a test account's clock and do the work that falls due in between",
         description=(
-            "200 when all is done. What takes longer than some seconds is done in the background: 202 with `Location`, "
-            "where a GET shows how far it is. The account can be used meanwhile; a change happens at the time that the "
-            "clock then shows. Another call to move the clock is 409 until it has arrived."
+            "200 when all work is done. If it takes longer than some seconds, it continues in the background: 202 with "
+            "`Location`, where a GET shows the progress. The account can be used meanwhile; changes happen at the "
+            "current time of the clock. Another request to move the clock gets 409 until it has arrived."
         ),
         request=ClockIn,
         responses={200: LeapOut, 202: ClockOut},
     )
     def create(self, request: Request) -> Answer:
         account = _test_account(request)
-        given = ClockIn.checked(request.data)
+        data = ClockIn.checked(request.data)
         try:
-            row = leaps.start(account, given["now"])
+            row = leaps.start(account, data["now"])
         except clock.Backwards as error:
             raise invalid("now", "not_forward", str(error)) from error
         except clock.Busy as error:
-            problem = "The clock is being moved already: GET /api/zapier/test/clock shows how far it is."
-            raise Problem(409, "clock_busy", problem, headers={"Retry-After": str(leaps.RETRY_AFTER_S)}) from error
+            problem = "The clock is already being moved: GET /api/zapier/test/clock shows the progress."
+            raise Problem(
+                409, "clock_busy", problem, headers={"Retry-After": str(leaps.RETRY_AFTER_SECONDS)}
+            ) from error
         if row.is_advancing:
             return Answer(_progress(account, row), status=202, headers={"Location": request.path})
         return Answer({"now": row.target, "sent": row.sent, "escalated": row.escalated})

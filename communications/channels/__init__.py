@@ -1,6 +1,6 @@
-"""The ways out: email over SMTP, SMS and WhatsApp over HTTP through the account's gateways.
+"""Transports: email over SMTP, SMS and WhatsApp over HTTP through the account's gateways.
 
-A test account's messages are captured: the frozen communication is what the dashboard shows.
+Messages of test accounts are captured: they are recorded as sent, but not transmitted.
 """
 
 import uuid
@@ -9,21 +9,21 @@ from typing import Self
 
 from communications.channels import gateways
 from communications.channels.email import MAIL_KEY, Mailer, email, is_mail_captured, mail_id
-from communications.channels.gateway import GatewayLine
-from communications.channels.outcomes import Away, Expired, Refusal, Refused, Unavailable, Unclear
+from communications.channels.gateway import GatewayConnection
+from communications.channels.outcomes import DeliveryUnknown, Expired, Outage, Refusal, Refused, Unavailable
 from communications.models import Communication, Medium
 from inflow.accounts.models import Account
 
 __all__ = [
     "MAIL_KEY",
-    "Away",
+    "DeliveryUnknown",
     "Expired",
     "Mailer",
+    "Outage",
     "Refusal",
     "Refused",
+    "Transports",
     "Unavailable",
-    "Unclear",
-    "Ways",
     "email",
     "is_captured",
     "is_configured",
@@ -32,24 +32,24 @@ __all__ = [
 
 
 def is_configured(account: Account, channel: str) -> bool:
-    """Whether the account can be sent for on this channel: email is the installation's, the others need a gateway."""
+    """Return True if the account can send on this channel. Email always works; other channels need a gateway."""
     return channel == Medium.EMAIL or channel in gateways.of(account)
 
 
 def is_captured(account: Account, channel: str) -> bool:
-    """Whether a message stays here: a test account's. Where there is no way out, its channel has to say so."""
+    """Return True if messages of this account on this channel are recorded but not transmitted."""
     if channel == Medium.EMAIL:
         return is_mail_captured(account)
     gateway = gateways.of(account).get(channel)
     return gateway is not None and gateways.is_captured(account, gateway)
 
 
-class Ways:
-    """What a worker keeps open while it sends one message after the other."""
+class Transports:
+    """Connections that a worker keeps open between messages: one to the mail server and one for each gateway."""
 
     def __init__(self) -> None:
         self._mailer = Mailer()
-        self._lines: dict[uuid.UUID, GatewayLine] = {}
+        self._gateways: dict[uuid.UUID, GatewayConnection] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -58,31 +58,31 @@ class Ways:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._mailer.__exit__(kind, error, trace)
-        for line in self._lines.values():
-            line.close()
+        for connection in self._gateways.values():
+            connection.close()
 
-    def ready(self, account: Account, channel: str) -> None:
-        """To be called before a message passes its gate. Raises `Away`."""
+    def connect(self, account: Account, channel: str) -> None:
+        """Open the connection of a channel, before a message passes the gate. Raise `Unavailable` on failure."""
         if channel == Medium.EMAIL:
-            self._mailer.ready(account)
-        elif line := self._line(account, channel):
-            line.ready()
+            self._mailer.connect(account)
+        elif connection := self._gateway_connection(account, channel):
+            connection.connect()
 
-    def deliver(self, row: Communication, account: Account, *, by: float) -> str:
-        """Hand a message over that passed the gate, if it can begin `by` then (on the monotonic clock). The provider's
-        id of it, if there is one.
+    def deliver(self, row: Communication, account: Account, *, deadline: float) -> str:
+        """Deliver a message that passed the gate and return the provider's id for it, or an empty string.
 
-        Raises `Refused` where it surely did not leave; after anything else it may have.
+        `deadline` is a reading of `time.monotonic()` by which delivery must begin. `Refused` means that the message
+        was not sent. After any other exception it may have been sent.
         """
         if row.channel == Medium.EMAIL:
-            return self._mailer.deliver(email(row), account, by=by)
-        line = self._line(account, row.channel)
-        if line is None:
+            return self._mailer.deliver(email(row), account, deadline=deadline)
+        connection = self._gateway_connection(account, row.channel)
+        if connection is None:
             raise Refused("no gateway")
-        return line.deliver(row, by=by)
+        return connection.deliver(row, deadline=deadline)
 
-    def _line(self, account: Account, channel: str) -> GatewayLine | None:
+    def _gateway_connection(self, account: Account, channel: str) -> GatewayConnection | None:
         gateway = gateways.of(account).get(channel)
         if gateway is None:
             return None
-        return self._lines.setdefault(gateway.pk, GatewayLine(gateway, account))
+        return self._gateways.setdefault(gateway.pk, GatewayConnection(gateway, account))

@@ -1,4 +1,4 @@
-"""Email: over SMTP, or into the local outbox."""
+"""Email over SMTP, through a provider's API, or into the local outbox."""
 
 import contextlib
 import smtplib
@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend
 
-from communications.channels.outcomes import Away, Expired, Refused
+from communications.channels.outcomes import Expired, Refused, Unavailable
 from communications.channels.refusals import Stage, classify
 from communications.content import profiles
 from communications.models import Communication
@@ -22,33 +22,33 @@ from inflow.accounts.models import Account
 
 log = structlog.get_logger(__name__)
 
-# A connection that was idle for so long is asked whether it still lives.
-_FRESH_S = 5.0
+# A connection that was idle for longer than this is checked before it is used.
+_CHECK_AFTER_SECONDS = 5.0
 _VERBS = {Stage.SENDER: "MAIL", Stage.RECIPIENT: "RCPT", Stage.DATA: "DATA", Stage.CONTENT: "content"}
-# A mail's own id among what a provider's API keeps with it.
+# The key of our message id in the metadata that a provider's API stores with a mail.
 MAIL_KEY = "inflow_message"
 
 
 class _Mail(EmailMultiAlternatives):
-    """What is attached is a part of the HTML: its logo."""
+    """A mail whose attachments, such as the logo, belong to the HTML part."""
 
     mixed_subtype = "related"
     metadata: dict[str, str]
 
 
 def mail_id(message_id: uuid.UUID) -> str:
-    """A mail's own Message-ID, without the brackets."""
+    """Return the Message-ID of a mail without the brackets."""
     return f"{message_id}@inflow"
 
 
 def reply_address(message_id: uuid.UUID) -> str:
-    """Where an answer to this very message comes in, if the installation has the mail provider take answers."""
+    """Return the address for replies to this message, or an empty string if MAIL_REPLY_ADDRESS is not set."""
     name, at, host = settings.MAIL_REPLY_ADDRESS.partition("@")
     return f"{name}+{message_id.hex}@{host}" if at else ""
 
 
 def email(communication: Communication) -> EmailMultiAlternatives:
-    """The mail of a communication that passed the gate, text and HTML, in its account's name."""
+    """Return the mail, as text and HTML, of a communication that passed the gate."""
     profile = profiles.of(communication.account)
     message = _Mail(
         subject=communication.subject,
@@ -66,7 +66,7 @@ def email(communication: Communication) -> EmailMultiAlternatives:
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         },
     )
-    message.metadata = {MAIL_KEY: str(communication.message_id)}  # for a provider's API, which tells it back
+    message.metadata = {MAIL_KEY: str(communication.message_id)}  # the provider's webhooks return it
     message.attach_alternative(communication.html, "text/html")
     if profile.logo and profiles.LOGO_CID in communication.html:
         message.attach(profiles.logo_part(bytes(profile.logo)))
@@ -74,7 +74,7 @@ def email(communication: Communication) -> EmailMultiAlternatives:
 
 
 class Mailer:
-    """A connection to the mail server, opened when it is first needed and kept for the messages after it."""
+    """A connection to the mail server that is opened on first use and then reused."""
 
     def __init__(self) -> None:
         self._connection: Any = None
@@ -88,11 +88,15 @@ class Mailer:
     ) -> None:
         self._close()
 
-    def ready(self, account: Account) -> None:
-        """To be called before a message passes its gate. Raises `Away`."""
+    def connect(self, account: Account) -> None:
+        """Open the connection unless it is open and alive. Raise `Unavailable` on failure."""
         if is_mail_captured(account):
             return
-        if self._connection is not None and time.monotonic() - self._used > _FRESH_S and not self._lives():
+        if (
+            self._connection is not None
+            and time.monotonic() - self._used > _CHECK_AFTER_SECONDS
+            and not self._is_alive()
+        ):
             self._close()
         if self._connection is not None:
             return
@@ -104,35 +108,35 @@ class Mailer:
         except (OSError, smtplib.SMTPException) as error:
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 connection.close()
-            raise Away(_said(error)) from error
+            raise Unavailable(_reply_text(error)) from error
         self._connection, self._used = connection, time.monotonic()
 
-    def deliver(self, message: EmailMultiAlternatives, account: Account, *, by: float) -> str:
-        """Hand the mail over, if it can begin `by` then (on the monotonic clock). The id by which it is known where it
-        went. A test account's is captured: the frozen communication is what the dashboard shows.
+    def deliver(self, message: EmailMultiAlternatives, account: Account, *, deadline: float) -> str:
+        """Deliver a mail and return the id under which the server or provider knows it, or an empty string.
 
-        Raises `Refused` where the message surely did not leave; after anything else it may have.
+        `deadline` is a reading of `time.monotonic()` by which delivery must begin. `Refused` means that the mail was
+        not sent. After any other exception it may have been sent. Mail of test accounts is captured.
         """
-        if time.monotonic() > by:
+        if time.monotonic() > deadline:
             raise Expired("gate_expired")
         if is_mail_captured(account):
             return ""
-        self.ready(account)
-        if time.monotonic() > by:
+        self.connect(account)
+        if time.monotonic() > deadline:
             raise Expired("gate_expired")
         try:
             if isinstance(self._connection, EmailBackend) and self._connection.connection:
                 _transmit(self._connection.connection, message)
-                known_as = str(message.extra_headers.get("Message-ID", "")).strip("<>")
+                provider_id = str(message.extra_headers.get("Message-ID", "")).strip("<>")
             else:
-                known_as = _send(self._connection, message)
+                provider_id = _send(self._connection, message)
         except BaseException:
             self._close()
             raise
         self._used = time.monotonic()
-        return known_as
+        return provider_id
 
-    def _lives(self) -> bool:
+    def _is_alive(self) -> bool:
         if not (isinstance(self._connection, EmailBackend) and self._connection.connection):
             return True
         try:
@@ -149,53 +153,57 @@ class Mailer:
 
 def _send(connection: Any, message: EmailMultiAlternatives) -> str:
     if type(connection).__module__.startswith("anymail."):
-        from communications.channels import provider  # its package is an extra
+        from communications.channels import provider  # anymail is an optional dependency
 
-        known_as: str = provider.send(connection, message)
-        return known_as
+        provider_id: str = provider.send(connection, message)
+        return provider_id
     connection.send_messages([message])
     return ""
 
 
 def is_mail_captured(account: Account) -> bool:
-    """Return whether the account's mail stays here. A test account's does, unless it goes into the local outbox or,
-    while trying out, to the mail server that was named for it."""
+    """Return True if the account's mail is recorded but not transmitted.
+
+    This applies to test accounts unless OUTBOX_DIR is set or `make run` was given a mail server.
+    """
     return account.is_test and settings.OUTBOX_DIR is None and not settings.SENDS_TEST_MAIL
 
 
 def _transmit(smtp: smtplib.SMTP, message: EmailMultiAlternatives) -> None:
-    """Run one SMTP transaction, command by command: a failure before the content is sent means that the message did
-    not leave."""
+    """Run one SMTP transaction, command by command.
+
+    A failure before the content is transmitted raises `Refused`: the message was not sent.
+    """
     content = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
     _command(Stage.SENDER, lambda: smtp.mail(settings.DEFAULT_FROM_EMAIL.rpartition("<")[2].rstrip(">")))
     for recipient in message.recipients():
         _command(Stage.RECIPIENT, lambda recipient=recipient: smtp.rcpt(recipient))  # type: ignore[misc]
     try:
-        code, answer = smtp.data(content)
-    except smtplib.SMTPDataError as error:  # the server did not want to see the content
-        said = error.smtp_error
-        raise _refused(Stage.DATA, error.smtp_code, said if isinstance(said, bytes) else said.encode()) from error
+        code, reply = smtp.data(content)
+    except smtplib.SMTPDataError as error:  # refused before the content was transmitted
+        raw = error.smtp_error
+        raise _refused(Stage.DATA, error.smtp_code, raw if isinstance(raw, bytes) else raw.encode()) from error
     if code != 250:
-        raise _refused(Stage.CONTENT, code, answer)
+        raise _refused(Stage.CONTENT, code, reply)
 
 
-def _command(stage: Stage, speak: Callable[[], tuple[int, bytes]]) -> None:
+def _command(stage: Stage, command: Callable[[], tuple[int, bytes]]) -> None:
     try:
-        code, answer = speak()
+        code, reply = command()
     except (OSError, smtplib.SMTPException) as error:
-        raise Refused(f"{_VERBS[stage]}: {_said(error)}") from error
+        raise Refused(f"{_VERBS[stage]}: {_reply_text(error)}") from error
     if code not in (250, 251):
-        raise _refused(stage, code, answer)
+        raise _refused(stage, code, reply)
 
 
-def _refused(stage: Stage, code: int, answer: bytes) -> Refused:
-    text = answer.decode(errors="replace")
-    said = f"{_VERBS[stage]} {code} {' '.join(text.split())[:200]}".strip()
-    return Refused(said, classify(stage, code, text))
+def _refused(stage: Stage, code: int, reply: bytes) -> Refused:
+    text = reply.decode(errors="replace")
+    message = f"{_VERBS[stage]} {code} {' '.join(text.split())[:200]}".strip()
+    return Refused(message, classify(stage, code, text))
 
 
-def _said(error: Exception) -> str:
-    """Return the server's own words, if it said any."""
+def _reply_text(error: Exception) -> str:
+    """Return the server's reply, or the name of the exception if there is none."""
     if isinstance(error, smtplib.SMTPResponseException):
         text = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
         return f"{error.smtp_code} {' '.join(text.split())}"[:250]

@@ -9,14 +9,14 @@ from cryptography.fernet import InvalidToken
 from django.conf import settings
 
 from communications.channels import gateways, http
-from communications.channels.outcomes import Away, Expired, Refusal, Refused, Unclear
+from communications.channels.outcomes import DeliveryUnknown, Expired, Refusal, Refused, Unavailable
 from communications.models import Communication, Gateway, Medium
 from inflow.accounts.models import Account
 from invoices import money
 
 VERSION = "2010-04-01"
-# Twilio's error codes by the class of the refusal. Codes are added from time to time: an unknown one counts as an
-# attempt and marks nothing.
+# Twilio's error codes by class of refusal. Twilio adds codes from time to time: an unknown one counts as an attempt and
+# marks no address as invalid.
 NO_SUCH_RECIPIENT = frozenset({21211, 21214, 21217, 21265, 21614, 21635, 30005, 30006, 63003, 63024})
 OPTED_OUT = frozenset({21610})
 OURS = frozenset(
@@ -31,61 +31,61 @@ OURS = frozenset(
 
 
 def class_of(code: int | None, status: int | None = None) -> Refusal:
-    """Return the class of a definite refusal, by the provider's error code and by the status of its answer."""
+    """Return the class of a refusal by the provider's error code and the HTTP status of its response."""
     if code in NO_SUCH_RECIPIENT:
         return Refusal.ADDRESS
     if code in OPTED_OUT:
         return Refusal.OPTED_OUT
-    # 400 is about this message; 401, 403, 404, 429, 503, a redirect … would be the answer to any.
+    # 400 concerns this message; 401, 403, 404, 429, 503 or a redirect would be the response to any.
     is_ours = code in OURS or (status is not None and status not in (400, 413, 422))
     return Refusal.OURS if is_ours else Refusal.MAILBOX
 
 
-class GatewayLine:
-    """The way through one gateway. One that hung or was away is left alone for the rest of the batch."""
+class GatewayConnection:
+    """A connection to one gateway. After a timeout or a failed connection it is not used again in the same batch."""
 
     def __init__(self, gateway: Gateway, account: Account) -> None:
         self._gateway = gateway
         self._is_captured = gateways.is_captured(account, gateway)
-        self._line = http.Line(gateway.base_url)
-        self._trouble = ""
+        self._connection = http.Connection(gateway.base_url)
+        self._failure = ""
 
-    def ready(self) -> None:
-        """Raises `Away`."""
+    def connect(self) -> None:
+        """Open the connection. Raise `Unavailable` on failure."""
         if self._is_captured:
             return
-        if self._trouble:
-            raise Away(self._trouble)
+        if self._failure:
+            raise Unavailable(self._failure)
         try:
-            self._line.dial()
-        except http.NotBegun as error:
-            self._trouble = str(error)
-            raise Away(self._trouble) from error
+            self._connection.connect()
+        except http.NotSent as error:
+            self._failure = str(error)
+            raise Unavailable(self._failure) from error
 
-    def deliver(self, row: Communication, *, by: float) -> str:
-        """The provider's id of the message. Raises one of `outcomes`."""
-        if time.monotonic() > by:
+    def deliver(self, row: Communication, *, deadline: float) -> str:
+        """Deliver a message and return the provider's id for it. Raise an exception of `outcomes` on failure."""
+        if time.monotonic() > deadline:
             raise Expired("gate_expired")
         if self._is_captured:
             return ""
         try:
             sid, token = self._gateway.account_sid, gateways.token_of(self._gateway)
             path, form = f"/{VERSION}/Accounts/{sid}/Messages.json", _form(self._gateway, row)
-            self.ready()
-            if time.monotonic() > by:
+            self.connect()
+            if time.monotonic() > deadline:
                 raise Expired("gate_expired")
-            answer = self._line.post(path, form, (sid, token), total_s=settings.GATEWAY_TIMEOUT)
-        except (Away, http.NotBegun) as error:
-            raise Away(f"gateway away: {error}") from error
+            response = self._connection.post(path, form, (sid, token), total_s=settings.GATEWAY_TIMEOUT)
+        except (Unavailable, http.NotSent) as error:
+            raise Unavailable(f"gateway away: {error}") from error
         except InvalidToken as error:
-            raise Refused("no key of FIELD_KEYS opens the gateway's token") from error
-        except http.BrokenOff as error:
-            self._trouble = str(error)
-            raise Unclear(self._trouble) from error
-        return _sid_of(answer)
+            raise Refused("no key of FIELD_KEYS decrypts the gateway's token") from error
+        except http.Interrupted as error:
+            self._failure = str(error)
+            raise DeliveryUnknown(self._failure) from error
+        return _sid_of(response)
 
     def close(self) -> None:
-        self._line.close()
+        self._connection.close()
 
 
 def _form(gateway: Gateway, row: Communication) -> dict[str, str]:
@@ -104,31 +104,31 @@ def _form(gateway: Gateway, row: Communication) -> dict[str, str]:
 
 
 def _variables(row: Communication) -> list[str]:
-    """List the variables of a template: {{1}} name, {{2}} invoice, {{3}} balance less credit, {{4}} due date,
-    {{5}} account. One line each: providers refuse a variable with a line break."""
+    """Return the variables of a template: {{1}} name, {{2}} invoice, {{3}} balance less credit, {{4}} due date,
+    {{5}} account. Line breaks are removed because providers refuse them."""
     invoice = row.invoice
     frozen = (amount for amount in (row.asked, row.amount) if amount is not None)
     amount = money.display(next(frozen, invoice.balance), invoice.currency)
-    words = (invoice.debtor_name, invoice.invoice_number, amount, f"{invoice.due_date:%d/%m/%Y}", row.account.name)
-    return [" ".join(word.split()) for word in words]
+    values = (invoice.debtor_name, invoice.invoice_number, amount, f"{invoice.due_date:%d/%m/%Y}", row.account.name)
+    return [" ".join(value.split()) for value in values]
 
 
 def _address(gateway: Gateway, number: str) -> str:
     return f"whatsapp:{number}" if gateway.channel == Medium.WHATSAPP else number
 
 
-def _sid_of(answer: http.Answer) -> str:
+def _sid_of(response: http.Response) -> str:
     data: Any = None
     with contextlib.suppress(ValueError, RecursionError):
-        data = json.loads(answer.body)
+        data = json.loads(response.body)
     data = data if isinstance(data, dict) else {}
-    if 200 <= answer.status < 300:
+    if 200 <= response.status < 300:
         sid = data.get("sid")
         if isinstance(sid, str) and gateways.is_sid(sid):
             return sid
-        raise Unclear(f"HTTP {answer.status} without an id")
+        raise DeliveryUnknown(f"HTTP {response.status} without an id")
     code = data.get("code") if isinstance(data.get("code"), int) else None
-    said = " ".join(f"HTTP {answer.status} {code or ''} {data.get('message') or ''}".split())[:250]
-    if 300 <= answer.status < 500 or answer.status == 503:
-        raise Refused(said, class_of(code, answer.status))
-    raise Unclear(f"HTTP {answer.status}")
+    message = " ".join(f"HTTP {response.status} {code or ''} {data.get('message') or ''}".split())[:250]
+    if 300 <= response.status < 500 or response.status == 503:
+        raise Refused(message, class_of(code, response.status))
+    raise DeliveryUnknown(f"HTTP {response.status}")

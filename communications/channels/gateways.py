@@ -1,4 +1,4 @@
-"""An account's gateways for SMS and WhatsApp: where they are, and who may speak in their name."""
+"""An account's gateways for SMS and WhatsApp: their configuration, credentials and signatures."""
 
 import base64
 import hmac
@@ -14,28 +14,31 @@ from inflow.accounts.models import Account
 from inflow.accounts.sealing import seal, unseal
 from inflow.egress import targets
 
-_KNOWN = "_gateways"
+_CACHE = "_gateways"
 _SENDER = re.compile(r"\+[1-9]\d{6,14}|MG[0-9A-Za-z]{10,62}|[0-9A-Za-z][0-9A-Za-z &_+-]{0,10}")
 _SID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
 def of(account: Account) -> Mapping[str, Gateway]:
-    """The account's active gateways by channel; read once for each `Account` in hand, which lives for one batch."""
-    known: dict[str, Gateway] | None = vars(account).get(_KNOWN)
-    if known is None:
-        known = {gateway.channel: gateway for gateway in Gateway.objects.filter(account=account, is_active=True)}
-        vars(account)[_KNOWN] = known
-    return known
+    """Return the account's active gateways by channel. They are cached on the `Account` instance."""
+    cached: dict[str, Gateway] | None = vars(account).get(_CACHE)
+    if cached is None:
+        cached = {gateway.channel: gateway for gateway in Gateway.objects.filter(account=account, is_active=True)}
+        vars(account)[_CACHE] = cached
+    return cached
 
 
 def forget(account: Account) -> None:
-    """Read them anew when they are asked for."""
-    vars(account).pop(_KNOWN, None)
+    """Clear the cache on the `Account` instance."""
+    vars(account).pop(_CACHE, None)
 
 
 def is_captured(account: Account, gateway: Gateway) -> bool:
-    """No message of a test account leaves the machine. While trying out, one that follows the wall speaks to the local
-    gateway: a leap of its own clock is an HTTP request itself, and would wait for the server that it holds."""
+    """Return True if messages of this account are recorded but not transmitted.
+
+    Messages of test accounts are captured. Under `make run`, an account without a clock of its own uses the local
+    gateway instead. An account with its own clock does not: moving the clock is an HTTP request to the same server.
+    """
     return account.is_test and not (settings.TRY_OUT and account.clock is None and _is_loopback(gateway.base_url))
 
 
@@ -48,7 +51,7 @@ def token_of(gateway: Gateway) -> str:
 
 
 def reseal(gateway: Gateway) -> None:
-    """Encrypt its token anew, under the first of FIELD_KEYS."""
+    """Encrypt the token again with the first of FIELD_KEYS."""
     with transaction.atomic():
         stored = Gateway.objects.select_for_update(no_key=True).get(pk=gateway.pk)
         set_token(stored, token_of(stored))
@@ -56,11 +59,11 @@ def reseal(gateway: Gateway) -> None:
 
 
 def check_base_url(url: str) -> None:
-    """Raise `targets.Forbidden` unless messages may go there: https to a public host; loopback while trying out."""
+    """Raise `targets.Forbidden` unless the URL is https to a public host, or loopback under `make run`."""
     targets.check_form(url)
     parts = urlsplit(url)
     if parts.query or parts.fragment:
-        raise targets.Forbidden("A base URL has no ? and no #.")
+        raise targets.Forbidden("A base URL must not contain ? or #.")
     if parts.scheme != "https" and not (settings.TRY_OUT and _is_loopback(url)):
         raise targets.Forbidden("An https:// URL is needed.")
 
@@ -70,28 +73,28 @@ def is_sender(text: str) -> bool:
 
 
 def is_service(sender: str) -> bool:
-    """Whether the provider chooses the sender, by the id of a messaging service. No sender name is as long."""
+    """Return True if the sender is the id of a messaging service. Sender names have at most 11 characters."""
     return sender.startswith("MG") and len(sender) > 11
 
 
 def template_of(gateway: Gateway, kind: str, language: str) -> str:
-    """The provider's id of the template that WhatsApp approved for this, or nothing."""
+    """Return the provider's id of the approved WhatsApp template, or an empty string."""
     sid: str = gateway.content_sids.get(f"{kind}.{language}", "")
     return sid
 
 
 def is_sid(text: str) -> bool:
-    """Whether this may be an id that a provider gave; it becomes part of a URL, and is stored."""
+    """Return True if the text has the form of a provider's id. Such ids are stored and become part of URLs."""
     return _SID.fullmatch(text) is not None
 
 
 def hook_url(gateway: Gateway, name: str) -> str:
-    """Where the gateway calls back: `name` is `status` or `inbound`."""
+    """Return the URL of a gateway's webhook. `name` is `status` or `inbound`."""
     return f"{settings.BASE_URL}/hooks/messages/{gateway.pk}/{name}"
 
 
 def sign(token: str, url: str, fields: Iterable[tuple[str, Iterable[str]]]) -> str:
-    """What goes into X-Twilio-Signature: HMAC-SHA1 over the URL and, by name, each field's name and values."""
+    """Return the value of X-Twilio-Signature: HMAC-SHA1 of the URL and the fields, sorted by name."""
     text = url + "".join(name + value for name, values in sorted(fields) for value in sorted(set(values)))
     return base64.b64encode(hmac.digest(token.encode(), text.encode(), "sha1")).decode()
 

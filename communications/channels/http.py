@@ -1,5 +1,6 @@
-"""A form POSTed by `requests`: to a vetted address, with hard ends in time and bytes, nothing followed, and nothing
-taken from the environment. What was not begun and what broke off are told apart.
+"""Form POSTs with `requests` to a checked address, limited in time and bytes, without redirects or proxies.
+
+Two exceptions distinguish a request that was never sent from one that was interrupted.
 """
 
 import contextlib
@@ -21,58 +22,61 @@ from inflow.egress import dialling, targets
 from inflow.egress.dialling import Watch
 from inflow.egress.incoming import Incoming
 
-DIAL_S = 5.0
+CONNECT_SECONDS = 5.0
 READ_BYTES = 64 * 1024
 WIRE_BYTES = 256 * 1024
-# A connection that was idle for so long is dialled anew.
-_FRESH_S = 5.0
+# A connection that was idle for longer than this is opened again.
+_REUSE_SECONDS = 5.0
 _PORTS = {"http": 80, "https": 443}
 
 
-class NotBegun(Exception):
-    """No connection: the server heard nothing."""
+class NotSent(Exception):
+    """The connection failed: the server received nothing."""
 
 
-class BrokenOff(Exception):
-    """The server may have heard it, and there was no answer."""
+class Interrupted(Exception):
+    """The server may have received the request, but did not respond."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     status: int
     body: bytes
 
 
-class Line:
-    """A connection to one server, dialled before there is something to say. For one request each."""
+class Connection:
+    """A connection to one server that can be opened before the request is ready. It serves one request at a time."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._url, self._host = url, (parts.hostname or "").rstrip(".")
         self._port = parts.port or _PORTS[parts.scheme]
         self._socket: socket.socket | None = None
-        self._dialled_at = 0.0
+        self._connected_at = 0.0
 
-    def dial(self) -> None:
-        """Be connected. Raises `NotBegun`."""
+    def connect(self) -> None:
+        """Open the connection unless it is open. Raise `NotSent` on failure."""
         if (
             self._socket is not None
-            and time.monotonic() - self._dialled_at < _FRESH_S
+            and time.monotonic() - self._connected_at < _REUSE_SECONDS
             and not _is_dropped(self._socket)
         ):
             return
         self.close()
-        watch = Watch(time.monotonic() + DIAL_S)
+        watch = Watch(time.monotonic() + CONNECT_SECONDS)
         try:
             targets.check_form(self._url)
             self._socket = dialling.dial(self._host, self._port, watch)
         except (OSError, ValueError) as error:
-            raise NotBegun(type(error).__name__) from error
-        self._dialled_at = time.monotonic()
+            raise NotSent(type(error).__name__) from error
+        self._connected_at = time.monotonic()
 
-    def post(self, path: str, form: Mapping[str, str], auth: tuple[str, str], *, total_s: float) -> Answer:
-        """What came back, within `total_s` by the clock on the wall. Raises `NotBegun` or `BrokenOff`."""
-        self.dial()
+    def post(self, path: str, form: Mapping[str, str], auth: tuple[str, str], *, total_s: float) -> Response:
+        """POST a form and return the response. The whole exchange takes at most `total_s` seconds.
+
+        Raise `NotSent` or `Interrupted` on failure.
+        """
+        self.connect()
         exchange = _Exchange(self._take(), Watch(time.monotonic() + total_s))
         dialling.begin(exchange.watch)
         try:
@@ -83,7 +87,7 @@ class Line:
                 return _read(session, self._url + path, form, auth, total_s)
         except (requests.RequestException, OSError, ValueError, http.client.HTTPException) as error:
             name = "deadline" if exchange.watch.is_over else type(error).__name__
-            raise (BrokenOff if exchange.is_begun else NotBegun)(name) from error
+            raise (Interrupted if exchange.is_begun else NotSent)(name) from error
         finally:
             dialling.end(exchange.watch)
 
@@ -100,7 +104,7 @@ class Line:
 
 def _read(
     session: requests.Session, url: str, form: Mapping[str, str], auth: tuple[str, str], timeout_s: float
-) -> Answer:
+) -> Response:
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "Connection": "close"}
     with session.post(
         url, data=form, auth=auth, headers=headers, timeout=timeout_s, allow_redirects=False, stream=True
@@ -108,22 +112,22 @@ def _read(
         try:
             body = response.raw.read(READ_BYTES, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError, http.client.HTTPException):
-            body = b""  # cut off after the status: that was said
-        return Answer(response.status_code, body)
+            body = b""  # interrupted after the status, which is all we need
+        return Response(response.status_code, body)
 
 
 def _is_dropped(sock: socket.socket) -> bool:
-    """Whether the other side closed it, or says something that nobody asked for."""
+    """Return True if the server closed the connection or sent unexpected data."""
     poll = select.poll()
     poll.register(sock, select.POLLIN | select.POLLHUP | select.POLLERR)
     return bool(poll.poll(0))
 
 
-# --- The socket that was dialled, under requests -----------------------------------------------------------------
+# --- An open socket under requests ------------------------------------------------------------------------------
 
 
 class _Exchange:
-    """One request and its answer on one socket. The watch holds a second handle: TLS takes the first one over."""
+    """One request and its response on one socket. The watch holds a second handle because TLS takes over the first."""
 
     def __init__(self, sock: socket.socket, watch: Watch) -> None:
         self.watch, self.is_begun = watch, False
@@ -150,8 +154,8 @@ def _final_response(sock: socket.socket, **how: Any) -> http.client.HTTPResponse
     return http.client.HTTPResponse(incoming, **how)  # type: ignore[arg-type]
 
 
-class _Dialled:
-    """A connection of urllib3 that does not dial. From its being connected on, the request may be heard."""
+class _PreconnectedMixin:
+    """A urllib3 connection over a socket that is already open. Once connected, the request may have been received."""
 
     response_class: Any = staticmethod(_final_response)  # called by http.client
 
@@ -167,12 +171,12 @@ class _Dialled:
         self._exchange.is_begun = True
 
 
-class _Http(_Dialled, urllib3.connection.HTTPConnection):
-    """In clear: loopback while trying out."""
+class _Http(_PreconnectedMixin, urllib3.connection.HTTPConnection):
+    """A plain-text connection, to loopback under `make run`."""
 
 
-class _Https(_Dialled, urllib3.connection.HTTPSConnection):
-    """TLS speaks to the name, whatever address was dialled."""
+class _Https(_PreconnectedMixin, urllib3.connection.HTTPSConnection):
+    """A TLS connection, verified against the host name rather than the address."""
 
 
 class _Adapter(HTTPAdapter):

@@ -1,5 +1,5 @@
-"""The gateway of `make run`: it speaks the same HTTP as a real one, says a moment later that a message was delivered,
-and answers as the debtor would. Nothing leaves the machine. inflow/urls.py mounts it where TRY_OUT is set.
+"""The gateway of `make run`. It has the HTTP interface of a real one, reports each message as delivered after a moment,
+and can reply in the debtor's place. Nothing leaves the machine. inflow/urls.py includes it if TRY_OUT is set.
 """
 
 import base64
@@ -27,20 +27,20 @@ from inflow.accounts.models import Account, Language
 log = structlog.get_logger(__name__)
 
 PATH = "demo/gateway"
-DELIVERED_AFTER_S = 1.5
-ANSWERED_AFTER_S = 0.3
+DELIVERED_AFTER_SECONDS = 1.5
+REPLIED_AFTER_SECONDS = 0.3
 SENDERS = {Medium.SMS: "InFlow", Medium.WHATSAPP: "+97145550100"}
-# It approves of everything.
+# Every template counts as approved.
 _TEMPLATES = {f"{kind}.{language}": f"HX{kind}_{language}" for kind in Kind.values for language in Language.values}
 _TO = re.compile(r"(whatsapp:)?\+[1-9]\d{6,14}")
 
 
 def install(port: int) -> None:
-    """Each account without a gateway gets this one; those that have it follow the server to its port."""
+    """Create this gateway for each account without one, and update the port in existing ones."""
     url = f"http://127.0.0.1:{port}/{PATH}"
     Gateway.objects.filter(base_url__endswith=f"/{PATH}").exclude(base_url=url).update(base_url=url)
-    theirs = Gateway.objects.filter(base_url=url, channel=Medium.WHATSAPP)
-    theirs.filter(content_sids={}).update(content_sids=_TEMPLATES)
+    existing = Gateway.objects.filter(base_url=url, channel=Medium.WHATSAPP)
+    existing.filter(content_sids={}).update(content_sids=_TEMPLATES)
     made = []
     for account in Account.objects.filter(gateways=None):
         token = secrets.token_hex(16)
@@ -57,31 +57,31 @@ def install(port: int) -> None:
 @csrf_exempt
 @require_POST
 def messages(request: HttpRequest, account_sid: str) -> HttpResponse:
-    """201 and an id, as Twilio's; 401 to whom it does not know, 400 to what is no number."""
+    """Accept a message as Twilio does: 201 with an id, 401 for unknown credentials, 400 for an invalid number."""
     token = _token_of(request, account_sid)
     if token is None:
         return JsonResponse({"code": 20003, "message": "Authenticate", "status": 401}, status=401)
-    given = request.POST
-    if not _TO.fullmatch(given.get("To", "")):
+    data = request.POST
+    if not _TO.fullmatch(data.get("To", "")):
         return JsonResponse({"code": 21211, "message": "Invalid 'To' Phone Number", "status": 400}, status=400)
-    if not (given.get("Body") or given.get("ContentSid")):
+    if not (data.get("Body") or data.get("ContentSid")):
         return JsonResponse({"code": 21602, "message": "Message body is required", "status": 400}, status=400)
     sid = f"SM{uuid.uuid4().hex}"
     fields = {
         "AccountSid": account_sid,
         "MessageSid": sid,
         "MessageStatus": "delivered",
-        "To": given["To"],
-        "From": given.get("From", ""),
+        "To": data["To"],
+        "From": data.get("From", ""),
     }
-    callback = given.get("StatusCallback", "")
+    callback = data.get("StatusCallback", "")
     if callback.startswith(f"{settings.BASE_URL}/hooks/"):
-        _call_later(DELIVERED_AFTER_S, callback, token, fields)
+        _call_later(DELIVERED_AFTER_SECONDS, callback, token, fields)
     return JsonResponse({"sid": sid, "status": "queued", "account_sid": account_sid}, status=201)
 
 
-def answer(row: Communication, text: str) -> bool:
-    """Answer a message as its debtor would, a moment later. False where its account has no gateway for it any more."""
+def reply(row: Communication, text: str) -> bool:
+    """Send a reply to a message in the debtor's place, after a moment. Return False if the account has no gateway."""
     gateway = gateways.of(row.account).get(row.channel)
     if gateway is None:
         return False
@@ -93,22 +93,22 @@ def answer(row: Communication, text: str) -> bool:
         "To": prefix + gateway.sender,
         "Body": text,
     }
-    _call_later(ANSWERED_AFTER_S, gateways.hook_url(gateway, "inbound"), gateways.token_of(gateway), fields)
+    _call_later(REPLIED_AFTER_SECONDS, gateways.hook_url(gateway, "inbound"), gateways.token_of(gateway), fields)
     return True
 
 
 def _token_of(request: HttpRequest, account_sid: str) -> str | None:
-    """The token that came by Basic authentication, if it is that of a gateway which is this one."""
+    """Return the token from Basic authentication if it belongs to one of these gateways."""
     kind, _, coded = request.headers.get("Authorization", "").partition(" ")
     try:
-        name, _, given = base64.b64decode(coded, validate=True).decode().partition(":")
+        name, _, data = base64.b64decode(coded, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return None
     if kind != "Basic" or name != account_sid:
         return None
     known = Gateway.objects.filter(account_sid=account_sid, base_url__endswith=f"/{PATH}")
     tokens = [gateways.token_of(gateway) for gateway in known]
-    return given if any(hmac.compare_digest(token.encode(), given.encode()) for token in tokens) else None
+    return data if any(hmac.compare_digest(token.encode(), data.encode()) for token in tokens) else None
 
 
 def _call_later(seconds: float, url: str, token: str, fields: Mapping[str, str]) -> None:
@@ -124,7 +124,7 @@ def _call(url: str, token: str, fields: Mapping[str, str]) -> None:
             session.trust_env = False
             headers = {"X-Twilio-Signature": signature}
             session.post(url, data=fields, headers=headers, timeout=10, allow_redirects=False)
-    except requests.RequestException as error:  # the server stops
+    except requests.RequestException as error:  # the server is shutting down
         log.warning("local_callback_failed", error=type(error).__name__)
 
 

@@ -1,4 +1,4 @@
-"""A mail backend that writes each mail into `OUTBOX_DIR`, for trying out: nothing leaves the machine."""
+"""A mail backend for `make run` that writes each mail to a file in `OUTBOX_DIR`."""
 
 import os
 from collections.abc import Sequence
@@ -24,6 +24,6 @@ class FolderBackend(BaseEmailBackend):
 
 
 def read(message_id: str) -> bytes | None:
-    """The mail of a message as it was written, if the outbox is on and has it."""
+    """Return the mail of a message as it was written to the outbox, if any."""
     path = settings.OUTBOX_DIR and settings.OUTBOX_DIR / f"{message_id}.eml"
     return path.read_bytes() if path and path.is_file() else None

@@ -1,4 +1,4 @@
-"""Results of handing a message over, other than success. Any other exception means that the message may have left."""
+"""Failures of delivery. After any other exception the message may have been sent."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -6,37 +6,37 @@ from enum import StrEnum
 
 
 class Refusal(StrEnum):
-    """The cause of a refusal, which decides the consequences: see `communications/delivery/status_updates.py`."""
+    """The cause of a refusal. It determines the consequences: see `communications/delivery/retries.py`."""
 
-    ADDRESS = "address"  # it does not exist or is disabled: marked invalid
-    MAILBOX = "mailbox"  # full, or it will not take this message: an attempt
-    OURS = "ours"  # relay, login, policy, quota, reputation: the message waits
-    OPTED_OUT = "opted_out"  # the recipient told the provider to stop
+    ADDRESS = "address"  # does not exist or is disabled: the address is marked invalid
+    MAILBOX = "mailbox"  # full, or refuses this message: counts as an attempt
+    OURS = "ours"  # relay, login, policy, quota, reputation: the message is postponed
+    OPTED_OUT = "opted_out"  # the recipient unsubscribed at the provider
 
 
 class Refused(Exception):
-    """The provider definitely did not take the message."""
+    """The provider did not accept the message."""
 
-    def __init__(self, said: str, kind: Refusal = Refusal.OURS) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, kind: Refusal = Refusal.OURS) -> None:
+        super().__init__(message)
         self.kind = kind
 
 
-class Away(Refused):
-    """The server cannot be reached or does not let us in; no message was begun."""
+class Unavailable(Refused):
+    """The server cannot be reached or refused the connection."""
 
 
 class Expired(Refused):
-    """The message passed its gate too long ago to be handed over."""
+    """The message passed the gate too long ago to be delivered."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unavailable:
-    """The reason why nothing can be sent on a channel now, a code of `gate.WORDS`, and how long to wait."""
+class Outage:
+    """The reason why a channel cannot be used, a key of `holding.REASONS`, and the time until it is tried again."""
 
-    why: str
+    reason: str
     wait: dt.timedelta
 
 
-class Unclear(Exception):
-    """The provider may have taken the message, or may not."""
+class DeliveryUnknown(Exception):
+    """The provider may or may not have accepted the message."""

@@ -1,7 +1,7 @@
-"""Pauses of a mail server or gateway that refuses everything.
+"""Pauses of a mail server or gateway that refuses every message.
 
-Three refusals for reasons of ours within 5 minutes, with no message accepted in between, pause it for 15 minutes. Then
-one message is tried; the others wait for what becomes of it. The state is a row, which all workers share.
+Three refusals of class `OURS` within 5 minutes, with no message accepted in between, pause it for 15 minutes. Then one
+message is sent as a probe, and the others wait for its result. The state is a row that all workers share.
 """
 
 import datetime as dt
@@ -17,18 +17,18 @@ from inflow.accounts.models import Account
 
 log = structlog.get_logger(__name__)
 
-MOST_REFUSALS, WITHIN = 3, dt.timedelta(minutes=5)
+MAX_REFUSALS, REFUSAL_WINDOW = 3, dt.timedelta(minutes=5)
 PAUSE = dt.timedelta(minutes=15)
-# After this many pauses in a row it is tried once an hour.
+# After this many pauses in a row, a probe is sent once an hour.
 SHORT_PAUSES, LONG_PAUSE = 3, dt.timedelta(hours=1)
-# Longer than any provider call: a worker that dies with the probe does not stop the others for good.
-PROBE_LASTS = dt.timedelta(minutes=5)
-PROBE_WAIT = dt.timedelta(minutes=1)
+# Longer than any provider call, so that a worker that dies during a probe does not block the others.
+PROBE_LEASE = dt.timedelta(minutes=5)
+PROBE_RETRY = dt.timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """The permission to try one message."""
+class Permit:
+    """Permission to send one message."""
 
     key: str
     is_probe: bool = False
@@ -43,49 +43,51 @@ class Paused(Exception):
 
 
 def key_of(account: Account, channel: str) -> str:
-    """Return the name of what carries the account's messages: the installation's mail server, or a gateway. An account
-    with its own clock has a state of its own: its minutes are not those of the others."""
+    """Return the primary key of the `SenderHealth` of the mail server or gateway that sends the account's messages.
+
+    An account with its own clock has its own row, because the times are not comparable.
+    """
     gateway = None if channel == Medium.EMAIL else gateways.of(account).get(channel)
     key = f"gateway:{gateway.pk}" if gateway else str(channel)
     return f"{key}@{account.pk}" if account.clock else key
 
 
-def enter(key: str, now: dt.datetime) -> Turn:
-    """Take a turn, to be ended by `accepted`, `refused` or `leave`. Raises `Paused`."""
+def acquire(key: str, now: dt.datetime) -> Permit:
+    """Return a permit, which must be ended by `record_accepted`, `record_refused` or `release`. Raise `Paused`."""
     health = SenderHealth.objects.filter(pk=key).first()
     if health is None or health.paused_until is None:
-        return Turn(key)
+        return Permit(key)
     if now < health.paused_until:
         raise Paused(health.paused_until - now)
     free = SenderHealth.objects.filter(Q(probe_until=None) | Q(probe_until__lte=now), pk=key, paused_until__lte=now)
-    if free.update(probe_until=now + PROBE_LASTS):
-        return Turn(key, is_probe=True)
-    raise Paused(PROBE_WAIT)
+    if free.update(probe_until=now + PROBE_LEASE):
+        return Permit(key, is_probe=True)
+    raise Paused(PROBE_RETRY)
 
 
-def leave(turn: Turn) -> None:
-    """End a turn that showed nothing: no message was tried, or the refusal was about its recipient."""
-    if turn.is_probe:
-        SenderHealth.objects.filter(pk=turn.key).update(probe_until=None)
+def release(permit: Permit) -> None:
+    """End a permit without a result: no message was sent, or the refusal concerned the recipient."""
+    if permit.is_probe:
+        SenderHealth.objects.filter(pk=permit.key).update(probe_until=None)
 
 
-def accepted(turn: Turn) -> None:
-    """Forget the refusals: the server takes messages."""
-    health = SenderHealth.objects.filter(pk=turn.key).exclude(refused_at=[], paused_until=None)
+def record_accepted(permit: Permit) -> None:
+    """Reset the refusals: the server accepts messages."""
+    health = SenderHealth.objects.filter(pk=permit.key).exclude(refused_at=[], paused_until=None)
     health.update(refused_at=[], said="", paused_until=None, pauses=0, probe_until=None)
 
 
-def refused(turn: Turn, now: dt.datetime, said: str) -> None:
-    """Count a refusal for reasons of ours."""
+def record_refused(permit: Permit, now: dt.datetime, message: str) -> None:
+    """Count a refusal of class `OURS` and start a pause if there are too many."""
     with transaction.atomic():
-        SenderHealth.objects.get_or_create(pk=turn.key)
-        health = SenderHealth.objects.select_for_update().get(pk=turn.key)
-        health.refused_at = [*(at for at in health.refused_at if at > now - WITHIN), now][-MOST_REFUSALS:]
-        health.said = said[:300]
+        SenderHealth.objects.get_or_create(pk=permit.key)
+        health = SenderHealth.objects.select_for_update().get(pk=permit.key)
+        health.refused_at = [*(at for at in health.refused_at if at > now - REFUSAL_WINDOW), now][-MAX_REFUSALS:]
+        health.said = message[:300]
         is_paused = health.paused_until is not None
-        if turn.is_probe or (not is_paused and len(health.refused_at) == MOST_REFUSALS):
+        if permit.is_probe or (not is_paused and len(health.refused_at) == MAX_REFUSALS):
             health.pauses = min(health.pauses + 1, 1_000)
             pause = PAUSE if health.pauses <= SHORT_PAUSES else LONG_PAUSE
             health.paused_until, health.probe_until = now + pause, None
-            log.warning("sender_paused", sender=turn.key, until=health.paused_until.isoformat(), error=said)
+            log.warning("sender_paused", sender=permit.key, until=health.paused_until.isoformat(), error=message)
         health.save()

@@ -1,4 +1,4 @@
-"""Email through the API of a mail provider, by django-anymail. Imported where such a backend is set up only."""
+"""Email through a provider's API with django-anymail. Imported only if such a backend is configured."""
 
 from typing import Any
 
@@ -9,7 +9,10 @@ from communications.channels.outcomes import Refusal, Refused
 
 
 def send(connection: Any, message: EmailMultiAlternatives) -> str:
-    """The provider's id of the mail. Raises `Refused` where it was told no; after anything else it may have left."""
+    """Send a mail and return the provider's id for it, or an empty string.
+
+    `Refused` means that the mail was not sent. After any other exception it may have been sent.
+    """
     try:
         connection.send_messages([message])
     except AnymailRecipientsRefused as error:
@@ -18,9 +21,9 @@ def send(connection: Any, message: EmailMultiAlternatives) -> str:
     except AnymailAPIError as error:
         status = error.status_code
         if status is not None and 400 <= status < 500 and status != 408:
-            # Too large is about this message; credentials, quota and an unverified sender would refuse any.
+            # 413 concerns this message; credentials, quota or an unverified sender concern all.
             kind = Refusal.MAILBOX if status == 413 else Refusal.OURS
             raise Refused(f"HTTP {status}", kind) from error
         raise
-    known_as = message.anymail_status.message_id  # type: ignore[attr-defined]
-    return known_as.strip().strip("<>") if isinstance(known_as, str) and len(known_as) <= 255 else ""
+    provider_id = message.anymail_status.message_id  # type: ignore[attr-defined]
+    return provider_id.strip().strip("<>") if isinstance(provider_id, str) and len(provider_id) <= 255 else ""

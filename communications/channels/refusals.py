@@ -1,7 +1,7 @@
 """Classification of the replies with which mail servers refuse a message (RFC 5321, RFC 3463, RFC 7504, RFC 7505).
 
-Servers use the codes loosely: one code means "no such user" at one provider and "you send too much" at another. So the
-text is read before the code. A reply that is not understood never makes an address invalid.
+Servers use the codes inconsistently: one code means "no such user" at one provider and "you send too much" at another.
+The text is therefore evaluated before the code. An unclear reply never marks an address as invalid.
 """
 
 import re
@@ -9,12 +9,12 @@ from enum import StrEnum
 
 from communications.channels.outcomes import Refusal
 
-# The rest of a longer text is not read.
-_MOST = 1_000
+# Longer texts are truncated to this number of characters.
+_MAX_READ = 1_000
 
 
 class Stage(StrEnum):
-    """The point of the conversation at which a message was refused."""
+    """Stages of the SMTP conversation at which a message can be refused."""
 
     CONNECT = "connect"
     LOGIN = "login"
@@ -33,13 +33,13 @@ def _any(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
-_WHO = (
+_RECIPIENT = (
     r"(?:users?|mail ?box(?:es)?|recipients?|accounts?|addressee|address|e-?mail|maildrop|person|customer|alias|inbox"
     r"|member|subscriber)"
 )
-_FEW = r"(?:\s\S+){0,6}?\s"  # up to six words in between
+_FEW_WORDS = r"(?:\s\S+){0,6}?\s"  # up to six words in between
 
-# Something about the sender, its server or its account, whatever else the reply says.
+# Phrases about the sender, its server or its account. They take precedence over all others.
 _SENDER = _any(
     r"relay(?:ing)? (?:access |mail )?(?:is )?(?:denied|not (?:permitted|allowed)|disallowed|prohibited|limit)",
     r"(?:unable|allowed|permitted|authorized|not) to relay",
@@ -71,7 +71,7 @@ _SENDER = _any(
     r"tenant|out ?going|outbound|unusual|grey ?list|gr[ae]y ?listed",
     r"traffic not accepted|administrative prohibition|out of credits?|credits? (?:expired|blocked)",
 )
-# Weaker words of the same kind: a mailbox that is full or does not like the content says them too.
+# Weaker phrases of the same kind, which replies about a full mailbox or the content also contain.
 _POLICY = _any(r"polic(?:y|ies)", r"later", r"service (?:is )?(?:un|not )available", r"restrict")
 _RATE = _any(r"receiving (?:e?mail|messages) (?:too quickly|at a rate)", r"thread limit exceeded")
 _FULL = _any(
@@ -103,27 +103,28 @@ _CONTENT = _any(
     r"line (?:\S+ ){0,2}too long",
 )
 _UNREACHABLE_ADDRESS = _any(
-    rf"no such (?:{_WHO}|local|virtual|domain|name|person|host)",
-    rf"unknown (?:{_WHO}|local.?part|virtual|to address|in (?:virtual|local|relay))",
-    rf"{_WHO}{_FEW}?(?:is |was |are |has been )?(?:unknown|not found|not known|not present|marked as invalid)\b",
-    rf"{_WHO}\W{{1,3}}(?:unknown|not found|invalid|inactive)\b",
+    rf"no such (?:{_RECIPIENT}|local|virtual|domain|name|person|host)",
+    rf"unknown (?:{_RECIPIENT}|local.?part|virtual|to address|in (?:virtual|local|relay))",
+    rf"{_RECIPIENT}{_FEW_WORDS}?(?:is |was |are |has been )?"
+    r"(?:unknown|not found|not known|not present|marked as invalid)\b",
+    rf"{_RECIPIENT}\W{{1,3}}(?:unknown|not found|invalid|inactive)\b",
     r"(?:mail ?box|user|recipient)\W{1,3}(?:suspended|disabled)\b",
     r"\bx (?:does not exist|doesn't exist|not found|unknown|is unknown)\b",  # an address
-    rf"{_WHO}{_FEW}?(?:does ?n[o']t|does not|do not|did not|could not be|cannot be|not) (?:exist|found)",
+    rf"{_RECIPIENT}{_FEW_WORDS}?(?:does ?n[o']t|does not|do not|did not|could not be|cannot be|not) (?:exist|found)",
     r"does ?n[o']?'?t have an? (?:\S+ )?account|does not have an? (?:\S+ )?account",
     r"no (?:mail ?box|account|user|recipient|person|one)\b.{0,30}(?:(?:by )?th(?:at|is) name|here|found|at this)",
-    rf"not an? (?:valid|known|active|existing|local) (?:\S+ )?(?:{_WHO}|here)",
+    rf"not an? (?:valid|known|active|existing|local) (?:\S+ )?(?:{_RECIPIENT}|here)",
     r"not our customer|not a customer|user not active|not in my validrcptto",
-    rf"(?:invalid|non.?existent|non.?existing|nonexistent|inactive|deactivated|disabled|deleted|bad) {_WHO}",
+    rf"(?:invalid|non.?existent|non.?existing|nonexistent|inactive|deactivated|disabled|deleted|bad) {_RECIPIENT}",
     r"bad (?:destination|rcpt)",
-    rf"{_WHO}{_FEW}?(?:has been |have been |is |was )(?:\S+ )?"
+    rf"{_RECIPIENT}{_FEW_WORDS}?(?:has been |have been |is |was )(?:\S+ )?"
     r"(?:disabled|inactive|deactivated|discontinued|deleted|closed|removed|terminated|frozen|invalid)\b",
-    rf"(?:mail ?box|user|recipient){_FEW}?(?:is |has been )?(?:\S+ )?suspended",
+    rf"(?:mail ?box|user|recipient){_FEW_WORDS}?(?:is |has been )?(?:\S+ )?suspended",
     r"no longer (?:exist|valid|available|active|in use|in service|on server|on this|accept|here|employ|work|with)",
     r"recip(?:ient)?notfound|nosuchuser|nosuchdomain|nonexistentdomain|domainnonexistent|disableduser",
     r"unroute?able address|no route to (?:user|recipient)",
-    rf"domain{_FEW}?(?:does not|doesn't) (?:exist|accept)",
-    rf"domain{_FEW}?not found|domain not found|non.?existent domain|unknown domain",
+    rf"domain{_FEW_WORDS}?(?:does not|doesn't) (?:exist|accept)",
+    rf"domain{_FEW_WORDS}?not found|domain not found|non.?existent domain|unknown domain",
     r"host or domain name not found|host unknown|unknown host|null ?mx",
     r"utilisateur inconnu|destinataire (?:inconnu|invalide)|benutzer unbekannt|empf(?:ae|ä)nger unbekannt",
     r"usuario desconocido|no existe|utente sconosciuto|nessun utente|indirizzo inesistente|nie istnieje|nie ma takiego",
@@ -136,7 +137,7 @@ _UNCLEAR_MAILBOX = _any(
     r"mail ?box (?:is )?unavail", r"mail ?box (?:is )?(?:not|un)\W?available", r"not local", r"name not allowed"
 )
 
-# With a code about security, the account that is meant may be the one that sends.
+# In a reply with a security code, the account may be the sender's.
 _SOME_ACCOUNT = re.compile(
     r"(?:(?:this|the|user) )?account(?: \S+)? (?:(?:is|was|has been) )?"
     r"(?:disabled|suspended|deactivated|frozen|locked|closed)\W*"
@@ -154,9 +155,9 @@ _ADDRESS = re.compile(r"<[^<>\s]*>|[^\s<>()\"']+@[^\s<>()\"']+|https?://\S+")
 def classify(stage: Stage, code: int | None, text: str, enhanced: str = "") -> Refusal:
     """Return the class of a refusal: `ADDRESS`, `MAILBOX` or `OURS`.
 
-    `code` is that of the SMTP reply, if there is one; `enhanced` that of RFC 3463, read from the text if not given.
+    `code` is the SMTP reply code, if any. `enhanced` is the RFC 3463 code; it is read from `text` if empty.
     """
-    text = text[:_MOST]
+    text = text[:_MAX_READ]
     status = enhanced or enhanced_code(text, code)
     words = _words(text)
     first = code // 100 if code else int(status[0]) if status else 5
@@ -172,7 +173,7 @@ def classify(stage: Stage, code: int | None, text: str, enhanced: str = "") -> R
         return Refusal.OURS
     if is_full or is_large or _RATE.search(words):
         return Refusal.MAILBOX
-    if status == "5.4.1" and _REJECTED_RECIPIENT.search(words):  # Exchange Online, for a mailbox that it does not have
+    if status == "5.4.1" and _REJECTED_RECIPIENT.search(words):  # Exchange Online: the mailbox does not exist
         return Refusal.ADDRESS
     if kind.startswith("6.") or (stage in _WITH_CONTENT and _CONTENT.search(words)):
         return Refusal.MAILBOX
@@ -184,18 +185,18 @@ def classify(stage: Stage, code: int | None, text: str, enhanced: str = "") -> R
 
 
 def classify_text(text: str) -> Refusal:
-    """Return the class of a refusal that is reported later, in words that contain the server's reply."""
-    found = _CODE.search(text[:_MOST])
+    """Return the class of a refusal from a later report that contains the server's reply."""
+    found = _CODE.search(text[:_MAX_READ])
     return classify(Stage.REPORT, int(found[1]) if found else None, text[found.end() :] if found else text)
 
 
 def has_reply(text: str) -> bool:
-    """Return whether a text contains a server's reply: an SMTP code or an enhanced one."""
-    return bool(_CODE.search(text[:_MOST]) or _ENHANCED.search(text[:_MOST]))
+    """Return True if a text contains an SMTP reply code or an enhanced status code."""
+    return bool(_CODE.search(text[:_MAX_READ]) or _ENHANCED.search(text[:_MAX_READ]))
 
 
 def enhanced_code(text: str, code: int | None) -> str:
-    """Return the RFC 3463 code in a reply, empty if there is none. Some servers write it at the end: (#5.1.1)."""
+    """Return the RFC 3463 code in a reply, or an empty string. Some servers write it at the end: (#5.1.1)."""
     found = _LEADING.match(text) or _MARKED.search(text) or _ENHANCED.search(text)
     if found is None or (code and found[1][0] != str(code)[0]):
         return ""
@@ -203,7 +204,7 @@ def enhanced_code(text: str, code: int | None) -> str:
 
 
 def _words(text: str) -> str:
-    """Return the text of a reply in lower case without codes, addresses and links, whose parts could mislead."""
+    """Return a reply in lower case, without the codes, addresses and links that could match a pattern."""
     lines = (_LEADING.sub("", line, count=1) if _LEADING.match(line) else line for line in text.lower().splitlines())
     bare = _ADDRESS.sub(" x ", " ".join(lines)).replace("’", "'").replace("`", "'")
     return " ".join(bare.split())

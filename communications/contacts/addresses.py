@@ -1,7 +1,7 @@
-"""The address that an invoice's message goes to: the contact that the invoice was given.
+"""Choice of channel and address for the messages about an invoice.
 
-Staff may replace it, explicitly (`invoices.debtors.contacts`). If it bounced, another address that invoices of the same
-party and debtor were given takes its place. It is never the address of another debtor or party.
+The address is the one on the invoice. Staff may replace it (`invoices.debtors.contacts`). If it bounced, an address
+from invoices of the same debtor and party is used. An address of another debtor or party is never used.
 """
 
 import datetime as dt
@@ -22,13 +22,15 @@ from invoices.debtors import debtor_parties
 from invoices.models import Debtor, Invoice
 from invoices.models.identities import ContactKind
 
-# WhatsApp lets us answer freely for so long after the debtor's last message; after it, it asks for their agreement.
-CONVERSATION = dt.timedelta(hours=24)
-NOT_AGREED = "the debtor has not agreed to WhatsApp messages"
+# WhatsApp allows free-form messages for this long after the debtor's last message, and then requires an opt-in.
+CONVERSATION_WINDOW = dt.timedelta(hours=24)
+NO_OPT_IN = "the debtor has not agreed to WhatsApp messages"
 
 
 class Chosen(NamedTuple):
-    """`missing` says why there is no address: no_contact, invalid_contact, opted_out or no_channel; `because` more."""
+    """A channel and address. Without an address, `missing` is no_contact, invalid_contact, opted_out or no_channel,
+    and `because` may contain details.
+    """
 
     channel: str
     address: str = ""
@@ -40,12 +42,12 @@ Contacts = Mapping[tuple[str, str], Contact]
 
 
 def contacts_of(account: Account) -> Contacts:
-    """What is known of the account's addresses, by channel and address, for many choices at once."""
+    """Return the account's contacts by channel and address, for repeated calls of `choose`."""
     return {(contact.channel, contact.address): contact for contact in Contact.objects.filter(account=account)}
 
 
 def choose(invoice: Invoice, preferred: Iterable[str], contacts: Contacts | None = None) -> Chosen:
-    """The first channel of the step that is configured and whose address is known, good and willing."""
+    """Return the first channel that is configured and has a valid address that has not opted out."""
     account = invoice.account
     wanted, first, missing, because = "", "", "no_contact", ""
     for channel in preferred:
@@ -58,13 +60,13 @@ def choose(invoice: Invoice, preferred: Iterable[str], contacts: Contacts | None
             if contact and contact.opted_out_at:
                 if place == 0:
                     missing = "opted_out"
-                    break  # their wish, and no reason to look for another way to them
+                    break  # respect the wish: do not look for another address
                 continue
             if contact and contact.invalid_at:
                 missing = "invalid_contact" if missing == "no_contact" else missing
                 continue
-            if channel == Medium.WHATSAPP and not (has_agreed(contact) or in_conversation(contact, account.now())):
-                because = NOT_AGREED
+            if channel == Medium.WHATSAPP and not (has_opted_in(contact) or in_conversation(contact, account.now())):
+                because = NO_OPT_IN
                 break
             return Chosen(channel, address)
     if not first:
@@ -72,8 +74,8 @@ def choose(invoice: Invoice, preferred: Iterable[str], contacts: Contacts | None
     return Chosen(first, missing=missing, because=because)
 
 
-def follow_corrections(debtor: Debtor) -> None:
-    """Let planned messages show the address that staff now gave. The gate chooses anew in any case."""
+def apply_corrections(debtor: Debtor) -> None:
+    """Update the recipient of planned messages after a correction. The gate chooses again in any case."""
     if not invoice_contacts.corrections_of(debtor):
         return
     planned = Communication.objects.filter(debtor=debtor, status=State.SCHEDULED).select_related("invoice")
@@ -85,17 +87,17 @@ def follow_corrections(debtor: Debtor) -> None:
             row.save(update_fields=["recipient"])
 
 
-def has_agreed(contact: Contact | None) -> bool:
+def has_opted_in(contact: Contact | None) -> bool:
     return contact is not None and contact.opted_in_at is not None
 
 
 def in_conversation(contact: Contact | None, now: dt.datetime) -> bool:
-    """Whether they wrote to us so lately that WhatsApp lets us answer as we like."""
-    return bool(contact and contact.heard_at and now < contact.heard_at + CONVERSATION)
+    """Return True if WhatsApp allows free-form messages because the debtor wrote recently."""
+    return bool(contact and contact.heard_at and now < contact.heard_at + CONVERSATION_WINDOW)
 
 
-def note_heard(account: Account, address: str, at: dt.datetime) -> None:
-    """They wrote to us on WhatsApp."""
+def record_inbound(account: Account, address: str, at: dt.datetime) -> None:
+    """Record that a WhatsApp message arrived from an address."""
     Contact.objects.update_or_create(
         account=account,
         channel=Medium.WHATSAPP,
@@ -105,7 +107,7 @@ def note_heard(account: Account, address: str, at: dt.datetime) -> None:
 
 
 def mark_invalid(account: Account, channel: str, address: str, at: dt.datetime, because: str) -> None:
-    """A hard bounce: nothing is sent there again."""
+    """Mark an address as invalid after a hard bounce. Nothing is sent to it any more."""
     Contact.objects.update_or_create(
         account=account,
         channel=channel,
@@ -124,24 +126,28 @@ def opt_out(
     text: str = "",
     actor: Actor = DEBTOR,
 ) -> bool:
-    """Nothing is sent to this address on this channel again; a later import changes nothing about it. `source` is the
-    channel itself, or the provider's word, unless said otherwise. Whether it is news."""
+    """Opt an address out of a channel. Return False if it was opted out already.
+
+    Later imports do not change this. `source` defaults to the channel, or to the provider.
+    """
     source = source or (channel if channel in Source.values else Source.PROVIDER)
-    return consent.leave_address(account, channel, normal(channel, address), at, source=source, text=text, actor=actor)
+    return consent.opt_out_address(
+        account, channel, normal(channel, address), at, source=source, text=text, actor=actor
+    )
 
 
 def kind_of(channel: str) -> str:
     return ContactKind.EMAIL if channel == Medium.EMAIL else ContactKind.PHONE
 
 
-def given(invoice: Invoice, channel: str) -> str:
-    """Return the address on this channel that the invoice was given, or what staff replaced it by."""
+def invoice_address(invoice: Invoice, channel: str) -> str:
+    """Return the address of an invoice on this channel, after corrections by staff, or an empty string."""
     return invoice_contacts.given(invoice, kind_of(channel))
 
 
 def _candidates(invoice: Invoice, channel: str) -> Iterator[str]:
-    """Yield the invoice's own address, then, to whoever asks on because it bounced, those of the same party."""
-    own = given(invoice, channel)
+    """Yield the invoice's own address, then the addresses of other invoices of the same party."""
+    own = invoice_address(invoice, channel)
     if not own:
         return
     yield own
@@ -157,8 +163,8 @@ def _candidates(invoice: Invoice, channel: str) -> Iterator[str]:
             yield address
 
 
-def known(account: Account, channel: str, address: str) -> Contact | None:
-    """What is known of an address as it is written to."""
+def contact_at(account: Account, channel: str, address: str) -> Contact | None:
+    """Return the contact of an address, or None."""
     return _find(account, channel, normal(channel, address))
 
 
@@ -172,5 +178,5 @@ def _contacts(*, account: uuid.UUID, channel: str, address: str) -> QuerySet[Con
 
 
 def normal(channel: str, address: str) -> str:
-    """Return an address as it is stored and compared."""
+    """Return an address in normal form, as it is stored and compared."""
     return invoice_contacts.normalise(kind_of(channel), address)

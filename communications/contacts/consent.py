@@ -1,7 +1,7 @@
-"""Who does not want to be written to, on a channel or at all, and who said so in which words.
+"""Opt-outs and opt-ins of addresses and debtors, with a log of who requested them.
 
-The log only grows. An address that opted out stays so until a person brings it back with a written reason: imports and
-new invoices find it as it is.
+The log is append-only. An address remains opted out until a user reverses it with a written reason. Imports and new
+invoices do not change it.
 """
 
 import datetime as dt
@@ -21,25 +21,27 @@ from invoices.models import Debtor, Invoice
 from invoices.models.identities import ContactCorrection, DebtorIdentity
 from invoices.writing import Refused
 
-# An address that no debtor has.
-_NOBODY: Sequence[Debtor | None] = (None,)
+# Stands for the debtor in log entries of an address that no debtor has.
+_NO_DEBTOR: Sequence[Debtor | None] = (None,)
 
 
-def leave_address(
+def opt_out_address(
     account: Account, channel: str, address: str, at: dt.datetime, *, source: str, text: str = "", actor: Actor
 ) -> bool:
-    """Send nothing to the address, normalised, on the channel again, whichever debtors have it. Say if that is news;
-    if not, nothing is written."""
+    """Opt a normalised address out of a channel, for all debtors who have it.
+
+    Return False and write nothing if it was opted out already.
+    """
     with transaction.atomic():
-        theirs = debtors_at(account, channel, address)
-        if not _leave(account, theirs, channel, address, at, source, text, actor):
+        affected = debtors_at(account, channel, address)
+        if not _opt_out_contact(account, affected, channel, address, at, source, text, actor):
             return False
-        for debtor in theirs:
-            _tell(debtor, "opted_out", actor, text, address=address, medium=channel)
+        for debtor in affected:
+            _note_on_invoices(debtor, "opted_out", actor, text, address=address, medium=channel)
     return True
 
 
-def leave(
+def opt_out(
     debtor: Debtor,
     channel: str,
     actor: Actor,
@@ -48,79 +50,85 @@ def leave(
     *,
     party: Collection[str] | None = None,
 ) -> None:
-    """The debtor leaves a channel, or all of them ("") now and with whatever address comes later. Of a debtor whose
-    invoices name several parties, `party` alone leaves: with the addresses that its invoices were given."""
+    """Opt a debtor out of a channel, or out of all present and future channels if `channel` is empty.
+
+    With `party`, opt out only the addresses on the invoices of this party.
+    """
     account = debtor.account
     at = account.now()
     with transaction.atomic():
         debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
         debtor.account = account
-        left = [
-            _leave(account, [debtor], medium, address, at, source, text, actor)
+        changed = [
+            _opt_out_contact(account, [debtor], medium, address, at, source, text, actor)
             for medium, address in addresses_of(debtor, party)
             if channel in ("", medium)
         ]
         if not channel and party is None and debtor.opted_out_at is None:
             debtors.opt_out(account, debtor.pk, actor, reason=text)
             _record(account, debtor, Wish.OPTED_OUT, source, at, actor.name, text)
-        elif any(left):
-            _tell(debtor, "opted_out", actor, text, party, **({"medium": channel} if channel else {}))
+        elif any(changed):
+            _note_on_invoices(debtor, "opted_out", actor, text, party, **({"medium": channel} if channel else {}))
 
 
-def agree(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
-    """The debtor agreed to be written to on a channel that asks for it; `reason` says where and how. Raises `Refused`
-    without one, without an address, or where they opted out: that is taken back by its own verb."""
-    _demand(reason)
+def opt_in(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
+    """Record the debtor's consent to a channel that requires it. `reason` says where and how it was given.
+
+    Raise `Refused` without a reason, without an address on the channel, or if the debtor opted out.
+    """
+    _require_reason(reason)
     account = debtor.account
     with transaction.atomic():
         debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
         debtor.account = account
-        theirs = [address for medium, address in addresses_of(debtor) if medium == channel]
-        if not theirs:
-            raise Refused("debtor", "no_contact", _("No address of %(debtor)s is known there.") % {"debtor": debtor})
-        left = Contact.objects.filter(account=account, channel=channel, address__in=theirs, opted_out_at__isnull=False)
-        if debtor.opted_out_at is not None or left.exists():
-            said = _("%(debtor)s asked not to be written to: bring them back first.")
-            raise Refused("debtor", "opted_out", said % {"debtor": debtor})
+        own_addresses = [address for medium, address in addresses_of(debtor) if medium == channel]
+        if not own_addresses:
+            raise Refused("debtor", "no_contact", _("%(debtor)s has no address on this channel.") % {"debtor": debtor})
+        opted_out = Contact.objects.filter(
+            account=account, channel=channel, address__in=own_addresses, opted_out_at__isnull=False
+        )
+        if debtor.opted_out_at is not None or opted_out.exists():
+            message = _("%(debtor)s has opted out: reverse the opt-out first.")
+            raise Refused("debtor", "opted_out", message % {"debtor": debtor})
         at = account.now()
-        for address in theirs:
+        for address in own_addresses:
             Contact.objects.update_or_create(
                 account=account, channel=channel, address=address, defaults={"opted_in_at": at}
             )
             where = {"channel": channel, "address": address}
             _record(account, debtor, Wish.OPTED_IN, Source.STAFF, at, actor.name, reason, **where)
-        _tell(debtor, "opted_in", actor, reason, medium=channel)
+        _note_on_invoices(debtor, "opted_in", actor, reason, medium=channel)
 
 
-def return_address(contact: Contact, actor: Actor, reason: str) -> None:
-    """A person brings an address back. Raises `Refused` without a reason, or where it never left."""
-    _demand(reason)
+def restore_address(contact: Contact, actor: Actor, reason: str) -> None:
+    """Reverse the opt-out of an address. Raise `Refused` without a reason, or if it is not opted out."""
+    _require_reason(reason)
     account = contact.account
     with transaction.atomic():
-        left = Contact.objects.filter(pk=contact.pk, opted_out_at__isnull=False)
-        if not left.update(opted_out_at=None, opted_in_at=account.now()):
-            raise Refused("contact", "not_opted_out", _("%(contact)s may be written to.") % {"contact": contact})
-        theirs = debtors_at(account, contact.channel, contact.address)
+        opted_out = Contact.objects.filter(pk=contact.pk, opted_out_at__isnull=False)
+        if not opted_out.update(opted_out_at=None, opted_in_at=account.now()):
+            raise Refused("contact", "not_opted_out", _("%(contact)s is not opted out.") % {"contact": contact})
+        affected = debtors_at(account, contact.channel, contact.address)
         address = {"channel": contact.channel, "address": contact.address}
-        for debtor in theirs or _NOBODY:
+        for debtor in affected or _NO_DEBTOR:
             _record(account, debtor, Wish.OPTED_IN, Source.STAFF, account.now(), actor.name, reason, **address)
-        for debtor in theirs:
-            _tell(debtor, "opted_in", actor, reason, address=str(contact))
+        for debtor in affected:
+            _note_on_invoices(debtor, "opted_in", actor, reason, address=str(contact))
 
 
-def return_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
-    """A person brings a debtor back, with every address. Raises `Refused` without a reason, or if they never left."""
-    _demand(reason)
+def restore_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
+    """Reverse the opt-out of a debtor and all addresses. Raise `Refused` without a reason, or if not opted out."""
+    _require_reason(reason)
     account = debtor.account
     with transaction.atomic():
         debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
         debtor.account = account
         if debtor.opted_out_at is None:
-            raise Refused("debtor", "not_opted_out", _("%(debtor)s may be written to.") % {"debtor": debtor})
+            raise Refused("debtor", "not_opted_out", _("%(debtor)s is not opted out.") % {"debtor": debtor})
         at = account.now()
         for medium, address in addresses_of(debtor):
-            theirs = Contact.objects.filter(account=account, channel=medium, address=address)
-            if theirs.filter(opted_out_at__isnull=False).update(opted_out_at=None, opted_in_at=at):
+            known = Contact.objects.filter(account=account, channel=medium, address=address)
+            if known.filter(opted_out_at__isnull=False).update(opted_out_at=None, opted_in_at=at):
                 where = {"channel": medium, "address": address}
                 _record(account, debtor, Wish.OPTED_IN, Source.STAFF, at, actor.name, reason, **where)
         debtors.opt_in(account, debtor.pk, actor, reason=reason)
@@ -128,7 +136,7 @@ def return_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
 
 
 def addresses_of(debtor: Debtor, party: Collection[str] | None = None) -> list[tuple[str, str]]:
-    """Every channel and address at which the debtor is known, from its invoices too; of `party`, from those alone."""
+    """Return all (channel, address) pairs of the debtor and its invoices, or of the invoices of `party` only."""
     invoices = Invoice.objects.filter(debtor=debtor)
     if party is not None:
         invoices = invoices.filter(party__in=party)
@@ -143,8 +151,8 @@ def addresses_of(debtor: Debtor, party: Collection[str] | None = None) -> list[t
     return found + [(medium.value, each) for medium in (Medium.SMS, Medium.WHATSAPP) for each in sorted(phones - {""})]
 
 
-def left_channels(debtor: Debtor, party: Collection[str] | None = None) -> set[str]:
-    """The channels on which none of the debtor's addresses, or of its `party`, may be written to."""
+def opted_out_channels(debtor: Debtor, party: Collection[str] | None = None) -> set[str]:
+    """Return the channels on which all addresses of the debtor, or of its `party`, are opted out."""
     known = addresses_of(debtor, party)
     gone = set(
         Contact.objects.filter(
@@ -155,27 +163,27 @@ def left_channels(debtor: Debtor, party: Collection[str] | None = None) -> set[s
 
 
 def debtors_at(account: Account, channel: str, address: str) -> list[Debtor]:
-    """Return the debtors who have this address, normalised, the oldest first: there may be several."""
+    """Return the debtors who have this normalised address, the oldest first."""
     kind = "email" if channel == Medium.EMAIL else "phone"
     known = DebtorIdentity.objects.for_account(account).filter(**{kind: address})
     corrected = ContactCorrection.objects.for_account(account).filter(kind=kind, new=address)
     found = known.order_by().values("debtor").union(corrected.order_by().values("debtor"))
-    theirs = list(Debtor.objects.for_account(account).filter(pk__in=found).order_by("created_at", "pk"))
-    for debtor in theirs:
+    found_debtors = list(Debtor.objects.for_account(account).filter(pk__in=found).order_by("created_at", "pk"))
+    for debtor in found_debtors:
         debtor.account = account
-    return theirs
+    return found_debtors
 
 
 def phones_of(debtor_id: uuid.UUID) -> list[str]:
-    """Return the numbers that a debtor has."""
+    """Return the phone numbers of a debtor, including corrections."""
     known = DebtorIdentity.objects.filter(debtor=debtor_id).exclude(phone="").values_list("phone", flat=True)
     corrected = ContactCorrection.objects.filter(debtor=debtor_id, kind="phone").exclude(new="")
     return list(known.order_by().union(corrected.order_by().values_list("new", flat=True)))
 
 
-def _leave(
+def _opt_out_contact(
     account: Account,
-    theirs: Sequence[Debtor],
+    affected: Sequence[Debtor],
     channel: str,
     address: str,
     at: dt.datetime,
@@ -186,12 +194,12 @@ def _leave(
     contact, _ = Contact.objects.get_or_create(account=account, channel=channel, address=address)
     if not Contact.objects.filter(pk=contact.pk, opted_out_at=None).update(opted_out_at=at, opted_in_at=None):
         return False
-    for debtor in theirs or _NOBODY:
+    for debtor in affected or _NO_DEBTOR:
         _record(account, debtor, Wish.OPTED_OUT, source, at, actor.name, text, channel=channel, address=address)
     return True
 
 
-def _tell(
+def _note_on_invoices(
     debtor: Debtor, kind: str, actor: Actor, reason: str, party: Collection[str] | None = None, **params: Any
 ) -> None:
     invoices = Invoice.objects.filter(debtor=debtor).open().order_by("id")
@@ -225,6 +233,6 @@ def _record(
     )
 
 
-def _demand(reason: str) -> None:
+def _require_reason(reason: str) -> None:
     if not reason.strip():
-        raise Refused("reason", "required", _("Why may they be written to again? The reason stays in the log."))
+        raise Refused("reason", "required", _("Give a reason for resuming messages. It is kept in the log."))

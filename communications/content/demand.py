@@ -1,4 +1,4 @@
-"""The sum that a message asks for: what it counts, less the debtor's unapplied credit, currency by currency."""
+"""The sum that a message asks for: the counted invoices less the debtor's unapplied credit, for each currency."""
 
 import datetime as dt
 import uuid
@@ -11,13 +11,13 @@ from invoices.debtors import receivables
 from invoices.models import Invoice, Status
 
 _ZERO = Decimal(0)
-# These kinds are about one invoice, whatever else is owed.
-_ALONE = (Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU)
+# Kinds of messages that are about one invoice only.
+_ABOUT_ONE_INVOICE = (Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU)
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """`owed` less `credit` is `total`. `asked` says which part of it concerns each invoice that is counted."""
+    """A demand by currency: `owed` less `credit` is `total`. `asked` is the share of each counted invoice."""
 
     owed: dict[str, Decimal]
     credit: dict[str, Decimal]
@@ -30,19 +30,21 @@ class Demand:
         return bool(self.credit) and not any(self.total.values())
 
 
-def shown(going: Sequence[Communication], invoices: Iterable[Invoice]) -> list[Invoice]:
-    """Return the invoices that a message about the rows `going` may list: theirs first, then the debtor's others."""
-    theirs = [row.invoice for row in going]
-    if going[0].kind in _ALONE:
-        return theirs
-    about = {invoice.pk for invoice in theirs}
-    return theirs + [invoice for invoice in invoices if invoice.pk not in about and _is_listed(invoice)]
+def listable(rows: Sequence[Communication], invoices: Iterable[Invoice]) -> list[Invoice]:
+    """Return the invoices that a message may list: those of its rows first, then the debtor's others."""
+    own = [row.invoice for row in rows]
+    if rows[0].kind in _ABOUT_ONE_INVOICE:
+        return own
+    about = {invoice.pk for invoice in own}
+    return own + [invoice for invoice in invoices if invoice.pk not in about and _is_listed(invoice)]
 
 
-def overdue(going: Sequence[Communication], invoices: Iterable[Invoice], today: dt.date) -> list[Invoice]:
-    """Return those of `invoices` that the message counts as overdue. One that it is about counts even while it is on
-    hold: a person may write about it."""
-    about = {row.invoice_id for row in going}
+def overdue(rows: Sequence[Communication], invoices: Iterable[Invoice], today: dt.date) -> list[Invoice]:
+    """Return those of `invoices` that the message counts as overdue.
+
+    An invoice of the message counts even while it is on hold, because users may write about it.
+    """
+    about = {row.invoice_id for row in rows}
     return [
         invoice
         for invoice in invoices
@@ -51,19 +53,19 @@ def overdue(going: Sequence[Communication], invoices: Iterable[Invoice], today: 
 
 
 def of_message(
-    going: Sequence[Communication],
+    rows: Sequence[Communication],
     invoices: Iterable[Invoice],
     credit: Mapping[str, Decimal],
     channel: str,
     today: dt.date,
 ) -> Demand:
-    """Return what a message about the rows `going` asks for. `invoices` are the debtor's.
+    """Return the demand of a message. `invoices` are the debtor's.
 
-    An email asks for what is overdue; for the invoices it is about where nothing is overdue or the credit covers it.
-    A short message asks for both.
+    An email asks for the overdue invoices, or for its own if none is overdue or the credit covers them. SMS and
+    WhatsApp messages ask for both.
     """
-    about = [row.invoice for row in going]
-    late = overdue(going, shown(going, invoices), today)
+    about = [row.invoice for row in rows]
+    late = overdue(rows, listable(rows, invoices), today)
     if channel == Medium.EMAIL:
         demand = less_credit(about, late or about, credit)
         if not demand.is_covered:
@@ -74,19 +76,27 @@ def of_message(
 def is_covered(
     invoice: Invoice, kind: str, invoices: Iterable[Invoice], credit: Mapping[str, Decimal], today: dt.date
 ) -> bool:
-    """Return whether the credit covers all that a message about `invoice` would ask for in its currency: the invoice,
-    and what is overdue of the debtor's other `invoices`. Disputed invoices and those on hold are not asked for."""
+    """Return True if the credit covers everything that a message about `invoice` would ask for in its currency.
+
+    That is the invoice and the overdue ones among the debtor's other `invoices`, without disputed ones and those on
+    hold.
+    """
     amount = credit.get(invoice.currency, _ZERO)
     if amount < invoice.balance or not amount:
         return False
-    others = () if kind in _ALONE else (each for each in invoices if each.pk != invoice.pk and _is_listed(each))
+    others = (
+        () if kind in _ABOUT_ONE_INVOICE else (each for each in invoices if each.pk != invoice.pk and _is_listed(each))
+    )
     late = [each for each in others if receivables.is_overdue(each, today)]
     return amount >= receivables.balances([invoice, *late])[invoice.currency]
 
 
 def less_credit(about: Sequence[Invoice], counted: Sequence[Invoice], credit: Mapping[str, Decimal]) -> Demand:
-    """Return the demand for the invoices `counted`. The credit is laid over those that the message is not `about`
-    first, then over the others from the last to the first: the first is the one that the message names."""
+    """Return the demand for the invoices `counted`.
+
+    The credit is assigned first to invoices that the message is not `about`, then to the others from last to first,
+    because the first is the one that the message names.
+    """
     owed = receivables.balances(counted)
     used = {code: min(amount, credit.get(code, _ZERO)) for code, amount in owed.items()}
     used = {code: amount for code, amount in used.items() if amount > 0}

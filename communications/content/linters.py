@@ -1,8 +1,8 @@
-"""What the law and the carriers let a message be, checked before it is kept as a template and before it is sent.
+"""Rules of regulators and carriers for messages, checked when a template is saved and before a message is sent.
 
-Pure: text in, problems out. Sources: TDRA's rules for SMS in the UAE (registered alphanumeric sender, `AD-` for
-promotion only, one-way, no links or numbers to call), 3GPP TS 23.038 for what fits into an SMS, WhatsApp's business
-policy (opt-in, and approved templates outside of 24 hours after the debtor's last message).
+The functions are pure: text in, problems out. Sources: TDRA's rules for SMS in the UAE (registered alphanumeric sender,
+`AD-` for promotion only, one-way, no links or numbers to call), 3GPP TS 23.038 for the size of an SMS, WhatsApp's
+business policy (opt-in, and approved templates outside of 24 hours after the debtor's last message).
 """
 
 import re
@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 
 from communications.models import Medium
 
-MOST_SEGMENTS = 10
-# Of a longer body, which has too many segments whatever it says, the rest is not looked through.
-_MOST_READ = 4_000
-# Carriers there refuse links and numbers to call in what comes from an alphanumeric sender.
+MAX_SEGMENTS = 10
+# The number of characters that are checked. A longer body has too many segments anyway.
+_MAX_READ = 4_000
+# Countries whose carriers refuse links and phone numbers in messages from an alphanumeric sender.
 _ONE_WAY = frozenset({"AE"})
 
 _BASIC = frozenset(
@@ -48,7 +48,7 @@ _LINK = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`code` for programs, `message` for whoever writes the template."""
+    """A violation: `code` for programs, `message` for the author of the template."""
 
     code: str
     message: str
@@ -56,7 +56,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How an SMS is sent: `encoding` gsm7 or ucs2, its length in that encoding's units, and the parts that are paid."""
+    """Size of an SMS: the encoding (gsm7 or ucs2), the length in its units, and the number of billed segments."""
 
     encoding: str
     units: int
@@ -69,21 +69,21 @@ def lint(
     sender: str | None,
     body: str,
     *,
-    spared: Collection[str] = (),
+    ignored: Collection[str] = (),
     in_conversation: bool = False,
     has_template: bool = False,
     has_opted_in: bool = False,
 ) -> list[Problem]:
-    """What is wrong with `body` on its way to `country` (ISO 3166, the debtor's); nothing if it may go.
+    """Return the problems of a message to `country` (ISO 3166, the debtor's). The list is empty if it may be sent.
 
-    `sender` is who it comes from, None where that is not known yet. `spared` are the account's own words, such as an
-    invoice's number, that may look like a phone number and are none. `in_conversation`: the debtor wrote to us within
-    24 hours; `has_template`: the body is one that WhatsApp approved; `has_opted_in`: the debtor agreed to WhatsApp.
+    `sender` is None if it is not known yet. `ignored` are texts that only look like phone numbers, such as invoice
+    numbers. `in_conversation` is True if the debtor wrote within 24 hours, `has_template` if WhatsApp approved the
+    text, `has_opted_in` if the debtor agreed to WhatsApp messages.
     """
     if not body.strip():
-        return [Problem("empty", _("There is nothing in the message."))]
+        return [Problem("empty", _("The message is empty."))]
     if channel == Medium.SMS:
-        return [*lint_sender(channel, country, sender), *_sms_body(country, body, spared)]
+        return [*lint_sender(channel, country, sender), *_sms_body(country, body, ignored)]
     if channel == Medium.WHATSAPP:
         conversation = _whatsapp(in_conversation, has_template, has_opted_in)
         return [*lint_sender(channel, country, sender), *conversation]
@@ -91,18 +91,18 @@ def lint(
 
 
 def lint_sender(channel: str, country: str, sender: str | None) -> list[Problem]:
-    """What is wrong with who an SMS or a WhatsApp message comes from."""
+    """Return the problems of the sender of an SMS or WhatsApp message."""
     if channel == Medium.SMS:
         return _sms_sender(country, sender)
     if sender is not None and not _NUMBER.match(sender):
-        return [Problem("sender_form", _("WhatsApp is sent from a number: +971501234567."))]
+        return [Problem("sender_form", _("WhatsApp needs a phone number as the sender, such as +971501234567."))]
     return []
 
 
 def size(body: str) -> Size:
-    """How many SMS a body is: 160 septets or 70 UTF-16 units in one, 153 or 67 in each of several.
+    """Return the size of an SMS: 160 septets or 70 UTF-16 units in one segment, 153 or 67 in each of several.
 
-    A character of the extension table is two septets and a surrogate pair two units: neither is cut in two.
+    A character of the extension table takes two septets, a surrogate pair two units. Neither is split.
     """
     if all(character in _BASIC or character in _EXTENDED for character in body):
         widths = [2 if character in _EXTENDED else 1 for character in body]
@@ -127,34 +127,41 @@ def _sms_sender(country: str, sender: str | None) -> list[Problem]:
         return []
     if sender.upper().startswith("AD-"):
         return [
-            Problem("promotional_sender", _("AD- is for promotion: reminders need a sender registered without it."))
+            Problem(
+                "promotional_sender",
+                _("The prefix AD- is for promotions: reminders need a sender registered without it."),
+            )
         ]
     if not _NAME.match(sender) or sender != sender.strip():
-        return [Problem("sender_form", _("The sender has 3 to 11 Latin letters and digits, as it was registered."))]
+        return [Problem("sender_form", _("The sender must be a registered name of 3 to 11 Latin letters and digits."))]
     if not any(character.isalpha() for character in sender):
-        return [Problem("sender_number", _("The sender must be a name with a letter in it: a number is refused here."))]
+        return [Problem("sender_number", _("The sender must contain a letter: numbers are refused in this country."))]
     return []
 
 
-def _sms_body(country: str, body: str, spared: Collection[str]) -> list[Problem]:
+def _sms_body(country: str, body: str, ignored: Collection[str]) -> list[Problem]:
     problems = []
     if country in _ONE_WAY:
-        plain = _plain(body[:_MOST_READ])
+        plain = _plain(body[:_MAX_READ])
         if link := _LINK.search(plain):
             problems.append(
-                Problem("link", _("No link may stand in an SMS here: “%(link)s”.") % {"link": _around(plain, link)})
-            )
-        if number := _number_to_call(plain, country, spared):
-            problems.append(
                 Problem(
-                    "phone_number", _("No phone number may stand in an SMS here: “%(number)s”.") % {"number": number}
+                    "link",
+                    _("Links are not allowed in SMS in this country: “%(link)s”.") % {"link": _around(plain, link)},
                 )
             )
-    if size(body).segments > MOST_SEGMENTS:
+        if number := _number_to_call(plain, country, ignored):
+            problems.append(
+                Problem(
+                    "phone_number",
+                    _("Phone numbers are not allowed in SMS in this country: “%(number)s”.") % {"number": number},
+                )
+            )
+    if size(body).segments > MAX_SEGMENTS:
         problems.append(
             Problem(
                 "too_long",
-                _("An SMS of more than %(count)s segments is refused.") % {"count": MOST_SEGMENTS},
+                _("An SMS can have at most %(count)s segments.") % {"count": MAX_SEGMENTS},
             )
         )
     return problems
@@ -166,33 +173,36 @@ def _whatsapp(in_conversation: bool, has_template: bool, has_opted_in: bool) -> 
         return problems
     if not has_template:
         problems.append(
-            Problem("no_template", _("More than 24 hours after the debtor wrote, only an approved one may."))
+            Problem(
+                "no_template",
+                _("WhatsApp requires an approved template more than 24 hours after the debtor's last message."),
+            )
         )
     if not has_opted_in:
-        problems.append(Problem("no_opt_in", _("The debtor has not agreed to be written to on WhatsApp.")))
+        problems.append(Problem("no_opt_in", _("The debtor has not agreed to WhatsApp messages.")))
     return problems
 
 
 def _plain(body: str) -> str:
-    """As a phone reads it: compatible forms made one, what can't be seen left out (bidi isolates among digits)."""
+    """Return the text in compatibility form (NFKC) without invisible characters, such as bidi isolates in digits."""
     folded = unicodedata.normalize("NFKC", body)
     return "".join(character for character in folded if unicodedata.category(character) != "Cf")
 
 
 def _around(text: str, found: "re.Match[str]") -> str:
-    """The word in which a link was found."""
+    """Return the word that contains a link."""
     begin = max(text.rfind(space, 0, found.start()) for space in " \n\t") + 1
     return text[begin:].split(maxsplit=1)[0][:60]
 
 
-def _number_to_call(plain: str, country: str, spared: Collection[str]) -> str:
-    for words in sorted(spared, key=len, reverse=True):
+def _number_to_call(plain: str, country: str, ignored: Collection[str]) -> str:
+    for words in sorted(ignored, key=len, reverse=True):
         if words:
             plain = plain.replace(_plain(words), " · ")
     plain = _AMOUNT.sub(" · ", plain)
     if abroad := _INTERNATIONAL.search(plain):
         return abroad.group()
-    for part in (plain, *re.split(r"[()\n]", plain)):  # a bracket, or the next line's digits, may hide one
+    for part in (plain, *re.split(r"[()\n]", plain)):  # brackets or digits on the next line may hide a number
         for match in phonenumbers.PhoneNumberMatcher(part, country, phonenumbers.Leniency.VALID):
             return str(match.raw_string)
     return ""

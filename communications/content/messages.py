@@ -1,4 +1,4 @@
-"""A message from its words and the invoices as they are at the gate: subject, text and HTML in one language."""
+"""Rendering of messages: subject, text and HTML in one language, from a template and the current invoices."""
 
 import dataclasses
 import re
@@ -11,8 +11,8 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from communications.content import phrases, profiles, template_language, templates
-from communications.content.summary import Statement, draw_up
-from communications.content.templates import Words
+from communications.content.summary import Summary, summarize
+from communications.content.templates import TemplateText
 from communications.models import Communication, Kind, Medium, SenderProfile
 from communications.schedule import one_off
 from inflow.accounts.models import Account
@@ -21,13 +21,13 @@ from invoices.models import Debtor, Invoice
 
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
 
-# Where a block stands in a filled body.
+# The placeholder of a block in a rendered body.
 _BLOCK = re.compile("\ue000(\\w+)\ue000")
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`html` is empty but for an email."""
+    """A rendered message. Only emails have a subject and `html`."""
 
     subject: str
     text: str
@@ -39,146 +39,148 @@ class Message:
 def render(
     account: Account,
     debtor: Debtor,
-    going: Sequence[Communication],
+    rows: Sequence[Communication],
     invoices: Sequence[Invoice],
     *,
     credit: Mapping[str, Decimal] | None = None,
     page_url: str = "",
     unsubscribe_url: str = "",
 ) -> Message:
-    """`going` are the rows that the message advances, the highest step first: it sets channel, kind and tone.
-    `invoices` are the debtor's, and so is `credit`, which is looked up if it is None. A language without words falls
-    back to English; without those `templates.Missing` is raised."""
-    first = going[0]
-    oldest = min(going, key=lambda row: (row.invoice.due_date, row.invoice.invoice_number)).invoice
+    """Render the message of `rows`. The first row determines channel, kind and tone.
+
+    `invoices` and `credit` are the debtor's; the credit is read if it is None. A language without a template falls back
+    to English. Raise `templates.TemplateMissing` if there is no English one either.
+    """
+    first = rows[0]
+    oldest = min(rows, key=lambda row: (row.invoice.due_date, row.invoice.invoice_number)).invoice
     wanted = first.language if one_off.is_by_person(first) else debtor.language or oldest.language
-    words = _own_words(first) or templates.find(account, first.kind, first.tone, first.channel, wanted)
+    words = _own_text(first) or templates.find(account, first.kind, first.tone, first.channel, wanted)
     if credit is None:
         credit = ledger.credit_for(first.invoice)
-    message = write(words, account, going, invoices, credit=credit, page_url=page_url, unsubscribe_url=unsubscribe_url)
+    message = write(words, account, rows, invoices, credit=credit, page_url=page_url, unsubscribe_url=unsubscribe_url)
     return dataclasses.replace(message, is_fallback=words.language != wanted)
 
 
-def _own_words(row: Communication) -> Words | None:
-    """What a person wrote instead of the template. It stands on the row until the gate puts the finished text there."""
+def _own_text(row: Communication) -> TemplateText | None:
+    """Return a user's own text, which is stored on the row until the gate replaces it by the rendered text."""
     is_theirs = one_off.is_by_person(row) and row.kind == Kind.MANUAL and row.body
-    return Words(row.subject, row.body, row.language, is_own=True) if is_theirs else None
+    return TemplateText(row.subject, row.body, row.language, is_own=True) if is_theirs else None
 
 
 def write(
-    words: Words,
+    words: TemplateText,
     account: Account,
-    going: Sequence[Communication],
+    rows: Sequence[Communication],
     invoices: Sequence[Invoice],
     *,
     credit: Mapping[str, Decimal],
     page_url: str = "",
     unsubscribe_url: str = "",
 ) -> Message:
-    """These words about these invoices. Raises `wording.Unreadable`, also where they say nothing about them."""
-    channel, language = Medium(going[0].channel), words.language
-    statement = draw_up(account, going, invoices, language, channel, credit)
+    """Render a template. Raise `template_language.InvalidTemplate`, also if the result is empty."""
+    channel, language = Medium(rows[0].channel), words.language
+    summary = summarize(account, rows, invoices, language, channel, credit)
     profile = profiles.of(account)
-    values = _values(statement, profile, language)
-    blocks = _blocks(statement, profile, language, page_url, channel)
-    named = {name: f"\n\n\ue000{name}\ue000\n\n" for name, text in blocks.items() if text}
-    own = phrases.isolated(words.body, language)
-    parts = _BLOCK.split(template_language.fill(own, channel, dict.fromkeys(blocks, "") | values | named))
-    _append_what_must_not_miss(parts, statement, channel, named)
-    said = [blocks[part] if index % 2 else part.strip() for index, part in enumerate(parts)]
-    text = "\n\n".join(part for part in said if part)
+    values = _values(summary, profile, language)
+    blocks = _blocks(summary, profile, language, page_url, channel)
+    markers = {name: f"\n\n\ue000{name}\ue000\n\n" for name, text in blocks.items() if text}
+    body = phrases.isolated_text(words.body, language)
+    parts = _BLOCK.split(template_language.fill(body, channel, dict.fromkeys(blocks, "") | values | markers))
+    _append_required_blocks(parts, summary, channel, markers)
+    texts = [blocks[part] if index % 2 else part.strip() for index, part in enumerate(parts)]
+    text = "\n\n".join(part for part in texts if part)
     subject = " ".join(template_language.fill(words.subject, channel, values).split())[:300]
     if not text or (channel == Medium.EMAIL and not subject):
-        raise template_language.Unreadable(_("With its values filled in, subject or text is empty."))
+        raise template_language.InvalidTemplate(_("The subject or text is empty after the values are filled in."))
     if channel != Medium.EMAIL:
         if channel == Medium.SMS:
             text = " ".join(text.split())
             if not phrases.is_rtl(language):
-                text = phrases.without_isolates(text)  # each would cost the text its cheaper alphabet
+                text = phrases.without_isolates(text)  # isolates would force the more expensive encoding
         return Message("", text, "", language)
     if unsubscribe_url:
         text += f"\n\n--\n{phrases.LABELS[language]['unsubscribe_line']}\n{unsubscribe_url}"
-    html = _html(subject, parts, blocks, statement, profile, language, page_url, unsubscribe_url)
+    html = _html(subject, parts, blocks, summary, profile, language, page_url, unsubscribe_url)
     return Message(subject, f"{text}\n", html, language)
 
 
-def _values(statement: Statement, profile: SenderProfile, language: str) -> dict[str, str]:
-    invoice, today = statement.invoice, statement.today
-    sender = phrases.as_it_runs(profiles.name(profile), language)
+def _values(summary: Summary, profile: SenderProfile, language: str) -> dict[str, str]:
+    invoice, today = summary.invoice, summary.today
+    sender = phrases.isolated_name(profiles.name(profile), language)
     phone = phrases.left_to_right(phrases.clean(profile.phone), language)
-    promised = statement.promised_on
+    promised = summary.promised_on
     return {
-        "name": phrases.as_it_runs(phrases.clean(invoice.debtor_name), language),
-        "company": phrases.as_it_runs(phrases.clean(invoice.debtor_company), language),
+        "name": phrases.isolated_name(phrases.clean(invoice.debtor_name), language),
+        "company": phrases.isolated_name(phrases.clean(invoice.debtor_company), language),
         "sender": sender,
         "invoice_number": phrases.left_to_right(phrases.clean(invoice.invoice_number), language),
         "amount": phrases.amount(invoice.amount, invoice.currency, language),
-        "balance": phrases.amount(statement.asked, invoice.currency, language),
-        "total": phrases.amounts(statement.demand.total, language),
-        "count": phrases.invoices(len(statement.listed), language),
+        "balance": phrases.amount(summary.asked, invoice.currency, language),
+        "total": phrases.amounts(summary.demand.total, language),
+        "count": phrases.invoices(len(summary.listed), language),
         "issue_date": phrases.date(invoice.issue_date, language),
         "due_date": phrases.date(invoice.due_date, language),
         "days": phrases.days(abs((today - invoice.due_date).days), language),
         "promise_date": phrases.date(promised, language) if promised else "",
         "phone": phone,
         "signature": f"{sender}\n{phone}".strip(),
-        "several": "yes" if statement.several else "",
-        "overdue": "yes" if statement.overdue else "",
+        "several": "yes" if summary.several else "",
+        "overdue": "yes" if summary.overdue else "",
         "due_today": "yes" if invoice.due_date == today else "",
     }
 
 
-def _blocks(
-    statement: Statement, profile: SenderProfile, language: str, page_url: str, channel: Medium
-) -> dict[str, str]:
-    """As text. An address stands alone on its line: isolates around it would become part of it."""
+def _blocks(summary: Summary, profile: SenderProfile, language: str, page_url: str, channel: Medium) -> dict[str, str]:
+    """Return the blocks as text. URLs are on their own line without isolates, which would become part of them."""
     labels = phrases.LABELS[language]
-    how = phrases.isolated(profiles.payment_instructions(profile, language), language)
+    how = phrases.isolated_text(profiles.payment_instructions(profile, language), language)
     return {
-        "invoices": _listing(statement, language),
-        "credit": "" if _is_in_listing(statement, channel) else _credit_in_text(statement, language, channel),
+        "invoices": _listing(summary, language),
+        "credit": "" if _is_in_listing(summary, channel) else _credit_in_text(summary, language, channel),
         "page_link": f"{labels['page_line']}\n{page_url}" if page_url else "",
         "payment_instructions": f"{labels['how_to_pay']}:\n{how}" if how else "",
     }
 
 
-def _append_what_must_not_miss(parts: list[str], statement: Statement, channel: Medium, named: dict[str, str]) -> None:
-    """An email tells all that is owed, every message says which credit it counted, and every one but an SMS leads to
-    the debtor's page, also where the template forgot it."""
-    needed = ["invoices"] if channel == Medium.EMAIL and statement.several else []
+def _append_required_blocks(parts: list[str], summary: Summary, channel: Medium, markers: dict[str, str]) -> None:
+    """Append required blocks that the template lacks.
+
+    An email lists all invoices, every message shows the deducted credit, and all but SMS link to the debtor's page.
+    """
+    needed = ["invoices"] if channel == Medium.EMAIL and summary.several else []
     needed += ["credit"]
     needed += ["page_link"] if channel != Medium.SMS else []
     for name in needed:
-        if name in named and name not in parts[1::2]:
+        if name in markers and name not in parts[1::2]:
             parts += [name, ""]
 
 
-def _listing(statement: Statement, language: str) -> str:
-    labels, said = phrases.LABELS[language], []
-    for section in statement.sections:
-        said.append(f"{section.title}:")
+def _listing(summary: Summary, language: str) -> str:
+    labels, texts = phrases.LABELS[language], []
+    for section in summary.sections:
+        texts.append(f"{section.title}:")
         for line in section.lines:
-            told = filter(None, (line.balance, f"{labels['due']} {line.due_date}", line.late))
-            said[-1] += f"\n- {line.number}: {labels['comma'].join(told)}"
-    if sums := _sums(statement, language):
-        said.append("\n".join(f"{label}: {amount}" for label, amount in sums))
-    return "\n\n".join(said)
+            values = filter(None, (line.balance, f"{labels['due']} {line.due_date}", line.late))
+            texts[-1] += f"\n- {line.number}: {labels['comma'].join(values)}"
+    if sums := _sums(summary, language):
+        texts.append("\n".join(f"{label}: {amount}" for label, amount in sums))
+    return "\n\n".join(texts)
 
 
-def _sums(statement: Statement, language: str) -> list[tuple[str, str]]:
-    """The lines below a list of invoices, with their labels: what is past due, and what the credit leaves of it."""
-    if statement.demand.credit:
-        return _calculation(statement, language)
+def _sums(summary: Summary, language: str) -> list[tuple[str, str]]:
+    """Return the labelled sums below the list of invoices: the past due total, or the deduction of the credit."""
+    if summary.demand.credit:
+        return _calculation(summary, language)
     label = phrases.LABELS[language]["overdue_total"]
-    return [(label, phrases.amounts(statement.past_due, language))] if statement.past_due else []
+    return [(label, phrases.amounts(summary.past_due, language))] if summary.past_due else []
 
 
-def _calculation(statement: Statement, language: str) -> list[tuple[str, str]]:
-    """Return the sum owed, the credit, and the rest to pay; an empty text without credit."""
-    labels, demand = phrases.LABELS[language], statement.demand
+def _calculation(summary: Summary, language: str) -> list[tuple[str, str]]:
+    """Return the labelled sum owed, the credit and the remaining amount, or an empty list without credit."""
+    labels, demand = phrases.LABELS[language], summary.demand
     if not demand.credit:
         return []
-    is_past_due = statement.several and demand.owed == statement.past_due
+    is_past_due = summary.several and demand.owed == summary.past_due
     return [
         (labels["overdue_total" if is_past_due else "balance"], phrases.amounts(demand.owed, language)),
         (labels["less_credit"], phrases.amounts(demand.credit, language)),
@@ -186,34 +188,34 @@ def _calculation(statement: Statement, language: str) -> list[tuple[str, str]]:
     ]
 
 
-def _credit_in_text(statement: Statement, language: str, channel: Medium) -> str:
-    lines = [f"{label}: {amount}" for label, amount in _calculation(statement, language)]
+def _credit_in_text(summary: Summary, language: str, channel: Medium) -> str:
+    lines = [f"{label}: {amount}" for label, amount in _calculation(summary, language)]
     return ". ".join(lines) + "." if lines and channel == Medium.SMS else "\n".join(lines)
 
 
-def _is_in_listing(statement: Statement, channel: Medium) -> bool:
-    """Return True if the list of invoices, which such a message always has, shows the credit."""
-    return channel == Medium.EMAIL and statement.several
+def _is_in_listing(summary: Summary, channel: Medium) -> bool:
+    """Return True if the message has a list of invoices, which includes the credit."""
+    return channel == Medium.EMAIL and summary.several
 
 
 def _html(
     subject: str,
     parts: list[str],
     blocks: dict[str, str],
-    statement: Statement,
+    summary: Summary,
     profile: SenderProfile,
     language: str,
     page_url: str,
     unsubscribe_url: str,
 ) -> str:
-    labels, invoice = phrases.LABELS[language], statement.invoice
+    labels, invoice = phrases.LABELS[language], summary.invoice
     shown = []
     for index, part in enumerate(parts):
         if index % 2:
             shown.append({"block": part})
         else:
             shown += [{"html": phrases.as_html(each)} for each in re.split(r"\n{2,}", part) if each.strip()]
-    label, figure = _headline(statement, language)
+    label, figure = _headline(summary, language)
     context = {
         "language": language,
         "direction": "rtl" if phrases.is_rtl(language) else "ltr",
@@ -224,18 +226,18 @@ def _html(
         "logo_cid": profiles.LOGO_CID,
         "label": label,
         "figure": phrases.as_html(figure),
-        "facts": [(name, phrases.as_html(value)) for name, value in _facts(statement, language)],
-        "is_paid": statement.kind == Kind.THANK_YOU,
+        "facts": [(name, phrases.as_html(value)) for name, value in _facts(summary, language)],
+        "is_paid": summary.kind == Kind.THANK_YOU,
         "parts": shown,
         "sections": [
             (
                 section.title,
                 [[phrases.as_html(value) for value in dataclasses.astuple(line)] for line in section.lines],
             )
-            for section in statement.sections
+            for section in summary.sections
         ],
-        "sums": [(label, phrases.as_html(amount)) for label, amount in _sums(statement, language)],
-        "calculation": [(label, phrases.as_html(amount)) for label, amount in _calculation(statement, language)],
+        "sums": [(label, phrases.as_html(amount)) for label, amount in _sums(summary, language)],
+        "calculation": [(label, phrases.as_html(amount)) for label, amount in _calculation(summary, language)],
         "payment": phrases.as_html(blocks["payment_instructions"].partition("\n")[2]),
         "number": invoice.invoice_number,
         "page_url": page_url,
@@ -245,33 +247,33 @@ def _html(
     return inlined
 
 
-def _headline(statement: Statement, language: str) -> tuple[str, str]:
-    labels, invoice = phrases.LABELS[language], statement.invoice
-    if statement.kind == Kind.THANK_YOU:
+def _headline(summary: Summary, language: str) -> tuple[str, str]:
+    labels, invoice = phrases.LABELS[language], summary.invoice
+    if summary.kind == Kind.THANK_YOU:
         return labels["paid"], phrases.amount(invoice.amount, invoice.currency, language)
-    if statement.several:
-        label = labels["overdue_total" if statement.past_due and not statement.demand.credit else "amount_due"]
-        return label, phrases.amounts(statement.demand.total, language)
-    return labels["amount_due"], phrases.amount(statement.asked, invoice.currency, language)
+    if summary.several:
+        label = labels["overdue_total" if summary.past_due and not summary.demand.credit else "amount_due"]
+        return label, phrases.amounts(summary.demand.total, language)
+    return labels["amount_due"], phrases.amount(summary.asked, invoice.currency, language)
 
 
-def _facts(statement: Statement, language: str) -> Iterable[tuple[str, str]]:
-    labels, invoice = phrases.LABELS[language], statement.invoice
-    if statement.several:
-        yield labels["invoices"], str(len(statement.listed))
-        yield from _credit_fact(statement, language)
+def _facts(summary: Summary, language: str) -> Iterable[tuple[str, str]]:
+    labels, invoice = phrases.LABELS[language], summary.invoice
+    if summary.several:
+        yield labels["invoices"], str(len(summary.listed))
+        yield from _credit_fact(summary, language)
         return
     yield labels["invoice"], phrases.left_to_right(phrases.clean(invoice.invoice_number), language)
-    if statement.kind == Kind.THANK_YOU:
+    if summary.kind == Kind.THANK_YOU:
         return
     yield labels["due_date"], phrases.date(invoice.due_date, language)
-    if statement.promised_on:
-        yield labels["promised"], phrases.date(statement.promised_on, language)
-    elif statement.overdue:
-        yield labels["overdue_by"], phrases.days((statement.today - invoice.due_date).days, language)
-    yield from _credit_fact(statement, language)
+    if summary.promised_on:
+        yield labels["promised"], phrases.date(summary.promised_on, language)
+    elif summary.overdue:
+        yield labels["overdue_by"], phrases.days((summary.today - invoice.due_date).days, language)
+    yield from _credit_fact(summary, language)
 
 
-def _credit_fact(statement: Statement, language: str) -> Iterable[tuple[str, str]]:
-    if statement.demand.credit:
-        yield phrases.LABELS[language]["less_credit"], phrases.amounts(statement.demand.credit, language)
+def _credit_fact(summary: Summary, language: str) -> Iterable[tuple[str, str]]:
+    if summary.demand.credit:
+        yield phrases.LABELS[language]["less_credit"], phrases.amounts(summary.demand.credit, language)

@@ -1,7 +1,7 @@
-"""How amounts, dates and counts are said in each language. Pure: no clock, no database, no active locale.
+"""Amounts, dates and counts in English and Arabic. The functions use no clock, database or active locale.
 
-Latin digits in both languages. In a right-to-left text whatever has a direction of its own stands in a bidi isolate
-(Unicode UAX #9), so that neither it nor its neighbours are turned around.
+Both languages use Latin digits. In right-to-left texts, values with their own direction are wrapped in bidi isolates
+(Unicode UAX #9), so that neither they nor their neighbours are reordered.
 """
 
 import datetime as dt
@@ -16,14 +16,14 @@ from django.utils.safestring import SafeString, mark_safe
 from inflow.accounts.models import Language
 from invoices import money
 
-# Left-to-right, first strong, and the end of both.
+# Left-to-right isolate, first strong isolate, pop directional isolate.
 LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
-# What a value may not bring along: controls, marks and embeddings that turn its neighbours, private-use characters.
+# Characters that are removed from values: controls, directional marks and embeddings, private-use characters.
 _UNWANTED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ue000-\uf8ff\ufeff]"
 )
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-# An IBAN, a phone number, an email or web address, within a text.
+# An IBAN, a phone number, or an email or web address in a text.
 _LEFT_TO_RIGHT = re2.compile(
     r"https?://\S+"
     r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
@@ -61,31 +61,31 @@ _MONTHS = {
         "ديسمبر",
     ],
 }
-# After a preposition, as all our sentences have them: one, two, few, many, other (and zero).
+# Forms after a preposition: one, two, few, many, other (and zero).
 _DAYS_AR = ("يوم واحد", "يومين", "أيام", "يومًا", "يوم")
 _INVOICES_AR = ("فاتورة واحدة", "فاتورتين", "فواتير", "فاتورة", "فاتورة")
 LABELS = {
     "en": {
         "final_notice": "Final notice",
-        "follow_up": "Reminded before",
+        "follow_up": "Previously reminded",
         "reminder": "Past due",
         "overdue": "Also past due",
-        "agreed": "Agreed to wait",
+        "agreed": "On hold by agreement",
         "upcoming": "Not yet due",
         "invoice": "Invoice",
         "comma": ", ",
         "due": "due",
         "due_date": "Due date",
         "balance": "Open amount",
-        "late": "{days} late",
+        "late": "{days} overdue",
         "overdue_by": "Overdue by",
         "invoices": "Invoices",
-        "overdue_total": "Past due in total",
+        "overdue_total": "Total past due",
         "amount_due": "Amount due",
         "less_credit": "Less credit on account",
         "left_to_pay": "Amount to pay",
         "paid": "Paid in full",
-        "promised": "Promised for",
+        "promised": "Promised date",
         "page": "View the details and reply",
         "page_line": "See the details and reply here:",
         "how_to_pay": "How to pay",
@@ -125,7 +125,7 @@ LABELS = {
 
 
 def clean(value: str) -> str:
-    """A value on one line, without what would turn or break the text around it."""
+    """Return a value on one line, without characters that would affect the text around it."""
     return " ".join(_UNWANTED.sub("", value).split())
 
 
@@ -134,7 +134,7 @@ def clean_lines(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """A person's text with its lines and gaps as they are."""
+    """Return a user's text without unwanted characters. Line breaks and spaces are kept."""
     return "\n".join(_UNWANTED.sub("", line.replace("\t", " ")).rstrip() for line in text.splitlines()).strip()
 
 
@@ -143,18 +143,18 @@ def is_rtl(language: str) -> bool:
 
 
 def left_to_right(value: str, language: str) -> str:
-    """A number, an amount, an address: it always reads from left to right."""
+    """Isolate a number, amount or address, which always reads from left to right."""
     return f"{LRI}{value}{PDI}" if value and is_rtl(language) else value
 
 
-def as_it_runs(value: str, language: str) -> str:
-    """A name: in Arabic always isolated, in English where it holds right-to-left letters."""
+def isolated_name(value: str, language: str) -> str:
+    """Isolate a name: always in Arabic, and in English if it contains right-to-left letters."""
     turns = is_rtl(language) or _RIGHT_TO_LEFT.search(value)
     return f"{FSI}{value}{PDI}" if value and turns else value
 
 
-def isolated(text: str, language: str) -> str:
-    """A person's own text, with each IBAN, phone number and address in it isolated."""
+def isolated_text(text: str, language: str) -> str:
+    """Isolate each IBAN, phone number and address in a user's text."""
     if not is_rtl(language):
         return text
     found: str = _LEFT_TO_RIGHT.sub(_isolate, text)
@@ -170,8 +170,10 @@ def without_isolates(text: str) -> str:
 
 
 def as_html(text: str) -> SafeString:
-    """Escaped, with its lines and with <bdi> for the isolates; one that stands alone is dropped. An amount stays with
-    its currency."""
+    """Return a text as escaped HTML with <br> for line breaks and <bdi> for isolates.
+
+    Unpaired isolates are removed. A non-breaking space joins amounts to their currency.
+    """
     escaped = _AMOUNT.sub(r"\1&nbsp;", str(escape(text)))
     for opening, tag in ((LRI, '<bdi dir="ltr">'), (FSI, "<bdi>")):
         escaped = re.sub(f"{opening}([^{LRI}{FSI}{PDI}]*){PDI}", rf"{tag}\1</bdi>", escaped)
@@ -183,31 +185,31 @@ def amount(value: Decimal, currency: str, language: str) -> str:
 
 
 def amounts(sums: dict[str, Decimal], language: str) -> str:
-    """One for each currency: they are never added up."""
+    """Return one amount for each currency. Currencies are never added up."""
     shown = " + ".join(money.display(total, currency) for currency, total in sorted(sums.items()))
     return left_to_right(shown, language)
 
 
 def date(day: dt.date, language: str) -> str:
-    """`5 June 2026`, in Arabic with the Gulf's names of the months."""
+    """Return a date such as `5 June 2026`. Arabic uses the names of the months common in the Gulf."""
     shown = f"{day.day} {_MONTHS[language][day.month - 1]} {day.year}"
-    return as_it_runs(shown, language) if is_rtl(language) else shown
+    return isolated_name(shown, language) if is_rtl(language) else shown
 
 
 def days(count: int, language: str) -> str:
     if is_rtl(language):
-        return _counted(count, *_DAYS_AR)
+        return _pluralize(count, *_DAYS_AR)
     return f"{count:,} day{'' if count == 1 else 's'}"
 
 
 def invoices(count: int, language: str) -> str:
     if is_rtl(language):
-        return _counted(count, *_INVOICES_AR)
+        return _pluralize(count, *_INVOICES_AR)
     return f"{count:,} invoice{'' if count == 1 else 's'}"
 
 
 def plural_form(count: int) -> str:
-    """Arabic's six forms (CLDR): 103 counts like 3, 111 like 11, and 100 to 102 like none of them."""
+    """Return the CLDR plural category in Arabic: 103 is like 3, 111 like 11, and 100 to 102 are `other`."""
     if count < 3:
         return ("zero", "one", "two")[count]
     if 3 <= count % 100 <= 10:
@@ -215,8 +217,8 @@ def plural_form(count: int) -> str:
     return "many" if 11 <= count % 100 <= 99 else "other"
 
 
-def _counted(count: int, one: str, two: str, few: str, many: str, other: str) -> str:
-    """One and two are said by the noun alone."""
+def _pluralize(count: int, one: str, two: str, few: str, many: str, other: str) -> str:
+    """Return a count with its noun. One and two are expressed by the noun alone."""
     form = plural_form(count)
     if form in ("one", "two"):
         return one if form == "one" else two

@@ -1,4 +1,4 @@
-"""A message as it would go today, about an invoice of the account or about an invented one. Nothing is stored."""
+"""Previews of messages as they would be sent today, about a real or a sample invoice. Nothing is stored."""
 
 import datetime as dt
 import itertools
@@ -8,14 +8,14 @@ from decimal import Decimal
 
 from communications.content import linters, messages, template_language
 from communications.content.messages import Message
-from communications.content.templates import Words
+from communications.content.templates import TemplateText
 from communications.models import Communication, Kind, Medium
 from inflow.accounts.models import Account, Language
 from invoices import ledger
 from invoices.debtors import debtor_parties
 from invoices.models import OPEN, Debtor, Invoice
 
-# Days from the due date, amount, and what is paid of it.
+# Days from the due date, amount, amount paid.
 _SAMPLES = ((-12, 18_450, 3_450), (-4, 7_280, 0), (9, 5_150, 0))
 _NAMES = {
     Language.ENGLISH: ("Ahmed Al Rashid", "Al Noor Interiors LLC"),
@@ -25,7 +25,7 @@ _NAMES = {
 
 def preview(
     account: Account,
-    words: Words,
+    words: TemplateText,
     kind: str,
     tone: str,
     channel: str,
@@ -34,8 +34,10 @@ def preview(
     several: bool = False,
     page_url: str = "",
 ) -> Message:
-    """`about` brings along all that its debtor owes, as a real message does. Without it a sample is shown, one invoice
-    or `several`. Raises `wording.Unreadable`."""
+    """Return a message about the invoice `about`, with its debtor's other invoices, as the real message would have.
+
+    Without `about`, use one sample invoice or `several`. Raise `template_language.InvalidTemplate`.
+    """
     if about is None:
         invoices: Sequence[Invoice] = _samples(account, kind, words.language, _SAMPLES if several else _SAMPLES[:1])
         credit: Mapping[str, Decimal] = {}
@@ -45,24 +47,24 @@ def preview(
             debtor=about.debtor_id, status__in=OPEN, party__in=debtor_parties.keys_like(about)
         )
         invoices = [about, *owed.exclude(pk=about.pk)]
-    going = [Communication(account=account, invoice=invoices[0], kind=kind, tone=tone, channel=channel)]
-    return messages.write(words, account, going, invoices, credit=credit, page_url=page_url, unsubscribe_url=page_url)
+    rows = [Communication(account=account, invoice=invoices[0], kind=kind, tone=tone, channel=channel)]
+    return messages.write(words, account, rows, invoices, credit=credit, page_url=page_url, unsubscribe_url=page_url)
 
 
-def try_out(account: Account, words: Words, kind: str, tone: str, channel: str) -> None:
-    """Write it about an invoice past its due date, on it and before it, and about several, without and with credit.
-    Raises `wording.Unreadable`, also for an SMS that may not be sent in the account's own country."""
+def validate(account: Account, words: TemplateText, kind: str, tone: str, channel: str) -> None:
+    """Render a template about sample invoices: before, on and after the due date, one and several, with and without
+    credit. Raise `InvalidTemplate`, also for an SMS that may not be sent in the account's own country."""
     cases = [*(((days, 100, 0),) for days in (-1, 0, 1)), _SAMPLES]
     for samples, credit in itertools.product(cases, ({}, {"AED": Decimal(40)})):
         invoices = _samples(account, kind, words.language, samples)
         for invoice in invoices:
-            invoice.debtor_company = ""  # not everybody has one
-        going = [Communication(account=account, invoice=invoices[0], kind=kind, tone=tone, channel=channel)]
-        text = messages.write(words, account, going, invoices, credit=credit).text
+            invoice.debtor_company = ""  # the company is optional
+        rows = [Communication(account=account, invoice=invoices[0], kind=kind, tone=tone, channel=channel)]
+        text = messages.write(words, account, rows, invoices, credit=credit).text
         if channel == Medium.SMS:
-            spared = [invoice.invoice_number for invoice in invoices]
-            if problems := linters.lint(channel, account.country, None, text, spared=spared):
-                raise template_language.Unreadable(" ".join(problem.message for problem in problems))
+            ignored = [invoice.invoice_number for invoice in invoices]
+            if problems := linters.lint(channel, account.country, None, text, ignored=ignored):
+                raise template_language.InvalidTemplate(" ".join(problem.message for problem in problems))
 
 
 def _samples(account: Account, kind: str, language: str, samples: Sequence[tuple[int, int, int]]) -> list[Invoice]:

@@ -1,4 +1,4 @@
-"""How an account introduces itself: its name, logo, reply address, and how to pay it."""
+"""Sender profiles: name, logo, reply address and payment instructions of an account."""
 
 import base64
 import re
@@ -16,21 +16,21 @@ from communications.models import SenderProfile
 from inflow.accounts.models import Account
 
 LOGO_BYTES, LOGO_PIXELS = 200 * 1024, 2_000
-# The picture's name within its mail.
+# The Content-ID of the logo in a mail.
 LOGO_CID = "logo@inflow"
 _SHOWN_WIDTH, _SHOWN_HEIGHT = 220, 56
-# Of the places our customers bank in. An IBAN of another country is taken as it is.
+# IBAN lengths of common countries. IBANs of other countries are not checked.
 _IBAN_LENGTHS = {"AE": 23, "BH": 22, "EG": 29, "GB": 22, "JO": 30, "KW": 30, "LB": 28, "OM": 23, "QA": 29, "SA": 24}
 _IBAN = re.compile(rf"\b(?:{'|'.join(_IBAN_LENGTHS)})\d\d(?: ?[A-Z0-9]){{11,}}")
 
 
-class NoLogo(Exception):
-    """This is no picture that can stand in a mail, and why."""
+class InvalidLogo(Exception):
+    """The file cannot be used as a logo. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Logo:
-    """Its size in the mail, in CSS pixels, and of which kind it is: png or jpeg."""
+    """Size of the logo in a mail, in CSS pixels, and its type: png or jpeg."""
 
     width: int
     height: int
@@ -38,7 +38,7 @@ class Logo:
 
 
 def of(account: Account) -> SenderProfile:
-    """The account's profile, or an empty one; read once for this account in memory."""
+    """Return the account's profile, or an empty one. It is cached on the `Account` instance."""
     try:
         profile: SenderProfile = account.sender_profile
     except SenderProfile.DoesNotExist:
@@ -52,43 +52,45 @@ def name(profile: SenderProfile) -> str:
 
 
 def from_header(profile: SenderProfile) -> str:
-    """The account's name before the installation's own address, which alone may send."""
+    """Return the From header: the account's name with the installation's address."""
     address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
     return sanitize_address((name(profile), address), "utf-8")
 
 
 def payment_instructions(profile: SenderProfile, language: str) -> str:
-    """In that language, else in the other: an IBAN reads the same in both."""
+    """Return the payment instructions in this language, else in the other one."""
     first, second = profile.payment_en, profile.payment_ar
     if phrases.is_rtl(language):
         first, second = second, first
     return phrases.clean_lines(first or second)
 
 
-def wrong_ibans(text: str) -> list[str]:
-    """Those in the text whose check digits do not fit (ISO 13616): a typing error that would cost the money."""
-    wrong = []
+def invalid_ibans(text: str) -> list[str]:
+    """Return the IBANs in a text whose length or check digits are wrong (ISO 13616)."""
+    invalid = []
     for found in _IBAN.finditer(text):
-        said = found[0].replace(" ", "")[: _IBAN_LENGTHS[found[0][:2]]]
-        number = "".join(str(int(character, 36)) for character in said[4:] + said[:4])
-        if len(said) < _IBAN_LENGTHS[said[:2]] or int(number) % 97 != 1:
-            wrong.append(said)
-    return wrong
+        iban = found[0].replace(" ", "")[: _IBAN_LENGTHS[found[0][:2]]]
+        number = "".join(str(int(character, 36)) for character in iban[4:] + iban[:4])
+        if len(iban) < _IBAN_LENGTHS[iban[:2]] or int(number) % 97 != 1:
+            invalid.append(iban)
+    return invalid
 
 
 def logo(data: bytes) -> Logo:
-    """What the picture's own bytes say of it, not its name. Raises `NoLogo`."""
+    """Return size and type of a picture, read from its content. Raise `InvalidLogo`."""
     if len(data) > LOGO_BYTES:
-        raise NoLogo(_("The picture has more than %(size)s KiB.") % {"size": LOGO_BYTES // 1024})
+        raise InvalidLogo(_("The picture is larger than %(size)s KiB.") % {"size": LOGO_BYTES // 1024})
     kind, (width, height) = _measure(data)
     if not (0 < width <= LOGO_PIXELS and 0 < height <= LOGO_PIXELS):
-        raise NoLogo(_("The picture must have 1 to %(most)s pixels each way.") % {"most": f"{LOGO_PIXELS:,}"})
+        raise InvalidLogo(
+            _("Width and height of the picture must be 1 to %(most)s pixels.") % {"most": f"{LOGO_PIXELS:,}"}
+        )
     scale = min(1, _SHOWN_WIDTH / width, _SHOWN_HEIGHT / height)
     return Logo(max(1, round(width * scale)), max(1, round(height * scale)), kind)
 
 
 def logo_part(data: bytes) -> MIMEImage:
-    """The picture as a part of its mail: nothing is fetched from anywhere when it is read."""
+    """Return the logo as a MIME part, so that mail programs load nothing from outside."""
     kind = logo(data).kind
     part = MIMEImage(data, kind)
     part.add_header("Content-ID", f"<{LOGO_CID}>")
@@ -97,7 +99,7 @@ def logo_part(data: bytes) -> MIMEImage:
 
 
 def with_logo(html: str, profile: SenderProfile) -> str:
-    """The HTML of a mail as the dashboard shows it: with the picture inside."""
+    """Return the HTML of a mail with the logo as a data URL, for display in the dashboard."""
     if not profile.logo or LOGO_CID not in html:
         return html
     data = bytes(profile.logo)
@@ -111,12 +113,12 @@ def _measure(data: bytes) -> tuple[str, tuple[int, int]]:
         if data.startswith(b"\xff\xd8\xff"):
             return "jpeg", _measure_jpeg(data)
     except (struct.error, IndexError) as error:
-        raise NoLogo(_("The picture is broken.")) from error
-    raise NoLogo(_("The logo must be a PNG or a JPEG picture."))
+        raise InvalidLogo(_("The picture is damaged.")) from error
+    raise InvalidLogo(_("The logo must be a PNG or a JPEG picture."))
 
 
 def _measure_jpeg(data: bytes) -> tuple[int, int]:
-    """A JPEG is a list of segments; those of the start of a frame, SOF, hold its size."""
+    """Return width and height from the start-of-frame (SOF) segment of a JPEG."""
     at = 2
     while data[at] == 0xFF:
         marker = data[at + 1]
@@ -124,4 +126,4 @@ def _measure_jpeg(data: bytes) -> tuple[int, int]:
             height, width = struct.unpack(">HH", data[at + 5 : at + 9])
             return width, height
         at += 2 + struct.unpack(">H", data[at + 2 : at + 4])[0]
-    raise NoLogo(_("The picture is broken."))
+    raise InvalidLogo(_("The picture is damaged."))

@@ -1,8 +1,8 @@
-"""What a message is about, from the invoices as they are at the gate.
+"""The content of a message, from the current invoices.
 
-A message is about the steps that are due. An email lists all that the debtor owes: what is past due by section, what
-is not yet due or was agreed to wait apart and outside of the totals. SMS and WhatsApp say how many and how much.
-`demand` says what is asked for, net of the debtor's credit.
+A message is about the due steps. An email lists all open invoices: past due ones by section, and those not yet due or
+on hold separately, outside of the totals. SMS and WhatsApp messages contain only the number of invoices and the total.
+`demand` computes the amount to pay, net of the debtor's credit.
 """
 
 import datetime as dt
@@ -18,15 +18,15 @@ from inflow.accounts.models import Account
 from invoices.debtors import receivables
 from invoices.models import Invoice, Promise, PromiseStatus, Status
 
-# The sections, in this order: those with a step due, then what is past due, what waits by agreement, what comes.
+# Sections in order: invoices with a due step, others past due, on hold by agreement, not yet due.
 _SECTIONS = (Kind.FINAL_NOTICE.value, Kind.FOLLOW_UP.value, Kind.REMINDER.value, "overdue", "agreed", "upcoming")
-# What a person writes about is past due like what a reminder is about.
+# Manual messages list their invoices in the section of reminders.
 _LISTED_AS: dict[str, str] = {Kind.MANUAL: Kind.REMINDER}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An invoice as the message shows it. `late` says how late in words, if it is."""
+    """An invoice in a list. `late` is the delay in words, or empty."""
 
     number: str
     due_date: str
@@ -41,9 +41,11 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
-    """Subject of a message: `invoice` and, if `several`, all that it lists. `past_due` are the sums by currency
-    before credit, empty if nothing is; `demand` is what it asks for."""
+class Summary:
+    """The content of a message: `invoice` and, if `several`, all `listed` invoices.
+
+    `past_due` are the past due sums by currency before credit. `demand` is the amount to pay.
+    """
 
     kind: str
     invoice: Invoice
@@ -60,7 +62,7 @@ class Statement:
 
     @property
     def asked(self) -> Decimal:
-        """Part of the demand that concerns `invoice`."""
+        """The share of `invoice` in the demand."""
         return self.demand.asked.get(self.invoice.pk, self.invoice.balance)
 
     @property
@@ -68,31 +70,31 @@ class Statement:
         return bool(self.past_due) if self.several else self.invoice.due_date < self.today
 
 
-def draw_up(
+def summarize(
     account: Account,
-    going: Sequence[Communication],
+    rows: Sequence[Communication],
     invoices: Sequence[Invoice],
     language: str,
     channel: Medium,
     credit: Mapping[str, Decimal],
-) -> Statement:
-    kind, today = going[0].kind, account.today()
-    steps = {row.invoice_id: row.kind for row in going}
-    shown = demand.shown(going, invoices)
-    overdue = demand.overdue(going, shown, today)
+) -> Summary:
+    kind, today = rows[0].kind, account.today()
+    steps = {row.invoice_id: row.kind for row in rows}
+    shown = demand.listable(rows, invoices)
+    overdue = demand.overdue(rows, shown, today)
     listed = shown
     if channel != Medium.EMAIL:
-        stepping = [row.invoice for row in going]
+        stepping = [row.invoice for row in rows]
         listed = [*stepping, *(invoice for invoice in overdue if invoice.pk not in steps)]
-    return Statement(
+    return Summary(
         kind=kind,
-        invoice=going[0].invoice,
+        invoice=rows[0].invoice,
         listed=listed,
         sections=_sections(shown, steps, today, language),
         past_due=receivables.balances(overdue),
-        demand=demand.of_message(going, invoices, credit, channel, today),
+        demand=demand.of_message(rows, invoices, credit, channel, today),
         today=today,
-        promised_on=_promised_on(going[0].invoice, today) if kind == Kind.PROMISE_FOLLOWUP else None,
+        promised_on=_promised_on(rows[0].invoice, today) if kind == Kind.PROMISE_FOLLOWUP else None,
     )
 
 
@@ -124,6 +126,6 @@ def _line(invoice: Invoice, today: dt.date, language: str) -> Line:
 
 
 def _promised_on(invoice: Invoice, today: dt.date) -> dt.date:
-    """Its reminder goes on the day before."""
+    """Return the promised day. Without an open promise it is tomorrow: the reminder is sent on the day before."""
     open_promise = Promise.objects.filter(invoice=invoice.pk, status=PromiseStatus.OPEN).first()
     return open_promise.promised_on if open_promise else today + dt.timedelta(days=1)

@@ -1,7 +1,7 @@
-"""The tiny language of message templates: `{{ variable }}` and `{% if variable %}`, and nothing else.
+"""The language of message templates: `{{ variable }}` and `{% if variable %}`, and nothing else.
 
-Whoever writes a template is a customer, so it is parsed by Django's own engine from which all else was taken: no
-loaders, no filters, no tags but `if`, no dots. It is filled with plain strings. See docs/decisions.
+Customers write templates, so they are parsed by a restricted engine of Django: no loaders, no filters, no tags except
+`if`, no attribute access. All values are plain strings. See docs/decisions.
 """
 
 import re
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 EMAIL, SMS, WHATSAPP = Medium.EMAIL, Medium.SMS, Medium.WHATSAPP
-# Characters of a template as it is written. A rendered subject is cut at the column's 300.
+# Maximum length of a template in characters. A rendered subject is truncated to 300 characters.
 LIMITS = {EMAIL: 8_000, WHATSAPP: 1_500, SMS: 500}
 SUBJECT_LIMIT = 500
-_MOST_CONDITIONS = 40
+_MAX_CONDITIONS = 40
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|#\}")
 _CONDITION_LINE = re.compile(r"^[ \t]*(\{%[^%\n]*%\})[ \t]*\n", re.MULTILINE)
 register = Library()
@@ -32,8 +32,10 @@ register = Library()
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """`is_flag`: only to be asked for. `is_block`: stands on lines of its own, and becomes a table, a button or a box
-    in HTML."""
+    """A variable of templates. A flag can only be used in conditions.
+
+    A block is placed on lines of its own and becomes a table, a button or a box in HTML.
+    """
 
     meaning: "StrOrPromise"
     channels: tuple[Medium, ...] = (EMAIL, WHATSAPP, SMS)
@@ -46,14 +48,14 @@ VARIABLES = {
     "company": Variable(_lazy("The debtor's company; may be empty")),
     "sender": Variable(_lazy("Your display name")),
     "invoice_number": Variable(_lazy("The invoice's number")),
-    "amount": Variable(_lazy("What the invoice is over, such as AED 25,000.00")),
+    "amount": Variable(_lazy("The invoice amount, such as AED 25,000.00")),
     "balance": Variable(_lazy("Balance of the invoice, less credit on account")),
     "total": Variable(_lazy("Total past due, less credit on account, one sum per currency")),
-    "count": Variable(_lazy("How many invoices the message lists: 3 invoices")),
+    "count": Variable(_lazy("The number of invoices in the message: 3 invoices")),
     "issue_date": Variable(_lazy("The invoice's date")),
-    "due_date": Variable(_lazy("The day it is due")),
+    "due_date": Variable(_lazy("The due date")),
     "days": Variable(_lazy("The days between the due date and today: 10 days")),
-    "promise_date": Variable(_lazy("The day the debtor promised to pay; may be empty")),
+    "promise_date": Variable(_lazy("The promised payment date; may be empty")),
     "phone": Variable(_lazy("Your signature phone; may be empty"), (EMAIL, WHATSAPP)),
     "signature": Variable(_lazy("Your display name and, below it, the phone"), (EMAIL, WHATSAPP)),
     "invoices": Variable(_lazy("The list of all invoices with their sums"), (EMAIL,), is_block=True),
@@ -61,16 +63,18 @@ VARIABLES = {
         _lazy("The credit on account and the remaining sum. Empty without credit; added at the end if missing"),
         is_block=True,
     ),
-    "page_link": Variable(_lazy("The link to the debtor's own page"), (EMAIL, WHATSAPP), is_block=True),
-    "payment_instructions": Variable(_lazy("How to pay; may be empty"), (EMAIL, WHATSAPP), is_block=True),
-    "several": Variable(_lazy("Whether more than one invoice is listed"), is_flag=True),
-    "overdue": Variable(_lazy("Whether the invoice is past its due date"), is_flag=True),
-    "due_today": Variable(_lazy("Whether it is due today"), is_flag=True),
+    "page_link": Variable(_lazy("The link to the debtor's page"), (EMAIL, WHATSAPP), is_block=True),
+    "payment_instructions": Variable(
+        _lazy("Your payment instructions; may be empty"), (EMAIL, WHATSAPP), is_block=True
+    ),
+    "several": Variable(_lazy("True if several invoices are listed"), is_flag=True),
+    "overdue": Variable(_lazy("True if the invoice is overdue"), is_flag=True),
+    "due_today": Variable(_lazy("True if the invoice is due today"), is_flag=True),
 }
 
 
-class Unreadable(Exception):
-    """A template that can't be used, and why, for whoever wrote it."""
+class InvalidTemplate(Exception):
+    """The template is invalid. The message explains the error to its author."""
 
 
 def variables_of(channel: str) -> dict[str, Variable]:
@@ -78,19 +82,19 @@ def variables_of(channel: str) -> dict[str, Variable]:
 
 
 def check(text: str, channel: str) -> set[str]:
-    """The variables that the template uses. Raises `Unreadable`."""
+    """Return the variables that a template uses. Raise `InvalidTemplate`."""
     return set(_names(_parse(text, channel).nodelist))
 
 
 def check_subject(text: str, channel: str) -> None:
-    """A subject is one line. Raises `Unreadable`."""
+    """Check that a subject has only single-line variables. Raise `InvalidTemplate`."""
     for name in check(text, channel):
         if VARIABLES[name].is_block or name == "signature":
-            raise Unreadable(_("“%(name)s” takes several lines: it stands in the text.") % {"name": name})
+            raise InvalidTemplate(_("“%(name)s” spans several lines: use it in the text only.") % {"name": name})
 
 
 def fill(text: str, channel: str, values: Mapping[str, str]) -> str:
-    """The text with its values. A line that holds only a condition leaves no gap. Raises `Unreadable`."""
+    """Render a template. Lines that contain only a condition are removed. Raise `InvalidTemplate`."""
     filled = _parse(_CONDITION_LINE.sub(r"\1", text), channel).render(Context(dict(values), autoescape=False))
     lines = "\n".join(line.rstrip(" \t") for line in filled.split("\n"))
     return re.sub(r"\n{3,}", "\n\n", lines).strip()
@@ -109,7 +113,7 @@ class _If(Node):
 
 @register.tag("if")
 def _if(parser: Parser, token: Token) -> _If:
-    """`{% if name %}`, `{% elif not name %}`, `{% else %}`, `{% endif %}`."""
+    """Parse `{% if name %}`, `{% elif not name %}`, `{% else %}`, `{% endif %}`."""
     branches: list[tuple[str, bool, NodeList]] = []
     while True:
         branches.append((*_condition(token), parser.parse(("elif", "else", "endif"))))
@@ -120,11 +124,11 @@ def _if(parser: Parser, token: Token) -> _If:
             raise TemplateSyntaxError(_("Nothing but {% endif %} can follow {% else %}."))
 
 
-class _Tiny(Engine):
+class _RestrictedEngine(Engine):
     default_builtins = []
 
 
-_engine = _Tiny(loaders=[])
+_engine = _RestrictedEngine(loaders=[])
 _engine.template_builtins.append(register)
 
 
@@ -137,38 +141,34 @@ def _condition(token: Token) -> tuple[str, bool]:
         case ["if" | "elif", "not", name]:
             return name, False
     raise TemplateSyntaxError(
-        _("“%(contents)s”: a condition is one variable, or “not” and one variable.") % {"contents": token.contents}
+        _("“%(contents)s”: a condition must be one variable, or “not” and one variable.") % {"contents": token.contents}
     )
 
 
 @lru_cache(maxsize=512)
 def _parse(text: str, channel: str) -> Template:
     if len(text) > LIMITS[Medium(channel)]:
-        raise Unreadable(
-            _("At most %(count)s characters fit into a template of this channel.")
+        raise InvalidTemplate(
+            _("A template of this channel can have at most %(count)s characters.")
             % {"count": f"{LIMITS[Medium(channel)]:,}"}
         )
-    if text.count("{%") > _MOST_CONDITIONS:
-        raise Unreadable(
-            _("At most %(count)s conditions and their ends fit into a template.") % {"count": _MOST_CONDITIONS}
-        )
+    if text.count("{%") > _MAX_CONDITIONS:
+        raise InvalidTemplate(_("A template can have at most %(count)s condition tags.") % {"count": _MAX_CONDITIONS})
     try:
         template = Template(text, engine=_engine)
     except TemplateSyntaxError as error:
-        raise Unreadable(_in_our_words(str(error), channel)) from error
+        raise InvalidTemplate(_explain(str(error), channel)) from error
     known = variables_of(channel)
     for name in _names(template.nodelist):
         if name not in known:
-            raise Unreadable(_unknown(name, channel))
+            raise InvalidTemplate(_unknown(name, channel))
     for node in _nodes(template.nodelist):
         if isinstance(node, TextNode) and (brace := _BRACES.search(node.s)):
-            raise Unreadable(
-                _("“%(brace)s” is left open or stands alone: a variable is written {{ name }}.") % {"brace": brace[0]}
-            )
+            raise InvalidTemplate(_("“%(brace)s” is unmatched: write a variable as {{ name }}.") % {"brace": brace[0]})
         if isinstance(node, VariableNode) and known[str(node.filter_expression.token)].is_flag:
             name = node.filter_expression.token
-            raise Unreadable(
-                _("“%(name)s” can only be asked for: {%% if %(name)s %%} … {%% endif %%}.") % {"name": name}
+            raise InvalidTemplate(
+                _("“%(name)s” can only be used in a condition: {%% if %(name)s %%} … {%% endif %%}.") % {"name": name}
             )
     return template
 
@@ -182,7 +182,7 @@ def _nodes(nodes: NodeList) -> Iterator[Node]:
 
 
 def _names(nodes: NodeList) -> Iterator[str]:
-    """As they are written: a dot, a quote or a filter makes a name that is not known."""
+    """Yield the names as written. A dot, a quote or a filter results in an unknown name."""
     for node in _nodes(nodes):
         if isinstance(node, VariableNode):
             yield str(node.filter_expression.token)
@@ -191,20 +191,20 @@ def _names(nodes: NodeList) -> Iterator[str]:
 
 
 def _unknown(name: str, channel: str) -> str:
-    return _("Unknown variable “%(name)s”. Known here: %(names)s.") % {
+    return _("Unknown variable “%(name)s”. Available: %(names)s.") % {
         "name": name,
         "names": ", ".join(variables_of(channel)),
     }
 
 
-def _in_our_words(problem: str, channel: str) -> str:
-    """Django speaks of tags to register and libraries to load, which nobody can here."""
+def _explain(problem: str, channel: str) -> str:
+    """Translate Django's error messages, which refer to registering tags and loading libraries."""
     if unknown := re.search(r"Invalid block tag[^']*'([^']*)'", problem):
-        return _("“{%% %(tag)s %%}” can't be used: a template knows {{ variables }} and {%% if %%} only.") % {
+        return _("“{%% %(tag)s %%}” can't be used: templates support {{ variables }} and {%% if %%} only.") % {
             "tag": unknown[1]
         }
     if unknown := re.search(r"Invalid filter: '([^']*)'", problem):
-        return _("“|%(name)s” can't be used: a template knows no filters.") % {"name": unknown[1]}
+        return _("“|%(name)s” can't be used: templates do not support filters.") % {"name": unknown[1]}
     if unknown := re.search(r"may not begin with underscores: '([^']*)'|the remainder: '.*' from '([^']*)'", problem):
         return _unknown(unknown[1] or unknown[2], channel)
     if unclosed := re.search(r"Unclosed tag on line (\d+): 'if'", problem):

@@ -1,7 +1,7 @@
-"""Which words a message is made of: the account's own for its kind and tone, else its own for any tone, else ours.
+"""Message templates: the account's own for kind and tone, else its own for any tone, else the built-in one.
 
-Ours lie in templates/communications/<language>/<channel>/<kind>[.<tone>].txt, in the same tiny language; an email's
-file begins with its subject. One file, and one row of an account, holds subject and body: they never mix languages.
+Built-in templates are in templates/communications/<language>/<channel>/<kind>[.<tone>].txt and use the same template
+language. The file of an email begins with its subject. Subject and body always come from the same file or row.
 """
 
 import uuid
@@ -21,13 +21,13 @@ _FOLDER = settings.BASE_DIR / "templates" / "communications"
 _SUBJECT = "Subject:"
 
 
-class Missing(Exception):
-    """There are no words for this kind of message, in English either."""
+class TemplateMissing(Exception):
+    """There is no template for this kind of message, not even in English."""
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What a message says before its values are put in. Only an email has a subject."""
+class TemplateText:
+    """Subject and body of a template. Only emails have a subject."""
 
     subject: str
     body: str
@@ -35,35 +35,35 @@ class Words:
     is_own: bool = False
 
 
-def find(account: Account, kind: str, tone: str, channel: str, wanted: str) -> Words:
-    """In the wanted language, else in English, which the log and `Words.language` tell. Raises `Missing`."""
+def find(account: Account, kind: str, tone: str, channel: str, wanted: str) -> TemplateText:
+    """Return the template in the wanted language, else in English with a warning. Raise `TemplateMissing`."""
     tones, languages = (tone, ""), (wanted, Language.ENGLISH.value)
     own = {(row.language, row.tone): row for row in _own(account, kind, channel) if row.tone in tones}
     for language in languages:
         for named in tones:
             if row := own.get((language, named)):
-                return Words(row.subject, row.body, language, is_own=True)
-        if ours := built_in(kind, tone, channel, language):
-            return ours
+                return TemplateText(row.subject, row.body, language, is_own=True)
+        if default := built_in(kind, tone, channel, language):
+            return default
         log.warning("template_missing", language=language, kind=kind, channel=channel)
-    raise Missing(f"{kind} by {channel}")
+    raise TemplateMissing(f"{kind} by {channel}")
 
 
 _KNOWN = "_templates"
 
 
-def remember(account: Account) -> None:
-    """Let this `account`, whose clock leaps, read its templates once."""
+def cache_templates(account: Account) -> None:
+    """Cache templates on this `Account` instance, whose clock is being moved."""
     vars(account)[_KNOWN] = {}
 
 
 def _own(account: Account, kind: str, channel: str) -> list[MessageTemplate]:
-    known: dict[tuple[str, str], list[MessageTemplate]] | None = vars(account).get(_KNOWN)
-    if known is None:
+    cache: dict[tuple[str, str], list[MessageTemplate]] | None = vars(account).get(_KNOWN)
+    if cache is None:
         return _templates(account=account.pk, kind=kind, channel=channel)
-    if (kind, channel) not in known:
-        known[kind, channel] = _templates(account=account.pk, kind=kind, channel=channel)
-    return known[kind, channel]
+    if (kind, channel) not in cache:
+        cache[kind, channel] = _templates(account=account.pk, kind=kind, channel=channel)
+    return cache[kind, channel]
 
 
 @compiled
@@ -71,18 +71,18 @@ def _templates(*, account: uuid.UUID, kind: str, channel: str) -> QuerySet[Messa
     return MessageTemplate.objects.filter(account=account, kind=kind, channel=channel)
 
 
-def inherited(account: Account, kind: str, tone: str, channel: str, language: str) -> Words | None:
-    """What this language's words would be without the account's own for this very tone."""
+def inherited(account: Account, kind: str, tone: str, channel: str, language: str) -> TemplateText | None:
+    """Return the template that would be used without the account's own one for this tone."""
     rows = MessageTemplate.objects.for_account(account).filter(kind=kind, tone="", channel=channel, language=language)
     if tone and (row := rows.first()):
-        return Words(row.subject, row.body, language, is_own=True)
+        return TemplateText(row.subject, row.body, language, is_own=True)
     return built_in(kind, tone, channel, language)
 
 
-def write(account: Account, kind: str, tone: str, channel: str, words: Words) -> None:
-    """Keep the account's words for this use, unless they say no more than what they would replace, or nothing."""
-    ours = inherited(account, kind, tone, channel, words.language)
-    is_same = ours and (ours.subject, ours.body) == (words.subject, words.body)
+def write(account: Account, kind: str, tone: str, channel: str, words: TemplateText) -> None:
+    """Save the account's template. Delete it instead if it is empty or equals the one that it would replace."""
+    default = inherited(account, kind, tone, channel, words.language)
+    is_same = default and (default.subject, default.body) == (words.subject, words.body)
     if is_same or not words.body:
         reset(account, kind, tone, channel, words.language)
         return
@@ -97,14 +97,14 @@ def write(account: Account, kind: str, tone: str, channel: str, words: Words) ->
 
 
 def reset(account: Account, kind: str, tone: str, channel: str, *languages: str) -> int:
-    """Drop the account's own words for this use. How many there were."""
+    """Delete the account's own templates for this use and return their number."""
     rows = MessageTemplate.objects.for_account(account).filter(kind=kind, tone=tone, channel=channel)
     return rows.filter(language__in=languages or Language.values).delete()[0]
 
 
 @lru_cache(maxsize=256)
-def built_in(kind: str, tone: str, channel: str, language: str) -> Words | None:
-    """Our own words, for this tone if it has some of its own."""
+def built_in(kind: str, tone: str, channel: str, language: str) -> TemplateText | None:
+    """Return the built-in template for this tone, else for any tone."""
     if language not in Language.values or channel not in Medium.values or kind not in Kind.values:
         return None
     for name in (f"{kind}.{tone}" if tone in Tone.values else kind, kind):
@@ -112,12 +112,12 @@ def built_in(kind: str, tone: str, channel: str, language: str) -> Words | None:
         if file.is_file():
             text = file.read_text(encoding="utf-8").strip()
             if channel != Medium.EMAIL:
-                return Words("", text, language)
+                return TemplateText("", text, language)
             subject, _, body = text.partition("\n\n")
-            return Words(subject.removeprefix(_SUBJECT).strip(), body, language)
+            return TemplateText(subject.removeprefix(_SUBJECT).strip(), body, language)
     return None
 
 
 def tones_of(kind: str) -> tuple[str, ...]:
-    """The tones in which a kind of message can be written; those that never threaten have one alone."""
+    """Return the tones of a kind of message. Kinds other than the reminder steps have a single tone."""
     return ("", *Tone.values) if kind in (Kind.REMINDER, Kind.FOLLOW_UP, Kind.FINAL_NOTICE) else ("",)

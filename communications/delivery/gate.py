@@ -1,7 +1,7 @@
-"""The last gate before a message leaves: under the locks of the debtor and its invoices, on the facts as they are now.
+"""The last check before a message is sent, under the locks of the debtor and its invoices.
 
-What passes is rendered from those facts and marked `sending` in the same transaction. A payment that commits first is
-seen here; one that commits later finds the message gone. There is no third case.
+A message that passes is rendered from the current facts and marked `sending` in the same transaction. A payment that
+commits first is seen here; a payment that commits later finds the message already sent. There is no third case.
 """
 
 import datetime as dt
@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from communications.channels import Unavailable, gateways
+from communications.channels import Outage, gateways
 from communications.contacts import addresses
 from communications.content import demand, linters, messages
 from communications.delivery import listing, safeguards
@@ -35,7 +35,7 @@ from invoices.models import OPEN, Debtor, Invoice, Reason, Status
 log = structlog.get_logger(__name__)
 
 _DAY = dt.timedelta(days=1)
-# What the gate writes on a message that passes.
+# Fields that the gate writes on a message that passes.
 _FROZEN = (
     *(
         "message_id",
@@ -52,12 +52,11 @@ _FROZEN = (
     ),
     *("waits_for", "segments", "own_subject", "own_body"),
 )
-WORDS = holding.WORDS
 
 
 @dataclass(frozen=True)
 class Case:
-    """All that is looked at, locked: a debtor, its open invoices, and what is due to be sent on one channel."""
+    """The locked rows of one check: a debtor, its open invoices, and the messages due on one channel."""
 
     account: Account
     debtor: Debtor
@@ -75,32 +74,33 @@ class Case:
 def claim(
     communication_id: uuid.UUID,
     *,
-    unavailable: Unavailable | None = None,
+    unavailable: Outage | None = None,
     wait: bool = True,
     account: Account | None = None,
 ) -> list[Communication]:
-    """Pass the gate with all that is due to the same recipient, of the same debtor and party, on the same channel: one
-    message, now `sending`, a row for each invoice, with what is to be sent frozen on it. Empty if nothing may go. What
-    is no step of a ladder goes alone.
+    """Mark a message as `sending` and return its rows, one for each invoice, with the text to send on each.
 
-    `unavailable`: nothing can be sent on the channel at the moment. Without `wait`, a debtor whom somebody else works
-    on is left to them. `account`: the one whose clock leaps, with what it has set as that was when the leap began.
+    Rows that are due to the same recipient, for the same debtor and party and on the same channel, are combined into
+    one message. A one-off message is sent alone. Return an empty list if nothing may be sent.
+
+    `unavailable` postpones the message because the channel cannot be used. Without `wait`, a locked debtor is skipped.
+    `account` is the account whose clock is moved, with its settings as they were when the move began.
     """
-    with transaction.atomic(), in_english():  # also when a person sends
+    with transaction.atomic(), in_english():  # also for messages that a user sends
         case = _lock(communication_id, wait=wait, account=account)
         if case is None:
             return []
         going = [row for row in case.due if _may_go(case, row)]
         if not going:
             return []
-        going = listing.together(case.account, going)
+        going = listing.combinable(case.account, going)
         if hindrance := _hindrance(case, going, unavailable):
             _postpone_all(case, going, *hindrance)
             return []
-        invoices = listing.named(case.account, going[0], case.invoices.values())
+        invoices = listing.listed(case.account, going[0], case.invoices.values())
         credit = case.facts.credit(going[0].invoice)
         try:
-            urls = links.in_message(case.debtor, going[0])
+            urls = links.urls_for_message(case.debtor, going[0])
             message = messages.render(case.account, case.debtor, going, invoices, credit=credit, **urls)
         except Exception:
             log.exception("rendering_failed", communication=str(communication_id))
@@ -138,22 +138,22 @@ def claim(
 def _reschedule_others(case: Case, going: Sequence[Communication]) -> None:
     """Reschedule the debtor's other messages, because those in `going` now count as contacts. A message that is not a
     step also reschedules the messages of its own invoice."""
-    but = {row.invoice_id for row in going if row.step is not None}
-    replanning.contacts_changed(case.account, case.debtor, but=but)
+    exclude = {row.invoice_id for row in going if row.step is not None}
+    replanning.contacts_changed(case.account, case.debtor, exclude=exclude)
 
 
 def draft(row: Communication) -> messages.Message:
-    """As it would be written now, whatever stands against its going: planned, no step of a ladder, its moment come."""
+    """Render a one-off message that is due, whether or not it may be sent."""
     case = _lock(row.pk, wait=True, account=None)
     assert case is not None
-    urls = links.in_message(case.debtor, case.due[0])
-    invoices = listing.named(case.account, case.due[0], case.invoices.values())
+    urls = links.urls_for_message(case.debtor, case.due[0])
+    invoices = listing.listed(case.account, case.due[0], case.invoices.values())
     credit = case.facts.credit(case.due[0].invoice)
     return messages.render(case.account, case.debtor, case.due, invoices, credit=credit, **urls)
 
 
 def objections(row: Communication, message: messages.Message) -> list[str]:
-    """What `claim` had against this message, in the reader's language."""
+    """Return the reasons for which `claim` refused the text of a message, in the active language."""
     case = _lock(row.pk, wait=True, account=None)
     assert case is not None
     return [problem.message for problem in breaches(row, case, message.text, message.language)]
@@ -172,12 +172,12 @@ def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -
     debtor.account = account
     now = account.now()
     which = {"debtor": debtor.pk, "channel": channel, "now": now, "alone": alone}
-    # Locked in the order of their ids, used in one that does not depend on them.
+    # Lock in the order of the ids, but process in an order that does not depend on them.
     locked = sorted(_concerned(**which), key=operator.attrgetter(*holding.IN_ORDER))
     invoices = {invoice.pk: invoice for invoice in locked}
     for invoice in invoices.values():
         invoice.account, invoice.debtor = account, debtor
-    policies.look_once(invoices.values())
+    policies.share_steps(invoices.values())
     due = _locked_due(**which)
     for row in due:
         row.account, row.invoice = account, invoices[row.invoice_id]
@@ -191,7 +191,7 @@ def _due(debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | N
 
 @compiled
 def _concerned(*, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None) -> QuerySet[Invoice]:
-    """The debtor's open invoices, and those that a message is due about, locked."""
+    """Lock the debtor's open invoices and those with a due message."""
     due = _due(debtor, channel, now, alone).values("invoice_id")
     theirs = Q(debtor=debtor, status__in=OPEN) | Q(pk__in=due)
     return Invoice.objects.select_for_update(no_key=True).filter(theirs).order_by("id")
@@ -201,15 +201,15 @@ def _concerned(*, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid
 def _locked_due(
     *, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None
 ) -> QuerySet[Communication]:
-    return _due(debtor, channel, now, alone).select_for_update(of=("self",)).order_by(*holding.GOES_FIRST)
+    return _due(debtor, channel, now, alone).select_for_update(of=("self",)).order_by(*holding.SEND_ORDER)
 
 
 def _may_go(case: Case, row: Communication) -> bool:
-    """What the row's own invoice says."""
+    """Check one row against the facts of its invoice and debtor. Postpone or suppress it if it may not be sent."""
     invoice = row.invoice
     today = case.account.today()
     if row.step is None:
-        return _may_go_apart(case, row)
+        return _may_send_one_off(case, row)
     if not _is_owed(row):
         lifecycle.stand(invoice, next_check_at=None, next_contact_at=None)
         return False
@@ -221,7 +221,7 @@ def _may_go(case: Case, row: Communication) -> bool:
     if verdict.reason in _OF_INVOICE:
         _hold_back(case, row, verdict)
         return False
-    # A new try goes by the channel that was planned for its whole message.
+    # A retry uses the channel that was planned for its whole message.
     left = [row.channel, *ladder.channels_left(invoice, step)] if row.try_number > 1 else []
     chosen = addresses.choose(invoice, left or step.channels)
     if case.debtor.opted_out_at is not None:
@@ -241,13 +241,13 @@ def _may_go(case: Case, row: Communication) -> bool:
     if verdict.hold:
         _hold_back(case, row, verdict)
         return False
-    if safeguards.must_be_seen(row, case.rules, case.facts.credit(invoice).get(invoice.currency, Decimal(0))):
+    if safeguards.needs_approval(row, case.rules, case.facts.credit(invoice).get(invoice.currency, Decimal(0))):
         safeguards.hold(row)
         return False
     return True
 
 
-# Holds of the invoice itself come before what is wrong with its addresses, those of its debtor after it.
+# Holds of the invoice are checked before its addresses, holds of the debtor after them.
 _OF_INVOICE = ("hold", "dispute")
 
 
@@ -257,9 +257,9 @@ def _hold_back(case: Case, row: Communication, verdict: holding.Verdict) -> None
     moment = verdict.moment
     if verdict.reason == "credit":
         facts, currency = case.facts, row.invoice.currency
-        theirs, credit = facts.open_with(row.invoice), facts.credit(row.invoice)
-        if covering.ask_when_due(case.account, facts.party(row.invoice), theirs, currency, credit):
-            moment = case.now + covering.ASKS_AFTER
+        theirs, credit = facts.party_invoices(row.invoice), facts.credit(row.invoice)
+        if covering.open_case_when_due(case.account, facts.party(row.invoice), theirs, currency, credit):
+            moment = case.now + covering.CASE_AFTER
     _postpone(case, row, verdict.reason, moment)
     if verdict.has_person and row.step is not None:
         lifecycle.stand(row.invoice, next_contact_at=None)
@@ -273,8 +273,8 @@ def _is_owed(row: Communication) -> bool:
     return False
 
 
-def _may_go_apart(case: Case, row: Communication) -> bool:
-    """The same for what is no step of the ladder: sent by a person, or for a promise or a payment."""
+def _may_send_one_off(case: Case, row: Communication) -> bool:
+    """Check a one-off message: sent by a user, or about a promise or a payment."""
     invoice = row.invoice
     if row.kind == Kind.THANK_YOU:
         if invoice.status != Status.PAID:
@@ -307,44 +307,44 @@ def _may_go_apart(case: Case, row: Communication) -> bool:
 
 
 def breaches(row: Communication, case: Case, text: str, language: str = "") -> list[linters.Problem]:
-    """What the law of the debtor's place, and WhatsApp, have against the text and who sends it."""
+    """Return violations of local regulations and of WhatsApp's rules by the text or its sender."""
     gateway = gateways.of(case.account).get(row.channel)
     if gateway is None:  # email
         return []
     sender = None if gateways.is_service(gateway.sender) else gateway.sender
-    contact = addresses.known(case.account, row.channel, row.recipient) if row.channel == Medium.WHATSAPP else None
+    contact = addresses.contact_at(case.account, row.channel, row.recipient) if row.channel == Medium.WHATSAPP else None
     return linters.lint(
         row.channel,
         ladder.place(row.invoice, case.rules).country,
         sender,
         text,
-        spared=[invoice.invoice_number for invoice in case.invoices.values()],
+        ignored=[invoice.invoice_number for invoice in case.invoices.values()],
         in_conversation=addresses.in_conversation(contact, case.now),
         has_template=bool(gateways.template_of(gateway, row.kind, language or row.language)),
-        has_opted_in=addresses.has_agreed(contact),
+        has_opted_in=addresses.has_opted_in(contact),
     )
 
 
 def _hindrance(
-    case: Case, going: Sequence[Communication], unavailable: Unavailable | None
+    case: Case, going: Sequence[Communication], unavailable: Outage | None
 ) -> tuple[str, dt.datetime] | None:
-    """The reason why no message may go to this debtor now, and until when: the account's, the hours, the limits."""
+    """Return the reason why the debtor may not be contacted now, and until when: account, hours, limits, outage."""
     account, rules, now, first = case.account, case.rules, case.now, going[0]
     if account.suspended_at is not None:
         return "suspended", now + _DAY
     if rules.is_stopped or first.channel in rules.stopped_channels:
         return "stopped", now + _DAY
     if first.kind != Kind.THANK_YOU and safeguards.is_stale(rules, now):
-        return "stale", now + safeguards.LOOKS_AGAIN
+        return "stale", now + safeguards.RECHECK_AFTER
     allowed = holding.next_allowed(case.facts, first.invoice, first, now)
     if allowed != now:
         opening = case.facts.place(first.invoice).next_opening(now)
         return "window" if allowed == opening else "cap", allowed
-    return (unavailable.why, now + unavailable.wait) if unavailable else None
+    return (unavailable.reason, now + unavailable.wait) if unavailable else None
 
 
 def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = "") -> None:
-    """Finally refused: the step is done without a message."""
+    """Suppress a message for good. Its step counts as done."""
     _suppress(row, reason, because)
     invoice = row.invoice
     ladder.done(invoice, step)
@@ -365,7 +365,7 @@ def _postpone_all(case: Case, rows: Sequence[Communication], why: str, until: dt
 
 
 def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reason: str = "") -> None:
-    """Not lost: a new moment, and why, said once for each reason."""
+    """Postpone a message and note each reason once on the timeline."""
     until = case.facts.place(row.invoice).next_opening(until)
     is_news = row.waits_for != why and not (row.refusals and why == "paused")  # the refusal was noted
     row.scheduled_for, row.waits_for = until, why

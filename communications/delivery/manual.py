@@ -1,7 +1,8 @@
-"""What a person sends: looked at first, as the gate would write it at that moment, then sent once.
+"""Manual messages: previewed first, then sent once.
 
-To look is to plan and to pass the gate in a transaction that is taken back. To send is the same, committed, if what
-passed is what was shown. The form's key is the message's id: a form that is posted twice sends one message.
+A preview plans the message and passes the gate in a transaction that is rolled back. Sending does the same and commits,
+provided that the result equals the preview. The form's key is the message's id, so a form that is posted twice sends
+one message.
 """
 
 import datetime as dt
@@ -17,7 +18,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from communications import channels
-from communications.channels import Unavailable, pauses
+from communications.channels import Outage, pauses
 from communications.content import messages
 from communications.delivery import gate, reasons, safeguards, sender
 from communications.models import Communication, Medium, State
@@ -32,14 +33,14 @@ from invoices.writing import Refused, lock
 
 log = structlog.get_logger(__name__)
 
-# What these hinder may be left to go by itself at the moment that is shown. For all else somebody has to do something.
-_PASSES_BY = ("window", "cap", "away", "refused", "paused", "reopened")
+# Messages held back for these reasons can be scheduled. All other reasons need an action by a user.
+_TEMPORARY_REASONS = ("window", "cap", "away", "refused", "paused", "reopened")
 _LINKS = re.compile(re.escape(settings.BASE_URL) + r"/[^\s\"<]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """`subject` and `text`: a person's own words instead of the template's, as templates are written."""
+class MessageRequest:
+    """Input of the form. `subject` and `text` replace the template; they use the template language."""
 
     kind: str
     channel: str
@@ -49,75 +50,90 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """The message as it would go. `later`: it would wait until then; `refusal` says why, or why it can't go at all."""
+class Preview:
+    """A message as it would be sent, or the reason why not.
+
+    If `deferred_until` is set, the message can be scheduled for that time, and `refusal` is the reason for the delay.
+    Otherwise a `refusal` means that it cannot be sent.
+    """
 
     message: Communication
-    later: dt.datetime | None
+    deferred_until: dt.datetime | None
     refusal: str
 
     @property
     def may_be_sent(self) -> bool:
-        return self.later is not None or not self.refusal
+        return self.deferred_until is not None or not self.refusal
 
     @property
-    def seal(self) -> str:
-        """Of what is shown, but for the links, which are new each time."""
+    def digest(self) -> str:
+        """SHA-256 of the previewed message without its links, which differ each time."""
         row = self.message
-        said = [row.kind, row.channel, row.language, row.recipient, row.subject, _LINKS.sub("", row.body), self.refusal]
-        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+        values = [
+            row.kind,
+            row.channel,
+            row.language,
+            row.recipient,
+            row.subject,
+            _LINKS.sub("", row.body),
+            self.refusal,
+        ]
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
-class Changed(Exception):
-    """What would go is not what was looked at."""
+class PreviewOutdated(Exception):
+    """The message that would be sent differs from the preview."""
 
 
-class _Sent(Exception):
+class _AlreadySent(Exception):
     def __init__(self, message: Communication) -> None:
         self.message = message
 
 
-def look(account: Account, invoice_id: uuid.UUID, actor: Actor, asked: Asked) -> Look:
-    """Nothing is kept of it. Raises `Refused` and `writing.NotFound`."""
+def preview(account: Account, invoice_id: uuid.UUID, actor: Actor, request: MessageRequest) -> Preview:
+    """Return a preview of a message without storing anything. Raise `Refused` or `writing.NotFound`."""
     with transaction.atomic():
-        seen, _going = _pass(account, invoice_id, actor, asked, uuid.uuid4())
+        shown, _going = _pass_gate(account, invoice_id, actor, request, uuid.uuid4())
         transaction.set_rollback(True)
-    return seen
+    return shown
 
 
 def send(
-    account: Account, invoice_id: uuid.UUID, actor: Actor, asked: Asked, *, key: uuid.UUID, seal: str
+    account: Account, invoice_id: uuid.UUID, actor: Actor, request: MessageRequest, *, key: uuid.UUID, digest: str
 ) -> Communication:
-    """The message that was looked at, at once or, if that was shown, when it may go. The same `key` again: what became
-    of it. Raises `Refused` and `Changed`; then nothing is kept."""
-    if not channels.is_captured(account, asked.channel) and not highwater.may_send():
+    """Send the previewed message, or schedule it if the preview was deferred, and return it.
+
+    A repeated `key` returns the existing message. Raise `Refused`, or `PreviewOutdated` if `digest` is no longer
+    current; nothing is stored then.
+    """
+    if not channels.is_captured(account, request.channel) and not highwater.may_send():
         raise Refused("kind", "held", _("Messages are held because the database was restored from a backup."))
-    with channels.Ways() as ways:
-        turn, unavailable = sender.approach(ways, account, asked.channel)
+    with channels.Transports() as transports:
+        permit, unavailable = sender.connect(transports, account, request.channel)
         is_handed_over = False
         try:
             with transaction.atomic():
-                seen, going = _pass(account, invoice_id, actor, asked, key, unavailable=unavailable)
-                if not seen.may_be_sent:
-                    raise Refused("kind", "not_now", _("It can't be sent: %(why)s.") % {"why": seen.refusal})
-                if seen.seal != seal:
-                    raise Changed
+                shown, going = _pass_gate(account, invoice_id, actor, request, key, unavailable=unavailable)
+                if not shown.may_be_sent:
+                    raise Refused("kind", "not_now", _("It can't be sent: %(why)s.") % {"why": shown.refusal})
+                if shown.digest != digest:
+                    raise PreviewOutdated
             if going:
                 is_handed_over = True
-                sender.hand_over(going, account, ways, turn)
-        except _Sent as before:
-            return before.message
+                sender.hand_over(going, account, transports, permit)
+        except _AlreadySent as earlier:
+            return earlier.message
         finally:
-            if turn and not is_handed_over:
-                pauses.leave(turn)
+            if permit and not is_handed_over:
+                pauses.release(permit)
     sent: Communication = Communication.objects.get(pk=key)
     return sent
 
 
 def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Communication:
-    """What a person left to go later does not go. Raises `Refused`."""
+    """Cancel a scheduled one-off message. Raise `Refused` unless it is one."""
     with transaction.atomic():
-        row, _invoice = safeguards.locked(account, communication_id, State.SCHEDULED)
+        row, _invoice = safeguards.lock_message(account, communication_id, State.SCHEDULED)
         if row.step is not None:
             raise Refused(
                 "status",
@@ -130,33 +146,38 @@ def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reaso
     return row
 
 
-def _pass(
+def _pass_gate(
     account: Account,
     invoice_id: uuid.UUID,
     actor: Actor,
-    asked: Asked,
+    request: MessageRequest,
     key: uuid.UUID,
     *,
-    unavailable: Unavailable | None = None,
-) -> tuple[Look, list[Communication]]:
-    """Plan it and pass the gate, or see what stands against it. Raises `_Sent` where the key was used for it."""
+    unavailable: Outage | None = None,
+) -> tuple[Preview, list[Communication]]:
+    """Plan a message and pass the gate. Return the preview and the claimed rows.
+
+    Raise `_AlreadySent` if the key was used for this invoice before.
+    """
     invoice = lock(account, invoice_id)
-    if before := Communication.objects.filter(pk=key, invoice=invoice).first():
-        raise _Sent(before)
-    if asked.kind not in one_off.kinds_for(invoice):
-        said = {"status": spoken(Status, invoice.status)}
-        raise Refused("kind", "does_not_fit", _("That can't be said of an invoice that is %(status)s.") % said)
+    if earlier := Communication.objects.filter(pk=key, invoice=invoice).first():
+        raise _AlreadySent(earlier)
+    if request.kind not in one_off.kinds_for(invoice):
+        values = {"status": spoken(Status, invoice.status)}
+        raise Refused(
+            "kind", "does_not_fit", _("This kind of message does not fit an invoice that is %(status)s.") % values
+        )
     row = Communication(
         id=key,
         account=account,
         debtor_id=invoice.debtor_id,
         invoice=invoice,
         round=invoice.round,
-        kind=asked.kind,
-        channel=asked.channel,
-        language=asked.language,
-        subject=asked.subject if asked.channel == Medium.EMAIL else "",
-        body=asked.text,
+        kind=request.kind,
+        channel=request.channel,
+        language=request.language,
+        subject=request.subject if request.channel == Medium.EMAIL else "",
+        body=request.text,
         scheduled_for=account.now(),
         not_before=account.now(),
         approved_by=actor.name,
@@ -165,25 +186,30 @@ def _pass(
         with transaction.atomic():
             row.save(force_insert=True)
     except IntegrityError as error:
-        raise Refused("key", "used", _("This form was already used for something else. Open it again.")) from error
+        raise Refused("key", "used", _("This form was already used. Open it again.")) from error
     timeline.note(invoice, "planned", actor, message=row.kind, medium=row.channel)
-    drafted = _draft(row)
+    rendered = _draft(row)
     going = gate.claim(key, unavailable=unavailable)
     if going:
-        return Look(going[0], None, ""), going
+        return Preview(going[0], None, ""), going
     row = Communication.objects.get(pk=key)
-    refusal = reasons.said(row.waits_for or row.suppressed_reason)
-    if drafted:
+    refusal = reasons.describe(row.waits_for or row.suppressed_reason)
+    if rendered:
         if row.waits_for == "lint":
             row.invoice = invoice
-            refusal = f"{refusal}: {' '.join(gate.objections(row, drafted))}"
-        row.subject, row.body, row.html, row.language = drafted.subject, drafted.text, drafted.html, drafted.language
-    return Look(row, row.scheduled_for if row.waits_for in _PASSES_BY else None, refusal), going
+            refusal = f"{refusal}: {' '.join(gate.objections(row, rendered))}"
+        row.subject, row.body, row.html, row.language = (
+            rendered.subject,
+            rendered.text,
+            rendered.html,
+            rendered.language,
+        )
+    return Preview(row, row.scheduled_for if row.waits_for in _TEMPORARY_REASONS else None, refusal), going
 
 
 def _draft(row: Communication) -> messages.Message | None:
     try:
         return gate.draft(row)
-    except Exception:  # the gate says what it is
+    except Exception:  # the gate reports the error
         log.exception("rendering_failed", communication=str(row.pk))
         return None

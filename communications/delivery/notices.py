@@ -1,4 +1,4 @@
-"""Mail to the people who can mend what messages wait for: a channel that is not set up, a server that refuses them."""
+"""Notices by email to admins and platform staff: a channel is not set up, or a server refuses messages."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -18,66 +18,79 @@ from inflow.accounts.roles import Role
 log = structlog.get_logger(__name__)
 
 NO_CHANNEL, REFUSED = "no_channel", "refused"
-# The reasons for which a message waits when its mail server or gateway refuses it for reasons of ours.
+# Reasons of messages that are postponed because the mail server or gateway refuses them.
 REFUSED_BY_SERVER = ("refused", "paused", "away")
-EVERY = dt.timedelta(days=1)
-# A notice that could not be mailed is tried again after this time.
-AGAIN = dt.timedelta(minutes=30)
+INTERVAL = dt.timedelta(days=1)
+# Time until a notice that could not be sent is tried again.
+RETRY_AFTER = dt.timedelta(minutes=30)
 
 
-def tell_of_missing_channels(now: dt.datetime | None = None) -> int:
-    """Once a day, the admins of each live account some of whose messages wait for a channel; how many accounts."""
-    return _tell_accounts(NO_CHANNEL, _waiting([NO_CHANNEL]), now or timezone.now())
+def notify_missing_channels(now: dt.datetime | None = None) -> int:
+    """Notify the admins of live accounts whose messages need a channel that is not set up, once a day.
+
+    Return the number of notified accounts.
+    """
+    return _notify_accounts(NO_CHANNEL, _waiting([NO_CHANNEL]), now or timezone.now())
 
 
-def tell_of_refusals(now: dt.datetime | None = None) -> int:
-    """Tell the admins of each live account whose messages are refused for reasons of ours, and platform staff if the
-    installation's mail server refuses them, once a day. Return the number of accounts told."""
+def notify_refusals(now: dt.datetime | None = None) -> int:
+    """Notify the admins of each live account whose messages are refused for reasons of class `OURS`, once a day.
+
+    Notify platform staff as well if the installation's mail server refuses them. Return the number of notified
+    accounts.
+    """
     now = now or timezone.now()
     waiting = _waiting(REFUSED_BY_SERVER)
     mails = waiting.filter(channel=Medium.EMAIL)
     if count := mails.count():
-        _tell_staff(mails, count, now)
-    return _tell_accounts(REFUSED, waiting, now)
+        _notify_staff(mails, count, now)
+    return _notify_accounts(REFUSED, waiting, now)
 
 
 def _waiting(reasons: Iterable[str]) -> "QuerySet[Communication]":
     return Communication.objects.filter(status=State.SCHEDULED, waits_for__in=reasons, account__is_test=False)
 
 
-def _tell_accounts(about: str, waiting: "QuerySet[Communication]", now: dt.datetime) -> int:
-    told = 0
+def _notify_accounts(about: str, waiting: "QuerySet[Communication]", now: dt.datetime) -> int:
+    notified = 0
     for account in Account.objects.filter(pk__in=waiting.order_by().values("account_id").distinct()):
         notice, _ = Notice.objects.get_or_create(account=account, about=about)
-        due = Notice.objects.filter(Q(told_at=None) | Q(told_at__lte=now - EVERY), pk=notice.pk)
+        due = Notice.objects.filter(Q(told_at=None) | Q(told_at__lte=now - INTERVAL), pk=notice.pk)
         if not due.update(told_at=now):
             continue
-        theirs = waiting.filter(account=account)
+        messages = waiting.filter(account=account)
         admins = User.objects.filter(account=account, role=Role.ADMIN, is_active=True)
         try:
-            _mail(about, account.language, admins, name=account.name, count=theirs.count(), said=_last_reply(theirs))
-            told += 1
-        except Exception as error:  # whatever the mail server thinks of
+            _mail(
+                about,
+                account.language,
+                admins,
+                name=account.name,
+                count=messages.count(),
+                last_reply=_last_reply(messages),
+            )
+            notified += 1
+        except Exception as error:  # the notice is tried again, whatever went wrong
             log.warning("notice_failed", account=str(account.pk), about=about, error=type(error).__name__)
-            Notice.objects.filter(pk=notice.pk).update(told_at=now - EVERY + AGAIN)
-    return told
+            Notice.objects.filter(pk=notice.pk).update(told_at=now - INTERVAL + RETRY_AFTER)
+    return notified
 
 
-def _tell_staff(mails: "QuerySet[Communication]", count: int, now: dt.datetime) -> None:
+def _notify_staff(mails: "QuerySet[Communication]", count: int, now: dt.datetime) -> None:
     SenderHealth.objects.get_or_create(pk=Medium.EMAIL.value)
-    due = SenderHealth.objects.filter(Q(told_at=None) | Q(told_at__lte=now - EVERY), pk=Medium.EMAIL.value)
+    due = SenderHealth.objects.filter(Q(told_at=None) | Q(told_at__lte=now - INTERVAL), pk=Medium.EMAIL.value)
     if not due.update(told_at=now):
         return
     staff = User.objects.filter(is_superuser=True, is_active=True)
     try:
-        _mail(REFUSED, Language.ENGLISH, staff, name="InFlow", count=count, said=_last_reply(mails))
+        _mail(REFUSED, Language.ENGLISH, staff, name="InFlow", count=count, last_reply=_last_reply(mails))
     except Exception as error:
         log.warning("notice_failed", about=REFUSED, error=type(error).__name__)
-        SenderHealth.objects.filter(pk=Medium.EMAIL.value).update(told_at=now - EVERY + AGAIN)
+        SenderHealth.objects.filter(pk=Medium.EMAIL.value).update(told_at=now - INTERVAL + RETRY_AFTER)
 
 
 def _last_reply(waiting: "QuerySet[Communication]") -> str:
-    """Return what a server said last, if a message of these was refused."""
+    """Return the last reply of a server to these messages, or an empty string."""
     row = waiting.exclude(error="").order_by("-scheduled_for").first()
     return row.error if row else ""
 
@@ -87,5 +100,5 @@ def _mail(about: str, language: str, people: "QuerySet[User]", **context: Any) -
     context["base_url"] = settings.BASE_URL
     subject = render_to_string(f"{folder}/{about}.subject.txt", context).strip()
     body = render_to_string(f"{folder}/{about}.txt", context)
-    for address in people.values_list("email", flat=True):  # one each: they need not learn each other's
+    for address in people.values_list("email", flat=True):  # one mail each, so that recipients do not see each other
         EmailMessage(subject, body, to=[address]).send()

@@ -1,28 +1,28 @@
-"""Why a message does not go, did not go or waits, in words for people. The rows and the API keep the codes."""
+"""Labels of the reasons why a message was postponed or not sent. Rows and the API contain the codes."""
 
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _lazy
 
-from communications.delivery import gate
+from communications.schedule import holding
 
-WORDS: dict[str, Any] = {
-    **gate.WORDS,
-    "held": _lazy("held until somebody has looked at it"),
-    "opted_out": _lazy("the debtor asked not to be written to"),
-    "no_contact": _lazy("no way to write to this debtor is known"),
-    "invalid_contact": _lazy("the debtor's address does not work"),
+LABELS: dict[str, Any] = {
+    **holding.REASONS,
+    "held": _lazy("held for approval"),
+    "opted_out": _lazy("the debtor has opted out"),
+    "no_contact": _lazy("the debtor has no contact details"),
+    "invalid_contact": _lazy("the debtor's address is invalid"),
     "paid": _lazy("the invoice is paid"),
     "not_paid": _lazy("the invoice is not paid"),
-    "late": _lazy("the payment is too long ago to say thank you"),
-    "no_promise": _lazy("no promise is open"),
+    "late": _lazy("the payment was too long ago for a thank-you"),
+    "no_promise": _lazy("there is no open promise"),
     "closed": _lazy("the invoice is closed"),
-    "gate_expired": _lazy("it took too long to be handed over"),
-    "restored": _lazy("the database was restored from a backup, and it may have left after the backup was taken"),
+    "gate_expired": _lazy("it could not be delivered in time"),
+    "restored": _lazy("the database was restored from a backup, and the message may have been sent after the backup"),
     "no gateway": _lazy("no gateway is set up for its channel"),
 }
 
 
-def said(code: str) -> str:
-    """What a provider answered stays in its own words."""
-    return str(WORDS.get(code, code.replace("_", " ")))
+def describe(code: str) -> str:
+    """Return the label of a reason. Replies of providers are returned unchanged."""
+    return str(LABELS.get(code, code.replace("_", " ")))

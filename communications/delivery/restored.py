@@ -1,4 +1,4 @@
-"""The messages of a restored database: those that may have left since the backup was taken end as `unknown`."""
+"""Messages of a restored database: those that may have been sent after the backup become `unknown`."""
 
 import datetime as dt
 import uuid
@@ -22,11 +22,11 @@ ERROR = "restored"
 
 
 def end_as_unknown(gap: Gap, *, dry_run: bool = False) -> Iterator[Communication]:
-    """Mark each message that may have left in the gap as `unknown`: it is never sent again by itself.
+    """Mark each message that may have been sent in the gap as `unknown`, and yield it. It is never sent again.
 
-    That includes the steps that fell due in the gap after a step that did: the backup knows none of their messages.
-    One transaction for each invoice, so it may be interrupted and run again. A dry run takes each back.
-    Accounts with a clock of their own and captured messages are left alone: nothing of them left this machine.
+    This includes later steps that fell due in the gap, whose messages the backup does not contain. Each invoice has
+    its own transaction, so the function can be interrupted and repeated. A dry run rolls each one back. Captured
+    messages and accounts with their own clock are skipped because none of their messages left this machine.
     """
     planned = Communication.objects.filter(status__in=(State.SCHEDULED, State.SENDING))
     planned = planned.filter(Q(scheduled_for__lte=gap.until) | Q(created_at__gt=gap.since))
@@ -42,13 +42,13 @@ def end_as_unknown(gap: Gap, *, dry_run: bool = False) -> Iterator[Communication
         yield from ended
 
 
-def held_for_a_person(gap: Gap) -> QuerySet[Communication]:
-    """Return the messages that somebody may have approved in the gap. They wait for a person now as well."""
+def held_for_approval(gap: Gap) -> QuerySet[Communication]:
+    """Return the held messages that may have been approved in the gap."""
     return Communication.objects.filter(status=State.HELD, scheduled_for__lte=gap.until, account__clock=None)
 
 
-def put_back(account: Account, message_id: uuid.UUID) -> None:
-    """Plan a message again that passed the gate and surely did not leave; none of its tries is used up."""
+def reschedule(account: Account, message_id: uuid.UUID) -> None:
+    """Schedule a message again that passed the gate but was certainly not sent. No attempt is used up."""
     rows = Communication.objects.filter(message_id=message_id, status=State.SENDING).order_by("invoice_id")
     with transaction.atomic():
         for invoice_id in list(rows.values_list("invoice_id", flat=True)):
@@ -62,12 +62,12 @@ def put_back(account: Account, message_id: uuid.UUID) -> None:
 
 def _end(account: Account, invoice_id: uuid.UUID, gap: Gap) -> Iterator[Communication]:
     yield from _end_planned(account, invoice_id, gap)
-    ladder.advance(lock(account, invoice_id))  # plans what is due by now
+    ladder.advance(lock(account, invoice_id))  # plans the messages that are due by now
     yield from _end_planned(account, invoice_id, gap)
 
 
 def _end_planned(account: Account, invoice_id: uuid.UUID, gap: Gap) -> Iterator[Communication]:
-    """Each message that ends has the next step planned, which may have left as well."""
+    """Mark planned messages as `unknown` until none is left: each one plans the next step, which may be sent, too."""
     while True:
         invoice = lock(account, invoice_id)
         planned = Communication.objects.filter(invoice=invoice, status__in=(State.SCHEDULED, State.SENDING))
@@ -90,7 +90,7 @@ def _may_have_left_at(row: Communication, gap: Gap) -> dt.datetime | None:
         return max(row.scheduled_for, gap.since)
     if row.step is None or row.created_at <= gap.since or row.invoice.created_at > gap.until:
         return None
-    # Planned since the restore. Before it, it was planned for the step's own day.
+    # Planned after the restore. The original message was planned for the step's own day.
     step = next((each for each in policies.steps_of(row.invoice) if ladder.is_for(row, row.invoice, each)), None)
     if step is None:
         return None

@@ -1,7 +1,7 @@
-"""The consequences of a refusal: the message waits, is tried again, goes by another channel, or is a person's case.
+"""Consequences of a refusal: the message is postponed, retried, sent on another channel, or escalated.
 
 All rows of a message are handled together, under the locks of the debtor and the invoices, so that a message about
-several invoices stays one.
+several invoices remains one message.
 """
 
 import datetime as dt
@@ -18,17 +18,17 @@ from invoices import lifecycle, timeline, workdays
 from invoices.cases import escalations
 from invoices.models import Invoice, Reason
 
-# The waits after refusals for reasons of ours; the last one from then on.
-GAPS = (dt.timedelta(minutes=5), dt.timedelta(minutes=15), dt.timedelta(hours=1), dt.timedelta(hours=4))
-# The same where the refusal was reported after the message had been taken: it costs a real mail each time.
-LATE_GAPS = (dt.timedelta(hours=4), dt.timedelta(hours=24), dt.timedelta(hours=72))
-# A mailbox that is full, or will not take the message, is tried again on each of so many working days; after them the
-# next channel is, or this one for the last time.
-TRIED_ON_DAYS = 3
+# Delays after refusals of class `OURS`. The last one repeats.
+RETRY_DELAYS = (dt.timedelta(minutes=5), dt.timedelta(minutes=15), dt.timedelta(hours=1), dt.timedelta(hours=4))
+# Delays if the message was accepted first and the refusal reported later. Each attempt is a real mail.
+RETRY_DELAYS_AFTER_BOUNCE = (dt.timedelta(hours=4), dt.timedelta(hours=24), dt.timedelta(hours=72))
+# A mailbox that is full or refuses the message is tried on this number of working days, then on the next channel, or
+# a last time on this one.
+MAX_DAYS = 3
 
 
-class Step(NamedTuple):
-    """A row whose step is to be taken again."""
+class Attempt(NamedTuple):
+    """A row and the step that is to be repeated."""
 
     row: Communication
     step: PolicyStep
@@ -39,12 +39,12 @@ class Step(NamedTuple):
 
 
 def step_of(row: Communication) -> PolicyStep | None:
-    """Return the step of the policy that a message is for, if it is still there."""
+    """Return the policy step of a message, or None if it was removed."""
     return next((step for step in policies.steps_of(row.invoice) if ladder.is_for(row, row.invoice, step)), None)
 
 
-def mark(rows: Sequence[Communication], refusal: Refusal) -> None:
-    """Record what a refusal says about the address."""
+def mark_address(rows: Sequence[Communication], refusal: Refusal) -> None:
+    """Mark the address as invalid or opted out if the refusal says so."""
     row, now = rows[0], rows[0].account.now()
     if refusal == Refusal.ADDRESS:
         addresses.mark_invalid(row.account, row.channel, row.recipient, now, row.error)
@@ -52,8 +52,8 @@ def mark(rows: Sequence[Communication], refusal: Refusal) -> None:
         addresses.opt_out(row.account, row.channel, row.recipient, now)
 
 
-def wait(rows: Sequence[Communication], error: str, why: str) -> None:
-    """Schedule a message again that was refused for reasons of ours. Neither an attempt nor a step is used up."""
+def postpone(rows: Sequence[Communication], error: str, why: str) -> None:
+    """Schedule a message again after a refusal of class `OURS`. No attempt and no step is used up."""
     if not rows:
         return
     refusals = max(row.refusals for row in rows) + 1
@@ -64,7 +64,7 @@ def wait(rows: Sequence[Communication], error: str, why: str) -> None:
         row.error, row.waits_for = error[:300], why
         row.refusals = refusals
         row.save()
-    moment = max(_allowed(row, _gap(GAPS, refusals)) for row in rows)
+    moment = max(_allowed(row, _delay(RETRY_DELAYS, refusals)) for row in rows)
     for row in rows:
         row.scheduled_for = row.not_before = moment
         row.save(update_fields=["scheduled_for", "not_before"])
@@ -78,81 +78,87 @@ def wait(rows: Sequence[Communication], error: str, why: str) -> None:
         ladder.advance(row.invoice)
 
 
-def plan(rows: Sequence[Communication], refusal: Refusal) -> None:
-    """Take the steps of a message again, together, if they were the last ones taken; or give them up."""
-    live = [Step(row, step) for row in rows if (step := step_of(row)) and row.invoice.is_open and _is_last(row, step)]
-    if not live:
+def plan_next_attempt(rows: Sequence[Communication], refusal: Refusal) -> None:
+    """Plan the next attempt for all rows of a message together, or give up. Only last steps are repeated."""
+    attempts = [
+        Attempt(row, step) for row in rows if (step := step_of(row)) and row.invoice.is_open and _is_last(row, step)
+    ]
+    if not attempts:
         return
     if refusal == Refusal.OURS:
-        _again(live, _gap(LATE_GAPS, max(row.refusals for row in rows) + 1))
+        _retry(attempts, _delay(RETRY_DELAYS_AFTER_BOUNCE, max(row.refusals for row in rows) + 1))
         return
-    attempts = max(_attempts(each) for each in live)
-    if refusal == Refusal.MAILBOX and attempts < TRIED_ON_DAYS:
-        _again(live)
+    refused = max(_refused_attempts(attempt) for attempt in attempts)
+    if refusal == Refusal.MAILBOX and refused < MAX_DAYS:
+        _retry(attempts)
         return
-    for each in live if refusal == Refusal.MAILBOX else ():
-        each.row.closes_channel = True
-        each.row.save(update_fields=["closes_channel"])
-    channels = _next_channels(live)
+    for attempt in attempts if refusal == Refusal.MAILBOX else ():
+        attempt.row.closes_channel = True
+        attempt.row.save(update_fields=["closes_channel"])
+    channels = _next_channels(attempts)
     if refusal != Refusal.MAILBOX:
-        _by_next_channel(live, channels, refusal, dt.timedelta())
-    elif any(channels) or attempts > TRIED_ON_DAYS:
-        _by_next_channel(live, channels, refusal, None)
+        _switch_channel(attempts, channels, refusal, dt.timedelta())
+    elif any(channels) or refused > MAX_DAYS:
+        _switch_channel(attempts, channels, refusal, None)
     else:
-        for each in live:
-            each.row.closes_channel = False
-            each.row.save(update_fields=["closes_channel"])
-        _again(live)
+        for attempt in attempts:
+            attempt.row.closes_channel = False
+            attempt.row.save(update_fields=["closes_channel"])
+        _retry(attempts)
 
 
-def _again(live: Sequence[Step], gap: dt.timedelta | None = None) -> None:
-    """Plan another try on the same channel: after the gap, or on the debtor's next working day."""
-    moment = max(_moment(each, gap) for each in live)
-    for each in live:
-        planned = _plan(each, Chosen(each.row.channel, each.row.recipient), moment)
-        if planned and gap is not None:
-            planned.refusals, planned.waits_for = each.row.refusals + 1, "refused"
+def _retry(attempts: Sequence[Attempt], delay: dt.timedelta | None = None) -> None:
+    """Plan another attempt on the same channel: after the delay, or on the debtor's next working day."""
+    moment = max(_retry_at(attempt, delay) for attempt in attempts)
+    for attempt in attempts:
+        planned = _plan(attempt, Chosen(attempt.row.channel, attempt.row.recipient), moment)
+        if planned and delay is not None:
+            planned.refusals, planned.waits_for = attempt.row.refusals + 1, "refused"
             planned.save(update_fields=["refusals", "waits_for"])
 
 
-def _by_next_channel(
-    live: Sequence[Step], channels: Sequence[Chosen | None], refusal: Refusal, gap: dt.timedelta | None
+def _switch_channel(
+    attempts: Sequence[Attempt], channels: Sequence[Chosen | None], refusal: Refusal, delay: dt.timedelta | None
 ) -> None:
-    """Plan a try of each row on the channel chosen for it; give up those without one."""
-    going = [each for each, chosen in zip(live, channels, strict=True) if chosen]
-    moment = max((_moment(each, gap) for each in going), default=None)
-    for each, chosen in zip(live, channels, strict=True):
+    """Plan an attempt of each row on the channel chosen for it. Give up rows without one."""
+    going = [attempt for attempt, chosen in zip(attempts, channels, strict=True) if chosen]
+    moment = max((_retry_at(attempt, delay) for attempt in going), default=None)
+    for attempt, chosen in zip(attempts, channels, strict=True):
         if chosen and moment:
-            _plan(each, chosen, moment)
+            _plan(attempt, chosen, moment)
         else:
-            _give_up(each, refusal)
+            _give_up(attempt, refusal)
 
 
-def _next_channels(live: Sequence[Step]) -> list[Chosen | None]:
-    """Choose the channel of each row: the same for all where their addresses allow it. The first row, which leads,
-    says the order; what its own step does not have may come from the others."""
+def _next_channels(attempts: Sequence[Attempt]) -> list[Chosen | None]:
+    """Choose the next channel of each row: the same for all rows if their addresses allow it.
+
+    The step of the first row determines the order of preference. Channels of the other steps follow.
+    """
     left: list[str] = []
-    for each in live:
-        left += [channel for channel in ladder.channels_left(each.invoice, each.step) if channel not in left]
-    common = next((chosen.channel for each in live if not (chosen := addresses.choose(each.invoice, left)).missing), "")
+    for attempt in attempts:
+        left += [channel for channel in ladder.channels_left(attempt.invoice, attempt.step) if channel not in left]
+    common = next(
+        (chosen.channel for attempt in attempts if not (chosen := addresses.choose(attempt.invoice, left)).missing), ""
+    )
     found: list[Chosen | None] = []
-    for each in live:
-        own = [channel for channel in ladder.channels_left(each.invoice, each.step) if channel != common]
-        chosen = addresses.choose(each.invoice, [common, *own] if common else own)
+    for attempt in attempts:
+        own = [channel for channel in ladder.channels_left(attempt.invoice, attempt.step) if channel != common]
+        chosen = addresses.choose(attempt.invoice, [common, *own] if common else own)
         found.append(None if chosen.missing else chosen)
     return found
 
 
-def _give_up(each: Step, refusal: Refusal) -> None:
-    if each.row.status == State.FAILED:
-        ladder.done(each.invoice, each.step)
+def _give_up(attempt: Attempt, refusal: Refusal) -> None:
+    if attempt.row.status == State.FAILED:
+        ladder.done(attempt.invoice, attempt.step)
     if refusal != Refusal.OPTED_OUT:
         reason = Reason.NO_CONTACT if refusal == Refusal.ADDRESS else Reason.DELIVERY_FAILED
-        escalations.open_case(each.invoice, reason, notes=each.row.error)
+        escalations.open_case(attempt.invoice, reason, notes=attempt.row.error)
 
 
-def _plan(each: Step, chosen: Chosen, moment: dt.datetime) -> Communication | None:
-    if not _stands_at(each.row, each.step):
+def _plan(each: Attempt, chosen: Chosen, moment: dt.datetime) -> Communication | None:
+    if not _rewind_to(each.row, each.step):
         return None
     planned = ladder.plan_message(each.invoice, each.step, moment, not_before=moment, chosen=chosen)
     contact_at = ladder.reschedule(ladder.facts_of(each.invoice), each.invoice, planned)
@@ -161,20 +167,20 @@ def _plan(each: Step, chosen: Chosen, moment: dt.datetime) -> Communication | No
     return planned
 
 
-def _attempts(each: Step) -> int:
-    """Count the tries on this channel that the mailbox refused, this one included."""
-    tries = ladder.tries_of(each.invoice, each.step).filter(channel=each.row.channel)
+def _refused_attempts(attempt: Attempt) -> int:
+    """Count the attempts on this channel that the mailbox refused, including this one."""
+    tries = ladder.tries_of(attempt.invoice, attempt.step).filter(channel=attempt.row.channel)
     return tries.filter(refusal=Refusal.MAILBOX).count()
 
 
 def _is_last(row: Communication, step: PolicyStep) -> bool:
-    """Return whether no step was taken after this one: a refused try has not taken it, one that came back has."""
+    """Return True if no later step was done. A bounced message completed its step, a failed one did not."""
     last = row.invoice.last_step
     return (last is None or last < step.offset_days) if row.status == State.FAILED else last == step.offset_days
 
 
-def _stands_at(row: Communication, step: PolicyStep) -> bool:
-    """Bring the schedule back to a step that it took, unless something is on its way that comes after it."""
+def _rewind_to(row: Communication, step: PolicyStep) -> bool:
+    """Reset the invoice to the point before a step. Return False if a later message is being sent."""
     invoice = row.invoice
     if invoice.last_step != step.offset_days:
         return True
@@ -190,24 +196,24 @@ def _stands_at(row: Communication, step: PolicyStep) -> bool:
     return True
 
 
-def _moment(each: Step, gap: dt.timedelta | None) -> dt.datetime:
-    """Return when a try may go: after the gap, or on the debtor's next working day."""
-    if gap is not None:
-        return _allowed(each.row, gap)
-    place = ladder.place(each.invoice, ladder.rules_of(each.invoice.account))
-    now = each.invoice.account.now()
+def _retry_at(attempt: Attempt, delay: dt.timedelta | None) -> dt.datetime:
+    """Return the time of the next attempt: after the delay, or on the debtor's next working day."""
+    if delay is not None:
+        return _allowed(attempt.row, delay)
+    place = ladder.place(attempt.invoice, ladder.rules_of(attempt.invoice.account))
+    now = attempt.invoice.account.now()
     day = workdays.after(now.astimezone(place.zone).date(), 1, place.days)
     beginning = dt.datetime.combine(day, dt.time.min, place.zone).astimezone(dt.UTC)
-    return _allowed(each.row, max(beginning - now, dt.timedelta(minutes=15)))
+    return _allowed(attempt.row, max(beginning - now, dt.timedelta(minutes=15)))
 
 
-def _allowed(row: Communication, gap: dt.timedelta) -> dt.datetime:
-    """Return the first moment after the gap at which this message may go."""
-    moment = row.account.now() + gap
-    if row.step is None:  # no limit of contacts holds it
+def _allowed(row: Communication, delay: dt.timedelta) -> dt.datetime:
+    """Return the first time after the delay at which this message may be sent."""
+    moment = row.account.now() + delay
+    if row.step is None:  # one-off messages are exempt from the limits
         return ladder.place(row.invoice, ladder.rules_of(row.account)).next_opening(moment)
     return ladder.allowed_from(row.invoice, moment)
 
 
-def _gap(gaps: Sequence[dt.timedelta], refusals: int) -> dt.timedelta:
-    return gaps[min(refusals, len(gaps)) - 1]
+def _delay(delays: Sequence[dt.timedelta], refusals: int) -> dt.timedelta:
+    return delays[min(refusals, len(delays)) - 1]

@@ -1,6 +1,6 @@
-"""What stops messages that the ladder wants to go: payments that nobody recorded, a switch, a second pair of eyes.
+"""Safeguards that stop scheduled messages: stale payment data, the stop switch, approval of final notices.
 
-All that is stopped is kept, says why on the timeline, and goes on when a person says so.
+Stopped messages are not lost. The timeline shows the reason, and they continue when a user releases them.
 """
 
 import datetime as dt
@@ -20,15 +20,15 @@ from invoices.models import Invoice, Receipt, TimelineEntry
 from invoices.writing import NotFound, Refused, lock
 
 _ORDER = [f"invoice__{name}" for name in holding.IN_ORDER]
-# A message that waits for fresh payment data is looked at this often.
-LOOKS_AGAIN = dt.timedelta(hours=2)
+# Time until a message that was postponed because of stale payment data is checked again.
+RECHECK_AFTER = dt.timedelta(hours=2)
 
 
-# --- Payments that nobody recorded -------------------------------------------------------------------------------
+# --- Stale payment data ------------------------------------------------------------------------------------------
 
 
 def is_stale(rules: CollectionSettings, now: dt.datetime) -> bool:
-    """Whether no payment was recorded or synced for too long to say who still owes."""
+    """Return True if no payment was recorded or synced for longer than `stale_after_hours`."""
     if rules.stale_after_hours is None:
         return False
     since = now - dt.timedelta(hours=rules.stale_after_hours)
@@ -37,8 +37,8 @@ def is_stale(rules: CollectionSettings, now: dt.datetime) -> bool:
     return not Receipt.objects.filter(account=rules.account_id, recorded_at__gt=since).exists()
 
 
-def note_sync(account: Account, actor: Actor) -> int:
-    """All payments are recorded as of now: what waited for that goes on. How many messages did."""
+def record_sync(account: Account, actor: Actor) -> int:
+    """Record that all payments are entered as of now. Release the messages held as stale and return their number."""
     CollectionSettings.objects.update_or_create(account=account, defaults={"payments_synced_at": account.now()})
     return release(account, "stale", actor, "synced")
 
@@ -47,14 +47,16 @@ def note_sync(account: Account, actor: Actor) -> int:
 
 
 def resume(account: Account, actor: Actor) -> int:
-    """Switch all channels on, and let go what was held, within hours and limits. How many messages were."""
+    """Resume all channels. Release the held messages, within hours and limits, and return their number."""
     CollectionSettings.objects.filter(account=account).update(is_stopped=False, stopped_channels=[])
     return release(account, "stopped", actor, "resumed")
 
 
 def release(account: Account, reason: str, actor: Actor, cause: str) -> int:
-    """Let what waited for `reason` go at the next allowed moment, debtor by debtor. `cause` is a code of
-    `narrative`."""
+    """Schedule the messages held for `reason` at the next allowed time and return their number.
+
+    `cause` is a code in `communications.narrative`.
+    """
     waiting = Communication.objects.for_account(account).filter(status=State.SCHEDULED, waits_for=reason)
     released = 0
     for pk, invoice_id in waiting.order_by("debtor_id", *_ORDER).values_list("pk", "invoice_id"):
@@ -74,29 +76,31 @@ def release(account: Account, reason: str, actor: Actor, cause: str) -> int:
     return released
 
 
-# --- A second pair of eyes ---------------------------------------------------------------------------------------
+# --- Approval ----------------------------------------------------------------------------------------------------
 
 
-def must_be_seen(row: Communication, rules: CollectionSettings, credit: Decimal) -> bool:
-    """Return True if the row is a final notice above the account's limit that nobody has released yet. The debtor's
-    `credit` in the invoice's currency is not demanded, so it does not count."""
+def needs_approval(row: Communication, rules: CollectionSettings, credit: Decimal) -> bool:
+    """Return True if the row is a final notice above the account's approval limit that nobody has approved yet.
+
+    The debtor's `credit` in the invoice's currency is deducted.
+    """
     if row.kind != Kind.FINAL_NOTICE:
         return False
-    limit = limit_of(rules, row.invoice.currency)
+    limit = approval_limit(rules, row.invoice.currency)
     if limit is None or row.invoice.balance - credit <= limit:
         return False
     tries = Communication.objects.filter(invoice=row.invoice_id, round=row.round, step=row.step, kind=row.kind)
     return not tries.filter(approved_at__isnull=False).exists()
 
 
-def limit_of(rules: CollectionSettings, currency: str) -> Decimal | None:
+def approval_limit(rules: CollectionSettings, currency: str) -> Decimal | None:
     limits = ApprovalLimit.objects.filter(settings=rules.account_id, currency=currency)
     amount: Decimal | None = limits.values_list("amount", flat=True).first()
     return amount
 
 
 def hold(row: Communication) -> None:
-    """Keep it until a person has looked, who is called in at once. Under the gate's locks."""
+    """Hold a message for approval and open a case. The caller holds the gate's locks."""
     invoice = row.invoice
     row.status = State.HELD
     row.save(update_fields=["status"])
@@ -105,11 +109,11 @@ def hold(row: Communication) -> None:
 
 
 def approve(account: Account, communication_id: uuid.UUID, actor: Actor) -> Communication:
-    """Release a held message: it goes when the cool-off is over, at the next allowed moment. Raises `Refused`."""
+    """Approve a held message. It is scheduled for the next allowed time after the cool-off. Raise `Refused`."""
     with transaction.atomic():
-        row, invoice = locked(account, communication_id, State.HELD)
+        row, invoice = lock_message(account, communication_id, State.HELD)
         if actor.name == _registered_by(invoice):
-            message = "You registered this invoice: somebody else has to look at its final notice."
+            message = "You registered this invoice: somebody else must approve its final notice."
             raise Refused("status", "same_person", message)
         now = account.now()
         cool_off = dt.timedelta(hours=ladder.rules_of(account).cool_off_hours)
@@ -124,10 +128,10 @@ def approve(account: Account, communication_id: uuid.UUID, actor: Actor) -> Comm
     return row
 
 
-def call_back(account: Account, communication_id: uuid.UUID, actor: Actor) -> Communication:
-    """Hold a released message again, while it has not left. Raises `Refused`."""
+def withdraw_approval(account: Account, communication_id: uuid.UUID, actor: Actor) -> Communication:
+    """Hold an approved message again before it is sent. Raise `Refused` if it was not approved."""
     with transaction.atomic():
-        row, invoice = locked(account, communication_id, State.SCHEDULED)
+        row, invoice = lock_message(account, communication_id, State.SCHEDULED)
         if row.approved_at is None:
             raise Refused("status", "illegal_transition", _("Only a message that was released can be called back."))
         row.status, row.approved_at, row.approved_by = State.HELD, None, ""
@@ -138,9 +142,9 @@ def call_back(account: Account, communication_id: uuid.UUID, actor: Actor) -> Co
 
 
 def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Communication:
-    """A held message does not go: its step is done without it, and calls in whom it calls in. Raises `Refused`."""
+    """Cancel a held message. Its step counts as done, including its escalation. Raise `Refused` if it is not held."""
     with transaction.atomic():
-        row, invoice = locked(account, communication_id, State.HELD)
+        row, invoice = lock_message(account, communication_id, State.HELD)
         row.status = State.CANCELLED
         row.save(update_fields=["status"])
         _note(row, invoice, "cancelled", actor, reason, decision="person")
@@ -151,7 +155,7 @@ def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reaso
     return row
 
 
-def locked(account: Account, communication_id: uuid.UUID, status: State) -> tuple[Communication, Invoice]:
+def lock_message(account: Account, communication_id: uuid.UUID, status: State) -> tuple[Communication, Invoice]:
     invoice_id = Communication.objects.for_account(account).filter(pk=communication_id).values_list("invoice_id")
     found = invoice_id.first()
     if found is None:
@@ -163,7 +167,7 @@ def locked(account: Account, communication_id: uuid.UUID, status: State) -> tupl
         raise Refused(
             "status",
             "illegal_transition",
-            _("The message is %(status)s by now.") % {"status": row.get_status_display().lower()},
+            _("The message is already %(status)s.") % {"status": row.get_status_display().lower()},
         )
     return row, invoice
 
@@ -178,5 +182,5 @@ def _note(row: Communication, invoice: Invoice, kind: str, actor: Actor, reason:
 
 
 def _local(invoice: Invoice, moment: dt.datetime) -> dict[str, Any]:
-    """The parameters of a moment on the debtor's clock."""
+    """Return the timeline parameters of a moment in the debtor's time zone."""
     return {"moment": moment, "zone": ladder.place(invoice, ladder.rules_of(invoice.account)).zone.key}

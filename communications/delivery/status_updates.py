@@ -1,6 +1,6 @@
-"""What became of a message: what the worker that sent it saw, what the provider tells of it later, and what follows.
+"""Delivery status of messages: the worker's result, the provider's later updates, and their consequences.
 
-The provider may tell early, twice, out of order or never. A state only moves forward, whoever comes first.
+Updates may arrive early, twice, out of order or never. A status only moves forward, whichever comes first.
 """
 
 import uuid
@@ -20,7 +20,7 @@ from inflow.accounts.models import Account
 from invoices import lifecycle, timeline
 from invoices.models import Debtor, Invoice
 
-_ONWARD = {
+_TRANSITIONS = {
     State.UNKNOWN: (State.SENT, State.DELIVERED, State.READ, State.BOUNCED),
     State.SENT: (State.DELIVERED, State.READ, State.BOUNCED),
     State.DELIVERED: (State.READ,),
@@ -29,19 +29,21 @@ _ONWARD = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of handing a message over: `sent`, `failed` with the class of the refusal, or `unknown`. `why` a message
-    waits that was refused for reasons of ours is a code of `gate.WORDS`."""
+    """Result of a delivery: `sent`, `failed` with the class of the refusal, or `unknown`.
+
+    `reason` is a key of `holding.REASONS`, for messages that are postponed after a refusal of class `OURS`.
+    """
 
     status: State
     error: str = ""
     refusal: Refusal | None = None
     provider_id: str = ""
-    why: str = "refused"
+    reason: str = "refused"
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What a provider tells of a message. `message_id` is ours, as the callback's address names it."""
+class StatusUpdate:
+    """A provider's report about a message. `message_id` is our own id, from the URL of the webhook."""
 
     provider_id: str
     state: State
@@ -51,76 +53,78 @@ class News:
 
 
 def record(message_id: uuid.UUID, outcome: Outcome) -> None:
-    """What the worker saw: the message's steps are done, or tried again. Whoever comes second changes nothing."""
+    """Record the worker's result: the steps are done or retried. A message is recorded only once."""
     with transaction.atomic():
-        rows = _locked(Q(message_id=message_id, status=State.SENDING))
+        rows = _lock_rows(Q(message_id=message_id, status=State.SENDING))
         for row in rows:
-            row.provider_id = _unused(row, outcome.provider_id)
-        _end_sending(rows, outcome)
+            row.provider_id = _unique_provider_id(row, outcome.provider_id)
+        _finish_sending(rows, outcome)
         _reschedule_others(rows)
 
 
-def conclude(rows: Sequence[Communication]) -> None:
-    """Of a message that stays here: sent, in the transaction of its gate, which has it locked."""
-    _end_sending(rows, Outcome(State.SENT))
+def record_captured(rows: Sequence[Communication]) -> None:
+    """Record a captured message as sent, in the transaction of its gate, which holds the locks."""
+    _finish_sending(rows, Outcome(State.SENT))
 
 
-def hear(account: Account, channel: str, news: News) -> bool:
-    """What the provider tells. False where it names no message of this account on this channel.
+def apply(account: Account, channel: str, update: StatusUpdate) -> bool:
+    """Apply a provider's update. Return False if it matches no message of this account on this channel.
 
-    A message that is still `sending`, or `unknown`, does not carry the provider's id yet: it is known by ours.
+    A message that is still `sending` or `unknown` has no provider id yet, so it is matched by our own id.
     """
-    ours = Q(message_id=news.message_id, provider_id="", status__in=(State.SENDING, State.UNKNOWN))
-    theirs = Q(provider_id=news.provider_id)
+    by_message_id = Q(message_id=update.message_id, provider_id="", status__in=(State.SENDING, State.UNKNOWN))
+    by_provider_id = Q(provider_id=update.provider_id)
     with transaction.atomic():
-        rows = _locked(Q(account=account, channel=channel) & (theirs | ours if news.message_id else theirs))
+        matching = by_provider_id | by_message_id if update.message_id else by_provider_id
+        rows = _lock_rows(Q(account=account, channel=channel) & matching)
         for row in rows:
-            row.provider_id = row.provider_id or _unused(row, news.provider_id)
-        _move(rows, news)
+            row.provider_id = row.provider_id or _unique_provider_id(row, update.provider_id)
+        _advance_status(rows, update)
         _reschedule_others(rows)
     return bool(rows)
 
 
 def _reschedule_others(rows: Sequence[Communication]) -> None:
-    """A message that was refused, waits or came back was no contact: what else is planned for the debtor may go
-    earlier."""
+    """Reschedule the debtor's other messages: a refused, postponed or bounced message no longer counts as a contact."""
     no_contact = (State.SCHEDULED, State.FAILED, State.BOUNCED)
     lost = [row for row in rows if row.status in no_contact and row.kind not in limits.UNCOUNTED]
     if lost:
-        about = {row.invoice_id for row in lost if row.step is not None}
-        replanning.contacts_changed(lost[0].account, lost[0].invoice.debtor, but=about)
+        invoice_ids = {row.invoice_id for row in lost if row.step is not None}
+        replanning.contacts_changed(lost[0].account, lost[0].invoice.debtor, exclude=invoice_ids)
 
 
-def _locked(wanted: Q) -> list[Communication]:
-    """The rows of one message, locked in the gate's order: debtor, invoices, messages. The first one leads: the highest
-    step, then the oldest invoice."""
-    debtors = Communication.objects.filter(wanted).order_by().values_list("debtor_id", flat=True)
+def _lock_rows(condition: Q) -> list[Communication]:
+    """Lock and return the rows of one message, in the gate's order: debtor, invoices, messages.
+
+    The rows are sorted by `holding.SEND_ORDER`: the highest step first, then the oldest invoice.
+    """
+    debtors = Communication.objects.filter(condition).order_by().values_list("debtor_id", flat=True)
     locked = Debtor.objects.select_for_update(no_key=True, of=("self",)).select_related("account__collection")
     debtor = locked.filter(pk=debtors.first()).first()
     if debtor is None:
         return []
-    rows = Communication.objects.filter(wanted, debtor=debtor)
-    about = Invoice.objects.filter(pk__in=rows.order_by().values("invoice_id"))
-    invoices = {invoice.pk: invoice for invoice in about.select_for_update(no_key=True).order_by("id")}
-    found = list(rows.select_for_update(of=("self",)).order_by(*holding.GOES_FIRST))
+    rows = Communication.objects.filter(condition, debtor=debtor)
+    concerned = Invoice.objects.filter(pk__in=rows.order_by().values("invoice_id"))
+    invoices = {invoice.pk: invoice for invoice in concerned.select_for_update(no_key=True).order_by("id")}
+    found = list(rows.select_for_update(of=("self",)).order_by(*holding.SEND_ORDER))
     for row in found:
         row.invoice, row.account = invoices[row.invoice_id], debtor.account
         row.invoice.account, row.invoice.debtor = debtor.account, debtor
     return found
 
 
-def _unused(row: Communication, provider_id: str) -> str:
-    """A provider that gives one id to two messages is not believed to name this one."""
+def _unique_provider_id(row: Communication, provider_id: str) -> str:
+    """Return the provider's id, or an empty string if another message has it already."""
     if provider_id == mail_id(row.message_id):
         return provider_id
     known = Communication.objects.filter(account_id=row.account_id, provider_id=provider_id)
     return "" if provider_id and known.exclude(message_id=row.message_id).exists() else provider_id
 
 
-def _end_sending(rows: Sequence[Communication], outcome: Outcome) -> None:
-    """Record the result for all rows of a message."""
+def _finish_sending(rows: Sequence[Communication], outcome: Outcome) -> None:
+    """Record the result on all rows of a message."""
     if outcome.refusal == Refusal.OURS:
-        retries.wait(rows, outcome.error, outcome.why)
+        retries.postpone(rows, outcome.error, outcome.reason)
         return
     for row in rows:
         row.status, row.error, row.refusal = outcome.status, outcome.error[:300], outcome.refusal or ""
@@ -129,17 +133,17 @@ def _end_sending(rows: Sequence[Communication], outcome: Outcome) -> None:
         for row in rows:
             timeline.note(row.invoice, "failed", CLOCK, reason=row.error, address=row.recipient)
             communication_failed.send(Communication, communication=row)
-        retries.mark(rows, outcome.refusal)
-        retries.plan(rows, outcome.refusal)
+        retries.mark_address(rows, outcome.refusal)
+        retries.plan_next_attempt(rows, outcome.refusal)
     else:
         for row in rows:
-            _step_is_done(row)
+            _complete_step(row)
     for row in rows:
         ladder.advance(row.invoice)
 
 
-def _step_is_done(row: Communication) -> None:
-    """The message left, or may have."""
+def _complete_step(row: Communication) -> None:
+    """Mark the step as done: the message was sent, or may have been."""
     invoice = row.invoice
     lifecycle.stand(invoice, last_contacted_at=row.sent_at)
     if row.status == State.SENT:
@@ -154,38 +158,38 @@ def _step_is_done(row: Communication) -> None:
         ladder.done(invoice, retries.step_of(row) or PolicyStep(offset_days=row.step, kind=row.kind), on)
 
 
-def _move(rows: Sequence[Communication], news: News) -> None:
-    sending = [row for row in rows if row.status == State.SENDING]  # the provider was faster than its own answer
-    if sending and news.state == State.BOUNCED:
-        _end_sending(sending, Outcome(State.FAILED, news.error, news.refusal))
+def _advance_status(rows: Sequence[Communication], update: StatusUpdate) -> None:
+    sending = [row for row in rows if row.status == State.SENDING]  # the webhook arrived before the response
+    if sending and update.state == State.BOUNCED:
+        _finish_sending(sending, Outcome(State.FAILED, update.error, update.refusal))
     elif sending:
-        _end_sending(sending, Outcome(State.SENT))
-    moving = [row for row in rows if news.state in _ONWARD.get(State(row.status), ())]
+        _finish_sending(sending, Outcome(State.SENT))
+    moving = [row for row in rows if update.state in _TRANSITIONS.get(State(row.status), ())]
     for row in moving:
         was_unknown = row.status == State.UNKNOWN
-        row.status, row.error = news.state, news.error[:300]
-        if news.state in (State.DELIVERED, State.READ):
+        row.status, row.error = update.state, update.error[:300]
+        if update.state in (State.DELIVERED, State.READ):
             row.delivered_at = row.delivered_at or row.account.now()
-        if news.state == State.BOUNCED:
-            row.refusal = news.refusal
+        if update.state == State.BOUNCED:
+            row.refusal = update.refusal
         row.save(update_fields=["status", "error", "delivered_at", "provider_id", "refusal"])
-        if news.state == State.BOUNCED:
+        if update.state == State.BOUNCED:
             timeline.note(row.invoice, "bounced", CLOCK, reason=row.error, message=row.kind, address=row.recipient)
             communication_failed.send(Communication, communication=row)
             continue
         if was_unknown:
             communication_sent.send(Communication, communication=row)
         timeline.note(row.invoice, row.status, CLOCK, message=row.kind, address=row.recipient)
-    if moving and news.state == State.BOUNCED:
-        _come_back(moving, news.refusal)
+    if moving and update.state == State.BOUNCED:
+        _revert_sent(moving, update.refusal)
 
 
-def _come_back(rows: Sequence[Communication], refusal: Refusal) -> None:
-    """Take back what a message that did not arrive had done."""
-    retries.mark(rows, refusal)
+def _revert_sent(rows: Sequence[Communication], refusal: Refusal) -> None:
+    """Undo the effects of a message that bounced, and plan the next attempt."""
+    retries.mark_address(rows, refusal)
     for row in rows:
         reached = Communication.objects.filter(invoice=row.invoice, status__in=CONTACTED).aggregate(at=Max("sent_at"))
         lifecycle.stand(row.invoice, last_contacted_at=reached["at"])
-    retries.plan(rows, refusal)
+    retries.plan_next_attempt(rows, refusal)
     for row in rows:
         ladder.advance(row.invoice)

@@ -1,7 +1,7 @@
-"""Time passes: what falls due is done, for all accounts by the wall, for a test account by its own clock.
+"""The clock: due work of all accounts by real time, and of a test account by its own clock.
 
-The work grows with what is due. Ticks may be doubled, lost, or run in many workers at once: each piece of work is
-looked at again under its locks.
+The cost is proportional to the work that is due. Ticks may be doubled, lost or run in parallel: every piece of work is
+checked again under its locks.
 """
 
 import datetime as dt
@@ -32,12 +32,12 @@ from invoices.writing import NotFound, lock
 log = structlog.get_logger(__name__)
 
 _DAY = dt.timedelta(days=1)
-# At one moment of an account's own clock. What is due again after so many is taken to be stuck.
+# The maximum number of passes at one time of an account's own clock. Work that is still due then counts as stuck.
 _MOST_PASSES = 20
 
 
 def tick(now: dt.datetime | None = None) -> int:
-    """One look by the wall; how many messages left us. An account on its own clock is left alone."""
+    """Do the due work of all accounts without their own clock. Return the number of messages sent."""
     now = now or timezone.now()
     replanning.run_requested()
     lifecycle.age_due(now)
@@ -53,10 +53,10 @@ def take_steps(
     *,
     watch: Callable[[], None] = lambda: None,
 ) -> int:
-    """Look at the invoices whose next step has come and has no message planned yet; how many there were.
+    """Advance the invoices whose next check is due, and return their number.
 
-    Of `account` alone, or of all that follow the wall, whose clock is compared with PostgreSQL's. What a clock that was
-    ahead did before is taken back. `watch` is called before each invoice and may raise.
+    Without `account`, process all accounts without their own clock, after comparing the system clock with PostgreSQL's
+    and undoing the work of a clock that was ahead. `watch` is called before each invoice and may raise to abort.
     """
     if account is None:
         if not walltime.is_right():
@@ -71,7 +71,7 @@ def take_steps(
             look_at(owner, invoice_id)
         except (OperationalError, InterfaceError):
             raise
-        except Exception:  # what one invoice trips over must not stop the clock for all that are due after it
+        except Exception:  # an error of one invoice must not block the others
             log.exception("step_failed", invoice=str(invoice_id))
     return len(rows)
 
@@ -84,7 +84,7 @@ def _due_steps(limit: int, *, now: dt.datetime, account: uuid.UUID | None) -> Qu
 
 
 def look_at(account: Account, invoice_id: uuid.UUID) -> None:
-    """Advance one invoice, if it is still there to be advanced."""
+    """Advance one invoice, if it still exists."""
     with account_scope(account):
         try:
             invoice = lock(account, invoice_id)
@@ -97,7 +97,7 @@ def look_at(account: Account, invoice_id: uuid.UUID) -> None:
 
 
 class Backwards(Exception):
-    """A clock only goes forward, and is first set while there is nothing yet whose time could pass."""
+    """A clock only moves forward, and can first be set only while the account has no invoices."""
 
 
 class Busy(Exception):
@@ -105,7 +105,7 @@ class Busy(Exception):
 
 
 class Live(Exception):
-    """A live account follows the wall."""
+    """A live account has no clock of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +116,11 @@ class Leap:
 
 
 def set_clock(account: Account, now: dt.datetime) -> Leap:
-    """Set or move a test account's clock, and do all that falls due in between, in order, however long it takes.
-    Requests do it by `leaps`.
+    """Set or move a test account's clock and do all work that falls due in between, in order, without a time limit.
 
-    Raises `Live`, `Backwards` or `Busy`.
+    Requests use `leaps` instead.
+
+    Raise `Live`, `Backwards` or `Busy`.
     """
     with alone(account):
         begin(account, now)
@@ -130,7 +131,7 @@ def set_clock(account: Account, now: dt.datetime) -> Leap:
 
 
 def begin(account: Account, target: dt.datetime) -> None:
-    """Check that the clock may move to `target`, and set one that was never set. Raises `Live` or `Backwards`."""
+    """Check that the clock may move to `target`, and set it if it was never set. Raise `Live` or `Backwards`."""
     if not account.is_test:
         raise Live
     account.refresh_from_db(fields=["clock"])
@@ -143,29 +144,29 @@ def begin(account: Account, target: dt.datetime) -> None:
 
 
 def run(account: Account, target: dt.datetime, *, watch: Callable[[], None] = lambda: None) -> None:
-    """Move the clock to `target`. Where `watch` raises, another run goes on from the moment that the clock shows."""
-    with policies.remembered(), workdays.remembered():
+    """Move the clock to `target`. If `watch` raises, another run continues from the current time of the clock."""
+    with policies.cached_steps(), workdays.remembered():
         _read_once(account)
         replanning.run_requested(account, watch=watch)
         leap(account, target, watch=watch)
 
 
 def tally(account: Account) -> tuple[int, int]:
-    """Return how many messages left us and how many cases were opened."""
+    """Return the number of sent messages and the number of cases."""
     messages = Communication.objects.for_account(account).filter(status__in=LEFT_US)
     return messages.values("message_id").distinct().count(), Escalation.objects.for_account(account).count()
 
 
 @contextmanager
 def history(account: Account, start: dt.datetime, send: Callable[[Account, dt.datetime], None]) -> Iterator[None]:
-    """Give a test account without invoices a past, which begins at `start` and which the caller plays by `leap`. Then
-    hand the clock back to the wall: from then on it cannot be set. Nobody sees any of it before it is complete.
+    """Give a test account without invoices a past that begins at `start`. The caller plays it with `leap`.
 
-    Raises `Live`, `Backwards` or `Busy`.
+    On exit the clock moves to the present and the account has no clock of its own any more. All of it is one
+    transaction. Raise `Live`, `Backwards` or `Busy`.
     """
     if not account.is_test:
         raise Live
-    with alone(account), transaction.atomic(), policies.remembered(), workdays.remembered():
+    with alone(account), transaction.atomic(), policies.cached_steps(), workdays.remembered():
         account.refresh_from_db(fields=["clock"])
         if account.clock or Invoice.objects.for_account(account).exists():
             raise Backwards("The account has a past already.")
@@ -183,8 +184,10 @@ def leap(
     send: Callable[[Account, dt.datetime], None] | None = None,
     watch: Callable[[], None] = lambda: None,
 ) -> None:
-    """Go from one due moment to the next, for an account with a clock of its own. `watch` is called before each piece
-    of work, and may raise, to end it."""
+    """Move an account's own clock from one due time to the next until `target`.
+
+    `watch` is called before each piece of work and may raise to abort.
+    """
     if send is None:
 
         def send(account: Account, now: dt.datetime) -> None:
@@ -200,8 +203,7 @@ def leap(
             passes = 0
         before = _due_now(account, stuck) if passes else Due()
         if passes == _MOST_PASSES:
-            # All that could be done is done: nothing that is stuck may stop time. It is tried again with what is due
-            # at a later moment.
+            # Stuck work must not stop the clock. It is tried again with the work of a later time.
             log.warning("clock_stuck", account=str(account.pk), at=account.clock.isoformat())
             stuck, passes = stuck | before, 0
             continue
@@ -215,9 +217,9 @@ def leap(
 
 
 def _read_once(account: Account) -> None:
-    """Read what the account has set, as it is when a leap begins; what a leap before it read is forgotten."""
+    """Read the settings of the account once, at the beginning of a move, and drop those of an earlier one."""
     gateways.forget(account)
-    templates.remember(account)
+    templates.cache_templates(account)
     if rules := CollectionSettings.objects.filter(account=account).first():
         account.collection = rules
     if profile := SenderProfile.objects.filter(account=account).first():
@@ -226,7 +228,7 @@ def _read_once(account: Account) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Invoices to be aged or examined, and messages to be sent."""
+    """Ids of the invoices to be aged or checked, and of the messages to be sent."""
 
     ages: frozenset[uuid.UUID] = frozenset()
     steps: frozenset[uuid.UUID] = frozenset()
@@ -241,7 +243,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """When something falls due next: an invoice to be aged, a step to be looked at, a message to be sent."""
+    """The next times at which an invoice is aged, a step is checked and a message is sent. In UTC."""
 
     ages: dt.datetime | None
     steps: dt.datetime | None
@@ -255,7 +257,7 @@ class Moments:
 def _pass(
     account: Account, send: Callable[[Account, dt.datetime], None], moments: Moments, watch: Callable[[], None]
 ) -> bool:
-    """Do once what has fallen due. Return whether there was anything to do besides sending."""
+    """Do the due work once. Return True if there was any besides sending."""
     now, worked = account.now(), 0
     if moments.ages and moments.ages <= now:
         worked += lifecycle.age_due(now, account=account, watch=watch)
@@ -285,7 +287,7 @@ def _due_sends(*, account: uuid.UUID, now: dt.datetime) -> QuerySet[Communicatio
 
 
 def _next_moments(account: Account, stuck: Due) -> Moments:
-    """By the account's calendar."""
+    """Return the next due times by the account's calendar."""
     which = {"account": account.pk, "ages": list(stuck.ages), "steps": list(stuck.steps), "sends": list(stuck.sends)}
     new, held, steps, sends = select(_NEXT, which)[0]
     ages = min((holding.beginning(account, day + _DAY) for day in (new, held) if day), default=None)
@@ -312,7 +314,7 @@ def _show(account: Account, moment: dt.datetime) -> None:
 
 @contextmanager
 def alone(account: Account) -> Iterator[None]:
-    """One at a time: a session's lock, as the work in between commits piece by piece."""
+    """Hold a session-level advisory lock, because the work commits in pieces. Raise `Busy` if it is taken."""
     key = account.pk.int % 2**63
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])

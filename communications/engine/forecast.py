@@ -1,7 +1,7 @@
-"""What would be sent, to whom, when and on which channel, or why not: the account's own clock, rehearsed.
+"""Forecasts of the messages of the next days: recipient, time and channel, or the reason why not.
 
-It is the engine itself that runs, over copies and with nobody to hand the messages to. So a forecast equals what a test
-account's clock then does, as long as nothing else happens; each message is taken to be accepted.
+The engine itself runs in a sandbox that sends nothing. A forecast therefore equals the result of moving a test
+account's clock, as long as nothing else happens. Every message is assumed to be accepted.
 """
 
 import datetime as dt
@@ -35,17 +35,19 @@ from invoices.models import OPEN, Invoice, Status
 log = structlog.get_logger(__name__)
 
 SENT = Outcome(State.SENT)
-# A forecast ends after this time, done or not.
-MOST_SECONDS = 20.0
-# Not yet, for the hours or the limits of contact alone: that is no reason, but a moment.
+# The time limit of a forecast, in seconds.
+MAX_SECONDS = 20.0
+# Reasons that only delay a message.
 _TIMING = ("", "window", "cap", "away", "refused", "paused")
-_STANDING = {Status.DISPUTED: "dispute", Status.ON_HOLD: "hold"}
+_STATUS_REASONS = {Status.DISPUTED: "dispute", Status.ON_HOLD: "hold"}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message to come about one invoice. `step` is None for one that is no step of the schedule: a thank-you, a
-    reminder of a promise, a person's own. `reason`: why it would not go, a key of `reasons.WORDS`."""
+    """A future message about one invoice. `step` is None for a one-off message.
+
+    `reason` is a key of `reasons.LABELS` if the message would not be sent, else empty.
+    """
 
     invoice_id: uuid.UUID
     invoice_number: str
@@ -59,8 +61,8 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
-    """The messages to come, soonest first, until a moment: the end of the days asked for, or of the time for it."""
+class Forecast:
+    """Future messages in order of time. `until` is earlier than requested if the time limit was reached."""
 
     entries: list[Entry]
     until: dt.datetime
@@ -73,11 +75,11 @@ def forecast(
     *,
     deadline: sandbox.Deadline | None = None,
     statement_seconds: int = sandbox.STATEMENT_TIMEOUT_S,
-) -> Foreseen:
-    """The next `days` days of an account. Raises `rehearsal.Busy`."""
+) -> Forecast:
+    """Return the forecast of the next `days` days of an account. Raise `sandbox.Busy`."""
     policies.default_for(account)
-    with sandbox.stage(account, statement_seconds) as staged:
-        return _play(staged, days, deadline or sandbox.Deadline(MOST_SECONDS))
+    with sandbox.sandbox(account, statement_seconds) as copy:
+        return _run(copy, days, deadline or sandbox.Deadline(MAX_SECONDS))
 
 
 def preview(
@@ -89,49 +91,49 @@ def preview(
     overdue_enter: bool,
     days: int,
     deadline: sandbox.Deadline | None = None,
-) -> Foreseen:
-    """What these invoices would get if `policies.switch_on` were called now. Raises `rehearsal.Busy`."""
+) -> Forecast:
+    """Return the forecast for these invoices as if `policies.switch_on` were called now. Raise `sandbox.Busy`."""
     policies.default_for(account)
     chosen = set(invoices)
-    with sandbox.stage(account) as staged:
+    with sandbox.sandbox(account) as copy:
         those = Invoice.objects.filter(pk__in=chosen)
-        policies.switch_on(staged, those, policy, actor, overdue_enter=overdue_enter)
-        played = _play(staged, days, deadline or sandbox.Deadline(MOST_SECONDS))
-        entries = [entry for entry in played.entries if entry.invoice_id in chosen]
-        return Foreseen(entries, played.until, played.is_whole)
+        policies.switch_on(copy, those, policy, actor, overdue_enter=overdue_enter)
+        result = _run(copy, days, deadline or sandbox.Deadline(MAX_SECONDS))
+        entries = [entry for entry in result.entries if entry.invoice_id in chosen]
+        return Forecast(entries, result.until, result.is_whole)
 
 
-def _play(account: Account, days: int, deadline: sandbox.Deadline) -> Foreseen:
+def _run(account: Account, days: int, deadline: sandbox.Deadline) -> Forecast:
     begin = account.now()
     horizon, is_whole = begin + dt.timedelta(days=days), True
     rows = Communication.objects.for_account(account)
     for message_id in set(rows.filter(status=State.SENDING).values_list("message_id", flat=True)):
-        status_updates.record(message_id, SENT)  # on its way this moment
+        status_updates.record(message_id, SENT)  # being sent at this moment
     decided = set(rows.exclude(status__in=(State.SCHEDULED, State.HELD)).values_list("pk", flat=True))
 
     def hand_over(account: Account, now: dt.datetime) -> None:
         due = rows.filter(status=State.SCHEDULED, scheduled_for__lte=now)
-        for pk in list(due.order_by("scheduled_for", *holding.GOES_FIRST).values_list("pk", flat=True)):
+        for pk in list(due.order_by("scheduled_for", *holding.SEND_ORDER).values_list("pk", flat=True)):
             deadline.check()
             try:
                 sender.capture(pk, owner=account)
             except (OperationalError, InterfaceError, InternalError):
                 raise
-            except Exception:  # as the sender does
+            except Exception:  # the sender does the same
                 log.exception("rehearsal_failed", communication=str(pk))
 
-    with policies.remembered(), workdays.remembered():
+    with policies.cached_steps(), workdays.remembered():
         try:
-            if Rescheduling.objects.filter(account=account).exists():  # the engine does it within a minute
+            if Rescheduling.objects.filter(account=account).exists():  # the engine reschedules within a minute
                 replanning.replan_account(account, watch=deadline.check)
             clock.leap(account, horizon, send=hand_over, watch=deadline.check)
-        except sandbox.TooMuch:  # all that comes before this moment is known
+        except sandbox.DeadlineExceeded:  # everything before this time is complete
             horizon, is_whole = account.now(), False
-        entries = [*_messages(account, begin, decided), *_silent(account, begin, horizon)]
+        entries = [*_messages(account, begin, decided), *_held_invoices(account, begin, horizon)]
     if not is_whole:
         entries = [entry for entry in entries if entry.scheduled_for < horizon]
     entries.sort(key=_order)
-    return Foreseen(entries, horizon, is_whole)
+    return Forecast(entries, horizon, is_whole)
 
 
 def _order(entry: Entry) -> tuple[object, ...]:
@@ -139,8 +141,7 @@ def _order(entry: Entry) -> tuple[object, ...]:
 
 
 def _messages(account: Account, begin: dt.datetime, decided: set[uuid.UUID]) -> list[Entry]:
-    """The messages that were sent, and those that were not, with the reason and the moment at which they would have
-    gone without it."""
+    """Return the messages that were sent in the sandbox, and those that were not, with reason and intended time."""
     rules = ladder.rules_of(account)
     found = []
     rows = Communication.objects.for_account(account).select_related("invoice__debtor")
@@ -165,8 +166,8 @@ def _without_reason(account: Account, rules: CollectionSettings, row: Communicat
     return ladder.place(row.invoice, rules).next_opening(begins)
 
 
-def _silent(account: Account, begin: dt.datetime, horizon: dt.datetime) -> list[Entry]:
-    """The invoices whose next step would have come, and for which not even a message is planned."""
+def _held_invoices(account: Account, begin: dt.datetime, horizon: dt.datetime) -> list[Entry]:
+    """Return entries for held invoices whose next step is due but for which no message is planned."""
     waiting = Communication.objects.for_account(account).filter(
         status__in=(State.SCHEDULED, State.HELD), step__isnull=False
     )
@@ -175,7 +176,7 @@ def _silent(account: Account, begin: dt.datetime, horizon: dt.datetime) -> list[
     for invoice in open_ones.exclude(pk__in=waiting.values("invoice_id")).select_related("debtor"):
         invoice.account = account
         step = ladder.next_step(invoice, policies.steps_of(invoice), account.today())
-        reason = _STANDING.get(Status(invoice.status), "")
+        reason = _STATUS_REASONS.get(Status(invoice.status), "")
         if invoice.escalation_level >= escalations.HIGHEST:
             reason = reason or "case"
         if step is None or step.kind == StepKind.NONE or not reason:

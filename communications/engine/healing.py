@@ -1,7 +1,7 @@
-"""Taking back what a clock that was ahead did to reminders: see docs/decisions/0037.
+"""Repair of reminders after the system clock was ahead: see docs/decisions/0037.
 
-Messages that left stay as they were sent, and count as contacts. What was only planned, counted as done or called a
-person in before its day is taken back, once the clock is right again.
+Messages that were sent remain, and count as contacts. Messages that were planned, steps that were completed and cases
+that were opened before their day are undone once the clock is correct again.
 """
 
 import datetime as dt
@@ -26,12 +26,12 @@ from invoices.writing import NotFound, lock
 log = structlog.get_logger(__name__)
 
 _WORK = "reminders"
-# What the clock writes on an invoice's timeline when it plans, skips or takes a step.
+# Kinds of timeline entries that the clock writes when it plans, skips or takes a step.
 _KINDS = ("planned", "skipped", "escalated")
 
 
 def mend_if_ahead() -> bool:
-    """Mend the reminders if they were last looked at at a moment that has not come. Return True if they were."""
+    """Repair the reminders if they were last checked at a time in the future. Return True if they were."""
     was_ahead = walltime.has_gone_back(_WORK)
     if was_ahead:
         log.warning("clock_was_ahead", work=_WORK)
@@ -41,7 +41,7 @@ def mend_if_ahead() -> bool:
                 _mend(Account.objects.get(pk=account_id), invoice_id)
             except (OperationalError, InterfaceError):
                 raise
-            except Exception:  # what one invoice trips over must not keep the others
+            except Exception:  # an error of one invoice must not block the others
                 log.exception("step_not_mended", invoice=str(invoice_id))
         healing.close_early_cases()
         replanning.request(Account.objects.filter(clock=None).values_list("pk", flat=True))
@@ -51,14 +51,16 @@ def mend_if_ahead() -> bool:
 
 def _end_pauses() -> None:
     now = timezone.now()
-    too_late = Q(paused_until__gt=now + pauses.LONG_PAUSE) | Q(probe_until__gt=now + pauses.PROBE_LASTS)
-    shared = SenderHealth.objects.exclude(pk__contains="@")  # an account's own clock has pauses of its own
+    too_late = Q(paused_until__gt=now + pauses.LONG_PAUSE) | Q(probe_until__gt=now + pauses.PROBE_LEASE)
+    shared = SenderHealth.objects.exclude(pk__contains="@")  # accounts with their own clock have their own rows
     shared.filter(too_late).update(paused_until=now, probe_until=None)
 
 
 def _touched() -> list[tuple[uuid.UUID, uuid.UUID]]:
-    """Return (account, invoice) of what was planned, skipped or taken at a moment that has not come. It reads the whole
-    timeline, which has no index for it: a clock is rarely wrong."""
+    """Return (account, invoice) ids with steps that were planned, skipped or taken at a time in the future.
+
+    This reads the whole timeline without an index, because a wrong clock is rare.
+    """
     early = TimelineEntry.objects.filter(at__gt=timezone.now(), channel=Channel.CLOCK, kind__in=_KINDS)
     early = early.filter(account__clock=None, invoice__status__in=OPEN).order_by("invoice_id")
     return list(early.values_list("account_id", "invoice_id").distinct())
@@ -82,7 +84,7 @@ def _mend(account: Account, invoice_id: uuid.UUID) -> None:
 
 
 def _last_step(invoice: Invoice) -> int | None:
-    """Return the last step that was done, but for those that were done without a message before their day."""
+    """Return the last completed step, without those that were completed without a message before their day."""
     today, steps = invoice.account.today(), policies.steps_of(invoice)
     taken = [step for step in steps if invoice.last_step is not None and step.offset_days <= invoice.last_step]
     while taken and _is_early(invoice, taken[-1], today):

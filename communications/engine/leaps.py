@@ -1,7 +1,7 @@
-"""Leaps of a test account's clock: a request does as much as it can in a few seconds, and a worker the rest, in turns.
+"""Moves of a test account's clock: a request works for a few seconds, and a worker does the rest, in turns.
 
-The clock itself is the progress. A worker that dies leaves a claim that runs out, and the next one goes on from the
-moment that the clock shows. The advisory lock of `clock.alone` keeps a second one out meanwhile.
+The clock itself shows the progress. If a worker dies, its claim expires and the next worker continues from the current
+time of the clock. The advisory lock of `clock.alone` excludes a second worker.
 """
 
 import datetime as dt
@@ -20,19 +20,19 @@ from inflow.celery import wake
 
 log = structlog.get_logger(__name__)
 
-# What a request, and what a turn of a worker, may take.
+# Time limits of a request and of a worker's turn.
 REQUEST_SECONDS, TURN_SECONDS = 8.0, 5.0
 LEASE = dt.timedelta(seconds=60)
-MOST_ATTEMPTS = 3
-RETRY_AFTER_S = 5
-_LEAST_CHECKS = 3
+MAX_ATTEMPTS = 3
+RETRY_AFTER_SECONDS = 5
+_MIN_CHECKS = 3
 _TASK = "inflow.dashboard.tasks.advance_clock"
 
 
 def start(account: Account, target: dt.datetime, seconds: float | None = None) -> ClockLeap:
-    """Move the clock of a test account to `target`, or as far as it comes in some seconds and have a worker go on.
+    """Move the clock of a test account to `target`. A worker continues if that takes longer than some seconds.
 
-    Raises `clock.Live`, `clock.Backwards` or, while it is advancing, `clock.Busy`.
+    Raise `clock.Live`, `clock.Backwards`, or `clock.Busy` while the clock is being moved.
     """
     with clock.alone(account):
         if ClockLeap.objects.filter(account=account, is_advancing=True).exists():
@@ -63,13 +63,13 @@ def offer(account_id: uuid.UUID, release: str) -> None:
 
 
 def waiting() -> list[tuple[uuid.UUID, str]]:
-    """Return the leaps that nobody works on though somebody should, with their last release (see `turns`)."""
+    """Return the unfinished moves that no worker has claimed, with their last release (see `turns`)."""
     rows = ClockLeap.objects.filter(turns.free(), is_advancing=True).values_list("pk", "claimed_until")
     return [(account_id, turns.mark(claimed_until)) for account_id, claimed_until in rows]
 
 
 def work(account_id: uuid.UUID, release: str | None = None, seconds: float = TURN_SECONDS) -> bool:
-    """Do a turn. Return whether there is more to do."""
+    """Do a turn. Return True if there is more to do."""
     account = Account.objects.get(pk=account_id)
     try:
         with clock.alone(account):
@@ -78,7 +78,7 @@ def work(account_id: uuid.UUID, release: str | None = None, seconds: float = TUR
                 return False
             row = ClockLeap.objects.get(account=account)
             _advance(row, account, seconds)
-    except clock.Busy:  # a worker whose claim has run out is still at it; the sweep comes again
+    except clock.Busy:  # a worker whose claim expired is still working; the periodic task tries again
         return False
     if row.is_advancing:
         offer(account_id, turns.mark(row.claimed_until))
@@ -86,13 +86,13 @@ def work(account_id: uuid.UUID, release: str | None = None, seconds: float = TUR
 
 
 class _Turn(sandbox.Deadline):
-    """A turn ends after its time, though not before something was done."""
+    """The time limit of a turn. It applies only after some work was done."""
 
     _checks = 0
 
     def check(self) -> None:
         self._checks += 1
-        if self._checks > _LEAST_CHECKS:
+        if self._checks > _MIN_CHECKS:
             super().check()
 
 
@@ -101,13 +101,13 @@ def _advance(row: ClockLeap, account: Account, seconds: float) -> None:
     try:
         clock.run(account, row.target, watch=_Turn(seconds).check)
         row.is_advancing = False
-    except sandbox.TooMuch:
+    except sandbox.DeadlineExceeded:
         row.attempts = 0
     except (OperationalError, InterfaceError):
-        raise  # the sweep offers it again
+        raise  # a periodic task offers it again
     except Exception:
         log.exception("leap_failed", account=str(account.pk), attempts=row.attempts)
-        row.is_advancing = row.attempts < MOST_ATTEMPTS
+        row.is_advancing = row.attempts < MAX_ATTEMPTS
     sent, escalated = clock.tally(account)
     row.sent, row.escalated = sent - row.sent_before, escalated - row.escalated_before
     row.claimed_until = timezone.now()

@@ -1,8 +1,8 @@
-"""A stage for the real clock: an account's rows as copies, which are gone when the curtain falls.
+"""A sandbox in which the engine runs on copies of an account's rows.
 
-The tables that the engine writes to are covered, for one transaction of one connection, by temporary tables of the same
-names with copies of the account's rows. The database then refuses to write to, or to lock, anything else, and the
-transaction is always rolled back: nothing real moves, waits or is told. What is not covered is read as it is.
+For one transaction, temporary tables shadow the tables that the engine writes to. They have the same names and contain
+copies of the account's rows. The transaction is read-only for all other tables and is always rolled back: nothing real
+is changed, locked or announced. On exit the temporary tables are dropped. Other tables are read as they are.
 """
 
 import time
@@ -19,16 +19,17 @@ from inflow.accounts.models import Account
 from invoices.models import OPEN, Debtor, Escalation, Invoice, Promise, PromiseStatus, TimelineEntry
 
 STATEMENT_TIMEOUT_S = 5
-# The first half of the advisory lock's key; the clock's own locks have no halves.
+# The first half of the advisory lock's key. The clock's locks use a single 64-bit key.
 _LOCK = 1
-_ROOMS_WITH_COPIES = ("accounts", "api", "restores", "invoices", "communications", "dashboard")
+_APPS_WITH_COPIES = ("accounts", "api", "restores", "invoices", "communications", "dashboard")
 
 
 @contextmanager
-def stage(account: Account, statement_seconds: int = STATEMENT_TIMEOUT_S) -> Iterator[Account]:
-    """Within it, the account's rows are copies, and the account yielded stands on a clock of its own: now.
+def sandbox(account: Account, statement_seconds: int = STATEMENT_TIMEOUT_S) -> Iterator[Account]:
+    """Yield a copy of the account with its own clock, set to now. Within the context all its rows are copies.
 
-    One at a time for an account, which would else keep every worker busy with looking ahead: raises `Busy`."""
+    Raise `Busy` if the account has a sandbox already, so that one account cannot occupy all workers.
+    """
     with transaction.atomic():
         with connection.cursor() as cursor:
             if len(connection.atomic_blocks) == 1:  # else a savepoint, in a transaction that has begun
@@ -39,52 +40,54 @@ def stage(account: Account, statement_seconds: int = STATEMENT_TIMEOUT_S) -> Ite
                 raise Busy
             now = account.now()
             copies = _copies(account)
-            for model in [*copies, *_told()]:
-                _cover(cursor, model, copies.get(model))
-            for model in [*copies, *_told()]:
+            for model in [*copies, *_models_above()]:
+                _shadow(cursor, model, copies.get(model))
+            for model in [*copies, *_models_above()]:
                 table = model._meta.db_table
                 cursor.execute(f"ALTER TABLE pg_temp.{_quoted(f'stage_{table}')} RENAME TO {_quoted(table)}")
-            cursor.execute("SET LOCAL transaction_read_only = on")  # the temporary tables excepted
+            cursor.execute("SET LOCAL transaction_read_only = on")  # temporary tables remain writable
         Account.objects.filter(pk=account.pk).update(clock=now)
         yield Account.objects.get(pk=account.pk)
         transaction.set_rollback(True)
 
 
 def _copies(account: Account) -> "dict[type[Model], QuerySet[Model] | None]":
-    """The models that the engine writes to, and which of their rows matter: those of debtors who owe or who are to be
-    written to. None: no rows."""
-    owed = Invoice.objects.for_account(account).filter(status__in=OPEN)
+    """Return the models that the engine writes to, with the rows to copy, or None for no rows.
+
+    The rows are those of debtors with open invoices or planned messages.
+    """
+    open_invoices = Invoice.objects.for_account(account).filter(status__in=OPEN)
     planned = Communication.objects.for_account(account).filter(status__in=PENDING)
-    # A planned thank-you is about an invoice of a debtor who may owe nothing any more.
-    concerned = Q(pk__in=owed.values("debtor_id")) | Q(pk__in=planned.values("debtor_id"))
+    # A debtor with a planned thank-you may have no open invoices.
+    concerned = Q(pk__in=open_invoices.values("debtor_id")) | Q(pk__in=planned.values("debtor_id"))
     debtors = Debtor.objects.filter(concerned)
-    theirs = Invoice.objects.for_account(account).filter(debtor__in=debtors)
+    invoices = Invoice.objects.for_account(account).filter(debtor__in=debtors)
     counted_from = account.now() - limits.reach(ladder.rules_of(account))
-    told = Communication.objects.for_account(account).filter(
-        Q(invoice__in=owed) | Q(status__in=PENDING) | Q(sent_at__gt=counted_from)
+    messages = Communication.objects.for_account(account).filter(
+        Q(invoice__in=open_invoices) | Q(status__in=PENDING) | Q(sent_at__gt=counted_from)
     )
     return {
         Account: Account.objects.filter(pk=account.pk),
         Debtor: debtors,
-        Invoice: theirs,
-        Communication: told,
-        Escalation: Escalation.objects.filter(invoice__in=owed),
-        Promise: Promise.objects.filter(invoice__in=owed, status=PromiseStatus.OPEN),
+        Invoice: invoices,
+        Communication: messages,
+        Escalation: Escalation.objects.filter(invoice__in=open_invoices),
+        Promise: Promise.objects.filter(invoice__in=open_invoices, status=PromiseStatus.OPEN),
         TimelineEntry: None,
     }
 
 
-def _told() -> list[type[Model]]:
-    """What the rooms above write down when they hear of a change."""
+def _models_above() -> list[type[Model]]:
+    """Return the models that the layers above write to when they receive a signal."""
     return [model for model in apps.get_models() if _is_above(model)]
 
 
 def _is_above(model: type[Model]) -> bool:
     is_ours = model.__module__.split(".")[0] in ("inflow", "webhooks")
-    return is_ours and model._meta.app_label not in _ROOMS_WITH_COPIES and model._meta.managed
+    return is_ours and model._meta.app_label not in _APPS_WITH_COPIES and model._meta.managed
 
 
-def _cover(cursor: "object", model: type[Model], rows: "QuerySet[Model] | None") -> None:
+def _shadow(cursor: "object", model: type[Model], rows: "QuerySet[Model] | None") -> None:
     table = model._meta.db_table
     execute = cursor.execute  # type: ignore[attr-defined]
     execute(
@@ -95,7 +98,7 @@ def _cover(cursor: "object", model: type[Model], rows: "QuerySet[Model] | None")
         return
     columns = [field.column or "" for field in model._meta.concrete_fields]
     names = [field.attname for field in model._meta.concrete_fields]
-    if model is Communication:  # the words of what was sent are not read again
+    if model is Communication:  # the texts of sent messages are not needed
         words = {"subject", "body", "html"}
         rows = rows.annotate(nothing=Value("")).order_by()
         names = ["nothing" if name in words else name for name in names]
@@ -109,19 +112,19 @@ def _quoted(name: str) -> str:
 
 
 class Deadline:
-    """Raises `TooMuch` when it is asked after its time."""
+    """A time limit. `check` raises `DeadlineExceeded` when it is over."""
 
     def __init__(self, seconds: float) -> None:
         self._ends = time.monotonic() + seconds
 
     def check(self) -> None:
         if time.monotonic() > self._ends:
-            raise TooMuch
+            raise DeadlineExceeded
 
 
 class Busy(Exception):
-    """Somebody is looking ahead for this account at the moment."""
+    """Another forecast of this account is being computed."""
 
 
-class TooMuch(Exception):
-    """There is more to foresee than its time allows."""
+class DeadlineExceeded(Exception):
+    """The time limit of a forecast is over."""

@@ -1,5 +1,4 @@
-"""Forecasts of accounts that are too large to compute one while a request waits: a worker computes them, and pages and
-the API show the last one."""
+"""Stored forecasts of large accounts. A worker computes them, and pages and the API show the last one."""
 
 import dataclasses
 import datetime as dt
@@ -21,16 +20,16 @@ from invoices.models import OPEN, Invoice
 
 log = structlog.get_logger(__name__)
 
-# The open invoices up to which a request computes the forecast itself, in some seconds at most.
+# The number of open invoices up to which a request computes the forecast itself.
 LARGE = 50
-# What a request, and what a worker, may take.
+# Time limits of a request, of a worker and of one SQL statement.
 REQUEST_SECONDS, WORKER_SECONDS, STATEMENT_SECONDS = 4.0, 120.0, 30
 LEASE = dt.timedelta(seconds=WORKER_SECONDS + 120)
-# After this time the next reader has a new one computed, and is shown the old one meanwhile.
-FRESH = dt.timedelta(minutes=10)
-KEPT = dt.timedelta(days=1)
-IN_PART = 500
-RETRY_AFTER_S = 15
+# After this time the next reader gets the old forecast and starts the computation of a new one.
+FRESH_FOR = dt.timedelta(minutes=10)
+KEEP_FOR = dt.timedelta(days=1)
+PART_SIZE = 500
+RETRY_AFTER_SECONDS = 15
 _TASK = "inflow.dashboard.tasks.compute_forecast"
 
 
@@ -40,28 +39,28 @@ def is_large(account: Account) -> bool:
 
 
 def latest(account: Account, days: int) -> StoredForecast | None:
-    """Return the last forecast that was computed, and have the next one computed if it is old."""
+    """Return the last computed forecast. Request a new one if it is old or missing."""
     now = timezone.now()
-    computed = StoredForecast.objects.filter(account=account, days=days, computed_at__gt=now - KEPT)
+    computed = StoredForecast.objects.filter(account=account, days=days, computed_at__gt=now - KEEP_FOR)
     last: StoredForecast | None = computed.order_by("-computed_at").first()
-    if last is None or last.computed_at is None or last.computed_at < now - FRESH:
+    if last is None or last.computed_at is None or last.computed_at < now - FRESH_FOR:
         request(account, days)
     return last
 
 
-def of_page(account: Account, forecast_id: int) -> StoredForecast | None:
-    """Return the forecast whose first page was read before; None where it is gone."""
+def get(account: Account, forecast_id: int) -> StoredForecast | None:
+    """Return a computed forecast by its id, for the pages after the first, or None if it was deleted."""
     computed = StoredForecast.objects.filter(account=account, pk=forecast_id)
     found: StoredForecast | None = computed.exclude(computed_at=None).first()
     return found
 
 
-def is_at_work(account: Account) -> bool:
+def is_pending(account: Account) -> bool:
     return StoredForecast.objects.filter(account=account, computed_at=None).exists()
 
 
 def request(account: Account, days: int) -> None:
-    """Have a forecast computed. An account has one at a time; the next reader asks for another number of days anew."""
+    """Request a forecast. An account has one pending forecast; requests for other periods must be repeated."""
     try:
         with transaction.atomic():
             made = StoredForecast.objects.create(account=account, days=days)
@@ -75,12 +74,12 @@ def offer(forecast_id: int) -> None:
 
 
 def waiting() -> list[int]:
-    """Return the forecasts that nobody computes though somebody should."""
+    """Return the ids of pending forecasts that no worker has claimed."""
     return list(StoredForecast.objects.filter(_free(), computed_at=None).values_list("pk", flat=True))
 
 
 def compute(forecast_id: int, seconds: float = WORKER_SECONDS) -> bool:
-    """Compute a forecast that was asked for, and keep it. Return whether it was."""
+    """Compute and store a pending forecast. Return True on success."""
     rows = StoredForecast.objects.filter(_free(), pk=forecast_id, computed_at=None)
     if not rows.update(claimed_until=timezone.now() + LEASE):
         return False
@@ -91,39 +90,39 @@ def compute(forecast_id: int, seconds: float = WORKER_SECONDS) -> bool:
             stored.account, stored.days, deadline=sandbox.Deadline(seconds), statement_seconds=STATEMENT_SECONDS
         )
     except sandbox.Busy:
-        StoredForecast.objects.filter(pk=forecast_id).update(claimed_until=None)  # the sweep offers it again
+        StoredForecast.objects.filter(pk=forecast_id).update(claimed_until=None)  # a periodic task offers it again
         return False
     except Exception:
         log.exception("forecast_failed", account=str(stored.account_id), days=stored.days)
-        StoredForecast.objects.filter(pk=forecast_id).delete()  # the next reader asks anew
+        StoredForecast.objects.filter(pk=forecast_id).delete()  # the next reader requests it again
         return False
     with transaction.atomic():
-        parts = range(0, len(found.entries), IN_PART)
+        parts = range(0, len(found.entries), PART_SIZE)
         for number, start in enumerate(parts):
-            packed = [_packed(entry) for entry in found.entries[start : start + IN_PART]]
+            packed = [_packed(entry) for entry in found.entries[start : start + PART_SIZE]]
             ForecastPart.objects.create(forecast=stored, number=number, entries=packed)
         StoredForecast.objects.filter(pk=forecast_id).update(
             computed_at=begun, until=found.until, is_whole=found.is_whole, count=len(found.entries), claimed_until=None
         )
-        # Pages of the one before may still be read.
+        # Keep the previous forecast: its pages may still be read.
         computed = StoredForecast.objects.filter(account=stored.account, days=stored.days, computed_at__isnull=False)
         older = list(computed.order_by("-computed_at").values_list("pk", flat=True)[2:])
         StoredForecast.objects.filter(pk__in=older).delete()
     return True
 
 
-def forget_old() -> int:
-    deleted: int = StoredForecast.objects.filter(computed_at__lt=timezone.now() - KEPT).delete()[0]
+def delete_old() -> int:
+    deleted: int = StoredForecast.objects.filter(computed_at__lt=timezone.now() - KEEP_FOR).delete()[0]
     return deleted
 
 
-def written(computed_at: dt.datetime) -> str:
-    """Return the moment as the header X-Computed-At has it."""
+def timestamp(computed_at: dt.datetime) -> str:
+    """Return the time as in the header X-Computed-At: ISO 8601 in UTC, with seconds."""
     return computed_at.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class Entries(Sequence[Entry]):
-    """The entries of a stored forecast; a slice reads the parts that it lies in."""
+    """The entries of a stored forecast. A slice reads only the parts that it overlaps."""
 
     def __init__(self, stored: StoredForecast) -> None:
         self._stored = stored
@@ -143,10 +142,10 @@ class Entries(Sequence[Entry]):
         start, stop, _step = place.indices(len(self))
         if start >= stop:
             return []
-        first = start // IN_PART
-        parts = self._stored.parts.filter(number__gte=first, number__lte=(stop - 1) // IN_PART).order_by("number")
+        first = start // PART_SIZE
+        parts = self._stored.parts.filter(number__gte=first, number__lte=(stop - 1) // PART_SIZE).order_by("number")
         packed = [entry for entries in parts.values_list("entries", flat=True) for entry in entries]
-        return [_entry(each) for each in packed[start - first * IN_PART : stop - first * IN_PART]]
+        return [_entry(each) for each in packed[start - first * PART_SIZE : stop - first * PART_SIZE]]
 
 
 def _packed(entry: Entry) -> list[Any]:

@@ -1,17 +1,17 @@
-"""Mail that a machine wrote: absence notes, delivery reports, receipts of reading. None of it is an answer."""
+"""Detection of automatic mail, which is never a reply: absence notes, delivery reports, read receipts."""
 
 import re
 from email.message import Message
 from typing import Any
 
-from communications.inbound.mail_parts import header, writer
+from communications.inbound.mail_parts import header, sender_of
 
-# Headers that only an autoresponder sets. X-Auto-Response-Suppress is not among them: Outlook and Exchange write it
-# into what people send, to ask others for no automatic answers.
+# Headers that only autoresponders set. X-Auto-Response-Suppress is not one of them: Outlook and Exchange add it to mail
+# that people write, to suppress automatic replies.
 _OWN_HEADERS = ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply-From", "X-Vacation-Message")
 _REPORTS = ("multipart/report", "message/delivery-status", "message/disposition-notification", "message/rfc822")
 _ROBOTS = re.compile(r"mailer-daemon@", re.IGNORECASE)
-# The beginnings that mail programs put before the subject of an absence note or a report.
+# Prefixes in the subject of absence notes and reports.
 _SUBJECT = re.compile(
     r"\s*(?:auto(?:matic)?[ -]?(?:reply|response|answer)|autoreply|out of (?:the )?office|away from (?:the )?office"
     r"|abwesenheit|automatische antwort|r[ée]ponse automatique|respuesta autom[áa]tica|risposta automatica"
@@ -24,9 +24,10 @@ _SUBJECT = re.compile(
 
 
 def is_automatic(mail: Any) -> bool:
-    """Return True for mail that nobody wrote, by RFC 3834's header, RFC 3464's reports, or the usual signs.
+    """Return True for automatic mail, by the header of RFC 3834, reports of RFC 3464, or common indications.
 
-    A `Precedence` of `list` is no sign, because mailing lists add it to what people write."""
+    `Precedence: list` is no indication, because mailing lists add it to mail that people write.
+    """
     if mail.envelope_sender in ("", "<>") or header(mail, "Return-Path") == "<>":  # the null sender of RFC 5321
         return True
     submitted = header(mail, "Auto-Submitted").partition(";")[0].strip().lower()
@@ -36,7 +37,7 @@ def is_automatic(mail: Any) -> bool:
         return True
     if any(header(mail, name).lower() not in ("", "no") for name in _OWN_HEADERS):
         return True
-    sender = writer(mail)
+    sender = sender_of(mail)
     if _ROBOTS.match(sender) or (isinstance(mail, Message) and mail.get_content_type() in _REPORTS):
         return True
     return bool(_SUBJECT.match(header(mail, "Subject")[:200]))

@@ -1,6 +1,6 @@
-"""Delivery reports that arrive by mail (RFC 3464, and the older forms that flufl.bounce knows).
+"""Delivery reports that arrive by mail (RFC 3464, and older formats that flufl.bounce recognizes).
 
-A report is never a reply. It is applied to the message that it returns, if its failed recipient is that message's.
+A report is never a reply. It is applied to the message that it returns, if the failed recipient is the message's.
 """
 
 import re
@@ -19,7 +19,7 @@ from communications import channels
 from communications.channels import Refusal
 from communications.channels.refusals import classify_text, has_reply
 from communications.delivery import status_updates
-from communications.delivery.status_updates import News
+from communications.delivery.status_updates import StatusUpdate
 from communications.inbound.mail_parts import header
 from communications.models import Communication, Medium, State
 from communications.schedule import holding
@@ -27,37 +27,37 @@ from invoices.debtors.debtors import normalise_email
 
 log = structlog.get_logger(__name__)
 
-# The rest of a longer report is not read.
-_MOST = 64 * 1024
-_MOST_PROSE = 16 * 1024
+# Longer reports are truncated to this size.
+_MAX_READ = 64 * 1024
+_MAX_PROSE = 16 * 1024
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _ROBOTS = ("mailer-daemon", "postmaster", "mail-daemon", "mailer_daemon", "mailerdaemon")
 _OWN_ID = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})@inflow", re.IGNORECASE)
 _OWN_HEADER = re.compile(r"X-InFlow-Message:\s*([0-9a-f-]{36})", re.IGNORECASE)
 
 
-# The end of what a report in prose says of a recipient: an empty line, or the copy of the message.
+# The end of the text about a recipient in a free-form report: an empty line, or the copy of the message.
 _NEXT = re.compile(r"\n[ \t\r]*\n|^(?:--|Return-Path:|Received:|Message-ID:)", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Status of one recipient in a delivery report, under its original address and the one that was tried last."""
+    """Status of one recipient in a delivery report, with its original and its final address."""
 
     recipients: tuple[str, ...]
     action: str
-    said: str
+    diagnostic_text: str
 
 
 def is_report(mail: Any) -> bool:
-    """Return whether a mail is a delivery report."""
+    """Return True if a mail is a delivery report."""
     if mail.get_content_type() == "multipart/report":
         return str(mail.get_param("report-type", "delivery-status")).lower() == "delivery-status"
     return _is_by_robot(mail) and (bool(_status_parts(mail)) or any(_in_prose(mail)))
 
 
 def apply(mail: Any, row: Communication | None) -> None:
-    """Apply a report to a message: the one that it answers, `row`, or the one that it returns."""
+    """Apply a report to `row`, the message that it replies to, or else to the message that it returns."""
     row = row or _returned(mail)
     if row is None:
         log.info("delivery_report_unmatched")
@@ -67,22 +67,22 @@ def apply(mail: Any, row: Communication | None) -> None:
         log.info("delivery_report_without_failure", message=str(row.message_id))
         return
     is_ours = normalise_email(row.recipient) in failure.recipients
-    refusal = classify_text(failure.said)
-    if refusal == Refusal.ADDRESS and not is_ours:  # somewhere behind a forward, of which we know nothing
+    refusal = classify_text(failure.diagnostic_text)
+    if refusal == Refusal.ADDRESS and not is_ours:  # an address behind a forward, which we do not know
         refusal = Refusal.MAILBOX
-    log.warning("delivery_report", message=str(row.message_id), kind=refusal.value, error=failure.said[:300])
-    news = News(
+    log.warning("delivery_report", message=str(row.message_id), kind=refusal.value, error=failure.diagnostic_text[:300])
+    update = StatusUpdate(
         provider_id=row.provider_id or channels.mail_id(row.message_id),
         state=State.BOUNCED,
         message_id=row.message_id,
-        error=f"reported: {failure.said}"[:300],
+        error=f"reported: {failure.diagnostic_text}"[:300],
         refusal=refusal,
     )
-    status_updates.hear(row.account, Medium.EMAIL, news)
+    status_updates.apply(row.account, Medium.EMAIL, update)
 
 
 def _failure_of(mail: Any, row: Communication) -> Failure | None:
-    """Return what a report says of the message's recipient, or of the only one that it names."""
+    """Return the failure of the message's recipient, or else the first failure in the report."""
     failures = [failure for failure in _failures(mail) if failure.action == "failed"]
     own = normalise_email(row.recipient)
     return next((failure for failure in failures if own in failure.recipients), failures[0] if failures else None)
@@ -93,22 +93,22 @@ def _failures(mail: Any) -> Iterator[Failure]:
     for fields in (fields for part in parts for fields in _blocks(part)):
         named = [_address(fields.get(name)) for name in ("Original-Recipient", "Final-Recipient")]
         diagnostic, status = " ".join(str(fields.get("Diagnostic-Code") or "").split()), str(fields.get("Status") or "")
-        said = diagnostic if has_reply(diagnostic) else f"{status.strip()[:12]} {diagnostic}".strip()
+        diagnostic_text = diagnostic if has_reply(diagnostic) else f"{status.strip()[:12]} {diagnostic}".strip()
         if fields.get("Action"):
             action = str(fields["Action"]).strip().lower()
-            yield Failure(tuple(address for address in named if address), action, said)
+            yield Failure(tuple(address for address in named if address), action, diagnostic_text)
     if not parts:
         text = _text(mail)
         for found in _in_prose(mail)[1]:
             address = found.decode(errors="replace") if isinstance(found, bytes) else str(found)
             _, _, after = text.partition(address)
-            said = next(filter(str.strip, _NEXT.split(after or text, maxsplit=2)), "")
-            yield Failure((normalise_email(address),), "failed", " ".join(said[:800].split()))
+            diagnostic_text = next(filter(str.strip, _NEXT.split(after or text, maxsplit=2)), "")
+            yield Failure((normalise_email(address),), "failed", " ".join(diagnostic_text[:800].split()))
 
 
 def _in_prose(mail: Any) -> Any:
-    """The temporary and the permanent failures that the library finds in the beginning of a mail."""
-    return all_failures(message_from_bytes(mail.as_bytes()[:_MOST_PROSE]))
+    """Return the temporary and permanent failures that flufl.bounce finds in the beginning of a mail."""
+    return all_failures(message_from_bytes(mail.as_bytes()[:_MAX_PROSE]))
 
 
 def _status_parts(mail: Any) -> list[Any]:
@@ -116,13 +116,13 @@ def _status_parts(mail: Any) -> list[Any]:
 
 
 def _blocks(part: Any) -> list[Message]:
-    """Return the groups of fields of a report: of the message, then of each recipient."""
+    """Return the groups of fields in a report: first of the message, then of each recipient."""
     payload = part.get_payload()
-    if isinstance(payload, list):  # a parser may have taken the first group for headers, and the rest for their body
+    if isinstance(payload, list):  # the parser may have read the first group as headers and the rest as a body
         text = "\n\n".join(f"{_fields(group)}\n\n{_content(group)}" for group in payload)
     else:
         text = _content(part)
-    return [HeaderParser().parsestr(block) for block in re.split(r"(?:\r?\n){2,}", text[:_MOST].strip())]
+    return [HeaderParser().parsestr(block) for block in re.split(r"(?:\r?\n){2,}", text[:_MAX_READ].strip())]
 
 
 def _address(field: Any) -> str:
@@ -137,26 +137,26 @@ def _is_by_robot(mail: Any) -> bool:
 
 
 def _returned(mail: Any) -> Communication | None:
-    """Return the message of ours whose headers a report carries."""
+    """Return our message whose headers a report contains, or None."""
     text = _text(mail)
     for pattern in (_OWN_HEADER, _OWN_ID):
         for found in pattern.findall(text)[:5]:
             rows = Communication.objects.filter(message_id=uuid.UUID(found), channel=Medium.EMAIL)
-            row: Communication | None = rows.select_related("account", "debtor").order_by(*holding.GOES_FIRST).first()
+            row: Communication | None = rows.select_related("account", "debtor").order_by(*holding.SEND_ORDER).first()
             if row:
                 return row
     return None
 
 
 def _text(mail: Any) -> str:
-    """Return all text of a mail, with the headers of what it returns."""
+    """Return all text of a mail, including the headers of the returned message."""
     texts: list[str] = []
     for part in mail.walk():
         if part.is_multipart():
             texts.append(_fields(part) if part is not mail else "")
             continue
         texts += [_content(part), _fields(part)]
-    return "\n".join(texts)[:_MOST]
+    return "\n".join(texts)[:_MAX_READ]
 
 
 def _content(part: Any) -> str:

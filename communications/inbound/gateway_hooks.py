@@ -1,6 +1,6 @@
-"""Where gateways call back: what became of a message, and what was answered. Nothing is believed that is not signed.
+"""Webhooks of gateways: delivery status and inbound messages. Every request must be signed.
 
-The gateway in the address says whose it is; a number may be known to several accounts.
+The gateway in the URL determines the account, because several accounts may know the same number.
 """
 
 import re
@@ -18,15 +18,15 @@ from django.views.decorators.http import require_POST
 from communications.channels import gateways
 from communications.channels.gateway import class_of
 from communications.delivery import status_updates
-from communications.delivery.status_updates import News
+from communications.delivery.status_updates import StatusUpdate
 from communications.inbound import replies
 from communications.models import Gateway, Medium, State
 
 log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024
-# An answer is stored whole, however long, so that none is lost; each letter of Arabic is six bytes here.
-MAX_ANSWER_BYTES = 8 * 1024 * 1024
+# Replies are stored completely. A letter of Arabic takes six bytes in a form.
+MAX_REPLY_BYTES = 8 * 1024 * 1024
 _STATES = {
     **dict.fromkeys(("accepted", "scheduled", "queued", "sending", "sent"), State.SENT),
     "delivered": State.DELIVERED,
@@ -34,47 +34,47 @@ _STATES = {
     **dict.fromkeys(("undelivered", "failed", "canceled"), State.BOUNCED),
 }
 _NUMBER = re.compile(r"\+?[0-9]{3,20}")
-# The fields that are read: those that each callback has, and one more that it may have.
+# The fields that are read: required ones, and one optional.
 _STATUS_FIELDS, _STATUS_OPTION = ("AccountSid", "MessageSid", "MessageStatus"), "ErrorCode"
 _INBOUND_FIELDS, _INBOUND_OPTION = ("AccountSid", "MessageSid", "From", "Body"), "NumMedia"
-# Other fields of the provider whose names begin with one of these.
+# Other fields of the provider whose names begin with one of the required names.
 _LONGER_NAMES = {"FromCity", "FromState", "FromZip", "FromCountry"}
 
 
 @csrf_exempt
 @require_POST
 def status(request: HttpRequest, gateway_id: uuid.UUID) -> HttpResponse:
-    """204 to what was heard, also the second time; 404 to a message that is none of this gateway's."""
+    """Apply a status update. Respond 204, also to repeated ones, and 404 if the message is not this gateway's."""
     gateway = _signed_by(request, gateway_id)
     if isinstance(gateway, HttpResponse):
         return gateway
-    given = request.POST
-    if not _is_unambiguous(given, _STATUS_FIELDS, _STATUS_OPTION):
+    data = request.POST
+    if not _is_unambiguous(data, _STATUS_FIELDS, _STATUS_OPTION):
         return HttpResponseForbidden()
-    state, sid = _STATES.get(given.get("MessageStatus", "").lower()), given.get("MessageSid", "")
+    state, sid = _STATES.get(data.get("MessageStatus", "").lower()), data.get("MessageSid", "")
     if not gateways.is_sid(sid):
         return HttpResponseNotFound()
     if state is None:
         log.info("provider_status_unknown", gateway=str(gateway.pk))
         return HttpResponse(status=204)
-    code = given.get("ErrorCode", "")
+    code = data.get("ErrorCode", "")
     number = int(code) if code.isascii() and code.isdecimal() and len(code) < 8 else None
-    news = News(
+    update = StatusUpdate(
         provider_id=sid,
         state=state,
         message_id=_uuid(request.GET.get("message", "")),
-        error=f"{given['MessageStatus'].lower()} {number or ''}".strip() if state == State.BOUNCED else "",
+        error=f"{data['MessageStatus'].lower()} {number or ''}".strip() if state == State.BOUNCED else "",
         refusal=class_of(number),
     )
-    known = status_updates.hear(gateway.account, gateway.channel, news)
-    return HttpResponse(status=204) if known else HttpResponseNotFound()
+    is_known = status_updates.apply(gateway.account, gateway.channel, update)
+    return HttpResponse(status=204) if is_known else HttpResponseNotFound()
 
 
 @csrf_exempt
 @require_POST
 def inbound(request: HttpRequest, gateway_id: uuid.UUID) -> HttpResponse:
-    """An empty TwiML document: nothing is answered by itself."""
-    gateway = _signed_by(request, gateway_id, MAX_ANSWER_BYTES)
+    """Store an inbound message. Respond with an empty TwiML document, so that no automatic reply is sent."""
+    gateway = _signed_by(request, gateway_id, MAX_REPLY_BYTES)
     if isinstance(gateway, HttpResponse):
         return gateway
     if not _is_unambiguous(request.POST, _INBOUND_FIELDS, _INBOUND_OPTION):
@@ -84,14 +84,14 @@ def inbound(request: HttpRequest, gateway_id: uuid.UUID) -> HttpResponse:
     if is_whatsapp != (gateway.channel == Medium.WHATSAPP) or not gateways.is_sid(sid) or not _NUMBER.fullmatch(number):
         return HttpResponseNotFound()
     text, media = request.POST.get("Body", ""), request.POST.get("NumMedia", "0")
-    if media.isascii() and media.isdecimal() and int(media[:3]):  # a receipt, often; it stays with the provider
+    if media.isascii() and media.isdecimal() and int(media[:3]):  # often a receipt; it remains at the provider
         text = f"{text}\n[{media[:3]} attached]".strip()
     replies.receive(gateway.account, gateway.channel, number, text, sid)
     return HttpResponse("<Response/>", content_type="text/xml")
 
 
 def _signed_by(request: HttpRequest, gateway_id: uuid.UUID, max_bytes: int = MAX_BODY_BYTES) -> Gateway | HttpResponse:
-    """The gateway whose token signed this request as it is, or the refusal."""
+    """Return the gateway whose token signed this request, or an error response."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal() or int(length) > max_bytes:
         return HttpResponse(status=413)
@@ -109,14 +109,14 @@ def _signed_by(request: HttpRequest, gateway_id: uuid.UUID, max_bytes: int = MAX
     return gateway
 
 
-def _is_unambiguous(given: QueryDict, needed: Collection[str], optional: str) -> bool:
-    """Return True if the fields that are read can't have been cut out of others.
+def _is_unambiguous(data: QueryDict, needed: Collection[str], optional: str) -> bool:
+    """Return True if the signature covers exactly the fields that are read.
 
-    The signature is over names and values put together, in the order of the names, so that Body=STOP and BodyST=OP
-    have the same one. So each field must be there, once; no other name may be the beginning of its name, or begin with
-    it; and the optional one must not stand in the value of a field before it.
+    The signature is computed over the concatenated names and values, so Body=STOP and BodyST=OP have the same one.
+    Therefore each required field must occur once, no other name may be a prefix of it or begin with it, and the name of
+    the optional field must not occur in the value of a preceding field.
     """
-    counts = {name: len(values) for name, values in given.lists()}
+    counts = {name: len(values) for name, values in data.lists()}
     if any(counts.get(name) != 1 for name in needed) or counts.get(optional, 0) > 1:
         log.warning("callback_incomplete", fields=sorted(counts)[:50])
         return False
@@ -125,8 +125,8 @@ def _is_unambiguous(given: QueryDict, needed: Collection[str], optional: str) ->
             if name.startswith(read) or read.startswith(name):
                 log.warning("callback_ambiguous", field=name[:50])
                 return False
-    # What is written in Body can't reach so far: From, which is needed, comes after it.
-    before = (values for name, values in given.lists() if name < optional and name != "Body")
+    # Body is exempt: the required field From follows it.
+    before = (values for name, values in data.lists() if name < optional and name != "Body")
     return not any(optional in value for values in before for value in values)
 
 

@@ -1,4 +1,4 @@
-"""What waits for a person: answers by message and from the debtor's page alike."""
+"""Unhandled replies by message and answers from the debtor's page."""
 
 import uuid
 from collections.abc import Iterable
@@ -13,14 +13,14 @@ from inflow.accounts.models import Account, User
 from invoices.debtors import debtors
 from invoices.models import Invoice
 
-# Answers by these channels name no message.
-_UNNAMED = (Medium.SMS, Medium.WHATSAPP)
-# From these a message goes on to `replied`.
+# Channels on which replies do not refer to a message.
+_WITHOUT_MESSAGE_ID = (Medium.SMS, Medium.WHATSAPP)
+# States from which a message can become `replied`.
 ANSWERABLE = (State.SENT, State.DELIVERED, State.READ, State.UNKNOWN)
 
 
 def mark_replied(invoices: Iterable[Invoice]) -> None:
-    """The last message about each of these invoices, all of one debtor and under their lock, was answered."""
+    """Mark the last message about each of these invoices of one locked debtor as replied."""
     last = Communication.objects.filter(invoice=OuterRef("invoice"), status__in=(*ANSWERABLE, State.REPLIED)).order_by(
         "-sent_at", "-id"
     )
@@ -31,31 +31,37 @@ def mark_replied(invoices: Iterable[Invoice]) -> None:
     Communication.objects.filter(message_id__in=answered, status__in=ANSWERABLE).update(status=State.REPLIED)
 
 
-def concerned(account: Account, channel: str, address: str, debtor_id: uuid.UUID | None) -> list[uuid.UUID]:
-    """Return the debtors, in the order of their ids, that an answer holds back: the one that it is filed under and, as
-    a text message does not say what it answers, all others that have its number."""
+def affected_debtors(account: Account, channel: str, address: str, debtor_id: uuid.UUID | None) -> list[uuid.UUID]:
+    """Return the ids of the debtors whose messages a reply holds back, in order.
+
+    A text message does not refer to a message, so these are the assigned debtor and all others with the same number.
+    """
     others = (
-        [each.pk for each in consent.debtors_at(account, channel, address)] if channel in _UNNAMED and address else []
+        [each.pk for each in consent.debtors_at(account, channel, address)]
+        if channel in _WITHOUT_MESSAGE_ID and address
+        else []
     )
     return sorted({*others, *([debtor_id] if debtor_id else [])})
 
 
-def settle(account: Account, debtor_id: uuid.UUID, actor: Actor, reason: str = "") -> None:
-    """Hold messages for the latest answer that still waits, under the debtor's lock; without one, messages go on."""
-    said = Answer.objects.filter(debtor=debtor_id, status=AnswerStatus.PROPOSED).order_by()
-    theirs = Q(debtor=debtor_id) | Q(account=account, channel__in=_UNNAMED, address__in=consent.phones_of(debtor_id))
-    written = Reply.objects.filter(theirs, status=ReplyStatus.PROPOSED).order_by()
+def update_hold(account: Account, debtor_id: uuid.UUID, actor: Actor, reason: str = "") -> None:
+    """Hold messages for the latest unhandled reply, or release them if there is none. The debtor is locked."""
+    answers = Answer.objects.filter(debtor=debtor_id, status=AnswerStatus.PROPOSED).order_by()
+    of_debtor = Q(debtor=debtor_id) | Q(
+        account=account, channel__in=_WITHOUT_MESSAGE_ID, address__in=consent.phones_of(debtor_id)
+    )
+    replies = Reply.objects.filter(of_debtor, status=ReplyStatus.PROPOSED).order_by()
     moments = [
-        *written.values_list("received_at", flat=True),
-        *said.values_list("said_at", flat=True).distinct(),  # those of one form on the page are one answer
+        *replies.values_list("received_at", flat=True),
+        *answers.values_list("said_at", flat=True).distinct(),  # answers of one form count once
     ]
     latest = max(moments, default=None)
     debtors.handle_answer(account, debtor_id, actor, reason=reason, latest=latest, left=len(moments))
 
 
-def count(user: User) -> int:
-    """How many answers wait in what the person sees, in one question."""
-    written = rows_of(user, Reply.objects.filter(status=ReplyStatus.PROPOSED)).order_by().values("account")
-    said = rows_of(user, Answer.objects.filter(status=AnswerStatus.PROPOSED)).order_by().values("account")
-    waiting: int = written.union(said, all=True).count()
+def count_pending(user: User) -> int:
+    """Return the number of unhandled replies and answers that the user may see, with one query."""
+    replies = rows_of(user, Reply.objects.filter(status=ReplyStatus.PROPOSED)).order_by().values("account")
+    answers = rows_of(user, Answer.objects.filter(status=AnswerStatus.PROPOSED)).order_by().values("account")
+    waiting: int = replies.union(answers, all=True).count()
     return waiting

@@ -1,8 +1,8 @@
-"""What the mail provider tells, by django-anymail's webhooks: what became of an email, and what was answered.
+"""Webhooks of the mail provider through django-anymail: delivery status and inbound mail.
 
-For installations with MAIL_PROVIDER only, who alone is believed: each call carries MAIL_PROVIDER_SECRET. A message is
-known by its own id, in the provider's metadata, or by the provider's; an answer by the address that it goes to, or by
-the message that it says it answers. An answer to none of ours says nothing.
+They are active only with MAIL_PROVIDER, and every request carries MAIL_PROVIDER_SECRET. Status events are matched by
+our message id in the metadata, or by the provider's id; inbound mail by the reply address, or by In-Reply-To and
+References. Inbound mail that matches no message is ignored.
 """
 
 import base64
@@ -34,7 +34,7 @@ from communications.channels import Refusal
 from communications.channels.refusals import classify_text
 from communications.contacts import addresses
 from communications.delivery import status_updates
-from communications.delivery.status_updates import News
+from communications.delivery.status_updates import StatusUpdate
 from communications.inbound import automatic, delivery_reports, mail_parts, replies
 from communications.models import Communication, Medium, Source, State
 from communications.schedule import holding
@@ -51,42 +51,45 @@ _STATES = {
     EventType.REJECTED: State.BOUNCED,
     EventType.FAILED: State.BOUNCED,
 }
-_LEFT = {EventType.COMPLAINED: "marked as spam", EventType.UNSUBSCRIBED: "unsubscribed at the mail provider"}
+_OPT_OUTS = {EventType.COMPLAINED: "marked as spam", EventType.UNSUBSCRIBED: "unsubscribed at the mail provider"}
 _SUFFIX = re.compile(r"\+([0-9a-f]{32})@", re.IGNORECASE)
 _SUFFIX_IN_BYTES = re.compile(rb"\+([0-9a-fA-F]{32})(?:@|%40)")
 _OWN_ID = re.compile(r"([0-9a-f-]{36})@inflow")
 _MAX_REFERENCES = 20_000
 _ID = re.compile(r"<([^<>\s]+)>")
-# A mail with its files, as large as providers pass it on. Only those who know the secret are read so far.
+# The largest mail with attachments that providers forward. Read only after the secret was checked.
 _MAX_MAIL_BYTES = 64 * 1024 * 1024
 _UNREADABLE = "[This email can't be displayed. Read it at the mail provider.]"
 
 
 def urls(provider: str) -> list[URLPattern]:
-    """The provider's own: `<provider>/tracking/` and, where it has one, `<provider>/inbound/`."""
+    """Return the URL patterns of the provider: `<provider>/tracking/` and, if supported, `<provider>/inbound/`."""
     own = [pattern for pattern in _of_all_providers if (pattern.name or "").startswith(f"{provider}_")]
     if not own:
         raise ImproperlyConfigured(f"MAIL_PROVIDER: django-anymail has no webhooks of {provider}.")
-    return [path(str(pattern.pattern), _with_any_mail(pattern.callback), name=pattern.name) for pattern in own]
+    return [
+        path(str(pattern.pattern), _accepting_malformed_mail(pattern.callback), name=pattern.name) for pattern in own
+    ]
 
 
-def _with_any_mail(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Return a view that also takes a mail that anymail can't read: too large, or malformed.
+def _accepting_malformed_mail(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Wrap a view so that it also accepts mail that anymail cannot parse: too large, or malformed.
 
-    Such a mail, and one with a header that takes long, is read without its files and with its headers mended; one that
-    is still unreadable, or that is made to take long, is stored as unreadable. The secret is checked before a body is
-    read."""
+    Such a mail, and one with very long headers, is parsed again without attachments and with repaired headers. If this
+    fails, or the mail is built to exhaust the parser, it is stored as unreadable. The secret is checked before the body
+    is read.
+    """
 
     @csrf_exempt
     @functools.wraps(view)
-    def take(request: HttpRequest) -> HttpResponseBase:
+    def wrapper(request: HttpRequest) -> HttpResponseBase:
         body = b""
         try:
             if not _is_of_the_provider(request):
-                return view(request)  # which refuses it
-            if request.content_type == "multipart/form-data":  # files count for no limit
+                return view(request)  # the view refuses the request
+            if request.content_type == "multipart/form-data":  # Django's limit excludes files
                 body = request.read(_MAX_MAIL_BYTES)
-                request = _again(request, body)
+                request = _with_body(request, body)
             else:
                 body = request.body
             if mail_parts.is_bomb(body):
@@ -103,7 +106,7 @@ def _with_any_mail(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpR
             log.warning("mail_hook_malformed", path=request.path, exc_info=True)
             body = body or request.body
         try:
-            return view(_again(request, mail_parts.mended(body)))
+            return view(_with_body(request, mail_parts.repaired(body)))
         except (SuspiciousOperation, PermissionDenied, ImproperlyConfigured, DatabaseError):
             raise
         except Exception:
@@ -112,67 +115,67 @@ def _with_any_mail(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpR
             log.exception("mail_unreadable")
             return HttpResponse()
 
-    return take
+    return wrapper
 
 
-def _again(request: HttpRequest, body: bytes) -> HttpRequest:
+def _with_body(request: HttpRequest, body: bytes) -> HttpRequest:
     return WSGIRequest({**request.META, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))})
 
 
 def _is_of_the_provider(request: HttpRequest) -> bool:
-    wanted = base64.b64encode(settings.ANYMAIL["WEBHOOK_SECRET"].encode()).decode()
-    given = request.headers.get("Authorization", "").removeprefix("Basic ")
-    return constant_time_compare(given, wanted)
+    expected = base64.b64encode(settings.ANYMAIL["WEBHOOK_SECRET"].encode()).decode()
+    credentials = request.headers.get("Authorization", "").removeprefix("Basic ")
+    return constant_time_compare(credentials, expected)
 
 
 def _store_unreadable(body: bytes) -> bool:
-    """Store a mail that nothing can parse, for a person to read elsewhere, if it names a message of ours."""
+    """Store a placeholder for an unreadable mail if it refers to one of our messages. Return True if it does."""
     for found in _SUFFIX_IN_BYTES.findall(body):
         if row := _first(Q(message_id=uuid.UUID(found.decode()))):
-            known_as = hashlib.sha256(body).hexdigest()
-            replies.receive(row.account, Medium.EMAIL, row.recipient, _UNREADABLE, known_as, answered=row)
+            provider_id = hashlib.sha256(body).hexdigest()
+            replies.receive(row.account, Medium.EMAIL, row.recipient, _UNREADABLE, provider_id, answered=row)
             return True
     return False
 
 
 @receiver(tracking)
-def hear(sender: object, event: Any, **_: Any) -> None:
-    row = _told_of(event)
+def handle_tracking(sender: object, event: Any, **_: Any) -> None:
+    row = _message_of_event(event)
     if row is None:
         log.info("mail_event_unmatched", event_type=event.event_type)
         return
-    if event.event_type in _LEFT:
-        at, text = row.account.now(), _LEFT[event.event_type]
+    if event.event_type in _OPT_OUTS:
+        at, text = row.account.now(), _OPT_OUTS[event.event_type]
         addresses.opt_out(row.account, row.channel, row.recipient, at, source=Source.PROVIDER, text=text)
         return
     state = _STATES.get(event.event_type)
     if state is None:
         return
-    news = News(
-        provider_id=row.provider_id or _bare(event.message_id) or channels.mail_id(row.message_id),
+    update = StatusUpdate(
+        provider_id=row.provider_id or _without_brackets(event.message_id) or channels.mail_id(row.message_id),
         state=state,
         message_id=row.message_id,
         error=_error(event) if state == State.BOUNCED else "",
         refusal=_refusal(event),
     )
-    status_updates.hear(row.account, row.channel, news)
+    status_updates.apply(row.account, row.channel, update)
 
 
 @receiver(inbound)
-def answer(sender: object, event: Any, **_: Any) -> None:
+def handle_inbound(sender: object, event: Any, **_: Any) -> None:
     mail = event.message
     if _is_report(mail):
-        delivery_reports.apply(mail, _answered(mail))
+        delivery_reports.apply(mail, _message_replied_to(mail))
         return
     if automatic.is_automatic(mail):
         log.info("mail_answer_automatic")
         return
-    row = _answered(mail)
+    row = _message_replied_to(mail)
     if row is None:
         log.warning("mail_answer_unmatched")
         return
-    writer, text = mail_parts.writer(mail) or row.recipient, mail_parts.body(mail)
-    replies.receive(row.account, Medium.EMAIL, writer, text, _known_as(event, writer, text), answered=row)
+    writer, text = mail_parts.sender_of(mail) or row.recipient, mail_parts.body(mail)
+    replies.receive(row.account, Medium.EMAIL, writer, text, _provider_id(event, writer, text), answered=row)
 
 
 def _is_report(mail: Any) -> bool:
@@ -183,69 +186,69 @@ def _is_report(mail: Any) -> bool:
         return False
 
 
-def _known_as(event: Any, writer: str, text: str) -> str:
-    """Return the same id for a mail each time that it is delivered, also if its program gave it none."""
-    known_as = mail_parts.header(event.message, "Message-ID").removeprefix("<").removesuffix(">").strip()
-    if known_as or event.event_id:
-        return known_as or str(event.event_id)
+def _provider_id(event: Any, writer: str, text: str) -> str:
+    """Return an id that is the same for repeated deliveries of a mail, even if it has no Message-ID."""
+    provider_id = mail_parts.header(event.message, "Message-ID").removeprefix("<").removesuffix(">").strip()
+    if provider_id or event.event_id:
+        return provider_id or str(event.event_id)
     date = mail_parts.header(event.message, "Date")
     return hashlib.sha256(f"{writer}\n{date}\n{text}".encode(errors="replace")).hexdigest()
 
 
-def _told_of(event: Any) -> Communication | None:
-    ours = _uuid((event.metadata or {}).get(channels.MAIL_KEY)) or _own(event.message_id)
-    if ours:
-        return _first(Q(message_id=ours))
-    theirs = _bare(event.message_id)
-    return _first(Q(provider_id=theirs)) if theirs else None
+def _message_of_event(event: Any) -> Communication | None:
+    message_id = _uuid((event.metadata or {}).get(channels.MAIL_KEY)) or _own(event.message_id)
+    if message_id:
+        return _first(Q(message_id=message_id))
+    provider_id = _without_brackets(event.message_id)
+    return _first(Q(provider_id=provider_id)) if provider_id else None
 
 
-def _answered(mail: Any) -> Communication | None:
+def _message_replied_to(mail: Any) -> Communication | None:
     headers = [value for name in ("To", "Cc", "Bcc") for value in mail_parts.raw_values(mail, name)]
     for address in (mail.envelope_recipient or "", *headers):
         for found in _SUFFIX.findall(address[:_MAX_REFERENCES])[:50]:
             if row := _first(Q(message_id=uuid.UUID(found))):
                 return row
-    said = " ".join(" ".join(mail_parts.raw_values(mail, name)) for name in ("In-Reply-To", "References"))
-    for known_as in _ID.findall(said[:_MAX_REFERENCES])[:50]:
-        ours = _own(known_as)
-        theirs = Q(provider_id__in=[known_as, known_as.partition("@")[0]])
-        if row := _first(Q(message_id=ours) if ours else theirs):
+    message = " ".join(" ".join(mail_parts.raw_values(mail, name)) for name in ("In-Reply-To", "References"))
+    for provider_id in _ID.findall(message[:_MAX_REFERENCES])[:50]:
+        message_id = _own(provider_id)
+        by_provider_id = Q(provider_id__in=[provider_id, provider_id.partition("@")[0]])
+        if row := _first(Q(message_id=message_id) if message_id else by_provider_id):
             return row
     return None
 
 
-def _first(wanted: Q) -> Communication | None:
-    rows = Communication.objects.filter(wanted, channel=Medium.EMAIL).select_related("account", "debtor")
-    return rows.order_by(*holding.GOES_FIRST).first()
+def _first(expected: Q) -> Communication | None:
+    rows = Communication.objects.filter(expected, channel=Medium.EMAIL).select_related("account", "debtor")
+    return rows.order_by(*holding.SEND_ORDER).first()
 
 
 def _refusal(event: Any) -> Refusal:
-    """Return the class of a bounce. The server's own reply decides, where the provider passes it on."""
-    reason, said = event.reject_reason, event.mta_response or event.description or ""
+    """Return the class of a bounce, by the server's reply if the provider passes it on."""
+    reason, message = event.reject_reason, event.mta_response or event.description or ""
     if reason in (RejectReason.UNSUBSCRIBED, RejectReason.SPAM):
         return Refusal.OPTED_OUT
     if event.event_type == EventType.REJECTED and reason in (RejectReason.BOUNCED, RejectReason.INVALID):
-        return Refusal.ADDRESS  # on the provider's own list of dead addresses
-    if not said:
+        return Refusal.ADDRESS  # on the provider's suppression list
+    if not message:
         if reason == RejectReason.INVALID:
             return Refusal.ADDRESS
         return Refusal.OURS if reason in (RejectReason.BLOCKED, RejectReason.TIMED_OUT) else Refusal.MAILBOX
-    kind = classify_text(said)
+    kind = classify_text(message)
     return Refusal.MAILBOX if kind == Refusal.ADDRESS and _is_soft(event) else kind
 
 
 def _is_soft(event: Any) -> bool:
-    """Return whether the provider itself calls a bounce temporary."""
-    told = event.esp_event if isinstance(event.esp_event, dict) else {}
-    bounce = told.get("bounce") if isinstance(told.get("bounce"), dict) else {}
+    """Return True if the provider classifies a bounce as temporary."""
+    details = event.esp_event if isinstance(event.esp_event, dict) else {}
+    bounce = details.get("bounce") if isinstance(details.get("bounce"), dict) else {}
     is_transient = isinstance(bounce, dict) and bounce.get("bounceType") == "Transient"
-    return is_transient or told.get("Type") == "SoftBounce" or told.get("severity") == "temporary"
+    return is_transient or details.get("Type") == "SoftBounce" or details.get("severity") == "temporary"
 
 
 def _error(event: Any) -> str:
-    said = " ".join(filter(None, (event.event_type, event.mta_response or event.description or "")))
-    return " ".join(said.split())[:300]
+    message = " ".join(filter(None, (event.event_type, event.mta_response or event.description or "")))
+    return " ".join(message.split())[:300]
 
 
 def _own(text: Any) -> uuid.UUID | None:
@@ -260,6 +263,6 @@ def _uuid(text: Any) -> uuid.UUID | None:
         return None
 
 
-def _bare(known_as: Any) -> str:
-    """An id of a mail without its brackets."""
-    return str(known_as or "").strip().removeprefix("<").removesuffix(">")[:255]
+def _without_brackets(provider_id: Any) -> str:
+    """Return a message id without its brackets."""
+    return str(provider_id or "").strip().removeprefix("<").removesuffix(">")[:255]

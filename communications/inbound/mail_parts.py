@@ -1,7 +1,7 @@
-"""The parts of an inbound mail, however it is malformed: an unknown charset, a broken header, a file that is no file.
+"""Parts of inbound mail, with tolerance for unknown charsets, broken headers and invalid attachments.
 
-Python's parser reads headers when they are used, and raises then. A mail is never lost for that: what can't be parsed
-is taken as it stands.
+Python's parser parses headers on access and may raise then. Unparsable parts are used in their raw form, so that no
+mail is lost.
 """
 
 import base64
@@ -12,18 +12,18 @@ from typing import Any
 
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w.-]{1,190}")
 _CHARSETS = ("utf-8", "windows-1252")
-# Headers that a mail may have once only.
+# Headers that a mail may contain only once.
 _ONCE = frozenset(
     ("from", "to", "cc", "bcc", "subject", "sender", "reply-to", "date", "message-id", "in-reply-to", "references")
 )
-# Python's parser of addresses takes quadratic time: a longer header is read as it stands, and no further.
+# Python's address parser takes quadratic time. Longer headers are truncated and not parsed.
 MAX_HEADER = 2_000
-# Python's parser of mails passes each line through all parts that it stands in, and takes quadratic time for the
-# parameters of a header.
+# Python's mail parser passes each line through all enclosing parts, and takes quadratic time for the parameters of a
+# header.
 _MAX_LEVELS, _MAX_PARTS, _MAX_PARAMETERS = 50, 500, 100
 _LINE_END = re.compile(rb"(?:\r\n|%0D%0A|%0A|\\r\\n|\\n)", re.IGNORECASE)
 _PART_HEADER = re.compile(rb"^content-[a-z-]{1,30}(?::|%3A)[^\n]*(?:\n[ \t+%][^\n]*)*", re.IGNORECASE | re.MULTILINE)
-# A string of JSON that is long enough for a bomb, and what stands between the letters in it.
+# A JSON string that is long enough for a mail bomb, and the characters to remove from it.
 _BASE64 = re.compile(rb'"((?:[A-Za-z0-9+/=\s]|\\[nr/t]){400,}+)"')
 _NO_BASE64 = re.compile(rb"\\[nrt]|[\\=\s]")
 _BODIES = ("TextBody", "HtmlBody", "StrippedTextReply", "RawEmail")
@@ -32,41 +32,41 @@ _FILE = {"ContentType": "application/octet-stream", "Content": "AA=="}
 
 def header(mail: Any, name: str) -> str:
     """Return a header on one line, or an empty string."""
-    said = " ".join(raw_values(mail, name))
-    if len(said) > MAX_HEADER:
-        return " ".join(said[:MAX_HEADER].split())
+    raw = " ".join(raw_values(mail, name))
+    if len(raw) > MAX_HEADER:
+        return " ".join(raw[:MAX_HEADER].split())
     try:
         value = str(mail.get(name) or "")
     except Exception:
-        value = said
+        value = raw
     return " ".join(value.split())
 
 
 def raw_values(mail: Any, name: str) -> list[str]:
-    """Return the values of a header as they came in."""
+    """Return the raw values of a header."""
     return [str(value) for each, value in mail.raw_items() if each.lower() == name.lower()]
 
 
-def writer(mail: Any) -> str:
+def sender_of(mail: Any) -> str:
     """Return the first address in From, or an empty string."""
-    said = " ".join(raw_values(mail, "From"))
+    value = " ".join(raw_values(mail, "From"))
     try:
-        sender = mail.from_email if len(said) <= MAX_HEADER else None
+        sender = mail.from_email if len(value) <= MAX_HEADER else None
         address = getattr(sender[0] if isinstance(sender, list) else sender, "addr_spec", "") or ""
     except Exception:
         address = ""
     if address:
         return str(address)
-    found = _ADDRESS.search(said[:MAX_HEADER])
+    found = _ADDRESS.search(value[:MAX_HEADER])
     return found[0] if found else ""
 
 
 def body(mail: Any) -> str:
-    """Return the text, or else the HTML, with the number of the attached files."""
+    """Return the text, or else the HTML, followed by the number of attachments."""
     text = _content(mail, "text/plain") or mail.stripped_text or ""
     if not text.strip():
         text = _content(mail, "text/html")
-    if attached := sum(_is_attached(part) for part in mail.walk()):  # a receipt, often; it stays with the provider
+    if attached := sum(_is_attached(part) for part in mail.walk()):  # often a receipt; it remains at the provider
         text = f"{text}\n[{attached} attached]".lstrip()
     return str(text)
 
@@ -84,7 +84,7 @@ def _decoded(part: Any) -> str:
         return str(payload or "")
     try:
         return payload.decode(part.get_content_charset("us-ascii"), errors="replace")
-    except (LookupError, ValueError):  # no charset, or one that nobody knows
+    except (LookupError, ValueError):  # no charset, or an unknown one
         pass
     for charset in _CHARSETS:
         try:
@@ -101,24 +101,26 @@ def _is_attached(part: Any) -> bool:
         return any(value.strip().lower().startswith("attachment") for value in raw_values(part, "Content-Disposition"))
 
 
-# --- A mail as it was sent ---------------------------------------------------------------------------------------
+# --- Checks before parsing ---------------------------------------------------------------------------------------
 
 
-def is_bomb(told: bytes) -> bool:
-    """Tell whether a call holds a mail, as text, in a form or in JSON, that Python's parser takes long for. Some
-    providers put it, or a mail that is attached to it, in base64 into their JSON."""
-    return _is_bomb(told) or any(_is_bomb(mail) for mail in _in_base64(told))
+def is_bomb(payload: bytes) -> bool:
+    """Return True if a request contains a mail that is expensive to parse, as text, in a form or in JSON.
+
+    Some providers encode the mail, or an attached one, in base64 within their JSON.
+    """
+    return _is_bomb(payload) or any(_is_bomb(mail) for mail in _in_base64(payload))
 
 
-def _in_base64(told: bytes) -> Iterator[bytes]:
-    """Yield the strings of base64 in JSON, decoded: at most three quarters of the call."""
-    for found in _BASE64.finditer(told):
+def _in_base64(payload: bytes) -> Iterator[bytes]:
+    """Yield the decoded base64 strings in JSON."""
+    for found in _BASE64.finditer(payload):
         text = _NO_BASE64.sub(b"", found[1])
         yield base64.b64decode(text[: len(text) // 4 * 4])
 
 
-def _is_bomb(told: bytes) -> bool:
-    lower = told.lower()
+def _is_bomb(payload: bytes) -> bool:
+    lower = payload.lower()
     if lower.count(b"multipart") > _MAX_LEVELS or lower.count(b"content-type") > _MAX_PARTS:
         return True
     headers = _PART_HEADER.finditer(_LINE_END.sub(b"\n", lower))
@@ -128,10 +130,10 @@ def _is_bomb(told: bytes) -> bool:
 # --- A mail in JSON --------------------------------------------------------------------------------------------------
 
 
-def has_long_header(told: bytes) -> bool:
-    """Tell whether a provider's JSON has a header that Python's parser takes long for, outside of texts and files."""
+def has_long_header(payload: bytes) -> bool:
+    """Return True if a provider's JSON contains a header that is expensive to parse."""
     try:
-        mail = json.loads(told, strict=False)
+        mail = json.loads(payload, strict=False)
     except ValueError:
         return False
     return (
@@ -149,36 +151,36 @@ def _is_long(node: Any) -> bool:
     return isinstance(node, dict) and any(_is_long(value) for name, value in node.items() if name != "Content")
 
 
-def mended(told: bytes) -> bytes:
-    """Return a provider's JSON with headers that a mail can have, and without the content of files."""
-    return json.dumps(_mended(json.loads(told, strict=False))).encode("utf-8")
+def repaired(payload: bytes) -> bytes:
+    """Return a provider's JSON with repaired headers and without the contents of attachments."""
+    return json.dumps(_repaired(json.loads(payload, strict=False))).encode("utf-8")
 
 
-def _mended(node: Any) -> Any:
+def _repaired(node: Any) -> Any:
     if isinstance(node, str):
-        # JSON can hold half an emoji, and UTF-8 can't.
+        # JSON can contain lone surrogates, UTF-8 cannot.
         return node.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(node, list):
-        return [_mended(each) for each in node]
+        return [_repaired(each) for each in node]
     if not isinstance(node, dict):
         return node
     if "ContentType" in node:
         return {"Name": _one_line(node.get("Name")), **_FILE, "ContentID": _one_line(node.get("ContentID")) or None}
-    told = {str(name): _mended(value) for name, value in node.items()}
+    payload = {str(name): _repaired(value) for name, value in node.items()}
     for name in ("Name", "Email", "Subject", "Date", "ReplyTo"):
-        if name in told and not isinstance(told[name], dict | list):
-            told[name] = _one_line(told[name])
-    if "Headers" in told:
-        told["Headers"] = _mended_headers(told["Headers"])
+        if name in payload and not isinstance(payload[name], dict | list):
+            payload[name] = _one_line(payload[name])
+    if "Headers" in payload:
+        payload["Headers"] = _repaired_headers(payload["Headers"])
     for name in ("FromFull", "ToFull", "CcFull", "BccFull"):
-        if name in told:
-            told[name] = _mended_addresses(told[name])
-    return told
+        if name in payload:
+            payload[name] = _repaired_addresses(payload[name])
+    return payload
 
 
-def _mended_headers(headers: Any) -> list[dict[str, str]]:
+def _repaired_headers(headers: Any) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
-    taken = {"from", "to", "cc", "bcc", "subject"}  # these the provider names apart
+    taken = {"from", "to", "cc", "bcc", "subject"}  # separate fields in the provider's JSON
     for each in headers if isinstance(headers, list) else ():
         name = _one_line(each.get("Name")) if isinstance(each, dict) else ""
         if not re.fullmatch(r"[\w-]{1,100}", name, re.ASCII) or name.lower() in taken:
@@ -189,12 +191,12 @@ def _mended_headers(headers: Any) -> list[dict[str, str]]:
     return found
 
 
-def _mended_addresses(told: Any) -> Any:
-    if isinstance(told, list):
-        return [each for each in map(_mended_addresses, told) if each]
-    if not isinstance(told, dict):
+def _repaired_addresses(payload: Any) -> Any:
+    if isinstance(payload, list):
+        return [each for each in map(_repaired_addresses, payload) if each]
+    if not isinstance(payload, dict):
         return None
-    found = _ADDRESS.fullmatch(str(told.get("Email") or ""))
+    found = _ADDRESS.fullmatch(str(payload.get("Email") or ""))
     return {"Email": found[0], "Name": ""} if found else None
 
 

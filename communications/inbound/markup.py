@@ -1,10 +1,10 @@
-"""The text of an HTML mail: one pass over it, whatever it holds. Quotes are marked as in plain text, by `> `."""
+"""Conversion of HTML mail to text in a single pass. Quotes are marked with `> ` as in plain text."""
 
 import html
 import re
 from collections.abc import Iterator
 
-# Beyond this nothing is read.
+# Longer texts are truncated to this number of characters.
 MAX_READ = 300_000
 
 _TAG = re.compile(r"</?([a-zA-Z][a-zA-Z0-9:]{0,20})(?=[\s/>])")
@@ -18,21 +18,21 @@ _SPACES = re.compile(r"[ \t\r\f\v\u00a0]+")
 
 
 def is_html(text: str) -> bool:
-    """Return True if a text is HTML, by the tags at its beginning."""
+    """Return True if a text contains HTML tags near its beginning."""
     return bool(_LOOKS_LIKE.search(text[:5_000]))
 
 
 def to_text(markup: str) -> str:
-    """Return the lines that a reader sees. What stands in a blockquote begins with `> ` for each."""
+    """Return the visible lines. Lines in blockquotes begin with `> ` for each level."""
     lines: list[str] = [""]
     line: list[str] = []
     depth, hidden = 0, ""
 
     def end_line() -> None:
         nonlocal line
-        said = _SPACES.sub(" ", html.unescape("".join(line)).replace("\n", " ")).strip()
-        if said:
-            lines.append("> " * depth + said)
+        text = _SPACES.sub(" ", html.unescape("".join(line)).replace("\n", " ")).strip()
+        if text:
+            lines.append("> " * depth + text)
         elif lines[-1]:
             lines.append("")
         line = []
@@ -57,7 +57,7 @@ def to_text(markup: str) -> str:
 
 
 def _pieces(markup: str) -> Iterator[tuple[str, bool, str]]:
-    """Return tags, by name and whether they end an element, and the text between them. Each `<` is looked at once."""
+    """Yield (name, is_end, "") for tags and ("", False, text) for text between them. Linear in the length."""
     position, closing = 0, -1
     while position < len(markup):
         opening = markup.find("<", position)

@@ -1,10 +1,9 @@
-"""The words of a reply without the mail that it quotes.
+"""Removal of quoted mail from replies.
 
-The heads of quotes that mail programs write are known in many languages. For the others we use what only we know: the
-words, the subject and the addresses of the mail that was answered. A quote begins with them, and what stands below a
-quote or between its lines, and is none of them, belongs to the reply.
+The introductory lines of quotes are recognized in many languages. In addition, the text, subject and addresses of the
+original mail are used: lines that match them are quoted, and other lines below or between them belong to the reply.
 
-Every line is bounded, and looked at in one pass, so that a reply made to take long is read like any other.
+The length of each line is limited and the text is processed in a single pass, so that the time is bounded.
 """
 
 # Patterns and lists of words are easier to keep without breaks.
@@ -22,7 +21,7 @@ from communications.inbound import markup
 from communications.inbound.triage.spelling import normalise, without_links
 from communications.models import Communication
 
-# So much of a reply is looked through, and so much of each line.
+# Limits in characters, lines and characters per line.
 MAX_READ = 200_000
 _MAX_LINES = 2_000
 _MAX_LINE = 2_000
@@ -38,9 +37,9 @@ _ANNOUNCED = re.compile(
 _FIELD = re.compile(r"[*_ ]{0,3}([^\s\d:：>*_][^:：]{0,30}?)[*_ ]{0,3}[:：][*_ ]{0,3}(.*)")
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}")
 _MAX_FIELDS = 12  # lines of `From: …`
-# The longest first line of a quote, also where it is broken over three.
+# Maximum length of the introductory line of a quote, which may be wrapped over three lines.
 _MAX_HEAD = 600
-# How far from its end the verb stands: before the writer, whose address may follow.
+# Maximum distance of the verb from the end of the line; the writer and an address may follow it.
 _MAX_WRITER = 260
 _WROTE = tuple(
     f" {normalise(verb)} "
@@ -49,9 +48,9 @@ _WROTE = tuple(
         ",napisał,nadesłał,napisala,님이 작성하였습니다,님이 작성"
     ).split(",")
 )
-# These stand at the end, without a space before them.
+# Verbs at the end of the line, without a space before them.
 _WROTE_AT_END = ("写道", "寫道", "ने लिखा", "님이 작성하였습니다", "님이 작성")
-# Fields of a mail's head, in the languages whose mail programs people here use.
+# Names of header fields in common languages of mail programs.
 _FIELD_NAMES = frozenset(
     normalise(name).split()[0]
     for name in (
@@ -65,8 +64,8 @@ _FIELD_NAMES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """A mail that we sent: its lines as normalised words, all of them as one text, its subject and addresses."""
+class SentMail:
+    """A mail that we sent: its normalised lines, all of them as one text, its subject and addresses."""
 
     lines: frozenset[str]
     text: str
@@ -76,25 +75,25 @@ class Sent:
 
 @dataclass(slots=True)
 class _Place:
-    """Position in our own text at which the last line was found, so that a wrapped line continues there."""
+    """Position of the last matching line in our own text, at which a wrapped line continues."""
 
     start: int = -1
     end: int = -1
 
 
-def sent_as(message: Communication | None) -> Sent | None:
-    """Return what is known of a mail by its frozen row."""
+def sent_as(message: Communication | None) -> SentMail | None:
+    """Return the sent mail of a message, or None."""
     if message is None:
         return None
     senders = (reply_address(message.message_id), *_ADDRESS.findall(settings.DEFAULT_FROM_EMAIL))
     return describe(message.body, message.html, message.subject, senders)
 
 
-def describe(body: str, html: str, subject: str, addresses: Iterable[str]) -> Sent:
-    """Return what marks a mail of ours in a quote of its text or of its HTML."""
+def describe(body: str, html: str, subject: str, addresses: Iterable[str]) -> SentMail:
+    """Return the features of a sent mail by which quotes of its text or HTML are recognized."""
     shown = markup.to_text(html)
     lines = [normalise(without_links(line)) for line in (*body.splitlines(), *shown.splitlines())]
-    return Sent(
+    return SentMail(
         frozenset(line for line in lines if line),
         f" {' '.join(line for line in lines if line)} ",
         normalise(subject),
@@ -102,7 +101,7 @@ def describe(body: str, html: str, subject: str, addresses: Iterable[str]) -> Se
     )
 
 
-# Below each mail, in every language and in all versions so far. Add to it, and never take from it.
+# Footers of our mails in all languages and versions. Entries must not be removed.
 _FOOTERS = frozenset(
     normalise(line)
     for labels in phrases.LABELS.values()
@@ -122,19 +121,21 @@ _FOOTERS = frozenset(
 )
 
 
-def without_quote(text: str, sent: Sent | None = None) -> str:
-    """Return a reply, plain or HTML, without the mail that it quotes, above or below what was written."""
+def without_quote(text: str, sent: SentMail | None = None) -> str:
+    """Return a reply, plain text or HTML, without the mail that it quotes above or below."""
     text = text[:MAX_READ].replace("\r\n", "\n").replace("\r", "\n")
     if markup.is_html(text):
         text = markup.to_text(text)
     lines = text.split("\n")[:_MAX_LINES]
     plain = [_UNSEEN.sub("", line[:_MAX_LINE]).strip() for line in lines]
     heads = _heads(plain, sent)
-    kept = _kept(lines, plain, heads, sent)
+    kept = _without_quoted_lines(lines, plain, heads, sent)
     return "\n".join(kept).strip()
 
 
-def _kept(lines: list[str], plain: list[str], heads: dict[int, int], sent: Sent | None) -> list[str]:
+def _without_quoted_lines(
+    lines: list[str], plain: list[str], heads: dict[int, int], sent: SentMail | None
+) -> list[str]:
     kept: list[str] = []
     place, in_quote, number, head_end = _Place(), False, 0, -1
     has_marks = any(_is_marked(line) for line in plain)
@@ -142,14 +143,14 @@ def _kept(lines: list[str], plain: list[str], heads: dict[int, int], sent: Sent 
         line = plain[number]
         if number in heads:
             if in_quote and not has_marks and any(plain[head_end:number]):
-                break  # an older mail below ours
+                break  # an older mail is quoted below ours
             in_quote, place.end = True, -1
             number = head_end = heads[number]
             continue
         if _is_marked(line):
             in_quote = in_quote or has_marks
         elif in_quote and not has_marks and sent is None:
-            pass  # everything below the head is the quote
+            pass  # everything below the introductory line is quoted
         elif _is_ours(line, sent, place, in_quote, bool(kept)):
             if not in_quote and sent:
                 _take_back(kept, sent, place)
@@ -160,8 +161,8 @@ def _kept(lines: list[str], plain: list[str], heads: dict[int, int], sent: Sent 
     return kept
 
 
-def _take_back(kept: list[str], sent: Sent, place: _Place) -> None:
-    """Drop the lines above the first long line of ours that belong to it: 'Dear Ahmed,'."""
+def _take_back(kept: list[str], sent: SentMail, place: _Place) -> None:
+    """Remove preceding lines that belong to the quote, such as 'Dear Ahmed,'."""
     before = sent.text[: max(place.start, 0)].rstrip()
     while kept:
         words = normalise(without_links(_UNSEEN.sub("", kept[-1])))
@@ -176,8 +177,8 @@ def _is_marked(line: str) -> bool:
     return line.startswith((">", "|", "»"))
 
 
-def _is_ours(line: str, sent: Sent | None, place: _Place, in_quote: bool, is_below: bool) -> bool:
-    """Tell whether a line stands in the mail that we sent. Short lines count only in a quote or as whole lines."""
+def _is_ours(line: str, sent: SentMail | None, place: _Place, in_quote: bool, is_below: bool) -> bool:
+    """Return True if a line is part of the sent mail. Short lines count only in a quote or as whole lines."""
     words = normalise(without_links(_unmarked(line)))
     if not words:
         return bool(line) and (in_quote or _is_own_link(line))
@@ -209,8 +210,8 @@ def _unmarked(line: str) -> str:
     return _PREFIX.sub("", line, count=1)
 
 
-def _leads_to_quote(plain: list[str], number: int, heads: dict[int, int], sent: Sent | None) -> bool:
-    """Tell whether a line of dashes is followed by a quote."""
+def _leads_to_quote(plain: list[str], number: int, heads: dict[int, int], sent: SentMail | None) -> bool:
+    """Return True if a separator line is followed by a quote."""
     for following in range(number + 1, min(number + 4, len(plain))):
         if following in heads or _is_marked(plain[following]):
             return True
@@ -219,11 +220,11 @@ def _leads_to_quote(plain: list[str], number: int, heads: dict[int, int], sent: 
     return False
 
 
-# --- Heads ----------------------------------------------------------------------------------------------------------
+# --- Introductory lines ---------------------------------------------------------------------------------------------
 
 
-def _heads(plain: list[str], sent: Sent | None) -> dict[int, int]:
-    """Return the lines at which the head of a quote begins, with the line after it."""
+def _heads(plain: list[str], sent: SentMail | None) -> dict[int, int]:
+    """Return a mapping from the first line of each introduction of a quote to the line after it."""
     found: dict[int, int] = {}
     number = 0
     while number < len(plain):
@@ -246,9 +247,8 @@ def _is_announced(line: str) -> bool:
     return bool(line[:1] in "-_=*" and _ANNOUNCED.match(f"-- {normalise(line)}"))
 
 
-def _fields(plain: list[str], number: int, sent: Sent | None) -> int:
-    """The end of lines like `From: …`, `Sent: …`: two or more of which one names a mail's field, an address or our
-    subject."""
+def _fields(plain: list[str], number: int, sent: SentMail | None) -> int:
+    """Return the line after header fields like `From: …`, `Sent: …`, or 0 if these lines are not header fields."""
     end, proofs, names = number, 0, 0
     last = min(len(plain), number + _MAX_FIELDS)
     while end < last and (match := _FIELD.fullmatch(plain[end])):
@@ -272,12 +272,12 @@ def _fields(plain: list[str], number: int, sent: Sent | None) -> int:
     return end if names >= 2 and proofs >= 2 else (end if names == 1 and proofs >= 2 else 0)
 
 
-def _names_us(value: str, sent: Sent | None) -> bool:
+def _names_us(value: str, sent: SentMail | None) -> bool:
     return bool(sent and sent.addresses & {address.lower() for address in _ADDRESS.findall(value)})
 
 
-def _attribution(plain: list[str], number: int, sent: Sent | None) -> int:
-    """The end of 'On Monday, Falcon <…> wrote:', in one line or broken over up to three."""
+def _attribution(plain: list[str], number: int, sent: SentMail | None) -> int:
+    """Return the line after 'On Monday, Falcon <…> wrote:', which may be wrapped over three lines, or 0."""
     joined = ""
     for end in range(number, min(number + 3, len(plain))):
         if not plain[end] or _is_marked(plain[end]) or len(joined) + len(plain[end]) > _MAX_HEAD:
@@ -294,7 +294,7 @@ def _attribution(plain: list[str], number: int, sent: Sent | None) -> int:
 
 
 def _says_wrote(line: str) -> bool:
-    """Tell whether the beginning of a quote says that somebody wrote it."""
+    """Return True if a line says that somebody wrote the following text."""
     if line.rstrip(":： ").endswith(_WROTE_AT_END):
         return True
     words = f" {normalise(line)} "

@@ -1,7 +1,8 @@
-"""Answers of debtors: each is stored, read by the rules, and waits for a person.
+"""Replies of debtors: each is stored, classified, and handled by staff.
 
-The text is stored whole, and holds the debtor's messages, in a transaction of its own before anything reads it. A text
-that the rules fail on is `other`. Only an unmistakable request to stop takes effect without a person.
+The complete text is stored, and the debtor's messages are held, in a separate transaction before the text is
+classified. If classification fails, the reply is `other`. Only an unmistakable request to stop takes effect without
+staff.
 """
 
 import datetime as dt
@@ -34,8 +35,8 @@ from invoices.writing import Refused
 
 log = structlog.get_logger(__name__)
 
-# So much of an answer stands in the timeline.
-_TOLD_CHARACTERS = 2_000
+# Maximum length of the excerpt in the timeline.
+_TIMELINE_CHARACTERS = 2_000
 
 
 def receive(
@@ -47,10 +48,11 @@ def receive(
     *,
     answered: Communication | None = None,
 ) -> Reply | None:
-    """Take in an answer; return None for one that came in before. `address` is the writer's, as we write to it.
+    """Store and classify a reply. Return None if it was received before.
 
-    `answered` is the message that it names: the answer counts for the recipient of that one, also from another mailbox.
-    `text` may be a mail's HTML, if the mail has nothing else."""
+    `address` is the sender's. `answered` is the message that the reply refers to; the reply counts for its recipient
+    even if it was sent from another mailbox. `text` may be HTML if the mail has no text part.
+    """
     reply = _store(account, channel, address, text, provider_id, answered)
     if reply is None:
         return None
@@ -65,12 +67,12 @@ def receive(
 def _store(
     account: Account, channel: str, address: str, text: str, provider_id: str, answered: Communication | None
 ) -> Reply | None:
-    """Keep the text and hold messages. Return the reply unless it has come in, and been read, before."""
+    """Store the text and hold messages. Return None if the reply was received and classified before."""
     now, address = account.now(), addresses.normal(channel, texts.storable(address)[:254])
     with transaction.atomic():
         message = answered or _message_to(account, channel, address)
         debtor = message.debtor if message else _debtor_at(account, channel, address)
-        concerned = inbox.concerned(account, channel, address, debtor.pk if debtor else None)
+        concerned = inbox.affected_debtors(account, channel, address, debtor.pk if debtor else None)
         _lock(concerned)
         reply = Reply(
             account=account,
@@ -84,29 +86,30 @@ def _store(
             received_at=now,
         )
         known = _inserted(reply)
-        if known and known.whole_text != reply.text:  # programs give the same id to several mails
+        if known and known.whole_text != reply.text:  # some mail programs reuse ids
             reply.provider_id = _short_id(f"{reply.provider_id} {hashlib.sha256(reply.text.encode()).hexdigest()}")
             known = _inserted(reply)
         if known:
             return known if known.read_at is None else None
         if message:
-            status_updates.record(message.message_id, Outcome(State.SENT))  # the answer may come before our own record
+            # The reply may arrive before the result of the delivery is recorded.
+            status_updates.record(message.message_id, Outcome(State.SENT))
             answered_ones = Communication.objects.filter(message_id=message.message_id, status__in=inbox.ANSWERABLE)
             answered_ones.update(status=State.REPLIED)
         if channel == Medium.WHATSAPP:
-            addresses.note_heard(account, address, now)
+            addresses.record_inbound(account, address, now)
         for pk in concerned:
             debtors.hold_for_answer(account, pk, _writer(reply), now)
     return reply
 
 
 def _lock(debtor_ids: Sequence[uuid.UUID]) -> None:
-    """Take the gate's lock: a message that is about to leave waits, and sees the answer."""
+    """Lock the debtors as the gate does, so that a message about to be sent waits and sees the reply."""
     list(Debtor.objects.select_for_update(no_key=True).filter(pk__in=debtor_ids).order_by("pk"))
 
 
 def _inserted(reply: Reply) -> Reply | None:
-    """Insert a reply. Return the one that has its id already."""
+    """Insert a reply. Return the existing one if its id is taken."""
     Reply.objects.bulk_create([reply], ignore_conflicts=True)
     if Reply.objects.filter(pk=reply.pk).exists():
         return None
@@ -117,7 +120,7 @@ def _inserted(reply: Reply) -> Reply | None:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """The debtor's own words, as they may be shown, and what the rules make of them."""
+    """The debtor's own text, safe for display, and its classification."""
 
     text: str
     reading: classification.Reading
@@ -131,9 +134,9 @@ def _read(reply: Reply) -> _Reading:
 
 
 def _apply(reply: Reply, read: _Reading) -> None:
-    """Store the reading, once, and opt out where the text leaves no doubt."""
+    """Store the classification, once, and opt out if the text is unmistakable."""
     account, now, found = reply.account, reply.account.now(), read.reading
-    text = masking.mask_links(read.text)  # what is quoted may hold the debtor's link
+    text = masking.mask_links(read.text)  # quoted text may contain the debtor's link
     original = "" if text == reply.text else reply.text
     stops = found.triage == Triage.STOP and found.is_unmistakable
     values = {
@@ -149,31 +152,31 @@ def _apply(reply: Reply, read: _Reading) -> None:
         **({"status": ReplyStatus.CONFIRMED, "handled_at": now, "took_effect": True} if stops else {}),
     }
     with transaction.atomic():
-        concerned = inbox.concerned(account, reply.channel, reply.address, reply.debtor_id)
+        concerned = inbox.affected_debtors(account, reply.channel, reply.address, reply.debtor_id)
         _lock(concerned)
         if not Reply.objects.filter(pk=reply.pk, read_at=None).update(**values):
             return
         if stops:
-            opted_out_as = stopped_address(reply)
+            opted_out_as = opted_out_address(reply)
             addresses.opt_out(account, reply.channel, opted_out_as, now, text=text, actor=_writer(reply))
-        told = text[:_TOLD_CHARACTERS]
+        excerpt = text[:_TIMELINE_CHARACTERS]
         for pk in concerned:
             if stops:
-                inbox.settle(account, pk, _writer(reply), told)
+                inbox.update_hold(account, pk, _writer(reply), excerpt)
             else:
-                debtors.tell_answer(account, pk, _writer(reply), text=told)
+                debtors.tell_answer(account, pk, _writer(reply), text=excerpt)
     for name, value in values.items():
         setattr(reply, name, value)
 
 
-def others(reply: Reply) -> list[Debtor]:
-    """Return the other debtors who may have written a reply: a text message does not say what it answers."""
-    ids = inbox.concerned(reply.account, reply.channel, reply.address, reply.debtor_id)
+def other_debtors(reply: Reply) -> list[Debtor]:
+    """Return the other debtors with the same number, who may have sent a text message."""
+    ids = inbox.affected_debtors(reply.account, reply.channel, reply.address, reply.debtor_id)
     return list(Debtor.objects.filter(pk__in=ids).exclude(pk=reply.debtor_id).order_by("created_at", "pk"))
 
 
-def stopped_address(reply: Reply) -> str:
-    """The address that the writer of a reply speaks for: the one that the answered mail went to, else their own."""
+def opted_out_address(reply: Reply) -> str:
+    """Return the address that an opt-out by this reply concerns: the recipient of the mail, else the sender."""
     if reply.channel == Medium.EMAIL and reply.communication:
         return reply.communication.recipient
     return reply.address
@@ -184,32 +187,32 @@ def _writer(reply: Reply) -> Actor:
 
 
 def _short_id(provider_id: str) -> str:
-    known_as = texts.storable(provider_id)
-    return known_as if len(known_as) <= 255 else hashlib.sha256(known_as.encode()).hexdigest()
+    provider_id = texts.storable(provider_id)
+    return provider_id if len(provider_id) <= 255 else hashlib.sha256(provider_id.encode()).hexdigest()
 
 
 def _message_to(account: Account, channel: str, address: str) -> Communication | None:
-    """The last message that went there."""
+    """Return the last message to an address."""
     sent = Communication.objects.for_account(account).filter(
         recipient=address,
         channel=channel,
         status__in=(*LEFT_US, State.SENDING, State.UNKNOWN),
     )
-    found: Communication | None = sent.select_related("debtor").order_by("-sent_at", *holding.GOES_FIRST).first()
+    found: Communication | None = sent.select_related("debtor").order_by("-sent_at", *holding.SEND_ORDER).first()
     return found
 
 
 def _debtor_at(account: Account, channel: str, address: str) -> Debtor | None:
-    """The one debtor who has this address; who of several it is, a person has to say."""
+    """Return the debtor with this address, or None if there are several or none."""
     found = consent.debtors_at(account, channel, address)
     return found[0] if len(found) == 1 else None
 
 
-# --- What a person makes of it -----------------------------------------------------------------------------------
+# --- Handling by staff -------------------------------------------------------------------------------------------
 
 
 def open_invoices(reply: Reply) -> "QuerySet[Invoice]":
-    """Return the invoices that an answer may be about: the open ones of the party whose message it answers."""
+    """Return the open invoices that a reply may be about: those of the message's party."""
     found = Invoice.objects.filter(account=reply.account_id, debtor=reply.debtor_id, status__in=OPEN)
     if reply.invoice:
         found = found.filter(party__in=debtor_parties.keys_like(reply.invoice))
@@ -226,8 +229,8 @@ def confirm_paid(
     reference: str,
     key: uuid.UUID | None = None,
 ) -> None:
-    """The money is there. Raises `Refused` where the ledger does."""
-    if key and Receipt.objects.filter(pk=key, account=reply.account_id).exists():  # the form was sent before
+    """Confirm a payment and record it in the ledger. Raise `Refused` as the ledger does."""
+    if key and Receipt.objects.filter(pk=key, account=reply.account_id).exists():  # the form was submitted before
         return
 
     def do() -> None:
@@ -235,7 +238,7 @@ def confirm_paid(
             reply.account, invoice_id, actor, amount=amount, paid_at=paid_at, reference=reference, key=key
         )
 
-    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
 
 
 def confirm_promise(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], promised_on: dt.date) -> None:
@@ -243,7 +246,7 @@ def confirm_promise(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID]
         for invoice_id in invoice_ids:
             lifecycle.promise(reply.account, invoice_id, actor, promised_on, reason=reply.text)
 
-    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
 
 
 def confirm_dispute(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], reason: str) -> None:
@@ -251,11 +254,11 @@ def confirm_dispute(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID]
         for invoice_id in invoice_ids:
             lifecycle.change(reply.account, invoice_id, actor, status=Status.DISPUTED, reason=reason)
 
-    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
 
 
 def confirm_hold(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], hold_until: dt.date) -> None:
-    """They need time, or a person needs to look into it."""
+    """Put the invoices on hold until a day."""
 
     def do() -> None:
         for invoice_id in invoice_ids:
@@ -263,65 +266,68 @@ def confirm_hold(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], h
                 reply.account, invoice_id, actor, status=Status.ON_HOLD, hold_until=hold_until, reason=reply.text
             )
 
-    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
 
 
 def confirm_wrong_person(reply: Reply, actor: Actor) -> None:
-    """The address is somebody else's: it is not written to again."""
+    """Mark the address as invalid because it belongs to somebody else."""
 
     def do() -> None:
         because = f"wrong person, {actor.name}"
         addresses.mark_invalid(reply.account, reply.channel, reply.address, reply.account.now(), because)
 
-    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
 
 
 def confirm_stop(reply: Reply, actor: Actor) -> None:
-    """Opt the writer's address out of the channel, by a person who read the reply."""
+    """Opt the sender's address out of the channel."""
 
     def do() -> None:
-        address, now = stopped_address(reply), reply.account.now()
+        address, now = opted_out_address(reply), reply.account.now()
         addresses.opt_out(reply.account, reply.channel, address, now, text=reply.text, actor=actor)
 
-    _settle(reply, actor, ReplyStatus.CONFIRMED, do)
+    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
 
 
-def undo_stop(reply: Reply, actor: Actor, reason: str) -> None:
-    """Take back an opt-out, with a reason. Raises `Refused` without one, or where the address may be written to."""
-    account, address = reply.account, stopped_address(reply)
+def undo_opt_out(reply: Reply, actor: Actor, reason: str) -> None:
+    """Reverse an opt-out. Raise `Refused` without a reason, or if the address is not opted out."""
+    account, address = reply.account, opted_out_address(reply)
     with transaction.atomic():
-        contact = addresses.known(account, reply.channel, address)
+        contact = addresses.contact_at(account, reply.channel, address)
         if contact is None:
-            raise Refused("contact", "not_opted_out", _("%(contact)s may be written to.") % {"contact": address})
+            raise Refused("contact", "not_opted_out", _("%(contact)s is not opted out.") % {"contact": address})
         contact.account = account
-        consent.return_address(contact, actor, reason)
+        consent.restore_address(contact, actor, reason)
         handled = {"status": ReplyStatus.DISMISSED, "handled_by": actor.name, "handled_at": account.now()}
         Reply.objects.filter(pk=reply.pk).update(**handled)
     reply.refresh_from_db()
 
 
-def is_stopped(reply: Reply) -> bool:
-    """Return True if the writer's address is opted out of the channel."""
-    contact = addresses.known(reply.account, reply.channel, stopped_address(reply))
+def is_opted_out(reply: Reply) -> bool:
+    """Return True if the sender's address is opted out of the channel."""
+    contact = addresses.contact_at(reply.account, reply.channel, opted_out_address(reply))
     return contact is not None and contact.opted_out_at is not None
 
 
 def dismiss(reply: Reply, actor: Actor) -> None:
-    """Read, and nothing follows."""
-    _settle(reply, actor, ReplyStatus.DISMISSED, lambda: None)
+    """Mark a reply as handled without any effect."""
+    _handle(reply, actor, ReplyStatus.DISMISSED, lambda: None)
 
 
-def _settle(reply: Reply, actor: Actor, status: ReplyStatus, do: Callable[[], None]) -> None:
-    """Once, by whoever is first. Messages go on when the last of the debtor's answers is handled."""
+def _handle(reply: Reply, actor: Actor, status: ReplyStatus, do: Callable[[], None]) -> None:
+    """Mark a reply as handled and call `do`. Raise `Refused` if it was handled already.
+
+    Messages resume when all of the debtor's replies are handled.
+    """
     account = reply.account
     with transaction.atomic():
-        concerned = inbox.concerned(account, reply.channel, reply.address, reply.debtor_id)
+        concerned = inbox.affected_debtors(account, reply.channel, reply.address, reply.debtor_id)
         _lock(concerned)
         proposed = Reply.objects.filter(pk=reply.pk, status=ReplyStatus.PROPOSED)
         if not proposed.update(status=status, handled_by=actor.name, handled_at=account.now()):
-            raise Refused("status", "already_handled", _("Somebody has handled this reply already."))
+            raise Refused("status", "already_handled", _("This reply has already been handled."))
         do()
-        said = f"{english(status.label)}: {english(Triage(reply.triage).label).lower()}."
+        summary = f"{english(status.label)}: {english(Triage(reply.triage).label).lower()}."
         for pk in concerned:
-            inbox.settle(account, pk, actor, said)
+            inbox.update_hold(account, pk, actor, summary)
     reply.refresh_from_db()

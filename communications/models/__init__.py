@@ -1,4 +1,4 @@
-"""Everything that is kept of writing to debtors."""
+"""Models of messages, contacts and reminder policies."""
 
 from communications.models.choices import CONTACTED, LEFT_US, PENDING, Kind, Medium, State, StepKind, Tone
 from communications.models.forecasts import ForecastPart, StoredForecast

@@ -1,4 +1,4 @@
-"""The words of this room: what a message is, where it stands, how it is said."""
+"""Choices: kinds, channels, states and tones of messages."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _lazy
@@ -20,10 +20,10 @@ class Medium(models.TextChoices):
 
 
 class State(models.TextChoices):
-    """`scheduled → sending → sent → delivered → read → replied`, and the ways out."""
+    """States of a message: `scheduled → sending → sent → delivered → read → replied`, and final states."""
 
     SCHEDULED = "scheduled", _lazy("Scheduled")
-    HELD = "held", _lazy("Held for a person")
+    HELD = "held", _lazy("Held for approval")
     SENDING = "sending", _lazy("Sending")
     SENT = "sent", _lazy("Sent")
     DELIVERED = "delivered", _lazy("Delivered")
@@ -31,7 +31,7 @@ class State(models.TextChoices):
     REPLIED = "replied", _lazy("Replied")
     BOUNCED = "bounced", _lazy("Bounced")
     FAILED = "failed", _lazy("Failed")
-    UNKNOWN = "unknown", _lazy("Unknown: it may have arrived")
+    UNKNOWN = "unknown", _lazy("Unknown: may have been delivered")
     SUPPRESSED = "suppressed", _lazy("Suppressed")
     CANCELLED = "cancelled", _lazy("Cancelled")
 
@@ -50,7 +50,7 @@ class Tone(models.TextChoices):
 
 
 LEFT_US = (State.SENT, State.DELIVERED, State.READ, State.REPLIED, State.BOUNCED)
-# Planned, and not yet decided.
+# Not sent or ended yet.
 PENDING = (State.SCHEDULED, State.HELD, State.SENDING)
-# What a debtor may have seen, or may be seeing this moment.
+# Messages that the debtor may have received. They count as contacts.
 CONTACTED = (State.SENDING, State.SENT, State.DELIVERED, State.READ, State.REPLIED, State.UNKNOWN)

@@ -1,4 +1,4 @@
-"""Forecasts of large accounts, as a worker computed them."""
+"""Stored forecasts of large accounts."""
 
 from django.db import models
 from django.db.models import Q
@@ -8,7 +8,7 @@ from inflow.accounts.models import Account
 
 
 class StoredForecast(models.Model):
-    """What the next days of an account looked like at a moment. See `communications.engine.stored_forecasts`."""
+    """A forecast that a worker computed. See `communications.engine.stored_forecasts`."""
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
     days = models.PositiveSmallIntegerField()
@@ -32,7 +32,7 @@ class StoredForecast(models.Model):
 
 
 class ForecastPart(models.Model):
-    """Some hundred entries of a forecast, in its order: a page reads one or two parts."""
+    """Consecutive entries of a forecast. A page reads one or two parts."""
 
     forecast = models.ForeignKey(StoredForecast, on_delete=models.CASCADE, related_name="parts", db_index=False)
     number = models.PositiveIntegerField()

@@ -1,4 +1,4 @@
-"""What debtors say, and what is known of their addresses."""
+"""Replies and answers of debtors, and the state of their addresses."""
 
 import uuid
 
@@ -15,7 +15,7 @@ from invoices.models import AccountQuerySet, Debtor, Invoice
 
 
 class Contact(models.Model):
-    """What is known of one address: that it bounced, what its owner wants, and when they last wrote from it."""
+    """State of one address: bounced, opted out or in, and the last inbound message."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     channel = models.CharField(max_length=10, choices=Medium)
@@ -24,9 +24,9 @@ class Contact(models.Model):
     invalid_because = models.CharField(max_length=300, blank=True)
     opted_out_at = models.DateTimeField(null=True)
     opted_in_at = models.DateTimeField(
-        null=True, help_text=_lazy("When they agreed to be written to there, as WhatsApp asks.")
+        null=True, help_text=_lazy("When they agreed to messages, as WhatsApp requires.")
     )
-    heard_at = models.DateTimeField(null=True, help_text=_lazy("When they last wrote from there on WhatsApp."))
+    heard_at = models.DateTimeField(null=True, help_text=_lazy("When they last wrote on WhatsApp."))
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
@@ -40,10 +40,10 @@ class Contact(models.Model):
 
 
 class Source(models.TextChoices):
-    """Where somebody said whether they want to be written to."""
+    """Sources of opt-outs and opt-ins."""
 
     PAGE = "page", _lazy("The debtor's page")
-    UNSUBSCRIBE = "unsubscribe", _lazy("The mail's unsubscribe")
+    UNSUBSCRIBE = "unsubscribe", _lazy("Unsubscribe link")
     EMAIL = Medium.EMAIL.value, _lazy("Email")
     SMS = Medium.SMS.value, _lazy("SMS")
     WHATSAPP = Medium.WHATSAPP.value, _lazy("WhatsApp")
@@ -57,7 +57,7 @@ class Wish(models.TextChoices):
 
 
 class ConsentEntry(models.Model):
-    """Who asked to be left alone, or to hear from us again, and in what words. Append-only."""
+    """An entry of the consent log: an opt-out or opt-in with its source and text. Append-only."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, null=True, related_name="consents")
@@ -65,7 +65,7 @@ class ConsentEntry(models.Model):
     address = models.CharField(max_length=254, blank=True)
     what = models.CharField(max_length=10, choices=Wish)
     source = models.CharField(max_length=12, choices=Source)
-    text = models.TextField(blank=True, help_text=_lazy("What was said, or the reason."))
+    text = models.TextField(blank=True, help_text=_lazy("The debtor's words, or the reason."))
     at = models.DateTimeField(help_text=_lazy("The account's time."))
     actor = models.CharField(max_length=254)
 
@@ -93,13 +93,13 @@ class AnswerKind(models.TextChoices):
 
 
 class AnswerStatus(models.TextChoices):
-    PROPOSED = "proposed", _lazy("Waits for you")
+    PROPOSED = "proposed", _lazy("To be handled")
     CONFIRMED = "confirmed", _lazy("Confirmed")
     DISMISSED = "dismissed", _lazy("Dismissed")
 
 
 class Answer(models.Model):
-    """What a debtor said of one invoice on their page. `day` is that of the payment, or the one they will pay on."""
+    """A debtor's answer about one invoice on the debtor's page. `day` is the day of the payment or the promised day."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
@@ -107,11 +107,11 @@ class Answer(models.Model):
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="answers")
     kind = models.CharField(max_length=10, choices=AnswerKind)
     status = models.CharField(max_length=10, choices=AnswerStatus, default=AnswerStatus.PROPOSED)
-    took_effect = models.BooleanField(default=False, help_text=_lazy("At once, without a person."))
+    took_effect = models.BooleanField(default=False, help_text=_lazy("Immediately, without approval."))
     day = models.DateField(null=True)
     reference = models.CharField(max_length=100, blank=True)
     text = models.TextField(blank=True)
-    # Both in the account's time.
+    # In the account's time.
     said_at = models.DateTimeField()
     handled_at = models.DateTimeField(null=True)
     handled_by = models.CharField(max_length=254, blank=True)
@@ -144,9 +144,9 @@ class Answer(models.Model):
 
 
 class Triage(models.TextChoices):
-    """What an answer seems to say."""
+    """Classification of a reply."""
 
-    STOP = "stop", _lazy("Stop writing")
+    STOP = "stop", _lazy("Stop messages")
     PAID = "paid", _lazy("Has paid")
     PROMISE = "promise", _lazy("Will pay")
     DISPUTE = "dispute", _lazy("Disputes it")
@@ -155,16 +155,16 @@ class Triage(models.TextChoices):
 
 
 class ReplyStatus(models.TextChoices):
-    PROPOSED = "proposed", _lazy("To be read")
+    PROPOSED = "proposed", _lazy("To be handled")
     CONFIRMED = "confirmed", _lazy("Confirmed")
     DISMISSED = "dismissed", _lazy("Dismissed")
 
 
 class Reply(models.Model):
-    """A message from a debtor and what the rules read in it: a proposal for a person, unless `took_effect` is set.
+    """A message from a debtor and its classification: a proposal for staff, unless `took_effect` is set.
 
-    The message is stored before anything reads it. `text` is then shortened to what the debtor wrote, and `original`
-    keeps the whole message if that is more. `received_at`, `read_at` and `handled_at` are the account's time.
+    The message is stored before it is processed. Then `text` is reduced to the debtor's own words, and `original` keeps
+    the whole message if it is longer. `received_at`, `read_at` and `handled_at` are in the account's time.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -176,17 +176,17 @@ class Reply(models.Model):
     address = models.CharField(max_length=254)
     text = models.TextField()
     original = models.TextField(
-        blank=True, help_text=_lazy("The whole message, with the mail that it quotes. Empty: the same as the text.")
+        blank=True, help_text=_lazy("The complete message with the quoted mail. Empty: same as the text.")
     )
     provider_id = models.CharField(max_length=255)
     triage = models.CharField(max_length=12, choices=Triage, default=Triage.OTHER)
-    promised_on = models.DateField(null=True, help_text=_lazy("The day that the text names."))
-    paid_on = models.DateField(null=True, help_text=_lazy("The day of the payment that the text names."))
+    promised_on = models.DateField(null=True, help_text=_lazy("The promised date in the text."))
+    paid_on = models.DateField(null=True, help_text=_lazy("The payment date in the text."))
     reference = models.CharField(max_length=100, blank=True)
     amount = models.DecimalField(max_digits=18, decimal_places=3, null=True)
     asks_to_stop = models.BooleanField(default=False, help_text=_lazy("Asks for no more messages, in any words."))
     took_effect = models.BooleanField(default=False, help_text=_lazy("Opted out automatically."))
-    read_at = models.DateTimeField(null=True, help_text=_lazy("When the rules read the message."))
+    read_at = models.DateTimeField(null=True, help_text=_lazy("When the message was classified."))
     status = models.CharField(max_length=10, choices=ReplyStatus, default=ReplyStatus.PROPOSED)
     handled_by = models.CharField(max_length=254, blank=True)
     handled_at = models.DateTimeField(null=True)
@@ -211,5 +211,5 @@ class Reply(models.Model):
 
     @property
     def whole_text(self) -> str:
-        """The message as it came in."""
+        """The message as it was received."""
         return self.original or self.text

@@ -1,4 +1,4 @@
-"""The ladder of an account, and when it does not write."""
+"""Reminder policies and collection settings of an account."""
 
 import datetime as dt
 
@@ -20,7 +20,7 @@ def every_medium() -> list[str]:
 
 
 class ReminderPolicy(models.Model):
-    """A ladder: its steps are taken in order of their days from the due date."""
+    """A reminder policy. Its steps are taken in order of their days from the due date."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="policies")
     name = models.CharField(max_length=100)
@@ -44,7 +44,7 @@ class ReminderPolicy(models.Model):
 
 
 class PolicyStep(models.Model):
-    """A step of a ladder. `channels` in order of preference; `escalates_to` fires when the step is done."""
+    """A step of a policy. `channels` are in order of preference. `escalates_to` takes effect when the step is done."""
 
     policy = models.ForeignKey(ReminderPolicy, on_delete=models.CASCADE, related_name="steps")
     offset_days = models.SmallIntegerField(_lazy("days from the due date"))
@@ -69,45 +69,45 @@ class PolicyStep(models.Model):
 
 
 class CollectionSettings(models.Model):
-    """When an account does not write. A window that closes before it opens goes across midnight."""
+    """Contact hours, limits and safeguards. A window that closes before it opens spans midnight."""
 
     account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="collection")
     opens_at = models.TimeField(default=dt.time(9))
     closes_at = models.TimeField(default=dt.time(18))
     hours_between = models.PositiveSmallIntegerField(
-        default=72, validators=[MinValueValidator(1)], help_text=_lazy("At least so many hours between two contacts.")
+        default=72, validators=[MinValueValidator(1)], help_text=_lazy("Minimum number of hours between two contacts.")
     )
     most_in_7_days = models.PositiveSmallIntegerField(default=2, validators=[MinValueValidator(1)])
     is_stopped = models.BooleanField(_lazy("stop all messages"), default=False)
     stopped_channels = ArrayField(models.CharField(max_length=10, choices=Medium), default=list, blank=True)
     stale_after_hours = models.PositiveSmallIntegerField(
-        _lazy("payments are stale after"),
+        _lazy("payment data is stale after"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
         help_text=_lazy(
-            "Hours without a payment recorded or synced, after which nothing is sent by itself. Empty: never."
+            "Hours without a recorded or synced payment, after which automatic messages stop. Empty: never."
         ),
     )
     payments_synced_at = models.DateTimeField(
         null=True,
         editable=False,
-        help_text=_lazy("When somebody last said that all payments are recorded: account's time."),
+        help_text=_lazy("When somebody last confirmed that all payments are recorded, in the account's time."),
     )
     cool_off_hours = models.PositiveSmallIntegerField(
         _lazy("cool-off"),
         default=24,
-        help_text=_lazy("Hours in which a final notice that somebody released can still be called back."),
+        help_text=_lazy("Hours during which a released final notice can still be called back."),
     )
     says_thanks = models.BooleanField(
-        _lazy("say thank you"),
+        _lazy("send thank-you messages"),
         default=False,
-        help_text=_lazy("When an invoice is paid in full, at the next hour for writing."),
+        help_text=_lazy("After an invoice is paid in full, within the contact hours."),
     )
     recalls_promises = models.BooleanField(
-        _lazy("remind of promises"),
+        _lazy("send promise reminders"),
         default=False,
-        help_text=_lazy("On the day before the one on which the debtor promised to pay."),
+        help_text=_lazy("On the day before the promised payment date."),
     )
 
     class Meta:
@@ -135,7 +135,7 @@ class Rescheduling(models.Model):
 
 
 class ApprovalLimit(models.Model):
-    """A final notice for more than this is held until somebody has looked at it."""
+    """The amount above which a final notice needs approval."""
 
     settings = models.ForeignKey(CollectionSettings, on_delete=models.CASCADE, related_name="approval_limits")
     currency = models.CharField(max_length=3, help_text=_lazy("ISO 4217."))
@@ -151,7 +151,7 @@ class ApprovalLimit(models.Model):
 
 
 class SwitchingOn(models.Model):
-    """A policy that a worker switches on for many invoices, in the order of their keys. See `switching`."""
+    """A policy that a worker switches on for many invoices, in order of their primary keys. See `switching`."""
 
     account = models.OneToOneField(Account, on_delete=models.CASCADE, primary_key=True, related_name="+")
     policy = models.ForeignKey(ReminderPolicy, on_delete=models.CASCADE, related_name="+")

@@ -1,4 +1,4 @@
-"""The last leap of a test account's clock."""
+"""The last move of a test account's clock."""
 
 from django.db import models
 from django.db.models import Q
@@ -7,8 +7,7 @@ from inflow.accounts.models import Account
 
 
 class ClockLeap(models.Model):
-    """Where the clock of a test account was told to go, and what was done on the way so far. See
-    `communications.engine.leaps`."""
+    """The target of a test account's clock and the work done so far. See `communications.engine.leaps`."""
 
     account = models.OneToOneField(Account, on_delete=models.CASCADE, primary_key=True, related_name="+")
     target = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""What was, is or will be written to debtors."""
+"""Messages to debtors."""
 
 import uuid
 
@@ -14,10 +14,10 @@ from invoices.models import AccountQuerySet, Debtor, Invoice
 
 
 class Communication(models.Model):
-    """One message about one invoice, from its plan to its answer. What was sent is frozen on it."""
+    """One message about one invoice, from planning to reply. It keeps the text as it was sent."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # Several invoices in one message share it.
+    # Shared by all rows of a message about several invoices.
     message_id = models.UUIDField(default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="communications")
     debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, related_name="communications")
@@ -29,7 +29,7 @@ class Communication(models.Model):
     channel = models.CharField(max_length=10, choices=Medium)
     status = models.CharField(max_length=12, choices=State, default=State.SCHEDULED)
     waits_for = models.CharField(
-        max_length=20, blank=True, editable=False, help_text=_lazy("Why it was postponed last.")
+        max_length=20, blank=True, editable=False, help_text=_lazy("The reason for the last postponement.")
     )
     suppressed_reason = models.CharField(max_length=40, blank=True)
     recipient = models.CharField(max_length=254, blank=True)
@@ -51,30 +51,34 @@ class Communication(models.Model):
     not_before = models.DateTimeField(
         null=True,
         editable=False,
-        help_text=_lazy("The earliest moment whatever the debtor's facts: its step's day, a retry, a cool-off."),
+        help_text=_lazy(
+            "The earliest time, regardless of the debtor's facts: the step's day, a retry, or the end of the cool-off."
+        ),
     )
     sent_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
-    claimed_at = models.DateTimeField(null=True, editable=False, help_text=_lazy("By the wall: who is still sending."))
+    claimed_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When a worker began to send it, in real time.")
+    )
     created_at = models.DateTimeField(default=timezone.now)
     error = models.CharField(max_length=300, blank=True)
     provider_id = models.CharField(
         max_length=255, blank=True, editable=False, help_text=_lazy("The gateway's own id, or that of the mail.")
     )
-    # The class of the refusal that ended it: address, mailbox, ours or opted_out.
+    # The class of the final refusal: address, mailbox, ours or opted_out.
     refusal = models.CharField(max_length=10, blank=True, editable=False)
-    # The number of refusals for reasons of ours, after each of which it waits.
+    # The number of refusals of class `ours`, each of which postpones the message.
     refusals = models.PositiveSmallIntegerField(default=0, editable=False)
-    # The words of a person, before the message was made of them.
+    # A user's own text before rendering.
     own_subject = models.CharField(max_length=300, blank=True, editable=False)
     own_body = models.TextField(blank=True, editable=False)
     closes_channel = models.BooleanField(
-        default=False, editable=False, help_text=_lazy("Failed for good: this step goes on by another channel.")
+        default=False, editable=False, help_text=_lazy("Failed for good: the step continues on another channel.")
     )
-    segments = models.PositiveSmallIntegerField(
-        null=True, editable=False, help_text=_lazy("Of an SMS: what is paid for.")
+    segments = models.PositiveSmallIntegerField(null=True, editable=False, help_text=_lazy("Billed SMS segments."))
+    approved_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When the held message was approved.")
     )
-    approved_at = models.DateTimeField(null=True, editable=False, help_text=_lazy("When it was released, held before."))
     approved_by = models.CharField(max_length=254, blank=True, editable=False)
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
@@ -93,7 +97,7 @@ class Communication(models.Model):
                 name="one_try_of_a_step_at_a_time",
             ),
             models.CheckConstraint(condition=Q(status__in=State.values), name="communication_status_is_known"),
-            # One message may speak of several invoices.
+            # One message may be about several invoices.
             models.UniqueConstraint(
                 fields=["account", "provider_id", "invoice"],
                 condition=~Q(provider_id=""),

@@ -1,4 +1,4 @@
-"""In whose words and name, and through whom, an account writes."""
+"""Templates, sender profiles and gateways of an account."""
 
 import uuid
 
@@ -22,7 +22,7 @@ class MessageTemplate(models.Model):
     tone = models.CharField(max_length=10, choices=Tone, blank=True, help_text=_lazy("Empty: any."))
     channel = models.CharField(max_length=10, choices=Medium)
     language = models.CharField(max_length=2, choices=Language)
-    subject = models.CharField(max_length=500, blank=True, help_text=_lazy("Of an email."))
+    subject = models.CharField(max_length=500, blank=True, help_text=_lazy("For emails only."))
     body = models.TextField()
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -44,7 +44,7 @@ class MessageTemplate(models.Model):
 
 
 class SenderProfile(models.Model):
-    """How an account introduces itself in its messages."""
+    """Name, reply address, payment instructions and logo of an account in its messages."""
 
     account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="sender_profile")
     display_name = models.CharField(
@@ -68,7 +68,7 @@ class SenderProfile(models.Model):
 
 
 class Gateway(models.Model):
-    """Through which an account's SMS or WhatsApp messages go: an HTTP server that speaks Twilio's Messages API."""
+    """An HTTP server with Twilio's Messages API, for an account's SMS or WhatsApp messages."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="gateways")
@@ -104,17 +104,17 @@ class Gateway(models.Model):
 class SenderHealth(models.Model):
     """The refusals of a mail server or gateway since it last accepted a message, and the pause that they caused.
 
-    See `communications/channels/pauses.py`. The times are those of the account's own clock if it has one, else the
-    wall's.
+    See `communications/channels/pauses.py`. The times are those of the account's own clock if it has one, else real
+    time.
     """
 
     key = models.CharField(max_length=100, primary_key=True)
     refused_at = ArrayField(models.DateTimeField(), default=list)
-    said = models.CharField(max_length=300, blank=True)  # the last refusal, in the server's words
+    said = models.CharField(max_length=300, blank=True)  # the server's last refusal
     paused_until = models.DateTimeField(null=True)
     pauses = models.PositiveSmallIntegerField(default=0)  # in a row
-    probe_until = models.DateTimeField(null=True)  # one message is being tried until then
-    told_at = models.DateTimeField(null=True)  # platform staff, last
+    probe_until = models.DateTimeField(null=True)  # the probe is being sent until then
+    told_at = models.DateTimeField(null=True)  # last notice to platform staff
 
     class Meta:
         verbose_name_plural = "sender health"
@@ -124,7 +124,7 @@ class SenderHealth(models.Model):
 
 
 class Notice(models.Model):
-    """That an account's admins were told of something, and when; so that they are told once a day."""
+    """The time of the last notice to an account's admins, which are sent once a day."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     about = models.CharField(max_length=20)

@@ -1,4 +1,4 @@
-"""What the page shows of a debtor: what is open, in words, and sums that never mix currencies."""
+"""Contents of the debtor's page: open invoices, totals by currency, and the debtor's answers."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from communications.content import phrases
 from communications.models import Answer, AnswerKind, AnswerStatus
-from communications.portal.texts import Words
+from communications.portal.texts import PageText
 from invoices import ledger, money
 from invoices.debtors import receivables
 from invoices.debtors.debtor_parties import DebtorParty
@@ -19,127 +19,135 @@ from invoices.models import Invoice, Promise, PromiseStatus, Status
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An open invoice. `state` is late, waits (disputed, on hold) or calm."""
+    """An open invoice. `state` is a CSS class: late, waits (disputed or on hold) or calm."""
 
     number: str
     balance: str
     amount: SafeString | str
     due: SafeString
-    says: SafeString
+    status_text: SafeString
     state: str
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """Sum left to pay in one currency, after credit. `notes` say how it comes about and what of it is past due."""
+    """The sum to pay in one currency, after credit, with explanatory `notes`."""
 
     amount: str
     notes: list[SafeString]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class AnswerLine:
     number: str
     sentence: SafeString
     text: str
     is_waiting: bool
 
 
-def say(sentence: str, **values: str) -> SafeString:
-    """A sentence of ours with values that keep their own direction."""
+def format_sentence(sentence: str, **values: str) -> SafeString:
+    """Return a sentence as HTML, with its values isolated from the direction of the text."""
     if not values:
         return escape(sentence)
     return format_html(sentence, **{name: format_html("<bdi>{}</bdi>", value) for name, value in values.items()})
 
 
 def open_invoices(party: DebtorParty) -> list[Invoice]:
-    """Return the open invoices of this party alone; the oldest due date first."""
+    """Return the open invoices of this party, the oldest due date first."""
     invoices = list(party.invoices.open().order_by("due_date", "invoice_number"))
     for invoice in invoices:
         invoice.account, invoice.debtor = party.debtor.account, party.debtor
     return invoices
 
 
-def lines(invoices: Sequence[Invoice], today: dt.date, said: Words) -> list[Line]:
+def lines(invoices: Sequence[Invoice], today: dt.date, text: PageText) -> list[Line]:
     promises = Promise.objects.filter(invoice__in=invoices, status=PromiseStatus.OPEN)
     promised = dict(promises.values_list("invoice_id", "promised_on"))
-    return [_line(invoice, today, promised.get(invoice.pk), said) for invoice in invoices]
+    return [_line(invoice, today, promised.get(invoice.pk), text) for invoice in invoices]
 
 
 def positions(party: DebtorParty, invoices: Sequence[Invoice]) -> dict[str, Position]:
-    """Return what the party owes in each currency, and its own credit."""
+    """Return the party's position in each currency, including its own credit."""
     return receivables.positions(invoices, ledger.credit_of_party(party), party.debtor.account.today())
 
 
-def totals(positions: Mapping[str, Position], said: Words) -> list[Total]:
+def totals(positions: Mapping[str, Position], text: PageText) -> list[Total]:
     """Return one total for each currency in which an invoice is open."""
     return [
-        Total(money.display(position.net, currency), _notes(position, currency, said))
+        Total(money.display(position.net, currency), _notes(position, currency, text))
         for currency, position in positions.items()
         if position.invoices
     ]
 
 
-def credits(positions: Mapping[str, Position], said: Words) -> list[SafeString]:
-    """Return the credit in currencies in which nothing is open."""
+def credits(positions: Mapping[str, Position], text: PageText) -> list[SafeString]:
+    """Return sentences about credit in currencies without open invoices."""
     return [
-        say(said.credit_on_account, amount=money.display(position.credit, currency))
+        format_sentence(text.credit_on_account, amount=money.display(position.credit, currency))
         for currency, position in positions.items()
         if not position.invoices
     ]
 
 
-def _notes(position: Position, currency: str, said: Words) -> list[SafeString]:
+def _notes(position: Position, currency: str, text: PageText) -> list[SafeString]:
     notes = []
     if position.credit:
-        notes.append(say(said.before_credit, amount=money.display(position.outstanding, currency)))
-        notes.append(say(said.less_credit, amount=money.display(position.credit, currency)))
+        notes.append(format_sentence(text.before_credit, amount=money.display(position.outstanding, currency)))
+        notes.append(format_sentence(text.less_credit, amount=money.display(position.credit, currency)))
     late = position.overdue_net
-    notes.append(say(said.past_due, amount=money.display(late, currency)) if late else say(said.not_yet_due))
-    for sentence, amount in ((said.sum_disputed, position.disputed), (said.sum_on_hold, position.on_hold)):
+    notes.append(
+        format_sentence(text.past_due, amount=money.display(late, currency))
+        if late
+        else format_sentence(text.not_yet_due)
+    )
+    for sentence, amount in ((text.sum_disputed, position.disputed), (text.sum_on_hold, position.on_hold)):
         if amount:
-            notes.append(say(sentence, amount=money.display(amount, currency)))
+            notes.append(format_sentence(sentence, amount=money.display(amount, currency)))
     return notes
 
 
-def sayings(answers: Sequence[Answer], said: Words) -> list[Said]:
-    return [_said(answer, said) for answer in answers]
+def answer_lines(answers: Sequence[Answer], text: PageText) -> list[AnswerLine]:
+    return [_answer_line(answer, text) for answer in answers]
 
 
-def _line(invoice: Invoice, today: dt.date, promised_on: dt.date | None, said: Words) -> Line:
+def _line(invoice: Invoice, today: dt.date, promised_on: dt.date | None, text: PageText) -> Line:
     days = (today - invoice.due_date).days
     if invoice.status == Status.DISPUTED:
-        says, state = say(said.disputed), "waits"
+        status_text, state = format_sentence(text.disputed), "waits"
     elif invoice.status == Status.ON_HOLD:
-        says, state = say(said.on_hold), "waits"
+        status_text, state = format_sentence(text.on_hold), "waits"
         if promised_on:
-            says = say(said.promised, date=phrases.date(promised_on, said.language))
+            status_text = format_sentence(text.promised, date=phrases.date(promised_on, text.language))
     elif days > 0:
-        says, state = say(said.late, days=phrases.days(days, said.language)), "late"
+        status_text, state = format_sentence(text.late, days=phrases.days(days, text.language)), "late"
     elif days == 0:
-        says, state = say(said.due_today), "calm"
+        status_text, state = format_sentence(text.due_today), "calm"
     else:
-        says, state = say(said.due_in, days=phrases.days(-days, said.language)), "calm"
-    whole = say(said.of_amount, amount=money.display(invoice.amount, invoice.currency)) if invoice.amount_paid else ""
+        status_text, state = format_sentence(text.due_in, days=phrases.days(-days, text.language)), "calm"
+    whole = (
+        format_sentence(text.of_amount, amount=money.display(invoice.amount, invoice.currency))
+        if invoice.amount_paid
+        else ""
+    )
     return Line(
         invoice.invoice_number,
         money.display(invoice.balance, invoice.currency),
         whole,
-        say(said.due, date=phrases.date(invoice.due_date, said.language)),
-        says,
+        format_sentence(text.due, date=phrases.date(invoice.due_date, text.language)),
+        status_text,
         state,
     )
 
 
-def _said(answer: Answer, said: Words) -> Said:
-    date = phrases.date(answer.day, said.language) if answer.day else ""
+def _answer_line(answer: Answer, text: PageText) -> AnswerLine:
+    date = phrases.date(answer.day, text.language) if answer.day else ""
     if answer.kind == AnswerKind.PAID:
-        sentence = say(said.said_paid, date=date)
+        sentence = format_sentence(text.said_paid, date=date)
         if answer.reference:
-            sentence = say(said.said_paid_as, date=date, reference=answer.reference)
+            sentence = format_sentence(text.said_paid_as, date=date, reference=answer.reference)
     elif answer.kind == AnswerKind.PROMISE:
         is_taken = answer.status == AnswerStatus.CONFIRMED
-        sentence = say(said.said_promise_taken if is_taken else said.said_promise, date=date)
+        sentence = format_sentence(text.said_promise_taken if is_taken else text.said_promise, date=date)
     else:
-        sentence = say(said.said_dispute)
-    return Said(answer.invoice.invoice_number, sentence, answer.text, answer.status == AnswerStatus.PROPOSED)
+        sentence = format_sentence(text.said_dispute)
+    return AnswerLine(answer.invoice.invoice_number, sentence, answer.text, answer.status == AnswerStatus.PROPOSED)

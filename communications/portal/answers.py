@@ -1,7 +1,7 @@
-"""What a debtor says of invoices on their page, and what staff make of it.
+"""Answers of debtors on their page, and their handling by staff.
 
-A dispute acts at once, and so does a first promise of a near day; anything else is a proposal. While something waits
-for a person, the debtor is not written to, for a few working days at most.
+A dispute takes effect immediately, and so does a first promise for a near date. Other answers are proposals. While one
+is unhandled, messages to the debtor are held, for a few working days at most.
 """
 
 import datetime as dt
@@ -22,50 +22,50 @@ from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import Debtor, Invoice, Receipt, Status
 from invoices.writing import Refused
 
-# How far ahead a promise is believed without a person.
-PROMISED_WITHIN = dt.timedelta(days=14)
+# A first promise up to this far ahead takes effect without approval.
+AUTOMATIC_WITHIN = dt.timedelta(days=14)
 
 
-def say_paid(debtor: Debtor, invoice_ids: Collection[uuid.UUID], paid_on: dt.date, reference: str = "") -> None:
-    """The debtor has paid. Staff confirm it, and only that moves the ledger."""
-    with _about(debtor, invoice_ids) as invoices:
+def report_payment(debtor: Debtor, invoice_ids: Collection[uuid.UUID], paid_on: dt.date, reference: str = "") -> None:
+    """Record that the debtor reports a payment. The ledger changes only when staff confirm it. Raise `Refused`."""
+    with _lock_invoices(debtor, invoice_ids) as invoices:
         if paid_on > debtor.account.today():
-            raise Refused("paid_on", "in_the_future", _("A payment can't lie in the future."))
+            raise Refused("paid_on", "in_the_future", _("The payment date can't be in the future."))
         at = debtor.account.now()
         for invoice in invoices:
             _propose(invoice, AnswerKind.PAID, at, day=paid_on, reference=reference)
         by = f", reference {reference}" if reference else ""
-        _wait(debtor, f"Has paid {_numbers(invoices)} on {paid_on}{by}.")
+        _hold_messages(debtor, f"Has paid {_numbers(invoices)} on {paid_on}{by}.")
 
 
 def promise(debtor: Debtor, invoice_ids: Collection[uuid.UUID], day: dt.date) -> bool:
-    """The debtor will pay by `day`. Whether it took effect at once on all of the invoices."""
+    """Record a promise to pay by `day`. Return True if it took effect on all of the invoices. Raise `Refused`."""
     account = debtor.account
-    with _about(debtor, invoice_ids) as invoices:
+    with _lock_invoices(debtor, invoice_ids) as invoices:
         today, at = account.today(), account.now()
         if day < today:
             raise Refused("promised_on", "in_the_past", _("A promise must not lie in the past."))
         proposed = []
         for invoice in invoices:
-            if day <= today + PROMISED_WITHIN and _may_promise(invoice):
+            if day <= today + AUTOMATIC_WITHIN and _may_promise(invoice):
                 lifecycle.promise(account, invoice.pk, DEBTOR, day)
                 _answer(invoice, AnswerKind.PROMISE, AnswerStatus.CONFIRMED, at, took_effect=True, day=day).save()
             else:
                 _propose(invoice, AnswerKind.PROMISE, at, day=day)
                 proposed.append(invoice)
         if proposed:
-            _wait(debtor, f"Will pay {_numbers(proposed)} by {day}.")
+            _hold_messages(debtor, f"Will pay {_numbers(proposed)} by {day}.")
     return not proposed
 
 
 def dispute(debtor: Debtor, invoice_ids: Collection[uuid.UUID], why: str) -> None:
-    """The debtor contests the invoices: from now on nothing is sent about them."""
-    with _about(debtor, invoice_ids) as invoices:
+    """Record a dispute. It takes effect immediately and stops messages about the invoices. Raise `Refused`."""
+    with _lock_invoices(debtor, invoice_ids) as invoices:
         at = debtor.account.now()
         for invoice in invoices:
             lifecycle.change(debtor.account, invoice.pk, DEBTOR, status=Status.DISPUTED, reason=why)
             _propose(invoice, AnswerKind.DISPUTE, at, text=why, took_effect=True)
-        _wait(debtor, f"Disputes {_numbers(invoices)}: {why}")
+        _hold_messages(debtor, f"Disputes {_numbers(invoices)}: {why}")
 
 
 def confirm_paid(
@@ -78,10 +78,10 @@ def confirm_paid(
     reference: str = "",
     key: uuid.UUID | None = None,
 ) -> None:
-    """The money is there: it is posted to the ledger. Raises `Refused` as the ledger does."""
-    if key and Receipt.objects.filter(pk=key, posted_on=answer.invoice_id).exists():  # the form was sent before
+    """Confirm a payment and record it in the ledger. Raise `Refused` as the ledger does."""
+    if key and Receipt.objects.filter(pk=key, posted_on=answer.invoice_id).exists():  # the form was submitted before
         return
-    with _handling(answer, actor, AnswerStatus.CONFIRMED) as invoice:
+    with _handle(answer, actor, AnswerStatus.CONFIRMED) as invoice:
         lifecycle.record_payment(
             invoice.account,
             invoice.pk,
@@ -95,38 +95,38 @@ def confirm_paid(
 
 
 def confirm_promise(answer: Answer, actor: Actor, *, promised_on: dt.date) -> None:
-    """Staff take the debtor's word."""
-    with _handling(answer, actor, AnswerStatus.CONFIRMED) as invoice:
+    """Confirm a promise and record it on the invoice."""
+    with _handle(answer, actor, AnswerStatus.CONFIRMED) as invoice:
         lifecycle.promise(invoice.account, invoice.pk, actor, promised_on)
 
 
 def confirm_dispute(answer: Answer, actor: Actor, *, reason: str = "") -> None:
-    """Staff know of it and look into it. The invoice stays disputed until they resume it."""
-    with _handling(answer, actor, AnswerStatus.CONFIRMED, reason):
+    """Acknowledge a dispute. The invoice remains disputed until staff resume it."""
+    with _handle(answer, actor, AnswerStatus.CONFIRMED, reason):
         pass
 
 
 def dismiss(answer: Answer, actor: Actor, *, reason: str) -> None:
-    """It is not so. What took effect at once stays."""
-    with _handling(answer, actor, AnswerStatus.DISMISSED, reason):
+    """Dismiss an answer. Effects that it already had remain."""
+    with _handle(answer, actor, AnswerStatus.DISMISSED, reason):
         pass
 
 
-def shown_to(party: DebtorParty) -> list[Answer]:
-    """Return the answers about the party's open invoices, newest first, without those that staff dismissed."""
-    said = Answer.objects.filter(debtor=party.debtor, invoice__in=party.invoices.open())
-    return list(said.exclude(status=AnswerStatus.DISMISSED).select_related("invoice"))
+def for_party(party: DebtorParty) -> list[Answer]:
+    """Return the answers about the party's open invoices, newest first, without dismissed ones."""
+    fields = Answer.objects.filter(debtor=party.debtor, invoice__in=party.invoices.open())
+    return list(fields.exclude(status=AnswerStatus.DISMISSED).select_related("invoice"))
 
 
 @contextmanager
-def _about(debtor: Debtor, invoice_ids: Collection[uuid.UUID]) -> Iterator[list[Invoice]]:
-    """The debtor's own open invoices, under the debtor's lock. Raises `Refused` where one is not."""
+def _lock_invoices(debtor: Debtor, invoice_ids: Collection[uuid.UUID]) -> Iterator[list[Invoice]]:
+    """Lock the debtor and these invoices and yield the invoices. Raise `Refused` if one is not open."""
     with transaction.atomic():
         Debtor.objects.select_for_update(no_key=True, of=("self",)).get(account=debtor.account, pk=debtor.pk)
-        theirs = Invoice.objects.filter(debtor=debtor, pk__in=invoice_ids).open()
-        invoices = list(theirs.select_for_update(no_key=True).order_by("id"))
+        selected = Invoice.objects.filter(debtor=debtor, pk__in=invoice_ids).open()
+        invoices = list(selected.select_for_update(no_key=True).order_by("id"))
         if not invoices or len(invoices) != len(set(invoice_ids)):
-            raise Refused("invoices", "not_open", _("Choose among the open invoices."))
+            raise Refused("invoices", "not_open", _("Choose open invoices only."))
         for invoice in invoices:
             invoice.account, invoice.debtor = debtor.account, debtor
         yield invoices
@@ -134,8 +134,11 @@ def _about(debtor: Debtor, invoice_ids: Collection[uuid.UUID]) -> Iterator[list[
 
 
 @contextmanager
-def _handling(answer: Answer, actor: Actor, status: AnswerStatus, reason: str = "") -> Iterator[Invoice]:
-    """Of two people who handle an answer, one does. Once none of the debtor's waits, messages go on."""
+def _handle(answer: Answer, actor: Actor, status: AnswerStatus, reason: str = "") -> Iterator[Invoice]:
+    """Mark an answer as handled. Raise `Refused` if it was handled already.
+
+    Messages resume when the debtor has no unhandled answers.
+    """
     account = answer.account
     with transaction.atomic():
         invoice = writing.lock(account, answer.invoice_id)
@@ -144,28 +147,28 @@ def _handling(answer: Answer, actor: Actor, status: AnswerStatus, reason: str = 
             raise Refused(
                 "status",
                 "handled",
-                _("This answer is %(status)s already.") % {"status": row.get_status_display().lower()},
+                _("This answer is already %(status)s.") % {"status": row.get_status_display().lower()},
             )
         row.status, row.handled_at, row.handled_by, row.handled_because = status, account.now(), actor.name, reason
         row.save()
         yield invoice
-        inbox.settle(account, row.debtor_id, actor, reason)
+        inbox.update_hold(account, row.debtor_id, actor, reason)
 
 
 def _may_promise(invoice: Invoice) -> bool:
-    """Once, and not over what a person arranged or the debtor contests."""
+    """Return True for the first promise of an invoice that is neither on hold nor disputed."""
     is_free = invoice.status in (Status.NEW, Status.OVERDUE)
     return is_free and not Answer.objects.filter(invoice=invoice, kind=AnswerKind.PROMISE, took_effect=True).exists()
 
 
-def _propose(invoice: Invoice, kind: AnswerKind, at: dt.datetime, **said: object) -> None:
-    """Propose an answer; it replaces one of the same kind that still waits."""
+def _propose(invoice: Invoice, kind: AnswerKind, at: dt.datetime, **fields: object) -> None:
+    """Propose an answer. It replaces an unhandled one of the same kind."""
     waiting = Answer.objects.filter(invoice=invoice, kind=kind, status=AnswerStatus.PROPOSED)
-    if not waiting.update(**said, said_at=at):
-        _answer(invoice, kind, AnswerStatus.PROPOSED, at, **said).save()
+    if not waiting.update(**fields, said_at=at):
+        _answer(invoice, kind, AnswerStatus.PROPOSED, at, **fields).save()
 
 
-def _answer(invoice: Invoice, kind: AnswerKind, status: AnswerStatus, at: dt.datetime, **said: object) -> Answer:
+def _answer(invoice: Invoice, kind: AnswerKind, status: AnswerStatus, at: dt.datetime, **fields: object) -> Answer:
     return Answer(
         account=invoice.account,
         debtor=invoice.debtor,
@@ -173,11 +176,11 @@ def _answer(invoice: Invoice, kind: AnswerKind, status: AnswerStatus, at: dt.dat
         kind=kind,
         status=status,
         said_at=at,
-        **said,
+        **fields,
     )
 
 
-def _wait(debtor: Debtor, text: str) -> None:
+def _hold_messages(debtor: Debtor, text: str) -> None:
     debtors.note_answer(debtor.account, debtor.pk, DEBTOR, text=text)
 
 

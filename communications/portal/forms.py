@@ -1,4 +1,4 @@
-"""What a debtor may say on their page. Each form does one thing, by the verbs that staff and API use."""
+"""Forms of the debtor's page. Each one calls the same functions that staff and the API use."""
 
 import datetime as dt
 from abc import abstractmethod
@@ -14,8 +14,8 @@ from communications.contacts import consent
 from communications.content import phrases
 from communications.models import Medium, Source
 from communications.portal import answers
-from communications.portal.account import say
-from communications.portal.texts import Words
+from communications.portal.account import format_sentence
+from communications.portal.texts import PageText
 from inflow.accounts.actors import DEBTOR
 from invoices import money
 from invoices.debtors.debtor_parties import DebtorParty
@@ -34,24 +34,24 @@ class Invoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
 
 
 class PageForm(forms.Form):
-    """`kind` is its place in the address; `do` says what came of it."""
+    """Base class of the forms. `kind` is the last part of the form's URL."""
 
     kind: ClassVar[str]
 
-    def __init__(self, party: DebtorParty, owed: Sequence[Invoice], said: Words, data: Any = None) -> None:
+    def __init__(self, party: DebtorParty, owed: Sequence[Invoice], text: PageText, data: Any = None) -> None:
         super().__init__(data, auto_id=f"{self.kind}_%s", label_suffix="")
-        self.party, self.debtor, self.owed, self.said = party, party.debtor, owed, said
+        self.party, self.debtor, self.owed, self.text = party, party.debtor, owed, text
         self.today = self.debtor.account.today()
-        self.title: str = getattr(said, self.kind)
-        self.note: SafeString = say(getattr(said, f"{self.kind}_note"), **self.in_note())
-        self.button: str = getattr(said, f"{self.kind}_send")
+        self.title: str = getattr(text, self.kind)
+        self.note: SafeString = format_sentence(getattr(text, f"{self.kind}_note"), **self.in_note())
+        self.button: str = getattr(text, f"{self.kind}_send")
         for name, field in self.fields.items():
-            field.label = {"invoices": said.which}.get(name) or getattr(said, name)
+            field.label = {"invoices": text.which}.get(name) or getattr(text, name)
             if isinstance(field, Invoices):
                 field.queryset = party.invoices.open().order_by("due_date", "invoice_number")
                 field.initial = [owed[0].pk] if len(owed) == 1 else []
                 field.error_messages |= dict.fromkeys(
-                    ("required", "invalid_choice", "invalid_pk_value", "invalid_list"), said.choose_open
+                    ("required", "invalid_choice", "invalid_pk_value", "invalid_list"), text.choose_open
                 )
 
     def in_note(self) -> dict[str, str]:
@@ -59,7 +59,7 @@ class PageForm(forms.Form):
 
     @abstractmethod
     def do(self) -> str:
-        """What is then said. Raises `Refused`."""
+        """Execute the form and return the suffix of the message to show. Raise `Refused`."""
 
     def _chosen(self) -> list[Any]:
         return [invoice.pk for invoice in self.cleaned_data["invoices"]]
@@ -79,13 +79,13 @@ class PaidForm(PageForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reference"].help_text = self.said.reference_help
+        self.fields["reference"].help_text = self.text.reference_help
         self.fields["reference"].widget.attrs["dir"] = "auto"
         _within(self.fields["paid_on"], self.today - dt.timedelta(days=3650), self.today)
 
     def do(self) -> str:
         data = self.cleaned_data
-        answers.say_paid(self.debtor, self._chosen(), data["paid_on"], data["reference"])
+        answers.report_payment(self.debtor, self._chosen(), data["paid_on"], data["reference"])
         return "paid"
 
 
@@ -99,7 +99,7 @@ class PromiseForm(PageForm):
         _within(self.fields["promised_on"], self.today, self.today + dt.timedelta(days=365))
 
     def in_note(self) -> dict[str, str]:
-        return {"date": phrases.date(self.today + answers.PROMISED_WITHIN, self.said.language)}
+        return {"date": phrases.date(self.today + answers.AUTOMATIC_WITHIN, self.text.language)}
 
     def do(self) -> str:
         is_taken = answers.promise(self.debtor, self._chosen(), self.cleaned_data["promised_on"])
@@ -125,14 +125,14 @@ class StopForm(PageForm):
         channel = self.fields["channel"]
         assert isinstance(channel, forms.ChoiceField)
         known = {medium for medium, _ in consent.addresses_of(self.debtor, self.party.own_keys)}
-        known -= consent.left_channels(self.debtor, self.party.own_keys)
+        known -= consent.opted_out_channels(self.debtor, self.party.own_keys)
         offered = [medium.value for medium in Medium if medium in known]
-        channel.choices = [(name, getattr(self.said, f"stop_{name}")) for name in (*offered, ALL_CHANNELS)]
+        channel.choices = [(name, getattr(self.text, f"stop_{name}")) for name in (*offered, ALL_CHANNELS)]
 
     def do(self) -> str:
         channel = self.cleaned_data["channel"]
         chosen = "" if channel == ALL_CHANNELS else channel
-        consent.leave(self.debtor, chosen, DEBTOR, Source.PAGE, party=self.party.own_keys)
+        consent.opt_out(self.debtor, chosen, DEBTOR, Source.PAGE, party=self.party.own_keys)
         return "stop"
 
 
@@ -140,6 +140,6 @@ FORMS: dict[str, type[PageForm]] = {form.kind: form for form in (PaidForm, Promi
 
 
 def _within(field: forms.Field, first: dt.date, last: dt.date) -> None:
-    """In the browser's calendar, and for those who go around it."""
+    """Limit a date field in the browser's date picker and on the server."""
     field.validators += [MinValueValidator(first), MaxValueValidator(last)]
     field.widget.attrs |= {"min": first.isoformat(), "max": last.isoformat()}

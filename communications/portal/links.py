@@ -1,7 +1,7 @@
-"""The signed links that debtors get: to their page, and out of a channel.
+"""Signed links for debtors: to their page, and to unsubscribe from a channel.
 
-A link is good for one thing, until its moment in the account's time. The page's ends earlier where the debtor is given
-another `page_key`. With any character changed it is no link.
+A link is valid for one purpose and expires in the account's time. Links to the page become invalid earlier if the
+debtor gets a new `page_key`. A link with any changed character is invalid.
 """
 
 import datetime as dt
@@ -24,17 +24,17 @@ from invoices.debtors import debtor_parties
 from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import Debtor, Invoice
 
-PAGE_LIVES = dt.timedelta(days=90)
-# Longer than people keep a mail before they have had enough.
-UNSUBSCRIBE_LIVES = dt.timedelta(days=730)
+PAGE_LIFETIME = dt.timedelta(days=90)
+# Unsubscribe links in old mails must keep working.
+UNSUBSCRIBE_LIFETIME = dt.timedelta(days=730)
 
 _PAGE, _UNSUBSCRIBE = "page", "unsubscribe"
 _LANGUAGE = 2  # letters
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """The page that a link opens, in which language, and until when."""
+class PageLink:
+    """A valid link to the debtor's page: language, party and expiry."""
 
     debtor: Debtor
     language: str
@@ -43,26 +43,29 @@ class Opened:
 
 
 def page_url(debtor: Debtor, language: str, party: str = "") -> str:
-    """The absolute address of the debtor's page, good for `PAGE_LIVES`. It shows the invoices of one party, named by
-    the key of one of its invoices; without one, it opens only while the debtor's invoices name no other."""
+    """Return the absolute URL of the debtor's page, valid for `PAGE_LIFETIME`.
+
+    It shows the invoices of one party, given by its key. Without a party, it works only while the debtor has a single
+    party.
+    """
     rest = language + (_digest(party) if party else "")
-    token = _sign(_PAGE, debtor.account, PAGE_LIVES, debtor.page_key, rest)
+    token = _sign(_PAGE, debtor.account, PAGE_LIFETIME, debtor.page_key, rest)
     return settings.BASE_URL + reverse("debtor-page", args=[token])
 
 
 def page_url_of(invoice: Invoice, language: str) -> str:
-    """The absolute address of the page with an invoice and the others of its party."""
+    """Return the absolute URL of the page with an invoice and the others of its party."""
     return page_url(invoice.debtor, language, invoice.party)
 
 
 def unsubscribe_url(communication: Communication) -> str:
-    """The absolute address at which the message's recipient leaves its channel, by one POST."""
-    token = _sign(_UNSUBSCRIBE, communication.account, UNSUBSCRIBE_LIVES, communication.pk)
+    """Return the absolute URL at which one POST opts the recipient of a message out of its channel."""
+    token = _sign(_UNSUBSCRIBE, communication.account, UNSUBSCRIBE_LIFETIME, communication.pk)
     return settings.BASE_URL + reverse("unsubscribe", args=[token])
 
 
-def in_message(debtor: Debtor, communication: Communication) -> dict[str, str]:
-    """The links that go into a message; an SMS holds none."""
+def urls_for_message(debtor: Debtor, communication: Communication) -> dict[str, str]:
+    """Return the URLs for a message. An SMS has none."""
     channel, language = communication.channel, communication.language
     if not one_off.is_by_person(communication):
         language = debtor.language or language
@@ -73,9 +76,11 @@ def in_message(debtor: Debtor, communication: Communication) -> dict[str, str]:
     }
 
 
-def opened(token: str) -> Opened | None:
-    """None, whatever is wrong with the link. An older link names no party: it opens the page of a debtor whose invoices
-    name only one."""
+def resolve_page(token: str) -> PageLink | None:
+    """Return the page of a token, or None if the token is invalid or expired.
+
+    A token without a party is valid only if the debtor has a single party.
+    """
     read = _read(_PAGE, token)
     if read is None:
         return None
@@ -87,11 +92,11 @@ def opened(token: str) -> Opened | None:
     parties = debtor_parties.of(debtor)
     if digest:
         parties = [party for party in parties if digest in map(_digest, party.keys)]
-    return Opened(debtor, language, expires_at, parties[0]) if len(parties) == 1 else None
+    return PageLink(debtor, language, expires_at, parties[0]) if len(parties) == 1 else None
 
 
-def unsubscribing(token: str) -> Communication | None:
-    """The message whose recipient wants out; None, whatever is wrong with the link."""
+def resolve_unsubscribe(token: str) -> Communication | None:
+    """Return the message of an unsubscribe token, or None if the token is invalid or expired."""
     read = _read(_UNSUBSCRIBE, token)
     if read is None:
         return None
@@ -101,28 +106,28 @@ def unsubscribing(token: str) -> Communication | None:
 
 
 def revoke(debtor: Debtor, actor: Actor) -> None:
-    """Every link to the debtor's page that was sent until now leads nowhere. The next message has a new one."""
+    """Invalidate all existing links to the debtor's page. The next message contains a new one."""
     Debtor.objects.filter(pk=debtor.pk).update(page_key=uuid.uuid4())
     audit.record(debtor.account, actor.name, "debtor.links_revoked", str(debtor)[:120])
 
 
-def _sign(purpose: str, account: Account, lives: dt.timedelta, key: uuid.UUID, rest: str = "") -> str:
-    until = int_to_base36(int((account.now() + lives).timestamp()))
+def _sign(purpose: str, account: Account, lifetime: dt.timedelta, key: uuid.UUID, rest: str = "") -> str:
+    until = int_to_base36(int((account.now() + lifetime).timestamp()))
     return _signer(purpose).sign(urlsafe_b64encode(key.bytes).decode().rstrip("=") + until + rest)
 
 
 def _read(purpose: str, token: str) -> tuple[uuid.UUID, dt.datetime, str] | None:
-    """The signature is over the text and compared as text: no two spellings of a link are good."""
+    """Return key, expiry and the rest of a token, or None if its signature is invalid."""
     try:
-        said = _signer(purpose).unsign(token)
+        value = _signer(purpose).unsign(token)
     except BadSignature:
         return None
-    key = uuid.UUID(bytes=urlsafe_b64decode(said[:22] + "=="))
-    return key, dt.datetime.fromtimestamp(base36_to_int(said[22:28]), dt.UTC), said[28:]
+    key = uuid.UUID(bytes=urlsafe_b64decode(value[:22] + "=="))
+    return key, dt.datetime.fromtimestamp(base36_to_int(value[22:28]), dt.UTC), value[28:]
 
 
 def _digest(party: str) -> str:
-    """Return what stands for a party in a link: its name must not be read there."""
+    """Return a digest of a party for links, which must not reveal its name."""
     return urlsafe_b64encode(hashlib.sha256(party.encode()).digest()[:12]).decode()
 
 

@@ -1,5 +1,4 @@
-"""Whoever has a link has the page, or the log-in: no log line holds one. Read with the settings, before
-the models are there."""
+"""A log filter that hides tokens in URLs. It is imported by the settings, before the models are loaded."""
 
 import logging
 import re
@@ -8,7 +7,7 @@ _TOKEN = re.compile(r"(/p/(?:unsubscribe/)?|/admin/reset/[^/?\s]+/|/admin/invita
 
 
 class HideLinks(logging.Filter):
-    """`/p/…`, `/admin/reset/…`, `/admin/invitation/…` in place of the path that Django logs with each refusal."""
+    """Replace the tokens in paths such as `/p/…` and `/admin/reset/…`, which Django logs with each error."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):

@@ -1,8 +1,8 @@
-"""The statement of account as PDF: what was invoiced and paid, with a running balance for each currency, and what of it
-is past due, on hold, disputed, or credit.
+"""The statement of account as PDF: invoices and payments with a running balance for each currency, and the parts of the
+balance that are past due, not due, on hold, disputed, or credit.
 
-WeasyPrint is an optional extra (`requirements-pdf.txt`, and pango from the system). It may fetch nothing: not from
-the network, not from the disk.
+WeasyPrint is an optional dependency (`requirements-pdf.txt`, and pango from the system). It may not load anything from
+the network or the disk.
 """
 
 import datetime as dt
@@ -18,8 +18,8 @@ from django.db.models import Q, Sum
 from django.template.loader import render_to_string
 
 from communications.content import phrases, profiles
-from communications.portal.account import open_invoices, positions, say
-from communications.portal.texts import Words
+from communications.portal.account import format_sentence, open_invoices, positions
+from communications.portal.texts import PageText
 from invoices import money
 from invoices.debtors import debtor_parties
 from invoices.debtors.debtor_parties import DebtorParty
@@ -27,7 +27,7 @@ from invoices.debtors.receivables import Part, Position
 from invoices.models import Allocation, Debtor, Invoice, InvoiceQuerySet, Payment, ReceiptStatus, Status
 
 _SHOWN_DAYS = 365
-# A longer one costs seconds and nobody reads it: what is older is brought forward.
+# Older entries are summed up as the balance brought forward, to limit the time.
 _SHOWN_ENTRIES = 400
 
 
@@ -61,31 +61,31 @@ def is_available() -> bool:
     return _library() is not None
 
 
-def pdf(debtor: Debtor, said: Words, party: DebtorParty | None = None) -> bytes:
-    """To be called where `is_available`."""
+def pdf(debtor: Debtor, text: PageText, party: DebtorParty | None = None) -> bytes:
+    """Return the statement as PDF. Requires `is_available()`."""
     library = _library()
     assert library is not None
-    html = render_to_string("communications/portal/statement.html", context(debtor, said, party))
+    html = render_to_string("communications/portal/statement.html", context(debtor, text, party))
     nothing = library.urls.URLFetcher(allowed_protocols=[])
     written: bytes = library.HTML(string=html, url_fetcher=nothing).write_pdf()
     return written
 
 
-def context(debtor: Debtor, said: Words, party: DebtorParty | None = None) -> dict[str, Any]:
-    """Return the statement's context. `party` is needed if the debtor's invoices name several parties."""
+def context(debtor: Debtor, text: PageText, party: DebtorParty | None = None) -> dict[str, Any]:
+    """Return the template context. `party` is required if the debtor has several parties."""
     account = debtor.account
     today = account.today()
     return {
-        "words": said,
+        "words": text,
         "sender": profiles.name(profiles.of(account)),
         "debtor": party or debtor,
-        "as_of": say(said.statement_as_of, date=phrases.date(today, said.language)),
-        "ledgers": _ledgers(debtor, party, today, said),
-        "instructions": profiles.payment_instructions(profiles.of(account), said.language),
+        "as_of": format_sentence(text.statement_as_of, date=phrases.date(today, text.language)),
+        "ledgers": _ledgers(debtor, party, today, text),
+        "instructions": profiles.payment_instructions(profiles.of(account), text.language),
     }
 
 
-def _ledgers(debtor: Debtor, party: DebtorParty | None, today: dt.date, said: Words) -> list[Ledger]:
+def _ledgers(debtor: Debtor, party: DebtorParty | None, today: dt.date, text: PageText) -> list[Ledger]:
     by_currency: dict[str, list[Entry]] = defaultdict(list)
     invoices = party.invoices if party else Invoice.objects.filter(debtor=debtor)
     counted = invoices.exclude(status__in=(Status.CANCELLED, Status.WRITTEN_OFF))
@@ -98,15 +98,17 @@ def _ledgers(debtor: Debtor, party: DebtorParty | None, today: dt.date, said: Wo
     whole = party or debtor_parties.whole(debtor)
     standing = positions(whole, open_invoices(whole))
     return [
-        _ledger(currency, entries, standing.get(currency, Position()), today, said)
+        _ledger(currency, entries, standing.get(currency, Position()), today, text)
         for currency, entries in sorted(by_currency.items())
     ]
 
 
 def _payments(debtor: Debtor, party: DebtorParty | None, invoices: InvoiceQuerySet) -> Iterator[tuple[Entry, str]]:
-    """Yield what came in and what was taken back, each with its currency. Money that stands counts by what it pays of
-    the invoices that the statement lists, and by what of it is credit: credit may have paid an invoice that was written
-    off since, or one of another party."""
+    """Yield payments and reversals, each with its currency.
+
+    A valid payment counts with the amounts allocated to listed invoices plus its unapplied credit, because parts of it
+    may have been applied to an invoice that was written off later, or to one of another party.
+    """
     numbers = dict(invoices.order_by().values_list("pk", "invoice_number"))
     written_off = set(invoices.filter(status=Status.WRITTEN_OFF).order_by().values_list("pk", flat=True))
     paid: dict[uuid.UUID, dict[uuid.UUID, Decimal]] = defaultdict(dict)
@@ -114,8 +116,8 @@ def _payments(debtor: Debtor, party: DebtorParty | None, invoices: InvoiceQueryS
     for receipt, invoice, share in shares.annotate(share=Sum("amount")):
         if share and invoice not in written_off:
             paid[receipt][invoice] = share
-    theirs = Q(debtor=debtor) if not party or party.is_only else Q(invoice__in=invoices)
-    for payment in Payment.objects.filter(theirs | Q(receipt__in=paid)).order_by():
+    own_payments = Q(debtor=debtor) if not party or party.is_only else Q(invoice__in=invoices)
+    for payment in Payment.objects.filter(own_payments | Q(receipt__in=paid)).order_by():
         on, is_own = payment.invoice_id, payment.invoice_id is None or payment.invoice_id in numbers
         amount = payment.amount
         if payment.status == ReceiptStatus.STANDING:
@@ -129,39 +131,39 @@ def _payments(debtor: Debtor, party: DebtorParty | None, invoices: InvoiceQueryS
             yield Entry(payment.paid_at, what, number, -amount), payment.currency
 
 
-def _ledger(currency: str, entries: list[Entry], position: Position, today: dt.date, said: Words) -> Ledger:
-    # On one day: invoices, then payments, then what was taken back of them.
+def _ledger(currency: str, entries: list[Entry], position: Position, today: dt.date, text: PageText) -> Ledger:
+    # Order within a day: invoices, payments, reversals.
     kinds = ("invoice", "payment_for", "reversal_for")
     entries.sort(key=lambda entry: (entry.on, kinds.index(entry.what), entry.number))
     since = today - dt.timedelta(days=_SHOWN_DAYS)
     first = next((place for place, entry in enumerate(entries) if entry.on >= since), len(entries))
     first = max(first, len(entries) - _SHOWN_ENTRIES)
     balance = sum((entry.amount for entry in entries[:first]), Decimal(0))
-    rows = [Row("", said.brought_forward, "", "", "", _figure(balance, currency))] if first else []
+    rows = [Row("", text.brought_forward, "", "", "", _figure(balance, currency))] if first else []
     for entry in entries[first:]:
         balance += entry.amount
         shown = _figure(abs(entry.amount), currency)
         rows.append(
             Row(
-                phrases.date(entry.on, said.language),
-                getattr(said, entry.what),
+                phrases.date(entry.on, text.language),
+                getattr(text, entry.what),
                 entry.number,
                 shown if entry.amount > 0 else "",
                 "" if entry.amount > 0 else shown,
                 _figure(balance, currency),
             )
         )
-    return Ledger(currency, rows, money.display(balance, currency), _parts(position, currency, said))
+    return Ledger(currency, rows, money.display(balance, currency), _parts(position, currency, text))
 
 
-def _parts(position: Position, currency: str, said: Words) -> list[tuple[str, str]]:
-    """Return the parts of the balance: those of the outstanding sum, less the credit."""
+def _parts(position: Position, currency: str, text: PageText) -> list[tuple[str, str]]:
+    """Return the labelled parts of the balance: those of the outstanding sum, and the credit."""
     amounts = {part.value: getattr(position, part.value) for part in Part} | {"credit": position.credit}
-    return [(getattr(said, f"part_{name}"), _figure(amount, currency)) for name, amount in amounts.items() if amount]
+    return [(getattr(text, f"part_{name}"), _figure(amount, currency)) for name, amount in amounts.items() if amount]
 
 
 def _figure(amount: Decimal, currency: str) -> str:
-    """Without its currency, which stands over the table."""
+    """Return an amount without its currency, which is in the heading of the table."""
     return money.display(amount, currency).removeprefix(f"{currency} ")
 
 
@@ -170,6 +172,6 @@ def _library() -> Any:
     try:
         import weasyprint
         import weasyprint.urls
-    except (ImportError, OSError):  # it is not installed, or pango is not
+    except (ImportError, OSError):  # weasyprint or pango is not installed
         return None
     return weasyprint

@@ -1,7 +1,7 @@
-"""The debtor's own page. Whoever holds its link is the debtor, and sees nothing of anybody else.
+"""The debtor's page. The holder of its link acts as the debtor and sees no data of others.
 
-Whatever is wrong with a link is answered alike. GET changes nothing. The page loads nothing from other hosts, no script
-at all, and is kept by nobody on the way.
+All invalid links get the same response. GET changes nothing. The page loads no scripts and nothing from other hosts,
+and must not be cached.
 """
 
 from collections.abc import Callable
@@ -21,15 +21,15 @@ from communications.models import Source
 from communications.portal import account as page
 from communications.portal import answers, links, statement, texts
 from communications.portal.forms import FORMS, PageForm
-from communications.portal.links import Opened
+from communications.portal.links import PageLink
 from inflow.accounts.models import Language
 from inflow.api.throttling import flooded
 from inflow.proxies import client_address
 from invoices.writing import Refused
 
-# Views and answers by one address, then of one debtor; and statements, which cost most.
-PER_ADDRESS, PER_DEBTOR, SAID_PER_DEBTOR, STATEMENTS_PER_DEBTOR = "120/m", "60/m", "20/10m", "10/m"
-# One click comes from the mail provider's machines, for all who read their mail there.
+# Rate limits: requests by one address and for one debtor, answers, and statements, which cost most.
+PER_ADDRESS, PER_DEBTOR, ANSWERS_PER_DEBTOR, STATEMENTS_PER_DEBTOR = "120/m", "60/m", "20/10m", "10/m"
+# One-click unsubscribe requests come from the servers of mail providers, for all of their users.
 UNSUBSCRIBE_PER_ADDRESS = "600/m"
 DONE = ("paid", "promise", "proposed", "dispute", "stop")
 _HEADERS = {
@@ -38,7 +38,7 @@ _HEADERS = {
         " frame-ancestors 'none'"
     ),
     "X-Robots-Tag": "noindex, nofollow",
-    # Under no-referrer browsers send `Origin: null` with a form, which the CSRF check must refuse.
+    # With no-referrer, browsers send `Origin: null` with forms, which the CSRF check must refuse.
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
@@ -46,73 +46,73 @@ _HEADERS = {
 View = Callable[..., HttpResponse]
 
 
-class Flooded(Exception):
-    """`wait_s` until it is open again."""
+class RateLimited(Exception):
+    """The rate limit is exceeded. `wait_s` is the number of seconds until the next request is allowed."""
 
     def __init__(self, wait_s: int) -> None:
         self.wait_s = wait_s
 
 
-def guarded(view: View) -> View:
-    """With the page's headers on each answer, and one answer for whatever is not there."""
+def portal_view(view: View) -> View:
+    """Add the page's headers to each response, and render 404 and 429 responses."""
 
     @wraps(view)
-    def answer(request: HttpRequest, **named: str) -> HttpResponse:
+    def wrapper(request: HttpRequest, **kwargs: str) -> HttpResponse:
         try:
-            response = view(request, **named)
+            response = view(request, **kwargs)
         except Http404:
             response = render(request, "communications/portal/gone.html", status=404)
-        except Flooded as flood:
+        except RateLimited as flood:
             response = render(request, "communications/portal/limited.html", {"wait": flood.wait_s}, status=429)
             response["Retry-After"] = str(flood.wait_s)
         for name, value in _HEADERS.items():
             response[name] = value
         return response
 
-    return answer
+    return wrapper
 
 
-@guarded
+@portal_view
 @require_safe
 def show(request: HttpRequest, token: str) -> HttpResponse:
-    opened, said = _open(request, token)
-    return _page(request, token, opened, said)
+    opened, text = _open(request, token)
+    return _page(request, token, opened, text)
 
 
-@guarded
+@portal_view
 @require_POST
-def say(request: HttpRequest, token: str, kind: str) -> HttpResponse:
-    """One answer of the debtor; then the page again, by GET."""
-    opened, said = _open(request, token)
+def submit(request: HttpRequest, token: str, kind: str) -> HttpResponse:
+    """Process one form of the debtor and redirect to the page."""
+    opened, text = _open(request, token)
     if kind not in FORMS:
         raise Http404
-    _count(request, "page-said", str(opened.debtor.pk), SAID_PER_DEBTOR)
-    with override(said.language):
-        form = FORMS[kind](opened.party, page.open_invoices(opened.party), said, request.POST)
+    _count(request, "page-said", str(opened.debtor.pk), ANSWERS_PER_DEBTOR)
+    with override(text.language):
+        form = FORMS[kind](opened.party, page.open_invoices(opened.party), text, request.POST)
         if not form.is_valid():
-            return _page(request, token, opened, said, form)
+            return _page(request, token, opened, text, form)
         try:
             done = form.do()
-        except Refused:  # a payment or a person was faster
-            form.add_error(None, said.refused)
-            return _page(request, token, opened, said, form)
-    return HttpResponseRedirect(f"{_address(token, said.language)}&done={done}")
+        except Refused:  # the invoice has changed meanwhile
+            form.add_error(None, text.refused)
+            return _page(request, token, opened, text, form)
+    return HttpResponseRedirect(f"{_address(token, text.language)}&done={done}")
 
 
-@guarded
+@portal_view
 @require_safe
 def statement_pdf(request: HttpRequest, token: str) -> HttpResponse:
-    opened, said = _open(request, token)
+    opened, text = _open(request, token)
     if not statement.is_available():
         raise Http404
     _count(request, "page-statement", str(opened.debtor.pk), STATEMENTS_PER_DEBTOR)
-    response = HttpResponse(statement.pdf(opened.debtor, said, opened.party), content_type="application/pdf")
+    response = HttpResponse(statement.pdf(opened.debtor, text, opened.party), content_type="application/pdf")
     today = opened.debtor.account.today()
     response["Content-Disposition"] = f'inline; filename="statement-{today:%Y-%m-%d}.pdf"'
     return response
 
 
-@guarded
+@portal_view
 @require_safe
 def logo(request: HttpRequest, token: str) -> HttpResponse:
     opened, _ = _open(request, token)
@@ -123,12 +123,12 @@ def logo(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @csrf_exempt
-@guarded
+@portal_view
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """RFC 8058: a mail program POSTs here without a page, a cookie or a person. It can only opt out."""
+    """Opt out by one-click unsubscribe (RFC 8058): mail programs POST here without a session or CSRF token."""
     _count(request, "unsubscribe", client_address(request), UNSUBSCRIBE_PER_ADDRESS)
-    message = links.unsubscribing(token)
+    message = links.resolve_unsubscribe(token)
     if message is None:
         raise Http404
     account, is_done = message.account, request.method == "POST"
@@ -141,16 +141,16 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
             source=Source.UNSUBSCRIBE,
             text=f"By the link in: {message.subject}",
         )
-    said = texts.of(_wanted(request, message.language))
+    text = texts.of(_wanted(request, message.language))
     who = {"sender": profiles.name(profiles.of(account)), "address": message.recipient}
-    sentence = page.say(said.left if is_done else said.leave_note, **who)
-    shown = {"words": said, "sentence": sentence, "is_done": is_done, "here": request.path}
+    sentence = page.format_sentence(text.left if is_done else text.leave_note, **who)
+    shown = {"words": text, "sentence": sentence, "is_done": is_done, "here": request.path}
     return render(request, "communications/portal/unsubscribe.html", shown)
 
 
-def _open(request: HttpRequest, token: str) -> tuple[Opened, texts.Words]:
+def _open(request: HttpRequest, token: str) -> tuple[PageLink, texts.PageText]:
     _count(request, "page-address", client_address(request), PER_ADDRESS)
-    opened = links.opened(token)
+    opened = links.resolve_page(token)
     if opened is None:
         raise Http404
     _count(request, "page-debtor", str(opened.debtor.pk), PER_DEBTOR)
@@ -159,12 +159,12 @@ def _open(request: HttpRequest, token: str) -> tuple[Opened, texts.Words]:
 
 def _count(request: HttpRequest, group: str, value: str, rate: str) -> None:
     if wait := flooded(request, group, value, rate):
-        raise Flooded(wait)
+        raise RateLimited(wait)
 
 
 def _wanted(request: HttpRequest, default: str) -> str:
-    asked = request.GET.get("lang", "")
-    return asked if asked in Language.values else default
+    requested = request.GET.get("lang", "")
+    return requested if requested in Language.values else default
 
 
 def _address(token: str, language: str) -> str:
@@ -172,42 +172,42 @@ def _address(token: str, language: str) -> str:
 
 
 def _page(
-    request: HttpRequest, token: str, opened: Opened, said: texts.Words, failed: PageForm | None = None
+    request: HttpRequest, token: str, opened: PageLink, text: texts.PageText, failed: PageForm | None = None
 ) -> HttpResponse:
     debtor, party, account = opened.debtor, opened.party, opened.debtor.account
     today = account.today()
     name = profiles.name(profiles.of(account))
     done = request.GET.get("done", "")
-    with override(said.language):
+    with override(text.language):
         owed = page.open_invoices(party)
         positions = page.positions(party, owed)
-        left = consent.left_channels(debtor, party.own_keys)
+        opted_out = consent.opted_out_channels(debtor, party.own_keys)
         forms = [
-            failed if failed and failed.kind == kind else form(party, owed, said)
+            failed if failed and failed.kind == kind else form(party, owed, text)
             for kind, form in FORMS.items()
             if (owed or kind == "stop") and not (kind == "stop" and debtor.opted_out_at)
         ]
         shown: dict[str, Any] = {
-            "words": said,
+            "words": text,
             "sender": name,
-            "title": page.say(said.title, sender=name),
-            "plain_title": said.title.format(sender=name),
+            "title": page.format_sentence(text.title, sender=name),
+            "plain_title": text.title.format(sender=name),
             "logo": reverse("debtor-page-logo", args=[token]) if profiles.of(account).logo else "",
             "debtor": debtor,
             "party": party,
-            "lines": page.lines(owed, today, said),
-            "totals": page.totals(positions, said),
-            "credits": page.credits(positions, said),
-            "instructions": profiles.payment_instructions(profiles.of(account), said.language).splitlines(),
+            "lines": page.lines(owed, today, text),
+            "totals": page.totals(positions, text),
+            "credits": page.credits(positions, text),
+            "instructions": profiles.payment_instructions(profiles.of(account), text.language).splitlines(),
             "statement": reverse("debtor-page-statement", args=[token]) if statement.is_available() else "",
-            "sayings": page.sayings(answers.shown_to(party), said),
+            "sayings": page.answer_lines(answers.for_party(party), text),
             "forms": [(form, f"{reverse('debtor-page-say', args=[token, form.kind])}") for form in forms],
             "failed": failed,
-            "stopped": [getattr(said, f"stop_{channel}") for channel in sorted(left)],
-            "done": getattr(said, f"done_{done}") if done in DONE and failed is None else "",
-            "other": _address(token, said.other_language),
-            "expires": page.say(
-                said.expires, date=phrases.date(opened.expires_at.astimezone(account.zone).date(), said.language)
+            "stopped": [getattr(text, f"stop_{channel}") for channel in sorted(opted_out)],
+            "done": getattr(text, f"done_{done}") if done in DONE and failed is None else "",
+            "other": _address(token, text.other_language),
+            "expires": page.format_sentence(
+                text.expires, date=phrases.date(opened.expires_at.astimezone(account.zone).date(), text.language)
             ),
         }
         return render(request, "communications/portal/page.html", shown, status=422 if failed else 200)

@@ -1,7 +1,6 @@
-"""The hours in which a debtor may be written to: a window on their own wall clock, on the working days of their place.
+"""The hours in which a debtor may be contacted: a window in their time zone, on the working days of their country.
 
-Where only a phone number says where they are, it may be one of several zones: then the hours common to all of them
-count.
+If only a phone number indicates the location, several time zones are possible. The hours common to all of them count.
 """
 
 import datetime as dt
@@ -16,10 +15,10 @@ from invoices.models import Debtor
 from invoices.workdays import WorkDays
 
 OPENS, CLOSES = dt.time(9), dt.time(18)
-# Hours that several zones have in common: fewer say nothing of where a debtor is.
+# Several zones count only if they have at least this much of the window in common.
 LEAST_IN_COMMON = dt.timedelta(hours=2)
 _DAY = dt.timedelta(days=1)
-# Rows that close a place for longer are a mistake, and no reason to be silent without end.
+# Calendar rules that close a place for more days than this are treated as a mistake.
 _LOOKED_AHEAD = 400
 
 Zones = tuple[zoneinfo.ZoneInfo, ...]
@@ -27,12 +26,11 @@ Zones = tuple[zoneinfo.ZoneInfo, ...]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a debtor is: their wall clock, their country (ISO 3166), and the hours for writing there.
+    """The location of a debtor: time zone, country (ISO 3166) and contact hours.
 
-    A window that closes before it opens goes across midnight and belongs to the day on which it opened. `zone` is the
-    one in which times are shown. `candidates` are sets of zones, the most exact first: on each day the first counts
-    whose zones have two hours of the window in common; if none has, the zone `otherwise`. Without any, `zone` alone
-    counts.
+    A window that closes before it opens spans midnight and belongs to the day on which it opened. Times are shown in
+    `zone`. `candidates` are sets of possible zones, the most exact first. On each day the first set counts whose zones
+    have two hours of the window in common; if there is none, the zone `otherwise`. Without candidates, `zone` counts.
     """
 
     zone: zoneinfo.ZoneInfo
@@ -45,10 +43,10 @@ class Place:
     is_zone_unknown: bool = False
 
     def next_opening(self, moment: dt.datetime) -> dt.datetime:
-        """`moment` itself if the window is open, else when it opens next. UTC in, UTC out."""
+        """Return `moment` if the window is open then, else the next opening. The result is in UTC."""
         moment = moment.astimezone(dt.UTC)
         every = [self.zone, *(zone for zones in self.candidates for zone in zones)]
-        day = min(moment.astimezone(zone).date() for zone in every) - _DAY  # its window may reach over midnight
+        day = min(moment.astimezone(zone).date() for zone in every) - _DAY  # its window may span midnight
         for _ in range(_LOOKED_AHEAD):
             if window := self.days.window(day, self.opens, self.closes):
                 opens, closes = _in_common(self.zones_on(day), day, *window)
@@ -58,12 +56,12 @@ class Place:
         return moment
 
     def zones_on(self, day: dt.date) -> Zones:
-        """Return the zones whose common hours count on a day."""
+        """Return the time zones whose common hours count on a day."""
         wide = (zones for zones in self.candidates if _is_wide(zones, day, self.opens, self.closes))
         return next(wide, (self.otherwise or self.zone,))
 
     def next_day(self, moment: dt.datetime) -> dt.datetime:
-        """Return when a later day than that of `moment` has begun there, in every zone that counts."""
+        """Return the time at which the day after `moment` has begun in every zone that counts. In UTC."""
         zones = self.zones_on(moment.astimezone(dt.UTC).date())
         return max(_at(zone, moment.astimezone(zone).date() + _DAY, 0) for zone in zones)
 
@@ -77,7 +75,7 @@ def place_of(
     closes: dt.time = CLOSES,
     calendar: workdays.Calendar | None = None,
 ) -> Place:
-    """The debtor's own zone and country, else the phone's, else the account's."""
+    """Return the place by the debtor's own time zone, else by the phone number, else by the account."""
     phone = phone or debtor.phone
     country = workdays.country_of(debtor, account, phone)
     days = workdays.of(debtor, account, phone, calendar)
@@ -98,7 +96,7 @@ def place_of(
 
 @functools.lru_cache(maxsize=500)
 def _clocks(names: tuple[str, ...], year: int) -> Zones:
-    """Return the zones, of those that show the same time on each day of this year and the next only the first."""
+    """Return the zones without duplicates: zones with the same times this year and the next count once."""
     days = [dt.date(year, 1, 1) + number * _DAY for number in range(2 * 366)]
     found: dict[tuple[dt.datetime, ...], zoneinfo.ZoneInfo] = {}
     for zone in map(zoneinfo.ZoneInfo, names):
@@ -107,27 +105,29 @@ def _clocks(names: tuple[str, ...], year: int) -> Zones:
 
 
 def _shown(zones: Zones, phone: str, day: dt.date) -> zoneinfo.ZoneInfo:
-    """Return the zone in which times are shown: where the common hours begin in the morning, by the name that the
-    number's own country uses."""
+    """Return the time zone for display: the one in which the common hours begin at opening time.
+
+    Among equal zones, prefer the one of the phone number's country.
+    """
     last = max(zones, key=lambda zone: _at(zone, day, 0))
     theirs = map(zoneinfo.ZoneInfo, phone_zones.of_country(phone))
     return next((zone for zone in theirs if _at(zone, day, 0) == _at(last, day, 0)), last)
 
 
 def _is_wide(zones: Zones, day: dt.date, opens: dt.time, closes: dt.time) -> bool:
-    """Say if the zones have enough of the window in common on a day. One zone alone always has."""
+    """Return True if the zones have enough of the window in common on a day. A single zone always has."""
     begin, end = workdays.minutes(opens), workdays.minutes(closes)
     first, last = _in_common(zones, day, begin, end if end > begin else end + workdays.MIDNIGHT)
     return len(zones) == 1 or last - first >= LEAST_IN_COMMON
 
 
 def _in_common(zones: Zones, day: dt.date, begin: int, end: int) -> tuple[dt.datetime, dt.datetime]:
-    """Return when the window of a day is open in all of the zones: it opens there last, and closes there first."""
+    """Return the opening and closing time, in UTC, at which the window of a day is open in all zones."""
     return max(_at(zone, day, begin) for zone in zones), min(_at(zone, day, end) for zone in zones)
 
 
 def _at(zone: zoneinfo.ZoneInfo, day: dt.date, minutes: int) -> dt.datetime:
-    """A time that the clocks skip is read as the hour before read it; one that comes twice is its first."""
+    """Return a local time in UTC. Skipped times use the offset before the change, ambiguous ones the first one."""
     days, minutes = divmod(minutes, 24 * 60)
     time = dt.time(*divmod(minutes, 60))
     return dt.datetime.combine(day + days * _DAY, time, zone).astimezone(dt.UTC)

@@ -1,5 +1,7 @@
-"""Credit that covers all that a party owes: reminders wait, and after a week a person is asked to apply the credit. The
-case ends when no credit is left."""
+"""Unapplied credit that covers everything a party owes.
+
+Reminders are paused. After a week a case asks staff to apply the credit. The case ends when no credit is left.
+"""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -13,30 +15,32 @@ from invoices.debtors import receivables
 from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import CaseStatus, Debtor, Escalation, Invoice, Reason, Resolution, Status, TimelineEntry
 
-# A person is asked once the credit has covered what is due for so long.
-ASKS_AFTER = dt.timedelta(days=7)
-# After the case was resolved and the credit still is not applied, a person is asked again.
-ASKS_AGAIN_AFTER = dt.timedelta(days=30)
-_AT_ONCE = dt.timedelta(minutes=1)
+# A case is opened when the credit has covered the due amount for this long.
+CASE_AFTER = dt.timedelta(days=7)
+# Time until a new case is opened if the credit is still unapplied after the last case was resolved.
+NEW_CASE_AFTER = dt.timedelta(days=30)
+_IMMEDIATELY = dt.timedelta(minutes=1)
 
 
-def until(
+def next_check_at(
     account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str, moment: dt.datetime
 ) -> dt.datetime:
-    """Return when a message that the credit holds back at `moment` is looked at again: when a person is to be asked."""
-    since = _since(account, party, invoices, currency)
-    if since + ASKS_AFTER > moment:
-        return since + ASKS_AFTER
-    return moment + (ASKS_AFTER if _is_asked(party, since, account.now()) else _AT_ONCE)
+    """Return the time at which a message held back at `moment` is checked again: when a case is due. In UTC."""
+    since = _covered_since(account, party, invoices, currency)
+    if since + CASE_AFTER > moment:
+        return since + CASE_AFTER
+    return moment + (CASE_AFTER if _has_case(party, since, account.now()) else _IMMEDIATELY)
 
 
-def ask_when_due(
+def open_case_when_due(
     account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str, credit: Mapping[str, Decimal]
 ) -> bool:
-    """Ask a person, once, if the credit has covered what is due for long enough, and return whether that was now. Under
-    the locks of the debtor and of the party's open `invoices`."""
-    now, since = account.now(), _since(account, party, invoices, currency)
-    if now < since + ASKS_AFTER or _is_asked(party, since, now):
+    """Open a case if the credit has covered the due amount for long enough. Return True if a case was opened.
+
+    The caller holds the locks of the debtor and of the party's open `invoices`.
+    """
+    now, since = account.now(), _covered_since(account, party, invoices, currency)
+    if now < since + CASE_AFTER or _has_case(party, since, now):
         return False
     payable = [
         invoice
@@ -44,13 +48,13 @@ def ask_when_due(
         if invoice.is_open and invoice.status != Status.DISPUTED and invoice.currency == currency
     ]
     oldest = min(payable, key=lambda invoice: (invoice.due_date, invoice.issue_date, invoice.invoice_number))
-    notes = f"{money.display(credit[currency], currency)} of unapplied credit covers what is due. Apply it."
+    notes = f"{money.display(credit[currency], currency)} of unapplied credit covers the amount due. Apply it."
     escalations.open_case(oldest, Reason.UNAPPLIED_CREDIT, CLOCK, notes=notes)
     return True
 
 
 def close_cases(debtor: Debtor) -> None:
-    """Close the cases about credit that is applied or undone by now, under the debtor's lock."""
+    """Close the cases whose credit has been applied or undone. The caller holds the debtor's lock."""
     cases = Escalation.objects.filter(invoice__debtor=debtor, reason=Reason.UNAPPLIED_CREDIT)
     for case in cases.exclude(status=CaseStatus.RESOLVED).select_related("invoice").order_by("opened_at", "id"):
         invoice = Invoice.objects.select_for_update(no_key=True).get(pk=case.invoice_id)
@@ -60,8 +64,8 @@ def close_cases(debtor: Debtor) -> None:
             escalations.close(case, Resolution.CREDIT_USED, CLOCK)
 
 
-def _since(account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str) -> dt.datetime:
-    """Return since when the credit covers what is overdue: since it came, or since the oldest invoice is overdue."""
+def _covered_since(account: Account, party: DebtorParty, invoices: Iterable[Invoice], currency: str) -> dt.datetime:
+    """Return the start of the coverage: arrival of the credit or start of the oldest overdue, whichever is later."""
     now, today = account.now(), account.today()
     overdue = [
         max(_day_after(account, invoice.due_date), invoice.entered_at or invoice.created_at)
@@ -75,12 +79,12 @@ def _day_after(account: Account, day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min, account.zone).astimezone(dt.UTC)
 
 
-def _is_asked(party: DebtorParty, since: dt.datetime, now: dt.datetime) -> bool:
-    """Return whether a case about this credit is open or was resolved lately, or the question joined an open case."""
+def _has_case(party: DebtorParty, since: dt.datetime, now: dt.datetime) -> bool:
+    """Return True if a case about this credit is open, was resolved recently, or was merged into an open case."""
     cases = Escalation.objects.filter(invoice__in=party.invoices, reason=Reason.UNAPPLIED_CREDIT)
     if cases.exclude(status=CaseStatus.RESOLVED).exists():
         return True
-    if cases.filter(opened_at__gte=since, resolved_at__gte=now - ASKS_AGAIN_AFTER).exists():
+    if cases.filter(opened_at__gte=since, resolved_at__gte=now - NEW_CASE_AFTER).exists():
         return True
     joined = TimelineEntry.objects.filter(
         invoice__in=party.invoices,

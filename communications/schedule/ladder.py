@@ -1,8 +1,8 @@
-"""The ladder: which step of an invoice comes next, when its day has come, and what follows when it is done.
+"""The reminder schedule of an invoice: the next step, its day, and the consequences of taking it.
 
-The next step is the first after the last one done. It is due on due date + offset + slip; a step that goes more than
-three days late pushes those after it by as much, so that none is skipped and none is crowded. All of it runs in the
-caller's transaction, under the locks of the debtor and the invoice.
+The next step is the first one after the last completed step. Its day is the due date plus its offset plus the slip. A
+step that is sent more than three days late delays the later ones by the same number of days, so that none is skipped
+and they do not crowd. The functions run in the caller's transaction, under the locks of the debtor and the invoice.
 """
 
 import datetime as dt
@@ -25,21 +25,21 @@ from invoices.cases import escalations
 from invoices.debtors import contacts
 from invoices.models import Escalation, Invoice, Reason, Resolution, Status
 
-# A step this many days late still counts as on time.
+# A step that is at most this many days late counts as on time.
 TOLERATED_DAYS = 3
 _DAY = dt.timedelta(days=1)
 
 
-# --- Which step, on which day ------------------------------------------------------------------------------------
+# --- The next step and its day -----------------------------------------------------------------------------------
 
 
 def next_step(invoice: Invoice, steps: Sequence[PolicyStep], today: dt.date) -> PolicyStep | None:
-    """The first step after the last one done, but for those that died. `steps` in order."""
+    """Return the next step, or None. `steps` are in order."""
     return next(steps_left(invoice, steps, today), None)
 
 
 def steps_left(invoice: Invoice, steps: Sequence[PolicyStep], today: dt.date) -> Iterator[PolicyStep]:
-    """The steps after the last one done, in order, without those that died."""
+    """Yield the steps after the last completed one, in order, without expired ones."""
     arrived = arrived_on(invoice)
     for step in steps:
         if invoice.last_step is not None and step.offset_days <= invoice.last_step:
@@ -52,13 +52,16 @@ def steps_left(invoice: Invoice, steps: Sequence[PolicyStep], today: dt.date) ->
 
 
 def day_of(invoice: Invoice, step: PolicyStep) -> dt.date:
-    """The day of a step, on the account's calendar. Who arrives overdue is first written to on a later day."""
+    """Return the day of a step in the account's time zone. Invoices that arrive overdue start on the next day."""
     arrived = arrived_on(invoice)
     return max(on_paper(invoice, step), arrived + _DAY if arrived > invoice.due_date else arrived)
 
 
 def first_moment(invoice: Invoice, step: PolicyStep) -> dt.datetime:
-    """When a step's day begins. Who arrived overdue is left alone for what is the same day where the debtor is, too."""
+    """Return the beginning of a step's day, in UTC.
+
+    If the invoice arrived overdue, the next day must also have begun in the debtor's time zone.
+    """
     moment = beginning(invoice.account, day_of(invoice, step))
     if not (came_overdue(invoice) and invoice.entered_at):
         return moment
@@ -77,12 +80,14 @@ def came_overdue(invoice: Invoice) -> bool:
     return arrived_on(invoice) > invoice.due_date
 
 
-# --- Taking them -------------------------------------------------------------------------------------------------
+# --- Taking steps ------------------------------------------------------------------------------------------------
 
 
 def advance(invoice: Invoice) -> None:
-    """Look at where the invoice stands and do what is next: nothing, plan the step's message, or take a step that has
-    none. May be called at any time and any number of times."""
+    """Do what is next for the invoice: nothing, plan the message of a step, or take a step without a message.
+
+    It may be called at any time and any number of times.
+    """
     batch = Batch()
     while _advance(batch, invoice, unsent(invoice)):
         batch.flush()
@@ -90,14 +95,14 @@ def advance(invoice: Invoice) -> None:
 
 
 def enter(invoice: Invoice, batch: Batch) -> None:
-    """`advance`, for a new invoice: nothing is planned for it yet."""
+    """Advance a new invoice, for which nothing is planned yet."""
     if _advance(batch, invoice, []):
         batch.flush()
         advance(invoice)
 
 
 def unsent(invoice: Invoice) -> list[Communication]:
-    """What is planned for the invoice, held back or on its way."""
+    """Return the invoice's messages that are scheduled, held or being sent."""
     rows = _unsent(invoice=invoice.pk)
     for row in rows:
         row.invoice = invoice
@@ -110,7 +115,10 @@ def _unsent(*, invoice: uuid.UUID) -> QuerySet[Communication]:
 
 
 def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], facts: holding.Facts | None = None) -> bool:
-    """Whether a step was taken, so that there is more to see to. `rows` are what is `unsent`."""
+    """Do one thing for the invoice. Return True if a step was taken, so that more may follow.
+
+    `rows` are the `unsent` messages.
+    """
     pending = next((row for row in rows if row.step is not None), None)
     if not invoice.is_open:
         _drop(batch, invoice, pending)
@@ -151,7 +159,7 @@ def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], fact
 
 
 def is_for(pending: Communication, invoice: Invoice, step: PolicyStep | None) -> bool:
-    """Whether a planned message is that of the step which is next."""
+    """Return True if a planned message belongs to this step."""
     return step is not None and (pending.round, pending.step, pending.kind) == (
         invoice.round,
         step.offset_days,
@@ -160,7 +168,7 @@ def is_for(pending: Communication, invoice: Invoice, step: PolicyStep | None) ->
 
 
 def done(invoice: Invoice, step: PolicyStep, on: dt.date | None = None, *, batch: Batch | None = None) -> None:
-    """The step is behind us: what it was late is kept, and who it calls in is called."""
+    """Mark a step as done: record its slip and open the case that it escalates to."""
     on = on or invoice.account.today()
     late = (on - on_paper(invoice, step)).days
     slip = invoice.slip_days + (late if late > TOLERATED_DAYS else 0)
@@ -178,8 +186,10 @@ def replan(
     *,
     batch: Batch | None = None,
 ) -> None:
-    """A fact that messages depend on has changed: give each planned message of the invoice the moment at which it may
-    go now. `rows` are what is `unsent`; `facts` are the debtor's."""
+    """Reschedule the planned messages of an invoice after a fact has changed.
+
+    `rows` are the `unsent` messages, `facts` those of the debtor.
+    """
     rows = unsent(invoice) if rows is None else rows
     facts = facts or facts_of(invoice)
     with joining(batch) as batch:
@@ -192,7 +202,7 @@ def replan(
 
 
 def facts_of(invoice: Invoice) -> holding.Facts:
-    """The facts of the invoice's debtor, read when they are needed."""
+    """Return the facts of the invoice's debtor. They are read on first use."""
     return holding.Facts(invoice.account, invoice.debtor, rules_of(invoice.account))
 
 
@@ -204,8 +214,10 @@ def reschedule(
     *,
     batch: Batch | None = None,
 ) -> dt.datetime | None:
-    """Give a planned message the first moment at which it may go, and the reason if it waits for a fact. Return the
-    moment as `next_contact_at` shows it. `begins`: when its step does."""
+    """Set a planned message to the first time at which it may be sent, with the reason if it is held back.
+
+    `begins` is the beginning of its step. Return the time for `next_contact_at`.
+    """
     base = max(moment for moment in (begins, row.not_before, facts.now) if moment)
     if row.not_before is None and row.waits_for in ("", *holding.ACCOUNT):
         base = max(base, row.scheduled_for)
@@ -232,7 +244,7 @@ def reschedule(
 def note_postponed(
     facts: holding.Facts, invoice: Invoice, row: Communication, reason: str = "", *, batch: Batch | None = None
 ) -> None:
-    """Write on the timeline until when a message waits, and for what."""
+    """Note on the timeline that a message was postponed, until when and why."""
     reason = money.display(invoice.balance, invoice.currency) if row.waits_for == "credit" else reason
     timeline.note(
         invoice,
@@ -249,12 +261,12 @@ def note_postponed(
 
 
 def _shown(facts: holding.Facts, verdict: holding.Verdict, moment: dt.datetime) -> dt.datetime | None:
-    """`moment` as `next_contact_at` shows it: none where nobody is written to before somebody acts."""
+    """Return `moment` for `next_contact_at`, or None if nothing is sent before somebody acts."""
     return None if facts.debtor.opted_out_at or verdict.has_person else moment
 
 
 def _next_contact(facts: holding.Facts, invoice: Invoice) -> dt.datetime | None:
-    """Return the earliest time of the next step under the present facts, for a dispute that of its next check."""
+    """Return the earliest time of the next step under the current facts, or the next check of a dispute."""
     account = invoice.account
     for step in steps_left(invoice, policies.steps_of(invoice), account.today()):
         if step.kind == StepKind.NONE:
@@ -272,19 +284,19 @@ def _next_contact(facts: holding.Facts, invoice: Invoice) -> dt.datetime | None:
 
 
 def _probe(invoice: Invoice, step: PolicyStep) -> Communication:
-    """A message of the step, to apply the rules to before one is planned."""
+    """Return an unsaved message of the step, for checking the rules before one is planned."""
     return Communication(invoice=invoice, kind=step.kind, step=step.offset_days)
 
 
 def allowed_from(invoice: Invoice, moment: dt.datetime) -> dt.datetime:
-    """The first moment from `moment` on within the hours and the limits of contact, as things stand now."""
+    """Return the first time from `moment` on within the contact hours and limits, in UTC."""
     rules = rules_of(invoice.account)
     heard = limits.contacts(invoice.debtor_id, invoice.account.now(), rules)
     return limits.next_allowed(moment, heard, place(invoice, rules), rules)
 
 
 def rules_of(account: Account) -> CollectionSettings:
-    """The account's settings, else the defaults."""
+    """Return the account's settings, or the defaults."""
     if _SETTINGS.is_cached(account):
         known: CollectionSettings | None = getattr(account, "collection", None)
         return known or CollectionSettings(account=account)
@@ -308,7 +320,7 @@ def place(invoice: Invoice, rules: CollectionSettings) -> Place:
 
 
 def _stands_still(batch: Batch, invoice: Invoice) -> tuple[dt.datetime | None] | None:
-    """When to look again at an invoice that nothing is planned for, if something holds it."""
+    """Return the next check of a held invoice, as a tuple that may contain None, or None if nothing holds it."""
     if invoice.status == Status.ON_HOLD:
         assert invoice.hold_until is not None
         return (beginning(invoice.account, invoice.hold_until + _DAY),)
@@ -320,10 +332,12 @@ def _stands_still(batch: Batch, invoice: Invoice) -> tuple[dt.datetime | None] |
 
 
 def advance_dispute(invoice: Invoice, batch: Batch | None = None) -> dt.datetime | None:
-    """A dispute of 30 days raises the next level, once; a new round closes what was raised and counts anew. When that
-    will be; None where a person is on it."""
+    """Escalate a dispute after 30 days, once. A new round closes the escalation and restarts the 30 days.
+
+    Return the time of the escalation, or None if a person is handling it.
+    """
     assert invoice.disputed_at is not None
-    since, raises_at = holding.dispute_since(invoice), holding.dispute_raises_at(invoice)
+    since, raises_at = holding.dispute_since(invoice), holding.dispute_escalates_at(invoice)
     if invoice.account.now() < raises_at:
         return raises_at
     raised = Escalation.objects.filter(invoice=invoice, reason=Reason.DISPUTE, opened_at__gte=since)
@@ -336,29 +350,29 @@ def advance_dispute(invoice: Invoice, batch: Batch | None = None) -> dt.datetime
 
 
 def _end(batch: Batch, invoice: Invoice, today: dt.date) -> bool:
-    """Every step is done. No silence without end: an overdue invoice that nobody is on is a person's."""
+    """Escalate an overdue invoice without further steps, unless a case is open."""
     held = _stands_still(batch, invoice)
     _await_check(batch, invoice, held)
     if held or not invoice.is_chased or invoice.status != Status.OVERDUE:
         return False
     if not invoice.escalation_level:
         batch.flush()
-        escalations.raise_further(invoice, Reason.POLICY_STEP, notes="Every step of the ladder is done.")
+        escalations.raise_further(invoice, Reason.POLICY_STEP, notes="Every step of the reminder schedule is done.")
     return False
 
 
 def _await_a_person(batch: Batch, invoice: Invoice) -> bool:
-    """A held message is somebody's case, as long as it is held: no silence without end."""
+    """Open a case for a message that is held for approval, unless one is open."""
     still = _stands_still(batch, invoice)
     _await_check(batch, invoice, still)
     if still is None and not invoice.escalation_level:
         batch.flush()
-        escalations.open_case(invoice, Reason.POLICY_STEP, notes="A final notice waits for a second pair of eyes.")
+        escalations.open_case(invoice, Reason.POLICY_STEP, notes="A final notice needs approval.")
     return False
 
 
 def _await_check(batch: Batch, invoice: Invoice, still: tuple[dt.datetime | None] | None) -> None:
-    """Mark the invoice as one without a further message; only a dispute has a date."""
+    """Set the next check of an invoice without a further message. Only a dispute has a next contact."""
     check_at = still[0] if still else None
     contact_at = check_at if invoice.status == Status.DISPUTED else None
     lifecycle.stand(invoice, batch=batch, next_check_at=check_at, next_contact_at=contact_at)
@@ -367,7 +381,7 @@ def _await_check(batch: Batch, invoice: Invoice, still: tuple[dt.datetime | None
 def _plan(
     batch: Batch, facts: holding.Facts, invoice: Invoice, step: PolicyStep, pending: Communication | None
 ) -> bool:
-    """Whether the step was skipped instead."""
+    """Plan or reschedule the message of a step. Return True if the step was skipped instead."""
     account = invoice.account
     begins = first_moment(invoice, step)
     if pending:
@@ -403,7 +417,7 @@ def plan_message(
     chosen: addresses.Chosen | None = None,
     batch: Batch | None = None,
 ) -> Communication:
-    """The row of a step's next try, by the channel `chosen` if there is one."""
+    """Create the next attempt of a step, on the channel `chosen` if given."""
     tries = len(_tries(invoice=invoice.pk, round=invoice.round, step=step.offset_days, kind=step.kind))
     chosen = chosen or addresses.choose(invoice, (tries and channels_left(invoice, step)) or step.channels)
     communication = Communication(
@@ -439,13 +453,13 @@ def tries_of(invoice: Invoice, step: PolicyStep) -> "QuerySet[Communication]":
 
 
 def channels_left(invoice: Invoice, step: PolicyStep) -> list[str]:
-    """The step's channels, in order of preference, but for those on which it failed for good."""
+    """Return the step's channels in order of preference, without those on which it failed for good."""
     closed = set(tries_of(invoice, step).filter(closes_channel=True).values_list("channel", flat=True))
     return [channel for channel in step.channels if channel not in closed]
 
 
 def cancel(pending: Communication, cause: str, batch: Batch | None = None) -> None:
-    """Drop a planned message. `cause` is a code of `narrative`."""
+    """Cancel a planned message. `cause` is a code in `communications.narrative`."""
     pending.status = State.CANCELLED
     with joining(batch) as batch:
         batch.update(pending, "status")
@@ -453,7 +467,7 @@ def cancel(pending: Communication, cause: str, batch: Batch | None = None) -> No
 
 
 def _drop(batch: Batch, invoice: Invoice, pending: Communication | None) -> None:
-    """Suppress, for good, what is planned for an invoice that is closed. What is being sent can't be called back."""
+    """Suppress the planned messages of a closed invoice. A message that is being sent can't be stopped."""
     lifecycle.stand(invoice, batch=batch, next_check_at=None, next_contact_at=None)
     reason = "paid" if invoice.status == Status.PAID else "closed"
     planned = Communication.objects.filter(invoice=invoice, status__in=(State.SCHEDULED, State.HELD))

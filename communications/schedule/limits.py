@@ -1,4 +1,4 @@
-"""How often a debtor is contacted, over all invoices and channels; and the next moment that the rules allow."""
+"""Limits on the number of contacts of a debtor across all invoices and channels."""
 
 import datetime as dt
 import uuid
@@ -10,9 +10,9 @@ from communications.schedule.calendar import Place
 from inflow.sql import select
 
 WEEK = dt.timedelta(hours=168)
-# A thank-you is no contact.
+# Kinds of messages that do not count as contacts.
 UNCOUNTED = (Kind.THANK_YOU,)
-# The limits of contact hold neither a thank-you nor a message that a person sends.
+# Kinds of messages that are sent regardless of the limits.
 NOT_LIMITED = (Kind.MANUAL, Kind.THANK_YOU)
 
 
@@ -22,9 +22,9 @@ def reach(rules: CollectionSettings) -> dt.timedelta:
 
 
 def contacts(debtor_id: uuid.UUID, now: dt.datetime, rules: CollectionSettings | None = None) -> list[dt.datetime]:
-    """The moments of the debtor's contacts that still count, by `rules`, in order: those of a week without them.
+    """Return the times of the debtor's contacts within the period of `rules`, or within a week, in order.
 
-    A message is one contact however many invoices it is about. A payment that stands is one, too.
+    A message counts once, however many invoices it mentions. A valid payment also counts as a contact.
     """
     found = select(_CONTACTS, {"debtor": debtor_id, "since": now - (reach(rules) if rules else WEEK)})
     return sorted(dict(found).values())
@@ -32,8 +32,7 @@ def contacts(debtor_id: uuid.UUID, now: dt.datetime, rules: CollectionSettings |
 
 _UNCOUNTED = ", ".join(f"'{kind.value}'" for kind in UNCOUNTED)
 _CONTACTED = ", ".join(f"'{state.value}'" for state in CONTACTED)
-# One SELECT of (id, moment) for each kind of contact. A new kind, such as a call in which somebody was reached, is one
-# more of them.
+# One SELECT of (id, time) for each kind of contact. A new kind of contact needs another SELECT.
 _SOURCES = (
     f"""
 SELECT message_id, sent_at FROM communications_communication
@@ -49,13 +48,13 @@ _CONTACTS = " UNION ".join(_SOURCES)
 
 
 def next_allowed(
-    moment: dt.datetime, heard: Sequence[dt.datetime], place: Place, rules: CollectionSettings
+    moment: dt.datetime, contact_times: Sequence[dt.datetime], place: Place, rules: CollectionSettings
 ) -> dt.datetime:
-    """The first moment, `moment` or later, at which window and caps allow a message."""
+    """Return the first time from `moment` on at which the contact hours and limits allow a message."""
     between = dt.timedelta(hours=rules.hours_between)
     while True:
         moment = place.next_opening(moment)
-        before = heard[: bisect_right(heard, moment)]
+        before = contact_times[: bisect_right(contact_times, moment)]
         waits = [moment]
         if before:
             waits.append(before[-1] + between)

@@ -1,12 +1,14 @@
-"""Messages that are no step of a ladder: those a person sends, and those for a promise or a payment. They stand apart:
-the ladder neither counts nor moves for them, and each goes alone, about one invoice."""
+"""One-off messages: those that a user sends, and those about a promise or a payment.
+
+They do not affect the reminder schedule, and each is sent alone, about one invoice.
+"""
 
 from communications.models import Communication, Kind
 from invoices.models import CaseStatus, Escalation, Invoice, Promise, PromiseStatus, Status
 
 
 def kinds_for(invoice: Invoice) -> list[Kind]:
-    """What may be said of the invoice as it is."""
+    """Return the kinds of messages that fit the current status of the invoice."""
     if invoice.status == Status.PAID:
         return [Kind.THANK_YOU]
     if not invoice.is_open or invoice.balance <= 0:
@@ -15,18 +17,18 @@ def kinds_for(invoice: Invoice) -> list[Kind]:
 
 
 def is_promised(invoice: Invoice) -> bool:
-    """Whether there is a day to remind the debtor of."""
+    """Return True if the invoice has an open promise for today or later."""
     waiting = Promise.objects.filter(invoice=invoice.pk, status=PromiseStatus.OPEN)
     return waiting.filter(promised_on__gte=invoice.account.today()).exists()
 
 
 def is_by_person(row: Communication) -> bool:
-    """Whether somebody sent it who has seen the answers and the cases that wait for a person."""
+    """Return True if a user sent the message, who can see the unhandled replies and open cases."""
     return row.step is None and row.approved_by != ""
 
 
-def is_in_hand(row: Communication) -> bool:
-    """Whether the hold is that of the case on which the sender works: it stops the ladder, for their sake."""
+def is_from_case_owner(row: Communication) -> bool:
+    """Return True if the invoice is on hold only because of the case that the sender has acknowledged."""
     cases = Escalation.objects.filter(invoice=row.invoice_id, status=CaseStatus.ACKNOWLEDGED)
     promises = Promise.objects.filter(invoice=row.invoice_id, status=PromiseStatus.OPEN)
     return is_by_person(row) and cases.exists() and not promises.exists()

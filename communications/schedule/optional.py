@@ -1,6 +1,6 @@
-"""What an account may choose to say besides its ladder: thanks at full payment, and a word on the day before a promise.
+"""Optional messages: a thank-you after full payment, and a reminder on the day before a promised payment.
 
-Both are off by default. In the caller's transaction, under the locks of the debtor and the invoice.
+Both are off by default. The functions run in the caller's transaction, under the locks of the debtor and the invoice.
 """
 
 import datetime as dt
@@ -12,35 +12,37 @@ from inflow.accounts.actors import CLOCK
 from invoices import timeline
 from invoices.models import Invoice, Promise, Status
 
-# Thanks that were held back for longer are not sent.
-THANKS_WITHIN = dt.timedelta(days=7)
-_NOT_SAID = (State.SUPPRESSED, State.CANCELLED, State.FAILED)
+# A thank-you that was held back for longer than this is not sent.
+THANK_YOU_WITHIN = dt.timedelta(days=7)
+_NOT_SENT = (State.SUPPRESSED, State.CANCELLED, State.FAILED)
 
 
-def thank(invoice: Invoice) -> None:
-    """Once for an invoice that has just been paid in full."""
+def plan_thank_you(invoice: Invoice) -> None:
+    """Plan a thank-you, once, for an invoice that was just paid in full."""
     rules = ladder.rules_of(invoice.account)
     if not rules.says_thanks or invoice.status != Status.PAID:
         return
-    said = Communication.objects.filter(invoice=invoice, kind=Kind.THANK_YOU).exclude(status__in=_NOT_SAID)
-    if not said.exists():
+    existing = Communication.objects.filter(invoice=invoice, kind=Kind.THANK_YOU).exclude(status__in=_NOT_SENT)
+    if not existing.exists():
         _plan(invoice, Kind.THANK_YOU, invoice.account.now())
 
 
 def is_late(row: Communication, now: dt.datetime) -> bool:
-    """Return whether a thank-you that no person asked for comes too long after the payment."""
+    """Return True if an automatic thank-you is too long after the payment."""
     paid_at = row.invoice.covered_at
-    return not one_off.is_by_person(row) and paid_at is not None and now - paid_at > THANKS_WITHIN
+    return not one_off.is_by_person(row) and paid_at is not None and now - paid_at > THANK_YOU_WITHIN
 
 
-def recall(promise: Promise) -> None:
-    """A promise that holds the invoice is spoken of on the day before it, at an hour for writing; a newer one moves the
-    message. One for tomorrow needs none."""
+def plan_promise_reminder(promise: Promise) -> None:
+    """Plan a reminder on the day before the promised day, within the contact hours.
+
+    A newer promise moves the message. A promise for tomorrow or earlier needs no reminder.
+    """
     invoice = promise.invoice
     if not ladder.rules_of(invoice.account).recalls_promises:
         return
-    ours = Communication.objects.filter(invoice=invoice, kind=Kind.PROMISE_FOLLOWUP, step=None, approved_by="")
-    planned = ours.filter(status=State.SCHEDULED).first()
+    automatic = Communication.objects.filter(invoice=invoice, kind=Kind.PROMISE_FOLLOWUP, step=None, approved_by="")
+    planned = automatic.filter(status=State.SCHEDULED).first()
     day = promise.promised_on - dt.timedelta(days=1)
     if day <= invoice.account.today():
         if planned:
@@ -57,7 +59,7 @@ def recall(promise: Promise) -> None:
 
 
 def _plan(invoice: Invoice, kind: Kind, begins: dt.datetime) -> None:
-    chosen = addresses.choose(invoice, policies.EVERY_CHANNEL)
+    chosen = addresses.choose(invoice, policies.ALL_CHANNELS)
     if chosen.missing:
         return
     row = Communication(

@@ -1,4 +1,4 @@
-"""Which ladder chases an invoice, and what becomes of its invoices when it changes."""
+"""Reminder policies: the steps of an invoice, and changes of policies and their effects on invoices."""
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,24 +16,24 @@ from inflow.sql import compiled
 from invoices import lifecycle
 from invoices.models import OPEN, Debtor, Invoice, InvoiceQuerySet
 
-# In the order in which they are preferred where nothing else is said.
-EVERY_CHANNEL = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
+# In the default order of preference.
+ALL_CHANNELS = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step as it is said. See `PolicyStep`."""
+    """Input for a `PolicyStep`."""
 
     offset_days: int
     kind: str
     tone: str = Tone.NEUTRAL
     escalates_to: int | None = None
-    channels: Sequence[str] = EVERY_CHANNEL
+    channels: Sequence[str] = ALL_CHANNELS
 
 
 _Ladders = dict[int | None, list[PolicyStep]]
 _remembered: ContextVar[_Ladders | None] = ContextVar("ladders", default=None)
-# Where an invoice, which lives for one transaction, keeps the steps it was shown.
+# The attribute of an invoice instance that caches its steps. Instances live for one transaction.
 _KNOWN = "_ladders"
 DEFAULT_NAME = "Standard"
 DEFAULT = (
@@ -47,13 +47,13 @@ DEFAULT = (
 
 
 def default_for(account: Account) -> ReminderPolicy:
-    """The account's default policy. One that came before there were any has it made at its first use."""
+    """Return the account's default policy. Create it if the account is older than policies."""
     policy: ReminderPolicy | None = ReminderPolicy.objects.for_account(account).filter(is_default=True).first()
     if policy is None:
         with transaction.atomic():
             made = [ReminderPolicy(account=account, name=DEFAULT_NAME, is_default=True)]
             ReminderPolicy.objects.bulk_create(made, ignore_conflicts=True)
-            # Whoever else makes it at this moment waits here for the steps.
+            # Concurrent creators wait here until the steps are written.
             policy = ReminderPolicy.objects.select_for_update().get(account=account, is_default=True)
             if not policy.steps.exists():
                 _write_steps(policy, DEFAULT)
@@ -61,11 +61,11 @@ def default_for(account: Account) -> ReminderPolicy:
 
 
 def steps_of(invoice: Invoice) -> list[PolicyStep]:
-    """In order. None for an invoice that is not chased."""
+    """Return the steps of an invoice in order. An invoice that is not chased has none."""
     if not invoice.is_chased:
         return []
-    remembered = _remembered.get()
-    known: _Ladders = vars(invoice).setdefault(_KNOWN, {}) if remembered is None else remembered
+    cache = _remembered.get()
+    known: _Ladders = vars(invoice).setdefault(_KNOWN, {}) if cache is None else cache
     policy_id = invoice.policy_id
     if policy_id not in known:
         known[policy_id] = _steps_of(invoice)
@@ -73,8 +73,8 @@ def steps_of(invoice: Invoice) -> list[PolicyStep]:
 
 
 @contextmanager
-def remembered() -> Iterator[None]:
-    """For a leap of one account's clock: its policies are read once, as they were when it began."""
+def cached_steps() -> Iterator[None]:
+    """Cache the policies of an account while its clock is moved."""
     token = _remembered.set({})
     try:
         yield
@@ -82,8 +82,8 @@ def remembered() -> Iterator[None]:
         _remembered.reset(token)
 
 
-def look_once(invoices: Iterable[Invoice]) -> None:
-    """Let these invoices of one account, locked together, share what they read of their policies."""
+def share_steps(invoices: Iterable[Invoice]) -> None:
+    """Share the cached steps among these invoices of one account, which are locked together."""
     known: _Ladders = {}
     for invoice in invoices:
         vars(invoice)[_KNOWN] = known
@@ -107,7 +107,7 @@ def _steps(*, policy: int) -> QuerySet[PolicyStep]:
 
 
 def edit(policy: ReminderPolicy, steps: Iterable[Step]) -> None:
-    """Replace the steps. Nothing is sent again: each invoice goes on after the last step it has done."""
+    """Replace the steps. Nothing is sent twice: each invoice continues after its last completed step."""
     with transaction.atomic():
         ReminderPolicy.objects.select_for_update().get(pk=policy.pk)
         policy.steps.all().delete()
@@ -119,8 +119,8 @@ def edit(policy: ReminderPolicy, steps: Iterable[Step]) -> None:
             chased.filter(debtor=debtor_id).update(next_check_at=policy.account.now())
 
 
-def make(account: Account, name: str, *, is_default: bool = False) -> ReminderPolicy:
-    """Another ladder, with the standard steps to begin with."""
+def create(account: Account, name: str, *, is_default: bool = False) -> ReminderPolicy:
+    """Create a policy with the standard steps."""
     with transaction.atomic():
         policy = ReminderPolicy.objects.create(account=account, name=name, is_default=is_default)
         _write_steps(policy, DEFAULT)
@@ -128,24 +128,24 @@ def make(account: Account, name: str, *, is_default: bool = False) -> ReminderPo
 
 
 def chased_by(policy: ReminderPolicy) -> InvoiceQuerySet:
-    """The open invoices on this ladder."""
+    """Return the open invoices that follow this policy."""
     chased: InvoiceQuerySet = Invoice.objects.for_account(policy.account).filter(status__in=OPEN, is_chased=True)
     return chased.filter(Q(policy=policy) | Q(policy=None) if policy.is_default else Q(policy=policy))
 
 
 @dataclass(frozen=True, slots=True)
-class Entering:
-    """What a policy, switched on, would take in."""
+class EntryCounts:
+    """Number of invoices that would enter a policy."""
 
     overdue: int
     upcoming: int
 
 
-def would_enter(account: Account, invoices: InvoiceQuerySet) -> Entering:
-    """To be shown before `switch_on`."""
+def count_entries(account: Account, invoices: InvoiceQuerySet) -> EntryCounts:
+    """Count the invoices that `switch_on` would affect."""
     invoices = invoices.filter(account=account, status__in=OPEN)
     overdue = invoices.past_due(on=account.today()).count()
-    return Entering(overdue, invoices.count() - overdue)
+    return EntryCounts(overdue, invoices.count() - overdue)
 
 
 def switch_on(
@@ -156,8 +156,10 @@ def switch_on(
     *,
     overdue_enter: bool,
 ) -> int:
-    """Chase these open invoices by `policy` (None: the account's own). Overdue ones enter as if they arrived today, or
-    stay out. How many are chased now."""
+    """Apply `policy`, or the default policy if None, to these open invoices. Return the number that is chased now.
+
+    With `overdue_enter`, overdue invoices start as if they had arrived today. Without it, they are not chased.
+    """
     today, entered = account.today(), 0
     ids: list[tuple[uuid.UUID, bool]] = [
         (invoice.pk, invoice.due_date < today) for invoice in invoices.filter(account=account, status__in=OPEN)

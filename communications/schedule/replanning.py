@@ -1,10 +1,10 @@
-"""Rescheduling all that is planned for a debtor, in the transaction in which a fact of the debtor changes.
+"""Rescheduling of all planned messages of a debtor, in the transaction in which a fact of the debtor changes.
 
-An answer, a payment, a message that is sent, or a level 2 escalation of one invoice concerns the messages about all of
-them. The facts are read once for the debtor, not once for each invoice.
+A reply, a payment, a sent message, or a level 2 escalation of one invoice affects the messages about all of them. The
+facts are read once for the debtor, not once for each invoice.
 
-New hours, limits and calendars concern a whole account: that is noted, and done soon in the background, debtor by
-debtor.
+New hours, limits and calendars affect a whole account. They are recorded, and a worker reschedules the messages debtor
+by debtor.
 """
 
 import datetime as dt
@@ -26,18 +26,20 @@ _ORDER = [f"invoice__{name}" for name in holding.IN_ORDER]
 
 
 def replan_debtor(
-    account: Account, debtor: Debtor, *, but: Collection[uuid.UUID] = (), before: dt.datetime | None = None
+    account: Account, debtor: Debtor, *, exclude: Collection[uuid.UUID] = (), before: dt.datetime | None = None
 ) -> None:
-    """Reschedule the messages about the debtor's invoices, under the debtor's lock. The caller sees to the invoices
-    `but` itself. With `before`, leave out the invoices about which nothing would go by then."""
+    """Reschedule the messages about the debtor's invoices. The caller holds the debtor's lock.
+
+    The invoices in `exclude` are left to the caller. With `before`, skip invoices whose next contact is later.
+    """
     planned: dict[uuid.UUID, list[Communication]] = {}
-    pending = Communication.objects.filter(debtor=debtor, status__in=PENDING).exclude(invoice__in=but)
+    pending = Communication.objects.filter(debtor=debtor, status__in=PENDING).exclude(invoice__in=exclude)
     for row in pending.order_by(*_ORDER, "kind", "try_number"):
         planned.setdefault(row.invoice_id, []).append(row)
     due = Q(status__in=OPEN) if before is None else Q(status__in=OPEN, next_contact_at__lt=before)
-    concerned = Invoice.objects.filter(Q(pk__in=planned) | due, debtor=debtor).exclude(pk__in=but)
+    concerned = Invoice.objects.filter(Q(pk__in=planned) | due, debtor=debtor).exclude(pk__in=exclude)
     locked = list(concerned.select_for_update(no_key=True).order_by("id"))
-    policies.look_once(locked)
+    policies.share_steps(locked)
     facts = None
     for invoice in sorted(locked, key=operator.attrgetter(*holding.IN_ORDER)):
         invoice.account, invoice.debtor = account, debtor
@@ -50,17 +52,17 @@ def replan_debtor(
             facts = None
 
 
-def contacts_changed(account: Account, debtor: Debtor, *, but: Collection[uuid.UUID] = ()) -> None:
-    """The debtor was contacted, or a contact turned out to be none: the limits allow other moments."""
+def contacts_changed(account: Account, debtor: Debtor, *, exclude: Collection[uuid.UUID] = ()) -> None:
+    """Reschedule the debtor's messages after the number of contacts has changed."""
     until = account.now() + limits.reach(ladder.rules_of(account))
-    replan_debtor(account, debtor, but=but, before=until)
+    replan_debtor(account, debtor, exclude=exclude, before=until)
 
 
 # --- A whole account ---------------------------------------------------------------------------------------------
 
 
 def request(accounts: Iterable[uuid.UUID]) -> None:
-    """Note that what is planned for these accounts has to be rescheduled, in the transaction of the change."""
+    """Request rescheduling of these accounts, in the transaction of the change."""
     now = timezone.now()
     Rescheduling.objects.bulk_create(
         (Rescheduling(account_id=account, requested_at=now) for account in accounts),
@@ -71,9 +73,11 @@ def request(accounts: Iterable[uuid.UUID]) -> None:
 
 
 def run_requested(account: Account | None = None, *, watch: Callable[[], None] = lambda: None) -> int:
-    """Reschedule the accounts for which that was requested: `account` alone, or all that follow the wall. Return how
-    many. A request that comes meanwhile stays. `watch` is called before each debtor and may raise; the next run goes on
-    there."""
+    """Reschedule the requested accounts: `account`, or all accounts without their own clock. Return their number.
+
+    Requests that arrive meanwhile are kept. `watch` is called before each debtor and may raise to abort; the next run
+    continues there.
+    """
     if account is None and not walltime.is_right():
         return 0
     requests = Rescheduling.objects.select_related("account")
@@ -88,8 +92,10 @@ def run_requested(account: Account | None = None, *, watch: Callable[[], None] =
 def replan_account(
     account: Account, request: Rescheduling | None = None, *, watch: Callable[[], None] = lambda: None
 ) -> None:
-    """Reschedule what is planned for each debtor of the account, one transaction for each of them. `request` notes how
-    far it is."""
+    """Reschedule the planned messages of each debtor of the account, in one transaction per debtor.
+
+    `request` stores the progress.
+    """
     open_ones = Invoice.objects.for_account(account).filter(status__in=OPEN, is_chased=True)
     planned = Communication.objects.for_account(account).filter(status__in=PENDING)
     concerned = Q(pk__in=open_ones.values("debtor_id")) | Q(pk__in=planned.values("debtor_id"))

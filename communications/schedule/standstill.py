@@ -1,7 +1,7 @@
-"""Facts of an account that stop its messages: the switch, a suspension, payment data that is too old.
+"""Facts of an account that stop its messages: the stop switch, a suspension, stale payment data.
 
-Each is written once, on the account. What is planned stays as it is, and every reader lays the fact over it: no next
-contact, the reason `stopped`, nothing that goes out today.
+Each fact is stored once, on the account. Planned messages are not changed; readers apply the fact when they display
+them.
 """
 
 import uuid
@@ -23,13 +23,13 @@ from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
 from invoices.models import Invoice
 
-# How many accounts the bar names to platform staff.
-NAMED = 3
+# The number of accounts that platform staff see banners for.
+MAX_BANNERS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Standstill:
-    """The reason why nothing is sent, if there is one, and the channels that are stopped by themselves."""
+    """The reason why nothing is sent, if any, and the individually stopped channels."""
 
     reason: str = ""
     channels: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Standstill:
 
 
 def of(account: Account) -> Standstill:
-    """Return the reason for which the account's messages are stopped at present."""
+    """Return the current standstill of an account. It is falsy if messages are sent."""
     if account.suspended_at is not None:
         return Standstill("suspended")
     rules = ladder.rules_of(account)
@@ -53,8 +53,8 @@ def of(account: Account) -> Standstill:
     return Standstill(channels=tuple(rules.stopped_channels))
 
 
-def stopper(account: Account) -> Callable[[uuid.UUID], bool] | None:
-    """Return a function that says of an invoice, by its id, that its next message is stopped; None if none is."""
+def stop_check(account: Account) -> Callable[[uuid.UUID], bool] | None:
+    """Return a function from an invoice's id to True if its next message is stopped, or None if nothing is stopped."""
     standstill = of(account)
     if standstill.reason:
         return lambda invoice_id: True
@@ -64,7 +64,7 @@ def stopper(account: Account) -> Callable[[uuid.UUID], bool] | None:
 
 
 def _channel_of(account: Account, invoice_id: uuid.UUID) -> str:
-    """The channel of the invoice's next message: that of the planned one, else the one that would be chosen now."""
+    """Return the channel of the planned message, else the channel that would be chosen now."""
     planned = Communication.objects.filter(invoice=invoice_id, status=State.SCHEDULED, step__isnull=False)
     channel = planned.values_list("channel", flat=True).first()
     if channel:
@@ -82,52 +82,54 @@ _IS_STOPPED = (
 )
 
 
-def marked(rows: "QuerySet[Communication]") -> "QuerySet[Any]":
-    """Planned messages with `is_stopped`: the switch or a suspension of the account stops them."""
+def with_is_stopped(rows: "QuerySet[Communication]") -> "QuerySet[Any]":
+    """Annotate planned messages with `is_stopped`: stopped by the switch or by a suspension of the account."""
     stopped = ExpressionWrapper(_IS_STOPPED, output_field=BooleanField())
     return rows.annotate(is_stopped=Coalesce(stopped, False))
 
 
-# --- The dashboard's bar -----------------------------------------------------------------------------------------
+# --- Banners of the dashboard ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """The line that every page of the dashboard shows while messages are stopped. `url` leads to where they are
-    resumed, for who may do that."""
+class Banner:
+    """A line that every page of the dashboard shows while messages are stopped.
+
+    `url` is the page on which they are resumed, or empty if the user may not resume them.
+    """
 
     text: str
     url: str = ""
 
 
-def bars(user: User) -> list[Bar]:
-    """A bar for each account that the person sees and whose messages are stopped, up to three, and one for the rest."""
+def banners(user: User) -> list[Banner]:
+    """Return banners for up to three accounts of the user whose messages are stopped, and one for the rest."""
     on = Q(is_stopped=True) | ~Q(stopped_channels=[])
     stopped = rows_of(user, CollectionSettings.objects.filter(on)).select_related("account")
-    found = list(stopped.order_by("account__name", "pk")[: NAMED + 1])
-    shown = [_bar(user, rules) for rules in found[:NAMED]]
-    if len(found) > NAMED:
-        shown.append(Bar(_("Messages of other accounts are stopped, too."), _page("changelist")))
+    found = list(stopped.order_by("account__name", "pk")[: MAX_BANNERS + 1])
+    shown = [_banner(user, rules) for rules in found[:MAX_BANNERS]]
+    if len(found) > MAX_BANNERS:
+        shown.append(Banner(_("Messages of other accounts are stopped as well."), _page("changelist")))
     return shown
 
 
-def _bar(user: User, rules: CollectionSettings) -> Bar:
+def _banner(user: User, rules: CollectionSettings) -> Banner:
     if rules.is_stopped:
-        text = _("All messages are stopped. Nothing is sent until somebody resumes them.")
+        text = _("All messages are stopped until somebody resumes them.")
     else:
         names = _(", ").join(str(Medium(channel).label) for channel in rules.stopped_channels)
         if len(rules.stopped_channels) == 1:
-            text = _("%(channel)s messages are stopped. Those that fall due are held until somebody resumes them.")
+            text = _("%(channel)s messages are stopped. Due messages are held until somebody resumes them.")
             text %= {"channel": names}
         else:
             text = _(
                 "Messages by these channels are stopped: %(channels)s."
-                " Those that fall due are held until somebody resumes them."
+                " Due messages are held until somebody resumes them."
             )
             text %= {"channels": names}
     if user.is_superuser:
         text = f"{rules.account}: {text}"
-    return Bar(text, _page("resume", rules.pk) if user.may(Role.MANAGER) else "")
+    return Banner(text, _page("resume", rules.pk) if user.may(Role.MANAGER) else "")
 
 
 def _page(name: str, *args: object) -> str:

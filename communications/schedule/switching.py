@@ -1,6 +1,6 @@
-"""Switching a policy on for many invoices: a worker does it, some seconds at a time.
+"""Applying a policy to many invoices in a worker, for some seconds at a time.
 
-The row is the truth. A worker that dies leaves a claim that runs out, and the next one goes on after the last invoice.
+The state is a row. If a worker dies, its claim expires and the next worker continues after the last invoice.
 """
 
 import datetime as dt
@@ -20,22 +20,22 @@ from inflow.celery import wake
 from inflow.languages import english
 from invoices.models import OPEN, Invoice, InvoiceQuerySet
 
-# The invoices that a request switches itself.
-AT_ONCE = 100
-TURN_S = 5.0
+# The number of invoices up to which the request does the work itself.
+IMMEDIATE_LIMIT = 100
+TURN_SECONDS = 5.0
 LEASE = dt.timedelta(seconds=120)
-_IN_CHUNK = 20
+_CHUNK_SIZE = 20
 _TASK = "inflow.dashboard.tasks.switch_on_policy"
 
 
 class Busy(Exception):
-    """The account has a policy that is being switched on."""
+    """A policy of the account is being switched on already."""
 
 
 def start(
     account: Account, policy: ReminderPolicy, actor: Actor, *, only_unchased: bool, overdue_enter: bool
 ) -> SwitchingOn:
-    """Have a policy switched on for the open invoices, or for those of them that nobody chases."""
+    """Start switching a policy on for all open invoices, or for those that are not chased. Raise `Busy`."""
     try:
         with transaction.atomic():
             row = SwitchingOn.objects.create(
@@ -56,23 +56,23 @@ def offer(account_id: uuid.UUID, release: str) -> None:
 
 
 def waiting() -> list[tuple[uuid.UUID, str]]:
-    """Return those that nobody works on though somebody should, with their last release (see `turns`)."""
+    """Return the unfinished rows that no worker has claimed, with their last release (see `turns`)."""
     rows = SwitchingOn.objects.filter(turns.free()).values_list("pk", "claimed_until")
     return [(account_id, turns.mark(claimed_until)) for account_id, claimed_until in rows]
 
 
-def work(account_id: uuid.UUID, release: str | None = None, turn_s: float = TURN_S) -> bool:
-    """Do a turn. Return whether there is more to do."""
+def work(account_id: uuid.UUID, release: str | None = None, turn_s: float = TURN_SECONDS) -> bool:
+    """Process invoices for `turn_s` seconds. Return True if there are more."""
     claimed = SwitchingOn.objects.filter(turns.free(release), pk=account_id)
     if not claimed.update(claimed_until=timezone.now() + LEASE):
         return False
     row = SwitchingOn.objects.select_related("account", "policy").get(pk=account_id)
     actor = Actor(row.actor, Channel.DASHBOARD)
-    by = None if row.policy.is_default else row.policy
+    chosen_policy = None if row.policy.is_default else row.policy
     until = time.monotonic() + turn_s
-    while chunk := list(_invoices(row).order_by("pk").values_list("pk", flat=True)[:_IN_CHUNK]):
+    while chunk := list(_invoices(row).order_by("pk").values_list("pk", flat=True)[:_CHUNK_SIZE]):
         chosen = Invoice.objects.filter(pk__in=chunk)
-        row.entered += policies.switch_on(row.account, chosen, by, actor, overdue_enter=row.overdue_enter)
+        row.entered += policies.switch_on(row.account, chosen, chosen_policy, actor, overdue_enter=row.overdue_enter)
         row.after = chunk[-1]
         row.save(update_fields=["entered", "after"])
         if time.monotonic() > until:
@@ -88,7 +88,7 @@ def work(account_id: uuid.UUID, release: str | None = None, turn_s: float = TURN
 
 
 def _invoices(row: SwitchingOn) -> InvoiceQuerySet:
-    left: InvoiceQuerySet = Invoice.objects.for_account(row.account).filter(status__in=OPEN)
+    remaining: InvoiceQuerySet = Invoice.objects.for_account(row.account).filter(status__in=OPEN)
     if row.only_unchased:
-        left = left.filter(is_chased=False)
-    return left.filter(pk__gt=row.after) if row.after else left
+        remaining = remaining.filter(is_chased=False)
+    return remaining.filter(pk__gt=row.after) if row.after else remaining

@@ -32,7 +32,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item(_("Contacts"), "alternate_email", "admin:communications_contact_changelist"),
         _item(_("Imports"), "upload_file", "admin:invoices_import_changelist"),
     ]
-    if waiting := inbox.count(user):
+    if waiting := inbox.count_pending(user):
         collections[4]["badge"] = str(waiting)
     return [
         {"items": [_item(_("Home"), "home", "admin:index")]},

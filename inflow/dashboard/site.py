@@ -21,7 +21,7 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]
         """Every page says so while messages are stopped or the account is suspended; platform staff see that messages
         and webhooks are held after a restore."""
         user = request.user
-        bars = SimpleLazyObject(lambda: standstill.bars(user) if isinstance(user, User) else [])
+        bars = SimpleLazyObject(lambda: standstill.banners(user) if isinstance(user, User) else [])
         held = highwater.held() if user.is_superuser else None
         suspended = isinstance(user, User) and suspension.is_suspended(user)
         return {**super().each_context(request), "standstill": bars, "held": held, "suspended": suspended}

@@ -49,4 +49,4 @@ def sweep() -> None:
 def forget_old() -> None:
     """Every hour."""
     long_exports.forget_old()
-    stored_forecasts.forget_old()
+    stored_forecasts.delete_old()

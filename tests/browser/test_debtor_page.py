@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from communications.models import Answer, ConsentEntry
 from communications.portal import links, texts
-from communications.portal.texts import Words
+from communications.portal.texts import PageText
 from inflow.accounts.models import Account
 from invoices.models import Debtor
 from tests import make
@@ -34,7 +34,7 @@ def path(debtor: Debtor, language: str) -> str:
     return links.page_url(debtor, language).removeprefix("http://testserver")
 
 
-def said(page: Page, which: Words, kind: str, number: str = "", **fields: str) -> None:
+def said(page: Page, which: PageText, kind: str, number: str = "", **fields: str) -> None:
     """One answer, as a thumb gives it."""
     form = page.locator(f"details#{kind}")
     form.locator("summary").click()

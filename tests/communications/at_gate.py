@@ -64,7 +64,9 @@ def _named(first: Communication, invoices: list[Invoice]) -> list[Any]:
     for invoice in invoices:
         invoice.account = account
         same = invoice.party in parties[first.invoice.party]
-        if invoice.pk == first.invoice_id or (same and addresses.given(invoice, first.channel) == first.recipient):
+        if invoice.pk == first.invoice_id or (
+            same and addresses.invoice_address(invoice, first.channel) == first.recipient
+        ):
             found.append(invoice.pk)
     return found
 

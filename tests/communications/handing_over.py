@@ -14,7 +14,7 @@ import pytest
 from django.db import transaction
 
 from communications import channels
-from communications.channels import Refusal, Refused, Unavailable, Unclear, pauses
+from communications.channels import DeliveryUnknown, Outage, Refusal, Refused, pauses
 from communications.delivery import gate, sender
 from communications.engine import clock, forecast
 from communications.models import Communication
@@ -75,17 +75,17 @@ class _Noting:
         return getattr(self._log, name)
 
 
-class _Scripted(channels.Ways):
+class _Scripted(channels.Transports):
     """Servers that do what the story says."""
 
-    def deliver(self, row: Communication, account: Account, *, by: float) -> str:
+    def deliver(self, row: Communication, account: Account, *, deadline: float) -> str:
         refusing = POST.refusing.get(account.pk)
         if refusing is None or account.now() >= refusing.until:
             return ""
         if refusing.length is not None and len(row.recipient) % 2 != refusing.length:
             return ""
         if refusing.kind is None:
-            raise Unclear("no reply")
+            raise DeliveryUnknown("no reply")
         raise Refused(f"{refusing.kind} refused", refusing.kind)
 
 
@@ -106,22 +106,24 @@ def _scripted_capture(communication_id: uuid.UUID, *, owner: Account | None = No
     if owner is None or owner.pk not in POST.refusing:
         return _capture(communication_id, owner=owner, wait=wait)
     channel = Communication.objects.get(pk=communication_id).channel
-    turn, unavailable = None, None
+    permit, unavailable = None, None
     try:
-        turn = pauses.enter(pauses.key_of(owner, channel), owner.now())
+        permit = pauses.acquire(pauses.key_of(owner, channel), owner.now())
     except pauses.Paused as pause:
-        unavailable = Unavailable("paused", pause.wait)
+        unavailable = Outage("paused", pause.wait)
     with transaction.atomic():
         rows = gate.claim(communication_id, unavailable=unavailable, wait=wait, account=owner)
     if rows:
-        _scripted_hand_over(rows, owner, channels.Ways(), turn)
-    elif turn:
-        pauses.leave(turn)
+        _scripted_hand_over(rows, owner, channels.Transports(), permit)
+    elif permit:
+        pauses.release(permit)
     return bool(rows)
 
 
-def _scripted_hand_over(rows: Any, owner: Account, ways: channels.Ways, turn: pauses.Turn | None = None) -> Any:
-    return _hand_over(rows, owner, _Scripted() if owner.pk in POST.refusing else ways, turn)
+def _scripted_hand_over(
+    rows: Any, owner: Account, transports: channels.Transports, permit: pauses.Permit | None = None
+) -> Any:
+    return _hand_over(rows, owner, _Scripted() if owner.pk in POST.refusing else transports, permit)
 
 
 def install(patch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from communications import channels
 from communications.channels import Refusal
 from communications.delivery import manual, sender, status_updates
-from communications.delivery.status_updates import News
+from communications.delivery.status_updates import StatusUpdate
 from communications.engine import clock
 from communications.models import CollectionSettings, Communication, State
 from communications.schedule import policies
@@ -205,7 +205,7 @@ class Teller:
         Communication.objects.filter(message_id=row.message_id).update(provider_id=known_as)
         kind = (Refusal.ADDRESS, Refusal.MAILBOX, Refusal.OURS, Refusal.MAILBOX, Refusal.OPTED_OUT)[number % 5]
         state = State.BOUNCED if move == "bounce" else State.DELIVERED
-        status_updates.hear(self.account, row.channel, News(known_as, state, row.message_id, "reported", kind))
+        status_updates.apply(self.account, row.channel, StatusUpdate(known_as, state, row.message_id, "reported", kind))
 
     def _refuse(self, move: str, number: int) -> None:
         refusing = None
@@ -223,9 +223,9 @@ class Teller:
             return
         kind = ("manual", "manual", "thank_you", "promise_followup")[number % 4]
         words = ("A word", "Please pay {{ balance }} of {{ invoice_number }}.") if kind == "manual" else ("", "")
-        asked = manual.Asked(kind, "email", "en", *words)
-        seen = manual.look(self.account, invoice.pk, make.STAFF, asked)
-        manual.send(self.account, invoice.pk, make.STAFF, asked, key=uuid.uuid4(), seal=seen.seal)
+        request = manual.MessageRequest(kind, "email", "en", *words)
+        seen = manual.preview(self.account, invoice.pk, make.STAFF, request)
+        manual.send(self.account, invoice.pk, make.STAFF, request, key=uuid.uuid4(), digest=seen.digest)
 
     def _debtors(self) -> Any:
         return Debtor.objects.for_account(self.account).order_by("email", "phone", "company", "created_at")

@@ -31,7 +31,7 @@ def owed(account: Account, **given: Any) -> Invoice:
 
 def test_a_claim_of_payment_moves_no_money_and_lets_messages_wait(account: Account, mail: MailServer) -> None:
     invoice = make.again(make.overdue_invoice(account, place=make.open_place()))
-    answers.say_paid(invoice.debtor, [invoice.pk], account.today(), "FT-77")
+    answers.report_payment(invoice.debtor, [invoice.pk], account.today(), "FT-77")
     answer = Answer.objects.get()
     assert (answer.kind, answer.status, answer.day, answer.reference) == ("paid", "proposed", account.today(), "FT-77")
     assert not Payment.objects.exists()
@@ -47,7 +47,7 @@ def test_a_claim_of_payment_moves_no_money_and_lets_messages_wait(account: Accou
 
 def test_a_confirmed_payment_is_posted_and_messages_go_on(account: Account) -> None:
     invoice = owed(account, amount=1_000)
-    answers.say_paid(invoice.debtor, [invoice.pk], account.today(), "FT-77")
+    answers.report_payment(invoice.debtor, [invoice.pk], account.today(), "FT-77")
     answers.confirm_paid(Answer.objects.get(), make.STAFF, amount=Decimal(400), paid_at=account.today(), reference="FT")
     assert make.again(invoice).balance == 600
     assert make.again(invoice).debtor.answered_at is None
@@ -59,14 +59,14 @@ def test_a_confirmed_payment_is_posted_and_messages_go_on(account: Account) -> N
 
 def test_what_the_ledger_refuses_leaves_the_answer_waiting(account: Account) -> None:
     invoice = owed(account)
-    answers.say_paid(invoice.debtor, [invoice.pk], account.today())
+    answers.report_payment(invoice.debtor, [invoice.pk], account.today())
     with nothing_happens(account), pytest.raises(Refused):
         answers.confirm_paid(Answer.objects.get(), make.STAFF, amount=Decimal(-1), paid_at=account.today())
 
 
 def test_messages_go_on_only_when_no_answer_waits(account: Account) -> None:
     first, second = owed(account), owed(account)
-    answers.say_paid(first.debtor, [first.pk, second.pk], account.today())
+    answers.report_payment(first.debtor, [first.pk, second.pk], account.today())
     one, other = Answer.objects.all()
     answers.dismiss(one, make.STAFF, reason="No such payment.")
     assert make.again(first).debtor.answered_at is not None
@@ -77,7 +77,7 @@ def test_messages_go_on_only_when_no_answer_waits(account: Account) -> None:
 
 def test_a_near_promise_holds_at_once_and_only_once(account: Account) -> None:
     invoice = owed(account)
-    day = account.today() + answers.PROMISED_WITHIN
+    day = account.today() + answers.AUTOMATIC_WITHIN
     assert answers.promise(invoice.debtor, [invoice.pk], day)
     held = make.again(invoice)
     assert (held.status, Promise.objects.get().promised_on) == ("on_hold", day)
@@ -92,7 +92,7 @@ def test_a_near_promise_holds_at_once_and_only_once(account: Account) -> None:
 
 def test_a_far_promise_is_a_proposal_that_staff_accept(account: Account) -> None:
     invoice = owed(account)
-    day = account.today() + answers.PROMISED_WITHIN + DAY
+    day = account.today() + answers.AUTOMATIC_WITHIN + DAY
     assert not answers.promise(invoice.debtor, [invoice.pk], day)
     assert make.again(invoice).status == "new"
     assert not Promise.objects.exists()
@@ -127,7 +127,7 @@ def test_a_dispute_acts_at_once_and_shows_up_for_staff(account: Account) -> None
 def test_what_is_said_again_replaces_what_still_waits(account: Account) -> None:
     invoice = owed(account)
     for reference in ("FT-1", "FT-2"):
-        answers.say_paid(invoice.debtor, [invoice.pk], account.today(), reference)
+        answers.report_payment(invoice.debtor, [invoice.pk], account.today(), reference)
     assert Answer.objects.get().reference == "FT-2"
     second = Answer.objects.get()
     second.pk = make.NOWHERE
@@ -138,7 +138,7 @@ def test_what_is_said_again_replaces_what_still_waits(account: Account) -> None:
 def refusals(debtor: Debtor, ids: list[Any]) -> list[Callable[[], object]]:
     today = debtor.account.today()
     return [
-        lambda: answers.say_paid(debtor, ids, today),
+        lambda: answers.report_payment(debtor, ids, today),
         lambda: answers.promise(debtor, ids, today),
         lambda: answers.dispute(debtor, ids, "No."),
     ]
@@ -160,7 +160,7 @@ def test_days_that_can_not_be_are_refused(account: Account) -> None:
     invoice = owed(account)
     with nothing_happens(account):
         with pytest.raises(Refused):
-            answers.say_paid(invoice.debtor, [invoice.pk], account.today() + DAY)
+            answers.report_payment(invoice.debtor, [invoice.pk], account.today() + DAY)
         with pytest.raises(Refused):
             answers.promise(invoice.debtor, [invoice.pk], account.today() - DAY)
 
@@ -173,7 +173,7 @@ def test_of_promises_and_confirmations_at_once_one_takes_effect() -> None:
     said = at_once(*[lambda: answers.promise(invoice.debtor, [invoice.pk], day)] * 4)
     assert sorted(said, key=str) == [False, False, False, True]
     assert Promise.objects.count() == 1
-    answers.say_paid(invoice.debtor, [invoice.pk], account.today())
+    answers.report_payment(invoice.debtor, [invoice.pk], account.today())
     claim = Answer.objects.get(kind="paid")
     confirm = lambda: answers.confirm_paid(claim, make.STAFF, amount=Decimal(10), paid_at=account.today())  # noqa: E731
     results = at_once(*[confirm] * 4)
@@ -188,7 +188,7 @@ def test_an_answer_on_the_page_answers_the_last_message_about_its_invoices(
     answered, other = make.sent_reminder(account), make.sent_reminder(account)
     debtor, chosen = make.again(answered.invoice).debtor, [answered.invoice_id]
     if kind == "paid":
-        answers.say_paid(debtor, chosen, account.today())
+        answers.report_payment(debtor, chosen, account.today())
     elif kind == "promise":
         answers.promise(debtor, chosen, account.today() + DAY)
     else:

@@ -93,7 +93,7 @@ def test_an_import_never_brings_an_address_back(account: Account, mail: MailServ
 
 def test_who_left_for_good_stays_away_also_under_another_name(account: Account) -> None:
     invoice = make.invoice(account, debtor_phone="+971501234567")
-    consent.leave(invoice.debtor, "", DEBTOR, "page")
+    consent.opt_out(invoice.debtor, "", DEBTOR, "page")
     known = {(entry.channel, entry.address) for entry in ConsentEntry.objects.all()}
     assert known == {
         ("", ""),
@@ -123,18 +123,18 @@ def test_the_log_can_not_be_changed(account: Account) -> None:
 @pytest.mark.parametrize("reason", ["", "  \n"])
 def test_nobody_is_brought_back_without_a_reason(account: Account, reason: str) -> None:
     invoice = make.invoice(account)
-    consent.leave(invoice.debtor, "", DEBTOR, "page")
+    consent.opt_out(invoice.debtor, "", DEBTOR, "page")
     with nothing_happens(account):
         with pytest.raises(Refused):
-            consent.return_debtor(invoice.debtor, make.STAFF, reason)
+            consent.restore_debtor(invoice.debtor, make.STAFF, reason)
         with pytest.raises(Refused):
-            consent.return_address(Contact.objects.get(), make.STAFF, reason)
+            consent.restore_address(Contact.objects.get(), make.STAFF, reason)
 
 
 def test_a_person_brings_a_debtor_back_with_a_reason_in_the_log(account: Account) -> None:
     invoice = make.invoice(account)
-    consent.leave(invoice.debtor, "", DEBTOR, "page")
-    consent.return_debtor(invoice.debtor, make.STAFF, "Called us on Monday.")
+    consent.opt_out(invoice.debtor, "", DEBTOR, "page")
+    consent.restore_debtor(invoice.debtor, make.STAFF, "Called us on Monday.")
     assert Debtor.objects.get().opted_out_at is None
     assert Contact.objects.get().opted_out_at is None
     back = ConsentEntry.objects.filter(what="opted_in")
@@ -143,18 +143,18 @@ def test_a_person_brings_a_debtor_back_with_a_reason_in_the_log(account: Account
         ("email", "Called us on Monday.", make.STAFF.name, "staff"),
     }
     with nothing_happens(account), pytest.raises(Refused):
-        consent.return_debtor(invoice.debtor, make.STAFF, "Once more.")
+        consent.restore_debtor(invoice.debtor, make.STAFF, "Once more.")
 
 
 def test_a_person_brings_one_address_back(account: Account) -> None:
     invoice = make.invoice(account)
-    consent.leave(invoice.debtor, "email", DEBTOR, "page")
+    consent.opt_out(invoice.debtor, "email", DEBTOR, "page")
     assert addresses.choose(make.again(invoice), ["email"]).missing == "opted_out"
-    consent.return_address(Contact.objects.get(), make.STAFF, "Asked for invoices by mail again.")
+    consent.restore_address(Contact.objects.get(), make.STAFF, "Asked for invoices by mail again.")
     assert addresses.choose(make.again(invoice), ["email"]).missing == ""
     assert TimelineEntry.objects.get(invoice=invoice, kind="opted_in").reason == "Asked for invoices by mail again."
     with nothing_happens(account), pytest.raises(Refused):
-        consent.return_address(Contact.objects.get(), make.STAFF, "Once more.")
+        consent.restore_address(Contact.objects.get(), make.STAFF, "Once more.")
 
 
 def test_an_opt_out_in_one_account_is_none_in_another(account: Account) -> None:
@@ -162,7 +162,7 @@ def test_an_opt_out_in_one_account_is_none_in_another(account: Account) -> None:
     mine, theirs = make.invoice(account), make.invoice(other)
     with nothing_happens(other):
         addresses.opt_out(account, "email", mine.debtor_email, account.now())
-        consent.leave(mine.debtor, "", DEBTOR, "page")
+        consent.opt_out(mine.debtor, "", DEBTOR, "page")
     assert addresses.choose(make.again(theirs), ["email"]).missing == ""
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from communications.channels import gateway as sms
 from communications.content import messages, phrases, previews
-from communications.content.templates import Words
+from communications.content.templates import TemplateText
 from communications.engine import clock, forecast
 from communications.models import ApprovalLimit, CollectionSettings, Communication, MessageTemplate
 from inflow.accounts.models import Account
@@ -66,7 +66,7 @@ def test_of_two_invoices_of_1000_with_1600_paid_on_the_first_400_is_asked_for_ne
     lifecycle.record_payment(account, first.pk, make.API, amount=Decimal(1_600))
     mail = message(second)
     assert mail.subject == f"Invoice {second.invoice_number} is overdue: AED 400.00"
-    assert "According to our records AED 400.00 is still open" in mail.text
+    assert "According to our records, AED 400.00 is still open" in mail.text
     assert (
         "Open amount: AED 1,000.00\nLess credit on account: AED 600.00\nAmount to pay: AED 400.00\n\nIf you have"
         in mail.text
@@ -112,8 +112,8 @@ def test_of_several_invoices_the_list_ends_in_what_the_credit_leaves(account: Ac
     give_credit(account, 600)
     mail = message(late(account, 1_000), late(account, 500))
     assert mail.subject == "Your account with Falcon Trading LLC: AED 900.00"
-    assert "Past due in total: AED 1,500.00\nLess credit on account: AED 600.00\nAmount to pay: AED 900.00" in mail.text
-    assert "2 invoices with AED 900.00 in all" in message(*Invoice.objects.open(), channel="sms").text
+    assert "Total past due: AED 1,500.00\nLess credit on account: AED 600.00\nAmount to pay: AED 900.00" in mail.text
+    assert "2 invoices totalling AED 900.00" in message(*Invoice.objects.open(), channel="sms").text
 
 
 def test_credit_in_one_currency_never_lowers_another(account: Account) -> None:
@@ -161,7 +161,7 @@ def test_an_accounts_own_template_asks_for_no_more_than_is_due_and_says_so(
 
 def test_a_template_may_place_the_credit_itself(account: Account) -> None:
     give_credit(account, 600)
-    words = Words("Invoice {{ invoice_number }}", "{{ credit }}\n\nPlease pay {{ balance }}.", "en", is_own=True)
+    words = TemplateText("Invoice {{ invoice_number }}", "{{ credit }}\n\nPlease pay {{ balance }}.", "en", is_own=True)
     shown = previews.preview(account, words, "reminder", "", "email", about=late(account, 1_000))
     assert shown.text.startswith("Open amount: AED 1,000.00\nLess credit on account: AED 600.00\nAmount to pay: AED 4")
     assert shown.text.count("Less credit") == 1

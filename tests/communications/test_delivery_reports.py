@@ -108,7 +108,7 @@ def arrives(template: str, row: Communication, **given: str) -> None:
         **given,
     }
     mail = AnymailInboundMessage.parse_raw_mime(template.format(**fields))
-    mail_hooks.answer(None, SimpleNamespace(message=mail, event_id="1"))
+    mail_hooks.handle_inbound(None, SimpleNamespace(message=mail, event_id="1"))
 
 
 def is_marked() -> bool:

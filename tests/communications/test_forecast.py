@@ -209,7 +209,7 @@ def test_nobody_else_is_in_it() -> None:
     owing(other)
     with nothing_happens(other):
         assert foreseen(account, 30) == []
-    with sandbox.stage(account) as staged:
+    with sandbox.sandbox(account) as staged:
         assert list(Account.objects.all()) == [staged]
         assert not Invoice.objects.exists()
 
@@ -243,9 +243,9 @@ def test_the_stage_can_touch_nothing_real_and_is_cleared_when_something_breaks()
     account = account_at(MONDAY)
     owing(account)
     with nothing_happens(account):
-        with pytest.raises(InternalError, match="read-only"), sandbox.stage(account):
+        with pytest.raises(InternalError, match="read-only"), sandbox.sandbox(account):
             policies.default_for(account).steps.update(offset_days=99)
-        with pytest.raises(ZeroDivisionError), sandbox.stage(account):
+        with pytest.raises(ZeroDivisionError), sandbox.sandbox(account):
             fail(Invoice.objects.update(notes="changed"))
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'")
@@ -260,7 +260,7 @@ def test_a_forecast_that_takes_too_long_tells_what_comes_before_the_moment_it_go
     class Impatient(sandbox.Deadline):
         def check(self) -> None:
             if next(looks, "late"):
-                raise sandbox.TooMuch
+                raise sandbox.DeadlineExceeded
 
     with nothing_happens(account):
         foreseen = forecast.forecast(account, 30, deadline=Impatient(60))
@@ -273,7 +273,7 @@ def test_while_one_looks_ahead_others_pay_and_the_clock_goes_on() -> None:
     account = account_at(MONDAY)
     first, second = owing(account), owing(account, due_date=dt.date(2026, 4, 7))
     make.subscription(account, "https://hooks.example/x", ["invoice.status_changed"])
-    with sandbox.stage(account) as staged:
+    with sandbox.sandbox(account) as staged:
         clock.leap(staged, at("2026-05-01 08:00"))
         assert Communication.objects.filter(status="sent").count() > 4
 

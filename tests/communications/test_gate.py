@@ -64,7 +64,7 @@ def test_nobody_to_write_to_is_final_and_said(mail: MailServer) -> None:
     assert mail.mails == []
     assert (
         narrative.in_english(TimelineEntry.objects.get(kind="suppressed"))
-        == "Reminder not sent: no way to write to this debtor is known."
+        == "Reminder not sent: the debtor has no contact details."
     )
 
 
@@ -117,7 +117,7 @@ def test_the_message_says_what_is_open_at_the_gate_and_a_payment_is_a_contact() 
     lifecycle.record_payment(reminder.account, reminder.invoice_id, make.API, amount=Decimal(400))
     make.reminder_due(reminder.invoice)
     assert sender.send_due() == 0  # a payment is a contact too
-    assert "the debtor heard from us" in narrative.in_english(TimelineEntry.objects.get(kind="postponed"))
+    assert "the contact limit" in narrative.in_english(TimelineEntry.objects.get(kind="postponed"))
     postponed = Communication.objects.get()
     assert postponed.scheduled_for >= timezone.now() + dt.timedelta(hours=71)
     Account.objects.update(clock=postponed.scheduled_for)

@@ -302,8 +302,8 @@ def test_what_could_not_begin_in_time_does_not_begin(provider: Provider) -> None
     account = make.account()
     make.gateway(account, base_url=provider.base_url)
     (row,) = gate.claim(due_message(account).pk)
-    with channels.Ways() as ways, pytest.raises(channels.Refused, match="gate_expired"):
-        ways.deliver(row, account, by=time.monotonic() - 0.001)
+    with channels.Transports() as transports, pytest.raises(channels.Refused, match="gate_expired"):
+        transports.deliver(row, account, deadline=time.monotonic() - 0.001)
     assert provider.requests == []
 
 
@@ -456,10 +456,10 @@ def test_the_admins_of_a_live_account_are_told_once_a_day_that_messages_wait(mai
     sender.send_due()
     assert Communication.objects.filter(waits_for="no_channel").count() == 2
     now = live.now()
-    assert [notices.tell_of_missing_channels(now), notices.tell_of_missing_channels(now + notices.AGAIN)] == [1, 0]
+    assert [notices.notify_missing_channels(now), notices.notify_missing_channels(now + notices.RETRY_AFTER)] == [1, 0]
     assert mail.recipients == ["admin@falcon.example"]
     assert "Settings > Gateways" in str(mail.mails[0].get_content())
-    assert notices.tell_of_missing_channels(now + notices.EVERY) == 1
+    assert notices.notify_missing_channels(now + notices.INTERVAL) == 1
 
 
 def test_an_account_without_admins_that_can_be_mailed_is_asked_again(start_mail: StartMail) -> None:
@@ -469,7 +469,7 @@ def test_an_account_without_admins_that_can_be_mailed_is_asked_again(start_mail:
     sender.send_due()
     now = account.now()
     start_mail(on_recipient="451 later")
-    assert notices.tell_of_missing_channels(now) == 0
+    assert notices.notify_missing_channels(now) == 0
     server = start_mail()
-    assert notices.tell_of_missing_channels(now + notices.AGAIN) == 1
+    assert notices.notify_missing_channels(now + notices.RETRY_AFTER) == 1
     assert server.recipients == ["admin@falcon.example"]

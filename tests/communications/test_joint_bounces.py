@@ -10,7 +10,7 @@ import pytest
 from communications import channels
 from communications.channels import Refusal
 from communications.delivery import sender, status_updates
-from communications.delivery.status_updates import News, Outcome
+from communications.delivery.status_updates import Outcome, StatusUpdate
 from communications.engine import clock
 from communications.models import Communication, Contact, PolicyStep, State
 from communications.schedule import policies
@@ -42,8 +42,8 @@ def bounce(account: Account, rows: Sequence[Communication], refusal: Refusal) ->
     """Apply a bounce as a callback or a delivery report does, to a captured message, which has no provider id."""
     known_as = channels.mail_id(rows[0].message_id)
     Communication.objects.filter(message_id=rows[0].message_id).update(provider_id=known_as)
-    news = News(known_as, State.BOUNCED, rows[0].message_id, "reported", refusal)
-    assert status_updates.hear(account, rows[0].channel, news)
+    update = StatusUpdate(known_as, State.BOUNCED, rows[0].message_id, "reported", refusal)
+    assert status_updates.apply(account, rows[0].channel, update)
 
 
 def messages(account: Account) -> list[tuple[str, set[int | None], int]]:
@@ -101,7 +101,7 @@ def test_invoices_whose_steps_name_other_channels_stay_together(first: int) -> N
     account = account_at("2026-02-01 10:00")
     by_email_and_sms(account)
     invoices = two_invoices(account)
-    other = policies.make(account, "Email alone")
+    other = policies.create(account, "Email alone")
     PolicyStep.objects.filter(policy=other).update(channels=["email"])
     Invoice.objects.filter(pk=invoices[first].pk).update(policy=other)
     bounce(account, first_message(account), Refusal.ADDRESS)

@@ -37,7 +37,7 @@ def look(path: str) -> tuple[int, bytes]:
 def test_a_link_opens_the_page_of_its_debtor_in_its_language(account: Account) -> None:
     debtor = debtor_of(account)
     for language in ("en", "ar"):
-        opened = links.opened(token_of(links.page_url(debtor, language)))
+        opened = links.resolve_page(token_of(links.page_url(debtor, language)))
         assert opened is not None
         assert (opened.debtor, opened.language) == (debtor, language)
     assert links.page_url(debtor, "en").startswith("http://testserver/p/")
@@ -53,16 +53,16 @@ def test_a_link_altered_in_any_character_shows_nothing(account: Account) -> None
         others = [character.swapcase(), "A", "b", "-", "."]
         for other in {each for each in others if each != character}:
             altered = token[:place] + other + token[place + 1 :]
-            assert links.opened(altered) is None, altered
+            assert links.resolve_page(altered) is None, altered
         assert look(f"/p/{altered}") == nowhere, altered
-        assert links.opened(token[:place]) is None
-        assert links.opened(token[:place] + token[place + 1 :]) is None
+        assert links.resolve_page(token[:place]) is None
+        assert links.resolve_page(token[:place] + token[place + 1 :]) is None
     # The last character of a base64 text has spare bits: no second spelling is good.
     for last in string.ascii_letters + string.digits + "-_=":
-        assert (links.opened(token[:-1] + last) is not None) == (last == token[-1])
+        assert (links.resolve_page(token[:-1] + last) is not None) == (last == token[-1])
     for added in ("A", "=", "%00", ".", " "):
-        assert links.opened(token + added) is None
-    assert links.opened(token) is not None
+        assert links.resolve_page(token + added) is None
+    assert links.resolve_page(token) is not None
 
 
 def test_every_link_that_is_none_is_answered_alike(account: Account) -> None:
@@ -84,11 +84,11 @@ def test_a_link_ends_in_the_account_s_own_time() -> None:
     account = make.account(is_test=True)
     debtor = debtor_of(account)
     token = token_of(links.page_url(debtor, "en"))
-    end = account.now() + links.PAGE_LIVES
+    end = account.now() + links.PAGE_LIFETIME
     Account.objects.filter(pk=account.pk).update(clock=end - dt.timedelta(minutes=1))
-    assert links.opened(token) is not None
+    assert links.resolve_page(token) is not None
     Account.objects.filter(pk=account.pk).update(clock=end)
-    assert links.opened(token) is None
+    assert links.resolve_page(token) is None
     assert look(f"/p/{token}") == look("/p/nothing")
 
 
@@ -96,11 +96,11 @@ def test_revoked_links_lead_nowhere_and_others_stay(account: Account) -> None:
     debtor, other = debtor_of(account), debtor_of(account, debtor_email="other@example.com")
     old, kept = (token_of(links.page_url(each, "ar")) for each in (debtor, other))
     links.revoke(debtor, make.STAFF)
-    assert links.opened(old) is None
+    assert links.resolve_page(old) is None
     assert look(f"/p/{old}") == look("/p/nothing")
-    assert links.opened(kept) is not None
+    assert links.resolve_page(kept) is not None
     debtor.refresh_from_db()
-    assert links.opened(token_of(links.page_url(debtor, "ar"))) is not None
+    assert links.resolve_page(token_of(links.page_url(debtor, "ar"))) is not None
     assert AuditEntry.objects.get(action="debtor.links_revoked").actor == make.STAFF.name
 
 
@@ -112,7 +112,7 @@ def test_two_debtors_never_share_a_key(account: Account) -> None:
 def test_another_secret_key_opens_nothing(account: Account, settings: Settings) -> None:
     token = token_of(links.page_url(debtor_of(account), "en"))
     settings.SECRET_KEY = "another " * 8
-    assert links.opened(token) is None
+    assert links.resolve_page(token) is None
 
 
 def test_a_mail_carries_one_click_to_leave_and_the_page(mail: MailServer) -> None:
@@ -122,17 +122,17 @@ def test_a_mail_carries_one_click_to_leave_and_the_page(mail: MailServer) -> Non
     target = sent["List-Unsubscribe"].strip(" <>")
     assert target.startswith("http://testserver/p/unsubscribe/")
     assert sent["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert links.unsubscribing(token_of(target)) == message
+    assert links.resolve_unsubscribe(token_of(target)) == message
 
 
 def test_an_sms_gets_no_link_and_whatsapp_only_that_to_the_page(account: Account) -> None:
     debtor = debtor_of(account)
     row = Communication(account=account, debtor=debtor, language="ar", channel="sms")
-    assert links.in_message(debtor, row) == {"page_url": "", "unsubscribe_url": ""}
+    assert links.urls_for_message(debtor, row) == {"page_url": "", "unsubscribe_url": ""}
     row.channel = "whatsapp"
-    whatsapp = links.in_message(debtor, row)
+    whatsapp = links.urls_for_message(debtor, row)
     assert whatsapp["unsubscribe_url"] == ""
-    opened = links.opened(token_of(whatsapp["page_url"]))
+    opened = links.resolve_page(token_of(whatsapp["page_url"]))
     assert opened is not None
     assert opened.language == "ar"
 

@@ -91,7 +91,7 @@ def test_a_number_to_call_is_found_however_it_is_written(body: str) -> None:
 def test_the_account_s_own_words_are_no_phone_number() -> None:
     body = "Invoice 0501234567 is due."
     assert codes(body) == ["phone_number"]
-    assert lint("sms", "AE", SENDER, body, spared=["0501234567"]) == []
+    assert lint("sms", "AE", SENDER, body, ignored=["0501234567"]) == []
 
 
 @pytest.mark.parametrize(

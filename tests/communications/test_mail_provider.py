@@ -312,7 +312,8 @@ if "without" in sys.argv: sys.modules["anymail"] = None
 import django
 django.setup()
 from django.urls import get_resolver
-from communications import channels, sender
+from communications import channels
+from communications.delivery import sender
 print([route for route in map(str, get_resolver().reverse_dict) if "_webhook" in route])
 """
 

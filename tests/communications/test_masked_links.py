@@ -189,7 +189,7 @@ def test_a_key_with_the_scope_gets_a_link_that_opens_the_page_of_the_invoices_pa
     assert answer.headers["Cache-Control"] == "no-store"
     made = answer.json
     assert made.keys() == {"url", "language", "expires_at"}
-    opened = links.opened(made["url"].rpartition("/")[2])
+    opened = links.resolve_page(made["url"].rpartition("/")[2])
     assert opened
     assert (opened.debtor, opened.language) == (invoice.debtor, "en")
     assert abs(opened.expires_at - dt.datetime.fromisoformat(made["expires_at"])) <= dt.timedelta(seconds=1)
@@ -202,7 +202,7 @@ def test_a_key_with_the_scope_gets_a_link_that_opens_the_page_of_the_invoices_pa
 def test_the_page_opens_in_the_language_that_is_asked_for(account: Account, language: str) -> None:
     made = caller(account).post(f"invoices/{make.invoice(account).pk}/page-link", {"language": language}).json
     assert made["language"] == language
-    opened = links.opened(made["url"].rpartition("/")[2])
+    opened = links.resolve_page(made["url"].rpartition("/")[2])
     assert opened
     assert opened.language == language
 
@@ -211,7 +211,7 @@ def test_a_link_ends_with_the_debtors_other_links(account: Account) -> None:
     invoice = make.invoice(account)
     made = caller(account).post(f"invoices/{invoice.pk}/page-link", {}).json
     links.revoke(invoice.debtor, make.STAFF)
-    assert links.opened(made["url"].rpartition("/")[2]) is None
+    assert links.resolve_page(made["url"].rpartition("/")[2]) is None
 
 
 @pytest.mark.parametrize("body", [{"language": "fr"}, {"language": 7}, {"url": "x"}, []])

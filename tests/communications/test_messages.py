@@ -30,7 +30,7 @@ def test_a_reminder_in_english(account: Account) -> None:
     message = rendered(account, invoice_number="INV-7", amount="1234.5", due_in=-1)
     assert message.subject == "Invoice INV-7 is overdue: AED 1,234.50"
     assert message.text.startswith("Dear Ahmed Al Rashid,\n\nWe hope you are well. Invoice INV-7 was due on ")
-    assert ", 1 day ago. According to our records AED 1,234.50 is still open, so we" in message.text
+    assert ", 1 day ago. According to our records, AED 1,234.50 is still open, so we" in message.text
     assert message.text.endswith("Kind regards,\nFalcon Trading LLC\n")
     assert '<html lang="en" dir="ltr">' in message.html
 
@@ -156,7 +156,7 @@ def test_a_whatsapp_message_has_the_link_and_no_html(account: Account) -> None:
 def test_a_short_message_about_several_invoices_says_how_many_and_how_much(account: Account, channel: str) -> None:
     late, later, _ = three(account)
     message = by(channel, account, late, later)
-    assert "2 invoices with AED 150.00 in all" in message.text
+    assert "2 invoices totalling AED 150.00" in message.text
     assert late.invoice_number not in message.text
 
 
@@ -172,7 +172,7 @@ def test_an_email_about_several_invoices_is_a_table_with_what_comes_outside_of_t
     text = message.html.replace("&nbsp;", " ")
     assert text.index("Past due") < text.index(later.invoice_number) < text.index("Not yet due")
     assert text.index("Not yet due") < text.index("AED 7.00") < text.rindex("AED 150.00")
-    assert "10 days late" in text
+    assert "10 days overdue" in text
 
 
 def test_what_is_not_past_due_is_never_called_late_in_any_kind_of_message(account: Account) -> None:

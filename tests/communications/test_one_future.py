@@ -93,9 +93,9 @@ def take_case(invoice: Invoice) -> None:
 
 def write(invoice: Invoice) -> None:
     """Write by hand, and see it leave."""
-    asked = manual.Asked("manual", "email", "en", "A word", "Please call us about {{ invoice_number }}.")
-    seen = manual.look(now_of(invoice), invoice.pk, make.STAFF, asked)
-    manual.send(now_of(invoice), invoice.pk, make.STAFF, asked, key=uuid.uuid4(), seal=seen.seal)
+    request = manual.MessageRequest("manual", "email", "en", "A word", "Please call us about {{ invoice_number }}.")
+    seen = manual.preview(now_of(invoice), invoice.pk, make.STAFF, request)
+    manual.send(now_of(invoice), invoice.pk, make.STAFF, request, key=uuid.uuid4(), digest=seen.digest)
 
 
 def resume(invoice: Invoice) -> None:

@@ -65,9 +65,15 @@ def test_the_page_shows_what_is_open_and_never_adds_up_currencies(
     paid = make.invoice(account, invoice_number="INV-10")
     lifecycle.change(account, paid.pk, make.STAFF, status="paid")
     html = Page(visitor, invoice.debtor).html()
-    for shown in ("Falcon Trading LLC", "INV-7", "AED 20,000.00", "of <bdi>AED 25,000.00</bdi>", "10 days</bdi> late"):
+    for shown in (
+        "Falcon Trading LLC",
+        "INV-7",
+        "AED 20,000.00",
+        "of <bdi>AED 25,000.00</bdi>",
+        "10 days</bdi> overdue",
+    ):
         assert shown in html
-    for shown in ("USD 300.00", "Due in <bdi>5 days</bdi>", "KWD 1.500", "1 day</bdi> late"):
+    for shown in ("USD 300.00", "Due in <bdi>5 days</bdi>", "KWD 1.500", "1 day</bdi> overdue"):
         assert shown in html
     assert "INV-10" not in html
     assert "20,301" not in html
@@ -244,7 +250,7 @@ def test_an_unknown_action_is_not_found(visitor: Client, invoice: Invoice) -> No
 def test_an_account_that_is_settled_says_so(account: Account, visitor: Client, invoice: Invoice) -> None:
     lifecycle.change(account, invoice.pk, make.STAFF, status="paid")
     html = Page(visitor, invoice.debtor).html()
-    assert "Nothing is open" in html
+    assert "You have no open invoices" in html
     assert 'id="dispute"' not in html
     assert 'id="stop"' in html
 
@@ -268,8 +274,8 @@ def test_each_debtor_has_so_many_answers_and_each_address_so_many_looks(account:
 
 
 def test_who_left_altogether_reads_it_on_the_page(visitor: Client, invoice: Invoice) -> None:
-    consent.leave(invoice.debtor, "", DEBTOR, "page")
-    assert "We no longer write to you" in Page(visitor, invoice.debtor).html()
+    consent.opt_out(invoice.debtor, "", DEBTOR, "page")
+    assert "we no longer send you messages" in Page(visitor, invoice.debtor).html()
 
 
 # --- The statement -----------------------------------------------------------------------------------------------

@@ -248,7 +248,7 @@ def test_an_opt_out_of_a_shared_address_is_told_to_both(account: Account) -> Non
         assert addresses.choose(make.again(invoice), ["email"]).missing == "opted_out"
         assert TimelineEntry.objects.filter(invoice=invoice, kind="opted_out").count() == 1
     assert set(ConsentEntry.objects.values_list("debtor", flat=True)) == {alpha.debtor_id, beta.debtor_id}
-    consent.return_address(Contact.objects.get(), make.STAFF, "They called.")
+    consent.restore_address(Contact.objects.get(), make.STAFF, "They called.")
     assert addresses.choose(make.again(beta), ["email"]).address == MAILBOX
     assert TimelineEntry.objects.filter(kind="opted_in").count() == 2
 
@@ -313,7 +313,7 @@ def test_a_text_message_from_a_number_of_two_debtors_holds_both_until_a_person_h
     assert reply
     assert all(make.again(each).debtor.answered_at for each in (alpha, beta))
     assert {row.waits_for for row in Communication.objects.filter(status="scheduled")} == {"answer"}
-    assert len(replies.others(reply)) == (1 if reply.debtor_id else 2)
+    assert len(replies.other_debtors(reply)) == (1 if reply.debtor_id else 2)
     replies.dismiss(reply, make.STAFF)
     assert not any(make.again(each).debtor.answered_at for each in (alpha, beta))
 

@@ -85,18 +85,18 @@ def test_one_and_two_are_said_by_the_noun() -> None:
     "address", ["AE07 0331 2345 6789 0123 456", "AE070331234567890123456", "+971 4 555 0100", "pay@gulf.example"]
 )
 def test_an_address_within_an_arabic_text_is_isolated(address: str) -> None:
-    assert phrases.isolated(f"الحساب {address}، شكرًا", "ar") == f"الحساب \u2066{address}\u2069، شكرًا"
-    assert phrases.isolated(f"Pay to {address}, please", "en") == f"Pay to {address}, please"
+    assert phrases.isolated_text(f"الحساب {address}، شكرًا", "ar") == f"الحساب \u2066{address}\u2069، شكرًا"
+    assert phrases.isolated_text(f"Pay to {address}, please", "en") == f"Pay to {address}, please"
 
 
 def test_nothing_is_put_around_a_web_address_that_would_become_part_of_it() -> None:
-    assert phrases.isolated("https://pay.example/+97145550100", "ar") == "https://pay.example/+97145550100"
+    assert phrases.isolated_text("https://pay.example/+97145550100", "ar") == "https://pay.example/+97145550100"
 
 
 def test_an_arabic_name_in_an_english_text_is_isolated_and_a_latin_one_is_not() -> None:
-    assert phrases.as_it_runs("أحمد", "en") == "\u2068أحمد\u2069"
-    assert phrases.as_it_runs("Ahmed", "en") == "Ahmed"
-    assert phrases.as_it_runs("Ahmed", "ar") == "\u2068Ahmed\u2069"
+    assert phrases.isolated_name("أحمد", "en") == "\u2068أحمد\u2069"
+    assert phrases.isolated_name("Ahmed", "en") == "Ahmed"
+    assert phrases.isolated_name("Ahmed", "ar") == "\u2068Ahmed\u2069"
 
 
 @pytest.mark.parametrize("sign", ["\u202e", "\u2066", "\u2069", "\u200f", "\x07", "\ue000", "\ufeff"])

@@ -38,7 +38,7 @@ def test_the_clock_plans_the_reminder_of_an_invoice_that_arrived_overdue(account
     assert local.time() == dt.time(9)
     assert local.date() > account.today()
     entry = TimelineEntry.objects.get(invoice=invoice, kind="planned")
-    assert narrative.in_english(entry) == f"Reminder planned for {local:%Y-%m-%d} 09:00 (Asia/Dubai)."
+    assert narrative.in_english(entry) == f"Reminder scheduled for {local:%Y-%m-%d} 09:00 (Asia/Dubai)."
 
 
 @pytest.mark.parametrize("find", [make.open_place, make.closed_place])

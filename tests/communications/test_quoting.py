@@ -44,7 +44,7 @@ http://127.0.0.1:8000/unsubscribe/abc
 """
 
 
-def sent(body: str, html: str = "") -> quoting.Sent:
+def sent(body: str, html: str = "") -> quoting.SentMail:
     addresses = ("replies+1@in.inflow.example", "no-reply@inflow.example")
     return quoting.describe(body, html, "Invoice INV-7 is overdue: AED 25,000.00", addresses)
 

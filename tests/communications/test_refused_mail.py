@@ -10,9 +10,9 @@ from django.apps import apps
 from django.utils import timezone
 from pytest_django import Settings
 
-from communications.channels import Away, Mailer, pauses
+from communications.channels import Mailer, Unavailable, pauses
 from communications.delivery import manual, notices, sender
-from communications.delivery.manual import Asked
+from communications.delivery.manual import MessageRequest
 from communications.models import Communication, Contact, SenderHealth
 from inflow.accounts.models import Account
 from invoices import lifecycle
@@ -124,9 +124,9 @@ def test_a_manual_message_that_waited_says_what_the_person_wrote_once(start_mail
     start_mail(on_recipient=RELAY)
     account = make.account()
     invoice = make.overdue_invoice(account, place=make.open_place())
-    asked = Asked("manual", "email", "en", "About your order", "Please call us about it.")
-    seen = manual.look(account, invoice.pk, make.STAFF, asked)
-    sent = manual.send(account, invoice.pk, make.STAFF, asked, key=invoice.pk, seal=seen.seal)
+    request = MessageRequest("manual", "email", "en", "About your order", "Please call us about it.")
+    seen = manual.preview(account, invoice.pk, make.STAFF, request)
+    sent = manual.send(account, invoice.pk, make.STAFF, request, key=invoice.pk, digest=seen.digest)
     assert (sent.status, sent.waits_for, sent.body) == ("scheduled", "refused", "Please call us about it.")
     server = start_mail()
     come_due()
@@ -262,7 +262,7 @@ def test_a_worker_that_died_with_the_probe_stops_nobody_for_good(start_mail: Sta
         due_mail(account, number)
     sender.send_due()
     pass_time(15)
-    assert pauses.enter("email", timezone.now()).is_probe
+    assert pauses.acquire("email", timezone.now()).is_probe
     come_due()
     server.on_recipient = "250 OK"
     assert sender.send_due() == 0
@@ -274,10 +274,10 @@ def test_a_worker_that_died_with_the_probe_stops_nobody_for_good(start_mail: Sta
 def test_a_server_that_does_not_let_us_in_is_paused_too(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> None:
         asked.append(1)
-        raise Away("535 5.7.8 Authentication failed")
+        raise Unavailable("535 5.7.8 Authentication failed")
 
     asked: list[int] = []
-    monkeypatch.setattr(Mailer, "ready", away)
+    monkeypatch.setattr(Mailer, "connect", away)
     account = make.account()
     for number in range(5):
         due_mail(account, number)
@@ -316,12 +316,15 @@ def test_the_admins_and_platform_staff_are_told_once_a_day(start_mail: StartMail
     due_mail(account)
     sender.send_due()
     now = timezone.now()
-    assert notices.tell_of_refusals(now) == 0, "the server refuses the notice as well"
+    assert notices.notify_refusals(now) == 0, "the server refuses the notice as well"
     server = start_mail()
-    assert [notices.tell_of_refusals(now + notices.AGAIN), notices.tell_of_refusals(now + 2 * notices.AGAIN)] == [1, 0]
+    assert [
+        notices.notify_refusals(now + notices.RETRY_AFTER),
+        notices.notify_refusals(now + 2 * notices.RETRY_AFTER),
+    ] == [1, 0]
     assert sorted(server.recipients) == ["admin@falcon.example", "staff@inflow.example"]
     assert RELAY in server.mails[0].get_content()
-    assert notices.tell_of_refusals(now + notices.AGAIN + notices.EVERY) == 1
+    assert notices.notify_refusals(now + notices.RETRY_AFTER + notices.INTERVAL) == 1
 
 
 def test_nobody_is_told_of_what_went_since(start_mail: StartMail) -> None:
@@ -333,7 +336,7 @@ def test_nobody_is_told_of_what_went_since(start_mail: StartMail) -> None:
     server = start_mail()
     come_due()
     sender.send_due()
-    assert notices.tell_of_refusals() == 0
+    assert notices.notify_refusals() == 0
     assert len(server.mails) == 1
 
 

@@ -175,11 +175,11 @@ def test_an_automatic_opt_out_is_shown_as_one_and_can_be_undone_with_a_reason(
 ) -> None:
     say(gateway, "STOP")
     reply = the_reply()
-    assert (reply.took_effect, reply.status, replies.is_stopped(reply)) == (True, "confirmed", True)
+    assert (reply.took_effect, reply.status, replies.is_opted_out(reply)) == (True, "confirmed", True)
     assert debtor_of(sent).unhandled_answers == 0
     with nothing_happens(account), pytest.raises(Refused):
-        replies.undo_stop(reply, make.STAFF, "")
-    replies.undo_stop(reply, make.STAFF, "Meant the delivery.")
+        replies.undo_opt_out(reply, make.STAFF, "")
+    replies.undo_opt_out(reply, make.STAFF, "Meant the delivery.")
     assert Contact.objects.get().opted_out_at is None
     assert (reply.status, reply.handled_by, reply.took_effect) == ("dismissed", make.STAFF.name, True)
     assert list(ConsentEntry.objects.order_by("id").values_list("what", "text")) == [
@@ -188,7 +188,7 @@ def test_an_automatic_opt_out_is_shown_as_one_and_can_be_undone_with_a_reason(
     ]
     assert addresses.choose(make.again(sent.invoice), ["sms"]).missing == ""
     with nothing_happens(account), pytest.raises(Refused):
-        replies.undo_stop(reply, make.STAFF, "Again.")
+        replies.undo_opt_out(reply, make.STAFF, "Again.")
 
 
 def test_an_older_answer_that_waits_still_holds_after_an_opt_out(gateway: Gateway, sent: Communication) -> None:
@@ -216,7 +216,7 @@ def test_each_answer_holds_messages_anew(account: Account, gateway: Gateway, sen
 def test_answers_on_the_page_hold_messages_anew_too(account: Account, gateway: Gateway, sent: Communication) -> None:
     say(gateway, "ok")
     reply = the_reply()
-    answers.say_paid(debtor_of(sent), [sent.invoice_id], account.today(), "FT-1")
+    answers.report_payment(debtor_of(sent), [sent.invoice_id], account.today(), "FT-1")
     answered_at = debtor_of(sent).answered_at
     assert answered_at
     assert answered_at > reply.received_at
@@ -289,7 +289,7 @@ def test_two_answers_between_which_a_person_reads_open_nothing(gateway: Gateway,
 
 def test_one_form_about_many_invoices_is_one_answer(account: Account) -> None:
     invoices: list[Invoice] = [make.again(make.overdue_invoice(account)) for _ in range(4)]
-    answers.say_paid(invoices[0].debtor, [invoice.pk for invoice in invoices], account.today(), "FT-1")
+    answers.report_payment(invoices[0].debtor, [invoice.pk for invoice in invoices], account.today(), "FT-1")
     assert make.again(invoices[0]).debtor.unhandled_answers == 1
     answers.dismiss(invoices[0].answers.get(), make.STAFF, reason="Not found.")
     assert make.again(invoices[0]).debtor.unhandled_answers == 1

@@ -58,7 +58,7 @@ def test_several_invoices_of_one_debtor_are_one_message_that_lists_all_that_is_o
     assert len({(row.message_id, row.body, row.sent_at) for row in rows}) == 1
     assert [row.amount for row in rows] == [100, 200]
     body = rows[0].body
-    assert "Past due in total: AED 300.00" in body
+    assert "Total past due: AED 300.00" in body
     assert body.index("Past due:") < body.index("INV-0") < body.index("INV-1") < body.index("Not yet due:")
     assert body.index("Not yet due:") < body.index("INV-2: AED 400.00")
     assert "INV-contested" not in body
@@ -132,7 +132,7 @@ def test_credit_that_covers_what_is_due_is_to_be_applied_first() -> None:
     invoice = owing(account, due_date=dt.date(2026, 3, 2), amount=500)
     until(account, "2026-03-12 12:00")
     assert sent(account) == []
-    assert "credit covers what is due; apply it" in why(invoice)[-1]
+    assert "credit covers the amount due; apply it" in why(invoice)[-1]
 
 
 def test_the_kill_switch_stops_what_is_planned_and_lets_it_go_again() -> None:
@@ -217,7 +217,7 @@ def test_a_new_due_date_of_a_long_dispute_gives_it_thirty_days_more_and_no_silen
 def test_without_a_contact_the_case_opens_at_the_first_step_after_the_due_date() -> None:
     account = account_at(MONDAY)
     invoice = owing(account, due_date=dt.date(2026, 3, 12), debtor_email="")
-    assert why(invoice, "warning") == ["No way to write to this debtor is known: add an email address."]
+    assert why(invoice, "warning") == ["The debtor has no contact details: add an email address."]
     until(account, "2026-03-12 23:00")
     assert cases(account) == []
     until(account, "2026-03-20 12:00")
@@ -252,7 +252,7 @@ def test_a_policy_switched_on_over_many_old_invoices_floods_nobody(count: int) -
     Invoice.objects.update(is_chased=False, next_contact_at=None)
     assert not Communication.objects.exists()
     invoices = Invoice.objects.for_account(account)
-    assert policies.would_enter(account, invoices) == policies.Entering(overdue=count, upcoming=0)
+    assert policies.count_entries(account, invoices) == policies.EntryCounts(overdue=count, upcoming=0)
     assert policies.switch_on(account, invoices, None, make.STAFF, overdue_enter=True) == count
     until(account, "2026-03-16 23:59")
     assert sent(account) == []
@@ -362,7 +362,7 @@ def test_the_steps_of_a_schedule_are_those_that_are_stored_however_they_were_cha
         assert len(days()) == 6
         raise ZeroDivisionError
     assert days() == [6]
-    another = policies.make(account, "Another")
+    another = policies.create(account, "Another")
     another.steps.all().delete()
     policy.steps.update(policy=another)
     assert days() == []

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 import pytest
 
 from communications.content import profiles
-from communications.content.profiles import NoLogo
+from communications.content.profiles import InvalidLogo
 from communications.delivery import sender
 from communications.models import Communication, SenderProfile
 from inflow.accounts.models import Account
@@ -143,12 +143,12 @@ def test_a_logo_is_shown_in_its_shape_and_never_larger_than_its_place(
     ],
 )
 def test_what_is_no_small_picture_is_no_logo(data: bytes) -> None:
-    with pytest.raises(NoLogo):
+    with pytest.raises(InvalidLogo):
         profiles.logo(data)
 
 
 def test_a_mistyped_iban_is_found_and_what_only_looks_like_one_is_not() -> None:
-    assert profiles.wrong_ibans(f"Bank\nIBAN {IBAN} BIC EBILAEAD, or GB29 NWBK 6016 1331 9268 19") == []
-    assert profiles.wrong_ibans(f"IBAN {IBAN[:-1]}7") == ["AE070331234567890123457"]
-    assert profiles.wrong_ibans(f"IBAN {IBAN[:-4]}") == ["AE07033123456789 0123".replace(" ", "")]
-    assert profiles.wrong_ibans("AE07 is our code, FR76 1234 5678 9012 3456 our account") == []
+    assert profiles.invalid_ibans(f"Bank\nIBAN {IBAN} BIC EBILAEAD, or GB29 NWBK 6016 1331 9268 19") == []
+    assert profiles.invalid_ibans(f"IBAN {IBAN[:-1]}7") == ["AE070331234567890123457"]
+    assert profiles.invalid_ibans(f"IBAN {IBAN[:-4]}") == ["AE07033123456789 0123".replace(" ", "")]
+    assert profiles.invalid_ibans("AE07 is our code, FR76 1234 5678 9012 3456 our account") == []

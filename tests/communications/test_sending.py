@@ -188,7 +188,9 @@ def test_a_mail_server_that_is_away_took_nothing_and_the_message_waits(settings:
         assert sender.send_due() == 0
     row = Communication.objects.get()
     assert (row.status, row.waits_for, row.error) == ("scheduled", "away", "")
-    assert "the mail server or the gateway is away" in narrative.in_english(TimelineEntry.objects.get(kind="postponed"))
+    assert "the mail server or gateway is unavailable" in narrative.in_english(
+        TimelineEntry.objects.get(kind="postponed")
+    )
 
 
 @pytest.mark.parametrize("how", [{"drops_after_data": True}, {"hangs_after_data_s": 30.0}], ids=["drops", "hangs"])
@@ -219,7 +221,7 @@ def test_the_gate_is_passed_only_once_the_server_has_greeted(start_mail: StartMa
 
 def test_what_could_not_begin_in_time_does_not_begin() -> None:
     with channels.Mailer() as mailer, pytest.raises(channels.Refused, match="gate_expired"):
-        mailer.deliver(EmailMultiAlternatives(), make.account(), by=time.monotonic() - 0.001)
+        mailer.deliver(EmailMultiAlternatives(), make.account(), deadline=time.monotonic() - 0.001)
     assert captured.outbox == []
 
 

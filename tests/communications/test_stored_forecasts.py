@@ -21,7 +21,7 @@ DAYS = 30
 @pytest.fixture(autouse=True)
 def _all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored_forecasts, "LARGE", 1)
-    monkeypatch.setattr(stored_forecasts, "IN_PART", 2)
+    monkeypatch.setattr(stored_forecasts, "PART_SIZE", 2)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_the_first_one_is_being_computed_and_then_shown_with_its_age(account: Ac
     told = [(entry["invoice_number"], entry["scheduled_for"]) for entry in answer.json()]
     expected = forecast.forecast(account, DAYS).entries
     assert told == [(entry.invoice_number, _written(entry.scheduled_for)) for entry in expected]
-    assert len(told) > stored_forecasts.IN_PART
+    assert len(told) > stored_forecasts.PART_SIZE
 
 
 def _written(moment: dt.datetime) -> str:
@@ -82,7 +82,7 @@ def test_its_pages_are_of_one_forecast_though_a_newer_one_comes_between(account:
     whole = api.get("/api/zapier/forecast").json()
     first = api.get("/api/zapier/forecast?limit=1")
     owing(account, 9)
-    StoredForecast.objects.filter(pk=stored.pk).update(computed_at=timezone.now() - stored_forecasts.FRESH)
+    StoredForecast.objects.filter(pk=stored.pk).update(computed_at=timezone.now() - stored_forecasts.FRESH_FOR)
     newer = computed(account)
     assert newer.count > stored.count
     pages, following = first.json(), first["Link"]
@@ -117,7 +117,7 @@ def test_one_worker_computes_it_and_another_takes_over_when_that_dies(account: A
 def test_another_account_sees_nothing_of_it(account: Account) -> None:
     stored = computed(account)
     other = make.account("Sandfox")
-    assert stored_forecasts.of_page(other, stored.pk) is None
+    assert stored_forecasts.get(other, stored.pk) is None
     assert stored_forecasts.latest(other, DAYS) is None
 
 
@@ -145,5 +145,5 @@ def test_the_page_says_that_it_is_being_computed_and_then_shows_it(account: Acco
 def test_they_are_forgotten_after_a_day(account: Account) -> None:
     computed(account)
     StoredForecast.objects.update(computed_at=timezone.now() - dt.timedelta(days=1))
-    assert stored_forecasts.forget_old()
+    assert stored_forecasts.delete_old()
     assert not ForecastPart.objects.exists()

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
-    monkeypatch.setattr(switching, "AT_ONCE", 1)
-    monkeypatch.setattr(switching, "_IN_CHUNK", 1)
+    monkeypatch.setattr(switching, "IMMEDIATE_LIMIT", 1)
+    monkeypatch.setattr(switching, "_CHUNK_SIZE", 1)
     account = make.account("Falcon")
     for number in range(3):
         make.invoice(account, invoice_number=f"F-{number}")
@@ -28,7 +28,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
 
 
 def test_a_person_has_it_done_in_the_background_and_it_is_in_the_audit_log(account: Account) -> None:
-    policy = policies.make(account, "Gentle")
+    policy = policies.create(account, "Gentle")
     person = make.user(account, Role.MANAGER)
     client, address = logged_in(person), page("communications_reminderpolicy", "switch_on", policy.pk)
     asked = {"whom": "idle", "overdue_enter": "on", "confirm": "yes"}

@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from communications.content import previews, template_language, templates
-from communications.content.templates import Words
+from communications.content.templates import TemplateText
 from communications.delivery import sender
 from communications.models import Communication, Kind, Medium, MessageTemplate, Tone
 from inflow.accounts.models import Account, Language
@@ -95,11 +95,11 @@ def test_another_account_s_words_are_not_found(account: Account) -> None:
 def test_words_that_say_no_more_than_ours_are_not_kept(account: Account) -> None:
     ours = templates.built_in("reminder", "friendly", "email", "en")
     assert ours
-    templates.write(account, "reminder", "friendly", "email", Words("Mine", "Mine", "en"))
+    templates.write(account, "reminder", "friendly", "email", TemplateText("Mine", "Mine", "en"))
     assert found(account) == "Mine"
     templates.write(account, "reminder", "friendly", "email", ours)
     assert not MessageTemplate.objects.exists()
-    templates.write(account, "reminder", "", "email", Words("Any", "Any", "en"))
+    templates.write(account, "reminder", "", "email", TemplateText("Any", "Any", "en"))
     templates.write(account, "reminder", "friendly", "email", ours)
     assert found(account) == ours.body  # it is not what any tone would say
 
@@ -113,11 +113,11 @@ def test_a_language_without_words_falls_back_to_english_whole_and_warns(account:
     sender.send(make.reminder_due(invoice).pk)
     assert Communication.objects.get(status="sent").language == "en"
     warning = TimelineEntry.objects.get(invoice=invoice, kind="warning")
-    assert narrative.in_english(warning) == "Written in English: a template is missing."
+    assert narrative.in_english(warning) == "Written in English because a template is missing."
 
 
 def test_a_kind_without_any_words_is_said_to_be_missing(account: Account) -> None:
-    with pytest.raises(templates.Missing):
+    with pytest.raises(templates.TemplateMissing):
         templates.find(account, "unheard_of", "", "email", "ar")
 
 
@@ -142,7 +142,7 @@ def test_own_words_are_what_is_sent(account: Account) -> None:
 
 
 def test_own_words_that_forget_the_list_and_the_link_have_them_at_the_end(account: Account) -> None:
-    words = Words("{{ total }}", "Pay us <b>now</b>.", "en", is_own=True)
+    words = TemplateText("{{ total }}", "Pay us <b>now</b>.", "en", is_own=True)
     first, _ = (make.overdue_invoice(account, invoice_number=f"INV-{number}") for number in (1, 2))
     message = previews.preview(account, words, "reminder", "", "email", about=first, page_url="https://x.example/p")
     places = [message.text.index(part) for part in ("Pay us <b>now</b>.", "INV-1", "INV-2", "https://x.example/p")]

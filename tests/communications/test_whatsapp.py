@@ -68,8 +68,8 @@ def test_without_another_channel_it_is_no_contact_and_says_why(account: Account)
     sender.send_due()
     row = Communication.objects.get()
     assert (row.status, row.suppressed_reason, row.sent_at) == ("suppressed", "no_contact", None)
-    assert said_of("suppressed").reason == addresses.NOT_AGREED
-    assert (Escalation.objects.get().reason, Escalation.objects.get().notes) == ("no_contact", addresses.NOT_AGREED)
+    assert said_of("suppressed").reason == addresses.NO_OPT_IN
+    assert (Escalation.objects.get().reason, Escalation.objects.get().notes) == ("no_contact", addresses.NO_OPT_IN)
 
 
 def test_who_agreed_is_written_to_by_the_approved_template(account: Account) -> None:
@@ -87,7 +87,7 @@ def test_without_an_approved_template_it_waits_and_says_so_once(account: Account
     assert send() == ("whatsapp", "scheduled", "lint")
     make.reminder_due(row.invoice)
     assert send() == ("whatsapp", "scheduled", "lint")
-    assert "only an approved one may" in said_of("postponed").reason
+    assert "requires an approved template" in said_of("postponed").reason
     gateway.content_sids = {"reminder.en": "HX2"}
     gateway.save()
     make.reminder_due(row.invoice)
@@ -150,17 +150,17 @@ def test_the_forecast_says_what_the_gate_would(account: Account) -> None:
 
 def test_consent_is_recorded_with_a_reason_and_ends_with_stop(account: Account) -> None:
     invoice = make.invoice(account, debtor_phone=PHONE)
-    consent.agree(invoice.debtor, "whatsapp", make.STAFF, "Ticked in the contract of 2 March.")
+    consent.opt_in(invoice.debtor, "whatsapp", make.STAFF, "Ticked in the contract of 2 March.")
     entry = ConsentEntry.objects.get()
     assert (entry.what, entry.channel, entry.address) == ("opted_in", "whatsapp", PHONE)
-    assert addresses.has_agreed(addresses.known(account, "whatsapp", PHONE))
+    assert addresses.has_opted_in(addresses.contact_at(account, "whatsapp", PHONE))
     assert said_of("opted_in").reason == "Ticked in the contract of 2 March."
     addresses.opt_out(account, "whatsapp", PHONE, account.now(), text="Stop")
-    assert not addresses.has_agreed(addresses.known(account, "whatsapp", PHONE))
+    assert not addresses.has_opted_in(addresses.contact_at(account, "whatsapp", PHONE))
     with nothing_happens(account), pytest.raises(Refused):
-        consent.agree(invoice.debtor, "whatsapp", make.STAFF, "They did not mean it.")
-    consent.return_address(Contact.objects.get(), make.STAFF, "They asked for it by phone.")
-    assert addresses.has_agreed(addresses.known(account, "whatsapp", PHONE))
+        consent.opt_in(invoice.debtor, "whatsapp", make.STAFF, "They did not mean it.")
+    consent.restore_address(Contact.objects.get(), make.STAFF, "They asked for it by phone.")
+    assert addresses.has_opted_in(addresses.contact_at(account, "whatsapp", PHONE))
 
 
 def test_consent_needs_a_reason_and_a_number(account: Account) -> None:
@@ -168,7 +168,7 @@ def test_consent_needs_a_reason_and_a_number(account: Account) -> None:
     with nothing_happens(account):
         for debtor, reason in ((with_phone.debtor, " "), (without.debtor, "By phone.")):
             with pytest.raises(Refused):
-                consent.agree(debtor, "whatsapp", make.STAFF, reason)
+                consent.opt_in(debtor, "whatsapp", make.STAFF, reason)
     assert not Contact.objects.exists()
 
 

@@ -54,7 +54,7 @@ def test_a_dismissed_claim_leaves_the_ledger_alone(own: World) -> None:
 
 def test_bringing_somebody_back_needs_a_written_reason(own: World) -> None:
     agent = own.logged_in(Role.AGENT)
-    consent.leave(make.again(own.invoice).debtor, "", DEBTOR, "page")
+    consent.opt_out(make.again(own.invoice).debtor, "", DEBTOR, "page")
     back, address = verb("invoices_debtor_opt_in", own), verb("communications_contact_opt_in", own)
     with nothing_changes(own):
         for where in (back, address):
@@ -77,5 +77,5 @@ def test_staff_write_down_that_a_debtor_wants_no_messages(own: World) -> None:
 def test_staff_revoke_the_links_of_one_debtor(own: World, foreign: World) -> None:
     mine, theirs = (links.page_url(make.again(each.invoice).debtor, "en").rpartition("/")[2] for each in (own, foreign))
     assert own.logged_in(Role.AGENT).post(verb("invoices_debtor_revoke_links", own)).status_code == 302
-    assert links.opened(mine) is None
-    assert links.opened(theirs) is not None
+    assert links.resolve_page(mine) is None
+    assert links.resolve_page(theirs) is not None

@@ -37,7 +37,7 @@ def test_each_address_says_whether_it_may_be_written_to(own: World) -> None:
     html = html_of(own)
     assert "no such user" in html
     assert ">Bounced<" in html
-    consent.leave(own.invoice.debtor, "", make.STAFF, Source.STAFF, "They asked by phone.")
+    consent.opt_out(own.invoice.debtor, "", make.STAFF, Source.STAFF, "They asked by phone.")
     html = html_of(own)
     assert "They asked by phone." in html
     assert html.count(">Opted out<") == 2  # the debtor, and their address

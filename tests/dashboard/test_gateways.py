@@ -52,7 +52,7 @@ def test_a_gateway_is_added_with_its_token_sealed_and_never_shown(own: World) ->
         {"account_sid": "../../x"},
         {"auth_token": "تم"},
         {"sender": "A name that is too long"},
-        {"sender": "Falcon"},  # WhatsApp is sent from a number
+        {"sender": "Falcon"},  # WhatsApp needs a phone number
         {"auth_token": ""},
     ],
 )
@@ -104,7 +104,7 @@ def test_a_promise_is_confirmed_for_the_debtors_own_invoices_only(own: World, fo
     assert client.post(address, said).status_code == 302
     assert Promise.objects.filter(invoice=own.invoice).count() == 1
     assert Reply.objects.get(account=own.account).status == "confirmed"
-    assert "handled this reply already" in client.post(address, said).content.decode()
+    assert "already been handled" in client.post(address, said).content.decode()
     assert Promise.objects.filter(invoice=own.invoice).count() == 1
 
 

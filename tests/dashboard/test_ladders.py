@@ -125,7 +125,7 @@ def test_those_past_due_may_stay_out(own: World) -> None:
 
 def test_an_invoice_is_given_another_ladder_or_none(own: World, foreign: World) -> None:
     client = own.logged_in(Role.MANAGER)
-    gentle, theirs = policies.make(own.account, "Gentle"), policies.make(foreign.account, "Theirs")
+    gentle, theirs = policies.create(own.account, "Gentle"), policies.create(foreign.account, "Theirs")
     policies.edit(gentle, [policies.Step(9, "reminder")])
     address = verb("invoices_invoice_choose_ladder", own)
     with nothing_changes(own):

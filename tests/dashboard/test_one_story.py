@@ -76,7 +76,7 @@ def test_message_page_statement_and_dashboard_agree(account: Account, story: dic
     row = Communication(account=account, debtor=debtor, invoice=late, kind="reminder", channel="email")
     mail = messages.render(account, debtor, [row], list(story.values()))
     assert mail.subject.endswith(": AED 600.00")
-    assert "Past due in total: AED 1,200.00\nLess credit on account: AED 600.00\nAmount to pay: AED 600.00" in mail.text
+    assert "Total past due: AED 1,200.00\nLess credit on account: AED 600.00\nAmount to pay: AED 600.00" in mail.text
     html = Client().get(links.page_url(debtor, "en")).content.decode()
     for shown in (
         '<p class="total"><bdi>AED 27,600.00</bdi>',
@@ -206,5 +206,5 @@ def test_credit_that_covers_all_that_is_open_leaves_nothing_past_due_on_the_page
     lifecycle.record_payment(account, paid.pk, make.API, amount=Decimal(900))
     html = Client().get(links.page_url(invoice.debtor, "en")).content.decode()
     assert '<p class="total"><bdi>AED 0.00</bdi>' in html
-    assert "nothing of it is past due" in html
+    assert "none of it is past due" in html
     assert "Less credit on account: <bdi>AED 800.00</bdi>" in html

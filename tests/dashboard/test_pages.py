@@ -46,5 +46,5 @@ def test_a_form_without_its_token_is_refused_in_our_own_words(own: World) -> Non
     theirs = client.post(f"{debtors_page(own).partition('?')[0]}/stop", {})
     html = theirs.content.decode()
     assert theirs.status_code == 403
-    assert "Nothing was sent" in html
+    assert "Your reply was not sent" in html
     assert "لم يُرسل شيء" in html

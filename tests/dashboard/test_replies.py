@@ -77,7 +77,7 @@ def test_a_request_among_other_words_is_confirmed_by_a_person(own: World) -> Non
     agent = own.logged_in(Role.AGENT)
     assert agent.post(act(own, reply, "stop")).status_code == 302
     reply.refresh_from_db()
-    assert (reply.status, reply.took_effect, replies.is_stopped(reply)) == ("confirmed", False, True)
+    assert (reply.status, reply.took_effect, replies.is_opted_out(reply)) == ("confirmed", False, True)
 
 
 def test_a_reply_that_nobody_could_read_is_shown_like_any_other(own: World) -> None:

@@ -49,7 +49,7 @@ def test_the_forecast_says_who_when_which_step_and_why_not() -> None:
     html = logged_in(make.user(account, Role.VIEWER)).get(FORECAST, {"days": "7"}).content.decode()
     for words in ("Tuesday, 7 April", "09:00", "Ahmed Al Rashid", "INV-1", "Reminder", "day <bdi>+1</bdi>", "Not sent"):
         assert words in html
-    assert "no way to write to this debtor is known" in html
+    assert "the debtor has no contact details" in html
     assert str(stuck.pk) in html
 
 

@@ -13,7 +13,7 @@ from tests.dashboard import world
 from tests.dashboard.world import World
 
 pytestmark = pytest.mark.django_db
-ALL = "All messages are stopped. Nothing is sent until somebody resumes them."
+ALL = "All messages are stopped until somebody resumes them."
 
 
 @pytest.fixture
@@ -46,11 +46,9 @@ def test_every_page_shows_a_red_bar_while_messages_are_stopped_and_none_otherwis
 
 def test_a_stopped_channel_is_named(own: World) -> None:
     stop(own.account, stopped_channels=["email"])
-    assert "Email messages are stopped. Those that fall due are held until somebody resumes them." in page(
-        own, "/admin/"
-    )
+    assert "Email messages are stopped. Due messages are held until somebody resumes them." in page(own, "/admin/")
     stop(own.account, stopped_channels=["email", "sms"])
-    assert "Messages by these channels are stopped: Email, SMS. Those that fall due" in page(own, "/admin/")
+    assert "Messages by these channels are stopped: Email, SMS. Due messages" in page(own, "/admin/")
 
 
 def test_the_bar_leads_who_may_to_resume_and_is_of_the_accounts_that_are_seen(own: World) -> None:
@@ -90,5 +88,5 @@ def test_nothing_goes_out_and_no_next_contact_is_shown_while_messages_are_stoppe
         assert "Scheduled: 0 today, 0 tomorrow" in page(own, "/admin/")
         assert "messages are stopped" in page(own, case_file)
         listed = page(own, world.page("communications_communication", "changelist") + "?status=scheduled")
-        assert "messages are switched off" in listed
+        assert "messages are stopped" in listed
         assert ">stopped<" in page(own, world.page("invoices_invoice", "changelist")).replace("\n", "")

@@ -108,13 +108,13 @@ def test_saving_keeps_what_differs_and_the_audit_log_tells(own: World, foreign: 
 @pytest.mark.parametrize(
     ("field", "text", "because"),
     [
-        ("body_en", "Pay {{ amonut }}", "Unknown variable “amonut”. Known here: name, company"),
+        ("body_en", "Pay {{ amonut }}", "Unknown variable “amonut”. Available: name, company"),
         ("body_ar", "ادفعوا {{ amonut }}", "Unknown variable “amonut”"),
         ("subject_en", "{{ name.__class__ }}", "Unknown variable"),
-        ("subject_en", "{{ invoices }}", "“invoices” takes several lines"),
+        ("subject_en", "{{ invoices }}", "“invoices” spans several lines"),
         ("body_en", "{% load static %}", "can&#x27;t be used"),
-        ("body_en", "{% if company %}only then{% endif %}", "With its values filled in"),
-        ("body_ar", "{% if overdue %}متأخرة{% endif %}", "With its values filled in"),
+        ("body_en", "{% if company %}only then{% endif %}", "empty after the values are filled in"),
+        ("body_ar", "{% if overdue %}متأخرة{% endif %}", "empty after the values are filled in"),
         ("subject_ar", "", "An email needs its subject and its text."),
         ("body_en", "x" * 8_001, "At most 8,000 characters"),
         ("subject_en", "x" * 501, "at most 500 characters"),
@@ -134,7 +134,7 @@ def test_an_sms_with_a_link_is_refused_where_the_law_refuses_it(own: World) -> N
         answer = own.logged_in(Role.MANAGER).post(
             at(own, use=sms), said(body_en="Pay {{ balance }}: https://x.example")
         )
-    assert "No link may stand in an SMS here" in html_of(answer)
+    assert "Links are not allowed in SMS in this country" in html_of(answer)
 
 
 def test_a_preview_is_of_the_account_s_own_invoice_and_stores_nothing(own: World, foreign: World) -> None:

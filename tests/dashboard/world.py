@@ -127,7 +127,7 @@ def build(name: str) -> World:
     assert reply
     invoice = make.again(invoice)
     invitation = invitations.invite(account, f"new@{name.lower()}.example", Role.AGENT, by=people[Role.ADMIN])
-    answers.say_paid(invoice.debtor, [invoice.pk], account.today(), "FT-1")
+    answers.report_payment(invoice.debtor, [invoice.pk], account.today(), "FT-1")
     addresses.opt_out(account, "sms", "+971500000001", account.now(), text="STOP")
     return World(
         account,

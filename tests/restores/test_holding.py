@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from communications.delivery import manual, restored, sender
-from communications.delivery.manual import Asked
+from communications.delivery.manual import MessageRequest
 from communications.models import Communication
 from inflow import health
 from inflow.accounts.models import Account
@@ -301,11 +301,11 @@ def test_every_page_of_platform_staff_says_that_messages_are_held_and_no_other_p
 def test_nobody_sends_by_hand_while_messages_are_held(mail: MailServer) -> None:  # noqa: F811
     account: Account = make.account()
     late = make.overdue_invoice(account, place=make.open_place())
-    asked = Asked("manual", "email", "en")
-    seen = manual.look(account, late.pk, make.STAFF, asked)
+    request = MessageRequest("manual", "email", "en")
+    seen = manual.preview(account, late.pk, make.STAFF, request)
     hold()
     with pytest.raises(Refused) as refusal:
-        manual.send(account, late.pk, make.STAFF, asked, key=uuid.uuid4(), seal=seen.seal)
+        manual.send(account, late.pk, make.STAFF, request, key=uuid.uuid4(), digest=seen.digest)
     assert refusal.value.code == "held"
     assert mail.mails == []
     assert not Communication.objects.filter(kind="manual").exists()

@@ -1,6 +1,6 @@
 """Words for days, weeks and months in English, Arabic, French of the Maghreb, and Arabic in Latin letters (Arabizi).
 
-All as `spelling.normalise` leaves them: no capitals, diacritics or apostrophes, one alef, `ه` for `ة`, `ي` for `ى`.
+They match text normalised by `spelling.normalise`: no capitals, diacritics or apostrophes, one alef, `ه` for `ة`, `ي` for `ى`.
 """
 
 # Patterns and lists of words are easier to keep without breaks.
@@ -32,7 +32,7 @@ _MONTHS = [
 
 
 def _weekday(english: str, arabic: str, arabizi: str) -> str:
-    """An Arabic weekday has its article, or the word for 'day' before it: without them it is another word."""
+    """Return the pattern of a weekday. In Arabic the article or the word for 'day' is required before it."""
     with_article = rf"(?:يوم )?(?:[وفبل]?ال|لل)(?:{arabic})|يوم (?:{arabic})"
     return rf"{english}|{with_article}|(?:el|al|il|l) ?(?:{arabizi})|(?:yom|youm|yawm|nhar) (?:el |al |l)?(?:{arabizi})"
 
@@ -90,7 +90,7 @@ NUMBERED = (
     "invoices?|inv|ref|reference|no|number|nr|order|po|lpo|unit|villa|flat|apartment|office|shop|contract|clause|page"
     "|part|batch|ticket|case|فاتوره|الفاتوره|رقم|شقه|مكتب|عقد|امر"
 )
-# '2nd reminder', '3rd party': a number in a row, not a day.
+# '2nd reminder', '3rd party': an ordinal number, not a day.
 COUNTED_THINGS = (
     "reminders?|notices?|invoices?|time|times|messages?|emails?|mails?|texts?|sms|payments?|instal\\w*|floor|party|quarter"
     "|half|one|calls?|letters?|week|weeks|batch|delivery|shipment|year|years|person|street|order|request|warning|attempt"
@@ -105,7 +105,7 @@ AFTER_A_DAY = (
 )
 EITHER = {"or", "او", "or on", "or by", "ولا", "aw", "او يوم", "وإلا", "walla", "or maybe", "ou"}
 UNTIL = {"to", "till", "until", "and", "-", "الي", "حتي", "و", "لحد", "or latest", "latest", "max", "or latest by"}
-# Words that may stand beside a day in an answer that is nothing but a day.
+# Words that may accompany a day in a reply that is hardly more than a day.
 BESIDE_A_DAY = {
     *(
         "on",

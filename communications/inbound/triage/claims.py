@@ -1,7 +1,7 @@
-"""Words by which people say that they paid, will pay, won't pay, dispute, or are somebody else.
+"""Patterns of clauses that report or promise a payment, refuse, dispute, or deny being the debtor.
 
-All on text as `spelling.normalise` leaves it, clause by clause. What is denied is taken out before what is claimed is
-looked for: `DENIED_PAYMENT` before `HAS_PAID`, `DENIED_PROMISE` before `WILL_PAY`.
+They match text normalised by `spelling.normalise`, clause by clause. Denied statements are removed before claims are
+matched: `DENIED_PAYMENT` before `HAS_PAID`, `DENIED_PROMISE` before `WILL_PAY`.
 """
 
 # Patterns and lists of words are easier to keep without breaks.
@@ -32,7 +32,7 @@ _ARABIC_MONEY = (
 
 # --- Paid -----------------------------------------------------------------------------------------------------------
 
-# From here on a clause speaks of a condition, or asks.
+# Beginnings of conditions and questions within a clause.
 CONDITION = re.compile(
     r"\b(?:if|whether|once|when|until|till|unless|as soon as|in case|provided|after you|after we receive|before you"
     r"|اذا|ان كان|ان كانت|لو|هل|عندما|لما|لمن|متي ما|اول ما|بعد ما|بعدما|بس لما|حين|الا اذا|الا لما|lama|lamma|law|iza)\b"
@@ -195,15 +195,15 @@ WILL_PAY = _any(
     r"(?:adfa3|nkhalles|nkhallas|ndfa3|a7awel|ahawel)\w* (?:lak|lakom|lkom)?(?: )?(?:bokra|bukra|bukrah|youm|yom|ba3d|el|al|ghedwa|ghodwa|inshallah|akher|lyoum)",
     r"(?:je vais|on va|nous allons) (?:payer|virer|regler)|(?:je|nous) (?:paie|payons|paierai|paierons|reglerai|reglerons)",
 )
-# These promise only with a day in the same clause: 'I can do it on Tuesday'.
+# Promises only together with a day in the same clause: 'I can do it on Tuesday'.
 CAN_ON_A_DAY = _any(r"^(?:yes |ok |okay |sorry |hi )*(?:i|we) can (?:only )?(?:do|manage|sort|get|bring|have|make)")
-# With a day to come in the same clause, and nothing of the past, these promise.
+# Promises only together with a future day in the same clause and without a past payment.
 MONEY_AHEAD = _any(
     r"pay|pays|payments?|half|salary|salaries|الراتب|راتب|المعاش|cheques?|check|pdc|transfer|settle|settlement|cash|deposit|instal\w+|bank|money|funds",
     r"و?(?:[انبهحست]|سن|هن|حن|بن|ست|سي|هي|حي|ي)?(?:دفع|سدد|حول|خلص)(?:ها|ه|كم|لكم|لك|هم|ك|و)?",
     r"(?:ب|ل|و)?(?:ال)?(?:دفع|دفعه|سداد|تحويل|شيك|فلوس|مبلغ|حواله|مصاري)|[abhn7]?(?:dfa3|dafa3|khall?[ei]s|7aww?[ei]l|5all?[ei]s)\w*",
 )
-# What is said with these is no promise of the debtor's, whatever the verb.
+# Clauses with these are not promises of the debtor, whatever the verb.
 DENIED_PROMISE = _any(
     r"(?:will|ill|well|to|let me|gonna|must|need to|have to|going to) check(?! (?:for|of|worth)\b)",
     r"(?:لم|لا|ما|لن) (?:يتم|تتم|تم) (?:بعد )?(?:ال)?(?:دفع|سداد|تحويل|ايداع|تسديد)\w*(?: بعد)?",
@@ -217,7 +217,7 @@ DENIED_PROMISE = _any(
     r"(?:will|would) (?:dispute|contest|challenge|reject)",
 )
 
-# The money is said to be on its way. Beside a payment that was made, it promises nothing more.
+# The money is on its way. Together with a reported payment this is not a further promise.
 ARRIVES = re.compile(
     r"\b(?:you|u|it|they|money|funds|amount|payment|transfer|cheque)(?:ll| will| should| shall| may| might| would)+ (?:\w+ )?(?:see|have|get|receive|reach|arrive|reflect|show|appear|be (?:with|in|there|credited|reflected))"
     r"|\b(?:بيوصل|سيصل|هيوصل|راح يوصل|بتوصل|ستصل|هتوصل|حيوصل)\w*"

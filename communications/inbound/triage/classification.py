@@ -1,7 +1,7 @@
-"""Classification of replies by rules, in English, Arabic and Arabizi: a proposal for a person to confirm.
+"""Classification of replies by rules, in English, Arabic and Arabizi. The result is a proposal that staff confirm.
 
-Only a request to stop that is nothing else acts by itself. The rules read the beginning of the message, without the
-signature, and clause by clause: what is asked is not claimed, what is denied is not said.
+Only a message that is nothing but a request to stop takes effect automatically. The rules read the beginning of the
+message without its signature, clause by clause. Questions and denied statements are not claims.
 """
 
 import datetime as dt
@@ -14,15 +14,18 @@ from communications.models import Triage
 
 __all__ = ["MAX_READ", "Reading", "normalise", "read"]
 
-# The rules read so many characters of a message; a person can read the rest.
+# Maximum number of characters that the rules read.
 MAX_READ = 6_000
 _FEW_WORDS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`promised_on`: the day on which somebody says that they will pay; `paid_on`, `reference` and `amount`: of the
-    payment that they say they made. `is_unmistakable`: the message is a request to stop and nothing else."""
+    """Result of the classification.
+
+    `promised_on` is the day of a promised payment. `paid_on`, `reference` and `amount` belong to a reported payment.
+    `is_unmistakable` is True if the message is a request to stop and nothing else.
+    """
 
     triage: Triage
     promised_on: dt.date | None = None
@@ -34,7 +37,7 @@ class Reading:
 
 
 def read(text: str, today: dt.date) -> Reading:
-    """Read a message without its quotes. `today` is the account's."""
+    """Classify a message without quoted text. `today` is in the account's time zone."""
     written = signatures.without(text[:MAX_READ])
     parts = clauses(written)
     reading = _substance(written, parts, today)
@@ -47,10 +50,10 @@ def read(text: str, today: dt.date) -> Reading:
 
 
 def _substance(written: str, parts: list[Clause], today: dt.date) -> Reading | None:
-    """The first that fits: wrong person, refusal, will pay, has paid, dispute, a day and nothing else."""
+    """Return the first match of: wrong person, refusal, promise, payment, dispute, a day alone. None if none."""
     words = " ".join(part.words for part in parts)
     disputes = any(_disputes(part) for part in parts)
-    if any(claims.WRONG_PERSON.search(part.words) for part in parts) or signatures.says_not_me(written):
+    if any(claims.WRONG_PERSON.search(part.words) for part in parts) or signatures.denies_identity(written):
         return Reading(Triage.WRONG_PERSON)
     promises = [part for part in parts if _promises(part, today)]
     paid = [part for part in parts if _claims_payment(part)]
@@ -77,7 +80,7 @@ def _substance(written: str, parts: list[Clause], today: dt.date) -> Reading | N
 
 
 def _names_a_day_to_pay(words: str, parts: list[Clause], today: dt.date) -> bool:
-    """A day and hardly a word more, or few words with money among them: 'Salary, so 1st Dec'."""
+    """Return the day of a message that is hardly more than a day, or a few words about money: 'Salary, so 1st Dec'."""
     if dates.is_nothing_else(words, today):
         return True
     is_short = len(words.split()) <= _FEW_WORDS and not any(_demands(part) or _denies(part) for part in parts)
@@ -118,7 +121,7 @@ def _promises(part: Clause, today: dt.date) -> bool:
 
 
 def _demands(part: Clause) -> bool:
-    """'Please send it before Thursday': something that the writer asks of us."""
+    """Return True for requests by the sender, such as 'Please send it before Thursday'."""
     return part.words.startswith(
         ("please", "kindly", "pls", "send", "can ", "could ", "ارسل", "ارجو", "نرجو", "الرجاء")
     )
@@ -129,13 +132,13 @@ def _refuses(part: Clause) -> bool:
 
 
 def _can_only_later(part: Clause) -> bool:
-    """'We can't pay before Sunday', 'I will not pay until the 5th'."""
+    """Match 'We can't pay before Sunday', 'I will not pay until the 5th'."""
     found = claims.CANNOT.search(part.words) or claims.REFUSES.search(part.words)
     return bool(found and claims.UNTIL.search(part.words[found.end() - 1 :])) and not part.asks
 
 
 def _day_of(said: list[Clause], parts: list[Clause], today: dt.date) -> dt.date | None:
-    """The day in the clause of the promise, else in the clauses beside it."""
+    """Return the day in the clause of the promise, else in the adjacent clauses."""
     for part in said:
         words = part.words
         following = parts[parts.index(part) + 1 :]

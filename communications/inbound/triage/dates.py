@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from communications.inbound.triage import calendar_words as named
 
-# No promise is further ahead, and no payment further back.
+# Limits for promises in the future and payments in the past.
 _HORIZON = dt.timedelta(days=400)
 _RECENTLY = dt.timedelta(days=300)
 _DAY = dt.timedelta(days=1)
@@ -23,7 +23,7 @@ _DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A day in a text: `ahead` if a promise is meant, `back` if a payment that was made is. None: it can't be meant."""
+    """A day in a text: `ahead` as the day of a promise, `back` as the day of a past payment. None if impossible."""
 
     start: int
     end: int
@@ -36,17 +36,17 @@ _Read = Callable[[re.Match[str], dt.date], tuple[dt.date | None, dt.date | None]
 
 
 def find(text: str, today: dt.date) -> dt.date | None:
-    """Return the day, today or later, that a normalised text names. None: it names none, or leaves a choice."""
+    """Return the day, today or later, in a normalised text. None if there is none, or it is ambiguous."""
     return _one([(each, each.ahead) for each in mentions(text, today) if each.ahead], text)
 
 
 def find_past(text: str, today: dt.date) -> dt.date | None:
-    """Return the day, today or earlier, that a normalised text names. None: it names none, or leaves a choice."""
+    """Return the day, today or earlier, in a normalised text. None if there is none, or it is ambiguous."""
     return _one([(each, each.back) for each in mentions(text, today) if each.back], text)
 
 
 def is_nothing_else(text: str, today: dt.date) -> bool:
-    """Return True if a normalised text is a day and hardly a word more: 'on Friday', 'الخميس ان شاء الله'."""
+    """Return True if a normalised text is hardly more than a day: 'on Friday', 'الخميس ان شاء الله'."""
     found = [each for each in mentions(text, today) if each.ahead]
     rest = text
     for each in reversed(found):
@@ -55,7 +55,7 @@ def is_nothing_else(text: str, today: dt.date) -> bool:
 
 
 def mentions(text: str, today: dt.date) -> list[Mention]:
-    """Return the days in a normalised text, in their order. The more exact reading of a passage counts."""
+    """Return the days in a normalised text, in order. The most exact interpretation of a passage counts."""
     found: list[Mention] = []
     for pattern, read in _FORMS:
         for match in pattern.finditer(text):
@@ -95,7 +95,7 @@ def _is_beside(weekday: Mention, found: list[tuple[Mention, dt.date | None]]) ->
     )
 
 
-# --- How each form is read ------------------------------------------------------------------------------------------
+# --- Interpretation of each form ------------------------------------------------------------------------------------
 
 
 def _iso(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
@@ -103,7 +103,7 @@ def _iso(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date 
 
 
 def _numeric(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
-    """Day before month, as in the Gulf, unless only the other reading is a date. The other one is never guessed at."""
+    """Interpret a date as day before month, as in the Gulf, unless only month before day is valid."""
     first, second = int(match["first"]), int(match["second"])
     day, month = (second, first) if first <= 12 < second else (first, second)
     return _read_day(day, month, match["year"], today)
@@ -122,7 +122,7 @@ def _end_of_named(match: re.Match[str], today: dt.date) -> tuple[dt.date | None,
 
 
 def _of_month(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
-    """'The 25th': the next one, or the last one for a payment that was made."""
+    """Interpret 'the 25th': the next one, or the last one for a past payment."""
     day, until = (int(match[name] or 0) for name in ("day", "until"))
     ahead = _first_valid(_months(today, 1), until or day, lambda found: found >= today)
     back = _first_valid(_months(today, -1), day, lambda found: found <= today)
@@ -133,7 +133,7 @@ def _of_month(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.
 
 
 def _weekday(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
-    """'Friday', on a Friday, is the one to come, or, for a payment that was made, today."""
+    """Interpret a weekday: 'Friday', on a Friday, is the next one, or today for a past payment."""
     wanted = _number(match, "d", range(7))
     ahead = today + dt.timedelta(days=(wanted - today.weekday() - 1) % 7 + 1)
     back = today - dt.timedelta(days=(today.weekday() - wanted) % 7)
@@ -146,7 +146,7 @@ def _last_weekday(match: re.Match[str], today: dt.date) -> tuple[dt.date | None,
 
 
 def _weekday_of_next_week(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
-    """A week begins on Sunday for some and on Monday for others; only where both agree is it a day."""
+    """Interpret a weekday of next week. Weeks may begin on Sunday or Monday; both must give the same day."""
     wanted = _number(match, "d", range(7))
     by_monday = today - today.weekday() * _DAY + (7 + wanted) * _DAY
     by_sunday = today - (today.weekday() + 1) % 7 * _DAY + (7 + (wanted + 1) % 7) * _DAY
@@ -154,7 +154,7 @@ def _weekday_of_next_week(match: re.Match[str], today: dt.date) -> tuple[dt.date
 
 
 def _counted(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
-    """'In 3 days'; of 'in 2-3 days' the later."""
+    """Interpret 'in 3 days'. For 'in 2-3 days' use the later day."""
     count = _count(match["until"] or match["count"])
     if match["months"]:
         month = today
@@ -195,7 +195,7 @@ def _in(days: int) -> _Read:
     return read
 
 
-# --- Small help -----------------------------------------------------------------------------------------------------
+# --- Helpers --------------------------------------------------------------------------------------------------------
 
 
 def _both(day: dt.date | None, today: dt.date) -> tuple[dt.date | None, dt.date | None]:
@@ -203,7 +203,7 @@ def _both(day: dt.date | None, today: dt.date) -> tuple[dt.date | None, dt.date 
 
 
 def _read_day(day: int, month: int, year: str | None, today: dt.date) -> tuple[dt.date | None, dt.date | None]:
-    """Without a year: ahead only if it is nearer ahead than back, and back at most `_RECENTLY`."""
+    """Choose the year of a date without one: the nearer of future and past, and at most `_RECENTLY` in the past."""
     if year:
         return _both(_date(int(year) + (2000 if len(year) == 2 else 0), month, day), today)
     found = [each for difference in (-1, 0, 1) if (each := _date(today.year + difference, month, day))]
@@ -248,11 +248,11 @@ _YEAR = r"(?P<year>\d{4}|\d{2})"
 _APART = r"(?<![\w./-])"
 _ENDS = r"(?![\w/-]|\.\d)"
 _TH = "(?:st|nd|rd|th)"
-# In this order: the more exact form comes first.
+# In this order: more exact forms first.
 _FORMS: list[tuple[re.Pattern[str], _Read]] = [
     (re.compile(rf"{_APART}(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}}){_ENDS}"), _iso),
     (re.compile(rf"{_APART}(?P<first>\d{{1,2}})[-/.](?P<second>\d{{1,2}})[-/.]{_YEAR}{_ENDS}"), _numeric),
-    # Numbers that are no day: of an invoice or a flat, a share, '24/7'.
+    # Numbers that are not days: of an invoice or a flat, fractions, '24/7'.
     (re.compile(rf"\b(?:{named.NUMBERED}) \d{{1,4}}[-/.]\d{{1,4}}{_ENDS}"), _unclear),
     (
         re.compile(rf"\b(?:{named.ON}) (?:the )?(?P<first>\d{{1,2}})[-/.](?P<second>\d{{1,2}})(?P<year>(?!)x)?{_ENDS}"),
@@ -338,7 +338,7 @@ _FORMS: list[tuple[re.Pattern[str], _Read]] = [
         ),
         _of_month,
     ),
-    # 'يوم 25 بحول', '28 ko': these words leave no doubt that the number is a day.
+    # 'يوم 25 بحول', '28 ko': these words show that the number is a day.
     (re.compile(rf"(?<!كل )\b(?:يوم|بتاريخ) (?P<day>\d{{1,2}}){_ENDS}(?P<until>(?!)x)?(?P<next>(?!)x)?"), _of_month),
     (re.compile(rf"{_APART}(?P<day>\d{{1,2}})(?P<until>(?!)x)?(?P<next>(?!)x)? (?:ko|tarikh|tareekh)\b"), _of_month),
     (re.compile(rf"\b(?:{named.TODAY})\b"), _in(0)),

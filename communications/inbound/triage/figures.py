@@ -1,4 +1,4 @@
-"""The reference and the amount of a payment that somebody says they made."""
+"""Reference and amount of a payment that a reply reports."""
 
 # Patterns and lists of words are easier to keep without breaks.
 # ruff: noqa: E501
@@ -41,7 +41,7 @@ class Figures:
 
 
 def of_payment(text: str) -> Figures:
-    """Return what a text names. An amount only if it names one."""
+    """Return the reference and the amount in a text. The amount is None if there are several."""
     text = text.translate(_DIGITS)
     return Figures(_reference(text), _amount(text))
 

@@ -1,4 +1,4 @@
-"""The signature below a message: who wrote it, with which company, and what their mail program adds."""
+"""Removal of signatures: name, company, and lines added by mail programs."""
 
 # Patterns and lists of words are easier to keep without breaks.
 # ruff: noqa: E501
@@ -17,7 +17,7 @@ _FAREWELL = re.compile(
 _DEVICE = re.compile(
     r"(?:الحصول علي|احصل علي|发自|發自|傳送自|从我的|obtener|telecharger|scarica|outlook fur|outlook pour|outlook para|yahoo mail|enviado desde|envoye de|von meinem|gesendet von|inviato da|verzonden vanaf) ?.{0,60}|(?:sent|get|envoye) (?:from|by|with|via|using|outlook|de|depuis)\b.*|(?:تم ارسال\w*|ارسلت|مرسل|مرسله) من (?:ال|جهاز)?.*(?:ايفون|iphone|جوال|هاتف|samsung|android|outlook).*"
 )
-# Lines that only footers have.
+# Lines that occur only in footers.
 _FOOTER = re.compile(
     r"(?:this (?:e ?mail|message|communication)(?: and)?(?: any)? .{0,60}(?:confidential|intended|privileged)|confidential|disclaimer"
     r"|please consider the environment|to unsubscribe\b|click here to unsubscribe|if you (?:no longer|do not|dont) (?:wish|want) to receive"
@@ -32,14 +32,14 @@ _NOT_ME = re.compile(
     r"\b[Ii](?:['’]?m| am) not (?:Mr\.? |Mrs\.? |Ms\.? |the )?[A-Z][a-z]{2,}\b(?! [a-z]+ing)|\b[Tt]his is(?:n['’]t| not) [A-Z][a-z]{2,}\b"
 )
 _MAX_NAME_WORDS = 4
-_MOST_LINES = 20
+_MAX_LINES = 20
 
 
 def without(text: str) -> str:
-    """Return the text without the signature and footer below it. Never empties a text that says something."""
+    """Return the text without its signature and footer. The result is never empty if the text has content."""
     lines = text.replace("\r\n", "\n").split("\n")
     end = len(lines)
-    begins = False  # something is said above
+    begins = False  # there is text above
     for number, line in enumerate(lines):
         stripped = line.strip()
         if not stripped:
@@ -62,15 +62,15 @@ def without(text: str) -> str:
 
 
 def _below(lines: list[str], number: int) -> list[str]:
-    """The lines below one that say something, as many as a signature has, and one more."""
-    said = (lines[place] for place in range(number + 1, len(lines)) if lines[place].strip())
-    return list(itertools.islice(said, _MOST_LINES + 1))
+    """Return the non-empty lines below a line, at most one more than a signature has."""
+    below = (line for line in lines[number + 1 :] if line.strip())
+    return list(itertools.islice(below, _MAX_LINES + 1))
 
 
-def _is_signature(said: list[str]) -> bool:
-    """Names, titles and numbers; a long line is an answer below the farewell."""
-    return len(said) <= _MOST_LINES and not any(
-        len(line.split()) > 14 and not _FOOTER.match(normalise(line[:300])) for line in said[:3]
+def _is_signature(lines: list[str]) -> bool:
+    """Return True if the lines are names, titles and numbers. A long line is a reply below the farewell."""
+    return len(lines) <= _MAX_LINES and not any(
+        len(line.split()) > 14 and not _FOOTER.match(normalise(line[:300])) for line in lines[:3]
     )
 
 
@@ -87,17 +87,20 @@ _THANKS = {
 }
 
 
-def _is_all_names(said: list[str]) -> bool:
-    """Lines of words with capitals, numbers and addresses: a card, and nothing that somebody says."""
+def _is_all_names(lines: list[str]) -> bool:
+    """Return True if the lines consist of capitalized words, numbers and addresses only."""
     words = [
-        word for line in said[:8] for word in re.split(r"[\s|,.()/&-]+", line) if word[:1].isalpha() and "@" not in word
+        word
+        for line in lines[:8]
+        for word in re.split(r"[\s|,.()/&-]+", line)
+        if word[:1].isalpha() and "@" not in word
     ]
     capital = sum(word[0].isupper() for word in words)
-    return 0 < len(said) <= 8 and capital >= 0.8 * len(words) and not _NO_NAME.search(normalise(" ".join(said)[:500]))
+    return 0 < len(lines) <= 8 and capital >= 0.8 * len(words) and not _NO_NAME.search(normalise(" ".join(lines)[:500]))
 
 
 def _drop_name(lines: list[str]) -> None:
-    """A last line of few words, each with a capital, is a name: 'Ahmed Ali'."""
+    """Remove a last line that is a name: a few capitalized words, such as 'Ahmed Ali'."""
     while lines and not lines[-1].strip():
         lines.pop()
     if sum(bool(line.strip()) for line in lines) < 2:
@@ -130,6 +133,6 @@ _NO_NAME = re.compile(
 )
 
 
-def says_not_me(text: str) -> bool:
-    """Return True for 'I am not Ahmed', 'This is not Ahmed': a name, by its capital letter."""
+def denies_identity(text: str) -> bool:
+    """Return True for 'I am not Ahmed', 'This is not Ahmed'. Names are recognized by their capital letter."""
     return bool(_NOT_ME.search(text[:2_000]))

@@ -1,4 +1,4 @@
-"""One spelling for text in English, Arabic and Arabizi, and its division into sentences and clauses."""
+"""Normalisation of text in English, Arabic and Arabizi, and its division into sentences and clauses."""
 
 import re
 import unicodedata
@@ -28,7 +28,7 @@ _FORMS = str.maketrans(
 _APART = re.compile(r"(?!(?<=\d)[./-](?=\d))[\W_]")
 _REPEATED = re.compile(r"([^\W\d])\1{2,}")
 _LINKS = re.compile(r"(?:https?://|www\.)\S+|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
-# As people type in a hurry. The lists of words know these by their full spelling.
+# Common abbreviations and misspellings. The vocabularies contain the full spelling.
 _SHORT = {
     "u": "you",
     "ur": "your",
@@ -46,12 +46,12 @@ _SHORT = {
     **dict.fromkeys(("recieving", "receving", "reciving"), "receiving"),
     **dict.fromkeys(("recieved", "receved", "recived", "recvd", "rcvd"), "received"),
 }
-# 'My no. is', whose point ends no sentence.
+# 'My no. is': the period does not end a sentence.
 _NUMBER = re.compile(r"\b(my|our|this|your|ur|phone|mobile|mob|tel)\s{1,3}no\.?(?=\s)", re.IGNORECASE)
 _UNSUBSCRIBE = re.compile(r"\bun ?su(?:b|s|bs|sb)?s?c?(?:ri|ir|i)b\w*")
-# 'S.T.O.P.', whose points end no sentence.
+# 'S.T.O.P.': the periods do not end a sentence.
 _DOTTED = re.compile(r"\b(?:[^\W\d_]\.){2,}[^\W\d_]\b\.?")
-# A line this long that ends in the middle of a sentence was broken by a mail program.
+# A line of at least this length that ends within a sentence was wrapped by a mail program.
 _WRAPPED_FROM = 50
 _SENTENCE = re.compile(r"[^.!?؟;؛\n…]+|[.!?؟;؛\n…]")
 _ENDS_LINE = (".", "!", "?", "؟", ":", "،", ",", ";", "؛")
@@ -72,15 +72,17 @@ _ASKS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """Normalised words that belong together. `asks`: they are a question."""
+    """A clause of normalised words. `asks` is True for questions."""
 
     words: str
     asks: bool
 
 
 def normalise(text: str) -> str:
-    """Return one spelling: alef, hamza and taa forms, accents, digits and case made equal; no tatweel, diacritics or
-    punctuation, but for what stands between the digits of a date."""
+    """Normalise a text: unify forms of alef, hamza and taa, accents, digits and case.
+
+    Tatweel, diacritics and punctuation are removed, except punctuation between the digits of a date.
+    """
     text = unicodedata.normalize("NFKD", text).casefold()
     text = _MARKS.sub("", text).translate(_FORMS)
     text = _APART.sub(
@@ -101,7 +103,7 @@ def without_links(text: str) -> str:
 
 
 def clauses(text: str) -> list[Clause]:
-    """Return the clauses of a text, without its web and email addresses, in their order."""
+    """Return the clauses of a text in order, without web and email addresses."""
     text = unicodedata.normalize("NFKC", without_links(text)).translate(_FORMS)
     text = _NUMBER.sub(r"\1 number", text)
     text = _DOTTED.sub(lambda match: match[0].replace(".", ""), text)
@@ -139,7 +141,7 @@ def _unwrapped(text: str) -> str:
 
 
 def _sentences(text: str) -> list[tuple[str, str]]:
-    """Return each sentence with the mark that ends it. A point between digits or letters ends none."""
+    """Return each sentence with its end mark. A period between digits or letters does not end a sentence."""
     sentences: list[tuple[str, str]] = []
     pending = ""
     pieces = _SENTENCE.findall(text)

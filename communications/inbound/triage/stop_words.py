@@ -1,7 +1,7 @@
-"""The part that each word has in a request to stop: `stop_words.toml` is the vocabulary.
+"""Roles of words in a request to stop. `stop_words.toml` is the vocabulary.
 
-A part is written as one letter, a clause as a string of letters, so that `stops` can describe requests by patterns over
-parts. A word that is not known gets the letter of content, and only a person reads content.
+Each role is a letter and a clause is a string of letters, so that `stops` can describe requests by patterns. Unknown
+words get the letter of content, which only staff can interpret.
 """
 
 # The letters are easier to keep as a text.
@@ -15,7 +15,7 @@ from pathlib import Path
 from communications.inbound.triage.spelling import normalise
 
 CONTENT, FILLER = "x", ""
-# The letters of the vocabulary's sections; what stands in any other changes nothing.
+# The letters of the sections in the vocabulary. Words in other sections have no effect.
 LETTERS = dict(
     pair.split(":")
     for pair in (
@@ -29,14 +29,14 @@ LETTERS = dict(
 _UNKNOWN = (CONTENT, LETTERS["business"])
 _MOST_WORDS_OF_A_PHRASE = 7
 _LONGEST_READ = 40
-# Parts that somebody writes as one word, 'plsstop', 'stoptextingme', and misspells.
+# Parts that are recognized within joined words, such as 'plsstop', and in misspellings.
 _CORE = "SUZCcBHGJTMNlOmDAREQL"
 _MISSPELT_PARTS = "SUZCcBGTQRA"
 _SHORT = {"me", "it", "my", "us", "no", "لا", "ما", "لي"}
 
 
 def _vocabulary() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """Return the parts of words and phrases, of words that carriers know, and of misspelt words."""
+    """Return the parts of words and phrases, of keywords known to carriers, and of misspelt words."""
     table = tomllib.loads((Path(__file__).parent / "stop_words.toml").read_text(encoding="utf-8"))
     alone = {normalise(entry): "S" for entry in table.pop("alone").split()}
     known: dict[str, str] = {}
@@ -219,7 +219,7 @@ def parts(words: str) -> str:
 
 
 def _joined(tokens: list[str]) -> list[str]:
-    """Join letters that stand apart: 's t o p'."""
+    """Join single letters: 's t o p'."""
     joined: list[str] = []
     run: list[str] = []
     for token in [*tokens, ""]:

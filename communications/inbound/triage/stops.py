@@ -1,7 +1,7 @@
-"""Requests to stop writing: a small grammar over the parts that `stop_words` finds.
+"""Requests to stop messages: a small grammar over the parts of speech that `stop_words` assigns.
 
-A request is unmistakable if it is (nearly) the whole message: beside the request itself there is only courtesy, anger,
-and what else changes nothing. The same words among others are noticed, and left to a person.
+A request is unmistakable if it is (nearly) the whole message, apart from courtesy, anger and words without effect. A
+request within a longer message is reported, and staff decide.
 """
 
 # Patterns are easier to keep without breaks.
@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from communications.inbound.triage.spelling import Clause
 from communications.inbound.triage.stop_words import ALONE, CONTENT, LETTERS, parts
 
-# No request of this length is nearly the whole message.
+# A longer message is never an unmistakable request.
 _MAX_WORDS = 40
-# So many parts before a request can undo it.
+# The number of preceding parts that can negate a request.
 _REACH = 20
 # In patterns, these stand for two parts: mail is written, and an address; stuff is told from things elsewhere.
 _IN_PATTERNS = LETTERS | {
@@ -25,7 +25,7 @@ _IN_PATTERNS = LETTERS | {
 
 
 def _over_parts(*alternatives: str) -> re.Pattern[str]:
-    """Compile patterns in which names of parts stand in braces: '{a b}' is either of them, '{^a b}' neither."""
+    """Compile patterns with names of parts in braces: '{a b}' matches either of them, '{^a b}' neither."""
     pattern = re.sub(
         r"\{(\^?)([a-z_ ]+)\}",
         lambda match: f"[{match[1]}{''.join(_IN_PATTERNS[name] for name in match[2].split())}]",

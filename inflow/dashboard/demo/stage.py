@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from communications.channels import Refusal
 from communications.delivery import gate, status_updates
-from communications.delivery.status_updates import News, Outcome
+from communications.delivery.status_updates import Outcome, StatusUpdate
 from communications.engine import clock
 from communications.models import Communication, Medium, State
 from communications.schedule import holding
@@ -76,7 +76,7 @@ class Stage:
     def send(self, account: Account, now: dt.datetime) -> None:
         """Capture what is due: no message of the past leaves the machine."""
         due = Communication.objects.for_account(account).filter(status=State.SCHEDULED, scheduled_for__lte=now)
-        for pk in list(due.order_by("scheduled_for", *holding.GOES_FIRST).values_list("pk", flat=True)):
+        for pk in list(due.order_by("scheduled_for", *holding.SEND_ORDER).values_list("pk", flat=True)):
             if rows := gate.claim(pk, account=account):
                 self._hand_over(rows)
 
@@ -86,10 +86,10 @@ class Stage:
         if row.channel == Medium.EMAIL and faulty:
             status_updates.record(row.message_id, self.faults.pop(faulty[0]))
         elif row.channel == Medium.EMAIL:
-            status_updates.conclude(rows)
+            status_updates.record_captured(rows)
         else:
             provider_id = f"SM{uuid.UUID(int=self.random.getrandbits(128)).hex}"
             status_updates.record(row.message_id, Outcome(State.SENT, provider_id=provider_id))
             is_read = row.channel == Medium.WHATSAPP and self.random.random() < READ_SHARE
             for state in (State.DELIVERED, State.READ) if is_read else (State.DELIVERED,):
-                status_updates.hear(self.account, row.channel, News(provider_id, state))
+                status_updates.apply(self.account, row.channel, StatusUpdate(provider_id, state))

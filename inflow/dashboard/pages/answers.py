@@ -176,7 +176,7 @@ class AnswerAdmin(OwnRowsAdmin):
 
 def _return(contact: Contact, actor: Actor, form: ReasonForm) -> str:
     with refusals_on(form):
-        consent.return_address(contact, actor, form.cleaned_data["reason"])
+        consent.restore_address(contact, actor, form.cleaned_data["reason"])
     return _("%(contact)s may be written to again.") % {"contact": contact}
 
 
@@ -276,19 +276,19 @@ class ConsentEntryAdmin(OwnRowsAdmin):
 
 
 def _leave(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
-    consent.leave(debtor, "", actor, Source.STAFF, form.cleaned_data["reason"])
+    consent.opt_out(debtor, "", actor, Source.STAFF, form.cleaned_data["reason"])
     return _("Nothing is sent to %(debtor)s any more.") % {"debtor": debtor}
 
 
 def _return_debtor(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
     with refusals_on(form):
-        consent.return_debtor(debtor, actor, form.cleaned_data["reason"])
+        consent.restore_debtor(debtor, actor, form.cleaned_data["reason"])
     return _("%(debtor)s may be written to again.") % {"debtor": debtor}
 
 
 def _agree(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
     with refusals_on(form):
-        consent.agree(debtor, Medium.WHATSAPP, actor, form.cleaned_data["reason"])
+        consent.opt_in(debtor, Medium.WHATSAPP, actor, form.cleaned_data["reason"])
     return _("%(debtor)s may be written to by WhatsApp.") % {"debtor": debtor}
 
 

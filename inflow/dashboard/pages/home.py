@@ -183,12 +183,12 @@ def _going_out(user: User) -> dict[str, Any]:
     stopped = standstill.of(user.account) if user.account else standstill.Standstill()
     if stopped.reason:
         planned = planned.none()
-    planned = standstill.marked(planned).filter(is_stopped=False)
+    planned = standstill.with_is_stopped(planned).filter(is_stopped=False)
     counted = planned.annotate(
         until_tomorrow=Window(Count("pk")), until_midnight=Window(Count("pk", filter=Q(scheduled_for__lt=midnight)))
     )
     soonest = (
-        counted.select_related("invoice").defer("body", "html").order_by("scheduled_for", *holding.GOES_FIRST)[:SHOWN]
+        counted.select_related("invoice").defer("body", "html").order_by("scheduled_for", *holding.SEND_ORDER)[:SHOWN]
     )
     today_count = max((message.until_midnight for message in soonest), default=0)
     tomorrow_count = max((message.until_tomorrow for message in soonest), default=0) - today_count

@@ -21,9 +21,9 @@ from unfold.decorators import action, display
 
 from communications.channels import local_gateway, outbox
 from communications.content import profiles
-from communications.delivery import gate, manual, notices, reasons, safeguards
+from communications.delivery import manual, notices, reasons, safeguards
 from communications.models import LEFT_US, Communication, Medium, State
-from communications.schedule import standstill
+from communications.schedule import holding, standstill
 from inflow import masking
 from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
@@ -76,7 +76,7 @@ def _may_be_answered(row: Communication) -> bool:
 
 
 def _answer(row: Communication, actor: Actor, form: AnswerForm) -> str:
-    if not _may_be_answered(row) or not local_gateway.answer(row, form.cleaned_data["text"]):
+    if not _may_be_answered(row) or not local_gateway.reply(row, form.cleaned_data["text"]):
         raise ValidationError(_("This message can't be answered from here."))
     return _("The answer is on its way; a moment later it is among the replies.")
 
@@ -87,7 +87,7 @@ class WaitsFilter(DropdownFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[Any]:
         return [
             ("held", _("A second pair of eyes")),
-            *((name, capfirst(words)) for name, words in gate.WORDS.items()),
+            *((name, capfirst(words)) for name, words in holding.REASONS.items()),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Communication]) -> QuerySet[Communication]:
@@ -107,7 +107,7 @@ def _release(row: Communication, actor: Actor, form: ui.PageForm) -> str:
 
 def _call_back(row: Communication, actor: Actor, form: ui.PageForm) -> str:
     try:
-        safeguards.call_back(row.account, row.pk, actor)
+        safeguards.withdraw_approval(row.account, row.pk, actor)
     except Refused as refusal:
         raise ValidationError(refusal.message) from refusal
     return _("Called back: it is held again.")
@@ -240,7 +240,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         return _planned(communication)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
-        return standstill.marked(super().get_queryset(request))
+        return standstill.with_is_stopped(super().get_queryset(request))
 
     @display(description=_lazy("Sent"), ordering="sent_at")
     def sent(self, communication: Communication) -> str:
@@ -250,7 +250,7 @@ class CommunicationAdmin(OwnRowsAdmin):
 def _planned(communication: Communication) -> str:
     """Return when a planned message will be sent; while messages are stopped it has no time."""
     if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
-        return ui.two_lines("–", reasons.said("stopped"))
+        return ui.two_lines("–", reasons.describe("stopped"))
     return ui.moment(communication.scheduled_for)
 
 
@@ -262,7 +262,7 @@ class MessageInline(RowsInside):
     ordering = ("-scheduled_for", "-created_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
-        return standstill.marked(super().get_queryset(request))
+        return standstill.with_is_stopped(super().get_queryset(request))
 
     @display(description=_lazy("Planned for"))
     def planned(self, communication: Communication) -> str:
@@ -293,8 +293,8 @@ def _why(communication: Communication) -> str:
     if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
         waits = "stopped"
     if waits in notices.REFUSED_BY_SERVER and communication.error:
-        return f"{reasons.said(waits)}: {communication.error}"
-    return reasons.said(waits or communication.suppressed_reason or communication.error)
+        return f"{reasons.describe(waits)}: {communication.error}"
+    return reasons.describe(waits or communication.suppressed_reason or communication.error)
 
 
 def messages_of(invoice: Invoice) -> list[dict[str, Any]]:

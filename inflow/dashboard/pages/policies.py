@@ -104,7 +104,7 @@ class ChannelsField(forms.ChoiceField):
         orders = [order for length in (1, 2, 3) for order in itertools.permutations(Medium, length)]
         choices = [(",".join(order), _preferred(*(medium.label for medium in order))) for order in orders]
         super().__init__(
-            label=_lazy("Channels"), choices=choices, initial=policies.EVERY_CHANNEL, widget=UnfoldAdminSelectWidget
+            label=_lazy("Channels"), choices=choices, initial=policies.ALL_CHANNELS, widget=UnfoldAdminSelectWidget
         )
 
     def prepare_value(self, value: Any) -> Any:
@@ -179,7 +179,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             assert form.account is not None
             try:
                 with transaction.atomic():
-                    policy = policies.make(form.account, form.cleaned_data["name"])
+                    policy = policies.create(form.account, form.cleaned_data["name"])
             except IntegrityError as error:
                 raise ValidationError({"name": _("There is already a policy with that name.")}) from error
             self.record(request, policy, "created")
@@ -215,7 +215,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
                 invoices = invoices.filter(is_chased=False)
             enter = form.cleaned_data["overdue_enter"]
             by = None if policy.is_default else policy
-            if "confirm" in request.POST and invoices.count() > switching.AT_ONCE:
+            if "confirm" in request.POST and invoices.count() > switching.IMMEDIATE_LIMIT:
                 return self._switch_on_later(request, policy, form)
             if "confirm" in request.POST:
                 entered = policies.switch_on(policy.account, invoices, by, actor(request), overdue_enter=enter)
@@ -231,7 +231,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
                 )
                 return HttpResponseRedirect(context["back"])
             foreseen = self._preview(request, policy.account, invoices, by, enter=enter)
-            entering = policies.would_enter(policy.account, invoices)
+            entering = policies.count_entries(policy.account, invoices)
             context |= {"dates": foreseen and by_day(foreseen.entries), "foreseen": foreseen, "days": DAYS[-1]}
             context |= {"entering": entering, "enter": enter}
         return ui.page(self, request, "admin/communications/switch_on.html", context)
@@ -254,7 +254,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
         by: ReminderPolicy | None,
         *,
         enter: bool,
-    ) -> forecast.Foreseen | None:
+    ) -> forecast.Forecast | None:
         if stored_forecasts.is_large(account):
             messages.info(request, _("This account is too large for a preview. After you switch on, see Forecast."))
             return None

@@ -57,7 +57,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         data: bytes = file.read(profiles.LOGO_BYTES + 1)
         try:
             profiles.logo(data)
-        except profiles.NoLogo as error:
+        except profiles.InvalidLogo as error:
             raise ValidationError(str(error)) from error
         return data
 
@@ -71,7 +71,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _instructions(self, name: str) -> str:
         text = phrases.clean_lines(self.cleaned_data[name])
-        if wrong := profiles.wrong_ibans(text):
+        if wrong := profiles.invalid_ibans(text):
             raise ValidationError(
                 _("The check digits of this IBAN do not fit: %(ibans)s.") % {"ibans": ", ".join(wrong)}
             )

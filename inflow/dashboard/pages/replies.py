@@ -167,13 +167,13 @@ def _wrong_person(reply: Reply, actor: Actor, form: ui.PageForm) -> str:
 def _stop(reply: Reply, actor: Actor, form: ui.PageForm) -> str:
     with _refusals_on(form):
         replies.confirm_stop(reply, actor)
-    return _("Nothing is sent to %(address)s any more.") % {"address": replies.stopped_address(reply)}
+    return _("Nothing is sent to %(address)s any more.") % {"address": replies.opted_out_address(reply)}
 
 
 def _undo_stop(reply: Reply, actor: Actor, form: ReasonForm) -> str:
     with _refusals_on(form):
-        replies.undo_stop(reply, actor, form.cleaned_data["reason"])
-    return _("%(contact)s may be written to again.") % {"contact": replies.stopped_address(reply)}
+        replies.undo_opt_out(reply, actor, form.cleaned_data["reason"])
+    return _("%(contact)s may be written to again.") % {"contact": replies.opted_out_address(reply)}
 
 
 def _dismiss(reply: Reply, actor: Actor, form: ui.PageForm) -> str:
@@ -187,7 +187,7 @@ def _is_proposed(reply: Reply) -> bool:
 
 
 def _may_undo_stop(reply: Reply) -> bool:
-    return reply.triage == Triage.STOP and reply.status == ReplyStatus.CONFIRMED and replies.is_stopped(reply)
+    return reply.triage == Triage.STOP and reply.status == ReplyStatus.CONFIRMED and replies.is_opted_out(reply)
 
 
 def _has_debtor(reply: Reply) -> bool:
@@ -316,7 +316,7 @@ class ReplyAdmin(OwnRowsAdmin):
         said = _("Opted out automatically: nothing is sent to %(address)s by %(channel)s.")
         if reply.status != ReplyStatus.CONFIRMED:
             said = _("Opted out %(address)s by %(channel)s automatically, and it was undone.")
-        told = {"address": replies.stopped_address(reply), "channel": reply.get_channel_display()}
+        told = {"address": replies.opted_out_address(reply), "channel": reply.get_channel_display()}
         return ui.badge(said % told, "danger" if reply.status == ReplyStatus.CONFIRMED else "")
 
     @display(description=_lazy("Handled by"))
@@ -356,7 +356,7 @@ class ReplyAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("From"))
     def address_shown(self, reply: Reply) -> str:
-        others = replies.others(reply)
+        others = replies.other_debtors(reply)
         if not others:
             return ui.bdi(reply.address)
         names = format_html_join(", ", "<bdi>{}</bdi>", [(debtor,) for debtor in others])

@@ -75,7 +75,7 @@ def _resume(rules: CollectionSettings, actor: Actor, form: ui.PageForm) -> str:
 
 
 def _synced(rules: CollectionSettings, actor: Actor, form: ui.PageForm) -> str:
-    released = safeguards.note_sync(rules.account, actor)
+    released = safeguards.record_sync(rules.account, actor)
     audit.record(rules.account, actor.name, "payments.synced", str(rules.account)[:120], released=released)
     return ngettext(
         "Noted. %(count)s message that waited for it goes at the next allowed moment.",
@@ -193,7 +193,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
             "days": days,
             "choices": DAYS,
             "foreseen": foreseen,
-            "is_pending": account is not None and foreseen is None and stored_forecasts.is_at_work(account),
+            "is_pending": account is not None and foreseen is None and stored_forecasts.is_pending(account),
             "page": shown,
             "dates": shown and by_day(shown.object_list),
         }
@@ -269,7 +269,7 @@ def _foreseen(request: HttpRequest, account: Account, days: int) -> _Shown | Non
     return _Shown(now.entries, now.until, now.is_whole) if now else None
 
 
-def unless_busy(request: HttpRequest, look: Callable[[], forecast.Foreseen]) -> forecast.Foreseen | None:
+def unless_busy(request: HttpRequest, look: Callable[[], forecast.Forecast]) -> forecast.Forecast | None:
     try:
         return look()
     except sandbox.Busy:
@@ -294,5 +294,5 @@ def _line(entry: forecast.Entry) -> dict[str, Any]:
         "step": "" if entry.step is None else f"{entry.step:+d}",
         "channel": Medium(entry.channel).label,
         "recipient": entry.recipient,
-        "why": entry.reason and reasons.said(entry.reason),
+        "why": entry.reason and reasons.describe(entry.reason),
     }

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from communications.contacts import addresses
 from communications.content import linters, profiles, template_language
 from communications.delivery import manual
-from communications.delivery.manual import Asked, Look
+from communications.delivery.manual import MessageRequest, Preview
 from communications.models import Communication, Kind, Medium, State
 from communications.schedule import one_off, policies
 from inflow.accounts.access import actor, person
@@ -35,7 +35,7 @@ _KINDS = {
 
 
 class SendForm(ui.PageForm):
-    """`key` is the message's id from the first look on; `seal` is of what was shown last."""
+    """`key` is the message's id from the first look on; `seal` is the digest of the last preview."""
 
     kind = forms.ChoiceField(label=_lazy("What it says"))
     channel = forms.ChoiceField(label=_lazy("Sent by"))
@@ -62,13 +62,13 @@ class SendForm(ui.PageForm):
         assert isinstance(channel, forms.ChoiceField)
         kinds = one_off.kinds_for(invoice)
         kind.choices = [(each, _KINDS[each]) for each in kinds]
-        channel.choices = [(medium, _way(invoice, medium)) for medium in policies.EVERY_CHANNEL]
+        channel.choices = [(medium, _way(invoice, medium)) for medium in policies.ALL_CHANNELS]
         if Kind.MANUAL not in kinds:
             del self.fields["subject"], self.fields["text"]
         self.initial = {
             **self.initial,
             "kind": kinds[0] if kinds else "",
-            "channel": addresses.choose(invoice, policies.EVERY_CHANNEL).channel,
+            "channel": addresses.choose(invoice, policies.ALL_CHANNELS).channel,
             "language": invoice.debtor.language or invoice.language,
             "key": uuid.uuid4(),
         }
@@ -87,14 +87,14 @@ class SendForm(ui.PageForm):
         try:
             template_language.check(text, channel)
             template_language.check_subject(subject, channel)
-        except template_language.Unreadable as error:
+        except template_language.InvalidTemplate as error:
             raise ValidationError({"text": str(error)}) from error
         return data
 
-    def asked(self) -> Asked:
+    def asked(self) -> MessageRequest:
         data = self.cleaned_data if self.is_bound else self.initial
         own = data["kind"] == Kind.MANUAL
-        return Asked(
+        return MessageRequest(
             data["kind"],
             data["channel"],
             data["language"],
@@ -136,21 +136,21 @@ def _send_now(admin: InvoiceAdmin, request: HttpRequest, object_id: str) -> Http
                             actor(request),
                             form.asked(),
                             key=form.cleaned_data["key"],
-                            seal=form.cleaned_data["seal"],
+                            digest=form.cleaned_data["seal"],
                         )
-                    except manual.Changed:
+                    except manual.PreviewOutdated:
                         note = _("This is what would go now: look at it, and send it again.")
                     else:
                         _tell(request, sent)
                         return HttpResponseRedirect(back)
-                seen = manual.look(invoice.account, invoice.pk, actor(request), form.asked())
+                seen = manual.preview(invoice.account, invoice.pk, actor(request), form.asked())
         except ValidationError as refusal:
             form.add_error(None, refusal)
     context = {"title": _("Write to the debtor"), "form": form, "invoice": invoice, "back": back, "note": note}
     return ui.page(admin, request, "admin/communications/send_now.html", {**context, **_shown(seen)})
 
 
-def _shown(seen: Look | None) -> dict[str, Any]:
+def _shown(seen: Preview | None) -> dict[str, Any]:
     if seen is None:
         return {}
     row = seen.message
@@ -160,7 +160,7 @@ def _shown(seen: Look | None) -> dict[str, Any]:
         "written": row,
         "direction": "rtl" if row.language == Language.ARABIC else "ltr",
         "html": profiles.with_logo(row.html, profiles.of(row.account)),
-        "later": seen.later and moment(seen.later),
+        "later": seen.deferred_until and moment(seen.deferred_until),
         "size": size,
     }
 

@@ -17,7 +17,7 @@ from unfold.widgets import CHECKBOX_CLASSES
 
 from communications.channels import gateways
 from communications.content import phrases, previews, profiles, template_language, templates
-from communications.content.templates import Words
+from communications.content.templates import TemplateText
 from communications.models import Kind, Medium, MessageTemplate, Tone
 from inflow.accounts import audit
 from inflow.accounts.access import person, rows_of
@@ -66,14 +66,14 @@ class Use:
         parts = [self.account.pk, self.kind.value, self.tone or ANY, self.channel.value]
         return reverse(f"admin:communications_messagetemplate_{page}", args=parts)
 
-    def words(self, language: str) -> tuple[Words, str]:
+    def words(self, language: str) -> tuple[TemplateText, str]:
         """What is said now, and where it comes from: own, any tone, or built in."""
         own = MessageTemplate.objects.for_account(self.account).filter(
             kind=self.kind, tone=self.tone, channel=self.channel, language=language
         )
         if row := own.first():
-            return Words(row.subject, row.body, language, is_own=True), "own"
-        words = templates.inherited(self.account, *self.key, language) or Words("", "", language)
+            return TemplateText(row.subject, row.body, language, is_own=True), "own"
+        words = templates.inherited(self.account, *self.key, language) or TemplateText("", "", language)
         return words, "any tone" if words.is_own else "built-in"
 
 
@@ -137,19 +137,19 @@ class TemplateForm(ui.PageForm):
             try:
                 check = template_language.check_subject if name == "subject" else template_language.check
                 check(text, self.use.channel)
-            except template_language.Unreadable as error:
+            except template_language.InvalidTemplate as error:
                 self.add_error(field, str(error))
         if words.body and not self.errors:
             try:
-                previews.try_out(self.use.account, words, *self.use.key)
-            except template_language.Unreadable as error:
+                previews.validate(self.use.account, words, *self.use.key)
+            except template_language.InvalidTemplate as error:
                 self.add_error(f"body_{language}", str(error))
 
-    def words(self, language: str) -> Words:
+    def words(self, language: str) -> TemplateText:
         """As they were typed, or as they stand if the form was not sent."""
         said = self.cleaned_data if self.is_bound else self.initial
         subject, body = (str(said.get(f"{name}_{language}") or "") for name in ("subject", "body"))
-        return Words(phrases.plain(subject), phrases.plain(body), language)
+        return TemplateText(phrases.plain(subject), phrases.plain(body), language)
 
 
 @admin.register(MessageTemplate)
@@ -237,7 +237,9 @@ class MessageTemplateAdmin(OwnRowsAdmin):
         messages.success(request, _("%(title)s: your own words are dropped.") % {"title": use.title})
         return HttpResponseRedirect(use.url("edit"))
 
-    def _save(self, request: HttpRequest, use: Use, form: TemplateForm, current: dict[str, tuple[Words, str]]) -> None:
+    def _save(
+        self, request: HttpRequest, use: Use, form: TemplateForm, current: dict[str, tuple[TemplateText, str]]
+    ) -> None:
         with transaction.atomic():
             for language, (before, _origin_of) in current.items():
                 words = form.words(language)

@@ -73,7 +73,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  … and {count - SHOWN} more")
         end = "will be sent, perhaps again" if release else "unknown, not sent again by themselves"
         self.stdout.write(f"Messages that may have left: {count} ({end}).")
-        if held := messages.held_for_a_person(gap).count():
+        if held := messages.held_for_approval(gap).count():
             self.stdout.write(f"Held for a person: {held}. Look before you approve them: they may have left as well.")
 
     def _see_to_deliveries(self, gap: Gap, *, dry_run: bool, release: bool) -> None:

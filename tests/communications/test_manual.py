@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from communications.contacts import addresses, consent
 from communications.delivery import manual, sender
-from communications.delivery.manual import Asked, Look
+from communications.delivery.manual import MessageRequest, Preview
 from communications.models import CollectionSettings, Communication, Source
 from inflow.accounts.models import Account
 from invoices import lifecycle, writing
@@ -22,7 +22,7 @@ from tests.parallel import at_once
 from tests.unchanged import nothing_happens
 
 pytestmark = pytest.mark.django_db
-MANUAL = Asked("manual", "email", "en")
+MANUAL = MessageRequest("manual", "email", "en")
 
 
 def late_invoice(**given: int | str) -> Invoice:
@@ -30,19 +30,21 @@ def late_invoice(**given: int | str) -> Invoice:
     return make.overdue_invoice(make.account(), place=make.open_place(), **given)  # type: ignore[arg-type]
 
 
-def look(invoice: Invoice, asked: Asked = MANUAL) -> Look:
-    return manual.look(invoice.account, invoice.pk, make.STAFF, asked)
+def preview(invoice: Invoice, request: MessageRequest = MANUAL) -> Preview:
+    return manual.preview(invoice.account, invoice.pk, make.STAFF, request)
 
 
-def send(invoice: Invoice, asked: Asked = MANUAL, *, key: uuid.UUID | None = None, seal: str = "") -> Communication:
-    seal = seal or look(invoice, asked).seal
-    return manual.send(invoice.account, invoice.pk, make.STAFF, asked, key=key or uuid.uuid4(), seal=seal)
+def send(
+    invoice: Invoice, request: MessageRequest = MANUAL, *, key: uuid.UUID | None = None, digest: str = ""
+) -> Communication:
+    digest = digest or preview(invoice, request).digest
+    return manual.send(invoice.account, invoice.pk, make.STAFF, request, key=key or uuid.uuid4(), digest=digest)
 
 
 def test_what_was_looked_at_goes_as_it_was_shown(mail: MailServer) -> None:
     invoice = late_invoice(invoice_number="INV-7", amount="1234.50")
     before = Communication.objects.count()
-    seen = look(invoice)
+    shown = preview(invoice)
     assert (Communication.objects.count(), TimelineEntry.objects.filter(kind="sent").count()) == (before, 0)
     sent = send(invoice)
     assert (sent.status, sent.kind, sent.recipient, sent.approved_by) == (
@@ -51,7 +53,7 @@ def test_what_was_looked_at_goes_as_it_was_shown(mail: MailServer) -> None:
         "ahmed@gulftrading.example",
         "manager@example.com",
     )
-    assert (sent.subject, sent.amount) == (seen.message.subject, invoice.balance)
+    assert (sent.subject, sent.amount) == (shown.message.subject, invoice.balance)
     assert "AED 1,234.50" in sent.subject
     assert [str(each["Subject"]).strip() for each in mail.mails] == [sent.subject]
 
@@ -59,21 +61,21 @@ def test_what_was_looked_at_goes_as_it_was_shown(mail: MailServer) -> None:
 def test_looking_writes_nothing(mail: MailServer) -> None:
     invoice = late_invoice()
     with nothing_happens(invoice.account):
-        assert look(invoice).may_be_sent
+        assert preview(invoice).may_be_sent
     assert mail.mails == []
 
 
 def test_a_form_that_is_posted_twice_sends_one_message(mail: MailServer) -> None:
     invoice, key = late_invoice(), uuid.uuid4()
-    seal = look(invoice).seal
-    assert send(invoice, key=key, seal=seal) == send(invoice, key=key, seal=seal)
+    digest = preview(invoice).digest
+    assert send(invoice, key=key, digest=digest) == send(invoice, key=key, digest=digest)
     assert len(mail.mails) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_posts_of_one_form_at_the_same_moment_one_sends(mail: MailServer) -> None:
     invoice, key = late_invoice(), uuid.uuid4()
-    both = partial(send, invoice, key=key, seal=look(invoice).seal)
+    both = partial(send, invoice, key=key, digest=preview(invoice).digest)
     assert {sent.pk for sent in at_once(both, both) if isinstance(sent, Communication)} == {key}
     assert len(mail.mails) == 1
 
@@ -88,30 +90,30 @@ def test_a_key_that_was_used_for_another_invoice_sends_nothing(mail: MailServer)
 
 def test_a_payment_after_the_look_stops_it(mail: MailServer) -> None:
     invoice = late_invoice()
-    seal = look(invoice).seal
+    digest = preview(invoice).digest
     lifecycle.record_payment(invoice.account, invoice.pk, make.API, amount=invoice.balance)
     with nothing_happens(invoice.account), pytest.raises(writing.Refused):
-        send(invoice, seal=seal)
+        send(invoice, digest=digest)
     assert mail.mails == []
 
 
 def test_a_part_payment_after_the_look_asks_for_another_look(mail: MailServer) -> None:
     invoice = late_invoice(amount=1_000)
-    seal = look(invoice).seal
+    digest = preview(invoice).digest
     lifecycle.record_payment(invoice.account, invoice.pk, make.API, amount=invoice.balance / 2)
-    with nothing_happens(invoice.account), pytest.raises(manual.Changed):
-        send(invoice, seal=seal)
+    with nothing_happens(invoice.account), pytest.raises(manual.PreviewOutdated):
+        send(invoice, digest=digest)
     assert mail.mails == []
     assert "AED 500.00" in send(invoice).subject
 
 
 def test_a_payment_before_a_later_gate_stops_what_waits_for_the_window(mail: MailServer) -> None:
     invoice = make.overdue_invoice(make.account(), place=make.closed_place())
-    seen = look(invoice)
-    assert seen.later
-    assert "hours for writing" in seen.refusal
+    shown = preview(invoice)
+    assert shown.deferred_until
+    assert "contact hours" in shown.refusal
     sent = send(invoice)
-    assert (sent.status, sent.waits_for, sent.scheduled_for) == ("scheduled", "window", seen.later)
+    assert (sent.status, sent.waits_for, sent.scheduled_for) == ("scheduled", "window", shown.deferred_until)
     lifecycle.record_payment(invoice.account, invoice.pk, make.API, amount=invoice.balance)
     Communication.objects.update(status="scheduled", scheduled_for=timezone.now())
     assert sender.send_due() == 0
@@ -144,7 +146,7 @@ def test_what_waits_may_be_stopped(mail: MailServer) -> None:
 
 
 def _opt_out(invoice: Invoice) -> None:
-    consent.leave(invoice.debtor, "", make.STAFF, Source.STAFF, "They asked.")
+    consent.opt_out(invoice.debtor, "", make.STAFF, Source.STAFF, "They asked.")
 
 
 def _opt_out_of_email(invoice: Invoice) -> None:
@@ -182,27 +184,27 @@ def _bounced(invoice: Invoice) -> None:
 @pytest.mark.parametrize(
     ("hinder", "why"),
     [
-        (_opt_out, "asked not to be written to"),
-        (_opt_out_of_email, "asked not to be written to"),
-        (_kill_switch, "switched off"),
-        (_switch_of_the_channel, "switched off"),
+        (_opt_out, "has opted out"),
+        (_opt_out_of_email, "has opted out"),
+        (_kill_switch, "messages are stopped"),
+        (_switch_of_the_channel, "messages are stopped"),
         (_dispute, "disputed"),
         (_hold, "on hold"),
         (_suspend, "suspended"),
-        (_stale, "stale payment data"),
-        (_bounced, "does not work"),
+        (_stale, "payment data is stale"),
+        (_bounced, "is invalid"),
     ],
 )
 def test_what_stands_against_it_is_said_and_nothing_is_kept(hinder: object, why: str, mail: MailServer) -> None:
     invoice = late_invoice()
-    seal = look(invoice).seal
+    digest = preview(invoice).digest
     assert callable(hinder)
     hinder(invoice)
     invoice = make.again(invoice)
-    seen = look(invoice)
-    assert (why in seen.refusal, seen.may_be_sent) == (True, False)
+    shown = preview(invoice)
+    assert (why in shown.refusal, shown.may_be_sent) == (True, False)
     with nothing_happens(invoice.account), pytest.raises(writing.Refused, match=why):
-        send(invoice, seal=seal)
+        send(invoice, digest=digest)
     assert mail.mails == []
 
 
@@ -213,7 +215,7 @@ def test_who_works_on_the_case_may_write_although_the_case_holds_the_ladder(mail
     invoice = make.again(invoice)
     assert (invoice.status, send(invoice).status) == ("on_hold", "sent")
     lifecycle.promise(invoice.account, invoice.pk, make.STAFF, invoice.account.today() + dt.timedelta(days=3))
-    assert not look(make.again(invoice)).may_be_sent
+    assert not preview(make.again(invoice)).may_be_sent
     assert Escalation.objects.get().status == "acknowledged"
 
 
@@ -229,13 +231,13 @@ def test_it_is_a_contact_that_the_limits_count_and_do_not_hold(mail: MailServer)
 
 
 def test_thanks_are_for_what_is_paid(mail: MailServer) -> None:
-    invoice, thanks = late_invoice(), Asked("thank_you", "email", "en")
+    invoice, thanks = late_invoice(), MessageRequest("thank_you", "email", "en")
     with nothing_happens(invoice.account), pytest.raises(writing.Refused):
-        look(invoice, thanks)
+        preview(invoice, thanks)
     lifecycle.record_payment(invoice.account, invoice.pk, make.API, amount=invoice.balance)
     invoice = make.again(invoice)
     with nothing_happens(invoice.account), pytest.raises(writing.Refused):
-        look(invoice)
+        preview(invoice)
     sent = send(invoice, thanks)
     assert (sent.status, sent.subject) == ("sent", f"Thank you: invoice {invoice} is paid")
     lifecycle.change(invoice.account, invoice.pk, make.STAFF, notes="They were glad.")
@@ -245,7 +247,7 @@ def test_thanks_are_for_what_is_paid(mail: MailServer) -> None:
 def test_thanks_that_wait_are_not_given_for_a_cheque_that_bounced(mail: MailServer) -> None:
     invoice = make.overdue_invoice(make.account(), place=make.closed_place())
     paid = lifecycle.record_payment(invoice.account, invoice.pk, make.API, amount=invoice.balance)
-    thanks = send(invoice, Asked("thank_you", "email", "en"))
+    thanks = send(invoice, MessageRequest("thank_you", "email", "en"))
     lifecycle.change(invoice.account, invoice.pk, make.STAFF, notes="A note.")
     assert Communication.objects.get(pk=thanks.pk).status == "scheduled"
     lifecycle.reverse_payment(invoice.account, invoice.pk, paid.pk, make.STAFF)
@@ -256,9 +258,9 @@ def test_thanks_that_wait_are_not_given_for_a_cheque_that_bounced(mail: MailServ
 
 
 def test_a_promise_may_be_spoken_of_while_it_holds_the_ladder(mail: MailServer) -> None:
-    invoice, word = late_invoice(), Asked("promise_followup", "email", "en")
+    invoice, word = late_invoice(), MessageRequest("promise_followup", "email", "en")
     with nothing_happens(invoice.account), pytest.raises(writing.Refused):
-        look(invoice, word)
+        preview(invoice, word)
     day = invoice.account.today() + dt.timedelta(days=5)
     lifecycle.promise(invoice.account, invoice.pk, make.STAFF, day)
     sent = send(make.again(invoice), word)
@@ -267,8 +269,8 @@ def test_a_promise_may_be_spoken_of_while_it_holds_the_ladder(mail: MailServer) 
 
 def test_it_is_written_in_the_language_and_the_words_that_were_chosen(mail: MailServer) -> None:
     invoice = late_invoice()
-    assert send(invoice, Asked("manual", "email", "ar")).language == "ar"
-    own = Asked("manual", "email", "en", "A word about {{ invoice_number }}", "Dear {{ name }}, can we talk?")
+    assert send(invoice, MessageRequest("manual", "email", "ar")).language == "ar"
+    own = MessageRequest("manual", "email", "en", "A word about {{ invoice_number }}", "Dear {{ name }}, can we talk?")
     sent = send(invoice, own)
     assert sent.subject == f"A word about {invoice}"
     assert sent.body.startswith("Dear Ahmed Al Rashid, can we talk?")
@@ -277,5 +279,5 @@ def test_it_is_written_in_the_language_and_the_words_that_were_chosen(mail: Mail
 def test_a_foreign_invoice_is_not_found(mail: MailServer) -> None:
     invoice, foreign = late_invoice(), make.account()
     with nothing_happens(invoice.account), pytest.raises(writing.NotFound):
-        manual.look(foreign, invoice.pk, make.STAFF, MANUAL)
+        manual.preview(foreign, invoice.pk, make.STAFF, MANUAL)
     assert mail.mails == []

@@ -52,9 +52,9 @@ def test_messages_wait_while_no_payment_was_recorded_or_synced() -> None:
     assert sent(account) == []
     assert why(invoice) == [
         "Reminder postponed to 2026-04-07 11:00 (Asia/Dubai): "
-        "stale payment data: no payment was recorded or synced for a while."
+        "payment data is stale: no payment was recorded or synced recently."
     ]
-    assert safeguards.note_sync(account, make.STAFF) == 1
+    assert safeguards.record_sync(account, make.STAFF) == 1
     until(account, "2026-04-08 13:00")
     assert sent(account) == [("reminder", "04-08 12:00")]
     until(account, "2026-04-16 12:00")
@@ -103,9 +103,7 @@ def test_resuming_lets_go_what_the_switch_held_within_hours_and_limits() -> None
     assert safeguards.resume(account, make.STAFF) == 2
     rules = CollectionSettings.objects.get()
     assert (rules.is_stopped, rules.stopped_channels) == (False, [])
-    assert why(first, "released") == [
-        "Messages are switched on again: reminder scheduled for 2026-04-10 09:00 (Asia/Dubai)."
-    ]
+    assert why(first, "released") == ["Messages were resumed: reminder scheduled for 2026-04-10 09:00 (Asia/Dubai)."]
     assert why(late, "released") == []
     until(account, "2026-04-10 10:00")
     assert sent(account) == [("reminder", "04-10 09:00")] * 2
@@ -140,9 +138,9 @@ def held_notice(**given: object) -> tuple[Account, Communication]:
 def test_a_final_notice_above_the_amount_is_held_and_somebody_is_called_in() -> None:
     account, row = held_notice()
     assert row.status == State.HELD
-    assert why(row.invoice, "held") == ["Final notice held for approval: it demands AED 25,000.00."]
+    assert why(row.invoice, "held") == ["Final notice for AED 25,000.00 held for approval."]
     case = Escalation.objects.get()
-    assert (case.level, case.notes) == (1, "A final notice waits for a second pair of eyes.")
+    assert (case.level, case.notes) == (1, "A final notice needs approval.")
     assert "escalation.created" in make.events_of(account)
     until(account, "2026-08-01 12:00")
     assert len(sent(account)) == 4  # nothing else goes meanwhile
@@ -180,7 +178,7 @@ def test_released_it_goes_after_the_cool_off_and_the_ladder_goes_on() -> None:
 def test_within_the_cool_off_it_can_be_called_back() -> None:
     account, row = held_notice()
     safeguards.approve(account, row.pk, COLLEAGUE)
-    safeguards.call_back(account, row.pk, make.STAFF)
+    safeguards.withdraw_approval(account, row.pk, make.STAFF)
     until(account, "2026-05-20 12:00")
     row.refresh_from_db()
     assert (row.status, row.approved_by) == (State.HELD, "")
@@ -207,11 +205,11 @@ def test_who_registered_the_invoice_does_not_release_its_final_notice() -> None:
 def test_what_is_not_held_any_more_is_not_released_nor_cancelled_twice() -> None:
     account, row = held_notice()
     other = make.account()
-    for verb in (safeguards.approve, safeguards.cancel, safeguards.call_back):
+    for verb in (safeguards.approve, safeguards.cancel, safeguards.withdraw_approval):
         with nothing_happens(account), pytest.raises(NotFound):
             verb(other, row.pk, COLLEAGUE)
     with nothing_happens(account), pytest.raises(Refused):
-        safeguards.call_back(account, row.pk, COLLEAGUE)
+        safeguards.withdraw_approval(account, row.pk, COLLEAGUE)
     safeguards.approve(account, row.pk, COLLEAGUE)
     for verb in (safeguards.approve, safeguards.cancel):
         with nothing_happens(account), pytest.raises(Refused):

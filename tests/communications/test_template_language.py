@@ -3,7 +3,7 @@
 import pytest
 
 from communications.content import template_language
-from communications.content.template_language import Unreadable
+from communications.content.template_language import InvalidTemplate
 
 VALUES = {name: f"<{name}>" for name in template_language.VARIABLES}
 
@@ -69,23 +69,25 @@ def filled(text: str, **values: str) -> str:
     ],
 )
 def test_what_is_not_of_the_language_is_refused_when_saved_and_when_filled(text: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(InvalidTemplate):
         template_language.check(text, "email")
-    with pytest.raises(Unreadable):
+    with pytest.raises(InvalidTemplate):
         filled(text)
 
 
 def test_an_unknown_variable_is_refused_with_the_list_of_those_that_exist() -> None:
-    with pytest.raises(Unreadable, match=r"Unknown variable “amonut”\. Known here: name, company, sender, .*balance"):
+    with pytest.raises(
+        InvalidTemplate, match=r"Unknown variable “amonut”\. Available: name, company, sender, .*balance"
+    ):
         template_language.check("Pay {{ amonut }}", "email")
-    with pytest.raises(Unreadable, match=r"Unknown variable “name\.__class__”\. Known here"):
+    with pytest.raises(InvalidTemplate, match=r"Unknown variable “name\.__class__”\. Available"):
         template_language.check("{{ name.__class__ }}", "email")
 
 
 @pytest.mark.parametrize("name", ["page_link", "payment_instructions", "phone", "signature", "invoices"])
 def test_an_sms_knows_neither_links_nor_phone_numbers(name: str) -> None:
     assert name not in template_language.variables_of("sms")
-    with pytest.raises(Unreadable):
+    with pytest.raises(InvalidTemplate):
         template_language.check(f"{{{{ {name} }}}}", "sms")
 
 
@@ -94,10 +96,10 @@ def test_a_refusal_speaks_to_who_wrote_the_template() -> None:
         "{% load x %}": "{% load %}” can't be used",
         "{{ name|upper }}": "“|upper” can't be used",
         "\n{% if name %}": "The {% if %} of line 2 has no {% endif %}.",
-        "{{ name": "“{{” is left open",
-        "{{ overdue }}": "“overdue” can only be asked for",
+        "{{ name": "“{{” is unmatched",
+        "{{ overdue }}": "“overdue” can only be used in a condition",
     }.items():
-        with pytest.raises(Unreadable) as refusal:
+        with pytest.raises(InvalidTemplate) as refusal:
             template_language.check(text, "email")
         assert said in str(refusal.value)
         assert "register or load" not in str(refusal.value)
