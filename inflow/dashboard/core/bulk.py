@@ -12,7 +12,9 @@ from django.utils.translation import ngettext
 from unfold.decorators import action
 
 from inflow.accounts.access import actor, person
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.responses import page
+from inflow.dashboard.core.row_actions import Verb
 
 # What a person may set going by one click, and what one request may take.
 MOST = 200
@@ -21,7 +23,7 @@ _SAID = 5
 
 def bulk(of_one: Any) -> Any:
     """An entry of a list's `actions`, from a button that `pages.verb` made."""
-    verb: ui.Verb = of_one.verb
+    verb: Verb = of_one.verb
 
     def view(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]") -> HttpResponse | None:
         return _perform(model_admin, request, rows, verb)
@@ -30,7 +32,7 @@ def bulk(of_one: Any) -> Any:
     return action(view, description=verb.title)
 
 
-def _perform(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]", verb: ui.Verb) -> HttpResponse | None:
+def _perform(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]", verb: Verb) -> HttpResponse | None:
     if not person(request).may(verb.needs):
         raise PermissionDenied
     chosen = list(rows.select_related("account")[: MOST + 1])
@@ -60,10 +62,10 @@ def _perform(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]", verb
         "whom": ngettext("%(count)d is chosen.", "%(count)d are chosen.", len(chosen)) % {"count": len(chosen)},
         "left_out": len(chosen) - fitting,
     }
-    return ui.page(model_admin, request, "admin/bulk_form.html", context)
+    return page(model_admin, request, "admin/bulk_form.html", context)
 
 
-def _do(request: HttpRequest, chosen: list[Any], form: ui.PageForm, verb: ui.Verb) -> None:
+def _do(request: HttpRequest, chosen: list[Any], form: PageForm, verb: Verb) -> None:
     """Each by itself: one that is refused holds nobody up."""
     done, refused = 0, []
     for row in chosen:

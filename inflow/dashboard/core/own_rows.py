@@ -27,7 +27,9 @@ from inflow.accounts.access import actor, person, rows_of
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
 from inflow.canonical import canonical_words
-from inflow.dashboard.core import exporting, listing, ui
+from inflow.dashboard.core import exporting, listing
+from inflow.dashboard.core.responses import form_page
+from inflow.dashboard.core.row_actions import Verb
 from inflow.languages import english
 
 
@@ -189,7 +191,7 @@ class OwnRowsAdmin(ModelAdmin):
         name = self.opts.model_name
         audit.record(account, person(request).email, f"{name}.{what}", english(row)[:120], **detail)
 
-    def perform(self, request: HttpRequest, object_id: str, verb: ui.Verb) -> HttpResponse:
+    def perform(self, request: HttpRequest, object_id: str, verb: Verb) -> HttpResponse:
         """The page of one verb on one row."""
         row = self.get_object(request, unquote(object_id))
         if not person(request).may(verb.needs):
@@ -204,9 +206,7 @@ class OwnRowsAdmin(ModelAdmin):
             messages.success(request, self.with_undo(said, self.url(verb.undo, row.pk)) if verb.undo else said)
             return HttpResponseRedirect(self.after(row))
 
-        return ui.form_page(
-            self, request, form, do, title=verb.title, back=back, intro=verb.intro, is_grave=verb.is_grave
-        )
+        return form_page(self, request, form, do, title=verb.title, back=back, intro=verb.intro, is_grave=verb.is_grave)
 
     def with_undo(self, said: str, url: str) -> SafeString:
         """What was done, and the way to the form that takes it back."""
@@ -233,7 +233,7 @@ class OwnRowsAdmin(ModelAdmin):
             if (verb := getattr(each[0], "verb", None)) and person(request).may(verb.needs)
         }
 
-    def offers(self, user: User, row: Any, verb: ui.Verb | None) -> bool:
+    def offers(self, user: User, row: Any, verb: Verb | None) -> bool:
         return verb is None or verb.is_offered(user, row)
 
     def url(self, page: str, *args: Any) -> str:

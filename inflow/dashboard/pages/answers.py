@@ -20,8 +20,10 @@ from communications.models import Answer, AnswerKind, AnswerStatus, ConsentEntry
 from communications.portal import answers, links
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import DayField, PageForm
+from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.row_actions import verb
 from inflow.dashboard.pages.forms import OptionalReasonForm, PaymentForm, ReasonForm, refusals_on
 from inflow.dashboard.pages.invoices import DebtorAdmin
 from inflow.languages import named
@@ -40,8 +42,8 @@ class ClaimedPaymentForm(PaymentForm):
         self.fields["reference"].initial = row.reference
 
 
-class ClaimedPromiseForm(ui.PageForm):
-    promised_on = ui.DayField(label=_lazy("Day by which it is paid"))
+class ClaimedPromiseForm(PageForm):
+    promised_on = DayField(label=_lazy("Day by which it is paid"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -99,7 +101,7 @@ class AnswerAdmin(OwnRowsAdmin):
     )
     readonly_fields = ("about", "status_shown", "debtor_shown", "invoice_link", "day_shown", "balance_shown", "why")
     actions_detail = ("confirm_paid", "confirm_promise", "confirm_dispute", "dismiss")
-    confirm_paid = ui.verb(
+    confirm_paid = verb(
         _lazy("Confirm the payment"),
         _confirm_paid,
         needs=Role.AGENT,
@@ -109,7 +111,7 @@ class AnswerAdmin(OwnRowsAdmin):
         intro=_lazy("Only where the money has come: it is posted to the ledger, which is append-only."),
         is_primary=True,
     )
-    confirm_promise = ui.verb(
+    confirm_promise = verb(
         _lazy("Accept the promise"),
         _confirm_promise,
         needs=Role.AGENT,
@@ -119,7 +121,7 @@ class AnswerAdmin(OwnRowsAdmin):
         intro=_lazy("The invoice is on hold until the second working day after it."),
         is_primary=True,
     )
-    confirm_dispute = ui.verb(
+    confirm_dispute = verb(
         _lazy("Mark as handled"),
         _confirm_dispute,
         needs=Role.AGENT,
@@ -129,7 +131,7 @@ class AnswerAdmin(OwnRowsAdmin):
         intro=_lazy("The invoice stays disputed until somebody resumes it."),
         is_primary=True,
     )
-    dismiss = ui.verb(
+    dismiss = verb(
         _lazy("Dismiss"),
         _dismiss,
         needs=Role.AGENT,
@@ -145,7 +147,7 @@ class AnswerAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Debtor"), ordering="debtor__name")
     def debtor_shown(self, answer: Answer) -> str:
-        return ui.two_lines(answer.debtor.name, answer.debtor.company)
+        return two_lines(answer.debtor.name, answer.debtor.company)
 
     @display(description=_lazy("Invoice"), ordering="invoice__invoice_number")
     def invoice_link(self, answer: Answer) -> str:
@@ -154,7 +156,7 @@ class AnswerAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Balance"))
     def balance_shown(self, answer: Answer) -> str:
-        return ui.bdi(money.display(answer.invoice.balance, answer.invoice.currency))
+        return bdi(money.display(answer.invoice.balance, answer.invoice.currency))
 
     @display(description=_lazy("Day"), ordering="day")
     def day_shown(self, answer: Answer) -> str:
@@ -163,7 +165,7 @@ class AnswerAdmin(OwnRowsAdmin):
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, answer: Answer) -> str:
         status = AnswerStatus(answer.status)
-        return ui.badge(status.label, STATUS_BADGES.get(status, ""))
+        return badge(status.label, STATUS_BADGES.get(status, ""))
 
     @display(description=_lazy("Why"))
     def why(self, answer: Answer) -> str:
@@ -171,7 +173,7 @@ class AnswerAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Said"), ordering="said_at")
     def said(self, answer: Answer) -> str:
-        return ui.moment(answer.said_at)
+        return moment(answer.said_at)
 
 
 def _return(contact: Contact, actor: Actor, form: ReasonForm) -> str:
@@ -208,7 +210,7 @@ class ContactAdmin(OwnRowsAdmin):
     )
     readonly_fields = ("address_shown", "state")
     actions_detail = ("opt_in",)
-    opt_in = ui.verb(
+    opt_in = verb(
         _lazy("Write to it again"),
         _return,
         needs=Role.AGENT,
@@ -220,17 +222,17 @@ class ContactAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Address"), ordering="address")
     def address_shown(self, contact: Contact) -> str:
-        return ui.bdi(contact.address)
+        return bdi(contact.address)
 
     @display(description=_lazy("State"))
     def state(self, contact: Contact) -> str:
         if contact.opted_out_at:
-            return ui.badge(_("Opted out"), "warning")
-        return ui.badge(_("Bounced"), "danger") if contact.invalid_at else ui.badge(_("Good"), "success")
+            return badge(_("Opted out"), "warning")
+        return badge(_("Bounced"), "danger") if contact.invalid_at else badge(_("Good"), "success")
 
     @display(description=_lazy("Opted out"), ordering="opted_out_at")
     def opted_out(self, contact: Contact) -> str:
-        return ui.moment(contact.opted_out_at)
+        return moment(contact.opted_out_at)
 
 
 @admin.register(ConsentEntry)
@@ -251,25 +253,25 @@ class ConsentEntryAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("When"), ordering="at")
     def when(self, entry: ConsentEntry) -> str:
-        return ui.moment(entry.at)
+        return moment(entry.at)
 
     @display(description=_lazy("What"), ordering="what")
     def what_shown(self, entry: ConsentEntry) -> str:
-        return ui.badge(entry.get_what_display(), "warning" if entry.what == "opted_out" else "success")
+        return badge(entry.get_what_display(), "warning" if entry.what == "opted_out" else "success")
 
     @display(description=_lazy("actor"))
     def actor_shown(self, entry: ConsentEntry) -> str:
-        return ui.bdi(named(entry.actor) if entry.actor in ("clock", "debtor") else entry.actor)
+        return bdi(named(entry.actor) if entry.actor in ("clock", "debtor") else entry.actor)
 
     @display(description=_lazy("text"))
     def text_shown(self, entry: ConsentEntry) -> str:
-        return ui.bdi(entry.text)
+        return bdi(entry.text)
 
     @display(description=_lazy("Where"))
     def where(self, entry: ConsentEntry) -> SafeString:
         if not entry.channel:
-            return ui.bdi(_("All channels"))
-        return ui.two_lines(entry.address, entry.get_channel_display())
+            return bdi(_("All channels"))
+        return two_lines(entry.address, entry.get_channel_display())
 
 
 # --- What a person does with a debtor ----------------------------------------------------------------------------
@@ -292,13 +294,13 @@ def _agree(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
     return _("%(debtor)s may be written to by WhatsApp.") % {"debtor": debtor}
 
 
-def _revoke(debtor: Debtor, actor: Actor, form: ui.PageForm) -> str:
+def _revoke(debtor: Debtor, actor: Actor, form: PageForm) -> str:
     links.revoke(debtor, actor)
     return _("The links that were sent to this debtor lead nowhere now. The next message has a new one.")
 
 
 _VERBS = {
-    "opt_out": ui.verb(
+    "opt_out": verb(
         _lazy("Stop writing"),
         _leave,
         needs=Role.AGENT,
@@ -307,7 +309,7 @@ _VERBS = {
         fits=lambda debtor: debtor.opted_out_at is None,
         intro=_lazy("The debtor asked not to be written to, on any channel. Your reason stays in the consent log."),
     ),
-    "opt_in": ui.verb(
+    "opt_in": verb(
         _lazy("Write again"),
         _return_debtor,
         needs=Role.AGENT,
@@ -316,7 +318,7 @@ _VERBS = {
         fits=lambda debtor: debtor.opted_out_at is not None,
         intro=_lazy("Only where the debtor asked for it. Your reason stays in the consent log."),
     ),
-    "agree": ui.verb(
+    "agree": verb(
         _lazy("Record WhatsApp consent"),
         _agree,
         needs=Role.AGENT,
@@ -327,7 +329,7 @@ _VERBS = {
             "WhatsApp asks that the debtor agreed to be written to. Say where and how they did; it stays in the log."
         ),
     ),
-    "revoke_links": ui.verb(
+    "revoke_links": verb(
         _lazy("Revoke page links"),
         _revoke,
         needs=Role.AGENT,

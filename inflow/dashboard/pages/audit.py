@@ -19,7 +19,8 @@ from inflow.accounts import sessions
 from inflow.accounts.access import person, rows_of
 from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import exporting, ui
+from inflow.dashboard.core import exporting
+from inflow.dashboard.core.markup import badge, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.pages.audit_sentences import sentence
 
@@ -125,22 +126,20 @@ class AuditEntryAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("When"), ordering="at")
     def moment(self, entry: AuditEntry) -> str:
-        return ui.moment(entry.at)
+        return moment(entry.at)
 
     @display(description=_lazy("What happened"))
     def said(self, entry: AuditEntry) -> str:
         changed = _(", ").join(map(_named, _changes(entry)))
-        return ui.two_lines(sentence(entry), changed)
+        return two_lines(sentence(entry), changed)
 
     @display(description=_lazy("From"))
     def where(self, entry: AuditEntry) -> str:
-        return ui.two_lines(
-            sessions.device_retold(entry.detail.get("device") or "–"), entry.detail.get("address") or ""
-        )
+        return two_lines(sessions.device_retold(entry.detail.get("device") or "–"), entry.detail.get("address") or "")
 
     @display(description=_lazy("About"), ordering="action")
     def about(self, entry: AuditEntry) -> str:
-        return ui.badge(_about(entry.action.partition(".")[0]), "info")
+        return badge(_about(entry.action.partition(".")[0]), "info")
 
     @display(description=_lazy("Before and after"))
     def before_and_after(self, entry: AuditEntry) -> str:

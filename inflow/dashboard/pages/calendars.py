@@ -16,8 +16,10 @@ from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import ClockInput, PageForm
+from inflow.dashboard.core.markup import badge, bdi, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.row_actions import Verb, verb
 from invoices import holidays
 from invoices.models import CalendarRule
 
@@ -32,7 +34,7 @@ _WEEKDAYS = (
 )
 
 
-def _make_own(rule: CalendarRule, actor: Actor, form: ui.PageForm) -> str:
+def _make_own(rule: CalendarRule, actor: Actor, form: PageForm) -> str:
     account = User.objects.get(email=actor.name).account
     if (
         account is None
@@ -71,9 +73,9 @@ class CalendarRuleAdmin(OwnRowsAdmin):
         (_lazy("When"), {"fields": (("starts_on", "ends_on", "is_yearly"), "weekdays", ("opens_at", "closes_at"))}),
         (_lazy("State"), {"fields": (("is_on", "is_expected"), "source")}),
     )
-    formfield_overrides: ClassVar[Any] = {TimeField: {"widget": ui.ClockInput}}
+    formfield_overrides: ClassVar[Any] = {TimeField: {"widget": ClockInput}}
     actions_detail = ("make_own",)
-    make_own = ui.verb(
+    make_own = verb(
         _lazy("Make it our own"),
         _make_own,
         needs=Role.MANAGER,
@@ -107,16 +109,16 @@ class CalendarRuleAdmin(OwnRowsAdmin):
             obj.account = user.account
         super().save_model(request, obj, form, change)
 
-    def offers(self, user: User, row: CalendarRule, verb: ui.Verb | None) -> bool:
+    def offers(self, user: User, row: CalendarRule, verb: Verb | None) -> bool:
         return user.account_id is not None and super().offers(user, row, verb)
 
     @display(description=_lazy("name"), ordering="name")
     def name_shown(self, rule: CalendarRule) -> str:
-        return ui.bdi(holidays.said(rule))
+        return bdi(holidays.said(rule))
 
     @display(description=_lazy("Place"), ordering="country")
     def place(self, rule: CalendarRule) -> str:
-        return ui.bdi(rule.subdivision or rule.country)
+        return bdi(rule.subdivision or rule.country)
 
     @display(description=_lazy("When"), ordering="starts_on")
     def when(self, rule: CalendarRule) -> str:
@@ -124,13 +126,13 @@ class CalendarRuleAdmin(OwnRowsAdmin):
             return _(", ").join(str(_WEEKDAYS[day]) for day in sorted(rule.weekdays))
         style = "j F" if rule.is_yearly else "j M Y"
         days = [date_format(day, style) for day in (rule.starts_on, rule.ends_on) if day]
-        return ui.two_lines(" – ".join(days), _("each year") if rule.is_yearly else "")
+        return two_lines(" – ".join(days), _("each year") if rule.is_yearly else "")
 
     @display(description=_lazy("Hours"))
     def hours(self, rule: CalendarRule) -> str:
         opens, closes = (time and time_format(time, "H:i") for time in (rule.opens_at, rule.closes_at))
         if opens and closes:
-            return ui.bdi(f"{opens}–{closes}")
+            return bdi(f"{opens}–{closes}")
         if closes:
             return _("until %(time)s") % {"time": closes}
         return _("from %(time)s") % {"time": opens} if opens else ""
@@ -138,9 +140,9 @@ class CalendarRuleAdmin(OwnRowsAdmin):
     @display(description=_lazy("State"))
     def state(self, rule: CalendarRule) -> str:
         if not rule.is_on:
-            return ui.badge(_("Out of use"))
-        return ui.badge(_("Expected"), "warning") if rule.is_expected else ui.badge(_("Set"), "success")
+            return badge(_("Out of use"))
+        return badge(_("Expected"), "warning") if rule.is_expected else badge(_("Set"), "success")
 
     @display(description=_lazy("Whose"))
     def whose(self, rule: CalendarRule) -> str:
-        return ui.bdi(str(rule.account)) if rule.account else _("Everybody's")
+        return bdi(str(rule.account)) if rule.account else _("Everybody's")

@@ -18,8 +18,10 @@ from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.row_actions import verb
 from inflow.dashboard.pages import imports
 from inflow.dashboard.pages.forms import METHODS, OptionalReasonForm, ResolveForm, UndoForm, refusals_on
 from invoices import lifecycle, money
@@ -52,11 +54,11 @@ class AboutInvoice(OwnRowsAdmin):
 
     @display(description=_lazy("Debtor"), ordering="invoice__debtor_name")
     def debtor_shown(self, row: Any) -> str:
-        return ui.two_lines(row.invoice.debtor_name, row.invoice.debtor_company)
+        return two_lines(row.invoice.debtor_name, row.invoice.debtor_company)
 
     @display(description=_lazy("Amount"), ordering="amount")
     def amount_shown(self, row: Any) -> str:
-        return ui.bdi(money.display(row.amount, row.invoice.currency))
+        return bdi(money.display(row.amount, row.invoice.currency))
 
 
 class CurrencyFilter(DropdownFilter):
@@ -75,7 +77,7 @@ class CurrencyFilter(DropdownFilter):
 # --- Cases -------------------------------------------------------------------------------------------------------
 
 
-class AssignForm(ui.PageForm):
+class AssignForm(PageForm):
     assignee = forms.ModelChoiceField(User.objects.none(), required=False, empty_label=_lazy("Nobody"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -86,12 +88,12 @@ class AssignForm(ui.PageForm):
         choice.queryset, choice.initial = members.order_by("email"), getattr(self.row, "assignee_id", None)
 
 
-def _change(case: Escalation, actor: Actor, form: ui.PageForm, **asked: Any) -> None:
+def _change(case: Escalation, actor: Actor, form: PageForm, **asked: Any) -> None:
     with refusals_on(form):
         cases.change(case.account, case.pk, actor, CaseChange(**asked))
 
 
-def _take(case: Escalation, actor: Actor, form: ui.PageForm) -> str:
+def _take(case: Escalation, actor: Actor, form: PageForm) -> str:
     is_member = User.objects.filter(account=case.account_id, email=actor.name).exists()
     _change(case, actor, form, status=CaseStatus.ACKNOWLEDGED, assignee=actor.name if is_member else None)
     return _("The case is yours.") if is_member else _("The case is being worked on.")
@@ -163,7 +165,7 @@ class EscalationAdmin(AboutInvoice):
     readonly_fields = ("invoice_link",)
 
     actions_detail = ("take", "resolve", "assign")
-    take = ui.verb(
+    take = verb(
         _lazy("Take it"),
         _take,
         needs=Role.AGENT,
@@ -174,7 +176,7 @@ class EscalationAdmin(AboutInvoice):
         ),
         is_primary=True,
     )
-    resolve = ui.verb(
+    resolve = verb(
         _lazy("Resolve"),
         _resolve,
         needs=Role.AGENT,
@@ -183,7 +185,7 @@ class EscalationAdmin(AboutInvoice):
         fits=lambda case: case.status != CaseStatus.RESOLVED,
         intro=_lazy("An open invoice needs a way on. To give it up, write it off on its own page."),
     )
-    assign = ui.verb(
+    assign = verb(
         _lazy("Assign"),
         _assign,
         needs=Role.AGENT,
@@ -194,19 +196,19 @@ class EscalationAdmin(AboutInvoice):
 
     @display(description=_lazy("Balance"))
     def balance_shown(self, case: Escalation) -> str:
-        return ui.bdi(money.display(case.invoice.balance, case.invoice.currency))
+        return bdi(money.display(case.invoice.balance, case.invoice.currency))
 
     @display(description=_lazy("Level"), ordering="level")
     def level_shown(self, case: Escalation) -> str:
-        return ui.badge(_("Level %(level)s") % {"level": case.level}, "danger" if case.level > 1 else "warning")
+        return badge(_("Level %(level)s") % {"level": case.level}, "danger" if case.level > 1 else "warning")
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, case: Escalation) -> str:
-        return ui.badge(case.get_status_display(), CASE_BADGES[CaseStatus(case.status)])
+        return badge(case.get_status_display(), CASE_BADGES[CaseStatus(case.status)])
 
     @display(description=_lazy("Opened"), ordering="opened_at")
     def opened(self, case: Escalation) -> str:
-        return ui.moment(case.opened_at)
+        return moment(case.opened_at)
 
 
 # --- Promises ----------------------------------------------------------------------------------------------------
@@ -240,7 +242,7 @@ class PromiseAdmin(AboutInvoice):
     fields = ("invoice_link", "amount_shown", "promised_on", "hold_until", "status_shown", "created_at")
     readonly_fields = ("invoice_link", "amount_shown", "status_shown")
     actions_detail = ("withdraw",)
-    withdraw = ui.verb(
+    withdraw = verb(
         _lazy("Withdraw"),
         _withdraw,
         needs=Role.AGENT,
@@ -254,11 +256,11 @@ class PromiseAdmin(AboutInvoice):
     def left_shown(self, promise: Promise) -> str:
         if promise.status != PromiseStatus.OPEN:
             return "–"
-        return ui.bdi(money.display(receivables.promised(promise), promise.invoice.currency))
+        return bdi(money.display(receivables.promised(promise), promise.invoice.currency))
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, promise: Promise) -> str:
-        return ui.badge(promise.get_status_display(), PROMISE_BADGES.get(PromiseStatus(promise.status), ""))
+        return badge(promise.get_status_display(), PROMISE_BADGES.get(PromiseStatus(promise.status), ""))
 
 
 # --- Payments ----------------------------------------------------------------------------------------------------
@@ -309,7 +311,7 @@ class PaymentAdmin(AboutInvoice):
     )
     readonly_fields = ("invoice_link", "amount_shown", "credit_shown", "method_shown", "status_shown")
     actions_detail = ("void", "reverse")
-    void = ui.verb(
+    void = verb(
         _lazy("Undo (recorded by mistake)"),
         _void,
         needs=Role.AGENT,
@@ -322,7 +324,7 @@ class PaymentAdmin(AboutInvoice):
         ),
         is_grave=True,
     )
-    reverse = ui.verb(
+    reverse = verb(
         _lazy("Reverse (bank took it back)"),
         _reverse,
         needs=Role.AGENT,
@@ -344,7 +346,7 @@ class PaymentAdmin(AboutInvoice):
 
     @display(description=_lazy("Credit"))
     def credit_shown(self, payment: Payment) -> str:
-        return ui.bdi(money.display(payment.unallocated, payment.currency)) if payment.unallocated else "–"
+        return bdi(money.display(payment.unallocated, payment.currency)) if payment.unallocated else "–"
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, payment: Payment) -> str:
@@ -361,4 +363,4 @@ def payment_method(payment: Payment) -> str:
 
 def payment_status(payment: Payment) -> str:
     status = ReceiptStatus(payment.status)
-    return ui.badge(status.label, "success" if status == ReceiptStatus.STANDING else "warning")
+    return badge(status.label, "success" if status == ReceiptStatus.STANDING else "warning")

@@ -15,7 +15,8 @@ from communications.portal.account import open_invoices, positions
 from communications.schedule.calendar import place_of
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.markup import badge
+from inflow.dashboard.core.row_actions import own_page
 from inflow.dashboard.pages.invoices import DebtorAdmin
 from invoices import money
 from invoices.debtors import debtor_parties
@@ -64,10 +65,10 @@ def _addresses(debtor: Debtor) -> list[dict[str, Any]]:
 
 def _state(debtor: Debtor, contact: Contact | None) -> str:
     if debtor.opted_out_at or (contact and contact.opted_out_at):
-        return ui.badge(_("Opted out"), "warning")
+        return badge(_("Opted out"), "warning")
     if contact and contact.invalid_at:
-        return ui.badge(_("Bounced"), "danger")
-    return ui.badge(_("Good"), "success")
+        return badge(_("Bounced"), "danger")
+    return badge(_("Good"), "success")
 
 
 def picture(debtor: Debtor) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def _statement(admin: DebtorAdmin, request: HttpRequest, object_id: str) -> Http
 
 DebtorAdmin.pictures.append(picture)
 # Linked from the page, once for each language.
-DebtorAdmin.statement = ui.own_page(
+DebtorAdmin.statement = own_page(
     "Statement", _statement, needs=Role.VIEWER, icon="description", fits=lambda debtor: False
 )
 DebtorAdmin.actions_detail = (*(DebtorAdmin.actions_detail or ()), "statement")

@@ -20,8 +20,11 @@ from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import OwnAccountForm, PageForm
+from inflow.dashboard.core.markup import badge, bdi
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.responses import form_page
+from inflow.dashboard.core.row_actions import verb
 from inflow.egress import targets
 from inflow.languages import english
 
@@ -78,7 +81,7 @@ class _ProviderFields(forms.Form):
                 self.add_error("sender", problem.message)
 
 
-class NewGatewayForm(ui.OwnAccountForm, _ProviderFields):
+class NewGatewayForm(OwnAccountForm, _ProviderFields):
     channel = forms.ChoiceField(choices=[(each.value, each.label) for each in (Medium.SMS, Medium.WHATSAPP)])
     field_order = ("account_choice", "channel", "base_url", "account_sid", "auth_token", "sender")
 
@@ -89,7 +92,7 @@ class NewGatewayForm(ui.OwnAccountForm, _ProviderFields):
         return data
 
 
-class GatewayForm(ui.PageForm, _ProviderFields):
+class GatewayForm(PageForm, _ProviderFields):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in ("base_url", "account_sid", "sender"):
@@ -104,7 +107,7 @@ class GatewayForm(ui.PageForm, _ProviderFields):
         return data
 
 
-class TemplatesForm(ui.PageForm):
+class TemplatesForm(PageForm):
     """The provider's ids of the approved WhatsApp templates, by kind and language."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -151,7 +154,7 @@ def _keep_templates(gateway: Gateway, actor: Actor, form: TemplatesForm) -> str:
     return _("The templates are kept.")
 
 
-def _switch(gateway: Gateway, actor: Actor, form: ui.PageForm) -> str:
+def _switch(gateway: Gateway, actor: Actor, form: PageForm) -> str:
     gateway.is_active = not gateway.is_active
     gateway.save(update_fields=["is_active"])
     _record(gateway, actor, "switched_on" if gateway.is_active else "switched_off")
@@ -169,7 +172,7 @@ class GatewayAdmin(OwnRowsAdmin):
     fields = ("channel_shown", "state", "base_url", "account_sid", "sender", "status_url", "inbound_url", "created_at")
     readonly_fields = fields
     actions_detail = ("edit", "templates", "switch_off", "switch_on")
-    edit = ui.verb(
+    edit = verb(
         _lazy("Edit"),
         _edit,
         needs=Role.MANAGER,
@@ -178,7 +181,7 @@ class GatewayAdmin(OwnRowsAdmin):
         intro=_lazy("Provider, credentials and sender."),
         is_primary=True,
     )
-    templates = ui.verb(
+    templates = verb(
         _lazy("Set templates"),
         _keep_templates,
         needs=Role.MANAGER,
@@ -191,7 +194,7 @@ class GatewayAdmin(OwnRowsAdmin):
             "the debtor wrote within 24 hours."
         ),
     )
-    switch_off = ui.verb(
+    switch_off = verb(
         _lazy("Switch off"),
         _switch,
         needs=Role.MANAGER,
@@ -199,7 +202,7 @@ class GatewayAdmin(OwnRowsAdmin):
         fits=lambda gateway: gateway.is_active,
         intro=_lazy("Its channel is then no channel: messages go by the others of their step, or wait."),
     )
-    switch_on = ui.verb(
+    switch_on = verb(
         _lazy("Switch on"),
         _switch,
         needs=Role.MANAGER,
@@ -231,7 +234,7 @@ class GatewayAdmin(OwnRowsAdmin):
             messages.success(request, _("Messages can go through it from now on."))
             return HttpResponseRedirect(self.url("change", gateway.pk))
 
-        return ui.form_page(
+        return form_page(
             self,
             request,
             form,
@@ -248,12 +251,12 @@ class GatewayAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("State"), ordering="is_active")
     def state(self, gateway: Gateway) -> str:
-        return ui.badge(_("Active"), "success") if gateway.is_active else ui.badge(_("Off"), "danger")
+        return badge(_("Active"), "success") if gateway.is_active else badge(_("Off"), "danger")
 
     @display(description=_lazy("It reports deliveries to"))
     def status_url(self, gateway: Gateway) -> str:
-        return ui.bdi(gateways.hook_url(gateway, "status"))
+        return bdi(gateways.hook_url(gateway, "status"))
 
     @display(description=_lazy("Have it pass answers to"))
     def inbound_url(self, gateway: Gateway) -> str:
-        return ui.bdi(gateways.hook_url(gateway, "inbound"))
+        return bdi(gateways.hook_url(gateway, "inbound"))

@@ -24,7 +24,7 @@ from communications.schedule import holding, standstill
 from inflow.accounts.access import person, rows_of
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.markup import badge
 from inflow.dashboard.pages import first_run
 from inflow.dashboard.pages.home_figures import PROMISES_WITHIN, Receivables, receivables, today_of
 from inflow.dashboard.pages.messages import state_badge
@@ -197,7 +197,7 @@ def _going_out(user: User) -> dict[str, Any]:
             "title": f"{message.invoice.invoice_number} · {message.invoice.debtor_name}",
             "to": message.recipient or _("no address"),
             "at": message.scheduled_for,
-            "badge": ui.badge(message.get_kind_display(), "info"),
+            "badge": badge(message.get_kind_display(), "info"),
             "url": reverse("admin:invoices_invoice_change", args=[message.invoice_id]),
         }
         for message in soonest
@@ -214,7 +214,7 @@ def _cases(user: User) -> list[dict[str, Any]]:
             "title": f"{case.invoice.invoice_number} · {case.invoice.debtor_name}",
             "to": money.display(case.invoice.balance, case.invoice.currency),
             "at": case.opened_at,
-            "badge": ui.badge(str(case), "danger" if case.level > 1 else "warning"),
+            "badge": badge(str(case), "danger" if case.level > 1 else "warning"),
             "url": reverse("admin:invoices_escalation_change", args=[case.pk]),
         }
         for case in oldest[:SHOWN]

@@ -32,8 +32,12 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.api.fields import MAX_DIGITS
-from inflow.dashboard.core import ui, uploads
+from inflow.dashboard.core import uploads
+from inflow.dashboard.core.forms import OwnAccountForm, PageForm
+from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.responses import page
+from inflow.dashboard.core.row_actions import Verb, verb
 from inflow.dashboard.pages import import_proposals
 from inflow.dashboard.pages.forms import refusals_on
 from inflow.dashboard.pages.import_columns import columns_page
@@ -72,7 +76,7 @@ def import_url(user: User, kind: Kind) -> str | None:
     return f"{reverse('admin:invoices_import_add')}?kind={kind}" if may_import(user, kind) else None
 
 
-class UploadForm(ui.OwnAccountForm):
+class UploadForm(OwnAccountForm):
     kind = forms.ChoiceField(label=_lazy("What it holds"))
     file = forms.FileField(
         label=_lazy("File"),
@@ -108,19 +112,19 @@ class UploadForm(ui.OwnAccountForm):
         field.choices = choices
 
 
-def _confirm(file: Import, actor: Actor, form: ui.PageForm) -> str:
+def _confirm(file: Import, actor: Actor, form: PageForm) -> str:
     with refusals_on(form):
         running.confirm(file, actor.name)
     return _("The import is under way. You may leave this page.")
 
 
-def _stop(file: Import, actor: Actor, form: ui.PageForm) -> str:
+def _stop(file: Import, actor: Actor, form: PageForm) -> str:
     with refusals_on(form):
         running.stop(file, actor.name)
     return _("The import is stopped. What was imported stays.")
 
 
-def _discard(file: Import, actor: Actor, form: ui.PageForm) -> str:
+def _discard(file: Import, actor: Actor, form: PageForm) -> str:
     with refusals_on(form):
         running.discard(file, actor.name)
     return _("The import is discarded.")
@@ -137,7 +141,7 @@ class ImportAdmin(OwnRowsAdmin):
     ordering = ("-created_at", "-id")
     fields = ()
     actions_detail = ("confirm", "stop", "discard")
-    confirm = ui.verb(
+    confirm = verb(
         _lazy("Import"),
         _confirm,
         needs=Role.AGENT,
@@ -145,7 +149,7 @@ class ImportAdmin(OwnRowsAdmin):
         fits=lambda file: file.phase == Phase.CHECKED,
         is_primary=True,
     )
-    stop = ui.verb(
+    stop = verb(
         _lazy("Stop"),
         _stop,
         needs=Role.AGENT,
@@ -153,7 +157,7 @@ class ImportAdmin(OwnRowsAdmin):
         fits=lambda file: file.phase == Phase.RUNNING,
         intro=_lazy("What is imported stays. The rest can be imported later."),
     )
-    discard = ui.verb(
+    discard = verb(
         _lazy("Discard"),
         _discard,
         needs=Role.AGENT,
@@ -176,13 +180,13 @@ class ImportAdmin(OwnRowsAdmin):
         ]
         return [*own, *super().get_urls()]
 
-    def perform(self, request: HttpRequest, object_id: str, verb: ui.Verb) -> HttpResponse:
+    def perform(self, request: HttpRequest, object_id: str, verb: Verb) -> HttpResponse:
         """Of invoices, only who may bring them."""
         if not may_import(person(request), self.get_object(request, object_id).kind):
             raise PermissionDenied
         return super().perform(request, object_id, verb)
 
-    def offers(self, user: User, row: Import, verb: ui.Verb | None) -> bool:
+    def offers(self, user: User, row: Import, verb: Verb | None) -> bool:
         """What is confirmed is confirmed under the preview."""
         is_below = verb is not None and verb.do is _confirm
         return not is_below and may_import(user, row.kind) and super().offers(user, row, verb)
@@ -209,7 +213,7 @@ class ImportAdmin(OwnRowsAdmin):
             "back": self.url("changelist"),
             "kinds": [{"kind": kind, "columns": COLUMNS[kind]} for kind in Kind if may_import(person(request), kind)],
         }
-        return ui.page(self, request, "admin/invoices/import/upload.html", context)
+        return page(self, request, "admin/invoices/import/upload.html", context)
 
     def _as_last_time(self, request: HttpRequest) -> dict[str, str]:
         """An account's files mostly come out of one program."""
@@ -313,7 +317,7 @@ class ImportAdmin(OwnRowsAdmin):
 
 
 def phase_badge(file: Import) -> str:
-    return ui.badge(file.get_phase_display(), PHASE_BADGES.get(Phase(file.phase), ""))
+    return badge(file.get_phase_display(), PHASE_BADGES.get(Phase(file.phase), ""))
 
 
 def _progress(file: Import, counts: dict[str, int]) -> dict[str, int] | None:
@@ -342,7 +346,7 @@ def _shown(file: Import, row: ImportRow) -> dict[str, Any]:
     return {
         "line": row.line,
         "cells": cells,
-        "badge": ui.badge(row.get_outcome_display(), OUTCOME_BADGES.get(Outcome(row.outcome), "")),
+        "badge": badge(row.get_outcome_display(), OUTCOME_BADGES.get(Outcome(row.outcome), "")),
         "is_applied": row.is_applied,
         "reason": row.reason,
         "changes": [

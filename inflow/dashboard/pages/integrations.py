@@ -14,7 +14,7 @@ from inflow.accounts.access import person
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from inflow.api import throttling
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.responses import page
 from inflow.dashboard.pages.people import ApiKeyAdmin
 from inflow.dashboard.pages.webhooks import SubscriptionAdmin
 
@@ -100,7 +100,7 @@ def _zapier(admin: SubscriptionAdmin, request: HttpRequest) -> HttpResponse:
             f"  {base}/invoices",
         ),
     ]
-    return ui.page(admin, request, "admin/zapier.html", {"title": "Zapier", "examples": examples})
+    return page(admin, request, "admin/zapier.html", {"title": "Zapier", "examples": examples})
 
 
 def _urls(admin: SubscriptionAdmin) -> list[URLPattern]:

@@ -18,13 +18,16 @@ from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Invitation, User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import OwnAccountForm, PageForm
+from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.responses import form_page
+from inflow.dashboard.core.row_actions import verb
 
 _PLATFORM = "platform"
 
 
-class InvitationForm(ui.OwnAccountForm):
+class InvitationForm(OwnAccountForm):
     """Platform staff may also invite platform staff, who belong to no account."""
 
     email = forms.EmailField(
@@ -61,14 +64,14 @@ class InvitationForm(ui.OwnAccountForm):
         return Role.ADMIN if role == _PLATFORM else Role(role)
 
 
-def _resend(invitation: Invitation, actor: Actor, form: ui.PageForm) -> str:
+def _resend(invitation: Invitation, actor: Actor, form: PageForm) -> str:
     invitations.resend(invitation, by=User.objects.get(email=actor.name))
     return _("The invitation is sent to %(email)s again. The link in the earlier email is dead.") % {
         "email": invitation.email
     }
 
 
-def _withdraw(invitation: Invitation, actor: Actor, form: ui.PageForm) -> str:
+def _withdraw(invitation: Invitation, actor: Actor, form: PageForm) -> str:
     invitations.withdraw(invitation, by=User.objects.get(email=actor.name))
     return _("The invitation of %(email)s is withdrawn.") % {"email": invitation.email}
 
@@ -108,7 +111,7 @@ class InvitationAdmin(OwnRowsAdmin):
     fields = ("email", "role_badge", "state", "invited_by", "created_at", "expires_at", "accepted_at", "withdrawn_at")
     readonly_fields = fields
     actions_detail = ("resend", "withdraw")
-    resend = ui.verb(
+    resend = verb(
         _lazy("Send again"),
         _resend,
         needs=Role.ADMIN,
@@ -116,7 +119,7 @@ class InvitationAdmin(OwnRowsAdmin):
         fits=lambda invitation: invitation.is_open,
         intro=_lazy("A new link is mailed, good for 7 days. The link in the earlier email stops working."),
     )
-    withdraw = ui.verb(
+    withdraw = verb(
         _lazy("Withdraw"),
         _withdraw,
         needs=Role.ADMIN,
@@ -143,7 +146,7 @@ class InvitationAdmin(OwnRowsAdmin):
             messages.success(request, _("An invitation is on its way to %(email)s.") % {"email": email})
             return HttpResponseRedirect(back)
 
-        return ui.form_page(
+        return form_page(
             self,
             request,
             form,
@@ -157,17 +160,17 @@ class InvitationAdmin(OwnRowsAdmin):
     @display(description=_lazy("Role"), ordering="role")
     def role_badge(self, invitation: Invitation) -> str:
         if invitation.account_id is None:
-            return ui.badge(_("Platform staff"), "warning")
+            return badge(_("Platform staff"), "warning")
         is_admin = invitation.role == Role.ADMIN
-        return ui.badge(roles.NAMES[Role(invitation.role)], "primary" if is_admin else "info")
+        return badge(roles.NAMES[Role(invitation.role)], "primary" if is_admin else "info")
 
     @display(description=_lazy("State"))
     def state(self, invitation: Invitation) -> str:
         if invitation.accepted_at:
-            return ui.badge(_("Accepted"), "success")
+            return badge(_("Accepted"), "success")
         if invitation.withdrawn_at:
-            return ui.badge(_("Withdrawn"))
+            return badge(_("Withdrawn"))
         if not invitation.is_pending:
-            return ui.badge(_("Expired"), "warning")
+            return badge(_("Expired"), "warning")
         is_good = invitations.is_good(invitation)
-        return ui.badge(_("Pending"), "info") if is_good else ui.badge(_("Not valid"), "warning")
+        return badge(_("Pending"), "info") if is_good else badge(_("Not valid"), "warning")

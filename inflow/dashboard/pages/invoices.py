@@ -21,9 +21,12 @@ from unfold.decorators import display
 from inflow.accounts.access import actor, person, rows_of
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
 from inflow.dashboard.core.bulk import bulk
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin, RowsInside
+from inflow.dashboard.core.responses import form_page
+from inflow.dashboard.core.row_actions import verb
 from inflow.dashboard.pages import imports, standing
 from inflow.dashboard.pages.ages import AGES, aged, overdue, part
 from inflow.dashboard.pages.cases import payment_method, payment_status
@@ -63,12 +66,12 @@ PAYMENT_BADGES = {PaymentStatus.PARTIALLY_PAID: "warning", PaymentStatus.PAID: "
 
 
 def status_badge(invoice: Invoice) -> str:
-    return ui.badge(invoice.get_status_display(), STATUS_BADGES.get(Status(invoice.status), ""))
+    return badge(invoice.get_status_display(), STATUS_BADGES.get(Status(invoice.status), ""))
 
 
 def payment_badge(invoice: Invoice) -> str:
     status = PaymentStatus(invoice.payment_status)
-    return ui.badge(invoice.get_payment_status_display(), PAYMENT_BADGES.get(status, ""))
+    return badge(invoice.get_payment_status_display(), PAYMENT_BADGES.get(status, ""))
 
 
 def late(invoice: Invoice) -> int:
@@ -163,7 +166,7 @@ def _to(
     status: Status,
     invoice: Invoice,
     actor: Actor,
-    form: ui.PageForm,
+    form: PageForm,
     said: str,
     *,
     hold_until: dt.date | None = None,
@@ -234,7 +237,7 @@ class PaymentInline(RowsInside):
 
     @display(description=_lazy("Amount"))
     def amount_shown(self, payment: Payment) -> str:
-        return ui.bdi(money.display(payment.amount, payment.currency))
+        return bdi(money.display(payment.amount, payment.currency))
 
     @display(description=_lazy("Method"))
     def method_shown(self, payment: Payment) -> str:
@@ -288,7 +291,7 @@ class InvoiceAdmin(OwnRowsAdmin):
             ],
         },
     )
-    record_payment = ui.verb(
+    record_payment = verb(
         _lazy("Record payment"),
         _record_payment,
         needs=Role.AGENT,
@@ -298,7 +301,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy("The ledger is append-only. More than the balance is kept as the debtor's credit."),
         is_primary=True,
     )
-    apply_credit = ui.verb(
+    apply_credit = verb(
         _lazy("Apply credit"),
         _apply_credit,
         needs=Role.AGENT,
@@ -307,7 +310,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         fits=_takes_credit,
         intro=_lazy("Applies the debtor's unapplied credit to this invoice."),
     )
-    promise = ui.verb(
+    promise = verb(
         _lazy("Promise to pay"),
         _promise,
         needs=Role.AGENT,
@@ -319,7 +322,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         ),
         undo="resume",
     )
-    hold = ui.verb(
+    hold = verb(
         _lazy("Put on hold"),
         _hold,
         needs=Role.AGENT,
@@ -329,7 +332,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy("Nothing is sent while an invoice is on hold."),
         undo="resume",
     )
-    dispute = ui.verb(
+    dispute = verb(
         _lazy("Mark as disputed"),
         _dispute,
         needs=Role.AGENT,
@@ -339,7 +342,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy("The debtor contests this invoice. Nothing is sent until it is resumed."),
         undo="resume",
     )
-    resume = ui.verb(
+    resume = verb(
         _lazy("Resume"),
         _resume,
         needs=Role.AGENT,
@@ -348,7 +351,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         fits=lambda invoice: invoice.status in (Status.ON_HOLD, Status.DISPUTED),
         intro=_lazy("Ends the hold or the dispute: the invoice is new or overdue again, as its due date says."),
     )
-    escalate = ui.verb(
+    escalate = verb(
         _lazy("Call in a person"),
         _escalate,
         needs=Role.AGENT,
@@ -358,7 +361,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy("Opens a case without waiting for the reminder schedule."),
     )
     hold_selected, resume_selected = bulk(hold), bulk(resume)
-    move_due_date = ui.verb(
+    move_due_date = verb(
         _lazy("Move the due date"),
         _move_due_date,
         needs=Role.MANAGER,
@@ -366,8 +369,8 @@ class InvoiceAdmin(OwnRowsAdmin):
         form=DueDateForm,
         fits=lambda invoice: invoice.is_open,
     )
-    note = ui.verb(_lazy("Edit notes"), _note, needs=Role.AGENT, icon="edit_note", form=NotesForm)
-    write_off = ui.verb(
+    note = verb(_lazy("Edit notes"), _note, needs=Role.AGENT, icon="edit_note", form=NotesForm)
+    write_off = verb(
         _lazy("Write off"),
         _write_off,
         needs=Role.MANAGER,
@@ -377,7 +380,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy("Gives the money up and stops all messages. A later payment still makes it paid."),
         is_grave=True,
     )
-    cancel = ui.verb(
+    cancel = verb(
         _lazy("Cancel invoice"),
         _cancel,
         needs=Role.MANAGER,
@@ -405,7 +408,7 @@ class InvoiceAdmin(OwnRowsAdmin):
             messages.success(request, _("Invoice %(invoice)s is registered.") % {"invoice": invoice})
             return HttpResponseRedirect(self.url("change", invoice.pk))
 
-        return ui.form_page(
+        return form_page(
             self,
             request,
             form,
@@ -458,19 +461,19 @@ class InvoiceAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Number"), ordering="invoice_number")
     def number(self, invoice: Invoice) -> str:
-        return ui.bdi(invoice.invoice_number)
+        return bdi(invoice.invoice_number)
 
     @display(description=_lazy("Debtor"), ordering="debtor_name")
     def debtor_shown(self, invoice: Invoice) -> str:
-        return ui.two_lines(invoice.debtor_name, invoice.debtor_company)
+        return two_lines(invoice.debtor_name, invoice.debtor_company)
 
     @display(description=_lazy("Amount"), ordering="amount")
     def amount_shown(self, invoice: Invoice) -> str:
-        return ui.bdi(money.display(invoice.amount, invoice.currency))
+        return bdi(money.display(invoice.amount, invoice.currency))
 
     @display(description=_lazy("Balance"))
     def balance_shown(self, invoice: Invoice) -> str:
-        return ui.bdi(money.display(invoice.balance, invoice.currency)) if invoice.balance else "–"
+        return bdi(money.display(invoice.balance, invoice.currency)) if invoice.balance else "–"
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, invoice: Invoice) -> str:
@@ -481,20 +484,20 @@ class InvoiceAdmin(OwnRowsAdmin):
     @display(description=_lazy("Due"), ordering="due_date")
     def due_shown(self, invoice: Invoice) -> str:
         days = late(invoice)
-        return ui.two_lines(
+        return two_lines(
             date_format(invoice.due_date),
             ngettext("%(days)d day late", "%(days)d days late", days) % {"days": days} if days else "",
         )
 
     @display(description=_lazy("Last contact"), ordering="last_contacted_at")
     def last_contact(self, invoice: Invoice) -> str:
-        return ui.moment(invoice.last_contacted_at)
+        return moment(invoice.last_contacted_at)
 
     @display(description=_lazy("Next contact"), ordering="next_contact_at")
     def next_contact(self, invoice: Invoice) -> str:
         if getattr(invoice, "is_stopped", False):
-            return ui.two_lines("–", _("stopped"))
-        return ui.moment(invoice.next_contact_at)
+            return two_lines("–", _("stopped"))
+        return moment(invoice.next_contact_at)
 
 
 # --- Debtors -----------------------------------------------------------------------------------------------------
@@ -516,11 +519,11 @@ class InvoiceInline(RowsInside):
 
     @display(description=_lazy("Amount"))
     def amount_shown(self, invoice: Invoice) -> str:
-        return ui.bdi(money.display(invoice.amount, invoice.currency))
+        return bdi(money.display(invoice.amount, invoice.currency))
 
     @display(description=_lazy("Balance"))
     def balance_shown(self, invoice: Invoice) -> str:
-        return ui.bdi(money.display(invoice.balance, invoice.currency))
+        return bdi(money.display(invoice.balance, invoice.currency))
 
     @display(description=_lazy("Status"))
     def status_shown(self, invoice: Invoice) -> str:
@@ -561,7 +564,7 @@ class DebtorAdmin(OwnRowsAdmin):
     fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country", "subdivision"))
     inlines: ClassVar[list[type[RowsInside]]] = [InvoiceInline]
     actions_detail: ClassVar[Any] = ("apply_credit",)
-    apply_credit = ui.verb(
+    apply_credit = verb(
         _lazy("Apply credit"),
         _apply_credit_of,
         needs=Role.AGENT,

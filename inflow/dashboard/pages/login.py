@@ -17,12 +17,13 @@ from django.utils.translation import gettext_lazy as _lazy
 from inflow.accounts import audit, second_step, sessions
 from inflow.accounts.access import person
 from inflow.accounts.models import User
-from inflow.dashboard.core import attempts, refusals, ui
+from inflow.dashboard.core import attempts, refusals
 from inflow.dashboard.core.entrance import missing_step
+from inflow.dashboard.core.forms import PageForm
 from inflow.languages import in_english
 
 
-class CodeForm(ui.PageForm):
+class CodeForm(PageForm):
     code = forms.CharField(
         label=_lazy("Code"),
         max_length=40,

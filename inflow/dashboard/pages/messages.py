@@ -29,8 +29,10 @@ from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin, RowsInside
+from inflow.dashboard.core.row_actions import Verb, verb
 from inflow.dashboard.pages import (  # noqa: F401
     answers,
     debtor_messages,
@@ -64,10 +66,10 @@ STATE_BADGES = {
 def state_badge(communication: Communication) -> str:
     state = State(communication.status)
     text = _("Unknown") if state == State.UNKNOWN else state.label
-    return ui.badge(text, STATE_BADGES.get(state, ""))
+    return badge(text, STATE_BADGES.get(state, ""))
 
 
-class AnswerForm(ui.PageForm):
+class AnswerForm(PageForm):
     text = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=1600)
 
 
@@ -96,7 +98,7 @@ class WaitsFilter(DropdownFilter):
         return queryset.filter(status=State.SCHEDULED, waits_for=self.value()) if self.value() else queryset
 
 
-def _release(row: Communication, actor: Actor, form: ui.PageForm) -> str:
+def _release(row: Communication, actor: Actor, form: PageForm) -> str:
     try:
         released = safeguards.approve(row.account, row.pk, actor)
     except Refused as refusal:
@@ -105,7 +107,7 @@ def _release(row: Communication, actor: Actor, form: ui.PageForm) -> str:
     return _("Released: it will be sent on %(moment)s.") % {"moment": goes}
 
 
-def _call_back(row: Communication, actor: Actor, form: ui.PageForm) -> str:
+def _call_back(row: Communication, actor: Actor, form: PageForm) -> str:
     try:
         safeguards.call_back(row.account, row.pk, actor)
     except Refused as refusal:
@@ -139,7 +141,7 @@ class CommunicationAdmin(OwnRowsAdmin):
     search_help_text = _lazy("Invoice number, recipient or subject")
     fields = ()
     actions_detail = ("mail", "release", "call_back", "cancel", "answer")
-    answer = ui.verb(
+    answer = verb(
         _lazy("Answer as the debtor"),
         _answer,
         needs=Role.AGENT,
@@ -148,7 +150,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         fits=_may_be_answered,
         intro=_lazy("For trying out: the local gateway passes it on, signed, as a provider would."),
     )
-    release = ui.verb(
+    release = verb(
         _lazy("Release"),
         _release,
         needs=Role.AGENT,
@@ -157,7 +159,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         intro=_lazy("It goes when the cool-off is over, at the next allowed moment. Until then it can be called back."),
         is_primary=True,
     )
-    call_back = ui.verb(
+    call_back = verb(
         _lazy("Call back"),
         _call_back,
         needs=Role.AGENT,
@@ -165,7 +167,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         fits=lambda row: row.status == State.SCHEDULED and row.approved_at is not None,
         intro=_lazy("It is held again, until somebody releases or cancels it."),
     )
-    cancel = ui.verb(
+    cancel = verb(
         _lazy("Don’t send it"),
         _cancel,
         needs=Role.AGENT,
@@ -190,7 +192,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         response["Content-Disposition"] = f'attachment; filename="{communication.message_id}.eml"'
         return response
 
-    def offers(self, user: User, row: Communication, verb: ui.Verb | None) -> bool:
+    def offers(self, user: User, row: Communication, verb: Verb | None) -> bool:
         if verb:
             return verb.is_offered(user, row)
         return user.may(Role.AGENT) and outbox.read(str(row.message_id)) is not None
@@ -219,7 +221,7 @@ class CommunicationAdmin(OwnRowsAdmin):
     @display(description=_lazy("Message"), ordering="subject")
     def about(self, communication: Communication) -> str:
         beginning = " ".join(communication.body[:90].split())
-        return ui.bdi(communication.subject or beginning or communication.get_kind_display())
+        return bdi(communication.subject or beginning or communication.get_kind_display())
 
     @display(description=_lazy("Invoice"), ordering="invoice__invoice_number")
     def invoice_link(self, communication: Communication) -> str:
@@ -229,7 +231,7 @@ class CommunicationAdmin(OwnRowsAdmin):
     @display(description=_lazy("To"), ordering="recipient")
     def recipient_shown(self, communication: Communication) -> str:
         is_mail = communication.channel == Medium.EMAIL
-        return ui.two_lines(communication.recipient or "–", "" if is_mail else communication.get_channel_display())
+        return two_lines(communication.recipient or "–", "" if is_mail else communication.get_channel_display())
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, communication: Communication) -> str:
@@ -244,14 +246,14 @@ class CommunicationAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Sent"), ordering="sent_at")
     def sent(self, communication: Communication) -> str:
-        return ui.moment(communication.sent_at)
+        return moment(communication.sent_at)
 
 
 def _planned(communication: Communication) -> str:
     """Return when a planned message will be sent; while messages are stopped it has no time."""
     if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
-        return ui.two_lines("–", reasons.said("stopped"))
-    return ui.moment(communication.scheduled_for)
+        return two_lines("–", reasons.said("stopped"))
+    return moment(communication.scheduled_for)
 
 
 class MessageInline(RowsInside):
@@ -276,7 +278,7 @@ class MessageInline(RowsInside):
 
     @display(description=_lazy("To"))
     def recipient_shown(self, communication: Communication) -> str:
-        return ui.bdi(communication.recipient or "–")
+        return bdi(communication.recipient or "–")
 
     @display(description=_lazy("Status"))
     def status_shown(self, communication: Communication) -> str:

@@ -30,8 +30,11 @@ from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, ApiKey, Scope, User, default_scopes
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import DayField, OwnAccountForm, PageForm
+from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.responses import form_page, shown_once
+from inflow.dashboard.core.row_actions import verb
 
 admin.site.unregister(Group)  # roles say who may do what
 
@@ -101,13 +104,13 @@ class AccountAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Plan"), ordering="plan")
     def plan_badge(self, account: Account) -> str:
-        return ui.badge(account.get_plan_display(), "primary")
+        return badge(account.get_plan_display(), "primary")
 
     @display(description=_lazy("Kind"))
     def kind(self, account: Account) -> str:
         if account.suspended_at:
-            return ui.badge(_("Suspended"), "danger")
-        return ui.badge(_("Test"), "warning") if account.is_test else ui.badge(_("Live"), "success")
+            return badge(_("Suspended"), "danger")
+        return badge(_("Test"), "warning") if account.is_test else badge(_("Live"), "success")
 
 
 class _LowerEmail(forms.ModelForm):  # type: ignore[type-arg]
@@ -142,14 +145,14 @@ class PersonChangeForm(_LowerEmail):
         fields = "__all__"  # noqa: DJ007  (the admin's fieldsets choose)
 
 
-def _end_sessions(user: User, actor: Actor, form: ui.PageForm) -> str:
+def _end_sessions(user: User, actor: Actor, form: PageForm) -> str:
     with transaction.atomic():
         ended = sessions.end_all(user)
         audit.record(user.account, actor.name, "user.sessions_ended", user.email[:120], sessions=ended)
     return _("%(email)s is logged out everywhere.") % {"email": user.email}
 
 
-def _reset_second_step(user: User, actor: Actor, form: ui.PageForm) -> str:
+def _reset_second_step(user: User, actor: Actor, form: PageForm) -> str:
     if user.email == actor.name:
         raise ValidationError(_("Your own is turned off under Security, with a code."))
     with transaction.atomic():
@@ -159,7 +162,7 @@ def _reset_second_step(user: User, actor: Actor, form: ui.PageForm) -> str:
     return _("%(email)s logs in by password alone until two steps are set up again.") % {"email": user.email}
 
 
-def _mail_password_link(user: User, actor: Actor, form: ui.PageForm) -> str:
+def _mail_password_link(user: User, actor: Actor, form: PageForm) -> str:
     return passwords.mail_link(user, actor.name)
 
 
@@ -174,7 +177,7 @@ class UserAdmin(OwnRowsAdmin):
     list_filter = (("role", ChoicesDropdownFilter), ("is_active", BooleanRadioFilter))
     search_fields = ("email", "first_name", "last_name")
     actions_detail = ("mail_password_link", "end_sessions", "reset_second_step")
-    mail_password_link = ui.verb(
+    mail_password_link = verb(
         _lazy("Mail a password link"),
         _mail_password_link,
         needs=Role.ADMIN,
@@ -182,7 +185,7 @@ class UserAdmin(OwnRowsAdmin):
         fits=passwords.may_reset,
         intro=_lazy("The person gets a link to set a new password. It works once, for an hour."),
     )
-    end_sessions = ui.verb(
+    end_sessions = verb(
         _lazy("Log out everywhere"),
         _end_sessions,
         needs=Role.ADMIN,
@@ -190,7 +193,7 @@ class UserAdmin(OwnRowsAdmin):
         fits=lambda user: sessions.of(user).exists(),
         intro=_lazy("Every browser in which this person is logged in is logged out at once."),
     )
-    reset_second_step = ui.verb(
+    reset_second_step = verb(
         _lazy("Reset two steps"),
         _reset_second_step,
         needs=Role.ADMIN,
@@ -246,16 +249,16 @@ class UserAdmin(OwnRowsAdmin):
     @display(description=_lazy("Role"), ordering="role")
     def role_badge(self, user: User) -> str:
         if user.is_superuser:
-            return ui.badge(_("Platform staff"), "warning")
-        return ui.badge(roles.NAMES[Role(user.role)], "primary" if user.role == Role.ADMIN else "info")
+            return badge(_("Platform staff"), "warning")
+        return badge(roles.NAMES[Role(user.role)], "primary" if user.role == Role.ADMIN else "info")
 
     @display(description=_lazy("Access"), ordering="is_active")
     def activity(self, user: User) -> str:
-        return ui.badge(_("Active"), "success") if user.is_active else ui.badge(_("Closed"))
+        return badge(_("Active"), "success") if user.is_active else badge(_("Closed"))
 
     @display(description=_lazy("Two steps"))
     def two_steps(self, user: User) -> str:
-        return ui.badge(_("On"), "success") if user.has_second_step else ui.badge(_("Off"))
+        return badge(_("On"), "success") if user.has_second_step else badge(_("Off"))
 
     @display(description=_lazy("Logged in"))
     def open_sessions(self, user: User) -> str:
@@ -266,12 +269,12 @@ class UserAdmin(OwnRowsAdmin):
         return format_html_join("", "<div>{}</div>", ((line,) for line in where)) or _("Nowhere")
 
 
-class ApiKeyForm(ui.OwnAccountForm):
+class ApiKeyForm(OwnAccountForm):
     name = forms.CharField(max_length=100, help_text=_lazy("Where it will be used: Zapier, ERP, a colleague's script."))
     scopes = forms.MultipleChoiceField(
         choices=Scope.choices, initial=default_scopes, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
-    expires_on = ui.DayField(
+    expires_on = DayField(
         required=False,
         label=_lazy("Last day"),
         help_text=_lazy("Works to the end of that day. Empty: until it is revoked."),
@@ -290,7 +293,7 @@ class ApiKeyForm(ui.OwnAccountForm):
         return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), self.account.zone) if day else None
 
 
-def _revoke(key: ApiKey, actor: Actor, form: ui.PageForm) -> str:
+def _revoke(key: ApiKey, actor: Actor, form: PageForm) -> str:
     keys.revoke(key, actor=actor.name)
     return _("The key %(prefix)s… is revoked: no request with it is answered from now on.") % {"prefix": key.prefix}
 
@@ -342,7 +345,7 @@ class ApiKeyAdmin(OwnRowsAdmin):
     )
     readonly_fields = flatten(fields)
     actions_detail: ClassVar[Any] = ("revoke",)
-    revoke = ui.verb(
+    revoke = verb(
         _lazy("Revoke"),
         _revoke,
         needs=Role.ADMIN,
@@ -371,7 +374,7 @@ class ApiKeyAdmin(OwnRowsAdmin):
                 expires_at=form.expires_at(),
                 actor=person(request).email,
             )
-            return ui.shown_once(
+            return shown_once(
                 self,
                 request,
                 title=_("API key “%(name)s”") % {"name": key.name},
@@ -381,7 +384,7 @@ class ApiKeyAdmin(OwnRowsAdmin):
                 back=back,
             )
 
-        return ui.form_page(
+        return form_page(
             self,
             request,
             form,
@@ -403,8 +406,8 @@ class ApiKeyAdmin(OwnRowsAdmin):
     @display(description=_lazy("State"))
     def state(self, key: ApiKey) -> str:
         if key.revoked_at:
-            return ui.badge(_("Revoked"), "danger")
-        return ui.badge(_("Live"), "success") if key.is_live(timezone.now()) else ui.badge(_("Expired"), "warning")
+            return badge(_("Revoked"), "danger")
+        return badge(_("Live"), "success") if key.is_live(timezone.now()) else badge(_("Expired"), "warning")
 
     @display(description=_lazy("Scopes"))
     def scope_list(self, key: ApiKey) -> str:

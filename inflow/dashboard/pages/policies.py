@@ -26,9 +26,11 @@ from inflow.accounts.access import actor, person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
 from inflow.dashboard.core.bulk import bulk
+from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.responses import form_page, page
+from inflow.dashboard.core.row_actions import Verb, verb
 from inflow.dashboard.pages.invoices import InvoiceAdmin
 from inflow.dashboard.pages.rules import DAYS, by_day, unless_busy
 from inflow.languages import english
@@ -63,13 +65,13 @@ class _Said:
         return said(self.step)
 
 
-class NewPolicyForm(ui.OwnAccountForm):
+class NewPolicyForm(OwnAccountForm):
     name = forms.CharField(
         max_length=100, help_text=_lazy("It begins with the steps of the standard reminder schedule.")
     )
 
 
-class SwitchOnForm(ui.PageForm):
+class SwitchOnForm(PageForm):
     whom = forms.ChoiceField(
         label=_lazy("Which invoices"),
         choices=[("idle", _lazy("Open invoices that nobody chases")), ("all", _lazy("All open invoices"))],
@@ -187,7 +189,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             return HttpResponseRedirect(self.url("change", policy.pk))
 
         back = self.url("changelist")
-        return ui.form_page(self, request, form, create, title=_("Create a policy"), button=_("Make"), back=back)
+        return form_page(self, request, form, create, title=_("Create a policy"), button=_("Make"), back=back)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
@@ -234,7 +236,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             entering = policies.would_enter(policy.account, invoices)
             context |= {"dates": foreseen and by_day(foreseen.entries), "foreseen": foreseen, "days": DAYS[-1]}
             context |= {"entering": entering, "enter": enter}
-        return ui.page(self, request, "admin/communications/switch_on.html", context)
+        return page(self, request, "admin/communications/switch_on.html", context)
 
     def _switch_on_later(self, request: HttpRequest, policy: ReminderPolicy, form: SwitchOnForm) -> HttpResponse:
         chosen, enter = form.cleaned_data["whom"], form.cleaned_data["overdue_enter"]
@@ -265,7 +267,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             lambda: forecast.preview(account, ids, by, by_whom, overdue_enter=enter, days=DAYS[-1], deadline=limit),
         )
 
-    def offers(self, user: Any, row: ReminderPolicy, verb: ui.Verb | None) -> bool:
+    def offers(self, user: Any, row: ReminderPolicy, verb: Verb | None) -> bool:
         return bool(user.may(Role.MANAGER))
 
     @display(description=_lazy("Reminder schedule"))
@@ -283,7 +285,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
 # --- Of one invoice ----------------------------------------------------------------------------------------------
 
 
-class LadderForm(ui.PageForm):
+class LadderForm(PageForm):
     ladder = forms.ChoiceField()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -316,7 +318,7 @@ def _choose(invoice: Invoice, by: Actor, form: LadderForm) -> str:
     return _("Invoice %(invoice)s is not chased any more.") % {"invoice": invoice}
 
 
-InvoiceAdmin.choose_ladder = ui.verb(
+InvoiceAdmin.choose_ladder = verb(
     _lazy("Choose policy"),
     _choose,
     needs=Role.MANAGER,

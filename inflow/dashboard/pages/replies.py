@@ -23,8 +23,10 @@ from communications.models import Reply, ReplyStatus, Triage
 from inflow import masking
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import DayField, PageForm
+from inflow.dashboard.core.markup import badge, bdi, moment
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.row_actions import verb
 from inflow.dashboard.pages.forms import OnceForm, ReasonForm
 from invoices import lifecycle, money
 from invoices.models import Invoice
@@ -55,7 +57,7 @@ def _named(invoice: Invoice) -> str:
     }
 
 
-class InvoicesForm(ui.PageForm):
+class InvoicesForm(PageForm):
     """About which of the debtor's open invoices. The one that was written about is chosen."""
 
     invoices = forms.MultipleChoiceField(widget=UnfoldAdminCheckboxSelectMultipleWidget)
@@ -71,7 +73,7 @@ class InvoicesForm(ui.PageForm):
 
 
 class PromiseForm(InvoicesForm):
-    promised_on = ui.DayField(label=_lazy("Day of the payment"))
+    promised_on = DayField(label=_lazy("Day of the payment"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -87,7 +89,7 @@ class DisputeForm(InvoicesForm):
 
 
 class HoldForm(InvoicesForm):
-    hold_until = ui.DayField(help_text=_lazy("Reminders continue on the day after."))
+    hold_until = DayField(help_text=_lazy("Reminders continue on the day after."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -97,7 +99,7 @@ class HoldForm(InvoicesForm):
 class PaidForm(OnceForm):
     invoice = forms.ChoiceField()
     amount = forms.DecimalField(max_digits=15, decimal_places=3)
-    paid_at = ui.DayField(label=_lazy("Day the money came"))
+    paid_at = DayField(label=_lazy("Day the money came"))
     reference = forms.CharField(max_length=100, required=False, help_text=_lazy("The bank's or the cheque's number."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -116,7 +118,7 @@ class PaidForm(OnceForm):
 
 
 @contextmanager
-def _refusals_on(form: ui.PageForm) -> Iterator[None]:
+def _refusals_on(form: PageForm) -> Iterator[None]:
     """What the domain refuses is said on the form."""
     try:
         yield
@@ -158,13 +160,13 @@ def _hold(reply: Reply, actor: Actor, form: HoldForm) -> str:
     return _("It is on hold.")
 
 
-def _wrong_person(reply: Reply, actor: Actor, form: ui.PageForm) -> str:
+def _wrong_person(reply: Reply, actor: Actor, form: PageForm) -> str:
     with _refusals_on(form):
         replies.confirm_wrong_person(reply, actor)
     return _("Nothing is sent to %(address)s any more.") % {"address": reply.address}
 
 
-def _stop(reply: Reply, actor: Actor, form: ui.PageForm) -> str:
+def _stop(reply: Reply, actor: Actor, form: PageForm) -> str:
     with _refusals_on(form):
         replies.confirm_stop(reply, actor)
     return _("Nothing is sent to %(address)s any more.") % {"address": replies.stopped_address(reply)}
@@ -176,7 +178,7 @@ def _undo_stop(reply: Reply, actor: Actor, form: ReasonForm) -> str:
     return _("%(contact)s may be written to again.") % {"contact": replies.stopped_address(reply)}
 
 
-def _dismiss(reply: Reply, actor: Actor, form: ui.PageForm) -> str:
+def _dismiss(reply: Reply, actor: Actor, form: PageForm) -> str:
     with _refusals_on(form):
         replies.dismiss(reply, actor)
     return _("Done. Messages go on.")
@@ -197,7 +199,7 @@ def _has_debtor(reply: Reply) -> bool:
 def _verb(
     title: "StrOrPromise", do: Callable[[Any, Actor, Any], str], icon: str, intro: "StrOrPromise", **more: Any
 ) -> Any:
-    return ui.verb(title, do, needs=Role.AGENT, icon=icon, intro=intro, **{"fits": _has_debtor, **more})
+    return verb(title, do, needs=Role.AGENT, icon=icon, intro=intro, **{"fits": _has_debtor, **more})
 
 
 @admin.register(Reply)
@@ -317,33 +319,33 @@ class ReplyAdmin(OwnRowsAdmin):
         if reply.status != ReplyStatus.CONFIRMED:
             said = _("Opted out %(address)s by %(channel)s automatically, and it was undone.")
         told = {"address": replies.stopped_address(reply), "channel": reply.get_channel_display()}
-        return ui.badge(said % told, "danger" if reply.status == ReplyStatus.CONFIRMED else "")
+        return badge(said % told, "danger" if reply.status == ReplyStatus.CONFIRMED else "")
 
     @display(description=_lazy("Handled by"))
     def handled_shown(self, reply: Reply) -> str:
         if reply.took_effect and not reply.handled_by:
             return _("Automatically")
-        return ui.bdi(reply.handled_by) if reply.handled_by else "–"
+        return bdi(reply.handled_by) if reply.handled_by else "–"
 
     @display(description=_lazy("Seems to say"), ordering="triage")
     def triage_shown(self, reply: Reply) -> str:
         what = Triage(reply.triage)
-        shown = ui.badge(what.label, TRIAGE_BADGES.get(what, ""))
+        shown = badge(what.label, TRIAGE_BADGES.get(what, ""))
         if reply.asks_to_stop and what != Triage.STOP:
-            return format_html("{} {}", shown, ui.badge(_("Asks to stop"), "danger"))
+            return format_html("{} {}", shown, badge(_("Asks to stop"), "danger"))
         return shown
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, reply: Reply) -> str:
         status = ReplyStatus(reply.status)
         if reply.took_effect and status == ReplyStatus.CONFIRMED:
-            return ui.badge(_("Opted out automatically"), "danger")
-        return ui.badge(status.label, STATUS_BADGES.get(status, ""))
+            return badge(_("Opted out automatically"), "danger")
+        return badge(status.label, STATUS_BADGES.get(status, ""))
 
     @display(description=_lazy("Debtor"), ordering="debtor__name")
     def debtor_link(self, reply: Reply) -> str:
         if reply.debtor is None:
-            return ui.bdi(reply.address)
+            return bdi(reply.address)
         url = reverse("admin:invoices_debtor_change", args=[reply.debtor_id])
         return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, reply.debtor.name)
 
@@ -358,11 +360,11 @@ class ReplyAdmin(OwnRowsAdmin):
     def address_shown(self, reply: Reply) -> str:
         others = replies.others(reply)
         if not others:
-            return ui.bdi(reply.address)
+            return bdi(reply.address)
         names = format_html_join(", ", "<bdi>{}</bdi>", [(debtor,) for debtor in others])
         also = format_html(_("also the number of {}, who are not written to either until this is handled"), names)
-        return format_html("{} ({})", ui.bdi(reply.address), also)
+        return format_html("{} ({})", bdi(reply.address), also)
 
     @display(description=_lazy("Received"), ordering="received_at")
     def received(self, reply: Reply) -> str:
-        return ui.moment(reply.received_at)
+        return moment(reply.received_at)

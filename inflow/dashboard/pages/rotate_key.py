@@ -15,11 +15,13 @@ from inflow.accounts import keys
 from inflow.accounts.access import person
 from inflow.accounts.models import ApiKey
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.responses import form_page, shown_once
+from inflow.dashboard.core.row_actions import own_page
 from inflow.dashboard.pages.people import ApiKeyAdmin, example_of
 
 
-class RotateForm(ui.PageForm):
+class RotateForm(PageForm):
     overlap_hours = forms.TypedChoiceField(
         coerce=int,
         label=_lazy("The old key works"),
@@ -47,7 +49,7 @@ def _rotate(admin: ApiKeyAdmin, request: HttpRequest, object_id: str) -> HttpRes
         overlap = dt.timedelta(hours=form.cleaned_data["overlap_hours"])
         who = person(request)
         successor, plaintext = keys.rotate(key, overlap=overlap, created_by=who, actor=who.email)
-        return ui.shown_once(
+        return shown_once(
             admin,
             request,
             title=_("API key “%(name)s”") % {"name": successor.name},
@@ -57,7 +59,7 @@ def _rotate(admin: ApiKeyAdmin, request: HttpRequest, object_id: str) -> HttpRes
             back=admin.url("changelist"),
         )
 
-    return ui.form_page(
+    return form_page(
         admin,
         request,
         form,
@@ -72,5 +74,5 @@ def _fits(key: Any) -> bool:
     return bool(key.is_live(timezone.now()))
 
 
-ApiKeyAdmin.rotate = ui.own_page(_lazy("Rotate"), _rotate, needs=Role.ADMIN, icon="autorenew", fits=_fits)
+ApiKeyAdmin.rotate = own_page(_lazy("Rotate"), _rotate, needs=Role.ADMIN, icon="autorenew", fits=_fits)
 ApiKeyAdmin.actions_detail = ("rotate", *ApiKeyAdmin.actions_detail)

@@ -22,7 +22,9 @@ from communications.schedule import one_off, policies
 from inflow.accounts.access import actor, person
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.responses import page
+from inflow.dashboard.core.row_actions import own_page
 from inflow.dashboard.pages.forms import refusals_on
 from inflow.dashboard.pages.invoices import InvoiceAdmin
 from invoices.models import Invoice
@@ -34,7 +36,7 @@ _KINDS = {
 }
 
 
-class SendForm(ui.PageForm):
+class SendForm(PageForm):
     """`key` is the message's id from the first look on; `seal` is of what was shown last."""
 
     kind = forms.ChoiceField(label=_lazy("What it says"))
@@ -147,7 +149,7 @@ def _send_now(admin: InvoiceAdmin, request: HttpRequest, object_id: str) -> Http
         except ValidationError as refusal:
             form.add_error(None, refusal)
     context = {"title": _("Write to the debtor"), "form": form, "invoice": invoice, "back": back, "note": note}
-    return ui.page(admin, request, "admin/communications/send_now.html", {**context, **_shown(seen)})
+    return page(admin, request, "admin/communications/send_now.html", {**context, **_shown(seen)})
 
 
 def _shown(seen: Look | None) -> dict[str, Any]:
@@ -186,7 +188,7 @@ def moment(at: Any) -> str:
     return date_format(timezone.localtime(at), _("j F, H:i"))
 
 
-InvoiceAdmin.send_now = ui.own_page(
+InvoiceAdmin.send_now = own_page(
     _lazy("Send now"),
     _send_now,
     needs=Role.AGENT,

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.markup import isolated
 from invoices import money
 from invoices.models import CaseStatus, Escalation, Invoice, Promise, PromiseStatus, Status, TimelineEntry
 
@@ -59,7 +59,7 @@ def entries(invoice: Invoice) -> list[dict[str, Any]]:
 
 def _promise(promise: Promise, invoice: Invoice, may: bool) -> Stand:
     amount = money.display(promise.amount, invoice.currency)
-    said = {"amount": ui.isolated(amount), "day": date_format(promise.promised_on)}
+    said = {"amount": isolated(amount), "day": date_format(promise.promised_on)}
     until = {"day": date_format(promise.hold_until)}
     url = reverse("admin:invoices_promise_withdraw", args=[promise.pk]) if may else ""
     return Stand(
@@ -72,6 +72,6 @@ def _promise(promise: Promise, invoice: Invoice, may: bool) -> Stand:
 
 
 def _case(case: Escalation) -> Stand:
-    whose = {"person": ui.isolated(str(case.assignee)), "status": case.get_status_display()}
+    whose = {"person": isolated(str(case.assignee)), "status": case.get_status_display()}
     more: Any = _("%(status)s, %(person)s’s.") % whose if case.assignee else _("%(status)s, nobody’s yet.") % whose
     return Stand("support_agent", str(case), more, reverse("admin:invoices_escalation_change", args=[case.pk]))

@@ -24,8 +24,10 @@ from inflow.accounts.access import person, rows_of
 from inflow.accounts.models import Account, Language
 from inflow.accounts.roles import Role
 from inflow.canonical import canonical
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.responses import page
 from inflow.languages import english
 from invoices.models import Invoice
 
@@ -83,7 +85,7 @@ def _text(label: "StrOrPromise", rows: int, limit: int | None = None) -> forms.C
     return forms.CharField(label=label, max_length=limit, widget=widget, required=False)
 
 
-class TemplateForm(ui.PageForm):
+class TemplateForm(PageForm):
     """Both languages of one use. Empty: what is built in."""
 
     subject_en = _text(_lazy("Subject"), 3, template_language.SUBJECT_LIMIT)
@@ -176,7 +178,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
             return HttpResponseRedirect(self.url("table", user.account_id))
         accounts = [(account.name, self.url("table", account.pk)) for account in Account.objects.all()]
         context = {"title": _("Message templates"), "accounts": accounts}
-        return ui.page(self, request, "admin/communications/messagetemplate/accounts.html", context)
+        return page(self, request, "admin/communications/messagetemplate/accounts.html", context)
 
     def change_view(
         self,
@@ -201,7 +203,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
                 cells = [(use.url("edit"), use.title, [_origin(use, own, lang) for lang in Language]) for use in uses]
                 rows.append((kind.label if not tone else "", Tone(tone).label if tone else _("Any tone"), cells))
         context = {"title": account.name, "account": account, "channels": _CHANNELS, "rows": rows}
-        return ui.page(self, request, "admin/communications/messagetemplate/table.html", context)
+        return page(self, request, "admin/communications/messagetemplate/table.html", context)
 
     def edit(self, request: HttpRequest, account_id: uuid.UUID, kind: str, tone: str, channel: str) -> HttpResponse:
         use = self._use(request, account_id, kind, tone, channel)
@@ -225,7 +227,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
             "reset_url": use.url("reset"),
             "back": self.url("table", use.account.pk),
         }
-        return ui.page(self, request, "admin/communications/messagetemplate/edit.html", context)
+        return page(self, request, "admin/communications/messagetemplate/edit.html", context)
 
     def reset(self, request: HttpRequest, account_id: uuid.UUID, kind: str, tone: str, channel: str) -> HttpResponse:
         use = self._use(request, account_id, kind, tone, channel)
@@ -273,10 +275,10 @@ class MessageTemplateAdmin(OwnRowsAdmin):
 def _origin(use: Use, own: set[tuple[str, str, str, str]], language: Language) -> Any:
     short = _SHORT[language.value]
     if (*use.key, language.value) in own:
-        return ui.badge(_("%(short)s own") % {"short": short}, "primary")
+        return badge(_("%(short)s own") % {"short": short}, "primary")
     if use.tone and (use.kind.value, "", use.channel.value, language.value) in own:
-        return ui.badge(_("%(short)s own, any tone") % {"short": short}, "info")
-    return ui.badge(_("%(short)s built-in") % {"short": short})
+        return badge(_("%(short)s own, any tone") % {"short": short}, "info")
+    return badge(_("%(short)s built-in") % {"short": short})
 
 
 def _side(form: TemplateForm, language: Language, origin: str) -> dict[str, Any]:
@@ -285,7 +287,7 @@ def _side(form: TemplateForm, language: Language, origin: str) -> dict[str, Any]
     side: dict[str, Any] = {
         "language": language,
         "direction": "rtl" if phrases.is_rtl(language) else "ltr",
-        "origin": ui.badge(_ORIGINS[origin], "primary" if origin == "own" else ""),
+        "origin": badge(_ORIGINS[origin], "primary" if origin == "own" else ""),
         "fields": [form[name] for name in names],
     }
     words = form.words(language)

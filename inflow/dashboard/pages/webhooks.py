@@ -29,9 +29,12 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
 from inflow.dashboard.core.bulk import bulk
+from inflow.dashboard.core.forms import OwnAccountForm, PageForm
+from inflow.dashboard.core.markup import badge, bdi, moment
 from inflow.dashboard.core.own_rows import OwnRowsAdmin, RowsInside
+from inflow.dashboard.core.responses import form_page, shown_once
+from inflow.dashboard.core.row_actions import Verb, verb
 from inflow.languages import english, spoken
 from webhooks import endpoints, replaying, subscriptions
 from webhooks.api.serializers import SubscriptionIn
@@ -47,11 +50,11 @@ DELIVERY_BADGES = {
 def delivery_badge(delivery: Delivery) -> str:
     status = DeliveryStatus(delivery.status)
     if status == DeliveryStatus.PENDING and delivery.attempts_made:
-        return ui.badge(_("Retrying"), "warning")
-    return ui.badge(status.label, DELIVERY_BADGES.get(status, ""))
+        return badge(_("Retrying"), "warning")
+    return badge(status.label, DELIVERY_BADGES.get(status, ""))
 
 
-class SubscriptionForm(ui.OwnAccountForm):
+class SubscriptionForm(OwnAccountForm):
     """A new subscription, under the same rules as the API's."""
 
     target_url = forms.CharField(
@@ -74,7 +77,7 @@ class SubscriptionForm(ui.OwnAccountForm):
         return data
 
 
-class SinceForm(ui.PageForm):
+class SinceForm(PageForm):
     """From when on everything is sent again."""
 
     hours = forms.TypedChoiceField(
@@ -102,7 +105,7 @@ class SinceForm(ui.PageForm):
         return timezone.now() - dt.timedelta(hours=self.cleaned_data["hours"], minutes=-1)
 
 
-def _send_test(subscription: Subscription, actor: Actor, form: ui.PageForm) -> str:
+def _send_test(subscription: Subscription, actor: Actor, form: PageForm) -> str:
     try:
         event_id = subscriptions.send_test(subscription)
     except subscriptions.Disabled as error:
@@ -118,7 +121,7 @@ def _all_used(account: Account, refusal: subscriptions.TooMany) -> ValidationErr
     return ValidationError(said % {"plan": spoken(Plan, account.plan), "count": count, "disabled": refusal.disabled})
 
 
-def _enable(subscription: Subscription, actor: Actor, form: ui.PageForm) -> str:
+def _enable(subscription: Subscription, actor: Actor, form: PageForm) -> str:
     try:
         is_new = subscriptions.enable(subscription)
     except subscriptions.TooMany as refusal:
@@ -139,7 +142,7 @@ def _replay_since(subscription: Subscription, actor: Actor, form: SinceForm) -> 
     return _("Deliveries that are sent again: %(count)s.") % {"count": count}
 
 
-def _replay(delivery: Delivery, actor: Actor, form: ui.PageForm) -> str:
+def _replay(delivery: Delivery, actor: Actor, form: PageForm) -> str:
     try:
         replaying.replay(delivery)
     except subscriptions.Disabled as error:
@@ -170,7 +173,7 @@ REASONS = {
 }
 
 
-class RotateForm(ui.PageForm):
+class RotateForm(PageForm):
     """Whether the earlier secrets end at once."""
 
     revoke = forms.BooleanField(
@@ -197,7 +200,7 @@ def _rotate_secret(subscription: Subscription, actor: Actor, form: RotateForm) -
     return secret
 
 
-def _unsubscribe(subscription: Subscription, actor: Actor, form: ui.PageForm) -> str:
+def _unsubscribe(subscription: Subscription, actor: Actor, form: PageForm) -> str:
     if subscriptions.unsubscribe(subscription):
         audit.record(subscription.account, actor.name, "subscription.ended", subscription.target_url[:120])
     return _("Nothing is sent to %(target_url)s any more.") % {"target_url": subscription.target_url}
@@ -213,7 +216,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
     # Pages of the rooms above.
     more_urls: ClassVar[list[Callable[[Any], list[URLPattern]]]] = []
     actions_detail = ("enable", "send_test", "replay_since", "rotate_secret", "unsubscribe")
-    enable = ui.verb(
+    enable = verb(
         _lazy("Enable"),
         _enable,
         needs=Role.ADMIN,
@@ -222,7 +225,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         intro=_lazy("Sends to it again from now on."),
         is_primary=True,
     )
-    send_test = ui.verb(
+    send_test = verb(
         _lazy("Send a test event"),
         _send_test,
         needs=Role.ADMIN,
@@ -230,7 +233,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         fits=lambda subscription: subscription.is_active,
         intro=_lazy("Sends a webhook.test event to this URL alone."),
     )
-    replay_since = ui.verb(
+    replay_since = verb(
         _lazy("Send again"),
         _replay_since,
         needs=Role.ADMIN,
@@ -239,7 +242,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         fits=lambda subscription: subscription.is_active,
         intro=_lazy("What was due to this URL is sent again. The ids stay the same."),
     )
-    rotate_secret = ui.verb(
+    rotate_secret = verb(
         _lazy("New secret"),
         _rotate_secret,
         needs=Role.ADMIN,
@@ -248,7 +251,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         intro=_lazy("The new secret is shown once. Those of the last 24 hours sign beside it."),
         is_grave=True,
     )
-    unsubscribe = ui.verb(
+    unsubscribe = verb(
         _lazy("Unsubscribe"),
         _unsubscribe,
         needs=Role.ADMIN,
@@ -274,7 +277,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         has_ended = Subscription.objects.get(pk=row.pk).deleted_at is not None
         return self.url("changelist") if has_ended else super().after(row)
 
-    def perform(self, request: HttpRequest, object_id: str, verb: ui.Verb) -> HttpResponse:
+    def perform(self, request: HttpRequest, object_id: str, verb: Verb) -> HttpResponse:
         if verb.do is not _rotate_secret:
             return super().perform(request, object_id, verb)
         row = self.get_object(request, unquote(object_id))
@@ -286,12 +289,10 @@ class SubscriptionAdmin(OwnRowsAdmin):
         def do() -> HttpResponse:
             return self._shown_once(request, verb.do(row, actor(request), form), back)
 
-        return ui.form_page(
-            self, request, form, do, title=verb.title, back=back, intro=verb.intro, is_grave=verb.is_grave
-        )
+        return form_page(self, request, form, do, title=verb.title, back=back, intro=verb.intro, is_grave=verb.is_grave)
 
     def _shown_once(self, request: HttpRequest, secret: str, back: str) -> HttpResponse:
-        return ui.shown_once(
+        return shown_once(
             self,
             request,
             title=_("Webhook secret"),
@@ -322,7 +323,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
             self.record(request, subscription, "created", events=subscription.events)
             return self._shown_once(request, secret, back)
 
-        return ui.form_page(
+        return form_page(
             self,
             request,
             form,
@@ -343,21 +344,21 @@ class SubscriptionAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("State"), ordering="is_active")
     def state(self, subscription: Subscription) -> str:
-        return ui.badge(_("Active"), "success") if subscription.is_active else ui.badge(_("Disabled"), "danger")
+        return badge(_("Active"), "success") if subscription.is_active else badge(_("Disabled"), "danger")
 
     @display(description=_lazy("Health"), ordering="failures")
     def health(self, subscription: Subscription) -> str:
         count, since = subscription.failures, subscription.failing_since
         if since is None:
-            slow = ui.badge(_("Slow"), "warning") if subscription.is_slow else ui.badge(_("Good"), "success")
+            slow = badge(_("Slow"), "warning") if subscription.is_slow else badge(_("Good"), "success")
             return slow if subscription.is_active else "–"
         text = ngettext("%(count)d failed try since %(moment)s", "%(count)d failed tries since %(moment)s", count)
         moment = date_format(timezone.localtime(since), _("j M, H:i"))
-        return ui.badge(text % {"count": count, "moment": moment}, "danger")
+        return badge(text % {"count": count, "moment": moment}, "danger")
 
     @display(description=_lazy("Last delivered"), ordering="delivered_at")
     def last_delivered(self, subscription: Any) -> str:
-        return ui.moment(subscription.delivered_at)
+        return moment(subscription.delivered_at)
 
     @display(description=_lazy("Deliveries"))
     def deliveries(self, subscription: Subscription) -> str:
@@ -383,8 +384,8 @@ class AttemptInline(RowsInside):
     @display(description=_lazy("Answer"))
     def answer(self, attempt: Attempt) -> str:
         if attempt.status is None:
-            return ui.badge(str(ERRORS.get(attempt.error, attempt.error.replace("_", " "))), "danger")
-        return ui.badge(
+            return badge(str(ERRORS.get(attempt.error, attempt.error.replace("_", " "))), "danger")
+        return badge(
             _("HTTP %(status)s") % {"status": attempt.status}, "success" if 200 <= attempt.status < 300 else "danger"
         )
 
@@ -415,7 +416,7 @@ class DeliveryAdmin(OwnRowsAdmin):
     inlines = (AttemptInline,)
     actions = ("replay_selected",)
     actions_detail = ("replay",)
-    replay = ui.verb(
+    replay = verb(
         _lazy("Send again"),
         _replay,
         needs=Role.ADMIN,
@@ -435,7 +436,7 @@ class DeliveryAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("To"), ordering="subscription__target_url")
     def target(self, delivery: Delivery) -> str:
-        return ui.bdi(delivery.subscription.target_url)
+        return bdi(delivery.subscription.target_url)
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, delivery: Delivery) -> str:

@@ -23,7 +23,7 @@ from communications.models import Kind, Medium, State, StepKind, Triage
 from communications.models.inbound import AnswerKind, AnswerStatus, ReplyStatus
 from inflow import languages
 from inflow.accounts.actors import Channel
-from inflow.dashboard.core.ui import bdi
+from inflow.dashboard.core.markup import bdi
 from invoices import narrative
 from invoices.models import PaymentStatus, Reason, Resolution, Status, TimelineEntry
 
