@@ -1,7 +1,8 @@
 """Whose rows a person sees in the dashboard, and what their role lets them do there.
 
 Every entry point of Django's admin reads `get_queryset` and fetches a row by `get_object`. Both are bound to the
-person's account here, so that another account's row is a 404 to lists, pages, history, autocomplete and verbs alike.
+person's account here, so that another account's row is a 404 to lists, pages, history, autocomplete and row actions
+alike.
 """
 
 from typing import Any, ClassVar
@@ -29,7 +30,7 @@ from inflow.accounts.roles import Role
 from inflow.canonical import canonical_words
 from inflow.dashboard.core import exporting, listing
 from inflow.dashboard.core.responses import form_page
-from inflow.dashboard.core.row_actions import Verb
+from inflow.dashboard.core.row_actions import RowAction
 from inflow.languages import english
 
 
@@ -191,29 +192,31 @@ class OwnRowsAdmin(ModelAdmin):
         name = self.opts.model_name
         audit.record(account, person(request).email, f"{name}.{what}", english(row)[:120], **detail)
 
-    def perform(self, request: HttpRequest, object_id: str, verb: Verb) -> HttpResponse:
-        """The page of one verb on one row."""
+    def perform(self, request: HttpRequest, object_id: str, action: RowAction) -> HttpResponse:
+        """Respond with the page of one action on one row."""
         row = self.get_object(request, unquote(object_id))
-        if not person(request).may(verb.needs):
+        if not person(request).may(action.needs):
             raise PermissionDenied
         back = self.url("change", quote(row.pk))
         # A page that proposes an amount, as an import does, links here with it.
         initial = {"amount": request.GET["amount"][:20]} if "amount" in request.GET else {}
-        form = verb.form(request.POST if request.method == "POST" else None, row=row, initial=initial)
+        form = action.form(request.POST if request.method == "POST" else None, row=row, initial=initial)
 
         def do() -> HttpResponse:
-            said = verb.do(row, actor(request), form)
-            messages.success(request, self.with_undo(said, self.url(verb.undo, row.pk)) if verb.undo else said)
+            said = action.do(row, actor(request), form)
+            messages.success(request, self.with_undo(said, self.url(action.undo, row.pk)) if action.undo else said)
             return HttpResponseRedirect(self.after(row))
 
-        return form_page(self, request, form, do, title=verb.title, back=back, intro=verb.intro, is_grave=verb.is_grave)
+        return form_page(
+            self, request, form, do, title=action.title, back=back, intro=action.intro, is_grave=action.is_grave
+        )
 
     def with_undo(self, said: str, url: str) -> SafeString:
         """What was done, and the way to the form that takes it back."""
         return format_html('{} <a class="undo" href="{}">{}</a>', said, url, _("Undo"))
 
     def after(self, row: Any) -> str:
-        """Where a person is taken when a verb is done."""
+        """Return the page that follows an action."""
         return self.url("change", quote(row.pk))
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
@@ -221,7 +224,7 @@ class OwnRowsAdmin(ModelAdmin):
         return [
             action
             for action in super().get_actions_detail(request, object_id)
-            if self.offers(person(request), row, getattr(action.method, "verb", None))
+            if self.offers(person(request), row, getattr(action.method, "row_action", None))
         ]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -230,11 +233,11 @@ class OwnRowsAdmin(ModelAdmin):
         return {
             name: each
             for name, each in offered.items()
-            if (verb := getattr(each[0], "verb", None)) and person(request).may(verb.needs)
+            if (action := getattr(each[0], "row_action", None)) and person(request).may(action.needs)
         }
 
-    def offers(self, user: User, row: Any, verb: Verb | None) -> bool:
-        return verb is None or verb.is_offered(user, row)
+    def offers(self, user: User, row: Any, action: RowAction | None) -> bool:
+        return action is None or action.is_offered(user, row)
 
     def url(self, page: str, *args: Any) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)

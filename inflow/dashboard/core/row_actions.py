@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Verb:
+class RowAction:
     """What a person may do to one row. `do(row, actor, form)` does it and says so; a ValidationError refuses.
 
     `fits` says whether the row's state invites it: only then is it offered. The domain's own verb decides.
@@ -38,7 +38,7 @@ class Verb:
         return user.may(self.needs) and self.fits(row)
 
 
-def verb(
+def row_action(
     title: "StrOrPromise",
     do: Callable[[Any, Actor, Any], str],
     *,
@@ -53,14 +53,14 @@ def verb(
 ) -> Any:
     """A button on a row's page, for `actions_detail` of an `OwnRowsAdmin`. GET shows the form, POST does it.
 
-    `undo` names the verb of the same row that takes it back."""
-    what = Verb(title, needs, do, form, fits, intro, is_grave, undo)
+    `undo` names the action of the same row that takes it back."""
+    what = RowAction(title, needs, do, form, fits, intro, is_grave, undo)
 
     def view(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
         answer: HttpResponse = model_admin.perform(request, object_id, what)
         return answer
 
-    view.verb = what  # type: ignore[attr-defined]
+    view.row_action = what  # type: ignore[attr-defined]
     return action(
         view,
         description=title,
@@ -69,7 +69,7 @@ def verb(
     )
 
 
-def own_page(
+def page_action(
     title: "StrOrPromise",
     view: Callable[[Any, HttpRequest, str], HttpResponse],
     *,
@@ -78,5 +78,5 @@ def own_page(
     fits: Callable[[Any], bool] = lambda row: True,
 ) -> Any:
     """The button of a page that asks in its own way: `view` looks after the role, and does nothing by GET."""
-    view.verb = Verb(title, needs, lambda row, actor, form: "", PageForm, fits, "", False)  # type: ignore[attr-defined]
+    view.row_action = RowAction(title, needs, lambda row, actor, form: "", PageForm, fits, "", False)  # type: ignore[attr-defined]
     return action(view, description=title, icon=icon)

@@ -23,7 +23,7 @@ from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import DayField, PageForm
 from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
-from inflow.dashboard.core.row_actions import verb
+from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.forms import OptionalReasonForm, PaymentForm, ReasonForm, refusals_on
 from inflow.dashboard.pages.invoices import DebtorAdmin
 from inflow.languages import named
@@ -101,7 +101,7 @@ class AnswerAdmin(OwnRowsAdmin):
     )
     readonly_fields = ("about", "status_shown", "debtor_shown", "invoice_link", "day_shown", "balance_shown", "why")
     actions_detail = ("confirm_paid", "confirm_promise", "confirm_dispute", "dismiss")
-    confirm_paid = verb(
+    confirm_paid = row_action(
         _lazy("Confirm the payment"),
         _confirm_paid,
         needs=Role.AGENT,
@@ -111,7 +111,7 @@ class AnswerAdmin(OwnRowsAdmin):
         intro=_lazy("Only where the money has come: it is posted to the ledger, which is append-only."),
         is_primary=True,
     )
-    confirm_promise = verb(
+    confirm_promise = row_action(
         _lazy("Accept the promise"),
         _confirm_promise,
         needs=Role.AGENT,
@@ -121,7 +121,7 @@ class AnswerAdmin(OwnRowsAdmin):
         intro=_lazy("The invoice is on hold until the second working day after it."),
         is_primary=True,
     )
-    confirm_dispute = verb(
+    confirm_dispute = row_action(
         _lazy("Mark as handled"),
         _confirm_dispute,
         needs=Role.AGENT,
@@ -131,7 +131,7 @@ class AnswerAdmin(OwnRowsAdmin):
         intro=_lazy("The invoice stays disputed until somebody resumes it."),
         is_primary=True,
     )
-    dismiss = verb(
+    dismiss = row_action(
         _lazy("Dismiss"),
         _dismiss,
         needs=Role.AGENT,
@@ -210,7 +210,7 @@ class ContactAdmin(OwnRowsAdmin):
     )
     readonly_fields = ("address_shown", "state")
     actions_detail = ("opt_in",)
-    opt_in = verb(
+    opt_in = row_action(
         _lazy("Write to it again"),
         _return,
         needs=Role.AGENT,
@@ -299,8 +299,8 @@ def _revoke(debtor: Debtor, actor: Actor, form: PageForm) -> str:
     return _("The links that were sent to this debtor lead nowhere now. The next message has a new one.")
 
 
-_VERBS = {
-    "opt_out": verb(
+_ACTIONS = {
+    "opt_out": row_action(
         _lazy("Stop writing"),
         _leave,
         needs=Role.AGENT,
@@ -309,7 +309,7 @@ _VERBS = {
         fits=lambda debtor: debtor.opted_out_at is None,
         intro=_lazy("The debtor asked not to be written to, on any channel. Your reason stays in the consent log."),
     ),
-    "opt_in": verb(
+    "opt_in": row_action(
         _lazy("Write again"),
         _return_debtor,
         needs=Role.AGENT,
@@ -318,7 +318,7 @@ _VERBS = {
         fits=lambda debtor: debtor.opted_out_at is not None,
         intro=_lazy("Only where the debtor asked for it. Your reason stays in the consent log."),
     ),
-    "agree": verb(
+    "agree": row_action(
         _lazy("Record WhatsApp consent"),
         _agree,
         needs=Role.AGENT,
@@ -329,7 +329,7 @@ _VERBS = {
             "WhatsApp asks that the debtor agreed to be written to. Say where and how they did; it stays in the log."
         ),
     ),
-    "revoke_links": verb(
+    "revoke_links": row_action(
         _lazy("Revoke page links"),
         _revoke,
         needs=Role.AGENT,
@@ -338,6 +338,6 @@ _VERBS = {
         is_grave=True,
     ),
 }
-for _name, _verb in _VERBS.items():
-    setattr(DebtorAdmin, _name, _verb)
-DebtorAdmin.actions_detail = (*(DebtorAdmin.actions_detail or ()), *_VERBS)
+for _name, _action in _ACTIONS.items():
+    setattr(DebtorAdmin, _name, _action)
+DebtorAdmin.actions_detail = (*(DebtorAdmin.actions_detail or ()), *_ACTIONS)

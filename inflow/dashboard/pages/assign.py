@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.bulk import bulk
-from inflow.dashboard.core.row_actions import verb
+from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.cases import AssignForm
 from inflow.dashboard.pages.forms import refusals_on
 from inflow.dashboard.pages.invoices import InvoiceAdmin
@@ -35,7 +35,7 @@ def _assign(invoice: Invoice, actor: Actor, form: AssignForm) -> str:
     return _("The case of invoice %(number)s is %(person)s’s.") % {"number": invoice, "person": member}
 
 
-InvoiceAdmin.assign = verb(
+InvoiceAdmin.assign = row_action(
     _lazy("Assign"),
     _assign,
     needs=Role.AGENT,

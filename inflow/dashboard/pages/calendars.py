@@ -19,7 +19,7 @@ from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import ClockInput, PageForm
 from inflow.dashboard.core.markup import badge, bdi, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
-from inflow.dashboard.core.row_actions import Verb, verb
+from inflow.dashboard.core.row_actions import RowAction, row_action
 from invoices import holidays
 from invoices.models import CalendarRule
 
@@ -75,7 +75,7 @@ class CalendarRuleAdmin(OwnRowsAdmin):
     )
     formfield_overrides: ClassVar[Any] = {TimeField: {"widget": ClockInput}}
     actions_detail = ("make_own",)
-    make_own = verb(
+    make_own = row_action(
         _lazy("Make it our own"),
         _make_own,
         needs=Role.MANAGER,
@@ -109,8 +109,8 @@ class CalendarRuleAdmin(OwnRowsAdmin):
             obj.account = user.account
         super().save_model(request, obj, form, change)
 
-    def offers(self, user: User, row: CalendarRule, verb: Verb | None) -> bool:
-        return user.account_id is not None and super().offers(user, row, verb)
+    def offers(self, user: User, row: CalendarRule, action: RowAction | None) -> bool:
+        return user.account_id is not None and super().offers(user, row, action)
 
     @display(description=_lazy("name"), ordering="name")
     def name_shown(self, rule: CalendarRule) -> str:

@@ -21,7 +21,7 @@ from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
-from inflow.dashboard.core.row_actions import verb
+from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages import imports
 from inflow.dashboard.pages.forms import METHODS, OptionalReasonForm, ResolveForm, UndoForm, refusals_on
 from invoices import lifecycle, money
@@ -165,7 +165,7 @@ class EscalationAdmin(AboutInvoice):
     readonly_fields = ("invoice_link",)
 
     actions_detail = ("take", "resolve", "assign")
-    take = verb(
+    take = row_action(
         _lazy("Take it"),
         _take,
         needs=Role.AGENT,
@@ -176,7 +176,7 @@ class EscalationAdmin(AboutInvoice):
         ),
         is_primary=True,
     )
-    resolve = verb(
+    resolve = row_action(
         _lazy("Resolve"),
         _resolve,
         needs=Role.AGENT,
@@ -185,7 +185,7 @@ class EscalationAdmin(AboutInvoice):
         fits=lambda case: case.status != CaseStatus.RESOLVED,
         intro=_lazy("An open invoice needs a way on. To give it up, write it off on its own page."),
     )
-    assign = verb(
+    assign = row_action(
         _lazy("Assign"),
         _assign,
         needs=Role.AGENT,
@@ -242,7 +242,7 @@ class PromiseAdmin(AboutInvoice):
     fields = ("invoice_link", "amount_shown", "promised_on", "hold_until", "status_shown", "created_at")
     readonly_fields = ("invoice_link", "amount_shown", "status_shown")
     actions_detail = ("withdraw",)
-    withdraw = verb(
+    withdraw = row_action(
         _lazy("Withdraw"),
         _withdraw,
         needs=Role.AGENT,
@@ -311,7 +311,7 @@ class PaymentAdmin(AboutInvoice):
     )
     readonly_fields = ("invoice_link", "amount_shown", "credit_shown", "method_shown", "status_shown")
     actions_detail = ("void", "reverse")
-    void = verb(
+    void = row_action(
         _lazy("Undo (recorded by mistake)"),
         _void,
         needs=Role.AGENT,
@@ -324,7 +324,7 @@ class PaymentAdmin(AboutInvoice):
         ),
         is_grave=True,
     )
-    reverse = verb(
+    reverse = row_action(
         _lazy("Reverse (bank took it back)"),
         _reverse,
         needs=Role.AGENT,

@@ -16,7 +16,7 @@ from communications.schedule.calendar import place_of
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.markup import badge
-from inflow.dashboard.core.row_actions import own_page
+from inflow.dashboard.core.row_actions import page_action
 from inflow.dashboard.pages.invoices import DebtorAdmin
 from invoices import money
 from invoices.debtors import debtor_parties
@@ -120,7 +120,7 @@ def _statement(admin: DebtorAdmin, request: HttpRequest, object_id: str) -> Http
 
 DebtorAdmin.pictures.append(picture)
 # Linked from the page, once for each language.
-DebtorAdmin.statement = own_page(
+DebtorAdmin.statement = page_action(
     "Statement", _statement, needs=Role.VIEWER, icon="description", fits=lambda debtor: False
 )
 DebtorAdmin.actions_detail = (*(DebtorAdmin.actions_detail or ()), "statement")

@@ -24,7 +24,7 @@ from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.markup import badge, bdi
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import form_page
-from inflow.dashboard.core.row_actions import verb
+from inflow.dashboard.core.row_actions import row_action
 from inflow.egress import targets
 from inflow.languages import english
 
@@ -172,7 +172,7 @@ class GatewayAdmin(OwnRowsAdmin):
     fields = ("channel_shown", "state", "base_url", "account_sid", "sender", "status_url", "inbound_url", "created_at")
     readonly_fields = fields
     actions_detail = ("edit", "templates", "switch_off", "switch_on")
-    edit = verb(
+    edit = row_action(
         _lazy("Edit"),
         _edit,
         needs=Role.MANAGER,
@@ -181,7 +181,7 @@ class GatewayAdmin(OwnRowsAdmin):
         intro=_lazy("Provider, credentials and sender."),
         is_primary=True,
     )
-    templates = verb(
+    templates = row_action(
         _lazy("Set templates"),
         _keep_templates,
         needs=Role.MANAGER,
@@ -194,7 +194,7 @@ class GatewayAdmin(OwnRowsAdmin):
             "the debtor wrote within 24 hours."
         ),
     )
-    switch_off = verb(
+    switch_off = row_action(
         _lazy("Switch off"),
         _switch,
         needs=Role.MANAGER,
@@ -202,7 +202,7 @@ class GatewayAdmin(OwnRowsAdmin):
         fits=lambda gateway: gateway.is_active,
         intro=_lazy("Its channel is then no channel: messages go by the others of their step, or wait."),
     )
-    switch_on = verb(
+    switch_on = row_action(
         _lazy("Switch on"),
         _switch,
         needs=Role.MANAGER,

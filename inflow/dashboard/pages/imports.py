@@ -37,7 +37,7 @@ from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import page
-from inflow.dashboard.core.row_actions import Verb, verb
+from inflow.dashboard.core.row_actions import RowAction, row_action
 from inflow.dashboard.pages import import_proposals
 from inflow.dashboard.pages.forms import refusals_on
 from inflow.dashboard.pages.import_columns import columns_page
@@ -141,7 +141,7 @@ class ImportAdmin(OwnRowsAdmin):
     ordering = ("-created_at", "-id")
     fields = ()
     actions_detail = ("confirm", "stop", "discard")
-    confirm = verb(
+    confirm = row_action(
         _lazy("Import"),
         _confirm,
         needs=Role.AGENT,
@@ -149,7 +149,7 @@ class ImportAdmin(OwnRowsAdmin):
         fits=lambda file: file.phase == Phase.CHECKED,
         is_primary=True,
     )
-    stop = verb(
+    stop = row_action(
         _lazy("Stop"),
         _stop,
         needs=Role.AGENT,
@@ -157,7 +157,7 @@ class ImportAdmin(OwnRowsAdmin):
         fits=lambda file: file.phase == Phase.RUNNING,
         intro=_lazy("What is imported stays. The rest can be imported later."),
     )
-    discard = verb(
+    discard = row_action(
         _lazy("Discard"),
         _discard,
         needs=Role.AGENT,
@@ -180,16 +180,16 @@ class ImportAdmin(OwnRowsAdmin):
         ]
         return [*own, *super().get_urls()]
 
-    def perform(self, request: HttpRequest, object_id: str, verb: Verb) -> HttpResponse:
+    def perform(self, request: HttpRequest, object_id: str, action: RowAction) -> HttpResponse:
         """Of invoices, only who may bring them."""
         if not may_import(person(request), self.get_object(request, object_id).kind):
             raise PermissionDenied
-        return super().perform(request, object_id, verb)
+        return super().perform(request, object_id, action)
 
-    def offers(self, user: User, row: Import, verb: Verb | None) -> bool:
+    def offers(self, user: User, row: Import, action: RowAction | None) -> bool:
         """What is confirmed is confirmed under the preview."""
-        is_below = verb is not None and verb.do is _confirm
-        return not is_below and may_import(user, row.kind) and super().offers(user, row, verb)
+        is_below = action is not None and action.do is _confirm
+        return not is_below and may_import(user, row.kind) and super().offers(user, row, action)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -22,7 +22,7 @@ from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import form_page
-from inflow.dashboard.core.row_actions import verb
+from inflow.dashboard.core.row_actions import row_action
 
 _PLATFORM = "platform"
 
@@ -111,7 +111,7 @@ class InvitationAdmin(OwnRowsAdmin):
     fields = ("email", "role_badge", "state", "invited_by", "created_at", "expires_at", "accepted_at", "withdrawn_at")
     readonly_fields = fields
     actions_detail = ("resend", "withdraw")
-    resend = verb(
+    resend = row_action(
         _lazy("Send again"),
         _resend,
         needs=Role.ADMIN,
@@ -119,7 +119,7 @@ class InvitationAdmin(OwnRowsAdmin):
         fits=lambda invitation: invitation.is_open,
         intro=_lazy("A new link is mailed, good for 7 days. The link in the earlier email stops working."),
     )
-    withdraw = verb(
+    withdraw = row_action(
         _lazy("Withdraw"),
         _withdraw,
         needs=Role.ADMIN,

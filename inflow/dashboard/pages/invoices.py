@@ -26,7 +26,7 @@ from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin, RowsInside
 from inflow.dashboard.core.responses import form_page
-from inflow.dashboard.core.row_actions import verb
+from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages import imports, standing
 from inflow.dashboard.pages.ages import AGES, aged, overdue, part
 from inflow.dashboard.pages.cases import payment_method, payment_status
@@ -250,7 +250,7 @@ class PaymentInline(RowsInside):
 
 @admin.register(Invoice)
 class InvoiceAdmin(OwnRowsAdmin):
-    """The work list and the case file. A row is never saved here: the verbs below change it."""
+    """The work list and the case file. A row is never saved here: its row actions change it."""
 
     adds = Role.MANAGER
     list_display = (
@@ -291,7 +291,7 @@ class InvoiceAdmin(OwnRowsAdmin):
             ],
         },
     )
-    record_payment = verb(
+    record_payment = row_action(
         _lazy("Record payment"),
         _record_payment,
         needs=Role.AGENT,
@@ -301,7 +301,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy("The ledger is append-only. More than the balance is kept as the debtor's credit."),
         is_primary=True,
     )
-    apply_credit = verb(
+    apply_credit = row_action(
         _lazy("Apply credit"),
         _apply_credit,
         needs=Role.AGENT,
@@ -310,7 +310,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         fits=_takes_credit,
         intro=_lazy("Applies the debtor's unapplied credit to this invoice."),
     )
-    promise = verb(
+    promise = row_action(
         _lazy("Promise to pay"),
         _promise,
         needs=Role.AGENT,
@@ -322,7 +322,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         ),
         undo="resume",
     )
-    hold = verb(
+    hold = row_action(
         _lazy("Put on hold"),
         _hold,
         needs=Role.AGENT,
@@ -332,7 +332,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy("Nothing is sent while an invoice is on hold."),
         undo="resume",
     )
-    dispute = verb(
+    dispute = row_action(
         _lazy("Mark as disputed"),
         _dispute,
         needs=Role.AGENT,
@@ -342,7 +342,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy("The debtor contests this invoice. Nothing is sent until it is resumed."),
         undo="resume",
     )
-    resume = verb(
+    resume = row_action(
         _lazy("Resume"),
         _resume,
         needs=Role.AGENT,
@@ -351,7 +351,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         fits=lambda invoice: invoice.status in (Status.ON_HOLD, Status.DISPUTED),
         intro=_lazy("Ends the hold or the dispute: the invoice is new or overdue again, as its due date says."),
     )
-    escalate = verb(
+    escalate = row_action(
         _lazy("Call in a person"),
         _escalate,
         needs=Role.AGENT,
@@ -361,7 +361,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy("Opens a case without waiting for the reminder schedule."),
     )
     hold_selected, resume_selected = bulk(hold), bulk(resume)
-    move_due_date = verb(
+    move_due_date = row_action(
         _lazy("Move the due date"),
         _move_due_date,
         needs=Role.MANAGER,
@@ -369,8 +369,8 @@ class InvoiceAdmin(OwnRowsAdmin):
         form=DueDateForm,
         fits=lambda invoice: invoice.is_open,
     )
-    note = verb(_lazy("Edit notes"), _note, needs=Role.AGENT, icon="edit_note", form=NotesForm)
-    write_off = verb(
+    note = row_action(_lazy("Edit notes"), _note, needs=Role.AGENT, icon="edit_note", form=NotesForm)
+    write_off = row_action(
         _lazy("Write off"),
         _write_off,
         needs=Role.MANAGER,
@@ -380,7 +380,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy("Gives the money up and stops all messages. A later payment still makes it paid."),
         is_grave=True,
     )
-    cancel = verb(
+    cancel = row_action(
         _lazy("Cancel invoice"),
         _cancel,
         needs=Role.MANAGER,
@@ -564,7 +564,7 @@ class DebtorAdmin(OwnRowsAdmin):
     fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country", "subdivision"))
     inlines: ClassVar[list[type[RowsInside]]] = [InvoiceInline]
     actions_detail: ClassVar[Any] = ("apply_credit",)
-    apply_credit = verb(
+    apply_credit = row_action(
         _lazy("Apply credit"),
         _apply_credit_of,
         needs=Role.AGENT,

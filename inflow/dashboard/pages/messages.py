@@ -17,7 +17,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
-from unfold.decorators import action, display
+from unfold.decorators import action as button
+from unfold.decorators import display
 
 from communications.channels import local_gateway, outbox
 from communications.content import profiles
@@ -32,7 +33,7 @@ from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin, RowsInside
-from inflow.dashboard.core.row_actions import Verb, verb
+from inflow.dashboard.core.row_actions import RowAction, row_action
 from inflow.dashboard.pages import (  # noqa: F401
     answers,
     debtor_messages,
@@ -141,7 +142,7 @@ class CommunicationAdmin(OwnRowsAdmin):
     search_help_text = _lazy("Invoice number, recipient or subject")
     fields = ()
     actions_detail = ("mail", "release", "call_back", "cancel", "answer")
-    answer = verb(
+    answer = row_action(
         _lazy("Answer as the debtor"),
         _answer,
         needs=Role.AGENT,
@@ -150,7 +151,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         fits=_may_be_answered,
         intro=_lazy("For trying out: the local gateway passes it on, signed, as a provider would."),
     )
-    release = verb(
+    release = row_action(
         _lazy("Release"),
         _release,
         needs=Role.AGENT,
@@ -159,7 +160,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         intro=_lazy("It goes when the cool-off is over, at the next allowed moment. Until then it can be called back."),
         is_primary=True,
     )
-    call_back = verb(
+    call_back = row_action(
         _lazy("Call back"),
         _call_back,
         needs=Role.AGENT,
@@ -167,7 +168,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         fits=lambda row: row.status == State.SCHEDULED and row.approved_at is not None,
         intro=_lazy("It is held again, until somebody releases or cancels it."),
     )
-    cancel = verb(
+    cancel = row_action(
         _lazy("Don’t send it"),
         _cancel,
         needs=Role.AGENT,
@@ -178,7 +179,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         is_grave=True,
     )
 
-    @action(description=_lazy("Download the mail"), icon="download")
+    @button(description=_lazy("Download the mail"), icon="download")
     def mail(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The mail as it lies in the local outbox. Reads only: a GET may do it. Viewers don't get it: it holds the
         debtor's links."""
@@ -192,9 +193,9 @@ class CommunicationAdmin(OwnRowsAdmin):
         response["Content-Disposition"] = f'attachment; filename="{communication.message_id}.eml"'
         return response
 
-    def offers(self, user: User, row: Communication, verb: Verb | None) -> bool:
-        if verb:
-            return verb.is_offered(user, row)
+    def offers(self, user: User, row: Communication, action: RowAction | None) -> bool:
+        if action:
+            return action.is_offered(user, row)
         return user.may(Role.AGENT) and outbox.read(str(row.message_id)) is not None
 
     def change_view(

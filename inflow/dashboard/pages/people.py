@@ -34,7 +34,7 @@ from inflow.dashboard.core.forms import DayField, OwnAccountForm, PageForm
 from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import form_page, shown_once
-from inflow.dashboard.core.row_actions import verb
+from inflow.dashboard.core.row_actions import row_action
 
 admin.site.unregister(Group)  # roles say who may do what
 
@@ -177,7 +177,7 @@ class UserAdmin(OwnRowsAdmin):
     list_filter = (("role", ChoicesDropdownFilter), ("is_active", BooleanRadioFilter))
     search_fields = ("email", "first_name", "last_name")
     actions_detail = ("mail_password_link", "end_sessions", "reset_second_step")
-    mail_password_link = verb(
+    mail_password_link = row_action(
         _lazy("Mail a password link"),
         _mail_password_link,
         needs=Role.ADMIN,
@@ -185,7 +185,7 @@ class UserAdmin(OwnRowsAdmin):
         fits=passwords.may_reset,
         intro=_lazy("The person gets a link to set a new password. It works once, for an hour."),
     )
-    end_sessions = verb(
+    end_sessions = row_action(
         _lazy("Log out everywhere"),
         _end_sessions,
         needs=Role.ADMIN,
@@ -193,7 +193,7 @@ class UserAdmin(OwnRowsAdmin):
         fits=lambda user: sessions.of(user).exists(),
         intro=_lazy("Every browser in which this person is logged in is logged out at once."),
     )
-    reset_second_step = verb(
+    reset_second_step = row_action(
         _lazy("Reset two steps"),
         _reset_second_step,
         needs=Role.ADMIN,
@@ -345,7 +345,7 @@ class ApiKeyAdmin(OwnRowsAdmin):
     )
     readonly_fields = flatten(fields)
     actions_detail: ClassVar[Any] = ("revoke",)
-    revoke = verb(
+    revoke = row_action(
         _lazy("Revoke"),
         _revoke,
         needs=Role.ADMIN,

@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 from unfold.admin import TabularInline
-from unfold.decorators import action, display
+from unfold.decorators import action as button
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
 from communications.engine import forecast, sandbox, stored_forecasts
@@ -30,7 +31,7 @@ from inflow.dashboard.core.bulk import bulk
 from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import form_page, page
-from inflow.dashboard.core.row_actions import Verb, verb
+from inflow.dashboard.core.row_actions import RowAction, row_action
 from inflow.dashboard.pages.invoices import InvoiceAdmin
 from inflow.dashboard.pages.rules import DAYS, by_day, unless_busy
 from inflow.languages import english
@@ -199,7 +200,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             after = [english(_Said(step)) for step in form.instance.steps.order_by("offset_days")]
             self.record(request, form.instance, "edited", changes={"steps": [before, after]})
 
-    @action(description=_lazy("Switch on"), icon="play_circle")
+    @button(description=_lazy("Switch on"), icon="play_circle")
     def switch_on(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """GET and the first POST only look; the second one, with `confirm`, does it."""
         policy = self.get_object(request, object_id)
@@ -267,7 +268,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             lambda: forecast.preview(account, ids, by, by_whom, overdue_enter=enter, days=DAYS[-1], deadline=limit),
         )
 
-    def offers(self, user: Any, row: ReminderPolicy, verb: Verb | None) -> bool:
+    def offers(self, user: Any, row: ReminderPolicy, action: RowAction | None) -> bool:
         return bool(user.may(Role.MANAGER))
 
     @display(description=_lazy("Reminder schedule"))
@@ -318,7 +319,7 @@ def _choose(invoice: Invoice, by: Actor, form: LadderForm) -> str:
     return _("Invoice %(invoice)s is not chased any more.") % {"invoice": invoice}
 
 
-InvoiceAdmin.choose_ladder = verb(
+InvoiceAdmin.choose_ladder = row_action(
     _lazy("Choose policy"),
     _choose,
     needs=Role.MANAGER,

@@ -26,7 +26,7 @@ from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import DayField, PageForm
 from inflow.dashboard.core.markup import badge, bdi, moment
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
-from inflow.dashboard.core.row_actions import verb
+from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.forms import OnceForm, ReasonForm
 from invoices import lifecycle, money
 from invoices.models import Invoice
@@ -196,10 +196,10 @@ def _has_debtor(reply: Reply) -> bool:
     return _is_proposed(reply) and reply.debtor_id is not None
 
 
-def _verb(
+def _action(
     title: "StrOrPromise", do: Callable[[Any, Actor, Any], str], icon: str, intro: "StrOrPromise", **more: Any
 ) -> Any:
-    return verb(title, do, needs=Role.AGENT, icon=icon, intro=intro, **{"fits": _has_debtor, **more})
+    return row_action(title, do, needs=Role.AGENT, icon=icon, intro=intro, **{"fits": _has_debtor, **more})
 
 
 @admin.register(Reply)
@@ -239,45 +239,45 @@ class ReplyAdmin(OwnRowsAdmin):
         "undo_stop",
         {"title": _lazy("More"), "items": ["hold", "wrong_person", "stop"]},
     )
-    paid = _verb(
+    paid = _action(
         _lazy("Record the payment"),
         _paid,
         "payments",
         _lazy("For money that has arrived. It is recorded in the ledger."),
         form=PaidForm,
     )
-    promise = _verb(
+    promise = _action(
         _lazy("Record the promise"),
         _promise,
         "event_available",
         _lazy("Reminders are paused until it is due."),
         form=PromiseForm,
     )
-    dispute = _verb(
+    dispute = _action(
         _lazy("Mark as disputed"), _dispute, "gavel", _lazy("Nothing is sent until it is resumed."), form=DisputeForm
     )
-    hold = _verb(
+    hold = _action(
         _lazy("Put on hold"),
         _hold,
         "pause_circle",
         _lazy("Nothing is sent while an invoice is on hold."),
         form=HoldForm,
     )
-    wrong_person = _verb(
+    wrong_person = _action(
         _lazy("Wrong person"),
         _wrong_person,
         "person_off",
         _lazy("The address is somebody else's: nothing is sent there again."),
         fits=_is_proposed,
     )
-    stop = _verb(
+    stop = _action(
         _lazy("Stop messages"),
         _stop,
         "notifications_off",
         _lazy("The writer asks for no more messages: nothing is sent to this address on this channel again."),
         fits=_is_proposed,
     )
-    undo_stop = _verb(
+    undo_stop = _action(
         _lazy("Undo opt-out"),
         _undo_stop,
         "undo",
@@ -285,7 +285,7 @@ class ReplyAdmin(OwnRowsAdmin):
         form=ReasonForm,
         fits=_may_undo_stop,
     )
-    dismiss = _verb(
+    dismiss = _action(
         _lazy("Dismiss"), _dismiss, "done", _lazy("Read, and nothing follows. Messages go on."), fits=_is_proposed
     )
 

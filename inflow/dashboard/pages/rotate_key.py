@@ -17,7 +17,7 @@ from inflow.accounts.models import ApiKey
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.responses import form_page, shown_once
-from inflow.dashboard.core.row_actions import own_page
+from inflow.dashboard.core.row_actions import page_action
 from inflow.dashboard.pages.people import ApiKeyAdmin, example_of
 
 
@@ -74,5 +74,5 @@ def _fits(key: Any) -> bool:
     return bool(key.is_live(timezone.now()))
 
 
-ApiKeyAdmin.rotate = own_page(_lazy("Rotate"), _rotate, needs=Role.ADMIN, icon="autorenew", fits=_fits)
+ApiKeyAdmin.rotate = page_action(_lazy("Rotate"), _rotate, needs=Role.ADMIN, icon="autorenew", fits=_fits)
 ApiKeyAdmin.actions_detail = ("rotate", *ApiKeyAdmin.actions_detail)

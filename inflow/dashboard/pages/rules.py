@@ -43,7 +43,7 @@ from inflow.dashboard.core.forms import ClockInput, PageForm
 from inflow.dashboard.core.markup import badge, bdi
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import page
-from inflow.dashboard.core.row_actions import verb
+from inflow.dashboard.core.row_actions import row_action
 from invoices import money
 
 DAYS = (7, 14, 30)
@@ -138,7 +138,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
     formfield_overrides: ClassVar[Any] = {TimeField: {"widget": ClockInput}}
     inlines: ClassVar[list[type[TabularInline]]] = [ApprovalLimitInline]
     actions_detail = ("stop", "resume", "synced")
-    stop = verb(
+    stop = row_action(
         _lazy("Stop messages"),
         _stop,
         needs=Role.MANAGER,
@@ -148,7 +148,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         intro=_lazy("Takes effect immediately. Messages that fall due meanwhile are held, and sent after you resume."),
         is_grave=True,
     )
-    resume = verb(
+    resume = row_action(
         _lazy("Resume messages"),
         _resume,
         needs=Role.MANAGER,
@@ -157,7 +157,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         intro=_lazy("Held messages are sent at the next allowed time, at most one to each debtor."),
         is_primary=True,
     )
-    synced = verb(
+    synced = row_action(
         _lazy("All payments are recorded"),
         _synced,
         needs=Role.AGENT,

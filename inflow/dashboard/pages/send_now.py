@@ -24,7 +24,7 @@ from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.responses import page
-from inflow.dashboard.core.row_actions import own_page
+from inflow.dashboard.core.row_actions import page_action
 from inflow.dashboard.pages.forms import refusals_on
 from inflow.dashboard.pages.invoices import InvoiceAdmin
 from invoices.models import Invoice
@@ -188,7 +188,7 @@ def moment(at: Any) -> str:
     return date_format(timezone.localtime(at), _("j F, H:i"))
 
 
-InvoiceAdmin.send_now = own_page(
+InvoiceAdmin.send_now = page_action(
     _lazy("Send now"),
     _send_now,
     needs=Role.AGENT,

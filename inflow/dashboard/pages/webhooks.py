@@ -34,7 +34,7 @@ from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.markup import badge, bdi, moment
 from inflow.dashboard.core.own_rows import OwnRowsAdmin, RowsInside
 from inflow.dashboard.core.responses import form_page, shown_once
-from inflow.dashboard.core.row_actions import Verb, verb
+from inflow.dashboard.core.row_actions import RowAction, row_action
 from inflow.languages import english, spoken
 from webhooks import endpoints, replaying, subscriptions
 from webhooks.api.serializers import SubscriptionIn
@@ -216,7 +216,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
     # Pages of the rooms above.
     more_urls: ClassVar[list[Callable[[Any], list[URLPattern]]]] = []
     actions_detail = ("enable", "send_test", "replay_since", "rotate_secret", "unsubscribe")
-    enable = verb(
+    enable = row_action(
         _lazy("Enable"),
         _enable,
         needs=Role.ADMIN,
@@ -225,7 +225,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         intro=_lazy("Sends to it again from now on."),
         is_primary=True,
     )
-    send_test = verb(
+    send_test = row_action(
         _lazy("Send a test event"),
         _send_test,
         needs=Role.ADMIN,
@@ -233,7 +233,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         fits=lambda subscription: subscription.is_active,
         intro=_lazy("Sends a webhook.test event to this URL alone."),
     )
-    replay_since = verb(
+    replay_since = row_action(
         _lazy("Send again"),
         _replay_since,
         needs=Role.ADMIN,
@@ -242,7 +242,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         fits=lambda subscription: subscription.is_active,
         intro=_lazy("What was due to this URL is sent again. The ids stay the same."),
     )
-    rotate_secret = verb(
+    rotate_secret = row_action(
         _lazy("New secret"),
         _rotate_secret,
         needs=Role.ADMIN,
@@ -251,7 +251,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         intro=_lazy("The new secret is shown once. Those of the last 24 hours sign beside it."),
         is_grave=True,
     )
-    unsubscribe = verb(
+    unsubscribe = row_action(
         _lazy("Unsubscribe"),
         _unsubscribe,
         needs=Role.ADMIN,
@@ -277,19 +277,21 @@ class SubscriptionAdmin(OwnRowsAdmin):
         has_ended = Subscription.objects.get(pk=row.pk).deleted_at is not None
         return self.url("changelist") if has_ended else super().after(row)
 
-    def perform(self, request: HttpRequest, object_id: str, verb: Verb) -> HttpResponse:
-        if verb.do is not _rotate_secret:
-            return super().perform(request, object_id, verb)
+    def perform(self, request: HttpRequest, object_id: str, action: RowAction) -> HttpResponse:
+        if action.do is not _rotate_secret:
+            return super().perform(request, object_id, action)
         row = self.get_object(request, unquote(object_id))
-        if not person(request).may(verb.needs):
+        if not person(request).may(action.needs):
             raise PermissionDenied
         back = self.url("change", quote(row.pk))
-        form = verb.form(request.POST if request.method == "POST" else None, row=row)
+        form = action.form(request.POST if request.method == "POST" else None, row=row)
 
         def do() -> HttpResponse:
-            return self._shown_once(request, verb.do(row, actor(request), form), back)
+            return self._shown_once(request, action.do(row, actor(request), form), back)
 
-        return form_page(self, request, form, do, title=verb.title, back=back, intro=verb.intro, is_grave=verb.is_grave)
+        return form_page(
+            self, request, form, do, title=action.title, back=back, intro=action.intro, is_grave=action.is_grave
+        )
 
     def _shown_once(self, request: HttpRequest, secret: str, back: str) -> HttpResponse:
         return shown_once(
@@ -416,7 +418,7 @@ class DeliveryAdmin(OwnRowsAdmin):
     inlines = (AttemptInline,)
     actions = ("replay_selected",)
     actions_detail = ("replay",)
-    replay = verb(
+    replay = row_action(
         _lazy("Send again"),
         _replay,
         needs=Role.ADMIN,
