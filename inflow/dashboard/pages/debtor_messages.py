@@ -17,7 +17,7 @@ from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.row_actions import page_action
-from inflow.dashboard.pages.invoices import DebtorAdmin
+from inflow.dashboard.pages.debtors import DebtorAdmin
 from invoices import money
 from invoices.debtors import debtor_parties
 from invoices.debtors.receivables import Position

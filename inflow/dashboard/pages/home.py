@@ -26,9 +26,9 @@ from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.markup import badge
 from inflow.dashboard.pages import first_run
+from inflow.dashboard.pages.deliveries import delivery_badge
 from inflow.dashboard.pages.home_figures import PROMISES_WITHIN, Receivables, receivables, today_of
-from inflow.dashboard.pages.messages import state_badge
-from inflow.dashboard.pages.webhooks import delivery_badge
+from inflow.dashboard.pages.message_rows import state_badge
 from invoices import ledger, money
 from invoices.models import OPEN, CaseStatus, Escalation, Invoice
 from webhooks.models import Delivery, DeliveryStatus

@@ -15,7 +15,7 @@ from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from inflow.api import throttling
 from inflow.dashboard.core.responses import page
-from inflow.dashboard.pages.people import ApiKeyAdmin
+from inflow.dashboard.pages.api_keys import ApiKeyAdmin
 from inflow.dashboard.pages.webhooks import SubscriptionAdmin
 
 # A window that is fuller than this is said to be tight.

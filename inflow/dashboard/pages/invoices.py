@@ -1,13 +1,11 @@
-"""The dashboard's pages of invoices and debtors. What changes an invoice goes through `lifecycle`, as everywhere."""
+"""Invoices: the work list and the case file."""
 
-import datetime as dt
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
-from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -19,21 +17,16 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 
 from inflow.accounts.access import actor, person, rows_of
-from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.bulk import bulk
-from inflow.dashboard.core.forms import PageForm
-from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
+from inflow.dashboard.core.markup import bdi, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin, RowsInside
 from inflow.dashboard.core.responses import form_page
 from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages import imports, standing
 from inflow.dashboard.pages.ages import AGES, aged, overdue, part
-from inflow.dashboard.pages.cases import payment_method, payment_status
 from inflow.dashboard.pages.forms import (
     CreditForm,
-    DebtorCreditForm,
-    DebtorForm,
     DueDateForm,
     EscalateForm,
     HoldForm,
@@ -43,141 +36,29 @@ from inflow.dashboard.pages.forms import (
     PaymentForm,
     PromiseForm,
     ReasonForm,
-    payable_by_credit,
     refusals_on,
 )
+from inflow.dashboard.pages.invoice_actions import (
+    _apply_credit,
+    _cancel,
+    _dispute,
+    _escalate,
+    _hold,
+    _move_due_date,
+    _note,
+    _promise,
+    _record_payment,
+    _resume,
+    _takes_credit,
+    _write_off,
+)
+from inflow.dashboard.pages.invoice_cells import late, payment_badge, status_badge
+from inflow.dashboard.pages.payments import payment_method, payment_status
 from invoices import ledger, lifecycle, money
 from invoices.api import representation
-from invoices.cases import cases
-from invoices.debtors import debtors
 from invoices.debtors.receivables import Part
-from invoices.derivation import days_overdue
-from invoices.models import OPEN, Debtor, Invoice, Payment, PaymentStatus, Status
+from invoices.models import OPEN, Invoice, Payment, PaymentStatus, Status
 from invoices.models.imports import Kind
-
-STATUS_BADGES = {
-    Status.NEW: "info",
-    Status.OVERDUE: "danger",
-    Status.ON_HOLD: "warning",
-    Status.DISPUTED: "warning",
-    Status.PAID: "success",
-}
-PAYMENT_BADGES = {PaymentStatus.PARTIALLY_PAID: "warning", PaymentStatus.PAID: "success"}
-
-
-def status_badge(invoice: Invoice) -> str:
-    return badge(invoice.get_status_display(), STATUS_BADGES.get(Status(invoice.status), ""))
-
-
-def payment_badge(invoice: Invoice) -> str:
-    status = PaymentStatus(invoice.payment_status)
-    return badge(invoice.get_payment_status_display(), PAYMENT_BADGES.get(status, ""))
-
-
-def late(invoice: Invoice) -> int:
-    return days_overdue(invoice.status, invoice.due_date, invoice.account.today())
-
-
-# --- What is then done -------------------------------------------------------------------------------------------
-
-
-def _record_payment(invoice: Invoice, actor: Actor, form: PaymentForm) -> str:
-    with refusals_on(form):
-        payment = lifecycle.record_payment(invoice.account, invoice.pk, actor, **form.cleaned_data)
-    said = _("A payment of %(amount)s is recorded.") % {"amount": money.display(payment.amount, invoice.currency)}
-    undo = reverse("admin:invoices_payment_void", args=[payment.pk])
-    return format_html('{} <a class="undo" href="{}">{}</a>', said, undo, _("Undo"))
-
-
-def _apply_credit(invoice: Invoice, actor: Actor, form: CreditForm | DebtorCreditForm) -> str:
-    amount, key = form.cleaned_data["amount"], form.cleaned_data["key"]
-    with refusals_on(form):
-        applied = ledger.apply_credit(invoice.account, invoice.pk, actor, key=key, amount=amount)
-    said = {"amount": money.display(applied, invoice.currency), "invoice": invoice}
-    return _("Credit of %(amount)s was applied to invoice %(invoice)s.") % said
-
-
-def _apply_credit_of(debtor: Debtor, actor: Actor, form: DebtorCreditForm) -> str:
-    return _apply_credit(form.cleaned_data["invoice"], actor, form)
-
-
-def _takes_credit(invoice: Invoice) -> bool:
-    if not invoice.is_open and invoice.status != Status.WRITTEN_OFF:
-        return False
-    return invoice.currency in ledger.credit_for(invoice)
-
-
-def _has_credit_to_apply(debtor: Debtor) -> bool:
-    return payable_by_credit(debtor).exists()
-
-
-def _dispute(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    said = _("Invoice %(invoice)s is disputed: nothing is sent until it is resumed.")
-    return _to(Status.DISPUTED, invoice, actor, form, said)
-
-
-def _hold(invoice: Invoice, actor: Actor, form: HoldForm) -> str:
-    until = form.cleaned_data["hold_until"]
-    said = _("Invoice %(invoice)s is on hold until %(day)s.")
-    return _to(Status.ON_HOLD, invoice, actor, form, said, hold_until=until)
-
-
-def _resume(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    return _to(Status.NEW, invoice, actor, form, _("Invoice %(invoice)s is chased again."))
-
-
-def _write_off(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    with refusals_on(form):
-        lifecycle.write_off(invoice.account, invoice.pk, actor, reason=form.cleaned_data["reason"])
-    return _("Invoice %(invoice)s is written off.") % {"invoice": invoice}
-
-
-def _cancel(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    return _to(Status.CANCELLED, invoice, actor, form, _("Invoice %(invoice)s is cancelled."))
-
-
-def _promise(invoice: Invoice, actor: Actor, form: PromiseForm) -> str:
-    with refusals_on(form):
-        promise = lifecycle.promise(invoice.account, invoice.pk, actor, **form.cleaned_data)
-    day = date_format(promise.hold_until, "j F Y")
-    return _("The promise is kept in mind: nothing is sent until %(day)s is over.") % {"day": day}
-
-
-def _escalate(invoice: Invoice, actor: Actor, form: EscalateForm) -> str:
-    with refusals_on(form):
-        cases.open_by_hand(invoice.account, invoice.pk, actor, notes=form.cleaned_data["notes"])
-    return _("Invoice %(invoice)s is escalated.") % {"invoice": invoice}
-
-
-def _move_due_date(invoice: Invoice, actor: Actor, form: DueDateForm) -> str:
-    with refusals_on(form):
-        lifecycle.move_due_date(invoice.account, invoice.pk, actor, **form.cleaned_data)
-    day = date_format(form.cleaned_data["due_date"], "j F Y")
-    return _("Invoice %(invoice)s is due on %(day)s.") % {"invoice": invoice, "day": day}
-
-
-def _note(invoice: Invoice, actor: Actor, form: NotesForm) -> str:
-    with refusals_on(form):
-        lifecycle.change(invoice.account, invoice.pk, actor, notes=form.cleaned_data["notes"])
-    return _("The notes are kept.")
-
-
-def _to(
-    status: Status,
-    invoice: Invoice,
-    actor: Actor,
-    form: PageForm,
-    said: str,
-    *,
-    hold_until: dt.date | None = None,
-) -> str:
-    reason = form.cleaned_data["reason"]
-    with refusals_on(form):
-        lifecycle.change(invoice.account, invoice.pk, actor, status=status, hold_until=hold_until, reason=reason)
-    return said % {"invoice": invoice, "day": hold_until and date_format(hold_until, "j F Y")}
-
-
-# --- Invoices ----------------------------------------------------------------------------------------------------
 
 
 class DueFilter(DropdownFilter):
@@ -498,109 +379,3 @@ class InvoiceAdmin(OwnRowsAdmin):
         if getattr(invoice, "is_stopped", False):
             return two_lines("–", _("stopped"))
         return moment(invoice.next_contact_at)
-
-
-# --- Debtors -----------------------------------------------------------------------------------------------------
-
-
-class InvoiceInline(RowsInside):
-    model = Invoice
-    fields = readonly_fields = ("number", "amount_shown", "balance_shown", "status_shown", "due_date", "late_shown")
-    ordering = ("-due_date",)
-    show_change_link = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
-        return super().get_queryset(request).select_related("account")
-
-    @display(description=_lazy("Number"))
-    def number(self, invoice: Invoice) -> str:
-        url = reverse("admin:invoices_invoice_change", args=[invoice.pk])
-        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, invoice.invoice_number)
-
-    @display(description=_lazy("Amount"))
-    def amount_shown(self, invoice: Invoice) -> str:
-        return bdi(money.display(invoice.amount, invoice.currency))
-
-    @display(description=_lazy("Balance"))
-    def balance_shown(self, invoice: Invoice) -> str:
-        return bdi(money.display(invoice.balance, invoice.currency))
-
-    @display(description=_lazy("Status"))
-    def status_shown(self, invoice: Invoice) -> str:
-        return status_badge(invoice)
-
-    @display(description=_lazy("Days late"))
-    def late_shown(self, invoice: Invoice) -> str:
-        return str(late(invoice) or "–")
-
-
-class CreditFilter(DropdownFilter):
-    title, parameter_name = _lazy("unapplied credit"), "credit"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        own = rows_of(person(request), ledger.unapplied().order_by("currency"))
-        codes = own.values_list("currency", flat=True).distinct()
-        return [("any", _("In any currency")), *((code, code) for code in codes)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Debtor]) -> QuerySet[Debtor]:
-        if not self.value():
-            return queryset
-        credit = rows_of(person(request), ledger.unapplied())
-        if self.value() != "any":
-            credit = credit.filter(currency=self.value())
-        return queryset.filter(pk__in=credit.values("debtor_id"))
-
-
-@admin.register(Debtor)
-class DebtorAdmin(OwnRowsAdmin):
-    """Who owes. A correction here is written to from then on; an invoice keeps the name it came with."""
-
-    changes = Role.AGENT
-    form = DebtorForm
-    ordering = ("name", "pk")
-    list_display = ("name", "company", "email", "phone", "open_invoices", "created_at")
-    list_filter = (CreditFilter,)
-    search_fields = ("name", "company", "email", "phone")
-    fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country", "subdivision"))
-    inlines: ClassVar[list[type[RowsInside]]] = [InvoiceInline]
-    actions_detail: ClassVar[Any] = ("apply_credit",)
-    apply_credit = row_action(
-        _lazy("Apply credit"),
-        _apply_credit_of,
-        needs=Role.AGENT,
-        icon="account_balance_wallet",
-        form=DebtorCreditForm,
-        fits=_has_credit_to_apply,
-        intro=_lazy("Applies the debtor's unapplied credit to an open invoice in the same currency."),
-    )
-    # What the rooms above know of a debtor.
-    pictures: ClassVar[list[Callable[[Debtor], dict[str, Any]]]] = []
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        debtor = self.get_object(request, object_id)
-        context = {name: value for picture in self.pictures for name, value in picture(debtor).items()}
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
-
-    def save_model(self, request: HttpRequest, obj: Debtor, form: Any, change: bool) -> None:
-        """A contact that is changed here replaces the old one, on the debtor's invoices too."""
-        with transaction.atomic():
-            before = Debtor.objects.select_for_update(no_key=True).get(pk=obj.pk)
-            super().save_model(request, obj, form, change)
-            debtors.note_edit(before, obj, actor(request))
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:
-        still_open = Count("invoices", filter=Q(invoices__status__in=OPEN))
-        return super().get_queryset(request).annotate(still_open=still_open)
-
-    @display(description=_lazy("Open invoices"), ordering="still_open")
-    def open_invoices(self, debtor: Any) -> str:
-        return str(debtor.still_open or "–")
-
-
-from inflow.dashboard.pages import assign, calendars  # noqa: E402, F401  (which register their pages)

@@ -1,4 +1,4 @@
-"""The dashboard's pages of what was, is and will be written to debtors."""
+"""Messages that were, are and will be sent to debtors."""
 
 import email
 import email.policy
@@ -22,7 +22,7 @@ from unfold.decorators import display
 
 from communications.channels import local_gateway, outbox
 from communications.content import profiles
-from communications.delivery import gate, manual, notices, reasons, safeguards
+from communications.delivery import gate, manual, safeguards
 from communications.models import LEFT_US, Communication, Medium, State
 from communications.schedule import standstill
 from inflow import masking
@@ -31,43 +31,14 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import PageForm
-from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
-from inflow.dashboard.core.own_rows import OwnRowsAdmin, RowsInside
+from inflow.dashboard.core.markup import bdi, moment, two_lines
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import RowAction, row_action
-from inflow.dashboard.pages import (  # noqa: F401
-    answers,
-    debtor_messages,
-    gateways,
-    policies,
-    profile,
-    replies,
-    rules,
-    send_now,
-    templates,
-)
+from inflow.dashboard.pages.debtors import DebtorAdmin
 from inflow.dashboard.pages.forms import OptionalReasonForm
-from inflow.dashboard.pages.invoices import DebtorAdmin, InvoiceAdmin
-from invoices.models import Invoice
+from inflow.dashboard.pages.invoices import InvoiceAdmin
+from inflow.dashboard.pages.message_rows import MessageInline, UnsentInline, _planned, _why, messages_of, state_badge
 from invoices.writing import Refused
-
-STATE_BADGES = {
-    State.SCHEDULED: "info",
-    State.HELD: "warning",
-    State.SENDING: "info",
-    State.SENT: "success",
-    State.DELIVERED: "success",
-    State.READ: "success",
-    State.REPLIED: "primary",
-    State.BOUNCED: "danger",
-    State.FAILED: "danger",
-    State.UNKNOWN: "warning",
-}
-
-
-def state_badge(communication: Communication) -> str:
-    state = State(communication.status)
-    text = _("Unknown") if state == State.UNKNOWN else state.label
-    return badge(text, STATE_BADGES.get(state, ""))
 
 
 class AnswerForm(PageForm):
@@ -250,90 +221,10 @@ class CommunicationAdmin(OwnRowsAdmin):
         return moment(communication.sent_at)
 
 
-def _planned(communication: Communication) -> str:
-    """Return when a planned message will be sent; while messages are stopped it has no time."""
-    if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
-        return two_lines("–", reasons.said("stopped"))
-    return moment(communication.scheduled_for)
-
-
-class MessageInline(RowsInside):
-    model = Communication
-    verbose_name_plural: Any = _lazy("messages")
-    fields: tuple[str, ...] = ("about", "recipient_shown", "status_shown", "why", "planned", "sent_at")
-    readonly_fields = fields
-    ordering = ("-scheduled_for", "-created_at")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
-        return standstill.marked(super().get_queryset(request))
-
-    @display(description=_lazy("Planned for"))
-    def planned(self, communication: Communication) -> str:
-        return _planned(communication)
-
-    @display(description=_lazy("Message"))
-    def about(self, communication: Communication) -> str:
-        url = reverse("admin:communications_communication_change", args=[communication.pk])
-        title = communication.subject or communication.get_kind_display()
-        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, title)
-
-    @display(description=_lazy("To"))
-    def recipient_shown(self, communication: Communication) -> str:
-        return bdi(communication.recipient or "–")
-
-    @display(description=_lazy("Status"))
-    def status_shown(self, communication: Communication) -> str:
-        return state_badge(communication)
-
-    @display(description=_lazy("Why"))
-    def why(self, communication: Communication) -> str:
-        return _why(communication) or "–"
-
-
-def _why(communication: Communication) -> str:
-    """Return why a message waits or did not go; of a refused one also the server's own words."""
-    waits = communication.waits_for if communication.status == State.SCHEDULED else ""
-    if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
-        waits = "stopped"
-    if waits in notices.REFUSED_BY_SERVER and communication.error:
-        return f"{reasons.said(waits)}: {communication.error}"
-    return reasons.said(waits or communication.suppressed_reason or communication.error)
-
-
-def messages_of(invoice: Invoice) -> list[dict[str, Any]]:
-    """The invoice's messages as they were sent, for its timeline."""
-    sent = Communication.objects.filter(invoice=invoice, sent_at__isnull=False).defer("html")
-    return [
-        {
-            "at": row.sent_at,
-            "kind": "sent",
-            "message": row,
-            "status": state_badge(row),
-            "direction": "rtl" if row.language == "ar" else "ltr",
-            "url": reverse("admin:communications_communication_change", args=[row.pk]),
-        }
-        for row in sent
-    ]
-
-
 InvoiceAdmin.told.append(messages_of)
 
 
-class UnsentInline(MessageInline):
-    """Those that are to come, and those that did not go. The others stand on the timeline."""
-
-    verbose_name_plural = _lazy("Messages to come, and not sent")
-    fields = ("about", "recipient_shown", "status_shown", "why", "planned")
-    readonly_fields = fields
-
-    @classmethod
-    def has_rows(cls, row: Any) -> bool:
-        return Communication.objects.filter(invoice=row, sent_at=None).exists()
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
-        rows: QuerySet[Communication] = super().get_queryset(request).filter(sent_at=None)
-        return rows
-
-
 InvoiceAdmin.inlines.insert(0, UnsentInline)
+
+
 DebtorAdmin.inlines.append(MessageInline)

@@ -1,4 +1,4 @@
-"""The dashboard's pages of the ladders: which steps, for whom, and what switching one on would do."""
+"""Reminder policies: the steps of each, and a preview of switching one on."""
 
 import itertools
 from collections.abc import Sequence
@@ -24,7 +24,6 @@ from communications.engine import forecast, sandbox, stored_forecasts
 from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
 from communications.schedule import policies, switching
 from inflow.accounts.access import actor, person
-from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.bulk import bulk
@@ -32,10 +31,10 @@ from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import form_page, page
 from inflow.dashboard.core.row_actions import RowAction, row_action
+from inflow.dashboard.pages.choose_policy import LadderForm, _choose
 from inflow.dashboard.pages.invoices import InvoiceAdmin
 from inflow.dashboard.pages.rules import DAYS, by_day, unless_busy
 from inflow.languages import english
-from invoices import lifecycle
 from invoices.models import OPEN, Invoice, InvoiceQuerySet
 
 _ALL, _UNCHASED = "all", "unchased"
@@ -283,42 +282,6 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
         return ngettext("%(count)d open invoice", "%(count)d open invoices", chased) % {"count": chased}
 
 
-# --- Of one invoice ----------------------------------------------------------------------------------------------
-
-
-class LadderForm(PageForm):
-    ladder = forms.ChoiceField()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        choice, own = self.fields["ladder"], policies.default_for(self.row.account)
-        assert isinstance(choice, forms.ChoiceField)
-        others = ReminderPolicy.objects.for_account(self.row.account).exclude(pk=own.pk)
-        choice.choices = [
-            ("own", _("%(ladder)s, the account's default") % {"ladder": own}),
-            *((str(policy.pk), str(policy)) for policy in others),
-            ("none", _("None: nothing is sent")),
-        ]
-        choice.initial = str(self.row.policy_id or "own") if self.row.is_chased else "none"
-
-
-def _choose(invoice: Invoice, by: Actor, form: LadderForm) -> str:
-    chosen = form.cleaned_data["ladder"]
-    policy_id = None if chosen in ("own", "none") else int(chosen)
-    is_chased = chosen != "none"
-    lifecycle.set_policy(
-        invoice.account,
-        invoice.pk,
-        by,
-        policy_id=policy_id,
-        is_chased=is_chased,
-        enters_anew=is_chased and not invoice.is_chased,
-    )
-    if is_chased:
-        return _("Invoice %(invoice)s now follows that policy.") % {"invoice": invoice}
-    return _("Invoice %(invoice)s is not chased any more.") % {"invoice": invoice}
-
-
 InvoiceAdmin.choose_ladder = row_action(
     _lazy("Choose policy"),
     _choose,
@@ -328,7 +291,15 @@ InvoiceAdmin.choose_ladder = row_action(
     fits=lambda invoice: invoice.is_open,
     intro=_lazy("Steps that are done stay done: the new policy continues after the last one."),
 )
+
+
 InvoiceAdmin.choose_ladder_selected = bulk(InvoiceAdmin.choose_ladder)
+
+
 InvoiceAdmin.actions = (*InvoiceAdmin.actions, "choose_ladder_selected")
+
+
 _more: Any = InvoiceAdmin.actions_detail[-1]
+
+
 _more["items"].insert(-2, "choose_ladder")

@@ -18,7 +18,7 @@ from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.responses import form_page, shown_once
 from inflow.dashboard.core.row_actions import page_action
-from inflow.dashboard.pages.people import ApiKeyAdmin, example_of
+from inflow.dashboard.pages.api_keys import ApiKeyAdmin, example_of
 
 
 class RotateForm(PageForm):
