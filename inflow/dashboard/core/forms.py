@@ -1,4 +1,4 @@
-"""Forms in the dashboard's looks."""
+"""Forms in the dashboard's style."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PageForm(forms.Form):
-    """A form in the dashboard's looks, about `row` if there is one."""
+    """A form in the dashboard's style, about `row` if there is one."""
 
     def __init__(self, *args: Any, row: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,7 +52,7 @@ class OwnAccountForm(PageForm):
 
     @property
     def account(self) -> Account | None:
-        """Whose it will be; None while platform staff have not chosen."""
+        """The account of the new row; None while platform staff have not chosen."""
         return self.cleaned_data.get("account_choice") if self.person.is_superuser else self.person.account
 
 
@@ -64,7 +64,7 @@ class DayField(forms.DateField):
 
 
 class ClockInput(forms.TimeInput):
-    """A time of a wall clock, in the dashboard's looks."""
+    """A time of day."""
 
     input_type = "time"
 

@@ -1,11 +1,12 @@
-"""Whose rows a person sees in the dashboard, and what their role lets them do there.
+"""Base class of all pages of rows: the rows that a person sees, and the actions that their role allows.
 
 Every entry point of Django's admin reads `get_queryset` and fetches a row by `get_object`. Both are bound to the
 person's account here, so that another account's row is a 404 to lists, pages, history, autocomplete and row actions
 alike.
 """
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
@@ -29,16 +30,31 @@ from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
 from inflow.canonical import canonical_words
 from inflow.dashboard.core import exporting, listing
-from inflow.dashboard.core.responses import form_page
+from inflow.dashboard.core.forms import OwnAccountForm
+from inflow.dashboard.core.responses import Secret, form_page, shown_once
 from inflow.dashboard.core.row_actions import RowAction
 from inflow.languages import english
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
+@dataclass(frozen=True, slots=True)
+class AddPage:
+    """A form for a new row, and the words around it."""
+
+    form: type[OwnAccountForm]
+    title: "StrOrPromise"
+    button: "StrOrPromise"
+    intro: "StrOrPromise" = ""
+
 
 class OwnRowsAdmin(ModelAdmin):
-    """Rows of the person's own account; platform staff see all, with a column and a filter that say whose.
+    """Rows of the person's own account; platform staff see all, with a column and a filter for the account.
 
     `sees`, `adds` and `changes` name the least role; None: nobody. Nothing is deleted in the dashboard. `linked_by`
-    names the lookups of the list, besides those of its filters, that links of other pages use.
+    names the lookups of the list, besides those of its filters, that links of other pages use. `add_page` replaces
+    Django's form for a new row; `add` then makes the row.
     """
 
     owner: ClassVar[str] = "account"
@@ -46,6 +62,7 @@ class OwnRowsAdmin(ModelAdmin):
     adds: ClassVar[Role | None] = None
     changes: ClassVar[Role | None] = None
     linked_by: ClassVar[tuple[str, ...]] = ()
+    add_page: ClassVar["AddPage | None"] = None
 
     actions: ClassVar[Any] = None
     list_per_page = 50
@@ -76,7 +93,8 @@ class OwnRowsAdmin(ModelAdmin):
         return field
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Only what the page declares: Django would allow any lookup of the row, and keys of rows that point to it."""
+        """Allow only what the page declares: Django would allow any lookup of the row, and keys of rows that refer to
+        it."""
         return request is not None and lookup in listing.declared_lookups(self, request)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[listing.BoundedChangeList]:
@@ -115,7 +133,7 @@ class OwnRowsAdmin(ModelAdmin):
         return response
 
     def import_url(self, request: HttpRequest) -> str | None:
-        """Where rows of this kind are brought in as a file, for whom may do so."""
+        """Return the address of the page that imports such rows from a file, if the person may import them."""
         return None
 
     def get_urls(self) -> list[URLPattern]:
@@ -123,7 +141,7 @@ class OwnRowsAdmin(ModelAdmin):
         return [path("export/<str:form>", self.admin_site.admin_view(self.export), name=name), *super().get_urls()]
 
     def export(self, request: HttpRequest, form: str) -> HttpResponseBase:
-        """The list, as this address filters it, as a file."""
+        """Respond with the list, filtered as in this address, as a file."""
         if form not in exporting.FORMATS or not exporting.columns_of(self.model):
             raise Http404
         if not self.has_view_permission(request):
@@ -143,6 +161,46 @@ class OwnRowsAdmin(ModelAdmin):
         except exporting.BadFilter:
             return HttpResponseRedirect(self.url("changelist"))
 
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        page = self.add_page
+        if page is None:
+            response: HttpResponse = super().add_view(request, form_url, extra_context)
+            return response
+        form = page.form(request.POST if request.method == "POST" else None, person=person(request))
+        return form_page(
+            self,
+            request,
+            form,
+            lambda: self.add(request, form),
+            title=page.title,
+            button=page.button,
+            intro=page.intro,
+            back=self.url("changelist"),
+        )
+
+    def add(self, request: HttpRequest, form: Any) -> HttpResponse:
+        """Make the row of a valid form of `add_page`. A ValidationError refuses."""
+        raise NotImplementedError
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), **self.row_context(request, object_id)}
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        """Return what the template of a row's page needs besides the fields."""
+        return {}
+
     def changeform_view(
         self,
         request: HttpRequest,
@@ -159,7 +217,7 @@ class OwnRowsAdmin(ModelAdmin):
     # --- Roles ---
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Asked of the log-in page too, by nobody in particular."""
+        """Also called for the log-in page, where nobody is logged in."""
         return isinstance(request.user, User) and request.user.may(self.sees)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -194,25 +252,33 @@ class OwnRowsAdmin(ModelAdmin):
 
     def perform(self, request: HttpRequest, object_id: str, action: RowAction) -> HttpResponse:
         """Respond with the page of one action on one row."""
-        row = self.get_object(request, unquote(object_id))
-        if not person(request).may(action.needs):
+        row, act = self.get_object(request, unquote(object_id)), action.do
+        if act is None or not person(request).may(action.needs):
             raise PermissionDenied
-        back = self.url("change", quote(row.pk))
         # A page that proposes an amount, as an import does, links here with it.
         initial = {"amount": request.GET["amount"][:20]} if "amount" in request.GET else {}
         form = action.form(request.POST if request.method == "POST" else None, row=row, initial=initial)
 
         def do() -> HttpResponse:
-            said = action.do(row, actor(request), form)
-            messages.success(request, self.with_undo(said, self.url(action.undo, row.pk)) if action.undo else said)
+            result = act(row, actor(request), form)
+            if isinstance(result, Secret):
+                return shown_once(self, request, result)
+            messages.success(request, self.with_undo(result, self.url(action.undo, row.pk)) if action.undo else result)
             return HttpResponseRedirect(self.after(row))
 
         return form_page(
-            self, request, form, do, title=action.title, back=back, intro=action.intro, is_grave=action.is_grave
+            self,
+            request,
+            form,
+            do,
+            title=action.page_title or action.title,
+            back=self.url("change", quote(row.pk)),
+            intro=action.intro,
+            is_grave=action.is_grave,
         )
 
     def with_undo(self, said: str, url: str) -> SafeString:
-        """What was done, and the way to the form that takes it back."""
+        """Return a message with a link to the form that undoes the action."""
         return format_html('{} <a class="undo" href="{}">{}</a>', said, url, _("Undo"))
 
     def after(self, row: Any) -> str:
@@ -228,7 +294,7 @@ class OwnRowsAdmin(ModelAdmin):
         ]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Of those of the list, the ones that `bulk` made and the person may."""
+        """Return the actions that `bulk` made and the person's role allows."""
         offered = super().get_actions(request)
         return {
             name: each
@@ -244,7 +310,7 @@ class OwnRowsAdmin(ModelAdmin):
 
 
 class RowsInside(TabularInline):
-    """A row's own lines, to be read."""
+    """Read-only lines of a row."""
 
     extra = 0
     can_delete = False
@@ -253,7 +319,7 @@ class RowsInside(TabularInline):
 
     @classmethod
     def has_rows(cls, row: Any) -> bool:
-        """Whether there is anything to be read about the row, by the name of its model."""
+        """Tell whether the row has such lines. The foreign key bears the name of the row's model."""
         return cls.model._default_manager.filter(**{row._meta.model_name: row}).exists()
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

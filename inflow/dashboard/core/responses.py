@@ -1,6 +1,7 @@
 """Pages around a template of ours: a form, a secret that is shown once."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin import ModelAdmin
@@ -17,13 +18,24 @@ if TYPE_CHECKING:
 def page(
     model_admin: "ModelAdmin[Any]", request: HttpRequest, template: str, context: Mapping[str, Any]
 ) -> TemplateResponse:
-    """A page of the dashboard around a template of ours."""
+    """Return a page of the dashboard around a template of ours."""
     request.current_app = model_admin.admin_site.name
     return TemplateResponse(
         request,
         template,
         {**model_admin.admin_site.each_context(request), "model_admin": model_admin, **context},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret that a POST made. No other page ever shows it."""
+
+    title: str
+    secret: str
+    example_title: str
+    example: str
+    back: str
 
 
 def form_page(
@@ -34,11 +46,11 @@ def form_page(
     *,
     title: "StrOrPromise",
     back: str,
-    button: str | None = None,
+    button: "StrOrPromise" = "",
     intro: "StrOrPromise" = "",
     is_grave: bool = False,
 ) -> HttpResponse:
-    """Show the form; POSTed and valid, `do` it. What `do` refuses by ValidationError is shown on the form."""
+    """Show the form; if it is POSTed and valid, call `do`. The form shows a ValidationError that `do` raises."""
     if request.method == "POST" and form.is_valid():
         try:
             return do()
@@ -48,18 +60,8 @@ def form_page(
     return page(model_admin, request, "admin/page_form.html", {**context, "is_grave": is_grave, "row": form.row})
 
 
-def shown_once(
-    model_admin: "ModelAdmin[Any]",
-    request: HttpRequest,
-    *,
-    title: str,
-    secret: str,
-    example_title: str,
-    example: str,
-    back: str,
-) -> HttpResponse:
-    """The answer of the POST that made the secret: no other page ever shows it, and nobody may keep a copy."""
-    context = {"title": title, "secret": secret, "example_title": example_title, "example": example, "back": back}
-    response = page(model_admin, request, "admin/shown_once.html", context)
+def shown_once(model_admin: "ModelAdmin[Any]", request: HttpRequest, secret: Secret) -> HttpResponse:
+    """Respond to the POST that made the secret. The response must not be stored."""
+    response = page(model_admin, request, "admin/shown_once.html", asdict(secret))
     response["Cache-Control"] = "no-store"
     return response

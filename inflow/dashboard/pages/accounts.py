@@ -20,10 +20,12 @@ from inflow.accounts.roles import Role
 from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 
+_NEGOTIATED = ("requests_per_minute", "requests_per_day")
+
 
 @admin.register(Account)
 class AccountAdmin(OwnRowsAdmin):
-    """Members see and set up their own; platform staff make accounts and set plans and limits."""
+    """Members see and set up their own account; platform staff add accounts and set plans and limits."""
 
     owner = "pk"
     changes = Role.ADMIN
@@ -33,10 +35,7 @@ class AccountAdmin(OwnRowsAdmin):
     fieldsets = (
         (None, {"fields": ("name", "time_zone", "language", "country", "subdivision")}),
         (_lazy("Security"), {"fields": ("admins_use_two_steps",)}),
-        (
-            _lazy("Plan"),
-            {"fields": ("plan", "in_force", "requests_per_minute", "requests_per_day", "is_test", "suspended_at")},
-        ),
+        (_lazy("Plan"), {"fields": ("plan", "in_force", *_NEGOTIATED, "is_test", "suspended_at")}),
     )
     set_by_members = frozenset({"time_zone", "language", "subdivision", "admins_use_two_steps"})
 
@@ -55,7 +54,7 @@ class AccountAdmin(OwnRowsAdmin):
         return ["in_force", "is_test"] if obj else ["in_force"]  # its keys' names say whether it is a test account
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Members see the limits in force; what of them was negotiated is for platform staff."""
+        """Show negotiated limits to platform staff alone; members see the limits in force."""
         if person(request).is_superuser:
             return self.fieldsets
         *rest, (title, _plan) = self.fieldsets

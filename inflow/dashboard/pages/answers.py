@@ -21,8 +21,6 @@ from inflow.dashboard.core.forms import DayField, PageForm
 from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
-from inflow.dashboard.pages.debtor_consent import _ACTIONS
-from inflow.dashboard.pages.debtors import DebtorAdmin
 from inflow.dashboard.pages.forms import OptionalReasonForm, PaymentForm, ReasonForm, refusals_on
 from invoices import money
 
@@ -170,10 +168,3 @@ class AnswerAdmin(OwnRowsAdmin):
     @display(description=_lazy("Said"), ordering="said_at")
     def said(self, answer: Answer) -> str:
         return moment(answer.said_at)
-
-
-for _name, _action in _ACTIONS.items():
-    setattr(DebtorAdmin, _name, _action)
-
-
-DebtorAdmin.actions_detail = (*(DebtorAdmin.actions_detail or ()), *_ACTIONS)

@@ -1,34 +1,34 @@
-"""API keys: made, shown once, rotated and revoked."""
+"""API keys: generated, shown once, rotated and revoked."""
 
 import datetime as dt
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.admin.utils import flatten
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from inflow.accounts import keys
 from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
-from inflow.accounts.models import ApiKey, Scope, default_scopes
+from inflow.accounts.models import ApiKey, Scope, User, default_scopes
 from inflow.accounts.roles import Role
+from inflow.dashboard.core.filters import Options, OptionsFilter
 from inflow.dashboard.core.forms import DayField, OwnAccountForm, PageForm
 from inflow.dashboard.core.markup import badge
-from inflow.dashboard.core.own_rows import OwnRowsAdmin
-from inflow.dashboard.core.responses import form_page, shown_once
+from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
+from inflow.dashboard.core.responses import Secret, shown_once
 from inflow.dashboard.core.row_actions import row_action
+from inflow.dashboard.pages import usage
 
 
 class ApiKeyForm(OwnAccountForm):
@@ -49,7 +49,7 @@ class ApiKeyForm(OwnAccountForm):
         return day
 
     def expires_at(self) -> dt.datetime | None:
-        """Midnight after the last day, on the account's wall clock."""
+        """Return midnight after the last day, in the account's time zone."""
         day: dt.date | None = self.cleaned_data["expires_on"]
         assert self.account is not None
         return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), self.account.zone) if day else None
@@ -60,53 +60,80 @@ def _revoke(key: ApiKey, actor: Actor, form: PageForm) -> str:
     return _("The key %(prefix)s… is revoked: no request with it is answered from now on.") % {"prefix": key.prefix}
 
 
-def example_of(key: ApiKey, plaintext: str) -> str:
-    """A call that the key may make."""
+class RotateForm(PageForm):
+    overlap_hours = forms.TypedChoiceField(
+        coerce=int,
+        label=_lazy("The old key works"),
+        initial=24,
+        choices=[
+            (0, _lazy("not a moment longer")),
+            (1, _lazy("for one more hour")),
+            (24, _lazy("for one more day")),
+            (168, _lazy("for seven more days")),
+            (720, _lazy("for thirty more days")),
+        ],
+    )
+
+
+def _rotate(key: ApiKey, actor: Actor, form: RotateForm) -> Secret:
+    """Make a successor, and let the key work until other systems use it."""
+    if not _is_live(key):
+        raise ValidationError(_("This key works no more: generate a new one."))
+    overlap = dt.timedelta(hours=form.cleaned_data["overlap_hours"])
+    user = User.objects.get(email=actor.name)
+    return _shown(*keys.rotate(key, overlap=overlap, created_by=user, actor=actor.name))
+
+
+def _shown(key: ApiKey, plaintext: str) -> Secret:
+    """Return the page of a new key, with a call that the key may make."""
     path = "invoices" if Scope.INVOICES_READ in key.scopes else "me"
-    return f'curl -H "X-InFlow-Key: {plaintext}" {settings.BASE_URL}/api/zapier/{path}'
+    return Secret(
+        title=_("API key “%(name)s”") % {"name": key.name},
+        secret=plaintext,
+        example_title=_("Try it"),
+        example=f'curl -H "X-InFlow-Key: {plaintext}" {settings.BASE_URL}/api/zapier/{path}',
+        back=reverse("admin:accounts_apikey_changelist"),
+    )
 
 
-class KeyStateFilter(DropdownFilter):
+def _is_live(key: ApiKey) -> bool:
+    return key.is_live(timezone.now())
+
+
+class KeyStateFilter(OptionsFilter):
     title, parameter_name = _lazy("state"), "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("live", _("Live")), ("revoked", _("Revoked")), ("expired", _("Expired"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
-        now = timezone.now()
-        if self.value() == "revoked":
-            return queryset.filter(revoked_at__isnull=False)
-        if self.value() == "expired":
-            return queryset.filter(revoked_at=None, expires_at__lte=now)
-        if self.value() == "live":
-            return queryset.filter(revoked_at=None).exclude(expires_at__lte=now)
-        return queryset
+    options: ClassVar[Options] = {
+        "live": (_lazy("Live"), lambda user: Q(revoked_at=None) & ~Q(expires_at__lte=timezone.now())),
+        "revoked": (_lazy("Revoked"), lambda user: Q(revoked_at__isnull=False)),
+        "expired": (_lazy("Expired"), lambda user: Q(revoked_at=None, expires_at__lte=timezone.now())),
+    }
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(OwnRowsAdmin):
-    """A key is made, shown once, and revoked: never edited."""
+    """API keys are generated, shown once, rotated and revoked, but never edited."""
 
     sees = adds = Role.ADMIN
     list_display = ("name", "key", "state", "scope_list", "last_used_at", "expires_at", "created_at")
     list_filter = (KeyStateFilter,)
     list_before_template = "admin/accounts/apikey/usage.html"
-    # What the rooms above show over the list.
-    pictures: ClassVar[list[Callable[[HttpRequest], dict[str, Any]]]] = []
     search_fields = ("name", "prefix")
     fields = (
-        "name",
-        "key",
-        "state",
-        "scope_list",
-        "created_by",
-        "created_at",
-        "last_used_at",
-        "expires_at",
-        "revoked_at",
+        *("name", "key", "state", "scope_list", "created_by", "created_at"),
+        *("last_used_at", "expires_at", "revoked_at"),
     )
-    readonly_fields = flatten(fields)
-    actions_detail: ClassVar[Any] = ("revoke",)
+    readonly_fields = fields
+    actions_detail = ("rotate", "revoke")
+    rotate = row_action(
+        _lazy("Rotate"),
+        _rotate,
+        needs=Role.ADMIN,
+        icon="autorenew",
+        form=RotateForm,
+        fits=_is_live,
+        page_title=_lazy("Rotate the key"),
+        intro=_lazy("A new key with the same name and scopes is shown once. Put it to use before the old one ends."),
+    )
     revoke = row_action(
         _lazy("Revoke"),
         _revoke,
@@ -116,50 +143,27 @@ class ApiKeyAdmin(OwnRowsAdmin):
         intro=_lazy("Whatever uses this key is refused from the next request on. A revoked key can't be brought back."),
         is_grave=True,
     )
+    add_page = AddPage(
+        ApiKeyForm,
+        _lazy("Generate an API key"),
+        _lazy("Generate"),
+        _lazy("Another system uses it to speak for your account. The key is shown once, right after this."),
+    )
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        back = self.url("changelist")
-        form = ApiKeyForm(request.POST if request.method == "POST" else None, person=person(request))
-
-        def issue() -> HttpResponse:
-            assert form.account is not None
-            data = form.cleaned_data
-            key, plaintext = keys.issue(
-                form.account,
-                name=data["name"],
-                scopes=data["scopes"],
-                created_by=person(request),
-                expires_at=form.expires_at(),
-                actor=person(request).email,
-            )
-            return shown_once(
-                self,
-                request,
-                title=_("API key “%(name)s”") % {"name": key.name},
-                secret=plaintext,
-                example_title=_("Try it"),
-                example=example_of(key, plaintext),
-                back=back,
-            )
-
-        return form_page(
-            self,
-            request,
-            form,
-            issue,
-            title=_("Generate an API key"),
-            button=_("Generate"),
-            intro=_("Another system uses it to speak for your account. The key is shown once, right after this."),
-            back=back,
+    def add(self, request: HttpRequest, form: ApiKeyForm) -> HttpResponse:
+        assert form.account is not None
+        key, plaintext = keys.issue(
+            form.account,
+            name=form.cleaned_data["name"],
+            scopes=form.cleaned_data["scopes"],
+            created_by=person(request),
+            expires_at=form.expires_at(),
+            actor=person(request).email,
         )
+        return shown_once(self, request, _shown(key, plaintext))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        shown = {name: value for picture in self.pictures for name, value in picture(request).items()}
-        return super().changelist_view(request, {**(extra_context or {}), **shown})
+        return super().changelist_view(request, {**(extra_context or {}), **usage.context(person(request).account)})
 
     @display(description=_lazy("Key"), ordering="prefix")
     def key(self, key: ApiKey) -> str:
@@ -169,7 +173,7 @@ class ApiKeyAdmin(OwnRowsAdmin):
     def state(self, key: ApiKey) -> str:
         if key.revoked_at:
             return badge(_("Revoked"), "danger")
-        return badge(_("Live"), "success") if key.is_live(timezone.now()) else badge(_("Expired"), "warning")
+        return badge(_("Live"), "success") if _is_live(key) else badge(_("Expired"), "warning")
 
     @display(description=_lazy("Scopes"))
     def scope_list(self, key: ApiKey) -> str:

@@ -29,7 +29,7 @@ class LadderForm(PageForm):
         choice.initial = str(self.row.policy_id or "own") if self.row.is_chased else "none"
 
 
-def _choose(invoice: Invoice, by: Actor, form: LadderForm) -> str:
+def choose_policy(invoice: Invoice, by: Actor, form: LadderForm) -> str:
     chosen = form.cleaned_data["ladder"]
     policy_id = None if chosen in ("own", "none") else int(chosen)
     is_chased = chosen != "none"

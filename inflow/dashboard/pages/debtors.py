@@ -1,39 +1,67 @@
-"""Debtors."""
+"""Debtors: their contacts, consent and credit."""
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
+from communications.contacts import consent
+from communications.models import Medium, Source
+from communications.portal import links
 from inflow.accounts.access import actor, person, rows_of
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
-from inflow.dashboard.core.markup import bdi
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.markup import amount, link
 from inflow.dashboard.core.own_rows import OwnRowsAdmin, RowsInside
-from inflow.dashboard.core.row_actions import row_action
+from inflow.dashboard.core.row_actions import page_action, row_action
+from inflow.dashboard.pages import debtor_messages
 from inflow.dashboard.pages.forms import (
     DebtorCreditForm,
     DebtorForm,
+    ReasonForm,
     payable_by_credit,
+    refusals_on,
 )
-from inflow.dashboard.pages.invoice_actions import _apply_credit
+from inflow.dashboard.pages.invoice_actions import apply_credit
 from inflow.dashboard.pages.invoice_cells import late, status_badge
-from invoices import ledger, money
+from inflow.dashboard.pages.message_rows import MessageInline
+from invoices import ledger
 from invoices.debtors import debtors
 from invoices.models import OPEN, Debtor, Invoice
 
 
 def _apply_credit_of(debtor: Debtor, actor: Actor, form: DebtorCreditForm) -> str:
-    return _apply_credit(form.cleaned_data["invoice"], actor, form)
+    return apply_credit(form.cleaned_data["invoice"], actor, form)
+
+
+def _leave(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
+    consent.leave(debtor, "", actor, Source.STAFF, form.cleaned_data["reason"])
+    return _("Nothing is sent to %(debtor)s any more.") % {"debtor": debtor}
+
+
+def _return_debtor(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
+    with refusals_on(form):
+        consent.return_debtor(debtor, actor, form.cleaned_data["reason"])
+    return _("%(debtor)s may be written to again.") % {"debtor": debtor}
+
+
+def _agree(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
+    with refusals_on(form):
+        consent.agree(debtor, Medium.WHATSAPP, actor, form.cleaned_data["reason"])
+    return _("%(debtor)s may be written to by WhatsApp.") % {"debtor": debtor}
+
+
+def _revoke(debtor: Debtor, actor: Actor, form: PageForm) -> str:
+    links.revoke(debtor, actor)
+    return _("The links that were sent to this debtor lead nowhere now. The next message has a new one.")
 
 
 def _has_credit_to_apply(debtor: Debtor) -> bool:
@@ -51,16 +79,15 @@ class InvoiceInline(RowsInside):
 
     @display(description=_lazy("Number"))
     def number(self, invoice: Invoice) -> str:
-        url = reverse("admin:invoices_invoice_change", args=[invoice.pk])
-        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, invoice.invoice_number)
+        return link(reverse("admin:invoices_invoice_change", args=[invoice.pk]), invoice.invoice_number)
 
     @display(description=_lazy("Amount"))
     def amount_shown(self, invoice: Invoice) -> str:
-        return bdi(money.display(invoice.amount, invoice.currency))
+        return amount(invoice.amount, invoice.currency)
 
     @display(description=_lazy("Balance"))
     def balance_shown(self, invoice: Invoice) -> str:
-        return bdi(money.display(invoice.balance, invoice.currency))
+        return amount(invoice.balance, invoice.currency)
 
     @display(description=_lazy("Status"))
     def status_shown(self, invoice: Invoice) -> str:
@@ -90,7 +117,7 @@ class CreditFilter(DropdownFilter):
 
 @admin.register(Debtor)
 class DebtorAdmin(OwnRowsAdmin):
-    """Who owes. A correction here is written to from then on; an invoice keeps the name it came with."""
+    """Debtors. A corrected contact is used from then on; an invoice keeps the name it came with."""
 
     changes = Role.AGENT
     form = DebtorForm
@@ -99,8 +126,8 @@ class DebtorAdmin(OwnRowsAdmin):
     list_filter = (CreditFilter,)
     search_fields = ("name", "company", "email", "phone")
     fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country", "subdivision"))
-    inlines: ClassVar[list[type[RowsInside]]] = [InvoiceInline]
-    actions_detail: ClassVar[Any] = ("apply_credit",)
+    inlines = (InvoiceInline, MessageInline)
+    actions_detail = ("apply_credit", "opt_out", "opt_in", "agree", "revoke_links", "statement")
     apply_credit = row_action(
         _lazy("Apply credit"),
         _apply_credit_of,
@@ -110,22 +137,53 @@ class DebtorAdmin(OwnRowsAdmin):
         fits=_has_credit_to_apply,
         intro=_lazy("Applies the debtor's unapplied credit to an open invoice in the same currency."),
     )
-    # What the rooms above know of a debtor.
-    pictures: ClassVar[list[Callable[[Debtor], dict[str, Any]]]] = []
+    opt_out = row_action(
+        _lazy("Stop writing"),
+        _leave,
+        needs=Role.AGENT,
+        icon="notifications_off",
+        form=ReasonForm,
+        fits=lambda debtor: debtor.opted_out_at is None,
+        intro=_lazy("The debtor asked not to be written to, on any channel. Your reason stays in the consent log."),
+    )
+    opt_in = row_action(
+        _lazy("Write again"),
+        _return_debtor,
+        needs=Role.AGENT,
+        icon="undo",
+        form=ReasonForm,
+        fits=lambda debtor: debtor.opted_out_at is not None,
+        intro=_lazy("Only where the debtor asked for it. Your reason stays in the consent log."),
+    )
+    agree = row_action(
+        _lazy("Record WhatsApp consent"),
+        _agree,
+        needs=Role.AGENT,
+        icon="how_to_reg",
+        form=ReasonForm,
+        fits=lambda debtor: bool(debtor.phone) and debtor.opted_out_at is None,
+        intro=_lazy(
+            "WhatsApp asks that the debtor agreed to be written to. Say where and how they did; it stays in the log."
+        ),
+    )
+    revoke_links = row_action(
+        _lazy("Revoke page links"),
+        _revoke,
+        needs=Role.AGENT,
+        icon="link_off",
+        intro=_lazy("For a link that came into wrong hands. The next message carries a new one."),
+        is_grave=True,
+    )
+    # Linked from the page, once for each language.
+    statement = page_action("Statement", needs=Role.VIEWER, icon="description", fits=lambda debtor: False)(
+        debtor_messages.statement_pdf
+    )
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        debtor = self.get_object(request, object_id)
-        context = {name: value for picture in self.pictures for name, value in picture(debtor).items()}
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
+    def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        return debtor_messages.context(self.get_object(request, object_id))
 
     def save_model(self, request: HttpRequest, obj: Debtor, form: Any, change: bool) -> None:
-        """A contact that is changed here replaces the old one, on the debtor's invoices too."""
+        """Replace a changed contact on the debtor's invoices too."""
         with transaction.atomic():
             before = Debtor.objects.select_for_update(no_key=True).get(pk=obj.pk)
             super().save_model(request, obj, form, change)

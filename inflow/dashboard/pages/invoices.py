@@ -1,10 +1,8 @@
 """Invoices: the work list and the case file."""
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -13,18 +11,21 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from inflow.accounts.access import actor, person, rows_of
+from communications.schedule import one_off
+from inflow.accounts.access import actor, person
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.bulk import bulk
-from inflow.dashboard.core.markup import bdi, moment, two_lines
-from inflow.dashboard.core.own_rows import OwnRowsAdmin, RowsInside
-from inflow.dashboard.core.responses import form_page
-from inflow.dashboard.core.row_actions import row_action
-from inflow.dashboard.pages import imports, standing
-from inflow.dashboard.pages.ages import AGES, aged, overdue, part
+from inflow.dashboard.core.filters import ValuesFilter
+from inflow.dashboard.core.markup import amount, bdi, moment, two_lines
+from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
+from inflow.dashboard.core.row_actions import page_action, row_action
+from inflow.dashboard.pages import imports, invoice_actions, standing
+from inflow.dashboard.pages.ages import DueFilter
+from inflow.dashboard.pages.cases import AssignForm
+from inflow.dashboard.pages.choose_policy import LadderForm, choose_policy
 from inflow.dashboard.pages.forms import (
     CreditForm,
     DueDateForm,
@@ -38,95 +39,18 @@ from inflow.dashboard.pages.forms import (
     ReasonForm,
     refusals_on,
 )
-from inflow.dashboard.pages.invoice_actions import (
-    _apply_credit,
-    _cancel,
-    _dispute,
-    _escalate,
-    _hold,
-    _move_due_date,
-    _note,
-    _promise,
-    _record_payment,
-    _resume,
-    _takes_credit,
-    _write_off,
-)
 from inflow.dashboard.pages.invoice_cells import late, payment_badge, status_badge
-from inflow.dashboard.pages.payments import payment_method, payment_status
+from inflow.dashboard.pages.message_rows import UnsentInline, messages_of
+from inflow.dashboard.pages.payments import PaymentInline
+from inflow.dashboard.pages.send_now import send_now
 from invoices import ledger, lifecycle, money
 from invoices.api import representation
-from invoices.debtors.receivables import Part
-from invoices.models import OPEN, Invoice, Payment, PaymentStatus, Status
+from invoices.models import Invoice, PaymentStatus, Status
 from invoices.models.imports import Kind
 
 
-class DueFilter(DropdownFilter):
-    title, parameter_name = _lazy("due"), "due"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        ages = [
-            (
-                age,
-                _("%(first)d–%(last)d days late") % {"first": first, "last": last} if last else _("Over 90 days late"),
-            )
-            for age, (first, last) in AGES.items()
-        ]
-        parts = [
-            ("open", _("Open")),
-            ("later", _("Open, not past due")),
-            ("on_hold", _("On hold")),
-            ("disputed", _("Disputed")),
-            ("past", _("Past due")),
-        ]
-        return [*parts, *ages]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
-        """The parts are those of `receivables`: an invoice that is disputed or on hold is not past due."""
-        chosen, user = self.value(), person(request)
-        if chosen in AGES:
-            return queryset.filter(aged(user, chosen))
-        if chosen == "past":
-            return queryset.filter(overdue(user))
-        if chosen in _PARTS:
-            return queryset.filter(part(user, _PARTS[chosen]))
-        return queryset.filter(status__in=OPEN) if chosen == "open" else queryset
-
-
-_PARTS = {"later": Part.NOT_DUE, "on_hold": Part.ON_HOLD, "disputed": Part.DISPUTED}
-
-
-class CurrencyFilter(DropdownFilter):
-    title, parameter_name = _lazy("currency"), "currency"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        own = rows_of(person(request), Invoice.objects.order_by("currency"))
-        return [(code, code) for code in own.values_list("currency", flat=True).distinct()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
-        return queryset.filter(currency=self.value()) if self.value() else queryset
-
-
-class PaymentInline(RowsInside):
-    model = Payment
-    fields = readonly_fields = ("paid_on", "amount_shown", "method_shown", "reference", "status_shown", "created_at")
-
-    @display(description=_lazy("Paid on"))
-    def paid_on(self, payment: Payment) -> str:
-        url = reverse("admin:invoices_payment_change", args=[payment.pk])
-        return format_html('<a class="text-link" href="{}">{}</a>', url, date_format(payment.paid_at))
-
-    @display(description=_lazy("Amount"))
-    def amount_shown(self, payment: Payment) -> str:
-        return bdi(money.display(payment.amount, payment.currency))
-
-    @display(description=_lazy("Method"))
-    def method_shown(self, payment: Payment) -> str:
-        return payment_method(payment)
-
-    @display(description=_lazy("Status"))
-    def status_shown(self, payment: Payment) -> str:
-        return payment_status(payment)
+class CurrencyFilter(ValuesFilter):
+    title, parameter_name, path = _lazy("currency"), "currency", "currency"
 
 
 @admin.register(Invoice)
@@ -156,25 +80,21 @@ class InvoiceAdmin(OwnRowsAdmin):
     search_help_text = _lazy("Number, name, company or email")
     ordering = ("-created_at", "-id")
     fields = ()
-    # The rooms above add theirs: messages come from communications.
-    inlines: ClassVar[list[type[RowsInside]]] = [PaymentInline]
-    told: ClassVar[list[Callable[[Invoice], list[dict[str, Any]]]]] = [standing.entries]
-    actions: ClassVar[Any] = ("hold_selected", "resume_selected")
-
+    inlines = (UnsentInline, PaymentInline)
+    actions = ("assign_selected", "hold_selected", "resume_selected", "choose_ladder_selected")
     actions_detail = (
-        "record_payment",
-        "promise",
+        *("record_payment", "send_now", "promise"),
         {
             "title": _lazy("More"),
             "items": [
-                *("apply_credit", "hold", "dispute", "resume", "escalate"),
-                *("move_due_date", "note", "write_off", "cancel"),
+                *("apply_credit", "hold", "dispute", "assign", "resume", "escalate"),
+                *("move_due_date", "note", "choose_ladder", "write_off", "cancel"),
             ],
         },
     )
     record_payment = row_action(
         _lazy("Record payment"),
-        _record_payment,
+        invoice_actions.record_payment,
         needs=Role.AGENT,
         icon="payments",
         form=PaymentForm,
@@ -182,18 +102,21 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy("The ledger is append-only. More than the balance is kept as the debtor's credit."),
         is_primary=True,
     )
+    send_now = page_action(
+        _lazy("Send now"), needs=Role.AGENT, icon="send", fits=lambda invoice: bool(one_off.kinds_for(invoice))
+    )(send_now)
     apply_credit = row_action(
         _lazy("Apply credit"),
-        _apply_credit,
+        invoice_actions.apply_credit,
         needs=Role.AGENT,
         icon="account_balance_wallet",
         form=CreditForm,
-        fits=_takes_credit,
+        fits=invoice_actions.takes_credit,
         intro=_lazy("Applies the debtor's unapplied credit to this invoice."),
     )
     promise = row_action(
         _lazy("Promise to pay"),
-        _promise,
+        invoice_actions.promise,
         needs=Role.AGENT,
         icon="handshake",
         form=PromiseForm,
@@ -205,7 +128,7 @@ class InvoiceAdmin(OwnRowsAdmin):
     )
     hold = row_action(
         _lazy("Put on hold"),
-        _hold,
+        invoice_actions.hold,
         needs=Role.AGENT,
         icon="pause_circle",
         form=HoldForm,
@@ -215,7 +138,7 @@ class InvoiceAdmin(OwnRowsAdmin):
     )
     dispute = row_action(
         _lazy("Mark as disputed"),
-        _dispute,
+        invoice_actions.dispute,
         needs=Role.AGENT,
         icon="gavel",
         form=ReasonForm,
@@ -225,7 +148,7 @@ class InvoiceAdmin(OwnRowsAdmin):
     )
     resume = row_action(
         _lazy("Resume"),
-        _resume,
+        invoice_actions.resume,
         needs=Role.AGENT,
         icon="play_circle",
         form=OptionalReasonForm,
@@ -234,26 +157,45 @@ class InvoiceAdmin(OwnRowsAdmin):
     )
     escalate = row_action(
         _lazy("Call in a person"),
-        _escalate,
+        invoice_actions.escalate,
         needs=Role.AGENT,
         icon="support_agent",
         form=EscalateForm,
         fits=lambda invoice: invoice.is_open,
         intro=_lazy("Opens a case without waiting for the reminder schedule."),
     )
+    assign = row_action(
+        _lazy("Assign"),
+        invoice_actions.assign,
+        needs=Role.AGENT,
+        icon="person_add",
+        form=AssignForm,
+        fits=lambda invoice: invoice.is_open,
+        intro=_lazy("Its open case is theirs. Where none is open, one of level 1 is opened for them."),
+    )
+    choose_ladder = row_action(
+        _lazy("Choose policy"),
+        choose_policy,
+        needs=Role.MANAGER,
+        icon="stairs",
+        form=LadderForm,
+        fits=lambda invoice: invoice.is_open,
+        intro=_lazy("Steps that are done stay done: the new policy continues after the last one."),
+    )
+    assign_selected, choose_ladder_selected = bulk(assign), bulk(choose_ladder)
     hold_selected, resume_selected = bulk(hold), bulk(resume)
     move_due_date = row_action(
         _lazy("Move the due date"),
-        _move_due_date,
+        invoice_actions.move_due_date,
         needs=Role.MANAGER,
         icon="event",
         form=DueDateForm,
         fits=lambda invoice: invoice.is_open,
     )
-    note = row_action(_lazy("Edit notes"), _note, needs=Role.AGENT, icon="edit_note", form=NotesForm)
+    note = row_action(_lazy("Edit notes"), invoice_actions.note, needs=Role.AGENT, icon="edit_note", form=NotesForm)
     write_off = row_action(
         _lazy("Write off"),
-        _write_off,
+        invoice_actions.write_off,
         needs=Role.MANAGER,
         icon="money_off",
         form=ReasonForm,
@@ -263,7 +205,7 @@ class InvoiceAdmin(OwnRowsAdmin):
     )
     cancel = row_action(
         _lazy("Cancel invoice"),
-        _cancel,
+        invoice_actions.cancel,
         needs=Role.MANAGER,
         icon="cancel",
         form=ReasonForm,
@@ -275,39 +217,18 @@ class InvoiceAdmin(OwnRowsAdmin):
     def import_url(self, request: HttpRequest) -> str | None:
         return imports.import_url(person(request), Kind.INVOICES)
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        form = InvoiceForm(request.POST if request.method == "POST" else None, person=person(request))
+    add_page = AddPage(InvoiceForm, _lazy("Register an invoice"), _lazy("Register"))
 
-        def create() -> HttpResponse:
-            assert form.account is not None
-            with refusals_on(form):
-                invoice = lifecycle.create(form.account, form.new, actor(request))
-            messages.success(request, _("Invoice %(invoice)s is registered.") % {"invoice": invoice})
-            return HttpResponseRedirect(self.url("change", invoice.pk))
+    def add(self, request: HttpRequest, form: InvoiceForm) -> HttpResponse:
+        assert form.account is not None
+        with refusals_on(form):
+            invoice = lifecycle.create(form.account, form.new, actor(request))
+        messages.success(request, _("Invoice %(invoice)s is registered.") % {"invoice": invoice})
+        return HttpResponseRedirect(self.url("change", invoice.pk))
 
-        return form_page(
-            self,
-            request,
-            form,
-            create,
-            title=_("Register an invoice"),
-            button=_("Register"),
-            back=self.url("changelist"),
-        )
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         invoice = self.get_object(request, object_id)
-        lines = [line for tell in self.told for line in tell(invoice)]
+        lines = [*standing.entries(invoice), *messages_of(invoice)]
         credit = ledger.credit_for(invoice).get(invoice.currency)
         stops = representation.stops_of(invoice.account)
         case = {
@@ -323,10 +244,10 @@ class InvoiceAdmin(OwnRowsAdmin):
             "late": late(invoice),
             "debtor_url": reverse("admin:invoices_debtor_change", args=[invoice.debtor_id]),
         }
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "case": case})
+        return {"case": case}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
-        """With `is_stopped`: the account's switch or suspension stops the next message."""
+        """Annotate `is_stopped`: the account's switch or suspension stops the next message."""
         channel_is_stopped = Invoice.objects.filter(
             pk=OuterRef("pk"),
             communications__status="scheduled",
@@ -337,7 +258,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         return super().get_queryset(request).annotate(is_stopped=is_stopped)
 
     def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> list[Any]:
-        """No empty tables."""
+        """Leave out empty tables."""
         return [each for each in self.inlines if each.has_rows(obj)]
 
     @display(description=_lazy("Number"), ordering="invoice_number")
@@ -350,11 +271,11 @@ class InvoiceAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Amount"), ordering="amount")
     def amount_shown(self, invoice: Invoice) -> str:
-        return bdi(money.display(invoice.amount, invoice.currency))
+        return amount(invoice.amount, invoice.currency)
 
     @display(description=_lazy("Balance"))
     def balance_shown(self, invoice: Invoice) -> str:
-        return bdi(money.display(invoice.balance, invoice.currency)) if invoice.balance else "–"
+        return amount(invoice.balance, invoice.currency) if invoice.balance else "–"
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, invoice: Invoice) -> str:

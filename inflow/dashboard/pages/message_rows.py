@@ -48,7 +48,7 @@ def state_badge(communication: Communication) -> str:
     return badge(text, STATE_BADGES.get(state, ""))
 
 
-def _planned(communication: Communication) -> str:
+def planned(communication: Communication) -> str:
     """Return when a planned message will be sent; while messages are stopped it has no time."""
     if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
         return two_lines("–", reasons.said("stopped"))
@@ -67,7 +67,7 @@ class MessageInline(RowsInside):
 
     @display(description=_lazy("Planned for"))
     def planned(self, communication: Communication) -> str:
-        return _planned(communication)
+        return planned(communication)
 
     @display(description=_lazy("Message"))
     def about(self, communication: Communication) -> str:
@@ -85,10 +85,10 @@ class MessageInline(RowsInside):
 
     @display(description=_lazy("Why"))
     def why(self, communication: Communication) -> str:
-        return _why(communication) or "–"
+        return why(communication) or "–"
 
 
-def _why(communication: Communication) -> str:
+def why(communication: Communication) -> str:
     """Return why a message waits or did not go; of a refused one also the server's own words."""
     waits = communication.waits_for if communication.status == State.SCHEDULED else ""
     if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):

@@ -34,10 +34,8 @@ from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import bdi, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import RowAction, row_action
-from inflow.dashboard.pages.debtors import DebtorAdmin
 from inflow.dashboard.pages.forms import OptionalReasonForm
-from inflow.dashboard.pages.invoices import InvoiceAdmin
-from inflow.dashboard.pages.message_rows import MessageInline, UnsentInline, _planned, _why, messages_of, state_badge
+from inflow.dashboard.pages.message_rows import planned, state_badge, why
 from invoices.writing import Refused
 
 
@@ -181,7 +179,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         headers = email.message_from_bytes(written, policy=email.policy.default) if written else None
         message = {
             "status": state_badge(communication),
-            "why": _why(communication),
+            "why": why(communication),
             "direction": "rtl" if communication.language == "ar" else "ltr",
             "sender": headers and headers["From"],
             "replies": [(reply, masking.mask_links(reply.text)) for reply in communication.replies.all()],
@@ -211,7 +209,7 @@ class CommunicationAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Planned for"), ordering="scheduled_for")
     def planned(self, communication: Communication) -> str:
-        return _planned(communication)
+        return planned(communication)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
         return standstill.marked(super().get_queryset(request))
@@ -219,12 +217,3 @@ class CommunicationAdmin(OwnRowsAdmin):
     @display(description=_lazy("Sent"), ordering="sent_at")
     def sent(self, communication: Communication) -> str:
         return moment(communication.sent_at)
-
-
-InvoiceAdmin.told.append(messages_of)
-
-
-InvoiceAdmin.inlines.insert(0, UnsentInline)
-
-
-DebtorAdmin.inlines.append(MessageInline)

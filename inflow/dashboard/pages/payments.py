@@ -2,6 +2,8 @@
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
@@ -10,12 +12,13 @@ from unfold.decorators import display
 from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
-from inflow.dashboard.core.markup import badge, bdi
+from inflow.dashboard.core.markup import amount, badge, link
+from inflow.dashboard.core.own_rows import RowsInside
 from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages import imports
 from inflow.dashboard.pages.about_invoice import AboutInvoice, CurrencyFilter
 from inflow.dashboard.pages.forms import METHODS, UndoForm, refusals_on
-from invoices import lifecycle, money
+from invoices import lifecycle
 from invoices.models import Payment, ReceiptStatus
 from invoices.models.imports import Kind
 
@@ -38,7 +41,7 @@ def _stands(payment: Payment) -> bool:
 
 @admin.register(Payment)
 class PaymentAdmin(AboutInvoice):
-    """The ledger: money that came in, and its voids and reversals."""
+    """The ledger of payments, voids and reversals."""
 
     list_display = (
         "paid_at",
@@ -100,7 +103,7 @@ class PaymentAdmin(AboutInvoice):
 
     @display(description=_lazy("Credit"))
     def credit_shown(self, payment: Payment) -> str:
-        return bdi(money.display(payment.unallocated, payment.currency)) if payment.unallocated else "–"
+        return amount(payment.unallocated, payment.currency) if payment.unallocated else "–"
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, payment: Payment) -> str:
@@ -118,3 +121,24 @@ def payment_method(payment: Payment) -> str:
 def payment_status(payment: Payment) -> str:
     status = ReceiptStatus(payment.status)
     return badge(status.label, "success" if status == ReceiptStatus.STANDING else "warning")
+
+
+class PaymentInline(RowsInside):
+    model = Payment
+    fields = readonly_fields = ("paid_on", "amount_shown", "method_shown", "reference", "status_shown", "created_at")
+
+    @display(description=_lazy("Paid on"))
+    def paid_on(self, payment: Payment) -> str:
+        return link(reverse("admin:invoices_payment_change", args=[payment.pk]), date_format(payment.paid_at))
+
+    @display(description=_lazy("Amount"))
+    def amount_shown(self, payment: Payment) -> str:
+        return amount(payment.amount, payment.currency)
+
+    @display(description=_lazy("Method"))
+    def method_shown(self, payment: Payment) -> str:
+        return payment_method(payment)
+
+    @display(description=_lazy("Status"))
+    def status_shown(self, payment: Payment) -> str:
+        return payment_status(payment)

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
@@ -31,7 +32,11 @@ from inflow.dashboard.core.row_actions import row_action
 admin.site.unregister(Group)  # roles say who may do what
 
 
-class _LowerEmail(forms.ModelForm):  # type: ignore[type-arg]
+class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = User
+        fields = "__all__"  # noqa: DJ007  (the admin's fieldsets choose)
+
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"].lower()
         return email
@@ -52,15 +57,10 @@ class _LowerEmail(forms.ModelForm):  # type: ignore[type-arg]
 
 
 def _other_admins(user: User) -> QuerySet[User]:
-    """Under the account's lock: two admins who take each other's rights away are heard one after the other."""
+    """Return the account's other active admins. Lock the account, so that two admins who take each other's rights away
+    are served one after the other."""
     Account.objects.select_for_update().get(pk=str(user.account_id))
     return User.objects.filter(account=user.account_id, role=Role.ADMIN, is_active=True).exclude(pk=user.pk)
-
-
-class PersonChangeForm(_LowerEmail):
-    class Meta:
-        model = User
-        fields = "__all__"  # noqa: DJ007  (the admin's fieldsets choose)
 
 
 def _end_sessions(user: User, actor: Actor, form: PageForm) -> str:
@@ -84,12 +84,18 @@ def _mail_password_link(user: User, actor: Actor, form: PageForm) -> str:
     return passwords.mail_link(user, actor.name)
 
 
+def role_badge(role: str, *, is_platform: bool) -> SafeString:
+    if is_platform:
+        return badge(_("Platform staff"), "warning")
+    return badge(roles.NAMES[Role(role)], "primary" if role == Role.ADMIN else "info")
+
+
 @admin.register(User)
 class UserAdmin(OwnRowsAdmin):
     """People are invited, and set their passwords themselves."""
 
     sees = adds = changes = Role.ADMIN
-    form = PersonChangeForm
+    form = PersonForm
     ordering = ("email",)
     list_display = ("email", "full_name", "role_badge", "activity", "two_steps", "last_login")
     list_filter = (("role", ChoicesDropdownFilter), ("is_active", BooleanRadioFilter))
@@ -122,7 +128,7 @@ class UserAdmin(OwnRowsAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """Platform staff are in no account's hands, also those who belong to one."""
+        """Hide platform staff from members, also those who belong to the account."""
         people = super().get_queryset(request)
         return people if person(request).is_superuser else people.filter(is_superuser=False)
 
@@ -136,8 +142,9 @@ class UserAdmin(OwnRowsAdmin):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Nobody changes their own rights: so an account never loses its last admin by mistake. Only platform staff
-        change an address: whoever reads its mail may set the password, and a taken one would be told."""
+        """Keep everybody from changing their own rights, so that no account loses its last admin by mistake. Only
+        platform staff change an address: its mail allows to set the password, and a refusal would tell that an address
+        is taken."""
         own = ("account", "role", "is_superuser", "is_active") if obj and obj.pk == request.user.pk else ()
         fixed = () if person(request).is_superuser else ("email",)
         return (*own, *fixed, "last_login", "date_joined", "two_steps", "open_sessions")
@@ -150,7 +157,7 @@ class UserAdmin(OwnRowsAdmin):
         return HttpResponseRedirect(reverse("admin:accounts_invitation_add"))
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """As in Django's own page of people: no filter reads a password's digest."""
+        """Keep filters away from a password's digest, as Django's own page of users does."""
         return not lookup.startswith("password") and super().lookup_allowed(lookup, value, request)
 
     def save_model(self, request: HttpRequest, obj: User, form: "forms.ModelForm[User]", change: bool) -> None:
@@ -166,9 +173,7 @@ class UserAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Role"), ordering="role")
     def role_badge(self, user: User) -> str:
-        if user.is_superuser:
-            return badge(_("Platform staff"), "warning")
-        return badge(roles.NAMES[Role(user.role)], "primary" if user.role == Role.ADMIN else "info")
+        return role_badge(user.role, is_platform=user.is_superuser)
 
     @display(description=_lazy("Access"), ordering="is_active")
     def activity(self, user: User) -> str:

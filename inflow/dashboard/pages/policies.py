@@ -26,13 +26,10 @@ from communications.schedule import policies, switching
 from inflow.accounts.access import actor, person
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from inflow.dashboard.core.bulk import bulk
 from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import form_page, page
-from inflow.dashboard.core.row_actions import RowAction, row_action
-from inflow.dashboard.pages.choose_policy import LadderForm, _choose
-from inflow.dashboard.pages.invoices import InvoiceAdmin
+from inflow.dashboard.core.row_actions import RowAction
 from inflow.dashboard.pages.rules import DAYS, by_day, unless_busy
 from inflow.languages import english
 from invoices.models import OPEN, Invoice, InvoiceQuerySet
@@ -280,26 +277,3 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
     def chases(self, policy: ReminderPolicy) -> str:
         chased = policies.chased_by(policy).count()
         return ngettext("%(count)d open invoice", "%(count)d open invoices", chased) % {"count": chased}
-
-
-InvoiceAdmin.choose_ladder = row_action(
-    _lazy("Choose policy"),
-    _choose,
-    needs=Role.MANAGER,
-    icon="stairs",
-    form=LadderForm,
-    fits=lambda invoice: invoice.is_open,
-    intro=_lazy("Steps that are done stay done: the new policy continues after the last one."),
-)
-
-
-InvoiceAdmin.choose_ladder_selected = bulk(InvoiceAdmin.choose_ladder)
-
-
-InvoiceAdmin.actions = (*InvoiceAdmin.actions, "choose_ladder_selected")
-
-
-_more: Any = InvoiceAdmin.actions_detail[-1]
-
-
-_more["items"].insert(-2, "choose_ladder")

@@ -1,16 +1,15 @@
 """Webhook subscriptions."""
 
 import datetime as dt
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import flatten, quote, unquote
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.contrib.admin.utils import flatten
+from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -21,20 +20,29 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
 
 from inflow.accounts import audit
-from inflow.accounts.access import actor, person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.markup import badge, moment
-from inflow.dashboard.core.own_rows import OwnRowsAdmin
-from inflow.dashboard.core.responses import form_page, shown_once
-from inflow.dashboard.core.row_actions import RowAction, row_action
+from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
+from inflow.dashboard.core.responses import Secret, shown_once
+from inflow.dashboard.core.row_actions import row_action
+from inflow.dashboard.pages import zapier
 from inflow.languages import spoken
 from webhooks import endpoints, replaying, subscriptions
 from webhooks.api.serializers import SubscriptionIn
 from webhooks.models import Delivery, DeliveryStatus, EventType, Subscription
+
+DISABLED = _lazy("This webhook is disabled: enable it first.")
+REASONS = {
+    endpoints.REASON_GONE: _lazy("It answered that it is gone (HTTP 410)."),
+    endpoints.REASON_FAILING: _lazy("No delivery succeeded for 120 hours."),
+}
+_CHECK = """from standardwebhooks import Webhook
+
+event = Webhook("{secret}").verify(body, headers)"""
 
 
 class SubscriptionForm(OwnAccountForm):
@@ -61,7 +69,7 @@ class SubscriptionForm(OwnAccountForm):
 
 
 class SinceForm(PageForm):
-    """From when on everything is sent again."""
+    """A period whose events are sent again."""
 
     hours = forms.TypedChoiceField(
         coerce=int,
@@ -84,7 +92,8 @@ class SinceForm(PageForm):
 
     @property
     def since(self) -> dt.datetime:
-        """A minute short of the hours: the oldest moment that is allowed must not pass before the verb looks."""
+        """Return a moment one minute later than the hours say, so that the oldest one that is allowed does not pass
+        before it is checked."""
         return timezone.now() - dt.timedelta(hours=self.cleaned_data["hours"], minutes=-1)
 
 
@@ -110,7 +119,7 @@ def _enable(subscription: Subscription, actor: Actor, form: PageForm) -> str:
     except subscriptions.TooMany as refusal:
         raise _all_used(subscription.account, refusal) from refusal
     if is_new:
-        audit.record(subscription.account, actor.name, "subscription.enabled", subscription.target_url[:120])
+        _record(subscription, actor, "enabled")
     return _("Events are sent again from now on. What was skipped meanwhile waits for Send again.")
 
 
@@ -119,23 +128,12 @@ def _replay_since(subscription: Subscription, actor: Actor, form: SinceForm) -> 
         count = replaying.replay_since(subscription, form.since, only_failed=form.cleaned_data["only_failed"])
     except subscriptions.Disabled as error:
         raise ValidationError(DISABLED) from error
-    audit.record(
-        subscription.account, actor.name, "subscription.replayed", subscription.target_url[:120], deliveries=count
-    )
+    _record(subscription, actor, "replayed", deliveries=count)
     return _("Deliveries that are sent again: %(count)s.") % {"count": count}
 
 
-DISABLED = _lazy("This webhook is disabled: enable it first.")
-
-
-REASONS = {
-    endpoints.REASON_GONE: _lazy("It answered that it is gone (HTTP 410)."),
-    endpoints.REASON_FAILING: _lazy("No delivery succeeded for 120 hours."),
-}
-
-
 class RotateForm(PageForm):
-    """Whether the earlier secrets end at once."""
+    """A choice to end the earlier secrets at once."""
 
     revoke = forms.BooleanField(
         required=False,
@@ -147,23 +145,30 @@ class RotateForm(PageForm):
     )
 
 
-def _rotate_secret(subscription: Subscription, actor: Actor, form: RotateForm) -> str:
-    """Return the new secret, to be shown once."""
+def _rotate_secret(subscription: Subscription, actor: Actor, form: RotateForm) -> Secret:
     revokes = form.cleaned_data["revoke"]
     secret = subscriptions.rotate_secret(subscription, revokes=revokes)
-    audit.record(
-        subscription.account,
-        actor.name,
-        "subscription.secret_rotated",
-        subscription.target_url[:120],
-        **({"revoke": True} if revokes else {}),
+    _record(subscription, actor, "secret_rotated", **({"revoke": True} if revokes else {}))
+    return _shown(secret, reverse("admin:webhooks_subscription_change", args=[subscription.pk]))
+
+
+def _shown(secret: str, back: str) -> Secret:
+    return Secret(
+        title=_("Webhook secret"),
+        secret=secret,
+        example_title=_("Check each call with it, by the Standard Webhooks rules"),
+        example=_CHECK.format(secret=secret),
+        back=back,
     )
-    return secret
+
+
+def _record(subscription: Subscription, actor: Actor, what: str, **detail: Any) -> None:
+    audit.record(subscription.account, actor.name, f"subscription.{what}", subscription.target_url[:120], **detail)
 
 
 def _unsubscribe(subscription: Subscription, actor: Actor, form: PageForm) -> str:
     if subscriptions.unsubscribe(subscription):
-        audit.record(subscription.account, actor.name, "subscription.ended", subscription.target_url[:120])
+        _record(subscription, actor, "ended")
     return _("Nothing is sent to %(target_url)s any more.") % {"target_url": subscription.target_url}
 
 
@@ -174,8 +179,6 @@ class SubscriptionAdmin(OwnRowsAdmin):
     search_fields = ("target_url",)
     fields = ("target_url", "event_list", ("state", "health"), "why", ("last_delivered", "created_at"), "deliveries")
     readonly_fields = flatten(fields)
-    # Pages of the rooms above.
-    more_urls: ClassVar[list[Callable[[Any], list[URLPattern]]]] = []
     actions_detail = ("enable", "send_test", "replay_since", "rotate_secret", "unsubscribe")
     enable = row_action(
         _lazy("Enable"),
@@ -231,71 +234,35 @@ class SubscriptionAdmin(OwnRowsAdmin):
         return [name for name in self.fields if name != "why" or (obj and not obj.is_active)]
 
     def get_urls(self) -> list[URLPattern]:
-        return [*(url for more in self.more_urls for url in more(self)), *super().get_urls()]
+        return [path("zapier/", self.admin_site.admin_view(self.zapier), name="zapier"), *super().get_urls()]
+
+    def zapier(self, request: HttpRequest) -> HttpResponse:
+        return zapier.show(self, request)
 
     def after(self, row: Subscription) -> str:
-        """An ended subscription has no page any more."""
+        """Return to the list when the subscription has ended: it has no page any more."""
         has_ended = Subscription.objects.get(pk=row.pk).deleted_at is not None
         return self.url("changelist") if has_ended else super().after(row)
 
-    def perform(self, request: HttpRequest, object_id: str, action: RowAction) -> HttpResponse:
-        if action.do is not _rotate_secret:
-            return super().perform(request, object_id, action)
-        row = self.get_object(request, unquote(object_id))
-        if not person(request).may(action.needs):
-            raise PermissionDenied
-        back = self.url("change", quote(row.pk))
-        form = action.form(request.POST if request.method == "POST" else None, row=row)
+    add_page = AddPage(
+        SubscriptionForm,
+        _lazy("Add a webhook"),
+        _lazy("Subscribe"),
+        _lazy("Another system hears of what happens here. The secret that signs the calls is shown once."),
+    )
 
-        def do() -> HttpResponse:
-            return self._shown_once(request, action.do(row, actor(request), form), back)
-
-        return form_page(
-            self, request, form, do, title=action.title, back=back, intro=action.intro, is_grave=action.is_grave
-        )
-
-    def _shown_once(self, request: HttpRequest, secret: str, back: str) -> HttpResponse:
-        return shown_once(
-            self,
-            request,
-            title=_("Webhook secret"),
-            secret=secret,
-            example_title=_("Check each call with it, by the Standard Webhooks rules"),
-            example=_CHECK.format(secret=secret),
-            back=back,
-        )
-
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        back = self.url("changelist")
-        form = SubscriptionForm(request.POST if request.method == "POST" else None, person=person(request))
-
-        def subscribe() -> HttpResponse:
-            account, data = form.account, form.cleaned_data
-            assert account is not None
-            try:
-                subscription, secret = subscriptions.subscribe(account, data["target_url"], data["events"])
-            except subscriptions.TooMany as error:
-                raise _all_used(account, error) from error
-            if secret is None:
-                messages.info(request, _("This URL is subscribed to these events already."))
-                return HttpResponseRedirect(self.url("change", subscription.pk))
-            self.record(request, subscription, "created", events=subscription.events)
-            return self._shown_once(request, secret, back)
-
-        return form_page(
-            self,
-            request,
-            form,
-            subscribe,
-            title=_("Add a webhook"),
-            button=_("Subscribe"),
-            intro=_("Another system hears of what happens here. The secret that signs the calls is shown once."),
-            back=back,
-        )
+    def add(self, request: HttpRequest, form: SubscriptionForm) -> HttpResponse:
+        account, data = form.account, form.cleaned_data
+        assert account is not None
+        try:
+            subscription, secret = subscriptions.subscribe(account, data["target_url"], data["events"])
+        except subscriptions.TooMany as error:
+            raise _all_used(account, error) from error
+        if secret is None:
+            messages.info(request, _("This URL is subscribed to these events already."))
+            return HttpResponseRedirect(self.url("change", subscription.pk))
+        self.record(request, subscription, "created", events=subscription.events)
+        return shown_once(self, request, _shown(secret, self.url("changelist")))
 
     @display(description=_lazy("Events"))
     def event_list(self, subscription: Subscription) -> str:
@@ -333,8 +300,3 @@ class SubscriptionAdmin(OwnRowsAdmin):
             listed,
             _("Failed"),
         )
-
-
-_CHECK = """from standardwebhooks import Webhook
-
-event = Webhook("{secret}").verify(body, headers)"""
