@@ -1,13 +1,10 @@
 """Answers that debtors gave on their page."""
 
-from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Case, When
-from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -18,9 +15,9 @@ from communications.portal import answers
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import DayField, PageForm
-from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
-from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.markup import amount, badge, moment, two_lines
 from inflow.dashboard.core.row_actions import row_action
+from inflow.dashboard.pages.about_invoice import AboutInvoice
 from inflow.dashboard.pages.forms import OptionalReasonForm, PaymentForm, ReasonForm, refusals_on
 from invoices import money
 
@@ -28,7 +25,7 @@ STATUS_BADGES = {AnswerStatus.PROPOSED: "warning", AnswerStatus.CONFIRMED: "succ
 
 
 class ClaimedPaymentForm(PaymentForm):
-    """As the debtor told it; the person looks at the bank's statement and corrects it."""
+    """A payment as the debtor reported it. The person compares it with the bank account and corrects it."""
 
     def __init__(self, *args: Any, row: Answer, **kwargs: Any) -> None:
         super().__init__(*args, row=row.invoice, **kwargs)
@@ -47,8 +44,8 @@ class ClaimedPromiseForm(PageForm):
 def _confirm_paid(answer: Answer, actor: Actor, form: ClaimedPaymentForm) -> str:
     with refusals_on(form):
         answers.confirm_paid(answer, actor, **form.cleaned_data)
-    amount: Decimal = form.cleaned_data["amount"]
-    return _("A payment of %(amount)s is recorded.") % {"amount": money.display(amount, answer.invoice.currency)}
+    paid = money.display(form.cleaned_data["amount"], answer.invoice.currency)
+    return _("A payment of %(amount)s is recorded.") % {"amount": paid}
 
 
 def _confirm_promise(answer: Answer, actor: Actor, form: ClaimedPromiseForm) -> str:
@@ -74,13 +71,13 @@ def _waits(kind: AnswerKind) -> Any:
 
 
 @admin.register(Answer)
-class AnswerAdmin(OwnRowsAdmin):
-    """What debtors said on their page, and waits for a person."""
+class AnswerAdmin(AboutInvoice):
+    """Answers that wait for a person, and those that were handled."""
 
     list_display = ("about", "debtor_shown", "invoice_link", "day_shown", "status_shown", "said")
     list_filter = (("status", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter))
     list_select_related = ("invoice", "debtor")
-    # What waits for a person comes first.
+    # Answers that wait for a person come first.
     ordering = (Case(When(status=AnswerStatus.PROPOSED, then=0), default=1), "-said_at", "-id")
     search_fields = ("invoice__invoice_number", "debtor__name", "debtor__company", "reference")
     search_help_text = _lazy("Invoice number, debtor or reference")
@@ -143,14 +140,9 @@ class AnswerAdmin(OwnRowsAdmin):
     def debtor_shown(self, answer: Answer) -> str:
         return two_lines(answer.debtor.name, answer.debtor.company)
 
-    @display(description=_lazy("Invoice"), ordering="invoice__invoice_number")
-    def invoice_link(self, answer: Answer) -> str:
-        url = reverse("admin:invoices_invoice_change", args=[answer.invoice_id])
-        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, answer.invoice)
-
     @display(description=_lazy("Balance"))
     def balance_shown(self, answer: Answer) -> str:
-        return bdi(money.display(answer.invoice.balance, answer.invoice.currency))
+        return amount(answer.invoice.balance, answer.invoice.currency)
 
     @display(description=_lazy("Day"), ordering="day")
     def day_shown(self, answer: Answer) -> str:

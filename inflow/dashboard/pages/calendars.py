@@ -1,4 +1,4 @@
-"""The dashboard's page of calendars: everybody's rows, to be read, and the account's own, which replace them."""
+"""Calendars: the rows of all accounts, which are read-only, and the account's own, which replace them."""
 
 from typing import Any, ClassVar
 
@@ -9,13 +9,14 @@ from django.http import HttpRequest
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
+from inflow.dashboard.core.filters import ValuesFilter
 from inflow.dashboard.core.forms import ClockInput, PageForm
 from inflow.dashboard.core.markup import badge, bdi, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
@@ -50,15 +51,8 @@ def _make_own(rule: CalendarRule, actor: Actor, form: PageForm) -> str:
     }
 
 
-class PlaceFilter(DropdownFilter):
-    title, parameter_name = _lazy("country"), "place"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        codes = CalendarRule.objects.order_by("country").values_list("country", flat=True).distinct()
-        return [(code, code) for code in codes]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[CalendarRule]) -> QuerySet[CalendarRule]:
-        return queryset.filter(country=self.value()) if self.value() else queryset
+class PlaceFilter(ValuesFilter):
+    title, parameter_name, path = _lazy("country"), "place", "country"
 
 
 @admin.register(CalendarRule)
@@ -94,7 +88,7 @@ class CalendarRuleAdmin(OwnRowsAdmin):
         return is_own and super().has_change_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        """What a row is known by stays: the rows that come with a release, and an account's own, find it by that."""
+        """Keep the fields that identify a row: releases and the account's own rows refer to it by them."""
         return ("country", "subdivision", "kind", "name_shown") if obj else ()
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -1,27 +1,26 @@
 """Cases: where a person was called in."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import Q
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
+from inflow.dashboard.core.filters import Options, OptionsFilter
 from inflow.dashboard.core.forms import PageForm
-from inflow.dashboard.core.markup import badge, bdi, moment
+from inflow.dashboard.core.markup import amount, badge, moment
 from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.about_invoice import AboutInvoice
 from inflow.dashboard.pages.forms import ResolveForm, refusals_on
-from invoices import money
 from invoices.cases import cases
 from invoices.cases.cases import CaseChange
 from invoices.models import CaseStatus, Escalation
@@ -63,32 +62,30 @@ def _resolve(case: Escalation, actor: Actor, form: ResolveForm) -> str:
     return _("The case is resolved.")
 
 
-class WhoseFilter(DropdownFilter):
+class WhoseFilter(OptionsFilter):
     title, parameter_name = _lazy("whose"), "whose"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("mine", _("Mine")), ("nobodys", _("Nobody's")), ("waiting", _("Mine or nobody's"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Escalation]) -> QuerySet[Escalation]:
-        mine, nobodys = queryset.filter(assignee=person(request)), queryset.filter(assignee=None)
-        return {"mine": mine, "nobodys": nobodys, "waiting": mine | nobodys}.get(str(self.value()), queryset)
+    options: ClassVar[Options] = {
+        "mine": (_lazy("Mine"), lambda user: Q(assignee=user)),
+        "nobodys": (_lazy("Nobody's"), lambda user: Q(assignee=None)),
+        "waiting": (_lazy("Mine or nobody's"), lambda user: Q(assignee=user) | Q(assignee=None)),
+    }
 
 
-class CaseStatusFilter(DropdownFilter):
+def _has(status: CaseStatus) -> Callable[[User], Q]:
+    return lambda user: Q(status=status)
+
+
+class CaseStatusFilter(OptionsFilter):
     title, parameter_name = _lazy("status"), "status"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[Any]:
-        return [("unresolved", _("Not resolved")), *CaseStatus.choices]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Escalation]) -> QuerySet[Escalation]:
-        if self.value() == "unresolved":
-            return queryset.exclude(status=CaseStatus.RESOLVED)
-        return queryset.filter(status=self.value()) if self.value() in CaseStatus.values else queryset
+    options: ClassVar[Options] = {
+        "unresolved": (_lazy("Not resolved"), lambda user: ~Q(status=CaseStatus.RESOLVED)),
+        **{status.value: (status.label, _has(status)) for status in CaseStatus},
+    }
 
 
 @admin.register(Escalation)
 class EscalationAdmin(AboutInvoice):
-    """Where a person was called in. What is done about it goes through `cases`."""
+    """Cases, in which a person was called in. Every change goes through `invoices.cases`."""
 
     list_display = (
         "invoice_link",
@@ -148,7 +145,7 @@ class EscalationAdmin(AboutInvoice):
 
     @display(description=_lazy("Balance"))
     def balance_shown(self, case: Escalation) -> str:
-        return bdi(money.display(case.invoice.balance, case.invoice.currency))
+        return amount(case.invoice.balance, case.invoice.currency)
 
     @display(description=_lazy("Level"), ordering="level")
     def level_shown(self, case: Escalation) -> str:

@@ -1,20 +1,20 @@
 """Addresses of debtors, and the consent log."""
 
-from typing import Any
+from typing import ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import Q
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from communications.contacts import consent
 from communications.models import ConsentEntry, Contact
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
+from inflow.dashboard.core.filters import Options, OptionsFilter
 from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
@@ -28,21 +28,17 @@ def _return(contact: Contact, actor: Actor, form: ReasonForm) -> str:
     return _("%(contact)s may be written to again.") % {"contact": contact}
 
 
-class LeftFilter(DropdownFilter):
+class LeftFilter(OptionsFilter):
     title, parameter_name = _lazy("state"), "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("left", _("Opted out")), ("invalid", _("Bounced"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Contact]) -> QuerySet[Contact]:
-        names = {"left": "opted_out_at", "invalid": "invalid_at"}
-        name = names.get(self.value() or "")
-        return queryset.filter(**{f"{name}__isnull": False}) if name else queryset
+    options: ClassVar[Options] = {
+        "left": (_lazy("Opted out"), lambda user: Q(opted_out_at__isnull=False)),
+        "invalid": (_lazy("Bounced"), lambda user: Q(invalid_at__isnull=False)),
+    }
 
 
 @admin.register(Contact)
 class ContactAdmin(OwnRowsAdmin):
-    """The addresses of which something is known: that they bounce, or that nothing is wanted there."""
+    """Addresses that bounce, or whose owners want no messages there."""
 
     ordering = ("address", "channel")
     list_display = ("address_shown", "channel", "state", "opted_out", "invalid_because")
@@ -83,7 +79,7 @@ class ContactAdmin(OwnRowsAdmin):
 
 @admin.register(ConsentEntry)
 class ConsentEntryAdmin(OwnRowsAdmin):
-    """Append-only: to be read."""
+    """Entries of the consent log, which is append-only."""
 
     list_display = ("when", "what_shown", "where", "debtor", "source", "actor_shown", "text_shown")
     list_filter = (

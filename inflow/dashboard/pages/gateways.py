@@ -1,10 +1,10 @@
-"""Settings > Gateways: through which SMS and WhatsApp go. The auth token goes in and never comes out."""
+"""Gateways that send SMS and WhatsApp messages. The auth token is entered, and never shown."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
@@ -16,18 +16,17 @@ from communications.channels import gateways
 from communications.content import linters
 from communications.models import Gateway, Kind, Medium
 from inflow.accounts import audit
-from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.markup import badge, bdi
-from inflow.dashboard.core.own_rows import OwnRowsAdmin
-from inflow.dashboard.core.responses import form_page
+from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
 from inflow.egress import targets
 from inflow.languages import english
 
+_SHOWN = ("base_url", "account_sid", "sender")  # and the token, which is not
 _KINDS = [kind for kind in Kind if kind != Kind.MANUAL]
 
 
@@ -74,7 +73,7 @@ class _ProviderFields(forms.Form):
         return sender
 
     def _refuse_sender(self, channel: str, country: str) -> None:
-        """What the gate would hold every message back for."""
+        """Refuse a sender for which the gate would hold back every message."""
         sender = self.cleaned_data.get("sender")
         if sender and not gateways.is_service(sender):
             for problem in linters.lint_sender(channel, country, sender):
@@ -95,7 +94,7 @@ class NewGatewayForm(OwnAccountForm, _ProviderFields):
 class GatewayForm(PageForm, _ProviderFields):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("base_url", "account_sid", "sender"):
+        for name in _SHOWN:
             self.fields[name].initial = getattr(self.row, name)
         token = self.fields["auth_token"]
         token.required = False
@@ -134,7 +133,7 @@ class TemplatesForm(PageForm):
 
 def _edit(gateway: Gateway, actor: Actor, form: GatewayForm) -> str:
     token = form.cleaned_data["auth_token"]
-    changes = [name for name in ("base_url", "account_sid", "sender") if name in form.changed_data]
+    changes = [name for name in _SHOWN if name in form.changed_data]
     if "base_url" in changes and not token:
         # Whoever may move the gateway must not thereby have the old token sent to another host.
         raise ValidationError({"auth_token": _("A new base URL needs the token again.")})
@@ -211,39 +210,26 @@ class GatewayAdmin(OwnRowsAdmin):
         intro=_lazy("Messages go through it again."),
     )
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        form = NewGatewayForm(request.POST if request.method == "POST" else None, person=person(request))
+    add_page = AddPage(
+        NewGatewayForm,
+        _lazy("Add a gateway"),
+        _lazy("Add"),
+        _lazy("SMS and WhatsApp messages are sent over HTTP, through an API like Twilio's."),
+    )
 
-        def add() -> HttpResponse:
-            assert form.account is not None
-            data = form.cleaned_data
-            gateway = Gateway(
-                account=form.account, **{name: data[name] for name in ("channel", "base_url", "account_sid", "sender")}
-            )
-            gateways.set_token(gateway, data["auth_token"])
-            try:
-                with transaction.atomic():
-                    gateway.save(force_insert=True)
-            except IntegrityError as error:
-                raise ValidationError({"channel": _("There is a gateway for this channel already.")}) from error
-            self.record(request, gateway, "created", base_url=gateway.base_url)
-            messages.success(request, _("Messages can go through it from now on."))
-            return HttpResponseRedirect(self.url("change", gateway.pk))
-
-        return form_page(
-            self,
-            request,
-            form,
-            add,
-            title=_("Add a gateway"),
-            button=_("Add"),
-            intro=_("SMS and WhatsApp messages are sent over HTTP, through an API like Twilio's."),
-            back=self.url("changelist"),
-        )
+    def add(self, request: HttpRequest, form: NewGatewayForm) -> HttpResponse:
+        assert form.account is not None
+        data = form.cleaned_data
+        gateway = Gateway(account=form.account, **{name: data[name] for name in ("channel", *_SHOWN)})
+        gateways.set_token(gateway, data["auth_token"])
+        try:
+            with transaction.atomic():
+                gateway.save(force_insert=True)
+        except IntegrityError as error:
+            raise ValidationError({"channel": _("There is a gateway for this channel already.")}) from error
+        self.record(request, gateway, "created", base_url=gateway.base_url)
+        messages.success(request, _("Messages can go through it from now on."))
+        return HttpResponseRedirect(self.url("change", gateway.pk))
 
     @display(description=_lazy("Channel"), ordering="channel")
     def channel_shown(self, gateway: Gateway) -> str:

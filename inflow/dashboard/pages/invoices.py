@@ -22,7 +22,7 @@ from inflow.dashboard.core.filters import ValuesFilter
 from inflow.dashboard.core.markup import amount, bdi, moment, two_lines
 from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
 from inflow.dashboard.core.row_actions import page_action, row_action
-from inflow.dashboard.pages import imports, invoice_actions, standing
+from inflow.dashboard.pages import invoice_actions, standing
 from inflow.dashboard.pages.ages import DueFilter
 from inflow.dashboard.pages.cases import AssignForm
 from inflow.dashboard.pages.choose_policy import LadderForm, choose_policy
@@ -39,6 +39,7 @@ from inflow.dashboard.pages.forms import (
     ReasonForm,
     refusals_on,
 )
+from inflow.dashboard.pages.import_preview import import_url
 from inflow.dashboard.pages.invoice_cells import late, payment_badge, status_badge
 from inflow.dashboard.pages.message_rows import UnsentInline, messages_of
 from inflow.dashboard.pages.payments import PaymentInline
@@ -215,7 +216,7 @@ class InvoiceAdmin(OwnRowsAdmin):
     )
 
     def import_url(self, request: HttpRequest) -> str | None:
-        return imports.import_url(person(request), Kind.INVOICES)
+        return import_url(person(request), Kind.INVOICES)
 
     add_page = AddPage(InvoiceForm, _lazy("Register an invoice"), _lazy("Register"))
 

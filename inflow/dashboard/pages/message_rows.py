@@ -5,7 +5,6 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import display
@@ -13,7 +12,7 @@ from unfold.decorators import display
 from communications.delivery import notices, reasons
 from communications.models import Communication, State
 from communications.schedule import standstill
-from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
+from inflow.dashboard.core.markup import badge, bdi, link, moment, two_lines
 from inflow.dashboard.core.own_rows import RowsInside
 from inflow.dashboard.pages import (  # noqa: F401
     answers,
@@ -72,8 +71,7 @@ class MessageInline(RowsInside):
     @display(description=_lazy("Message"))
     def about(self, communication: Communication) -> str:
         url = reverse("admin:communications_communication_change", args=[communication.pk])
-        title = communication.subject or communication.get_kind_display()
-        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, title)
+        return link(url, communication.subject or communication.get_kind_display())
 
     @display(description=_lazy("To"))
     def recipient_shown(self, communication: Communication) -> str:
@@ -89,7 +87,7 @@ class MessageInline(RowsInside):
 
 
 def why(communication: Communication) -> str:
-    """Return why a message waits or did not go; of a refused one also the server's own words."""
+    """Return why a message waits or was not sent, with the server's own words if it refused the message."""
     waits = communication.waits_for if communication.status == State.SCHEDULED else ""
     if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
         waits = "stopped"
@@ -99,7 +97,7 @@ def why(communication: Communication) -> str:
 
 
 def messages_of(invoice: Invoice) -> list[dict[str, Any]]:
-    """The invoice's messages as they were sent, for its timeline."""
+    """Return the invoice's messages as they were sent, for its timeline."""
     sent = Communication.objects.filter(invoice=invoice, sent_at__isnull=False).defer("html")
     return [
         {
@@ -115,7 +113,7 @@ def messages_of(invoice: Invoice) -> list[dict[str, Any]]:
 
 
 class UnsentInline(MessageInline):
-    """Those that are to come, and those that did not go. The others stand on the timeline."""
+    """Messages that are to come or were not sent. The others are on the timeline."""
 
     verbose_name_plural = _lazy("Messages to come, and not sent")
     fields = ("about", "recipient_shown", "status_shown", "why", "planned")

@@ -2,22 +2,21 @@
 
 import email
 import email.policy
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
-from unfold.decorators import action as button
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from communications.channels import local_gateway, outbox
@@ -26,17 +25,20 @@ from communications.delivery import gate, manual, safeguards
 from communications.models import LEFT_US, Communication, Medium, State
 from communications.schedule import standstill
 from inflow import masking
-from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
+from inflow.dashboard.core.filters import Options, OptionsFilter
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import bdi, moment, two_lines
-from inflow.dashboard.core.own_rows import OwnRowsAdmin
-from inflow.dashboard.core.row_actions import RowAction, row_action
-from inflow.dashboard.pages.forms import OptionalReasonForm
+from inflow.dashboard.core.row_actions import page_action, row_action
+from inflow.dashboard.pages.about_invoice import AboutInvoice
+from inflow.dashboard.pages.forms import OptionalReasonForm, refusals_on
 from inflow.dashboard.pages.message_rows import planned, state_badge, why
-from invoices.writing import Refused
+
+
+def _has_mail(row: Communication) -> bool:
+    return outbox.read(str(row.message_id)) is not None
 
 
 class AnswerForm(PageForm):
@@ -53,50 +55,41 @@ def _answer(row: Communication, actor: Actor, form: AnswerForm) -> str:
     return _("The answer is on its way; a moment later it is among the replies.")
 
 
-class WaitsFilter(DropdownFilter):
+def _waiting_for(reason: str) -> Callable[[User], Q]:
+    return lambda user: Q(status=State.SCHEDULED, waits_for=reason)
+
+
+class WaitsFilter(OptionsFilter):
     title, parameter_name = _lazy("waits for"), "waits"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[Any]:
-        return [
-            ("held", _("A second pair of eyes")),
-            *((name, capfirst(words)) for name, words in gate.WORDS.items()),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Communication]) -> QuerySet[Communication]:
-        if self.value() == "held":
-            return queryset.filter(status=State.HELD)
-        return queryset.filter(status=State.SCHEDULED, waits_for=self.value()) if self.value() else queryset
+    options: ClassVar[Options] = {
+        "held": (_lazy("A second pair of eyes"), lambda user: Q(status=State.HELD)),
+        **{reason: (capfirst(words), _waiting_for(reason)) for reason, words in gate.WORDS.items()},
+    }
 
 
 def _release(row: Communication, actor: Actor, form: PageForm) -> str:
-    try:
+    with refusals_on(form):
         released = safeguards.approve(row.account, row.pk, actor)
-    except Refused as refusal:
-        raise ValidationError(refusal.message) from refusal
     goes = date_format(released.scheduled_for.astimezone(row.account.zone), _("j F, H:i"))
     return _("Released: it will be sent on %(moment)s.") % {"moment": goes}
 
 
 def _call_back(row: Communication, actor: Actor, form: PageForm) -> str:
-    try:
+    with refusals_on(form):
         safeguards.call_back(row.account, row.pk, actor)
-    except Refused as refusal:
-        raise ValidationError(refusal.message) from refusal
     return _("Called back: it is held again.")
 
 
 def _cancel(row: Communication, actor: Actor, form: OptionalReasonForm) -> str:
-    try:
-        stop = manual.cancel if row.step is None else safeguards.cancel
+    stop = manual.cancel if row.step is None else safeguards.cancel
+    with refusals_on(form):
         stop(row.account, row.pk, actor, reason=form.cleaned_data["reason"])
-    except Refused as refusal:
-        raise ValidationError(refusal.message) from refusal
     return _("It is not sent.")
 
 
 @admin.register(Communication)
-class CommunicationAdmin(OwnRowsAdmin):
-    """A message as it was written: frozen, to be read."""
+class CommunicationAdmin(AboutInvoice):
+    """Messages as they were written. They are never edited."""
 
     list_display = ("about", "invoice_link", "recipient_shown", "kind", "status_shown", "planned", "sent")
     list_filter = (
@@ -106,7 +99,6 @@ class CommunicationAdmin(OwnRowsAdmin):
         ("language", ChoicesDropdownFilter),
         WaitsFilter,
     )
-    list_select_related = ("invoice",)
     search_fields = ("invoice__invoice_number", "recipient", "subject")
     search_help_text = _lazy("Invoice number, recipient or subject")
     fields = ()
@@ -148,13 +140,10 @@ class CommunicationAdmin(OwnRowsAdmin):
         is_grave=True,
     )
 
-    @button(description=_lazy("Download the mail"), icon="download")
-    def mail(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The mail as it lies in the local outbox. Reads only: a GET may do it. Viewers don't get it: it holds the
-        debtor's links."""
-        communication = self.get_object(request, object_id)
-        if not person(request).may(Role.AGENT):
-            raise PermissionDenied
+    @page_action(_lazy("Download the mail"), needs=Role.AGENT, icon="download", fits=_has_mail)
+    def mail(self, request: HttpRequest, communication: Communication) -> HttpResponse:
+        """Respond with the mail from the local outbox. It only reads, so a GET may do it. Viewers don't get it: it
+        holds the debtor's links."""
         written = outbox.read(str(communication.message_id))
         if written is None:
             raise Http404
@@ -162,18 +151,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         response["Content-Disposition"] = f'attachment; filename="{communication.message_id}.eml"'
         return response
 
-    def offers(self, user: User, row: Communication, action: RowAction | None) -> bool:
-        if action:
-            return action.is_offered(user, row)
-        return user.may(Role.AGENT) and outbox.read(str(row.message_id)) is not None
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         communication = self.get_object(request, object_id)
         written = outbox.read(str(communication.message_id))
         headers = email.message_from_bytes(written, policy=email.policy.default) if written else None
@@ -186,17 +164,12 @@ class CommunicationAdmin(OwnRowsAdmin):
             "html": profiles.with_logo(communication.html, profiles.of(communication.account)),
             "invoice_url": reverse("admin:invoices_invoice_change", args=[communication.invoice_id]),
         }
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "message": message})
+        return {"message": message}
 
     @display(description=_lazy("Message"), ordering="subject")
     def about(self, communication: Communication) -> str:
         beginning = " ".join(communication.body[:90].split())
         return bdi(communication.subject or beginning or communication.get_kind_display())
-
-    @display(description=_lazy("Invoice"), ordering="invoice__invoice_number")
-    def invoice_link(self, communication: Communication) -> str:
-        url = reverse("admin:invoices_invoice_change", args=[communication.invoice_id])
-        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, communication.invoice)
 
     @display(description=_lazy("To"), ordering="recipient")
     def recipient_shown(self, communication: Communication) -> str:

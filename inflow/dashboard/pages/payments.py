@@ -15,9 +15,9 @@ from inflow.accounts.roles import Role
 from inflow.dashboard.core.markup import amount, badge, link
 from inflow.dashboard.core.own_rows import RowsInside
 from inflow.dashboard.core.row_actions import row_action
-from inflow.dashboard.pages import imports
 from inflow.dashboard.pages.about_invoice import AboutInvoice, CurrencyFilter
 from inflow.dashboard.pages.forms import METHODS, UndoForm, refusals_on
+from inflow.dashboard.pages.import_preview import import_url
 from invoices import lifecycle
 from invoices.models import Payment, ReceiptStatus
 from invoices.models.imports import Kind
@@ -95,7 +95,7 @@ class PaymentAdmin(AboutInvoice):
     )
 
     def import_url(self, request: HttpRequest) -> str | None:
-        return imports.import_url(person(request), Kind.PAYMENTS)
+        return import_url(person(request), Kind.PAYMENTS)
 
     @display(description=_lazy("Method"))
     def method_shown(self, payment: Payment) -> str:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 from unfold.admin import TabularInline
-from unfold.decorators import action as button
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
@@ -27,9 +26,9 @@ from inflow.accounts.access import actor, person
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import OwnAccountForm, PageForm
-from inflow.dashboard.core.own_rows import OwnRowsAdmin
-from inflow.dashboard.core.responses import form_page, page
-from inflow.dashboard.core.row_actions import RowAction
+from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
+from inflow.dashboard.core.responses import page
+from inflow.dashboard.core.row_actions import page_action
 from inflow.dashboard.pages.rules import DAYS, by_day, unless_busy
 from inflow.languages import english
 from invoices.models import OPEN, Invoice, InvoiceQuerySet
@@ -38,7 +37,7 @@ _ALL, _UNCHASED = "all", "unchased"
 
 
 def said(step: PolicyStep) -> str:
-    """A step as a collector would say it: `7 days after: follow-up, neutral`."""
+    """Return a step in words: `7 days after: follow-up, neutral`."""
     days = abs(step.offset_days)
     if not days:
         when = _("On the due date")
@@ -83,7 +82,7 @@ class SwitchOnForm(PageForm):
 
 class Steps(BaseInlineFormSet):  # type: ignore[type-arg]
     def steps(self) -> Sequence[policies.Step]:
-        """As the form says them, in order."""
+        """Return the steps of the form, in order."""
         names = ("offset_days", "kind", "tone", "channels", "escalates_to")
         kept = [
             policies.Step(**{name: form.cleaned_data[name] for name in names}) for form in self.forms if _is_kept(form)
@@ -129,7 +128,7 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("offset_days", "kind", "tone", "channels", "escalates_to")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """The table's headings are no labels: each field says itself what it is."""
+        """Label each field itself: the table's headings are not labels."""
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.widget.attrs["aria-label"] = field.label
@@ -154,7 +153,7 @@ class StepInline(TabularInline):
 
 @admin.register(ReminderPolicy)
 class ReminderPolicyAdmin(OwnRowsAdmin):
-    """The ladders. Editing one sends nothing again: each invoice goes on after the last step it has done."""
+    """Reminder policies. Editing one sends nothing again: each invoice continues after its last step."""
 
     adds = changes = Role.MANAGER
     list_display = ("name", "ladder", "chases", "is_default")
@@ -167,26 +166,18 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("steps")
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        form = NewPolicyForm(request.POST if request.method == "POST" else None, person=person(request))
+    add_page = AddPage(NewPolicyForm, _lazy("Create a policy"), _lazy("Make"))
 
-        def create() -> HttpResponse:
-            assert form.account is not None
-            try:
-                with transaction.atomic():
-                    policy = policies.make(form.account, form.cleaned_data["name"])
-            except IntegrityError as error:
-                raise ValidationError({"name": _("There is already a policy with that name.")}) from error
-            self.record(request, policy, "created")
-            messages.success(request, _("%(policy)s is made. It chases nobody yet.") % {"policy": policy})
-            return HttpResponseRedirect(self.url("change", policy.pk))
-
-        back = self.url("changelist")
-        return form_page(self, request, form, create, title=_("Create a policy"), button=_("Make"), back=back)
+    def add(self, request: HttpRequest, form: NewPolicyForm) -> HttpResponse:
+        assert form.account is not None
+        try:
+            with transaction.atomic():
+                policy = policies.make(form.account, form.cleaned_data["name"])
+        except IntegrityError as error:
+            raise ValidationError({"name": _("There is already a policy with that name.")}) from error
+        self.record(request, policy, "created")
+        messages.success(request, _("%(policy)s is made. It chases nobody yet.") % {"policy": policy})
+        return HttpResponseRedirect(self.url("change", policy.pk))
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
@@ -196,12 +187,9 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             after = [english(_Said(step)) for step in form.instance.steps.order_by("offset_days")]
             self.record(request, form.instance, "edited", changes={"steps": [before, after]})
 
-    @button(description=_lazy("Switch on"), icon="play_circle")
-    def switch_on(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """GET and the first POST only look; the second one, with `confirm`, does it."""
-        policy = self.get_object(request, object_id)
-        if not person(request).may(Role.MANAGER):
-            raise PermissionDenied
+    @page_action(_lazy("Switch on"), needs=Role.MANAGER, icon="play_circle")
+    def switch_on(self, request: HttpRequest, policy: ReminderPolicy) -> HttpResponse:
+        """GET and the first POST show a preview; the POST with `confirm` switches the policy on."""
         form = SwitchOnForm(request.POST if request.method == "POST" else None, row=policy)
         context: dict[str, Any] = {
             "title": _("Switch on “%(policy)s”") % {"policy": policy},
@@ -263,9 +251,6 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             request,
             lambda: forecast.preview(account, ids, by, by_whom, overdue_enter=enter, days=DAYS[-1], deadline=limit),
         )
-
-    def offers(self, user: Any, row: ReminderPolicy, action: RowAction | None) -> bool:
-        return bool(user.may(Role.MANAGER))
 
     @display(description=_lazy("Reminder schedule"))
     def ladder(self, policy: ReminderPolicy) -> str:

@@ -8,11 +8,11 @@ from unfold.decorators import display
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
-from inflow.dashboard.core.markup import badge, bdi
+from inflow.dashboard.core.markup import amount, badge
 from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.about_invoice import AboutInvoice, CurrencyFilter
 from inflow.dashboard.pages.forms import OptionalReasonForm, refusals_on
-from invoices import lifecycle, money
+from invoices import lifecycle
 from invoices.debtors import receivables
 from invoices.models import Promise, PromiseStatus, Status
 from invoices.writing import Refused
@@ -32,7 +32,7 @@ def _withdraw(promise: Promise, actor: Actor, form: OptionalReasonForm) -> str:
 
 @admin.register(Promise)
 class PromiseAdmin(AboutInvoice):
-    """What debtors said they would pay, and whether they did."""
+    """Promises to pay, with their results."""
 
     list_display = (
         "invoice_link",
@@ -62,7 +62,7 @@ class PromiseAdmin(AboutInvoice):
     def left_shown(self, promise: Promise) -> str:
         if promise.status != PromiseStatus.OPEN:
             return "–"
-        return bdi(money.display(receivables.promised(promise), promise.invoice.currency))
+        return amount(receivables.promised(promise), promise.invoice.currency)
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, promise: Promise) -> str:
