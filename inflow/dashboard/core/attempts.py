@@ -4,6 +4,7 @@ A stranger who knows somebody's email alone must not be able to shut them out ch
 close the log-in for that email there. Fifty close it for the email everywhere, and for an address for all emails.
 """
 
+import datetime as dt
 import ipaddress
 import math
 from typing import Any
@@ -74,7 +75,7 @@ def locked_for(request: HttpRequest, email: str) -> int:
     newest = Attempts().reached(request, credentials)
     if not newest:
         return 0
-    left = max(newest) + settings.AXES_COOLOFF_TIME - timezone.now()
+    left: dt.timedelta = max(newest) + settings.AXES_COOLOFF_TIME - timezone.now()
     return max(1, math.ceil(left.total_seconds()))
 
 

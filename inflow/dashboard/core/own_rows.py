@@ -320,7 +320,7 @@ class RowsInside(TabularInline):
     @classmethod
     def has_rows(cls, row: Any) -> bool:
         """Tell whether the row has such lines. The foreign key bears the name of the row's model."""
-        return cls.model._default_manager.filter(**{row._meta.model_name: row}).exists()
+        return bool(cls.model._default_manager.filter(**{row._meta.model_name: row}).exists())
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return True

@@ -75,7 +75,8 @@ class InvoiceInline(RowsInside):
     show_change_link = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
-        return super().get_queryset(request).select_related("account")
+        rows: QuerySet[Invoice] = super().get_queryset(request)
+        return rows.select_related("account")
 
     @display(description=_lazy("Number"))
     def number(self, invoice: Invoice) -> str:
@@ -190,8 +191,8 @@ class DebtorAdmin(OwnRowsAdmin):
             debtors.note_edit(before, obj, actor(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:
-        still_open = Count("invoices", filter=Q(invoices__status__in=OPEN))
-        return super().get_queryset(request).annotate(still_open=still_open)
+        rows: QuerySet[Debtor] = super().get_queryset(request)
+        return rows.annotate(still_open=Count("invoices", filter=Q(invoices__status__in=OPEN)))
 
     @display(description=_lazy("Open invoices"), ordering="still_open")
     def open_invoices(self, debtor: Any) -> str:

@@ -256,7 +256,8 @@ class InvoiceAdmin(OwnRowsAdmin):
         )
         of_account = Q(account__suspended_at__isnull=False) | Q(account__collection__is_stopped=True)
         is_stopped = ExpressionWrapper(of_account | Q(Exists(channel_is_stopped)), output_field=BooleanField())
-        return super().get_queryset(request).annotate(is_stopped=is_stopped)
+        rows: QuerySet[Invoice] = super().get_queryset(request)
+        return rows.annotate(is_stopped=is_stopped)
 
     def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> list[Any]:
         """Leave out empty tables."""
