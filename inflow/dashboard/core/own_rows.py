@@ -62,6 +62,7 @@ class OwnRowsAdmin(ModelAdmin):
     adds: ClassVar[Role | None] = None
     changes: ClassVar[Role | None] = None
     linked_by: ClassVar[tuple[str, ...]] = ()
+    export_columns: ClassVar[tuple[exporting.Column, ...]] = ()
     add_page: ClassVar["AddPage | None"] = None
 
     actions: ClassVar[Any] = None
@@ -126,7 +127,7 @@ class OwnRowsAdmin(ModelAdmin):
             messages.error(request, _("The chosen rows are not in this list."))
             return HttpResponseRedirect(request.get_full_path())
         title = capfirst(str(self.opts.verbose_name_plural))
-        formats = exporting.FORMATS if exporting.columns_of(self.model) else ()
+        formats = exporting.FORMATS if self.export_columns else ()
         exports = [(form.upper(), f"{self.url('export', form)}?{request.GET.urlencode()}") for form in formats]
         context = {"title": title, "exports": exports, "import_url": self.import_url(request)}
         response: HttpResponse = super().changelist_view(request, {**context, **(extra_context or {})})
@@ -142,7 +143,7 @@ class OwnRowsAdmin(ModelAdmin):
 
     def export(self, request: HttpRequest, form: str) -> HttpResponseBase:
         """Respond with the list, filtered as in this address, as a file."""
-        if form not in exporting.FORMATS or not exporting.columns_of(self.model):
+        if form not in exporting.FORMATS or not self.export_columns:
             raise Http404
         if not self.has_view_permission(request):
             raise PermissionDenied

@@ -1,5 +1,6 @@
 """Shared parts of the lists whose rows belong to an invoice."""
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.urls import reverse
@@ -9,6 +10,18 @@ from unfold.decorators import display
 from inflow.dashboard.core.filters import ValuesFilter
 from inflow.dashboard.core.markup import amount, link, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from invoices import money
+
+# Columns of exports.
+NUMBER, CURRENCY = ("invoice_number", "invoice__invoice_number"), ("currency", "invoice__currency")
+DEBTOR, COMPANY = ("debtor_name", "invoice__debtor_name"), ("debtor_company", "invoice__debtor_company")
+
+
+def _amount(row: Any) -> Decimal | None:
+    return None if row.amount is None else money.exact(row.amount, row.invoice.currency)
+
+
+AMOUNT = ("amount", _amount)
 
 
 def invoice_link(row: Any) -> str:

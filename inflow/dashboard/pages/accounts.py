@@ -32,6 +32,10 @@ class AccountAdmin(OwnRowsAdmin):
     list_display = ("name", "plan_badge", "kind", "time_zone", "language", "created_at")
     list_filter = (("plan", ChoicesDropdownFilter),)
     search_fields = ("name",)
+    export_columns = (
+        *("name", "plan", "requests_per_minute", "requests_per_day", "time_zone", "country", "subdivision"),
+        *("language", "is_test", "suspended_at", "created_at", "id"),
+    )
     fieldsets = (
         (None, {"fields": ("name", "time_zone", "language", "country", "subdivision")}),
         (_lazy("Security"), {"fields": ("admins_use_two_steps",)}),

@@ -17,7 +17,7 @@ from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import DayField, PageForm
 from inflow.dashboard.core.markup import amount, badge, moment, two_lines
 from inflow.dashboard.core.row_actions import row_action
-from inflow.dashboard.pages.about_invoice import AboutInvoice
+from inflow.dashboard.pages.about_invoice import NUMBER, AboutInvoice
 from inflow.dashboard.pages.forms import OptionalReasonForm, PaymentForm, ReasonForm, refusals_on
 from invoices import money
 
@@ -80,6 +80,10 @@ class AnswerAdmin(AboutInvoice):
     # Answers that wait for a person come first.
     ordering = (Case(When(status=AnswerStatus.PROPOSED, then=0), default=1), "-said_at", "-id")
     search_fields = ("invoice__invoice_number", "debtor__name", "debtor__company", "reference")
+    export_columns = (
+        *("said_at", "kind", "status", ("debtor", "debtor__name"), NUMBER, "day", "reference", "text"),
+        *("handled_at", "handled_by", "handled_because", "id"),
+    )
     search_help_text = _lazy("Invoice number, debtor or reference")
     fields = (
         ("about", "status_shown"),

@@ -118,6 +118,10 @@ class ApiKeyAdmin(OwnRowsAdmin):
     list_filter = (KeyStateFilter,)
     list_before_template = "admin/accounts/apikey/usage.html"
     search_fields = ("name", "prefix")
+    export_columns = (
+        *("name", "prefix", "scopes", ("created_by", "created_by__email"), "created_at", "last_used_at"),
+        *("expires_at", "revoked_at"),
+    )
     fields = (
         *("name", "key", "state", "scope_list", "created_by", "created_at"),
         *("last_used_at", "expires_at", "revoked_at"),

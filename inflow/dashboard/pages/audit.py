@@ -117,6 +117,7 @@ class AuditEntryAdmin(OwnRowsAdmin):
     list_display_links = ("moment", "said")
     list_filter = (SinceFilter, ActorFilter, AboutFilter)
     search_fields = ("actor", "action", "target", "detail")
+    export_columns = ("at", "actor", "action", "target", "detail")
     search_help_text = _lazy("Who, what, or what it was done to")
     date_hierarchy = "at"
     fields = ("at", "said", "actor", "action", "target", "before_and_after", "more")

@@ -61,6 +61,10 @@ class CalendarRuleAdmin(OwnRowsAdmin):
     list_display = ("name_shown", "place", "kind", "when", "hours", "state", "whose")
     list_filter = (PlaceFilter, ("kind", ChoicesDropdownFilter))
     search_fields = ("name", "country", "subdivision")
+    export_columns = (
+        *("country", "subdivision", "kind", "name", "starts_on", "ends_on", "is_yearly", "weekdays", "opens_at"),
+        *("closes_at", "is_on", "is_expected", "source"),
+    )
     ordering = (F("account").desc(nulls_last=True), "country", "subdivision", "starts_on", "name")
     fieldsets = (
         (None, {"fields": (("country", "subdivision"), ("kind", "name"))}),

@@ -1,6 +1,7 @@
 """Cases: where a person was called in."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
@@ -19,8 +20,9 @@ from inflow.dashboard.core.filters import Options, OptionsFilter
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import amount, badge, moment
 from inflow.dashboard.core.row_actions import row_action
-from inflow.dashboard.pages.about_invoice import AboutInvoice
+from inflow.dashboard.pages.about_invoice import COMPANY, CURRENCY, DEBTOR, NUMBER, AboutInvoice
 from inflow.dashboard.pages.forms import ResolveForm, refusals_on
+from invoices import money
 from invoices.cases import cases
 from invoices.cases.cases import CaseChange
 from invoices.models import CaseStatus, Escalation
@@ -83,6 +85,10 @@ class CaseStatusFilter(OptionsFilter):
     }
 
 
+def _balance(case: Escalation) -> Decimal:
+    return money.exact(case.invoice.balance, case.invoice.currency)
+
+
 @admin.register(Escalation)
 class EscalationAdmin(AboutInvoice):
     """Cases, in which a person was called in. Every change goes through `invoices.cases`."""
@@ -96,6 +102,10 @@ class EscalationAdmin(AboutInvoice):
         "status_shown",
         "assignee",
         "opened",
+    )
+    export_columns = (
+        *(NUMBER, DEBTOR, COMPANY, ("balance", _balance), CURRENCY, "level", "reason", "status"),
+        *(("assignee", "assignee__email"), "resolution", "notes", "opened_at", "resolved_at", "id"),
     )
     list_filter = (CaseStatusFilter, WhoseFilter, "level", ("reason", ChoicesDropdownFilter))
     list_select_related = ("invoice", "assignee")

@@ -44,6 +44,7 @@ class ContactAdmin(OwnRowsAdmin):
     list_display = ("address_shown", "channel", "state", "opted_out", "invalid_because")
     list_filter = (LeftFilter, ("channel", ChoicesDropdownFilter))
     search_fields = ("address",)
+    export_columns = ("channel", "address", "opted_out_at", "invalid_at", "invalid_because")
     fields = (
         ("address_shown", "channel"),
         "state",
@@ -90,6 +91,7 @@ class ConsentEntryAdmin(OwnRowsAdmin):
     linked_by = ("debtor__id__exact",)
     list_select_related = ("debtor",)
     search_fields = ("address", "text", "debtor__name")
+    export_columns = (*("at", "what", "channel", "address", ("debtor", "debtor__name"), "source", "text", "actor"),)
     fields = ("at", "what", "where", "debtor", "source", "actor_shown", "text_shown")
     readonly_fields = ("where", "actor_shown", "text_shown")
 

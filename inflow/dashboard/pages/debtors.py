@@ -126,6 +126,10 @@ class DebtorAdmin(OwnRowsAdmin):
     list_display = ("name", "company", "email", "phone", "open_invoices", "created_at")
     list_filter = (CreditFilter,)
     search_fields = ("name", "company", "email", "phone")
+    export_columns = (
+        *("name", "company", "email", "phone", "language", "time_zone", "country", "subdivision"),
+        *(("open_invoices", "still_open"), "opted_out_at", "created_at", "id"),
+    )
     fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country", "subdivision"))
     inlines = (InvoiceInline, MessageInline)
     actions_detail = ("apply_credit", "opt_out", "opt_in", "agree", "revoke_links", "statement")

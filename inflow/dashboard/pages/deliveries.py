@@ -94,6 +94,10 @@ class DeliveryAdmin(OwnRowsAdmin):
     linked_by = ("subscription__id__exact",)
     list_select_related = ("event", "subscription")
     search_fields = ("event__id", "subscription__target_url")
+    export_columns = (
+        *(("event", "event__type"), "event_id", ("target_url", "subscription__target_url"), "status"),
+        *("attempts_made", "next_attempt_at", "created_at", "id"),
+    )
     fields = (
         ("event_type", "status_shown"),
         ("target", "event_id_shown"),

@@ -168,6 +168,7 @@ def _record(gateway: Gateway, actor: Actor, what: str, **detail: Any) -> None:
 class GatewayAdmin(OwnRowsAdmin):
     sees = adds = Role.MANAGER
     list_display = ("channel_shown", "sender", "base_url", "state", "created_at")
+    export_columns = ("channel", "base_url", "account_sid", "sender", "is_active", "created_at")
     fields = ("channel_shown", "state", "base_url", "account_sid", "sender", "status_url", "inbound_url", "created_at")
     readonly_fields = fields
     actions_detail = ("edit", "templates", "switch_off", "switch_on")

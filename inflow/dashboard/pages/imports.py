@@ -106,6 +106,7 @@ class ImportAdmin(OwnRowsAdmin):
     list_display = ("file_name", "kind", "phase_shown", "actor", "created_at")
     list_filter = (("kind", ChoicesDropdownFilter), ("phase", ChoicesDropdownFilter))
     search_fields = ("file_name",)
+    export_columns = ("file_name", "kind", "phase", "actor", "created_at", "ended_at", "id")
     ordering = ("-created_at", "-id")
     fields = ()
     actions_detail = ("confirm", "stop", "discard")

@@ -96,6 +96,10 @@ class InvitationAdmin(OwnRowsAdmin):
     list_filter = (StateFilter,)
     list_select_related = ("invited_by",)
     search_fields = ("email",)
+    export_columns = (
+        *("email", "role", ("invited_by", "invited_by__email"), "created_at", "expires_at", "accepted_at"),
+        "withdrawn_at",
+    )
     # The link ends with the inviter's rights, and while the account is suspended: such a one is not valid.
     fields = ("email", "role_badge", "state", "invited_by", "created_at", "expires_at", "accepted_at", "withdrawn_at")
     readonly_fields = fields

@@ -1,5 +1,8 @@
 """Invoices: the work list and the case file."""
 
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin, messages
@@ -54,6 +57,15 @@ class CurrencyFilter(ValuesFilter):
     title, parameter_name, path = _lazy("currency"), "currency", "currency"
 
 
+def _exact(name: str) -> tuple[str, Callable[[Invoice], Decimal]]:
+    """Return the column of an amount, with the decimals of its currency."""
+    return name, lambda invoice: money.exact(getattr(invoice, name), invoice.currency)
+
+
+def _hold(invoice: Invoice) -> dt.date | None:
+    return invoice.hold_until if invoice.status == Status.ON_HOLD else None
+
+
 @admin.register(Invoice)
 class InvoiceAdmin(OwnRowsAdmin):
     """The work list and the case file. A row is never saved here: its row actions change it."""
@@ -78,6 +90,12 @@ class InvoiceAdmin(OwnRowsAdmin):
     linked_by = ("debtor__id__exact",)
     list_fullwidth = True
     search_fields = ("invoice_number", "debtor_name", "debtor_company", "debtor_email")
+    export_columns = (
+        *("invoice_number", "debtor_name", "debtor_company", "debtor_email", "debtor_phone"),
+        *(_exact("amount"), "currency", _exact("amount_paid"), _exact("balance")),
+        *("issue_date", "due_date", "status", "payment_status", ("days_overdue", late), ("hold_until", _hold)),
+        *("escalation_level", "last_contacted_at", "next_contact_at", "language", "notes", "created_at", "id"),
+    )
     search_help_text = _lazy("Number, name, company or email")
     ordering = ("-created_at", "-id")
     fields = ()

@@ -32,7 +32,7 @@ from inflow.dashboard.core.filters import Options, OptionsFilter
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import bdi, moment, two_lines
 from inflow.dashboard.core.row_actions import page_action, row_action
-from inflow.dashboard.pages.about_invoice import AboutInvoice
+from inflow.dashboard.pages.about_invoice import AMOUNT, COMPANY, CURRENCY, DEBTOR, NUMBER, AboutInvoice
 from inflow.dashboard.pages.forms import OptionalReasonForm, refusals_on
 from inflow.dashboard.pages.message_rows import planned, state_badge, why
 
@@ -100,6 +100,10 @@ class CommunicationAdmin(AboutInvoice):
         WaitsFilter,
     )
     search_fields = ("invoice__invoice_number", "recipient", "subject")
+    export_columns = (
+        *(NUMBER, DEBTOR, COMPANY, "kind", "channel", "status", "suppressed_reason", "recipient", "language"),
+        *("subject", AMOUNT, CURRENCY, "step", "scheduled_for", "sent_at", "delivered_at", "error", "id"),
+    )
     search_help_text = _lazy("Invoice number, recipient or subject")
     fields = ()
     actions_detail = ("mail", "release", "call_back", "cancel", "answer")

@@ -1,5 +1,7 @@
 """Payments: the ledger, with its voids and reversals."""
 
+from decimal import Decimal
+
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
@@ -15,10 +17,10 @@ from inflow.accounts.roles import Role
 from inflow.dashboard.core.markup import amount, badge, link
 from inflow.dashboard.core.own_rows import RowsInside
 from inflow.dashboard.core.row_actions import row_action
-from inflow.dashboard.pages.about_invoice import AboutInvoice, CurrencyFilter
+from inflow.dashboard.pages.about_invoice import COMPANY, DEBTOR, NUMBER, AboutInvoice, CurrencyFilter
 from inflow.dashboard.pages.forms import METHODS, UndoForm, refusals_on
 from inflow.dashboard.pages.import_preview import import_url
-from invoices import lifecycle
+from invoices import lifecycle, money
 from invoices.models import Payment, ReceiptStatus
 from invoices.models.imports import Kind
 
@@ -39,6 +41,10 @@ def _stands(payment: Payment) -> bool:
     return payment.amount > 0 and payment.status == ReceiptStatus.STANDING
 
 
+def _paid(payment: Payment) -> Decimal:
+    return money.exact(payment.amount, payment.currency)
+
+
 @admin.register(Payment)
 class PaymentAdmin(AboutInvoice):
     """The ledger of payments, voids and reversals."""
@@ -55,6 +61,10 @@ class PaymentAdmin(AboutInvoice):
     list_filter = (("paid_at", RangeDateFilter), ("status", ChoicesDropdownFilter), CurrencyFilter)
     ordering = ("-paid_at", "-created_at", "-id")
     search_fields = (*AboutInvoice.search_fields, "reference")
+    export_columns = (
+        *(NUMBER, "reference", ("amount", _paid), "currency", "paid_at", "method", DEBTOR, COMPANY),
+        *("created_at", "id", ("reversal_of", "reversal_of_id"), "status"),
+    )
     search_help_text = _lazy("Invoice number, name, company or reference")
     fields = (
         "invoice_link",

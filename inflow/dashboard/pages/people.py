@@ -100,6 +100,7 @@ class UserAdmin(OwnRowsAdmin):
     list_display = ("email", "full_name", "role_badge", "activity", "two_steps", "last_login")
     list_filter = (("role", ChoicesDropdownFilter), ("is_active", BooleanRadioFilter))
     search_fields = ("email", "first_name", "last_name")
+    export_columns = ("email", "first_name", "last_name", "role", "is_active", "last_login", "date_joined")
     actions_detail = ("mail_password_link", "end_sessions", "reset_second_step")
     mail_password_link = row_action(
         _lazy("Mail a password link"),

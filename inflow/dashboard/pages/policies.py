@@ -151,6 +151,10 @@ class StepInline(TabularInline):
     has_add_permission = has_delete_permission = has_change_permission
 
 
+def _steps(policy: ReminderPolicy) -> str:
+    return "; ".join(f"{step.offset_days:+d} {step.kind} {step.tone}" for step in policy.steps.all())
+
+
 @admin.register(ReminderPolicy)
 class ReminderPolicyAdmin(OwnRowsAdmin):
     """Reminder policies. Editing one sends nothing again: each invoice continues after its last step."""
@@ -159,6 +163,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
     list_display = ("name", "ladder", "chases", "is_default")
     ordering = ("-is_default", "name")
     search_fields = ("name",)
+    export_columns = ("name", "is_default", ("steps", _steps))
     fields = ("name",)
     inlines: ClassVar[list[Any]] = [StepInline]
     actions_detail = ("switch_on",)

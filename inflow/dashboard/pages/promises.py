@@ -10,7 +10,7 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.markup import amount, badge
 from inflow.dashboard.core.row_actions import row_action
-from inflow.dashboard.pages.about_invoice import AboutInvoice, CurrencyFilter
+from inflow.dashboard.pages.about_invoice import AMOUNT, COMPANY, CURRENCY, DEBTOR, NUMBER, AboutInvoice, CurrencyFilter
 from inflow.dashboard.pages.forms import OptionalReasonForm, refusals_on
 from invoices import lifecycle
 from invoices.debtors import receivables
@@ -42,6 +42,10 @@ class PromiseAdmin(AboutInvoice):
         "promised_on",
         "hold_until",
         "status_shown",
+    )
+    export_columns = (
+        *(NUMBER, DEBTOR, COMPANY, AMOUNT, CURRENCY, "promised_on", "hold_until", "status"),
+        *("created_at", "id"),
     )
     list_filter = (("status", ChoicesDropdownFilter), ("promised_on", RangeDateFilter), CurrencyFilter)
     ordering = ("-promised_on", "-id")

@@ -27,6 +27,7 @@ from inflow.dashboard.core.forms import DayField, PageForm
 from inflow.dashboard.core.markup import badge, bdi, moment
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
+from inflow.dashboard.pages.about_invoice import NUMBER
 from inflow.dashboard.pages.forms import OnceForm, ReasonForm
 from invoices import lifecycle, money
 from invoices.models import Invoice
@@ -213,6 +214,10 @@ class ReplyAdmin(OwnRowsAdmin):
     )
     list_select_related = ("debtor", "invoice")
     search_fields = ("address", "text", "debtor__name", "debtor__company")
+    export_columns = (
+        *("received_at", "channel", "address", "text", "triage", "promised_on", "status", ("debtor", "debtor__name")),
+        *(NUMBER, "handled_by", "handled_at", "id"),
+    )
     search_help_text = _lazy("Text, number, email or debtor")
     fields = (
         "automatic_shown",

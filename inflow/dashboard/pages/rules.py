@@ -122,6 +122,10 @@ class ApprovalLimitInline(TabularInline):
 class CollectionSettingsAdmin(OwnRowsAdmin):
     changes = Role.ADMIN
     list_display = ("whose", "hours", "switch", "kept_back")
+    export_columns = (
+        *("opens_at", "closes_at", "hours_between", "most_in_7_days", "is_stopped", "stopped_channels"),
+        *("stale_after_hours", "payments_synced_at", "cool_off_hours"),
+    )
     list_select_related = ("account",)
     fieldsets = (
         (

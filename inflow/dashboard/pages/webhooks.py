@@ -177,6 +177,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
     sees = adds = Role.ADMIN
     list_display = ("target_url", "event_list", "state", "health", "last_delivered")
     search_fields = ("target_url",)
+    export_columns = ("target_url", "events", "is_active", "disabled_reason", "created_at", "id")
     fields = ("target_url", "event_list", ("state", "health"), "why", ("last_delivered", "created_at"), "deliveries")
     readonly_fields = flatten(fields)
     actions_detail = ("enable", "send_test", "replay_since", "rotate_secret", "unsubscribe")
