@@ -21,7 +21,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from inflow.accounts import audit
@@ -308,32 +308,6 @@ class OwnRowsAdmin(ModelAdmin):
 
     def url(self, page: str, *args: Any) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
-
-
-class RowsInside(TabularInline):
-    """Read-only lines of a row."""
-
-    extra = 0
-    can_delete = False
-    hide_title = True
-    per_page = 25
-
-    @classmethod
-    def has_rows(cls, row: Any) -> bool:
-        """Tell whether the row has such lines. The foreign key bears the name of the row's model."""
-        return bool(cls.model._default_manager.filter(**{row._meta.model_name: row}).exists())
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return True
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 def _shown(value: Any) -> str | None:

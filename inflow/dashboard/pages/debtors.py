@@ -19,8 +19,9 @@ from inflow.accounts.access import actor, person, rows_of
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.inlines import RowsInside
 from inflow.dashboard.core.markup import amount, link
-from inflow.dashboard.core.own_rows import OwnRowsAdmin, RowsInside
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages import debtor_messages
 from inflow.dashboard.pages.forms import (

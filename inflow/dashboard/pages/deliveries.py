@@ -17,8 +17,9 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.bulk import bulk
 from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.inlines import RowsInside
 from inflow.dashboard.core.markup import badge, bdi
-from inflow.dashboard.core.own_rows import OwnRowsAdmin, RowsInside
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.webhooks import DISABLED
 from inflow.languages import english

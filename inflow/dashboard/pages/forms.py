@@ -1,4 +1,4 @@
-"""What a person says of invoices and debtors in the dashboard."""
+"""Forms about invoices and debtors."""
 
 import functools
 import operator
@@ -78,7 +78,7 @@ class InvoiceForm(OwnAccountForm):
 
 @contextmanager
 def refusals_on(form: PageForm) -> Iterator[None]:
-    """What the domain refuses is said on the form."""
+    """Show on the form what the domain refuses."""
     try:
         yield
     except Refused as refusal:
@@ -148,7 +148,7 @@ class CreditForm(OnceForm):
         field, invoice = self.fields["amount"], self.row
         self.credit = ledger.credit_for(invoice).get(invoice.currency, Decimal(0))
         _ask_amount(field, invoice)
-        field.initial = _plain(min(self.credit, invoice.balance), invoice.currency)
+        field.initial = plain(min(self.credit, invoice.balance), invoice.currency)
 
     def facts(self) -> "list[tuple[StrOrPromise, str]]":
         return [(_("Unapplied credit"), money.display(self.credit, self.row.currency)), *_about(self.row)]
@@ -171,11 +171,11 @@ class DebtorCreditForm(OnceForm):
         choice = self.fields["invoice"]
         assert isinstance(choice, forms.ModelChoiceField)
         choice.queryset = payable_by_credit(self.row)
-        choice.label_from_instance = _choice_of  # type: ignore[method-assign,assignment]
+        choice.label_from_instance = invoice_choice  # type: ignore[method-assign,assignment]
         if oldest := choice.queryset.first():
             choice.initial = oldest.pk
             amount = min(ledger.credit_for(oldest)[oldest.currency], oldest.balance)
-            self.fields["amount"].initial = _plain(amount, oldest.currency)
+            self.fields["amount"].initial = plain(amount, oldest.currency)
         if self.is_bound:  # submitted again, the invoice may be paid: the key tells what was applied
             choice.queryset = Invoice.objects.filter(debtor=self.row)
 
@@ -197,7 +197,7 @@ def payable_by_credit(debtor: Debtor) -> QuerySet[Invoice]:
     return invoices.order_by("due_date", "issue_date", "invoice_number")
 
 
-def _choice_of(invoice: Invoice) -> str:
+def invoice_choice(invoice: Invoice) -> str:
     said = _("%(invoice)s, %(balance)s, due %(day)s")
     return said % {
         "invoice": invoice.invoice_number,
@@ -323,13 +323,13 @@ def _about(invoice: Invoice) -> "list[tuple[StrOrPromise, str]]":
 
 
 def _ask_amount(field: forms.Field, invoice: Invoice) -> None:
-    """In the invoice's currency, all of its balance unless said otherwise."""
+    """Ask for an amount in the invoice's currency, at first its whole balance."""
     field.label = _("Amount in %(currency)s") % {"currency": invoice.currency}
-    field.initial = _plain(invoice.balance, invoice.currency)
+    field.initial = plain(invoice.balance, invoice.currency)
 
 
-def _plain(amount: Decimal, currency: str) -> str:
-    """Return the amount as an input holds it."""
+def plain(amount: Decimal, currency: str) -> str:
+    """Return the amount as the value of an input."""
     return f"{amount:.{money.EXPONENTS.get(currency, 2)}f}"
 
 

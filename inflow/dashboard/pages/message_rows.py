@@ -12,8 +12,8 @@ from unfold.decorators import display
 from communications.delivery import notices, reasons
 from communications.models import Communication, State
 from communications.schedule import standstill
+from inflow.dashboard.core.inlines import RowsInside
 from inflow.dashboard.core.markup import badge, bdi, link, moment, two_lines
-from inflow.dashboard.core.own_rows import RowsInside
 from inflow.dashboard.pages import (  # noqa: F401
     answers,
     debtor_messages,

@@ -14,8 +14,8 @@ from unfold.decorators import display
 from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
+from inflow.dashboard.core.inlines import RowsInside
 from inflow.dashboard.core.markup import amount, badge, link
-from inflow.dashboard.core.own_rows import RowsInside
 from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.about_invoice import COMPANY, DEBTOR, NUMBER, AboutInvoice, CurrencyFilter
 from inflow.dashboard.pages.forms import METHODS, UndoForm, refusals_on

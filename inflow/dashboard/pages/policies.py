@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -15,17 +15,17 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
-from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
 from communications.engine import forecast, sandbox, stored_forecasts
 from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
 from communications.schedule import policies, switching
-from inflow.accounts.access import actor, person
+from inflow.accounts.access import actor
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import OwnAccountForm, PageForm
+from inflow.dashboard.core.inlines import EditableInline
 from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
 from inflow.dashboard.core.responses import page
 from inflow.dashboard.core.row_actions import page_action
@@ -134,21 +134,13 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]
             field.widget.attrs["aria-label"] = field.label
 
 
-class StepInline(TabularInline):
+class StepInline(EditableInline):
+    changes = Role.MANAGER
     model = PolicyStep
     form, formset = StepForm, Steps
     fields = ("offset_days", "kind", "tone", "channels", "escalates_to")
-    extra = 0
     hide_title = True
     verbose_name_plural = _lazy("steps")
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return True
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return person(request).may(Role.MANAGER)
-
-    has_add_permission = has_delete_permission = has_change_permission
 
 
 def _steps(policy: ReminderPolicy) -> str:
@@ -165,7 +157,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
     search_fields = ("name",)
     export_columns = ("name", "is_default", ("steps", _steps))
     fields = ("name",)
-    inlines: ClassVar[list[Any]] = [StepInline]
+    inlines = (StepInline,)
     actions_detail = ("switch_on",)
 
     def get_queryset(self, request: HttpRequest) -> Any:

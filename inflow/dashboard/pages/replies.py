@@ -1,37 +1,30 @@
-"""The inbox: what debtors answered, what the rules make of it, and what a person does about it."""
+"""Inbox of replies: their text, the proposed triage, and the actions of a person."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from communications.inbound import replies, texts
 from communications.models import Reply, ReplyStatus, Triage
 from inflow import masking
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
-from inflow.dashboard.core.forms import DayField, PageForm
-from inflow.dashboard.core.markup import badge, bdi, moment
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.markup import badge, bdi, link, moment
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
-from inflow.dashboard.pages.about_invoice import NUMBER
-from inflow.dashboard.pages.forms import OnceForm, ReasonForm
-from invoices import lifecycle, money
-from invoices.models import Invoice
-from invoices.writing import Refused
+from inflow.dashboard.pages.about_invoice import NUMBER, invoice_link
+from inflow.dashboard.pages.forms import ReasonForm, refusals_on
+from inflow.dashboard.pages.reply_forms import DisputeForm, HoldForm, PaidForm, PromiseForm
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -50,87 +43,9 @@ TRIAGE_BADGES = {
 _SHOWN = 20_000
 
 
-def _named(invoice: Invoice) -> str:
-    return _("%(invoice)s, %(balance)s, due %(day)s") % {
-        "invoice": invoice.invoice_number,
-        "balance": money.display(invoice.balance, invoice.currency),
-        "day": date_format(invoice.due_date),
-    }
-
-
-class InvoicesForm(PageForm):
-    """About which of the debtor's open invoices. The one that was written about is chosen."""
-
-    invoices = forms.MultipleChoiceField(widget=UnfoldAdminCheckboxSelectMultipleWidget)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field = self.fields["invoices"]
-        assert isinstance(field, forms.MultipleChoiceField)
-        found = list(replies.open_invoices(self.row))
-        field.choices = [(str(invoice.pk), _named(invoice)) for invoice in found]
-        about = {invoice.pk for invoice in found} & {self.row.invoice_id}
-        field.initial = [str(pk) for pk in about or {invoice.pk for invoice in found[:1]}]
-
-
-class PromiseForm(InvoicesForm):
-    promised_on = DayField(label=_lazy("Day of the payment"))
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["promised_on"].initial = self.row.promised_on
-
-
-class DisputeForm(InvoicesForm):
-    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=1000)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["reason"].initial = self.row.text[:1000]
-
-
-class HoldForm(InvoicesForm):
-    hold_until = DayField(help_text=_lazy("Reminders continue on the day after."))
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["hold_until"].initial = self.row.account.today() + lifecycle.DEFAULT_HOLD
-
-
-class PaidForm(OnceForm):
-    invoice = forms.ChoiceField()
-    amount = forms.DecimalField(max_digits=15, decimal_places=3)
-    paid_at = DayField(label=_lazy("Day the money came"))
-    reference = forms.CharField(max_length=100, required=False, help_text=_lazy("The bank's or the cheque's number."))
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field = self.fields["invoice"]
-        assert isinstance(field, forms.ChoiceField)
-        found = list(replies.open_invoices(self.row))
-        field.choices = [(str(invoice.pk), _named(invoice)) for invoice in found]
-        about = next((invoice for invoice in found if invoice.pk == self.row.invoice_id), found[0] if found else None)
-        if about:
-            field.initial = str(about.pk)
-            amount = about.balance if self.row.amount is None else self.row.amount
-            self.fields["amount"].initial = f"{amount:.{money.EXPONENTS.get(about.currency, 2)}f}"
-        self.fields["paid_at"].initial = self.row.paid_on or self.row.account.today()
-        self.fields["reference"].initial = self.row.reference
-
-
-@contextmanager
-def _refusals_on(form: PageForm) -> Iterator[None]:
-    """What the domain refuses is said on the form."""
-    try:
-        yield
-    except Refused as refusal:
-        message = refusal.message
-        raise ValidationError({refusal.field: message} if refusal.field in form.fields else message) from refusal
-
-
 def _paid(reply: Reply, actor: Actor, form: PaidForm) -> str:
     data = form.cleaned_data
-    with _refusals_on(form):
+    with refusals_on(form):
         replies.confirm_paid(
             reply,
             actor,
@@ -144,43 +59,43 @@ def _paid(reply: Reply, actor: Actor, form: PaidForm) -> str:
 
 
 def _promise(reply: Reply, actor: Actor, form: PromiseForm) -> str:
-    with _refusals_on(form):
+    with refusals_on(form):
         replies.confirm_promise(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["promised_on"])
     return _("Promise recorded. Reminders are paused until it is due.")
 
 
 def _dispute(reply: Reply, actor: Actor, form: DisputeForm) -> str:
-    with _refusals_on(form):
+    with refusals_on(form):
         replies.confirm_dispute(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["reason"])
     return _("Nothing is sent about what is disputed until it is resumed.")
 
 
 def _hold(reply: Reply, actor: Actor, form: HoldForm) -> str:
-    with _refusals_on(form):
+    with refusals_on(form):
         replies.confirm_hold(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["hold_until"])
     return _("It is on hold.")
 
 
 def _wrong_person(reply: Reply, actor: Actor, form: PageForm) -> str:
-    with _refusals_on(form):
+    with refusals_on(form):
         replies.confirm_wrong_person(reply, actor)
     return _("Nothing is sent to %(address)s any more.") % {"address": reply.address}
 
 
 def _stop(reply: Reply, actor: Actor, form: PageForm) -> str:
-    with _refusals_on(form):
+    with refusals_on(form):
         replies.confirm_stop(reply, actor)
     return _("Nothing is sent to %(address)s any more.") % {"address": replies.stopped_address(reply)}
 
 
 def _undo_stop(reply: Reply, actor: Actor, form: ReasonForm) -> str:
-    with _refusals_on(form):
+    with refusals_on(form):
         replies.undo_stop(reply, actor, form.cleaned_data["reason"])
     return _("%(contact)s may be written to again.") % {"contact": replies.stopped_address(reply)}
 
 
 def _dismiss(reply: Reply, actor: Actor, form: PageForm) -> str:
-    with _refusals_on(form):
+    with refusals_on(form):
         replies.dismiss(reply, actor)
     return _("Done. Messages go on.")
 
@@ -351,15 +266,11 @@ class ReplyAdmin(OwnRowsAdmin):
     def debtor_link(self, reply: Reply) -> str:
         if reply.debtor is None:
             return bdi(reply.address)
-        url = reverse("admin:invoices_debtor_change", args=[reply.debtor_id])
-        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, reply.debtor.name)
+        return link(reverse("admin:invoices_debtor_change", args=[reply.debtor_id]), reply.debtor.name)
 
     @display(description=_lazy("Invoice"))
     def invoice_link(self, reply: Reply) -> str:
-        if reply.invoice is None:
-            return "–"
-        url = reverse("admin:invoices_invoice_change", args=[reply.invoice_id])
-        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, reply.invoice)
+        return invoice_link(reply) if reply.invoice else "–"
 
     @display(description=_lazy("From"))
     def address_shown(self, reply: Reply) -> str:

@@ -11,7 +11,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet, TimeField
+from django.db.models import QuerySet, TimeField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -19,7 +19,6 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
-from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
@@ -40,6 +39,7 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import ClockInput, PageForm
+from inflow.dashboard.core.inlines import EditableInline
 from inflow.dashboard.core.markup import badge, bdi
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import page
@@ -99,23 +99,15 @@ class ApprovalLimitForm(forms.ModelForm):  # type: ignore[type-arg]
         return currency
 
 
-class ApprovalLimitInline(TabularInline):
+class ApprovalLimitInline(EditableInline):
+    changes = Role.ADMIN
     model = ApprovalLimit
     form = ApprovalLimitForm
-    extra = 0
     tab = False
     verbose_name, verbose_name_plural = (
         _lazy("limit"),
         _lazy("Final notices above these amounts are held for a second pair of eyes"),
     )
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return True
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return person(request).may(Role.ADMIN)
-
-    has_add_permission = has_delete_permission = has_change_permission
 
 
 @admin.register(CollectionSettings)
@@ -140,7 +132,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
     )
     readonly_fields = ("switch", "kept_back", "payments_synced_at")
     formfield_overrides: ClassVar[Any] = {TimeField: {"widget": ClockInput}}
-    inlines: ClassVar[list[type[TabularInline]]] = [ApprovalLimitInline]
+    inlines = (ApprovalLimitInline,)
     actions_detail = ("stop", "resume", "synced")
     stop = row_action(
         _lazy("Stop messages"),
