@@ -24,7 +24,6 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
-from inflow.accounts import audit
 from inflow.accounts.access import actor, person, rows_of
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
@@ -32,8 +31,7 @@ from inflow.canonical import canonical_words
 from inflow.dashboard.core import exporting, listing
 from inflow.dashboard.core.forms import OwnAccountForm
 from inflow.dashboard.core.responses import Secret, form_page, shown_once
-from inflow.dashboard.core.row_actions import RowAction
-from inflow.languages import english
+from inflow.dashboard.core.row_actions import RowAction, record
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -246,10 +244,8 @@ class OwnRowsAdmin(ModelAdmin):
         self.record(request, obj, "changed" if change else "created", changes=changes)
 
     def record(self, request: HttpRequest, row: Any, what: str, **detail: Any) -> None:
-        """Note in the audit log what the person did to the row."""
-        account = row if isinstance(row, Account) else row.account
-        name = self.opts.model_name
-        audit.record(account, person(request).email, f"{name}.{what}", english(row)[:120], **detail)
+        """Record in the audit log what the person did to the row."""
+        record(row, actor(request), what, **detail)
 
     def perform(self, request: HttpRequest, object_id: str, action: RowAction) -> HttpResponse:
         """Respond with the page of one action on one row."""

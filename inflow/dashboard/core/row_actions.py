@@ -11,12 +11,14 @@ from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
+from inflow.accounts import audit
 from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
-from inflow.accounts.models import User
+from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.responses import Secret
+from inflow.languages import english
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -49,6 +51,12 @@ class RowAction:
 
     def is_offered(self, user: User, row: Model) -> bool:
         return user.may(self.needs) and self.fits(row)
+
+
+def record(row: Any, actor: Actor, what: str, **detail: Any) -> None:
+    """Record in the audit log what the actor did to the row."""
+    account = row if isinstance(row, Account) else row.account
+    audit.record(account, actor.name, f"{row._meta.model_name}.{what}", english(row)[:120], **detail)
 
 
 def row_action(

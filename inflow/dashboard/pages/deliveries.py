@@ -12,7 +12,6 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from inflow import masking
-from inflow.accounts import audit
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.bulk import bulk
@@ -20,9 +19,8 @@ from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.inlines import RowsInside
 from inflow.dashboard.core.markup import badge, bdi
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
-from inflow.dashboard.core.row_actions import row_action
+from inflow.dashboard.core.row_actions import record, row_action
 from inflow.dashboard.pages.webhooks import DISABLED
-from inflow.languages import english
 from webhooks import replaying, subscriptions
 from webhooks.models import Attempt, Delivery, DeliveryStatus
 
@@ -49,7 +47,7 @@ def _replay(delivery: Delivery, actor: Actor, form: PageForm) -> str:
         raise ValidationError(
             _("Events can be sent again for %(days)s days.") % {"days": replaying.REPLAYABLE.days}
         ) from error
-    audit.record(delivery.account, actor.name, "delivery.replayed", english(delivery)[:120])
+    record(delivery, actor, "replayed")
     return _("It is sent again, with the same id.")
 
 

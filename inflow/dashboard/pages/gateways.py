@@ -15,16 +15,14 @@ from unfold.widgets import INPUT_CLASSES
 from communications.channels import gateways
 from communications.content import linters
 from communications.models import Gateway, Kind, Medium
-from inflow.accounts import audit
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.markup import badge, bdi
 from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
-from inflow.dashboard.core.row_actions import row_action
+from inflow.dashboard.core.row_actions import record, row_action
 from inflow.egress import targets
-from inflow.languages import english
 
 _SHOWN = ("base_url", "account_sid", "sender")  # and the token, which is not
 _KINDS = [kind for kind in Kind if kind != Kind.MANUAL]
@@ -142,26 +140,22 @@ def _edit(gateway: Gateway, actor: Actor, form: GatewayForm) -> str:
     if token:
         gateways.set_token(gateway, token)
     gateway.save()
-    _record(gateway, actor, "changed", fields=[*changes, *(["auth_token"] if token else [])])
+    record(gateway, actor, "changed", fields=[*changes, *(["auth_token"] if token else [])])
     return _("The gateway is changed.")
 
 
 def _keep_templates(gateway: Gateway, actor: Actor, form: TemplatesForm) -> str:
     gateway.content_sids = {name: sid for name, sid in form.cleaned_data.items() if sid}
     gateway.save(update_fields=["content_sids"])
-    _record(gateway, actor, "templates_changed", templates=gateway.content_sids)
+    record(gateway, actor, "templates_changed", templates=gateway.content_sids)
     return _("The templates are kept.")
 
 
 def _switch(gateway: Gateway, actor: Actor, form: PageForm) -> str:
     gateway.is_active = not gateway.is_active
     gateway.save(update_fields=["is_active"])
-    _record(gateway, actor, "switched_on" if gateway.is_active else "switched_off")
+    record(gateway, actor, "switched_on" if gateway.is_active else "switched_off")
     return _("Messages go through it.") if gateway.is_active else _("Nothing goes through it any more.")
-
-
-def _record(gateway: Gateway, actor: Actor, what: str, **detail: Any) -> None:
-    audit.record(gateway.account, actor.name, f"gateway.{what}", english(gateway)[:120], **detail)
 
 
 @admin.register(Gateway)

@@ -60,7 +60,7 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One currency, in words."""
+    """Figures of one currency, formatted."""
 
     currency: str
     outstanding: str
@@ -83,7 +83,7 @@ class Card:
 
 
 def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """The template's context; unfold calls it for each index page."""
+    """Return the template's context; unfold calls it for each index page."""
     user = person(request)
     today = today_of(user)
     owed = receivables(user)
@@ -173,7 +173,7 @@ def _weeks(each: Receivables, best: Decimal, shown: Callable[[Decimal], str]) ->
 
 
 def _going_out(user: User) -> dict[str, Any]:
-    """What is planned for today and tomorrow."""
+    """Return what is planned for today and tomorrow."""
     today = today_of(user)
     zone = user.account.zone if user.account else dt.UTC
     midnight, next_midnight = (

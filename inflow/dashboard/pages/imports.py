@@ -156,7 +156,7 @@ class ImportAdmin(OwnRowsAdmin):
         return super().perform(request, object_id, action)
 
     def offers(self, user: User, row: Import, action: RowAction | None) -> bool:
-        """What is confirmed is confirmed under the preview."""
+        """Offer the confirmation under the preview alone."""
         is_below = action is not None and action.do is _confirm
         return not is_below and may_import(user, row.kind) and super().offers(user, row, action)
 

@@ -1,4 +1,4 @@
-"""What a case file tells: what stands on the invoice at this moment and what ends it, and what happened to it."""
+"""Parts of a case file: the present state of the invoice, with the way to end it, and its timeline."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from invoices.models import CaseStatus, Escalation, Invoice, Promise, PromiseSta
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """One thing in a sentence; `undo` leads to the form that ends it, for those who may."""
+    """A fact about the invoice. `undo` leads to the form that ends it, for those who may."""
 
     icon: str
     text: str
@@ -52,7 +52,7 @@ def of(invoice: Invoice, user: User) -> list[Stand]:
 
 
 def entries(invoice: Invoice) -> list[dict[str, Any]]:
-    """What stands on the timeline. A message that was sent is told by its own room, as it was sent."""
+    """Return the timeline without sent messages: `message_rows` adds them as they were sent."""
     happened = TimelineEntry.objects.filter(invoice=invoice).exclude(kind="sent").order_by("-at", "-id")
     return [{"at": entry.at, "kind": entry.kind, "entry": entry} for entry in happened]
 

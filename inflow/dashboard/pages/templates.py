@@ -1,4 +1,4 @@
-"""The dashboard's pages of message templates: what is said where, and saying it in both languages beside a preview."""
+"""Message templates: a table of all uses, and an editor of both languages with a preview."""
 
 import uuid
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ _CHANNELS = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a template is for."""
+    """Use of a template: account, kind, tone and channel."""
 
     account: Account
     kind: Kind
@@ -69,7 +69,7 @@ class Use:
         return reverse(f"admin:communications_messagetemplate_{page}", args=parts)
 
     def words(self, language: str) -> tuple[Words, str]:
-        """What is said now, and where it comes from: own, any tone, or built in."""
+        """Return the text in use and its origin: own, any tone, or built-in."""
         own = MessageTemplate.objects.for_account(self.account).filter(
             kind=self.kind, tone=self.tone, channel=self.channel, language=language
         )
@@ -80,13 +80,13 @@ class Use:
 
 
 def _text(label: "StrOrPromise", rows: int, limit: int | None = None) -> forms.CharField:
-    """The limit of a body is its channel's: `wording` knows it."""
+    """Return a field for a text. The limit of a body depends on its channel, and is checked later."""
     widget = forms.Textarea(attrs={"rows": rows})
     return forms.CharField(label=label, max_length=limit, widget=widget, required=False)
 
 
 class TemplateForm(PageForm):
-    """Both languages of one use. Empty: what is built in."""
+    """Both languages of one use. An empty field stands for the built-in text."""
 
     subject_en = _text(_lazy("Subject"), 3, template_language.SUBJECT_LIMIT)
     body_en = _text(_lazy("Text"), 18)
@@ -148,7 +148,7 @@ class TemplateForm(PageForm):
                 self.add_error(f"body_{language}", str(error))
 
     def words(self, language: str) -> Words:
-        """As they were typed, or as they stand if the form was not sent."""
+        """Return the texts as typed, or as stored if the form was not sent."""
         said = self.cleaned_data if self.is_bound else self.initial
         subject, body = (str(said.get(f"{name}_{language}") or "") for name in ("subject", "body"))
         return Words(phrases.plain(subject), phrases.plain(body), language)
@@ -156,7 +156,7 @@ class TemplateForm(PageForm):
 
 @admin.register(MessageTemplate)
 class MessageTemplateAdmin(OwnRowsAdmin):
-    """By account, kind, tone and channel. A row of the model is only ever written here, through `templates`."""
+    """Templates by account, kind, tone and channel. Rows are only written here, through `templates`."""
 
     sees = Role.MANAGER
 
@@ -187,7 +187,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """A row has no page of its own: it is one half of the page of its use."""
+        """Redirect to the page of the row's use, which shows both languages."""
         row = self.get_object(request, object_id)
         if not self.has_view_permission(request, row) or request.method != "GET":
             raise PermissionDenied
@@ -282,7 +282,7 @@ def _origin(use: Use, own: set[tuple[str, str, str, str]], language: Language) -
 
 
 def _side(form: TemplateForm, language: Language, origin: str) -> dict[str, Any]:
-    """One language of the page: its fields, and its preview where there is nothing to mend."""
+    """Return one language of the page: its fields, and its preview if they are valid."""
     names = [name for name in (f"subject_{language}", f"body_{language}") if name in form.fields]
     side: dict[str, Any] = {
         "language": language,
@@ -305,7 +305,7 @@ def _side(form: TemplateForm, language: Language, origin: str) -> dict[str, Any]
 
 
 def _warnings(use: Use, form: TemplateForm, origins: dict[str, str]) -> list[str]:
-    """What may be meant, but is rather an oversight."""
+    """Return warnings about likely oversights."""
     found = []
     own = [language for language, origin in origins.items() if origin == "own"]
     if len(own) == 1:
@@ -332,7 +332,7 @@ def _warnings(use: Use, form: TemplateForm, origins: dict[str, str]) -> list[str
 
 
 def _waits_for_approval(use: Use, language: str) -> bool:
-    """Whether WhatsApp would not let this open a conversation."""
+    """Tell whether WhatsApp would refuse to open a conversation with it."""
     gateway = gateways.of(use.account).get(use.channel) if use.channel == Medium.WHATSAPP else None
     return gateway is not None and not gateways.template_of(gateway, use.kind, language)
 

@@ -19,7 +19,6 @@ from django.utils.translation import ngettext
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
 
-from inflow.accounts import audit
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.accounts.plans import Plan
@@ -28,7 +27,7 @@ from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.markup import badge, moment
 from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
 from inflow.dashboard.core.responses import Secret, shown_once
-from inflow.dashboard.core.row_actions import row_action
+from inflow.dashboard.core.row_actions import record, row_action
 from inflow.dashboard.pages import zapier
 from inflow.languages import spoken
 from webhooks import endpoints, replaying, subscriptions
@@ -119,7 +118,7 @@ def _enable(subscription: Subscription, actor: Actor, form: PageForm) -> str:
     except subscriptions.TooMany as refusal:
         raise _all_used(subscription.account, refusal) from refusal
     if is_new:
-        _record(subscription, actor, "enabled")
+        record(subscription, actor, "enabled")
     return _("Events are sent again from now on. What was skipped meanwhile waits for Send again.")
 
 
@@ -128,7 +127,7 @@ def _replay_since(subscription: Subscription, actor: Actor, form: SinceForm) -> 
         count = replaying.replay_since(subscription, form.since, only_failed=form.cleaned_data["only_failed"])
     except subscriptions.Disabled as error:
         raise ValidationError(DISABLED) from error
-    _record(subscription, actor, "replayed", deliveries=count)
+    record(subscription, actor, "replayed", deliveries=count)
     return _("Deliveries that are sent again: %(count)s.") % {"count": count}
 
 
@@ -148,7 +147,7 @@ class RotateForm(PageForm):
 def _rotate_secret(subscription: Subscription, actor: Actor, form: RotateForm) -> Secret:
     revokes = form.cleaned_data["revoke"]
     secret = subscriptions.rotate_secret(subscription, revokes=revokes)
-    _record(subscription, actor, "secret_rotated", **({"revoke": True} if revokes else {}))
+    record(subscription, actor, "secret_rotated", **({"revoke": True} if revokes else {}))
     return _shown(secret, reverse("admin:webhooks_subscription_change", args=[subscription.pk]))
 
 
@@ -162,13 +161,9 @@ def _shown(secret: str, back: str) -> Secret:
     )
 
 
-def _record(subscription: Subscription, actor: Actor, what: str, **detail: Any) -> None:
-    audit.record(subscription.account, actor.name, f"subscription.{what}", subscription.target_url[:120], **detail)
-
-
 def _unsubscribe(subscription: Subscription, actor: Actor, form: PageForm) -> str:
     if subscriptions.unsubscribe(subscription):
-        _record(subscription, actor, "ended")
+        record(subscription, actor, "ended")
     return _("Nothing is sent to %(target_url)s any more.") % {"target_url": subscription.target_url}
 
 
