@@ -186,11 +186,7 @@ class OwnRowsAdmin(ModelAdmin):
         raise NotImplementedError
 
     def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         context = {**(extra_context or {}), **self.row_context(request, object_id)}
         response: HttpResponse = super().change_view(request, object_id, form_url, context)

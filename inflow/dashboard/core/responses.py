@@ -21,9 +21,7 @@ def page(
     """Return a page of the dashboard around a template of ours."""
     request.current_app = model_admin.admin_site.name
     return TemplateResponse(
-        request,
-        template,
-        {**model_admin.admin_site.each_context(request), "model_admin": model_admin, **context},
+        request, template, {**model_admin.admin_site.each_context(request), "model_admin": model_admin, **context}
     )
 
 

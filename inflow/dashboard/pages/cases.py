@@ -94,14 +94,8 @@ class EscalationAdmin(AboutInvoice):
     """Cases, in which a person was called in. Every change goes through `invoices.cases`."""
 
     list_display = (
-        "invoice_link",
-        "debtor_shown",
-        "balance_shown",
-        "level_shown",
-        "reason",
-        "status_shown",
-        "assignee",
-        "opened",
+        *("invoice_link", "debtor_shown", "balance_shown", "level_shown"),
+        *("reason", "status_shown", "assignee", "opened"),
     )
     export_columns = (
         *(NUMBER, DEBTOR, COMPANY, ("balance", _balance), CURRENCY, "level", "reason", "status"),
@@ -111,15 +105,8 @@ class EscalationAdmin(AboutInvoice):
     list_select_related = ("invoice", "assignee")
     ordering = ("-opened_at", "-id")
     fields = (
-        "invoice_link",
-        "level",
-        "reason",
-        "status",
-        "assignee",
-        "resolution",
-        "notes",
-        "opened_at",
-        "resolved_at",
+        *("invoice_link", "level", "reason", "status", "assignee"),
+        *("resolution", "notes", "opened_at", "resolved_at"),
     )
     readonly_fields = ("invoice_link",)
 

@@ -24,13 +24,7 @@ from inflow.dashboard.core.markup import amount, link
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages import debtor_messages
-from inflow.dashboard.pages.forms import (
-    DebtorCreditForm,
-    DebtorForm,
-    ReasonForm,
-    payable_by_credit,
-    refusals_on,
-)
+from inflow.dashboard.pages.forms import DebtorCreditForm, DebtorForm, ReasonForm, payable_by_credit, refusals_on
 from inflow.dashboard.pages.invoice_actions import apply_credit
 from inflow.dashboard.pages.invoice_cells import late, status_badge
 from inflow.dashboard.pages.message_rows import MessageInline

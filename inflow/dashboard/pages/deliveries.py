@@ -24,11 +24,7 @@ from inflow.dashboard.pages.webhooks import DISABLED
 from webhooks import replaying, subscriptions
 from webhooks.models import Attempt, Delivery, DeliveryStatus
 
-DELIVERY_BADGES = {
-    DeliveryStatus.PENDING: "info",
-    DeliveryStatus.DELIVERED: "success",
-    DeliveryStatus.FAILED: "danger",
-}
+DELIVERY_BADGES = {DeliveryStatus.PENDING: "info", DeliveryStatus.DELIVERED: "success", DeliveryStatus.FAILED: "danger"}
 
 
 def delivery_badge(delivery: Delivery) -> str:

@@ -72,14 +72,8 @@ class InvoiceAdmin(OwnRowsAdmin):
 
     adds = Role.MANAGER
     list_display = (
-        "number",
-        "debtor_shown",
-        "amount_shown",
-        "balance_shown",
-        "status_shown",
-        "due_shown",
-        "last_contact",
-        "next_contact",
+        *("number", "debtor_shown", "amount_shown", "balance_shown"),
+        *("status_shown", "due_shown", "last_contact", "next_contact"),
     )
     list_filter = (
         DueFilter,

@@ -50,13 +50,8 @@ class PaymentAdmin(AboutInvoice):
     """The ledger of payments, voids and reversals."""
 
     list_display = (
-        "paid_at",
-        "invoice_link",
-        "debtor_shown",
-        "amount_shown",
-        "method_shown",
-        "reference",
-        "status_shown",
+        *("paid_at", "invoice_link", "debtor_shown", "amount_shown"),
+        *("method_shown", "reference", "status_shown"),
     )
     list_filter = (("paid_at", RangeDateFilter), ("status", ChoicesDropdownFilter), CurrencyFilter)
     ordering = ("-paid_at", "-created_at", "-id")
@@ -67,14 +62,8 @@ class PaymentAdmin(AboutInvoice):
     )
     search_help_text = _lazy("Invoice number, name, company or reference")
     fields = (
-        "invoice_link",
-        "amount_shown",
-        "credit_shown",
-        "paid_at",
-        "method_shown",
-        "reference",
-        "status_shown",
-        "created_at",
+        *("invoice_link", "amount_shown", "credit_shown", "paid_at"),
+        *("method_shown", "reference", "status_shown", "created_at"),
     )
     readonly_fields = ("invoice_link", "amount_shown", "credit_shown", "method_shown", "status_shown")
     actions_detail = ("void", "reverse")

@@ -35,13 +35,8 @@ class PromiseAdmin(AboutInvoice):
     """Promises to pay, with their results."""
 
     list_display = (
-        "invoice_link",
-        "debtor_shown",
-        "amount_shown",
-        "left_shown",
-        "promised_on",
-        "hold_until",
-        "status_shown",
+        *("invoice_link", "debtor_shown", "amount_shown", "left_shown"),
+        *("promised_on", "hold_until", "status_shown"),
     )
     export_columns = (
         *(NUMBER, DEBTOR, COMPANY, AMOUNT, CURRENCY, "promised_on", "hold_until", "status"),
