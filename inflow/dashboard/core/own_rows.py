@@ -241,7 +241,7 @@ class OwnRowsAdmin(ModelAdmin):
 
     def record(self, request: HttpRequest, row: Any, what: str, **detail: Any) -> None:
         """Record in the audit log what the person did to the row."""
-        record(row, actor(request), what, **detail)
+        record(row, actor(request), f"{self.opts.model_name}.{what}", **detail)
 
     def perform(self, request: HttpRequest, object_id: str, action: RowAction) -> HttpResponse:
         """Respond with the page of one action on one row."""

@@ -53,10 +53,10 @@ class RowAction:
         return user.may(self.needs) and self.fits(row)
 
 
-def record(row: Any, actor: Actor, what: str, **detail: Any) -> None:
+def record(row: Any, actor: Actor, action: str, **detail: Any) -> None:
     """Record in the audit log what the actor did to the row."""
     account = row if isinstance(row, Account) else row.account
-    audit.record(account, actor.name, f"{row._meta.model_name}.{what}", english(row)[:120], **detail)
+    audit.record(account, actor.name, action, english(row)[:120], **detail)
 
 
 def row_action(

@@ -43,7 +43,7 @@ def _replay(delivery: Delivery, actor: Actor, form: PageForm) -> str:
         raise ValidationError(
             _("Events can be sent again for %(days)s days.") % {"days": replaying.REPLAYABLE.days}
         ) from error
-    record(delivery, actor, "replayed")
+    record(delivery, actor, "delivery.replayed")
     return _("It is sent again, with the same id.")
 
 

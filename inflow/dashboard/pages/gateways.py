@@ -140,21 +140,21 @@ def _edit(gateway: Gateway, actor: Actor, form: GatewayForm) -> str:
     if token:
         gateways.set_token(gateway, token)
     gateway.save()
-    record(gateway, actor, "changed", fields=[*changes, *(["auth_token"] if token else [])])
+    record(gateway, actor, "gateway.changed", fields=[*changes, *(["auth_token"] if token else [])])
     return _("The gateway is changed.")
 
 
 def _keep_templates(gateway: Gateway, actor: Actor, form: TemplatesForm) -> str:
     gateway.content_sids = {name: sid for name, sid in form.cleaned_data.items() if sid}
     gateway.save(update_fields=["content_sids"])
-    record(gateway, actor, "templates_changed", templates=gateway.content_sids)
+    record(gateway, actor, "gateway.templates_changed", templates=gateway.content_sids)
     return _("The templates are kept.")
 
 
 def _switch(gateway: Gateway, actor: Actor, form: PageForm) -> str:
     gateway.is_active = not gateway.is_active
     gateway.save(update_fields=["is_active"])
-    record(gateway, actor, "switched_on" if gateway.is_active else "switched_off")
+    record(gateway, actor, "gateway.switched_on" if gateway.is_active else "gateway.switched_off")
     return _("Messages go through it.") if gateway.is_active else _("Nothing goes through it any more.")
 
 

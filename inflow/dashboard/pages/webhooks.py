@@ -118,7 +118,7 @@ def _enable(subscription: Subscription, actor: Actor, form: PageForm) -> str:
     except subscriptions.TooMany as refusal:
         raise _all_used(subscription.account, refusal) from refusal
     if is_new:
-        record(subscription, actor, "enabled")
+        record(subscription, actor, "subscription.enabled")
     return _("Events are sent again from now on. What was skipped meanwhile waits for Send again.")
 
 
@@ -127,7 +127,7 @@ def _replay_since(subscription: Subscription, actor: Actor, form: SinceForm) -> 
         count = replaying.replay_since(subscription, form.since, only_failed=form.cleaned_data["only_failed"])
     except subscriptions.Disabled as error:
         raise ValidationError(DISABLED) from error
-    record(subscription, actor, "replayed", deliveries=count)
+    record(subscription, actor, "subscription.replayed", deliveries=count)
     return _("Deliveries that are sent again: %(count)s.") % {"count": count}
 
 
@@ -147,7 +147,7 @@ class RotateForm(PageForm):
 def _rotate_secret(subscription: Subscription, actor: Actor, form: RotateForm) -> Secret:
     revokes = form.cleaned_data["revoke"]
     secret = subscriptions.rotate_secret(subscription, revokes=revokes)
-    record(subscription, actor, "secret_rotated", **({"revoke": True} if revokes else {}))
+    record(subscription, actor, "subscription.secret_rotated", **({"revoke": True} if revokes else {}))
     return _shown(secret, reverse("admin:webhooks_subscription_change", args=[subscription.pk]))
 
 
@@ -163,7 +163,7 @@ def _shown(secret: str, back: str) -> Secret:
 
 def _unsubscribe(subscription: Subscription, actor: Actor, form: PageForm) -> str:
     if subscriptions.unsubscribe(subscription):
-        record(subscription, actor, "ended")
+        record(subscription, actor, "subscription.ended")
     return _("Nothing is sent to %(target_url)s any more.") % {"target_url": subscription.target_url}
 
 
