@@ -8,13 +8,16 @@ COMPILE = $(V)/uv pip compile $(ARGS) --quiet --universal --python-version 3.11 
 # hundred.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test nightly lint audit messages bench bench-quick lock clean
+.PHONY: run test test-fast nightly lint audit messages bench bench-quick lock clean
 
 run: .venv/.run ## everything on this machine; PORT and INFLOW_DATA choose where
 	@exec $(V)/python -m inflow.tryout
 
 test: .venv/.dev tests/browser/node_modules ## ARGS="tests/api -k keys" chooses
 	$(V)/pytest $(ARGS)
+
+test-fast: .venv/.dev ## without browsers, whole servers and random cases
+	$(V)/pytest -m "not (nightly or browser or faults or properties)" $(ARGS)
 
 nightly: .venv/.dev tests/browser/node_modules ## all tests, also those that take minutes
 	HISTORIES=$${HISTORIES:-60} $(V)/pytest -m "nightly or not nightly" $(ARGS)
@@ -65,10 +68,15 @@ PIP = $(V)/pip install --quiet --disable-pip-version-check --require-hashes -r
 INSTALL = { $(V)/python -c '$(UV)' < requirements-dev.txt > .venv/uv.txt && $(PIP) .venv/uv.txt \
 	&& $(V)/uv pip install --quiet --python $(V)/python --compile-bytecode --require-hashes -r $<; } || $(PIP) $<
 
+# Our own modules are compiled with the packages, so that the first start does not have to.
+COMPILED = $(V)/python -m compileall -q -j 0 inflow invoices communications webhooks
+
 .venv/.run: requirements-embedded.txt | $(V)/pip
 	@$(INSTALL)
+	@$(COMPILED)
 	@touch $@
 
 .venv/.dev: requirements-dev.txt | $(V)/pip
 	@$(INSTALL)
+	@$(COMPILED)
 	@touch $@ .venv/.run

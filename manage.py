@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line. Without DATABASE_URL it speaks to the `make run` that uses the same INFLOW_DATA."""
+"""Django's command line. Without DATABASE_URL it joins the `make run` that uses the same INFLOW_DATA."""
 
 import os
 import sys
@@ -11,10 +11,11 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inflow.settings")
     from django.core.management import execute_from_command_line
 
-    from inflow import embedded
-
     try:
-        embedded.join_running()
+        if not os.environ.get("DATABASE_URL"):
+            from inflow.tryout.folder import join_running
+
+            join_running()
         execute_from_command_line(sys.argv)
     except EnvError as error:
         sys.exit(f"inflow: {error}")

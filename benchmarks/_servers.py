@@ -15,7 +15,8 @@ from pathlib import Path
 
 import psutil
 
-from inflow import embedded
+from inflow.tryout.folder import ROOT
+from inflow.tryout.processes import kill_group, spawn
 
 PROCESSES = 2
 AS_PRODUCTION = Path(__file__).parent / "as_production"
@@ -24,7 +25,7 @@ AS_PRODUCTION = Path(__file__).parent / "as_production"
 def command(port: int, python: Path, application: str) -> list[str]:
     """The Procfile's line, on this port of loopback and with two processes. WSGI applications, as the peers are, have
     the thread that suits them best: granian's own."""
-    line = next(line for line in (embedded.ROOT / "Procfile").read_text().splitlines() if line.startswith("web: "))
+    line = next(line for line in (ROOT / "Procfile").read_text().splitlines() if line.startswith("web: "))
     line = line.removeprefix("web: ").replace("${PORT:-8000}", str(port)).replace("0.0.0.0", "127.0.0.1")
     line = re.sub(r"--workers \S+", f"--workers {PROCESSES}", line)
     if application.endswith("wsgi:application"):
@@ -47,13 +48,13 @@ def serving(
         port: int = probe.getsockname()[1]
     log = data / f"{name}.log"
     with log.open("wb") as output:
-        process = embedded.spawn(
+        process = spawn(
             command(port, python, application),
             data,
             env=os.environ | {"PYTHONPATH": str(AS_PRODUCTION)} | dict(environment or {}),
             stdout=output,
             stderr=output,
-            cwd=embedded.ROOT,
+            cwd=ROOT,
         )
     try:
         server = Server(name, port, process, log)
@@ -64,7 +65,7 @@ def serving(
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
-            embedded.kill_group(process)
+            kill_group(process)
 
 
 class Server:

@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from inflow import embedded
+from inflow.tryout.processes import owned
+from inflow.tryout.servers import start_postgres, start_valkey
 
 
 @contextlib.contextmanager
@@ -27,10 +28,10 @@ def stack() -> Iterator[Path]:
         "DEFAULT_FROM_EMAIL": "InFlow <no-reply@inflow.example>",
     }
     try:
-        with embedded.owned(data), contextlib.ExitStack() as servers:
-            valkey = embedded.start_valkey(data)
+        with owned(data), contextlib.ExitStack() as servers:
+            valkey = start_valkey(data)
             servers.callback(valkey.stop)
-            postgres = embedded.start_postgres(data)
+            postgres = start_postgres(data)
             servers.callback(postgres.stop)
             os.environ |= {"REDIS_URL": valkey.url, "DATABASE_URL": postgres.url}
 

@@ -16,7 +16,7 @@ from benchmarks import _load, _results, _rows
 from benchmarks._load import Measured, Request
 from benchmarks._servers import serving
 from benchmarks._stack import stack
-from inflow import embedded
+from inflow.tryout.folder import ROOT
 
 OURS, PRETIX = "InFlow, everything on", "pretix"
 PAGE = 50
@@ -93,7 +93,7 @@ def _filled(python: Path, environment: dict[str, str], count: int) -> dict[str, 
     with connection.cursor() as cursor:
         cursor.execute("CREATE DATABASE pretix")
     told = os.environ | environment
-    subprocess.run([python, "-m", "pretix", "migrate", "--verbosity", "0"], env=told, check=True, cwd=embedded.ROOT)
+    subprocess.run([python, "-m", "pretix", "migrate", "--verbosity", "0"], env=told, check=True, cwd=ROOT)
     script = Path(__file__).parent / "peers" / "pretix_rows.py"
     done = subprocess.run(
         [python, script, str(count)], env=told, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

@@ -9,17 +9,15 @@ from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
 from communications.contacts import addresses
-from communications.models import CollectionSettings, Medium
+from communications.models import CollectionSettings
 from communications.schedule import covering, ladder, optional, policies, replanning, standstill
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
-from inflow.statements import Ahead
+from inflow.sql import Batch
 from invoices import timeline
 from invoices.cases import escalations
 from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Promise, Resolution, Status
 from invoices.signals import (
-    change_begins,
-    creation_begins,
     debtor_changed,
     escalation_created,
     escalation_resolved,
@@ -34,8 +32,6 @@ from invoices.signals import (
 )
 from invoices.writing import Refused
 
-_EMAIL = Medium.EMAIL.value
-
 
 @receiver(post_save, sender=Account)
 def begin(sender: object, instance: Account, created: bool, raw: bool = False, **_: Any) -> None:
@@ -44,22 +40,12 @@ def begin(sender: object, instance: Account, created: bool, raw: bool = False, *
         policies.make(instance, policies.DEFAULT_NAME, is_default=True)
 
 
-@receiver(creation_begins)
-def look_at(sender: object, account: Account, email: str, **_: Any) -> list[Ahead | None]:
-    return [policies.asks(account), addresses.asks(account, _EMAIL, email)]
-
-
-@receiver(change_begins)
-def look_at_what_stands(sender: object, account: Account, invoice_id: uuid.UUID, **_: Any) -> list[Ahead | None]:
-    return [policies.asks(account), ladder.asks(invoice_id)]
-
-
 @receiver(facts_changed)
-def follow(sender: object, invoice: Invoice, is_new: bool = False, **_: Any) -> None:
+def follow(sender: object, invoice: Invoice, batch: Batch, is_new: bool = False, **_: Any) -> None:
     if is_new:
-        ladder.enter(invoice)
+        ladder.enter(invoice, batch)
     else:
-        ladder.replan(invoice)
+        ladder.replan(invoice, batch=batch)
 
 
 @receiver(payment_undone)

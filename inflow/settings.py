@@ -98,6 +98,7 @@ INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "inflow.dashboard.apps.AdminConfig",
+    "inflow.accounts",  # before Django's, of which it replaces a command
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -107,7 +108,6 @@ INSTALLED_APPS = [
     "django_structlog",
     "rest_framework",
     "drf_spectacular_sidecar",
-    "inflow.accounts",
     "inflow.api",
     "inflow.dashboard",
     "inflow.restores",
@@ -117,9 +117,9 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "inflow.api.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
     # From here on none is for the API, which goes past them all in one step.
     "inflow.api.middleware.ApiMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "inflow.dashboard.core.bounds.BoundsMiddleware",
@@ -282,9 +282,11 @@ CELERY_TASK_ROUTES = {
     "webhooks.tasks.tell_admins": {"queue": "communications"},  # mail
     "inflow.accounts.tasks.send_login_mail": {"queue": "communications"},
     "communications.tasks.*": {"queue": "communications"},
-    # What reads or writes whole files, or computes for seconds: it delays no message and no webhook.
+    # What reads or writes whole files, or computes for seconds, a turn at a time: it delays no message and no webhook.
     "invoices.tasks.work_on_import": {"queue": "files"},
     "inflow.dashboard.tasks.*": {"queue": "files"},
+    # A forecast can't be cut into turns: the files of others don't wait for it.
+    "inflow.dashboard.tasks.compute_forecast": {"queue": "forecasts"},
 }
 CELERY_TASK_PUBLISH_RETRY = False
 # Without acknowledgements: a lost wake-up is no loss, and a worker that has some open when the broker dies would give
@@ -295,19 +297,22 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_DB_REUSE_MAX = 1000  # else each task opens a connection: 172 instead of 460 tasks a second
+# Seconds after which a task is dropped, so that not too many wait while no worker runs. `beat` reckons by its own
+# clock: with 20 seconds, one that was 25 behind had every message dropped.
+_EXPIRES = 600
 CELERY_BEAT_SCHEDULE = {
     "forget-idempotency-keys": {"task": "inflow.api.tasks.forget_idempotency_keys", "schedule": 3600.0},
-    "age-invoices": {"task": "invoices.tasks.age_invoices", "schedule": 60.0, "options": {"expires": 60}},
-    "sweep-imports": {"task": "invoices.tasks.sweep_imports", "schedule": 20.0, "options": {"expires": 20}},
-    "sweep-files": {"task": "inflow.dashboard.tasks.sweep", "schedule": 20.0, "options": {"expires": 20}},
+    "age-invoices": {"task": "invoices.tasks.age_invoices", "schedule": 60.0, "options": {"expires": _EXPIRES}},
+    "sweep-imports": {"task": "invoices.tasks.sweep_imports", "schedule": 20.0, "options": {"expires": _EXPIRES}},
+    "sweep-files": {"task": "inflow.dashboard.tasks.sweep", "schedule": 20.0, "options": {"expires": _EXPIRES}},
     "forget-files": {"task": "inflow.dashboard.tasks.forget_old", "schedule": 3600.0},
     "forget-imports": {"task": "invoices.tasks.forget_imports", "schedule": crontab(hour="2", minute="17")},
-    "reschedule": {"task": "communications.tasks.reschedule", "schedule": 60.0, "options": {"expires": 60}},
-    "take-steps": {"task": "communications.tasks.take_steps", "schedule": 60.0, "options": {"expires": 60}},
+    "reschedule": {"task": "communications.tasks.reschedule", "schedule": 60.0, "options": {"expires": _EXPIRES}},
+    "take-steps": {"task": "communications.tasks.take_steps", "schedule": 60.0, "options": {"expires": _EXPIRES}},
     "send-due-messages": {
         "task": "communications.tasks.send_due",
         "schedule": 20.0,
-        "options": {"expires": 20},
+        "options": {"expires": _EXPIRES},
     },
     # At night in most places where debtors live; by UTC.
     "check-derivation": {"task": "invoices.tasks.check_derivation", "schedule": crontab(hour="1", minute="17")},
@@ -319,16 +324,20 @@ CELERY_BEAT_SCHEDULE = {
     "tell-of-refusals": {
         "task": "communications.tasks.tell_of_refusals",
         "schedule": 600.0,
-        "options": {"expires": 600},
+        "options": {"expires": _EXPIRES},
     },
     "forget-sessions": {"task": "inflow.accounts.tasks.forget_sessions", "schedule": 3600.0},
     "send-login-mail": {
         "task": "inflow.accounts.tasks.send_login_mail",
         "schedule": 20.0,
-        "options": {"expires": 20},
+        "options": {"expires": _EXPIRES},
     },
-    "sweep-webhooks": {"task": "webhooks.tasks.deliver_due", "schedule": 5.0, "options": {"expires": 5}},
-    "tell-of-disabled-webhooks": {"task": "webhooks.tasks.tell_admins", "schedule": 60.0, "options": {"expires": 60}},
+    "sweep-webhooks": {"task": "webhooks.tasks.deliver_due", "schedule": 5.0, "options": {"expires": _EXPIRES}},
+    "tell-of-disabled-webhooks": {
+        "task": "webhooks.tasks.tell_admins",
+        "schedule": 60.0,
+        "options": {"expires": _EXPIRES},
+    },
     "forget-old-events": {"task": "webhooks.tasks.forget_old", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 

@@ -60,7 +60,7 @@ if settings.MAIL_PROVIDER:  # its package is an extra
 
     urlpatterns.append(path("hooks/mail/", include(mail_hooks.urls(settings.MAIL_PROVIDER))))
 if settings.TRY_OUT:
-    urlpatterns.append(path("", include("inflow.dashboard.demo_receiver")))
+    urlpatterns.append(path("", include("inflow.dashboard.demo.receiver")))
     urlpatterns.append(path("", include("communications.channels.local_gateway")))
 
 

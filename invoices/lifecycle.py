@@ -7,7 +7,7 @@ nothing behind. Dates are the account's.
 
 import datetime as dt
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -17,13 +17,12 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
-from inflow import statements
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.canonical import canonical
 from inflow.languages import spoken
 from inflow.restores import walltime
-from inflow.statements import Ahead, Compiled, Known
+from inflow.sql import Batch, account_scope, compiled, joining
 from invoices import healing, promises, receipts, signals, timeline, workdays
 from invoices.cases import escalations
 from invoices.debtors import debtors, parties
@@ -80,20 +79,13 @@ class NewInvoice(NamedTuple):
     amount_paid: Decimal = Decimal(0)
 
 
-def asks(account: Account, *, email: str) -> list[Ahead | None]:
-    """Return the queries that `create` will need for an invoice with this address."""
-    coming = signals.asked_by_all(signals.creation_begins, account=account, email=email)
-    return list(coming)
-
-
-def create(account: Account, new: NewInvoice, actor: Actor, *, asked: Known | None = None) -> Invoice:
-    """Register an invoice. It is born `new`, also past its due date: the clock makes it overdue. `asked` is what was
-    found just before of what it `asks`."""
+def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
+    """Register an invoice. It is `new` at first, also past its due date: the clock makes it overdue."""
     today = account.today()
     new = new._replace(invoice_number=canonical(new.invoice_number))
     issue_date = check_new(new, today)
     try:
-        return _create(account, new, actor, today, issue_date, asked)
+        return _create(account, new, actor, today, issue_date)
     except IntegrityError as error:
         if "invoice_number_is_unique" in str(error):
             raise _duplicate_number(account, new.invoice_number) from error
@@ -116,16 +108,10 @@ def check_new(new: NewInvoice, today: dt.date) -> dt.date:
     return issue_date
 
 
-def _create(
-    account: Account,
-    new: NewInvoice,
-    actor: Actor,
-    today: dt.date,
-    issue_date: dt.date,
-    asked: Known | None,
-) -> Invoice:
+def _create(account: Account, new: NewInvoice, actor: Actor, today: dt.date, issue_date: dt.date) -> Invoice:
     now = dt.datetime.now(dt.UTC)
-    with statements.transaction(asked):
+    batch = Batch()
+    with account_scope(account):
         debtor = debtors.find_or_make(
             account,
             name=new.debtor_name,
@@ -134,9 +120,7 @@ def _create(
             phone=new.debtor_phone,
         )
         email = debtors.normalise_email(new.debtor_email)
-        statements.look_ahead(*asks(account, email=email))
-        invoice = statements.new(
-            Invoice,
+        invoice = Invoice(
             account=account,
             debtor=debtor,
             invoice_number=new.invoice_number,
@@ -160,11 +144,10 @@ def _create(
         invoice.status, invoice.payment_status = derive(invoice)
         if invoice.payment_status == PaymentStatus.PAID:
             invoice.covered_at = account.now()
-        timeline.note(invoice, "created", actor, amount=(new.amount, new.currency))
-        invoice.is_being_written = True
-        signals.facts_changed.send(Invoice, invoice=invoice, actor=actor, is_new=True)
-        invoice.is_being_written = False
-        statements.insert(invoice)
+        batch.insert(invoice)
+        timeline.note(invoice, "created", actor, amount=(new.amount, new.currency), batch=batch)
+        signals.facts_changed.send(Invoice, invoice=invoice, actor=actor, batch=batch, is_new=True)
+        batch.flush()
         if new.amount_paid:
             receipts.receive(
                 invoice,
@@ -304,22 +287,30 @@ def age(account: Account, invoice_id: uuid.UUID) -> bool:
     return draft.invoice.status != before
 
 
-def stand(invoice: Invoice, **place: object) -> None:
-    """Where the dunning ladder stands. No lifecycle change: the version stays."""
+def stand(invoice: Invoice, *, batch: Batch | None = None, **place: object) -> None:
+    """Write the invoice's place in the schedule: with the batch, or else at once. No lifecycle change: the version
+    stays."""
     moved = {name: value for name, value in place.items() if getattr(invoice, name) != value}
     for name, value in moved.items():
         setattr(invoice, name, value)
-    if moved and not invoice.is_being_written:
-        statements.update(invoice, moved)
+    if moved:
+        with joining(batch) as batch:
+            batch.update(invoice, *moved)
 
 
 @workdays.remembered()
-def age_due(now: dt.datetime, limit: int = 5_000, account: Account | None = None) -> int:
+def age_due(
+    now: dt.datetime,
+    limit: int = 5_000,
+    account: Account | None = None,
+    *,
+    watch: Callable[[], None] = lambda: None,
+) -> int:
     """Look at every invoice whose date has come, in each account's own zone; how many moved.
 
     Of `account` alone, or of all that follow the wall, whose clock is compared with PostgreSQL's. The work grows with
     what is due. Two that run at once share it: the row's lock and the second look decide. What a clock that was ahead
-    did before is taken back.
+    did before is taken back. `watch` is called before each invoice and may raise.
     """
     if account is None and not walltime.is_right():
         return 0
@@ -336,6 +327,7 @@ def age_due(now: dt.datetime, limit: int = 5_000, account: Account | None = None
             early = healing.ahead(list(by_id), today)[: limit - moved]
             looks += [(healing.heal, row["account_id"], row["id"]) for row in early]
         for look, account_id, invoice_id in looks:
+            watch()
             try:
                 moved += look(by_id[account_id], invoice_id)
             except (OperationalError, InterfaceError):
@@ -352,7 +344,7 @@ def _of_age(accounts: list[uuid.UUID], today: dt.date) -> QuerySet[Invoice, dict
 
 
 # For the one account whose clock leaps, many times.
-_coming_of_age = Compiled(lambda accounts, today: _of_age(accounts, today))
+_coming_of_age = compiled(lambda accounts, today: _of_age(accounts, today))
 
 
 def count_underived(account: Account | None = None) -> int:

@@ -1,7 +1,8 @@
-"""Invoice numbers that were stored before numbers had one spelling (`inflow.canonical`)."""
+"""Invoice numbers that were stored before numbers had one spelling (`inflow.canonical`), or that look alike."""
 
+import unicodedata
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
@@ -24,9 +25,19 @@ class Equal(NamedTuple):
         return f"account {self.account_id}: {shown}"
 
 
-def equal_numbers(invoices: QuerySet[Any]) -> Iterator[Equal]:
-    """Yield the invoices that would have the same number."""
-    for account_id, number, stored in _respelt(invoices):
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"), "-")
+
+
+def look_alike(text: str) -> str:
+    """Return what a person reads: any dash as a hyphen, full-width and raised signs as plain ones, digits of any script
+    as 0 to 9. Such numbers are different ones; `check_numbers` lists them."""
+    plain = unicodedata.normalize("NFKC", canonical(text)).translate(_DASHES)
+    return "".join(str(unicodedata.decimal(sign, sign)) for sign in plain)
+
+
+def equal_numbers(invoices: QuerySet[Any], spelling: Callable[[str], str] = canonical) -> Iterator[Equal]:
+    """Yield the invoices that would have the same number if it were spelt so."""
+    for account_id, number, stored in _respelt(invoices, spelling):
         found = invoices.filter(account=account_id, invoice_number__in={number, *stored})
         rows = list(found.order_by("created_at", "id").values_list("invoice_number", "pk"))
         if len(rows) > 1:
@@ -46,12 +57,14 @@ def respell(invoices: QuerySet[Any]) -> list[Equal]:
     return equal
 
 
-def _respelt(invoices: QuerySet[Any]) -> Iterator[tuple[uuid.UUID, str, set[str]]]:
+def _respelt(
+    invoices: QuerySet[Any], spelling: Callable[[str], str] = canonical
+) -> Iterator[tuple[uuid.UUID, str, set[str]]]:
     """Yield the account, the one spelling, and the other spellings under which it is stored."""
     found: dict[tuple[uuid.UUID, str], set[str]] = {}
     odd = invoices.exclude(invoice_number__regex=_PLAIN).order_by("account", "id")
     for account_id, stored in odd.values_list("account", "invoice_number").iterator(2_000):
-        number = canonical(stored)
+        number = spelling(stored)
         if number != stored:
             found.setdefault((account_id, number), set()).add(stored)
     for (account_id, number), spellings in found.items():

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db.models import QuerySet
 
 from inflow.accounts.actors import CLOCK, Actor
-from inflow.statements import Ahead, Compiled
+from inflow.sql import compiled
 from invoices import receipts, signals, timeline
 from invoices.cases import escalations
 from invoices.debtors import debtor_parties
@@ -32,26 +32,23 @@ def make(invoice: Invoice, actor: Actor, promised_on: dt.date, amount: Decimal, 
     )
 
 
-@Compiled
+def latest(invoice: Invoice) -> Promise | None:
+    """Return the promise that a change of the invoice may decide on: the newest that is open or kept."""
+    return next(iter(_latest(invoice=invoice.pk)), None)
+
+
+@compiled
 def _latest(*, invoice: uuid.UUID) -> QuerySet[Promise]:
     promises = Promise.objects.filter(invoice=invoice, status__in=[PromiseStatus.OPEN, PromiseStatus.KEPT])
     return promises.order_by("-created_at", "-id")[:1]
 
 
-def asks(invoice_id: uuid.UUID) -> Ahead | None:
-    """What `follow` will ask."""
-    return _latest.ahead(invoice=invoice_id)
-
-
-def follow(invoice: Invoice, actor: Actor, *, is_undone: bool = False) -> None:
-    """Decide what the change of an invoice means for its promise, in that change's transaction.
+def follow(promise: Promise, invoice: Invoice, actor: Actor, *, is_undone: bool = False) -> None:
+    """Decide what the change of an invoice means for its `latest` promise, in that change's transaction.
 
     A promise is kept as soon as the ledger covers it. `is_undone`: money was taken back; a promise that it covered is
     open again while its grace lasts, and broken afterwards. That opens no case: a reversal has one of its own.
     """
-    promise = next(iter(_latest(invoice=invoice.pk)), None)
-    if promise is None:
-        return
     holds = promise.hold_until == invoice.hold_until
     if promise.status == PromiseStatus.KEPT:
         if is_undone and invoice.is_open and not is_covered(promise, invoice):

@@ -4,8 +4,8 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from inflow import statements
 from inflow.accounts.actors import Actor
+from inflow.sql import Batch, joining
 from invoices import narrative
 from invoices.models import Invoice, TimelineEntry
 
@@ -18,12 +18,13 @@ def note(
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
     reason: str = "",
+    batch: Batch | None = None,
     **params: Any,
-) -> TimelineEntry:
-    """Append an entry, at the account's time, in the caller's transaction. An amount is `(amount, currency)`."""
+) -> None:
+    """Append an entry at the account's time: with the batch, or else at once. An amount is `(amount, currency)`."""
     entry = make(invoice, kind, actor, invoice.account.now(), before=before, after=after, reason=reason, **params)
-    statements.insert(entry)
-    return entry
+    with joining(batch) as batch:
+        batch.insert(entry)
 
 
 def make(
@@ -38,8 +39,7 @@ def make(
     **params: Any,
 ) -> TimelineEntry:
     """Return an entry that is not saved yet."""
-    return statements.new(
-        TimelineEntry,
+    return TimelineEntry(
         account_id=invoice.account_id,
         invoice=invoice,
         at=at,

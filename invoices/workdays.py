@@ -5,13 +5,17 @@ everybody's of the same place and name. What is resolved is a pure function of t
 """
 
 import datetime as dt
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
 from inflow.accounts.models import Account
+from inflow.sql import compiled
 from invoices.debtors import phone_zones
 from invoices.models import CalendarRule, Debtor, RuleKind
 
@@ -69,17 +73,20 @@ class WorkDays:
 
 
 class Calendar:
-    """The rows an account goes by, everybody's and its own."""
+    """The rows an account goes by, everybody's and its own. Without `rules`, those of a place are read when needed."""
 
-    def __init__(self, account: Account, rules: Iterable[CalendarRule]) -> None:
+    def __init__(self, account: Account, rules: Iterable[CalendarRule] | None = None) -> None:
         self._account = account
-        self._rules = list(rules)
+        self._rules = None if rules is None else list(rules)
         self._known: dict[tuple[str, str], WorkDays] = {}
 
     def at(self, country: str, subdivision: str = "") -> WorkDays:
         place = country, subdivision
         if place not in self._known:
-            self._known[place] = resolve(self._rules, self._account, *place)
+            rules = self._rules
+            if rules is None:
+                rules = _of_countries(account=self._account.pk, country=country, other=self._account.country)
+            self._known[place] = resolve(rules, self._account, *place)
         return self._known[place]
 
 
@@ -147,17 +154,21 @@ def remembered() -> Iterator[None]:
 
 
 def calendar_of(account: Account) -> Calendar:
-    """The account's calendar, read once for a sweep, else once for this `account`."""
+    """The account's calendar: all rows are read once for a sweep, else those that are needed."""
     known: dict[Any, Any] | None = _remembered.get()
     if known is None:
-        known = vars(account).setdefault("_calendars", {})
+        return vars(account).setdefault("_calendar", Calendar(account))  # type: ignore[no-any-return]
     if account.pk not in known:
         if None not in known:
             known[None] = list(CalendarRule.objects.filter(account=None))
         own = list(CalendarRule.objects.filter(account=account)) if account.pk else []
         known[account.pk] = Calendar(account, [*known[None], *own])
-    calendar: Calendar = known[account.pk]
-    return calendar
+    return known[account.pk]  # type: ignore[no-any-return]
+
+
+@compiled
+def _of_countries(*, account: uuid.UUID, country: str, other: str) -> QuerySet[CalendarRule]:
+    return CalendarRule.objects.filter(Q(account=None) | Q(account=account), country__in=[country, other])
 
 
 def _days(rule: CalendarRule) -> Iterator[dt.date]:

@@ -14,10 +14,10 @@ from django.db.models import Model, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from inflow import statements
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.languages import named
+from inflow.sql import Batch, account_scope, columns, objects, select
 from invoices import money, promises, receipts, signals, timeline
 from invoices.cases import escalations
 from invoices.derivation import derive
@@ -72,6 +72,8 @@ class Draft:
     credit_changed: bool = False
     # Whether a level 2 is open again, which stops the messages about all of the debtor's invoices.
     stops_debtor: bool = False
+    # The invoice's row and timeline entries, written together.
+    batch: Batch = field(default_factory=Batch)
     _afterwards: list[Callable[[], object]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -82,6 +84,8 @@ class Draft:
         self._afterwards.append(act)
 
     def follow(self) -> None:
+        if self._afterwards:
+            self.batch.flush()
         for act in self._afterwards:
             act()
 
@@ -181,31 +185,24 @@ class Draft:
         """Append an entry about an amount. `credit` is what is left of where it came from."""
         invoice = self.invoice
         after = {"balance": str(invoice.balance), "credit": str(credit)}
-        timeline.note(invoice, kind, self.actor, after=after, reason=self.reason, amount=(amount, invoice.currency))
+        shown = amount, invoice.currency
+        timeline.note(invoice, kind, self.actor, after=after, reason=self.reason, batch=self.batch, amount=shown)
 
 
 def lock(account: Account, invoice_id: uuid.UUID) -> Invoice:
-    """The invoice, its debtor's row locked first: whoever writes to either waits for the transaction's end. What will
-    be asked under the lock comes in the same trip, each query as of when the lock was had."""
-    coming = signals.asked_by_all(signals.change_begins, account=account, invoice_id=invoice_id)
-    ahead = [promises.asks(invoice_id), *coming]
-    row = statements.execute(_LOCK, {"invoice": invoice_id, "account": account.pk}, ahead=ahead).fetchone()
-    if row is None:
+    """Return the invoice, its debtor's row locked first: whoever writes to either waits for the transaction's end."""
+    rows = select(_LOCK, {"invoice": invoice_id, "account": account.pk})
+    if not rows:
         raise NotFound
     invoice: Invoice
-    debtor, invoice = statements.objects(row, Debtor, Invoice)
-    _ACCOUNT.set_cached_value(invoice, account)
-    _DEBTOR.set_cached_value(invoice, debtor)
+    debtor, invoice = objects(rows[0], Debtor, Invoice)
+    invoice.account, invoice.debtor = account, debtor
     return invoice
-
-
-_ACCOUNT: Any = Invoice._meta.get_field("account")
-_DEBTOR: Any = Invoice._meta.get_field("debtor")
 
 
 # PostgreSQL locks a row's tables in the order in which they are named here, each as it is committed then.
 _LOCK = f"""
-SELECT {statements.columns(Debtor, Invoice)}
+SELECT {columns(Debtor, Invoice)}
 FROM invoices_debtor JOIN invoices_invoice ON invoices_invoice.debtor_id = invoices_debtor.id
 WHERE invoices_invoice.id = %(invoice)s AND invoices_invoice.account_id = %(account)s
 FOR NO KEY UPDATE OF invoices_debtor, invoices_invoice
@@ -222,7 +219,7 @@ def changing(
     if_version_in: Collection[int] | None = None,
 ) -> Iterator[Draft]:
     """Lock the invoice, let the caller move its facts, then write, note and announce what really changed."""
-    with statements.transaction():
+    with account_scope(account):
         invoice = lock(account, invoice_id)
         if if_version_in is not None and invoice.version not in if_version_in:
             raise VersionMismatch
@@ -244,7 +241,7 @@ def changing_all(
 ) -> Iterator[dict[uuid.UUID, Draft]]:
     """Lock the debtors, `debtor_id` among them, and then the invoices; let the caller move facts, then write them as
     `changing` does. Yield the drafts, those of the oldest invoices first."""
-    with statements.transaction():
+    with account_scope(account):
         theirs = Q(pk=debtor_id) | Q(invoices__in=invoice_ids)
         ids = Debtor.objects.for_account(account).filter(theirs).values("pk")
         locked = Debtor.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=ids).order_by("id")
@@ -272,11 +269,11 @@ def _write(draft: Draft) -> None:
     after = _watched(invoice)
     if before == after:
         draft.follow()
+        draft.batch.flush()
         _announce(draft)
         return
     invoice.version += 1
     invoice.updated_at = timezone.now()
-    invoice.is_being_written = True
     changed = [name for name in _REPORTED if before[name] != after[name]]
     if changed:
         timeline.note(
@@ -286,22 +283,26 @@ def _write(draft: Draft) -> None:
             before={name: _plain(before[name]) for name in changed},
             after={name: _plain(after[name]) for name in changed},
             reason=draft.reason,
+            batch=draft.batch,
         )
-    if before["hold_until"] or draft.is_undone:
-        promises.follow(invoice, actor, is_undone=draft.is_undone)
+    if (before["hold_until"] or draft.is_undone) and (promise := promises.latest(invoice)):
+        draft.batch.flush()
+        promises.follow(promise, invoice, actor, is_undone=draft.is_undone)
     if not invoice.is_open:
+        draft.batch.flush()
         escalations.close_all(invoice, Resolution.CLOSED, actor)
     elif draft.is_reopened and draft.stored["covered_at"]:
+        draft.batch.flush()
         escalations.reopen(invoice, draft.stored["covered_at"], actor)
         draft.stops_debtor = invoice.escalation_level >= escalations.HIGHEST
     draft.follow()
     if draft.is_undone and invoice.is_open:
         signals.payment_undone.send(Invoice, invoice=invoice)
-    # First the ladder: what it moves, such as next_contact_at, is in what is written and what the others are shown.
-    signals.facts_changed.send(Invoice, invoice=invoice, actor=actor)
-    invoice.is_being_written = False
+    # First the schedule: what it moves, such as next_contact_at, is in what is written and what the others are shown.
+    signals.facts_changed.send(Invoice, invoice=invoice, actor=actor, batch=draft.batch)
     stored = invoice.as_stored().items()
-    statements.update(invoice, sorted(name for name, value in stored if value != draft.stored[name]))
+    draft.batch.update(invoice, *sorted(name for name, value in stored if value != draft.stored[name]))
+    draft.batch.flush()
     if (before["status"], before["payment_status"]) != (invoice.status, invoice.payment_status):
         signals.invoice_changed.send(
             Invoice,

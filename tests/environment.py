@@ -24,7 +24,7 @@ def production() -> dict[str, str]:
 def testing() -> dict[str, str]:
     """Without DATABASE_URL and REDIS_URL: conftest starts those servers."""
     return {
-        "DJANGO_SETTINGS_MODULE": "inflow.settings",
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
         "BASE_URL": "http://testserver",
         "ALLOWED_HOSTS": "testserver,127.0.0.1,localhost",
         "HTTPS": "0",

@@ -8,8 +8,6 @@ from typing import Any
 import psycopg
 from django.db import connection
 
-from inflow.statements import spelled_out
-
 
 @dataclass
 class Plans:
@@ -30,7 +28,8 @@ def watched() -> Iterator[Plans]:
         if kind in ("SELECT", "(SELECT", "WITH", "INSERT", "UPDATE", "DELETE"):
             reads = kind.endswith("SELECT")
             cursor = psycopg.Cursor[Any](connection.connection)
-            cursor.execute(f"EXPLAIN (FORMAT JSON{', ANALYZE' if reads else ''}) {spelled_out(sql, params)}".encode())
+            explained_sql = psycopg.ClientCursor(connection.connection).mogrify(sql, params)
+            cursor.execute(f"EXPLAIN (FORMAT JSON{', ANALYZE' if reads else ''}) {explained_sql}".encode())
             (explained,) = cursor.fetchone() or ([],)
             for node in _nodes(explained[0]["Plan"]):
                 if node["Node Type"] == "Seq Scan":

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 from django.http import parse_cookie
 
-from inflow import embedded
+from inflow.accounts import keys
+from inflow.accounts.models import Account
 from inflow.front import bodies, pools, responses
 from inflow.front.application import Front
+from inflow.tryout.folder import ROOT
 from tests.front import Got, call, scope
 
 WAITING = pytest.mark.parametrize(("path", "media"), [("/api/zapier/me", "application/problem+json"), ("/p/x", "text")])
@@ -245,8 +247,13 @@ async def until(condition: Callable[[], bool]) -> None:
     assert condition()
 
 
+def let_in_before(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    monkeypatch.setattr(keys, "_seen", {keys.digest(name): Account() for name in names})
+
+
 def test_one_client_does_not_take_the_place_of_all_bodies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "OF_ONE_CLIENT", 3 * bodies.MIB)
+    let_in_before(monkeypatch, "k")
 
     async def test() -> None:
         async with front() as (site, _):
@@ -254,6 +261,8 @@ def test_one_client_does_not_take_the_place_of_all_bodies(monkeypatch: pytest.Mo
             await asyncio.sleep(0)
             got = await call(site, "POST", "/hooks/x", (), [b"x" * bodies.MIB])
             assert is_refused(got, 503, "unavailable", "text")
+            got = await call(site, "POST", "/api/x", [("X-InFlow-Key", "guess")], [b"x" * bodies.MIB])
+            assert got.status == 503, "a made-up key makes another client"
             assert (await call(site, "POST", "/api/x", [("X-InFlow-Key", "k")], [b"x" * bodies.MIB])).status == 200
             first.cancel()
             await asyncio.wait({first})
@@ -276,15 +285,20 @@ def test_a_full_disk_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
     run(test)
 
 
-@pytest.mark.parametrize(("path", "name"), [("/api/", "X-InFlow-Key"), ("/p/", "X-Other")])
-def test_one_client_never_has_all_threads(path: str, name: str) -> None:
+@pytest.mark.parametrize("path", ["/api/", "/p/"])
+@pytest.mark.parametrize("given", ["a" * 9, "123456789", ""])
+def test_one_client_never_has_all_threads(monkeypatch: pytest.MonkeyPatch, path: str, given: str) -> None:
+    """A client is an account whose key was let in before, else an address, whatever keys it makes up."""
+    let_in_before(monkeypatch, "a", "b")
+
     async def test() -> None:
         async with front(threads=3) as (site, app):
-            slow = [asyncio.create_task(call(site, "GET", f"{path}slow", [(name, "a")])) for _ in range(9)]
+            sent = [[("X-InFlow-Key", key)] for key in given] or [[]] * 9
+            slow = [asyncio.create_task(call(site, "GET", f"{path}slow", headers)) for headers in sent]
             await asyncio.sleep(0.05)
             await until(lambda: len(app.calls) == 2)
             if path == "/api/":
-                assert (await call(site, "GET", f"{path}x", [(name, "b")])).status == 200
+                assert (await call(site, "GET", f"{path}x", [("X-InFlow-Key", "b")])).status == 200
             app.go.set()
             assert {got.status for got in await asyncio.gather(*slow)} == {200}
             await until(lambda: not site.programs.in_hand_of + site.people.in_hand_of)
@@ -332,6 +346,7 @@ def test_what_runs_too_long_is_503_and_its_thread_serves_again(monkeypatch: pyte
 
 def test_so_many_wait_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pools, "MOST_WAITING", 4)
+    let_in_before(monkeypatch, "a", "b", "c")
 
     async def test() -> None:
         async with front() as (site, app):
@@ -415,7 +430,7 @@ if __name__ == "__main__":
 
 def test_a_web_process_ends_when_its_main_process_is_killed() -> None:
     command = [sys.executable, "-c", ORPHAN]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=embedded.ROOT) as main:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as main:
         assert main.stdout
         assert main.stdout.readline()
         main.send_signal(signal.SIGKILL)

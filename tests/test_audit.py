@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inflow.embedded import ROOT
+from inflow.tryout.folder import ROOT
 from tests import audit
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
+from django.core import mail
 from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.models import Count, Sum
@@ -18,15 +19,18 @@ from django.utils import timezone
 
 import inflow.urls  # before a test sets TRY_OUT
 from communications.delivery import sender
-from communications.models import LEFT_US, Communication, State
+from communications.engine import clock
+from communications.models import LEFT_US, Communication, Contact, Medium, Reply, State
 from communications.schedule import ladder
 from communications.schedule.calendar import place_of
 from inflow.accounts import keys
 from inflow.accounts.models import Account, ApiKey, User
 from inflow.accounts.sealing import unseal
-from inflow.dashboard import demo
+from inflow.dashboard.demo import account as demo
+from inflow.dashboard.demo import deliveries
+from inflow.dashboard.demo.story import PLOTS
 from invoices import derivation, lifecycle
-from invoices.models import Invoice, Payment, Status, TimelineEntry
+from invoices.models import Escalation, Invoice, Payment, Promise, Receipt, Status, TimelineEntry
 from webhooks.delivery import signing
 from webhooks.models import Attempt, Delivery, Event, EventCounter, Subscription
 
@@ -34,6 +38,10 @@ from webhooks.models import Attempt, Delivery, Event, EventCounter, Subscription
 def seed(path: Path, port: int = 8123) -> dict[str, str]:
     call_command("seed_demo", port=port, credentials_file=str(path))
     return credentials(path)
+
+
+def play() -> None:
+    call_command("play_demo", port=8123)
 
 
 def credentials(path: Path) -> dict[str, str]:
@@ -47,11 +55,12 @@ def trying_out(db: None, settings: Any) -> None:
 
 @pytest.fixture(scope="module")
 def demo_file(module_transaction: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo is made once, for all tests that begin with it. Those that begin with nothing come before."""
-    path = tmp_path_factory.mktemp("demo") / "demo.txt"
-    with override_settings(TRY_OUT=True):
-        seed(path)
-    return path
+    """Make the demo once, for all tests that begin with it. Those that begin with nothing come before."""
+    folder = tmp_path_factory.mktemp("demo")
+    with override_settings(TRY_OUT=True, OUTBOX_DIR=folder / "outbox"):
+        seed(folder / "demo.txt")
+        play()
+    return folder / "demo.txt"
 
 
 @pytest.fixture
@@ -69,8 +78,17 @@ def test_it_refuses_outside_of_try_out(settings: Any, tmp_path: Path) -> None:
     settings.TRY_OUT = False
     with pytest.raises(CommandError, match="TRY_OUT"):
         seed(tmp_path / "demo.txt")
+    with pytest.raises(CommandError, match="TRY_OUT"):
+        play()
     assert not (tmp_path / "demo.txt").exists()
     assert not Account.objects.exists()
+
+
+def test_before_its_past_is_played_the_credentials_work_and_nothing_is_there(trying_out: None, tmp_path: Path) -> None:
+    credentials = seed(tmp_path / "demo.txt")
+    assert not demo.has_past()
+    response = Client().get("/api/zapier/invoices", headers={"X-InFlow-Key": credentials["API key"]})
+    assert (response.status_code, response.json()) == (200, [])
 
 
 def test_a_file_left_by_a_start_that_died_before_its_commit_is_replaced(trying_out: None, tmp_path: Path) -> None:
@@ -108,8 +126,9 @@ def test_the_credentials_open_the_dashboard_and_the_api_and_are_for_their_owner_
 def test_a_second_start_changes_the_receivers_port_and_nothing_else(seeded: dict[str, str], tmp_path: Path) -> None:
     before = counts()
     assert seed(tmp_path / "demo.txt", port=9000) == seeded
+    play()
     assert counts() == before
-    assert Subscription.objects.get(pk=demo.RECEIVER_ID).target_url == "http://127.0.0.1:9000/demo/receiver"
+    assert Subscription.objects.get(pk=deliveries.RECEIVER_ID).target_url == "http://127.0.0.1:9000/demo/receiver"
 
 
 def test_a_second_start_is_a_handful_of_queries(
@@ -130,7 +149,7 @@ def test_a_lost_file_is_replaced_by_new_credentials(seeded: dict[str, str], tmp_
 
 def test_what_is_stored_is_what_is_derived_and_the_ledger_adds_up(seeded: dict[str, str]) -> None:
     invoices = Invoice.objects.annotate(ledger=Sum("payments__amount", default=Decimal(0)))
-    assert 140 <= len(invoices) <= 170
+    assert len(invoices) == sum(plot.count for plot in PLOTS)
     for invoice in invoices:
         assert (invoice.status, invoice.payment_status) == derivation.derive(invoice), invoice
         assert invoice.amount_paid == invoice.ledger, invoice
@@ -165,7 +184,7 @@ def test_messages_left_in_their_hours_and_are_counted_on_their_invoice(seeded: d
             if message.status != State.FAILED:
                 assert invoice.last_contacted_at is not None
                 assert invoice.last_contacted_at >= message.sent_at
-        if message.status == State.SCHEDULED:
+        if message.status == State.SCHEDULED and message.waits_for != "case":  # a person decides when
             assert invoice.next_contact_at == message.scheduled_for
 
 
@@ -179,14 +198,14 @@ def test_each_timeline_is_in_order_and_begins_with_the_registration(seeded: dict
 
 def test_events_are_numbered_without_a_gap_and_the_next_one_follows(seeded: dict[str, str]) -> None:
     numbers = sorted(Event.objects.values_list("seq", flat=True))
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers == list(range(numbers[0], numbers[-1] + 1))
     assert EventCounter.objects.get().seq == numbers[-1]
 
 
 def test_little_waits_to_be_sent_and_none_of_it_for_another_host(seeded: dict[str, str]) -> None:
     pending = Delivery.objects.filter(status="pending").select_related("subscription")
     assert 1 <= len(pending) <= 5
-    assert {delivery.subscription_id for delivery in pending} == {demo.RECEIVER_ID}
+    assert {delivery.subscription_id for delivery in pending} == {deliveries.RECEIVER_ID}
     for subscription in Subscription.objects.all():
         local = subscription.target_url.startswith("http://127.0.0.1:8123/")
         assert local == subscription.is_active
@@ -211,7 +230,9 @@ def test_the_engine_goes_on_from_there_without_a_flood(seeded: dict[str, str], d
 
 def test_the_clock_and_the_sender_take_a_demo_invoice_up_as_any_other(seeded: dict[str, str]) -> None:
     account = Account.objects.get()
-    waiting = Invoice.objects.filter(status="new").exclude(debtor_email="").latest("due_date")
+    free = Invoice.objects.filter(debtor__answered_at=None).exclude(debtor__invoices__escalation_level=2)
+    refused = Contact.objects.exclude(invalid_at=None).values("address")
+    waiting = free.filter(status="new").exclude(debtor_email="").exclude(debtor_email__in=refused).latest("due_date")
     yesterday = account.today() - dt.timedelta(days=1)
     Invoice.objects.filter(pk=waiting.pk).update(due_date=yesterday, issue_date=yesterday)
     events = EventCounter.objects.get().seq
@@ -226,9 +247,65 @@ def test_the_clock_and_the_sender_take_a_demo_invoice_up_as_any_other(seeded: di
     assert planned.status == (State.SENT if may_go else State.SCHEDULED)
 
 
+def test_the_clock_follows_the_wall_again_and_cannot_be_set(seeded: dict[str, str]) -> None:
+    account = Account.objects.get()
+    assert account.clock is None
+    for days in (-300, 1):
+        with pytest.raises(clock.Backwards):
+            clock.set_clock(account, timezone.now() + dt.timedelta(days=days))
+
+
+def test_no_message_of_the_past_left_the_machine(seeded: dict[str, str], demo_file: Path) -> None:
+    assert not (demo_file.parent / "outbox").exists()
+    assert mail.outbox == []
+
+
+def test_people_and_debtors_have_done_what_a_visitor_wants_to_see(seeded: dict[str, str]) -> None:
+    assert set(Promise.objects.values_list("status", flat=True)) >= {"open", "kept", "broken"}
+    assert set(Reply.objects.values_list("status", flat=True)) == {"proposed", "confirmed", "dismissed"}
+    assert Reply.objects.filter(text__contains="المبلغ", status="proposed").exists()
+    cases = Escalation.objects.all()
+    assert set(cases.values_list("status", flat=True)) >= {"open", "resolved"}
+    assert set(cases.values_list("level", flat=True)) == {1, 2}
+    assert cases.filter(status="open").exclude(assignee=None).exists()
+    assert Receipt.objects.filter(status="reversed").exists()
+    assert set(Communication.objects.values_list("channel", flat=True)) == set(Medium.values)
+
+
+def test_what_is_listed_by_its_date_was_not_all_made_today(seeded: dict[str, str]) -> None:
+    week = timezone.now() - dt.timedelta(days=7)
+    for model in (Invoice, Communication, Escalation, Event, Delivery):
+        assert model.objects.filter(created_at__lt=week).count() > model.objects.count() / 2, model
+
+
+def summary() -> list[Any]:
+    """What is the same in two demos of one seed: all but ids and secrets."""
+    entries = TimelineEntry.objects.order_by("invoice__invoice_number", "id")
+    told = entries.values_list("invoice__invoice_number", "at", "kind", "actor", "before", "after", "reason")
+    invoices = Invoice.objects.order_by("invoice_number")
+    made = Delivery.objects.order_by("event__seq", "subscription__target_url")
+    return [
+        *told,
+        *invoices.values_list("invoice_number", "amount", "status", "amount_paid"),
+        *made.values_list("event__seq", "status", "attempts_made"),
+    ]
+
+
+@pytest.mark.nightly
+def test_the_same_seed_gives_the_same_demo(trying_out: None, tmp_path: Path) -> None:
+    now, summaries = timezone.now(), []
+    for _ in range(2):
+        with transaction.atomic():
+            seed(tmp_path / "demo.txt")
+            assert demo.play(Account.objects.get(), 8123, now=now)
+            summaries.append(summary())
+            transaction.set_rollback(True)
+    assert summaries[0] == summaries[1]
+
+
 def test_the_receiver_takes_what_is_signed_and_refuses_the_rest(seeded: dict[str, str], settings: Any) -> None:
-    settings.ROOT_URLCONF = "inflow.dashboard.demo_receiver"
-    secret = unseal(Subscription.objects.get(pk=demo.RECEIVER_ID).sealed_secret)
+    settings.ROOT_URLCONF = "inflow.dashboard.demo.receiver"
+    secret = unseal(Subscription.objects.get(pk=deliveries.RECEIVER_ID).sealed_secret)
     body, now = b'{"id": "evt_1"}', int(timezone.now().timestamp())
     signed = signing.headers(secret, "evt_1", now, body)
     client = Client(enforce_csrf_checks=True)
@@ -244,4 +321,4 @@ def test_the_receiver_takes_what_is_signed_and_refuses_the_rest(seeded: dict[str
 
 
 def test_the_receiver_is_mounted_for_trying_out_only() -> None:
-    assert "inflow.dashboard.demo_receiver" not in str(inflow.urls.urlpatterns)
+    assert "inflow.dashboard.demo.receiver" not in str(inflow.urls.urlpatterns)

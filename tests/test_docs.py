@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver
 import inflow.urls
 from communications.content.template_language import VARIABLES
 from inflow.accounts.models import Scope
-from inflow.embedded import ROOT
+from inflow.tryout.folder import ROOT
 from tests import environment
 from webhooks.models import EventType
 
@@ -91,7 +91,9 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("process", ["release", "web", "clock", "communications", "webhooks", "beat"])
+@pytest.mark.parametrize(
+    "process", ["release", "web", "clock", "communications", "webhooks", "files", "forecasts", "beat"]
+)
 def test_every_process_is_in_the_procfile(process: str) -> None:
     assert re.search(rf"^{process}: ", (ROOT / "Procfile").read_text(), re.MULTILINE)
 

@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 import grimp
 
 from inflow.celery import app
-from inflow.embedded import ROOT
+from inflow.tryout.folder import ROOT
 
 PACKAGES = ("inflow", "invoices", "communications", "webhooks")
 TASK = re.compile(r"\"((?:inflow\.)?\w+\.tasks\.\w+)\"")

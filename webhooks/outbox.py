@@ -5,16 +5,16 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 import structlog
 from django.core.cache import cache
 from django.db import connection, transaction
 from redis.exceptions import RedisError
 
-from inflow import masking, statements
+from inflow import masking
 from inflow.accounts.models import Account
 from inflow.api.json import dumps
 from inflow.celery import wake
+from inflow.sql import select
 from webhooks.models import Subscription
 
 log = structlog.get_logger(__name__)
@@ -23,11 +23,11 @@ API_VERSION = "2026-03-01"
 # In the cache while a wake-up is on its way and its task has not begun.
 WOKEN, WOKEN_S = "webhooks:woken", 5
 
-# One statement, the last of its transaction: the counter's row stays locked until the commit, so that whoever reads
-# the events in order of seq never misses a late commit. It is locked when all else is written, for the commit alone.
-_PUT = f"""
+# The counter's row stays locked until the commit, so that whoever reads the events in order of seq never misses a late
+# commit.
+_PUT = """
 WITH counter AS (
-  INSERT INTO webhooks_eventcounter (account_id, seq) SELECT %(account)s, 1 WHERE {statements.WRITTEN}
+  INSERT INTO webhooks_eventcounter (account_id, seq) SELECT %(account)s, 1
   ON CONFLICT (account_id) DO UPDATE SET seq = webhooks_eventcounter.seq + 1
   RETURNING seq
 ), event AS (
@@ -43,16 +43,16 @@ SELECT gen_random_uuid(), %(account)s, event.id, s.id,
 FROM event, webhooks_subscription s
 WHERE s.account_id = %(account)s AND s.deleted_at IS NULL
   AND (s.id = %(only)s OR %(only)s IS NULL AND %(type)s = ANY (s.events))
-"""  # noqa: S608
+RETURNING id
+"""
 
 
 DELIVER_DUE = "webhooks.tasks.deliver_due"
-Data = Mapping[str, Any] | bytes
 
 
-def put(account: Account, type: str, data: Data, *, only: Subscription | None = None) -> str:
-    """Announce `data`, which may be JSON already, when the open transaction commits, to the account's subscribers of
-    this type or to the `only` one. Returns the event's id.
+def put(account: Account, type: str, data: Mapping[str, Any], *, only: Subscription | None = None) -> str:
+    """Announce `data` when the open transaction commits, to the account's subscribers of this type or to the `only`
+    one. Return the event's id.
     """
     assert connection.in_atomic_block, "an event belongs to the transaction of its change"
     now, event_id = dt.datetime.now(dt.UTC), f"evt_{secrets.token_hex(16)}"
@@ -64,19 +64,14 @@ def put(account: Account, type: str, data: Data, *, only: Subscription | None = 
         "body": freeze(event_id, type, now, data),
         "now": now,
     }
-    statements.end_with(_PUT, values, then=_wake_for)
+    if select(_PUT, values):
+        transaction.on_commit(wake_sender)
     return event_id
 
 
-def _wake_for(deliveries: int) -> None:
-    if deliveries:
-        transaction.on_commit(wake_sender)
-
-
-def freeze(event_id: str, type: str, at: dt.datetime, data: Data) -> str:
+def freeze(event_id: str, type: str, at: dt.datetime, data: Mapping[str, Any]) -> str:
     """The body as it is stored, signed and sent. Links to debtors' pages are masked in it for ever."""
-    told = orjson.Fragment(data) if isinstance(data, bytes) else data
-    body = {"id": event_id, "type": str(type), "timestamp": at, "api_version": API_VERSION, "data": told}
+    body = {"id": event_id, "type": str(type), "timestamp": at, "api_version": API_VERSION, "data": data}
     return masking.mask_links(dumps(body).decode())
 
 

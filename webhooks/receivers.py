@@ -22,7 +22,7 @@ from webhooks.models import EventType
 
 @receiver(invoice_created)
 def tell_created(sender: object, invoice: Invoice, **_: Any) -> None:
-    outbox.put(invoice.account, EventType.INVOICE_CREATED, representation.json_of(invoice))
+    outbox.put(invoice.account, EventType.INVOICE_CREATED, representation.of_invoice(invoice))
 
 
 @receiver(invoice_changed)
@@ -30,7 +30,7 @@ def tell_changed(
     sender: object, invoice: Invoice, previous_status: str, previous_payment_status: str, **_: Any
 ) -> None:
     before = {"previous_status": previous_status, "previous_payment_status": previous_payment_status}
-    outbox.put(invoice.account, EventType.INVOICE_STATUS_CHANGED, representation.json_of(invoice, before))
+    outbox.put(invoice.account, EventType.INVOICE_STATUS_CHANGED, representation.of_invoice(invoice) | before)
 
 
 @receiver(payment_recorded)

@@ -37,7 +37,7 @@ class HasKey(BasePermission):
 
 class TwoWindows(BaseThrottle):
     def allow_request(self, request: Any, view: Any) -> bool:
-        return not is_limited(request._request, request.auth)
+        return not is_limited(request, request.auth)
 
     def wait(self) -> None:
         return None

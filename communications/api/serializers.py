@@ -1,6 +1,7 @@
 import datetime as dt
 from typing import Any
 
+from django.db import models
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
@@ -53,11 +54,29 @@ class PageLinkOut(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Leap")
 class LeapOut(serializers.Serializer[Any]):
-    """What `clock.set_clock` did."""
+    """A test account's clock, and what the last call to move it did."""
 
     now = serializers.DateTimeField()
     sent = serializers.IntegerField(help_text="Messages; one may speak of several invoices.")
     escalated = serializers.IntegerField()
+
+
+class ClockStatus(models.TextChoices):
+    SET = "set"
+    ADVANCING = "advancing"
+    STOPPED = "stopped"
+
+
+@extend_schema_serializer(component_name="TestClock")
+class ClockOut(LeapOut):
+    """What `ClockViewSet` shows."""
+
+    status = serializers.ChoiceField(
+        choices=ClockStatus.choices,
+        help_text="`advancing` while what falls due before `advancing_to` is still being done; `stopped` where that "
+        "failed: move the clock again.",
+    )
+    advancing_to = serializers.DateTimeField(allow_null=True)
 
 
 @extend_schema_serializer(component_name="ForecastEntry")

@@ -11,5 +11,5 @@ urlpatterns = [
     ),
     path("invoices/<uuid:invoice_id>/page-link", PageLinkViewSet.as_view({"post": "create"}), name="page-link"),
     path("forecast", ForecastViewSet.as_view({"get": "list"}), name="forecast"),
-    path("test/clock", ClockViewSet.as_view({"post": "create"}), name="test-clock"),
+    path("test/clock", ClockViewSet.as_view({"get": "show", "post": "create"}), name="test-clock"),
 ]

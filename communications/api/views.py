@@ -16,6 +16,8 @@ from rest_framework.request import Request
 from communications.api import representation
 from communications.api.serializers import (
     ClockIn,
+    ClockOut,
+    ClockStatus,
     CommunicationOut,
     CommunicationQuery,
     ForecastEntryOut,
@@ -24,16 +26,16 @@ from communications.api.serializers import (
     PageLinkIn,
     PageLinkOut,
 )
-from communications.engine import clock, forecast, sandbox, stored_forecasts
-from communications.models import LEFT_US, Communication
+from communications.engine import clock, forecast, leaps, sandbox, stored_forecasts
+from communications.models import LEFT_US, ClockLeap, Communication
 from communications.portal import links
 from inflow.accounts import audit
-from inflow.accounts.models import Scope
+from inflow.accounts.models import Account, Scope
 from inflow.api import pagination
 from inflow.api.answers import Answer
 from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import Problem, invalid, not_found
-from inflow.api.idempotency import idempotent
+from inflow.api.idempotency import idempotent, shows_links
 from inflow.api.viewsets import ApiViewSet
 from invoices.models import AccountQuerySet, Invoice
 
@@ -97,6 +99,7 @@ class PageLinkViewSet(ApiViewSet):
         responses={201: PageLinkOut},
     )
     @idempotent
+    @shows_links
     def create(self, request: Request, invoice_id: uuid.UUID) -> Answer:
         given = PageLinkIn.checked(request.data)
         account = account_of(request)
@@ -185,26 +188,64 @@ def _keep(key: str, kept: tuple[str, Sequence[Any]]) -> None:
 
 
 class ClockViewSet(ApiViewSet):
-    scopes = {"create": Scope.INVOICES_WRITE}
+    scopes = {"create": Scope.INVOICES_WRITE, "show": Scope.INVOICES_READ}
+
+    @extend_schema(
+        operation_id="get_test_clock",
+        summary="A test account's clock, and how far it is",
+        responses=ClockOut,
+    )
+    def show(self, request: Request) -> Answer:
+        account = _test_account(request)
+        row = leaps.last(account)
+        return Answer(_progress(account, row) if row else {"now": account.now(), **_AT_REST})
 
     @extend_schema(
         operation_id="set_test_clock",
         summary="Set a test account's clock, and let all that falls due in between happen",
+        description=(
+            "200 when all is done. What takes longer than some seconds is done in the background: 202 with `Location`, "
+            "where a GET shows how far it is. The account can be used meanwhile; a change happens at the time that the "
+            "clock then shows. Another call to move the clock is 409 until it has arrived."
+        ),
         request=ClockIn,
-        responses=LeapOut,
+        responses={200: LeapOut, 202: ClockOut},
     )
     def create(self, request: Request) -> Answer:
-        account = account_of(request)
-        if not account.is_test:
-            raise Problem(403, "live_account", "Only a test account has a clock of its own.")
+        account = _test_account(request)
         given = ClockIn.checked(request.data)
         try:
-            leap = clock.set_clock(account, given["now"])
+            row = leaps.start(account, given["now"])
         except clock.Backwards as error:
             raise invalid("now", "not_forward", str(error)) from error
         except clock.Busy as error:
-            problem = "The clock is being moved by another request."
-            raise Problem(409, "clock_busy", problem, headers={"Retry-After": "1"}) from error
-        return Answer({"now": leap.now, "sent": leap.sent, "escalated": leap.escalated})
+            problem = "The clock is being moved already: GET /api/zapier/test/clock shows how far it is."
+            raise Problem(409, "clock_busy", problem, headers={"Retry-After": str(leaps.RETRY_AFTER_S)}) from error
+        if row.is_advancing:
+            return Answer(_progress(account, row), status=202, headers={"Location": request.path})
+        return Answer({"now": row.target, "sent": row.sent, "escalated": row.escalated})
 
     create.problems = (409,)  # type: ignore[attr-defined]
+
+
+_AT_REST = {"sent": 0, "escalated": 0, "status": ClockStatus.SET.value, "advancing_to": None}
+
+
+def _test_account(request: Request) -> Account:
+    account = account_of(request)
+    if not account.is_test:
+        raise Problem(403, "live_account", "Only a test account has a clock of its own.")
+    return account
+
+
+def _progress(account: Account, row: ClockLeap) -> dict[str, Any]:
+    status = ClockStatus.SET if account.now() >= row.target else ClockStatus.STOPPED
+    if row.is_advancing:
+        status = ClockStatus.ADVANCING
+    return {
+        "now": account.now(),
+        "sent": row.sent,
+        "escalated": row.escalated,
+        "status": status.value,
+        "advancing_to": row.target if row.is_advancing else None,
+    }

@@ -16,7 +16,7 @@ from communications.contacts import consent
 from communications.models import Communication, Contact, Medium, Source, State
 from inflow.accounts.actors import DEBTOR, Actor
 from inflow.accounts.models import Account
-from inflow.statements import Ahead, Compiled
+from inflow.sql import compiled
 from invoices.debtors import contacts as invoice_contacts
 from invoices.debtors import debtor_parties
 from invoices.models import Debtor, Invoice
@@ -166,12 +166,7 @@ def _find(account: Account, channel: str, address: str) -> Contact | None:
     return next(iter(_contacts(account=account.id, channel=channel, address=address)), None)
 
 
-def asks(account: Account, channel: str, address: str) -> Ahead | None:
-    """What `choose` will ask of an address, if that is the first one."""
-    return _contacts.ahead(account=account.id, channel=channel, address=normal(channel, address)) if address else None
-
-
-@Compiled
+@compiled
 def _contacts(*, account: uuid.UUID, channel: str, address: str) -> QuerySet[Contact]:
     return Contact.objects.filter(account=account, channel=channel, address=address)
 

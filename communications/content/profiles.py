@@ -43,7 +43,7 @@ def of(account: Account) -> SenderProfile:
         profile: SenderProfile = account.sender_profile
     except SenderProfile.DoesNotExist:
         profile = SenderProfile(account=account)
-        account._state.fields_cache["sender_profile"] = profile
+        account.sender_profile = profile
     return profile
 
 

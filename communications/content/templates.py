@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from communications.models import Kind, Medium, MessageTemplate, Tone
 from inflow.accounts.models import Account, Language
-from inflow.statements import Compiled
+from inflow.sql import compiled
 
 log = structlog.get_logger(__name__)
 _FOLDER = settings.BASE_DIR / "templates" / "communications"
@@ -66,7 +66,7 @@ def _own(account: Account, kind: str, channel: str) -> list[MessageTemplate]:
     return known[kind, channel]
 
 
-@Compiled
+@compiled
 def _templates(*, account: uuid.UUID, kind: str, channel: str) -> QuerySet[MessageTemplate]:
     return MessageTemplate.objects.filter(account=account, kind=kind, channel=channel)
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import cached_property
 
 import structlog
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -23,11 +24,10 @@ from communications.delivery import listing, safeguards
 from communications.models import CollectionSettings, Communication, Kind, Medium, PolicyStep, State
 from communications.portal import links
 from communications.schedule import covering, holding, ladder, limits, one_off, optional, policies, replanning
-from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.languages import in_english
-from inflow.statements import Compiled
+from inflow.sql import compiled
 from invoices import lifecycle, timeline
 from invoices.cases import escalations
 from invoices.models import OPEN, Debtor, Invoice, Reason, Status
@@ -86,7 +86,7 @@ def claim(
     `unavailable`: nothing can be sent on the channel at the moment. Without `wait`, a debtor whom somebody else works
     on is left to them. `account`: the one whose clock leaps, with what it has set as that was when the leap began.
     """
-    with statements.transaction(), in_english():  # also when a person sends
+    with transaction.atomic(), in_english():  # also when a person sends
         case = _lock(communication_id, wait=wait, account=account)
         if case is None:
             return []
@@ -125,7 +125,7 @@ def claim(
             row.amount = row.invoice.balance
             row.asked = asked.get(row.invoice_id, row.amount)
             row.segments = segments
-            statements.update(row, _FROZEN)
+            row.save(update_fields=_FROZEN)
             if row.step is not None:
                 lifecycle.stand(row.invoice, next_check_at=None, next_contact_at=None)
             if message.is_fallback:
@@ -138,7 +138,6 @@ def claim(
 def _reschedule_others(case: Case, going: Sequence[Communication]) -> None:
     """Reschedule the debtor's other messages, because those in `going` now count as contacts. A message that is not a
     step also reschedules the messages of its own invoice."""
-    statements.flush(Communication)
     but = {row.invoice_id for row in going if row.step is not None}
     replanning.contacts_changed(case.account, case.debtor, but=but)
 
@@ -161,15 +160,15 @@ def objections(row: Communication, message: messages.Message) -> list[str]:
 
 
 def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -> Case | None:
-    found = statements.execute(_DEBTOR if wait else _FREE_DEBTOR, {"communication": communication_id}).fetchone()
-    if found is None:
+    message = Communication.objects.filter(pk=communication_id, status=State.SCHEDULED)
+    locked_debtor = Debtor.objects.select_for_update(no_key=True, of=("self",), skip_locked=not wait)
+    debtor = locked_debtor.select_related("account__collection").filter(pk__in=message.values("debtor_id")).first()
+    if debtor is None:
         return None
-    *row, channel, step = found
+    channel, step = Communication.objects.values_list("channel", "step").get(pk=communication_id)
     alone = communication_id if step is None else None
-    debtor, owner, rules = statements.objects(row, Debtor, Account, CollectionSettings)
     if account is None:
-        account = owner
-        account._state.fields_cache["collection"] = rules if rules.account_id else None
+        account = debtor.account
     debtor.account = account
     now = account.now()
     which = {"debtor": debtor.pk, "channel": channel, "now": now, "alone": alone}
@@ -185,23 +184,12 @@ def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -
     return Case(account, debtor, invoices, due, ladder.rules_of(account), now)
 
 
-_DEBTOR = f"""
-SELECT {statements.columns(Debtor, Account, CollectionSettings)}, message.channel, message.step
-FROM communications_communication message JOIN invoices_debtor ON invoices_debtor.id = message.debtor_id
-JOIN accounts_account ON accounts_account.id = invoices_debtor.account_id
-LEFT JOIN communications_collectionsettings ON communications_collectionsettings.account_id = accounts_account.id
-WHERE message.id = %(communication)s AND message.status = 'scheduled'
-FOR NO KEY UPDATE OF invoices_debtor
-"""  # noqa: S608
-_FREE_DEBTOR = f"{_DEBTOR} SKIP LOCKED"
-
-
 def _due(debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None) -> QuerySet[Communication]:
     due = Communication.objects.filter(debtor=debtor, channel=channel, status=State.SCHEDULED, scheduled_for__lte=now)
     return due.filter(pk=alone) if alone else due.filter(step__isnull=False)
 
 
-@Compiled
+@compiled
 def _concerned(*, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None) -> QuerySet[Invoice]:
     """The debtor's open invoices, and those that a message is due about, locked."""
     due = _due(debtor, channel, now, alone).values("invoice_id")
@@ -209,7 +197,7 @@ def _concerned(*, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid
     return Invoice.objects.select_for_update(no_key=True).filter(theirs).order_by("id")
 
 
-@Compiled
+@compiled
 def _locked_due(
     *, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None
 ) -> QuerySet[Communication]:
@@ -248,7 +236,7 @@ def _may_go(case: Case, row: Communication) -> bool:
     row.recipient = chosen.address
     if row.channel != chosen.channel:
         row.channel = chosen.channel
-        statements.update(row, ("channel", "recipient"))
+        row.save(update_fields=["channel", "recipient"])
         return False
     if verdict.hold:
         _hold_back(case, row, verdict)
@@ -367,7 +355,7 @@ def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = ""
 
 def _suppress(row: Communication, reason: str, because: str = "") -> None:
     row.status, row.suppressed_reason = State.SUPPRESSED, reason
-    statements.update(row, ("status", "suppressed_reason", "recipient"))
+    row.save(update_fields=["status", "suppressed_reason", "recipient"])
     timeline.note(row.invoice, "suppressed", CLOCK, reason=because, message=row.kind, because=reason)
 
 
@@ -383,7 +371,7 @@ def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reas
     row.scheduled_for, row.waits_for = until, why
     if why in holding.TRIED_AGAIN:
         row.not_before = until
-    statements.update(row, ("scheduled_for", "waits_for", "not_before", "recipient"))
+    row.save(update_fields=["scheduled_for", "waits_for", "not_before", "recipient"])
     if row.step is not None:
         lifecycle.stand(row.invoice, next_contact_at=until)
     if is_news:

@@ -13,7 +13,6 @@ from communications.contacts import addresses
 from communications.contacts.addresses import Chosen
 from communications.models import PENDING, Communication, PolicyStep, State
 from communications.schedule import ladder, policies
-from inflow import statements
 from inflow.accounts.actors import CLOCK
 from invoices import lifecycle, timeline, workdays
 from invoices.cases import escalations
@@ -156,7 +155,6 @@ def _plan(each: Step, chosen: Chosen, moment: dt.datetime) -> Communication | No
     if not _stands_at(each.row, each.step):
         return None
     planned = ladder.plan_message(each.invoice, each.step, moment, not_before=moment, chosen=chosen)
-    statements.flush(Communication)
     contact_at = ladder.reschedule(ladder.facts_of(each.invoice), each.invoice, planned)
     lifecycle.stand(each.invoice, next_contact_at=contact_at)
     timeline.note(each.invoice, "planned", CLOCK, number=planned.try_number, moment=planned.scheduled_for)

@@ -7,9 +7,10 @@ import datetime as dt
 import operator
 import time
 import uuid
+from collections.abc import Callable
 
 import structlog
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from communications import channels
@@ -18,7 +19,6 @@ from communications.delivery import gate, restored, status_updates
 from communications.delivery.status_updates import Outcome
 from communications.models import Communication, State
 from communications.schedule import holding, one_off
-from inflow import statements
 from inflow.accounts.models import Account
 from inflow.restores import highwater, walltime
 from invoices import workdays
@@ -34,8 +34,15 @@ ORPHANED_AFTER = dt.timedelta(minutes=5)
 
 
 @workdays.remembered()
-def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account | None = None) -> int:
-    """Send what is due, of `account` alone or of all that follow the wall; how many messages left us."""
+def send_due(
+    now: dt.datetime | None = None,
+    limit: int = 500,
+    account: Account | None = None,
+    *,
+    watch: Callable[[], None] = lambda: None,
+) -> int:
+    """Send what is due, of `account` alone or of all that follow the wall; how many messages left us. `watch` is called
+    before each message and may raise."""
     now = now or timezone.now()
     if account is None:
         if not (walltime.is_right() and highwater.may_send()):
@@ -50,6 +57,7 @@ def send_due(now: dt.datetime | None = None, limit: int = 500, account: Account 
     accounts: dict[uuid.UUID, Account] = {account.pk: account} if account else {}
     with channels.Ways() as ways:
         for pk, account_id, channel, _ in ids:
+            watch()
             try:
                 owner = accounts.get(account_id) or accounts.setdefault(account_id, Account.objects.get(pk=account_id))
                 left += send(pk, owner=owner, channel=channel, ways=ways, wait=account is not None)
@@ -175,7 +183,7 @@ def _keep(rows: list[Communication], reason: str) -> State:
 def capture(communication_id: uuid.UUID, *, owner: Account | None = None, wait: bool = True) -> bool:
     """Of a message that does not leave this machine, gate and record are one transaction: nothing is in between that
     could not be taken back. Whether it passed."""
-    with statements.transaction():
+    with transaction.atomic():
         rows = gate.claim(communication_id, wait=wait, account=owner)
         status_updates.conclude(rows)
     return bool(rows)

@@ -15,7 +15,6 @@ from communications.delivery import retries
 from communications.models import CONTACTED, Communication, PolicyStep, State
 from communications.schedule import holding, ladder, limits, replanning
 from communications.signals import communication_failed, communication_sent
-from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from invoices import lifecycle, timeline
@@ -53,7 +52,7 @@ class News:
 
 def record(message_id: uuid.UUID, outcome: Outcome) -> None:
     """What the worker saw: the message's steps are done, or tried again. Whoever comes second changes nothing."""
-    with statements.transaction():
+    with transaction.atomic():
         rows = _locked(Q(message_id=message_id, status=State.SENDING))
         for row in rows:
             row.provider_id = _unused(row, outcome.provider_id)
@@ -125,7 +124,7 @@ def _end_sending(rows: Sequence[Communication], outcome: Outcome) -> None:
         return
     for row in rows:
         row.status, row.error, row.refusal = outcome.status, outcome.error[:300], outcome.refusal or ""
-        statements.update(row, ("status", "error", "provider_id", "refusal"))
+        row.save(update_fields=["status", "error", "provider_id", "refusal"])
     if outcome.refusal:
         for row in rows:
             timeline.note(row.invoice, "failed", CLOCK, reason=row.error, address=row.recipient)

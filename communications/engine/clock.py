@@ -12,20 +12,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection
-from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from communications.channels import gateways
 from communications.content import templates
 from communications.delivery import sender
 from communications.engine import healing
-from communications.models import LEFT_US, Communication, State
+from communications.models import LEFT_US, CollectionSettings, Communication, SenderProfile, State
 from communications.schedule import holding, ladder, policies, replanning
-from inflow import statements
 from inflow.accounts.models import Account
 from inflow.restores import walltime
-from inflow.statements import Compiled
+from inflow.sql import account_scope, compiled, select
 from invoices import lifecycle, workdays
 from invoices.models import Escalation, Invoice, Status
 from invoices.writing import NotFound, lock
@@ -47,11 +46,17 @@ def tick(now: dt.datetime | None = None) -> int:
 
 
 @workdays.remembered()
-def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = None) -> int:
+def take_steps(
+    now: dt.datetime,
+    limit: int = 5_000,
+    account: Account | None = None,
+    *,
+    watch: Callable[[], None] = lambda: None,
+) -> int:
     """Look at the invoices whose next step has come and has no message planned yet; how many there were.
 
     Of `account` alone, or of all that follow the wall, whose clock is compared with PostgreSQL's. What a clock that was
-    ahead did before is taken back.
+    ahead did before is taken back. `watch` is called before each invoice and may raise.
     """
     if account is None:
         if not walltime.is_right():
@@ -60,6 +65,7 @@ def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = N
     accounts: dict[uuid.UUID, Account] = {account.pk: account} if account else {}
     rows = _due_steps(limit, now=now, account=account.pk if account else None)
     for account_id, invoice_id in ((row["account_id"], row["id"]) for row in rows):
+        watch()
         owner = accounts.get(account_id) or accounts.setdefault(account_id, Account.objects.get(pk=account_id))
         try:
             look_at(owner, invoice_id)
@@ -70,7 +76,7 @@ def take_steps(now: dt.datetime, limit: int = 5_000, account: Account | None = N
     return len(rows)
 
 
-@Compiled
+@compiled
 def _due_steps(limit: int, *, now: dt.datetime, account: uuid.UUID | None) -> QuerySet[Invoice, dict[str, Any]]:
     due = Invoice.objects.filter(next_check_at__lte=now)
     due = due.filter(account=account) if account else due.filter(account__clock=None)
@@ -79,7 +85,7 @@ def _due_steps(limit: int, *, now: dt.datetime, account: uuid.UUID | None) -> Qu
 
 def look_at(account: Account, invoice_id: uuid.UUID) -> None:
     """Advance one invoice, if it is still there to be advanced."""
-    with statements.transaction():
+    with account_scope(account):
         try:
             invoice = lock(account, invoice_id)
         except NotFound:
@@ -95,7 +101,7 @@ class Backwards(Exception):
 
 
 class Busy(Exception):
-    """The clock is being moved by somebody else."""
+    """The clock is being moved already."""
 
 
 class Live(Exception):
@@ -110,42 +116,80 @@ class Leap:
 
 
 def set_clock(account: Account, now: dt.datetime) -> Leap:
-    """Set or move a test account's clock, and do all that falls due in between, in order.
+    """Set or move a test account's clock, and do all that falls due in between, in order, however long it takes.
+    Requests do it by `leaps`.
+
+    Raises `Live`, `Backwards` or `Busy`.
+    """
+    with alone(account):
+        begin(account, now)
+        sent, escalated = tally(account)
+        run(account, now)
+        sent_now, escalated_now = tally(account)
+        return Leap(now, sent_now - sent, escalated_now - escalated)
+
+
+def begin(account: Account, target: dt.datetime) -> None:
+    """Check that the clock may move to `target`, and set one that was never set. Raises `Live` or `Backwards`."""
+    if not account.is_test:
+        raise Live
+    account.refresh_from_db(fields=["clock"])
+    if account.clock is None:
+        if Invoice.objects.for_account(account).exists():
+            raise Backwards("The clock is first set while the account has no invoices yet.")
+        _show(account, target)
+    elif target < account.clock:
+        raise Backwards("The clock only moves forward.")
+
+
+def run(account: Account, target: dt.datetime, *, watch: Callable[[], None] = lambda: None) -> None:
+    """Move the clock to `target`. Where `watch` raises, another run goes on from the moment that the clock shows."""
+    with policies.remembered(), workdays.remembered():
+        _read_once(account)
+        replanning.run_requested(account, watch=watch)
+        leap(account, target, watch=watch)
+
+
+def tally(account: Account) -> tuple[int, int]:
+    """Return how many messages left us and how many cases were opened."""
+    messages = Communication.objects.for_account(account).filter(status__in=LEFT_US)
+    return messages.values("message_id").distinct().count(), Escalation.objects.for_account(account).count()
+
+
+@contextmanager
+def history(account: Account, start: dt.datetime, send: Callable[[Account, dt.datetime], None]) -> Iterator[None]:
+    """Give a test account without invoices a past, which begins at `start` and which the caller plays by `leap`. Then
+    hand the clock back to the wall: from then on it cannot be set. Nobody sees any of it before it is complete.
 
     Raises `Live`, `Backwards` or `Busy`.
     """
     if not account.is_test:
         raise Live
-    with _alone(account):
+    with alone(account), transaction.atomic(), policies.remembered(), workdays.remembered():
         account.refresh_from_db(fields=["clock"])
-        if account.clock is None:
-            if Invoice.objects.for_account(account).exists():
-                raise Backwards("The clock is first set while the account has no invoices yet.")
-            _show(account, now)
-        elif now < account.clock:
-            raise Backwards("The clock only moves forward.")
-        messages = Communication.objects.for_account(account).filter(status__in=LEFT_US)
-        cases = Escalation.objects.for_account(account)
-        sent, escalated = messages.values("message_id").distinct().count(), cases.count()
-        with policies.remembered(), workdays.remembered():
-            _read_once(account)
-            replanning.run_requested(account)
-            leap(account, now)
-        return Leap(now, messages.values("message_id").distinct().count() - sent, cases.count() - escalated)
-
-
-def _send(account: Account, now: dt.datetime) -> None:
-    sender.send_due(now, limit=10_000, account=account)
+        if account.clock or Invoice.objects.for_account(account).exists():
+            raise Backwards("The account has a past already.")
+        _show(account, start)
+        yield
+        leap(account, timezone.now(), send=send)
+        account.clock = None
+        account.save(update_fields=["clock"])
 
 
 def leap(
     account: Account,
     target: dt.datetime,
     *,
-    send: Callable[[Account, dt.datetime], None] = _send,
+    send: Callable[[Account, dt.datetime], None] | None = None,
     watch: Callable[[], None] = lambda: None,
 ) -> None:
-    """From one due moment to the next, for an account with a clock of its own. `watch` may raise, to end it."""
+    """Go from one due moment to the next, for an account with a clock of its own. `watch` is called before each piece
+    of work, and may raise, to end it."""
+    if send is None:
+
+        def send(account: Account, now: dt.datetime) -> None:
+            sender.send_due(now, limit=10_000, account=account, watch=watch)
+
     assert account.clock is not None
     _read_once(account)
     passes, stuck = 0, Due()
@@ -161,21 +205,23 @@ def leap(
             log.warning("clock_stuck", account=str(account.pk), at=account.clock.isoformat())
             stuck, passes = stuck | before, 0
             continue
-        worked = _pass(account, send, moments)
+        worked = _pass(account, send, moments, watch)
         passes += 1
         if not worked and before and _due_now(account, stuck) == before:
             passes = _MOST_PASSES
     if account.clock != target:
+        watch()
         _show(account, target)
 
 
 def _read_once(account: Account) -> None:
-    """What the account has set, as it is when a leap begins; what a leap before it knew is forgotten."""
-    for name in ("collection", "sender_profile"):
-        account._state.fields_cache.pop(name, None)
+    """Read what the account has set, as it is when a leap begins; what a leap before it read is forgotten."""
     gateways.forget(account)
     templates.remember(account)
-    prefetch_related_objects([account], "collection", "sender_profile")
+    if rules := CollectionSettings.objects.filter(account=account).first():
+        account.collection = rules
+    if profile := SenderProfile.objects.filter(account=account).first():
+        account.sender_profile = profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +252,15 @@ class Moments:
         return min((moment for moment in (self.ages, self.steps, self.sends) if moment), default=None)
 
 
-def _pass(account: Account, send: Callable[[Account, dt.datetime], None], moments: Moments) -> bool:
+def _pass(
+    account: Account, send: Callable[[Account, dt.datetime], None], moments: Moments, watch: Callable[[], None]
+) -> bool:
     """Do once what has fallen due. Return whether there was anything to do besides sending."""
     now, worked = account.now(), 0
     if moments.ages and moments.ages <= now:
-        worked += lifecycle.age_due(now, account=account)
+        worked += lifecycle.age_due(now, account=account, watch=watch)
     if moments.steps and moments.steps <= now:
-        worked += take_steps(now, account=account)
+        worked += take_steps(now, account=account, watch=watch)
     if moments.sends and moments.sends <= now:
         send(account, now)
     return bool(worked)
@@ -230,7 +278,7 @@ def _due_now(account: Account, but: Due) -> Due:
 _MOST_DUE = 5_000
 
 
-@Compiled
+@compiled
 def _due_sends(*, account: uuid.UUID, now: dt.datetime) -> QuerySet[Communication, dict[str, Any]]:
     due = Communication.objects.filter(account=account, status=State.SCHEDULED, scheduled_for__lte=now)
     return due.order_by().values("id")
@@ -239,7 +287,7 @@ def _due_sends(*, account: uuid.UUID, now: dt.datetime) -> QuerySet[Communicatio
 def _next_moments(account: Account, stuck: Due) -> Moments:
     """By the account's calendar."""
     which = {"account": account.pk, "ages": list(stuck.ages), "steps": list(stuck.steps), "sends": list(stuck.sends)}
-    new, held, steps, sends = statements.execute(_NEXT, which).fetchone()
+    new, held, steps, sends = select(_NEXT, which)[0]
     ages = min((holding.beginning(account, day + _DAY) for day in (new, held) if day), default=None)
     return Moments(ages, steps, sends)
 
@@ -259,11 +307,11 @@ SELECT
 
 def _show(account: Account, moment: dt.datetime) -> None:
     account.clock = moment
-    statements.update(account, ("clock",))
+    account.save(update_fields=["clock"])
 
 
 @contextmanager
-def _alone(account: Account) -> Iterator[None]:
+def alone(account: Account) -> Iterator[None]:
     """One at a time: a session's lock, as the work in between commits piece by piece."""
     key = account.pk.int % 2**63
     with connection.cursor() as cursor:

@@ -123,7 +123,7 @@ def _play(account: Account, days: int, deadline: sandbox.Deadline) -> Foreseen:
     with policies.remembered(), workdays.remembered():
         try:
             if Rescheduling.objects.filter(account=account).exists():  # the engine does it within a minute
-                replanning.replan_account(account)
+                replanning.replan_account(account, watch=deadline.check)
             clock.leap(account, horizon, send=hand_over, watch=deadline.check)
         except sandbox.TooMuch:  # all that comes before this moment is known
             horizon, is_whole = account.now(), False

@@ -15,10 +15,10 @@ from django.utils import timezone
 from communications.channels import pauses
 from communications.models import Communication, PolicyStep, SenderHealth, State
 from communications.schedule import ladder, policies, replanning
-from inflow import statements
 from inflow.accounts.actors import Channel
 from inflow.accounts.models import Account
 from inflow.restores import walltime
+from inflow.sql import account_scope
 from invoices import healing, lifecycle
 from invoices.models import OPEN, Invoice, TimelineEntry
 from invoices.writing import NotFound, lock
@@ -66,7 +66,7 @@ def _touched() -> list[tuple[uuid.UUID, uuid.UUID]]:
 
 def _mend(account: Account, invoice_id: uuid.UUID) -> None:
     """Plan an invoice's next step anew, as of now."""
-    with statements.transaction():
+    with account_scope(account):
         try:
             invoice = lock(account, invoice_id)
         except NotFound:

@@ -23,6 +23,7 @@ from communications.models.ladder import (
     SwitchingOn,
     every_medium,
 )
+from communications.models.leaps import ClockLeap
 from communications.models.messages import Communication
 from communications.models.senders import Gateway, MessageTemplate, Notice, SenderHealth, SenderProfile
 
@@ -34,6 +35,7 @@ __all__ = [
     "AnswerKind",
     "AnswerStatus",
     "ApprovalLimit",
+    "ClockLeap",
     "CollectionSettings",
     "Communication",
     "ConsentEntry",

@@ -130,6 +130,7 @@ class Rescheduling(models.Model):
 
     account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="+")
     requested_at = models.DateTimeField()
+    after = models.UUIDField(null=True)  # the last debtor whose messages were rescheduled
 
     def __str__(self) -> str:
         return str(self.account)

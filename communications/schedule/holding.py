@@ -6,12 +6,14 @@ Nothing is written here.
 """
 
 import datetime as dt
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _lazy
 
 from communications.content import demand
@@ -20,12 +22,13 @@ from communications.models import CollectionSettings, Communication, Kind
 from communications.schedule import covering, limits, one_off
 from communications.schedule.calendar import Place, place_of
 from inflow.accounts.models import Account
+from inflow.sql import compiled
 from invoices import ledger, workdays
 from invoices.cases import escalations
 from invoices.debtors import contacts as invoice_contacts
 from invoices.debtors import debtor_parties
 from invoices.debtors.debtor_parties import DebtorParty
-from invoices.models import OPEN, Debtor, Invoice, Status
+from invoices.models import OPEN, Debtor, Invoice, Receipt, Status
 
 ANSWER_WAITS_WORKING_DAYS = 3
 # A dispute open for so long raises the next level.
@@ -130,8 +133,7 @@ class Facts:
         """The open invoices that hold the debtor's messages back: by a level 2 escalation, or reopened just now."""
         if self._given is not None:
             return self._given
-        holds = Q(escalation_level__gte=escalations.HIGHEST) | Q(not_before__gt=self.now)
-        return list(Invoice.objects.filter(holds, debtor=self.debtor.pk, status__in=OPEN))
+        return _holding(debtor=self.debtor.pk, now=self.now)
 
     @property
     def is_in_hand(self) -> bool:
@@ -147,7 +149,7 @@ class Facts:
 
     @cached_property
     def _has_credit(self) -> bool:
-        return ledger.unapplied().filter(debtor=self.debtor.pk).exists()
+        return bool(_credit(debtor=self.debtor.pk))
 
     def party(self, invoice: Invoice) -> DebtorParty:
         """The party that an invoice of the debtor names."""
@@ -178,6 +180,17 @@ class Facts:
         rules = self.rules
         phone = invoice_contacts.given(invoice, "phone")
         return place_of(self.debtor, self.account, phone, opens=rules.opens_at, closes=rules.closes_at)
+
+
+@compiled
+def _holding(*, debtor: uuid.UUID, now: dt.datetime) -> QuerySet[Invoice]:
+    holds = Q(escalation_level__gte=escalations.HIGHEST) | Q(not_before__gt=now)
+    return Invoice.objects.filter(holds, debtor=debtor, status__in=OPEN)
+
+
+@compiled
+def _credit(*, debtor: uuid.UUID) -> QuerySet[Receipt, Any]:
+    return ledger.unapplied().filter(debtor=debtor).order_by().values("id")[:1]
 
 
 def first_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> Verdict:

@@ -17,10 +17,9 @@ from communications.models import PENDING, CollectionSettings, Communication, Ki
 from communications.schedule import holding, limits, policies
 from communications.schedule.calendar import Place, place_of
 from communications.schedule.holding import beginning
-from inflow import statements
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
-from inflow.statements import Ahead, Compiled
+from inflow.sql import Batch, compiled, joining
 from invoices import lifecycle, money, timeline
 from invoices.cases import escalations
 from invoices.debtors import contacts
@@ -84,72 +83,71 @@ def came_overdue(invoice: Invoice) -> bool:
 def advance(invoice: Invoice) -> None:
     """Look at where the invoice stands and do what is next: nothing, plan the step's message, or take a step that has
     none. May be called at any time and any number of times."""
-    while _advance(invoice, unsent(invoice)):
-        pass
+    batch = Batch()
+    while _advance(batch, invoice, unsent(invoice)):
+        batch.flush()
+    batch.flush()
 
 
-def enter(invoice: Invoice) -> None:
+def enter(invoice: Invoice, batch: Batch) -> None:
     """`advance`, for a new invoice: nothing is planned for it yet."""
-    if _advance(invoice, []):
+    if _advance(batch, invoice, []):
+        batch.flush()
         advance(invoice)
 
 
 def unsent(invoice: Invoice) -> list[Communication]:
     """What is planned for the invoice, held back or on its way."""
-    statements.flush(Communication)
     rows = _unsent(invoice=invoice.pk)
     for row in rows:
         row.invoice = invoice
     return rows
 
 
-def asks(invoice_id: uuid.UUID) -> Ahead | None:
-    """What `unsent` will ask."""
-    return _unsent.ahead(invoice=invoice_id)
-
-
-@Compiled
+@compiled
 def _unsent(*, invoice: uuid.UUID) -> QuerySet[Communication]:
     return Communication.objects.filter(invoice=invoice, status__in=PENDING)
 
 
-def _advance(invoice: Invoice, rows: Sequence[Communication], facts: holding.Facts | None = None) -> bool:
+def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], facts: holding.Facts | None = None) -> bool:
     """Whether a step was taken, so that there is more to see to. `rows` are what is `unsent`."""
     pending = next((row for row in rows if row.step is not None), None)
     if not invoice.is_open:
-        _drop(invoice, pending)
+        _drop(batch, invoice, pending)
         return False
     if pending and pending.status == State.SENDING:
-        lifecycle.stand(invoice, next_contact_at=None, next_check_at=None)
+        lifecycle.stand(invoice, batch=batch, next_contact_at=None, next_check_at=None)
         return False
     facts = facts or facts_of(invoice)
     today = invoice.account.today()
     step = next_step(invoice, policies.steps_of(invoice), today)
     if pending and not is_for(pending, invoice, step):
-        cancel(pending, "other_step" if step else "no_step")
+        cancel(pending, "other_step" if step else "no_step", batch)
         pending = None
     if step is None:
-        return _end(invoice, today)
+        return _end(batch, invoice, today)
     if pending and pending.status == State.HELD:
-        return _await_a_person(invoice)
-    if pending is None and (waits_until := _stands_still(invoice)):
-        lifecycle.stand(invoice, next_check_at=waits_until[0], next_contact_at=_next_contact(facts, invoice))
+        return _await_a_person(batch, invoice)
+    if pending is None and (waits_until := _stands_still(batch, invoice)):
+        contact_at = _next_contact(facts, invoice)
+        lifecycle.stand(invoice, batch=batch, next_check_at=waits_until[0], next_contact_at=contact_at)
         return False
     day = day_of(invoice, step)
     # An invoice that arrived overdue is planned for at once.
     enters = came_overdue(invoice) and invoice.last_step is None and step.kind != StepKind.NONE
     if today < day and not (enters and (pending or invoice.status == Status.OVERDUE)):
         if pending:
-            cancel(pending, "day_moved")
+            cancel(pending, "day_moved", batch)
         check_at = first_moment(invoice, step)
         if enters:
             check_at = holding.next_allowed(facts, invoice, _probe(invoice, step), check_at)
-        lifecycle.stand(invoice, next_check_at=check_at, next_contact_at=_next_contact(facts, invoice))
+        contact_at = _next_contact(facts, invoice)
+        lifecycle.stand(invoice, batch=batch, next_check_at=check_at, next_contact_at=contact_at)
         return False
     if step.kind == StepKind.NONE:
-        done(invoice, step)
+        done(invoice, step, batch=batch)
         return True
-    return _plan(facts, invoice, step, pending)
+    return _plan(batch, facts, invoice, step, pending)
 
 
 def is_for(pending: Communication, invoice: Invoice, step: PolicyStep | None) -> bool:
@@ -161,26 +159,36 @@ def is_for(pending: Communication, invoice: Invoice, step: PolicyStep | None) ->
     )
 
 
-def done(invoice: Invoice, step: PolicyStep, on: dt.date | None = None) -> None:
+def done(invoice: Invoice, step: PolicyStep, on: dt.date | None = None, *, batch: Batch | None = None) -> None:
     """The step is behind us: what it was late is kept, and who it calls in is called."""
     on = on or invoice.account.today()
     late = (on - on_paper(invoice, step)).days
     slip = invoice.slip_days + (late if late > TOLERATED_DAYS else 0)
-    lifecycle.stand(invoice, last_step=step.offset_days, slip_days=slip)
+    lifecycle.stand(invoice, batch=batch, last_step=step.offset_days, slip_days=slip)
     if step.escalates_to and invoice.is_open:
+        if batch:
+            batch.flush()
         escalations.open_case(invoice, Reason.POLICY_STEP, level=step.escalates_to)
 
 
-def replan(invoice: Invoice, rows: Sequence[Communication] | None = None, facts: holding.Facts | None = None) -> None:
+def replan(
+    invoice: Invoice,
+    rows: Sequence[Communication] | None = None,
+    facts: holding.Facts | None = None,
+    *,
+    batch: Batch | None = None,
+) -> None:
     """A fact that messages depend on has changed: give each planned message of the invoice the moment at which it may
     go now. `rows` are what is `unsent`; `facts` are the debtor's."""
     rows = unsent(invoice) if rows is None else rows
     facts = facts or facts_of(invoice)
-    for row in rows:
-        if row.status == State.SCHEDULED and row.step is None:
-            reschedule(facts, invoice, row)
-    if _advance(invoice, rows, facts):
-        advance(invoice)
+    with joining(batch) as batch:
+        for row in rows:
+            if row.status == State.SCHEDULED and row.step is None:
+                reschedule(facts, invoice, row, batch=batch)
+        if _advance(batch, invoice, rows, facts):
+            batch.flush()
+            advance(invoice)
 
 
 def facts_of(invoice: Invoice) -> holding.Facts:
@@ -189,7 +197,12 @@ def facts_of(invoice: Invoice) -> holding.Facts:
 
 
 def reschedule(
-    facts: holding.Facts, invoice: Invoice, row: Communication, begins: dt.datetime | None = None
+    facts: holding.Facts,
+    invoice: Invoice,
+    row: Communication,
+    begins: dt.datetime | None = None,
+    *,
+    batch: Batch | None = None,
 ) -> dt.datetime | None:
     """Give a planned message the first moment at which it may go, and the reason if it waits for a fact. Return the
     moment as `next_contact_at` shows it. `begins`: when its step does."""
@@ -209,13 +222,16 @@ def reschedule(
     if moment != row.scheduled_for or (why != row.waits_for and (why in holding.FACTS or row.waits_for)):
         is_news = why not in ("", row.waits_for)
         row.scheduled_for, row.waits_for = moment, why
-        statements.update(row, ("scheduled_for", "waits_for"))
-        if is_news:
-            note_postponed(facts, invoice, row)
+        with joining(batch) as batch:
+            batch.update(row, "scheduled_for", "waits_for")
+            if is_news:
+                note_postponed(facts, invoice, row, batch=batch)
     return _shown(facts, verdict, row.scheduled_for)
 
 
-def note_postponed(facts: holding.Facts, invoice: Invoice, row: Communication, reason: str = "") -> None:
+def note_postponed(
+    facts: holding.Facts, invoice: Invoice, row: Communication, reason: str = "", *, batch: Batch | None = None
+) -> None:
     """Write on the timeline until when a message waits, and for what."""
     reason = money.display(invoice.balance, invoice.currency) if row.waits_for == "credit" else reason
     timeline.note(
@@ -224,6 +240,7 @@ def note_postponed(facts: holding.Facts, invoice: Invoice, row: Communication, r
         CLOCK,
         after={"waits_for": row.waits_for},
         reason=reason,
+        batch=batch,
         message=row.kind,
         because=row.waits_for,
         moment=row.scheduled_for,
@@ -268,8 +285,21 @@ def allowed_from(invoice: Invoice, moment: dt.datetime) -> dt.datetime:
 
 def rules_of(account: Account) -> CollectionSettings:
     """The account's settings, else the defaults."""
-    known: CollectionSettings | None = getattr(account, "collection", None)
-    return known or CollectionSettings(account=account)
+    if _SETTINGS.is_cached(account):
+        known: CollectionSettings | None = getattr(account, "collection", None)
+        return known or CollectionSettings(account=account)
+    for rules in _settings(account=account.pk):
+        account.collection = rules
+        return rules
+    return CollectionSettings(account=account)
+
+
+_SETTINGS: Any = CollectionSettings._meta.get_field("account").remote_field
+
+
+@compiled
+def _settings(*, account: uuid.UUID) -> QuerySet[CollectionSettings]:
+    return CollectionSettings.objects.filter(account=account)
 
 
 def place(invoice: Invoice, rules: CollectionSettings) -> Place:
@@ -277,19 +307,19 @@ def place(invoice: Invoice, rules: CollectionSettings) -> Place:
     return place_of(invoice.debtor, invoice.account, phone, opens=rules.opens_at, closes=rules.closes_at)
 
 
-def _stands_still(invoice: Invoice) -> tuple[dt.datetime | None] | None:
+def _stands_still(batch: Batch, invoice: Invoice) -> tuple[dt.datetime | None] | None:
     """When to look again at an invoice that nothing is planned for, if something holds it."""
     if invoice.status == Status.ON_HOLD:
         assert invoice.hold_until is not None
         return (beginning(invoice.account, invoice.hold_until + _DAY),)
     if invoice.status == Status.DISPUTED:
-        return (advance_dispute(invoice),)
+        return (advance_dispute(invoice, batch),)
     if invoice.escalation_level >= escalations.HIGHEST:
         return (None,)
     return None
 
 
-def advance_dispute(invoice: Invoice) -> dt.datetime | None:
+def advance_dispute(invoice: Invoice, batch: Batch | None = None) -> dt.datetime | None:
     """A dispute of 30 days raises the next level, once; a new round closes what was raised and counts anew. When that
     will be; None where a person is on it."""
     assert invoice.disputed_at is not None
@@ -299,61 +329,68 @@ def advance_dispute(invoice: Invoice) -> dt.datetime | None:
     raised = Escalation.objects.filter(invoice=invoice, reason=Reason.DISPUTE, opened_at__gte=since)
     raised = raised.exclude(resolution=Resolution.TOO_EARLY)
     if invoice.escalation_level < escalations.HIGHEST and not raised.exists():
+        if batch:
+            batch.flush()
         escalations.raise_further(invoice, Reason.DISPUTE)
     return None
 
 
-def _end(invoice: Invoice, today: dt.date) -> bool:
+def _end(batch: Batch, invoice: Invoice, today: dt.date) -> bool:
     """Every step is done. No silence without end: an overdue invoice that nobody is on is a person's."""
-    held = _stands_still(invoice)
-    _await_check(invoice, held)
+    held = _stands_still(batch, invoice)
+    _await_check(batch, invoice, held)
     if held or not invoice.is_chased or invoice.status != Status.OVERDUE:
         return False
     if not invoice.escalation_level:
+        batch.flush()
         escalations.raise_further(invoice, Reason.POLICY_STEP, notes="Every step of the ladder is done.")
     return False
 
 
-def _await_a_person(invoice: Invoice) -> bool:
+def _await_a_person(batch: Batch, invoice: Invoice) -> bool:
     """A held message is somebody's case, as long as it is held: no silence without end."""
-    still = _stands_still(invoice)
-    _await_check(invoice, still)
+    still = _stands_still(batch, invoice)
+    _await_check(batch, invoice, still)
     if still is None and not invoice.escalation_level:
+        batch.flush()
         escalations.open_case(invoice, Reason.POLICY_STEP, notes="A final notice waits for a second pair of eyes.")
     return False
 
 
-def _await_check(invoice: Invoice, still: tuple[dt.datetime | None] | None) -> None:
+def _await_check(batch: Batch, invoice: Invoice, still: tuple[dt.datetime | None] | None) -> None:
     """Mark the invoice as one without a further message; only a dispute has a date."""
     check_at = still[0] if still else None
     contact_at = check_at if invoice.status == Status.DISPUTED else None
-    lifecycle.stand(invoice, next_check_at=check_at, next_contact_at=contact_at)
+    lifecycle.stand(invoice, batch=batch, next_check_at=check_at, next_contact_at=contact_at)
 
 
-def _plan(facts: holding.Facts, invoice: Invoice, step: PolicyStep, pending: Communication | None) -> bool:
+def _plan(
+    batch: Batch, facts: holding.Facts, invoice: Invoice, step: PolicyStep, pending: Communication | None
+) -> bool:
     """Whether the step was skipped instead."""
     account = invoice.account
     begins = first_moment(invoice, step)
     if pending:
-        check_at = advance_dispute(invoice) if invoice.status == Status.DISPUTED else None
-        contact_at = reschedule(facts, invoice, pending, begins)
+        check_at = advance_dispute(invoice, batch) if invoice.status == Status.DISPUTED else None
+        contact_at = reschedule(facts, invoice, pending, begins, batch=batch)
         if step.offset_days < 0 and pending.scheduled_for >= beginning(account, invoice.due_date):
-            cancel(pending, "no_hour_left")
+            cancel(pending, "no_hour_left", batch)
             check_at, contact_at = beginning(account, invoice.due_date), _next_contact(facts, invoice)
-        lifecycle.stand(invoice, next_check_at=check_at, next_contact_at=contact_at)
+        lifecycle.stand(invoice, batch=batch, next_check_at=check_at, next_contact_at=contact_at)
         return False
     not_before = max(begins, account.now())
     probe = _probe(invoice, step)
     scheduled_for = holding.next_allowed(facts, invoice, probe, not_before)
     if step.offset_days < 0 and scheduled_for >= beginning(account, invoice.due_date):
-        lifecycle.stand(invoice, last_step=step.offset_days)
-        timeline.note(invoice, "skipped", CLOCK)
+        lifecycle.stand(invoice, batch=batch, last_step=step.offset_days)
+        timeline.note(invoice, "skipped", CLOCK, batch=batch)
         return True
-    planned = plan_message(invoice, step, scheduled_for, not_before=not_before)
+    planned = plan_message(invoice, step, scheduled_for, not_before=not_before, batch=batch)
     zone = facts.place(invoice).zone.key
-    timeline.note(invoice, "planned", CLOCK, message=step.kind, moment=scheduled_for, zone=zone)
+    timeline.note(invoice, "planned", CLOCK, batch=batch, message=step.kind, moment=scheduled_for, zone=zone)
     if facts.debtor.opted_out_at or holding.hold_of(facts, invoice, planned, not_before):
-        lifecycle.stand(invoice, next_contact_at=reschedule(facts, invoice, planned, begins))
+        contact_at = reschedule(facts, invoice, planned, begins, batch=batch)
+        lifecycle.stand(invoice, batch=batch, next_contact_at=contact_at)
     return False
 
 
@@ -364,9 +401,9 @@ def plan_message(
     *,
     not_before: dt.datetime,
     chosen: addresses.Chosen | None = None,
+    batch: Batch | None = None,
 ) -> Communication:
     """The row of a step's next try, by the channel `chosen` if there is one."""
-    statements.flush(Communication)
     tries = len(_tries(invoice=invoice.pk, round=invoice.round, step=step.offset_days, kind=step.kind))
     chosen = chosen or addresses.choose(invoice, (tries and channels_left(invoice, step)) or step.channels)
     communication = Communication(
@@ -384,12 +421,13 @@ def plan_message(
         scheduled_for=scheduled_for,
         not_before=not_before,
     )
-    statements.insert(communication)
-    lifecycle.stand(invoice, next_check_at=None, next_contact_at=scheduled_for)
+    with joining(batch) as batch:
+        batch.insert(communication)
+        lifecycle.stand(invoice, batch=batch, next_check_at=None, next_contact_at=scheduled_for)
     return communication
 
 
-@Compiled
+@compiled
 def _tries(*, invoice: uuid.UUID, round: int, step: int, kind: str) -> QuerySet[Communication, dict[str, Any]]:
     return Communication.objects.filter(invoice=invoice, round=round, step=step, kind=kind).order_by().values("id")
 
@@ -406,20 +444,21 @@ def channels_left(invoice: Invoice, step: PolicyStep) -> list[str]:
     return [channel for channel in step.channels if channel not in closed]
 
 
-def cancel(pending: Communication, cause: str) -> None:
+def cancel(pending: Communication, cause: str, batch: Batch | None = None) -> None:
     """Drop a planned message. `cause` is a code of `narrative`."""
     pending.status = State.CANCELLED
-    statements.update(pending, ("status",))
-    timeline.note(pending.invoice, "cancelled", CLOCK, message=pending.kind, cause=cause)
+    with joining(batch) as batch:
+        batch.update(pending, "status")
+        timeline.note(pending.invoice, "cancelled", CLOCK, batch=batch, message=pending.kind, cause=cause)
 
 
-def _drop(invoice: Invoice, pending: Communication | None) -> None:
+def _drop(batch: Batch, invoice: Invoice, pending: Communication | None) -> None:
     """Suppress, for good, what is planned for an invoice that is closed. What is being sent can't be called back."""
-    lifecycle.stand(invoice, next_check_at=None, next_contact_at=None)
+    lifecycle.stand(invoice, batch=batch, next_check_at=None, next_contact_at=None)
     reason = "paid" if invoice.status == Status.PAID else "closed"
     planned = Communication.objects.filter(invoice=invoice, status__in=(State.SCHEDULED, State.HELD))
     if invoice.status == Status.PAID:
         planned = planned.exclude(kind=Kind.THANK_YOU)
     dropped = planned.update(status=State.SUPPRESSED, suppressed_reason=reason)
     if dropped:
-        timeline.note(invoice, "suppressed", CLOCK, closed=reason)
+        timeline.note(invoice, "suppressed", CLOCK, batch=batch, closed=reason)

@@ -5,9 +5,9 @@ import uuid
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from communications.models import CONTACTED, CollectionSettings, Communication, Kind
+from communications.models import CONTACTED, CollectionSettings, Kind
 from communications.schedule.calendar import Place
-from inflow import statements
+from inflow.sql import select
 
 WEEK = dt.timedelta(hours=168)
 # A thank-you is no contact.
@@ -26,8 +26,7 @@ def contacts(debtor_id: uuid.UUID, now: dt.datetime, rules: CollectionSettings |
 
     A message is one contact however many invoices it is about. A payment that stands is one, too.
     """
-    statements.flush(Communication)
-    found = statements.execute(_CONTACTS, {"debtor": debtor_id, "since": now - (reach(rules) if rules else WEEK)}).rows
+    found = select(_CONTACTS, {"debtor": debtor_id, "since": now - (reach(rules) if rules else WEEK)})
     return sorted(dict(found).values())
 
 

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind, Tone
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from inflow.statements import Ahead, Compiled
+from inflow.sql import compiled
 from invoices import lifecycle
 from invoices.models import OPEN, Debtor, Invoice, InvoiceQuerySet
 
@@ -114,22 +114,17 @@ def _steps_at(*, id: int, revision: int) -> list[PolicyStep]:
     return steps
 
 
-def asks(account: Account) -> Ahead | None:
-    """What `steps_of` will ask of an invoice that follows the account's own ladder."""
-    return _default.ahead(account=account.id) if _remembered.get() is None else None
-
-
-@Compiled
+@compiled
 def _default(*, account: uuid.UUID) -> QuerySet[ReminderPolicy, dict[str, int]]:
     return ReminderPolicy.objects.filter(account=account, is_default=True).values("id", "revision")
 
 
-@Compiled
+@compiled
 def _policy(*, id: int) -> QuerySet[ReminderPolicy, dict[str, int]]:
     return ReminderPolicy.objects.filter(pk=id).values("id", "revision")
 
 
-@Compiled
+@compiled
 def _steps(*, policy: int) -> QuerySet[PolicyStep]:
     return PolicyStep.objects.filter(policy=policy).order_by("offset_days")
 

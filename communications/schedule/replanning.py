@@ -10,7 +10,7 @@ debtor.
 import datetime as dt
 import operator
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from django.db import transaction
 from django.db.models import Q
@@ -66,31 +66,41 @@ def request(accounts: Iterable[uuid.UUID]) -> None:
         (Rescheduling(account_id=account, requested_at=now) for account in accounts),
         update_conflicts=True,
         unique_fields=["account"],
-        update_fields=["requested_at"],
+        update_fields=["requested_at", "after"],
     )
 
 
-def run_requested(account: Account | None = None) -> int:
+def run_requested(account: Account | None = None, *, watch: Callable[[], None] = lambda: None) -> int:
     """Reschedule the accounts for which that was requested: `account` alone, or all that follow the wall. Return how
-    many. A request that comes meanwhile stays."""
+    many. A request that comes meanwhile stays. `watch` is called before each debtor and may raise; the next run goes on
+    there."""
     if account is None and not walltime.is_right():
         return 0
     requests = Rescheduling.objects.select_related("account")
     requests = requests.filter(account=account) if account else requests.filter(account__clock=None)
     found = list(requests.order_by("requested_at"))
     for each in found:
-        replan_account(account or each.account)
+        replan_account(account or each.account, each, watch=watch)
         Rescheduling.objects.filter(account=each.account_id, requested_at=each.requested_at).delete()
     return len(found)
 
 
-def replan_account(account: Account) -> None:
-    """Reschedule what is planned for each debtor of the account, one transaction for each of them."""
+def replan_account(
+    account: Account, request: Rescheduling | None = None, *, watch: Callable[[], None] = lambda: None
+) -> None:
+    """Reschedule what is planned for each debtor of the account, one transaction for each of them. `request` notes how
+    far it is."""
     open_ones = Invoice.objects.for_account(account).filter(status__in=OPEN, is_chased=True)
     planned = Communication.objects.for_account(account).filter(status__in=PENDING)
     concerned = Q(pk__in=open_ones.values("debtor_id")) | Q(pk__in=planned.values("debtor_id"))
     debtors = Debtor.objects.filter(concerned, account=account)
+    if request and request.after:
+        debtors = debtors.filter(pk__gt=request.after)
     for debtor_id in list(debtors.order_by("pk").values_list("pk", flat=True)):
+        watch()
         with transaction.atomic():
             debtor = Debtor.objects.select_for_update(no_key=True).get(pk=debtor_id)
             replan_debtor(account, debtor)
+            if request:
+                same = Rescheduling.objects.filter(account=account, requested_at=request.requested_at)
+                same.update(after=debtor_id)

@@ -8,11 +8,11 @@ import time
 import uuid
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from communications.models import ReminderPolicy, SwitchingOn
 from communications.schedule import policies
+from inflow import turns
 from inflow.accounts import audit
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account
@@ -47,21 +47,24 @@ def start(
             )
     except IntegrityError as error:
         raise Busy from error
-    transaction.on_commit(lambda: offer(account.pk))
+    transaction.on_commit(lambda: offer(account.pk, turns.mark(None)))
     return row
 
 
-def offer(account_id: uuid.UUID) -> None:
-    wake(_TASK, str(account_id))
+def offer(account_id: uuid.UUID, release: str) -> None:
+    wake(_TASK, str(account_id), release)
 
 
-def waiting() -> list[uuid.UUID]:
-    return list(SwitchingOn.objects.filter(_free()).values_list("pk", flat=True))
+def waiting() -> list[tuple[uuid.UUID, str]]:
+    """Return those that nobody works on though somebody should, with their last release (see `turns`)."""
+    rows = SwitchingOn.objects.filter(turns.free()).values_list("pk", "claimed_until")
+    return [(account_id, turns.mark(claimed_until)) for account_id, claimed_until in rows]
 
 
-def work(account_id: uuid.UUID, turn_s: float = TURN_S) -> bool:
+def work(account_id: uuid.UUID, release: str | None = None, turn_s: float = TURN_S) -> bool:
     """Do a turn. Return whether there is more to do."""
-    if not SwitchingOn.objects.filter(_free(), pk=account_id).update(claimed_until=timezone.now() + LEASE):
+    claimed = SwitchingOn.objects.filter(turns.free(release), pk=account_id)
+    if not claimed.update(claimed_until=timezone.now() + LEASE):
         return False
     row = SwitchingOn.objects.select_related("account", "policy").get(pk=account_id)
     actor = Actor(row.actor, Channel.DASHBOARD)
@@ -73,7 +76,9 @@ def work(account_id: uuid.UUID, turn_s: float = TURN_S) -> bool:
         row.after = chunk[-1]
         row.save(update_fields=["entered", "after"])
         if time.monotonic() > until:
-            SwitchingOn.objects.filter(pk=account_id).update(claimed_until=None)
+            released_at = timezone.now()
+            SwitchingOn.objects.filter(pk=account_id).update(claimed_until=released_at)
+            offer(account_id, turns.mark(released_at))
             return True
     with transaction.atomic():
         detail = {"entered": row.entered, "overdue_enter": row.overdue_enter}
@@ -87,7 +92,3 @@ def _invoices(row: SwitchingOn) -> InvoiceQuerySet:
     if row.only_unchased:
         left = left.filter(is_chased=False)
     return left.filter(pk__gt=row.after) if row.after else left
-
-
-def _free() -> Q:
-    return Q(claimed_until=None) | Q(claimed_until__lt=timezone.now())

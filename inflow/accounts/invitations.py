@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from inflow.accounts import audit, login_mail
+from inflow.accounts import audit, locks, login_mail
 from inflow.accounts.models import Account, AuditEntry, Invitation, Language, LoginMail, User
 from inflow.accounts.roles import Role
 
@@ -39,12 +39,12 @@ def invite(account: Account | None, email: str, role: Role, *, by: User) -> Invi
     _check_inviter(by, account, role)
     if not email.isascii():  # mail servers have several readings of such a domain: another's mailbox would get the link
         raise ValidationError(_("Write the address in Latin letters, its domain as it begins with xn--."))
-    _check_day(account)
     own = User.objects.filter(is_superuser=True) if account is None else User.objects.filter(account=account)
     if (own if by.is_superuser else own.filter(is_superuser=False)).filter(email=email).exists():
         raise ValidationError(_("%(email)s is already among the people of this account.") % {"email": email})
     try:
         with transaction.atomic():
+            _check_day(account)
             over = Invitation.objects.filter(
                 account=account, email=email, accepted_at=None, withdrawn_at=None, expires_at__lte=timezone.now()
             )
@@ -139,6 +139,8 @@ def _may_invite(by: User, account: Account | None, role: Role) -> bool:
 
 
 def _check_day(account: Account | None) -> None:
+    """Count, until the transaction ends without others who do: those at once would all find room."""
+    locks.hold(f"invitations of {account.pk if account else 'the platform'}")
     day = AuditEntry.objects.filter(account=account, at__gt=timezone.now() - dt.timedelta(days=1))
     if day.filter(action__in=("invitation.created", "invitation.resent")).count() >= PER_DAY:
         raise ValidationError(

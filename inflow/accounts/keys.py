@@ -5,29 +5,25 @@ characters, so that a typo or a scanner for leaked secrets is answered without a
 """
 
 import datetime as dt
-import functools
 import hashlib
 import re
 import secrets
-import uuid
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import Model, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from inflow.accounts import audit
 from inflow.accounts.models import Account, ApiKey, Scope, User, default_scopes
-from inflow.statements import Ahead, columns, execute_first, objects, width
+from inflow.sql import columns, objects, select
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _FORM = re.compile(r"(inflow_(?:test_)?[0-9A-Za-z]{43})([0-9A-Za-z]{6})")
 _LAST_USED_EVERY = dt.timedelta(minutes=1)
-# By digest, the account whose key it was when this process last saw it. It lets nobody in: the key's row does.
+# Accounts of keys that this process has let in, by the key's digest.
 _seen: dict[str, Account] = {}
 _MAX_SEEN = 500
 
@@ -85,75 +81,36 @@ def revoke(key: ApiKey, *, actor: str) -> None:
             audit.record(key.account, actor, "api_key.revoked", key.prefix)
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """A row of the key's account, found by its id in the statement that finds the key."""
-
-    model: type[Model]
-    columns: Sequence[str]
-
-
-Begin = Callable[[Account], Iterable[Ahead | None]]
-
-
-def find(
-    plaintext: str, beside: Beside | None = None, row_id: uuid.UUID | None = None, begin: Begin | None = None
-) -> ApiKey | None:
-    """The live key behind `plaintext`, with its account; None for anything else. Says nothing of the reason.
-
-    What was asked for beside it is its `beside`, a dict of columns; None if the account has no such row. Where this
-    process has seen the key before, `begin` is called with the account as it was then, before PostgreSQL is asked: it
-    may send other questions elsewhere, and those that it returns go along. Their answers are the key's `asked`.
-    """
-    name = digest(plaintext)
-    seen = _seen.get(name)
-    if seen is None and not is_well_formed(plaintext):
+def find(plaintext: str) -> ApiKey | None:
+    """Return the live key behind `plaintext`, with its account; None for anything else. Says nothing of the reason."""
+    if not is_well_formed(plaintext):
         return None
-    ahead = begin(seen) if begin and seen else ()
-    cursor = execute_first(_statement(beside), [name] if beside is None else [row_id, name], ahead=ahead)
-    row = cursor.fetchone()
-    key = _read(row, beside) if row else None
+    rows = select(_FIND, [digest(plaintext)])
+    if not rows:
+        return None
+    key: ApiKey
+    key, key.account = objects(rows[0], ApiKey, Account)
     now = dt.datetime.now(dt.UTC)
-    if key is None or not key.is_live(now):
-        _seen.pop(name, None)
+    if not key.is_live(now):
+        _seen.pop(key.digest, None)
         return None
     if len(_seen) >= _MAX_SEEN:
         _seen.clear()
-    _seen[name], key.asked = _ACCOUNT.get_cached_value(key), cursor.found_ahead
+    _seen[key.digest] = key.account
     if key.last_used_at is None or now - key.last_used_at > _LAST_USED_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
     return key
 
 
-def forget(key: ApiKey) -> None:
-    """That it was seen: the next request with it asks nothing before it is let in."""
-    _seen.pop(key.digest, None)
+def seen_account(plaintext: str) -> Account | None:
+    """Return the account of a key that this process has let in before, without a query. Authenticates nobody."""
+    return _seen.get(digest(plaintext))
 
 
-_ENDS = width(ApiKey, Account)
-_ACCOUNT: Any = ApiKey._meta.get_field("account")
-
-
-@functools.cache
-def _statement(beside: Beside | None) -> str:
-    names, join = columns(ApiKey, Account), ""
-    if beside is not None:
-        names = ", ".join([names, *(f'beside."{column}"' for column in ("id", *beside.columns))])
-        table = beside.model._meta.db_table
-        join = f'LEFT JOIN "{table}" beside ON beside.account_id = accounts_account.id AND beside.id = %s'
-    return f"""
-        SELECT {names} FROM accounts_apikey JOIN accounts_account ON accounts_account.id = accounts_apikey.account_id
-        {join} WHERE digest = %s
-        """  # noqa: S608
-
-
-def _read(row: Sequence[Any], beside: Beside | None) -> ApiKey:
-    key: ApiKey
-    key, account = objects(row, ApiKey, Account)
-    _ACCOUNT.set_cached_value(key, account)
-    if beside is not None and row[_ENDS] is not None:
-        key.beside = dict(zip(beside.columns, row[_ENDS + 1 :], strict=True))
-    return key
+_FIND = f"""
+SELECT {columns(ApiKey, Account)} FROM accounts_apikey
+JOIN accounts_account ON accounts_account.id = accounts_apikey.account_id WHERE digest = %s
+"""  # noqa: S608
 
 
 def is_well_formed(plaintext: str) -> bool:

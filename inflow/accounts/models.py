@@ -22,7 +22,6 @@ from django_otp.models import Device, ThrottlingMixin, TimestampMixin
 
 from inflow.accounts.plans import LIMITS, Limits, Plan
 from inflow.accounts.roles import Role, at_least
-from inflow.statements import Known
 
 
 class Language(models.TextChoices):
@@ -327,10 +326,6 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True, help_text=_lazy("Empty: never."))
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
-
-    # See `keys.find`.
-    beside: dict[str, Any] | None = None
-    asked: Known | None = None
 
     class Meta:
         verbose_name = _lazy("API key")

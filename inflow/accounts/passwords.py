@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from inflow.accounts import audit, login_mail, sessions
+from inflow.accounts import audit, locks, login_mail, sessions
 from inflow.accounts.models import AuditEntry, Language, LoginMail, User
 
 # Links that admins can have mailed to a person. What anybody can ask for is bounded by the page.
@@ -69,11 +69,17 @@ def renew(user: User, password: str, client: Client | None = None) -> None:
 
 def mail_link(user: User, actor: str) -> str:
     """Let a worker mail a link to a person, because an admin asked for it. Raises ValidationError."""
+    with transaction.atomic():
+        locks.hold(f"password links to {user.email}")
+        _check_hour(user)
+        request(user.email, login_mail.language_of(user), requested_by=actor)
+    return _("A link to set a new password is on its way to %(email)s.") % {"email": user.email}
+
+
+def _check_hour(user: User) -> None:
     hour = timezone.now() - dt.timedelta(hours=1)
     sent = AuditEntry.objects.filter(account=user.account, action="user.reset_requested", target=user.email[:120])
     waiting = LoginMail.objects.filter(kind=LoginMail.Kind.RESET, email=user.email)
     if sent.filter(at__gt=hour).count() + waiting.count() >= PER_HOUR:
         said = _("%(most)d links were mailed to %(email)s within an hour. Each works for an hour.")
         raise ValidationError(said % {"most": PER_HOUR, "email": user.email})
-    request(user.email, login_mail.language_of(user), requested_by=actor)
-    return _("A link to set a new password is on its way to %(email)s.") % {"email": user.email}

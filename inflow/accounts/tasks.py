@@ -2,14 +2,12 @@ from celery import shared_task
 
 from inflow.accounts import mailing
 from inflow.accounts.sessions import SessionStore
-from inflow.restores import walltime
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def forget_sessions() -> None:
     """Remove the rows of sessions that are over."""
-    if walltime.is_right():
-        SessionStore.clear_expired()
+    SessionStore.clear_expired()
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -1,6 +1,5 @@
 """`X-InFlow-Key`: who is calling."""
 
-import functools
 from typing import Any
 
 from django.conf import settings
@@ -24,27 +23,18 @@ class KeyAuthentication(BaseAuthentication):
     """One identical 401 for a key that is missing, malformed, unknown, revoked or expired."""
 
     def authenticate(self, request: Request) -> tuple[None, ApiKey]:
-        asked = request._request  # by DRF's, each attribute is looked for twice
-        if settings.HTTPS and not asked.is_secure():
-            throttling.refuse_flood(asked)
+        if settings.HTTPS and not request.is_secure():
+            throttling.refuse_flood(request)
             raise Problem(403, "https_required", "Use https: a key that is sent in clear should be revoked.")
-        view, row_ids = request.parser_context["view"], request.parser_context["kwargs"].values()
-        key = keys.find(
-            asked.META.get(_HEADER, ""),
-            view.beside_key.get(view.action),
-            next(iter(row_ids), None),
-            begin=functools.partial(view.begin, request),
-        )
+        key = keys.find(request.META.get(_HEADER, ""))
         if key is None:
-            throttling.refuse_flood(asked)
+            throttling.refuse_flood(request)
             raise Problem(
                 401,
                 "invalid_key",
                 f"A valid API key is needed in the {HEADER} header.",
                 headers={"WWW-Authenticate": self.authenticate_header(request)},
             )
-        # By DRF's, `auth` is looked for anew each time.
-        request.inflow_key, request.inflow_account = key, key.account  # type: ignore[attr-defined]
         return None, key
 
     def authenticate_header(self, request: Any) -> str:
@@ -70,12 +60,12 @@ def count(request: HttpRequest) -> throttling.Usage | None:
 
 
 def account_of(request: Request) -> Account:
-    account: Account = request.inflow_account  # type: ignore[attr-defined]
-    return account
+    return key_of(request).account
 
 
 def key_of(request: Request) -> ApiKey:
-    key: ApiKey = request.inflow_key  # type: ignore[attr-defined]
+    auth: Any = request.auth
+    key: ApiKey = auth
     return key
 
 

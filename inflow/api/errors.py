@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import orjson
 import structlog
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 
@@ -88,6 +88,9 @@ def _problem_of(error: Exception) -> Problem | None:
             return Problem(
                 503, "unavailable", "Try again in a few seconds.", headers={"Retry-After": str(RETRY_AFTER_S)}
             )
+        case DataError() | OverflowError():
+            log.warning("value_out_of_range", error=type(error).__name__, exc_info=error)
+            return Problem(400, "bad_request", "A value in this request is out of range.")
         case exceptions.APIException():
             headers = {"WWW-Authenticate": auth_header} if (auth_header := getattr(error, "auth_header", None)) else {}
             code = error.get_codes()

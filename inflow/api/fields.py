@@ -5,7 +5,7 @@ import decimal
 import functools
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote_plus
@@ -53,71 +53,25 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     @classmethod
     def checked(cls, data: Any, **context: Any) -> dict[str, Any]:
-        """What `data` says, as it is kept, or the ValidationError that `is_valid(raise_exception=True)` raises.
-
-        DRF's constructor counts what it makes in an attribute of its class `Field`: each time the interpreter forgets
-        all that it has learnt of fields and serializers. So what checks here is a copy of one that was made before."""
-        one = object.__new__(cls)
-        vars(one).update(vars(_one_of(cls)), _context=context)
-        try:
-            values: dict[str, Any] = one.run_validation(data)
-        except serializers.ValidationError:
-            cls(data=data, context=context).is_valid(raise_exception=True)
-            raise
-        return values
+        """Return the validated values of `data`, or raise ValidationError."""
+        serializer = cls(data=data, context=context)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
 
     @property
     def fields(self) -> BindingDict:
-        """Those of the class, made once: DRF would copy them for each request."""
+        """Return the fields of the class, made once: DRF copies them for each instance."""
         return _fields_of(type(self))
 
     def to_internal_value(self, data: Any) -> Any:
-        """As DRF's, without a look at fields of which nothing can be said: they are neither given nor needed."""
-        if not isinstance(data, Mapping):
-            return super().to_internal_value(data)
-        checks, needed = _checks_of(type(self))
-        if unknown := data.keys() - checks.keys():
+        if isinstance(data, Mapping) and (unknown := data.keys() - self.fields.keys()):
             raise serializers.ValidationError({name[:64]: [self._unknown(name)] for name in sorted(unknown)})
-        values: dict[str, Any] = {}
-        errors: dict[str, Any] = {}
-        for name, (field, validate) in checks.items():
-            if name in data or name in needed:
-                try:
-                    value = field.run_validation(data.get(name, serializers.empty))
-                    values[name] = validate(self, value) if validate else value
-                except serializers.ValidationError as error:
-                    errors[name] = error.detail
-                except serializers.SkipField:
-                    pass
-        if errors:
-            raise serializers.ValidationError(errors)
-        return values
+        return super().to_internal_value(data)
 
     def _unknown(self, name: str) -> serializers.ErrorDetail:
         if name in self.read_only_names:
             return serializers.ErrorDetail(_("This field can't be changed."), "read_only")
         return serializers.ErrorDetail(_("There is no such field."), "unknown_field")
-
-    def _read_only_defaults(self) -> dict[str, Any]:
-        """None: what is read-only is no field."""
-        return {}
-
-
-_Check = tuple[serializers.Field[Any, Any, Any, Any], Callable[[Any, Any], Any] | None]
-
-
-@functools.cache
-def _checks_of(serializer: type[StrictSerializer]) -> tuple[dict[str, _Check], frozenset[str]]:
-    """Each field with its `validate_NAME`, and the names of those that are looked at even when they are not given."""
-    fields = dict(_fields_of(serializer).items())
-    checks = {name: (field, getattr(serializer, f"validate_{name}", None)) for name, field in fields.items()}
-    needed = (name for name, field in fields.items() if field.required or field.default is not serializers.empty)
-    return checks, frozenset(needed)
-
-
-@functools.cache
-def _one_of(serializer: type[StrictSerializer]) -> StrictSerializer:
-    return serializer()
 
 
 @functools.cache
@@ -330,12 +284,11 @@ class StrictQuery(StrictSerializer):
 
     @classmethod
     def of(cls, request: Request) -> dict[str, Any]:
-        return dict(_read(cls, request.META["QUERY_STRING"]))
+        text = request.META["QUERY_STRING"]
+        return dict(_read_once(cls, text) if len(text) <= _LONGEST_CACHED else _read(cls, text))
 
 
-@functools.lru_cache(maxsize=1_000)
 def _read(form: type[StrictQuery], text: str) -> Mapping[str, Any]:
-    """Who polls asks the same again and again."""
     try:
         unquote_plus(text, errors="strict")
     except UnicodeDecodeError as error:
@@ -348,3 +301,8 @@ def _read(form: type[StrictQuery], text: str) -> Mapping[str, Any]:
             raise error_of(name[:64], "repeated", "Give this parameter once.")
         given[name] = values[0]
     return form.checked(given)
+
+
+# Pollers send the same query again and again. A long one is read anew: the cache stays below a few MB.
+_LONGEST_CACHED = 1_000
+_read_once = functools.lru_cache(maxsize=1_000)(_read)

@@ -34,7 +34,7 @@ def idempotent(action: Action) -> Action:
 
     @functools.wraps(action)
     def wrapper(self: Any, request: Request, **kwargs: Any) -> Answer:
-        given = request._request.META.get("HTTP_IDEMPOTENCY_KEY")
+        given = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if given is None:
             return action(self, request, **kwargs)
         match = _FORM.fullmatch(given)
@@ -44,13 +44,25 @@ def idempotent(action: Action) -> Action:
             )
         account, key = account_of(request), match[1] or match[2]
         with transaction.atomic():
-            return _once(account, request.path, key, fingerprint(request.data), lambda: action(self, request, **kwargs))
+            act = functools.partial(action, self, request, **kwargs)
+            return _once(account, request.path, key, fingerprint(request.data), act, shows=may_show_links(action))
 
     wrapper.is_idempotent = True  # type: ignore[attr-defined]
     return wrapper
 
 
-def _once(account: Account, route: str, key: str, print_: str, act: Callable[[], Answer]) -> Answer:
+def shows_links(action: Action) -> Action:
+    """Mark an action, below `idempotent`, whose responses have links to debtors' pages. They are masked in any other,
+    also where they were stored by a version that did not mask them."""
+    action.shows_links = True  # type: ignore[attr-defined]
+    return action
+
+
+def may_show_links(action: Action) -> bool:
+    return getattr(action, "shows_links", False)
+
+
+def _once(account: Account, route: str, key: str, print_: str, act: Callable[[], Answer], *, shows: bool) -> Answer:
     _hold(f"{account.pk} {route} {key}")
     stored = IdempotentAnswer.objects.filter(account=account, route=route, key=key).first()
     if stored and stored.created_at > timezone.now() - KEPT:
@@ -58,7 +70,7 @@ def _once(account: Account, route: str, key: str, print_: str, act: Callable[[],
             raise invalid("Idempotency-Key", "idempotency_key_reused", "This key came with another body before.")
         replay = {"Idempotent-Replayed": "true"}
         body, headers = unseal(stored.sealed_body).encode(), {**stored.headers, **replay}
-        return Answer(body, stored.status, headers=headers, shows_links=True)  # masked when it was stored, if at all
+        return Answer(body, stored.status, headers=headers, shows_links=shows)
     response = act()
     if 200 <= response.status_code < 300:
         IdempotentAnswer.objects.update_or_create(

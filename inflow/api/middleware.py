@@ -1,20 +1,17 @@
-"""The id of each request: in the answer, in the logs and in every error. The API's way past what is for pages."""
+"""The id of each request, in the response, the logs and every error; the API's way past the middleware of pages."""
 
 import os
 import re
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
-from django.middleware.security import SecurityMiddleware
+from django.urls import resolve
 
 from inflow import masking, proxies
 from inflow.api import errors
-from inflow.api.answers import Answer
 
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -49,13 +46,12 @@ class RequestIdMiddleware:
 
 
 class ApiMiddleware:
-    """Leads the API's requests past all the middleware that follows, which is for pages, in one step. What it would do
-    for the API is done here: the host is looked at, and the answer gets its length and what Django gives to all."""
+    """Call the API's view without the middleware after this one, which is for pages.
+
+    The views handle their own errors (`inflow.api.errors`); what they leave becomes a 500, as any middleware's does."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response, self._for_the_api = get_response, _past_all(get_response)
-        self._tells_https: bool = settings.SECURE_HSTS_SECONDS > 0
-        self._given = {is_secure: _given_to_all(is_secure=is_secure) for is_secure in (False, True)}
+        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path_info.startswith("/api/zapier/"):
@@ -64,26 +60,8 @@ class ApiMiddleware:
             request.get_host()
         except DisallowedHost:
             return self.get_response(request)  # which says so
-        response: HttpResponse = self._for_the_api(request)
-        given = self._given[self._tells_https and request.is_secure()]
-        if isinstance(response, Answer):
-            response.headers.add(given)
-        else:
-            for name, value in given.values():
-                response.headers.setdefault(name, value)
-            response.headers.setdefault("Content-Length", str(len(response.content)))
+        request.resolver_match = resolve(request.path_info)
+        view, args, kwargs = request.resolver_match
+        response: HttpResponse = view(request, *args, **kwargs)
+        response["Content-Length"] = str(len(response.content))
         return response
-
-
-def _given_to_all(*, is_secure: bool) -> dict[str, tuple[str, str]]:
-    """By Django's own word."""
-    asked: Any = SimpleNamespace(is_secure=lambda: is_secure)
-    told = SecurityMiddleware(lambda request: HttpResponse()).process_response(asked, HttpResponse())
-    return {name.lower(): (name, value) for name, value in told.headers.items() if name != "Content-Type"}
-
-
-def _past_all(get_response: Any) -> Any:
-    """What answers where no middleware is left."""
-    while hasattr(middleware := getattr(get_response, "__wrapped__", None), "get_response"):
-        get_response = middleware.get_response  # type: ignore[union-attr]
-    return get_response

@@ -161,9 +161,8 @@ def _next_address(request: Request, key: Sequence[Any], salt: str) -> str:
 
 
 def address_of(request: Request) -> str:
-    """Of what was asked for, without its query."""
-    asked = request._request  # by DRF's, each attribute is looked for twice
-    return f"{asked.scheme}://{asked.get_host()}{asked.path}"
+    """Return the address of the request, without its query."""
+    return request.build_absolute_uri(request.path)
 
 
 def _salt(request: Request, account: Account) -> str:
@@ -171,12 +170,20 @@ def _salt(request: Request, account: Account) -> str:
     return f"cursor:{account.pk}:{request.path}:{filters}"
 
 
-@functools.lru_cache(maxsize=1_000)
 def _read(cursor: str, salt: str) -> tuple[Any, ...]:
+    return _read_once(cursor, salt) if len(cursor) + len(salt) <= _LONGEST_CACHED else _unsigned(cursor, salt)
+
+
+def _unsigned(cursor: str, salt: str) -> tuple[Any, ...]:
     try:
         return tuple(_unpack(part) for part in signing.loads(cursor, salt=salt))
     except signing.BadSignature as error:
         raise Problem(400, "bad_cursor", "This cursor was not made by this list with these filters.") from error
+
+
+# A long one is read anew: the cache stays below a few MB.
+_LONGEST_CACHED = 1_000
+_read_once = functools.lru_cache(maxsize=1_000)(_unsigned)
 
 
 def _pack(part: Any) -> Any:

@@ -7,15 +7,15 @@ address, does none of the three.
 
 import hashlib
 import ipaddress
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import hiredis
 import redis
 import structlog
 from django.conf import settings
 from django.http import HttpRequest
 from django_ratelimit.core import get_usage
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from inflow.accounts.models import Account
 from inflow.api.errors import Problem
@@ -45,18 +45,14 @@ end
 return {refused, used[1], left[1], used[2], left[2]}
 """
 
-# One request was not counted after all.
-_BACK = """
-for i = 1, 2 do
-  if tonumber(redis.call('GET', KEYS[i]) or '0') > 0 then redis.call('DECR', KEYS[i]) end
-end
-"""
-
 _SHA = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
-_pool = redis.ConnectionPool.from_url(
-    settings.REDIS_URL, socket_connect_timeout=0.3, socket_timeout=0.3, retry=None, health_check_interval=0
+# Sent again if the connection broke while it was kept, but not after a timeout: the request may have been counted.
+_client = redis.Redis.from_url(
+    settings.REDIS_URL,
+    socket_connect_timeout=0.3,
+    socket_timeout=0.3,
+    retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
 )
-_waiting: list[Any] = []  # connections that nobody uses: as many as have counted at the same moment
 
 
 class Window(NamedTuple):
@@ -82,74 +78,37 @@ class Usage(NamedTuple):
         return min(self.windows, key=lambda window: (window.remaining, -window.resets_in))
 
     @property
-    def headers(self) -> Mapping[str, tuple[str, str]]:
-        """draft-ietf-httpapi-ratelimit-headers, and the older names for the tighter window; for `Headers.add`."""
+    def headers(self) -> dict[str, str]:
+        """draft-ietf-httpapi-ratelimit-headers, and the older names for the tighter window."""
         policies, states = [], []
         for name, limit, length, used, resets_in in self.windows:
             policies.append(f'"{name}";q={limit};w={length}')
             states.append(f'"{name}";r={max(0, limit - used)};t={resets_in}')
         tightest = self.tightest
         return {
-            "ratelimit-policy": ("RateLimit-Policy", ", ".join(policies)),
-            "ratelimit": ("RateLimit", ", ".join(states)),
-            "x-ratelimit-limit": ("X-RateLimit-Limit", str(tightest.limit)),
-            "x-ratelimit-remaining": ("X-RateLimit-Remaining", str(tightest.remaining)),
-            "x-ratelimit-reset": ("X-RateLimit-Reset", str(tightest.resets_in)),
+            "RateLimit-Policy": ", ".join(policies),
+            "RateLimit": ", ".join(states),
+            "X-RateLimit-Limit": str(tightest.limit),
+            "X-RateLimit-Remaining": str(tightest.remaining),
+            "X-RateLimit-Reset": str(tightest.resets_in),
         }
 
 
 def count(account: Account) -> Usage | None:
-    """Count one request of `account`. None where the cache is away: the API then answers without limits."""
-    return Counting(account).usage(account)
-
-
-class Counting:
-    """One request, on its way to be counted while something else is waited for. `account` is as it was known then: if
-    it turns out to have other limits now, or the request not to be its own, the count is taken back."""
-
-    def __init__(self, account: Account) -> None:
-        self._account_id, self._limits = account.id, account.limits
-        key = f"inflow:rate:{{{account.id}}}:"
-        self._keys = f"{key}minute", f"{key}day"
-        limits = self._limits.per_minute, self._limits.per_day or 0
-        self._sent: _Sent | None = None
-        try:
-            self._sent = _send("EVALSHA", _SHA, 2, *self._keys, *limits, MINUTE_S * 1000, DAY_S * 1000)
-        except redis.RedisError as error:
-            _log_away(error)
-
-    def usage(self, account: Account) -> Usage | None:
-        """To be asked once."""
-        if account.limits != self._limits or account.id != self._account_id:
-            self.take_back()
-            return count(account)
-        try:
-            return self._usage()
-        except redis.RedisError as error:
-            _log_away(error)
-            return None
-
-    def take_back(self) -> None:
-        try:
-            usage = self._usage()
-            if usage and not usage.is_refused:
-                _receive(_send("EVAL", _BACK, 2, *self._keys))
-        except redis.RedisError as error:
-            _log_away(error)
-
-    def _usage(self) -> Usage | None:
-        if self._sent is None:
-            return None
-        sent, self._sent = self._sent, None
-        try:
-            counts = _receive(sent)
-        except redis.exceptions.NoScriptError:
-            counts = _receive(_send("EVAL", _SCRIPT, *sent.command[2:]))
-        refused, minute_used, minute_left, day_used, day_left = counts
-        windows = [Window("minute", self._limits.per_minute, MINUTE_S, minute_used, -(-minute_left // 1000))]
-        if per_day := self._limits.per_day:
-            windows.append(Window("day", per_day, DAY_S, day_used, -(-day_left // 1000)))
-        return Usage(tuple(windows), bool(refused))
+    """Count one request of `account`. None if the cache is unavailable: the API then responds without limits."""
+    limits, prefix = account.limits, f"inflow:rate:{{{account.id}}}:"
+    keys = f"{prefix}minute", f"{prefix}day"
+    arguments = limits.per_minute, limits.per_day or 0, MINUTE_S * 1000, DAY_S * 1000
+    try:
+        counts = _run_script(*keys, *arguments)
+    except redis.RedisError as error:
+        _log_away(error)
+        return None
+    refused, minute_used, minute_left, day_used, day_left = counts
+    windows = [Window("minute", limits.per_minute, MINUTE_S, minute_used, -(-minute_left // 1000))]
+    if limits.per_day:
+        windows.append(Window("day", limits.per_day, DAY_S, day_used, -(-day_left // 1000)))
+    return Usage(tuple(windows), bool(refused))
 
 
 def _log_away(error: redis.RedisError) -> None:
@@ -162,7 +121,7 @@ def used(account: Account) -> list[Window]:
     key = f"inflow:rate:{{{account.id}}}:"
     limits = {"minute": (account.limits.per_minute, MINUTE_S), "day": (account.limits.per_day or 0, DAY_S)}
     try:
-        with redis.Redis(connection_pool=_pool).pipeline(transaction=False) as ask:
+        with _client.pipeline(transaction=False) as ask:
             for name in limits:
                 ask.get(f"{key}{name}")
                 ask.pttl(f"{key}{name}")
@@ -176,39 +135,12 @@ def used(account: Account) -> list[Window]:
     ]
 
 
-class _Sent(NamedTuple):
-    command: tuple[Any, ...]
-    connection: Any
-    is_new: bool
-
-
-def _send(*command: Any) -> _Sent:
-    """By the client's own connections but without its costs, which are twice those of the trip."""
-    is_new = not _waiting
-    connection = _pool.make_connection() if is_new else _waiting.pop()
+def _run_script(*values: Any) -> list[int]:
     try:
-        connection.send_packed_command([hiredis.pack_command(command)], check_health=False)
-    except BaseException as error:
-        connection.disconnect()
-        if is_new or not isinstance(error, redis.ConnectionError):
-            raise
-        return _send(*command)  # it broke while it waited
-    return _Sent(command, connection, is_new)
-
-
-def _receive(sent: _Sent) -> list[int]:
-    try:
-        answer: list[int] = sent.connection.read_response(disconnect_on_error=False)
-    except redis.ResponseError:
-        _waiting.append(sent.connection)
-        raise
-    except BaseException as error:
-        sent.connection.disconnect()
-        if sent.is_new or not isinstance(error, redis.ConnectionError):
-            raise
-        return _receive(_send(*sent.command))
-    _waiting.append(sent.connection)
-    return answer
+        counts: list[int] = _client.evalsha(_SHA, 2, *values)
+    except redis.exceptions.NoScriptError:
+        counts = _client.eval(_SCRIPT, 2, *values)
+    return counts
 
 
 def refuse_flood(request: HttpRequest) -> None:

@@ -62,7 +62,7 @@ def counted(view: View) -> View:
             return errors.respond(request, problem.status_code, problem.code, str(problem.detail), problem.headers)
         response = view(request)
         if usage:
-            for name, value in usage.headers.values():
+            for name, value in usage.headers.items():
                 response.headers[name] = value
         return response
 

@@ -55,6 +55,7 @@ class Export(models.Model):
 
 class PartKind(models.TextChoices):
     KEYS = "keys"
+    ROWS = "rows"  # of a workbook, until it is assembled
     CONTENT = "content"
 
 

@@ -12,7 +12,6 @@ from unfold.sites import UnfoldAdminSite
 from communications.schedule import standstill
 from inflow.accounts.access import person
 from inflow.accounts.models import User
-from inflow.celery import wake
 from inflow.dashboard.core import suspension
 from inflow.restores import highwater
 
@@ -44,12 +43,12 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]
 
     def export_later(self, request: HttpRequest, model: type[Model], form: str) -> HttpResponse:
         """Let a worker make the file of a list that is too long for a request."""
-        from inflow.dashboard.core import long_exports  # which load the lists
+        from inflow.dashboard.core import long_exports  # which loads the lists
 
         try:
             export = long_exports.start(person(request), model, form, request.GET.urlencode())
         except long_exports.TooMany:
             messages.error(request, _("Wait until your other exports are done."))
             return HttpResponseRedirect(reverse("exports"))
-        wake("inflow.dashboard.tasks.work_on_export", str(export.pk))
+        long_exports.offer(export)
         return HttpResponseRedirect(reverse("export", args=[export.pk]))

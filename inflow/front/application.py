@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from inflow import health, proxies
+from inflow.accounts import keys
 from inflow.front import parent
 from inflow.front.bodies import Body, Receive
 from inflow.front.environ import Scope, environ_of, refuse_long_headers
@@ -69,8 +70,9 @@ class Front:
 
     async def _response(self, scope: Scope, environ: dict[str, Any], receive: Receive, path: str) -> Response:
         refuse_long_headers(environ)
-        client = _client_of(environ)
-        pool = self.programs if path.startswith(("/api/", "/hooks/")) else self.people
+        is_program = path.startswith(("/api/", "/hooks/"))
+        client = _client_of(environ, is_program=is_program)
+        pool = self.programs if is_program else self.people
         framing = {name: value for name, value in scope["headers"] if name in (b"content-length", b"transfer-encoding")}
         if not framing:
             environ |= {"wsgi.input": _EMPTY, "CONTENT_LENGTH": ""}
@@ -85,7 +87,11 @@ class Front:
         return await pool.run(environ, client, body.release)
 
 
-def _client_of(environ: dict[str, Any]) -> str:
-    """Return the key of a program, else the address: what one client takes up is bounded, whatever it sends."""
-    key: str = environ.get("HTTP_X_INFLOW_KEY", "")
-    return key or proxies.client_address(SimpleNamespace(META=environ))  # type: ignore[arg-type]
+def _client_of(environ: dict[str, Any], *, is_program: bool) -> str:
+    """Return the account of a program, else the address: what one client takes up is bounded, whatever it sends.
+
+    Only a key that was let in before stands for its account. Else each made-up key would be another client.
+    """
+    if is_program and (account := keys.seen_account(environ.get("HTTP_X_INFLOW_KEY", ""))):
+        return str(account.pk)
+    return proxies.client_address(SimpleNamespace(META=environ))  # type: ignore[arg-type]

@@ -1,13 +1,11 @@
 """An invoice as the world sees it: the same fields in the API and in webhooks, declared once."""
 
 import datetime as dt
-import operator
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from inflow.accounts.models import Account
-from inflow.api.json import dumps
 from invoices import narrative, signals
 from invoices.derivation import days_overdue
 from invoices.models import Allocation, Escalation, Invoice, Payment, Promise, Receipt, Status, TimelineEntry
@@ -45,8 +43,8 @@ Stops = Callable[[uuid.UUID], bool]
 
 def stops_of(account: Account) -> Stops | None:
     """Return a function that says of an invoice, by its id, that its next message is stopped; None if none is."""
-    told = signals.next_contact_shown.send(Account, account=account)
-    return next((stops for _, stops in told if stops), None)
+    responses: list[tuple[Any, Any]] = signals.next_contact_shown.send(Account, account=account)
+    return next((stops for _, stops in responses if stops), None)
 
 
 def of_row(row: dict[str, Any], today: dt.date, stops: Stops | None = None) -> dict[str, Any]:
@@ -70,27 +68,9 @@ def of_row(row: dict[str, Any], today: dt.date, stops: Stops | None = None) -> d
     return row
 
 
-_columns_of = operator.itemgetter(*COLUMNS)
-
-
 def of_invoice(invoice: Invoice) -> dict[str, Any]:
-    row = dict(zip(COLUMNS, _columns_of(vars(invoice)), strict=True))
+    row = {name: getattr(invoice, name) for name in COLUMNS}
     return of_row(row, invoice.account.today(), stops_of(invoice.account))
-
-
-def json_of(invoice: Invoice, more: Mapping[str, Any] | None = None) -> bytes:
-    """`of_invoice` and `more` as JSON. An event and the answer to the request that it tells of say the same: as long as
-    nothing of the invoice has changed, it is made once."""
-    today, values = invoice.account.today(), _columns_of(vars(invoice))
-    of, made = vars(invoice).get(_SHOWN, _NOTHING)
-    if of != (today, values):
-        made = dumps(of_row(dict(zip(COLUMNS, values, strict=True)), today, stops_of(invoice.account)))
-        vars(invoice)[_SHOWN] = (today, values), made
-    return made if more is None else b"%b,%b" % (made[:-1], dumps(more)[1:])
-
-
-# Where an invoice keeps the JSON that was made of it last, and of what it was made.
-_SHOWN, _NOTHING = "_shown", (None, b"")
 
 
 PAYMENT_COLUMNS = (

@@ -3,7 +3,7 @@
 import datetime as dt
 import functools
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -11,17 +11,16 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 
-from inflow.accounts.keys import Beside
 from inflow.accounts.models import Account, Scope
 from inflow.api import pagination
 from inflow.api.answers import Answer
-from inflow.api.authentication import account_of, actor_of, key_of
+from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.etags import accepted_versions, etag
 from inflow.api.idempotency import idempotent
 from inflow.api.pagination import Row, address_of
 from inflow.api.viewsets import ApiViewSet, takes_if_match
-from inflow.statements import Ahead, Compiled
+from inflow.sql import compiled
 from invoices import ledger, lifecycle, receipts
 from invoices.api import representation
 from invoices.api.serializers import (
@@ -66,7 +65,7 @@ def _asked(query: Mapping[str, Any], account: Account, today: dt.date) -> tuple[
     return labels, {"account": account.id, **asked}
 
 
-@Compiled
+@compiled
 def _page(
     labels: Sequence[tuple[str, Sequence[str]]],
     limit: int,
@@ -80,6 +79,11 @@ def _page(
     return pagination.merged(parts, representation.COLUMNS, limit, after)
 
 
+@compiled
+def _one(*, account: uuid.UUID, invoice: uuid.UUID) -> QuerySet[Any, Row]:
+    return Invoice.objects.filter(account=account, pk=invoice).values(*representation.COLUMNS)
+
+
 class InvoiceViewSet(ApiViewSet):
     scopes = {
         "list": Scope.INVOICES_READ,
@@ -87,15 +91,6 @@ class InvoiceViewSet(ApiViewSet):
         "create": Scope.INVOICES_WRITE,
         "partial_update": Scope.INVOICES_WRITE,
     }
-    beside_key = {"retrieve": Beside(Invoice, representation.COLUMNS)}
-
-    def asks(self, request: Request, account: Account) -> Iterable[Ahead | None]:
-        if self.action == "list":
-            query = InvoiceQuery.of(request)
-            labels, asked = _asked(query, account, account.today())
-            begin = pagination.beginning(request, query, account)
-            return [_page.ahead(labels, query["limit"], **asked, **begin)]
-        return ()
 
     @extend_schema(
         operation_id="list_invoices",
@@ -108,17 +103,17 @@ class InvoiceViewSet(ApiViewSet):
         today = account.today()
         labels, asked = _asked(query, account, today)
         show = functools.partial(representation.of_row, today=today, stops=representation.stops_of(account))
-        read = functools.partial(_page.among, key_of(request).asked, labels, **asked)
+        read = functools.partial(_page, labels, **asked)
         return pagination.respond_by(request, read, query, show)
 
     @extend_schema(operation_id="get_invoice", summary="Get one invoice", responses=InvoiceOut)
     def retrieve(self, request: Request, invoice_id: uuid.UUID) -> Answer:
         account = account_of(request)
-        row = key_of(request).beside
-        if row is None:
+        rows = _one(account=account.pk, invoice=invoice_id)
+        if not rows:
             raise not_found()
-        shown = representation.of_row(row, account.today(), representation.stops_of(account))
-        return Answer(shown, headers=etag(row["version"]))
+        shown = representation.of_row(rows[0], account.today(), representation.stops_of(account))
+        return Answer(shown, headers=etag(shown["version"]))
 
     @extend_schema(
         operation_id="create_invoice",
@@ -132,10 +127,10 @@ class InvoiceViewSet(ApiViewSet):
         account = account_of(request)
         new = lifecycle.NewInvoice(**InvoiceIn.checked(request.data, account=account))
         with refusals_as_problems():
-            invoice = lifecycle.create(account, new, actor_of(request), asked=key_of(request).asked)
+            invoice = lifecycle.create(account, new, actor_of(request))
         location = f"{address_of(request)}/{invoice.id}"
         return Answer(
-            representation.json_of(invoice),
+            representation.of_invoice(invoice),
             status=201,
             headers={"Location": location, **etag(invoice.version)},
         )
@@ -157,7 +152,7 @@ class InvoiceViewSet(ApiViewSet):
                 **asked,
                 if_version_in=accepted_versions(request),
             )
-        return Answer(representation.json_of(invoice), headers=etag(invoice.version))
+        return Answer(representation.of_invoice(invoice), headers=etag(invoice.version))
 
 
 PAYMENT_EXAMPLE = OpenApiExample(

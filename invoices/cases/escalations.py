@@ -10,9 +10,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from inflow import statements
 from inflow.accounts.actors import CLOCK, Actor
-from inflow.statements import Compiled
+from inflow.sql import compiled
 from invoices import signals, timeline
 from invoices.models import CaseStatus, Escalation, Invoice, Reason, Resolution
 
@@ -107,17 +106,17 @@ def _stand(invoice: Invoice) -> None:
     highest = max((row["level"] for row in _unresolved(invoice=invoice.pk)), default=0)
     if highest != invoice.escalation_level:
         invoice.escalation_level = highest
-        statements.update(invoice, ("escalation_level",))
+        invoice.save(update_fields=["escalation_level"])
 
 
-@Compiled
+@compiled
 def _of_round(*, invoice: uuid.UUID, round: int) -> QuerySet[Escalation, dict[str, Any]]:
     """The cases of a round. One that was opened too early counts as if it had not been."""
     cases = Escalation.objects.filter(invoice=invoice, round=round).exclude(resolution=Resolution.TOO_EARLY)
     return cases.order_by().values("level", "status")
 
 
-@Compiled
+@compiled
 def _unresolved(*, invoice: uuid.UUID) -> QuerySet[Escalation, dict[str, Any]]:
     cases = Escalation.objects.filter(invoice=invoice).exclude(status=CaseStatus.RESOLVED)
     return cases.order_by().values("level")

@@ -4,11 +4,14 @@ import contextlib
 import functools
 import re
 import unicodedata
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 import phonenumbers
+from django.db.models import QuerySet
 
+from inflow.sql import compiled
 from invoices.debtors import debtor_parties, parties
 from invoices.models import Debtor, Invoice
 from invoices.models.identities import ContactCorrection, ContactKind
@@ -141,9 +144,14 @@ def corrections_of(debtor: Debtor) -> Mapping[tuple[str, str], str]:
     """Return the new address by kind and old address, read once for this `debtor`."""
     known: Mapping[tuple[str, str], str] | None = vars(debtor).get("_corrections")
     if known is None:
-        rows = ContactCorrection.objects.filter(debtor=debtor.pk).values_list("kind", "old", "new")
-        known = vars(debtor)["_corrections"] = {(kind, old): new for kind, old, new in rows}
+        rows = _corrections(debtor=debtor.pk)
+        known = vars(debtor)["_corrections"] = {(row["kind"], row["old"]): row["new"] for row in rows}
     return known
+
+
+@compiled
+def _corrections(*, debtor: uuid.UUID) -> QuerySet[ContactCorrection, dict[str, str]]:
+    return ContactCorrection.objects.filter(debtor=debtor).values("kind", "old", "new")
 
 
 def has_no_corrections(debtor: Debtor) -> None:

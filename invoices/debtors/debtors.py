@@ -4,12 +4,14 @@ import datetime as dt
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import CharField, Exists, F, Func, OuterRef, Q, QuerySet, Value
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
+from inflow.sql import compiled
 from invoices import signals, timeline
 from invoices.cases import escalations
 from invoices.debtors import contacts, debtor_parties, parties
@@ -53,40 +55,53 @@ def remember(debtor: Debtor, party: Party, email: str, phone: str) -> None:
 
 def _find(account: Account, party: Party, email: str, phone: str) -> tuple[Debtor | None, bool]:
     """Return the debtor, and if it is known by exactly this party with these contacts."""
-    rows = list(_matches(account, party, email, phone))
-    if any(row.form != party.form for row in rows):
+    domain = contacts.own_domain_of(email) if email else None
+    rows = _matches(
+        account=account.pk, base=party.base, email=email or None, domain=domain or None, phone=phone or None
+    )
+    if any(row["form"] != party.form for row in rows):
         forms = debtor_parties.known_forms(account, party.base)
-        rows = [row for row in rows if parties.is_same(party, Party(row.base, row.form), forms)]
-    found = {row.debtor_id: row.debtor for row in rows}
+        rows = [row for row in rows if parties.is_same(party, Party(party.base, row["form"]), forms)]
+    found = list(dict.fromkeys(row["debtor_id"] for row in rows))
     if not found:
         return None, False
-    debtor = next(iter(found.values()))
+    debtor_id = found[0]
     if len(found) > 1:
         newest = Invoice.objects.filter(debtor__in=found).order_by("-created_at", "-invoice_number")
-        pk = newest.values_list("debtor_id", flat=True).first()
-        debtor = found[pk] if pk else debtor
+        debtor_id = newest.values_list("debtor_id", flat=True).first() or debtor_id
+    (debtor,) = _debtor(id=debtor_id)
     debtor.account = account
-    exact = (debtor.pk, party.form, email, phone)
-    return debtor, any((row.debtor_id, row.form, row.email, row.phone) == exact for row in rows)
+    exact = (debtor_id, party.form, email, phone)
+    return debtor, any((row["debtor_id"], row["form"], row["email"], row["phone"]) == exact for row in rows)
 
 
-def _matches(account: Account, party: Party, email: str, phone: str) -> "list[DebtorIdentity]":
+@compiled
+def _debtor(*, id: uuid.UUID) -> QuerySet[Debtor]:
+    return Debtor.objects.filter(pk=id)
+
+
+@compiled
+def _matches(
+    *, account: uuid.UUID, base: str, email: str | None, domain: str | None, phone: str | None
+) -> QuerySet[Any, dict[str, Any]]:
     """Return the identities of the name, whatever its form, that are joined to these contacts: by the same email; by
     the same mail domain, unless it is a public mail host; by the same phone if one side has no email; or because
     neither side has any contact."""
-    theirs = DebtorIdentity.objects.filter(debtor=OuterRef("debtor"), base=party.base)
+    theirs = DebtorIdentity.objects.filter(debtor=OuterRef("debtor"), base=base)
     if email:
         joined = Q(email=email)
-        if domain := contacts.own_domain_of(email):
-            joined |= Q(email__endswith=f"@{domain}")
+        if domain:
+            joined |= Q(domain=domain)
         if phone:
             joined |= Q(~Exists(theirs.exclude(email="")), phone=phone)
     elif phone:
         joined = Q(phone=phone)
     else:
         joined = ~Q(Exists(theirs.exclude(email="", phone="")))
-    known = DebtorIdentity.objects.for_account(account).filter(joined, base=party.base)
-    return list(known.select_related("debtor").order_by("id"))
+    of_email = Func(F("email"), Value("@"), Value(2), function="split_part", output_field=CharField())
+    known = DebtorIdentity.objects.alias(domain=of_email).filter(joined, account=account, base=base)
+    rows: QuerySet[Any, Any] = known.order_by("id").values("debtor_id", "form", "email", "phone")
+    return rows
 
 
 def _lock(account: Account, party: Party) -> None:

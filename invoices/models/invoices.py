@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account, Language
-from inflow.statements import stored
 from invoices.debtors import parties
 from invoices.models.base import AccountQuerySet
 from invoices.models.choices import OPEN, PaymentStatus, Status
@@ -110,9 +109,6 @@ class Invoice(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    # Its row will be written before the transaction ends: until then, what moves on it need not be.
-    is_being_written = False
-
     objects = models.Manager.from_queryset(InvoiceQuerySet)()
 
     class Meta:
@@ -151,8 +147,8 @@ class Invoice(models.Model):
         return self.invoice_number
 
     def as_stored(self) -> dict[str, Any]:
-        """Its columns as they stand on the object."""
-        return stored(self)
+        """Return the columns with their values on the object."""
+        return {field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields}
 
     @property
     def balance(self) -> Decimal:

@@ -3,11 +3,13 @@
 import io
 
 import pytest
+from django.contrib.auth.management.commands import changepassword
 from django.core.management import CommandError, call_command
 
 from inflow.accounts import keys
 from inflow.accounts.models import Account, ApiKey, AuditEntry, User
 from tests import make
+from tests.dashboard.world import logged_in
 
 pytestmark = pytest.mark.django_db
 PASSWORD = make.PASSWORD
@@ -173,3 +175,17 @@ def test_create_user_refuses_in_one_line_and_makes_none(changed: dict[str, str],
     assert said in line
     assert User.objects.count() == 1
     assert options["--password"] not in line
+
+
+def test_a_password_that_is_changed_by_the_command_is_in_the_audit_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = make.account()
+    user = make.user(account, email="huda@example.com")
+    client = logged_in(user)
+    new = "another long battery staple"
+    monkeypatch.setattr(changepassword.Command, "_get_pass", lambda *_: new)
+    output_of("changepassword", "huda@example.com")
+    entry = AuditEntry.objects.get(action="user.password_changed")
+    assert (entry.actor, entry.account, entry.target) == ("console", account, "huda@example.com")
+    assert new not in str(entry.detail)
+    assert User.objects.get().check_password(new)
+    assert client.get("/admin/").status_code == 302

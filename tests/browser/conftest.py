@@ -16,8 +16,6 @@ import pytest
 from django.db import connection
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from inflow.statements import sending
-
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1200, "height": 900}
 AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
 OpenPage = Callable[..., Page]
@@ -38,20 +36,17 @@ _ALONE = [
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Playwright keeps an event loop in this thread, to which Django would object: for these tests only it does not.
-    While the loop is there Django gives out another connection, and ours must not keep the one of before."""
+    """Playwright keeps an event loop in this thread, to which Django would object: for these tests only it does not."""
     if _CHROMIUM is None:
         pytest.skip("no chromium on this machine: apt-get install chromium")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     try:
         with sync_playwright() as playwright:
-            sending.forget()
             browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_ALONE)
             yield browser
             browser.close()
             connection.close()
     finally:
-        sending.forget()
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 

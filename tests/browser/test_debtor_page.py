@@ -14,7 +14,6 @@ from tests import make
 from tests.browser.conftest import PHONE, Faults, OpenPage
 
 pytestmark = pytest.mark.django_db(transaction=True)
-LANGUAGES = ["en", "ar"]
 NUMBERS = ("A-101", "A-102", "A-103")
 
 
@@ -46,7 +45,7 @@ def said(page: Page, which: Words, kind: str, number: str = "", **fields: str) -
     form.get_by_role("button", name=getattr(which, f"{kind}_send")).click()
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", ["en", pytest.param("ar", marks=pytest.mark.nightly)])
 def test_the_page_is_walked_on_a_phone_without_script(
     account: Account, debtor: Debtor, open_page: OpenPage, language: str
 ) -> None:
@@ -82,7 +81,7 @@ def test_the_page_is_walked_on_a_phone_without_script(
     assert ConsentEntry.objects.filter(channel="", what="opted_out").count() == 1
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", [pytest.param("en", marks=pytest.mark.nightly), "ar"])
 def test_axe_finds_no_serious_fault_and_nothing_is_wider_than_the_screen(
     account: Account, debtor: Debtor, open_page: OpenPage, faults: Faults, language: str
 ) -> None:

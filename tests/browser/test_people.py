@@ -38,7 +38,7 @@ def link_in(email: str) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("language", ["en", pytest.param("ar", marks=pytest.mark.nightly)])
 def test_a_forgotten_password_is_set_by_the_link_in_the_mail(
     language: str, open_page: OpenPage, faults: Faults
 ) -> None:
@@ -65,7 +65,7 @@ def test_a_forgotten_password_is_set_by_the_link_in_the_mail(
     assert said == []
 
 
-@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("language", [pytest.param("en", marks=pytest.mark.nightly), "ar"])
 def test_an_invited_admin_joins_and_is_led_to_the_second_step(
     language: str, open_page: OpenPage, faults: Faults
 ) -> None:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from communications import channels
 from communications.channels import Refusal, Refused, Unavailable, Unclear, pauses
 from communications.delivery import gate, sender
 from communications.engine import clock, forecast
 from communications.models import Communication
-from inflow import statements
 from inflow.accounts.models import Account
 from invoices import lifecycle
 from tests.communications import at_gate
@@ -111,7 +111,7 @@ def _scripted_capture(communication_id: uuid.UUID, *, owner: Account | None = No
         turn = pauses.enter(pauses.key_of(owner, channel), owner.now())
     except pauses.Paused as pause:
         unavailable = Unavailable("paused", pause.wait)
-    with statements.transaction():
+    with transaction.atomic():
         rows = gate.claim(communication_id, unavailable=unavailable, wait=wait, account=owner)
     if rows:
         _scripted_hand_over(rows, owner, channels.Ways(), turn)

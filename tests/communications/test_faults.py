@@ -75,8 +75,14 @@ def test_whatever_the_server_does_at_a_verb_there_are_never_two_messages(
     assert Communication.objects.filter(step=1, status__in=("sent", "unknown")).count() == 1
 
 
+# The claim is committed between EHLO and MAIL, and the message leaves with its content.
+TURNS = ("EHLO", "MAIL", "content")
+
+
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    "verb", [*TURNS, *(pytest.param(verb, marks=pytest.mark.nightly) for verb in VERBS if verb not in TURNS)]
+)
 def test_a_worker_killed_at_a_verb_leaves_a_message_that_went_once_or_not_at_all(settings: Settings, verb: str) -> None:
     invoice = due_reminder().invoice
     with ScriptedServer(verb, "hang") as server:

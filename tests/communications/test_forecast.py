@@ -20,7 +20,7 @@ from invoices.models import Invoice
 from tests import make
 from tests.communications import handing_over
 from tests.communications.story import PHONE, STORIES, Story, Teller
-from tests.communications.test_histories import PROVED
+from tests.communications.test_histories import HISTORIES, PROVED
 from tests.communications.test_ladder import account_at, at
 from tests.parallel import at_once
 from tests.unchanged import nothing_happens
@@ -94,8 +94,9 @@ def stands_still(account: Account, entry: Entry) -> bool:
     return why.get(entry.reason, entry.reason == "case" and invoice.escalation_level == 2)
 
 
+@pytest.mark.properties
 @pytest.mark.usefixtures("handed_over")
-@settings(PROVED, max_examples=4)
+@settings(PROVED, max_examples=min(HISTORIES, 20))
 @given(
     story=STORIES.map(lambda story: story[:10]),
     zone=st.sampled_from(["Asia/Dubai", "America/New_York", "Pacific/Auckland"]),

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from communications.inbound import mail_hooks
+from communications.inbound import mail_hooks, mail_parts
 
 SECRET = "inflow:12345678901234567890"
 AUTHORIZATION = "Basic " + base64.b64encode(SECRET.encode()).decode()
@@ -71,3 +71,17 @@ def test_a_mail_of_many_parts_is(mail: str, form: str, settings: Settings) -> No
 
 def test_a_call_without_the_secret_is_left_to_the_view_that_refuses_it(settings: Settings) -> None:
     assert taken(BOMBS[0], "json", settings, authorization="Basic x")[1]
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_bomb_in_base64_is_known_too(bomb: str, wrapped: bool) -> None:
+    encode = base64.encodebytes if wrapped else base64.b64encode
+    assert mail_parts.is_bomb(json.dumps({"raw": encode(bomb.encode()).decode()}).encode())
+
+
+@pytest.mark.parametrize("mail", MAILS)
+def test_a_mail_in_base64_is_read(mail: str) -> None:
+    picture = base64.b64encode(bytes(range(256)) * 2_000).decode()
+    call = {"raw": base64.b64encode(mail.encode()).decode(), "Attachments": [{"Content": picture}]}
+    assert not mail_parts.is_bomb(json.dumps(call).encode())

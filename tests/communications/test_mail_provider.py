@@ -17,7 +17,7 @@ from communications.delivery import sender
 from communications.inbound import quoting
 from communications.models import Communication, ConsentEntry, Contact, Reply
 from inflow.accounts.models import Account
-from inflow.embedded import ROOT
+from inflow.tryout.folder import ROOT
 from invoices.models import Debtor, Escalation
 from tests import environment, make
 from tests.mailserver import MailServer

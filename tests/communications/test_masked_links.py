@@ -21,7 +21,9 @@ from inflow import masking
 from inflow.accounts import audit, keys
 from inflow.accounts.models import Account, AuditEntry, Scope
 from inflow.accounts.roles import Role
+from inflow.accounts.sealing import seal
 from inflow.api.idempotency import KEPT
+from inflow.api.models import IdempotentAnswer
 from invoices import lifecycle
 from invoices.models import Invoice
 from tests import make
@@ -277,3 +279,17 @@ def test_what_is_masked_in_json_is_the_same_json() -> None:
     data = {"body": 'a "http://testserver/p/x.y" b\nhttp://testserver/p/z\\', "n": [1, None]}
     masked = orjson.loads(masking.mask_body(orjson.dumps(data)))
     assert masked == {"body": 'a "http://testserver/p/•••" b\nhttp://testserver/p/•••\\', "n": [1, None]}
+
+
+def test_a_response_that_was_stored_before_links_were_masked_is_masked_when_it_is_sent_again(
+    account: Account,
+) -> None:
+    api, invoice, body = caller(account), make.invoice(account), {"amount": 5}
+    api.post(f"invoices/{invoice.pk}/payments", body, Idempotency_Key="old")
+    url = links.page_url_of(make.again(invoice), "en")
+    stored = IdempotentAnswer.objects.get()
+    stored.sealed_body = seal(json.dumps({"notes": url}))
+    stored.save()
+    again = api.post(f"invoices/{invoice.pk}/payments", body, Idempotency_Key="old")
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.json["notes"].endswith("/p/•••")

@@ -52,7 +52,7 @@ def test_a_worker_that_dies_is_followed_by_one_that_goes_on(account: Account) ->
     SwitchingOn.objects.update(claimed_until=timezone.now() + dt.timedelta(minutes=1))
     assert not switching.work(account.pk)
     SwitchingOn.objects.update(claimed_until=timezone.now() - dt.timedelta(minutes=1))
-    assert switching.waiting() == [account.pk]
+    assert [account_id for account_id, _release in switching.waiting()] == [account.pk]
     assert not switching.work(account.pk)
     assert policies.chased_by(policy).count() == 3
     assert AuditEntry.objects.get(action="reminderpolicy.switched_on").detail["entered"] == 3

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -18,7 +19,7 @@ from inflow.dashboard.pages.audit_sentences import SENTENCES
 from invoices.imports import running
 from invoices.models.imports import Import, ImportRow
 from tests import make
-from tests.dashboard import reading
+from tests.dashboard import browsing, reading
 from tests.dashboard.world import ADDS, LISTS, MATRIX, VERBS, World, logged_in, page, platform, rows_of, said, verb
 
 pytestmark = pytest.mark.django_db
@@ -57,10 +58,20 @@ def _pages(own: World) -> Iterator[str]:
     yield reverse("admin:communications_messagetemplate_edit", args=[account, "final_notice", "any", "sms"])
 
 
+@pytest.fixture(scope="module")
+def pages(falcon: World) -> dict[str, Any]:
+    """The response to an Arabic-speaking admin of each page, by its address."""
+    client = falcon.logged_in(Role.ADMIN)
+    return {address: client.get(address, headers=ARABIC, follow=True) for address in _pages(falcon)}
+
+
 def _english(client: Client, addresses: Iterable[str]) -> dict[str, list[str]]:
+    return _english_on({address: client.get(address, headers=ARABIC, follow=True) for address in addresses})
+
+
+def _english_on(pages: dict[str, Any]) -> dict[str, list[str]]:
     found = {}
-    for address in addresses:
-        answer = client.get(address, headers=ARABIC, follow=True)
+    for address, answer in pages.items():
         assert answer.status_code == 200, address
         html = answer.content.decode()
         assert '<html lang="ar" dir="rtl"' in html, address
@@ -69,8 +80,17 @@ def _english(client: Client, addresses: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def test_no_english_is_left_on_a_page_of_an_admin(own: World) -> None:
-    assert _english(own.logged_in(Role.ADMIN), _pages(own)) == {}
+def test_no_english_is_left_on_a_page_of_an_admin(pages: dict[str, Any]) -> None:
+    assert _english_on(pages) == {}
+
+
+def test_no_page_has_an_outside_host_or_a_script_inside_and_each_says_what_it_may_load(
+    pages: dict[str, Any], own: World
+) -> None:
+    client = own.logged_in(Role.ADMIN)
+    nowhere = {address: client.get(address) for address in ("/admin/nowhere/", "/nowhere")}
+    for address, answer in (pages | nowhere).items():
+        browsing.loads_from_here_only(address, answer)
 
 
 def test_no_english_is_left_in_the_audit_log_whatever_was_done(own: World) -> None:

@@ -107,7 +107,8 @@ def test_every_list_can_be_made_by_a_worker(own: World, monkeypatch: pytest.Monk
     client = own.logged_in(Role.ADMIN)
     admin.autodiscover()
     for name in own.rows:
-        if admin.site.get_model_admin(model := page_model(name)).export_columns:
+        list_page: Any = admin.site.get_model_admin(model := page_model(name))
+        if list_page.export_columns:
             export = made(asked(client, name=name))
             assert export.state == ExportState.DONE, (model, export.failure)
             assert rows(file_of(client, export)), name
@@ -166,7 +167,7 @@ def test_a_worker_that_dies_is_followed_by_one_that_goes_on(own: World) -> None:
     assert not long_exports.work(export.pk)
     assert long_exports.waiting() == []
     Export.objects.filter(pk=export.pk).update(claimed_until=timezone.now() - dt.timedelta(minutes=1))
-    assert long_exports.waiting() == [export.pk]
+    assert long_exports.waiting() == [export]
     assert len(rows(file_of(client, made(export)))) == 7
 
 

@@ -1,6 +1,11 @@
-"""Each role × each entry point of the dashboard × own and foreign account, as tests/dashboard/matrix.toml has it."""
+"""Each role × each entry point of the dashboard × own and foreign account, as in tests/dashboard/matrix.toml.
+
+`make test` tries the boundaries: for each entry point the least role that may enter it, the greatest that may not, and
+a stranger without a login; for rows of another account its admin. `make nightly` tries every role everywhere.
+"""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -13,6 +18,7 @@ from tests.dashboard.world import MATRIX, World, nothing_changes, page, platform
 
 pytestmark = pytest.mark.django_db
 WHO = ["anonymous", "viewer", "agent", "manager", "admin", "platform"]
+BOTH = ("GET", "POST")
 OF_A_LIST = ("changelist", "export", "add", "change", "delete", "history")
 
 
@@ -37,15 +43,20 @@ def test_each_entry_point_of_the_dashboard_stands_in_the_matrix() -> None:
 
 
 @pytest.mark.parametrize("who", WHO)
-def test_who_gets_in_is_as_the_matrix_says(who: str, own: World, foreign: World, settings: Any) -> None:
+@pytest.mark.parametrize("everywhere", [False, pytest.param(True, marks=pytest.mark.nightly)])
+def test_who_gets_in_is_as_the_matrix_says(
+    who: str, everywhere: bool, own: World, foreign: World, settings: Any
+) -> None:
     settings.TEMPLATES = [{"BACKEND": "tests.dashboard.blank.Blanks", "DIRS": [], "APP_DIRS": False}]
     client = client_of(who, own)
+    tries = [each for each in expectations(who, own, foreign) if everywhere or each.is_boundary]
+    assert tries
     wrong = []
     with nothing_changes(own, foreign):
-        for method, address, expected, body in expectations(who, own, foreign):
-            answer = client.get(address) if method == "GET" else client.post(address, body)
-            if (got := outcome(answer)) != expected:
-                wrong.append(f"{method} {address}: {got}, not {expected}")
+        for each in tries:
+            response = client.get(each.address) if each.method == "GET" else client.post(each.address, each.body)
+            if (got := outcome(response)) != each.expected:
+                wrong.append(f"{each.method} {each.address}: {got}, not {each.expected}")
     assert not wrong, "\n".join(wrong)
 
 
@@ -55,14 +66,23 @@ def client_of(who: str, own: World) -> Client:
     return platform() if who == "platform" else own.logged_in(Role(who))
 
 
-def outcome(answer: Any) -> str:
-    if answer.status_code == 302:
-        return "log in" if answer["Location"].startswith("/admin/login/?") else "in"
-    return {200: "in", 405: "in", 403: "refused", 404: "not found"}.get(answer.status_code, str(answer.status_code))
+def outcome(response: Any) -> str:
+    if response.status_code == 302:
+        return "log in" if response["Location"].startswith("/admin/login/?") else "in"
+    return {200: "in", 405: "in", 403: "refused", 404: "not found"}.get(response.status_code, str(response.status_code))
 
 
-def expectations(who: str, own: World, foreign: World) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-    """(method, address, outcome, body). What may be done is only asked for; the rest is tried."""
+@dataclass(frozen=True)
+class Try:
+    method: str
+    address: str
+    expected: str
+    body: dict[str, Any]
+    is_boundary: bool
+
+
+def expectations(who: str, own: World, foreign: World) -> Iterator[Try]:
+    """Yield every request with its outcome. Only GET is tried where the person may enter, POST as well elsewhere."""
 
     def may(needed: str | None) -> str:
         if who == "anonymous":
@@ -72,28 +92,38 @@ def expectations(who: str, own: World, foreign: World) -> Iterator[tuple[str, st
     def of_another(needed: str | None) -> str:
         return may(needed) if who in ("anonymous", "platform") else "not found"
 
-    def tried(address: str, expected: str, body: dict[str, Any]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-        yield "GET", address, expected, {}
-        if expected != "in":
-            yield "POST", address, expected, body
+    def is_boundary(needed: str | None, of: World) -> bool:
+        if of is foreign and who != "platform":
+            return who == "admin"
+        least = WHO.index(needed) if needed else len(WHO)
+        return who == "anonymous" or WHO.index(who) in (least - 1, least)
+
+    def tried(
+        address: str, needed: str | None, body: dict[str, Any], of: World = own, methods: tuple[str, ...] = BOTH
+    ) -> Iterator[Try]:
+        expected = may(needed) if of is own else of_another(needed)
+        for method in methods:
+            if method == "GET" or expected != "in":
+                yield Try(method, address, expected, body if method == "POST" else {}, is_boundary(needed, of))
 
     for name, needed in MATRIX["lists"].items():
         form = {"post": "yes", "name": "Mine now", "email": "mine@now.example", "action": "delete_selected"}
-        yield from tried(page(name, "changelist"), may(needed), form)
+        yield from tried(page(name, "changelist"), needed, form)
         if may(needed) != "in":  # whoever may leaves a line in the audit log: see test_exports
-            yield "GET", page(name, "export", "csv"), may(needed), {}
-        yield from tried(page(name, "add"), may(MATRIX["adds"].get(name)), form)
-        for row, answer in ((own.rows[name], may), (foreign.rows[name], of_another)):
-            yield from tried(page(name, "change", row), answer(needed), form)
-            yield from tried(page(name, "history", row), answer(needed), {})
-            yield from tried(page(name, "delete", row), answer(None), form)
-            if answer(changes := MATRIX["changes"].get(name)) != "in":
-                yield "POST", page(name, "change", row), answer(changes), form
+            yield from tried(page(name, "export", "csv"), needed, {}, methods=("GET",))
+        yield from tried(page(name, "add"), MATRIX["adds"].get(name), form)
+        for of in (own, foreign):
+            row = of.rows[name]
+            yield from tried(page(name, "change", row), needed, form, of)
+            yield from tried(page(name, "history", row), needed, {}, of)
+            yield from tried(page(name, "delete", row), None, form, of)
+            yield from tried(page(name, "change", row), MATRIX["changes"].get(name), form, of, methods=("POST",))
     for name, needed in MATRIX["verbs"].items():
-        of = "_".join(name.split("_")[:2])
-        yield from tried(page(of, name.removeprefix(f"{of}_"), own.rows[of]), may(needed), said(name))
-        yield from tried(page(of, name.removeprefix(f"{of}_"), foreign.rows[of]), of_another(needed), said(name))
+        model = "_".join(name.split("_")[:2])
+        for of in (own, foreign):
+            address = page(model, name.removeprefix(f"{model}_"), of.rows[model])
+            yield from tried(address, needed, said(name), of)
     for entry in MATRIX["pages"].values():
-        yield from tried(entry["at"].format(**own.rows), may(entry["role"]), {})
+        yield from tried(entry["at"].format(**own.rows), entry["role"], {})
         if entry.get("of") == "row":
-            yield from tried(entry["at"].format(**foreign.rows), of_another(entry["role"]), {})
+            yield from tried(entry["at"].format(**foreign.rows), entry["role"], {}, foreign)

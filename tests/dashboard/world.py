@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.test import Client
 from django.urls import reverse
 
@@ -68,6 +69,8 @@ SAID: dict[str, dict[str, Any]] = {
     "webhooks_subscription_replay_since": {"hours": "24"},
 }
 RANK = [Role.VIEWER, Role.AGENT, Role.MANAGER, Role.ADMIN]
+# For a test that takes long: the least and the greatest role in `make test`, those between them at night.
+ROLES = [role if role in (RANK[0], RANK[-1]) else pytest.param(role, marks=pytest.mark.nightly) for role in RANK]
 
 
 def may(role: Role, needed: Role) -> bool:

@@ -1,4 +1,4 @@
-"""What the tests share that need a `make run`: they run in one process, see tests/conftest.py."""
+"""The `make run` that tests share, and folders to start more of them on."""
 
 import os
 import subprocess
@@ -10,23 +10,15 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from inflow import embedded
+from inflow.tryout.folder import ROOT
+from inflow.tryout.processes import owned
+from inflow.tryout.servers import postgres_programs, start_postgres
 from tests.faults.stack import Run
-
-
-@pytest.fixture(scope="package")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """One for all tests that leave it as it is. Started for the first time, on an empty folder."""
-    run = Run(tmp_path_factory.mktemp("run") / "var")
-    try:
-        yield run.ready()
-    finally:
-        run.close()
 
 
 def _copy_tables(database: str, to: str) -> None:
     url = urllib.parse.urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database}").geturl()
-    programs = embedded.postgres_programs()
+    programs = postgres_programs()
     dump = [str(programs / "pg_dump"), "--no-owner", url]
     tables = subprocess.run(dump, stdout=subprocess.PIPE, check=True, timeout=60).stdout
     read = [str(programs / "psql"), "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", to]
@@ -35,18 +27,18 @@ def _copy_tables(database: str, to: str) -> None:
 
 @pytest.fixture(scope="package")
 def with_tables(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
-    """Makes a folder whose database has its tables, for what is not about a first start. The migrations take seconds:
-    where the tests' processes have a database that was migrated, its tables are copied."""
+    """Make a folder whose database has its tables, for all that is not about a first start: the migrations take long.
+    Where the tests' processes have a migrated database, its tables are copied."""
     made = tmp_path_factory.mktemp("tables") / "var"
-    with embedded.owned(made):
-        postgres = embedded.start_postgres(made, durable=False)
+    with owned(made):
+        postgres = start_postgres(made, durable=False)
         try:
             if migrated := connection.settings_dict["TEST"].get("TEMPLATE"):
                 _copy_tables(migrated, postgres.url)
             else:
                 command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
                 environ = os.environ | {"DATABASE_URL": postgres.url}
-                subprocess.run(command, env=environ, cwd=embedded.ROOT, check=True, timeout=60)
+                subprocess.run(command, env=environ, cwd=ROOT, check=True, timeout=60)
         finally:
             postgres.stop()
 
@@ -55,3 +47,13 @@ def with_tables(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Pa
         return to
 
     return copy
+
+
+@pytest.fixture(scope="package")
+def running(tmp_path_factory: pytest.TempPathFactory, with_tables: Callable[[Path], Path]) -> Iterator[Run]:
+    """One `make run` for all tests that leave it as it is."""
+    run = Run(with_tables(tmp_path_factory.mktemp("run") / "var"))
+    try:
+        yield run.ready()
+    finally:
+        run.close()

@@ -14,7 +14,8 @@ from pathlib import Path
 import dotenv
 import psycopg
 
-from inflow import embedded
+from inflow.tryout.folder import ROOT
+from inflow.tryout.processes import processes_of, spawn
 from tests import environment
 
 
@@ -26,11 +27,11 @@ class Run:
         self.port = free_port()
         self.log = data.with_name(f"{data.name}-{self.port}.log")
         with self.log.open("w") as log:
-            self.process = embedded.spawn(  # so that it ends with the tests, even when they are killed
+            self.process = spawn(  # so that it ends with the tests, even when they are killed
                 [sys.executable, "-m", "inflow.tryout"],
                 data.parent,
                 env=environ(INFLOW_DATA=str(data), **{"PORT": str(self.port), **variables}),
-                cwd=embedded.ROOT,
+                cwd=ROOT,
                 stdout=log,
                 stderr=log,
             )
@@ -52,7 +53,7 @@ class Run:
         return psycopg.connect(url, autocommit=True)
 
     def left_nothing(self) -> bool:
-        return not embedded.processes_of(self.data)
+        return not processes_of(self.data)
 
     def close(self) -> None:
         if self.process.poll() is None:
@@ -61,8 +62,9 @@ class Run:
 
 
 def environ(**variables: str) -> dict[str, str]:
-    """Ours, without what the tests' own settings come from."""
-    return {name: value for name, value in os.environ.items() if name not in environment.NAMES} | variables
+    """Return the environment without the variables of the tests' own settings."""
+    of_tests = {"DJANGO_SETTINGS_MODULE", *environment.NAMES}
+    return {name: value for name, value in os.environ.items() if name not in of_tests} | variables
 
 
 def free_port() -> int:
@@ -73,7 +75,7 @@ def free_port() -> int:
 
 def web_command(port: int) -> list[str]:
     """The Procfile's line, on this port of loopback and with one worker."""
-    line = re.search(r"^web: (.+)$", (embedded.ROOT / "Procfile").read_text(), re.MULTILINE)
+    line = re.search(r"^web: (.+)$", (ROOT / "Procfile").read_text(), re.MULTILINE)
     assert line
     text = re.sub(r"--host \S+", "--host 127.0.0.1", line[1].replace("${PORT:-8000}", str(port)))
     *options, application = text.replace("${WEB_CONCURRENCY:-2}", "1").split()
@@ -91,7 +93,7 @@ def manage(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         env=environ(INFLOW_DATA=str(data)),
-        cwd=embedded.ROOT,
+        cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

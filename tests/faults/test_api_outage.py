@@ -20,7 +20,9 @@ import psycopg
 import pytest
 import redis
 
-from inflow import embedded
+from inflow.tryout.folder import ROOT
+from inflow.tryout.processes import kill_group, owned, spawn
+from inflow.tryout.servers import Server, start_postgres, start_valkey
 from tests.faults.stack import free_port, wait_until, web_command
 
 INVOICE = {"debtor_name": "Ahmed", "amount": 25000, "currency": "AED", "due_date": "2026-02-14"}
@@ -65,7 +67,7 @@ class Api:
     def __init__(self, data: Path) -> None:
         self.data = data
         self.lines = {"postgres": Line(), "valkey": Line()}
-        self.servers: dict[str, embedded.Server] = {}
+        self.servers: dict[str, Server] = {}
         self.port = free_port()
         self.log = data / "web.log"
         for name in self.lines:
@@ -73,6 +75,7 @@ class Api:
         addresses = {name: self._through(name) for name in self.lines}
         # A query's time is ten seconds where the environment does not say otherwise.
         self.environ = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "inflow.settings",
             "DATABASE_URL": addresses["postgres"],
             "REDIS_URL": addresses["valkey"],
             "PGOPTIONS": f"-c statement_timeout={QUERY_SECONDS}s",
@@ -85,9 +88,9 @@ class Api:
 
     def start(self, name: str) -> None:
         if name == "postgres":
-            server = embedded.start_postgres(self.data, durable=False)
+            server = start_postgres(self.data, durable=False)
         else:
-            server = embedded.start_valkey(self.data)
+            server = start_valkey(self.data)
             if name in self.servers:  # a new start makes a new password
                 password = self.servers[name].url.partition("://:")[2].partition("@")[0]
                 redis.Redis.from_url(server.url).config_set("requirepass", password)
@@ -103,15 +106,13 @@ class Api:
 
     def _manage(self, *arguments: str) -> str:
         command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(command, env=self.environ, cwd=embedded.ROOT, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, env=self.environ, cwd=ROOT, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
     def start_web(self) -> None:
         with self.log.open("ab") as log:
-            self.web = embedded.spawn(
-                web_command(self.port), self.data, env=self.environ, cwd=embedded.ROOT, stdout=log, stderr=log
-            )
+            self.web = spawn(web_command(self.port), self.data, env=self.environ, cwd=ROOT, stdout=log, stderr=log)
         wait_until(self.answers, 120)
 
     def answers(self) -> bool:
@@ -154,13 +155,13 @@ class Answer:
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory, with_tables: Callable[[Path], Path]) -> Iterator[Api]:
     data = with_tables(tmp_path_factory.mktemp("outage") / "var")
-    with embedded.owned(data):
+    with owned(data):
         api = Api(data)
         try:
             yield api
         finally:
             api.web.terminate()
-            embedded.kill_group(api.web)
+            kill_group(api.web)
             for server in api.servers.values():
                 server.process.send_signal(signal.SIGCONT)
                 server.stop()
@@ -276,7 +277,7 @@ def test_a_server_killed_between_effect_and_answer_leaves_the_key_usable(api: Ap
         with api.database() as watcher:
             wait_until(lambda: watcher.execute(waiting).fetchone() == (1,), 10)
         assert api.call("POST", path, {"amount": 5}, Idempotency_Key="k-1").status == 409
-        embedded.kill_group(api.web)
+        kill_group(api.web)
     first.join(10)
     api.start_web()
     wait_until(lambda: api.call("POST", path, {"amount": 5}, Idempotency_Key="k-1").status == 201, 10)

@@ -13,7 +13,7 @@ import dotenv
 import psutil
 import pytest
 
-from inflow import embedded
+from inflow.tryout.processes import processes_of
 from tests.faults.stack import Run, manage, wait_until
 
 
@@ -35,7 +35,7 @@ def test_no_secret_is_in_an_argument(running: Run) -> None:
     secrets = [value for value in values if len(value) >= 44 and "://" not in value and "/" not in value]
     assert len(passwords) == 2
     assert len(secrets) == 2
-    arguments = " ".join(" ".join(process.cmdline()) for process in embedded.processes_of(running.data))
+    arguments = " ".join(" ".join(process.cmdline()) for process in processes_of(running.data))
     assert "celery" in arguments
     assert not [secret for secret in passwords + secrets if secret in arguments]
 
@@ -52,9 +52,11 @@ def test_a_second_one_on_the_same_data_is_refused(running: Run) -> None:
 
 def test_a_web_server_that_is_killed_is_started_again(running: Run) -> None:
     def mains() -> list[psutil.Process]:
-        found = [
-            process for process in embedded.processes_of(running.data) if "inflow.asgi:application" in process.cmdline()
-        ]
+        found = []
+        for process in processes_of(running.data):
+            with contextlib.suppress(psutil.Error):  # it has just ended
+                if "inflow.asgi:application" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
         return [process for process in found if process.parent() not in found]
 
     [killed] = mains()
@@ -69,6 +71,15 @@ def _is_up(run: Run) -> bool:
         return run.answers()
     except (OSError, http.client.HTTPException):
         return False
+
+
+@pytest.mark.nightly
+def test_it_starts_on_an_empty_folder(tmp_path: Path) -> None:
+    run = Run(tmp_path / "var")
+    try:
+        assert run.ready().answers()
+    finally:
+        run.close()
 
 
 @pytest.mark.nightly
@@ -92,7 +103,7 @@ def test_it_survives_every_end_with_its_data(running: Run, with_tables: Callable
 
         run = Run(data).ready()
         run.process.kill()
-        for process in embedded.processes_of(data):
+        for process in processes_of(data):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
         run.process.wait()

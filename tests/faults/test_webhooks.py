@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from inflow import embedded
+from inflow.tryout.processes import processes_of
+from inflow.tryout.servers import start_valkey
 from tests.faults.stack import Run, free_port, manage, wait_until
 from tests.receiver import Receiver
 
@@ -31,7 +32,7 @@ class Valkey:
 
     def __init__(self, data: Path) -> None:
         data.mkdir()
-        sample = embedded.start_valkey(data)
+        sample = start_valkey(data)
         sample.stop()
         assert isinstance(sample.process.args, list)
         self.program = str(sample.process.args[0])
@@ -93,7 +94,7 @@ class Stack:
 
     def kill_everything(self) -> None:
         self.run.process.kill()
-        for process in embedded.processes_of(self.data):
+        for process in processes_of(self.data):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
         self.run.process.wait()

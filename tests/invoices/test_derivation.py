@@ -150,6 +150,7 @@ verbs = st.one_of(
 )
 
 
+@pytest.mark.properties
 @pytest.mark.django_db
 @settings(
     max_examples=int(os.environ.get("HISTORIES", "20")), deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -204,3 +204,20 @@ def test_a_number_that_was_left_as_it_was_is_found_by_it(account: Account) -> No
     stored(account, PLAIN)
     found = caller(account).get("invoices?invoice_number=R%C3%A9f%E2%80%8B-7").json
     assert str(left.pk) in [row["id"] for row in found]
+
+
+@pytest.mark.parametrize(
+    "other", ["INV\u20112026", "INV\u22122026", "INV\uff0d2026", "INV-２０２６", "INV-٢٠٢٦", "ＩＮＶ-2026"]
+)
+def test_numbers_that_look_alike_are_two_and_are_listed(
+    account: Account, other: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The contract compares NFC alone: what one client sends must not be refused for what another one sees."""
+    api = caller(account)
+    made = [api.post("invoices", body(number)) for number in ("INV-2026", other)]
+    assert [answer.status for answer in made] == [201, 201]
+    api.post("invoices", body("INV-2027"))
+    call_command("check_numbers")
+    listed = capsys.readouterr().out
+    assert "look the same: 1." in listed
+    assert all(answer.json["id"] in listed for answer in made)

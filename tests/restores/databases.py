@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import psycopg
 from django.db import connection
 
-from inflow import embedded
 from inflow.restores import highwater
+from inflow.tryout.processes import owned
+from inflow.tryout.servers import postgres_programs, start_postgres
 
 
 class Database:
@@ -75,8 +76,8 @@ def of_tests() -> Database:
 def server(data: Path) -> Iterator[Database]:
     """A server of its own on the cluster in `data`."""
     data.mkdir(mode=0o700, exist_ok=True)
-    with embedded.owned(data):
-        running = embedded.start_postgres(data, durable=False)
+    with owned(data):
+        running = start_postgres(data, durable=False)
         try:
             yield Database(running.url)
         finally:
@@ -84,5 +85,5 @@ def server(data: Path) -> Iterator[Database]:
 
 
 def _run(program: str, *arguments: str) -> None:
-    command = [str(embedded.postgres_programs() / program), *arguments]
+    command = [str(postgres_programs() / program), *arguments]
     subprocess.run(command, check=True, timeout=60, stdout=subprocess.DEVNULL, env=os.environ)

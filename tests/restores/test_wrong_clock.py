@@ -1,20 +1,28 @@
 """A worker whose clock is wrong does nothing; what one did nevertheless is taken back at the next right tick."""
 
 import datetime as dt
+import inspect
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from celery.signals import task_revoked
+from django.core.mail import EmailMessage
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from structlog.testing import capture_logs
 
 from communications.delivery import sender
 from communications.engine import clock, healing
 from communications.models import Communication, SenderHealth
+from inflow.accounts import passwords
 from inflow.accounts.models import Account
+from inflow.accounts.tasks import send_login_mail
+from inflow.celery import app
 from inflow.restores import walltime
 from invoices import lifecycle
 from invoices.models import Escalation, Invoice, Promise, TimelineEntry
@@ -100,6 +108,49 @@ def test_nothing_is_done_by_a_wrong_clock(mail: MailServer, difference: dt.timed
         assert lifecycle.age_due(timezone.now()) == 1
         assert sender.send_due() == 1
         assert deliver_due() > 0
+
+
+app.loader.import_default_modules()
+TASKS = sorted(name for name in app.tasks if not name.startswith("celery."))
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("difference", [AHEAD, -AHEAD], ids=str)
+def test_no_task_looks_at_anything_but_the_clock(difference: dt.timedelta, name: str) -> None:
+    task = app.tasks[name]
+    arguments = [str(uuid.uuid4()) for _ in inspect.signature(task.run).parameters]
+    with wrong_by(difference), CaptureQueriesContext(connection) as queries:
+        assert task(*arguments) is None
+    assert [query["sql"] for query in queries] == ["SELECT clock_timestamp()"]
+
+
+def test_a_link_to_set_a_password_is_not_mailed_by_a_clock_that_is_ahead(mailoutbox: list[EmailMessage]) -> None:
+    person = make.user(make.account())
+    passwords.request(person.email, "en")
+    with wrong_by(AHEAD):
+        send_login_mail()
+    assert not mailoutbox
+    send_login_mail()
+    assert len(mailoutbox) == 1
+
+
+def test_a_task_outlives_the_difference_of_clocks_that_are_tolerated(settings: Any) -> None:
+    """Celery compares the moment that `beat` wrote with the worker's own clock."""
+    expiring = {
+        name: entry["options"]["expires"]
+        for name, entry in settings.CELERY_BEAT_SCHEDULE.items()
+        if "expires" in entry.get("options", {})
+    }
+    assert "send-due-messages" in expiring
+    assert min(expiring.values()) > 2 * walltime.TOLERATED.total_seconds() + 60
+
+
+def test_an_expired_task_is_logged_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inflow.celery._logged_at", -1e9)
+    with capture_logs() as logs:
+        for _ in range(3):
+            task_revoked.send(sender=send_login_mail, request=None, terminated=False, signum=None, expired=True)
+    assert [(entry["event"], entry["task"]) for entry in logs] == [("task_expired", send_login_mail.name)]
 
 
 @pytest.mark.parametrize("seconds", [27, -27])

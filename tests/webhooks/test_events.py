@@ -10,7 +10,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from inflow.accounts.models import Account, Scope
-from invoices.api import representation
 from tests import make
 from tests.api.client import Caller, caller, is_problem
 from tests.parallel import at_once
@@ -53,15 +52,6 @@ def test_an_event_says_of_an_invoice_what_the_answer_says() -> None:
     assert (created["amount"], changed["status"], changed["version"]) == (25000.5, "on_hold", created["version"] + 1)
     told = [json.loads(body)["data"] for body in Event.objects.order_by("seq").values_list("body", flat=True)]
     assert told == [created, changed | {"previous_status": "new", "previous_payment_status": "unpaid"}]
-
-
-def test_what_changed_of_an_invoice_is_shown_anew() -> None:
-    invoice = make.invoice(make.account(), notes="One")
-    assert representation.json_of(invoice) is representation.json_of(invoice)
-    invoice.notes = "Two"
-    assert json.loads(representation.json_of(invoice))["notes"] == "Two"
-    more = json.loads(representation.json_of(invoice, {"previous_status": "new"}))
-    assert more == json.loads(representation.json_of(invoice)) | {"previous_status": "new"}
 
 
 def test_events_come_in_the_order_of_their_numbers() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from inflow.embedded import ROOT
+from inflow.tryout.folder import ROOT
 from tests import make
 from tests.receiver import Receiver
 from webhooks.delivery import outcomes, signing, transport

@@ -39,9 +39,8 @@ class BoundsMiddleware:
             return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Answer a value that PostgreSQL or Python's calendar can't hold with 400, a query past its time with 503.
-
-        Django asks here for the API too, which goes past the middleware on its way in only."""
+        """Respond with 400 to a value that PostgreSQL or Python's calendar can't hold, with 503 to a query past its
+        time."""
         if isinstance(error, OperationalError | InterfaceError):
             log.error("page_unavailable", error=type(error).__name__, path=request.path)
             return unavailable(request)

@@ -16,13 +16,14 @@ import structlog
 from django.apps import apps
 from django.contrib import admin
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from inflow import sheets
+from inflow import sheets, turns
 from inflow.accounts.models import User
+from inflow.celery import wake
 from inflow.dashboard.core import exporting
 from inflow.dashboard.core.listing import cleaned
 from inflow.dashboard.models import AT_WORK, Export, ExportPart, ExportState, PartKind
@@ -35,6 +36,7 @@ KEPT = dt.timedelta(days=1)
 ROWS_IN_PART = 2_000
 MOST_AT_WORK, MOST_KEPT, MOST_ATTEMPTS = 3, 10, 3
 _PIECE = 512 * 1024
+_TASK = "inflow.dashboard.tasks.work_on_export"
 
 
 class TooMany(Exception):
@@ -88,18 +90,20 @@ def may_have(export: Export, person: User) -> bool:
 
 def content_of(export: Export) -> Iterator[bytes]:
     """Yield the file, piece by piece."""
-    number = 0
-    while part := export.parts.filter(kind=PartKind.CONTENT, number=number).values_list("content", flat=True).first():
-        yield zlib.decompress(part)
-        number += 1
+    return _parts(export, PartKind.CONTENT)
+
+
+def offer(export: Export) -> None:
+    """Have a worker do the next turn."""
+    wake(_TASK, str(export.pk), turns.mark(export.claimed_until))
 
 
 # --- What a worker does ------------------------------------------------------------------------------------------
 
 
-def waiting() -> list[uuid.UUID]:
+def waiting() -> list[Export]:
     """Return the exports that nobody works on though somebody should."""
-    return list(Export.objects.filter(_free(), state__in=AT_WORK).values_list("pk", flat=True))
+    return list(Export.objects.filter(turns.free(), state__in=AT_WORK))
 
 
 def forget_old() -> int:
@@ -107,9 +111,9 @@ def forget_old() -> int:
     return deleted
 
 
-def work(export_id: uuid.UUID, turn_s: float = TURN_S) -> bool:
+def work(export_id: uuid.UUID, release: str | None = None, turn_s: float = TURN_S) -> bool:
     """Do a turn. Return whether there is more to do."""
-    claimed = Export.objects.filter(_free(), pk=export_id, state__in=AT_WORK).update(
+    claimed = Export.objects.filter(turns.free(release), pk=export_id, state__in=AT_WORK).update(
         claimed_until=timezone.now() + LEASE, state=ExportState.RUNNING, attempts=F("attempts") + 1
     )
     if not claimed:
@@ -127,7 +131,9 @@ def work(export_id: uuid.UUID, turn_s: float = TURN_S) -> bool:
         if export.attempts >= MOST_ATTEMPTS:
             _fail(export, _("Something went wrong on our side; it is logged."))
         return False
-    Export.objects.filter(pk=export.pk).update(claimed_until=None, attempts=0)
+    _update(export, claimed_until=timezone.now(), attempts=0)
+    if export.is_at_work:
+        offer(export)
     return export.is_at_work
 
 
@@ -138,15 +144,11 @@ def _turn(export: Export, until: float) -> None:
         raise NotAllowed
     if export.rows_total is None:
         _note_keys(export)
-    if export.form == "xlsx":
-        _write_workbook(export)
-        return
     while export.parts_done * ROWS_IN_PART < (export.rows_total or 0) or not export.parts_done:
         _write_part(export)
         if time.monotonic() > until:
-            break
-    if export.rows_done >= (export.rows_total or 0):
-        _finish(export)
+            return
+    _finish(export)
 
 
 def _note_keys(export: Export) -> None:
@@ -169,36 +171,34 @@ def _note_keys(export: Export) -> None:
 
 def _write_part(export: Export) -> None:
     number, sheet = export.parts_done, _sheet(export)
-    rows = _rows(export, number)
     with transaction.atomic():
-        content = b"".join(sheets.csv_parts(sheet.headings, sheet.lines(rows), begins=number == 0))
-        _add(export, PartKind.CONTENT, number, content)
+        lines = sheet.lines(_rows(export, number))
+        if export.form == "xlsx":
+            from inflow.dashboard.core import workbooks
+
+            headings = [sheet.headings] if number == 0 else []
+            _add(export, PartKind.ROWS, number, workbooks.rows_part([*headings, *lines]))
+        else:
+            content = b"".join(sheets.csv_parts(sheet.headings, lines, begins=number == 0))
+            _add(export, PartKind.CONTENT, number, content)
         done = min(export.rows_total or 0, (number + 1) * ROWS_IN_PART)
         _update(export, parts_done=number + 1, rows_done=done, claimed_until=timezone.now() + LEASE)
 
 
-def _write_workbook(export: Export) -> None:
+def _finish(export: Export) -> None:
+    if export.form == "xlsx":
+        _assemble(export)
+    export.parts.exclude(kind=PartKind.CONTENT).delete()
+    _update(export, state=ExportState.DONE)
+
+
+def _assemble(export: Export) -> None:
     from inflow.dashboard.core import workbooks
 
-    sheet = _sheet(export)
-
-    def rows() -> Iterator[Any]:
-        parts = -(-(export.rows_total or 0) // ROWS_IN_PART)
-        for number in range(parts):
-            yield from _rows(export, number)
-            done = min(export.rows_total or 0, (number + 1) * ROWS_IN_PART)
-            _update(export, rows_done=done, claimed_until=timezone.now() + LEASE)
-
-    with workbooks.xlsx_file(sheet.headings, sheet.lines(rows())) as file, transaction.atomic():
+    with workbooks.assembled(_parts(export, PartKind.ROWS)) as file, transaction.atomic():
         export.parts.filter(kind=PartKind.CONTENT).delete()
         for number, piece in enumerate(iter(lambda: file.read(_PIECE), b"")):
             _add(export, PartKind.CONTENT, number, piece)
-        _finish(export)
-
-
-def _finish(export: Export) -> None:
-    export.parts.filter(kind=PartKind.KEYS).delete()
-    _update(export, state=ExportState.DONE)
 
 
 def _fail(export: Export, why: str) -> None:
@@ -218,6 +218,13 @@ def _rows(export: Export, number: int) -> Iterable[Any]:
     return [found[key] for key in keys if key in found]
 
 
+def _parts(export: Export, kind: PartKind) -> Iterator[bytes]:
+    number = 0
+    while part := export.parts.filter(kind=kind, number=number).values_list("content", flat=True).first():
+        yield zlib.decompress(part)
+        number += 1
+
+
 def _add(export: Export, kind: PartKind, number: int, content: bytes) -> None:
     ExportPart.objects.create(export=export, kind=kind, number=number, content=zlib.compress(content))
 
@@ -226,10 +233,6 @@ def _update(export: Export, **values: Any) -> None:
     for name, value in values.items():
         setattr(export, name, value)
     Export.objects.filter(pk=export.pk).update(**values)
-
-
-def _free() -> Q:
-    return Q(claimed_until=None) | Q(claimed_until__lt=timezone.now())
 
 
 # --- The list, as the person sees it -----------------------------------------------------------------------------

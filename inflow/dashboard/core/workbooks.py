@@ -1,46 +1,86 @@
-"""Rows as XLSX: exact, and never a formula. Imported where one is made: 12 MiB that a web process rarely needs."""
+"""Rows as XLSX: exact, and never a formula. Imported where one is made: 12 MiB that a web process rarely needs.
+
+A worker writes a long one in parts, so the rows are written here; the rest of the file is openpyxl's.
+"""
 
 import datetime as dt
+import io
 import tempfile
+import zipfile
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import IO, Any
+from xml.sax.saxutils import escape
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.utils.datetime import to_excel
 
 from inflow.sheets import escaped, text_of
 
 _MOST_TEXT = 32_000  # Excel's cells hold 32,767 characters
+_SHEET = "xl/worksheets/sheet1.xml"
+# The number formats of cells by their style, which openpyxl numbers from 1 in this order: decimals, then dates.
+_MOST_DECIMALS = 6
+_FORMATS = ["#,##0", *("#,##0." + "0" * places for places in range(1, _MOST_DECIMALS + 1)), "yyyy-mm-dd"]
+_DATE = len(_FORMATS)
 
 
 def xlsx_file(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> IO[bytes]:
-    """A temporary file at its beginning. Amounts and dates are typed, text is never a formula."""
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet()
-    sheet.freeze_panes = "A2"
-    sheet.append(list(headings))
-    for row in rows:
-        sheet.append([_cell(sheet, value) for value in row])
-    file = tempfile.TemporaryFile()  # noqa: SIM115  (who asked closes it)
-    book.save(file)
+    """Return a temporary file at its beginning. Amounts and dates are typed, text is never a formula."""
+    return assembled([rows_part([headings]), rows_part(rows)])
+
+
+def rows_part(rows: Iterable[Sequence[Any]]) -> bytes:
+    """Return some rows as they are written in the file."""
+    return "".join(f"<row>{''.join(map(_cell, row))}</row>" for row in rows).encode()
+
+
+def assembled(parts: Iterable[bytes]) -> IO[bytes]:
+    """Return a file of parts that `rows_part` wrote."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115  (the caller closes it)
+    with zipfile.ZipFile(_frame()) as frame, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as book:
+        for name in frame.namelist():
+            if name != _SHEET:
+                book.writestr(name, frame.read(name))
+        before, rest = frame.read(_SHEET).split(b"<sheetData>")
+        after = rest.partition(b"</sheetData>")[2]
+        with book.open(_SHEET, "w") as sheet:
+            sheet.write(before + b"<sheetData>")
+            for part in parts:
+                sheet.write(part)
+            sheet.write(b"</sheetData>" + after)
     file.seek(0)
     return file
 
 
-def _cell(sheet: Any, value: Any) -> Any:
-    if isinstance(value, Decimal):
-        cell = WriteOnlyCell(sheet, value)
-        places = max(0, -int(value.as_tuple().exponent))
-        cell.number_format = "#,##0" + ("." + "0" * places if places else "")
-        return cell
-    if value is None or isinstance(value, bool | int | float):
-        return value
+def _frame() -> IO[bytes]:
+    """Return a workbook with one row, which has a cell of each style."""
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet()
+    sheet.freeze_panes = "A2"
+    cells = []
+    for number_format in _FORMATS:
+        cells.append(WriteOnlyCell(sheet, 0))
+        cells[-1].number_format = number_format
+    sheet.append(cells)
+    file = io.BytesIO()
+    book.save(file)
+    return file
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "<c/>"
+    if isinstance(value, bool):
+        return f'<c t="b"><v>{value:d}</v></c>'
+    if isinstance(value, Decimal) and value.is_finite():
+        places = min(_MOST_DECIMALS, max(0, -int(value.as_tuple().exponent)))
+        return f'<c s="{places + 1}"><v>{value:f}</v></c>'
+    if isinstance(value, int | float):
+        return f"<c><v>{value!r}</v></c>"
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        cell = WriteOnlyCell(sheet, value)
-        cell.number_format = "yyyy-mm-dd"
-        return cell
-    cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("\ufffd", escaped(text_of(value))[:_MOST_TEXT]))
-    cell.data_type = "s"
-    return cell
+        return f'<c s="{_DATE}"><v>{to_excel(value)}</v></c>'
+    text = escape(ILLEGAL_CHARACTERS_RE.sub("\ufffd", escaped(text_of(value))[:_MOST_TEXT]))
+    return f'<c t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'

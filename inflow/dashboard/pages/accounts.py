@@ -64,6 +64,11 @@ class AccountAdmin(OwnRowsAdmin):
         *rest, (title, _plan) = self.fieldsets
         return (*rest, (title, {"fields": ("plan", "in_force", "is_test", "suspended_at")}))
 
+    def save_model(self, request: HttpRequest, obj: Account, form: "forms.ModelForm[Account]", change: bool) -> None:
+        if change:  # the clock of a test account may have moved since the form was read
+            obj.clock = Account.objects.select_for_update(no_key=True).values_list("clock", flat=True).get(pk=obj.pk)
+        super().save_model(request, obj, form, change)
+
     @display(description=_lazy("Limits"))
     def in_force(self, account: Account) -> str:
         limits = account.limits

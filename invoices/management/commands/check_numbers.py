@@ -1,4 +1,4 @@
-"""List the invoices of an account whose numbers look the same. Changes nothing."""
+"""List the invoices of an account whose numbers look alike. Changes nothing."""
 
 from typing import Any
 
@@ -10,7 +10,10 @@ from invoices.models import Invoice
 
 
 class Command(BaseCommand):
-    help = "List invoices whose numbers differ only in Unicode form or by characters that are not shown."
+    help = (
+        "List invoices whose numbers differ only in Unicode form, by characters that are not shown, or by signs that "
+        "look alike, such as hyphens and full-width digits."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--account", metavar="ID", help="only this account")
@@ -19,7 +22,7 @@ class Command(BaseCommand):
         one = options["account"]
         invoices = Invoice.objects.for_account(account_named(one)) if one else Invoice.objects.all()
         found = 0
-        for equal in numbers.equal_numbers(invoices):
+        for equal in numbers.equal_numbers(invoices, numbers.look_alike):
             found += 1
             self.stdout.write(str(equal))
         self.stdout.write(f"Invoice numbers that look the same: {found}." if found else "All numbers differ.")

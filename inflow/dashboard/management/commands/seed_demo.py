@@ -6,10 +6,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from communications.channels import local_gateway
-from inflow import embedded
 from inflow.accounts import audit
 from inflow.accounts.models import Account
-from inflow.dashboard import demo
+from inflow.dashboard.demo import account as demo
+from inflow.tryout.folder import write_private
 
 
 class Command(BaseCommand):
@@ -31,11 +31,11 @@ class Command(BaseCommand):
             if is_new:
                 audit.record(account, "seed_demo", "account.created", account.name[:120])
                 local_gateway.install(port)
-                credentials = demo.fill(account, port)
+                credentials = demo.fill(account)
             else:
                 local_gateway.install(port)
                 demo.point_receiver(port)
                 if demo.are_valid(path):
                     return
                 credentials = demo.issue_credentials(account)
-            embedded.write_private(path, "".join(f"{name}: {value}\n" for name, value in credentials.items()))
+            write_private(path, "".join(f"{name}: {value}\n" for name, value in credentials.items()))

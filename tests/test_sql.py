@@ -1,0 +1,217 @@
+"""inflow/sql.py: querysets that are compiled once, SQL written by hand, and rows that are written together."""
+
+import contextlib
+import datetime as dt
+import uuid
+from typing import Any
+
+import pytest
+from django.db import DataError, IntegrityError, connection, transaction
+from django.db.models import Q, QuerySet
+from django.test.utils import CaptureQueriesContext
+
+from inflow.accounts.models import Account
+from inflow.sql import Batch, account_scope, columns, compiled, joining, objects, select
+from invoices.models import Debtor, Invoice, TimelineEntry
+from tests import make
+from tests.api.client import caller
+
+pytestmark = pytest.mark.django_db
+
+
+@compiled
+def of_account(*, account: uuid.UUID, status: list[str] | None = None, q: str | None = None) -> QuerySet[Invoice]:
+    rows = Invoice.objects.filter(account=account).order_by("invoice_number")
+    if status is not None:
+        rows = rows.filter(status__in=status)
+    return rows.filter(invoice_number__istartswith=q) if q is not None else rows
+
+
+@compiled
+def numbers(limit: int, *, account: uuid.UUID, before: dt.date) -> QuerySet[Invoice, dict[str, Any]]:
+    literal = ~Q(invoice_number="100%s")
+    return Invoice.objects.filter(literal, account=account, due_date__lt=before).values("invoice_number")[:limit]
+
+
+def numbers_of(rows: list[Invoice]) -> list[str]:
+    return [row.invoice_number for row in rows]
+
+
+def entry(invoice: Invoice, text: str) -> TimelineEntry:
+    return TimelineEntry(
+        account_id=invoice.account_id, invoice=invoice, at=invoice.created_at, kind="test", actor="a", stored_text=text
+    )
+
+
+def texts(account: Account) -> list[str]:
+    entries = TimelineEntry.objects.filter(account=account, kind="test").order_by("id")
+    return list(entries.values_list("stored_text", flat=True))
+
+
+# --- Reading -----------------------------------------------------------------------------------------------------
+
+
+def test_a_compiled_queryset_goes_by_the_values_of_each_call() -> None:
+    ours, theirs = make.account(), make.account("Oryx")
+    for number in ("A-1", "A-2", "B-1"):
+        make.invoice(ours, invoice_number=number)
+    make.invoice_in(theirs, "paid")
+    for _ in range(4):  # also once it is prepared
+        assert numbers_of(of_account(account=ours.pk)) == ["A-1", "A-2", "B-1"]
+        assert len(of_account(account=theirs.pk, status=["paid"])) == 1
+        assert of_account(account=ours.pk, status=["paid"]) == []
+        assert len(of_account(account=ours.pk, status=["paid", "new"])) == 3
+        assert of_account(account=ours.pk, status=[]) == []
+        # A lookup that changes its value on the way.
+        assert numbers_of(of_account(account=ours.pk, q="a-")) == ["A-1", "A-2"]
+        assert numbers_of(of_account(account=ours.pk, q="b%")) == []
+    stored = of_account(account=ours.pk)[0]
+    assert stored == Invoice.objects.get(pk=stored.pk)
+    assert stored.as_stored() == Invoice.objects.get(pk=stored.pk).as_stored()
+
+
+def test_constants_and_percent_signs_are_part_of_the_sql() -> None:
+    account = make.account()
+    for number in ("100%s", "A-1", "A-2"):
+        make.invoice(account, invoice_number=number, due_in=5)
+    tomorrow, later = (account.today() + dt.timedelta(days=days) for days in (1, 9))
+    assert numbers(5, account=account.pk, before=tomorrow) == []
+    assert len(numbers(5, account=account.pk, before=later)) == 2
+    assert len(numbers(1, account=account.pk, before=later)) == 1
+
+
+def test_a_row_of_several_models_is_read_as_the_orm_reads_them() -> None:
+    invoice = make.invoice(make.account())
+    tables = "invoices_debtor JOIN invoices_invoice ON invoices_invoice.debtor_id = invoices_debtor.id"
+    sql = f"SELECT {columns(Debtor, Invoice)} FROM {tables} WHERE invoices_invoice.id = %(id)s"
+    (row,) = select(sql, {"id": invoice.pk})
+    debtor, found = objects(row, Debtor, Invoice)
+    assert (debtor, found) == (invoice.debtor, invoice)
+    assert found.as_stored() == make.again(invoice).as_stored()
+
+
+def test_statements_are_logged_with_their_values_and_seen_by_wrappers() -> None:
+    seen: list[str] = []
+
+    def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        seen.append(sql)
+        return execute(sql, params, many, context)
+
+    for _ in range(3):
+        with CaptureQueriesContext(connection) as queries, connection.execute_wrapper(watch):
+            assert select("SELECT %s::int + 1", [41]) == [(42,)]
+        assert [query["sql"] for query in queries] == ["SELECT 41::int + 1"]
+    assert seen == ["SELECT %s::int + 1"] * 3
+
+
+def test_errors_are_djangos_and_a_value_that_cannot_be_sent_ends_no_transaction() -> None:
+    with pytest.raises(DataError, match="NUL"):
+        select("SELECT %(text)s::text", {"text": "a\0b"})
+    assert select("SELECT 1") == [(1,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_broke_while_it_was_kept_costs_no_request() -> None:
+    api = caller()
+    assert api.get("me").status == 200
+    ((pid,),) = select("SELECT pg_backend_pid()")
+    other = connection.copy()
+    with contextlib.closing(other), other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    assert api.get("me").status == 200
+
+
+# --- Writing -----------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_is_written_by_its_flush_in_one_statement() -> None:
+    account = make.account()
+    invoice, batch = make.invoice(account), Batch()
+    with CaptureQueriesContext(connection) as queries:
+        batch.insert(entry(invoice, "one"))
+        batch.update(invoice, "notes")
+        batch.insert(entry(invoice, "100%s"))
+        invoice.notes = "changed"
+        assert len(queries) == 0
+        batch.flush()
+        batch.flush()
+    assert len(queries) == 1
+    assert texts(account) == ["one", "100%s"]
+    assert make.again(invoice).notes == "changed"
+
+
+def test_changes_of_one_row_all_hold() -> None:
+    invoice, batch = make.invoice(make.account()), Batch()
+    for notes in ("first", "second"):
+        invoice.notes = notes
+        batch.update(invoice, "notes")
+    invoice.debtor_name = "Somebody else"
+    batch.update(invoice, "debtor_name")
+    other = make.again(invoice)
+    other.debtor_company = "Elsewhere"
+    batch.update(other, "debtor_company")
+    batch.flush()
+    stored = make.again(invoice)
+    assert (stored.notes, stored.debtor_name, stored.debtor_company) == ("second", "Somebody else", "Elsewhere")
+
+
+def test_a_new_row_has_what_changed_on_it_and_may_be_saved_afterwards() -> None:
+    invoice, batch = make.invoice(make.account()), Batch()
+    new = Debtor(account=invoice.account, name="A", page_key=uuid.uuid4())
+    batch.insert(new)
+    new.company = "B"
+    batch.update(new, "company")
+    batch.insert(Debtor(account=invoice.account, name="By default"))
+    batch.flush()
+    new.name = "C"
+    new.save(update_fields=["name"])
+    stored = Debtor.objects.get(pk=new.pk)
+    assert (stored.name, stored.company, stored.page_key) == ("C", "B", new.page_key)
+    assert Debtor.objects.get(name="By default").page_key
+
+
+def test_a_batch_that_is_refused_or_whose_transaction_fails_leaves_nothing() -> None:
+    account = make.account()
+    invoice = make.invoice(account)
+
+    def fail() -> None:
+        with transaction.atomic(), joining(None) as batch:
+            batch.insert(entry(invoice, "one"))
+            raise ZeroDivisionError
+
+    def be_refused() -> None:
+        with transaction.atomic(), joining(None) as batch:
+            batch.insert(entry(invoice, "two"))
+            batch.insert(Invoice(**{**invoice.as_stored(), "id": uuid.uuid4()}))
+
+    def be_undone() -> None:
+        with transaction.atomic():
+            with joining(None) as batch:
+                batch.insert(entry(invoice, "three"))
+            entry(invoice, "four").save()
+            raise ZeroDivisionError
+
+    for act, error in ((fail, ZeroDivisionError), (be_refused, IntegrityError), (be_undone, ZeroDivisionError)):
+        with pytest.raises(error):
+            act()
+    assert texts(account) == []
+
+
+def test_a_batch_that_is_joined_is_its_owners_to_flush() -> None:
+    account = make.account()
+    invoice, batch = make.invoice(account), Batch()
+    with joining(batch) as joined:
+        joined.insert(entry(invoice, "one"))
+    assert texts(account) == []
+    batch.flush()
+    with joining(None) as own:
+        own.insert(entry(invoice, "two"))
+    assert texts(account) == ["one", "two"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_names_its_account_and_the_next_one_does_not() -> None:
+    account = make.account()
+    with account_scope(account):
+        assert select("SELECT current_setting('inflow.account')") == [(str(account.pk),)]
+    assert select("SELECT current_setting('inflow.account', true)") in ([("",)], [(None,)])
