@@ -1,6 +1,27 @@
-"""The pages, loaded in this order by Django's autodiscovery: each registers its own with the site."""
+"""The pages: each registers itself with the site."""
 
-from importlib import import_module
-
-for _page in ("people", "webhooks", "integrations", "invoices", "messages"):
-    import_module(f"inflow.dashboard.pages.{_page}")
+from inflow.dashboard.pages import (  # noqa: F401
+    accounts,
+    answers,
+    api_keys,
+    audit,
+    calendars,
+    cases,
+    contacts,
+    debtors,
+    deliveries,
+    gateways,
+    imports,
+    invitations,
+    invoices,
+    messages,
+    payments,
+    people,
+    policies,
+    profile,
+    promises,
+    replies,
+    rules,
+    templates,
+    webhooks,
+)

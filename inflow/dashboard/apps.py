@@ -16,9 +16,6 @@ class DashboardConfig(AppConfig):
     verbose_name = "Dashboard"
 
     def ready(self) -> None:
-        from inflow.dashboard.core.export_columns import declare_all
-
-        declare_all()
         labels.translate(apps.get_app_config(name) for name in labels.OURS)
 
 

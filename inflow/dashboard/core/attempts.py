@@ -1,9 +1,10 @@
-"""Who guesses passwords or codes is shut out for a while. django-axes counts the failures, in PostgreSQL.
+"""Lock-out after too many wrong passwords or codes. django-axes counts the failures, in PostgreSQL.
 
 A stranger who knows somebody's email alone must not be able to shut them out cheaply: from one address five failures
 close the log-in for that email there. Fifty close it for the email everywhere, and for an address for all emails.
 """
 
+import datetime as dt
 import ipaddress
 import math
 from typing import Any
@@ -30,11 +31,11 @@ class Attempts(AxesDatabaseHandler):
     """axes knows one limit for all of its counts; here each has its own."""
 
     def get_failures(self, request: HttpRequest, credentials: Credentials = None) -> int:
-        """How many of the limits are reached."""
+        """Return the number of limits that are reached."""
         return len(self.reached(request, credentials))
 
     def reached(self, request: HttpRequest, credentials: Credentials) -> list[Any]:
-        """Of each count that has reached its limit, the moment of the newest failure."""
+        """Return the moment of the newest failure of each count that has reached its limit."""
         counts = [
             attempts.aggregate(failures=Sum("failures_since_start"), newest=Max("attempt_time"))
             for attempts in self.get_user_attempts(request, credentials)
@@ -53,7 +54,7 @@ def email_of(request: HttpRequest, credentials: Credentials = None) -> str | Non
 
 
 def address_of(request: HttpRequest) -> str | None:
-    """The client's address. None: what the proxy says is none."""
+    """Return the client's address; None if the proxy passed an invalid one."""
     try:
         return str(ipaddress.ip_address(client_address(request)))
     except ValueError:
@@ -61,29 +62,29 @@ def address_of(request: HttpRequest) -> str | None:
 
 
 def network_of(request: HttpRequest) -> str | None:
-    """As `address_of`, but of IPv6 the network of 64 bits, which is what one customer has."""
+    """Return the client's address; of an IPv6 address the 64-bit network, which one customer has."""
     address = address_of(request)
     is_new = address is not None and ":" in address
     return str(ipaddress.ip_network(f"{address}/64", strict=False).network_address) if is_new else address
 
 
 def locked_for(request: HttpRequest, email: str) -> int:
-    """Seconds until this email may log in from here again; 0: it may."""
+    """Return the seconds until this email may log in from here again; 0 if it may now."""
     credentials = {"username": email}
     AxesProxyHandler.update_request(request)
     newest = Attempts().reached(request, credentials)
     if not newest:
         return 0
-    left = max(newest) + settings.AXES_COOLOFF_TIME - timezone.now()
+    left: dt.timedelta = max(newest) + settings.AXES_COOLOFF_TIME - timezone.now()
     return max(1, math.ceil(left.total_seconds()))
 
 
 def count_failure(request: HttpRequest, user: User) -> None:
-    """A wrong code counts as a wrong password does."""
+    """Count a wrong code like a wrong password."""
     user_login_failed.send(__name__, credentials={"username": user.email}, request=request)
 
 
 def forgive(request: HttpRequest, user: User) -> None:
-    """The person is in: what failed before, from here, is forgotten."""
+    """Forget earlier failures from here after a complete log-in."""
     username = get_client_username(request, {"username": user.email})
     AccessAttempt.objects.filter(username=username, ip_address=network_of(request)).delete()

@@ -1,4 +1,4 @@
-"""A verb of one row, done to the rows that are chosen in a list: asked by a form first, done by a second POST."""
+"""A row action, done to the rows that are chosen in a list: a form first, then a second POST."""
 
 from typing import Any
 
@@ -12,7 +12,9 @@ from django.utils.translation import ngettext
 from unfold.decorators import action
 
 from inflow.accounts.access import actor, person
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.responses import page
+from inflow.dashboard.core.row_actions import RowAction
 
 # What a person may set going by one click, and what one request may take.
 MOST = 200
@@ -20,18 +22,18 @@ _SAID = 5
 
 
 def bulk(of_one: Any) -> Any:
-    """An entry of a list's `actions`, from a button that `pages.verb` made."""
-    verb: ui.Verb = of_one.verb
+    """Return an entry of a list's `actions`, from a button that `row_action` made."""
+    row_action: RowAction = of_one.row_action
 
     def view(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]") -> HttpResponse | None:
-        return _perform(model_admin, request, rows, verb)
+        return _perform(model_admin, request, rows, row_action)
 
-    view.verb = verb  # type: ignore[attr-defined]
-    return action(view, description=verb.title)
+    view.row_action = row_action  # type: ignore[attr-defined]
+    return action(view, description=row_action.title)
 
 
-def _perform(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]", verb: ui.Verb) -> HttpResponse | None:
-    if not person(request).may(verb.needs):
+def _perform(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]", action: RowAction) -> HttpResponse | None:
+    if not person(request).may(action.needs):
         raise PermissionDenied
     chosen = list(rows.select_related("account")[: MOST + 1])
     if not chosen:
@@ -43,40 +45,41 @@ def _perform(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]", verb
     if len({row.account_id for row in chosen}) > 1:
         messages.error(request, _("Choose rows of one account."))
         return None
-    form = verb.form(request.POST if "apply" in request.POST else None, row=chosen[0])
+    form = action.form(request.POST if "apply" in request.POST else None, row=chosen[0])
     if form.is_bound and form.is_valid():
-        _do(request, chosen, form, verb)
+        _do(request, chosen, form, action)
         return HttpResponseRedirect(request.get_full_path())
-    fitting = sum(verb.fits(row) for row in chosen)
+    fitting = sum(action.fits(row) for row in chosen)
     kept = [(helpers.ACTION_CHECKBOX_NAME, row.pk) for row in chosen]
     context = {
-        "title": verb.title,
-        "button": verb.title,
+        "title": action.title,
+        "button": action.title,
         "form": form,
-        "intro": verb.intro,
-        "is_grave": verb.is_grave,
+        "intro": action.intro,
+        "is_grave": action.is_grave,
         "back": request.get_full_path(),
         "kept": [*kept, ("action", request.POST["action"]), ("apply", "1")],
         "whom": ngettext("%(count)d is chosen.", "%(count)d are chosen.", len(chosen)) % {"count": len(chosen)},
         "left_out": len(chosen) - fitting,
     }
-    return ui.page(model_admin, request, "admin/bulk_form.html", context)
+    return page(model_admin, request, "admin/bulk_form.html", context)
 
 
-def _do(request: HttpRequest, chosen: list[Any], form: ui.PageForm, verb: ui.Verb) -> None:
-    """Each by itself: one that is refused holds nobody up."""
-    done, refused = 0, []
+def _do(request: HttpRequest, chosen: list[Any], form: PageForm, action: RowAction) -> None:
+    """Act on each row by itself: a refusal does not stop the others."""
+    do, done, refused = action.do, 0, []
+    assert do is not None
     for row in chosen:
         try:
-            if not verb.fits(row):
+            if not action.fits(row):
                 raise ValidationError(_("it does not fit its status"))
-            verb.do(row, actor(request), form)
+            do(row, actor(request), form)
             done += 1
         except ValidationError as refusal:
             refused.append(f"{row}: {' '.join(refusal.messages)}")
     if done:
         text = ngettext("%(verb)s: done for %(count)d.", "%(verb)s: done for %(count)d.", done)
-        messages.success(request, text % {"verb": verb.title, "count": done})
+        messages.success(request, text % {"verb": action.title, "count": done})
     if refused:
         text = ngettext(
             "%(count)d was left as it is: %(why)s", "%(count)d were left as they are: %(why)s", len(refused)

@@ -1,4 +1,4 @@
-"""Between the password and the dashboard: the second step, and the end of a session that has lasted long enough."""
+"""Checks between the password and the dashboard: the second step, and the age of the session."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class EntranceMiddleware:
 
 
 def missing_step(request: HttpRequest) -> str:
-    """Where this person has to go first; nowhere: they are in."""
+    """Return the page that the person has to visit first; empty if they are logged in completely."""
     user = request.user
     assert isinstance(user, User)
     if second_step.passed(request.session):

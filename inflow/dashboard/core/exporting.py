@@ -1,30 +1,30 @@
-"""Any list of the dashboard as a file: what is filtered and searched there, of the person's own account.
+"""Lists as files: the rows of the person's own account, filtered and searched as in the list.
 
-Which columns a list has is declared, model by model: what nobody named, such as a digest, never leaves.
+Each page names the columns of its file in `export_columns`; no other column, such as a digest, is ever exported. The
+names are those of the API, and an amount is exact, with its currency beside it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Model, QuerySet
 from django.http import FileResponse, HttpResponse, HttpResponseBase
 from django.utils.text import slugify
 
-from inflow import masking, sheets
+from inflow import labels, masking, sheets
 from inflow.accounts import audit
 from inflow.accounts.models import User
 
-# Its name and path are one, or a heading with the path from the row, or with a function of it.
+# A name that is also the path from the row; or a heading with a path, or with a function of the row.
 Column = str | tuple[str, str | Callable[[Any], Any]]
 FORMATS = ("csv", "xlsx")
 MOST_IN_WORKBOOK = 50_000
 # The rows that a request writes itself, in about a second; a worker writes what is longer.
 AT_ONCE = {"csv": 3_000, "xlsx": 1_000}
 _CHUNK = 1_000
-
-_declared: dict[type[Model], tuple[Column, ...]] = {}
 
 
 class TooLong(Exception):
@@ -39,19 +39,11 @@ class BadFilter(Exception):
     """The list itself would not understand this address."""
 
 
-def declare(model: type[Model], *columns: Column) -> None:
-    _declared[model] = columns
-
-
 def name_of(model_name: str) -> str:
-    """What the list of `invoice` is called, in the reader's language."""
-    names = (model._meta.verbose_name_plural for model in _declared if model._meta.model_name == model_name)
+    """Return the title of the list of `invoice`, say, in the reader's language."""
+    models = (model for app in labels.OURS for model in apps.get_app_config(app).get_models())
+    names = (model._meta.verbose_name_plural for model in models if model._meta.model_name == model_name)
     return str(next(names, model_name))
-
-
-def columns_of(model: type[Model]) -> tuple[Column, ...]:
-    """None where the list can't be exported."""
-    return _declared.get(model, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +68,8 @@ class Sheet:
             yield [read(row) for read in reads]
 
 
-def sheet_of(model: type[Model], *, says_whose: bool) -> Sheet:
-    columns = columns_of(model)
+def sheet_of(model_admin: Any, *, says_whose: bool) -> Sheet:
+    columns: tuple[Column, ...] = model_admin.export_columns
     return Sheet((("account", "account__name"), *columns) if says_whose else columns)
 
 
@@ -105,7 +97,7 @@ def answer(model_admin: Any, request: Any, user: User, form: str, *, says_whose:
     )
     if shown.result_count > AT_ONCE[form]:
         raise Large
-    sheet = sheet_of(model, says_whose=says_whose)
+    sheet = sheet_of(model_admin, says_whose=says_whose)
     lines = sheet.lines(sheet.related(shown.queryset).iterator(chunk_size=_CHUNK))
     file_name = file_name_of(model, form)
     if form == "xlsx":
@@ -138,6 +130,6 @@ def _reader(path: str) -> Callable[[Any], Any]:
 
 
 def _relations(columns: Sequence[Column]) -> list[str]:
-    """What the paths go over, to be read along."""
+    """Return the relations of the paths, to be read with the rows."""
     paths = [column if isinstance(column, str) else column[1] for column in columns]
     return sorted({path.rpartition("__")[0] for path in paths if isinstance(path, str) and "__" in path})

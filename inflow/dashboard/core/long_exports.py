@@ -253,7 +253,7 @@ def _request_of(export: Export, person: User) -> HttpRequest:
 def _sheet(export: Export) -> exporting.Sheet:
     model_admin = _admin_of(export)
     says_whose = model_admin.says_whose(_request_of(export, export.person))
-    return exporting.sheet_of(model_admin.model, says_whose=says_whose)
+    return exporting.sheet_of(model_admin, says_whose=says_whose)
 
 
 class _eyes_of:

@@ -1,10 +1,12 @@
-"""Whose rows a person sees in the dashboard, and what their role lets them do there.
+"""Base class of all pages of rows: the rows that a person sees, and the actions that their role allows.
 
 Every entry point of Django's admin reads `get_queryset` and fetches a row by `get_object`. Both are bound to the
-person's account here, so that another account's row is a 404 to lists, pages, history, autocomplete and verbs alike.
+person's account here, so that another account's row is a 404 to lists, pages, history, autocomplete and row actions
+alike.
 """
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
@@ -19,23 +21,38 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
-from inflow.accounts import audit
 from inflow.accounts.access import actor, person, rows_of
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
 from inflow.canonical import canonical_words
-from inflow.dashboard.core import exporting, listing, ui
-from inflow.languages import english
+from inflow.dashboard.core import exporting, listing
+from inflow.dashboard.core.forms import OwnAccountForm
+from inflow.dashboard.core.responses import Secret, form_page, shown_once
+from inflow.dashboard.core.row_actions import RowAction, record
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
+@dataclass(frozen=True, slots=True)
+class AddPage:
+    """A form for a new row, and the words around it."""
+
+    form: type[OwnAccountForm]
+    title: "StrOrPromise"
+    button: "StrOrPromise"
+    intro: "StrOrPromise" = ""
 
 
 class OwnRowsAdmin(ModelAdmin):
-    """Rows of the person's own account; platform staff see all, with a column and a filter that say whose.
+    """Rows of the person's own account; platform staff see all, with a column and a filter for the account.
 
     `sees`, `adds` and `changes` name the least role; None: nobody. Nothing is deleted in the dashboard. `linked_by`
-    names the lookups of the list, besides those of its filters, that links of other pages use.
+    names the lookups of the list, besides those of its filters, that links of other pages use. `add_page` replaces
+    Django's form for a new row; `add` then makes the row.
     """
 
     owner: ClassVar[str] = "account"
@@ -43,6 +60,8 @@ class OwnRowsAdmin(ModelAdmin):
     adds: ClassVar[Role | None] = None
     changes: ClassVar[Role | None] = None
     linked_by: ClassVar[tuple[str, ...]] = ()
+    export_columns: ClassVar[tuple[exporting.Column, ...]] = ()
+    add_page: ClassVar["AddPage | None"] = None
 
     actions: ClassVar[Any] = None
     list_per_page = 50
@@ -73,7 +92,8 @@ class OwnRowsAdmin(ModelAdmin):
         return field
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Only what the page declares: Django would allow any lookup of the row, and keys of rows that point to it."""
+        """Allow only what the page declares: Django would allow any lookup of the row, and keys of rows that refer to
+        it."""
         return request is not None and lookup in listing.declared_lookups(self, request)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[listing.BoundedChangeList]:
@@ -105,14 +125,14 @@ class OwnRowsAdmin(ModelAdmin):
             messages.error(request, _("The chosen rows are not in this list."))
             return HttpResponseRedirect(request.get_full_path())
         title = capfirst(str(self.opts.verbose_name_plural))
-        formats = exporting.FORMATS if exporting.columns_of(self.model) else ()
+        formats = exporting.FORMATS if self.export_columns else ()
         exports = [(form.upper(), f"{self.url('export', form)}?{request.GET.urlencode()}") for form in formats]
         context = {"title": title, "exports": exports, "import_url": self.import_url(request)}
         response: HttpResponse = super().changelist_view(request, {**context, **(extra_context or {})})
         return response
 
     def import_url(self, request: HttpRequest) -> str | None:
-        """Where rows of this kind are brought in as a file, for whom may do so."""
+        """Return the address of the page that imports such rows from a file, if the person may import them."""
         return None
 
     def get_urls(self) -> list[URLPattern]:
@@ -120,8 +140,8 @@ class OwnRowsAdmin(ModelAdmin):
         return [path("export/<str:form>", self.admin_site.admin_view(self.export), name=name), *super().get_urls()]
 
     def export(self, request: HttpRequest, form: str) -> HttpResponseBase:
-        """The list, as this address filters it, as a file."""
-        if form not in exporting.FORMATS or not exporting.columns_of(self.model):
+        """Respond with the list, filtered as in this address, as a file."""
+        if form not in exporting.FORMATS or not self.export_columns:
             raise Http404
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -140,6 +160,42 @@ class OwnRowsAdmin(ModelAdmin):
         except exporting.BadFilter:
             return HttpResponseRedirect(self.url("changelist"))
 
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        page = self.add_page
+        if page is None:
+            response: HttpResponse = super().add_view(request, form_url, extra_context)
+            return response
+        form = page.form(request.POST if request.method == "POST" else None, person=person(request))
+        return form_page(
+            self,
+            request,
+            form,
+            lambda: self.add(request, form),
+            title=page.title,
+            button=page.button,
+            intro=page.intro,
+            back=self.url("changelist"),
+        )
+
+    def add(self, request: HttpRequest, form: Any) -> HttpResponse:
+        """Make the row of a valid form of `add_page`. A ValidationError refuses."""
+        raise NotImplementedError
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), **self.row_context(request, object_id)}
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        """Return what the template of a row's page needs besides the fields."""
+        return {}
+
     def changeform_view(
         self,
         request: HttpRequest,
@@ -156,7 +212,7 @@ class OwnRowsAdmin(ModelAdmin):
     # --- Roles ---
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Asked of the log-in page too, by nobody in particular."""
+        """Also called for the log-in page, where nobody is logged in."""
         return isinstance(request.user, User) and request.user.may(self.sees)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -184,36 +240,42 @@ class OwnRowsAdmin(ModelAdmin):
         self.record(request, obj, "changed" if change else "created", changes=changes)
 
     def record(self, request: HttpRequest, row: Any, what: str, **detail: Any) -> None:
-        """Note in the audit log what the person did to the row."""
-        account = row if isinstance(row, Account) else row.account
-        name = self.opts.model_name
-        audit.record(account, person(request).email, f"{name}.{what}", english(row)[:120], **detail)
+        """Record in the audit log what the person did to the row."""
+        record(row, actor(request), f"{self.opts.model_name}.{what}", **detail)
 
-    def perform(self, request: HttpRequest, object_id: str, verb: ui.Verb) -> HttpResponse:
-        """The page of one verb on one row."""
-        row = self.get_object(request, unquote(object_id))
-        if not person(request).may(verb.needs):
+    def perform(self, request: HttpRequest, object_id: str, action: RowAction) -> HttpResponse:
+        """Respond with the page of one action on one row."""
+        row, act = self.get_object(request, unquote(object_id)), action.do
+        if act is None or not person(request).may(action.needs):
             raise PermissionDenied
-        back = self.url("change", quote(row.pk))
         # A page that proposes an amount, as an import does, links here with it.
         initial = {"amount": request.GET["amount"][:20]} if "amount" in request.GET else {}
-        form = verb.form(request.POST if request.method == "POST" else None, row=row, initial=initial)
+        form = action.form(request.POST if request.method == "POST" else None, row=row, initial=initial)
 
         def do() -> HttpResponse:
-            said = verb.do(row, actor(request), form)
-            messages.success(request, self.with_undo(said, self.url(verb.undo, row.pk)) if verb.undo else said)
+            result = act(row, actor(request), form)
+            if isinstance(result, Secret):
+                return shown_once(self, request, result)
+            messages.success(request, self.with_undo(result, self.url(action.undo, row.pk)) if action.undo else result)
             return HttpResponseRedirect(self.after(row))
 
-        return ui.form_page(
-            self, request, form, do, title=verb.title, back=back, intro=verb.intro, is_grave=verb.is_grave
+        return form_page(
+            self,
+            request,
+            form,
+            do,
+            title=action.page_title or action.title,
+            back=self.url("change", quote(row.pk)),
+            intro=action.intro,
+            is_grave=action.is_grave,
         )
 
     def with_undo(self, said: str, url: str) -> SafeString:
-        """What was done, and the way to the form that takes it back."""
+        """Return a message with a link to the form that undoes the action."""
         return format_html('{} <a class="undo" href="{}">{}</a>', said, url, _("Undo"))
 
     def after(self, row: Any) -> str:
-        """Where a person is taken when a verb is done."""
+        """Return the page that follows an action."""
         return self.url("change", quote(row.pk))
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
@@ -221,49 +283,23 @@ class OwnRowsAdmin(ModelAdmin):
         return [
             action
             for action in super().get_actions_detail(request, object_id)
-            if self.offers(person(request), row, getattr(action.method, "verb", None))
+            if self.offers(person(request), row, getattr(action.method, "row_action", None))
         ]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Of those of the list, the ones that `bulk` made and the person may."""
+        """Return the actions that `bulk` made and the person's role allows."""
         offered = super().get_actions(request)
         return {
             name: each
             for name, each in offered.items()
-            if (verb := getattr(each[0], "verb", None)) and person(request).may(verb.needs)
+            if (action := getattr(each[0], "row_action", None)) and person(request).may(action.needs)
         }
 
-    def offers(self, user: User, row: Any, verb: ui.Verb | None) -> bool:
-        return verb is None or verb.is_offered(user, row)
+    def offers(self, user: User, row: Any, action: RowAction | None) -> bool:
+        return action is None or action.is_offered(user, row)
 
     def url(self, page: str, *args: Any) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
-
-
-class RowsInside(TabularInline):
-    """A row's own lines, to be read."""
-
-    extra = 0
-    can_delete = False
-    hide_title = True
-    per_page = 25
-
-    @classmethod
-    def has_rows(cls, row: Any) -> bool:
-        """Whether there is anything to be read about the row, by the name of its model."""
-        return cls.model._default_manager.filter(**{row._meta.model_name: row}).exists()
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return True
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 def _shown(value: Any) -> str | None:

@@ -11,19 +11,19 @@ from inflow.api import errors
 
 def locked_out(request: HttpRequest, wait_s: int) -> HttpResponse:
     """429 with Retry-After: too many failures to log in."""
-    minutes = -(-wait_s // 60)
-    wait = ngettext("Try again in %(minutes)d minute.", "Try again in %(minutes)d minutes.", minutes)
     text = _("Log-in from here is closed for a while, because a password or code was wrong too often.")
-    response = _say(request, _("Too many attempts"), text, wait % {"minutes": minutes}, 429)
-    response["Retry-After"] = str(wait_s)
-    return response
+    return _too_many(request, text, wait_s)
 
 
 def too_many_requests(request: HttpRequest, wait_s: int) -> HttpResponse:
     """429 with Retry-After: too many links to set a password were asked for, whether or not anybody has the address."""
+    text = _("Too many links were asked for. If one was mailed to you already, it works for an hour.")
+    return _too_many(request, text, wait_s)
+
+
+def _too_many(request: HttpRequest, text: str, wait_s: int) -> HttpResponse:
     minutes = -(-wait_s // 60)
     wait = ngettext("Try again in %(minutes)d minute.", "Try again in %(minutes)d minutes.", minutes)
-    text = _("Too many links were asked for. If one was mailed to you already, it works for an hour.")
     response = _say(request, _("Too many attempts"), text, wait % {"minutes": minutes}, 429)
     response["Retry-After"] = str(wait_s)
     return response

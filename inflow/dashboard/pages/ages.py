@@ -1,12 +1,18 @@
-"""Ages and parts of what is owed, as a person's lists and figures count them: on each account's own date."""
+"""Ages and parts of what is owed, in lists and figures, counted on each account's own date."""
 
 import datetime as dt
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from django.db.models import DateField, F, Func, Q, Value
 from django.db.models.functions import Cast, Coalesce, Now
+from django.utils.functional import keep_lazy_text
+from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import User
+from inflow.dashboard.core.filters import Options, OptionsFilter
 from invoices.debtors.receivables import Part, in_part
+from invoices.models import OPEN
 
 # The buckets of what is overdue: the first and last day late of each.
 AGES: dict[str, tuple[int, int | None]] = {"1-30": (1, 30), "31-60": (31, 60), "61-90": (61, 90), "over-90": (91, None)}
@@ -38,3 +44,32 @@ def aged(user: User, age: str) -> Q:
     first, last = AGES[age]
     late = overdue(user, by=first)
     return late if last is None else late & ~_due_before(user, by=last + 1)
+
+
+@keep_lazy_text
+def _days_late(text: Any, first: int, last: int | None) -> str:
+    return str(text % {"first": first, "last": last} if last else text)
+
+
+def _aged(age: str) -> Callable[[User], Q]:
+    return lambda user: aged(user, age)
+
+
+class DueFilter(OptionsFilter):
+    """The parts of `receivables`, where an invoice that is disputed or on hold is not past due, and the ages."""
+
+    title, parameter_name = _lazy("due"), "due"
+    options: ClassVar[Options] = {
+        "open": (_lazy("Open"), lambda user: Q(status__in=OPEN)),
+        "later": (_lazy("Open, not past due"), lambda user: part(user, Part.NOT_DUE)),
+        "on_hold": (_lazy("On hold"), lambda user: part(user, Part.ON_HOLD)),
+        "disputed": (_lazy("Disputed"), lambda user: part(user, Part.DISPUTED)),
+        "past": (_lazy("Past due"), overdue),
+        **{
+            age: (
+                _days_late(_lazy("%(first)d–%(last)d days late") if last else _lazy("Over 90 days late"), first, last),
+                _aged(age),
+            )
+            for age, (first, last) in AGES.items()
+        },
+    }

@@ -1,11 +1,12 @@
-"""The audit log: who did what, from where, and the values before and after. Nobody changes it."""
+"""Audit log: who did what, from where, and the values before and after. Nobody changes it."""
 
 import datetime as dt
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -19,7 +20,9 @@ from inflow.accounts import sessions
 from inflow.accounts.access import person, rows_of
 from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import exporting, ui
+from inflow.dashboard.core import exporting
+from inflow.dashboard.core.filters import Options, OptionsFilter
+from inflow.dashboard.core.markup import badge, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.pages.audit_sentences import sentence
 
@@ -70,31 +73,27 @@ DETAILS = (
 )
 
 
-class SinceFilter(DropdownFilter):
+def _since(days: int) -> Callable[[User], Q]:
+    return lambda user: Q(at__gte=timezone.now() - dt.timedelta(days=days))
+
+
+def _about_only(what: str) -> Callable[[User], Q]:
+    return lambda user: Q(action__startswith=f"{what}.")
+
+
+class SinceFilter(OptionsFilter):
     title, parameter_name = _lazy("period"), "since"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [
-            ("1", _("The last 24 hours")),
-            ("7", _("The last 7 days")),
-            ("30", _("The last 30 days")),
-            ("90", _("The last 90 days")),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
-        days = self.value()
-        is_known = days in ("1", "7", "30", "90")
-        return queryset.filter(at__gte=timezone.now() - dt.timedelta(days=int(days))) if is_known else queryset
+    options: ClassVar[Options] = {
+        "1": (_lazy("The last 24 hours"), _since(1)),
+        "7": (_lazy("The last 7 days"), _since(7)),
+        "30": (_lazy("The last 30 days"), _since(30)),
+        "90": (_lazy("The last 90 days"), _since(90)),
+    }
 
 
-class AboutFilter(DropdownFilter):
+class AboutFilter(OptionsFilter):
     title, parameter_name = _lazy("what it is about"), "about"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(ABOUT.items())
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
-        return queryset.filter(action__startswith=f"{self.value()}.") if self.value() in ABOUT else queryset
+    options: ClassVar[Options] = {what: (label, _about_only(what)) for what, label in ABOUT.items()}
 
 
 class ActorFilter(DropdownFilter):
@@ -118,6 +117,7 @@ class AuditEntryAdmin(OwnRowsAdmin):
     list_display_links = ("moment", "said")
     list_filter = (SinceFilter, ActorFilter, AboutFilter)
     search_fields = ("actor", "action", "target", "detail")
+    export_columns = ("at", "actor", "action", "target", "detail")
     search_help_text = _lazy("Who, what, or what it was done to")
     date_hierarchy = "at"
     fields = ("at", "said", "actor", "action", "target", "before_and_after", "more")
@@ -125,22 +125,20 @@ class AuditEntryAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("When"), ordering="at")
     def moment(self, entry: AuditEntry) -> str:
-        return ui.moment(entry.at)
+        return moment(entry.at)
 
     @display(description=_lazy("What happened"))
     def said(self, entry: AuditEntry) -> str:
         changed = _(", ").join(map(_named, _changes(entry)))
-        return ui.two_lines(sentence(entry), changed)
+        return two_lines(sentence(entry), changed)
 
     @display(description=_lazy("From"))
     def where(self, entry: AuditEntry) -> str:
-        return ui.two_lines(
-            sessions.device_retold(entry.detail.get("device") or "–"), entry.detail.get("address") or ""
-        )
+        return two_lines(sessions.device_retold(entry.detail.get("device") or "–"), entry.detail.get("address") or "")
 
     @display(description=_lazy("About"), ordering="action")
     def about(self, entry: AuditEntry) -> str:
-        return ui.badge(_about(entry.action.partition(".")[0]), "info")
+        return badge(_about(entry.action.partition(".")[0]), "info")
 
     @display(description=_lazy("Before and after"))
     def before_and_after(self, entry: AuditEntry) -> str:
@@ -171,7 +169,7 @@ def _named(name: str) -> str:
 
 
 def _changes(entry: AuditEntry) -> dict[str, list[Any]]:
-    """By field, the value before and the one after."""
+    """Return the value before and the one after, by field."""
     changes = entry.detail.get("changes", {})
     pairs = changes.items() if isinstance(changes, dict) else ()
     return {name: pair for name, pair in pairs if isinstance(pair, list) and len(pair) == 2}

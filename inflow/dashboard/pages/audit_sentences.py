@@ -6,7 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from inflow import languages
 from inflow.accounts.models import AuditEntry
-from inflow.dashboard.core import exporting, ui
+from inflow.dashboard.core import exporting
+from inflow.dashboard.core.markup import isolated
 
 SENTENCES: dict[str, Promise | str] = {
     "account.changed": _("%(actor)s changed the account %(target)s"),
@@ -85,4 +86,4 @@ def sentence(entry: AuditEntry) -> str:
 
 
 def _isolated(name: str) -> str:
-    return name if languages.is_english() else ui.isolated(name)
+    return name if languages.is_english() else isolated(name)

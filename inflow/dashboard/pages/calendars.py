@@ -1,4 +1,4 @@
-"""The dashboard's page of calendars: everybody's rows, to be read, and the account's own, which replace them."""
+"""Calendars: the rows of all accounts, which are read-only, and the account's own, which replace them."""
 
 from typing import Any, ClassVar
 
@@ -9,15 +9,18 @@ from django.http import HttpRequest
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.filters import ValuesFilter
+from inflow.dashboard.core.forms import ClockInput, PageForm
+from inflow.dashboard.core.markup import badge, bdi, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.row_actions import RowAction, row_action
 from invoices import holidays
 from invoices.models import CalendarRule
 
@@ -32,7 +35,7 @@ _WEEKDAYS = (
 )
 
 
-def _make_own(rule: CalendarRule, actor: Actor, form: ui.PageForm) -> str:
+def _make_own(rule: CalendarRule, actor: Actor, form: PageForm) -> str:
     account = User.objects.get(email=actor.name).account
     if (
         account is None
@@ -48,15 +51,8 @@ def _make_own(rule: CalendarRule, actor: Actor, form: ui.PageForm) -> str:
     }
 
 
-class PlaceFilter(DropdownFilter):
-    title, parameter_name = _lazy("country"), "place"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        codes = CalendarRule.objects.order_by("country").values_list("country", flat=True).distinct()
-        return [(code, code) for code in codes]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[CalendarRule]) -> QuerySet[CalendarRule]:
-        return queryset.filter(country=self.value()) if self.value() else queryset
+class PlaceFilter(ValuesFilter):
+    title, parameter_name, path = _lazy("country"), "place", "country"
 
 
 @admin.register(CalendarRule)
@@ -65,15 +61,19 @@ class CalendarRuleAdmin(OwnRowsAdmin):
     list_display = ("name_shown", "place", "kind", "when", "hours", "state", "whose")
     list_filter = (PlaceFilter, ("kind", ChoicesDropdownFilter))
     search_fields = ("name", "country", "subdivision")
+    export_columns = (
+        *("country", "subdivision", "kind", "name", "starts_on", "ends_on", "is_yearly", "weekdays", "opens_at"),
+        *("closes_at", "is_on", "is_expected", "source"),
+    )
     ordering = (F("account").desc(nulls_last=True), "country", "subdivision", "starts_on", "name")
     fieldsets = (
         (None, {"fields": (("country", "subdivision"), ("kind", "name"))}),
         (_lazy("When"), {"fields": (("starts_on", "ends_on", "is_yearly"), "weekdays", ("opens_at", "closes_at"))}),
         (_lazy("State"), {"fields": (("is_on", "is_expected"), "source")}),
     )
-    formfield_overrides: ClassVar[Any] = {TimeField: {"widget": ui.ClockInput}}
+    formfield_overrides: ClassVar[Any] = {TimeField: {"widget": ClockInput}}
     actions_detail = ("make_own",)
-    make_own = ui.verb(
+    make_own = row_action(
         _lazy("Make it our own"),
         _make_own,
         needs=Role.MANAGER,
@@ -92,7 +92,7 @@ class CalendarRuleAdmin(OwnRowsAdmin):
         return is_own and super().has_change_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        """What a row is known by stays: the rows that come with a release, and an account's own, find it by that."""
+        """Keep the fields that identify a row: releases and the account's own rows refer to it by them."""
         return ("country", "subdivision", "kind", "name_shown") if obj else ()
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -107,16 +107,16 @@ class CalendarRuleAdmin(OwnRowsAdmin):
             obj.account = user.account
         super().save_model(request, obj, form, change)
 
-    def offers(self, user: User, row: CalendarRule, verb: ui.Verb | None) -> bool:
-        return user.account_id is not None and super().offers(user, row, verb)
+    def offers(self, user: User, row: CalendarRule, action: RowAction | None) -> bool:
+        return user.account_id is not None and super().offers(user, row, action)
 
     @display(description=_lazy("name"), ordering="name")
     def name_shown(self, rule: CalendarRule) -> str:
-        return ui.bdi(holidays.said(rule))
+        return bdi(holidays.said(rule))
 
     @display(description=_lazy("Place"), ordering="country")
     def place(self, rule: CalendarRule) -> str:
-        return ui.bdi(rule.subdivision or rule.country)
+        return bdi(rule.subdivision or rule.country)
 
     @display(description=_lazy("When"), ordering="starts_on")
     def when(self, rule: CalendarRule) -> str:
@@ -124,13 +124,13 @@ class CalendarRuleAdmin(OwnRowsAdmin):
             return _(", ").join(str(_WEEKDAYS[day]) for day in sorted(rule.weekdays))
         style = "j F" if rule.is_yearly else "j M Y"
         days = [date_format(day, style) for day in (rule.starts_on, rule.ends_on) if day]
-        return ui.two_lines(" – ".join(days), _("each year") if rule.is_yearly else "")
+        return two_lines(" – ".join(days), _("each year") if rule.is_yearly else "")
 
     @display(description=_lazy("Hours"))
     def hours(self, rule: CalendarRule) -> str:
         opens, closes = (time and time_format(time, "H:i") for time in (rule.opens_at, rule.closes_at))
         if opens and closes:
-            return ui.bdi(f"{opens}–{closes}")
+            return bdi(f"{opens}–{closes}")
         if closes:
             return _("until %(time)s") % {"time": closes}
         return _("from %(time)s") % {"time": opens} if opens else ""
@@ -138,9 +138,9 @@ class CalendarRuleAdmin(OwnRowsAdmin):
     @display(description=_lazy("State"))
     def state(self, rule: CalendarRule) -> str:
         if not rule.is_on:
-            return ui.badge(_("Out of use"))
-        return ui.badge(_("Expected"), "warning") if rule.is_expected else ui.badge(_("Set"), "success")
+            return badge(_("Out of use"))
+        return badge(_("Expected"), "warning") if rule.is_expected else badge(_("Set"), "success")
 
     @display(description=_lazy("Whose"))
     def whose(self, rule: CalendarRule) -> str:
-        return ui.bdi(str(rule.account)) if rule.account else _("Everybody's")
+        return bdi(str(rule.account)) if rule.account else _("Everybody's")

@@ -1,8 +1,7 @@
-"""What this room adds to a debtor's page: what they owe, their addresses, what they asked for, and their statement."""
+"""Parts of a debtor's page: what they owe, their addresses and consents, and their statement of account."""
 
 from typing import Any
 
-from django.contrib.admin.utils import unquote
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -14,9 +13,7 @@ from communications.portal import statement, texts
 from communications.portal.account import open_invoices, positions
 from communications.schedule.calendar import place_of
 from inflow.accounts.models import Language
-from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
-from inflow.dashboard.pages.invoices import DebtorAdmin
+from inflow.dashboard.core.markup import badge
 from invoices import money
 from invoices.debtors import debtor_parties
 from invoices.debtors.receivables import Position
@@ -48,7 +45,7 @@ def _owed(debtor: Debtor) -> list[dict[str, Any]]:
 
 
 def _addresses(debtor: Debtor) -> list[dict[str, Any]]:
-    """Each at which the debtor is known, and what is known of it."""
+    """Return the debtor's addresses, each with its state."""
     known = consent.addresses_of(debtor)
     contacts = Contact.objects.filter(account=debtor.account_id, address__in={address for _, address in known})
     by_key = {(contact.channel, contact.address): contact for contact in contacts}
@@ -64,14 +61,14 @@ def _addresses(debtor: Debtor) -> list[dict[str, Any]]:
 
 def _state(debtor: Debtor, contact: Contact | None) -> str:
     if debtor.opted_out_at or (contact and contact.opted_out_at):
-        return ui.badge(_("Opted out"), "warning")
+        return badge(_("Opted out"), "warning")
     if contact and contact.invalid_at:
-        return ui.badge(_("Bounced"), "danger")
-    return ui.badge(_("Good"), "success")
+        return badge(_("Bounced"), "danger")
+    return badge(_("Good"), "success")
 
 
-def picture(debtor: Debtor) -> dict[str, Any]:
-    """The context that the debtor's page takes from here."""
+def context(debtor: Debtor) -> dict[str, Any]:
+    """Return the context of the debtor's page."""
     log = ConsentEntry.objects.filter(debtor=debtor).order_by("-at", "-id")[:_LATEST]
     return {
         "owed": _owed(debtor),
@@ -97,10 +94,9 @@ def _statements(debtor: Debtor) -> list[tuple[str, str, str]]:
     ]
 
 
-def _statement(admin: DebtorAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-    """The statement of account as PDF, in `?language=`, of one `?party=` if there are several. Reads only: a GET may do
-    it."""
-    debtor: Debtor = admin.get_object(request, unquote(object_id))
+def statement_pdf(model_admin: Any, request: HttpRequest, debtor: Debtor) -> HttpResponse:
+    """Respond with the statement of account as PDF, in `?language=`, of one `?party=` if there are several. It only
+    reads, so a GET may do it."""
     if not statement.is_available():
         raise Http404
     wanted = request.GET.get("language", "")
@@ -115,11 +111,3 @@ def _statement(admin: DebtorAdmin, request: HttpRequest, object_id: str) -> Http
     response["Content-Disposition"] = f'inline; filename="statement-{day:%Y-%m-%d}.pdf"'
     response["Cache-Control"] = "no-store"
     return response
-
-
-DebtorAdmin.pictures.append(picture)
-# Linked from the page, once for each language.
-DebtorAdmin.statement = ui.own_page(
-    "Statement", _statement, needs=Role.VIEWER, icon="description", fits=lambda debtor: False
-)
-DebtorAdmin.actions_detail = (*(DebtorAdmin.actions_detail or ()), "statement")

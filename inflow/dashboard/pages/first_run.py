@@ -1,4 +1,4 @@
-"""The first three steps of an account, ticked off by what is there: a key, an invoice, a reminder."""
+"""First three steps of an account, marked as done by its rows: a key, an invoice, a reminder."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -31,7 +31,8 @@ class Step:
 
 
 def steps(request: HttpRequest, *, has_figures: bool, has_written: bool, going: dict[str, Any]) -> list[Step]:
-    """None more once the first message went out, or for whoever has dismissed them. `going` is what goes soon."""
+    """Return the steps; none once the first message was sent, or if the person dismissed them. `going`: the next
+    messages."""
     user, account = person(request), person(request).account
     if has_written or account is None or not user.may(Role.MANAGER) or request.COOKIES.get(_COOKIE) == str(account.pk):
         return []
@@ -81,7 +82,7 @@ def _reminder(account: Account, first: list[dict[str, Any]]) -> Step:
 @require_POST
 @staff_member_required(login_url="admin:login")
 def dismiss(request: HttpRequest) -> HttpResponse:
-    """Not shown again to this browser for this account."""
+    """Hide the steps from this browser for this account."""
     user: User = person(request)
     response = HttpResponseRedirect(reverse("admin:index"))
     said: dict[str, Any] = {"httponly": True, "samesite": "Lax", "secure": settings.SESSION_COOKIE_SECURE}

@@ -1,4 +1,4 @@
-"""What a person says of invoices and debtors in the dashboard."""
+"""Forms about invoices and debtors."""
 
 import functools
 import operator
@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from rest_framework import exceptions
 
 from inflow.accounts.models import Language, known_time_zone
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import DayField, OwnAccountForm, PageForm
 from invoices import ledger, money
 from invoices.api.serializers import InvoiceIn
 from invoices.debtors import debtor_parties, debtors
@@ -39,7 +39,7 @@ METHODS = {
 }
 
 
-class InvoiceForm(ui.OwnAccountForm):
+class InvoiceForm(OwnAccountForm):
     """A new invoice, under the same rules as the API's."""
 
     invoice_number = forms.CharField(max_length=64)
@@ -51,8 +51,8 @@ class InvoiceForm(ui.OwnAccountForm):
     )
     amount = forms.DecimalField(max_digits=15, decimal_places=3)
     currency = forms.ChoiceField(choices=[(code, code) for code in sorted(money.EXPONENTS)], initial="AED")
-    issue_date = ui.DayField(required=False, help_text=_lazy("Empty: today, or the due date if that is earlier."))
-    due_date = ui.DayField()
+    issue_date = DayField(required=False, help_text=_lazy("Empty: today, or the due date if that is earlier."))
+    due_date = DayField()
     language = forms.ChoiceField(
         choices=[("", _lazy("The account's")), *Language.choices],
         required=False,
@@ -77,8 +77,8 @@ class InvoiceForm(ui.OwnAccountForm):
 
 
 @contextmanager
-def refusals_on(form: ui.PageForm) -> Iterator[None]:
-    """What the domain refuses is said on the form."""
+def refusals_on(form: PageForm) -> Iterator[None]:
+    """Show on the form what the domain refuses."""
     try:
         yield
     except Refused as refusal:
@@ -86,7 +86,7 @@ def refusals_on(form: ui.PageForm) -> Iterator[None]:
         raise ValidationError({refusal.field: message} if refusal.field in form.fields else message) from refusal
 
 
-class ReasonForm(ui.PageForm):
+class ReasonForm(PageForm):
     reason = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 3}), max_length=1000, help_text=_lazy("Shown on the timeline.")
     )
@@ -99,7 +99,7 @@ class OptionalReasonForm(ReasonForm):
 
 
 class HoldForm(OptionalReasonForm):
-    hold_until = ui.DayField(help_text=_lazy("Reminders continue on the day after."))
+    hold_until = DayField(help_text=_lazy("Reminders continue on the day after."))
     field_order = ("hold_until", "reason")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -107,7 +107,7 @@ class HoldForm(OptionalReasonForm):
         self.fields["hold_until"].initial = self.row.hold_until or self.row.account.today() + DEFAULT_HOLD
 
 
-class OnceForm(ui.PageForm):
+class OnceForm(PageForm):
     """A form that moves money. Its key makes it act once, however often it is submitted."""
 
     key = forms.UUIDField(required=False, widget=forms.HiddenInput)
@@ -123,7 +123,7 @@ class OnceForm(ui.PageForm):
 
 class PaymentForm(OnceForm):
     amount = forms.DecimalField(max_digits=15, decimal_places=3)
-    paid_at = ui.DayField(label=_lazy("Day the money came"))
+    paid_at = DayField(label=_lazy("Day the money came"))
     method = forms.ChoiceField(
         choices=[(name, METHODS[name]) for name in ("bank_transfer", "cheque", "card", "cash", "unspecified")]
     )
@@ -148,7 +148,7 @@ class CreditForm(OnceForm):
         field, invoice = self.fields["amount"], self.row
         self.credit = ledger.credit_for(invoice).get(invoice.currency, Decimal(0))
         _ask_amount(field, invoice)
-        field.initial = _plain(min(self.credit, invoice.balance), invoice.currency)
+        field.initial = plain(min(self.credit, invoice.balance), invoice.currency)
 
     def facts(self) -> "list[tuple[StrOrPromise, str]]":
         return [(_("Unapplied credit"), money.display(self.credit, self.row.currency)), *_about(self.row)]
@@ -171,11 +171,11 @@ class DebtorCreditForm(OnceForm):
         choice = self.fields["invoice"]
         assert isinstance(choice, forms.ModelChoiceField)
         choice.queryset = payable_by_credit(self.row)
-        choice.label_from_instance = _choice_of  # type: ignore[method-assign,assignment]
+        choice.label_from_instance = invoice_choice  # type: ignore[method-assign,assignment]
         if oldest := choice.queryset.first():
             choice.initial = oldest.pk
             amount = min(ledger.credit_for(oldest)[oldest.currency], oldest.balance)
-            self.fields["amount"].initial = _plain(amount, oldest.currency)
+            self.fields["amount"].initial = plain(amount, oldest.currency)
         if self.is_bound:  # submitted again, the invoice may be paid: the key tells what was applied
             choice.queryset = Invoice.objects.filter(debtor=self.row)
 
@@ -197,7 +197,7 @@ def payable_by_credit(debtor: Debtor) -> QuerySet[Invoice]:
     return invoices.order_by("due_date", "issue_date", "invoice_number")
 
 
-def _choice_of(invoice: Invoice) -> str:
+def invoice_choice(invoice: Invoice) -> str:
     said = _("%(invoice)s, %(balance)s, due %(day)s")
     return said % {
         "invoice": invoice.invoice_number,
@@ -234,9 +234,7 @@ class UndoForm(OnceForm):
 
 
 class PromiseForm(OptionalReasonForm):
-    promised_on = ui.DayField(
-        label=_lazy("Day of the promise"), help_text=_lazy("Two working days later it is broken.")
-    )
+    promised_on = DayField(label=_lazy("Day of the promise"), help_text=_lazy("Two working days later it is broken."))
     amount = forms.DecimalField(max_digits=15, decimal_places=3)
     field_order = ("promised_on", "amount", "reason")
 
@@ -245,14 +243,14 @@ class PromiseForm(OptionalReasonForm):
         _ask_amount(self.fields["amount"], self.row)
 
 
-class EscalateForm(ui.PageForm):
+class EscalateForm(PageForm):
     notes = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 3}), max_length=1000, help_text=_lazy("What the next person should know.")
     )
 
 
 class DueDateForm(ReasonForm):
-    due_date = ui.DayField(help_text=_lazy("A date that is seven or more days later restarts the reminder schedule."))
+    due_date = DayField(help_text=_lazy("A date that is seven or more days later restarts the reminder schedule."))
     field_order = ("due_date", "reason")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -260,13 +258,13 @@ class DueDateForm(ReasonForm):
         self.fields["due_date"].initial = self.row.due_date
 
 
-class ResolveForm(ui.PageForm):
+class ResolveForm(PageForm):
     resolution = forms.ChoiceField(
         choices=[(each.value, each.label) for each in (Resolution.LADDER, Resolution.PROMISE, Resolution.HOLD)],
         label=_lazy("What becomes of the invoice"),
     )
-    promised_on = ui.DayField(required=False, label=_lazy("Promised for"), help_text=_lazy("With a promise: the day."))
-    hold_until = ui.DayField(required=False, help_text=_lazy("With a hold. Empty: 30 days."))
+    promised_on = DayField(required=False, label=_lazy("Promised for"), help_text=_lazy("With a promise: the day."))
+    hold_until = DayField(required=False, help_text=_lazy("With a hold. Empty: 30 days."))
     notes = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=10_000, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -277,7 +275,7 @@ class ResolveForm(ui.PageForm):
                 del self.fields[name]
 
 
-class NotesForm(ui.PageForm):
+class NotesForm(PageForm):
     notes = forms.CharField(widget=forms.Textarea(attrs={"rows": 8}), max_length=10_000, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -325,13 +323,13 @@ def _about(invoice: Invoice) -> "list[tuple[StrOrPromise, str]]":
 
 
 def _ask_amount(field: forms.Field, invoice: Invoice) -> None:
-    """In the invoice's currency, all of its balance unless said otherwise."""
+    """Ask for an amount in the invoice's currency, at first its whole balance."""
     field.label = _("Amount in %(currency)s") % {"currency": invoice.currency}
-    field.initial = _plain(invoice.balance, invoice.currency)
+    field.initial = plain(invoice.balance, invoice.currency)
 
 
-def _plain(amount: Decimal, currency: str) -> str:
-    """Return the amount as an input holds it."""
+def plain(amount: Decimal, currency: str) -> str:
+    """Return the amount as the value of an input."""
     return f"{amount:.{money.EXPONENTS.get(currency, 2)}f}"
 
 

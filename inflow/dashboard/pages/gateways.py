@@ -1,10 +1,10 @@
-"""Settings > Gateways: through which SMS and WhatsApp go. The auth token goes in and never comes out."""
+"""Gateways that send SMS and WhatsApp messages. The auth token is entered, and never shown."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
@@ -15,16 +15,16 @@ from unfold.widgets import INPUT_CLASSES
 from communications.channels import gateways
 from communications.content import linters
 from communications.models import Gateway, Kind, Medium
-from inflow.accounts import audit
-from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Language
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
-from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.forms import OwnAccountForm, PageForm
+from inflow.dashboard.core.markup import badge, bdi
+from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
+from inflow.dashboard.core.row_actions import record, row_action
 from inflow.egress import targets
-from inflow.languages import english
 
+_SHOWN = ("base_url", "account_sid", "sender")  # and the token, which is not
 _KINDS = [kind for kind in Kind if kind != Kind.MANUAL]
 
 
@@ -71,14 +71,14 @@ class _ProviderFields(forms.Form):
         return sender
 
     def _refuse_sender(self, channel: str, country: str) -> None:
-        """What the gate would hold every message back for."""
+        """Refuse a sender for which the gate would hold back every message."""
         sender = self.cleaned_data.get("sender")
         if sender and not gateways.is_service(sender):
             for problem in linters.lint_sender(channel, country, sender):
                 self.add_error("sender", problem.message)
 
 
-class NewGatewayForm(ui.OwnAccountForm, _ProviderFields):
+class NewGatewayForm(OwnAccountForm, _ProviderFields):
     channel = forms.ChoiceField(choices=[(each.value, each.label) for each in (Medium.SMS, Medium.WHATSAPP)])
     field_order = ("account_choice", "channel", "base_url", "account_sid", "auth_token", "sender")
 
@@ -89,10 +89,10 @@ class NewGatewayForm(ui.OwnAccountForm, _ProviderFields):
         return data
 
 
-class GatewayForm(ui.PageForm, _ProviderFields):
+class GatewayForm(PageForm, _ProviderFields):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("base_url", "account_sid", "sender"):
+        for name in _SHOWN:
             self.fields[name].initial = getattr(self.row, name)
         token = self.fields["auth_token"]
         token.required = False
@@ -104,7 +104,7 @@ class GatewayForm(ui.PageForm, _ProviderFields):
         return data
 
 
-class TemplatesForm(ui.PageForm):
+class TemplatesForm(PageForm):
     """The provider's ids of the approved WhatsApp templates, by kind and language."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -131,7 +131,7 @@ class TemplatesForm(ui.PageForm):
 
 def _edit(gateway: Gateway, actor: Actor, form: GatewayForm) -> str:
     token = form.cleaned_data["auth_token"]
-    changes = [name for name in ("base_url", "account_sid", "sender") if name in form.changed_data]
+    changes = [name for name in _SHOWN if name in form.changed_data]
     if "base_url" in changes and not token:
         # Whoever may move the gateway must not thereby have the old token sent to another host.
         raise ValidationError({"auth_token": _("A new base URL needs the token again.")})
@@ -140,36 +140,33 @@ def _edit(gateway: Gateway, actor: Actor, form: GatewayForm) -> str:
     if token:
         gateways.set_token(gateway, token)
     gateway.save()
-    _record(gateway, actor, "changed", fields=[*changes, *(["auth_token"] if token else [])])
+    record(gateway, actor, "gateway.changed", fields=[*changes, *(["auth_token"] if token else [])])
     return _("The gateway is changed.")
 
 
 def _keep_templates(gateway: Gateway, actor: Actor, form: TemplatesForm) -> str:
     gateway.content_sids = {name: sid for name, sid in form.cleaned_data.items() if sid}
     gateway.save(update_fields=["content_sids"])
-    _record(gateway, actor, "templates_changed", templates=gateway.content_sids)
+    record(gateway, actor, "gateway.templates_changed", templates=gateway.content_sids)
     return _("The templates are kept.")
 
 
-def _switch(gateway: Gateway, actor: Actor, form: ui.PageForm) -> str:
+def _switch(gateway: Gateway, actor: Actor, form: PageForm) -> str:
     gateway.is_active = not gateway.is_active
     gateway.save(update_fields=["is_active"])
-    _record(gateway, actor, "switched_on" if gateway.is_active else "switched_off")
+    record(gateway, actor, "gateway.switched_on" if gateway.is_active else "gateway.switched_off")
     return _("Messages go through it.") if gateway.is_active else _("Nothing goes through it any more.")
-
-
-def _record(gateway: Gateway, actor: Actor, what: str, **detail: Any) -> None:
-    audit.record(gateway.account, actor.name, f"gateway.{what}", english(gateway)[:120], **detail)
 
 
 @admin.register(Gateway)
 class GatewayAdmin(OwnRowsAdmin):
     sees = adds = Role.MANAGER
     list_display = ("channel_shown", "sender", "base_url", "state", "created_at")
+    export_columns = ("channel", "base_url", "account_sid", "sender", "is_active", "created_at")
     fields = ("channel_shown", "state", "base_url", "account_sid", "sender", "status_url", "inbound_url", "created_at")
     readonly_fields = fields
     actions_detail = ("edit", "templates", "switch_off", "switch_on")
-    edit = ui.verb(
+    edit = row_action(
         _lazy("Edit"),
         _edit,
         needs=Role.MANAGER,
@@ -178,7 +175,7 @@ class GatewayAdmin(OwnRowsAdmin):
         intro=_lazy("Provider, credentials and sender."),
         is_primary=True,
     )
-    templates = ui.verb(
+    templates = row_action(
         _lazy("Set templates"),
         _keep_templates,
         needs=Role.MANAGER,
@@ -191,7 +188,7 @@ class GatewayAdmin(OwnRowsAdmin):
             "the debtor wrote within 24 hours."
         ),
     )
-    switch_off = ui.verb(
+    switch_off = row_action(
         _lazy("Switch off"),
         _switch,
         needs=Role.MANAGER,
@@ -199,7 +196,7 @@ class GatewayAdmin(OwnRowsAdmin):
         fits=lambda gateway: gateway.is_active,
         intro=_lazy("Its channel is then no channel: messages go by the others of their step, or wait."),
     )
-    switch_on = ui.verb(
+    switch_on = row_action(
         _lazy("Switch on"),
         _switch,
         needs=Role.MANAGER,
@@ -208,39 +205,26 @@ class GatewayAdmin(OwnRowsAdmin):
         intro=_lazy("Messages go through it again."),
     )
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        form = NewGatewayForm(request.POST if request.method == "POST" else None, person=person(request))
+    add_page = AddPage(
+        NewGatewayForm,
+        _lazy("Add a gateway"),
+        _lazy("Add"),
+        _lazy("SMS and WhatsApp messages are sent over HTTP, through an API like Twilio's."),
+    )
 
-        def add() -> HttpResponse:
-            assert form.account is not None
-            data = form.cleaned_data
-            gateway = Gateway(
-                account=form.account, **{name: data[name] for name in ("channel", "base_url", "account_sid", "sender")}
-            )
-            gateways.set_token(gateway, data["auth_token"])
-            try:
-                with transaction.atomic():
-                    gateway.save(force_insert=True)
-            except IntegrityError as error:
-                raise ValidationError({"channel": _("There is a gateway for this channel already.")}) from error
-            self.record(request, gateway, "created", base_url=gateway.base_url)
-            messages.success(request, _("Messages can go through it from now on."))
-            return HttpResponseRedirect(self.url("change", gateway.pk))
-
-        return ui.form_page(
-            self,
-            request,
-            form,
-            add,
-            title=_("Add a gateway"),
-            button=_("Add"),
-            intro=_("SMS and WhatsApp messages are sent over HTTP, through an API like Twilio's."),
-            back=self.url("changelist"),
-        )
+    def add(self, request: HttpRequest, form: NewGatewayForm) -> HttpResponse:
+        assert form.account is not None
+        data = form.cleaned_data
+        gateway = Gateway(account=form.account, **{name: data[name] for name in ("channel", *_SHOWN)})
+        gateways.set_token(gateway, data["auth_token"])
+        try:
+            with transaction.atomic():
+                gateway.save(force_insert=True)
+        except IntegrityError as error:
+            raise ValidationError({"channel": _("There is a gateway for this channel already.")}) from error
+        self.record(request, gateway, "created", base_url=gateway.base_url)
+        messages.success(request, _("Messages can go through it from now on."))
+        return HttpResponseRedirect(self.url("change", gateway.pk))
 
     @display(description=_lazy("Channel"), ordering="channel")
     def channel_shown(self, gateway: Gateway) -> str:
@@ -248,12 +232,12 @@ class GatewayAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("State"), ordering="is_active")
     def state(self, gateway: Gateway) -> str:
-        return ui.badge(_("Active"), "success") if gateway.is_active else ui.badge(_("Off"), "danger")
+        return badge(_("Active"), "success") if gateway.is_active else badge(_("Off"), "danger")
 
     @display(description=_lazy("It reports deliveries to"))
     def status_url(self, gateway: Gateway) -> str:
-        return ui.bdi(gateways.hook_url(gateway, "status"))
+        return bdi(gateways.hook_url(gateway, "status"))
 
     @display(description=_lazy("Have it pass answers to"))
     def inbound_url(self, gateway: Gateway) -> str:
-        return ui.bdi(gateways.hook_url(gateway, "inbound"))
+        return bdi(gateways.hook_url(gateway, "inbound"))

@@ -24,11 +24,11 @@ from communications.schedule import holding, standstill
 from inflow.accounts.access import person, rows_of
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.markup import badge
 from inflow.dashboard.pages import first_run
+from inflow.dashboard.pages.deliveries import delivery_badge
 from inflow.dashboard.pages.home_figures import PROMISES_WITHIN, Receivables, receivables, today_of
-from inflow.dashboard.pages.messages import state_badge
-from inflow.dashboard.pages.webhooks import delivery_badge
+from inflow.dashboard.pages.message_rows import state_badge
 from invoices import ledger, money
 from invoices.models import OPEN, CaseStatus, Escalation, Invoice
 from webhooks.models import Delivery, DeliveryStatus
@@ -60,7 +60,7 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One currency, in words."""
+    """Figures of one currency, formatted."""
 
     currency: str
     outstanding: str
@@ -83,7 +83,7 @@ class Card:
 
 
 def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """The template's context; unfold calls it for each index page."""
+    """Return the template's context; unfold calls it for each index page."""
     user = person(request)
     today = today_of(user)
     owed = receivables(user)
@@ -173,7 +173,7 @@ def _weeks(each: Receivables, best: Decimal, shown: Callable[[Decimal], str]) ->
 
 
 def _going_out(user: User) -> dict[str, Any]:
-    """What is planned for today and tomorrow."""
+    """Return what is planned for today and tomorrow."""
     today = today_of(user)
     zone = user.account.zone if user.account else dt.UTC
     midnight, next_midnight = (
@@ -197,7 +197,7 @@ def _going_out(user: User) -> dict[str, Any]:
             "title": f"{message.invoice.invoice_number} · {message.invoice.debtor_name}",
             "to": message.recipient or _("no address"),
             "at": message.scheduled_for,
-            "badge": ui.badge(message.get_kind_display(), "info"),
+            "badge": badge(message.get_kind_display(), "info"),
             "url": reverse("admin:invoices_invoice_change", args=[message.invoice_id]),
         }
         for message in soonest
@@ -214,7 +214,7 @@ def _cases(user: User) -> list[dict[str, Any]]:
             "title": f"{case.invoice.invoice_number} · {case.invoice.debtor_name}",
             "to": money.display(case.invoice.balance, case.invoice.currency),
             "at": case.opened_at,
-            "badge": ui.badge(str(case), "danger" if case.level > 1 else "warning"),
+            "badge": badge(str(case), "danger" if case.level > 1 else "warning"),
             "url": reverse("admin:invoices_escalation_change", args=[case.pk]),
         }
         for case in oldest[:SHOWN]

@@ -1,4 +1,4 @@
-"""What is owed and what came in, in each currency: nothing is ever summed over currencies.
+"""Outstanding and collected sums by currency. Currencies are never added up.
 
 Counted by the database among the rows that a person may see, as of today in each account's time zone.
 """
@@ -33,7 +33,7 @@ _ZERO = Decimal(0)
 
 @dataclass(slots=True)
 class Receivables:
-    """One currency by the definitions of `invoices.debtors.receivables`. `ages` is what is overdue by its age, under
+    """Sums of one currency as `invoices.debtors.receivables` defines them. `ages` is what is overdue by its age, under
     `later` what is not due; with `on_hold` and `disputed` they add up to `outstanding`. `promised` is what is left of
     the promises. `weeks` is what was collected in each week that began on that Monday, oldest first, reversals taken
     off; `dso` in days, None where what is owed is older than the count goes back."""
@@ -133,7 +133,7 @@ def _column(age: str) -> str:
 
 
 def _collected(user: User, today: dt.date) -> Any:
-    """What came in on each day since this month or the oldest week began."""
+    """Return the payments of each day since this month or the oldest week began."""
     since = min(today.replace(day=1), _mondays(today)[0])
     came = rows_of(user, Payment.objects.filter(paid_at__gte=since, paid_at__lte=today)).order_by()
     return came.values_list("currency", "paid_at").annotate(Sum("amount"))
@@ -148,7 +148,7 @@ def _promised(user: User, today: dt.date) -> Any:
 
 
 def _billed(user: User, today: dt.date) -> dict[str, dict[dt.date, Decimal]]:
-    """What was invoiced in each currency by month, cancelled invoices aside."""
+    """Return the invoiced sums by currency and month, without cancelled invoices."""
     since = today.replace(day=1, year=today.year - MONTHS_BACK // 12)
     sold = Invoice.objects.filter(issue_date__gte=since, issue_date__lte=today).exclude(status=Status.CANCELLED)
     months = rows_of(user, sold).order_by().annotate(month=TruncMonth("issue_date"))

@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.responses import page
 from inflow.dashboard.pages.forms import refusals_on
 from invoices.imports import columns, mapping
 from invoices.models.imports import Import
@@ -16,7 +17,7 @@ from invoices.models.imports import Import
 IGNORE = "-"
 
 
-class ColumnsForm(ui.PageForm):
+class ColumnsForm(PageForm):
     """A choice for each column that was not understood, named by its place."""
 
     def __init__(self, *args: Any, row: Import, **kwargs: Any) -> None:
@@ -71,7 +72,7 @@ def columns_page(model_admin: Any, request: HttpRequest, file: Import, *, may: b
         ],
         "lacking": [str(column.label) for column in columns.missing(file.kind, file.columns)],
     }
-    return ui.page(model_admin, request, "admin/invoices/import/columns.html", context)
+    return page(model_admin, request, "admin/invoices/import/columns.html", context)
 
 
 def _choices(file: Import) -> list[tuple[str, str]]:

@@ -1,14 +1,12 @@
-"""The dashboard's pages of imports: upload, preview row by row, confirm, watch, and fetch what was refused."""
+"""Imports: upload, preview, confirmation, progress, and the refused rows as a file."""
 
 import uuid
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import (
     FileResponse,
@@ -19,7 +17,7 @@ from django.http import (
     HttpResponseRedirect,
     StreamingHttpResponse,
 )
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -31,48 +29,22 @@ from inflow.accounts.access import actor, person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.api.fields import MAX_DIGITS
-from inflow.dashboard.core import ui, uploads
+from inflow.dashboard.core import uploads
+from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
-from inflow.dashboard.pages import import_proposals
+from inflow.dashboard.core.responses import page
+from inflow.dashboard.core.row_actions import RowAction, row_action
 from inflow.dashboard.pages.forms import refusals_on
 from inflow.dashboard.pages.import_columns import columns_page
+from inflow.dashboard.pages.import_preview import may_import, phase_badge, preview
 from invoices import money
-from invoices.imports import mapping, reading, running
-from invoices.imports.columns import COLUMNS, label
-from invoices.models.imports import DateOrder, Encoding, Import, ImportRow, Kind, Outcome, Phase
+from invoices.imports import reading, running
+from invoices.imports.columns import COLUMNS
+from invoices.models.imports import DateOrder, Encoding, Import, Kind, Outcome, Phase
 from invoices.writing import Refused
 
-# Who may bring what: an agent records payments, invoices are registered by managers.
-NEEDS = {Kind.INVOICES: Role.MANAGER, Kind.PAYMENTS: Role.AGENT}
-ROWS_ON_A_PAGE = 100
-PHASE_BADGES = {
-    Phase.READING: "info",
-    Phase.MAPPING: "warning",
-    Phase.CHECKING: "info",
-    Phase.CHECKED: "warning",
-    Phase.RUNNING: "info",
-    Phase.DONE: "success",
-    Phase.FAILED: "danger",
-}
-OUTCOME_BADGES = {
-    Outcome.NEW: "success",
-    Outcome.CHANGED: "info",
-    Outcome.PROPOSED: "warning",
-    Outcome.REFUSED: "danger",
-}
 
-
-def may_import(user: User, kind: str) -> bool:
-    return user.may(NEEDS[Kind(kind)])
-
-
-def import_url(user: User, kind: Kind) -> str | None:
-    """Where this person brings a file of this kind."""
-    return f"{reverse('admin:invoices_import_add')}?kind={kind}" if may_import(user, kind) else None
-
-
-class UploadForm(ui.OwnAccountForm):
+class UploadForm(OwnAccountForm):
     kind = forms.ChoiceField(label=_lazy("What it holds"))
     file = forms.FileField(
         label=_lazy("File"),
@@ -108,19 +80,19 @@ class UploadForm(ui.OwnAccountForm):
         field.choices = choices
 
 
-def _confirm(file: Import, actor: Actor, form: ui.PageForm) -> str:
+def _confirm(file: Import, actor: Actor, form: PageForm) -> str:
     with refusals_on(form):
         running.confirm(file, actor.name)
     return _("The import is under way. You may leave this page.")
 
 
-def _stop(file: Import, actor: Actor, form: ui.PageForm) -> str:
+def _stop(file: Import, actor: Actor, form: PageForm) -> str:
     with refusals_on(form):
         running.stop(file, actor.name)
     return _("The import is stopped. What was imported stays.")
 
 
-def _discard(file: Import, actor: Actor, form: ui.PageForm) -> str:
+def _discard(file: Import, actor: Actor, form: PageForm) -> str:
     with refusals_on(form):
         running.discard(file, actor.name)
     return _("The import is discarded.")
@@ -128,16 +100,17 @@ def _discard(file: Import, actor: Actor, form: ui.PageForm) -> str:
 
 @admin.register(Import)
 class ImportAdmin(OwnRowsAdmin):
-    """A file is uploaded, looked at and confirmed: never edited."""
+    """Imports are uploaded, previewed and confirmed, but never edited."""
 
     adds = Role.AGENT
     list_display = ("file_name", "kind", "phase_shown", "actor", "created_at")
     list_filter = (("kind", ChoicesDropdownFilter), ("phase", ChoicesDropdownFilter))
     search_fields = ("file_name",)
+    export_columns = ("file_name", "kind", "phase", "actor", "created_at", "ended_at", "id")
     ordering = ("-created_at", "-id")
     fields = ()
     actions_detail = ("confirm", "stop", "discard")
-    confirm = ui.verb(
+    confirm = row_action(
         _lazy("Import"),
         _confirm,
         needs=Role.AGENT,
@@ -145,7 +118,7 @@ class ImportAdmin(OwnRowsAdmin):
         fits=lambda file: file.phase == Phase.CHECKED,
         is_primary=True,
     )
-    stop = ui.verb(
+    stop = row_action(
         _lazy("Stop"),
         _stop,
         needs=Role.AGENT,
@@ -153,7 +126,7 @@ class ImportAdmin(OwnRowsAdmin):
         fits=lambda file: file.phase == Phase.RUNNING,
         intro=_lazy("What is imported stays. The rest can be imported later."),
     )
-    discard = ui.verb(
+    discard = row_action(
         _lazy("Discard"),
         _discard,
         needs=Role.AGENT,
@@ -163,7 +136,7 @@ class ImportAdmin(OwnRowsAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Import]:
-        """Without the files themselves."""
+        """Leave out the contents of the files."""
         return super().get_queryset(request).defer("content")
 
     def get_urls(self) -> list[URLPattern]:
@@ -176,16 +149,16 @@ class ImportAdmin(OwnRowsAdmin):
         ]
         return [*own, *super().get_urls()]
 
-    def perform(self, request: HttpRequest, object_id: str, verb: ui.Verb) -> HttpResponse:
-        """Of invoices, only who may bring them."""
+    def perform(self, request: HttpRequest, object_id: str, action: RowAction) -> HttpResponse:
+        """Refuse an import of invoices to people who may not register invoices."""
         if not may_import(person(request), self.get_object(request, object_id).kind):
             raise PermissionDenied
-        return super().perform(request, object_id, verb)
+        return super().perform(request, object_id, action)
 
-    def offers(self, user: User, row: Import, verb: ui.Verb | None) -> bool:
-        """What is confirmed is confirmed under the preview."""
-        is_below = verb is not None and verb.do is _confirm
-        return not is_below and may_import(user, row.kind) and super().offers(user, row, verb)
+    def offers(self, user: User, row: Import, action: RowAction | None) -> bool:
+        """Offer the confirmation under the preview alone."""
+        is_below = action is not None and action.do is _confirm
+        return not is_below and may_import(user, row.kind) and super().offers(user, row, action)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -209,10 +182,10 @@ class ImportAdmin(OwnRowsAdmin):
             "back": self.url("changelist"),
             "kinds": [{"kind": kind, "columns": COLUMNS[kind]} for kind in Kind if may_import(person(request), kind)],
         }
-        return ui.page(self, request, "admin/invoices/import/upload.html", context)
+        return page(self, request, "admin/invoices/import/upload.html", context)
 
     def _as_last_time(self, request: HttpRequest) -> dict[str, str]:
-        """An account's files mostly come out of one program."""
+        """Return the choices of the last import: an account's files mostly come from one program."""
         own = Import.objects.filter(account=person(request).account_id)
         last = own.values("kind", "date_order", "currency", "encoding").first()
         return {**(last or {}), **({"kind": request.GET["kind"]} if "kind" in request.GET else {})}
@@ -233,54 +206,18 @@ class ImportAdmin(OwnRowsAdmin):
         )
         return HttpResponseRedirect(self.url("change", file.pk))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         file: Import = self.get_object(request, object_id)
-        counts = running.counts(file)
-        chosen = request.GET.get("outcome", "")
-        rows = file.rows.filter(outcome=chosen) if chosen in Outcome.values else file.rows.exclude(outcome="")
-        page = Paginator(rows.order_by("line"), ROWS_ON_A_PAGE).get_page(request.GET.get("page"))
-        preview = {
-            "phase": phase_badge(file),
-            "is_parsing": file.phase == Phase.READING and not counts["all"],
-            "upload_url": import_url(person(request), Kind(file.kind)) if file.phase == Phase.FAILED else None,
-            "counts": counts,
-            "left": counts["to_do"] - counts["applied"],
-            "progress": _progress(file, counts),
-            "chips": [
-                {"value": value, "label": said, "count": counts[value or "checked"], "is_chosen": value == chosen}
-                for value, said in [("", _("All rows")), *Outcome.choices]
-            ],
-            "chosen": chosen,
-            "page": page,
-            "rows": [_shown(file, row) for row in page],
-            "headings": _headings(file),
-            "may_map": may_import(person(request), file.kind) and mapping.may_be_mapped(file),
-            "columns_url": self.url("columns", file.pk),
-            "proposals": import_proposals.of(file, person(request)),
-            "may_confirm": file.phase == Phase.CHECKED and may_import(person(request), file.kind),
-            "confirm_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_confirm", args=[file.pk]),
-            "refused_url": self.url("refused", file.pk),
-            "list_url": reverse(f"admin:invoices_{'invoice' if file.kind == Kind.INVOICES else 'payment'}_changelist"),
-            "list_title": file.get_kind_display(),
-        }
-        return super().change_view(
-            request, object_id, form_url, {**(extra_context or {}), "preview": preview, "title": file.file_name}
-        )
+        return {"preview": preview(self, request, file), "title": file.file_name}
 
     def columns(self, request: HttpRequest, import_id: uuid.UUID) -> HttpResponse:
-        """The columns that were not understood."""
+        """Show the columns that were not recognized."""
         file: Import = self.get_object(request, str(import_id))
         may = may_import(person(request), file.kind)
         return columns_page(self, request, file, may=may, actor=actor(request).name)
 
     def refused(self, request: HttpRequest, import_id: uuid.UUID) -> HttpResponseBase:
-        """The refused rows, as they stood in the file, each with its reason: to be mended and uploaded again."""
+        """Respond with the refused rows of the file and their reasons, to be corrected and uploaded again."""
         file: Import = self.get_object(request, str(import_id))
         if not self.has_view_permission(request, file):
             raise PermissionDenied
@@ -293,7 +230,7 @@ class ImportAdmin(OwnRowsAdmin):
         return answer
 
     def template(self, request: HttpRequest, kind: str, form: str) -> HttpResponseBase:
-        """An empty file with the headings."""
+        """Respond with an empty file that has the headings."""
         if kind not in Kind.values or form not in ("csv", "xlsx"):
             raise Http404
         if not may_import(person(request), kind):
@@ -310,53 +247,3 @@ class ImportAdmin(OwnRowsAdmin):
     @display(description=_lazy("State"), ordering="phase")
     def phase_shown(self, file: Import) -> str:
         return phase_badge(file)
-
-
-def phase_badge(file: Import) -> str:
-    return ui.badge(file.get_phase_display(), PHASE_BADGES.get(Phase(file.phase), ""))
-
-
-def _progress(file: Import, counts: dict[str, int]) -> dict[str, int] | None:
-    """How far it is; None where that is not known."""
-    if file.phase == Phase.RUNNING:
-        return {"done": counts["applied"], "of": counts["to_do"]}
-    return {"done": counts["checked"], "of": counts["all"]} if file.phase == Phase.CHECKING else None
-
-
-def _headings(file: Import) -> list[str]:
-    return [label(file.kind, name) for name in _SHOWN[Kind(file.kind)]]
-
-
-_SHOWN: dict[Kind, tuple[str, ...]] = {
-    Kind.INVOICES: ("invoice_number", "debtor_name", "amount", "due_date"),
-    Kind.PAYMENTS: ("invoice_number", "reference", "amount", "paid_at"),
-}
-
-
-def _shown(file: Import, row: ImportRow) -> dict[str, Any]:
-    currency = row.said.get("currency") or (file.currency if file.kind == Kind.INVOICES else "")
-    cells = [row.said.get(name, "") for name in _SHOWN[Kind(file.kind)]]
-    amount = cells[2] or row.said.get("balance", "")
-    is_raw = row.outcome in (Outcome.REFUSED, Outcome.REPEATED)
-    cells[2] = f"{currency} {amount if is_raw else _figure(amount, currency)}".strip()
-    return {
-        "line": row.line,
-        "cells": cells,
-        "badge": ui.badge(row.get_outcome_display(), OUTCOME_BADGES.get(Outcome(row.outcome), "")),
-        "is_applied": row.is_applied,
-        "reason": row.reason,
-        "changes": [
-            {"label": label(file.kind, name), "before": before, "after": after}
-            for name, (before, after) in row.changes.items()
-            if row.outcome != Outcome.PROPOSED
-        ],
-    }
-
-
-def _figure(text: str, currency: str) -> str:
-    """An amount with its separators; what is not read as a number stays as it is in the file."""
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return text
-    return money.figure(number, currency) if number.is_finite() and len(text) <= MAX_DIGITS + 2 else text

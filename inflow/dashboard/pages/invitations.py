@@ -1,30 +1,34 @@
-"""Settings > People > Invitations: who is invited, again, or no longer."""
+"""Invitations of people to an account."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
-from inflow.accounts import invitations, roles
+from inflow.accounts import invitations
 from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Invitation, User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
-from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.filters import Options, OptionsFilter
+from inflow.dashboard.core.forms import OwnAccountForm, PageForm
+from inflow.dashboard.core.markup import badge
+from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
+from inflow.dashboard.core.row_actions import row_action
+from inflow.dashboard.pages.people import role_badge
 
 _PLATFORM = "platform"
+_OPEN = Q(accepted_at=None, withdrawn_at=None)
 
 
-class InvitationForm(ui.OwnAccountForm):
+class InvitationForm(OwnAccountForm):
     """Platform staff may also invite platform staff, who belong to no account."""
 
     email = forms.EmailField(
@@ -61,54 +65,46 @@ class InvitationForm(ui.OwnAccountForm):
         return Role.ADMIN if role == _PLATFORM else Role(role)
 
 
-def _resend(invitation: Invitation, actor: Actor, form: ui.PageForm) -> str:
+def _resend(invitation: Invitation, actor: Actor, form: PageForm) -> str:
     invitations.resend(invitation, by=User.objects.get(email=actor.name))
     return _("The invitation is sent to %(email)s again. The link in the earlier email is dead.") % {
         "email": invitation.email
     }
 
 
-def _withdraw(invitation: Invitation, actor: Actor, form: ui.PageForm) -> str:
+def _withdraw(invitation: Invitation, actor: Actor, form: PageForm) -> str:
     invitations.withdraw(invitation, by=User.objects.get(email=actor.name))
     return _("The invitation of %(email)s is withdrawn.") % {"email": invitation.email}
 
 
-class StateFilter(DropdownFilter):
+class StateFilter(OptionsFilter):
     title, parameter_name = _lazy("state"), "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [
-            ("pending", _("Pending")),
-            ("expired", _("Expired")),
-            ("accepted", _("Accepted")),
-            ("withdrawn", _("Withdrawn")),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> QuerySet[Invitation]:
-        is_open = queryset.filter(accepted_at=None, withdrawn_at=None)
-        if self.value() == "pending":
-            return is_open.filter(expires_at__gt=timezone.now())
-        if self.value() == "expired":
-            return is_open.filter(expires_at__lte=timezone.now())
-        if self.value() == "accepted":
-            return queryset.exclude(accepted_at=None)
-        return queryset.exclude(withdrawn_at=None) if self.value() == "withdrawn" else queryset
+    options: ClassVar[Options] = {
+        "pending": (_lazy("Pending"), lambda user: _OPEN & Q(expires_at__gt=timezone.now())),
+        "expired": (_lazy("Expired"), lambda user: _OPEN & Q(expires_at__lte=timezone.now())),
+        "accepted": (_lazy("Accepted"), lambda user: Q(accepted_at__isnull=False)),
+        "withdrawn": (_lazy("Withdrawn"), lambda user: Q(withdrawn_at__isnull=False)),
+    }
 
 
 @admin.register(Invitation)
 class InvitationAdmin(OwnRowsAdmin):
-    """An invitation is sent, sent again and withdrawn: never edited."""
+    """Invitations are sent, sent again and withdrawn, but never edited."""
 
     sees = adds = Role.ADMIN
     list_display = ("email", "role_badge", "state", "invited_by", "created_at", "expires_at")
     list_filter = (StateFilter,)
     list_select_related = ("invited_by",)
     search_fields = ("email",)
+    export_columns = (
+        *("email", "role", ("invited_by", "invited_by__email"), "created_at", "expires_at", "accepted_at"),
+        "withdrawn_at",
+    )
     # The link ends with the inviter's rights, and while the account is suspended: such a one is not valid.
     fields = ("email", "role_badge", "state", "invited_by", "created_at", "expires_at", "accepted_at", "withdrawn_at")
     readonly_fields = fields
     actions_detail = ("resend", "withdraw")
-    resend = ui.verb(
+    resend = row_action(
         _lazy("Send again"),
         _resend,
         needs=Role.ADMIN,
@@ -116,7 +112,7 @@ class InvitationAdmin(OwnRowsAdmin):
         fits=lambda invitation: invitation.is_open,
         intro=_lazy("A new link is mailed, good for 7 days. The link in the earlier email stops working."),
     )
-    withdraw = ui.verb(
+    withdraw = row_action(
         _lazy("Withdraw"),
         _withdraw,
         needs=Role.ADMIN,
@@ -126,48 +122,33 @@ class InvitationAdmin(OwnRowsAdmin):
         is_grave=True,
     )
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        back = self.url("changelist")
-        form = InvitationForm(request.POST if request.method == "POST" else None, person=person(request))
+    add_page = AddPage(
+        InvitationForm,
+        _lazy("Invite a person"),
+        _lazy("Send the invitation"),
+        _lazy("The person gets an email with a link that works for 7 days, and sets name and password there."),
+    )
 
-        def invite() -> HttpResponse:
-            email = form.cleaned_data["email"]
-            account = None if form.cleaned_data["role"] == _PLATFORM else form.account
-            if account is None and not person(request).is_superuser:
-                raise ValidationError(_("Only platform staff have no account."))
-            invitations.invite(account, email, form.invited_role, by=person(request))
-            messages.success(request, _("An invitation is on its way to %(email)s.") % {"email": email})
-            return HttpResponseRedirect(back)
-
-        return ui.form_page(
-            self,
-            request,
-            form,
-            invite,
-            title=_("Invite a person"),
-            button=_("Send the invitation"),
-            intro=_("The person gets an email with a link that works for 7 days, and sets name and password there."),
-            back=back,
-        )
+    def add(self, request: HttpRequest, form: InvitationForm) -> HttpResponse:
+        email = form.cleaned_data["email"]
+        account = None if form.cleaned_data["role"] == _PLATFORM else form.account
+        if account is None and not person(request).is_superuser:
+            raise ValidationError(_("Only platform staff have no account."))
+        invitations.invite(account, email, form.invited_role, by=person(request))
+        messages.success(request, _("An invitation is on its way to %(email)s.") % {"email": email})
+        return HttpResponseRedirect(self.url("changelist"))
 
     @display(description=_lazy("Role"), ordering="role")
     def role_badge(self, invitation: Invitation) -> str:
-        if invitation.account_id is None:
-            return ui.badge(_("Platform staff"), "warning")
-        is_admin = invitation.role == Role.ADMIN
-        return ui.badge(roles.NAMES[Role(invitation.role)], "primary" if is_admin else "info")
+        return role_badge(invitation.role, is_platform=invitation.account_id is None)
 
     @display(description=_lazy("State"))
     def state(self, invitation: Invitation) -> str:
         if invitation.accepted_at:
-            return ui.badge(_("Accepted"), "success")
+            return badge(_("Accepted"), "success")
         if invitation.withdrawn_at:
-            return ui.badge(_("Withdrawn"))
+            return badge(_("Withdrawn"))
         if not invitation.is_pending:
-            return ui.badge(_("Expired"), "warning")
+            return badge(_("Expired"), "warning")
         is_good = invitations.is_good(invitation)
-        return ui.badge(_("Pending"), "info") if is_good else ui.badge(_("Not valid"), "warning")
+        return badge(_("Pending"), "info") if is_good else badge(_("Not valid"), "warning")

@@ -1,13 +1,12 @@
-"""The dashboard's pages of invoices and debtors. What changes an invoice goes through `lifecycle`, as everywhere."""
+"""Invoices: the work list and the case file."""
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any, ClassVar
+from decimal import Decimal
+from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.db import transaction
-from django.db.models import BooleanField, Count, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -15,22 +14,23 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from inflow.accounts.access import actor, person, rows_of
-from inflow.accounts.actors import Actor
+from communications.schedule import one_off
+from inflow.accounts.access import actor, person
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
 from inflow.dashboard.core.bulk import bulk
-from inflow.dashboard.core.own_rows import OwnRowsAdmin, RowsInside
-from inflow.dashboard.pages import imports, standing
-from inflow.dashboard.pages.ages import AGES, aged, overdue, part
-from inflow.dashboard.pages.cases import payment_method, payment_status
+from inflow.dashboard.core.filters import ValuesFilter
+from inflow.dashboard.core.markup import amount, bdi, moment, two_lines
+from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
+from inflow.dashboard.core.row_actions import page_action, row_action
+from inflow.dashboard.pages import invoice_actions, standing
+from inflow.dashboard.pages.ages import DueFilter
+from inflow.dashboard.pages.cases import AssignForm
+from inflow.dashboard.pages.choose_policy import LadderForm, choose_policy
 from inflow.dashboard.pages.forms import (
     CreditForm,
-    DebtorCreditForm,
-    DebtorForm,
     DueDateForm,
     EscalateForm,
     HoldForm,
@@ -40,225 +40,40 @@ from inflow.dashboard.pages.forms import (
     PaymentForm,
     PromiseForm,
     ReasonForm,
-    payable_by_credit,
     refusals_on,
 )
+from inflow.dashboard.pages.import_preview import import_url
+from inflow.dashboard.pages.invoice_cells import late, payment_badge, status_badge
+from inflow.dashboard.pages.message_rows import UnsentInline, messages_of
+from inflow.dashboard.pages.payments import PaymentInline
+from inflow.dashboard.pages.send_now import send_now
 from invoices import ledger, lifecycle, money
 from invoices.api import representation
-from invoices.cases import cases
-from invoices.debtors import debtors
-from invoices.debtors.receivables import Part
-from invoices.derivation import days_overdue
-from invoices.models import OPEN, Debtor, Invoice, Payment, PaymentStatus, Status
+from invoices.models import Invoice, PaymentStatus, Status
 from invoices.models.imports import Kind
 
-STATUS_BADGES = {
-    Status.NEW: "info",
-    Status.OVERDUE: "danger",
-    Status.ON_HOLD: "warning",
-    Status.DISPUTED: "warning",
-    Status.PAID: "success",
-}
-PAYMENT_BADGES = {PaymentStatus.PARTIALLY_PAID: "warning", PaymentStatus.PAID: "success"}
+
+class CurrencyFilter(ValuesFilter):
+    title, parameter_name, path = _lazy("currency"), "currency", "currency"
 
 
-def status_badge(invoice: Invoice) -> str:
-    return ui.badge(invoice.get_status_display(), STATUS_BADGES.get(Status(invoice.status), ""))
+def _exact(name: str) -> tuple[str, Callable[[Invoice], Decimal]]:
+    """Return the column of an amount, with the decimals of its currency."""
+    return name, lambda invoice: money.exact(getattr(invoice, name), invoice.currency)
 
 
-def payment_badge(invoice: Invoice) -> str:
-    status = PaymentStatus(invoice.payment_status)
-    return ui.badge(invoice.get_payment_status_display(), PAYMENT_BADGES.get(status, ""))
-
-
-def late(invoice: Invoice) -> int:
-    return days_overdue(invoice.status, invoice.due_date, invoice.account.today())
-
-
-# --- What is then done -------------------------------------------------------------------------------------------
-
-
-def _record_payment(invoice: Invoice, actor: Actor, form: PaymentForm) -> str:
-    with refusals_on(form):
-        payment = lifecycle.record_payment(invoice.account, invoice.pk, actor, **form.cleaned_data)
-    said = _("A payment of %(amount)s is recorded.") % {"amount": money.display(payment.amount, invoice.currency)}
-    undo = reverse("admin:invoices_payment_void", args=[payment.pk])
-    return format_html('{} <a class="undo" href="{}">{}</a>', said, undo, _("Undo"))
-
-
-def _apply_credit(invoice: Invoice, actor: Actor, form: CreditForm | DebtorCreditForm) -> str:
-    amount, key = form.cleaned_data["amount"], form.cleaned_data["key"]
-    with refusals_on(form):
-        applied = ledger.apply_credit(invoice.account, invoice.pk, actor, key=key, amount=amount)
-    said = {"amount": money.display(applied, invoice.currency), "invoice": invoice}
-    return _("Credit of %(amount)s was applied to invoice %(invoice)s.") % said
-
-
-def _apply_credit_of(debtor: Debtor, actor: Actor, form: DebtorCreditForm) -> str:
-    return _apply_credit(form.cleaned_data["invoice"], actor, form)
-
-
-def _takes_credit(invoice: Invoice) -> bool:
-    if not invoice.is_open and invoice.status != Status.WRITTEN_OFF:
-        return False
-    return invoice.currency in ledger.credit_for(invoice)
-
-
-def _has_credit_to_apply(debtor: Debtor) -> bool:
-    return payable_by_credit(debtor).exists()
-
-
-def _dispute(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    said = _("Invoice %(invoice)s is disputed: nothing is sent until it is resumed.")
-    return _to(Status.DISPUTED, invoice, actor, form, said)
-
-
-def _hold(invoice: Invoice, actor: Actor, form: HoldForm) -> str:
-    until = form.cleaned_data["hold_until"]
-    said = _("Invoice %(invoice)s is on hold until %(day)s.")
-    return _to(Status.ON_HOLD, invoice, actor, form, said, hold_until=until)
-
-
-def _resume(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    return _to(Status.NEW, invoice, actor, form, _("Invoice %(invoice)s is chased again."))
-
-
-def _write_off(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    with refusals_on(form):
-        lifecycle.write_off(invoice.account, invoice.pk, actor, reason=form.cleaned_data["reason"])
-    return _("Invoice %(invoice)s is written off.") % {"invoice": invoice}
-
-
-def _cancel(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    return _to(Status.CANCELLED, invoice, actor, form, _("Invoice %(invoice)s is cancelled."))
-
-
-def _promise(invoice: Invoice, actor: Actor, form: PromiseForm) -> str:
-    with refusals_on(form):
-        promise = lifecycle.promise(invoice.account, invoice.pk, actor, **form.cleaned_data)
-    day = date_format(promise.hold_until, "j F Y")
-    return _("The promise is kept in mind: nothing is sent until %(day)s is over.") % {"day": day}
-
-
-def _escalate(invoice: Invoice, actor: Actor, form: EscalateForm) -> str:
-    with refusals_on(form):
-        cases.open_by_hand(invoice.account, invoice.pk, actor, notes=form.cleaned_data["notes"])
-    return _("Invoice %(invoice)s is escalated.") % {"invoice": invoice}
-
-
-def _move_due_date(invoice: Invoice, actor: Actor, form: DueDateForm) -> str:
-    with refusals_on(form):
-        lifecycle.move_due_date(invoice.account, invoice.pk, actor, **form.cleaned_data)
-    day = date_format(form.cleaned_data["due_date"], "j F Y")
-    return _("Invoice %(invoice)s is due on %(day)s.") % {"invoice": invoice, "day": day}
-
-
-def _note(invoice: Invoice, actor: Actor, form: NotesForm) -> str:
-    with refusals_on(form):
-        lifecycle.change(invoice.account, invoice.pk, actor, notes=form.cleaned_data["notes"])
-    return _("The notes are kept.")
-
-
-def _to(
-    status: Status,
-    invoice: Invoice,
-    actor: Actor,
-    form: ui.PageForm,
-    said: str,
-    *,
-    hold_until: dt.date | None = None,
-) -> str:
-    reason = form.cleaned_data["reason"]
-    with refusals_on(form):
-        lifecycle.change(invoice.account, invoice.pk, actor, status=status, hold_until=hold_until, reason=reason)
-    return said % {"invoice": invoice, "day": hold_until and date_format(hold_until, "j F Y")}
-
-
-# --- Invoices ----------------------------------------------------------------------------------------------------
-
-
-class DueFilter(DropdownFilter):
-    title, parameter_name = _lazy("due"), "due"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        ages = [
-            (
-                age,
-                _("%(first)d–%(last)d days late") % {"first": first, "last": last} if last else _("Over 90 days late"),
-            )
-            for age, (first, last) in AGES.items()
-        ]
-        parts = [
-            ("open", _("Open")),
-            ("later", _("Open, not past due")),
-            ("on_hold", _("On hold")),
-            ("disputed", _("Disputed")),
-            ("past", _("Past due")),
-        ]
-        return [*parts, *ages]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
-        """The parts are those of `receivables`: an invoice that is disputed or on hold is not past due."""
-        chosen, user = self.value(), person(request)
-        if chosen in AGES:
-            return queryset.filter(aged(user, chosen))
-        if chosen == "past":
-            return queryset.filter(overdue(user))
-        if chosen in _PARTS:
-            return queryset.filter(part(user, _PARTS[chosen]))
-        return queryset.filter(status__in=OPEN) if chosen == "open" else queryset
-
-
-_PARTS = {"later": Part.NOT_DUE, "on_hold": Part.ON_HOLD, "disputed": Part.DISPUTED}
-
-
-class CurrencyFilter(DropdownFilter):
-    title, parameter_name = _lazy("currency"), "currency"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        own = rows_of(person(request), Invoice.objects.order_by("currency"))
-        return [(code, code) for code in own.values_list("currency", flat=True).distinct()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> QuerySet[Invoice]:
-        return queryset.filter(currency=self.value()) if self.value() else queryset
-
-
-class PaymentInline(RowsInside):
-    model = Payment
-    fields = readonly_fields = ("paid_on", "amount_shown", "method_shown", "reference", "status_shown", "created_at")
-
-    @display(description=_lazy("Paid on"))
-    def paid_on(self, payment: Payment) -> str:
-        url = reverse("admin:invoices_payment_change", args=[payment.pk])
-        return format_html('<a class="text-link" href="{}">{}</a>', url, date_format(payment.paid_at))
-
-    @display(description=_lazy("Amount"))
-    def amount_shown(self, payment: Payment) -> str:
-        return ui.bdi(money.display(payment.amount, payment.currency))
-
-    @display(description=_lazy("Method"))
-    def method_shown(self, payment: Payment) -> str:
-        return payment_method(payment)
-
-    @display(description=_lazy("Status"))
-    def status_shown(self, payment: Payment) -> str:
-        return payment_status(payment)
+def _hold(invoice: Invoice) -> dt.date | None:
+    return invoice.hold_until if invoice.status == Status.ON_HOLD else None
 
 
 @admin.register(Invoice)
 class InvoiceAdmin(OwnRowsAdmin):
-    """The work list and the case file. A row is never saved here: the verbs below change it."""
+    """The work list and the case file. A row is never saved here: its row actions change it."""
 
     adds = Role.MANAGER
     list_display = (
-        "number",
-        "debtor_shown",
-        "amount_shown",
-        "balance_shown",
-        "status_shown",
-        "due_shown",
-        "last_contact",
-        "next_contact",
+        *("number", "debtor_shown", "amount_shown", "balance_shown"),
+        *("status_shown", "due_shown", "last_contact", "next_contact"),
     )
     list_filter = (
         DueFilter,
@@ -269,28 +84,30 @@ class InvoiceAdmin(OwnRowsAdmin):
     linked_by = ("debtor__id__exact",)
     list_fullwidth = True
     search_fields = ("invoice_number", "debtor_name", "debtor_company", "debtor_email")
+    export_columns = (
+        *("invoice_number", "debtor_name", "debtor_company", "debtor_email", "debtor_phone"),
+        *(_exact("amount"), "currency", _exact("amount_paid"), _exact("balance")),
+        *("issue_date", "due_date", "status", "payment_status", ("days_overdue", late), ("hold_until", _hold)),
+        *("escalation_level", "last_contacted_at", "next_contact_at", "language", "notes", "created_at", "id"),
+    )
     search_help_text = _lazy("Number, name, company or email")
     ordering = ("-created_at", "-id")
     fields = ()
-    # The rooms above add theirs: messages come from communications.
-    inlines: ClassVar[list[type[RowsInside]]] = [PaymentInline]
-    told: ClassVar[list[Callable[[Invoice], list[dict[str, Any]]]]] = [standing.entries]
-    actions: ClassVar[Any] = ("hold_selected", "resume_selected")
-
+    inlines = (UnsentInline, PaymentInline)
+    actions = ("assign_selected", "hold_selected", "resume_selected", "choose_ladder_selected")
     actions_detail = (
-        "record_payment",
-        "promise",
+        *("record_payment", "send_now", "promise"),
         {
             "title": _lazy("More"),
             "items": [
-                *("apply_credit", "hold", "dispute", "resume", "escalate"),
-                *("move_due_date", "note", "write_off", "cancel"),
+                *("apply_credit", "hold", "dispute", "assign", "resume", "escalate"),
+                *("move_due_date", "note", "choose_ladder", "write_off", "cancel"),
             ],
         },
     )
-    record_payment = ui.verb(
+    record_payment = row_action(
         _lazy("Record payment"),
-        _record_payment,
+        invoice_actions.record_payment,
         needs=Role.AGENT,
         icon="payments",
         form=PaymentForm,
@@ -298,18 +115,21 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy("The ledger is append-only. More than the balance is kept as the debtor's credit."),
         is_primary=True,
     )
-    apply_credit = ui.verb(
+    send_now = page_action(
+        _lazy("Send now"), needs=Role.AGENT, icon="send", fits=lambda invoice: bool(one_off.kinds_for(invoice))
+    )(send_now)
+    apply_credit = row_action(
         _lazy("Apply credit"),
-        _apply_credit,
+        invoice_actions.apply_credit,
         needs=Role.AGENT,
         icon="account_balance_wallet",
         form=CreditForm,
-        fits=_takes_credit,
+        fits=invoice_actions.takes_credit,
         intro=_lazy("Applies the debtor's unapplied credit to this invoice."),
     )
-    promise = ui.verb(
+    promise = row_action(
         _lazy("Promise to pay"),
-        _promise,
+        invoice_actions.promise,
         needs=Role.AGENT,
         icon="handshake",
         form=PromiseForm,
@@ -319,9 +139,9 @@ class InvoiceAdmin(OwnRowsAdmin):
         ),
         undo="resume",
     )
-    hold = ui.verb(
+    hold = row_action(
         _lazy("Put on hold"),
-        _hold,
+        invoice_actions.hold,
         needs=Role.AGENT,
         icon="pause_circle",
         form=HoldForm,
@@ -329,9 +149,9 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy("Nothing is sent while an invoice is on hold."),
         undo="resume",
     )
-    dispute = ui.verb(
+    dispute = row_action(
         _lazy("Mark as disputed"),
-        _dispute,
+        invoice_actions.dispute,
         needs=Role.AGENT,
         icon="gavel",
         form=ReasonForm,
@@ -339,37 +159,56 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy("The debtor contests this invoice. Nothing is sent until it is resumed."),
         undo="resume",
     )
-    resume = ui.verb(
+    resume = row_action(
         _lazy("Resume"),
-        _resume,
+        invoice_actions.resume,
         needs=Role.AGENT,
         icon="play_circle",
         form=OptionalReasonForm,
         fits=lambda invoice: invoice.status in (Status.ON_HOLD, Status.DISPUTED),
         intro=_lazy("Ends the hold or the dispute: the invoice is new or overdue again, as its due date says."),
     )
-    escalate = ui.verb(
+    escalate = row_action(
         _lazy("Call in a person"),
-        _escalate,
+        invoice_actions.escalate,
         needs=Role.AGENT,
         icon="support_agent",
         form=EscalateForm,
         fits=lambda invoice: invoice.is_open,
         intro=_lazy("Opens a case without waiting for the reminder schedule."),
     )
+    assign = row_action(
+        _lazy("Assign"),
+        invoice_actions.assign,
+        needs=Role.AGENT,
+        icon="person_add",
+        form=AssignForm,
+        fits=lambda invoice: invoice.is_open,
+        intro=_lazy("Its open case is theirs. Where none is open, one of level 1 is opened for them."),
+    )
+    choose_ladder = row_action(
+        _lazy("Choose policy"),
+        choose_policy,
+        needs=Role.MANAGER,
+        icon="stairs",
+        form=LadderForm,
+        fits=lambda invoice: invoice.is_open,
+        intro=_lazy("Steps that are done stay done: the new policy continues after the last one."),
+    )
+    assign_selected, choose_ladder_selected = bulk(assign), bulk(choose_ladder)
     hold_selected, resume_selected = bulk(hold), bulk(resume)
-    move_due_date = ui.verb(
+    move_due_date = row_action(
         _lazy("Move the due date"),
-        _move_due_date,
+        invoice_actions.move_due_date,
         needs=Role.MANAGER,
         icon="event",
         form=DueDateForm,
         fits=lambda invoice: invoice.is_open,
     )
-    note = ui.verb(_lazy("Edit notes"), _note, needs=Role.AGENT, icon="edit_note", form=NotesForm)
-    write_off = ui.verb(
+    note = row_action(_lazy("Edit notes"), invoice_actions.note, needs=Role.AGENT, icon="edit_note", form=NotesForm)
+    write_off = row_action(
         _lazy("Write off"),
-        _write_off,
+        invoice_actions.write_off,
         needs=Role.MANAGER,
         icon="money_off",
         form=ReasonForm,
@@ -377,9 +216,9 @@ class InvoiceAdmin(OwnRowsAdmin):
         intro=_lazy("Gives the money up and stops all messages. A later payment still makes it paid."),
         is_grave=True,
     )
-    cancel = ui.verb(
+    cancel = row_action(
         _lazy("Cancel invoice"),
-        _cancel,
+        invoice_actions.cancel,
         needs=Role.MANAGER,
         icon="cancel",
         form=ReasonForm,
@@ -389,41 +228,20 @@ class InvoiceAdmin(OwnRowsAdmin):
     )
 
     def import_url(self, request: HttpRequest) -> str | None:
-        return imports.import_url(person(request), Kind.INVOICES)
+        return import_url(person(request), Kind.INVOICES)
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        form = InvoiceForm(request.POST if request.method == "POST" else None, person=person(request))
+    add_page = AddPage(InvoiceForm, _lazy("Register an invoice"), _lazy("Register"))
 
-        def create() -> HttpResponse:
-            assert form.account is not None
-            with refusals_on(form):
-                invoice = lifecycle.create(form.account, form.new, actor(request))
-            messages.success(request, _("Invoice %(invoice)s is registered.") % {"invoice": invoice})
-            return HttpResponseRedirect(self.url("change", invoice.pk))
+    def add(self, request: HttpRequest, form: InvoiceForm) -> HttpResponse:
+        assert form.account is not None
+        with refusals_on(form):
+            invoice = lifecycle.create(form.account, form.new, actor(request))
+        messages.success(request, _("Invoice %(invoice)s is registered.") % {"invoice": invoice})
+        return HttpResponseRedirect(self.url("change", invoice.pk))
 
-        return ui.form_page(
-            self,
-            request,
-            form,
-            create,
-            title=_("Register an invoice"),
-            button=_("Register"),
-            back=self.url("changelist"),
-        )
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         invoice = self.get_object(request, object_id)
-        lines = [line for tell in self.told for line in tell(invoice)]
+        lines = [*standing.entries(invoice), *messages_of(invoice)]
         credit = ledger.credit_for(invoice).get(invoice.currency)
         stops = representation.stops_of(invoice.account)
         case = {
@@ -439,10 +257,10 @@ class InvoiceAdmin(OwnRowsAdmin):
             "late": late(invoice),
             "debtor_url": reverse("admin:invoices_debtor_change", args=[invoice.debtor_id]),
         }
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "case": case})
+        return {"case": case}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
-        """With `is_stopped`: the account's switch or suspension stops the next message."""
+        """Annotate `is_stopped`: the account's switch or suspension stops the next message."""
         channel_is_stopped = Invoice.objects.filter(
             pk=OuterRef("pk"),
             communications__status="scheduled",
@@ -450,27 +268,28 @@ class InvoiceAdmin(OwnRowsAdmin):
         )
         of_account = Q(account__suspended_at__isnull=False) | Q(account__collection__is_stopped=True)
         is_stopped = ExpressionWrapper(of_account | Q(Exists(channel_is_stopped)), output_field=BooleanField())
-        return super().get_queryset(request).annotate(is_stopped=is_stopped)
+        rows: QuerySet[Invoice] = super().get_queryset(request)
+        return rows.annotate(is_stopped=is_stopped)
 
     def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> list[Any]:
-        """No empty tables."""
+        """Leave out empty tables."""
         return [each for each in self.inlines if each.has_rows(obj)]
 
     @display(description=_lazy("Number"), ordering="invoice_number")
     def number(self, invoice: Invoice) -> str:
-        return ui.bdi(invoice.invoice_number)
+        return bdi(invoice.invoice_number)
 
     @display(description=_lazy("Debtor"), ordering="debtor_name")
     def debtor_shown(self, invoice: Invoice) -> str:
-        return ui.two_lines(invoice.debtor_name, invoice.debtor_company)
+        return two_lines(invoice.debtor_name, invoice.debtor_company)
 
     @display(description=_lazy("Amount"), ordering="amount")
     def amount_shown(self, invoice: Invoice) -> str:
-        return ui.bdi(money.display(invoice.amount, invoice.currency))
+        return amount(invoice.amount, invoice.currency)
 
     @display(description=_lazy("Balance"))
     def balance_shown(self, invoice: Invoice) -> str:
-        return ui.bdi(money.display(invoice.balance, invoice.currency)) if invoice.balance else "–"
+        return amount(invoice.balance, invoice.currency) if invoice.balance else "–"
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, invoice: Invoice) -> str:
@@ -481,123 +300,17 @@ class InvoiceAdmin(OwnRowsAdmin):
     @display(description=_lazy("Due"), ordering="due_date")
     def due_shown(self, invoice: Invoice) -> str:
         days = late(invoice)
-        return ui.two_lines(
+        return two_lines(
             date_format(invoice.due_date),
             ngettext("%(days)d day late", "%(days)d days late", days) % {"days": days} if days else "",
         )
 
     @display(description=_lazy("Last contact"), ordering="last_contacted_at")
     def last_contact(self, invoice: Invoice) -> str:
-        return ui.moment(invoice.last_contacted_at)
+        return moment(invoice.last_contacted_at)
 
     @display(description=_lazy("Next contact"), ordering="next_contact_at")
     def next_contact(self, invoice: Invoice) -> str:
         if getattr(invoice, "is_stopped", False):
-            return ui.two_lines("–", _("stopped"))
-        return ui.moment(invoice.next_contact_at)
-
-
-# --- Debtors -----------------------------------------------------------------------------------------------------
-
-
-class InvoiceInline(RowsInside):
-    model = Invoice
-    fields = readonly_fields = ("number", "amount_shown", "balance_shown", "status_shown", "due_date", "late_shown")
-    ordering = ("-due_date",)
-    show_change_link = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
-        return super().get_queryset(request).select_related("account")
-
-    @display(description=_lazy("Number"))
-    def number(self, invoice: Invoice) -> str:
-        url = reverse("admin:invoices_invoice_change", args=[invoice.pk])
-        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, invoice.invoice_number)
-
-    @display(description=_lazy("Amount"))
-    def amount_shown(self, invoice: Invoice) -> str:
-        return ui.bdi(money.display(invoice.amount, invoice.currency))
-
-    @display(description=_lazy("Balance"))
-    def balance_shown(self, invoice: Invoice) -> str:
-        return ui.bdi(money.display(invoice.balance, invoice.currency))
-
-    @display(description=_lazy("Status"))
-    def status_shown(self, invoice: Invoice) -> str:
-        return status_badge(invoice)
-
-    @display(description=_lazy("Days late"))
-    def late_shown(self, invoice: Invoice) -> str:
-        return str(late(invoice) or "–")
-
-
-class CreditFilter(DropdownFilter):
-    title, parameter_name = _lazy("unapplied credit"), "credit"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        own = rows_of(person(request), ledger.unapplied().order_by("currency"))
-        codes = own.values_list("currency", flat=True).distinct()
-        return [("any", _("In any currency")), *((code, code) for code in codes)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Debtor]) -> QuerySet[Debtor]:
-        if not self.value():
-            return queryset
-        credit = rows_of(person(request), ledger.unapplied())
-        if self.value() != "any":
-            credit = credit.filter(currency=self.value())
-        return queryset.filter(pk__in=credit.values("debtor_id"))
-
-
-@admin.register(Debtor)
-class DebtorAdmin(OwnRowsAdmin):
-    """Who owes. A correction here is written to from then on; an invoice keeps the name it came with."""
-
-    changes = Role.AGENT
-    form = DebtorForm
-    ordering = ("name", "pk")
-    list_display = ("name", "company", "email", "phone", "open_invoices", "created_at")
-    list_filter = (CreditFilter,)
-    search_fields = ("name", "company", "email", "phone")
-    fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country", "subdivision"))
-    inlines: ClassVar[list[type[RowsInside]]] = [InvoiceInline]
-    actions_detail: ClassVar[Any] = ("apply_credit",)
-    apply_credit = ui.verb(
-        _lazy("Apply credit"),
-        _apply_credit_of,
-        needs=Role.AGENT,
-        icon="account_balance_wallet",
-        form=DebtorCreditForm,
-        fits=_has_credit_to_apply,
-        intro=_lazy("Applies the debtor's unapplied credit to an open invoice in the same currency."),
-    )
-    # What the rooms above know of a debtor.
-    pictures: ClassVar[list[Callable[[Debtor], dict[str, Any]]]] = []
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        debtor = self.get_object(request, object_id)
-        context = {name: value for picture in self.pictures for name, value in picture(debtor).items()}
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **context})
-
-    def save_model(self, request: HttpRequest, obj: Debtor, form: Any, change: bool) -> None:
-        """A contact that is changed here replaces the old one, on the debtor's invoices too."""
-        with transaction.atomic():
-            before = Debtor.objects.select_for_update(no_key=True).get(pk=obj.pk)
-            super().save_model(request, obj, form, change)
-            debtors.note_edit(before, obj, actor(request))
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:
-        still_open = Count("invoices", filter=Q(invoices__status__in=OPEN))
-        return super().get_queryset(request).annotate(still_open=still_open)
-
-    @display(description=_lazy("Open invoices"), ordering="still_open")
-    def open_invoices(self, debtor: Any) -> str:
-        return str(debtor.still_open or "–")
-
-
-from inflow.dashboard.pages import assign, calendars  # noqa: E402, F401  (which register their pages)
+            return two_lines("–", _("stopped"))
+        return moment(invoice.next_contact_at)

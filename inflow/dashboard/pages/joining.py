@@ -18,14 +18,16 @@ from django.views.decorators.debug import sensitive_post_parameters
 from inflow.accounts import invitations, roles, second_step, sessions
 from inflow.accounts.models import Invitation, User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import attempts, ui
+from inflow.dashboard.core import attempts
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.markup import isolated
 from inflow.dashboard.pages.login import page, record
 
 _LINK = "invitation"
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
-class JoinForm(ui.PageForm, SetPasswordForm):  # type: ignore[type-arg]
+class JoinForm(PageForm, SetPasswordForm):  # type: ignore[type-arg]
     first_name = forms.CharField(max_length=150, widget=forms.TextInput({"autocomplete": "given-name"}))
     last_name = forms.CharField(max_length=150, required=False, widget=forms.TextInput({"autocomplete": "family-name"}))
     field_order = ("first_name", "last_name")
@@ -97,7 +99,7 @@ def _refused(request: HttpRequest) -> HttpResponse:
 
 def _has_log_in(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     text = _("%(email)s already has a log-in to InFlow, and an address can have one only.") % {
-        "email": ui.isolated(invitation.email)
+        "email": isolated(invitation.email)
     }
     advice = _("Log in with it, or ask whoever invited you to invite another address of yours.")
     return _say(request, _("You have a log-in already"), text, advice)

@@ -17,12 +17,13 @@ from django.utils.translation import gettext_lazy as _lazy
 from inflow.accounts import audit, second_step, sessions
 from inflow.accounts.access import person
 from inflow.accounts.models import User
-from inflow.dashboard.core import attempts, refusals, ui
+from inflow.dashboard.core import attempts, refusals
 from inflow.dashboard.core.entrance import missing_step
+from inflow.dashboard.core.forms import PageForm
 from inflow.languages import in_english
 
 
-class CodeForm(ui.PageForm):
+class CodeForm(PageForm):
     code = forms.CharField(
         label=_lazy("Code"),
         max_length=40,
@@ -50,7 +51,7 @@ def login(request: HttpRequest) -> HttpResponse:
 
 
 def code(request: HttpRequest) -> HttpResponse:
-    """The second step: a code of the app, or one of the recovery codes."""
+    """Ask for the second step: a code of the app, or a recovery code."""
     user = person(request)
     if missing_step(request) != reverse("second-step"):
         return HttpResponseRedirect(_wanted(request))
@@ -85,7 +86,7 @@ def logout(request: HttpRequest) -> HttpResponse:
 
 
 def password_change(request: HttpRequest) -> HttpResponse:
-    """One's own password: every other session ends."""
+    """Change the person's own password, and end their other sessions."""
     with transaction.atomic():
         response = admin.site.password_change(request)
         if request.method == "POST" and response.status_code == 302:
@@ -95,7 +96,7 @@ def password_change(request: HttpRequest) -> HttpResponse:
 
 
 def page(request: HttpRequest, template: str, context: Mapping[str, object]) -> HttpResponse:
-    """A page that belongs to no list."""
+    """Return a page that belongs to no list."""
     return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
 
 
@@ -105,7 +106,7 @@ def _let_in(request: HttpRequest) -> None:
 
 
 def record(request: HttpRequest, user: User, what: str, **detail: object) -> None:
-    """Note in the audit log what a person did at the door, and from where."""
+    """Record a log-in, its steps and failures in the audit log, with where they came from."""
     audit.record(user.account, user.email, what, user.email[:120], **{**seen_from(request), **detail})
 
 
@@ -117,7 +118,7 @@ def seen_from(request: HttpRequest) -> dict[str, str | None]:
 
 
 def _wanted(request: HttpRequest) -> str:
-    """The page of ours that was asked for before the log-in came between."""
+    """Return the page that was requested before the log-in."""
     page = request.POST.get("next") or request.GET.get("next") or ""
     if url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):
         return page

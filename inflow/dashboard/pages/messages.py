@@ -1,73 +1,47 @@
-"""The dashboard's pages of what was, is and will be written to debtors."""
+"""Messages that were, are and will be sent to debtors."""
 
 import email
 import email.policy
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
-from unfold.decorators import action, display
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
 
 from communications.channels import local_gateway, outbox
 from communications.content import profiles
-from communications.delivery import manual, notices, reasons, safeguards
+from communications.delivery import manual, safeguards
 from communications.models import LEFT_US, Communication, Medium, State
 from communications.schedule import holding, standstill
 from inflow import masking
-from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
-from inflow.dashboard.core.own_rows import OwnRowsAdmin, RowsInside
-from inflow.dashboard.pages import (  # noqa: F401
-    answers,
-    debtor_messages,
-    gateways,
-    policies,
-    profile,
-    replies,
-    rules,
-    send_now,
-    templates,
-)
-from inflow.dashboard.pages.forms import OptionalReasonForm
-from inflow.dashboard.pages.invoices import DebtorAdmin, InvoiceAdmin
-from invoices.models import Invoice
-from invoices.writing import Refused
-
-STATE_BADGES = {
-    State.SCHEDULED: "info",
-    State.HELD: "warning",
-    State.SENDING: "info",
-    State.SENT: "success",
-    State.DELIVERED: "success",
-    State.READ: "success",
-    State.REPLIED: "primary",
-    State.BOUNCED: "danger",
-    State.FAILED: "danger",
-    State.UNKNOWN: "warning",
-}
+from inflow.dashboard.core.filters import Options, OptionsFilter
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.markup import bdi, moment, two_lines
+from inflow.dashboard.core.row_actions import page_action, row_action
+from inflow.dashboard.pages.about_invoice import AMOUNT, COMPANY, CURRENCY, DEBTOR, NUMBER, AboutInvoice
+from inflow.dashboard.pages.forms import OptionalReasonForm, refusals_on
+from inflow.dashboard.pages.message_rows import planned, state_badge, why
 
 
-def state_badge(communication: Communication) -> str:
-    state = State(communication.status)
-    text = _("Unknown") if state == State.UNKNOWN else state.label
-    return ui.badge(text, STATE_BADGES.get(state, ""))
+def _has_mail(row: Communication) -> bool:
+    return outbox.read(str(row.message_id)) is not None
 
 
-class AnswerForm(ui.PageForm):
+class AnswerForm(PageForm):
     text = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=1600)
 
 
@@ -81,50 +55,41 @@ def _answer(row: Communication, actor: Actor, form: AnswerForm) -> str:
     return _("The answer is on its way; a moment later it is among the replies.")
 
 
-class WaitsFilter(DropdownFilter):
+def _waiting_for(reason: str) -> Callable[[User], Q]:
+    return lambda user: Q(status=State.SCHEDULED, waits_for=reason)
+
+
+class WaitsFilter(OptionsFilter):
     title, parameter_name = _lazy("waits for"), "waits"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[Any]:
-        return [
-            ("held", _("A second pair of eyes")),
-            *((name, capfirst(words)) for name, words in holding.REASONS.items()),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Communication]) -> QuerySet[Communication]:
-        if self.value() == "held":
-            return queryset.filter(status=State.HELD)
-        return queryset.filter(status=State.SCHEDULED, waits_for=self.value()) if self.value() else queryset
+    options: ClassVar[Options] = {
+        "held": (_lazy("A second pair of eyes"), lambda user: Q(status=State.HELD)),
+        **{reason: (capfirst(words), _waiting_for(reason)) for reason, words in holding.REASONS.items()},
+    }
 
 
-def _release(row: Communication, actor: Actor, form: ui.PageForm) -> str:
-    try:
+def _release(row: Communication, actor: Actor, form: PageForm) -> str:
+    with refusals_on(form):
         released = safeguards.approve(row.account, row.pk, actor)
-    except Refused as refusal:
-        raise ValidationError(refusal.message) from refusal
     goes = date_format(released.scheduled_for.astimezone(row.account.zone), _("j F, H:i"))
     return _("Released: it will be sent on %(moment)s.") % {"moment": goes}
 
 
-def _call_back(row: Communication, actor: Actor, form: ui.PageForm) -> str:
-    try:
+def _call_back(row: Communication, actor: Actor, form: PageForm) -> str:
+    with refusals_on(form):
         safeguards.withdraw_approval(row.account, row.pk, actor)
-    except Refused as refusal:
-        raise ValidationError(refusal.message) from refusal
     return _("Called back: it is held again.")
 
 
 def _cancel(row: Communication, actor: Actor, form: OptionalReasonForm) -> str:
-    try:
-        stop = manual.cancel if row.step is None else safeguards.cancel
+    stop = manual.cancel if row.step is None else safeguards.cancel
+    with refusals_on(form):
         stop(row.account, row.pk, actor, reason=form.cleaned_data["reason"])
-    except Refused as refusal:
-        raise ValidationError(refusal.message) from refusal
     return _("It is not sent.")
 
 
 @admin.register(Communication)
-class CommunicationAdmin(OwnRowsAdmin):
-    """A message as it was written: frozen, to be read."""
+class CommunicationAdmin(AboutInvoice):
+    """Messages as they were written. They are never edited."""
 
     list_display = ("about", "invoice_link", "recipient_shown", "kind", "status_shown", "planned", "sent")
     list_filter = (
@@ -134,12 +99,15 @@ class CommunicationAdmin(OwnRowsAdmin):
         ("language", ChoicesDropdownFilter),
         WaitsFilter,
     )
-    list_select_related = ("invoice",)
     search_fields = ("invoice__invoice_number", "recipient", "subject")
+    export_columns = (
+        *(NUMBER, DEBTOR, COMPANY, "kind", "channel", "status", "suppressed_reason", "recipient", "language"),
+        *("subject", AMOUNT, CURRENCY, "step", "scheduled_for", "sent_at", "delivered_at", "error", "id"),
+    )
     search_help_text = _lazy("Invoice number, recipient or subject")
     fields = ()
     actions_detail = ("mail", "release", "call_back", "cancel", "answer")
-    answer = ui.verb(
+    answer = row_action(
         _lazy("Answer as the debtor"),
         _answer,
         needs=Role.AGENT,
@@ -148,7 +116,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         fits=_may_be_answered,
         intro=_lazy("For trying out: the local gateway passes it on, signed, as a provider would."),
     )
-    release = ui.verb(
+    release = row_action(
         _lazy("Release"),
         _release,
         needs=Role.AGENT,
@@ -157,7 +125,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         intro=_lazy("It goes when the cool-off is over, at the next allowed moment. Until then it can be called back."),
         is_primary=True,
     )
-    call_back = ui.verb(
+    call_back = row_action(
         _lazy("Call back"),
         _call_back,
         needs=Role.AGENT,
@@ -165,7 +133,7 @@ class CommunicationAdmin(OwnRowsAdmin):
         fits=lambda row: row.status == State.SCHEDULED and row.approved_at is not None,
         intro=_lazy("It is held again, until somebody releases or cancels it."),
     )
-    cancel = ui.verb(
+    cancel = row_action(
         _lazy("Don’t send it"),
         _cancel,
         needs=Role.AGENT,
@@ -176,13 +144,10 @@ class CommunicationAdmin(OwnRowsAdmin):
         is_grave=True,
     )
 
-    @action(description=_lazy("Download the mail"), icon="download")
-    def mail(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The mail as it lies in the local outbox. Reads only: a GET may do it. Viewers don't get it: it holds the
-        debtor's links."""
-        communication = self.get_object(request, object_id)
-        if not person(request).may(Role.AGENT):
-            raise PermissionDenied
+    @page_action(_lazy("Download the mail"), needs=Role.AGENT, icon="download", fits=_has_mail)
+    def mail(self, request: HttpRequest, communication: Communication) -> HttpResponse:
+        """Respond with the mail from the local outbox. It only reads, so a GET may do it. Viewers don't get it: it
+        holds the debtor's links."""
         written = outbox.read(str(communication.message_id))
         if written is None:
             raise Http404
@@ -190,46 +155,30 @@ class CommunicationAdmin(OwnRowsAdmin):
         response["Content-Disposition"] = f'attachment; filename="{communication.message_id}.eml"'
         return response
 
-    def offers(self, user: User, row: Communication, verb: ui.Verb | None) -> bool:
-        if verb:
-            return verb.is_offered(user, row)
-        return user.may(Role.AGENT) and outbox.read(str(row.message_id)) is not None
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         communication = self.get_object(request, object_id)
         written = outbox.read(str(communication.message_id))
         headers = email.message_from_bytes(written, policy=email.policy.default) if written else None
         message = {
             "status": state_badge(communication),
-            "why": _why(communication),
+            "why": why(communication),
             "direction": "rtl" if communication.language == "ar" else "ltr",
             "sender": headers and headers["From"],
             "replies": [(reply, masking.mask_links(reply.text)) for reply in communication.replies.all()],
             "html": profiles.with_logo(communication.html, profiles.of(communication.account)),
             "invoice_url": reverse("admin:invoices_invoice_change", args=[communication.invoice_id]),
         }
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "message": message})
+        return {"message": message}
 
     @display(description=_lazy("Message"), ordering="subject")
     def about(self, communication: Communication) -> str:
         beginning = " ".join(communication.body[:90].split())
-        return ui.bdi(communication.subject or beginning or communication.get_kind_display())
-
-    @display(description=_lazy("Invoice"), ordering="invoice__invoice_number")
-    def invoice_link(self, communication: Communication) -> str:
-        url = reverse("admin:invoices_invoice_change", args=[communication.invoice_id])
-        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, communication.invoice)
+        return bdi(communication.subject or beginning or communication.get_kind_display())
 
     @display(description=_lazy("To"), ordering="recipient")
     def recipient_shown(self, communication: Communication) -> str:
         is_mail = communication.channel == Medium.EMAIL
-        return ui.two_lines(communication.recipient or "–", "" if is_mail else communication.get_channel_display())
+        return two_lines(communication.recipient or "–", "" if is_mail else communication.get_channel_display())
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, communication: Communication) -> str:
@@ -237,100 +186,11 @@ class CommunicationAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Planned for"), ordering="scheduled_for")
     def planned(self, communication: Communication) -> str:
-        return _planned(communication)
+        return planned(communication)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
         return standstill.with_is_stopped(super().get_queryset(request))
 
     @display(description=_lazy("Sent"), ordering="sent_at")
     def sent(self, communication: Communication) -> str:
-        return ui.moment(communication.sent_at)
-
-
-def _planned(communication: Communication) -> str:
-    """Return when a planned message will be sent; while messages are stopped it has no time."""
-    if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
-        return ui.two_lines("–", reasons.describe("stopped"))
-    return ui.moment(communication.scheduled_for)
-
-
-class MessageInline(RowsInside):
-    model = Communication
-    verbose_name_plural: Any = _lazy("messages")
-    fields: tuple[str, ...] = ("about", "recipient_shown", "status_shown", "why", "planned", "sent_at")
-    readonly_fields = fields
-    ordering = ("-scheduled_for", "-created_at")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
-        return standstill.with_is_stopped(super().get_queryset(request))
-
-    @display(description=_lazy("Planned for"))
-    def planned(self, communication: Communication) -> str:
-        return _planned(communication)
-
-    @display(description=_lazy("Message"))
-    def about(self, communication: Communication) -> str:
-        url = reverse("admin:communications_communication_change", args=[communication.pk])
-        title = communication.subject or communication.get_kind_display()
-        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, title)
-
-    @display(description=_lazy("To"))
-    def recipient_shown(self, communication: Communication) -> str:
-        return ui.bdi(communication.recipient or "–")
-
-    @display(description=_lazy("Status"))
-    def status_shown(self, communication: Communication) -> str:
-        return state_badge(communication)
-
-    @display(description=_lazy("Why"))
-    def why(self, communication: Communication) -> str:
-        return _why(communication) or "–"
-
-
-def _why(communication: Communication) -> str:
-    """Return why a message waits or did not go; of a refused one also the server's own words."""
-    waits = communication.waits_for if communication.status == State.SCHEDULED else ""
-    if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
-        waits = "stopped"
-    if waits in notices.REFUSED_BY_SERVER and communication.error:
-        return f"{reasons.describe(waits)}: {communication.error}"
-    return reasons.describe(waits or communication.suppressed_reason or communication.error)
-
-
-def messages_of(invoice: Invoice) -> list[dict[str, Any]]:
-    """The invoice's messages as they were sent, for its timeline."""
-    sent = Communication.objects.filter(invoice=invoice, sent_at__isnull=False).defer("html")
-    return [
-        {
-            "at": row.sent_at,
-            "kind": "sent",
-            "message": row,
-            "status": state_badge(row),
-            "direction": "rtl" if row.language == "ar" else "ltr",
-            "url": reverse("admin:communications_communication_change", args=[row.pk]),
-        }
-        for row in sent
-    ]
-
-
-InvoiceAdmin.told.append(messages_of)
-
-
-class UnsentInline(MessageInline):
-    """Those that are to come, and those that did not go. The others stand on the timeline."""
-
-    verbose_name_plural = _lazy("Messages to come, and not sent")
-    fields = ("about", "recipient_shown", "status_shown", "why", "planned")
-    readonly_fields = fields
-
-    @classmethod
-    def has_rows(cls, row: Any) -> bool:
-        return Communication.objects.filter(invoice=row, sent_at=None).exists()
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
-        rows: QuerySet[Communication] = super().get_queryset(request).filter(sent_at=None)
-        return rows
-
-
-InvoiceAdmin.inlines.insert(0, UnsentInline)
-DebtorAdmin.inlines.append(MessageInline)
+        return moment(communication.sent_at)

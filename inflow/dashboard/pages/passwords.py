@@ -14,18 +14,19 @@ from django.views.decorators.cache import never_cache
 from inflow.accounts import passwords
 from inflow.accounts.models import User
 from inflow.api.throttling import flooded
-from inflow.dashboard.core import attempts, refusals, ui
+from inflow.dashboard.core import attempts, refusals
+from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.pages.login import seen_from
 
 # By one client, and for one address: also one that nobody has.
 PER_CLIENT, PER_EMAIL = "20/h", "5/h"
 
 
-class RequestForm(ui.PageForm, PasswordResetForm):
+class RequestForm(PageForm, PasswordResetForm):
     """Django's form; `Request` stores the request instead of sending the email."""
 
 
-class NewPasswordForm(ui.PageForm, SetPasswordForm):  # type: ignore[type-arg]
+class NewPasswordForm(PageForm, SetPasswordForm):  # type: ignore[type-arg]
     pass
 
 

@@ -1,12 +1,12 @@
-"""The dashboard's pages of the ladders: which steps, for whom, and what switching one on would do."""
+"""Reminder policies: the steps of each, and a preview of switching one on."""
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,31 +15,29 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
-from unfold.admin import TabularInline
-from unfold.decorators import action, display
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
 from communications.engine import forecast, sandbox, stored_forecasts
 from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
 from communications.schedule import policies, switching
-from inflow.accounts.access import actor, person
-from inflow.accounts.actors import Actor
+from inflow.accounts.access import actor
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
-from inflow.dashboard.core.bulk import bulk
-from inflow.dashboard.core.own_rows import OwnRowsAdmin
-from inflow.dashboard.pages.invoices import InvoiceAdmin
+from inflow.dashboard.core.forms import OwnAccountForm, PageForm
+from inflow.dashboard.core.inlines import EditableInline
+from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
+from inflow.dashboard.core.responses import page
+from inflow.dashboard.core.row_actions import page_action
 from inflow.dashboard.pages.rules import DAYS, by_day, unless_busy
 from inflow.languages import english
-from invoices import lifecycle
 from invoices.models import OPEN, Invoice, InvoiceQuerySet
 
 _ALL, _UNCHASED = "all", "unchased"
 
 
 def said(step: PolicyStep) -> str:
-    """A step as a collector would say it: `7 days after: follow-up, neutral`."""
+    """Return a step in words: `7 days after: follow-up, neutral`."""
     days = abs(step.offset_days)
     if not days:
         when = _("On the due date")
@@ -63,13 +61,13 @@ class _Said:
         return said(self.step)
 
 
-class NewPolicyForm(ui.OwnAccountForm):
+class NewPolicyForm(OwnAccountForm):
     name = forms.CharField(
         max_length=100, help_text=_lazy("It begins with the steps of the standard reminder schedule.")
     )
 
 
-class SwitchOnForm(ui.PageForm):
+class SwitchOnForm(PageForm):
     whom = forms.ChoiceField(
         label=_lazy("Which invoices"),
         choices=[("idle", _lazy("Open invoices that nobody chases")), ("all", _lazy("All open invoices"))],
@@ -84,7 +82,7 @@ class SwitchOnForm(ui.PageForm):
 
 class Steps(BaseInlineFormSet):  # type: ignore[type-arg]
     def steps(self) -> Sequence[policies.Step]:
-        """As the form says them, in order."""
+        """Return the steps of the form, in order."""
         names = ("offset_days", "kind", "tone", "channels", "escalates_to")
         kept = [
             policies.Step(**{name: form.cleaned_data[name] for name in names}) for form in self.forms if _is_kept(form)
@@ -130,64 +128,53 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("offset_days", "kind", "tone", "channels", "escalates_to")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """The table's headings are no labels: each field says itself what it is."""
+        """Label each field itself: the table's headings are not labels."""
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.widget.attrs["aria-label"] = field.label
 
 
-class StepInline(TabularInline):
+class StepInline(EditableInline):
+    changes = Role.MANAGER
     model = PolicyStep
     form, formset = StepForm, Steps
     fields = ("offset_days", "kind", "tone", "channels", "escalates_to")
-    extra = 0
     hide_title = True
     verbose_name_plural = _lazy("steps")
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return True
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return person(request).may(Role.MANAGER)
-
-    has_add_permission = has_delete_permission = has_change_permission
+def _steps(policy: ReminderPolicy) -> str:
+    return "; ".join(f"{step.offset_days:+d} {step.kind} {step.tone}" for step in policy.steps.all())
 
 
 @admin.register(ReminderPolicy)
 class ReminderPolicyAdmin(OwnRowsAdmin):
-    """The ladders. Editing one sends nothing again: each invoice goes on after the last step it has done."""
+    """Reminder policies. Editing one sends nothing again: each invoice continues after its last step."""
 
     adds = changes = Role.MANAGER
     list_display = ("name", "ladder", "chases", "is_default")
     ordering = ("-is_default", "name")
     search_fields = ("name",)
+    export_columns = ("name", "is_default", ("steps", _steps))
     fields = ("name",)
-    inlines: ClassVar[list[Any]] = [StepInline]
+    inlines = (StepInline,)
     actions_detail = ("switch_on",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("steps")
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        form = NewPolicyForm(request.POST if request.method == "POST" else None, person=person(request))
+    add_page = AddPage(NewPolicyForm, _lazy("Create a policy"), _lazy("Make"))
 
-        def create() -> HttpResponse:
-            assert form.account is not None
-            try:
-                with transaction.atomic():
-                    policy = policies.create(form.account, form.cleaned_data["name"])
-            except IntegrityError as error:
-                raise ValidationError({"name": _("There is already a policy with that name.")}) from error
-            self.record(request, policy, "created")
-            messages.success(request, _("%(policy)s is made. It chases nobody yet.") % {"policy": policy})
-            return HttpResponseRedirect(self.url("change", policy.pk))
-
-        back = self.url("changelist")
-        return ui.form_page(self, request, form, create, title=_("Create a policy"), button=_("Make"), back=back)
+    def add(self, request: HttpRequest, form: NewPolicyForm) -> HttpResponse:
+        assert form.account is not None
+        try:
+            with transaction.atomic():
+                policy = policies.create(form.account, form.cleaned_data["name"])
+        except IntegrityError as error:
+            raise ValidationError({"name": _("There is already a policy with that name.")}) from error
+        self.record(request, policy, "created")
+        messages.success(request, _("%(policy)s is made. It chases nobody yet.") % {"policy": policy})
+        return HttpResponseRedirect(self.url("change", policy.pk))
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
@@ -197,12 +184,9 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             after = [english(_Said(step)) for step in form.instance.steps.order_by("offset_days")]
             self.record(request, form.instance, "edited", changes={"steps": [before, after]})
 
-    @action(description=_lazy("Switch on"), icon="play_circle")
-    def switch_on(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """GET and the first POST only look; the second one, with `confirm`, does it."""
-        policy = self.get_object(request, object_id)
-        if not person(request).may(Role.MANAGER):
-            raise PermissionDenied
+    @page_action(_lazy("Switch on"), needs=Role.MANAGER, icon="play_circle")
+    def switch_on(self, request: HttpRequest, policy: ReminderPolicy) -> HttpResponse:
+        """GET and the first POST show a preview; the POST with `confirm` switches the policy on."""
         form = SwitchOnForm(request.POST if request.method == "POST" else None, row=policy)
         context: dict[str, Any] = {
             "title": _("Switch on “%(policy)s”") % {"policy": policy},
@@ -234,7 +218,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             entering = policies.count_entries(policy.account, invoices)
             context |= {"dates": foreseen and by_day(foreseen.entries), "foreseen": foreseen, "days": DAYS[-1]}
             context |= {"entering": entering, "enter": enter}
-        return ui.page(self, request, "admin/communications/switch_on.html", context)
+        return page(self, request, "admin/communications/switch_on.html", context)
 
     def _switch_on_later(self, request: HttpRequest, policy: ReminderPolicy, form: SwitchOnForm) -> HttpResponse:
         chosen, enter = form.cleaned_data["whom"], form.cleaned_data["overdue_enter"]
@@ -265,9 +249,6 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             lambda: forecast.preview(account, ids, by, by_whom, overdue_enter=enter, days=DAYS[-1], deadline=limit),
         )
 
-    def offers(self, user: Any, row: ReminderPolicy, verb: ui.Verb | None) -> bool:
-        return bool(user.may(Role.MANAGER))
-
     @display(description=_lazy("Reminder schedule"))
     def ladder(self, policy: ReminderPolicy) -> str:
         return format_html_join(
@@ -278,54 +259,3 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
     def chases(self, policy: ReminderPolicy) -> str:
         chased = policies.chased_by(policy).count()
         return ngettext("%(count)d open invoice", "%(count)d open invoices", chased) % {"count": chased}
-
-
-# --- Of one invoice ----------------------------------------------------------------------------------------------
-
-
-class LadderForm(ui.PageForm):
-    ladder = forms.ChoiceField()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        choice, own = self.fields["ladder"], policies.default_for(self.row.account)
-        assert isinstance(choice, forms.ChoiceField)
-        others = ReminderPolicy.objects.for_account(self.row.account).exclude(pk=own.pk)
-        choice.choices = [
-            ("own", _("%(ladder)s, the account's default") % {"ladder": own}),
-            *((str(policy.pk), str(policy)) for policy in others),
-            ("none", _("None: nothing is sent")),
-        ]
-        choice.initial = str(self.row.policy_id or "own") if self.row.is_chased else "none"
-
-
-def _choose(invoice: Invoice, by: Actor, form: LadderForm) -> str:
-    chosen = form.cleaned_data["ladder"]
-    policy_id = None if chosen in ("own", "none") else int(chosen)
-    is_chased = chosen != "none"
-    lifecycle.set_policy(
-        invoice.account,
-        invoice.pk,
-        by,
-        policy_id=policy_id,
-        is_chased=is_chased,
-        enters_anew=is_chased and not invoice.is_chased,
-    )
-    if is_chased:
-        return _("Invoice %(invoice)s now follows that policy.") % {"invoice": invoice}
-    return _("Invoice %(invoice)s is not chased any more.") % {"invoice": invoice}
-
-
-InvoiceAdmin.choose_ladder = ui.verb(
-    _lazy("Choose policy"),
-    _choose,
-    needs=Role.MANAGER,
-    icon="stairs",
-    form=LadderForm,
-    fits=lambda invoice: invoice.is_open,
-    intro=_lazy("Steps that are done stay done: the new policy continues after the last one."),
-)
-InvoiceAdmin.choose_ladder_selected = bulk(InvoiceAdmin.choose_ladder)
-InvoiceAdmin.actions = (*InvoiceAdmin.actions, "choose_ladder_selected")
-_more: Any = InvoiceAdmin.actions_detail[-1]
-_more["items"].insert(-2, "choose_ladder")

@@ -1,4 +1,4 @@
-"""The dashboard's page of how an account introduces itself in its messages."""
+"""Sender profile: the name, contacts and logo of an account in its messages."""
 
 from typing import Any
 
@@ -80,7 +80,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(SenderProfile)
 class SenderProfileAdmin(OwnRowsAdmin):
-    """One for each account, found by the account's key; it becomes a row when it is first saved."""
+    """Sender profiles, one for each account, found by the account's key and saved when first changed."""
 
     sees = changes = Role.MANAGER
     form = ProfileForm
@@ -111,7 +111,7 @@ class SenderProfileAdmin(OwnRowsAdmin):
         return self.fieldsets[:2]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """The picture itself stays out of the audit log."""
+        """Keep the picture itself out of the audit log."""
         form.cleaned_data["new_logo"] = f"{len(obj.logo)} bytes" if form.cleaned_data["new_logo"] else None
         super().save_model(request, obj, form, change)
         for problem in linters.lint(Medium.SMS, obj.account.country, None, profiles.name(obj)):

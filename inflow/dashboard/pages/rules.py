@@ -11,7 +11,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet, TimeField
+from django.db.models import QuerySet, TimeField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -19,7 +19,6 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
-from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
@@ -39,8 +38,12 @@ from inflow.accounts.access import person, rows_of
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import ClockInput, PageForm
+from inflow.dashboard.core.inlines import EditableInline
+from inflow.dashboard.core.markup import badge, bdi
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.responses import page
+from inflow.dashboard.core.row_actions import row_action
 from invoices import money
 
 DAYS = (7, 14, 30)
@@ -50,7 +53,7 @@ LINES_ON_A_PAGE = 500
 # --- Rules and limits --------------------------------------------------------------------------------------------
 
 
-class StopForm(ui.PageForm):
+class StopForm(PageForm):
     channels = forms.MultipleChoiceField(
         choices=Medium.choices,
         required=False,
@@ -67,14 +70,14 @@ def _stop(rules: CollectionSettings, actor: Actor, form: StopForm) -> str:
     return _("Messages are stopped. Those that fall due are held until you resume.")
 
 
-def _resume(rules: CollectionSettings, actor: Actor, form: ui.PageForm) -> str:
+def _resume(rules: CollectionSettings, actor: Actor, form: PageForm) -> str:
     released = safeguards.resume(rules.account, actor)
     audit.record(rules.account, actor.name, "messages.resumed", str(rules.account)[:120], released=released)
     said = _("Messages are resumed. Held messages that will be sent at the next allowed time: %(count)s.")
     return said % {"count": released}
 
 
-def _synced(rules: CollectionSettings, actor: Actor, form: ui.PageForm) -> str:
+def _synced(rules: CollectionSettings, actor: Actor, form: PageForm) -> str:
     released = safeguards.record_sync(rules.account, actor)
     audit.record(rules.account, actor.name, "payments.synced", str(rules.account)[:120], released=released)
     return ngettext(
@@ -96,29 +99,25 @@ class ApprovalLimitForm(forms.ModelForm):  # type: ignore[type-arg]
         return currency
 
 
-class ApprovalLimitInline(TabularInline):
+class ApprovalLimitInline(EditableInline):
+    changes = Role.ADMIN
     model = ApprovalLimit
     form = ApprovalLimitForm
-    extra = 0
     tab = False
     verbose_name, verbose_name_plural = (
         _lazy("limit"),
         _lazy("Final notices above these amounts are held for a second pair of eyes"),
     )
 
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return True
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return person(request).may(Role.ADMIN)
-
-    has_add_permission = has_delete_permission = has_change_permission
-
 
 @admin.register(CollectionSettings)
 class CollectionSettingsAdmin(OwnRowsAdmin):
     changes = Role.ADMIN
     list_display = ("whose", "hours", "switch", "kept_back")
+    export_columns = (
+        *("opens_at", "closes_at", "hours_between", "most_in_7_days", "is_stopped", "stopped_channels"),
+        *("stale_after_hours", "payments_synced_at", "cool_off_hours"),
+    )
     list_select_related = ("account",)
     fieldsets = (
         (
@@ -132,10 +131,10 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         ),
     )
     readonly_fields = ("switch", "kept_back", "payments_synced_at")
-    formfield_overrides: ClassVar[Any] = {TimeField: {"widget": ui.ClockInput}}
-    inlines: ClassVar[list[type[TabularInline]]] = [ApprovalLimitInline]
+    formfield_overrides: ClassVar[Any] = {TimeField: {"widget": ClockInput}}
+    inlines = (ApprovalLimitInline,)
     actions_detail = ("stop", "resume", "synced")
-    stop = ui.verb(
+    stop = row_action(
         _lazy("Stop messages"),
         _stop,
         needs=Role.MANAGER,
@@ -145,7 +144,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         intro=_lazy("Takes effect immediately. Messages that fall due meanwhile are held, and sent after you resume."),
         is_grave=True,
     )
-    resume = ui.verb(
+    resume = row_action(
         _lazy("Resume messages"),
         _resume,
         needs=Role.MANAGER,
@@ -154,7 +153,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         intro=_lazy("Held messages are sent at the next allowed time, at most one to each debtor."),
         is_primary=True,
     )
-    synced = ui.verb(
+    synced = row_action(
         _lazy("All payments are recorded"),
         _synced,
         needs=Role.AGENT,
@@ -197,24 +196,24 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
             "page": shown,
             "dates": shown and by_day(shown.object_list),
         }
-        return ui.page(self, request, "admin/communications/forecast.html", context)
+        return page(self, request, "admin/communications/forecast.html", context)
 
     @display(description=_lazy("Account"), ordering="account__name")
     def whose(self, rules: CollectionSettings) -> str:
-        return ui.bdi(str(rules.account))
+        return bdi(str(rules.account))
 
     @display(description=_lazy("Hours"))
     def hours(self, rules: CollectionSettings) -> str:
-        return ui.bdi(str(rules))
+        return bdi(str(rules))
 
     @display(description=_lazy("Messages"))
     def switch(self, rules: CollectionSettings) -> str:
         if rules.is_stopped:
-            return ui.badge(_("All stopped"), "danger")
+            return badge(_("All stopped"), "danger")
         if rules.stopped_channels:
             names = _(", ").join(str(Medium(channel).label) for channel in rules.stopped_channels)
-            return ui.badge(_("%(names)s stopped") % {"names": names}, "warning")
-        return ui.badge(_("On"), "success")
+            return badge(_("%(names)s stopped") % {"names": names}, "warning")
+        return badge(_("On"), "success")
 
     @display(description=_lazy("Kept back"))
     def kept_back(self, rules: CollectionSettings) -> str:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from inflow.accounts import second_step, sessions
 from inflow.accounts.access import person
 from inflow.accounts.models import Session, User
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.responses import form_page
 from inflow.dashboard.pages.login import CodeForm, page, record
 from inflow.languages import in_english
 
@@ -133,7 +133,7 @@ def _with_code(request: HttpRequest, do: Any, **shown: Any) -> HttpResponse:
         return answer
 
     own = admin.site.get_model_admin(User)
-    return ui.form_page(own, request, form, confirmed, back=reverse("security"), **shown)
+    return form_page(own, request, form, confirmed, back=reverse("security"), **shown)
 
 
 def _codes(request: HttpRequest, codes: list[str]) -> HttpResponse:

@@ -1,12 +1,11 @@
-"""The dashboard's page on which a person writes to a debtor: what goes is shown first, and sent by a second POST."""
+"""Messages that a person writes to a debtor: shown first, and sent by a second POST."""
 
 import uuid
 from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.utils import quote, unquote
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -19,12 +18,12 @@ from communications.delivery import manual
 from communications.delivery.manual import MessageRequest, Preview
 from communications.models import Communication, Kind, Medium, State
 from communications.schedule import one_off, policies
-from inflow.accounts.access import actor, person
+from inflow.accounts.access import actor
 from inflow.accounts.models import Language
-from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.responses import page
 from inflow.dashboard.pages.forms import refusals_on
-from inflow.dashboard.pages.invoices import InvoiceAdmin
 from invoices.models import Invoice
 
 _KINDS = {
@@ -34,8 +33,8 @@ _KINDS = {
 }
 
 
-class SendForm(ui.PageForm):
-    """`key` is the message's id from the first look on; `seal` is the digest of the last preview."""
+class SendForm(PageForm):
+    """A message to be sent. `key` is its id from the first preview on; `seal` identifies the last preview."""
 
     kind = forms.ChoiceField(label=_lazy("What it says"))
     channel = forms.ChoiceField(label=_lazy("Sent by"))
@@ -104,7 +103,7 @@ class SendForm(ui.PageForm):
 
 
 def _way(invoice: Invoice, medium: Medium) -> str:
-    """A channel and the address on it, or why there is none."""
+    """Return a channel with its address, or the reason that there is none."""
     chosen = addresses.choose(invoice, [medium])
     missing = {
         "no_channel": _("not set up"),
@@ -115,12 +114,9 @@ def _way(invoice: Invoice, medium: Medium) -> str:
     return f"{medium.label}: {chosen.address or missing[chosen.missing]}"
 
 
-def _send_now(admin: InvoiceAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-    """GET and the first POST only look; the POST with `confirm` sends."""
-    invoice: Invoice = admin.get_object(request, unquote(object_id))
-    if not person(request).may(Role.AGENT):
-        raise PermissionDenied
-    back = admin.url("change", quote(invoice.pk))
+def send_now(model_admin: OwnRowsAdmin, request: HttpRequest, invoice: Invoice) -> HttpResponse:
+    """GET and the first POST show the message; the POST with `confirm` sends it."""
+    back = model_admin.url("change", invoice.pk)
     form = SendForm(request.POST if request.method == "POST" else None, row=invoice)
     seen, note = None, ""
     if not one_off.kinds_for(invoice):
@@ -147,7 +143,7 @@ def _send_now(admin: InvoiceAdmin, request: HttpRequest, object_id: str) -> Http
         except ValidationError as refusal:
             form.add_error(None, refusal)
     context = {"title": _("Write to the debtor"), "form": form, "invoice": invoice, "back": back, "note": note}
-    return ui.page(admin, request, "admin/communications/send_now.html", {**context, **_shown(seen)})
+    return page(model_admin, request, "admin/communications/send_now.html", {**context, **_shown(seen)})
 
 
 def _shown(seen: Preview | None) -> dict[str, Any]:
@@ -166,7 +162,7 @@ def _shown(seen: Preview | None) -> dict[str, Any]:
 
 
 def _tell(request: HttpRequest, sent: Communication) -> None:
-    """What became of it."""
+    """Tell the person the result."""
     to = {"recipient": sent.recipient, "channel": sent.get_channel_display()}
     if sent.status == State.SCHEDULED:
         goes = {"moment": moment(sent.scheduled_for)}
@@ -182,16 +178,5 @@ def _tell(request: HttpRequest, sent: Communication) -> None:
 
 
 def moment(at: Any) -> str:
-    """On the reader's wall clock."""
+    """Return a moment in the reader's time zone."""
     return date_format(timezone.localtime(at), _("j F, H:i"))
-
-
-InvoiceAdmin.send_now = ui.own_page(
-    _lazy("Send now"),
-    _send_now,
-    needs=Role.AGENT,
-    icon="send",
-    fits=lambda invoice: bool(one_off.kinds_for(invoice)),
-)
-_buttons: Any = InvoiceAdmin.actions_detail
-InvoiceAdmin.actions_detail = (_buttons[0], "send_now", *_buttons[1:])

@@ -1,4 +1,4 @@
-"""What a case file tells: what stands on the invoice at this moment and what ends it, and what happened to it."""
+"""Parts of a case file: the present state of the invoice, with the way to end it, and its timeline."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +10,14 @@ from django.utils.translation import gettext as _
 
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.markup import isolated
 from invoices import money
 from invoices.models import CaseStatus, Escalation, Invoice, Promise, PromiseStatus, Status, TimelineEntry
 
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """One thing in a sentence; `undo` leads to the form that ends it, for those who may."""
+    """A fact about the invoice. `undo` leads to the form that ends it, for those who may."""
 
     icon: str
     text: str
@@ -52,14 +52,14 @@ def of(invoice: Invoice, user: User) -> list[Stand]:
 
 
 def entries(invoice: Invoice) -> list[dict[str, Any]]:
-    """What stands on the timeline. A message that was sent is told by its own room, as it was sent."""
+    """Return the timeline without sent messages: `message_rows` adds them as they were sent."""
     happened = TimelineEntry.objects.filter(invoice=invoice).exclude(kind="sent").order_by("-at", "-id")
     return [{"at": entry.at, "kind": entry.kind, "entry": entry} for entry in happened]
 
 
 def _promise(promise: Promise, invoice: Invoice, may: bool) -> Stand:
     amount = money.display(promise.amount, invoice.currency)
-    said = {"amount": ui.isolated(amount), "day": date_format(promise.promised_on)}
+    said = {"amount": isolated(amount), "day": date_format(promise.promised_on)}
     until = {"day": date_format(promise.hold_until)}
     url = reverse("admin:invoices_promise_withdraw", args=[promise.pk]) if may else ""
     return Stand(
@@ -72,6 +72,6 @@ def _promise(promise: Promise, invoice: Invoice, may: bool) -> Stand:
 
 
 def _case(case: Escalation) -> Stand:
-    whose = {"person": ui.isolated(str(case.assignee)), "status": case.get_status_display()}
+    whose = {"person": isolated(str(case.assignee)), "status": case.get_status_display()}
     more: Any = _("%(status)s, %(person)s’s.") % whose if case.assignee else _("%(status)s, nobody’s yet.") % whose
     return Stand("support_agent", str(case), more, reverse("admin:invoices_escalation_change", args=[case.pk]))

@@ -1,4 +1,4 @@
-"""The dashboard's pages of message templates: what is said where, and saying it in both languages beside a preview."""
+"""Message templates: a table of all uses, and an editor of both languages with a preview."""
 
 import uuid
 from dataclasses import dataclass
@@ -24,8 +24,10 @@ from inflow.accounts.access import person, rows_of
 from inflow.accounts.models import Account, Language
 from inflow.accounts.roles import Role
 from inflow.canonical import canonical
-from inflow.dashboard.core import ui
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.responses import page
 from inflow.languages import english
 from invoices.models import Invoice
 
@@ -41,7 +43,7 @@ _CHANNELS = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a template is for."""
+    """Use of a template: account, kind, tone and channel."""
 
     account: Account
     kind: Kind
@@ -67,7 +69,7 @@ class Use:
         return reverse(f"admin:communications_messagetemplate_{page}", args=parts)
 
     def words(self, language: str) -> tuple[TemplateText, str]:
-        """What is said now, and where it comes from: own, any tone, or built in."""
+        """Return the text in use and its origin: own, any tone, or built-in."""
         own = MessageTemplate.objects.for_account(self.account).filter(
             kind=self.kind, tone=self.tone, channel=self.channel, language=language
         )
@@ -78,13 +80,13 @@ class Use:
 
 
 def _text(label: "StrOrPromise", rows: int, limit: int | None = None) -> forms.CharField:
-    """The limit of a body is its channel's: `wording` knows it."""
+    """Return a field for a text. The limit of a body depends on its channel, and is checked later."""
     widget = forms.Textarea(attrs={"rows": rows})
     return forms.CharField(label=label, max_length=limit, widget=widget, required=False)
 
 
-class TemplateForm(ui.PageForm):
-    """Both languages of one use. Empty: what is built in."""
+class TemplateForm(PageForm):
+    """Both languages of one use. An empty field stands for the built-in text."""
 
     subject_en = _text(_lazy("Subject"), 3, template_language.SUBJECT_LIMIT)
     body_en = _text(_lazy("Text"), 18)
@@ -146,7 +148,7 @@ class TemplateForm(ui.PageForm):
                 self.add_error(f"body_{language}", str(error))
 
     def words(self, language: str) -> TemplateText:
-        """As they were typed, or as they stand if the form was not sent."""
+        """Return the texts as typed, or as stored if the form was not sent."""
         said = self.cleaned_data if self.is_bound else self.initial
         subject, body = (str(said.get(f"{name}_{language}") or "") for name in ("subject", "body"))
         return TemplateText(phrases.plain(subject), phrases.plain(body), language)
@@ -154,7 +156,7 @@ class TemplateForm(ui.PageForm):
 
 @admin.register(MessageTemplate)
 class MessageTemplateAdmin(OwnRowsAdmin):
-    """By account, kind, tone and channel. A row of the model is only ever written here, through `templates`."""
+    """Templates by account, kind, tone and channel. Rows are only written here, through `templates`."""
 
     sees = Role.MANAGER
 
@@ -176,7 +178,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
             return HttpResponseRedirect(self.url("table", user.account_id))
         accounts = [(account.name, self.url("table", account.pk)) for account in Account.objects.all()]
         context = {"title": _("Message templates"), "accounts": accounts}
-        return ui.page(self, request, "admin/communications/messagetemplate/accounts.html", context)
+        return page(self, request, "admin/communications/messagetemplate/accounts.html", context)
 
     def change_view(
         self,
@@ -185,7 +187,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """A row has no page of its own: it is one half of the page of its use."""
+        """Redirect to the page of the row's use, which shows both languages."""
         row = self.get_object(request, object_id)
         if not self.has_view_permission(request, row) or request.method != "GET":
             raise PermissionDenied
@@ -201,7 +203,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
                 cells = [(use.url("edit"), use.title, [_origin(use, own, lang) for lang in Language]) for use in uses]
                 rows.append((kind.label if not tone else "", Tone(tone).label if tone else _("Any tone"), cells))
         context = {"title": account.name, "account": account, "channels": _CHANNELS, "rows": rows}
-        return ui.page(self, request, "admin/communications/messagetemplate/table.html", context)
+        return page(self, request, "admin/communications/messagetemplate/table.html", context)
 
     def edit(self, request: HttpRequest, account_id: uuid.UUID, kind: str, tone: str, channel: str) -> HttpResponse:
         use = self._use(request, account_id, kind, tone, channel)
@@ -225,7 +227,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
             "reset_url": use.url("reset"),
             "back": self.url("table", use.account.pk),
         }
-        return ui.page(self, request, "admin/communications/messagetemplate/edit.html", context)
+        return page(self, request, "admin/communications/messagetemplate/edit.html", context)
 
     def reset(self, request: HttpRequest, account_id: uuid.UUID, kind: str, tone: str, channel: str) -> HttpResponse:
         use = self._use(request, account_id, kind, tone, channel)
@@ -275,19 +277,19 @@ class MessageTemplateAdmin(OwnRowsAdmin):
 def _origin(use: Use, own: set[tuple[str, str, str, str]], language: Language) -> Any:
     short = _SHORT[language.value]
     if (*use.key, language.value) in own:
-        return ui.badge(_("%(short)s own") % {"short": short}, "primary")
+        return badge(_("%(short)s own") % {"short": short}, "primary")
     if use.tone and (use.kind.value, "", use.channel.value, language.value) in own:
-        return ui.badge(_("%(short)s own, any tone") % {"short": short}, "info")
-    return ui.badge(_("%(short)s built-in") % {"short": short})
+        return badge(_("%(short)s own, any tone") % {"short": short}, "info")
+    return badge(_("%(short)s built-in") % {"short": short})
 
 
 def _side(form: TemplateForm, language: Language, origin: str) -> dict[str, Any]:
-    """One language of the page: its fields, and its preview where there is nothing to mend."""
+    """Return one language of the page: its fields, and its preview if they are valid."""
     names = [name for name in (f"subject_{language}", f"body_{language}") if name in form.fields]
     side: dict[str, Any] = {
         "language": language,
         "direction": "rtl" if phrases.is_rtl(language) else "ltr",
-        "origin": ui.badge(_ORIGINS[origin], "primary" if origin == "own" else ""),
+        "origin": badge(_ORIGINS[origin], "primary" if origin == "own" else ""),
         "fields": [form[name] for name in names],
     }
     words = form.words(language)
@@ -305,7 +307,7 @@ def _side(form: TemplateForm, language: Language, origin: str) -> dict[str, Any]
 
 
 def _warnings(use: Use, form: TemplateForm, origins: dict[str, str]) -> list[str]:
-    """What may be meant, but is rather an oversight."""
+    """Return warnings about likely oversights."""
     found = []
     own = [language for language, origin in origins.items() if origin == "own"]
     if len(own) == 1:
@@ -332,7 +334,7 @@ def _warnings(use: Use, form: TemplateForm, origins: dict[str, str]) -> list[str
 
 
 def _waits_for_approval(use: Use, language: str) -> bool:
-    """Whether WhatsApp would not let this open a conversation."""
+    """Tell whether WhatsApp would refuse to open a conversation with it."""
     gateway = gateways.of(use.account).get(use.channel) if use.channel == Medium.WHATSAPP else None
     return gateway is not None and not gateways.template_of(gateway, use.kind, language)
 

@@ -1,57 +1,50 @@
-"""The dashboard's pages of webhook subscriptions and of what became of each delivery."""
+"""Webhook subscriptions."""
 
 import datetime as dt
-import json
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import flatten, quote, unquote
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.contrib.admin.utils import flatten
+from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
 
-from inflow import masking
-from inflow.accounts import audit
-from inflow.accounts.access import actor, person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import ui
-from inflow.dashboard.core.bulk import bulk
-from inflow.dashboard.core.own_rows import OwnRowsAdmin, RowsInside
-from inflow.languages import english, spoken
+from inflow.dashboard.core.forms import OwnAccountForm, PageForm
+from inflow.dashboard.core.markup import badge, moment
+from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
+from inflow.dashboard.core.responses import Secret, shown_once
+from inflow.dashboard.core.row_actions import record, row_action
+from inflow.dashboard.pages import zapier
+from inflow.languages import spoken
 from webhooks import endpoints, replaying, subscriptions
 from webhooks.api.serializers import SubscriptionIn
-from webhooks.models import Attempt, Delivery, DeliveryStatus, EventType, Subscription
+from webhooks.models import Delivery, DeliveryStatus, EventType, Subscription
 
-DELIVERY_BADGES = {
-    DeliveryStatus.PENDING: "info",
-    DeliveryStatus.DELIVERED: "success",
-    DeliveryStatus.FAILED: "danger",
+DISABLED = _lazy("This webhook is disabled: enable it first.")
+REASONS = {
+    endpoints.REASON_GONE: _lazy("It answered that it is gone (HTTP 410)."),
+    endpoints.REASON_FAILING: _lazy("No delivery succeeded for 120 hours."),
 }
+_CHECK = """from standardwebhooks import Webhook
+
+event = Webhook("{secret}").verify(body, headers)"""
 
 
-def delivery_badge(delivery: Delivery) -> str:
-    status = DeliveryStatus(delivery.status)
-    if status == DeliveryStatus.PENDING and delivery.attempts_made:
-        return ui.badge(_("Retrying"), "warning")
-    return ui.badge(status.label, DELIVERY_BADGES.get(status, ""))
-
-
-class SubscriptionForm(ui.OwnAccountForm):
+class SubscriptionForm(OwnAccountForm):
     """A new subscription, under the same rules as the API's."""
 
     target_url = forms.CharField(
@@ -74,8 +67,8 @@ class SubscriptionForm(ui.OwnAccountForm):
         return data
 
 
-class SinceForm(ui.PageForm):
-    """From when on everything is sent again."""
+class SinceForm(PageForm):
+    """A period whose events are sent again."""
 
     hours = forms.TypedChoiceField(
         coerce=int,
@@ -98,11 +91,12 @@ class SinceForm(ui.PageForm):
 
     @property
     def since(self) -> dt.datetime:
-        """A minute short of the hours: the oldest moment that is allowed must not pass before the verb looks."""
+        """Return a moment one minute later than the hours say, so that the oldest one that is allowed does not pass
+        before it is checked."""
         return timezone.now() - dt.timedelta(hours=self.cleaned_data["hours"], minutes=-1)
 
 
-def _send_test(subscription: Subscription, actor: Actor, form: ui.PageForm) -> str:
+def _send_test(subscription: Subscription, actor: Actor, form: PageForm) -> str:
     try:
         event_id = subscriptions.send_test(subscription)
     except subscriptions.Disabled as error:
@@ -118,13 +112,13 @@ def _all_used(account: Account, refusal: subscriptions.TooMany) -> ValidationErr
     return ValidationError(said % {"plan": spoken(Plan, account.plan), "count": count, "disabled": refusal.disabled})
 
 
-def _enable(subscription: Subscription, actor: Actor, form: ui.PageForm) -> str:
+def _enable(subscription: Subscription, actor: Actor, form: PageForm) -> str:
     try:
         is_new = subscriptions.enable(subscription)
     except subscriptions.TooMany as refusal:
         raise _all_used(subscription.account, refusal) from refusal
     if is_new:
-        audit.record(subscription.account, actor.name, "subscription.enabled", subscription.target_url[:120])
+        record(subscription, actor, "subscription.enabled")
     return _("Events are sent again from now on. What was skipped meanwhile waits for Send again.")
 
 
@@ -133,45 +127,12 @@ def _replay_since(subscription: Subscription, actor: Actor, form: SinceForm) -> 
         count = replaying.replay_since(subscription, form.since, only_failed=form.cleaned_data["only_failed"])
     except subscriptions.Disabled as error:
         raise ValidationError(DISABLED) from error
-    audit.record(
-        subscription.account, actor.name, "subscription.replayed", subscription.target_url[:120], deliveries=count
-    )
+    record(subscription, actor, "subscription.replayed", deliveries=count)
     return _("Deliveries that are sent again: %(count)s.") % {"count": count}
 
 
-def _replay(delivery: Delivery, actor: Actor, form: ui.PageForm) -> str:
-    try:
-        replaying.replay(delivery)
-    except subscriptions.Disabled as error:
-        raise ValidationError(DISABLED) from error
-    except replaying.TooOld as error:
-        raise ValidationError(
-            _("Events can be sent again for %(days)s days.") % {"days": replaying.REPLAYABLE.days}
-        ) from error
-    audit.record(delivery.account, actor.name, "delivery.replayed", english(delivery)[:120])
-    return _("It is sent again, with the same id.")
-
-
-DISABLED = _lazy("This webhook is disabled: enable it first.")
-ERRORS = {
-    "forbidden_target": _lazy("its address is not allowed"),
-    "timeout": _lazy("no answer in time"),
-    "deadline": _lazy("its answer took too long"),
-    "tls": _lazy("no secure connection"),
-    "lookup": _lazy("its host is not found"),
-    "connection": _lazy("no connection"),
-    "protocol": _lazy("its answer is no HTTP"),
-    "secret_unreadable": _lazy("the secret can't be read"),
-    "internal": _lazy("a fault on our side"),
-}
-REASONS = {
-    endpoints.REASON_GONE: _lazy("It answered that it is gone (HTTP 410)."),
-    endpoints.REASON_FAILING: _lazy("No delivery succeeded for 120 hours."),
-}
-
-
-class RotateForm(ui.PageForm):
-    """Whether the earlier secrets end at once."""
+class RotateForm(PageForm):
+    """A choice to end the earlier secrets at once."""
 
     revoke = forms.BooleanField(
         required=False,
@@ -183,23 +144,26 @@ class RotateForm(ui.PageForm):
     )
 
 
-def _rotate_secret(subscription: Subscription, actor: Actor, form: RotateForm) -> str:
-    """Return the new secret, to be shown once."""
+def _rotate_secret(subscription: Subscription, actor: Actor, form: RotateForm) -> Secret:
     revokes = form.cleaned_data["revoke"]
     secret = subscriptions.rotate_secret(subscription, revokes=revokes)
-    audit.record(
-        subscription.account,
-        actor.name,
-        "subscription.secret_rotated",
-        subscription.target_url[:120],
-        **({"revoke": True} if revokes else {}),
+    record(subscription, actor, "subscription.secret_rotated", **({"revoke": True} if revokes else {}))
+    return _shown(secret, reverse("admin:webhooks_subscription_change", args=[subscription.pk]))
+
+
+def _shown(secret: str, back: str) -> Secret:
+    return Secret(
+        title=_("Webhook secret"),
+        secret=secret,
+        example_title=_("Check each call with it, by the Standard Webhooks rules"),
+        example=_CHECK.format(secret=secret),
+        back=back,
     )
-    return secret
 
 
-def _unsubscribe(subscription: Subscription, actor: Actor, form: ui.PageForm) -> str:
+def _unsubscribe(subscription: Subscription, actor: Actor, form: PageForm) -> str:
     if subscriptions.unsubscribe(subscription):
-        audit.record(subscription.account, actor.name, "subscription.ended", subscription.target_url[:120])
+        record(subscription, actor, "subscription.ended")
     return _("Nothing is sent to %(target_url)s any more.") % {"target_url": subscription.target_url}
 
 
@@ -208,12 +172,11 @@ class SubscriptionAdmin(OwnRowsAdmin):
     sees = adds = Role.ADMIN
     list_display = ("target_url", "event_list", "state", "health", "last_delivered")
     search_fields = ("target_url",)
+    export_columns = ("target_url", "events", "is_active", "disabled_reason", "created_at", "id")
     fields = ("target_url", "event_list", ("state", "health"), "why", ("last_delivered", "created_at"), "deliveries")
     readonly_fields = flatten(fields)
-    # Pages of the rooms above.
-    more_urls: ClassVar[list[Callable[[Any], list[URLPattern]]]] = []
     actions_detail = ("enable", "send_test", "replay_since", "rotate_secret", "unsubscribe")
-    enable = ui.verb(
+    enable = row_action(
         _lazy("Enable"),
         _enable,
         needs=Role.ADMIN,
@@ -222,7 +185,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         intro=_lazy("Sends to it again from now on."),
         is_primary=True,
     )
-    send_test = ui.verb(
+    send_test = row_action(
         _lazy("Send a test event"),
         _send_test,
         needs=Role.ADMIN,
@@ -230,7 +193,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         fits=lambda subscription: subscription.is_active,
         intro=_lazy("Sends a webhook.test event to this URL alone."),
     )
-    replay_since = ui.verb(
+    replay_since = row_action(
         _lazy("Send again"),
         _replay_since,
         needs=Role.ADMIN,
@@ -239,7 +202,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         fits=lambda subscription: subscription.is_active,
         intro=_lazy("What was due to this URL is sent again. The ids stay the same."),
     )
-    rotate_secret = ui.verb(
+    rotate_secret = row_action(
         _lazy("New secret"),
         _rotate_secret,
         needs=Role.ADMIN,
@@ -248,7 +211,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         intro=_lazy("The new secret is shown once. Those of the last 24 hours sign beside it."),
         is_grave=True,
     )
-    unsubscribe = ui.verb(
+    unsubscribe = row_action(
         _lazy("Unsubscribe"),
         _unsubscribe,
         needs=Role.ADMIN,
@@ -267,71 +230,35 @@ class SubscriptionAdmin(OwnRowsAdmin):
         return [name for name in self.fields if name != "why" or (obj and not obj.is_active)]
 
     def get_urls(self) -> list[URLPattern]:
-        return [*(url for more in self.more_urls for url in more(self)), *super().get_urls()]
+        return [path("zapier/", self.admin_site.admin_view(self.zapier), name="zapier"), *super().get_urls()]
+
+    def zapier(self, request: HttpRequest) -> HttpResponse:
+        return zapier.show(self, request)
 
     def after(self, row: Subscription) -> str:
-        """An ended subscription has no page any more."""
+        """Return to the list when the subscription has ended: it has no page any more."""
         has_ended = Subscription.objects.get(pk=row.pk).deleted_at is not None
         return self.url("changelist") if has_ended else super().after(row)
 
-    def perform(self, request: HttpRequest, object_id: str, verb: ui.Verb) -> HttpResponse:
-        if verb.do is not _rotate_secret:
-            return super().perform(request, object_id, verb)
-        row = self.get_object(request, unquote(object_id))
-        if not person(request).may(verb.needs):
-            raise PermissionDenied
-        back = self.url("change", quote(row.pk))
-        form = verb.form(request.POST if request.method == "POST" else None, row=row)
+    add_page = AddPage(
+        SubscriptionForm,
+        _lazy("Add a webhook"),
+        _lazy("Subscribe"),
+        _lazy("Another system hears of what happens here. The secret that signs the calls is shown once."),
+    )
 
-        def do() -> HttpResponse:
-            return self._shown_once(request, verb.do(row, actor(request), form), back)
-
-        return ui.form_page(
-            self, request, form, do, title=verb.title, back=back, intro=verb.intro, is_grave=verb.is_grave
-        )
-
-    def _shown_once(self, request: HttpRequest, secret: str, back: str) -> HttpResponse:
-        return ui.shown_once(
-            self,
-            request,
-            title=_("Webhook secret"),
-            secret=secret,
-            example_title=_("Check each call with it, by the Standard Webhooks rules"),
-            example=_CHECK.format(secret=secret),
-            back=back,
-        )
-
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        back = self.url("changelist")
-        form = SubscriptionForm(request.POST if request.method == "POST" else None, person=person(request))
-
-        def subscribe() -> HttpResponse:
-            account, data = form.account, form.cleaned_data
-            assert account is not None
-            try:
-                subscription, secret = subscriptions.subscribe(account, data["target_url"], data["events"])
-            except subscriptions.TooMany as error:
-                raise _all_used(account, error) from error
-            if secret is None:
-                messages.info(request, _("This URL is subscribed to these events already."))
-                return HttpResponseRedirect(self.url("change", subscription.pk))
-            self.record(request, subscription, "created", events=subscription.events)
-            return self._shown_once(request, secret, back)
-
-        return ui.form_page(
-            self,
-            request,
-            form,
-            subscribe,
-            title=_("Add a webhook"),
-            button=_("Subscribe"),
-            intro=_("Another system hears of what happens here. The secret that signs the calls is shown once."),
-            back=back,
-        )
+    def add(self, request: HttpRequest, form: SubscriptionForm) -> HttpResponse:
+        account, data = form.account, form.cleaned_data
+        assert account is not None
+        try:
+            subscription, secret = subscriptions.subscribe(account, data["target_url"], data["events"])
+        except subscriptions.TooMany as error:
+            raise _all_used(account, error) from error
+        if secret is None:
+            messages.info(request, _("This URL is subscribed to these events already."))
+            return HttpResponseRedirect(self.url("change", subscription.pk))
+        self.record(request, subscription, "created", events=subscription.events)
+        return shown_once(self, request, _shown(secret, self.url("changelist")))
 
     @display(description=_lazy("Events"))
     def event_list(self, subscription: Subscription) -> str:
@@ -343,21 +270,21 @@ class SubscriptionAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("State"), ordering="is_active")
     def state(self, subscription: Subscription) -> str:
-        return ui.badge(_("Active"), "success") if subscription.is_active else ui.badge(_("Disabled"), "danger")
+        return badge(_("Active"), "success") if subscription.is_active else badge(_("Disabled"), "danger")
 
     @display(description=_lazy("Health"), ordering="failures")
     def health(self, subscription: Subscription) -> str:
         count, since = subscription.failures, subscription.failing_since
         if since is None:
-            slow = ui.badge(_("Slow"), "warning") if subscription.is_slow else ui.badge(_("Good"), "success")
+            slow = badge(_("Slow"), "warning") if subscription.is_slow else badge(_("Good"), "success")
             return slow if subscription.is_active else "–"
         text = ngettext("%(count)d failed try since %(moment)s", "%(count)d failed tries since %(moment)s", count)
         moment = date_format(timezone.localtime(since), _("j M, H:i"))
-        return ui.badge(text % {"count": count, "moment": moment}, "danger")
+        return badge(text % {"count": count, "moment": moment}, "danger")
 
     @display(description=_lazy("Last delivered"), ordering="delivered_at")
     def last_delivered(self, subscription: Any) -> str:
-        return ui.moment(subscription.delivered_at)
+        return moment(subscription.delivered_at)
 
     @display(description=_lazy("Deliveries"))
     def deliveries(self, subscription: Subscription) -> str:
@@ -369,80 +296,3 @@ class SubscriptionAdmin(OwnRowsAdmin):
             listed,
             _("Failed"),
         )
-
-
-_CHECK = """from standardwebhooks import Webhook
-
-event = Webhook("{secret}").verify(body, headers)"""
-
-
-class AttemptInline(RowsInside):
-    model = Attempt
-    fields = readonly_fields = ("at", "answer", "took", "response_shown")
-
-    @display(description=_lazy("Answer"))
-    def answer(self, attempt: Attempt) -> str:
-        if attempt.status is None:
-            return ui.badge(str(ERRORS.get(attempt.error, attempt.error.replace("_", " "))), "danger")
-        return ui.badge(
-            _("HTTP %(status)s") % {"status": attempt.status}, "success" if 200 <= attempt.status < 300 else "danger"
-        )
-
-    @display(description=_lazy("Took"))
-    def took(self, attempt: Attempt) -> str:
-        return _("%(count)s ms") % {"count": f"{attempt.ms:,}"}
-
-    @display(description=_lazy("Response"))
-    def response_shown(self, attempt: Attempt) -> str:
-        return format_html('<pre class="code">{}</pre>', attempt.response) if attempt.response else "–"
-
-
-@admin.register(Delivery)
-class DeliveryAdmin(OwnRowsAdmin):
-    sees = Role.ADMIN
-    list_display = ("event_type", "target", "status_shown", "attempts_made", "next_attempt_at", "created_at")
-    list_filter = (("status", ChoicesDropdownFilter), ("event__type", ChoicesDropdownFilter))
-    linked_by = ("subscription__id__exact",)
-    list_select_related = ("event", "subscription")
-    search_fields = ("event__id", "subscription__target_url")
-    fields = (
-        ("event_type", "status_shown"),
-        ("target", "event_id_shown"),
-        ("created_at", "next_attempt_at", "attempts_made"),
-        "body_shown",
-    )
-    readonly_fields = flatten(fields)
-    inlines = (AttemptInline,)
-    actions = ("replay_selected",)
-    actions_detail = ("replay",)
-    replay = ui.verb(
-        _lazy("Send again"),
-        _replay,
-        needs=Role.ADMIN,
-        icon="replay",
-        fits=lambda delivery: delivery.status != DeliveryStatus.PENDING,
-        intro=_lazy("The same event goes to the same URL, with the same id."),
-    )
-    replay_selected = bulk(replay)
-
-    @display(description=_lazy("Event"), ordering="event__type")
-    def event_type(self, delivery: Delivery) -> str:
-        return delivery.event.get_type_display()
-
-    @display(description=_lazy("Event id"))
-    def event_id_shown(self, delivery: Delivery) -> str:
-        return format_html("<code>{}</code>", delivery.event_id)
-
-    @display(description=_lazy("To"), ordering="subscription__target_url")
-    def target(self, delivery: Delivery) -> str:
-        return ui.bdi(delivery.subscription.target_url)
-
-    @display(description=_lazy("Status"), ordering="status")
-    def status_shown(self, delivery: Delivery) -> str:
-        return delivery_badge(delivery)
-
-    @display(description=_lazy("Body"))
-    def body_shown(self, delivery: Delivery) -> str:
-        told = json.loads(masking.mask_links(delivery.event.body))
-        body = json.dumps(told, indent=2, ensure_ascii=False)
-        return format_html('<pre class="code">{}</pre>', body)

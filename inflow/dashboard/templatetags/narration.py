@@ -15,7 +15,7 @@ from django.utils.text import capfirst
 from django.utils.translation import get_language_bidi, gettext, gettext_noop
 
 from inflow.accounts.actors import Channel
-from inflow.dashboard.core.ui import bdi
+from inflow.dashboard.core.markup import bdi
 from invoices import narrative
 from invoices.models import PaymentStatus, Status, TimelineEntry
 

@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand
 from django.utils.translation.template import templatize
 
 from inflow import labels
-from inflow.dashboard.core.ui import PageForm
+from inflow.dashboard.core.forms import PageForm
 
 ROOMS = ("inflow", "invoices", "communications", "webhooks")
 # What the libraries' own catalogues lack and their pages show: it has no place in our sources.

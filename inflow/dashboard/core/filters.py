@@ -1,0 +1,42 @@
+"""Filters of lists."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import DropdownFilter
+
+from inflow.accounts.access import person
+from inflow.accounts.models import User
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+Options = dict[str, tuple["StrOrPromise", Callable[[User], Q]]]
+
+
+class OptionsFilter(DropdownFilter):
+    """A filter whose options each have a condition, which may depend on the person."""
+
+    options: ClassVar[Options]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(value, label) for value, (label, _condition) in self.options.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        option = self.options.get(self.value() or "")
+        return queryset.filter(option[1](person(request))) if option else queryset
+
+
+class ValuesFilter(DropdownFilter):
+    """A filter by the values that the person's rows have at `path`."""
+
+    path: ClassVar[str]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        values = model_admin.get_queryset(request).order_by(self.path).values_list(self.path, flat=True)
+        return [(value, value) for value in values.distinct()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**{self.path: self.value()}) if self.value() else queryset

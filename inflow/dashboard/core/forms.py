@@ -1,0 +1,88 @@
+"""Forms in the dashboard's style."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _lazy
+from unfold.widgets import INPUT_CLASSES, SELECT_CLASSES, TEXTAREA_CLASSES, UnfoldAdminSelectWidget
+
+from inflow import labels
+from inflow.accounts.models import Account, User
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
+class PageForm(forms.Form):
+    """A form in the dashboard's style, about `row` if there is one."""
+
+    def __init__(self, *args: Any, row: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.row = row
+        for name, field in self.fields.items():
+            _dress(field.widget)
+            if field.label is None:
+                field.label = labels.of(name)
+
+    def add_field(self, name: str, field: forms.Field) -> None:
+        """Add a field that depends on the row."""
+        _dress(field.widget)
+        self.fields[name] = field
+
+    def facts(self) -> "list[tuple[StrOrPromise, str]]":
+        """Return what a person should see before they confirm, as labels and values."""
+        return []
+
+
+class OwnAccountForm(PageForm):
+    """A form for something new. Platform staff choose the account, members get their own."""
+
+    account_choice = forms.ModelChoiceField(Account.objects.none(), label=_lazy("Account"))
+
+    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.person = person
+        if person.is_superuser:
+            choice = self.fields["account_choice"]
+            assert isinstance(choice, forms.ModelChoiceField)
+            choice.queryset, choice.initial = Account.objects.all(), person.account_id
+            self.order_fields(["account_choice"])
+        else:
+            del self.fields["account_choice"]
+
+    @property
+    def account(self) -> Account | None:
+        """The account of the new row; None while platform staff have not chosen."""
+        return self.cleaned_data.get("account_choice") if self.person.is_superuser else self.person.account
+
+
+class DayField(forms.DateField):
+    """A date, entered by the browser's own calendar."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}), **kwargs)
+
+
+class ClockInput(forms.TimeInput):
+    """A time of day."""
+
+    input_type = "time"
+
+    def __init__(self) -> None:
+        super().__init__(format="%H:%M", attrs={"class": " ".join(INPUT_CLASSES)})
+
+
+def _dress(widget: forms.Widget) -> None:
+    if isinstance(widget, forms.CheckboxSelectMultiple | forms.CheckboxInput | forms.HiddenInput):
+        return
+    if isinstance(widget, forms.Textarea):
+        classes = TEXTAREA_CLASSES
+    elif isinstance(widget, forms.Select):
+        classes = SELECT_CLASSES
+        if type(widget) is forms.Select:
+            widget.template_name = UnfoldAdminSelectWidget.template_name  # with its arrow
+    else:
+        classes = INPUT_CLASSES
+    widget.attrs["class"] = " ".join(classes)
+    if isinstance(widget, forms.Textarea) or getattr(widget, "input_type", "") == "text":
+        widget.attrs["dir"] = "auto"

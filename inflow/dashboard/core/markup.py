@@ -1,0 +1,57 @@
+"""Markup of cells and fields: badges, text with its own direction, moments."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from invoices import money
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
+def badge(text: "StrOrPromise", variant: str = "") -> SafeString:
+    """Return a status as a coloured label. Variants: info, success, warning, danger, primary, or none."""
+    return format_html('<span class="badge badge-{}">{}</span>', variant or "plain", text)
+
+
+def bdi(text: "StrOrPromise") -> SafeString:
+    """Return text that keeps its own direction: an amount, a number, an address."""
+    if str(text).startswith("+"):  # a phone number has no letter that would say which way it runs
+        return format_html('<bdi dir="ltr">{}</bdi>', text)
+    return format_html("<bdi>{}</bdi>", text)
+
+
+def amount(value: Decimal, currency: str) -> SafeString:
+    """Return an amount with its currency, as a cell or field."""
+    return bdi(money.display(value, currency))
+
+
+def link(url: str, text: object) -> SafeString:
+    """Return a link whose text keeps its own direction."""
+    return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', url, text)
+
+
+def isolated(text: str) -> str:
+    """Return text that keeps its own direction where no markup is possible, in the middle of a sentence."""
+    return f"\u2068{text}\u2069"
+
+
+def two_lines(first: "StrOrPromise", second: "StrOrPromise") -> SafeString:
+    """Return a cell of a list with a second, quieter line."""
+    if not second:
+        return bdi(first)
+    return format_html('{}<span class="second-line">{}</span>', bdi(first), bdi(second))
+
+
+def moment(at: dt.datetime | None) -> SafeString:
+    """Return a date and, below it, the time, in the reader's time zone."""
+    if at is None:
+        return bdi("–")
+    local = timezone.localtime(at)
+    return two_lines(date_format(local, "DATE_FORMAT"), date_format(local, "TIME_FORMAT"))

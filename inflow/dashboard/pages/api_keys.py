@@ -1,0 +1,184 @@
+"""API keys: generated, shown once, rotated and revoked."""
+
+import datetime as dt
+from typing import Any, ClassVar
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from inflow.accounts import keys
+from inflow.accounts.access import person
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import ApiKey, Scope, User, default_scopes
+from inflow.accounts.roles import Role
+from inflow.dashboard.core.filters import Options, OptionsFilter
+from inflow.dashboard.core.forms import DayField, OwnAccountForm, PageForm
+from inflow.dashboard.core.markup import badge
+from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
+from inflow.dashboard.core.responses import Secret, shown_once
+from inflow.dashboard.core.row_actions import row_action
+from inflow.dashboard.pages import usage
+
+
+class ApiKeyForm(OwnAccountForm):
+    name = forms.CharField(max_length=100, help_text=_lazy("Where it will be used: Zapier, ERP, a colleague's script."))
+    scopes = forms.MultipleChoiceField(
+        choices=Scope.choices, initial=default_scopes, widget=UnfoldAdminCheckboxSelectMultipleWidget
+    )
+    expires_on = DayField(
+        required=False,
+        label=_lazy("Last day"),
+        help_text=_lazy("Works to the end of that day. Empty: until it is revoked."),
+    )
+
+    def clean_expires_on(self) -> dt.date | None:
+        day: dt.date | None = self.cleaned_data["expires_on"]
+        if day and self.account and day < self.account.today():
+            raise ValidationError(_("This day is over."))
+        return day
+
+    def expires_at(self) -> dt.datetime | None:
+        """Return midnight after the last day, in the account's time zone."""
+        day: dt.date | None = self.cleaned_data["expires_on"]
+        assert self.account is not None
+        return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), self.account.zone) if day else None
+
+
+def _revoke(key: ApiKey, actor: Actor, form: PageForm) -> str:
+    keys.revoke(key, actor=actor.name)
+    return _("The key %(prefix)s… is revoked: no request with it is answered from now on.") % {"prefix": key.prefix}
+
+
+class RotateForm(PageForm):
+    overlap_hours = forms.TypedChoiceField(
+        coerce=int,
+        label=_lazy("The old key works"),
+        initial=24,
+        choices=[
+            (0, _lazy("not a moment longer")),
+            (1, _lazy("for one more hour")),
+            (24, _lazy("for one more day")),
+            (168, _lazy("for seven more days")),
+            (720, _lazy("for thirty more days")),
+        ],
+    )
+
+
+def _rotate(key: ApiKey, actor: Actor, form: RotateForm) -> Secret:
+    """Make a successor, and let the key work until other systems use it."""
+    if not _is_live(key):
+        raise ValidationError(_("This key works no more: generate a new one."))
+    overlap = dt.timedelta(hours=form.cleaned_data["overlap_hours"])
+    user = User.objects.get(email=actor.name)
+    return _shown(*keys.rotate(key, overlap=overlap, created_by=user, actor=actor.name))
+
+
+def _shown(key: ApiKey, plaintext: str) -> Secret:
+    """Return the page of a new key, with a call that the key may make."""
+    path = "invoices" if Scope.INVOICES_READ in key.scopes else "me"
+    return Secret(
+        title=_("API key “%(name)s”") % {"name": key.name},
+        secret=plaintext,
+        example_title=_("Try it"),
+        example=f'curl -H "X-InFlow-Key: {plaintext}" {settings.BASE_URL}/api/zapier/{path}',
+        back=reverse("admin:accounts_apikey_changelist"),
+    )
+
+
+def _is_live(key: ApiKey) -> bool:
+    return key.is_live(timezone.now())
+
+
+class KeyStateFilter(OptionsFilter):
+    title, parameter_name = _lazy("state"), "state"
+    options: ClassVar[Options] = {
+        "live": (_lazy("Live"), lambda user: Q(revoked_at=None) & ~Q(expires_at__lte=timezone.now())),
+        "revoked": (_lazy("Revoked"), lambda user: Q(revoked_at__isnull=False)),
+        "expired": (_lazy("Expired"), lambda user: Q(revoked_at=None, expires_at__lte=timezone.now())),
+    }
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(OwnRowsAdmin):
+    """API keys are generated, shown once, rotated and revoked, but never edited."""
+
+    sees = adds = Role.ADMIN
+    list_display = ("name", "key", "state", "scope_list", "last_used_at", "expires_at", "created_at")
+    list_filter = (KeyStateFilter,)
+    list_before_template = "admin/accounts/apikey/usage.html"
+    search_fields = ("name", "prefix")
+    export_columns = (
+        *("name", "prefix", "scopes", ("created_by", "created_by__email"), "created_at", "last_used_at"),
+        *("expires_at", "revoked_at"),
+    )
+    fields = (
+        *("name", "key", "state", "scope_list", "created_by", "created_at"),
+        *("last_used_at", "expires_at", "revoked_at"),
+    )
+    readonly_fields = fields
+    actions_detail = ("rotate", "revoke")
+    rotate = row_action(
+        _lazy("Rotate"),
+        _rotate,
+        needs=Role.ADMIN,
+        icon="autorenew",
+        form=RotateForm,
+        fits=_is_live,
+        page_title=_lazy("Rotate the key"),
+        intro=_lazy("A new key with the same name and scopes is shown once. Put it to use before the old one ends."),
+    )
+    revoke = row_action(
+        _lazy("Revoke"),
+        _revoke,
+        needs=Role.ADMIN,
+        icon="block",
+        fits=lambda key: key.revoked_at is None,
+        intro=_lazy("Whatever uses this key is refused from the next request on. A revoked key can't be brought back."),
+        is_grave=True,
+    )
+    add_page = AddPage(
+        ApiKeyForm,
+        _lazy("Generate an API key"),
+        _lazy("Generate"),
+        _lazy("Another system uses it to speak for your account. The key is shown once, right after this."),
+    )
+
+    def add(self, request: HttpRequest, form: ApiKeyForm) -> HttpResponse:
+        assert form.account is not None
+        key, plaintext = keys.issue(
+            form.account,
+            name=form.cleaned_data["name"],
+            scopes=form.cleaned_data["scopes"],
+            created_by=person(request),
+            expires_at=form.expires_at(),
+            actor=person(request).email,
+        )
+        return shown_once(self, request, _shown(key, plaintext))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {**(extra_context or {}), **usage.context(person(request).account)})
+
+    @display(description=_lazy("Key"), ordering="prefix")
+    def key(self, key: ApiKey) -> str:
+        return format_html("<code>{}…</code>", key.prefix)
+
+    @display(description=_lazy("State"))
+    def state(self, key: ApiKey) -> str:
+        if key.revoked_at:
+            return badge(_("Revoked"), "danger")
+        return badge(_("Live"), "success") if _is_live(key) else badge(_("Expired"), "warning")
+
+    @display(description=_lazy("Scopes"))
+    def scope_list(self, key: ApiKey) -> str:
+        return _("Everything") if set(key.scopes) >= set(Scope.values) else ", ".join(key.scopes)

@@ -1,0 +1,46 @@
+"""Choice of the reminder policy of one invoice."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+
+from communications.models import ReminderPolicy
+from communications.schedule import policies
+from inflow.accounts.actors import Actor
+from inflow.dashboard.core.forms import PageForm
+from invoices import lifecycle
+from invoices.models import Invoice
+
+
+class LadderForm(PageForm):
+    ladder = forms.ChoiceField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choice, own = self.fields["ladder"], policies.default_for(self.row.account)
+        assert isinstance(choice, forms.ChoiceField)
+        others = ReminderPolicy.objects.for_account(self.row.account).exclude(pk=own.pk)
+        choice.choices = [
+            ("own", _("%(ladder)s, the account's default") % {"ladder": own}),
+            *((str(policy.pk), str(policy)) for policy in others),
+            ("none", _("None: nothing is sent")),
+        ]
+        choice.initial = str(self.row.policy_id or "own") if self.row.is_chased else "none"
+
+
+def choose_policy(invoice: Invoice, by: Actor, form: LadderForm) -> str:
+    chosen = form.cleaned_data["ladder"]
+    policy_id = None if chosen in ("own", "none") else int(chosen)
+    is_chased = chosen != "none"
+    lifecycle.set_policy(
+        invoice.account,
+        invoice.pk,
+        by,
+        policy_id=policy_id,
+        is_chased=is_chased,
+        enters_anew=is_chased and not invoice.is_chased,
+    )
+    if is_chased:
+        return _("Invoice %(invoice)s now follows that policy.") % {"invoice": invoice}
+    return _("Invoice %(invoice)s is not chased any more.") % {"invoice": invoice}

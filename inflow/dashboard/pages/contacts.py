@@ -1,0 +1,118 @@
+"""Addresses of debtors, and the consent log."""
+
+from typing import ClassVar
+
+from django.contrib import admin
+from django.db.models import Q
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+
+from communications.contacts import consent
+from communications.models import ConsentEntry, Contact
+from inflow.accounts.actors import Actor
+from inflow.accounts.roles import Role
+from inflow.dashboard.core.filters import Options, OptionsFilter
+from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.row_actions import row_action
+from inflow.dashboard.pages.forms import ReasonForm, refusals_on
+from inflow.languages import named
+
+
+def _return(contact: Contact, actor: Actor, form: ReasonForm) -> str:
+    with refusals_on(form):
+        consent.restore_address(contact, actor, form.cleaned_data["reason"])
+    return _("%(contact)s may be written to again.") % {"contact": contact}
+
+
+class LeftFilter(OptionsFilter):
+    title, parameter_name = _lazy("state"), "state"
+    options: ClassVar[Options] = {
+        "left": (_lazy("Opted out"), lambda user: Q(opted_out_at__isnull=False)),
+        "invalid": (_lazy("Bounced"), lambda user: Q(invalid_at__isnull=False)),
+    }
+
+
+@admin.register(Contact)
+class ContactAdmin(OwnRowsAdmin):
+    """Addresses that bounce, or whose owners want no messages there."""
+
+    ordering = ("address", "channel")
+    list_display = ("address_shown", "channel", "state", "opted_out", "invalid_because")
+    list_filter = (LeftFilter, ("channel", ChoicesDropdownFilter))
+    search_fields = ("address",)
+    export_columns = ("channel", "address", "opted_out_at", "invalid_at", "invalid_because")
+    fields = (
+        ("address_shown", "channel"),
+        "state",
+        ("opted_out_at", "opted_in_at", "heard_at"),
+        ("invalid_at", "invalid_because"),
+    )
+    readonly_fields = ("address_shown", "state")
+    actions_detail = ("opt_in",)
+    opt_in = row_action(
+        _lazy("Write to it again"),
+        _return,
+        needs=Role.AGENT,
+        icon="undo",
+        form=ReasonForm,
+        fits=lambda contact: contact.opted_out_at is not None,
+        intro=_lazy("Only where its owner asked for it. Your reason stays in the consent log."),
+    )
+
+    @display(description=_lazy("Address"), ordering="address")
+    def address_shown(self, contact: Contact) -> str:
+        return bdi(contact.address)
+
+    @display(description=_lazy("State"))
+    def state(self, contact: Contact) -> str:
+        if contact.opted_out_at:
+            return badge(_("Opted out"), "warning")
+        return badge(_("Bounced"), "danger") if contact.invalid_at else badge(_("Good"), "success")
+
+    @display(description=_lazy("Opted out"), ordering="opted_out_at")
+    def opted_out(self, contact: Contact) -> str:
+        return moment(contact.opted_out_at)
+
+
+@admin.register(ConsentEntry)
+class ConsentEntryAdmin(OwnRowsAdmin):
+    """Entries of the consent log, which is append-only."""
+
+    list_display = ("when", "what_shown", "where", "debtor", "source", "actor_shown", "text_shown")
+    list_filter = (
+        ("what", ChoicesDropdownFilter),
+        ("channel", ChoicesDropdownFilter),
+        ("source", ChoicesDropdownFilter),
+    )
+    linked_by = ("debtor__id__exact",)
+    list_select_related = ("debtor",)
+    search_fields = ("address", "text", "debtor__name")
+    export_columns = (*("at", "what", "channel", "address", ("debtor", "debtor__name"), "source", "text", "actor"),)
+    fields = ("at", "what", "where", "debtor", "source", "actor_shown", "text_shown")
+    readonly_fields = ("where", "actor_shown", "text_shown")
+
+    @display(description=_lazy("When"), ordering="at")
+    def when(self, entry: ConsentEntry) -> str:
+        return moment(entry.at)
+
+    @display(description=_lazy("What"), ordering="what")
+    def what_shown(self, entry: ConsentEntry) -> str:
+        return badge(entry.get_what_display(), "warning" if entry.what == "opted_out" else "success")
+
+    @display(description=_lazy("actor"))
+    def actor_shown(self, entry: ConsentEntry) -> str:
+        return bdi(named(entry.actor) if entry.actor in ("clock", "debtor") else entry.actor)
+
+    @display(description=_lazy("text"))
+    def text_shown(self, entry: ConsentEntry) -> str:
+        return bdi(entry.text)
+
+    @display(description=_lazy("Where"))
+    def where(self, entry: ConsentEntry) -> SafeString:
+        if not entry.channel:
+            return bdi(_("All channels"))
+        return two_lines(entry.address, entry.get_channel_display())

@@ -1,0 +1,198 @@
+"""Debtors: their contacts, consent and credit."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from unfold.contrib.filters.admin import DropdownFilter
+from unfold.decorators import display
+
+from communications.contacts import consent
+from communications.models import Medium, Source
+from communications.portal import links
+from inflow.accounts.access import actor, person, rows_of
+from inflow.accounts.actors import Actor
+from inflow.accounts.roles import Role
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.inlines import RowsInside
+from inflow.dashboard.core.markup import amount, link
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.row_actions import page_action, row_action
+from inflow.dashboard.pages import debtor_messages
+from inflow.dashboard.pages.forms import DebtorCreditForm, DebtorForm, ReasonForm, payable_by_credit, refusals_on
+from inflow.dashboard.pages.invoice_actions import apply_credit
+from inflow.dashboard.pages.invoice_cells import late, status_badge
+from inflow.dashboard.pages.message_rows import MessageInline
+from invoices import ledger
+from invoices.debtors import debtors
+from invoices.models import OPEN, Debtor, Invoice
+
+
+def _apply_credit_of(debtor: Debtor, actor: Actor, form: DebtorCreditForm) -> str:
+    return apply_credit(form.cleaned_data["invoice"], actor, form)
+
+
+def _leave(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
+    consent.opt_out(debtor, "", actor, Source.STAFF, form.cleaned_data["reason"])
+    return _("Nothing is sent to %(debtor)s any more.") % {"debtor": debtor}
+
+
+def _return_debtor(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
+    with refusals_on(form):
+        consent.restore_debtor(debtor, actor, form.cleaned_data["reason"])
+    return _("%(debtor)s may be written to again.") % {"debtor": debtor}
+
+
+def _agree(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
+    with refusals_on(form):
+        consent.opt_in(debtor, Medium.WHATSAPP, actor, form.cleaned_data["reason"])
+    return _("%(debtor)s may be written to by WhatsApp.") % {"debtor": debtor}
+
+
+def _revoke(debtor: Debtor, actor: Actor, form: PageForm) -> str:
+    links.revoke(debtor, actor)
+    return _("The links that were sent to this debtor lead nowhere now. The next message has a new one.")
+
+
+def _has_credit_to_apply(debtor: Debtor) -> bool:
+    return payable_by_credit(debtor).exists()
+
+
+class InvoiceInline(RowsInside):
+    model = Invoice
+    fields = readonly_fields = ("number", "amount_shown", "balance_shown", "status_shown", "due_date", "late_shown")
+    ordering = ("-due_date",)
+    show_change_link = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
+        rows: QuerySet[Invoice] = super().get_queryset(request)
+        return rows.select_related("account")
+
+    @display(description=_lazy("Number"))
+    def number(self, invoice: Invoice) -> str:
+        return link(reverse("admin:invoices_invoice_change", args=[invoice.pk]), invoice.invoice_number)
+
+    @display(description=_lazy("Amount"))
+    def amount_shown(self, invoice: Invoice) -> str:
+        return amount(invoice.amount, invoice.currency)
+
+    @display(description=_lazy("Balance"))
+    def balance_shown(self, invoice: Invoice) -> str:
+        return amount(invoice.balance, invoice.currency)
+
+    @display(description=_lazy("Status"))
+    def status_shown(self, invoice: Invoice) -> str:
+        return status_badge(invoice)
+
+    @display(description=_lazy("Days late"))
+    def late_shown(self, invoice: Invoice) -> str:
+        return str(late(invoice) or "–")
+
+
+class CreditFilter(DropdownFilter):
+    title, parameter_name = _lazy("unapplied credit"), "credit"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        own = rows_of(person(request), ledger.unapplied().order_by("currency"))
+        codes = own.values_list("currency", flat=True).distinct()
+        return [("any", _("In any currency")), *((code, code) for code in codes)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Debtor]) -> QuerySet[Debtor]:
+        if not self.value():
+            return queryset
+        credit = rows_of(person(request), ledger.unapplied())
+        if self.value() != "any":
+            credit = credit.filter(currency=self.value())
+        return queryset.filter(pk__in=credit.values("debtor_id"))
+
+
+@admin.register(Debtor)
+class DebtorAdmin(OwnRowsAdmin):
+    """Debtors. A corrected contact is used from then on; an invoice keeps the name it came with."""
+
+    changes = Role.AGENT
+    form = DebtorForm
+    ordering = ("name", "pk")
+    list_display = ("name", "company", "email", "phone", "open_invoices", "created_at")
+    list_filter = (CreditFilter,)
+    search_fields = ("name", "company", "email", "phone")
+    export_columns = (
+        *("name", "company", "email", "phone", "language", "time_zone", "country", "subdivision"),
+        *(("open_invoices", "still_open"), "opted_out_at", "created_at", "id"),
+    )
+    fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country", "subdivision"))
+    inlines = (InvoiceInline, MessageInline)
+    actions_detail = ("apply_credit", "opt_out", "opt_in", "agree", "revoke_links", "statement")
+    apply_credit = row_action(
+        _lazy("Apply credit"),
+        _apply_credit_of,
+        needs=Role.AGENT,
+        icon="account_balance_wallet",
+        form=DebtorCreditForm,
+        fits=_has_credit_to_apply,
+        intro=_lazy("Applies the debtor's unapplied credit to an open invoice in the same currency."),
+    )
+    opt_out = row_action(
+        _lazy("Stop messages"),
+        _leave,
+        needs=Role.AGENT,
+        icon="notifications_off",
+        form=ReasonForm,
+        fits=lambda debtor: debtor.opted_out_at is None,
+        intro=_lazy("The debtor asked not to be written to, on any channel. Your reason stays in the consent log."),
+    )
+    opt_in = row_action(
+        _lazy("Write again"),
+        _return_debtor,
+        needs=Role.AGENT,
+        icon="undo",
+        form=ReasonForm,
+        fits=lambda debtor: debtor.opted_out_at is not None,
+        intro=_lazy("Only where the debtor asked for it. Your reason stays in the consent log."),
+    )
+    agree = row_action(
+        _lazy("Record WhatsApp consent"),
+        _agree,
+        needs=Role.AGENT,
+        icon="how_to_reg",
+        form=ReasonForm,
+        fits=lambda debtor: bool(debtor.phone) and debtor.opted_out_at is None,
+        intro=_lazy(
+            "WhatsApp asks that the debtor agreed to be written to. Say where and how they did; it stays in the log."
+        ),
+    )
+    revoke_links = row_action(
+        _lazy("Revoke page links"),
+        _revoke,
+        needs=Role.AGENT,
+        icon="link_off",
+        intro=_lazy("For a link that came into wrong hands. The next message carries a new one."),
+        is_grave=True,
+    )
+    # Linked from the page, once for each language.
+    statement = page_action("Statement", needs=Role.VIEWER, icon="description", fits=lambda debtor: False)(
+        debtor_messages.statement_pdf
+    )
+
+    def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
+        return debtor_messages.context(self.get_object(request, object_id))
+
+    def save_model(self, request: HttpRequest, obj: Debtor, form: Any, change: bool) -> None:
+        """Replace a changed contact on the debtor's invoices too."""
+        with transaction.atomic():
+            before = Debtor.objects.select_for_update(no_key=True).get(pk=obj.pk)
+            super().save_model(request, obj, form, change)
+            debtors.note_edit(before, obj, actor(request))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:
+        rows: QuerySet[Debtor] = super().get_queryset(request)
+        return rows.annotate(still_open=Count("invoices", filter=Q(invoices__status__in=OPEN)))
+
+    @display(description=_lazy("Open invoices"), ordering="still_open")
+    def open_invoices(self, debtor: Any) -> str:
+        return str(debtor.still_open or "–")

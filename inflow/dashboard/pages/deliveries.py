@@ -1,0 +1,136 @@
+"""Deliveries of webhooks, and the attempts of each."""
+
+import json
+
+from django.contrib import admin
+from django.contrib.admin.utils import flatten
+from django.core.exceptions import ValidationError
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+
+from inflow import masking
+from inflow.accounts.actors import Actor
+from inflow.accounts.roles import Role
+from inflow.dashboard.core.bulk import bulk
+from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.inlines import RowsInside
+from inflow.dashboard.core.markup import badge, bdi
+from inflow.dashboard.core.own_rows import OwnRowsAdmin
+from inflow.dashboard.core.row_actions import record, row_action
+from inflow.dashboard.pages.webhooks import DISABLED
+from webhooks import replaying, subscriptions
+from webhooks.models import Attempt, Delivery, DeliveryStatus
+
+DELIVERY_BADGES = {DeliveryStatus.PENDING: "info", DeliveryStatus.DELIVERED: "success", DeliveryStatus.FAILED: "danger"}
+
+
+def delivery_badge(delivery: Delivery) -> str:
+    status = DeliveryStatus(delivery.status)
+    if status == DeliveryStatus.PENDING and delivery.attempts_made:
+        return badge(_("Retrying"), "warning")
+    return badge(status.label, DELIVERY_BADGES.get(status, ""))
+
+
+def _replay(delivery: Delivery, actor: Actor, form: PageForm) -> str:
+    try:
+        replaying.replay(delivery)
+    except subscriptions.Disabled as error:
+        raise ValidationError(DISABLED) from error
+    except replaying.TooOld as error:
+        raise ValidationError(
+            _("Events can be sent again for %(days)s days.") % {"days": replaying.REPLAYABLE.days}
+        ) from error
+    record(delivery, actor, "delivery.replayed")
+    return _("It is sent again, with the same id.")
+
+
+ERRORS = {
+    "forbidden_target": _lazy("its address is not allowed"),
+    "timeout": _lazy("no answer in time"),
+    "deadline": _lazy("its answer took too long"),
+    "tls": _lazy("no secure connection"),
+    "lookup": _lazy("its host is not found"),
+    "connection": _lazy("no connection"),
+    "protocol": _lazy("its answer is no HTTP"),
+    "secret_unreadable": _lazy("the secret can't be read"),
+    "internal": _lazy("a fault on our side"),
+}
+
+
+class AttemptInline(RowsInside):
+    model = Attempt
+    fields = readonly_fields = ("at", "answer", "took", "response_shown")
+
+    @display(description=_lazy("Answer"))
+    def answer(self, attempt: Attempt) -> str:
+        if attempt.status is None:
+            return badge(str(ERRORS.get(attempt.error, attempt.error.replace("_", " "))), "danger")
+        return badge(
+            _("HTTP %(status)s") % {"status": attempt.status}, "success" if 200 <= attempt.status < 300 else "danger"
+        )
+
+    @display(description=_lazy("Took"))
+    def took(self, attempt: Attempt) -> str:
+        return _("%(count)s ms") % {"count": f"{attempt.ms:,}"}
+
+    @display(description=_lazy("Response"))
+    def response_shown(self, attempt: Attempt) -> str:
+        return format_html('<pre class="code">{}</pre>', attempt.response) if attempt.response else "–"
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(OwnRowsAdmin):
+    sees = Role.ADMIN
+    list_display = ("event_type", "target", "status_shown", "attempts_made", "next_attempt_at", "created_at")
+    list_filter = (("status", ChoicesDropdownFilter), ("event__type", ChoicesDropdownFilter))
+    linked_by = ("subscription__id__exact",)
+    list_select_related = ("event", "subscription")
+    search_fields = ("event__id", "subscription__target_url")
+    export_columns = (
+        *(("event", "event__type"), "event_id", ("target_url", "subscription__target_url"), "status"),
+        *("attempts_made", "next_attempt_at", "created_at", "id"),
+    )
+    fields = (
+        ("event_type", "status_shown"),
+        ("target", "event_id_shown"),
+        ("created_at", "next_attempt_at", "attempts_made"),
+        "body_shown",
+    )
+    readonly_fields = flatten(fields)
+    inlines = (AttemptInline,)
+    actions = ("replay_selected",)
+    actions_detail = ("replay",)
+    replay = row_action(
+        _lazy("Send again"),
+        _replay,
+        needs=Role.ADMIN,
+        icon="replay",
+        fits=lambda delivery: delivery.status != DeliveryStatus.PENDING,
+        intro=_lazy("The same event goes to the same URL, with the same id."),
+    )
+    replay_selected = bulk(replay)
+
+    @display(description=_lazy("Event"), ordering="event__type")
+    def event_type(self, delivery: Delivery) -> str:
+        return delivery.event.get_type_display()
+
+    @display(description=_lazy("Event id"))
+    def event_id_shown(self, delivery: Delivery) -> str:
+        return format_html("<code>{}</code>", delivery.event_id)
+
+    @display(description=_lazy("To"), ordering="subscription__target_url")
+    def target(self, delivery: Delivery) -> str:
+        return bdi(delivery.subscription.target_url)
+
+    @display(description=_lazy("Status"), ordering="status")
+    def status_shown(self, delivery: Delivery) -> str:
+        return delivery_badge(delivery)
+
+    @display(description=_lazy("Body"))
+    def body_shown(self, delivery: Delivery) -> str:
+        told = json.loads(masking.mask_links(delivery.event.body))
+        body = json.dumps(told, indent=2, ensure_ascii=False)
+        return format_html('<pre class="code">{}</pre>', body)

@@ -1,0 +1,29 @@
+"""Cells that show an invoice."""
+
+from inflow.dashboard.core.markup import badge
+from invoices.derivation import days_overdue
+from invoices.models import Invoice, PaymentStatus, Status
+
+STATUS_BADGES = {
+    Status.NEW: "info",
+    Status.OVERDUE: "danger",
+    Status.ON_HOLD: "warning",
+    Status.DISPUTED: "warning",
+    Status.PAID: "success",
+}
+
+
+PAYMENT_BADGES = {PaymentStatus.PARTIALLY_PAID: "warning", PaymentStatus.PAID: "success"}
+
+
+def status_badge(invoice: Invoice) -> str:
+    return badge(invoice.get_status_display(), STATUS_BADGES.get(Status(invoice.status), ""))
+
+
+def payment_badge(invoice: Invoice) -> str:
+    status = PaymentStatus(invoice.payment_status)
+    return badge(invoice.get_payment_status_display(), PAYMENT_BADGES.get(status, ""))
+
+
+def late(invoice: Invoice) -> int:
+    return days_overdue(invoice.status, invoice.due_date, invoice.account.today())

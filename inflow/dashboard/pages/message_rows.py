@@ -1,0 +1,128 @@
+"""Messages on the pages of invoices and debtors."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from unfold.decorators import display
+
+from communications.delivery import notices, reasons
+from communications.models import Communication, State
+from communications.schedule import standstill
+from inflow.dashboard.core.inlines import RowsInside
+from inflow.dashboard.core.markup import badge, bdi, link, moment, two_lines
+from inflow.dashboard.pages import (  # noqa: F401
+    answers,
+    debtor_messages,
+    gateways,
+    policies,
+    profile,
+    replies,
+    rules,
+    send_now,
+    templates,
+)
+from invoices.models import Invoice
+
+STATE_BADGES = {
+    State.SCHEDULED: "info",
+    State.HELD: "warning",
+    State.SENDING: "info",
+    State.SENT: "success",
+    State.DELIVERED: "success",
+    State.READ: "success",
+    State.REPLIED: "primary",
+    State.BOUNCED: "danger",
+    State.FAILED: "danger",
+    State.UNKNOWN: "warning",
+}
+
+
+def state_badge(communication: Communication) -> str:
+    state = State(communication.status)
+    text = _("Unknown") if state == State.UNKNOWN else state.label
+    return badge(text, STATE_BADGES.get(state, ""))
+
+
+def planned(communication: Communication) -> str:
+    """Return when a planned message will be sent; while messages are stopped it has no time."""
+    if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
+        return two_lines("–", reasons.describe("stopped"))
+    return moment(communication.scheduled_for)
+
+
+class MessageInline(RowsInside):
+    model = Communication
+    verbose_name_plural: Any = _lazy("messages")
+    fields: tuple[str, ...] = ("about", "recipient_shown", "status_shown", "why", "planned", "sent_at")
+    readonly_fields = fields
+    ordering = ("-scheduled_for", "-created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
+        return standstill.with_is_stopped(super().get_queryset(request))
+
+    @display(description=_lazy("Planned for"))
+    def planned(self, communication: Communication) -> str:
+        return planned(communication)
+
+    @display(description=_lazy("Message"))
+    def about(self, communication: Communication) -> str:
+        url = reverse("admin:communications_communication_change", args=[communication.pk])
+        return link(url, communication.subject or communication.get_kind_display())
+
+    @display(description=_lazy("To"))
+    def recipient_shown(self, communication: Communication) -> str:
+        return bdi(communication.recipient or "–")
+
+    @display(description=_lazy("Status"))
+    def status_shown(self, communication: Communication) -> str:
+        return state_badge(communication)
+
+    @display(description=_lazy("Why"))
+    def why(self, communication: Communication) -> str:
+        return why(communication) or "–"
+
+
+def why(communication: Communication) -> str:
+    """Return why a message waits or was not sent, with the server's own words if it refused the message."""
+    waits = communication.waits_for if communication.status == State.SCHEDULED else ""
+    if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
+        waits = "stopped"
+    if waits in notices.REFUSED_BY_SERVER and communication.error:
+        return f"{reasons.describe(waits)}: {communication.error}"
+    return reasons.describe(waits or communication.suppressed_reason or communication.error)
+
+
+def messages_of(invoice: Invoice) -> list[dict[str, Any]]:
+    """Return the invoice's messages as they were sent, for its timeline."""
+    sent = Communication.objects.filter(invoice=invoice, sent_at__isnull=False).defer("html")
+    return [
+        {
+            "at": row.sent_at,
+            "kind": "sent",
+            "message": row,
+            "status": state_badge(row),
+            "direction": "rtl" if row.language == "ar" else "ltr",
+            "url": reverse("admin:communications_communication_change", args=[row.pk]),
+        }
+        for row in sent
+    ]
+
+
+class UnsentInline(MessageInline):
+    """Messages that are to come or were not sent. The others are on the timeline."""
+
+    verbose_name_plural = _lazy("Messages to come, and not sent")
+    fields = ("about", "recipient_shown", "status_shown", "why", "planned")
+    readonly_fields = fields
+
+    @classmethod
+    def has_rows(cls, row: Any) -> bool:
+        return Communication.objects.filter(invoice=row, sent_at=None).exists()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
+        rows: QuerySet[Communication] = super().get_queryset(request).filter(sent_at=None)
+        return rows

@@ -1,0 +1,68 @@
+"""Promises to pay."""
+
+from django.contrib import admin
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
+from unfold.decorators import display
+
+from inflow.accounts.actors import Actor
+from inflow.accounts.roles import Role
+from inflow.dashboard.core.markup import amount, badge
+from inflow.dashboard.core.row_actions import row_action
+from inflow.dashboard.pages.about_invoice import AMOUNT, COMPANY, CURRENCY, DEBTOR, NUMBER, AboutInvoice, CurrencyFilter
+from inflow.dashboard.pages.forms import OptionalReasonForm, refusals_on
+from invoices import lifecycle
+from invoices.debtors import receivables
+from invoices.models import Promise, PromiseStatus, Status
+from invoices.writing import Refused
+
+PROMISE_BADGES = {PromiseStatus.OPEN: "info", PromiseStatus.KEPT: "success", PromiseStatus.BROKEN: "danger"}
+
+
+def _withdraw(promise: Promise, actor: Actor, form: OptionalReasonForm) -> str:
+    with refusals_on(form):
+        if promise.status != PromiseStatus.OPEN:
+            raise Refused("status", "illegal_transition", _("The promise is not open any more."))
+        lifecycle.change(
+            promise.account, promise.invoice_id, actor, status=Status.NEW, reason=form.cleaned_data["reason"]
+        )
+    return _("The promise is withdrawn: invoice %(number)s is chased again.") % {"number": promise.invoice}
+
+
+@admin.register(Promise)
+class PromiseAdmin(AboutInvoice):
+    """Promises to pay, with their results."""
+
+    list_display = (
+        *("invoice_link", "debtor_shown", "amount_shown", "left_shown"),
+        *("promised_on", "hold_until", "status_shown"),
+    )
+    export_columns = (
+        *(NUMBER, DEBTOR, COMPANY, AMOUNT, CURRENCY, "promised_on", "hold_until", "status"),
+        *("created_at", "id"),
+    )
+    list_filter = (("status", ChoicesDropdownFilter), ("promised_on", RangeDateFilter), CurrencyFilter)
+    ordering = ("-promised_on", "-id")
+    fields = ("invoice_link", "amount_shown", "promised_on", "hold_until", "status_shown", "created_at")
+    readonly_fields = ("invoice_link", "amount_shown", "status_shown")
+    actions_detail = ("withdraw",)
+    withdraw = row_action(
+        _lazy("Withdraw"),
+        _withdraw,
+        needs=Role.AGENT,
+        icon="undo",
+        form=OptionalReasonForm,
+        fits=lambda promise: promise.status == PromiseStatus.OPEN,
+        intro=_lazy("The debtor takes it back, or it was never given: the invoice is chased again from now on."),
+    )
+
+    @display(description=_lazy("Still to come"))
+    def left_shown(self, promise: Promise) -> str:
+        if promise.status != PromiseStatus.OPEN:
+            return "–"
+        return amount(receivables.promised(promise), promise.invoice.currency)
+
+    @display(description=_lazy("Status"), ordering="status")
+    def status_shown(self, promise: Promise) -> str:
+        return badge(promise.get_status_display(), PROMISE_BADGES.get(PromiseStatus(promise.status), ""))

@@ -1,0 +1,53 @@
+"""Zapier: the calls that connect it, to be copied."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from inflow.accounts.access import person
+from inflow.accounts.roles import Role
+from inflow.dashboard.core.responses import page
+
+
+def show(model_admin: Any, request: HttpRequest) -> HttpResponse:
+    """Show how to connect. Nothing is made here."""
+    if not person(request).may(Role.ADMIN):
+        raise PermissionDenied
+    base, head = f"{settings.BASE_URL}/api/zapier", '-H "X-InFlow-Key: $INFLOW_KEY"'
+    json = '-H "Content-Type: application/json"'
+    examples = [
+        (
+            _("Test the connection"),
+            _("Zapier calls this when somebody connects their account; it answers with the account’s name."),
+            f"curl {head} {base}/me",
+        ),
+        (
+            _("Subscribe, when a Zap is switched on"),
+            _("REST hook triggers: Zapier sends its own address as hookUrl. The answer holds the id and the secret."),
+            f"curl -X POST {head} {json} \\\n"
+            '  -d \'{"hookUrl": "https://hooks.zapier.com/hooks/…", "event": "invoice.status_changed"}\' \\\n'
+            f"  {base}/webhooks/subscribe",
+        ),
+        (
+            _("Unsubscribe, when it is switched off"),
+            _("With the id that subscribing answered."),
+            f"curl -X DELETE {head} {base}/webhooks/$ID",
+        ),
+        (
+            _("A sample, or polling"),
+            _("The newest first, as an array: what Zapier shows when a Zap is set up."),
+            f'curl {head} "{base}/invoices?limit=3"',
+        ),
+        (
+            _("An action: register an invoice"),
+            _("An Idempotency-Key keeps a Zap that runs twice from registering it twice."),
+            f'curl -X POST {head} {json} -H "Idempotency-Key: $ZAP_RUN" \\\n'
+            '  -d \'{"invoice_number": "INV-1", "debtor_name": "Ahmed Al Rashid", "debtor_email": '
+            '"ahmed@example.com", "amount": 25000, "currency": "AED", "due_date": "2026-12-31"}\' \\\n'
+            f"  {base}/invoices",
+        ),
+    ]
+    return page(model_admin, request, "admin/zapier.html", {"title": "Zapier", "examples": examples})
