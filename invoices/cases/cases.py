@@ -38,7 +38,7 @@ def open_by_hand(account: Account, invoice_id: uuid.UUID, actor: Actor, *, level
             raise Refused(
                 "invoice",
                 "closed",
-                _("An invoice that is %(status)s needs nobody.") % {"status": spoken(Status, invoice.status)},
+                _("An invoice that is %(status)s needs no case.") % {"status": spoken(Status, invoice.status)},
             )
         draft.then(lambda: escalations.open_case(invoice, Reason.MANUAL, actor, level=level, notes=notes))
     return invoice

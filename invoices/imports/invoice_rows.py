@@ -162,7 +162,7 @@ class Invoices(Known):
         if new.due_date < self.today and new.amount_paid < new.amount:
             notes.append(_("Past due: chased from the next working day on."))
         if not new.debtor_email and not new.debtor_phone:
-            notes.append(_("No email or phone: nobody is written to."))
+            notes.append(_("No email or phone: no messages are sent."))
         return Plan(
             Outcome.NEW,
             " ".join(notes),

@@ -38,7 +38,7 @@ class Resolution(models.TextChoices):
 
     HOLD = "hold", _lazy("Hold")
     PROMISE = "promise", _lazy("Promise to pay")
-    LADDER = "ladder", _lazy("Back to the ladder")
+    LADDER = "ladder", _lazy("Back to the reminder schedule")
     WRITE_OFF = "write_off", _lazy("Write off")
     CLOSED = "closed", _lazy("The invoice closed")
     NEW_ROUND = "new_round", _lazy("A new due date")

@@ -83,7 +83,7 @@ class Invoice(models.Model):
     )
     is_chased = models.BooleanField(default=True, editable=False)
     entered_on = models.DateField(
-        null=True, editable=False, help_text=_lazy("The account's date when it came to the ladder.")
+        null=True, editable=False, help_text=_lazy("The account's date when it entered the reminder schedule.")
     )
     entered_at = models.DateTimeField(
         null=True, editable=False, help_text=_lazy("When that was, by the account's time.")

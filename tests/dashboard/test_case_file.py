@@ -104,7 +104,7 @@ def test_what_does_not_fit_is_left_and_said(own: World) -> None:
 
 
 def test_a_ladder_is_chosen_for_many_by_a_manager_alone(own: World) -> None:
-    said = chosen("choose_ladder_selected", own.invoice, apply="1", ladder="none")
+    said = chosen("choose_policy_selected", own.invoice, apply="1", policy="none")
     with nothing_changes(own):
         own.logged_in(Role.AGENT).post(LIST, said)
     own.logged_in(Role.MANAGER).post(LIST, said)

@@ -127,17 +127,17 @@ def test_an_invoice_is_given_another_ladder_or_none(own: World, foreign: World) 
     client = own.logged_in(Role.MANAGER)
     gentle, theirs = policies.create(own.account, "Gentle"), policies.create(foreign.account, "Theirs")
     policies.edit(gentle, [policies.Step(9, "reminder")])
-    address = verb("invoices_invoice_choose_ladder", own)
+    address = verb("invoices_invoice_choose_policy", own)
     with nothing_changes(own):
-        assert "ladder" in client.post(address, {"ladder": str(theirs.pk)}).context["form"].errors
-    client.post(address, {"ladder": str(gentle.pk)})
+        assert "policy" in client.post(address, {"ladder": str(theirs.pk)}).context["form"].errors
+    client.post(address, {"policy": str(gentle.pk)})
     assert make.again(own.invoice).policy_id == gentle.pk
     assert Communication.objects.get(invoice=own.invoice, status="scheduled").step == 9
-    client.post(address, {"ladder": "none"})
+    client.post(address, {"policy": "none"})
     left: Invoice = make.again(own.invoice)
     assert (left.is_chased, left.next_contact_at) == (False, None)
     assert not Communication.objects.filter(invoice=own.invoice, status="scheduled").exists()
-    client.post(address, {"ladder": "own"})
+    client.post(address, {"policy": "own"})
     back = make.again(own.invoice)
     assert (back.is_chased, back.policy_id) == (True, None)
     assert back.entered_on is not None

@@ -179,7 +179,7 @@ def test_no_id_in_an_address_makes_a_page_fail(own: World, quiet: None) -> None:
 def bulk_lists() -> Iterator[tuple[str, str]]:
     yield "invoices_invoice", "hold_selected"
     yield "invoices_invoice", "resume_selected"
-    yield "invoices_invoice", "choose_ladder_selected"
+    yield "invoices_invoice", "choose_policy_selected"
     yield "webhooks_delivery", "replay_selected"
     yield "invoices_debtor", "delete_selected"
 

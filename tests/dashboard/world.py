@@ -53,7 +53,7 @@ SAID: dict[str, dict[str, Any]] = {
     "invoices_escalation_resolve": {"resolution": "ladder"},
     "invoices_invoice_hold": {"hold_until": "2999-12-31"},
     "invoices_invoice_note": {"notes": "Asked for a copy."},
-    "invoices_invoice_choose_ladder": {"ladder": "none"},
+    "invoices_invoice_choose_policy": {"policy": "none"},
     "communications_reminderpolicy_switch_on": {"which": "all", "overdue_enter": "yes"},
     "communications_communication_answer": {"text": "STOP"},
     "communications_reply_paid": {"amount": "100", "paid_at": "2026-01-05"},

@@ -133,7 +133,7 @@ class AnswerAdmin(AboutInvoice):
         icon="close",
         form=ReasonForm,
         fits=lambda answer: answer.status == AnswerStatus.PROPOSED,
-        intro=_lazy("It is not so. Once none of the debtor's answers waits, messages go on."),
+        intro=_lazy("The claim is not correct. Messages continue once all of the debtor's answers are handled."),
     )
 
     @display(description=_lazy("Says"), ordering="kind")

@@ -55,7 +55,7 @@ def _take(case: Escalation, actor: Actor, form: PageForm) -> str:
 def _assign(case: Escalation, actor: Actor, form: AssignForm) -> str:
     member = form.cleaned_data["assignee"]
     _change(case, actor, form, assignee=member.email if member else "")
-    return _("The case is %(member)s's.") % {"member": member} if member else _("The case is nobody's.")
+    return _("The case is %(member)s's.") % {"member": member} if member else _("The case is unassigned.")
 
 
 def _resolve(case: Escalation, actor: Actor, form: ResolveForm) -> str:
@@ -68,8 +68,8 @@ class WhoseFilter(OptionsFilter):
     title, parameter_name = _lazy("whose"), "whose"
     options: ClassVar[Options] = {
         "mine": (_lazy("Mine"), lambda user: Q(assignee=user)),
-        "nobodys": (_lazy("Nobody's"), lambda user: Q(assignee=None)),
-        "waiting": (_lazy("Mine or nobody's"), lambda user: Q(assignee=user) | Q(assignee=None)),
+        "nobodys": (_lazy("Unassigned"), lambda user: Q(assignee=None)),
+        "waiting": (_lazy("Mine or unassigned"), lambda user: Q(assignee=user) | Q(assignee=None)),
     }
 
 

@@ -13,24 +13,24 @@ from invoices import lifecycle
 from invoices.models import Invoice
 
 
-class LadderForm(PageForm):
-    ladder = forms.ChoiceField()
+class PolicyForm(PageForm):
+    policy = forms.ChoiceField()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choice, own = self.fields["ladder"], policies.default_for(self.row.account)
+        choice, own = self.fields["policy"], policies.default_for(self.row.account)
         assert isinstance(choice, forms.ChoiceField)
         others = ReminderPolicy.objects.for_account(self.row.account).exclude(pk=own.pk)
         choice.choices = [
-            ("own", _("%(ladder)s, the account's default") % {"ladder": own}),
+            ("own", _("%(schedule)s, the account's default") % {"schedule": own}),
             *((str(policy.pk), str(policy)) for policy in others),
             ("none", _("None: nothing is sent")),
         ]
         choice.initial = str(self.row.policy_id or "own") if self.row.is_chased else "none"
 
 
-def choose_policy(invoice: Invoice, by: Actor, form: LadderForm) -> str:
-    chosen = form.cleaned_data["ladder"]
+def apply_policy(invoice: Invoice, by: Actor, form: PolicyForm) -> str:
+    chosen = form.cleaned_data["policy"]
     policy_id = None if chosen in ("own", "none") else int(chosen)
     is_chased = chosen != "none"
     lifecycle.set_policy(

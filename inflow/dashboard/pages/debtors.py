@@ -163,7 +163,7 @@ class DebtorAdmin(OwnRowsAdmin):
         form=ReasonForm,
         fits=lambda debtor: bool(debtor.phone) and debtor.opted_out_at is None,
         intro=_lazy(
-            "WhatsApp asks that the debtor agreed to be written to. Say where and how they did; it stays in the log."
+            "WhatsApp requires the debtor's consent. Record where and how they gave it; it is kept in the log."
         ),
     )
     revoke_links = row_action(

@@ -70,7 +70,7 @@ def _invoice(account: Account, is_done: bool) -> Step:
 
 
 def _reminder(account: Account, first: list[dict[str, Any]]) -> Step:
-    note = _("It goes by itself, at an hour and on a day on which your debtor may be written to.")
+    note = _("It is sent automatically, at an hour and on a day when your debtor may be contacted.")
     if first:
         local = date_format(first[0]["at"].astimezone(account.zone), _("j F, H:i"))
         note = _("The first one is scheduled for %(moment)s.") % {"moment": local}

@@ -155,7 +155,7 @@ def _switch(gateway: Gateway, actor: Actor, form: PageForm) -> str:
     gateway.is_active = not gateway.is_active
     gateway.save(update_fields=["is_active"])
     record(gateway, actor, "gateway.switched_on" if gateway.is_active else "gateway.switched_off")
-    return _("Messages go through it.") if gateway.is_active else _("Nothing goes through it any more.")
+    return _("Messages go through it.") if gateway.is_active else _("It is no longer used.")
 
 
 @admin.register(Gateway)

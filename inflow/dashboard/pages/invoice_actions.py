@@ -125,10 +125,10 @@ def assign(invoice: Invoice, actor: Actor, form: AssignForm) -> str:
     with transaction.atomic(), refusals_on(form):
         if not unresolved.exists():
             if member is None:
-                raise Refused("assignee", "required", _("No case is open: say whose the new one is."))
+                raise Refused("assignee", "required", _("No case is open: choose who gets the new one."))
             cases.open_by_hand(invoice.account, invoice.pk, actor)
         for case in unresolved:
             cases.change(invoice.account, case.pk, actor, CaseChange(assignee=member.email if member else ""))
     if member is None:
-        return _("The case of invoice %(number)s is nobody’s.") % {"number": invoice}
+        return _("The case of invoice %(number)s is unassigned.") % {"number": invoice}
     return _("The case of invoice %(number)s is %(person)s’s.") % {"number": invoice, "person": member}

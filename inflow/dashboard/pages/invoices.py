@@ -28,7 +28,7 @@ from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages import invoice_actions, standing
 from inflow.dashboard.pages.ages import DueFilter
 from inflow.dashboard.pages.cases import AssignForm
-from inflow.dashboard.pages.choose_policy import LadderForm, choose_policy
+from inflow.dashboard.pages.choose_policy import PolicyForm, apply_policy
 from inflow.dashboard.pages.forms import (
     CreditForm,
     DueDateForm,
@@ -94,14 +94,14 @@ class InvoiceAdmin(OwnRowsAdmin):
     ordering = ("-created_at", "-id")
     fields = ()
     inlines = (UnsentInline, PaymentInline)
-    actions = ("assign_selected", "hold_selected", "resume_selected", "choose_ladder_selected")
+    actions = ("assign_selected", "hold_selected", "resume_selected", "choose_policy_selected")
     actions_detail = (
         *("record_payment", "send_now", "promise"),
         {
             "title": _lazy("More"),
             "items": [
                 *("apply_credit", "hold", "dispute", "assign", "resume", "escalate"),
-                *("move_due_date", "note", "choose_ladder", "write_off", "cancel"),
+                *("move_due_date", "note", "choose_policy", "write_off", "cancel"),
             ],
         },
     )
@@ -186,16 +186,16 @@ class InvoiceAdmin(OwnRowsAdmin):
         fits=lambda invoice: invoice.is_open,
         intro=_lazy("Its open case is theirs. Where none is open, one of level 1 is opened for them."),
     )
-    choose_ladder = row_action(
+    choose_policy = row_action(
         _lazy("Choose policy"),
-        choose_policy,
+        apply_policy,
         needs=Role.MANAGER,
         icon="stairs",
-        form=LadderForm,
+        form=PolicyForm,
         fits=lambda invoice: invoice.is_open,
         intro=_lazy("Steps that are done stay done: the new policy continues after the last one."),
     )
-    assign_selected, choose_ladder_selected = bulk(assign), bulk(choose_ladder)
+    assign_selected, choose_policy_selected = bulk(assign), bulk(choose_policy)
     hold_selected, resume_selected = bulk(hold), bulk(resume)
     move_due_date = row_action(
         _lazy("Move the due date"),

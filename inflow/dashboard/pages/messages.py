@@ -62,7 +62,7 @@ def _waiting_for(reason: str) -> Callable[[User], Q]:
 class WaitsFilter(OptionsFilter):
     title, parameter_name = _lazy("waits for"), "waits"
     options: ClassVar[Options] = {
-        "held": (_lazy("A second pair of eyes"), lambda user: Q(status=State.HELD)),
+        "held": (_lazy("Approval"), lambda user: Q(status=State.HELD)),
         **{reason: (capfirst(words), _waiting_for(reason)) for reason, words in holding.REASONS.items()},
     }
 
@@ -122,7 +122,7 @@ class CommunicationAdmin(AboutInvoice):
         needs=Role.AGENT,
         icon="check_circle",
         fits=lambda row: row.status == State.HELD,
-        intro=_lazy("It goes when the cool-off is over, at the next allowed moment. Until then it can be called back."),
+        intro=_lazy("It is sent after the cool-off, at the next permitted time. Until then it can be called back."),
         is_primary=True,
     )
     call_back = row_action(

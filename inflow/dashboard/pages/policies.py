@@ -70,7 +70,7 @@ class NewPolicyForm(OwnAccountForm):
 class SwitchOnForm(PageForm):
     whom = forms.ChoiceField(
         label=_lazy("Which invoices"),
-        choices=[("idle", _lazy("Open invoices that nobody chases")), ("all", _lazy("All open invoices"))],
+        choices=[("idle", _lazy("Open invoices without reminders")), ("all", _lazy("All open invoices"))],
     )
     overdue_enter = forms.BooleanField(
         required=False,
@@ -173,7 +173,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
         except IntegrityError as error:
             raise ValidationError({"name": _("There is already a policy with that name.")}) from error
         self.record(request, policy, "created")
-        messages.success(request, _("%(policy)s is made. It chases nobody yet.") % {"policy": policy})
+        messages.success(request, _("%(policy)s has been created. No invoice uses it yet.") % {"policy": policy})
         return HttpResponseRedirect(self.url("change", policy.pk))
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:

@@ -106,7 +106,7 @@ class ApprovalLimitInline(EditableInline):
     tab = False
     verbose_name, verbose_name_plural = (
         _lazy("limit"),
-        _lazy("Final notices above these amounts are held for a second pair of eyes"),
+        _lazy("Final notices above these amounts are held for approval"),
     )
 
 
@@ -272,7 +272,7 @@ def unless_busy(request: HttpRequest, look: Callable[[], forecast.Forecast]) -> 
     try:
         return look()
     except sandbox.Busy:
-        messages.warning(request, _("Somebody is looking ahead at this moment: try again when that is done."))
+        messages.warning(request, _("A forecast is being computed. Try again in a moment."))
         return None
 
 

@@ -135,7 +135,7 @@ def send_now(model_admin: OwnRowsAdmin, request: HttpRequest, invoice: Invoice) 
                             digest=form.cleaned_data["seal"],
                         )
                     except manual.PreviewOutdated:
-                        note = _("This is what would go now: look at it, and send it again.")
+                        note = _("The message has changed. Check the preview and send it again.")
                     else:
                         _tell(request, sent)
                         return HttpResponseRedirect(back)
@@ -172,7 +172,7 @@ def _tell(request: HttpRequest, sent: Communication) -> None:
     elif sent.status == State.FAILED:
         messages.error(request, _("It was refused: %(error)s") % {"error": sent.error})
     elif sent.status == State.UNKNOWN:
-        messages.warning(request, _("It may not have reached %(recipient)s: nobody answered.") % to)
+        messages.warning(request, _("It may not have reached %(recipient)s: the server did not respond.") % to)
     else:
         messages.success(request, _("Sent to %(recipient)s by %(channel)s.") % to)
 

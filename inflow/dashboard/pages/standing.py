@@ -73,5 +73,5 @@ def _promise(promise: Promise, invoice: Invoice, may: bool) -> Stand:
 
 def _case(case: Escalation) -> Stand:
     whose = {"person": isolated(str(case.assignee)), "status": case.get_status_display()}
-    more: Any = _("%(status)s, %(person)s’s.") % whose if case.assignee else _("%(status)s, nobody’s yet.") % whose
+    more: Any = _("%(status)s, %(person)s’s.") % whose if case.assignee else _("%(status)s, not assigned yet.") % whose
     return Stand("support_agent", str(case), more, reverse("admin:invoices_escalation_change", args=[case.pk]))

@@ -255,7 +255,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
                     f"{english(use)}, {language}",
                     changes={"subject": [before.subject, words.subject], "body": [before.body, words.body]},
                 )
-        messages.success(request, _("%(title)s: saved. Messages from now on say it so.") % {"title": use.title})
+        messages.success(request, _("%(title)s saved. New messages use it.") % {"title": use.title})
 
     def _use(self, request: HttpRequest, account_id: uuid.UUID, kind: str, tone: str, channel: str) -> Use:
         account = self._account(request, account_id)

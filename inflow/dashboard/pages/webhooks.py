@@ -119,7 +119,7 @@ def _enable(subscription: Subscription, actor: Actor, form: PageForm) -> str:
         raise _all_used(subscription.account, refusal) from refusal
     if is_new:
         record(subscription, actor, "subscription.enabled")
-    return _("Events are sent again from now on. What was skipped meanwhile waits for Send again.")
+    return _("Events are sent again from now on. Use Send again for those that were skipped.")
 
 
 def _replay_since(subscription: Subscription, actor: Actor, form: SinceForm) -> str:
@@ -244,7 +244,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         SubscriptionForm,
         _lazy("Add a webhook"),
         _lazy("Subscribe"),
-        _lazy("Another system hears of what happens here. The secret that signs the calls is shown once."),
+        _lazy("Notifies another system of events in this account. The secret that signs the requests is shown once."),
     )
 
     def add(self, request: HttpRequest, form: SubscriptionForm) -> HttpResponse:
