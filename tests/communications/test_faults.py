@@ -27,7 +27,7 @@ from tests.mailserver import MailServer
 from tests.parallel import at_once
 from tests.scripted import VERBS, ScriptedServer
 
-WORKER = "import django; django.setup(); from communications import sender; sender.send_due()"
+WORKER = "import django; django.setup(); from communications.delivery import sender; sender.send_due()"
 
 
 def due_reminder(**given: Any) -> Communication:

@@ -104,7 +104,7 @@ def test_an_unhandled_answer_waits_three_working_days_and_a_handled_one_no_longe
     debtors.note_answer(account, invoice.debtor_id, make.STAFF, text="I have paid.")
     until(account, "2026-03-20 10:00")
     assert sent(account)[0] == ("reminder", "03-06 09:00")
-    assert "an answer of the debtor waits" in why(invoice)[0]
+    assert "a reply from the debtor has not been handled" in why(invoice)[0]
     other = account_at(MONDAY)
     invoice = owing(other, due_date=dt.date(2026, 3, 2))
     debtors.note_answer(other, invoice.debtor_id, make.STAFF)

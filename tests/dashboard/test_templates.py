@@ -116,7 +116,7 @@ def test_saving_keeps_what_differs_and_the_audit_log_tells(own: World, foreign: 
         ("body_en", "{% if company %}only then{% endif %}", "empty after the values are filled in"),
         ("body_ar", "{% if overdue %}متأخرة{% endif %}", "empty after the values are filled in"),
         ("subject_ar", "", "An email needs its subject and its text."),
-        ("body_en", "x" * 8_001, "At most 8,000 characters"),
+        ("body_en", "x" * 8_001, "can have at most 8,000 characters"),
         ("subject_en", "x" * 501, "at most 500 characters"),
         ("invoice_number", "INV-none", "There is no invoice of this number."),
     ],
@@ -211,7 +211,7 @@ def test_the_sender_is_saved_with_its_logo_for_one_s_own_account(own: World, for
     ("form", "because"),
     [
         ({"new_logo": b"<svg></svg>"}, "PNG or a JPEG"),
-        ({"new_logo": png() + bytes(300_000)}, "more than 200 KiB"),
+        ({"new_logo": png() + bytes(300_000)}, "larger than 200 KiB"),
         ({"payment_ar": "IBAN AE07 0331 2345 6789 0123 457"}, "check digits of this IBAN do not fit"),
         ({"reply_to": "nobody"}, "valid email address"),
         ({"payment_en": "x" * 1_001}, "at most 1000 characters"),

@@ -156,7 +156,7 @@ class ReplyAdmin(OwnRowsAdmin):
         "promise",
         "dispute",
         "dismiss",
-        "undo_opt_out",
+        "undo_stop",
         {"title": _lazy("More"), "items": ["hold", "wrong_person", "stop"]},
     )
     paid = _action(
@@ -197,7 +197,7 @@ class ReplyAdmin(OwnRowsAdmin):
         _lazy("The writer asks for no more messages: nothing is sent to this address on this channel again."),
         fits=_is_proposed,
     )
-    undo_opt_out = _action(
+    undo_stop = _action(
         _lazy("Undo opt-out"),
         _undo_opt_out,
         "undo",
