@@ -33,7 +33,7 @@ def translate(configs: Iterable[AppConfig]) -> None:
 
 
 def messages(form: type[forms.BaseForm]) -> Iterator[str]:
-    """What stands nowhere in the source: the names that are made of identifiers, of our models and of `form`'s kin."""
+    """Yield the names that are made of identifiers, of our models and of subclasses of `form`."""
     for config in map(apps.get_app_config, OURS):
         for model in config.get_models():
             yield from (str(model._meta.verbose_name), str(model._meta.verbose_name_plural))

@@ -15,12 +15,12 @@ _FORMULA = re.compile(r"'*([\s\x00-\x20\ufeff]*[=+\-@＝＋－＠]|[\t\r\n])")
 
 
 def escaped(text: str) -> str:
-    """What a spreadsheet would calculate gets an apostrophe before it, which keeps it text (CWE-1236)."""
+    """Put an apostrophe before text that a spreadsheet would calculate (CWE-1236)."""
     return f"'{text}" if _FORMULA.match(text) else text
 
 
 def unescaped(text: str) -> str:
-    """What was escaped, here or by another program, as it was."""
+    """Remove an apostrophe that `escaped` or another program put before the text."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text[1:]) else text
 
 

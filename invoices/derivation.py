@@ -8,7 +8,7 @@ from invoices.models import OPEN, PaymentStatus, Status
 
 
 class Facts(Protocol):
-    """What is known of an invoice. Dates are the account's."""
+    """Facts of an invoice. Dates are the account's."""
 
     amount: Decimal
     amount_paid: Decimal

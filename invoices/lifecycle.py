@@ -63,7 +63,7 @@ NEW_ROUND_DAYS = 7
 
 
 class NewInvoice(NamedTuple):
-    """What a caller may say of a new invoice. Emails and phones come normalised; None asks for the default."""
+    """Values of a new invoice. Emails and phones are normalised; None stands for the default."""
 
     invoice_number: str
     debtor_name: str
@@ -93,7 +93,7 @@ def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
 
 
 def check_new(new: NewInvoice, today: dt.date) -> dt.date:
-    """What can be told of a new invoice without looking at others, or a refusal. Its issue date."""
+    """Check a new invoice by itself and return its issue date. Raises `Refused`."""
     number = canonical(new.invoice_number)
     if not number:
         raise Refused("invoice_number", "blank", _("invoice_number needs a letter or digit."))
@@ -270,7 +270,7 @@ def set_policy(
     enters_anew: bool = False,
     reason: str = "",
 ) -> Invoice:
-    """Which ladder chases the invoice: None is the account's own. `enters_anew`: as if it arrived today."""
+    """Set the invoice's policy: None is the account's default. `enters_anew`: as if it arrived today."""
     with changing(account, invoice_id, actor, reason=reason) as draft:
         invoice = draft.invoice
         invoice.policy_id, invoice.is_chased = policy_id, is_chased
@@ -348,8 +348,8 @@ _coming_of_age = compiled(lambda accounts, today: _of_age(accounts, today))
 
 
 def count_underived(account: Account | None = None) -> int:
-    """How many invoices, of `account` or of all, don't show what follows from their facts, their ledger and their
-    cases: always none. Each is logged."""
+    """Return the number of invoices, of `account` or of all, whose stored state differs from what their facts, ledger
+    and cases derive: always 0. Each is logged."""
     paid = Allocation.objects.filter(invoice=OuterRef("pk")).order_by().values("invoice").values(total=Sum("amount"))
     unresolved = Escalation.objects.filter(invoice=OuterRef("pk")).exclude(status=CaseStatus.RESOLVED)
     invoices = Invoice.objects.for_account(account) if account else Invoice.objects.all()

@@ -41,14 +41,14 @@ EXPONENTS: dict[str, int] = {code: _EXPONENTS_OTHER_THAN_2.get(code, 2) for code
 
 
 def decimals(amount: Decimal) -> int:
-    """How many decimals are needed to write `amount`: 2.50 needs one."""
+    """Return the number of decimals needed to write `amount`: 2.50 needs one."""
     exponent = amount.normalize().as_tuple().exponent
     assert isinstance(exponent, int)
     return max(0, -exponent)
 
 
 def digits(amount: Decimal) -> int:
-    """How many digits are needed to write `amount`: 2.50 needs two."""
+    """Return the number of digits needed to write `amount`: 2.50 needs two."""
     return max(amount.adjusted() + 1, 1) + decimals(amount)
 
 

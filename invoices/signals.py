@@ -1,4 +1,4 @@
-"""What `invoices` announces, inside the transaction of the change. A receiver that raises undoes the change.
+"""Signals of `invoices`, sent inside the transaction of the change. A receiver that raises undoes the change.
 
 `invoice_created`: invoice, actor.
 `facts_changed`: invoice, actor, batch, is_new; facts changed that the schedule may depend on. The invoice's row is not

@@ -91,7 +91,7 @@ class Calendar:
 
 
 def resolve(rules: Sequence[CalendarRule], account: Account, country: str, subdivision: str) -> WorkDays:
-    """What the rows say of a place. Where none is of its country, the account's place counts."""
+    """Return the working days of a place. If no row is of its country, the account's place counts."""
     if not any(rule.country == country for rule in rules):
         country, subdivision = account.country, account.subdivision
     here = [rule for rule in rules if rule.country == country and rule.subdivision in ("", subdivision)]

@@ -1,4 +1,4 @@
-"""How an endpoint fares over its deliveries: whether it is slow, and when it is given up."""
+"""State of an endpoint over its deliveries: slow, failing, disabled."""
 
 import datetime as dt
 import uuid
@@ -23,8 +23,8 @@ REASON_FAILING = "failing"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """An endpoint's answer to one try, or its silence."""
+class AttemptResult:
+    """Response of an endpoint to one attempt, or its silence."""
 
     subscription_id: uuid.UUID
     at: dt.datetime
@@ -39,33 +39,33 @@ class _Tally:
     is_slow: bool = False
     is_gone: bool = False
 
-    def add(self, told: Told) -> None:
-        self.is_slow = told.answer.ms >= SLOW_MS
-        if is_success(told.answer):
+    def add(self, result: AttemptResult) -> None:
+        self.is_slow = result.answer.ms >= SLOW_MS
+        if is_success(result.answer):
             self.has_succeeded, self.failed, self.first_failed = True, 0, None
             return
         self.failed += 1
-        self.first_failed = self.first_failed or told.at
-        self.is_gone = self.is_gone or told.answer.status == GONE
+        self.first_failed = self.first_failed or result.at
+        self.is_gone = self.is_gone or result.answer.status == GONE
 
 
 _NOTE = """
 UPDATE webhooks_subscription s SET
-  failing_since = CASE WHEN told.succeeded THEN told.first_failed ELSE COALESCE(s.failing_since, told.first_failed) END,
-  failures = CASE WHEN told.succeeded THEN 0 ELSE s.failures END + told.failed,
-  is_slow = told.slow
+  failing_since = CASE WHEN r.succeeded THEN r.first_failed ELSE COALESCE(s.failing_since, r.first_failed) END,
+  failures = CASE WHEN r.succeeded THEN 0 ELSE s.failures END + r.failed,
+  is_slow = r.slow
 FROM unnest(%(ids)s::uuid[], %(succeeded)s::bool[], %(failed)s::int[], %(first)s::timestamptz[], %(slow)s::bool[])
-  AS told (id, succeeded, failed, first_failed, slow)
-WHERE s.id = told.id AND (told.failed > 0 OR s.failing_since IS NOT NULL OR s.is_slow <> told.slow)
+  AS r (id, succeeded, failed, first_failed, slow)
+WHERE s.id = r.id AND (r.failed > 0 OR s.failing_since IS NOT NULL OR s.is_slow <> r.slow)
 RETURNING s.id, s.failing_since, s.failures
 """
 
 
-def note(answers: Iterable[Told]) -> None:
+def note(answers: Iterable[AttemptResult]) -> None:
     """Keep each endpoint's record, and give up those that are gone or have failed for too long."""
     tallies: dict[uuid.UUID, _Tally] = {}
-    for told in sorted(answers, key=lambda told: told.at):
-        tallies.setdefault(told.subscription_id, _Tally()).add(told)
+    for result in sorted(answers, key=lambda result: result.at):
+        tallies.setdefault(result.subscription_id, _Tally()).add(result)
     if not tallies:
         return
     values = tallies.values()
@@ -91,7 +91,7 @@ def note(answers: Iterable[Told]) -> None:
 
 
 def disable(subscription_id: uuid.UUID, reason: str, pending_becomes: DeliveryStatus) -> bool:
-    """Stop sending to it and have the account's admins told. False if it was off already.
+    """Stop sending to it and notify the account's admins. False if it was off already.
 
     What a worker is sending at this moment stays with that worker, which leaves a failure pending: the next claim
     ends it.

@@ -1,4 +1,4 @@
-"""What is forgotten, and when: events with their deliveries and attempts, in small transactions."""
+"""Deletion of old events with their deliveries and attempts, in small transactions."""
 
 import datetime as dt
 import time

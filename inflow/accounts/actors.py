@@ -1,4 +1,4 @@
-"""Who makes a change, and through what."""
+"""Authors of changes, and the channels through which they make them."""
 
 from dataclasses import dataclass
 from enum import StrEnum

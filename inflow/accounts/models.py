@@ -1,4 +1,4 @@
-"""Who is speaking: accounts, their people and their API keys."""
+"""Accounts, their people and their API keys."""
 
 import datetime as dt
 import re
@@ -195,7 +195,7 @@ class User(AbstractUser):
         ]
 
     def may(self, needed: Role) -> bool:
-        """Whether this person carries the rights of `needed` in their account."""
+        """Return True if this person has the rights of `needed` in their account."""
         return self.is_active and (self.is_superuser or at_least(self.role, needed))
 
     @property
@@ -340,7 +340,7 @@ class ApiKey(models.Model):
 
 
 class AuditEntry(models.Model):
-    """What a person or a key changed. Append-only: the database refuses to change or remove a row."""
+    """A change that a person or a key made. Append-only: the database refuses to change or remove a row."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, related_name="+")
     at = models.DateTimeField(default=timezone.now, db_index=True)

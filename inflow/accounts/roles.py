@@ -1,4 +1,4 @@
-"""Who may do what in the dashboard. Each role includes the one below it; platform staff (superusers) may do all."""
+"""Roles in the dashboard. Each role includes the one below it; platform staff (superusers) may do all."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _lazy
@@ -22,5 +22,5 @@ _RANK = {Role.VIEWER: 0, Role.AGENT: 1, Role.MANAGER: 2, Role.ADMIN: 3}
 
 
 def at_least(role: str, needed: Role) -> bool:
-    """Whether `role` carries the rights of `needed`."""
+    """Return True if `role` has the rights of `needed`."""
     return _RANK[Role(role)] >= _RANK[needed]

@@ -51,7 +51,7 @@ def new_key() -> str:
 
 
 def address(user: User, key: str) -> str:
-    """What the app reads from the picture."""
+    """Return the address that an authenticator app reads from the picture."""
     said = urlencode({"secret": key, "issuer": "InFlow", "algorithm": "SHA1", "digits": 6, "period": _STEP_S})
     return f"otpauth://totp/{quote(f'InFlow:{user.email}')}?{said}"
 
@@ -82,7 +82,7 @@ def renew_codes(user: User) -> list[str]:
 
 
 def remove(user: User) -> bool:
-    """Whether there was one."""
+    """Remove the second step. Return True if there was one."""
     return bool(Authenticator.objects.filter(user=user).delete()[0])
 
 

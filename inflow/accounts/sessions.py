@@ -1,4 +1,4 @@
-"""Where people are logged in: Django's sessions in the database, with whose they are and from where.
+"""Sessions of people: Django's sessions in the database, with their user and their origin.
 
 The cookie holds a session's key, the row only its SHA-256: a reader of the database, or of a backup, gets no log-in.
 What a page shows of a session is kept in it and written whenever it is saved, at most every five minutes of use.
@@ -118,7 +118,7 @@ def end(user: User, public_id: uuid.UUID) -> Session | None:
 
 
 def end_all(user: User, *, but: str | None = None) -> int:
-    """How many ended. `but` is the key, as the cookie holds it, of the one that stays."""
+    """End a person's sessions and return their number. `but` is the key, as in the cookie, of the one that stays."""
     ending = Session.objects.filter(user=user)
     if but:
         ending = ending.exclude(session_key=digest(but))
@@ -127,7 +127,7 @@ def end_all(user: User, *, but: str | None = None) -> int:
 
 
 def device(agent: str) -> str:
-    """What a browser says of itself, in words: Chrome on Windows."""
+    """Return the name of a browser and its system, such as Chrome on Windows."""
     browser = next((name for mark, name in _BROWSERS.items() if mark in agent), "")
     system = next((name for mark, name in _SYSTEMS.items() if mark in agent), "")
     if browser and system:

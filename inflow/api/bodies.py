@@ -97,7 +97,7 @@ _DECODER = json.JSONDecoder(parse_float=_decimal, parse_constant=_no_constant, o
 
 
 class Renderer(BaseRenderer):
-    """What the description of the API says of answers. They are written by `dumps`."""
+    """Renderer for the description of the API. Responses are written by `dumps`."""
 
     media_type = MEDIA_TYPE
     format = "json"

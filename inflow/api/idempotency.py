@@ -103,7 +103,7 @@ def _hold(name: str) -> None:
 
 
 def fingerprint(data: Any) -> str:
-    """Of what the body says, not of how it is spaced."""
+    """Return a digest of the body's content, whatever its spacing."""
     return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -27,7 +27,7 @@ DEFAULT_LIMIT, MAX_LIMIT = 50, 100
 
 
 class PageQuery(StrictQuery):
-    """What every list takes."""
+    """Parameters of every list."""
 
     limit = IntegerQueryField(min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT)
     cursor = serializers.CharField(required=False, max_length=2000, trim_whitespace=False)
@@ -66,7 +66,7 @@ def _following(
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Of a list that one index does not yield in order. A small one is better read whole and sorted."""
+    """A page of a list that one index does not yield in order. A small one is better read whole and sorted."""
 
     rows: QuerySet[Any, Any]
     is_small: bool = False
@@ -111,7 +111,7 @@ def respond_by(
     *,
     by: Sequence[str] = BY,
 ) -> Answer:
-    """What `read(limit, after=key)` found, without `after` on the first page."""
+    """Respond with the rows of `read(limit, after=key)`, without `after` on the first page."""
     limit = query["limit"]
     page = read(limit, **beginning(request, query, account_of(request)))
     response = Answer([represent(row) for row in page[:limit]])
@@ -122,7 +122,7 @@ def respond_by(
 
 
 def beginning(request: Request, query: Mapping[str, Any], account: Account) -> dict[str, Sequence[Any]]:
-    """Where the page begins: `after` a row's key, or nothing."""
+    """Return the start of the page: `after` a row's key, or nothing."""
     return {"after": _read(query["cursor"], _salt(request, account))} if "cursor" in query else {}
 
 

@@ -1,4 +1,4 @@
-"""What a key may do: scopes by name on each action, and nothing at all for a suspended account."""
+"""Permissions of a key: scopes by name on each action, and none for a suspended account."""
 
 from typing import Any
 

@@ -147,7 +147,7 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
 
 
 class StrictField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """What our strict fields take, in JSON Schema's words."""
+    """Describe in JSON Schema what a strict field accepts."""
 
     target_class = "inflow.api.fields.Described"
     match_subclasses = True

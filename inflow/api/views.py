@@ -1,4 +1,4 @@
-"""What belongs to no room: who am I, and the description of the API itself."""
+"""Views that belong to no other package: `/me` and the description of the API."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What every endpoint shares: who calls, how often, may they; and the headers of every response."""
+"""Common parts of every endpoint: authentication, limits, permissions, and the headers of every response."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whose language the dashboard speaks: the person's own choice, kept on them, and in their browser for the log-in."""
+"""Language of the dashboard: the person's choice, stored with them and in their browser for the log-in."""
 
 from typing import Any
 

@@ -22,7 +22,7 @@ class TooMuch(http.client.HTTPException):
 
 
 class Incoming(io.BufferedIOBase):
-    """What a server sends on one connection in response to one request, at most `max_bytes` of it.
+    """The bytes that a server sends in response to one request, at most `max_bytes`.
 
     It stands in for the socket when `http.client` makes a response: `HTTPResponse(incoming)`. `ahead` is what came and
     was not read, also after the response is closed.

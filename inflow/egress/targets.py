@@ -1,4 +1,4 @@
-"""Where webhooks may go: checked in form at subscribing, and in fact at each send, on the address that is dialled."""
+"""Permitted webhook targets: the form is checked when subscribing, the address at each connection."""
 
 import ipaddress
 import re

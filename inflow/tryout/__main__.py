@@ -34,12 +34,12 @@ COMMANDS = {
     "web": "granian --interface asgi --http 1 --host 127.0.0.1 --port {port} --workers 2 --no-ws --log-level warning"
     " --http1-header-read-timeout 10000 --http1-buffer-size 65536 --backpressure 800 --respawn-failed-workers"
     " --respawn-interval 15 --workers-kill-timeout 8 inflow.asgi:application",
+    "demo": "django play_demo --port {port}",  # once
     "webhooks": f"{WORKER} --hostname webhooks@inflow --queues webhooks --concurrency 2",
     "worker": f"{WORKER} --hostname worker@inflow --queues clock,communications --concurrency 1",
     "files": f"{WORKER} --hostname files@inflow --queues files --concurrency 1",
     "forecasts": f"{WORKER} --hostname forecasts@inflow --queues forecasts --concurrency 1",
     "beat": f"{CELERY} beat --loglevel WARNING --scheduler celery.beat:Scheduler",
-    "demo": "django play_demo --port {port}",  # once
 }
 
 

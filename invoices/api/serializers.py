@@ -1,4 +1,4 @@
-"""What a caller may say of an invoice, and nothing else."""
+"""Serializers of invoices, payments, cases and their queries. Unknown fields are refused."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -187,8 +187,8 @@ class InvoiceQuery(PageQuery):
 
     @staticmethod
     def apply(query: Mapping[str, Any], invoices: InvoiceQuerySet, today: dt.date | None) -> list[Part]:
-        """What of `invoices` was asked for, in parts without a row in common: each has one status or payment status,
-        so that an index yields its newest first. `today` is the account's; `is_overdue` asks for it."""
+        """Return the requested invoices in parts without a row in common. Each has one status or payment status, so
+        that an index yields its newest first. `today` is the account's; `is_overdue` needs it."""
         invoices = invoices.filter(**{lookup: query[name] for name, lookup in _LOOKUPS.items() if name in query})
         if "spelt" in query:
             invoices = invoices.filter(Q(invoice_number=query["invoice_number"]) | Q(invoice_number=query["spelt"]))
@@ -229,7 +229,7 @@ _LOOKUPS = {
 
 @extend_schema_serializer(component_name="Invoice")
 class InvoiceOut(serializers.Serializer[Any]):
-    """What `representation.of_row` writes."""
+    """Output of `representation.of_row`."""
 
     id = serializers.UUIDField()
     invoice_number = serializers.CharField()
@@ -260,7 +260,7 @@ class InvoiceOut(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Payment")
 class PaymentOut(serializers.Serializer[Any]):
-    """What `representation.of_payment_row` writes."""
+    """Output of `representation.of_payment_row`."""
 
     id = serializers.UUIDField()
     amount = MoneyField(help_text="What came in; below 0 for a void or a reversal.")
@@ -305,7 +305,7 @@ class ReceiptOut(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="TimelineEntry")
 class TimelineEntryOut(serializers.Serializer[Any]):
-    """What `representation.of_timeline_row` writes."""
+    """Output of `representation.of_timeline_row`."""
 
     at = serializers.DateTimeField()
     kind = serializers.CharField()
@@ -319,7 +319,7 @@ class TimelineEntryOut(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Escalation")
 class EscalationOut(serializers.Serializer[Any]):
-    """What `representation.of_escalation_row` writes."""
+    """Output of `representation.of_escalation_row`."""
 
     id = serializers.UUIDField()
     invoice_id = serializers.UUIDField()

@@ -57,7 +57,7 @@ SEED_EXAMPLE = OpenApiExample(
 
 
 def _asked(query: Mapping[str, Any], account: Account, today: dt.date) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What of a list's query is written into `_page`, and what are its values."""
+    """Return which parts of a list's query are constants of `_page`, and the values of the others."""
     labels = tuple((name, tuple(query[name])) for name in ("status", "payment_status") if name in query)
     asked = {name: query[name] for name in query.keys() - {"limit", "cursor", "status", "payment_status"}}
     if "is_overdue" in asked:

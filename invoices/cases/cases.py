@@ -1,4 +1,4 @@
-"""What a person does with a case: take it, resolve it, open one by hand."""
+"""Changes that a person makes to a case: take it, resolve it, open one by hand."""
 
 import datetime as dt
 import uuid
@@ -20,7 +20,7 @@ _ASKED = (Resolution.HOLD, Resolution.PROMISE, Resolution.LADDER, Resolution.WRI
 
 @dataclass(frozen=True, slots=True)
 class CaseChange:
-    """What a person says of a case; None leaves it. `hold_until` and `promised_on` go with their resolutions."""
+    """Changes to a case; None leaves a value. `hold_until` and `promised_on` go with their resolutions."""
 
     status: str | None = None
     resolution: str | None = None

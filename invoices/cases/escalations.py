@@ -75,7 +75,7 @@ def close(escalation: Escalation, resolution: Resolution, actor: Actor) -> None:
 
 
 def close_all(invoice: Invoice, resolution: Resolution, actor: Actor) -> None:
-    """What the engine resolves by itself: the invoice closed, or has a new due date."""
+    """Resolve all open cases of an invoice that was closed or has a new due date."""
     cases = Escalation.objects.select_for_update(no_key=True).filter(invoice=invoice)
     for escalation in cases.exclude(status=CaseStatus.RESOLVED).order_by("level"):
         escalation.invoice = invoice

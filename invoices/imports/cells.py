@@ -1,4 +1,4 @@
-"""What people and programs write for amounts, dates and phones, as the API's serializers take it.
+"""Cells with amounts, dates and phones, converted to what the API's serializers accept.
 
 What can be read in two ways is refused, never guessed. Text that can't be read at all is left to the serializers.
 """

@@ -1,4 +1,4 @@
-"""What becomes of a row: by the serializers and verbs of the API, and without doing it yet.
+"""Preview of a row, by the serializers and verbs of the API, without changing anything.
 
 An import registers invoices and payments. Of an invoice that is known it moves the due date and writes the notes;
 whatever else differs is refused, as nobody can change it from outside. An invoice that the file has as closed is not

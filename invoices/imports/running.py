@@ -100,7 +100,7 @@ def confirm(file: Import, actor: str) -> None:
 
 
 def stop(file: Import, actor: str) -> None:
-    """What is imported stays; the rest waits for another confirmation."""
+    """Stop an import. Imported rows stay; the rest waits for another confirmation."""
     _move(file, [Phase.RUNNING], Phase.CHECKED, actor, "import.stopped")
 
 

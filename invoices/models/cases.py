@@ -34,7 +34,7 @@ class CaseStatus(models.TextChoices):
 
 
 class Resolution(models.TextChoices):
-    """What becomes of an invoice whose case is resolved. The last four are the engine's own."""
+    """Outcome of a resolved case. Only the engine sets the last four."""
 
     HOLD = "hold", _lazy("Hold")
     PROMISE = "promise", _lazy("Promise to pay")

@@ -33,7 +33,7 @@ WAITING = (Phase.MAPPING, Phase.CHECKED)  # for a person
 
 
 class DateOrder(models.TextChoices):
-    """How to read 03/04/2026."""
+    """Order of day and month in dates such as 03/04/2026."""
 
     UNSAID = "", _("Detect from the file")
     DAY_FIRST = "dmy", _("Day first: 3 April")

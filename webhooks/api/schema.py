@@ -1,4 +1,4 @@
-"""What subscribers receive, in the description of the API."""
+"""Descriptions of the events for the API's description."""
 
 from typing import Any
 

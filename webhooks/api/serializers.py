@@ -79,7 +79,7 @@ class EventQuery(PageQuery):
 
 @extend_schema_serializer(component_name="Webhook")
 class SubscriptionOut(serializers.Serializer[Any]):
-    """What `of_subscription` writes."""
+    """Output of `of_subscription`."""
 
     id = serializers.UUIDField()
     target_url = serializers.CharField()
@@ -107,7 +107,7 @@ class AttemptOut(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Delivery")
 class DeliveryOut(serializers.Serializer[Any]):
-    """What `of_delivery_row` writes."""
+    """Output of `of_delivery_row`."""
 
     id = serializers.UUIDField()
     event_id = serializers.CharField()
@@ -120,7 +120,7 @@ class DeliveryOut(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Event")
 class EventOut(serializers.Serializer[Any]):
-    """What `of_event_row` writes."""
+    """Output of `of_event_row`."""
 
     seq = serializers.IntegerField(help_text="1, 2, 3 … in the order in which the changes became visible.")
     id = serializers.CharField()

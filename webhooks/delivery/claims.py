@@ -57,7 +57,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a try came to. `status` and `next_attempt_at` are the delivery's from now on."""
+    """Result of an attempt. `status` and `next_attempt_at` become the delivery's."""
 
     delivery_id: uuid.UUID
     lease: uuid.UUID

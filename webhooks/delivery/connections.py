@@ -110,7 +110,7 @@ class Connection(http.client.HTTPConnection):
 
     @property
     def was_unheard(self) -> bool:
-        """Whether a kept connection that broke may have been closed before the request came."""
+        """Return True if a kept connection that broke may have been closed before the request arrived."""
         return self.is_kept and not (self._incoming and self._incoming.has_interim)
 
     def is_reusable(self, response: http.client.HTTPResponse) -> bool:

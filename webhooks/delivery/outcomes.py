@@ -1,4 +1,4 @@
-"""What an answer means for its delivery: done, over, or when to try again. docs/webhooks.md publishes these rules."""
+"""Outcome of a response: delivered, given up, or the time of the next attempt. docs/webhooks.md has these rules."""
 
 import datetime as dt
 import random

@@ -54,7 +54,7 @@ def _end(**_: object) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Try:
-    """What a sender has to tell of an item. Without an answer it was not sent."""
+    """Result of sending an item. Without a response it was not sent."""
 
     lane: Lane
     item: Item
@@ -103,7 +103,7 @@ class _Drain:
             tries += self._settle()
 
     def _room(self) -> int:
-        """How many more lanes may start now."""
+        """Return the number of lanes that may start now."""
         patient_since = time.monotonic() - PATIENCE_S
         busy = sum(run.since > patient_since for run in self._runs)
         return min(BUSY_LANES - busy, ALL_LANES - len(self._runs))
@@ -164,7 +164,7 @@ def _record(tries: list[_Try]) -> None:
     pairs = [(told, _record_of(told)) for told in tries]
     ours = claims.record([record for _, record in pairs])
     endpoints.note(
-        endpoints.Told(told.lane.subscription_id, record.at, told.answer)
+        endpoints.AttemptResult(told.lane.subscription_id, record.at, told.answer)
         for told, record in pairs
         if told.answer and told.item.id in ours
     )

@@ -23,7 +23,7 @@ READ_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `status` is None where no HTTP answer came in time, and `error` says why."""
+    """Response of an endpoint. `status` is None if no HTTP response came in time, and `error` says why."""
 
     ms: int
     status: int | None = None

@@ -1,4 +1,4 @@
-"""What the commands have in common: each refuses in one clear line."""
+"""Common parts of the commands: each refuses in one clear line."""
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError

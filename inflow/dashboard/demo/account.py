@@ -134,7 +134,7 @@ def issue_credentials(account: Account) -> dict[str, str]:
 
 
 def are_valid(credentials: Path) -> bool:
-    """Whether the file is there and its key is still good in this database."""
+    """Return True if the file exists and its key is valid in this database."""
     try:
         lines = credentials.read_text().splitlines()
     except (OSError, UnicodeDecodeError):

@@ -47,6 +47,6 @@ def rows(text: TextIO, delimiter: str, skipped_lines: int = 0) -> Iterator[tuple
 
 
 def _narrow(cells: list[str]) -> list[str]:
-    """What stands beyond the last column counts as one column more, which `reading` refuses."""
+    """Join the cells beyond the last column into one more column, which `reading` refuses."""
     beyond = next((cell for cell in cells[MAX_COLUMNS:] if cell.strip()), "")
     return [*cells[:MAX_COLUMNS], beyond] if beyond else cells[:MAX_COLUMNS]
