@@ -80,7 +80,11 @@ def test_each_list_of_the_dashboard_takes_as_many_queries_as_written_down() -> N
     client = own.logged_in(Role.ADMIN)
     pages = {name: world.page(name, "changelist") for name in world.LISTS} | {"home": "/admin/"}
     pages["case file"] = world.page("invoices_invoice", "change", own.invoice.pk)
-    pages["send now"] = world.page("invoices_invoice", "send_now", own.invoice.pk)
+    # What is read to send depends on whether the debtor may be contacted at this hour.
+    reachable = make.overdue_invoice(
+        own.account, place=make.open_place(), debtor_name="Reachable", debtor_company="", debtor_email="now@example.com"
+    )
+    pages["send now"] = world.page("invoices_invoice", "send_now", reachable.pk)
     pages["debtor"] = world.page("invoices_debtor", "change", own.invoice.debtor_id)
     pages["webhook"] = world.page("webhooks_subscription", "change", own.rows["webhooks_subscription"])
     found = {}
