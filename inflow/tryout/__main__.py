@@ -152,7 +152,7 @@ class Supervisor:
             f"Data and logs: {self.data}; mail: {mail}",
         ]
         if not has_past:
-            lines.append("The demo account's invoices appear in some seconds: months of them are being played.")
+            lines.append("The demo account's invoices appear within a minute: the engine plays their months first.")
         sys.stdout.write("\n" + "\n".join(lines) + "\n\n")
         sys.stdout.flush()
 
