@@ -30,9 +30,10 @@ def sandbox(account: Account, statement_seconds: int = STATEMENT_TIMEOUT_S) -> I
 
     Raise `Busy` if the account has a sandbox already, so that one account cannot occupy all workers.
     """
+    is_outermost = not connection.in_atomic_block  # else a savepoint, in a transaction that has begun
     with transaction.atomic():
         with connection.cursor() as cursor:
-            if len(connection.atomic_blocks) == 1:  # else a savepoint, in a transaction that has begun
+            if is_outermost:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             cursor.execute(f"SET LOCAL statement_timeout = '{statement_seconds}s'")
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_LOCK, account.pk.int % 2**31])

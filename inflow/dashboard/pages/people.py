@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.auth import admin as _registered  # noqa: F401  (the groups, before they are taken out)
+from django.contrib.auth import admin as auth_admin  # noqa: F401  (registers the groups, which are removed below)
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
