@@ -1,13 +1,11 @@
 """Invoice numbers that look the same are the same, on every way in."""
 
-import importlib
 import sys
 import unicodedata
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from django.apps import apps
 from django.core.management import call_command
 
 from inflow.accounts.models import Account
@@ -20,8 +18,6 @@ from invoices.writing import Refused
 from tests import make
 from tests.api.client import PLENTY, caller, is_problem
 from tests.dashboard.world import linked, logged_in
-
-migration = importlib.import_module("invoices.migrations.0020_numbers_in_one_spelling")
 
 PLAIN = "Réf-7"
 SPELLINGS = [
@@ -164,29 +160,9 @@ def stored(account: Account, number: str) -> Invoice:
     return make.again(made)
 
 
-def test_the_migration_respells_numbers_and_lists_those_that_become_equal(
+def test_the_command_lists_numbers_that_look_the_same_and_changes_nothing(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = make.account("Oryx")
-    alone, theirs = stored(account, "N\u200b-1"), stored(other, "Re\u0301f-7")
-    twins = [stored(account, number) for number in (PLAIN, "Re\u0301f-7", "Réf\u200b-7")]
-    neither = [stored(account, number) for number in ("K\u200b-3", "K-3\u200e")]
-    before = {each.pk: each.invoice_number for each in (*twins, *neither)}
-    migration.respell(apps, None)
-    assert make.again(alone).invoice_number == "N-1"
-    assert make.again(theirs).invoice_number == PLAIN
-    assert {pk: Invoice.objects.get(pk=pk).invoice_number for pk in before} == before
-    assert Invoice.objects.count() == 7
-    said = capsys.readouterr().out
-    for each in (*twins, *neither):
-        assert str(each.pk) in said
-    assert str(alone.pk) not in said
-    assert r"R\xe9f\u200b-7" in said
-    migration.respell(apps, None)
-    assert capsys.readouterr().out == said
-
-
-def test_the_command_lists_them_again_and_changes_nothing(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("check_numbers")
     assert capsys.readouterr().out == "All numbers differ.\n"
     for number in (PLAIN, "Re\u0301f-7"):

@@ -22,7 +22,7 @@ class Command(BaseCommand):
         one = options["account"]
         invoices = Invoice.objects.for_account(account_named(one)) if one else Invoice.objects.all()
         found = 0
-        for equal in numbers.equal_numbers(invoices, numbers.look_alike):
+        for equal in numbers.equal_numbers(invoices):
             found += 1
             self.stdout.write(str(equal))
         self.stdout.write(f"Invoice numbers that look the same: {found}." if found else "All numbers differ.")
