@@ -22,6 +22,7 @@ from invoices import money, receipts
 from invoices.cases import escalations
 from invoices.debtors import debtor_parties
 from invoices.debtors.debtor_parties import DebtorParty
+from invoices.errors import NotFound, Refused
 from invoices.models import (
     Allocation,
     AllocationKind,
@@ -34,7 +35,6 @@ from invoices.models import (
     Reversal,
     Status,
 )
-from invoices.refusals import NotFound, Refused
 from invoices.writing import Draft, changing, changing_all, check_money
 
 log = structlog.get_logger(__name__)

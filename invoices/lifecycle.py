@@ -27,6 +27,7 @@ from invoices import healing, promises, receipts, signals, timeline, workdays
 from invoices.cases import escalations
 from invoices.debtors import debtors, parties
 from invoices.derivation import derive
+from invoices.errors import NotFound, Refused, StaffOnly, VersionMismatch
 from invoices.ledger import check_payment, record_payment, reverse_payment, void_payment
 from invoices.models import (
     MAX_NUMBER,
@@ -41,7 +42,6 @@ from invoices.models import (
     Resolution,
     Status,
 )
-from invoices.refusals import NotFound, Refused, StaffOnly, VersionMismatch
 from invoices.writing import Draft, changing, check_money
 
 log = structlog.get_logger(__name__)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from inflow.accounts.models import Account
 from invoices import money
+from invoices.errors import Refused
 from invoices.models import (
     Allocation,
     AllocationKind,
@@ -25,7 +26,6 @@ from invoices.models import (
     ReceiptStatus,
     Reversal,
 )
-from invoices.refusals import Refused
 
 # The money that an invoice came with.
 OPENING = "opening"

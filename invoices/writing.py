@@ -21,6 +21,7 @@ from inflow.sql import Batch, account_scope, columns, objects, select
 from invoices import money, promises, receipts, signals, timeline
 from invoices.cases import escalations
 from invoices.derivation import derive
+from invoices.errors import NotFound, Refused, StaffOnly, VersionMismatch
 from invoices.models import (
     OPEN,
     AllocationKind,
@@ -34,7 +35,6 @@ from invoices.models import (
     Reversal,
     Status,
 )
-from invoices.refusals import NotFound, Refused, StaffOnly, VersionMismatch
 
 __all__ = ["Draft", "NotFound", "Refused", "StaffOnly", "VersionMismatch", "changing", "changing_all", "lock"]
 
