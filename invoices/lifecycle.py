@@ -23,7 +23,7 @@ from inflow.canonical import canonical
 from inflow.languages import spoken
 from inflow.restores import walltime
 from inflow.sql import Batch, account_scope, compiled, joining
-from invoices import healing, promises, receipts, signals, timeline, workdays
+from invoices import early_clock, promises, receipts, signals, timeline, workdays
 from invoices.cases import escalations
 from invoices.debtors import debtors, parties
 from invoices.derivation import derive
@@ -324,8 +324,8 @@ def age_due(
         rows = _coming_of_age(accounts=list(by_id), today=today) if account else _of_age(list(by_id), today)
         looks = [(age, row["account_id"], row["id"]) for row in rows[: limit - moved]]
         if account is None:
-            early = healing.ahead(list(by_id), today)[: limit - moved]
-            looks += [(healing.heal, row["account_id"], row["id"]) for row in early]
+            early = early_clock.ahead(list(by_id), today)[: limit - moved]
+            looks += [(early_clock.heal, row["account_id"], row["id"]) for row in early]
         for look, account_id, invoice_id in looks:
             watch()
             try:

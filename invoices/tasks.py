@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from inflow.celery import wake
 from invoices import ledger, lifecycle
-from invoices.imports import running
+from invoices.imports import phases
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -23,18 +23,18 @@ def check_derivation() -> int:
 @shared_task  # type: ignore[untyped-decorator]
 def work_on_import(import_id: str) -> None:
     """A turn of a few seconds; the next one is at the queue's end."""
-    if running.work(uuid.UUID(import_id)):
+    if phases.work(uuid.UUID(import_id)):
         wake(work_on_import.name, import_id)
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def sweep_imports() -> None:
     """Several times a minute: imports whose wake-up was lost or whose worker died go on."""
-    for import_id in running.waiting():
+    for import_id in phases.waiting():
         wake(work_on_import.name, str(import_id))
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def forget_imports() -> int:
     """Every night."""
-    return running.forget_old()
+    return phases.forget_old()

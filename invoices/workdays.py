@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 
 from inflow.accounts.models import Account
 from inflow.sql import compiled
-from invoices.debtors import phone_zones
+from invoices.debtors import phone_regions
 from invoices.models import CalendarRule, Debtor, RuleKind
 
 FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
@@ -123,7 +123,7 @@ def country_of(debtor: Debtor, account: Account, phone: str = "") -> str:
     """The debtor's own country, else the phone's, else the account's (ISO 3166)."""
     country = debtor.country or debtor.subdivision[:2]
     if not country and (phone := phone or debtor.phone):
-        country = phone_zones.country(phone)
+        country = phone_regions.country(phone)
     return country or account.country
 
 

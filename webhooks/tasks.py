@@ -5,7 +5,7 @@ from django.core.cache import cache
 from redis.exceptions import RedisError
 
 from inflow.celery import wake
-from webhooks import notices, outbox, retention
+from webhooks import notifications, outbox, retention
 from webhooks.delivery import sending
 
 
@@ -20,7 +20,7 @@ def deliver_due() -> int:
 @shared_task  # type: ignore[untyped-decorator]
 def tell_admins() -> int:
     """Woken when an endpoint is disabled, and every minute. Mail: it waits where mail waits."""
-    return notices.tell_admins()
+    return notifications.tell_admins()
 
 
 @shared_task  # type: ignore[untyped-decorator]

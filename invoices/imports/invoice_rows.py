@@ -14,8 +14,8 @@ from inflow.languages import spoken
 from invoices import lifecycle, money
 from invoices.api.serializers import InvoiceIn
 from invoices.debtors import debtors
-from invoices.imports import amounts, books, cells, columns, ledgers
-from invoices.imports.books import Books, End
+from invoices.imports import amounts, cells, columns, existing_payments, external_state
+from invoices.imports.external_state import Books, End
 from invoices.imports.rows import READ, Known, No, Plan
 from invoices.models import Invoice, Status
 from invoices.models.imports import Import, ImportRow, Outcome
@@ -29,13 +29,13 @@ _COMPARED = ("debtor_name", "debtor_company", "debtor_email", "debtor_phone", "a
 class Invoices(Known):
     def __init__(self, file: Import, rows: Sequence[ImportRow]) -> None:
         super().__init__(file, rows)
-        self.opened: dict[uuid.UUID, Decimal] = ledgers.opening_payments(self.invoices.values())
+        self.opened: dict[uuid.UUID, Decimal] = existing_payments.opening_payments(self.invoices.values())
         self.debtors: dict[tuple[str, ...], uuid.UUID] = {}
 
     def plan(self, said: dict[str, str]) -> Plan:
         invoice = self.invoices.get(said.get("invoice_number", ""))
         currency = self._currency(said, invoice)
-        state = books.read(said, currency, self.labels)
+        state = external_state.read(said, currency, self.labels)
         self._refuse_foreign_columns(said, currency, state)
         if state.end and "invoice_number" in said:
             read = {name: text for name, text in self._amounts(said, state).items() if name in said}

@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 
 from inflow.api.fields import DateField, MoneyField, StrictSerializer, TextField
 from invoices import lifecycle, money
-from invoices.imports import amounts, ledgers, statuses
+from invoices.imports import amounts, existing_payments, statuses
+from invoices.imports.existing_payments import Standing
 from invoices.imports.headings import folded, names
-from invoices.imports.ledgers import Standing
 from invoices.imports.rows import READ, Known, No, Plan
 from invoices.imports.statuses import State
 from invoices.models import Invoice
@@ -36,7 +36,7 @@ class Payments(Known):
     def __init__(self, file: Import, rows: Sequence[ImportRow]) -> None:
         super().__init__(file, rows)
         references = {row.said.get("reference", "")[:100] for row in rows} - {""}
-        self.payments = ledgers.standing_payments(file.account, self.invoices.values(), references)
+        self.payments = existing_payments.standing_payments(file.account, self.invoices.values(), references)
 
     def plan(self, said: dict[str, str]) -> Plan:
         number = said.pop("invoice_number", "")

@@ -11,7 +11,7 @@ from django.test import Client
 from inflow.accounts.models import AuditEntry
 from inflow.accounts.roles import Role
 from invoices import lifecycle
-from invoices.imports import reading, running
+from invoices.imports import phases, reading
 from invoices.imports.columns import COLUMNS
 from invoices.models import Invoice, Payment, TimelineEntry
 from invoices.models.imports import Import, ImportRow
@@ -30,7 +30,7 @@ def upload(client: Client, text: str | bytes, kind: str = "invoices", name: str 
 def worked(answer: Any) -> Import:
     """The import whose page the answer leads to, after a worker's turn."""
     file: Import = Import.objects.get(pk=answer["Location"].split("/")[-3])
-    while running.work(file.pk):
+    while phases.work(file.pk):
         pass
     file.refresh_from_db()
     return file
@@ -71,7 +71,7 @@ def test_a_confirmed_file_is_imported_by_the_verbs_and_the_same_again_changes_no
     client = own.logged_in(Role.MANAGER)
     events = make.events_of(own.account)
     file = confirmed(client, worked(upload(client, FILE)))
-    assert (file.phase, running.counts(file)["applied"]) == ("done", 2)
+    assert (file.phase, phases.counts(file)["applied"]) == ("done", 2)
     new = Invoice.objects.get(invoice_number="N-1")
     assert (new.account, new.amount, new.debtor.email) == (own.account, Decimal("1250.5"), "mariam@alreem.example")
     changed = make.again(own.invoice)
@@ -130,7 +130,7 @@ def test_of_a_known_invoice_nothing_but_due_date_and_notes_is_changed(field: str
     file = worked(upload(client, f"{','.join(row)}\n{','.join(row.values())}\n"))
     ((_, outcome, reason),) = told(file)
     assert (outcome, bool(reason)) == ("refused", True)
-    assert running.counts(file)["to_do"] == 0
+    assert phases.counts(file)["to_do"] == 0
     assert "No row of this file" in client.get(page("invoices_import", "change", file.pk)).content.decode()
 
 
@@ -280,7 +280,7 @@ def test_a_file_that_cannot_be_read_says_why_on_its_page_and_leads_to_another_up
 
 def test_an_account_has_so_many_files_read_at_a_time(own: World) -> None:
     client = own.logged_in(Role.MANAGER)
-    files = [upload(client, FILE) for _ in range(running.MOST_READ)]
+    files = [upload(client, FILE) for _ in range(phases.MOST_READ)]
     with nothing_changes(own):
         said = "5 files are being read already: wait until one is done."
         assert said in upload(client, FILE).context["form"].errors["file"]
@@ -295,6 +295,6 @@ def test_a_discarded_file_does_nothing(own: World) -> None:
     seen = Invoice.objects.count()
     answer = client.post(page("invoices_import", "confirm", file.pk))
     assert "moved on" in answer.content.decode()
-    assert not running.work(file.pk)
+    assert not phases.work(file.pk)
     file.refresh_from_db()
     assert (file.phase, Invoice.objects.count()) == ("discarded", seen)

@@ -11,8 +11,8 @@ from invoices.imports import process, reading
 from invoices.imports.parsing import bounds
 from invoices.imports.parsing.bounds import Refused
 from invoices.imports.parsing.rows import rows_of
+from invoices.imports.phases import start, work
 from invoices.imports.reading import Unreadable
-from invoices.imports.running import start, work
 from invoices.models.imports import Import
 from tests import make
 from tests.invoices.test_import_reading import HEADINGS, read, workbook

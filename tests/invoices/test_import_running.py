@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from inflow.accounts.models import Account
 from invoices import lifecycle
-from invoices.imports import running
-from invoices.imports.running import APPLIED_AT_ONCE, confirm, counts, stop, waiting, work
+from invoices.imports import phases
+from invoices.imports.phases import APPLIED_AT_ONCE, confirm, counts, stop, waiting, work
 from invoices.models import Debtor, Invoice, Payment
 from invoices.models.imports import KEPT, Import
 from invoices.writing import Refused
@@ -26,8 +26,8 @@ from tests.unchanged import nothing_happens
 WORKER = """
 import django, sys, uuid
 django.setup()
-from invoices.imports import running
-running.work(uuid.UUID(sys.argv[1]))
+from invoices.imports import phases
+phases.work(uuid.UUID(sys.argv[1]))
 """
 
 
@@ -35,7 +35,7 @@ def checked(account: Account, *rows: str, kind: str = "invoices") -> Import:
     """Rows as number,name,email,amount,due_date in AED; of payments as number,reference,amount."""
     headings = "invoice,name,email,amount,due" if kind == "invoices" else "invoice,reference,amount"
     text = "\n".join([headings, *rows])
-    file = running.start(
+    file = phases.start(
         account, make.user(account), kind=kind, file_name="x.csv", content=text.encode(), currency="AED"
     )
     while work(file.pk):
@@ -177,7 +177,7 @@ def test_a_file_that_always_fails_is_given_up_in_words() -> None:
     account = make.account()
     file = checked(account, row(1))
     confirm(file, "me@example.com")
-    Import.objects.filter(pk=file.pk).update(stumbles=running.MOST_STUMBLES)
+    Import.objects.filter(pk=file.pk).update(stumbles=phases.MOST_STUMBLES)
     with nothing_happens(account):
         assert not work(file.pk)
     file.refresh_from_db()
@@ -192,7 +192,7 @@ def test_files_and_rows_are_forgotten_and_what_was_done_is_not() -> None:
     finished(done)
     old = timezone.now() - KEPT - dt.timedelta(days=1)
     Import.objects.filter(pk__in=[done.pk, left.pk]).update(created_at=old)
-    assert (running.forget_old(), running.forget_old()) == (2, 0)
+    assert (phases.forget_old(), phases.forget_old()) == (2, 0)
     for file, phase in ((done, "done"), (left, "discarded"), (fresh, "checked")):
         file.refresh_from_db()
         assert (file.phase, bool(file.content), file.rows.exists()) == (phase, file == fresh, file == fresh)

@@ -24,7 +24,7 @@ from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, User
 from inflow.celery import wake
 from invoices import workdays
-from invoices.imports import planning, reading, taking_in
+from invoices.imports import loading, planning, reading
 from invoices.imports.planning import Plan
 from invoices.models import Debtor
 from invoices.models.imports import AT_WORK, KEPT, WAITING, Import, ImportRow, Outcome, Phase
@@ -222,7 +222,7 @@ def _end(file: Import, phase: Phase, **also: Any) -> None:
 
 def _read(file: Import) -> None:
     try:
-        is_understood = taking_in.take_in(file, lambda: _writing(file), _keep)
+        is_understood = loading.take_in(file, lambda: _writing(file), _keep)
     except reading.Unreadable as error:
         _end(file, Phase.FAILED, failure=str(error))
         return

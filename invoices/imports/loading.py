@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from django.utils.translation import gettext as _
 
 from inflow.canonical import canonical
-from invoices.imports import columns, mapping, reading, repeats
+from invoices.imports import columns, line_items, mapping, reading
 from invoices.imports.columns import KEYS
 from invoices.imports.survey import survey, waiting
 from invoices.models.imports import Import, ImportRow, Kind, Outcome
@@ -48,7 +48,7 @@ def take_in(
             return False
         _make_rows(file, opened.sheet(choose), writing)
     with writing():
-        repeats.settle(file, keep)
+        line_items.settle(file, keep)
     return True
 
 
@@ -75,7 +75,7 @@ def _row(file: Import, line: int, cells: Sequence[str], width: int) -> ImportRow
     if any(cells[width:]):
         row.outcome = Outcome.REFUSED
         row.reason = _("It has more cells than there are headings: is there a comma in a cell without quotes?")
-    elif file.kind == Kind.INVOICES and repeats.continues_above(said):
+    elif file.kind == Kind.INVOICES and line_items.continues_above(said):
         row.outcome = Outcome.REPEATED
     return row
 
