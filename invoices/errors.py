@@ -1,8 +1,8 @@
-"""Errors of the domain's verbs. A verb that raises one leaves nothing behind."""
+"""Errors of the domain. A function that raises one has changed nothing."""
 
 
 class Refused(Exception):
-    """A change that the rules don't allow. `field` and `code` are for machines, the message is for people."""
+    """The rules don't allow the change. Programs read `field` and `code`, people read `message`."""
 
     def __init__(self, field: str, code: str, message: str) -> None:
         super().__init__(message)
@@ -10,12 +10,16 @@ class Refused(Exception):
 
 
 class StaffOnly(Refused):
-    """A change that only a person in the dashboard may make."""
+    """Only a person in the dashboard may make the change."""
 
 
 class VersionMismatch(Exception):
-    """The caller's If-Match names another version."""
+    """The If-Match header names another version of the invoice."""
 
 
 class NotFound(Exception):
     """The account has no such row."""
+
+
+class InvalidPhone(ValueError):
+    """The text is not a possible phone number."""

@@ -1,4 +1,4 @@
-"""Invoice numbers that were stored before numbers had one spelling (`inflow.canonical`), or that look alike."""
+"""Stored invoice numbers that are not in their canonical spelling (`inflow.canonical`), or that look alike."""
 
 import unicodedata
 import uuid
@@ -9,12 +9,12 @@ from django.db.models import QuerySet
 
 from inflow.canonical import canonical
 
-# Nothing else is changed by `canonical`: printable ASCII without spaces at the ends.
+# Printable ASCII without spaces at the ends, which `canonical` never changes.
 _PLAIN = "^[!-~]([ -~]*[!-~])?$"
 
 
 class Equal(NamedTuple):
-    """Invoices of one account whose numbers differ only in how they are spelt."""
+    """Invoices of one account whose numbers differ only in spelling."""
 
     account_id: uuid.UUID
     number: str
@@ -29,14 +29,14 @@ _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"), 
 
 
 def look_alike(text: str) -> str:
-    """Return what a person reads: any dash as a hyphen, full-width and raised signs as plain ones, digits of any script
-    as 0 to 9. Such numbers are different ones; `check_numbers` lists them."""
+    """Return the number as it looks: dashes as hyphens, full-width and raised characters as plain ones, all digits as
+    0 to 9. Numbers that look alike are still different; `check_numbers` lists them."""
     plain = unicodedata.normalize("NFKC", canonical(text)).translate(_DASHES)
     return "".join(str(unicodedata.decimal(sign, sign)) for sign in plain)
 
 
 def equal_numbers(invoices: QuerySet[Any], spelling: Callable[[str], str] = canonical) -> Iterator[Equal]:
-    """Yield the invoices that would have the same number if it were spelt so."""
+    """Yield the invoices of each account that have the same number in this spelling."""
     for account_id, number, stored in _respelt(invoices, spelling):
         found = invoices.filter(account=account_id, invoice_number__in={number, *stored})
         rows = list(found.order_by("created_at", "id").values_list("invoice_number", "pk"))
@@ -45,9 +45,9 @@ def equal_numbers(invoices: QuerySet[Any], spelling: Callable[[str], str] = cano
 
 
 def respell(invoices: QuerySet[Any]) -> list[Equal]:
-    """Store each number in its one spelling, unless that makes it equal to another: such rows stay as they are.
+    """Store each number in its canonical spelling, unless another invoice of the account has the same.
 
-    Return those. They may be two invoices, or one debt that is chased twice: a person must decide.
+    Return the invoices that were left unchanged. A person must decide if they are two invoices or a duplicate.
     """
     equal = list(equal_numbers(invoices))
     kept = {(each.account_id, each.number) for each in equal}
@@ -60,7 +60,7 @@ def respell(invoices: QuerySet[Any]) -> list[Equal]:
 def _respelt(
     invoices: QuerySet[Any], spelling: Callable[[str], str] = canonical
 ) -> Iterator[tuple[uuid.UUID, str, set[str]]]:
-    """Yield the account, the one spelling, and the other spellings under which it is stored."""
+    """Yield each account and canonical number, with the other spellings under which it is stored."""
     found: dict[tuple[uuid.UUID, str], set[str]] = {}
     odd = invoices.exclude(invoice_number__regex=_PLAIN).order_by("account", "id")
     for account_id, stored in odd.values_list("account", "invoice_number").iterator(2_000):

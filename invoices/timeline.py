@@ -1,4 +1,4 @@
-"""Entries of an invoice's timeline: kind and parameters. `narrative` has their sentences."""
+"""Entries of an invoice's timeline. `narrative` has their sentences."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def note(
     batch: Batch | None = None,
     **params: Any,
 ) -> None:
-    """Append an entry at the account's time: with the batch, or else at once. An amount is `(amount, currency)`."""
+    """Add an entry at the account's time, in the batch if there is one. An amount is passed as `(amount, currency)`."""
     entry = make(invoice, kind, actor, invoice.account.now(), before=before, after=after, reason=reason, **params)
     with joining(batch) as batch:
         batch.insert(entry)
@@ -38,7 +38,7 @@ def make(
     reason: str = "",
     **params: Any,
 ) -> TimelineEntry:
-    """Return an entry that is not saved yet."""
+    """Return an unsaved entry."""
     return TimelineEntry(
         account_id=invoice.account_id,
         invoice=invoice,

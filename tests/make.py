@@ -180,7 +180,7 @@ def reminder_due(invoice: Invoice) -> Communication:
 
 def escalation(invoice: Invoice, *, level: int = 1) -> Escalation:
     """A case opened by hand."""
-    cases.open_by_hand(invoice.account, invoice.pk, STAFF, level=level)
+    cases.open_manually(invoice.account, invoice.pk, STAFF, level=level)
     made: Escalation = Escalation.objects.get(invoice=invoice, level=level)
     return made
 

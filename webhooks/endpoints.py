@@ -10,12 +10,12 @@ from django.utils import timezone
 
 from inflow.celery import wake
 from webhooks.delivery.outcomes import GONE, is_success
-from webhooks.delivery.transport import Answer
+from webhooks.delivery.transport import Response
 from webhooks.models import Delivery, DeliveryStatus, Subscription
 
 SLOW_MS = 2_000
-GIVEN_UP_AFTER = dt.timedelta(hours=120)
-GIVEN_UP_FAILURES = 10
+DISABLE_AFTER = dt.timedelta(hours=120)
+DISABLE_FAILURES = 10
 
 # What `Subscription.disabled_reason` says.
 REASON_GONE = "gone"
@@ -28,7 +28,7 @@ class AttemptResult:
 
     subscription_id: uuid.UUID
     at: dt.datetime
-    answer: Answer
+    response: Response
 
 
 @dataclass(slots=True)
@@ -40,16 +40,16 @@ class _Tally:
     is_gone: bool = False
 
     def add(self, result: AttemptResult) -> None:
-        self.is_slow = result.answer.ms >= SLOW_MS
-        if is_success(result.answer):
+        self.is_slow = result.response.ms >= SLOW_MS
+        if is_success(result.response):
             self.has_succeeded, self.failed, self.first_failed = True, 0, None
             return
         self.failed += 1
         self.first_failed = self.first_failed or result.at
-        self.is_gone = self.is_gone or result.answer.status == GONE
+        self.is_gone = self.is_gone or result.response.status == GONE
 
 
-_NOTE = """
+_UPDATE = """
 UPDATE webhooks_subscription s SET
   failing_since = CASE WHEN r.succeeded THEN r.first_failed ELSE COALESCE(s.failing_since, r.first_failed) END,
   failures = CASE WHEN r.succeeded THEN 0 ELSE s.failures END + r.failed,
@@ -71,7 +71,7 @@ def note(answers: Iterable[AttemptResult]) -> None:
     values = tallies.values()
     with connection.cursor() as cursor:
         cursor.execute(
-            _NOTE,
+            _UPDATE,
             {
                 "ids": list(tallies),
                 "succeeded": [tally.has_succeeded for tally in values],
@@ -85,8 +85,8 @@ def note(answers: Iterable[AttemptResult]) -> None:
         if tally.is_gone:
             disable(subscription_id, REASON_GONE, DeliveryStatus.CANCELLED)
     for subscription_id, failing_since, failures in stored:
-        has_failed_long = failing_since and timezone.now() - failing_since >= GIVEN_UP_AFTER
-        if has_failed_long and failures >= GIVEN_UP_FAILURES:
+        has_failed_long = failing_since and timezone.now() - failing_since >= DISABLE_AFTER
+        if has_failed_long and failures >= DISABLE_FAILURES:
             disable(subscription_id, REASON_FAILING, DeliveryStatus.SKIPPED)
 
 
@@ -110,4 +110,4 @@ def disable(subscription_id: uuid.UUID, reason: str, pending_becomes: DeliverySt
 
 
 def _wake_notices() -> None:
-    wake("webhooks.tasks.tell_admins")
+    wake("webhooks.tasks.notify_admins")

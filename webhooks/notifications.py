@@ -13,12 +13,12 @@ from django.utils import timezone
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from webhooks.models import Subscription
-from webhooks.replaying import REPLAYABLE
+from webhooks.replaying import REPLAY_WINDOW
 
 log = structlog.get_logger(__name__)
 
 # A notice that could not be mailed is tried again after this time.
-AGAIN = dt.timedelta(minutes=10)
+RETRY_AFTER = dt.timedelta(minutes=10)
 
 _CLAIM = """
 UPDATE webhooks_subscription SET notice_due_at = %(again)s WHERE id = (
@@ -28,12 +28,12 @@ UPDATE webhooks_subscription SET notice_due_at = %(again)s WHERE id = (
 """
 
 
-def tell_admins() -> int:
+def notify_admins() -> int:
     """Mail the notices that are due; how many were mailed. One that fails is logged, and comes again."""
     told = 0
     while (subscription := _claim()) is not None:
         try:
-            _tell(subscription)
+            _send(subscription)
         except Exception as error:  # whatever the mail server thinks of
             log.warning("webhook_notice_failed", subscription=str(subscription.pk), error=type(error).__name__)
         else:
@@ -45,12 +45,12 @@ def tell_admins() -> int:
 def _claim() -> Subscription | None:
     now = timezone.now()
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"now": now, "again": now + AGAIN})
+        cursor.execute(_CLAIM, {"now": now, "again": now + RETRY_AFTER})
         row = cursor.fetchone()
     return Subscription.objects.select_related("account").get(pk=row[0]) if row else None
 
 
-def _tell(subscription: Subscription) -> None:
+def _send(subscription: Subscription) -> None:
     account = subscription.account
     admins = User.objects.filter(account=account, role=Role.ADMIN, is_active=True)
     if subscription.is_active or not (addresses := list(admins.values_list("email", flat=True))):
@@ -60,7 +60,7 @@ def _tell(subscription: Subscription) -> None:
         "subscription": subscription,
         "host": urlsplit(subscription.target_url).hostname,
         "zone": account.time_zone,
-        "days": REPLAYABLE.days,
+        "days": REPLAY_WINDOW.days,
         "base_url": settings.BASE_URL,
     }
     folder = f"webhooks/{account.language}"

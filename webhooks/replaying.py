@@ -5,15 +5,11 @@ import datetime as dt
 from django.db import connection
 from django.utils import timezone
 
+from webhooks.errors import EventTooOld, SubscriptionDisabled
 from webhooks.models import Delivery, Subscription
 from webhooks.outbox import wake_sender
-from webhooks.subscriptions import Disabled
 
-REPLAYABLE = dt.timedelta(days=14)
-
-
-class TooOld(Exception):
-    """It was announced longer ago than `REPLAYABLE`."""
+REPLAY_WINDOW = dt.timedelta(days=14)
 
 
 # What a worker is sending at this moment stays with it; what waits for a retry goes now. The schedule begins anew.
@@ -41,9 +37,9 @@ def replay_since(subscription: Subscription, since: dt.datetime, *, only_failed:
 
 def _check(subscription: Subscription, since: dt.datetime) -> None:
     if not subscription.is_active:
-        raise Disabled
-    if since < timezone.now() - REPLAYABLE:
-        raise TooOld
+        raise SubscriptionDisabled
+    if since < timezone.now() - REPLAY_WINDOW:
+        raise EventTooOld
 
 
 def _replay(

@@ -8,7 +8,7 @@ from webhooks.models import Delivery, DeliveryStatus
 
 BATCH = 1_000
 # More events than an account can commit in a second: its counter's lock puts them in a row.
-MOST_EVENTS_A_SECOND = 10_000
+MAX_EVENTS_PER_SECOND = 10_000
 
 # An account without an event in the backup may have had some since.
 _RENUMBER = """
@@ -42,4 +42,4 @@ def renumber(gap: Gap) -> None:
     Call it once, in the transaction that ends the hold. GET /events?after= answers 410 for the numbers before.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_RENUMBER, {"most": round(gap.seconds) * MOST_EVENTS_A_SECOND})
+        cursor.execute(_RENUMBER, {"most": round(gap.seconds) * MAX_EVENTS_PER_SECOND})

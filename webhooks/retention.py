@@ -41,13 +41,13 @@ DELETE FROM webhooks_event e USING going WHERE e.id = going.id
 """
 
 
-def forget_old(batch: int = BATCH, run_s: float = RUN_S) -> bool:
+def delete_old(batch: int = BATCH, run_s: float = RUN_S) -> bool:
     """Remove what is older than the settings say, for `run_s` seconds at most. Whether some is left."""
     if not walltime.is_right():
         return False
     ends_at = time.monotonic() + run_s
     now = timezone.now()
-    _call_back(now)
+    _reset_future_attempts(now)
     while _run(_ATTEMPTS, before=now - dt.timedelta(days=settings.WEBHOOK_ATTEMPTS_DAYS), batch=batch):
         if time.monotonic() > ends_at:
             return True
@@ -61,12 +61,12 @@ def forget_old(batch: int = BATCH, run_s: float = RUN_S) -> bool:
 
 
 # No try is ever put off for longer.
-_MOST_WAIT = dt.timedelta(seconds=2 * max(SCHEDULE_S))
+_MAX_WAIT = dt.timedelta(seconds=2 * max(SCHEDULE_S))
 
 
-def _call_back(now: dt.datetime) -> None:
+def _reset_future_attempts(now: dt.datetime) -> None:
     """Make due what a clock that was ahead put off."""
-    put_off = Delivery.objects.filter(status=DeliveryStatus.PENDING, next_attempt_at__gt=now + _MOST_WAIT)
+    put_off = Delivery.objects.filter(status=DeliveryStatus.PENDING, next_attempt_at__gt=now + _MAX_WAIT)
     put_off.update(next_attempt_at=now, lease=None)
     Subscription.objects.filter(failing_since__gt=now).update(failing_since=now)
 

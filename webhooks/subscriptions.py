@@ -12,23 +12,12 @@ from inflow.accounts.sealing import seal, unseal
 from webhooks import outbox
 from webhooks.delivery import signing
 from webhooks.endpoints import REASON_GONE
+from webhooks.errors import SubscriptionDisabled, TooManySubscriptions
 from webhooks.models import TEST_EVENT, Delivery, DeliveryStatus, Subscription
 
 # How long a secret signs beside those that came after it, and how many sign at most.
-SIGNS_ON_FOR = dt.timedelta(hours=24)
-MOST_SECRETS = 5
-
-
-class TooMany(Exception):
-    """The plan's number of subscriptions is used up. `disabled` of them are disabled."""
-
-    def __init__(self, disabled: int) -> None:
-        super().__init__(disabled)
-        self.disabled = disabled
-
-
-class Disabled(Exception):
-    """Nothing is sent to a subscription that is disabled."""
+SECRET_OVERLAP = dt.timedelta(hours=24)
+MAX_SECRETS = 5
 
 
 def subscribe(account: Account, target_url: str, events: Iterable[str]) -> tuple[Subscription, str | None]:
@@ -99,26 +88,26 @@ def _check_room(account: Account) -> None:
     counted: QuerySet[Subscription] = Subscription.objects.for_account(account).filter(deleted_at=None)
     counted = counted.exclude(_IS_GONE)
     if counted.count() >= account.limits.subscriptions:
-        raise TooMany(counted.filter(is_active=False).count())
+        raise TooManySubscriptions(counted.filter(is_active=False).count())
 
 
-def rotate_secret(subscription: Subscription, *, revokes: bool = False) -> str:
-    """Make a new secret, which is shown this once. Those of the last 24 hours sign beside it, unless it revokes them.
+def rotate_secret(subscription: Subscription, *, revoke: bool = False) -> str:
+    """Make a new secret, which is shown this once. Those of the last 24 hours sign beside it, unless it revoke them.
 
     Whichever of them the receiver still uses, so that a second rotation is no outage."""
     secret, now = signing.new_secret(), timezone.now()
     with transaction.atomic():
         stored = Subscription.objects.select_for_update(no_key=True).get(pk=subscription.pk)
         earlier: list[dict[str, str]] = []
-        if not revokes:
-            last = {"sealed": stored.sealed_secret, "until": (now + SIGNS_ON_FOR).isoformat()}
+        if not revoke:
+            last = {"sealed": stored.sealed_secret, "until": (now + SECRET_OVERLAP).isoformat()}
             earlier = [last, *(each for each in stored.earlier_secrets if _still_signs(each, now))]
-        stored.sealed_secret, stored.earlier_secrets = seal(secret), earlier[: MOST_SECRETS - 1]
+        stored.sealed_secret, stored.earlier_secrets = seal(secret), earlier[: MAX_SECRETS - 1]
         stored.save(update_fields=["sealed_secret", "earlier_secrets"])
     return secret
 
 
-def signing_beside(earlier_secrets: Iterable[Mapping[str, str]], now: dt.datetime) -> list[str]:
+def earlier_signing_secrets(earlier_secrets: Iterable[Mapping[str, str]], now: dt.datetime) -> list[str]:
     """Return those of a subscription's earlier secrets, sealed, that have not ended."""
     return [each["sealed"] for each in earlier_secrets if _still_signs(each, now)]
 
@@ -141,7 +130,7 @@ def reseal(subscription: Subscription) -> None:
 def send_test(subscription: Subscription) -> str:
     """Put a `webhook.test` event on its way to this subscription alone; the event's id. Raises `Disabled`."""
     if not subscription.is_active:
-        raise Disabled
+        raise SubscriptionDisabled
     data = {"webhook": {"id": subscription.pk, "target_url": subscription.target_url, "events": subscription.events}}
     with transaction.atomic():
         return outbox.put(subscription.account, TEST_EVENT, data, only=subscription)

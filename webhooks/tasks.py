@@ -18,13 +18,13 @@ def deliver_due() -> int:
 
 
 @shared_task  # type: ignore[untyped-decorator]
-def tell_admins() -> int:
+def notify_admins() -> int:
     """Woken when an endpoint is disabled, and every minute. Mail: it waits where mail waits."""
-    return notifications.tell_admins()
+    return notifications.notify_admins()
 
 
 @shared_task  # type: ignore[untyped-decorator]
-def forget_old() -> None:
+def delete_old_events() -> None:
     """Every hour. What one run leaves, because it is bounded in time, the next one takes up at once."""
-    if retention.forget_old():
-        wake(forget_old.name)
+    if retention.delete_old():
+        wake(delete_old_events.name)

@@ -79,7 +79,7 @@ def _mend(account: Account, invoice_id: uuid.UUID) -> None:
             is_step = row.step is not None and row.status != State.SENDING
             if is_step and last_planned_at and last_planned_at > account.now():
                 ladder.cancel(row, "planned_early")
-        lifecycle.stand(invoice, last_step=_last_step(invoice))
+        lifecycle.update_schedule(invoice, last_step=_last_step(invoice))
         ladder.advance(invoice)
 
 

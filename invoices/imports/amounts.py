@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from invoices import money
 from invoices.imports import cells
-from invoices.imports.cells import Ambiguous
+from invoices.imports.errors import RowRefused
 from invoices.imports.headings import folded
 
 # Signs that people put beside an amount, and the currencies that each can stand for.
@@ -103,7 +103,7 @@ def known_currency(text: str, label: str) -> str:
     """The code, or a sentence."""
     code = currency_code(text)
     if code not in money.EXPONENTS:
-        raise Ambiguous(
+        raise RowRefused(
             _("%(label)s: “%(text)s” is not a known currency. Use its ISO 4217 code, such as AED.")
             % {"label": label, "text": text[:40]}
         )
@@ -135,7 +135,7 @@ def amount(text: str, currency: str, label: str) -> Decimal | None:
 def refuse_negative(number: Decimal, text: str, label: str) -> None:
     """Explain an amount below 0 where an invoice's is needed."""
     if number < 0:
-        raise Ambiguous(
+        raise RowRefused(
             _(
                 "%(label)s: %(text)s is below 0, which looks like a credit note. An import registers invoices only:"
                 " leave the row out, or correct the amount to a number above 0."
@@ -173,7 +173,7 @@ def _without_currency(plain: str, currency: str, text: str, label: str) -> str:
 
 def _refuse_another(codes: frozenset[str], currency: str, text: str, label: str) -> None:
     if currency and currency not in codes:
-        raise Ambiguous(
+        raise RowRefused(
             _("%(label)s: %(text)s is not in the row's currency, %(currency)s. Send both in one currency.")
             % {"label": label, "text": text[:40], "currency": currency}
         )
@@ -186,7 +186,7 @@ def _without_indian_commas(plain: str) -> str:
     return plain
 
 
-def _no_number(text: str, label: str) -> Ambiguous:
-    return Ambiguous(
+def _no_number(text: str, label: str) -> RowRefused:
+    return RowRefused(
         _("%(label)s: “%(text)s” is not a number. Send digits, such as 1250.50.") % {"label": label, "text": text[:40]}
     )

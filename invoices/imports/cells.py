@@ -10,6 +10,7 @@ import phonenumbers
 from django.utils.translation import gettext as _
 
 from invoices import money
+from invoices.imports.errors import RowRefused
 from invoices.models.imports import DateOrder
 
 _DIGITS = {ord(digit): str(value) for digits in ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹") for value, digit in enumerate(digits)}
@@ -23,13 +24,9 @@ _MONTHS = ("", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "o
 LONGEST = 100
 
 
-class Ambiguous(ValueError):
-    """The cell can be read in two ways, or in none; the message is for people."""
-
-
 def refuse_errors(text: str) -> None:
     if text in _ERRORS:
-        raise Ambiguous(_("The cell holds an error of Excel: %(text)s.") % {"text": text})
+        raise RowRefused(_("The cell holds an error of Excel: %(text)s.") % {"text": text})
 
 
 def latin(text: str) -> str:
@@ -90,8 +87,8 @@ def date(text: str, order: str, conflict: str = "") -> str:
         if second > 12:
             return _day(year, first, second, text=text)
         if conflict:
-            raise Ambiguous(_("%(text)s can be read in two ways. %(conflict)s") % {"text": text, "conflict": conflict})
-        raise Ambiguous(
+            raise RowRefused(_("%(text)s can be read in two ways. %(conflict)s") % {"text": text, "conflict": conflict})
+        raise RowRefused(
             _("%(text)s can be read in two ways: say which comes first, day or month, and upload it again.")
             % {"text": text}
         )
@@ -127,8 +124,8 @@ def _day(year: int, month: int, day: int, *, text: str) -> str:
     try:
         return dt.date(year, month, day).isoformat()
     except ValueError as error:
-        raise Ambiguous(_("%(text)s is no date.") % {"text": text}) from error
+        raise RowRefused(_("%(text)s is no date.") % {"text": text}) from error
 
 
-def _two_ways(text: str) -> Ambiguous:
-    return Ambiguous(_("%(text)s can be read in two ways: write it without separators.") % {"text": text})
+def _two_ways(text: str) -> RowRefused:
+    return RowRefused(_("%(text)s can be read in two ways: write it without separators.") % {"text": text})

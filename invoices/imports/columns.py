@@ -20,16 +20,16 @@ from invoices.models.imports import Kind
 class Column:
     """`names` are headings that mean it besides its own. `weak` are headings that mean it if no other column does.
 
-    `is_delicate` says that a second column of this kind must not be passed over: it is about money or its state.
+    `is_financial` says that a second column of this kind must not be passed over: it is about money or its state.
     """
 
     field: str
     label: Any
     help: Any
     names: str
-    is_needed: bool = False
+    is_required: bool = False
     weak: str = ""
-    is_delicate: bool = False
+    is_financial: bool = False
 
 
 # A column that only checks another: exports of programs that keep several currencies have it.
@@ -43,7 +43,7 @@ _NUMBER = Column(
     "|doc number|bill number|bill no|voucher no|voucher number|vch no|invoice reference|invoice ref|tax invoice no"
     "|tax invoice number|invoice id|رقم الفاتورة|الفاتورة|رقم|الرقم|رقم المستند|رقم السند|رقم الفاتوره الضريبية"
     "|رقم القيد",
-    is_needed=True,
+    is_required=True,
     weak="ref no|ref|reference|reference no|reference number|document|المرجع|رقم المرجع",
 )
 _PAID = dataclasses.replace(_NUMBER, help=_("Which invoice was paid."), weak="")
@@ -61,7 +61,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             "debtor|customer|customer name|client|client name|contact|contact name|name|bill to|bill to name|party"
             "|party name|party s name|account name|buyer|sold to|customer full name|customer project|partner"
             "|اسم العميل|العميل|اسم المدين|المدين|الاسم|اسم الزبون|الزبون|اسم الطرف|الطرف|اسم الحساب",
-            is_needed=True,
+            is_required=True,
         ),
         Column(
             "debtor_company",
@@ -90,10 +90,10 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             _("Amount"),
             _("The total, not the balance: 25000.00. Not needed if there is a balance."),
             f"{products.TOTALS}|amt|invoice amt|value|invoice value|original amount|المبلغ|القيمة",
-            is_needed=True,
-            is_delicate=True,
+            is_required=True,
+            is_financial=True,
         ),
-        Column("currency", _("Currency"), _("ISO 4217, such as AED."), _CURRENCY, is_delicate=True),
+        Column("currency", _("Currency"), _("ISO 4217, such as AED."), _CURRENCY, is_financial=True),
         Column(
             "issue_date",
             _("Issued"),
@@ -107,7 +107,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             _("YYYY-MM-DD."),
             "due on|payment due date|date due|net due date|maturity date|invoice due date|due by|pay by|payment due by"
             "|تاريخ الاستحقاق|الاستحقاق|تاريخ السداد|موعد الاستحقاق|يستحق في|موعد السداد",
-            is_needed=True,
+            is_required=True,
             weak="due|payment due",
         ),
         Column(
@@ -124,7 +124,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             "|amount paid to date|payments|payments received|received amount|settled amount|amount settled|collected"
             "|amount collected|المدفوع|المبلغ المدفوع|المسدد|المبلغ المسدد|المحصل|المبلغ المحصل|المقبوض|إجمالي المدفوع"
             "|المدفوعات",
-            is_delicate=True,
+            is_financial=True,
         ),
         Column(
             "balance",
@@ -138,7 +138,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             "|المتبقي|المبلغ المتبقي|الرصيد|رصيد الفاتورة|المبلغ المستحق|المستحق|الباقي|المبلغ الباقي|غير المسدد"
             "|غير المدفوع|الرصيد المتبقي|الرصيد المستحق|الرصيد المفتوح|المتبقي للدفع|المستحق الدفع|المبلغ غير المدفوع",
             weak="due|payment due",
-            is_delicate=True,
+            is_financial=True,
         ),
         Column(
             "amount_credited",
@@ -146,7 +146,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             _("Credit notes applied to the invoice. They reduce the balance."),
             "credited|credits applied|credit applied|amount credited|credit notes|credit note amount|applied credits"
             "|إشعارات دائنة|المبلغ الدائن المطبق",
-            is_delicate=True,
+            is_financial=True,
         ),
         Column(
             "status",
@@ -154,14 +154,14 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             _("Status in the other system. Paid and void invoices are not registered; drafts are refused."),
             "state|invoice status|invoice state|document status|doc status|inv status"
             "|الحالة|حالة الفاتورة|حالة المستند|الوضع",
-            is_delicate=True,
+            is_financial=True,
         ),
         Column(
             "payment_status",
             _("Payment status"),
             _("A second status column that some programs export."),
             "payment state|paid status|حالة الدفع|حالة السداد",
-            is_delicate=True,
+            is_financial=True,
         ),
         Column(
             "document_type",
@@ -180,7 +180,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             "payment reference|ref|ref no|reference number|transaction|transaction id|transaction reference"
             "|bank reference|cheque number|check number|cheque no|receipt|receipt number"
             "|المرجع|رقم المرجع|مرجع الدفعة|رقم العملية|رقم الحوالة|رقم الشيك|رقم الإيصال",
-            is_needed=True,
+            is_required=True,
         ),
         Column(
             "amount",
@@ -188,10 +188,10 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             _("What came in, in the invoice's currency."),
             "paid|paid amount|amount paid|payment|payment amount|received|amount received|credit|amt|amount applied"
             "|المبلغ|المبلغ المدفوع|المدفوع|قيمة الدفعة|القيمة",
-            is_needed=True,
-            is_delicate=True,
+            is_required=True,
+            is_financial=True,
         ),
-        Column("currency", _("Currency"), _("If given, it must be the invoice's."), _CURRENCY, is_delicate=True),
+        Column("currency", _("Currency"), _("If given, it must be the invoice's."), _CURRENCY, is_financial=True),
         Column(
             "paid_at",
             _("Day the money came"),
@@ -210,7 +210,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             _("Status"),
             _("Status of the payment. Only received payments are recorded."),
             "state|payment status|payment state|الحالة|حالة الدفعة|حالة الدفع",
-            is_delicate=True,
+            is_financial=True,
         ),
     ),
 }
@@ -219,8 +219,8 @@ KEYS: dict[str, str] = {Kind.INVOICES: "invoice_number", Kind.PAYMENTS: "referen
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
-    """The meaning of each column: by field its place, the places that are known and not needed, and the rest."""
+class ColumnMapping:
+    """The meaning of each column: by field its position, the positions that are known and not needed, and the rest."""
 
     product: str
     columns: dict[str, int]
@@ -228,42 +228,42 @@ class Understood:
     unknown: list[int]
 
 
-def understand(kind: str, headings: Sequence[str], chosen: Mapping[str, str] | None = None) -> Understood:
+def map_columns(kind: str, headings: Sequence[str], chosen: Mapping[str, str] | None = None) -> ColumnMapping:
     """`chosen` holds what a person decided: by `keys` of the headings a field, or nothing to ignore the column."""
     chosen = chosen or {}
-    known_as = {key: place for place, key in enumerate(keys(headings))}
+    known_as = {key: position for position, key in enumerate(keys(headings))}
     fields = {column.field for column in COLUMNS[kind]}
-    decided = {place: chosen[key] for key, place in known_as.items() if key in chosen}
-    found = {name: place for place, name in decided.items() if name in fields}
+    decided = {position: chosen[key] for key, position in known_as.items() if key in chosen}
+    found = {name: position for position, name in decided.items() if name in fields}
     texts = [folded(heading) for heading in headings]
     product = recognised(kind, texts)
-    free = {place: text for place, text in enumerate(texts) if place not in decided}
+    free = {position: text for position, text in enumerate(texts) if position not in decided}
     if product:
         _fill_by_preference(found, product, free)
     unneeded = {*_unused(product), *names(products.COMMON_UNUSED)} if product else set(names(products.COMMON_UNUSED))
-    free = {place: text for place, text in free.items() if text not in unneeded}
+    free = {position: text for position, text in free.items() if text not in unneeded}
     for tier, fields_of in _tiers(kind, translation.get_language() or ""):
         _fill(found, tier, fields_of, free)
     if is_total(kind, headings, found):
         unneeded |= set(names(products.PARTS_OF_A_TOTAL))
     taken = set(found.values())
-    left = [place for place in range(len(headings)) if place not in taken]
-    unused = [place for place in left if place in decided or texts[place] in unneeded]
-    unknown = [place for place in left if place not in decided and texts[place] not in unneeded]
-    return Understood(product.name if product else "", found, unused, unknown)
+    left = [position for position in range(len(headings)) if position not in taken]
+    unused = [position for position in left if position in decided or texts[position] in unneeded]
+    unknown = [position for position in left if position not in decided and texts[position] not in unneeded]
+    return ColumnMapping(product.name if product else "", found, unused, unknown)
 
 
 def guess(kind: str, headings: Sequence[str]) -> dict[str, int]:
     """Map each field to the position of its column: an exact name before a common one, the first of several."""
-    return understand(kind, headings).columns
+    return map_columns(kind, headings).columns
 
 
 def keys(headings: Sequence[str]) -> list[str]:
     """A name for each column by which a person's choice is found again, also if two headings are the same."""
     seen: dict[str, int] = {}
     found = []
-    for place, heading in enumerate(headings, 1):
-        text = folded(heading) or f"column {place}"
+    for position, heading in enumerate(headings, 1):
+        text = folded(heading) or f"column {position}"
         seen[text] = seen.get(text, 0) + 1
         found.append(text if seen[text] == 1 else f"{text} ({seen[text]})")
     return found
@@ -277,12 +277,12 @@ def recognised(kind: str, texts: Sequence[str]) -> Product | None:
     return next((each for each in products.PRODUCTS if any(given.issuperset(names(sign)) for sign in each.signs)), None)
 
 
-def is_whole(kind: str, headings: Sequence[str], understood: Understood) -> bool:
+def is_whole(kind: str, headings: Sequence[str], understood: ColumnMapping) -> bool:
     """Tell whether the amount on each row is the whole invoice's, and not perhaps one line's."""
-    place = understood.columns.get("amount")
-    if kind != Kind.INVOICES or place is None:
+    position = understood.columns.get("amount")
+    if kind != Kind.INVOICES or position is None:
         return kind == Kind.INVOICES and "balance" in understood.columns
-    text = folded(headings[place])
+    text = folded(headings[position])
     if text in names(products.WHOLE_INVOICE):
         return True
     has_lines = any(folded(heading) in names(products.OF_LINES) for heading in headings)
@@ -291,8 +291,8 @@ def is_whole(kind: str, headings: Sequence[str], understood: Understood) -> bool
 
 def is_total(kind: str, headings: Sequence[str], found: Mapping[str, int]) -> bool:
     """Tell whether the amount is with its taxes, so that they are not needed."""
-    place = found.get("amount")
-    return kind == Kind.INVOICES and place is not None and folded(headings[place]) in names(products.TOTALS)
+    position = found.get("amount")
+    return kind == Kind.INVOICES and position is not None and folded(headings[position]) in names(products.TOTALS)
 
 
 def in_company_currency(headings: Sequence[str], found: Mapping[str, int]) -> list[str]:
@@ -306,7 +306,7 @@ def missing(kind: str, found: Mapping[str, int]) -> list[Column]:
     return [
         column
         for column in COLUMNS[kind]
-        if column.is_needed and column.field not in found and not (column.field == "amount" and "balance" in found)
+        if column.is_required and column.field not in found and not (column.field == "amount" and "balance" in found)
     ]
 
 
@@ -316,9 +316,9 @@ def label(kind: str, field: str) -> str:
     return next((str(column.label) for column in COLUMNS[kind] if column.field == field), field)
 
 
-def delicate_names(kind: str) -> set[str]:
+def financial_names(kind: str) -> set[str]:
     """Headings of money, status and currency."""
-    delicate = [column for column in COLUMNS[kind] if column.is_delicate]
+    delicate = [column for column in COLUMNS[kind] if column.is_financial]
     return {
         name for column in delicate for name in (folded(column.field), folded(str(column.label)), *names(column.names))
     }
@@ -329,24 +329,24 @@ _Tier = Mapping[str, Sequence[str]]
 
 def _fill(found: dict[str, int], tier: _Tier, fields_of: Mapping[str, Sequence[str]], free: Mapping[int, str]) -> None:
     """Give each field that has no column yet the first free column that the tier names."""
-    places = _candidates(found, fields_of, free)
+    positions = _candidates(found, fields_of, free)
     taken: set[int] = set()
     for name in tier:
-        place = next((each for each in places.get(name, ()) if each not in taken), None)
-        if place is not None:
-            found[name] = place
-            taken.add(place)
+        position = next((each for each in positions.get(name, ()) if each not in taken), None)
+        if position is not None:
+            found[name] = position
+            taken.add(position)
 
 
 def _fill_by_preference(found: dict[str, int], product: Product, free: Mapping[int, str]) -> None:
     """The same where the order of the names counts, not that of the columns."""
     tier = _of_product(product)
-    places = _candidates(found, _fields_of_product(product), free)
+    positions = _candidates(found, _fields_of_product(product), free)
     taken: set[int] = set()
     for name, wanted in tier.items():
-        left = [place for place in places.get(name, ()) if place not in taken]
+        left = [position for position in positions.get(name, ()) if position not in taken]
         if left:
-            found[name] = min(left, key=lambda place: wanted.index(free[place]))
+            found[name] = min(left, key=lambda position: wanted.index(free[position]))
             taken.add(found[name])
 
 
@@ -355,13 +355,13 @@ def _candidates(
 ) -> dict[str, list[int]]:
     """Map each field to the free columns that could hold it."""
     taken = set(found.values())
-    places: dict[str, list[int]] = {}
-    for place, text in free.items():
-        if place not in taken:
+    positions: dict[str, list[int]] = {}
+    for position, text in free.items():
+        if position not in taken:
             for name in fields_of.get(text, ()):
                 if name not in found:
-                    places.setdefault(name, []).append(place)
-    return places
+                    positions.setdefault(name, []).append(position)
+    return positions
 
 
 def _turned(tier: _Tier) -> dict[str, list[str]]:

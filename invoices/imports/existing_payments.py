@@ -1,4 +1,4 @@
-"""Standing payments, for an import to compare with. Payments that were voided or reversed are left out."""
+"""ExistingPayment payments, for an import to compare with. Payments that were voided or reversed are left out."""
 
 import datetime as dt
 import uuid
@@ -14,7 +14,7 @@ from invoices.models import Invoice, Receipt, ReceiptStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ExistingPayment:
     """A payment of an invoice: the whole receipt, and the part of it that pays the invoice."""
 
     amount: Decimal
@@ -31,7 +31,7 @@ def opening_payments(invoices: Iterable[Invoice]) -> dict[uuid.UUID, Decimal]:
 
 def standing_payments(
     account: Account, invoices: Collection[Invoice], references: Collection[str]
-) -> Mapping[tuple[uuid.UUID, str], Standing]:
+) -> Mapping[tuple[uuid.UUID, str], ExistingPayment]:
     """Map each invoice and reference to the standing payment, wherever it was recorded."""
     ids = [invoice.pk for invoice in invoices]
     theirs = Q(posted_on__in=ids) | Q(allocations__invoice__in=ids)
@@ -44,5 +44,5 @@ def standing_payments(
         for invoice_id in {receipt.posted_on_id, *paid} - {None}:
             share = paid.get(invoice_id, Decimal(0))
             amount = receipt.amount if invoice_id == receipt.posted_on_id else share
-            standing[invoice_id, receipt.reference] = Standing(amount, share, receipt.paid_at, receipt.currency)
+            standing[invoice_id, receipt.reference] = ExistingPayment(amount, share, receipt.paid_at, receipt.currency)
     return standing

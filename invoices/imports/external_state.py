@@ -12,15 +12,15 @@ from django.utils.translation import gettext as _
 
 from invoices import money
 from invoices.imports import amounts, statuses
-from invoices.imports.cells import Ambiguous
+from invoices.imports.errors import RowRefused
 from invoices.imports.statuses import Document, State
 
 _AMOUNTS = ("amount", "amount_paid", "amount_credited", "balance")
 _CLAIMS_MONEY = (State.OWED, State.UNPAID, State.PARTLY_PAID)
 
 
-class End(enum.Enum):
-    """End of an invoice in the other program."""
+class ClosedAs(enum.Enum):
+    """ClosedAs of an invoice in the other program."""
 
     PAID = "paid"
     VOID = "void"
@@ -28,38 +28,38 @@ class End(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class ExternalState:
     """`balance` is None where the row tells nothing of what is left, `amount` where it tells no total."""
 
     amount: Decimal | None = None
     paid: Decimal | None = None
     balance: Decimal | None = None
-    end: End | None = None
+    end: ClosedAs | None = None
     is_held: bool = False
     remark: str = ""
 
 
-def read(said: Mapping[str, str], currency: str, labels: Mapping[str, str]) -> Books:
-    """Raise Ambiguous with the reason if the row is no invoice that can be chased, or contradicts itself."""
+def read(said: Mapping[str, str], currency: str, labels: Mapping[str, str]) -> ExternalState:
+    """Raise RowRefused with the reason if the row is no invoice that can be chased, or contradicts itself."""
     document = _document(said.get("document_type", ""))
     states = [_state(said[name]) for name in ("status", "payment_status") if said.get(name)]
     if State.VOID in states:
-        return Books(end=End.VOID)
+        return ExternalState(end=ClosedAs.VOID)
     if State.DRAFT in states:
-        raise Ambiguous(_("The invoice is a draft in the other system. Issue it there, then import it."))
+        raise RowRefused(_("The invoice is a draft in the other system. Issue it there, then import it."))
     if State.WRITTEN_OFF in states:
-        return Books(end=End.WRITTEN_OFF)
+        return ExternalState(end=ClosedAs.WRITTEN_OFF)
     numbers = {name: _number(said, name, currency, labels) for name in _AMOUNTS}
     if document == Document.RECEIPT:
-        return Books(amount=numbers["amount"], end=End.PAID)
+        return ExternalState(amount=numbers["amount"], end=ClosedAs.PAID)
     books = _balanced(numbers, currency, labels)
     _refuse_contradiction(books, states, said, currency, labels)
     is_paid = State.PAID in states or books.balance == 0
-    return Books(
+    return ExternalState(
         books.amount,
         books.paid,
         books.balance,
-        End.PAID if is_paid else None,
+        ClosedAs.PAID if is_paid else None,
         State.HELD in states,
         books.remark,
     )
@@ -82,13 +82,13 @@ def _document(text: str) -> Document | None:
         if document
         else _("The document type “%(text)s” is unknown, so the row is not imported.")
     )
-    raise Ambiguous(str(reason) % {"text": text[:60]})
+    raise RowRefused(str(reason) % {"text": text[:60]})
 
 
 def _state(text: str) -> State:
     state = statuses.state_of(text) or statuses.paid_flag(text)
     if state is None:
-        raise Ambiguous(
+        raise RowRefused(
             _("The status “%(text)s” is unknown, so it is unclear whether money is owed. The row is not imported.")
             % {"text": text[:60]}
         )
@@ -107,7 +107,7 @@ def _number(said: Mapping[str, str], name: str, currency: str, labels: Mapping[s
     return number
 
 
-def _balanced(numbers: Mapping[str, Decimal | None], currency: str, labels: Mapping[str, str]) -> Books:
+def _balanced(numbers: Mapping[str, Decimal | None], currency: str, labels: Mapping[str, str]) -> ExternalState:
     """Amount, paid and balance, each from the others where it is missing."""
     amount, paid, credited, balance = (numbers[name] for name in _AMOUNTS)
     remark = ""
@@ -116,9 +116,9 @@ def _balanced(numbers: Mapping[str, Decimal | None], currency: str, labels: Mapp
         if not paid and not credited:
             remark = _("The row has no total, so the invoice is registered with its balance.")
     if amount is None:
-        return Books(paid=paid)
+        return ExternalState(paid=paid)
     if balance is not None and balance > amount:
-        raise Ambiguous(
+        raise RowRefused(
             _("%(balance_label)s (%(balance)s) is more than %(label)s (%(amount)s).")
             % {
                 "balance_label": labels["balance"],
@@ -130,9 +130,9 @@ def _balanced(numbers: Mapping[str, Decimal | None], currency: str, labels: Mapp
     came = (paid or Decimal(0)) + (credited or Decimal(0))
     if balance is None:
         is_told = paid is not None or credited is not None
-        return Books(amount, paid, max(amount - came, Decimal(0)) if is_told else None, remark=remark)
+        return ExternalState(amount, paid, max(amount - came, Decimal(0)) if is_told else None, remark=remark)
     if came + balance > amount and not (balance == 0 and came > amount):
-        raise Ambiguous(
+        raise RowRefused(
             _("The amounts do not add up: %(amount)s in total, %(paid)s paid, %(balance)s outstanding.")
             % {
                 "amount": _shown(amount, currency),
@@ -143,35 +143,35 @@ def _balanced(numbers: Mapping[str, Decimal | None], currency: str, labels: Mapp
     if came and came + balance < amount:
         gap = _shown(amount - balance - came, currency)
         remark = _("%(gap)s is neither paid nor outstanding and counts as credited.") % {"gap": gap}
-    return Books(amount, paid, balance, remark=remark)
+    return ExternalState(amount, paid, balance, remark=remark)
 
 
 def _refuse_contradiction(
-    books: Books, states: list[State], said: Mapping[str, str], currency: str, labels: Mapping[str, str]
+    books: ExternalState, states: list[State], said: Mapping[str, str], currency: str, labels: Mapping[str, str]
 ) -> None:
     status = " / ".join(said[name][:40] for name in ("status", "payment_status") if said.get(name))
     is_owed = any(state in _CLAIMS_MONEY for state in states)
     if State.PAID in states and is_owed:
-        raise Ambiguous(_("The statuses “%(status)s” contradict each other.") % {"status": status})
+        raise RowRefused(_("The statuses “%(status)s” contradict each other.") % {"status": status})
     if books.balance is None:
         if State.PARTLY_PAID in states:
-            raise Ambiguous(
+            raise RowRefused(
                 _("The status is “%(status)s”, but the row does not say how much is paid or left.") % {"status": status}
             )
         return
     left = _shown(books.balance, currency)
     if State.PAID in states and books.balance:
-        raise Ambiguous(
+        raise RowRefused(
             _("The status is “%(status)s”, but %(left)s is outstanding.") % {"status": status, "left": left}
         )
     if is_owed and books.amount and not books.balance:
-        raise Ambiguous(_("The status is “%(status)s”, but nothing is outstanding.") % {"status": status})
+        raise RowRefused(_("The status is “%(status)s”, but nothing is outstanding.") % {"status": status})
     if State.PARTLY_PAID in states and books.balance == books.amount:
-        raise Ambiguous(
+        raise RowRefused(
             _("The status is “%(status)s”, but the whole %(left)s is outstanding.") % {"status": status, "left": left}
         )
     if State.UNPAID in states and books.amount is not None and books.balance < books.amount:
-        raise Ambiguous(
+        raise RowRefused(
             _("The status is “%(status)s”, but only %(left)s of %(amount)s is outstanding.")
             % {"status": status, "amount": _shown(books.amount, currency), "left": left}
         )

@@ -15,8 +15,9 @@ from invoices import lifecycle, money
 from invoices.api.serializers import InvoiceIn
 from invoices.debtors import debtors
 from invoices.imports import amounts, cells, columns, existing_payments, external_state
-from invoices.imports.external_state import Books, End
-from invoices.imports.rows import READ, Known, No, Plan
+from invoices.imports.errors import RowRefused
+from invoices.imports.external_state import ClosedAs, ExternalState
+from invoices.imports.rows import READ, Plan, RowPlanner
 from invoices.models import Invoice, Status
 from invoices.models.imports import Import, ImportRow, Outcome
 
@@ -26,7 +27,7 @@ _OF_THE_BOOKS = ("balance", "amount_credited", "status", "payment_status", "docu
 _COMPARED = ("debtor_name", "debtor_company", "debtor_email", "debtor_phone", "amount", "currency")
 
 
-class Invoices(Known):
+class InvoicePlanner(RowPlanner):
     def __init__(self, file: Import, rows: Sequence[ImportRow]) -> None:
         super().__init__(file, rows)
         self.opened: dict[uuid.UUID, Decimal] = existing_payments.opening_payments(self.invoices.values())
@@ -37,7 +38,7 @@ class Invoices(Known):
         currency = self._currency(said, invoice)
         state = external_state.read(said, currency, self.labels)
         self._refuse_foreign_columns(said, currency, state)
-        if state.end and "invoice_number" in said:
+        if state.closed_as and "invoice_number" in said:
             read = {name: text for name, text in self._amounts(said, state).items() if name in said}
             made = self._closed(invoice, currency, state)
             return replace(made, read={**read, **({"currency": currency} if "currency" in said else {})})
@@ -55,12 +56,14 @@ class Invoices(Known):
             return amounts.known_currency(said["currency"], self.labels["currency"])
         return invoice.currency if invoice else self.file.currency
 
-    def _data(self, said: Mapping[str, str], invoice: Invoice | None, currency: str, state: Books) -> dict[str, str]:
+    def _data(
+        self, said: Mapping[str, str], invoice: Invoice | None, currency: str, state: ExternalState
+    ) -> dict[str, str]:
         """Return the invoice as text, in the form in which the API accepts it."""
         data = {name: text for name, text in said.items() if name not in _OF_THE_BOOKS} | {"currency": currency}
         if state.amount is not None:
             if state.amount == 0 and invoice is None:
-                raise No(_("%(field)s is 0: there is nothing to collect.") % {"field": self.labels["amount"]})
+                raise RowRefused(_("%(field)s is 0: there is nothing to collect.") % {"field": self.labels["amount"]})
             data["amount"] = f"{state.amount:f}"
         paid = state.amount - state.balance if state.amount is not None and state.balance is not None else state.paid
         data["amount_paid"] = "" if not paid else f"{max(paid, state.paid or Decimal(0)):f}"
@@ -77,15 +80,15 @@ class Invoices(Known):
             data["language"] = cells.language(data["language"])
         return {name: text for name, text in data.items() if text}
 
-    def _amounts(self, said: Mapping[str, str], state: Books) -> dict[str, str]:
+    def _amounts(self, said: Mapping[str, str], state: ExternalState) -> dict[str, str]:
         """The row's amounts as they were understood."""
         found = {"amount": state.amount, "amount_paid": state.paid, "balance": state.balance}
         return {name: f"{value:f}" for name, value in found.items() if value is not None and name in said}
 
-    def _refuse_foreign_columns(self, said: Mapping[str, str], currency: str, state: Books) -> None:
+    def _refuse_foreign_columns(self, said: Mapping[str, str], currency: str, state: ExternalState) -> None:
         """A column in the currency of the books says nothing of an invoice in another one."""
         own = self.file.survey.get("in_company_currency", [])
-        if "currency" not in said or not own or state.end == End.VOID:
+        if "currency" not in said or not own or state.closed_as == ClosedAs.VOID:
             return
         is_own_currency = bool(self.file.currency) and currency == self.file.currency
         is_plain = own == ["balance"] and (
@@ -93,7 +96,7 @@ class Invoices(Known):
         )
         if not is_own_currency and not is_plain:
             headings = self.file.survey.get("headings_of", {})
-            raise No(
+            raise RowRefused(
                 _(
                     "“%(heading)s” is in the currency of your books, the invoice in %(currency)s. Choose the currency"
                     " of the books at the upload, or export the amounts in the invoice's currency."
@@ -109,36 +112,38 @@ class Invoices(Known):
 
     # --- Closed where it comes from ----------------------------------------------------------------------------------
 
-    def _closed(self, invoice: Invoice | None, currency: str, state: Books) -> Plan:
-        assert state.end
+    def _closed(self, invoice: Invoice | None, currency: str, state: ExternalState) -> Plan:
+        assert state.closed_as
         if invoice is None:
             reasons = {
-                End.PAID: _("Paid in the file: not registered."),
-                End.VOID: _("Void in the file: not registered."),
-                End.WRITTEN_OFF: _("Written off in the file: not registered."),
+                ClosedAs.PAID: _("Paid in the file: not registered."),
+                ClosedAs.VOID: _("Void in the file: not registered."),
+                ClosedAs.WRITTEN_OFF: _("Written off in the file: not registered."),
             }
-            return Plan(Outcome.CLOSED, reasons[state.end])
+            return Plan(Outcome.CLOSED, reasons[state.closed_as])
         if not invoice.is_open:
             return Plan(Outcome.UNCHANGED)
         if currency != invoice.currency or (state.amount is not None and state.amount != invoice.amount):
-            raise No(
+            raise RowRefused(
                 _("The amount is %(said)s in the file and %(now)s here. Is it the same invoice?")
                 % {
                     "said": f"{currency} {state.amount:f}" if state.amount is not None else currency,
                     "now": money.display(invoice.amount, invoice.currency),
                 }
             )
-        if state.end == End.PAID:
+        if state.closed_as == ClosedAs.PAID:
             return self._propose_payment(invoice, Decimal(0))
         here = spoken(Status, invoice.status)
-        if state.end == End.VOID:
+        if state.closed_as == ClosedAs.VOID:
             return Plan(
-                Outcome.PROPOSED, _("Void in the file, but open here: cancel it?"), {CANCEL: [here, state.end.value]}
+                Outcome.PROPOSED,
+                _("Void in the file, but open here: cancel it?"),
+                {CANCEL: [here, state.closed_as.value]},
             )
         return Plan(
             Outcome.PROPOSED,
             _("Written off in the file, but open here: write it off?"),
-            {WRITE_OFF: [here, state.end.value]},
+            {WRITE_OFF: [here, state.closed_as.value]},
         )
 
     def _propose_payment(self, invoice: Invoice, left: Decimal) -> Plan:
@@ -155,9 +160,9 @@ class Invoices(Known):
 
     # --- Open where it comes from ------------------------------------------------------------------------------------
 
-    def _register(self, new: lifecycle.NewInvoice, state: Books) -> Plan:
+    def _register(self, new: lifecycle.NewInvoice, state: ExternalState) -> Plan:
         if state.is_held:
-            raise No(_("The invoice is disputed or on hold in the other system. Register it by hand first."))
+            raise RowRefused(_("The invoice is disputed or on hold in the other system. Register it by hand first."))
         notes = [state.remark] if state.remark else []
         if new.due_date < self.today and new.amount_paid < new.amount:
             notes.append(_("Past due: chased from the next working day on."))
@@ -174,17 +179,17 @@ class Invoices(Known):
         known_by = new.debtor_name, new.debtor_company, new.debtor_email, new.debtor_phone
         if known_by not in self.debtors:
             name, company, email, phone = known_by
-            found = debtors.find_or_make(self.account, name=name, company=company, email=email, phone=phone)
+            found = debtors.get_or_create(self.account, name=name, company=company, email=email, phone=phone)
             self.debtors[known_by] = found.pk
         return self.debtors[known_by]
 
-    def _compare(self, invoice: Invoice, new: lifecycle.NewInvoice, said: dict[str, str], state: Books) -> Plan:
+    def _compare(self, invoice: Invoice, new: lifecycle.NewInvoice, said: dict[str, str], state: ExternalState) -> Plan:
         for name in _COMPARED:
             self._refuse_other(name, getattr(invoice, name), getattr(new, name), said)
         self._refuse_other("issue_date", invoice.issue_date, new.issue_date, said)
         self._refuse_other("language", invoice.language, new.language, said)
         if state.balance is not None and state.balance > invoice.amount:
-            raise No(
+            raise RowRefused(
                 _("%(left)s is outstanding in the file, more than the invoice's amount here, %(amount)s.")
                 % {
                     "left": money.display(state.balance, invoice.currency),
@@ -197,7 +202,7 @@ class Invoices(Known):
             self._refuse_other_payment(invoice, new.amount_paid, said["amount_paid"])
         return self._changes(invoice, new, said, self._less_paid(invoice, state))
 
-    def _less_paid(self, invoice: Invoice, state: Books) -> str:
+    def _less_paid(self, invoice: Invoice, state: ExternalState) -> str:
         if not invoice.is_open or state.balance is None or state.balance <= invoice.balance:
             return ""
         more = money.display(state.balance - invoice.balance, invoice.currency)
@@ -205,7 +210,7 @@ class Invoices(Known):
 
     def _refuse_other_payment(self, invoice: Invoice, paid: Decimal, said: str) -> None:
         if paid not in (invoice.amount_paid, self.opened.get(invoice.pk, Decimal(0))):
-            raise No(
+            raise RowRefused(
                 _("Paid already is %(now)s, not %(said)s. What came in since is imported as payments.")
                 % {"now": f"{invoice.amount_paid.normalize():f}", "said": said}
             )
@@ -232,7 +237,7 @@ class Invoices(Known):
     def _refuse_other(self, name: str, now: Any, new: Any, said: dict[str, str]) -> None:
         if name not in said or now == new or _folded(name, now) == _folded(name, new):
             return
-        raise No(
+        raise RowRefused(
             _("%(field)s is %(now)s, not %(said)s. Of a known invoice, an import changes the due date and the notes.")
             % {
                 "field": columns.label(self.file.kind, name),

@@ -17,22 +17,22 @@ from invoices.models.imports import Import, ImportRow, Kind, Outcome
 # These may differ from line to line.
 _OWN_OF_A_LINE = ("notes",)
 _MOST_NAMED = 5
-_AT_ONCE = 2_000
+_BATCH = 2_000
 
 
-def settle(file: Import, keep: Callable[[Sequence[ImportRow]], object]) -> None:
-    """Decide about all rows of a file that share their number with others. `keep` writes what became of some rows."""
+def settle(file: Import, save: Callable[[Sequence[ImportRow]], object]) -> None:
+    """Decide about all rows of a file that share their number with others. `save` writes what became of some rows."""
     if file.kind != Kind.INVOICES:
         return
     shared = file.rows.exclude(key="").order_by().values("key").annotate(count=Count("pk")).filter(count__gt=1)
     rows = file.rows.filter(key__in=shared.values("key"), outcome="").order_by("key", "line")
     decided: list[ImportRow] = []
-    for _key, group in groupby(rows.iterator(_AT_ONCE), key=lambda row: row.key):
+    for _key, group in groupby(rows.iterator(_BATCH), key=lambda row: row.key):
         decided += _settled(file, [row for row in group if _is_invoice(row)])
-        if len(decided) >= _AT_ONCE:
-            keep(decided)
+        if len(decided) >= _BATCH:
+            save(decided)
             decided = []
-    keep(decided)
+    save(decided)
 
 
 def continues_above(said: Mapping[str, str]) -> bool:

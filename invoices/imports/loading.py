@@ -9,18 +9,18 @@ from django.utils.translation import gettext as _
 from inflow.canonical import canonical
 from invoices.imports import columns, line_items, mapping, reading
 from invoices.imports.columns import KEYS
-from invoices.imports.survey import survey, waiting
+from invoices.imports.survey import survey, undecided
 from invoices.models.imports import Import, ImportRow, Kind, Outcome
 
-READ_AT_ONCE = 2_000
+READ_BATCH = 2_000
 
 
-def take_in(
+def load(
     file: Import,
     writing: Callable[[], AbstractContextManager[None]],
-    keep: Callable[[Sequence[ImportRow]], object],
+    save: Callable[[Sequence[ImportRow]], object],
 ) -> bool:
-    """Make a row of each line. False if columns wait for a person. Unreadable if it is no such file.
+    """Make a row of each line. False if columns wait for a person. UnreadableFile if it is no such file.
 
     From the beginning: what a killed worker had read is read again. `writing` is a transaction of the claim's holder.
     """
@@ -28,34 +28,34 @@ def take_in(
         file.rows.all().delete()
     content = bytes(file.content)
 
-    def beat() -> None:
+    def heartbeat() -> None:
         with writing():
             pass
 
     def choose(headings: Sequence[str]) -> dict[str, str]:
         return mapping.choices_of(file, headings)
 
-    with reading.open_file(content, file.kind, file.encoding, beat) as opened:
+    with reading.open_file(content, file.kind, file.encoding, heartbeat) as opened:
         sheet = opened.sheet(choose)
         chosen = choose(sheet.headings)
-        found = survey(file.kind, sheet.headings, sheet.understood, chosen, sheet.rows, file.date_order, beat)
+        found = survey(file.kind, sheet.headings, sheet.understood, chosen, sheet.rows, file.date_order, heartbeat)
         file.survey, file.columns = found, found["columns"]
         taken = file.columns.values()
-        file.ignored = [each[:100] for place, each in enumerate(sheet.headings) if each and place not in taken]
+        file.ignored = [each[:100] for position, each in enumerate(sheet.headings) if each and position not in taken]
         with writing():
             Import.objects.filter(pk=file.pk).update(survey=found, columns=file.columns, ignored=file.ignored)
-        if waiting(found) or columns.missing(file.kind, file.columns):
+        if undecided(found) or columns.missing(file.kind, file.columns):
             return False
         _make_rows(file, opened.sheet(choose), writing)
     with writing():
-        line_items.settle(file, keep)
+        line_items.settle(file, save)
     return True
 
 
 def _make_rows(file: Import, sheet: reading.Sheet, writing: Callable[[], AbstractContextManager[None]]) -> None:
     above = 0
     rows = (_row(file, line, cells, len(sheet.headings)) for line, cells in sheet.rows)
-    while some := list(itertools.islice(rows, READ_AT_ONCE)):
+    while some := list(itertools.islice(rows, READ_BATCH)):
         for row in some:
             if row.outcome == Outcome.REPEATED and above:
                 row.reason = _("Another line of the invoice on line %(line)d.") % {"line": above}
@@ -68,7 +68,7 @@ def _make_rows(file: Import, sheet: reading.Sheet, writing: Callable[[], Abstrac
 
 
 def _row(file: Import, line: int, cells: Sequence[str], width: int) -> ImportRow:
-    said = {name: cells[place] if place < len(cells) else "" for name, place in file.columns.items()}
+    said = {name: cells[position] if position < len(cells) else "" for name, position in file.columns.items()}
     if "invoice_number" in said:
         said["invoice_number"] = canonical(said["invoice_number"])
     row = ImportRow(file=file, line=line, said=said, key=_key(file.kind, said))

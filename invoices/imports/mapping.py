@@ -23,8 +23,8 @@ def remembered(account: Account, kind: str, headings: Sequence[str]) -> dict[str
     the choice of one program's total does not hide the amount of another's.
     """
     keys = columns.keys(headings)
-    plain = columns.understand(kind, headings)
-    unknown = {keys[place] for place in plain.unknown}
+    plain = columns.map_columns(kind, headings)
+    unknown = {keys[position] for position in plain.unknown}
     earlier = Import.objects.for_account(account).filter(kind=kind).exclude(choices={}).order_by("-created_at")
     known: dict[str, str] = {}
     for choices, survey in earlier.values_list("choices", "survey")[:_REMEMBERED_FILES]:
@@ -67,7 +67,7 @@ def _replaced(file: Import, choices: Mapping[str, str]) -> dict[str, str]:
     """The columns that were understood, and whose field a person gives to another one: they are ignored."""
     keys = columns.keys(file.survey.get("headings", []))
     chosen = set(choices.values()) - {""}
-    return {keys[place]: "" for name, place in file.columns.items() if name in chosen and place < len(keys)}
+    return {keys[position]: "" for name, position in file.columns.items() if name in chosen and position < len(keys)}
 
 
 def _refuse_unfit(kind: str, headings: list[str], choices: Mapping[str, str]) -> None:
@@ -77,7 +77,7 @@ def _refuse_unfit(kind: str, headings: list[str], choices: Mapping[str, str]) ->
         raise Refused(
             "columns", "twice", _("Two columns are chosen for %(field)s.") % {"field": columns.label(kind, twice)}
         )
-    understood = columns.understand(kind, headings, choices)
+    understood = columns.map_columns(kind, headings, choices)
     if lacking := columns.missing(kind, understood.columns):
         named = ", ".join(str(column.label) for column in lacking)
         raise Refused("columns", "missing", _("No column is chosen for %(names)s.") % {"names": named})

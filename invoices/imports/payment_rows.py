@@ -9,15 +9,16 @@ from django.utils.translation import gettext as _
 from inflow.api.fields import DateField, MoneyField, StrictSerializer, TextField
 from invoices import lifecycle, money
 from invoices.imports import amounts, existing_payments, statuses
-from invoices.imports.existing_payments import Standing
+from invoices.imports.errors import RowRefused
+from invoices.imports.existing_payments import ExistingPayment
 from invoices.imports.headings import folded, names
-from invoices.imports.rows import READ, Known, No, Plan
+from invoices.imports.rows import READ, Plan, RowPlanner
 from invoices.imports.statuses import State
 from invoices.models import Invoice
 from invoices.models.imports import Import, ImportRow, Outcome
 
 # Words of a payment that came in, besides those of a paid invoice.
-_CAME_IN = (State.PAID, State.ISSUED)
+_RECEIVED = (State.PAID, State.ISSUED)
 _WORDS = names(
     "standing|success|successful|succeeded|completed|complete|reconciled|captured|matched|مكتملة|ناجحة|مقبوضة|مكتمل"
 )
@@ -32,7 +33,7 @@ class PaymentRow(StrictSerializer):
     method = TextField(max_length=40, required=False)
 
 
-class Payments(Known):
+class PaymentPlanner(RowPlanner):
     def __init__(self, file: Import, rows: Sequence[ImportRow]) -> None:
         super().__init__(file, rows)
         references = {row.said.get("reference", "")[:100] for row in rows} - {""}
@@ -43,7 +44,9 @@ class Payments(Known):
         self._refuse_not_received(said.pop("status", ""))
         invoice = self.invoices.get(number)
         if invoice is None:
-            raise No(_("There is no invoice of this number.") if number else _("It does not say which invoice."))
+            raise RowRefused(
+                _("There is no invoice of this number.") if number else _("It does not say which invoice.")
+            )
         data = self._data(said, invoice)
         new = self.checked(PaymentRow, data)
         if known := self.payments.get((invoice.pk, new["reference"])):
@@ -62,11 +65,11 @@ class Payments(Known):
         if "currency" in said:
             currency = amounts.known_currency(said["currency"], self.labels["currency"])
             if currency != invoice.currency:
-                raise No(_("The invoice is in %(currency)s.") % {"currency": invoice.currency})
+                raise RowRefused(_("The invoice is in %(currency)s.") % {"currency": invoice.currency})
         if "amount" in said:
             number = amounts.amount(said["amount"], invoice.currency, self.labels["amount"])
             if number is not None and number < 0:
-                raise No(
+                raise RowRefused(
                     _(
                         "%(field)s: %(text)s is below 0, which looks like money that went back. Void or reverse the"
                         " payment on its own page instead."
@@ -82,14 +85,16 @@ class Payments(Known):
         if not text:
             return
         state = statuses.state_of(text) or statuses.paid_flag(text)
-        if state not in _CAME_IN and folded(text) not in _WORDS:
-            raise No(_("The status is “%(status)s”: only payments that came in are recorded.") % {"status": text[:60]})
+        if state not in _RECEIVED and folded(text) not in _WORDS:
+            raise RowRefused(
+                _("The status is “%(status)s”: only payments that came in are recorded.") % {"status": text[:60]}
+            )
 
 
-def _same(known: Standing, invoice: Invoice, new: Mapping[str, Any]) -> Plan:
+def _same(known: ExistingPayment, invoice: Invoice, new: Mapping[str, Any]) -> Plan:
     if new["amount"] in (known.amount, known.share) and new.get("paid_at", known.paid_at) == known.paid_at:
         return Plan(Outcome.UNCHANGED)
-    raise No(
+    raise RowRefused(
         _("This reference is of another payment: %(amount)s for invoice %(number)s on %(day)s.")
         % {
             "amount": money.display(known.amount, known.currency),

@@ -25,9 +25,10 @@ from inflow.accounts.models import Account, User
 from inflow.celery import wake
 from invoices import workdays
 from invoices.imports import loading, planning, reading
+from invoices.imports.errors import ClaimLost, UnreadableFile
 from invoices.imports.planning import Plan
 from invoices.models import Debtor
-from invoices.models.imports import AT_WORK, KEPT, WAITING, Import, ImportRow, Outcome, Phase
+from invoices.models.imports import AWAITING_DECISION, IN_PROGRESS, RETENTION, Import, ImportRow, Outcome, Phase
 from invoices.writing import Refused
 
 log = structlog.get_logger(__name__)
@@ -35,15 +36,11 @@ log = structlog.get_logger(__name__)
 # A turn of a worker. Its chunks are far shorter than the lease.
 TURN_S = 5.0
 LEASE = dt.timedelta(seconds=60)
-MOST_STUMBLES = 5
+MAX_CLAIMS = 5
 # Files of an account that are read and checked at a time.
-MOST_READ = 5
-CHECKED_AT_ONCE, APPLIED_AT_ONCE = 1_000, 200
-TO_DO = (Outcome.NEW, Outcome.CHANGED)
-
-
-class _Lost(Exception):
-    """Somebody else has the claim now, or a person stopped the import."""
+MAX_PENDING_FILES = 5
+CHECK_BATCH, APPLY_BATCH = 1_000, 200
+APPLICABLE = (Outcome.NEW, Outcome.CHANGED)
 
 
 # --- What a person does ------------------------------------------------------------------------------------------
@@ -60,9 +57,9 @@ def start(
     date_order: str = "",
     currency: str = "",
 ) -> Import:
-    """Store a file for a worker to read. Unreadable for what its size and its first bytes tell."""
-    reading.refuse_at_sight(content[:8], len(content))
-    _refuse_many(account)
+    """Store a file for a worker to read. UnreadableFile for what its size and its first bytes tell."""
+    reading.check_upload(content[:8], len(content))
+    _check_pending_files(account)
     with transaction.atomic():
         file: Import = Import.objects.create(
             account=account,
@@ -77,22 +74,27 @@ def start(
             actor=person.email,
         )
         audit.record(account, person.email, "import.uploaded", file.file_name[:120], kind=kind, id=str(file.pk))
-        transaction.on_commit(lambda: offer(file.pk))
+        transaction.on_commit(lambda: wake_worker(file.pk))
     return file
 
 
-def _refuse_many(account: Account) -> None:
+def _check_pending_files(account: Account) -> None:
     """One account's files must not keep the others' waiting."""
-    if Import.objects.for_account(account).filter(phase__in=(Phase.READING, Phase.CHECKING)).count() >= MOST_READ:
+    if (
+        Import.objects.for_account(account).filter(phase__in=(Phase.READING, Phase.CHECKING)).count()
+        >= MAX_PENDING_FILES
+    ):
         raise Refused(
-            "file", "many", _("%(count)d files are being read already: wait until one is done.") % {"count": MOST_READ}
+            "file",
+            "many",
+            _("%(count)d files are being read already: wait until one is done.") % {"count": MAX_PENDING_FILES},
         )
 
 
 def confirm(file: Import, actor: str) -> None:
     """Do what the preview shows."""
     try:
-        _move(file, [Phase.CHECKED], Phase.RUNNING, actor, "import.confirmed")
+        _transition(file, [Phase.CHECKED], Phase.RUNNING, actor, "import.confirmed")
     except IntegrityError as error:
         if "one_running_import_for_an_account" in str(error):
             raise Refused("phase", "another_runs", _("Another import is running: wait until it is done.")) from error
@@ -101,17 +103,17 @@ def confirm(file: Import, actor: str) -> None:
 
 def stop(file: Import, actor: str) -> None:
     """Stop an import. Imported rows stay; the rest waits for another confirmation."""
-    _move(file, [Phase.RUNNING], Phase.CHECKED, actor, "import.stopped")
+    _transition(file, [Phase.RUNNING], Phase.CHECKED, actor, "import.stopped")
 
 
 def discard(file: Import, actor: str) -> None:
-    _move(
+    _transition(
         file, [Phase.READING, Phase.MAPPING, Phase.CHECKING, Phase.CHECKED], Phase.DISCARDED, actor, "import.discarded"
     )
 
 
-def _move(file: Import, sources: Sequence[Phase], target: Phase, actor: str, action: str) -> None:
-    ended_at = None if target in (*AT_WORK, *WAITING) else timezone.now()
+def _transition(file: Import, sources: Sequence[Phase], target: Phase, actor: str, action: str) -> None:
+    ended_at = None if target in (*IN_PROGRESS, *AWAITING_DECISION) else timezone.now()
     with transaction.atomic():
         moved = Import.objects.filter(pk=file.pk, phase__in=sources).update(
             phase=target, actor=actor, claim=None, claimed_until=None, stumbles=0, ended_at=ended_at
@@ -119,8 +121,8 @@ def _move(file: Import, sources: Sequence[Phase], target: Phase, actor: str, act
         if not moved:
             raise Refused("phase", "not_now", _("The import has moved on meanwhile."))
         audit.record(file.account, actor, action, file.file_name[:120], id=str(file.pk), **counts(file))
-        if target in AT_WORK:
-            transaction.on_commit(lambda: offer(file.pk))
+        if target in IN_PROGRESS:
+            transaction.on_commit(lambda: wake_worker(file.pk))
 
 
 def counts(file: Import) -> dict[str, int]:
@@ -135,7 +137,7 @@ def counts(file: Import) -> dict[str, int]:
         **found,
         "all": total,
         "checked": sum(found.values()),
-        "to_do": sum(found[outcome] for outcome in TO_DO),
+        "to_do": sum(found[outcome] for outcome in APPLICABLE),
         "applied": sum(count for (_, is_applied), count in by.items() if is_applied),
     }
 
@@ -143,10 +145,10 @@ def counts(file: Import) -> dict[str, int]:
 # --- What a worker does ------------------------------------------------------------------------------------------
 
 
-def waiting() -> list[uuid.UUID]:
+def unclaimed() -> list[uuid.UUID]:
     """Imports that nobody works on though somebody should."""
     free = Q(claimed_until=None) | Q(claimed_until__lt=timezone.now())
-    return list(Import.objects.filter(free, phase__in=AT_WORK).values_list("pk", flat=True))
+    return list(Import.objects.filter(free, phase__in=IN_PROGRESS).values_list("pk", flat=True))
 
 
 def work(import_id: uuid.UUID, turn_s: float = TURN_S) -> bool:
@@ -157,21 +159,25 @@ def work(import_id: uuid.UUID, turn_s: float = TURN_S) -> bool:
     until = time.monotonic() + turn_s
     steps = {Phase.READING: _read, Phase.CHECKING: _check, Phase.RUNNING: _run}
     try:
-        with translation.override(file.language), workdays.remembered():
-            while file.is_at_work:
+        with translation.override(file.language), workdays.cached():
+            while file.is_in_progress:
                 steps[Phase(file.phase)](file)
                 if time.monotonic() > until:
                     break
-    except _Lost:
+    except ClaimLost:
         return False
     finally:
         Import.objects.filter(pk=file.pk, claim=file.claim).update(claimed_until=None)
-    return file.is_at_work
+    return file.is_in_progress
 
 
-def forget_old() -> int:
-    """Files and rows hold names and addresses: after a while only the fact of the import stays. How many went."""
-    old = Import.objects.filter(created_at__lt=timezone.now() - KEPT).exclude(content=b"").exclude(phase=Phase.RUNNING)
+def delete_old_files() -> int:
+    """Files and rows hold names and addresses: after a while only the fact of the import stays. ReversalKind many went."""
+    old = (
+        Import.objects.filter(created_at__lt=timezone.now() - RETENTION)
+        .exclude(content=b"")
+        .exclude(phase=Phase.RUNNING)
+    )
     forgotten = 0
     for file in old.defer("content")[:100]:
         with transaction.atomic():
@@ -187,14 +193,17 @@ def _claim(import_id: uuid.UUID) -> Import | None:
     now, claim = timezone.now(), uuid.uuid4()
     free = Q(claimed_until=None) | Q(claimed_until__lt=now)
     file: Import | None = (
-        Import.objects.filter(free, pk=import_id, phase__in=AT_WORK).defer("content").select_related("account").first()
+        Import.objects.filter(free, pk=import_id, phase__in=IN_PROGRESS)
+        .defer("content")
+        .select_related("account")
+        .first()
     )
     if file is None or not Import.objects.filter(free, pk=import_id, phase=file.phase, claim=file.claim).update(
         claim=claim, claimed_until=now + LEASE, stumbles=file.stumbles + 1
     ):
         return None
     file.claim = claim
-    if file.stumbles >= MOST_STUMBLES:
+    if file.stumbles >= MAX_CLAIMS:
         log.error("import_given_up", file=str(file.pk))
         _end(file, Phase.FAILED, failure=_("Something went wrong on our side; it is logged."))
         return None
@@ -207,13 +216,13 @@ def _writing(file: Import) -> Iterator[None]:
     with transaction.atomic():
         still = Import.objects.filter(pk=file.pk, claim=file.claim, phase=file.phase)
         if not still.update(claimed_until=timezone.now() + LEASE, stumbles=0):
-            raise _Lost
+            raise ClaimLost
         yield
 
 
 def _end(file: Import, phase: Phase, **also: Any) -> None:
     with _writing(file):
-        ended_at = None if phase in (*AT_WORK, *WAITING) else timezone.now()
+        ended_at = None if phase in (*IN_PROGRESS, *AWAITING_DECISION) else timezone.now()
         Import.objects.filter(pk=file.pk).update(phase=phase, ended_at=ended_at, **also)
         if phase == Phase.DONE:
             audit.record(file.account, file.actor, "import.done", file.file_name[:120], id=str(file.pk), **counts(file))
@@ -222,8 +231,8 @@ def _end(file: Import, phase: Phase, **also: Any) -> None:
 
 def _read(file: Import) -> None:
     try:
-        is_understood = loading.take_in(file, lambda: _writing(file), _keep)
-    except reading.Unreadable as error:
+        is_understood = loading.load(file, lambda: _writing(file), _save_rows)
+    except UnreadableFile as error:
         _end(file, Phase.FAILED, failure=str(error))
         return
     if not is_understood:
@@ -236,11 +245,11 @@ def _read(file: Import) -> None:
 
 def _check(file: Import) -> None:
     with _writing(file):
-        rows = list(file.rows.filter(outcome="").order_by("line")[:CHECKED_AT_ONCE])
+        rows = list(file.rows.filter(outcome="").order_by("line")[:CHECK_BATCH])
         for row, plan in zip(rows, planning.plan(file, rows), strict=True):
             row.outcome, row.reason, row.changes = plan.outcome, plan.reason, plan.changes
             row.said |= plan.read
-        _keep(rows)
+        _save_rows(rows)
     if not rows:
         _end(file, Phase.CHECKED)
 
@@ -248,12 +257,12 @@ def _check(file: Import) -> None:
 def _run(file: Import) -> None:
     actor = Actor(file.actor, Channel.IMPORT)
     with _writing(file):
-        rows = list(file.rows.filter(outcome__in=TO_DO, is_applied=False).order_by("line")[:APPLIED_AT_ONCE])
+        rows = list(file.rows.filter(outcome__in=APPLICABLE, is_applied=False).order_by("line")[:APPLY_BATCH])
         plans = planning.plan(file, rows)
         _lock_debtors(plans)
         for row, plan in zip(rows, plans, strict=True):
             _apply(row, plan, actor)
-        _keep(rows)
+        _save_rows(rows)
     if not rows:
         _end(file, Phase.DONE)
 
@@ -287,7 +296,7 @@ def _apply(row: ImportRow, plan: Plan, actor: Actor) -> None:
         row.reason = _("Something went wrong on our side; it is logged.")
 
 
-def _keep(rows: Sequence[ImportRow]) -> None:
+def _save_rows(rows: Sequence[ImportRow]) -> None:
     """Write what became of the rows, in one statement."""
     values: list[tuple[Any, ...]] = [
         (row.pk, row.outcome, row.reason, json.dumps(row.changes), json.dumps(row.said), row.is_applied) for row in rows
@@ -307,5 +316,5 @@ WHERE row.id = told.id
 """
 
 
-def offer(import_id: uuid.UUID) -> None:
+def wake_worker(import_id: uuid.UUID) -> None:
     wake("invoices.tasks.work_on_import", str(import_id))

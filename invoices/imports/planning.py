@@ -11,10 +11,11 @@ from django.db.models import Min
 from django.utils.translation import gettext as _
 
 from invoices.imports import cells
-from invoices.imports.invoice_rows import Invoices
-from invoices.imports.payment_rows import Payments
+from invoices.imports.errors import RowRefused
+from invoices.imports.invoice_rows import InvoicePlanner
+from invoices.imports.payment_rows import PaymentPlanner
 from invoices.imports.reading import MAX_CELL
-from invoices.imports.rows import Known, No, Plan
+from invoices.imports.rows import Plan, RowPlanner
 from invoices.models.imports import Import, ImportRow, Kind, Outcome
 from invoices.writing import Refused
 
@@ -23,15 +24,15 @@ __all__ = ["Plan", "plan"]
 
 def plan(file: Import, rows: Sequence[ImportRow]) -> list[Plan]:
     """One for each row, as things stand."""
-    known: Known = Invoices(file, rows) if file.kind == Kind.INVOICES else Payments(file, rows)
+    known: RowPlanner = InvoicePlanner(file, rows) if file.kind == Kind.INVOICES else PaymentPlanner(file, rows)
     first = _first_lines(file, rows)
     plans = []
     for row in rows:
         try:
             if row.key and first.get(row.key, row.line) < row.line:
-                raise No(_("Line %(line)d is the same one.") % {"line": first[row.key]})
+                raise RowRefused(_("Line %(line)d is the same one.") % {"line": first[row.key]})
             plans.append(known.plan(_checked(row.said)))
-        except (No, cells.Ambiguous) as no:
+        except RowRefused as no:
             plans.append(Plan(Outcome.REFUSED, str(no)))
         except Refused as refusal:
             plans.append(Plan(Outcome.REFUSED, refusal.message))
@@ -39,7 +40,7 @@ def plan(file: Import, rows: Sequence[ImportRow]) -> list[Plan]:
 
 
 def _first_lines(file: Import, rows: Sequence[ImportRow]) -> dict[str, int]:
-    """Map each key to the first line of a payment that has it. Invoices were handled by `repeats` before."""
+    """Map each key to the first line of a payment that has it. InvoicePlanner were handled by `repeats` before."""
     if file.kind == Kind.INVOICES:
         return {}
     keys = {row.key for row in rows} - {""}
@@ -50,5 +51,5 @@ def _checked(said: Mapping[str, str]) -> dict[str, str]:
     for text in said.values():
         cells.refuse_errors(text)
         if len(text) > MAX_CELL:
-            raise No(_("A cell has more than %(length)d characters.") % {"length": MAX_CELL})
+            raise RowRefused(_("A cell has more than %(length)d characters.") % {"length": MAX_CELL})
     return {name: text for name, text in said.items() if text}

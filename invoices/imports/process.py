@@ -13,7 +13,7 @@ from typing import IO, Any
 import structlog
 from django.conf import settings
 
-from invoices.imports.parsing.bounds import Refused
+from invoices.imports.errors import FileRefused
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +21,7 @@ CPU_S = 60
 WALL_S = 120
 MEMORY = 1024 * 1024 * 1024
 WRITTEN = 256 * 1024 * 1024
-_BEAT_EVERY_S = 5.0
+_HEARTBEAT_EVERY_S = 5.0
 
 Row = tuple[int, list[str]]
 
@@ -42,18 +42,18 @@ class Parsed:
 
 
 @contextmanager
-def parsed(content: bytes, options: dict[str, Any], beat: Callable[[], object] = lambda: None) -> Iterator[Parsed]:
-    """Refused if the file is none, or if its parser died or was ended. `beat` is called now and then meanwhile."""
+def parsed(content: bytes, options: dict[str, Any], heartbeat: Callable[[], object] = lambda: None) -> Iterator[Parsed]:
+    """FileRefused if the file is none, or if its parser died or was ended. `heartbeat` is called now and then meanwhile."""
     limits = {"cpu_s": CPU_S, "wall_s": WALL_S + 5, "memory": MEMORY, "written": WRITTEN}
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as found:
         given.write(content)
         given.seek(0)
-        _run(given, found, json.dumps({**options, "limits": limits}), beat)
+        _run(given, found, json.dumps({**options, "limits": limits}), heartbeat)
         _refuse(found)
         yield Parsed(found)
 
 
-def _run(given: IO[bytes], found: IO[bytes], options: str, beat: Callable[[], object]) -> None:
+def _run(given: IO[bytes], found: IO[bytes], options: str, heartbeat: Callable[[], object]) -> None:
     """Without our environment: what a parser can be made to do finds no key and no password in it."""
     parser = subprocess.Popen(  # noqa: S603  (our own module)
         [sys.executable, "-P", "-s", "-m", "invoices.imports.parsing", options],
@@ -66,18 +66,18 @@ def _run(given: IO[bytes], found: IO[bytes], options: str, beat: Callable[[], ob
     deadline = time.monotonic() + WALL_S
     try:
         while not _has_ended(parser) and time.monotonic() < deadline:
-            beat()
+            heartbeat()
     finally:
         parser.kill()
         code = parser.wait()
     if code:
         log.warning("import_parser_died", code=code)
-        raise Refused("died")
+        raise FileRefused("died")
 
 
 def _has_ended(parser: "subprocess.Popen[bytes]") -> bool:
     try:
-        parser.wait(timeout=_BEAT_EVERY_S)
+        parser.wait(timeout=_HEARTBEAT_EVERY_S)
     except subprocess.TimeoutExpired:
         return False
     return True
@@ -89,4 +89,4 @@ def _refuse(found: IO[bytes]) -> None:
     last = found.read().rpartition(b"\n")[2]
     summary: dict[str, Any] = json.loads(last) if last.startswith(b"{") else {"refused": "died", "detail": ""}
     if "refused" in summary:
-        raise Refused(summary["refused"], summary["detail"])
+        raise FileRefused(summary["refused"], summary["detail"])

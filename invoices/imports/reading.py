@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from inflow.sheets import unescaped
 from invoices import money
 from invoices.imports import amounts, columns, process
+from invoices.imports.errors import FileRefused, UnreadableFile
 from invoices.imports.parsing.bounds import (
     HEADINGS_WITHIN,
     MAX_BYTES,
@@ -25,11 +26,10 @@ from invoices.imports.parsing.bounds import (
     MAX_COLUMNS,
     MAX_LINE,
     MAX_ROWS,
-    Refused,
 )
 from invoices.models.imports import Encoding
 
-__all__ = ["MAX_BYTES", "MAX_CELL", "MAX_COLUMNS", "MAX_ROWS", "File", "Sheet", "Unreadable", "open_file"]
+__all__ = ["MAX_BYTES", "MAX_CELL", "MAX_COLUMNS", "MAX_ROWS", "File", "Sheet", "open_file"]
 
 _ARCHIVE = b"PK\x03\x04"
 _MAX_HEADING = 100
@@ -43,16 +43,12 @@ Row = tuple[int, list[str]]
 Choose = Callable[[Sequence[str]], Mapping[str, str]]
 
 
-class Unreadable(Exception):
-    """The file as a whole can't be read; the message is for people."""
-
-
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """Its headings and what they stand for; `rows` yields each line's number and cells, without empty ones."""
 
     headings: list[str]
-    understood: columns.Understood
+    understood: columns.ColumnMapping
     rows: Iterator[Row]
 
     @property
@@ -63,7 +59,7 @@ class Sheet:
     @property
     def ignored(self) -> list[str]:
         known = self.columns.values()
-        return [heading for place, heading in enumerate(self.headings) if heading and place not in known]
+        return [heading for position, heading in enumerate(self.headings) if heading and position not in known]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +70,8 @@ class File:
     _parsed: process.Parsed
 
     def sheet(self, choose: Choose | None = None) -> Sheet:
-        """Read as far as the headings. Unreadable if too little is understood for a person to choose the rest."""
-        with _in_words():
+        """Read as far as the headings. UnreadableFile if too little is understood for a person to choose the rest."""
+        with _readable_errors():
             sheet = _headed(self._parsed.rows(), self.kind, choose)
         if len(sheet.columns) < _FEWEST_KNOWN and (lacking := columns.missing(self.kind, sheet.columns)):
             raise _lacking(lacking, sheet.headings)
@@ -84,24 +80,24 @@ class File:
 
 @contextmanager
 def open_file(
-    content: bytes, kind: str, encoding: str = "", beat: Callable[[], object] = lambda: None
+    content: bytes, kind: str, encoding: str = "", heartbeat: Callable[[], object] = lambda: None
 ) -> Iterator[File]:
-    """Parse the whole file in another process. Unreadable if it is no such file. `beat` is called now and then."""
-    refuse_at_sight(content[:8], len(content))
+    """Parse the whole file in another process. UnreadableFile if it is no such file. `heartbeat` is called now and then."""
+    check_upload(content[:8], len(content))
     with contextlib.ExitStack() as stack:
-        with _in_words():
-            parsed = stack.enter_context(process.parsed(content, options_of(content, kind, encoding), beat))
+        with _readable_errors():
+            parsed = stack.enter_context(process.parsed(content, options_of(content, kind, encoding), heartbeat))
         yield File(kind, parsed)
 
 
-def refuse_at_sight(start: bytes, size: int) -> None:
-    """Unreadable for what its size and its first bytes tell; nothing is parsed."""
+def check_upload(start: bytes, size: int) -> None:
+    """UnreadableFile for what its size and its first bytes tell; nothing is parsed."""
     if size > MAX_BYTES:
-        raise Unreadable(too_large())
+        raise UnreadableFile(too_large())
     if not size:
-        raise Unreadable(_("The file is empty."))
+        raise UnreadableFile(_("The file is empty."))
     if start[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        raise Unreadable(_("This is a workbook of an old Excel, or one with a password: save it as XLSX or CSV."))
+        raise UnreadableFile(_("This is a workbook of an old Excel, or one with a password: save it as XLSX or CSV."))
 
 
 def too_large() -> str:
@@ -109,14 +105,14 @@ def too_large() -> str:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def _readable_errors() -> Iterator[None]:
     try:
         yield
-    except Refused as refusal:
-        raise Unreadable(sentence(refusal)) from refusal
+    except FileRefused as refusal:
+        raise UnreadableFile(message(refusal)) from refusal
 
 
-def sentence(refusal: Refused) -> str:
+def message(refusal: FileRefused) -> str:
     """Explain to people why a file is refused."""
     match refusal.reason:
         case "no_csv":
@@ -136,9 +132,9 @@ def sentence(refusal: Refused) -> str:
         case "much_text":
             return _("The cells of this file hold too much text: leave out the columns that are not needed.")
         case "odd_row":
-            return _("The workbook has a row or a cell at an impossible place, %(place)s: save it again as XLSX.") % {
-                "place": f"\u2068{refusal.detail}\u2069"
-            }
+            return _(
+                "The workbook has a row or a cell at an impossible position, %(place)s: save it again as XLSX."
+            ) % {"place": f"\u2068{refusal.detail}\u2069"}
         case _:
             return _(
                 "The file took too long to read, or too much memory. Copy the rows alone into a new file,"
@@ -153,8 +149,8 @@ def options_of(content: bytes, kind: str, encoding: str = "") -> dict[str, Any]:
     return _of_text(_decoded(content, encoding), kind)
 
 
-def _lacking(lacking: Sequence[columns.Column], headings: Sequence[str]) -> Unreadable:
-    return Unreadable(
+def _lacking(lacking: Sequence[columns.Column], headings: Sequence[str]) -> UnreadableFile:
+    return UnreadableFile(
         _("No column is called %(names)s. The headings are: %(headings)s.")
         % {
             "names": ", ".join(str(column.label) for column in lacking),
@@ -168,24 +164,24 @@ def _headed(rows: Iterator[Row], kind: str, choose: Choose | None = None) -> She
     rows = ((line, [unescaped(cell) for cell in cells]) for line, cells in rows)
     first = list(itertools.islice(rows, HEADINGS_WITHIN))
     if not first:
-        raise Unreadable(_("The file is empty."))
+        raise UnreadableFile(_("The file is empty."))
     known = [len(columns.guess(kind, cells[:MAX_COLUMNS])) for _line, cells in first]
-    place = known.index(max(known))
-    headings = [" ".join(cell[:_MAX_HEADING].split()) for cell in first[place][1][: MAX_COLUMNS + 1]]
+    position = known.index(max(known))
+    headings = [" ".join(cell[:_MAX_HEADING].split()) for cell in first[position][1][: MAX_COLUMNS + 1]]
     if len(headings) > MAX_COLUMNS:
         raise _too_wide()
-    understood = columns.understand(kind, headings, choose(headings) if choose else None)
-    return Sheet(headings, understood, _bounded(itertools.chain(first[place + 1 :], rows)))
+    understood = columns.map_columns(kind, headings, choose(headings) if choose else None)
+    return Sheet(headings, understood, _bounded(itertools.chain(first[position + 1 :], rows)))
 
 
-def _too_wide() -> Unreadable:
-    return Unreadable(_("The file has more than %(columns)d columns.") % {"columns": MAX_COLUMNS})
+def _too_wide() -> UnreadableFile:
+    return UnreadableFile(_("The file has more than %(columns)d columns.") % {"columns": MAX_COLUMNS})
 
 
 def _bounded(rows: Iterator[Row]) -> Iterator[Row]:
     for count, row in enumerate(rows, 1):
         if count > MAX_ROWS:
-            raise Unreadable(sentence(Refused("many_rows")))
+            raise UnreadableFile(message(FileRefused("many_rows")))
         yield row
 
 
@@ -199,7 +195,7 @@ def _decoded(content: bytes, encoding: str) -> tuple[str, str]:
             return name, content.decode(name)[:_HEAD]
         except UnicodeDecodeError:
             continue
-    raise Refused("encoding")
+    raise FileRefused("encoding")
 
 
 def _encodings_of(content: bytes) -> list[str]:
@@ -208,7 +204,7 @@ def _encodings_of(content: bytes) -> list[str]:
         return [Encoding.UTF_16]
     start = content[:2000]
     even, odd = start[::2].count(0), start[1::2].count(0)
-    if max(even, odd) > max(4 * min(even, odd), len(start) // 100):  # UTF-16's NULs have their place in each pair
+    if max(even, odd) > max(4 * min(even, odd), len(start) // 100):  # UTF-16's NULs have their position in each pair
         return ["utf-16-le" if odd > even else "utf-16-be"]
     return [Encoding.UTF_8, Encoding.ARABIC]
 

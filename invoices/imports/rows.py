@@ -14,6 +14,7 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.api.fields import StrictSerializer
 from invoices.imports import cells, columns
+from invoices.imports.errors import RowRefused
 from invoices.models import Invoice, Status
 from invoices.models.imports import Import, ImportRow, Outcome
 
@@ -37,11 +38,7 @@ class Plan:
     do: Callable[[Actor], object] | None = None
 
 
-class No(Exception):
-    """The row is refused; the message says why."""
-
-
-class Known(ABC):
+class RowPlanner(ABC):
     """The invoices that the rows speak of, read at once."""
 
     def __init__(self, file: Import, rows: Sequence[ImportRow]) -> None:
@@ -68,7 +65,7 @@ class Known(ABC):
             return serializer.checked(data, account=self.account)
         except ValidationError as refusal:
             details: Any = refusal.detail
-            raise No(
+            raise RowRefused(
                 " ".join(
                     _("%(field)s: %(message)s") % {"field": columns.label(self.file.kind, name), "message": error}
                     for name, errors in details.items()

@@ -36,7 +36,7 @@ _DATE_COLUMNS = ("issue_date", "due_date", "paid_at")
 _DATE_WORDS = ("date", "تاريخ")
 _DOUBTFUL = ("document_type", "amount_paid")
 _SAMPLES, _SAMPLE_LENGTH = 5, 60
-_BEAT_EVERY = 2_000
+_HEARTBEAT_EVERY = 2_000
 
 _NUMBER = re.compile(r"\(?[-+]?\s*[0-9][0-9.,٫٬'’\s\u00a0\u202f]*\)?\s*(%|[DdCc][Rr]\.?)?-?")
 _OF_NUMBERS = re.compile(r"[0-9,٫٬'’\s\u00a0\u202f()+-]|(?<=[0-9])\.|\.(?=[0-9])")
@@ -73,52 +73,54 @@ class _Cell:
 def survey(
     kind: str,
     headings: Sequence[str],
-    understood: columns.Understood,
+    understood: columns.ColumnMapping,
     chosen: Mapping[str, str],
     rows: Iterable[tuple[int, list[str]]],
     date_order: str,
-    beat: Callable[[], object] = lambda: None,
+    heartbeat: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
-    """Read all rows. `beat` is called now and then, so that a worker keeps its claim."""
+    """Read all rows. `heartbeat` is called now and then, so that a worker keeps its claim."""
     facts = [_Facts() for _heading in headings]
     keys = columns.keys(headings)
-    decided = {place for place, key in enumerate(keys) if key in chosen}
+    decided = {position for position, key in enumerate(keys) if key in chosen}
     looked_at = _looked_at_closely(headings, understood, decided)
     for count, (line, texts) in enumerate(rows, 1):
-        for place in looked_at:
-            if place < len(texts) and texts[place]:
-                _count(facts[place], line, texts[place])
-        if count % _BEAT_EVERY == 0:
-            beat()
-    places = dict(understood.columns)
-    moved = _moved(places, facts, decided)
+        for position in looked_at:
+            if position < len(texts) and texts[position]:
+                _count(facts[position], line, texts[position])
+        if count % _HEARTBEAT_EVERY == 0:
+            heartbeat()
+    positions = dict(understood.columns)
+    moved = _moved(positions, facts, decided)
     unknown = sorted({*understood.unknown, *moved, *decided})
     return {
         "product": understood.product,
         "headings": [heading[:100] for heading in headings],
-        "columns": places,
+        "columns": positions,
         "unknown": [
-            _described(kind, headings, facts, place, is_decided=place in decided)
-            for place in unknown
-            if headings[place] or facts[place].filled
+            _described(kind, headings, facts, position, is_decided=position in decided)
+            for position in unknown
+            if headings[position] or facts[position].filled
         ],
-        "unused": [headings[place][:100] for place in understood.unused if headings[place]],
+        "unused": [headings[position][:100] for position in understood.unused if headings[position]],
         "is_whole": columns.is_whole(kind, headings, understood),
-        "in_company_currency": columns.in_company_currency(headings, places),
-        "headings_of": {name: headings[place][:100] for name, place in places.items()},
-        **_dates(facts, places, date_order),
+        "in_company_currency": columns.in_company_currency(headings, positions),
+        "headings_of": {name: headings[position][:100] for name, position in positions.items()},
+        **_dates(facts, positions, date_order),
     }
 
 
-def waiting(found: dict[str, Any]) -> list[dict[str, Any]]:
+def undecided(found: dict[str, Any]) -> list[dict[str, Any]]:
     """The unknown columns that stop the import until somebody decides."""
     return [column for column in found["unknown"] if column["waits"]]
 
 
-def _looked_at_closely(headings: Sequence[str], understood: columns.Understood, decided: set[int]) -> list[int]:
+def _looked_at_closely(headings: Sequence[str], understood: columns.ColumnMapping, decided: set[int]) -> list[int]:
     """Unknown columns and those that were once, dates, and those whose headings can mean two things."""
     named = {understood.columns[name] for name in (*_DATE_COLUMNS, *_DOUBTFUL) if name in understood.columns}
-    dates = {place for place in understood.unused if any(word in folded(headings[place]) for word in _DATE_WORDS)}
+    dates = {
+        position for position in understood.unused if any(word in folded(headings[position]) for word in _DATE_WORDS)
+    }
     return sorted({*understood.unknown, *decided, *named, *dates})
 
 
@@ -168,23 +170,23 @@ def _order(first: int, second: int) -> str:
     return DateOrder.MONTH_FIRST if second > 12 >= first >= 1 else ""
 
 
-def _moved(places: dict[str, int], facts: Sequence[_Facts], decided: set[int]) -> list[int]:
-    """Columns whose cells don't hold what their headings promise; `places` loses them, unless a person chose them.
+def _moved(positions: dict[str, int], facts: Sequence[_Facts], decided: set[int]) -> list[int]:
+    """Columns whose cells don't hold what their headings promise; `positions` loses them, unless a person chose them.
 
     "Type" with other words than documents' is no kind of document, and "Paid" with Y and N is a status.
     """
     moved = []
-    place = places.get("document_type")
-    if place is not None and place not in decided and facts[place].documents == 0 and facts[place].filled:
-        moved.append(places.pop("document_type"))
-    place = places.get("amount_paid")
-    if place is not None and place not in decided and _is_all_words(facts[place]):
-        places.pop("amount_paid")
-        free = next((name for name in ("status", "payment_status") if name not in places), None)
+    position = positions.get("document_type")
+    if position is not None and position not in decided and facts[position].documents == 0 and facts[position].filled:
+        moved.append(positions.pop("document_type"))
+    position = positions.get("amount_paid")
+    if position is not None and position not in decided and _is_all_words(facts[position]):
+        positions.pop("amount_paid")
+        free = next((name for name in ("status", "payment_status") if name not in positions), None)
         if free:
-            places[free] = place
+            positions[free] = position
         else:
-            moved.append(place)
+            moved.append(position)
     return moved
 
 
@@ -193,23 +195,23 @@ def _is_all_words(facts: _Facts) -> bool:
 
 
 def _described(
-    kind: str, headings: Sequence[str], facts: Sequence[_Facts], place: int, *, is_decided: bool
+    kind: str, headings: Sequence[str], facts: Sequence[_Facts], position: int, *, is_decided: bool
 ) -> dict[str, Any]:
-    seen, text = facts[place], folded(headings[place])
+    seen, text = facts[position], folded(headings[position])
     return {
-        "place": place,
-        "key": columns.keys(headings)[place],
-        "heading": headings[place][:100] or _("Column %(number)d") % {"number": place + 1},
+        "place": position,
+        "key": columns.keys(headings)[position],
+        "heading": headings[position][:100] or _("Column %(number)d") % {"number": position + 1},
         "samples": seen.samples,
-        "waits": not is_decided and bool(seen.filled) and _looks_delicate(kind, text, seen),
+        "waits": not is_decided and bool(seen.filled) and _looks_financial(kind, text, seen),
     }
 
 
-def _looks_delicate(kind: str, text: str, seen: _Facts) -> bool:
+def _looks_financial(kind: str, text: str, seen: _Facts) -> bool:
     """Tell whether a column may hold money, a status or a currency."""
     words = [word.removeprefix("ال") for word in text.split()]
     return (
-        text in columns.delicate_names(kind)
+        text in columns.financial_names(kind)
         or any(word in _WHOLE_WORDS for word in words)
         or any(part in word for word in words for part in _PARTS_OF_WORDS)
         or seen.numbers == seen.filled
@@ -218,26 +220,28 @@ def _looks_delicate(kind: str, text: str, seen: _Facts) -> bool:
     )
 
 
-def _dates(facts: Sequence[_Facts], places: dict[str, int], chosen: str) -> dict[str, Any]:
+def _dates(facts: Sequence[_Facts], positions: dict[str, int], chosen: str) -> dict[str, Any]:
     """The one order of day and month in the file. The cells that show it are kept; where they contradict each other,
     or the person's choice, no order is taken, and `date_conflict` says so."""
-    own = {places[name] for name in _DATE_COLUMNS if name in places}
-    dates = [each for place, each in enumerate(facts) if place in own or (each.filled and each.dates == each.filled)]
+    own = {positions[name] for name in _DATE_COLUMNS if name in positions}
+    dates = [
+        each for position, each in enumerate(facts) if position in own or (each.filled and each.dates == each.filled)
+    ]
     day_first = min((each.day_first for each in dates if each.day_first), default=None)
     month_first = min((each.month_first for each in dates if each.month_first), default=None)
     order, conflict = chosen, ""
     if day_first and month_first:
-        order = DateOrder.UNSAID
+        order = DateOrder.DETECT
         conflict = _("Line %(line)d has %(text)s, but line %(other_line)d has %(other)s.")
         conflict %= {"line": day_first[0], "text": day_first[1], "other_line": month_first[0], "other": month_first[1]}
     elif chosen == DateOrder.MONTH_FIRST and day_first:
-        order = DateOrder.UNSAID
+        order = DateOrder.DETECT
         conflict = _("You chose that the month comes first, but line %(line)d has %(text)s.")
         conflict %= {"line": day_first[0], "text": day_first[1]}
     elif chosen == DateOrder.DAY_FIRST and month_first:
-        order = DateOrder.UNSAID
+        order = DateOrder.DETECT
         conflict = _("You chose that the day comes first, but line %(line)d has %(text)s.")
         conflict %= {"line": month_first[0], "text": month_first[1]}
     elif not chosen:
-        order = DateOrder.DAY_FIRST if day_first else DateOrder.MONTH_FIRST if month_first else DateOrder.UNSAID
+        order = DateOrder.DAY_FIRST if day_first else DateOrder.MONTH_FIRST if month_first else DateOrder.DETECT
     return {"date_order": str(order), "date_conflict": conflict}

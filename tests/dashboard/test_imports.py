@@ -280,7 +280,7 @@ def test_a_file_that_cannot_be_read_says_why_on_its_page_and_leads_to_another_up
 
 def test_an_account_has_so_many_files_read_at_a_time(own: World) -> None:
     client = own.logged_in(Role.MANAGER)
-    files = [upload(client, FILE) for _ in range(phases.MOST_READ)]
+    files = [upload(client, FILE) for _ in range(phases.MAX_PENDING_FILES)]
     with nothing_changes(own):
         said = "5 files are being read already: wait until one is done."
         assert said in upload(client, FILE).context["form"].errors["file"]

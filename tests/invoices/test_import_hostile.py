@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from invoices.imports import process, reading
+from invoices.imports.errors import UnreadableFile
 from invoices.imports.parsing import bounds
-from invoices.imports.parsing.bounds import Refused
+from invoices.imports.errors import FileRefused
 from invoices.imports.parsing.rows import rows_of
 from invoices.imports.phases import start, work
-from invoices.imports.reading import Unreadable
 from invoices.models.imports import Import
 from tests import make
 from tests.invoices.test_import_reading import HEADINGS, read, workbook
@@ -159,13 +159,13 @@ def test_a_hostile_file_is_refused_in_words(name: str) -> None:
     make_it, said = HOSTILE[name]
     content = make_it()
     assert len(content) <= reading.MAX_BYTES
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(FileRefused) as refusal:
         list(rows_of(io.BytesIO(content), reading.options_of(content, "invoices")))
-    assert re.search(said, reading.sentence(refusal.value))
+    assert re.search(said, reading.message(refusal.value))
 
 
 def test_more_columns_than_are_read_are_refused() -> None:
-    with pytest.raises(Unreadable, match="more than 250 columns"):
+    with pytest.raises(UnreadableFile, match="more than 250 columns"):
         read(",".join([*HEADINGS, *["x"] * 500]).encode() + b"\n")
 
 
@@ -200,7 +200,7 @@ def test_a_parser_that_is_ended_refuses_the_file(bound: str, value: int, monkeyp
     content = (",".join(HEADINGS) + "\n" + "N,x,1,2026-12-01\n" * 10_000).encode()
     if bound == "MEMORY":
         content = workbook(HEADINGS, *GOOD)
-    with pytest.raises(Unreadable, match="took too long to read, or too much memory"):
+    with pytest.raises(UnreadableFile, match="took too long to read, or too much memory"):
         read(content)
 
 

@@ -39,6 +39,7 @@ from webhooks.api.serializers import (
     of_subscription,
     of_subscription_row,
 )
+from webhooks.errors import EventTooOld, SubscriptionDisabled, TooManySubscriptions
 from webhooks.models import Attempt, Delivery, Subscription
 
 SUBSCRIPTION_EXAMPLE = OpenApiExample(
@@ -86,7 +87,7 @@ class WebhookViewSet(ApiViewSet):
     def subscribe(self, request: Request) -> Answer:
         given = SubscriptionIn.checked(request.data)
         account = account_of(request)
-        with _refusals_as_problems("target_url", account):
+        with _errors_as_problems("target_url", account):
             subscription, secret = subscriptions.subscribe(account, **given)
         if secret is None:
             return Answer(of_subscription(subscription))
@@ -108,7 +109,7 @@ class WebhookViewSet(ApiViewSet):
         responses={202: TestEventOut},
     )
     def test(self, request: Request, webhook_id: uuid.UUID) -> Answer:
-        with _refusals_as_problems("webhook"):
+        with _errors_as_problems("webhook"):
             event_id = subscriptions.send_test(_subscription(request, webhook_id))
         return Answer({"event_id": event_id}, status=202)
 
@@ -124,7 +125,7 @@ class WebhookViewSet(ApiViewSet):
     def rotate_secret(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
         given = RotateIn.checked(request.data)
-        secret = subscriptions.rotate_secret(subscription, revokes=given["revoke"])
+        secret = subscriptions.rotate_secret(subscription, revoke=given["revoke"])
         _record(request, subscription, "secret_rotated", **({"revoke": True} if given["revoke"] else {}))
         return Answer({**of_subscription(subscription), "secret": secret})
 
@@ -136,7 +137,7 @@ class WebhookViewSet(ApiViewSet):
     )
     def enable(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
-        with _refusals_as_problems("webhook", account_of(request)):
+        with _errors_as_problems("webhook", account_of(request)):
             if subscriptions.enable(subscription):
                 _record(request, subscription, "enabled")
         return Answer(of_subscription(subscription))
@@ -152,7 +153,7 @@ class WebhookViewSet(ApiViewSet):
     def replay(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
         given = ReplayIn.checked(request.data)
-        with _refusals_as_problems("since"):
+        with _errors_as_problems("since"):
             count = replaying.replay_since(subscription, given["since"])
         _record(request, subscription, "replayed", deliveries=count)
         return Answer({"deliveries": count}, status=202)
@@ -178,7 +179,7 @@ class DeliveryViewSet(ApiViewSet):
         delivery = Delivery.objects.filter(subscription=subscription, pk=delivery_id).first()
         if delivery is None:
             raise not_found()
-        with _refusals_as_problems("delivery"):
+        with _errors_as_problems("delivery"):
             replaying.replay(delivery)
         return Answer(of_delivery_row(_rows(Delivery.objects.filter(pk=delivery_id)).get()), status=202)
 
@@ -197,9 +198,9 @@ class EventViewSet(ApiViewSet):
     def list(self, request: Request) -> Answer:
         query = EventQuery.of(request)
         account = account_of(request)
-        rows = history.kept(account).values("seq", "body")
+        rows = history.retained(account).values("seq", "body")
         if (after := query.get("after")) is not None:
-            if after < history.last_forgotten(account):
+            if after < history.last_deleted(account):
                 raise Problem(410, "events_gone", "Events after this number are no longer kept.")
             rows = rows.filter(seq__gt=after)
         return pagination.respond(request, rows, query, of_event_row, by=("seq",), ascending=True)
@@ -231,17 +232,19 @@ def _rows(deliveries: QuerySet[Any]) -> QuerySet[Any]:
 
 
 @contextmanager
-def _refusals_as_problems(field: str, account: Account | None = None) -> Iterator[None]:
+def _errors_as_problems(field: str, account: Account | None = None) -> Iterator[None]:
     try:
         yield
-    except subscriptions.TooMany as refusal:
+    except TooManySubscriptions as refusal:
         assert account is not None
         told = (
             f"The {account.plan} plan has {account.limits.subscriptions} webhook subscriptions. All are in use; "
             f"{refusal.disabled} of yours are disabled. Delete one first."
         )
         raise invalid(field, "too_many_subscriptions", told) from refusal
-    except subscriptions.Disabled as refusal:
+    except SubscriptionDisabled as refusal:
         raise invalid(field, "disabled", "This webhook is disabled: enable it first.") from refusal
-    except replaying.TooOld as refusal:
-        raise invalid(field, "too_old", f"Events can be sent again for {replaying.REPLAYABLE.days} days.") from refusal
+    except EventTooOld as refusal:
+        raise invalid(
+            field, "too_old", f"Events can be sent again for {replaying.REPLAY_WINDOW.days} days."
+        ) from refusal

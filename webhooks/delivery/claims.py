@@ -48,7 +48,7 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class DueEndpoints:
     """The endpoints that have something due and a lane free, in the order in which they are served."""
 
     fast: list[uuid.UUID]
@@ -160,10 +160,10 @@ WHERE d.id = given.id AND d.lease = given.lease
 """
 
 
-def waiting(now: dt.datetime) -> Waiting:
+def find_due(now: dt.datetime) -> DueEndpoints:
     with connection.cursor() as cursor:
         cursor.execute(_WAITING, {"now": now, "lanes": LANES, "seen": SEEN})
-        found = Waiting([], [])
+        found = DueEndpoints([], [])
         for subscription_id, is_slow in cursor.fetchall():
             (found.slow if is_slow else found.fast).append(subscription_id)
     return found

@@ -10,6 +10,7 @@ from typing import Any
 from inflow.egress import dialling
 from inflow.egress.dialling import Watch
 from inflow.egress.incoming import Incoming
+from webhooks.errors import StaleConnection
 
 # Status line, headers, chunk marks and body together, as they come off the wire.
 WIRE_BYTES = 64 * 1024
@@ -24,10 +25,6 @@ PORTS = {"http": 80, "https": 443}
 Key = tuple[str, str, int, str]
 
 
-class Unasked(ConnectionError):
-    """A kept connection was closed, or said something, before it had the whole request: this one was not heard."""
-
-
 class Connection(http.client.HTTPConnection):
     """One connection to a vetted address, under the watch of whoever uses it. TLS speaks to the name."""
 
@@ -36,7 +33,7 @@ class Connection(http.client.HTTPConnection):
         super().__init__(host, port)
         self.key, self.is_tls, self.default_port = key, scheme == "https", PORTS[scheme]
         self.born = time.monotonic()
-        self.is_kept = False  # it has served a request before
+        self.is_reused = False  # it has served a request before
         self._is_early = False
         self._watch: Watch | None = None
         self._incoming: Incoming | None = None
@@ -64,7 +61,7 @@ class Connection(http.client.HTTPConnection):
     def exchange(self, body: bytes, headers: dict[str, str], watch: Watch) -> http.client.HTTPResponse:
         """Send a request and return its final response, read up to its headers.
 
-        Raise `Unasked` if a kept connection turns out to be unfit before the request is complete.
+        Raise `StaleConnection` if a kept connection turns out to be unfit before the request is complete.
         """
         self.limit(watch)
         if self.sock is None:
@@ -74,8 +71,8 @@ class Connection(http.client.HTTPConnection):
         try:
             self._send_all(incoming, body, headers, watch)
         except (BrokenPipeError, ConnectionResetError) as error:
-            if self.is_kept:
-                raise Unasked from error
+            if self.is_reused:
+                raise StaleConnection from error
             if not incoming.ahead:
                 raise
             self._is_early = True  # it gave its response and hung up
@@ -95,8 +92,8 @@ class Connection(http.client.HTTPConnection):
             has_begun = incoming.has_begun()
             self.limit(watch)
             if has_begun:
-                if self.is_kept:
-                    raise Unasked
+                if self.is_reused:
+                    raise StaleConnection
                 self._is_early = True
                 if incoming.is_final():
                     return
@@ -109,9 +106,9 @@ class Connection(http.client.HTTPConnection):
         return http.client.HTTPResponse(self._incoming, **how)  # type: ignore[arg-type]
 
     @property
-    def was_unheard(self) -> bool:
+    def may_retry(self) -> bool:
         """Return True if a kept connection that broke may have been closed before the request arrived."""
-        return self.is_kept and not (self._incoming and self._incoming.has_interim)
+        return self.is_reused and not (self._incoming and self._incoming.has_interim)
 
     def is_reusable(self, response: http.client.HTTPResponse) -> bool:
         """Return True if the connection holds nothing but this response, which was read to its end.
@@ -169,7 +166,7 @@ class Idle:
         return None
 
     def put(self, connection: Connection) -> None:
-        connection.is_kept = True
+        connection.is_reused = True
         with self._lock:
             self._waiting.append((time.monotonic(), connection))
             if len(self._waiting) > IDLE_CONNECTIONS:

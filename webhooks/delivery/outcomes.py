@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from webhooks.delivery.transport import Answer
+from webhooks.delivery.transport import Response
 from webhooks.models import DeliveryStatus
 
 # Seconds from one try to the next, as published.
@@ -25,17 +25,17 @@ class Outcome:
     next_at: dt.datetime | None = None
 
 
-def is_success(answer: Answer) -> bool:
-    return answer.status is not None and 200 <= answer.status < 300
+def is_success(response: Response) -> bool:
+    return response.status is not None and 200 <= response.status < 300
 
 
-def outcome(answer: Answer, tries: int, now: dt.datetime) -> Outcome:
-    """After `tries` tries, this one included, of which `answer` came at `now`."""
-    if is_success(answer):
+def outcome(response: Response, tries: int, now: dt.datetime) -> Outcome:
+    """After `tries` tries, this one included, of which `response` came at `now`."""
+    if is_success(response):
         return Outcome(DeliveryStatus.DELIVERED)
-    if answer.status == GONE or tries >= len(SCHEDULE_S):
+    if response.status == GONE or tries >= len(SCHEDULE_S):
         return Outcome(DeliveryStatus.FAILED)
-    wait = wait_s(SCHEDULE_S[tries], retry_after_s(answer.retry_after, now))
+    wait = wait_s(SCHEDULE_S[tries], retry_after_s(response.retry_after, now))
     return Outcome(DeliveryStatus.PENDING, now + dt.timedelta(seconds=wait))
 
 

@@ -53,13 +53,13 @@ def _end(**_: object) -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Try:
+class _Attempt:
     """Result of sending an item. Without a response it was not sent."""
 
     lane: Lane
     item: Item
     at_s: float
-    answer: transport.Answer | None
+    response: transport.Response | None
 
 
 def deliver_due() -> int:
@@ -73,7 +73,7 @@ def deliver_due() -> int:
 class _Drain:
     def __init__(self) -> None:
         self._work: queue.SimpleQueue[_Run | None] = queue.SimpleQueue()
-        self._told: queue.SimpleQueue[_Try | _Run] = queue.SimpleQueue()
+        self._told: queue.SimpleQueue[_Attempt | _Run] = queue.SimpleQueue()
         self._runs: set[_Run] = set()
         self._threads = 0
         self._look_at = 0.0  # not before is it worth looking for due rows
@@ -111,7 +111,7 @@ class _Drain:
     def _take(self) -> bool:
         """Claim what there is room for. Whether something was due, ours or another worker's."""
         now = timezone.now()
-        due = claims.waiting(now)
+        due = claims.find_due(now)
         slow_room = SLOW_LANES - sum(run.lane.is_slow for run in self._runs)
         lanes: list[Lane] = []
         try:
@@ -119,7 +119,7 @@ class _Drain:
                 lanes += claims.claim(wanted, room, now)
         except highwater.Held as held:
             log.error("sending_held", reason=str(held))
-            due = claims.Waiting([], [])  # nothing is left to do but what was claimed before
+            due = claims.DueEndpoints([], [])  # nothing is left to do but what was claimed before
         if not lanes:
             self._look_at = time.monotonic() + POLL_S
         for lane in lanes:
@@ -141,8 +141,8 @@ class _Drain:
 
     def _settle(self) -> int:
         """Wait for answers, a moment at most, and record all that have come. How many tries they were."""
-        made: list[_Try] = []
-        unsent: list[_Try] = []
+        made: list[_Attempt] = []
+        unsent: list[_Attempt] = []
         try:
             told = self._told.get(timeout=POLL_S)
             while True:
@@ -150,7 +150,7 @@ class _Drain:
                     self._runs.discard(told)
                     self._look_at = 0.0  # its endpoint has a lane free
                 else:
-                    (made if told.answer else unsent).append(told)
+                    (made if told.response else unsent).append(told)
                 told = self._told.get_nowait()
         except queue.Empty:
             pass
@@ -160,21 +160,21 @@ class _Drain:
         return len(made)
 
 
-def _record(tries: list[_Try]) -> None:
+def _record(tries: list[_Attempt]) -> None:
     pairs = [(told, _record_of(told)) for told in tries]
     ours = claims.record([record for _, record in pairs])
     endpoints.note(
-        endpoints.AttemptResult(told.lane.subscription_id, record.at, told.answer)
+        endpoints.AttemptResult(told.lane.subscription_id, record.at, told.response)
         for told, record in pairs
-        if told.answer and told.item.id in ours
+        if told.response and told.item.id in ours
     )
 
 
-def _record_of(told: _Try) -> Record:
-    answer = told.answer
-    assert answer is not None
+def _record_of(told: _Attempt) -> Record:
+    response = told.response
+    assert response is not None
     tries = told.item.attempts_made + 1
-    result = outcome(answer, tries, timezone.now())
+    result = outcome(response, tries, timezone.now())
     return Record(
         delivery_id=told.item.id,
         lease=told.lane.lease,
@@ -182,15 +182,15 @@ def _record_of(told: _Try) -> Record:
         next_attempt_at=result.next_at,
         attempts_made=tries,
         at=dt.datetime.fromtimestamp(told.at_s, tz=dt.UTC),
-        ms=answer.ms,
-        http_status=answer.status,
-        error=answer.error,
-        response=stored(answer.body),
+        ms=response.ms,
+        http_status=response.status,
+        error=response.error,
+        response=stored(response.body),
     )
 
 
 def stored(body: bytes) -> str:
-    """The first 2 KiB of an answer as text that PostgreSQL takes: no NUL, no invalid UTF-8."""
+    """The first 2 KiB of an response as text that PostgreSQL takes: no NUL, no invalid UTF-8."""
     text = body[:STORED_BYTES].decode("utf-8", "replace").replace("\0", "\ufffd")
     return text.encode()[:STORED_BYTES].decode("utf-8", "ignore")
 
@@ -210,27 +210,27 @@ class _Run:
         self.is_stopped = False
 
 
-def _serve(work: "queue.SimpleQueue[_Run | None]", told: "queue.SimpleQueue[_Try | _Run]") -> None:
+def _serve(work: "queue.SimpleQueue[_Run | None]", told: "queue.SimpleQueue[_Attempt | _Run]") -> None:
     while run := work.get():
         run.since = time.monotonic()
         secrets = _secrets(run.lane)
         for item in run.lane.items:
-            answer = None
+            response = None
             at = time.time()
             if not run.is_stopped and time.monotonic() < run.until:
-                answer = _send(run, secrets, item, int(at)) if secrets else _UNREADABLE
-                if answer.ms >= endpoints.SLOW_MS or answer.status == GONE:
+                response = _send(run, secrets, item, int(at)) if secrets else _UNREADABLE
+                if response.ms >= endpoints.SLOW_MS or response.status == GONE:
                     run.is_stopped = True
-            told.put(_Try(run.lane, item, at, answer))
+            told.put(_Attempt(run.lane, item, at, response))
         told.put(run)
 
 
-_UNREADABLE = transport.Answer(0, error="secret_unreadable")
+_UNREADABLE = transport.Response(0, error="secret_unreadable")
 
 
 def _secrets(lane: Lane) -> list[str]:
     """Return the secret, and the earlier ones that still sign beside it. None at all where FIELD_KEYS lacks a key."""
-    earlier = subscriptions.signing_beside(orjson.loads(lane.earlier_secrets), timezone.now())
+    earlier = subscriptions.earlier_signing_secrets(orjson.loads(lane.earlier_secrets), timezone.now())
     try:
         return [unseal(each) for each in (lane.sealed_secret, *earlier)]
     except InvalidToken:
@@ -238,8 +238,8 @@ def _secrets(lane: Lane) -> list[str]:
         return []
 
 
-def _send(run: _Run, secrets: list[str], item: Item, timestamp: int) -> transport.Answer:
-    """One request. Whatever goes wrong is the answer: a lane that is not given back blocks its endpoint."""
+def _send(run: _Run, secrets: list[str], item: Item, timestamp: int) -> transport.Response:
+    """One request. Whatever goes wrong is the response: a lane that is not given back blocks its endpoint."""
     run.since = time.monotonic()
     try:
         body = masking.mask_body(item.body.encode())  # those of older releases hold links
@@ -248,4 +248,4 @@ def _send(run: _Run, secrets: list[str], item: Item, timestamp: int) -> transpor
         return transport.post(run.lane.target_url, body, headers)
     except Exception:
         log.exception("webhook_send_failed", subscription=str(run.lane.subscription_id))
-        return transport.Answer(0, error="internal")
+        return transport.Response(0, error="internal")

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from inflow.egress import dialling, targets
 from inflow.egress.dialling import Watch
 from inflow.egress.incoming import TooMuch
-from webhooks.delivery.connections import PORTS, Connection, Idle, Key, Unasked
+from webhooks.delivery.connections import PORTS, Connection, Idle, Key
+from webhooks.errors import StaleConnection
 
 HEADERS_S = 10.0
 TOTAL_S = 15.0
@@ -22,7 +23,7 @@ READ_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """Response of an endpoint. `status` is None if no HTTP response came in time, and `error` says why."""
 
     ms: int
@@ -34,7 +35,7 @@ class Answer:
 
 def post(
     url: str, body: bytes, headers: dict[str, str], *, headers_s: float = HEADERS_S, total_s: float = TOTAL_S
-) -> Answer:
+) -> Response:
     """POST and say what came back, within `total_s` seconds by the clock on the wall, and the answer's headers within
     `headers_s`. Never raises for the other side's doing.
     """
@@ -69,7 +70,7 @@ def post(
         status, error = None, "deadline" if status is not None else "timeout"
     elif status is not None:
         error = ""  # cut off after the status: that was said
-    return Answer(round((time.monotonic() - started) * 1000), status, error, read, retry_after)
+    return Response(round((time.monotonic() - started) * 1000), status, error, read, retry_after)
 
 
 def _exchange(
@@ -80,9 +81,9 @@ def _exchange(
         connection = _idle.take(key) or Connection(key)
         try:
             return connection, connection.exchange(body, headers, watch)
-        except (Unasked, BrokenPipeError, ConnectionResetError):  # the last includes RemoteDisconnected
+        except (StaleConnection, BrokenPipeError, ConnectionResetError):  # the last includes RemoteDisconnected
             connection.close()
-            if not connection.was_unheard or watch.left() <= 0:
+            if not connection.may_retry or watch.left() <= 0:
                 raise
         except BaseException:
             connection.close()

@@ -112,7 +112,7 @@ class CalendarRuleAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("name"), ordering="name")
     def name_shown(self, rule: CalendarRule) -> str:
-        return bdi(holiday_names.said(rule))
+        return bdi(holiday_names.display_name(rule))
 
     @display(description=_lazy("Place"), ordering="country")
     def place(self, rule: CalendarRule) -> str:

@@ -127,4 +127,4 @@ def _figure(text: str, currency: str) -> str:
         number = Decimal(text)
     except InvalidOperation:
         return text
-    return money.figure(number, currency) if number.is_finite() and len(text) <= MAX_DIGITS + 2 else text
+    return money.format_number(number, currency) if number.is_finite() and len(text) <= MAX_DIGITS + 2 else text

@@ -40,6 +40,7 @@ from inflow.dashboard.pages.import_preview import may_import, phase_badge, previ
 from invoices import money
 from invoices.imports import phases, reading
 from invoices.imports.columns import COLUMNS
+from invoices.imports.errors import UnreadableFile
 from invoices.models.imports import DateOrder, Encoding, Import, Kind, Outcome, Phase
 from invoices.writing import Refused
 
@@ -172,7 +173,7 @@ class ImportAdmin(OwnRowsAdmin):
         elif request.method == "POST" and form.is_valid():
             try:
                 return self._take(request, form)
-            except reading.Unreadable as error:
+            except UnreadableFile as error:
                 form.add_error("file", str(error))
             except Refused as refusal:
                 form.add_error("file", refusal.message)

@@ -10,7 +10,7 @@ import resource
 import signal
 import sys
 
-from invoices.imports.parsing.bounds import Refused
+from invoices.imports.errors import FileRefused
 from invoices.imports.parsing.rows import rows_of
 
 
@@ -25,7 +25,7 @@ def main() -> None:
             out.write("\n")
             count += 1
         out.write(json.dumps({"rows": count}))
-    except Refused as refusal:
+    except FileRefused as refusal:
         out.write(json.dumps({"refused": refusal.reason, "detail": refusal.detail[:200]}))
     out.flush()
 

@@ -25,11 +25,3 @@ MAX_ELEMENTS = 15_000_000
 MAX_DEPTH = 64
 # Bytes of XML without an element or text: a tag, a comment or an attribute of this length is none of a spreadsheet.
 MAX_TOKEN = 1024 * 1024
-
-
-class Refused(Exception):
-    """The file as a whole. `reading` has the sentence for each reason."""
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason)
-        self.reason, self.detail = reason, detail

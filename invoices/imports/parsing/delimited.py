@@ -4,7 +4,8 @@ import csv
 from collections.abc import Iterator
 from typing import TextIO
 
-from invoices.imports.parsing.bounds import MAX_COLUMNS, MAX_LINE, MAX_RECORD, Refused
+from invoices.imports.errors import FileRefused
+from invoices.imports.parsing.bounds import MAX_COLUMNS, MAX_LINE, MAX_RECORD
 
 
 class _Lines(Iterator[str]):
@@ -25,9 +26,9 @@ class _Lines(Iterator[str]):
         self._left -= len(line)
         self.read += 1
         if self._left < 0:
-            raise Refused("long_row")
+            raise FileRefused("long_row")
         if self.read > MAX_LINE:
-            raise Refused("many_lines")
+            raise FileRefused("many_lines")
         return line
 
 
@@ -43,7 +44,7 @@ def rows(text: TextIO, delimiter: str, skipped_lines: int = 0) -> Iterator[tuple
             line = lines.read + 1
             lines.start_row()
     except csv.Error as error:
-        raise Refused("no_csv", str(error)) from error
+        raise FileRefused("no_csv", str(error)) from error
 
 
 def _narrow(cells: list[str]) -> list[str]:

@@ -4,7 +4,8 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
-from invoices.imports.parsing.bounds import HEADINGS_WITHIN, MAX_CELL, MAX_ROWS, MAX_TEXT, Refused
+from invoices.imports.errors import FileRefused
+from invoices.imports.parsing.bounds import HEADINGS_WITHIN, MAX_CELL, MAX_ROWS, MAX_TEXT
 
 # Spaces, and the marks of direction that Arabic Windows puts round numbers.
 UNSEEN = " \t\r\n\u00a0\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -13,7 +14,7 @@ Row = tuple[int, list[str]]
 
 
 def rows_of(file: IO[bytes], options: Mapping[str, Any]) -> Iterator[Row]:
-    """Yield the rows of a file without what can't be seen, and without empty ones. Refused for a file that is none."""
+    """Yield the rows of a file without what can't be seen, and without empty ones. FileRefused for a file that is none."""
     return _bounded(_parsed(file, options))
 
 
@@ -38,12 +39,12 @@ def _bounded(rows: Iterator[Row]) -> Iterator[Row]:
             count += 1
             length += sum(map(len, given)) + len(given)
             if count > MAX_ROWS + HEADINGS_WITHIN:
-                raise Refused("many_rows")
+                raise FileRefused("many_rows")
             if length > MAX_TEXT:
-                raise Refused("much_text")
+                raise FileRefused("much_text")
             yield line, given
     except UnicodeDecodeError as error:
-        raise Refused("encoding") from error
+        raise FileRefused("encoding") from error
 
 
 def _clean(cell: str) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from openpyxl.utils.datetime import MAC_EPOCH, WINDOWS_EPOCH, from_excel, from_ISO8601
 
-from invoices.imports.parsing.bounds import MAX_CELL, MAX_CELLS, MAX_COLUMNS, MAX_EXCEL_COLUMNS, MAX_LINE, Refused
+from invoices.imports.errors import FileRefused
+from invoices.imports.parsing.bounds import MAX_CELL, MAX_CELLS, MAX_COLUMNS, MAX_EXCEL_COLUMNS, MAX_LINE
 from invoices.imports.parsing.styles import PLAIN, Format
 from invoices.imports.parsing.xml import Attributes, Handler, unescaped
 
@@ -76,17 +77,17 @@ class Sheet(Handler):
     def _start_row(self, number: str | None) -> None:
         line = self._line + 1 if number is None else _line(number)
         if not self._line < line <= MAX_LINE:
-            raise Refused("odd_row", (number or str(line))[:20])
+            raise FileRefused("odd_row", (number or str(line))[:20])
         self._line, self._place, self._cells = line, 0, {}
 
     def _start_cell(self, attributes: Attributes) -> None:
         self._cells_seen += 1
         if self._cells_seen > MAX_CELLS:
-            raise Refused("much_more")
+            raise FileRefused("much_more")
         place = attributes.get("r")
         self._place = self._place + 1 if place is None else self._column(place)
         if self._place > MAX_EXCEL_COLUMNS or (self._place in self._cells and self._place <= MAX_COLUMNS):
-            raise Refused("odd_row", (place or "")[:20])
+            raise FileRefused("odd_row", (place or "")[:20])
         self._kind = attributes.get("t", "n")
         self._format = self._formatted(attributes.get("s"))
         self._text, self._length, self._tag = [], 0, ""
@@ -94,7 +95,7 @@ class Sheet(Handler):
     def _column(self, place: str) -> int:
         match = _PLACE.fullmatch(place)
         if not match or int(match[2]) != self._line:
-            raise Refused("odd_row", place[:20])
+            raise FileRefused("odd_row", place[:20])
         column = 0
         for letter in match[1]:
             column = column * 26 + ord(letter) - ord("A") + 1
@@ -108,7 +109,7 @@ class Sheet(Handler):
         """A typed cell as the text that `cells` reads without doubt: dates in ISO, numbers with a point."""
         if self._kind == "s":
             if not _WHOLE.fullmatch(text) or not 0 <= int(text) < len(self._strings):
-                raise Refused("no_workbook")
+                raise FileRefused("no_workbook")
             return self._strings[int(text)]
         if self._kind in ("inlineStr", "str"):
             return unescaped(text)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format
 
-from invoices.imports.parsing.bounds import MAX_FORMATS, Refused
+from invoices.imports.errors import FileRefused
+from invoices.imports.parsing.bounds import MAX_FORMATS
 from invoices.imports.parsing.xml import Attributes, Handler
 
 _MAX_FORMAT = 255  # Excel's
@@ -36,7 +37,7 @@ class Styles(Handler):
         elif name == "xf" and self._is_inside:
             self._of_cells.append(attributes.get("numFmtId", "0")[:10])
         if len(self._of_cells) > MAX_FORMATS or len(self._codes) > MAX_FORMATS:
-            raise Refused("much_more")
+            raise FileRefused("much_more")
 
     def end(self, name: str) -> None:
         if name == "cellXfs":

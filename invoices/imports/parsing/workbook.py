@@ -9,8 +9,8 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO
 
+from invoices.imports.errors import FileRefused
 from invoices.imports.parsing import bounds, sheet
-from invoices.imports.parsing.bounds import Refused
 from invoices.imports.parsing.styles import Styles
 from invoices.imports.parsing.xml import Attributes, Handler, attribute, read, unescaped
 
@@ -21,12 +21,12 @@ def rows(file: IO[bytes], currencies: frozenset[str]) -> Iterator[tuple[int, lis
     """`currencies` are the codes and signs that a number's format may show beside it."""
     try:
         yield from _rows(file, currencies)
-    except Refused:
+    except FileRefused:
         raise
     except MemoryError:
         raise
     except Exception as error:  # whatever a broken archive makes of zipfile, it is the file's fault
-        raise Refused("no_workbook") from error
+        raise FileRefused("no_workbook") from error
 
 
 def _rows(file: IO[bytes], currencies: frozenset[str]) -> Iterator[tuple[int, list[str]]]:
@@ -51,7 +51,7 @@ def _refuse_many_entries(file: IO[bytes]) -> None:
     """The archive's directory is read as a whole: count its entries before."""
     content = file.read(bounds.MAX_BYTES + 1)
     if len(content) > bounds.MAX_BYTES or content.count(b"PK\x01\x02") > bounds.MAX_PARTS:
-        raise Refused("much_more")
+        raise FileRefused("much_more")
     file.seek(0)
 
 
@@ -63,11 +63,11 @@ class _Parts:
         entries = archive.infolist()
         self._entries = {entry.filename.replace("\\", "/").lower().lstrip("/"): entry for entry in entries}
         if sum(entry.file_size for entry in entries) > bounds.MAX_UNPACKED:
-            raise Refused("much_more")
+            raise FileRefused("much_more")
         if any(entry.flag_bits & 1 for entry in entries):  # encrypted
-            raise Refused("no_workbook")
+            raise FileRefused("no_workbook")
         if len(self._entries) < len(entries):
-            raise Refused("no_workbook")
+            raise FileRefused("no_workbook")
 
     def read(self, name: str, kind: str, handler: Handler) -> None:
         for _ in self.pieces(name, kind, handler):
@@ -77,9 +77,9 @@ class _Parts:
         """Hand the part to the handler, piece by piece. What it says of its size bounds what is read of it."""
         entry = self._entries[name.lower()]
         if entry.file_size > bounds.MAX_PART[kind]:
-            raise Refused("much_more")
+            raise FileRefused("much_more")
         if entry.compress_type not in _KNOWN_PACKING:
-            raise Refused("no_workbook")
+            raise FileRefused("no_workbook")
         with self._archive.open(entry) as part:
             yield from read(part, handler)
 
@@ -121,7 +121,7 @@ class _Book(Handler):
         elif name == "sheet" and attributes.get("state", "visible") == "visible":
             self.sheets.append(attribute(attributes, "id"))
             if len(self.sheets) > bounds.MAX_PARTS:
-                raise Refused("much_more")
+                raise FileRefused("much_more")
 
 
 def _first_visible(book: _Book, relations: dict[str, tuple[str, str]]) -> str:
@@ -129,7 +129,7 @@ def _first_visible(book: _Book, relations: dict[str, tuple[str, str]]) -> str:
         kind, name = relations.get(each, ("", ""))
         if kind == "worksheet":
             return name
-    raise Refused("no_workbook")
+    raise FileRefused("no_workbook")
 
 
 class _Strings(Handler):
@@ -162,5 +162,5 @@ class _Strings(Handler):
             self._beside -= 1
         elif name == "si":
             if len(self.texts) >= bounds.MAX_STRINGS:
-                raise Refused("much_more")
+                raise FileRefused("much_more")
             self.texts.append(unescaped("".join(self._text)))

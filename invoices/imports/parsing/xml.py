@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import IO
 from xml.parsers import expat
 
-from invoices.imports.parsing.bounds import MAX_DEPTH, MAX_ELEMENTS, MAX_TOKEN, Refused
+from invoices.imports.errors import FileRefused
+from invoices.imports.parsing.bounds import MAX_DEPTH, MAX_ELEMENTS, MAX_TOKEN
 
 Attributes = Mapping[str, str]
 _PIECE = 64 * 1024
@@ -40,7 +41,7 @@ def read(part: IO[bytes], handler: Handler) -> Iterator[None]:
         depth += 1
         elements += 1
         if depth > MAX_DEPTH or elements > MAX_ELEMENTS:
-            raise Refused("much_more")
+            raise FileRefused("much_more")
         handler.start(name.rpartition(":")[2], attributes)
 
     def end(name: str) -> None:
@@ -54,7 +55,7 @@ def read(part: IO[bytes], handler: Handler) -> Iterator[None]:
         handler.text(said)
 
     def refuse(*_: object) -> None:
-        raise Refused("no_workbook")
+        raise FileRefused("no_workbook")
 
     parser.StartElementHandler = start
     parser.EndElementHandler = end
@@ -67,12 +68,12 @@ def read(part: IO[bytes], handler: Handler) -> Iterator[None]:
             parser.Parse(piece, False)
             # A token is parsed from its beginning with each piece: a long one takes quadratic time.
             if silent > MAX_TOKEN:
-                raise Refused("much_more")
+                raise FileRefused("much_more")
             yield
         parser.Parse(b"", True)
         yield
     except expat.ExpatError as error:
-        raise Refused("no_workbook") from error
+        raise FileRefused("no_workbook") from error
 
 
 def unescaped(text: str) -> str:
