@@ -1,4 +1,4 @@
-"""The columns of a file: what they are called, in English and Arabic, and which are needed."""
+"""Columns of imported files: their English and Arabic headings, and the mapping of headings to fields."""
 
 import dataclasses
 import functools
@@ -18,9 +18,10 @@ from invoices.models.imports import Kind
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`names` are headings that mean it besides its own. `weak` are headings that mean it if no other column does.
+    """A field and its headings, separated by "|".
 
-    `is_financial` says that a second column of this kind must not be passed over: it is about money or its state.
+    `fallback_names` are headings that are used only if no other column fits. A second column of an `is_financial` field
+    must not be ignored silently, because it is about money or its status.
     """
 
     field: str
@@ -28,11 +29,11 @@ class Column:
     help: Any
     names: str
     is_required: bool = False
-    weak: str = ""
+    fallback_names: str = ""
     is_financial: bool = False
 
 
-# A column that only checks another: exports of programs that keep several currencies have it.
+# The total in the currency of the books, in exports of programs with several currencies. It only checks `amount`.
 BOOKS_AMOUNT = "books_amount"
 
 _NUMBER = Column(
@@ -44,9 +45,9 @@ _NUMBER = Column(
     "|tax invoice number|invoice id|رقم الفاتورة|الفاتورة|رقم|الرقم|رقم المستند|رقم السند|رقم الفاتوره الضريبية"
     "|رقم القيد",
     is_required=True,
-    weak="ref no|ref|reference|reference no|reference number|document|المرجع|رقم المرجع",
+    fallback_names="ref no|ref|reference|reference no|reference number|document|المرجع|رقم المرجع",
 )
-_PAID = dataclasses.replace(_NUMBER, help=_("Which invoice was paid."), weak="")
+_PAID = dataclasses.replace(_NUMBER, help=_("Which invoice was paid."), fallback_names="")
 _CURRENCY = (
     "currency code|ccy|cur|curr|currency name|invoice currency|transaction currency|document currency|curr code|fx"
     "|cur code|ccy code|currency iso|iso currency|العملة|عملة|رمز العملة|عملة الفاتورة|نوع العملة|اسم العملة"
@@ -108,7 +109,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             "due on|payment due date|date due|net due date|maturity date|invoice due date|due by|pay by|payment due by"
             "|تاريخ الاستحقاق|الاستحقاق|تاريخ السداد|موعد الاستحقاق|يستحق في|موعد السداد",
             is_required=True,
-            weak="due|payment due",
+            fallback_names="due|payment due",
         ),
         Column(
             "language",
@@ -137,7 +138,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             "|bal|balance outstanding|invoice balance|to pay|still due|receivable|remaining due"
             "|المتبقي|المبلغ المتبقي|الرصيد|رصيد الفاتورة|المبلغ المستحق|المستحق|الباقي|المبلغ الباقي|غير المسدد"
             "|غير المدفوع|الرصيد المتبقي|الرصيد المستحق|الرصيد المفتوح|المتبقي للدفع|المستحق الدفع|المبلغ غير المدفوع",
-            weak="due|payment due",
+            fallback_names="due|payment due",
             is_financial=True,
         ),
         Column(
@@ -214,13 +215,13 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ),
     ),
 }
-# What an invoice or a payment is known by.
+# Fields that identify an invoice or a payment.
 KEYS: dict[str, str] = {Kind.INVOICES: "invoice_number", Kind.PAYMENTS: "reference"}
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnMapping:
-    """The meaning of each column: by field its position, the positions that are known and not needed, and the rest."""
+    """Meaning of a file's columns: positions by field, positions of known but unused columns, and of unknown ones."""
 
     product: str
     columns: dict[str, int]
@@ -229,37 +230,32 @@ class ColumnMapping:
 
 
 def map_columns(kind: str, headings: Sequence[str], chosen: Mapping[str, str] | None = None) -> ColumnMapping:
-    """`chosen` holds what a person decided: by `keys` of the headings a field, or nothing to ignore the column."""
+    """Map headings to fields. `chosen` maps `keys` of headings to the fields that people chose, or "" to ignore."""
     chosen = chosen or {}
-    known_as = {key: position for position, key in enumerate(keys(headings))}
     fields = {column.field for column in COLUMNS[kind]}
-    decided = {position: chosen[key] for key, position in known_as.items() if key in chosen}
+    decided = {position: chosen[key] for position, key in enumerate(keys(headings)) if key in chosen}
     found = {name: position for position, name in decided.items() if name in fields}
     texts = [folded(heading) for heading in headings]
-    product = recognised(kind, texts)
+    product = recognise(kind, texts)
+    unneeded = set(names(products.COMMON_UNUSED))
     free = {position: text for position, text in enumerate(texts) if position not in decided}
     if product:
-        _fill_by_preference(found, product, free)
-    unneeded = {*_unused(product), *names(products.COMMON_UNUSED)} if product else set(names(products.COMMON_UNUSED))
+        _fill(found, _of_product(product), free, by_preference=True)
+        unneeded |= _unused(product)
     free = {position: text for position, text in free.items() if text not in unneeded}
-    for tier, fields_of in _tiers(kind, translation.get_language() or ""):
-        _fill(found, tier, fields_of, free)
+    for tier in _tiers(kind, translation.get_language() or ""):
+        _fill(found, tier, free)
     if is_total(kind, headings, found):
         unneeded |= set(names(products.PARTS_OF_A_TOTAL))
     taken = set(found.values())
     left = [position for position in range(len(headings)) if position not in taken]
     unused = [position for position in left if position in decided or texts[position] in unneeded]
-    unknown = [position for position in left if position not in decided and texts[position] not in unneeded]
+    unknown = [position for position in left if position not in unused]
     return ColumnMapping(product.name if product else "", found, unused, unknown)
 
 
-def guess(kind: str, headings: Sequence[str]) -> dict[str, int]:
-    """Map each field to the position of its column: an exact name before a common one, the first of several."""
-    return map_columns(kind, headings).columns
-
-
 def keys(headings: Sequence[str]) -> list[str]:
-    """A name for each column by which a person's choice is found again, also if two headings are the same."""
+    """Return a unique key for each column, by which a person's choice is found again."""
     seen: dict[str, int] = {}
     found = []
     for position, heading in enumerate(headings, 1):
@@ -269,40 +265,41 @@ def keys(headings: Sequence[str]) -> list[str]:
     return found
 
 
-def recognised(kind: str, texts: Sequence[str]) -> Product | None:
-    """The program whose export has such headings."""
+def recognise(kind: str, texts: Sequence[str]) -> Product | None:
+    """Return the program whose export has these folded headings."""
     if kind != Kind.INVOICES:
         return None
-    given = set(texts)
-    return next((each for each in products.PRODUCTS if any(given.issuperset(names(sign)) for sign in each.signs)), None)
+    present = set(texts)
+    signs = ((each, names(sign)) for each in products.PRODUCTS for sign in each.signs)
+    return next((product for product, sign in signs if present.issuperset(sign)), None)
 
 
-def is_whole(kind: str, headings: Sequence[str], understood: ColumnMapping) -> bool:
-    """Tell whether the amount on each row is the whole invoice's, and not perhaps one line's."""
-    position = understood.columns.get("amount")
+def is_whole(kind: str, headings: Sequence[str], mapping: ColumnMapping) -> bool:
+    """Return True if the amount on each row is certainly the whole invoice's, not that of one line."""
+    position = mapping.columns.get("amount")
     if kind != Kind.INVOICES or position is None:
-        return kind == Kind.INVOICES and "balance" in understood.columns
+        return kind == Kind.INVOICES and "balance" in mapping.columns
     text = folded(headings[position])
     if text in names(products.WHOLE_INVOICE):
         return True
     has_lines = any(folded(heading) in names(products.OF_LINES) for heading in headings)
-    return text in names(products.EITHER) and (bool(understood.product) or not has_lines)
+    return text in names(products.EITHER) and (bool(mapping.product) or not has_lines)
 
 
 def is_total(kind: str, headings: Sequence[str], found: Mapping[str, int]) -> bool:
-    """Tell whether the amount is with its taxes, so that they are not needed."""
+    """Return True if the amount includes taxes, so that the columns of taxes are not needed."""
     position = found.get("amount")
     return kind == Kind.INVOICES and position is not None and folded(headings[position]) in names(products.TOTALS)
 
 
 def in_company_currency(headings: Sequence[str], found: Mapping[str, int]) -> list[str]:
-    """The fields whose columns are in the currency of the books, not in the invoice's."""
+    """Return the fields whose columns are in the currency of the books, not in the invoice's."""
     own = names(products.IN_COMPANY_CURRENCY)
     return [name for name in ("amount", "balance") if name in found and folded(headings[found[name]]) in own]
 
 
 def missing(kind: str, found: Mapping[str, int]) -> list[Column]:
-    """The needed columns that were not found. A balance alone makes up for a missing amount."""
+    """Return the required columns that were not found. A balance can replace the amount."""
     return [
         column
         for column in COLUMNS[kind]
@@ -317,69 +314,41 @@ def label(kind: str, field: str) -> str:
 
 
 def financial_names(kind: str) -> set[str]:
-    """Headings of money, status and currency."""
-    delicate = [column for column in COLUMNS[kind] if column.is_financial]
+    """Return the folded headings of money, status and currency."""
+    financial = [column for column in COLUMNS[kind] if column.is_financial]
     return {
-        name for column in delicate for name in (folded(column.field), folded(str(column.label)), *names(column.names))
+        name for column in financial for name in (folded(column.field), folded(str(column.label)), *names(column.names))
     }
 
 
+# Folded headings by field.
 _Tier = Mapping[str, Sequence[str]]
 
 
-def _fill(found: dict[str, int], tier: _Tier, fields_of: Mapping[str, Sequence[str]], free: Mapping[int, str]) -> None:
-    """Give each field that has no column yet the first free column that the tier names."""
-    positions = _candidates(found, fields_of, free)
-    taken: set[int] = set()
-    for name in tier:
-        position = next((each for each in positions.get(name, ()) if each not in taken), None)
-        if position is not None:
-            found[name] = position
-            taken.add(position)
+def _fill(found: dict[str, int], tier: _Tier, free: Mapping[int, str], *, by_preference: bool = False) -> None:
+    """Assign a free column to each field of the tier that has none.
 
-
-def _fill_by_preference(found: dict[str, int], product: Product, free: Mapping[int, str]) -> None:
-    """The same where the order of the names counts, not that of the columns."""
-    tier = _of_product(product)
-    positions = _candidates(found, _fields_of_product(product), free)
-    taken: set[int] = set()
-    for name, wanted in tier.items():
-        left = [position for position in positions.get(name, ()) if position not in taken]
-        if left:
-            found[name] = min(left, key=lambda position: wanted.index(free[position]))
-            taken.add(found[name])
-
-
-def _candidates(
-    found: Mapping[str, int], fields_of: Mapping[str, Sequence[str]], free: Mapping[int, str]
-) -> dict[str, list[int]]:
-    """Map each field to the free columns that could hold it."""
+    The first column that fits is used or, `by_preference`, the one whose heading comes first in the tier.
+    """
     taken = set(found.values())
     positions: dict[str, list[int]] = {}
     for position, text in free.items():
-        if position not in taken:
-            for name in fields_of.get(text, ()):
-                if name not in found:
-                    positions.setdefault(name, []).append(position)
-    return positions
-
-
-def _turned(tier: _Tier) -> dict[str, list[str]]:
-    """Map each heading to the fields that it can mean."""
-    fields: dict[str, list[str]] = {}
-    for name, wanted in tier.items():
-        for text in wanted:
-            fields.setdefault(text, []).append(name)
-    return fields
+        positions.setdefault(text, []).append(position)
+    for name, texts in tier.items():
+        fitting = [each for text in texts for each in positions.get(text, ()) if each not in taken]
+        if fitting and name not in found:
+            found[name] = fitting[0] if by_preference else min(fitting)
+            taken.add(found[name])
 
 
 @functools.lru_cache(maxsize=64)
-def _tiers(kind: str, language: str) -> list[tuple[_Tier, dict[str, list[str]]]]:
-    """Our own names, the common ones with the labels in the reader's language, and the weak ones."""
-    own = {column.field: (folded(column.field),) for column in COLUMNS[kind]}
-    common = {column.field: (folded(str(column.label)), *names(column.names)) for column in COLUMNS[kind]}
-    weak = {column.field: names(column.weak) for column in COLUMNS[kind] if column.weak}
-    return [(tier, _turned(tier)) for tier in (own, common, weak)]
+def _tiers(kind: str, language: str) -> list[_Tier]:
+    """Return the field names, the usual headings with the labels in `language`, and the fallback headings."""
+    return [
+        {column.field: (folded(column.field),) for column in COLUMNS[kind]},
+        {column.field: (folded(str(column.label)), *names(column.names)) for column in COLUMNS[kind]},
+        {column.field: names(column.fallback_names) for column in COLUMNS[kind] if column.fallback_names},
+    ]
 
 
 @functools.cache
@@ -390,8 +359,3 @@ def _of_product(product: Product) -> dict[str, tuple[str, ...]]:
 @functools.cache
 def _unused(product: Product) -> frozenset[str]:
     return frozenset(names(product.unused))
-
-
-@functools.cache
-def _fields_of_product(product: Product) -> dict[str, list[str]]:
-    return _turned(_of_product(product))

@@ -1,4 +1,4 @@
-"""ExistingPayment payments, for an import to compare with. Payments that were voided or reversed are left out."""
+"""Standing payments with which an import compares its rows. Voided and reversed payments are left out."""
 
 import datetime as dt
 import uuid
@@ -15,7 +15,7 @@ from invoices.models import Invoice, Receipt, ReceiptStatus
 
 @dataclass(frozen=True, slots=True)
 class ExistingPayment:
-    """A payment of an invoice: the whole receipt, and the part of it that pays the invoice."""
+    """A payment of an invoice. `share` is the part of it that pays the invoice."""
 
     amount: Decimal
     share: Decimal
@@ -24,7 +24,7 @@ class ExistingPayment:
 
 
 def opening_payments(invoices: Iterable[Invoice]) -> dict[uuid.UUID, Decimal]:
-    """Map each invoice to its standing opening payment."""
+    """Return by invoice id the amount that was paid before the invoice was registered."""
     found = Receipt.objects.filter(posted_on__in=list(invoices), method=receipts.OPENING, status=ReceiptStatus.STANDING)
     return dict(found.values_list("posted_on_id", "amount"))
 
@@ -32,7 +32,7 @@ def opening_payments(invoices: Iterable[Invoice]) -> dict[uuid.UUID, Decimal]:
 def standing_payments(
     account: Account, invoices: Collection[Invoice], references: Collection[str]
 ) -> Mapping[tuple[uuid.UUID, str], ExistingPayment]:
-    """Map each invoice and reference to the standing payment, wherever it was recorded."""
+    """Return the payments by invoice id and reference, including those recorded on other invoices."""
     ids = [invoice.pk for invoice in invoices]
     theirs = Q(posted_on__in=ids) | Q(allocations__invoice__in=ids)
     rows = Receipt.objects.for_account(account).filter(status=ReceiptStatus.STANDING, reference__in=references)

@@ -1,4 +1,4 @@
-"""The first phase of an import: from the bytes of a file to its rows, unless a person must decide about columns."""
+"""Loading of a file's rows into the database, unless a person must first choose columns."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -20,13 +20,13 @@ def load(
     writing: Callable[[], AbstractContextManager[None]],
     save: Callable[[Sequence[ImportRow]], object],
 ) -> bool:
-    """Make a row of each line. False if columns wait for a person. UnreadableFile if it is no such file.
+    """Create the rows of a file. Return False if a person must choose columns first.
 
-    From the beginning: what a killed worker had read is read again. `writing` is a transaction of the claim's holder.
+    A second call starts again. `writing` opens a transaction of the claim's holder; `save` updates rows. Raise
+    `UnreadableFile` if the file can't be read.
     """
     with writing():
         file.rows.all().delete()
-    content = bytes(file.content)
 
     def heartbeat() -> None:
         with writing():
@@ -35,52 +35,53 @@ def load(
     def choose(headings: Sequence[str]) -> dict[str, str]:
         return mapping.choices_of(file, headings)
 
-    with reading.open_file(content, file.kind, file.encoding, heartbeat) as opened:
+    with reading.open_file(bytes(file.content), file.kind, file.encoding, heartbeat) as opened:
         sheet = opened.sheet(choose)
-        chosen = choose(sheet.headings)
-        found = survey(file.kind, sheet.headings, sheet.understood, chosen, sheet.rows, file.date_order, heartbeat)
-        file.survey, file.columns = found, found["columns"]
-        taken = file.columns.values()
-        file.ignored = [each[:100] for position, each in enumerate(sheet.headings) if each and position not in taken]
+        file.survey = survey(
+            file.kind, sheet.headings, sheet.mapping, choose(sheet.headings), sheet.rows, file.date_order, heartbeat
+        )
+        file.columns = file.survey["columns"]
+        used = file.columns.values()
+        file.ignored = [each[:100] for position, each in enumerate(sheet.headings) if each and position not in used]
         with writing():
-            Import.objects.filter(pk=file.pk).update(survey=found, columns=file.columns, ignored=file.ignored)
-        if undecided(found) or columns.missing(file.kind, file.columns):
+            file.save(update_fields=["survey", "columns", "ignored"])
+        if undecided(file.survey) or columns.missing(file.kind, file.columns):
             return False
-        _make_rows(file, opened.sheet(choose), writing)
+        _create_rows(file, opened.sheet(choose), writing)
     with writing():
-        line_items.settle(file, save)
+        line_items.merge(file, save)
     return True
 
 
-def _make_rows(file: Import, sheet: reading.Sheet, writing: Callable[[], AbstractContextManager[None]]) -> None:
+def _create_rows(file: Import, sheet: reading.Sheet, writing: Callable[[], AbstractContextManager[None]]) -> None:
     above = 0
     rows = (_row(file, line, cells, len(sheet.headings)) for line, cells in sheet.rows)
-    while some := list(itertools.islice(rows, READ_BATCH)):
-        for row in some:
-            if row.outcome == Outcome.REPEATED and above:
-                row.reason = _("Another line of the invoice on line %(line)d.") % {"line": above}
-            elif row.outcome == Outcome.REPEATED:
-                row.outcome = ""
-            else:
+    while batch := list(itertools.islice(rows, READ_BATCH)):
+        for row in batch:
+            if row.outcome != Outcome.REPEATED:
                 above = row.line
+            elif above:
+                row.reason = _("Another line of the invoice on line %(line)d.") % {"line": above}
+            else:
+                row.outcome = ""
         with writing():
-            ImportRow.objects.bulk_create(some)
+            ImportRow.objects.bulk_create(batch)
 
 
 def _row(file: Import, line: int, cells: Sequence[str], width: int) -> ImportRow:
-    said = {name: cells[position] if position < len(cells) else "" for name, position in file.columns.items()}
-    if "invoice_number" in said:
-        said["invoice_number"] = canonical(said["invoice_number"])
-    row = ImportRow(file=file, line=line, said=said, key=_key(file.kind, said))
+    texts = {name: cells[position] if position < len(cells) else "" for name, position in file.columns.items()}
+    if "invoice_number" in texts:
+        texts["invoice_number"] = canonical(texts["invoice_number"])
+    row = ImportRow(file=file, line=line, said=texts, key=_key(file.kind, texts))
     if any(cells[width:]):
         row.outcome = Outcome.REFUSED
-        row.reason = _("It has more cells than there are headings: is there a comma in a cell without quotes?")
-    elif file.kind == Kind.INVOICES and line_items.continues_above(said):
+        row.reason = _("The row has more cells than there are headings. A cell with a comma may need quotes.")
+    elif file.kind == Kind.INVOICES and line_items.continues_above(texts):
         row.outcome = Outcome.REPEATED
     return row
 
 
-def _key(kind: str, said: dict[str, str]) -> str:
-    """Return the key of a row. A payment has its reference and its invoice, because one transfer may pay several."""
-    key = said.get(KEYS[kind], "")[:100]
-    return f"{key}\n{said.get('invoice_number', '')[:64]}" if kind == Kind.PAYMENTS and key else key
+def _key(kind: str, texts: dict[str, str]) -> str:
+    """Return the key of a row. A payment's key includes the invoice, because one transfer may pay several invoices."""
+    key = texts.get(KEYS[kind], "")[:100]
+    return f"{key}\n{texts.get('invoice_number', '')[:64]}" if kind == Kind.PAYMENTS and key else key

@@ -1,8 +1,7 @@
-"""An import's way through its phases. The row is the truth: a worker takes it up for some seconds, commits what it did
-in chunks, and gives it back to the queue's end, so that the clock's other work goes on between.
+"""Phases of an import. A worker claims it for some seconds, commits in batches, and then queues it again.
 
-A worker that is killed leaves a claim that runs out; the sweep offers the import again, and it goes on after the last
-chunk that was committed. What was shown is what is done: a row of which more has changed since is refused.
+If a worker is killed, its claim expires and the import continues after the last committed batch. A row is imported only
+as the preview showed it; if the invoice has changed since, the row is refused.
 """
 
 import datetime as dt
@@ -11,7 +10,6 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -33,17 +31,17 @@ from invoices.writing import Refused
 
 log = structlog.get_logger(__name__)
 
-# A turn of a worker. Its chunks are far shorter than the lease.
+# Seconds that a worker spends on an import at a time. A batch takes far less than the lease.
 TURN_S = 5.0
 LEASE = dt.timedelta(seconds=60)
 MAX_CLAIMS = 5
-# Files of an account that are read and checked at a time.
+# Files of an account that may be read and checked at a time.
 MAX_PENDING_FILES = 5
 CHECK_BATCH, APPLY_BATCH = 1_000, 200
 APPLICABLE = (Outcome.NEW, Outcome.CHANGED)
 
 
-# --- What a person does ------------------------------------------------------------------------------------------
+# --- Actions of people -------------------------------------------------------------------------------------------
 
 
 def start(
@@ -57,7 +55,7 @@ def start(
     date_order: str = "",
     currency: str = "",
 ) -> Import:
-    """Store a file for a worker to read. UnreadableFile for what its size and its first bytes tell."""
+    """Store a file for a worker to read. Raise `UnreadableFile` if it is obviously unusable."""
     reading.check_upload(content[:8], len(content))
     _check_pending_files(account)
     with transaction.atomic():
@@ -79,7 +77,7 @@ def start(
 
 
 def _check_pending_files(account: Account) -> None:
-    """One account's files must not keep the others' waiting."""
+    """Raise `Refused` if so many files are pending that other accounts would have to wait."""
     if (
         Import.objects.for_account(account).filter(phase__in=(Phase.READING, Phase.CHECKING)).count()
         >= MAX_PENDING_FILES
@@ -87,46 +85,48 @@ def _check_pending_files(account: Account) -> None:
         raise Refused(
             "file",
             "many",
-            _("%(count)d files are being read already: wait until one is done.") % {"count": MAX_PENDING_FILES},
+            _("%(count)d files are already being read. Wait until one is done.") % {"count": MAX_PENDING_FILES},
         )
 
 
 def confirm(file: Import, actor: str) -> None:
-    """Do what the preview shows."""
+    """Import the rows as the preview shows them."""
     try:
         _transition(file, [Phase.CHECKED], Phase.RUNNING, actor, "import.confirmed")
     except IntegrityError as error:
         if "one_running_import_for_an_account" in str(error):
-            raise Refused("phase", "another_runs", _("Another import is running: wait until it is done.")) from error
+            raise Refused("phase", "another_runs", _("Another import is running. Wait until it is done.")) from error
         raise
 
 
 def stop(file: Import, actor: str) -> None:
-    """Stop an import. Imported rows stay; the rest waits for another confirmation."""
+    """Stop an import. Imported rows stay; the others need another confirmation."""
     _transition(file, [Phase.RUNNING], Phase.CHECKED, actor, "import.stopped")
 
 
 def discard(file: Import, actor: str) -> None:
-    _transition(
-        file, [Phase.READING, Phase.MAPPING, Phase.CHECKING, Phase.CHECKED], Phase.DISCARDED, actor, "import.discarded"
-    )
+    pending = [Phase.READING, Phase.MAPPING, Phase.CHECKING, Phase.CHECKED]
+    _transition(file, pending, Phase.DISCARDED, actor, "import.discarded")
 
 
 def _transition(file: Import, sources: Sequence[Phase], target: Phase, actor: str, action: str) -> None:
-    ended_at = None if target in (*IN_PROGRESS, *AWAITING_DECISION) else timezone.now()
     with transaction.atomic():
-        moved = Import.objects.filter(pk=file.pk, phase__in=sources).update(
-            phase=target, actor=actor, claim=None, claimed_until=None, stumbles=0, ended_at=ended_at
+        changed = Import.objects.filter(pk=file.pk, phase__in=sources).update(
+            phase=target, actor=actor, claim=None, claimed_until=None, stumbles=0, ended_at=_ended_at(target)
         )
-        if not moved:
-            raise Refused("phase", "not_now", _("The import has moved on meanwhile."))
+        if not changed:
+            raise Refused("phase", "not_now", _("The import has changed in the meantime. Reload the page."))
         audit.record(file.account, actor, action, file.file_name[:120], id=str(file.pk), **counts(file))
         if target in IN_PROGRESS:
             transaction.on_commit(lambda: wake_worker(file.pk))
 
 
+def _ended_at(phase: Phase) -> dt.datetime | None:
+    return None if phase in (*IN_PROGRESS, *AWAITING_DECISION) else timezone.now()
+
+
 def counts(file: Import) -> dict[str, int]:
-    """Rows by outcome, `all` of them, those `checked`, `to_do` and `applied`."""
+    """Return the number of rows by outcome, of `all` rows, and of those that are `checked`, `to_do` or `applied`."""
     by = {
         (row["outcome"], row["is_applied"]): row["count"]
         for row in file.rows.order_by().values("outcome", "is_applied").annotate(count=Count("pk"))
@@ -142,17 +142,17 @@ def counts(file: Import) -> dict[str, int]:
     }
 
 
-# --- What a worker does ------------------------------------------------------------------------------------------
+# --- Workers -----------------------------------------------------------------------------------------------------
 
 
 def unclaimed() -> list[uuid.UUID]:
-    """Imports that nobody works on though somebody should."""
+    """Return the ids of the imports in progress without a worker."""
     free = Q(claimed_until=None) | Q(claimed_until__lt=timezone.now())
     return list(Import.objects.filter(free, phase__in=IN_PROGRESS).values_list("pk", flat=True))
 
 
 def work(import_id: uuid.UUID, turn_s: float = TURN_S) -> bool:
-    """One turn. Whether there is more to do."""
+    """Work on an import for `turn_s` seconds. Return True if there is more to do."""
     file = _claim(import_id)
     if file is None:
         return False
@@ -172,21 +172,17 @@ def work(import_id: uuid.UUID, turn_s: float = TURN_S) -> bool:
 
 
 def delete_old_files() -> int:
-    """Files and rows hold names and addresses: after a while only the fact of the import stays. ReversalKind many went."""
-    old = (
-        Import.objects.filter(created_at__lt=timezone.now() - RETENTION)
-        .exclude(content=b"")
-        .exclude(phase=Phase.RUNNING)
-    )
-    forgotten = 0
-    for file in old.defer("content")[:100]:
+    """Delete the files and rows of old imports, because they hold personal data. Return the number of imports."""
+    old = Import.objects.filter(created_at__lt=timezone.now() - RETENTION).exclude(content=b"")
+    files = list(old.exclude(phase=Phase.RUNNING).defer("content")[:100])
+    for file in files:
+        if file.phase not in (Phase.DONE, Phase.FAILED):
+            file.phase, file.ended_at = Phase.DISCARDED, timezone.now()
+        file.content = b""
         with transaction.atomic():
-            if file.phase not in (Phase.DONE, Phase.FAILED):
-                Import.objects.filter(pk=file.pk).update(phase=Phase.DISCARDED, ended_at=timezone.now())
-            Import.objects.filter(pk=file.pk).update(content=b"")
+            file.save(update_fields=["phase", "ended_at", "content"])
             file.rows.all().delete()
-        forgotten += 1
-    return forgotten
+    return len(files)
 
 
 def _claim(import_id: uuid.UUID) -> Import | None:
@@ -212,7 +208,7 @@ def _claim(import_id: uuid.UUID) -> Import | None:
 
 @contextmanager
 def _writing(file: Import) -> Iterator[None]:
-    """A transaction in which the claim is still ours: its row is locked first, and to the end."""
+    """Open a transaction, lock the import's row, and raise `ClaimLost` if the claim is no longer valid."""
     with transaction.atomic():
         still = Import.objects.filter(pk=file.pk, claim=file.claim, phase=file.phase)
         if not still.update(claimed_until=timezone.now() + LEASE, stumbles=0):
@@ -220,22 +216,22 @@ def _writing(file: Import) -> Iterator[None]:
         yield
 
 
-def _end(file: Import, phase: Phase, **also: Any) -> None:
+def _end(file: Import, phase: Phase, *, failure: str = "") -> None:
+    """End the present phase of an import."""
     with _writing(file):
-        ended_at = None if phase in (*IN_PROGRESS, *AWAITING_DECISION) else timezone.now()
-        Import.objects.filter(pk=file.pk).update(phase=phase, ended_at=ended_at, **also)
+        file.phase, file.ended_at, file.failure = phase, _ended_at(phase), failure
+        file.save(update_fields=["phase", "ended_at", "failure"])
         if phase == Phase.DONE:
             audit.record(file.account, file.actor, "import.done", file.file_name[:120], id=str(file.pk), **counts(file))
-    file.phase = phase
 
 
 def _read(file: Import) -> None:
     try:
-        is_understood = loading.load(file, lambda: _writing(file), _save_rows)
+        is_mapped = loading.load(file, lambda: _writing(file), _save_rows)
     except UnreadableFile as error:
         _end(file, Phase.FAILED, failure=str(error))
         return
-    if not is_understood:
+    if not is_mapped:
         _end(file, Phase.MAPPING)
     elif file.rows.exists():
         _end(file, Phase.CHECKING)
@@ -268,51 +264,51 @@ def _run(file: Import) -> None:
 
 
 def _lock_debtors(plans: Sequence[Plan]) -> None:
-    """All of them, before the first event takes the account's counter: no other writer then waits in a circle."""
+    """Lock all debtors before the first event locks the account's event counter, to prevent a deadlock."""
     wanted = {plan.debtor() for plan in plans if plan.debtor}
     locked = Debtor.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
     list(locked.values_list("pk"))
 
 
 def _apply(row: ImportRow, plan: Plan, actor: Actor) -> None:
-    if plan.outcome == Outcome.UNCHANGED or plan.outcome == Outcome.REFUSED:
+    if plan.outcome in (Outcome.UNCHANGED, Outcome.REFUSED):
         row.outcome, row.reason, row.changes = plan.outcome, plan.reason, {}
         return
     if (plan.outcome, plan.changes) != (row.outcome, row.changes):
         row.outcome, row.changes = Outcome.REFUSED, {}
-        row.reason = _("The invoice has changed since the preview. Upload the file again to see how.")
+        row.reason = _("The invoice has changed since the preview. Upload the file again.")
         return
     assert plan.do
     try:
-        plan.do(actor)  # all or nothing: where it refuses, the rest of the chunk stands
+        plan.do(actor)
         row.is_applied = True
     except Refused as refusal:
         row.outcome, row.reason, row.changes = Outcome.REFUSED, refusal.message, {}
     except (OperationalError, InterfaceError):
         raise
-    except Exception:  # what one row trips over must not stop the import
+    except Exception:  # one failing row must not stop the import
         log.exception("import_row_failed", file=str(row.file_id), line=row.line)
         row.outcome, row.changes = Outcome.REFUSED, {}
         row.reason = _("Something went wrong on our side; it is logged.")
 
 
 def _save_rows(rows: Sequence[ImportRow]) -> None:
-    """Write what became of the rows, in one statement."""
-    values: list[tuple[Any, ...]] = [
+    """Update the rows in one statement."""
+    values = [
         (row.pk, row.outcome, row.reason, json.dumps(row.changes), json.dumps(row.said), row.is_applied) for row in rows
     ]
     if values:
         with connection.cursor() as cursor:
-            cursor.execute(_KEEP, [list(column) for column in zip(*values, strict=True)])
+            cursor.execute(_UPDATE_ROWS, [list(column) for column in zip(*values, strict=True)])
 
 
-_KEEP = """
+_UPDATE_ROWS = """
 UPDATE invoices_importrow AS row
-SET outcome = told.outcome, reason = told.reason, changes = told.changes::jsonb,
-    said = told.said::jsonb, is_applied = told.is_applied
+SET outcome = new.outcome, reason = new.reason, changes = new.changes::jsonb,
+    said = new.said::jsonb, is_applied = new.is_applied
 FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[])
-  AS told (id, outcome, reason, changes, said, is_applied)
-WHERE row.id = told.id
+  AS new (id, outcome, reason, changes, said, is_applied)
+WHERE row.id = new.id
 """
 
 

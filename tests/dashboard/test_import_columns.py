@@ -289,9 +289,9 @@ def test_a_row_that_is_closed_between_preview_and_import_is_not_registered(own: 
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("Falcon-1,FT-1,-5,", "Amount: -5 is below 0, which looks like money that went back."),
-        ("Falcon-1,FT-1,5,Bounced", "The status is “Bounced”: only payments that came in are recorded."),
-        ("Falcon-1,FT-1,5,Void", "only payments that came in are recorded"),
+        ("Falcon-1,FT-1,-5,", "Amount: -5 is below 0, which looks like a refund."),
+        ("Falcon-1,FT-1,5,Bounced", "The status is “Bounced”, but only received payments are recorded."),
+        ("Falcon-1,FT-1,5,Void", "only received payments are recorded"),
         ("Falcon-1,FT-1,USD 5,Cleared", "is not in the row's currency, AED"),
     ],
 )

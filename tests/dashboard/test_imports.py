@@ -97,7 +97,7 @@ def test_what_was_understood_is_shown_and_the_refused_rows_leave_as_they_stood(o
     )
     file = worked(upload(client, text.encode("utf-16"), date_order="dmy"))
     html = client.get(page("invoices_import", "change", file.pk)).content.decode()
-    for shown in ("AED 1,250.50", "2027-04-03", "Rep", "1.250 can be read in two ways"):
+    for shown in ("AED 1,250.50", "2027-04-03", "Rep", "1.250 is ambiguous"):
         assert shown in html
     answer = client.get(page("invoices_import", "refused", file.pk))
     lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()  # type: ignore[attr-defined]
@@ -172,7 +172,7 @@ def test_payments_are_recorded_once_by_their_reference(own: World, foreign: Worl
     assert outcomes(file) == ["new", "new", *["refused"] * 5]
     assert outcomes(again) == ["unchanged", "unchanged", *["refused"] * 5]
     reasons = [reason for _, _, reason in told(file)]
-    assert reasons[2] == "Line 3 is the same one."
+    assert reasons[2] == "Line 3 has the same payment."
     assert reasons[3] == "Reference: This field is required."
     assert reasons[4:] == [
         "The invoice is in AED.",
@@ -253,7 +253,7 @@ def test_a_template_has_the_headings_that_are_understood(kind: str, form: str, o
     with reading.open_file(b"".join(answer.streaming_content), kind) as file:  # type: ignore[attr-defined]
         sheet = file.sheet()
     assert list(sheet.columns) == [column.field for column in COLUMNS[kind]]
-    assert not sheet.ignored
+    assert not sheet.mapping.unknown
 
 
 def test_what_its_first_bytes_tell_is_said_on_the_form_and_kept_nowhere(own: World) -> None:
@@ -282,7 +282,7 @@ def test_an_account_has_so_many_files_read_at_a_time(own: World) -> None:
     client = own.logged_in(Role.MANAGER)
     files = [upload(client, FILE) for _ in range(phases.MAX_PENDING_FILES)]
     with nothing_changes(own):
-        said = "5 files are being read already: wait until one is done."
+        said = "5 files are already being read. Wait until one is done."
         assert said in upload(client, FILE).context["form"].errors["file"]
     worked(files[0])
     assert upload(client, FILE).status_code == 302

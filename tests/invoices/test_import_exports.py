@@ -202,7 +202,7 @@ HEAD = "invoice,customer,due date"
         ("Total", "USD 1800", "is not in the row's currency, AED"),
         ("Total", "$1800", "is not in the row's currency, AED"),
         ("Total,Currency", "100,Dollars", "“Dollars” is not a known currency"),
-        ("Total,Status", "100,Disputed", "Register it by hand first"),
+        ("Total,Status", "100,Disputed", "Register it in the dashboard first"),
         ("Total,Type", "100,Bill", "is owed by you"),
     ],
 )

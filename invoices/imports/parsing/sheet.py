@@ -1,4 +1,4 @@
-"""The rows of one sheet."""
+"""Rows of one sheet of a workbook."""
 
 import datetime as dt
 import re
@@ -13,13 +13,13 @@ from invoices.imports.parsing.xml import Attributes, Handler, unescaped
 
 _PLACE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
-# Of a number: 17 digits, a sign, a point and an exponent.
+# Characters of a number: 17 digits, a sign, a point and an exponent.
 _MAX_NUMBER = 40
 _ERROR = "#VALUE!"
 
 
 class Sheet(Handler):
-    """Rows that have been read to their end lie ready for `take`."""
+    """Handler of a sheet. `take` returns the complete rows since its last call."""
 
     def __init__(self, strings: Sequence[str], formats: Sequence[Format], *, is_1904: bool) -> None:
         self._strings, self._formats = strings, formats
@@ -30,7 +30,7 @@ class Sheet(Handler):
         self._cells: dict[int, str] = {}
         self._kind, self._format, self._tag = "n", PLAIN, ""
         self._text: list[str] = []
-        self._length = self._beside = 0
+        self._length = self._phonetic = 0
 
     def take(self) -> Iterator[tuple[int, list[str]]]:
         found, self._rows = self._rows, []
@@ -46,12 +46,12 @@ class Sheet(Handler):
         elif name == "row":
             self._start_row(attributes.get("r"))
         elif name == "rPh":
-            self._beside += 1
+            self._phonetic += 1
         elif name in ("v", "t"):
-            self._tag = "" if self._beside else name
+            self._tag = "" if self._phonetic else name
 
     def text(self, text: str) -> None:
-        # An inline string has its text in <t>, also in runs; everything else in <v>.
+        # Inline strings have their text in <t> elements, other cells in <v>.
         if self._tag and (self._tag == "t") == (self._kind == "inlineStr") and self._length <= MAX_CELL:
             self._text.append(text[: MAX_CELL + 1])
             self._length += len(text)
@@ -62,13 +62,13 @@ class Sheet(Handler):
         if name in ("v", "t"):
             self._tag = ""
         elif name == "rPh":
-            self._beside -= 1
+            self._phonetic -= 1
         elif name == "c":
             if self._text and (text := self._shown("".join(self._text))):
-                # What stands beyond the last column counts as one column more, which `reading` refuses.
+                # Cells beyond the last column become one more column, which `reading` refuses.
                 self._cells[min(self._place, MAX_COLUMNS + 1)] = text
         elif name == "row":
-            if self._cells:  # none is empty, so that no row ends in empty cells
+            if self._cells:
                 width = max(self._cells)
                 self._rows.append((self._line, [self._cells.get(place, "") for place in range(1, width + 1)]))
         elif name == "sheetData":
@@ -106,7 +106,7 @@ class Sheet(Handler):
         return self._formats[number] if number < len(self._formats) else PLAIN
 
     def _shown(self, text: str) -> str:
-        """A typed cell as the text that `cells` reads without doubt: dates in ISO, numbers with a point."""
+        """Return a cell as unambiguous text: dates in ISO format, numbers with a decimal point."""
         if self._kind == "s":
             if not _WHOLE.fullmatch(text) or not 0 <= int(text) < len(self._strings):
                 raise FileRefused("no_workbook")
