@@ -262,7 +262,7 @@ def test_what_its_first_bytes_tell_is_said_on_the_form_and_kept_nowhere(own: Wor
     with nothing_changes(own):
         for content, said in (
             (b"", "empty"),
-            (old, "old Excel"),
+            (old, "old format"),
             (b"x" * (reading.MAX_BYTES + 1), "larger than 20 MB"),
         ):
             assert said in str(upload(client, content).context["form"].errors["file"])

@@ -8,9 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from invoices.imports import process, reading
-from invoices.imports.errors import UnreadableFile
+from invoices.imports.errors import FileRefused, UnreadableFile
 from invoices.imports.parsing import bounds
-from invoices.imports.errors import FileRefused
 from invoices.imports.parsing.rows import rows_of
 from invoices.imports.phases import start, work
 from invoices.models.imports import Import
@@ -148,9 +147,9 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "twenty megabytes of commas": (lambda: ",".join(HEADINGS).encode() + b"\n" + b"," * 20_000_000, "too long"),
     "a quotation that never ends": (
         lambda: ",".join(HEADINGS).encode() + b'\n"' + b"x\n" * 9_000_000,
-        "is no CSV|too long",
+        "not a valid CSV|too long",
     ),
-    "quotation marks": (lambda: ",".join(HEADINGS).encode() + b"\n" + b'""' * 9_000_000, "is no CSV|too long"),
+    "quotation marks": (lambda: ",".join(HEADINGS).encode() + b"\n" + b'""' * 9_000_000, "not a valid CSV|too long"),
 }
 
 
@@ -193,10 +192,10 @@ def test_a_cell_beyond_the_last_column_is_not_passed_over() -> None:
     assert (len(cells), cells[-1]) == (reading.MAX_COLUMNS + 1, "Paid")
 
 
-@pytest.mark.parametrize(("bound", "value"), [("MEMORY", 30_000_000), ("WALL_S", 0), ("WRITTEN", 1_000)])
+@pytest.mark.parametrize(("bound", "value"), [("MEMORY", 30_000_000), ("WALL_S", 0), ("OUTPUT", 1_000)])
 def test_a_parser_that_is_ended_refuses_the_file(bound: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, bound, value)
-    monkeypatch.setattr(process, "_BEAT_EVERY_S", 0.001)
+    monkeypatch.setattr(process, "_HEARTBEAT_EVERY_S", 0.001)
     content = (",".join(HEADINGS) + "\n" + "N,x,1,2026-12-01\n" * 10_000).encode()
     if bound == "MEMORY":
         content = workbook(HEADINGS, *GOOD)
