@@ -1,4 +1,4 @@
-"""State of an endpoint over its deliveries: slow, failing, disabled."""
+"""State of endpoints: slow, failing or disabled."""
 
 import datetime as dt
 import uuid
@@ -17,14 +17,14 @@ SLOW_MS = 2_000
 DISABLE_AFTER = dt.timedelta(hours=120)
 DISABLE_FAILURES = 10
 
-# What `Subscription.disabled_reason` says.
+# Values of `Subscription.disabled_reason`.
 REASON_GONE = "gone"
 REASON_FAILING = "failing"
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """Response of an endpoint to one attempt, or its silence."""
+    """Result of one attempt."""
 
     subscription_id: uuid.UUID
     at: dt.datetime
@@ -61,10 +61,10 @@ RETURNING s.id, s.failing_since, s.failures
 """
 
 
-def note(answers: Iterable[AttemptResult]) -> None:
-    """Keep each endpoint's record, and give up those that are gone or have failed for too long."""
+def update(results: Iterable[AttemptResult]) -> None:
+    """Update the state of endpoints, and disable those that are gone or have failed for too long."""
     tallies: dict[uuid.UUID, _Tally] = {}
-    for result in sorted(answers, key=lambda result: result.at):
+    for result in sorted(results, key=lambda result: result.at):
         tallies.setdefault(result.subscription_id, _Tally()).add(result)
     if not tallies:
         return
@@ -91,16 +91,15 @@ def note(answers: Iterable[AttemptResult]) -> None:
 
 
 def disable(subscription_id: uuid.UUID, reason: str, pending_becomes: DeliveryStatus) -> bool:
-    """Stop sending to it and notify the account's admins. False if it was off already.
+    """Disable a subscription and notify the account's admins. Return False if it was already disabled.
 
-    What a worker is sending at this moment stays with that worker, which leaves a failure pending: the next claim
-    ends it.
+    Deliveries that a worker is sending are left to it. If they fail, the next claim ends them.
     """
     with transaction.atomic():
-        turned_off = Subscription.objects.filter(pk=subscription_id, is_active=True, deleted_at=None).update(
+        disabled = Subscription.objects.filter(pk=subscription_id, is_active=True, deleted_at=None).update(
             is_active=False, disabled_reason=reason, notice_due_at=timezone.now()
         )
-        if not turned_off:
+        if not disabled:
             return False
         Delivery.objects.filter(subscription=subscription_id, status=DeliveryStatus.PENDING, lease=None).update(
             status=pending_becomes, next_attempt_at=None

@@ -1,4 +1,4 @@
-"""Turns what the other rooms announce into events, in their transaction."""
+"""Receivers that write webhook events in the transaction of the change."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""/api/zapier/webhooks and /api/zapier/events: parse, one verb, answer."""
+"""Views of /api/zapier/webhooks and /api/zapier/events."""
 
 import uuid
 from collections.abc import Iterator
@@ -117,7 +117,7 @@ class WebhookViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="rotate_webhook_secret",
-        summary="Make a new secret; those of the last 24 hours, at most five in all, sign beside it",
+        summary="Create a new secret. Secrets of the last 24 hours, at most five in all, keep signing",
         request=RotateIn,
         responses=NewSubscriptionOut,
     )
@@ -146,7 +146,7 @@ class WebhookViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="replay_since",
-        summary="Send everything again that was due to this subscription since a moment of the last 14 days",
+        summary="Send this subscription's deliveries again since a moment of the last 14 days",
         request=ReplayIn,
         responses={202: ReplayOut},
     )
@@ -173,7 +173,9 @@ class DeliveryViewSet(ApiViewSet):
         rows = _rows(Delivery.objects.filter(subscription=_subscription(request, webhook_id)))
         return pagination.respond(request, rows, query, of_delivery_row)
 
-    @extend_schema(operation_id="replay_delivery", summary="Send one again", request=None, responses={202: DeliveryOut})
+    @extend_schema(
+        operation_id="replay_delivery", summary="Send a delivery again", request=None, responses={202: DeliveryOut}
+    )
     def replay(self, request: Request, webhook_id: uuid.UUID, delivery_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
         delivery = Delivery.objects.filter(subscription=subscription, pk=delivery_id).first()
@@ -216,10 +218,10 @@ def _subscription(request: Request, webhook_id: uuid.UUID) -> Subscription:
     return subscription
 
 
-def _record(request: Request, subscription: Subscription, what: str, **detail: Any) -> None:
-    """Note in the audit log what a key did to a subscription, as the dashboard does of a person."""
+def _record(request: Request, subscription: Subscription, action: str, **detail: Any) -> None:
+    """Record in the audit log what a key did to a subscription."""
     target = subscription.target_url[:120]
-    audit.record(account_of(request), actor_of(request).name, f"subscription.{what}", target, **detail)
+    audit.record(account_of(request), actor_of(request).name, f"subscription.{action}", target, **detail)
 
 
 def _rows(deliveries: QuerySet[Any]) -> QuerySet[Any]:
@@ -237,14 +239,13 @@ def _errors_as_problems(field: str, account: Account | None = None) -> Iterator[
         yield
     except TooManySubscriptions as refusal:
         assert account is not None
-        told = (
-            f"The {account.plan} plan has {account.limits.subscriptions} webhook subscriptions. All are in use; "
-            f"{refusal.disabled} of yours are disabled. Delete one first."
+        message = (
+            f"The {account.plan} plan allows {account.limits.subscriptions} webhook subscriptions. All are in use; "
+            f"{refusal.disabled} of them are disabled. Delete one first."
         )
-        raise invalid(field, "too_many_subscriptions", told) from refusal
+        raise invalid(field, "too_many_subscriptions", message) from refusal
     except SubscriptionDisabled as refusal:
-        raise invalid(field, "disabled", "This webhook is disabled: enable it first.") from refusal
+        raise invalid(field, "disabled", "This webhook is disabled. Enable it first.") from refusal
     except EventTooOld as refusal:
-        raise invalid(
-            field, "too_old", f"Events can be sent again for {replaying.REPLAY_WINDOW.days} days."
-        ) from refusal
+        message = f"Events can be sent again for {replaying.REPLAY_WINDOW.days} days."
+        raise invalid(field, "too_old", message) from refusal
