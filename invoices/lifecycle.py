@@ -240,12 +240,8 @@ def take_promise(draft: Draft, promised_on: dt.date, amount: Decimal | None = No
     """Record a promise on an invoice that is already locked (see `promise`)."""
     invoice, account = draft.invoice, draft.account
     if not invoice.is_open:
-        raise Refused(
-            "status",
-            "illegal_transition",
-            _("No promise can be recorded for an invoice that is %(status)s.")
-            % {"status": spoken(Status, invoice.status)},
-        )
+        message = _("No promise can be recorded for an invoice that is %(status)s.")
+        raise Refused("status", "illegal_transition", message % {"status": spoken(Status, invoice.status)})
     if promised_on < account.today():
         raise Refused("promised_on", "in_the_past", _("The promised day must not be in the past."))
     amount = invoice.balance if amount is None else amount
@@ -390,12 +386,9 @@ def _change_status(draft: Draft, target: str, hold_until: dt.date | None) -> Non
     if invoice.status == target and hold_until is None:
         return
     if invoice.status not in _TRANSITIONS[target]:
-        raise Refused(
-            "status",
-            "illegal_transition",
-            _("An invoice that is %(status)s can't become %(target)s.")
-            % {"status": spoken(Status, invoice.status), "target": spoken(Status, target)},
-        )
+        message = _("An invoice that is %(status)s can't become %(target)s.")
+        names = {"status": spoken(Status, invoice.status), "target": spoken(Status, target)}
+        raise Refused("status", "illegal_transition", message % names)
     if target == Status.WRITTEN_OFF and not draft.actor.is_staff:
         raise StaffOnly("status", "staff_only", _("Only a person in the dashboard may write an invoice off."))
     if target == Status.PAID:
@@ -424,13 +417,8 @@ def _resume(draft: Draft, target: str) -> None:
     draft.invoice.disputed_at = draft.invoice.hold_until = None
     draft.look()
     if not held and draft.invoice.status != target:
-        due = draft.invoice.due_date.isoformat()
-        raise Refused(
-            "status",
-            "not_true",
-            _("With the due date %(due)s, the status is %(status)s.")
-            % {"due": due, "status": spoken(Status, draft.invoice.status)},
-        )
+        values = {"due": draft.invoice.due_date.isoformat(), "status": spoken(Status, draft.invoice.status)}
+        raise Refused("status", "not_true", _("With the due date %(due)s, the status is %(status)s.") % values)
 
 
 def _change_payment_status(draft: Draft, target: str) -> None:
@@ -438,11 +426,8 @@ def _change_payment_status(draft: Draft, target: str) -> None:
     if invoice.payment_status == target:
         return
     if invoice.status == Status.CANCELLED:
-        raise Refused(
-            "payment_status",
-            "illegal_transition",
-            _("A cancelled invoice can't become %(target)s.") % {"target": spoken(PaymentStatus, target)},
-        )
+        message = _("A cancelled invoice can't become %(target)s.")
+        raise Refused("payment_status", "illegal_transition", message % {"target": spoken(PaymentStatus, target)})
     if target == PaymentStatus.PAID:
         draft.settle()
     elif target == PaymentStatus.UNPAID:
@@ -452,12 +437,9 @@ def _change_payment_status(draft: Draft, target: str) -> None:
             else:
                 draft.release(receipt, share)
     else:
-        raise Refused(
-            "payment_status",
-            "needs_a_payment",
-            _("To make the invoice %(target)s, POST a payment to /api/zapier/invoices/%(pk)s/payments.")
-            % {"target": spoken(PaymentStatus, target), "pk": invoice.pk},
-        )
+        message = _("To make the invoice %(target)s, POST a payment to /api/zapier/invoices/%(pk)s/payments.")
+        values = {"target": spoken(PaymentStatus, target), "pk": invoice.pk}
+        raise Refused("payment_status", "needs_a_payment", message % values)
 
 
 def _enter_schedule(invoice: Invoice) -> None:
@@ -481,12 +463,9 @@ def _paying(invoice: Invoice) -> list[tuple[Receipt, Decimal, bool]]:
     paying = receipts.paying(invoice)
     shares = receipts.shares(receipt.pk for receipt in paying)
     return [
-        (
-            receipt,
-            shares[receipt.pk][invoice.pk],
-            receipt.posted_on_id == invoice.pk and len(shares[receipt.pk]) == 1,
-        )
+        (receipt, paid[invoice.pk], receipt.posted_on_id == invoice.pk and len(paid) == 1)
         for receipt in paying
+        for paid in [shares[receipt.pk]]
     ]
 
 
@@ -497,9 +476,5 @@ def _hold_until_without_hold() -> Refused:
 
 def _duplicate_number(account: Account, number: str) -> Refused:
     existing = Invoice.objects.for_account(account).values_list("pk", flat=True).get(invoice_number=number)
-    return Refused(
-        "invoice_number",
-        "duplicate",
-        _("Invoice number %(number)s is already used by invoice %(existing)s.")
-        % {"number": number, "existing": existing},
-    )
+    message = _("Invoice number %(number)s is already used by invoice %(existing)s.")
+    return Refused("invoice_number", "duplicate", message % {"number": number, "existing": existing})

@@ -183,24 +183,16 @@ def lines_of(invoice_id: uuid.UUID) -> QuerySet[Payment]:
     return lines.annotate(allocated=Case(*standing, default=Value(Decimal(0))))
 
 
+_SHARED_FIELDS = (
+    *("account_id", "debtor_id", "amount", "currency", "paid_at", "method", "reference", "status", "unallocated"),
+    *("recorded_at", "created_at"),
+)
+
+
 def line(receipt: Receipt, reversal: Reversal | None = None, *, allocated: Decimal = Decimal(0)) -> Payment:
     """Return the `Payment` row of a receipt or of its reversal, without a query."""
-    shown = Payment(
-        id=receipt.pk,
-        account_id=receipt.account_id,
-        debtor_id=receipt.debtor_id,
-        invoice_id=receipt.posted_on_id,
-        receipt=receipt,
-        amount=receipt.amount,
-        currency=receipt.currency,
-        paid_at=receipt.paid_at,
-        method=receipt.method,
-        reference=receipt.reference,
-        status=receipt.status,
-        unallocated=receipt.unallocated,
-        recorded_at=receipt.recorded_at,
-        created_at=receipt.created_at,
-    )
+    shared = {name: getattr(receipt, name) for name in _SHARED_FIELDS}
+    shown = Payment(id=receipt.pk, receipt=receipt, invoice_id=receipt.posted_on_id, **shared)
     if reversal:
         shown.id, shown.reversal_of_id = reversal.pk, receipt.pk
         shown.amount, shown.paid_at, shown.reference = -receipt.amount, reversal.undone_on, ""

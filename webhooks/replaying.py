@@ -41,15 +41,17 @@ def _replay(
         raise SubscriptionDisabled
     if since < now - REPLAY_WINDOW:
         raise EventTooOld
-    values = {
-        "subscription": subscription.pk,
-        "since": since,
-        "only": only.pk if only else None,
-        "failed": only_failed,
-        "now": now,
-    }
     with connection.cursor() as cursor:
-        cursor.execute(_REPLAY, values)
+        cursor.execute(
+            _REPLAY,
+            {
+                "subscription": subscription.pk,
+                "since": since,
+                "only": only.pk if only else None,
+                "failed": only_failed,
+                "now": now,
+            },
+        )
         count: int = cursor.rowcount
     if count:
         wake_sender()

@@ -50,16 +50,9 @@ SUBSCRIPTION_EXAMPLE = OpenApiExample(
 
 
 class WebhookViewSet(ApiViewSet):
-    scopes = {
-        "list": Scope.WEBHOOKS_MANAGE,
-        "retrieve": Scope.WEBHOOKS_MANAGE,
-        "subscribe": Scope.WEBHOOKS_MANAGE,
-        "destroy": Scope.WEBHOOKS_MANAGE,
-        "test": Scope.WEBHOOKS_MANAGE,
-        "rotate_secret": Scope.WEBHOOKS_MANAGE,
-        "enable": Scope.WEBHOOKS_MANAGE,
-        "replay": Scope.WEBHOOKS_MANAGE,
-    }
+    scopes = dict.fromkeys(
+        ("list", "retrieve", "subscribe", "destroy", "test", "rotate_secret", "enable", "replay"), Scope.WEBHOOKS_MANAGE
+    )
 
     @extend_schema(
         operation_id="list_webhooks",

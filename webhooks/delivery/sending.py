@@ -4,14 +4,13 @@ A task runs one drain. Its thread does all database work in batches; sender thre
 at the same time.
 """
 
+import contextlib
 import datetime as dt
 import mmap
 import queue
 import threading
 import time
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import orjson
 import structlog
@@ -66,7 +65,7 @@ def deliver_due() -> int:
     """Send deliveries until none is due. Return the number of attempts."""
     if not (walltime.is_right() and highwater.may_send()):
         return 0
-    with _Drain() as drain:
+    with contextlib.closing(_Drain()) as drain:
         return drain.run()
 
 
@@ -78,12 +77,8 @@ class _Drain:
         self._threads = 0
         self._look_at = 0.0  # time of the next query for due rows
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Stop the remaining runs and the threads."""
         for run in self._runs:  # some are left after an error of the database
             run.is_stopped = True
         for _ in range(self._threads):
