@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -127,19 +127,10 @@ def _ended_at(phase: Phase) -> dt.datetime | None:
 
 def counts(file: Import) -> dict[str, int]:
     """Return the number of rows by outcome, of `all` rows, and of those that are `checked`, `to_do` or `applied`."""
-    by = {
-        (row["outcome"], row["is_applied"]): row["count"]
-        for row in file.rows.order_by().values("outcome", "is_applied").annotate(count=Count("pk"))
-    }
-    found = {outcome: sum(count for (name, _), count in by.items() if name == outcome) for outcome in Outcome.values}
-    total = sum(by.values())
-    return {
-        **found,
-        "all": total,
-        "checked": sum(found.values()),
-        "to_do": sum(found[outcome] for outcome in APPLICABLE),
-        "applied": sum(count for (_, is_applied), count in by.items() if is_applied),
-    }
+    by_outcome = {outcome: Count("pk", filter=Q(outcome=outcome)) for outcome in Outcome.values}
+    found = file.rows.aggregate(all=Count("pk"), applied=Count("pk", filter=Q(is_applied=True)), **by_outcome)
+    to_do = sum(found[outcome] for outcome in APPLICABLE)
+    return {**found, "checked": sum(found[outcome] for outcome in Outcome.values), "to_do": to_do}
 
 
 # --- Workers -----------------------------------------------------------------------------------------------------
@@ -147,8 +138,13 @@ def counts(file: Import) -> dict[str, int]:
 
 def unclaimed() -> list[uuid.UUID]:
     """Return the ids of the imports in progress without a worker."""
+    return list(_unclaimed().values_list("pk", flat=True))
+
+
+def _unclaimed() -> QuerySet[Import]:
     free = Q(claimed_until=None) | Q(claimed_until__lt=timezone.now())
-    return list(Import.objects.filter(free, phase__in=IN_PROGRESS).values_list("pk", flat=True))
+    found: QuerySet[Import] = Import.objects.filter(free, phase__in=IN_PROGRESS)
+    return found
 
 
 def work(import_id: uuid.UUID, turn_s: float = TURN_S) -> bool:
@@ -186,20 +182,16 @@ def delete_old_files() -> int:
 
 
 def _claim(import_id: uuid.UUID) -> Import | None:
-    now, claim = timezone.now(), uuid.uuid4()
-    free = Q(claimed_until=None) | Q(claimed_until__lt=now)
-    file: Import | None = (
-        Import.objects.filter(free, pk=import_id, phase__in=IN_PROGRESS)
-        .defer("content")
-        .select_related("account")
-        .first()
-    )
-    if file is None or not Import.objects.filter(free, pk=import_id, phase=file.phase, claim=file.claim).update(
-        claim=claim, claimed_until=now + LEASE, stumbles=file.stumbles + 1
-    ):
-        return None
-    file.claim = claim
-    if file.stumbles >= MAX_CLAIMS:
+    """Claim an import for this worker. Return None if it is not free, or was claimed too often without progress."""
+    free = _unclaimed().filter(pk=import_id).defer("content").select_related("account")
+    with transaction.atomic():
+        file = free.select_for_update(of=("self",), no_key=True).first()
+        if file is None:
+            return None
+        file.claim, file.claimed_until = uuid.uuid4(), timezone.now() + LEASE
+        file.stumbles += 1
+        file.save(update_fields=["claim", "claimed_until", "stumbles"])
+    if file.stumbles > MAX_CLAIMS:
         log.error("import_given_up", file=str(file.pk))
         _end(file, Phase.FAILED, failure=_("Something went wrong on our side; it is logged."))
         return None
@@ -273,23 +265,24 @@ def _lock_debtors(plans: Sequence[Plan]) -> None:
 def _apply(row: ImportRow, plan: Plan, actor: Actor) -> None:
     if plan.outcome in (Outcome.UNCHANGED, Outcome.REFUSED):
         row.outcome, row.reason, row.changes = plan.outcome, plan.reason, {}
-        return
-    if (plan.outcome, plan.changes) != (row.outcome, row.changes):
-        row.outcome, row.changes = Outcome.REFUSED, {}
-        row.reason = _("The invoice has changed since the preview. Upload the file again.")
-        return
-    assert plan.do
-    try:
-        plan.do(actor)
-        row.is_applied = True
-    except Refused as refusal:
-        row.outcome, row.reason, row.changes = Outcome.REFUSED, refusal.message, {}
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:  # one failing row must not stop the import
-        log.exception("import_row_failed", file=str(row.file_id), line=row.line)
-        row.outcome, row.changes = Outcome.REFUSED, {}
-        row.reason = _("Something went wrong on our side; it is logged.")
+    elif (plan.outcome, plan.changes) != (row.outcome, row.changes):
+        _refuse(row, _("The invoice has changed since the preview. Upload the file again."))
+    else:
+        assert plan.do
+        try:
+            plan.do(actor)
+            row.is_applied = True
+        except Refused as refusal:
+            _refuse(row, refusal.message)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:  # one failing row must not stop the import
+            log.exception("import_row_failed", file=str(row.file_id), line=row.line)
+            _refuse(row, _("Something went wrong on our side; it is logged."))
+
+
+def _refuse(row: ImportRow, reason: str) -> None:
+    row.outcome, row.reason, row.changes = Outcome.REFUSED, reason, {}
 
 
 def _save_rows(rows: Sequence[ImportRow]) -> None:
