@@ -50,9 +50,9 @@ def respell(invoices: QuerySet[Any]) -> list[Equal]:
     Return the invoices that were left unchanged. A person must decide if they are two invoices or a duplicate.
     """
     equal = list(equal_numbers(invoices))
-    kept = {(each.account_id, each.number) for each in equal}
+    conflicting = {(each.account_id, each.number) for each in equal}
     for account_id, number, stored in list(_respelt(invoices)):
-        if number and (account_id, number) not in kept:
+        if number and (account_id, number) not in conflicting:
             invoices.filter(account=account_id, invoice_number__in=stored).update(invoice_number=number)
     return equal
 

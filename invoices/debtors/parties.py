@@ -166,10 +166,10 @@ def _cut(words: list[str]) -> tuple[list[str], str]:
 
 
 def _form(words: list[str]) -> str:
-    spelt = "".join(words)
-    if form := _WHOLE.get(spelt):
+    spelling = "".join(words)
+    if form := _WHOLE.get(spelling):
         return form
-    return _LETTERS.get(spelt, "") if all(len(word) == 1 for word in words) else ""
+    return _LETTERS.get(spelling, "") if all(len(word) == 1 for word in words) else ""
 
 
 def _without(words: list[str], generic: frozenset[str], *, at_end: bool) -> list[str]:

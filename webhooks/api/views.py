@@ -78,10 +78,10 @@ class WebhookViewSet(ApiViewSet):
     )
     @idempotent
     def subscribe(self, request: Request) -> Answer:
-        given = SubscriptionIn.checked(request.data)
+        data = SubscriptionIn.checked(request.data)
         account = account_of(request)
         with _errors_as_problems("target_url", account):
-            subscription, secret = subscriptions.subscribe(account, **given)
+            subscription, secret = subscriptions.subscribe(account, **data)
         if secret is None:
             return Answer(of_subscription(subscription))
         _record(request, subscription, "created")
@@ -117,9 +117,9 @@ class WebhookViewSet(ApiViewSet):
     @idempotent
     def rotate_secret(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
-        given = RotateIn.checked(request.data)
-        secret = subscriptions.rotate_secret(subscription, revoke=given["revoke"])
-        _record(request, subscription, "secret_rotated", **({"revoke": True} if given["revoke"] else {}))
+        data = RotateIn.checked(request.data)
+        secret = subscriptions.rotate_secret(subscription, revoke=data["revoke"])
+        _record(request, subscription, "secret_rotated", **({"revoke": True} if data["revoke"] else {}))
         return Answer({**of_subscription(subscription), "secret": secret})
 
     @extend_schema(
@@ -145,9 +145,9 @@ class WebhookViewSet(ApiViewSet):
     )
     def replay(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
-        given = ReplayIn.checked(request.data)
+        data = ReplayIn.checked(request.data)
         with _errors_as_problems("since"):
-            count = replaying.replay_since(subscription, given["since"])
+            count = replaying.replay_since(subscription, data["since"])
         _record(request, subscription, "replayed", deliveries=count)
         return Answer({"deliveries": count}, status=202)
 
@@ -196,7 +196,11 @@ class EventViewSet(ApiViewSet):
         rows = history.retained(account).values("seq", "body")
         if (after := query.get("after")) is not None:
             if after < history.last_deleted(account):
-                raise Problem(410, "events_gone", "Events after this number are no longer kept.")
+                raise Problem(
+                    410,
+                    "events_gone",
+                    "Events after this number are no longer stored. Leave `after` out to start from the oldest.",
+                )
             rows = rows.filter(seq__gt=after)
         return pagination.respond(request, rows, query, of_event_row, by=("seq",), ascending=True)
 

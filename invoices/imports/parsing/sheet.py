@@ -11,7 +11,7 @@ from invoices.imports.parsing.bounds import MAX_CELL, MAX_CELLS, MAX_COLUMNS, MA
 from invoices.imports.parsing.styles import PLAIN, Format
 from invoices.imports.parsing.xml import Attributes, Handler, unescaped
 
-_PLACE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
+_REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
 # Characters of a number: 17 digits, a sign, a point and an exponent.
 _MAX_NUMBER = 40
@@ -26,7 +26,7 @@ class Sheet(Handler):
         self._epoch = MAC_EPOCH if is_1904 else WINDOWS_EPOCH
         self._rows: list[tuple[int, list[str]]] = []
         self._is_inside = False
-        self._line = self._place = self._cells_seen = 0
+        self._line = self._position = self._cells_seen = 0
         self._cells: dict[int, str] = {}
         self._kind, self._format, self._tag = "n", PLAIN, ""
         self._text: list[str] = []
@@ -66,11 +66,11 @@ class Sheet(Handler):
         elif name == "c":
             if self._text and (text := self._shown("".join(self._text))):
                 # Cells beyond the last column become one more column, which `reading` refuses.
-                self._cells[min(self._place, MAX_COLUMNS + 1)] = text
+                self._cells[min(self._position, MAX_COLUMNS + 1)] = text
         elif name == "row":
             if self._cells:
                 width = max(self._cells)
-                self._rows.append((self._line, [self._cells.get(place, "") for place in range(1, width + 1)]))
+                self._rows.append((self._line, [self._cells.get(position, "") for position in range(1, width + 1)]))
         elif name == "sheetData":
             self._is_inside = False
 
@@ -78,24 +78,24 @@ class Sheet(Handler):
         line = self._line + 1 if number is None else _line(number)
         if not self._line < line <= MAX_LINE:
             raise FileRefused("odd_row", (number or str(line))[:20])
-        self._line, self._place, self._cells = line, 0, {}
+        self._line, self._position, self._cells = line, 0, {}
 
     def _start_cell(self, attributes: Attributes) -> None:
         self._cells_seen += 1
         if self._cells_seen > MAX_CELLS:
             raise FileRefused("much_more")
-        place = attributes.get("r")
-        self._place = self._place + 1 if place is None else self._column(place)
-        if self._place > MAX_EXCEL_COLUMNS or (self._place in self._cells and self._place <= MAX_COLUMNS):
-            raise FileRefused("odd_row", (place or "")[:20])
+        reference = attributes.get("r")
+        self._position = self._position + 1 if reference is None else self._column(reference)
+        if self._position > MAX_EXCEL_COLUMNS or (self._position in self._cells and self._position <= MAX_COLUMNS):
+            raise FileRefused("odd_row", (reference or "")[:20])
         self._kind = attributes.get("t", "n")
         self._format = self._formatted(attributes.get("s"))
         self._text, self._length, self._tag = [], 0, ""
 
-    def _column(self, place: str) -> int:
-        match = _PLACE.fullmatch(place)
+    def _column(self, reference: str) -> int:
+        match = _REFERENCE.fullmatch(reference)
         if not match or int(match[2]) != self._line:
-            raise FileRefused("odd_row", place[:20])
+            raise FileRefused("odd_row", reference[:20])
         column = 0
         for letter in match[1]:
             column = column * 26 + ord(letter) - ord("A") + 1

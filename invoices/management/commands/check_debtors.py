@@ -1,4 +1,4 @@
-"""List the debtors whose invoices name several parties, and propose how to split them. Changes nothing.
+"""List debtors with several parties, and propose how to split them. Changes nothing.
 
 manage.py check_debtors                     all accounts
 manage.py check_debtors --account NAME      one, by name or id
@@ -18,7 +18,7 @@ _SHOWN_NUMBERS = 8
 
 
 class Command(BaseCommand):
-    help = "List the debtors whose invoices name several parties, and propose how to split them. Changes nothing."
+    help = "List debtors with several parties, and propose how to split them. Changes nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--account", metavar="ID", help="only this account")
