@@ -196,11 +196,8 @@ class EventViewSet(ApiViewSet):
         rows = history.retained(account).values("seq", "body")
         if (after := query.get("after")) is not None:
             if after < history.last_deleted(account):
-                raise Problem(
-                    410,
-                    "events_gone",
-                    "Events after this number are no longer stored. Leave `after` out to start from the oldest.",
-                )
+                message = "Events after this number are no longer stored. Omit `after` to start from the oldest."
+                raise Problem(410, "events_gone", message)
             rows = rows.filter(seq__gt=after)
         return pagination.respond(request, rows, query, of_event_row, by=("seq",), ascending=True)
 
