@@ -18,9 +18,6 @@ _FORMS: dict[str, str] = {
     "fzllc": "freezonellc freezonelimitedliabilitycompany منطقةحرةذمم مؤسسةمنطقةحرةذمم شركةمنطقةحرةذمم",
     "llcfz": "llcfreezone ذمممنطقةحرة",
     "llcspc": "llcsoc llcopc soleproprietorshipllc شركةالشخصالواحدذمم شخصواحدذمم ذمممنشخصواحد",
-    "dmcc": "",
-    "dmccllc": "",
-    "dwcllc": "",
     "pjsc": "publicjointstockcompany publicjsc شركةمساهمةعامة مساهمةعامة",
     "prjsc": "privatejointstockcompany privatejsc pvtjsc شركةمساهمةخاصة مساهمةخاصة",
     "jsc": "jointstockcompany شركةمساهمة مساهمة",
@@ -48,11 +45,9 @@ _FORMS: dict[str, str] = {
     "ptyltd": "ptylimited proprietarylimited pty",
     "plc": "publiclimitedcompany",
     "llp": "limitedliabilitypartnership",
-    "lllp": "",
     "lp": "limitedpartnership",
     "inc": "incorporated",
     "corp": "corporation",
-    "pllc": "",
     "cic": "communityinterestcompany",
     "dac": "designatedactivitycompany",
     "clg": "companylimitedbyguarantee",
@@ -66,56 +61,36 @@ _FORMS: dict[str, str] = {
     "ugcokg": "ug&cokg ughaftungsbeschränkt&cokg",
     "ag": "aktiengesellschaft",
     "kg": "kommanditgesellschaft",
-    "kgaa": "",
     "ohg": "offenehandelsgesellschaft",
     "ug": "ughaftungsbeschränkt unternehmergesellschafthaftungsbeschränkt",
     "ek": "ekfm ekfr",
-    "ev": "",
     "sarl": "sàrl sociétéàresponsabilitélimitée",
     "sas": "sociétéparactionssimplifiée",
-    "sasu": "",
-    "eurl": "",
-    "snc": "",
     "sa": "sociétéanonyme sociedadanónima sociedadeanônima",
     "sl": "sociedadlimitada sociedadderesponsabilidadlimitada",
     "slu": "slunipersonal",
-    "sadecv": "",
     "srl": "srldecv",
-    "srls": "",
     "lda": "limitada",
-    "ltda": "",
-    "eireli": "",
     "bv": "beslotenvennootschap",
     "nv": "naamlozevennootschap",
-    "vof": "",
-    "bvba": "",
-    "sprl": "",
     "ab": "aktiebolag",
     "as": "aksjeselskap aktieselskab",
-    "asa": "",
     "aps": "anpartsselskab",
     "oy": "osakeyhtiö",
-    "oyj": "",
     "aş": "anonimşirketi",
     "ltdşti": "ltdsti limitedşirketi",
     "spzoo": "spółkazoo",
-    "sro": "",
-    "kft": "",
-    "doo": "",
-    "eood": "",
-    "ood": "",
     "ооо": "ooo",
-    "оао": "",
-    "пао": "",
-    "зао": "",
     "sdnbhd": "sendirianberhad",
     "bhd": "berhad",
     "株式会社": "kabushikikaisha",
     "合同会社": "godokaisha",
-    "有限公司": "",
-    "股份有限公司": "",
-    "בעמ": "",
 }
+# Forms without other spellings.
+_SIMPLE_FORMS = (
+    "dmcc dmccllc dwcllc lllp pllc kgaa ev sasu eurl snc sadecv srls ltda eireli vof bvba sprl asa oyj"
+    " sro kft doo eood ood оао пао зао 有限公司 股份有限公司 בעמ"
+)
 # Abbreviations that are recognised only with separated letters, and their forms.
 LETTERS: dict[str, str] = {
     "ممح": "fze",
@@ -150,6 +125,6 @@ OF_ONE_PERSON = frozenset({"est", "soleproprietorship"})
 GENERIC_AFTER = ("co", "company", "شركة")
 GENERIC_BEFORE = ("شركة", "السادة", "messrs", "the")
 
-WHOLE: dict[str, str] = {
+WHOLE: dict[str, str] = {form: form for form in _SIMPLE_FORMS.split()} | {
     spelling: form for form, spellings in _FORMS.items() for spelling in (form, *spellings.split())
 }

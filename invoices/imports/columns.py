@@ -39,7 +39,7 @@ BOOKS_AMOUNT = "books_amount"
 _NUMBER = Column(
     "invoice_number",
     _("Invoice number"),
-    _("Unique in your account: the same number again is the same invoice."),
+    _("Unique in your account. A row with a known number updates that invoice."),
     "invoice no|invoice|inv no|inv number|invoice num|inv num|number|no|num|document number|document no|doc no"
     "|doc number|bill number|bill no|voucher no|voucher number|vch no|invoice reference|invoice ref|tax invoice no"
     "|tax invoice number|invoice id|رقم الفاتورة|الفاتورة|رقم|الرقم|رقم المستند|رقم السند|رقم الفاتوره الضريبية"
@@ -47,7 +47,7 @@ _NUMBER = Column(
     is_required=True,
     fallback_names="ref no|ref|reference|reference no|reference number|document|المرجع|رقم المرجع",
 )
-_PAID = dataclasses.replace(_NUMBER, help=_("Which invoice was paid."), fallback_names="")
+_PAID = dataclasses.replace(_NUMBER, help=_("The number of the paid invoice."), fallback_names="")
 _CURRENCY = (
     "currency code|ccy|cur|curr|currency name|invoice currency|transaction currency|document currency|curr code|fx"
     "|cur code|ccy code|currency iso|iso currency|العملة|عملة|رمز العملة|عملة الفاتورة|نوع العملة|اسم العملة"
@@ -58,7 +58,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "debtor_name",
             _("Debtor"),
-            _("Who is written to."),
+            _("The debtor's name, as used in messages."),
             "debtor|customer|customer name|client|client name|contact|contact name|name|bill to|bill to name|party"
             "|party name|party s name|account name|buyer|sold to|customer full name|customer project|partner"
             "|اسم العميل|العميل|اسم المدين|المدين|الاسم|اسم الزبون|الزبون|اسم الطرف|الطرف|اسم الحساب",
@@ -74,7 +74,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "debtor_email",
             _("Email"),
-            _("Where reminders go."),
+            _("The address to which reminders are sent."),
             "email|e mail|mail|email address|customer email|contact email|email id|client email|bill email"
             "|billing email"
             "|البريد الإلكتروني|البريد الالكتروني|البريد|الإيميل|بريد المدين",
@@ -120,7 +120,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "amount_paid",
             _("Paid already"),
-            _("What came in before InFlow knew the invoice. Later payments are imported as payments."),
+            _("The amount paid before the import. Import later payments as payments."),
             "paid|paid amount|already paid|amount received|received|invoice amount paid|total paid|paid to date"
             "|amount paid to date|payments|payments received|received amount|settled amount|amount settled|collected"
             "|amount collected|المدفوع|المبلغ المدفوع|المسدد|المبلغ المسدد|المحصل|المبلغ المحصل|المقبوض|إجمالي المدفوع"
@@ -186,13 +186,13 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "amount",
             _("Amount"),
-            _("What came in, in the invoice's currency."),
+            _("The amount received, in the invoice's currency."),
             "paid|paid amount|amount paid|payment|payment amount|received|amount received|credit|amt|amount applied"
             "|المبلغ|المبلغ المدفوع|المدفوع|قيمة الدفعة|القيمة",
             is_required=True,
             is_financial=True,
         ),
-        Column("currency", _("Currency"), _("If given, it must be the invoice's."), _CURRENCY, is_financial=True),
+        Column("currency", _("Currency"), _("Optional: the invoice's currency."), _CURRENCY, is_financial=True),
         Column(
             "paid_at",
             _("Day the money came"),
