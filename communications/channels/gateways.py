@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db import transaction
 
 from communications.models import Gateway
+from inflow.accounts.encryption import decrypt, encrypt
 from inflow.accounts.models import Account
-from inflow.accounts.sealing import seal, unseal
 from inflow.egress import targets
 
 _CACHE = "_gateways"
@@ -43,11 +43,11 @@ def is_captured(account: Account, gateway: Gateway) -> bool:
 
 
 def set_token(gateway: Gateway, token: str) -> None:
-    gateway.sealed_auth_token = seal(token)
+    gateway.sealed_auth_token = encrypt(token)
 
 
 def token_of(gateway: Gateway) -> str:
-    return unseal(gateway.sealed_auth_token)
+    return decrypt(gateway.sealed_auth_token)
 
 
 def reseal(gateway: Gateway) -> None:

@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django_otp.oath import TOTP
 
-from inflow.accounts import sealing
+from inflow.accounts import encryption
 from inflow.accounts.models import Authenticator, User
 from inflow.accounts.roles import Role
 
@@ -70,7 +70,9 @@ def enrol(user: User, key: str, code: str) -> list[str]:
     codes, digests = _recovery_codes()
     with transaction.atomic():
         Authenticator.objects.filter(user=user).delete()
-        Authenticator.objects.create(user=user, sealed_key=sealing.seal(key), last_step=step, recovery_digests=digests)
+        Authenticator.objects.create(
+            user=user, sealed_key=encryption.encrypt(key), last_step=step, recovery_digests=digests
+        )
     return codes
 
 
@@ -90,7 +92,7 @@ def reseal(authenticator: Authenticator) -> None:
     """Encrypt its key anew, under the first of FIELD_KEYS."""
     with transaction.atomic():
         stored = Authenticator.objects.select_for_update().get(pk=authenticator.pk)
-        stored.sealed_key = sealing.seal(sealing.unseal(stored.sealed_key))
+        stored.sealed_key = encryption.encrypt(encryption.decrypt(stored.sealed_key))
         stored.save(update_fields=["sealed_key"])
 
 
@@ -131,7 +133,7 @@ def note_passed(session: object) -> None:
 
 
 def _use(device: Authenticator, code: str) -> str:
-    step = _step_of(sealing.unseal(device.sealed_key), code, after=device.last_step)
+    step = _step_of(encryption.decrypt(device.sealed_key), code, after=device.last_step)
     if step is not None:
         device.last_step = step
         return "app"

@@ -20,7 +20,7 @@ from cryptography.fernet import InvalidToken
 from django.utils import timezone
 
 from inflow import masking
-from inflow.accounts.sealing import unseal
+from inflow.accounts.encryption import decrypt
 from inflow.restores import highwater, walltime
 from webhooks import endpoints, subscriptions
 from webhooks.delivery import claims, signing, transport
@@ -232,7 +232,7 @@ def _secrets(lane: Lane) -> list[str]:
     """Return the secret, and the earlier ones that still sign beside it. None at all where FIELD_KEYS lacks a key."""
     earlier = subscriptions.signing_beside(orjson.loads(lane.earlier_secrets), timezone.now())
     try:
-        return [unseal(each) for each in (lane.sealed_secret, *earlier)]
+        return [decrypt(each) for each in (lane.sealed_secret, *earlier)]
     except InvalidToken:
         log.error("webhook_secret_unreadable", subscription=str(lane.subscription_id))
         return []

@@ -4,11 +4,11 @@ from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 
 
-def seal(secret: str) -> str:
+def encrypt(secret: str) -> str:
     return _fernet().encrypt(secret.encode()).decode()
 
 
-def unseal(sealed: str) -> str:
+def decrypt(sealed: str) -> str:
     """Raises `cryptography.fernet.InvalidToken` where no key of FIELD_KEYS made it."""
     return _fernet().decrypt(sealed.encode()).decode()
 
