@@ -111,7 +111,7 @@ READERS: dict[str, Read] = {
     "forwarded": lambda text: proxies.client_address(_with_header("X-Forwarded-For")(text)),
     "Accept-Language": lambda text: get_language_from_request(_with_header("Accept-Language")(text)),
     "User-Agent": sessions.device,
-    "target": targets.check_form,
+    "target": targets.check_url,
     "code": second_step._digest,
     "link in a log": lambda text: logs._TOKEN.sub("", text),
     "money": lambda text: fields.MoneyField().run_validation(text),

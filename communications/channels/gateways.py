@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from communications.models import Gateway
 from inflow.accounts.encryption import decrypt, encrypt
 from inflow.accounts.models import Account
 from inflow.egress import targets
+from inflow.egress.errors import ForbiddenTarget
 
 _CACHE = "_gateways"
 _SENDER = re.compile(r"\+[1-9]\d{6,14}|MG[0-9A-Za-z]{10,62}|[0-9A-Za-z][0-9A-Za-z &_+-]{0,10}")
@@ -59,13 +61,13 @@ def reseal(gateway: Gateway) -> None:
 
 
 def check_base_url(url: str) -> None:
-    """Raise `targets.Forbidden` unless the URL is https to a public host, or loopback under `make run`."""
-    targets.check_form(url)
+    """Raise `ForbiddenTarget` unless the URL is https to a public host, or loopback under `make run`."""
+    targets.check_url(url)
     parts = urlsplit(url)
     if parts.query or parts.fragment:
-        raise targets.Forbidden("A base URL must not contain ? or #.")
+        raise ForbiddenTarget(_("A base URL must not contain ? or #."))
     if parts.scheme != "https" and not (settings.TRY_OUT and _is_loopback(url)):
-        raise targets.Forbidden("An https:// URL is needed.")
+        raise ForbiddenTarget(_("Enter an https:// URL."))
 
 
 def is_sender(text: str) -> bool:
@@ -105,5 +107,5 @@ def is_signed(gateway: Gateway, signature: str, url: str, fields: Iterable[tuple
 
 def _is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
-    address = targets.literal(host)
+    address = targets.literal_address(host)
     return host == "localhost" or (address is not None and address.is_loopback)

@@ -18,7 +18,8 @@ from communications.contacts import addresses
 from communications.delivery import gate, notices, sender
 from communications.models import Communication, Contact, Gateway, PolicyStep
 from inflow.accounts.models import Account
-from inflow.egress import dialling, targets
+from inflow.egress import dialling
+from inflow.egress.errors import ForbiddenTarget
 from invoices import narrative
 from invoices.models import Escalation, TimelineEntry
 from tests import make
@@ -392,14 +393,14 @@ def test_a_handshake_that_never_ends_is_ended_and_nothing_was_said(settings: Set
 def test_a_base_url_is_https_to_a_public_host(url: str, settings: Settings) -> None:
     settings.TRY_OUT = False
     gateways.check_base_url("https://api.twilio.com")
-    with pytest.raises(targets.Forbidden):
+    with pytest.raises(ForbiddenTarget):
         gateways.check_base_url(url)
 
 
 def test_trying_out_lets_a_gateway_be_on_loopback_only() -> None:
     gateways.check_base_url("http://127.0.0.1:8000/demo/gateway")
     for url in ("http://api.twilio.com", "https://10.0.0.1"):
-        with pytest.raises(targets.Forbidden):
+        with pytest.raises(ForbiddenTarget):
             gateways.check_base_url(url)
 
 

@@ -8,7 +8,7 @@ from collections import deque
 from typing import Any
 
 from inflow.egress import dialling
-from inflow.egress.dialling import Watch
+from inflow.egress.dialling import Deadline
 from inflow.egress.incoming import Incoming
 
 # Status line, headers, chunk marks and body together, as they come off the wire.
@@ -38,15 +38,15 @@ class Connection(http.client.HTTPConnection):
         self.born = time.monotonic()
         self.is_kept = False  # it has served a request before
         self._is_early = False
-        self._watch: Watch | None = None
+        self._watch: Deadline | None = None
         self._incoming: Incoming | None = None
 
-    def limit(self, watch: Watch) -> None:
+    def limit(self, watch: Deadline) -> None:
         """Nothing on this connection lasts longer than the watch."""
         self._watch = watch
         if self.sock is not None:
-            self.sock.settimeout(watch.left_or_raise())
-            watch.hold(self.sock)
+            self.sock.settimeout(watch.remaining_or_raise())
+            watch.attach(self.sock)
 
     def connect(self) -> None:
         watch = self._watch
@@ -61,7 +61,7 @@ class Connection(http.client.HTTPConnection):
         else:
             self.limit(watch)
 
-    def exchange(self, body: bytes, headers: dict[str, str], watch: Watch) -> http.client.HTTPResponse:
+    def exchange(self, body: bytes, headers: dict[str, str], watch: Deadline) -> http.client.HTTPResponse:
         """Send a request and return its final response, read up to its headers.
 
         Raise `Unasked` if a kept connection turns out to be unfit before the request is complete.
@@ -76,16 +76,16 @@ class Connection(http.client.HTTPConnection):
         except (BrokenPipeError, ConnectionResetError) as error:
             if self.is_kept:
                 raise Unasked from error
-            if not incoming.ahead:
+            if not incoming.buffered:
                 raise
             self._is_early = True  # it gave its response and hung up
         response = self.getresponse()
         if response.status < 200:  # in a spelling that only http.client takes for a number
             raise http.client.BadStatusLine(str(response.status))
-        watch.left_or_raise()  # headers that the watch cut off look like an end
+        watch.remaining_or_raise()  # headers that the watch cut off look like an end
         return response
 
-    def _send_all(self, incoming: Incoming, body: bytes, headers: dict[str, str], watch: Watch) -> None:
+    def _send_all(self, incoming: Incoming, body: bytes, headers: dict[str, str], watch: Deadline) -> None:
         pieces = [body[start : start + LAST_BYTES] for start in range(0, len(body), LAST_BYTES)] or [b""]
         self.putrequest("POST", self.path, skip_accept_encoding=True)
         for name, value in (headers | {"Content-Length": str(len(body))}).items():

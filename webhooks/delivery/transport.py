@@ -11,9 +11,9 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from inflow.egress import dialling, targets
-from inflow.egress.dialling import Watch
-from inflow.egress.incoming import TooMuch
+from inflow.egress import targets
+from inflow.egress.dialling import Deadline
+from inflow.egress.errors import ForbiddenTarget, ResponseTooLarge
 from webhooks.delivery.connections import PORTS, Connection, Idle, Key, Unasked
 
 HEADERS_S = 10.0
@@ -39,13 +39,13 @@ def post(
     `headers_s`. Never raises for the other side's doing.
     """
     started = time.monotonic()
-    watch = Watch(started + min(headers_s, total_s))
+    watch = Deadline(started + min(headers_s, total_s))
     status, error, read, retry_after = None, "", b"", ""
     connection: Connection | None = None
     is_reusable = False
-    dialling.begin(watch)
+    watch.start()
     try:
-        targets.check_form(url)
+        targets.check_url(url)
         parts = urlsplit(url)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         key = (parts.scheme, (parts.hostname or "").rstrip("."), parts.port or PORTS[parts.scheme], path)
@@ -59,12 +59,12 @@ def post(
     except (OSError, ValueError, http.client.HTTPException) as failure:
         error = _name_of(failure)
     finally:
-        dialling.end(watch)
+        watch.cancel()
         if is_reusable and connection is not None:
             _idle.put(connection)
         elif connection is not None:
             connection.close()
-    if watch.is_over or (error == "timeout" and status is not None):
+    if watch.has_expired or (error == "timeout" and status is not None):
         # What dripped in is not an answer: a receiver that is too slow to read is tried again.
         status, error = None, "deadline" if status is not None else "timeout"
     elif status is not None:
@@ -73,7 +73,7 @@ def post(
 
 
 def _exchange(
-    key: Key, body: bytes, headers: dict[str, str], watch: Watch
+    key: Key, body: bytes, headers: dict[str, str], watch: Deadline
 ) -> tuple[Connection, http.client.HTTPResponse]:
     """Send, and read the response up to its headers. A kept connection that turns out to be unfit is replaced."""
     while True:
@@ -82,7 +82,7 @@ def _exchange(
             return connection, connection.exchange(body, headers, watch)
         except (Unasked, BrokenPipeError, ConnectionResetError):  # the last includes RemoteDisconnected
             connection.close()
-            if not connection.was_unheard or watch.left() <= 0:
+            if not connection.was_unheard or watch.remaining() <= 0:
                 raise
         except BaseException:
             connection.close()
@@ -94,13 +94,13 @@ def _read(response: http.client.HTTPResponse) -> bytes:
         return response.read(READ_BYTES)
     except http.client.IncompleteRead as cut:
         return cut.partial
-    except TooMuch:
+    except ResponseTooLarge:
         return b""
 
 
 def _name_of(failure: Exception) -> str:
     match failure:
-        case targets.Forbidden():
+        case ForbiddenTarget():
             return "forbidden_target"
         case TimeoutError():
             return "timeout"
