@@ -22,6 +22,7 @@ from communications.models import Communication, State
 from communications.schedule import holding, one_off
 from inflow.accounts.models import Account
 from inflow.restores import highwater, walltime
+from inflow.restores.errors import SendingHeld
 from invoices import workdays
 
 log = structlog.get_logger(__name__)
@@ -130,8 +131,8 @@ def hand_over(
     permit = permit or pauses.Permit(pauses.key_of(owner, rows[0].channel))
     try:
         if not channels.is_captured(owner, rows[0].channel):
-            highwater.leave()
-    except highwater.Held as error:
+            highwater.advance()
+    except SendingHeld as error:
         pauses.release(permit)
         log.error("sending_held", message=str(rows[0].message_id), reason=str(error))
         return _reschedule_unsent(rows, str(error))

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from inflow.restores import highwater
+from inflow.restores.errors import SendingHeld
 from webhooks.models import DeliveryStatus
 
 LANES = 2
@@ -172,7 +173,7 @@ def waiting(now: dt.datetime) -> Waiting:
 def claim(wanted: Sequence[uuid.UUID], limit: int, now: dt.datetime) -> list[Lane]:
     """Take what is due of the first `limit` of these endpoints, as far as their lanes are free, for `LEASE`. Endpoints
     that another worker is claiming at this moment are left out: two workers never hold the same delivery. Raises
-    `highwater.Held`, having taken nothing.
+    `SendingHeld`, having taken nothing.
     """
     if not wanted or limit <= 0:
         return []
@@ -196,8 +197,8 @@ def claim(wanted: Sequence[uuid.UUID], limit: int, now: dt.datetime) -> list[Lan
 def _leave_mark(lanes: Sequence[Lane]) -> None:
     """Leave one mark for all that was claimed together."""
     try:
-        highwater.leave()
-    except highwater.Held:
+        highwater.advance()
+    except SendingHeld:
         release([(item.id, lane.lease) for lane in lanes for item in lane.items], timezone.now())
         raise
 

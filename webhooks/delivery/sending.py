@@ -22,6 +22,7 @@ from django.utils import timezone
 from inflow import masking
 from inflow.accounts.encryption import decrypt
 from inflow.restores import highwater, walltime
+from inflow.restores.errors import SendingHeld
 from webhooks import endpoints, subscriptions
 from webhooks.delivery import claims, signing, transport
 from webhooks.delivery.claims import Item, Lane, Record
@@ -117,7 +118,7 @@ class _Drain:
         try:
             for wanted, room in ((due.fast, self._room()), (due.slow, slow_room)):
                 lanes += claims.claim(wanted, room, now)
-        except highwater.Held as held:
+        except SendingHeld as held:
             log.error("sending_held", reason=str(held))
             due = claims.Waiting([], [])  # nothing is left to do but what was claimed before
         if not lanes:
