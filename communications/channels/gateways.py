@@ -52,7 +52,7 @@ def token_of(gateway: Gateway) -> str:
     return decrypt(gateway.sealed_auth_token)
 
 
-def reseal(gateway: Gateway) -> None:
+def reencrypt(gateway: Gateway) -> None:
     """Encrypt the token again with the first of FIELD_KEYS."""
     with transaction.atomic():
         stored = Gateway.objects.select_for_update(no_key=True).get(pk=gateway.pk)

@@ -1,4 +1,4 @@
-"""Secrets at rest: encrypted with the first of `FIELD_KEYS`, readable with each of them."""
+"""Encryption of secrets at rest with the first of `FIELD_KEYS`. Each of the keys can decrypt."""
 
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
@@ -8,9 +8,9 @@ def encrypt(secret: str) -> str:
     return _fernet().encrypt(secret.encode()).decode()
 
 
-def decrypt(sealed: str) -> str:
-    """Raises `cryptography.fernet.InvalidToken` where no key of FIELD_KEYS made it."""
-    return _fernet().decrypt(sealed.encode()).decode()
+def decrypt(token: str) -> str:
+    """Return the secret. Raise `cryptography.fernet.InvalidToken` if none of FIELD_KEYS encrypted it."""
+    return _fernet().decrypt(token.encode()).decode()
 
 
 def _fernet() -> MultiFernet:

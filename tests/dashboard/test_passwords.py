@@ -15,6 +15,7 @@ from django.utils import timezone
 from communications.portal.logs import HideLinks
 from inflow import masking
 from inflow.accounts import mailing
+from inflow.accounts.errors import ResetLinkUsed
 from inflow.accounts.models import Account, AuditEntry, LoginMail, User
 from inflow.accounts.roles import Role
 from tests import make
@@ -251,7 +252,7 @@ def test_two_that_use_a_link_at_once_set_one_password(user: User) -> None:
 
     seen = [User.objects.get(pk=user.pk), User.objects.get(pk=user.pk)]
     passwords.renew(seen[0], NEW)
-    with pytest.raises(passwords.UsedMeanwhile):
+    with pytest.raises(ResetLinkUsed):
         passwords.renew(seen[1], "of the second one")
     assert logs_in(user, NEW)
 
