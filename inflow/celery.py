@@ -54,4 +54,4 @@ def wake(task: str, *args: Any) -> None:
     try:
         app.send_task(task, args, retry=False)
     except (OperationalError, OSError) as error:
-        log.warning("broker_away", task=task, error=type(error).__name__)
+        log.warning("broker_unavailable", task=task, error=type(error).__name__)
