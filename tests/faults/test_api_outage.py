@@ -325,7 +325,7 @@ def test_health_checks_answer_while_postgresql_is_frozen(api: Api) -> None:
             caller.start()
         assert api.call("GET", "/healthz").status == 200
         ready = api.call("GET", "/readyz")
-        assert (ready.status, ready.body) == (503, b"away\n")
+        assert (ready.status, ready.body) == (503, b"unavailable\n")
     finally:
         for process in frozen:
             process.resume()
