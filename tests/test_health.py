@@ -97,7 +97,7 @@ def test_checks_that_arrive_together_open_one_connection(monkeypatch: pytest.Mon
     async def broker() -> None: ...
 
     monkeypatch.setattr(health, "_query_database", database)
-    monkeypatch.setattr(health, "_ask_broker", broker)
+    monkeypatch.setattr(health, "_ping_broker", broker)
 
     async def ask() -> list[Got]:
         site = Front(lambda *_: [], threads=1)
