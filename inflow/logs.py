@@ -39,11 +39,8 @@ def configure(level: str, *, is_readable: bool) -> dict[str, Any]:
                 ],
             }
         },
-        "filters": {
-            "links": {"()": "communications.portal.logs.HideLinks"},
-            "paths": {"()": "inflow.masking.HidePaths"},
-        },
-        "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["links", "paths"]}},
+        "filters": {"secrets": {"()": "inflow.masking.HideSecrets"}},
+        "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["secrets"]}},
         "root": {"handlers": ["stdout"], "level": level},
         "loggers": {
             "axes": {"level": "WARNING"},

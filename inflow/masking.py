@@ -23,6 +23,8 @@ _LINK = re.compile(
 _TOKEN = re.compile(r"(?<![A-Za-z0-9_-])(?<![A-Za-z0-9_-]\.)[A-Za-z0-9_-]{28,}+\.[A-Za-z0-9_-]{43,}+" + _NO_JWT)
 # Links that set a password or accept an invitation.
 _LOG_IN_LINK = re.compile(r"(/admin/(?:reset/[0-9A-Za-z_-]++/|invitation/))[0-9A-Za-z_.-]{20,}+")
+# Any token in a path, whatever its form.
+_PATH_TOKEN = re.compile(r"(/p/(?:unsubscribe/)?|/admin/reset/[^/?\s]+/|/admin/invitation/)[^/?\s]+")
 
 # An API key, whole or truncated, also with encoded underscores.
 _KEY = re.compile(r"inflow(?:_|%5f)(?:test(?:_|%5f))?[0-9a-z]{6,}+", re.IGNORECASE)
@@ -63,12 +65,15 @@ def holds_key(text: str) -> bool:
     return _KEY.search(text) is not None
 
 
-class HidePaths(logging.Filter):
-    """Mask anything that may be a secret in the paths that Django logs."""
+class HideSecrets(logging.Filter):
+    """Mask tokens in the arguments of log records, such as the paths that Django logs with each error."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.name.startswith("django.") and isinstance(record.args, tuple):
-            record.args = tuple(mask_secrets(arg) if isinstance(arg, str) else arg for arg in record.args)
+        if isinstance(record.args, tuple):
+            mask = mask_secrets if record.name.startswith("django.") else str
+            record.args = tuple(
+                mask(_PATH_TOKEN.sub(r"\1…", arg)) if isinstance(arg, str) else arg for arg in record.args
+            )
         return True
 
 

@@ -18,6 +18,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from communications.channels.errors import RequestInterrupted, RequestNotSent
 from inflow.egress import dialling, targets
 from inflow.egress.dialling import Deadline
 from inflow.egress.incoming import Incoming
@@ -28,14 +29,6 @@ WIRE_BYTES = 256 * 1024
 # A connection that was idle for longer than this is opened again.
 _REUSE_SECONDS = 5.0
 _PORTS = {"http": 80, "https": 443}
-
-
-class NotSent(Exception):
-    """The connection failed: the server received nothing."""
-
-
-class Interrupted(Exception):
-    """The server may have received the request, but did not respond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +48,7 @@ class Connection:
         self._connected_at = 0.0
 
     def connect(self) -> None:
-        """Open the connection unless it is open. Raise `NotSent` on failure."""
+        """Open the connection unless it is open. Raise `RequestNotSent` on failure."""
         if (
             self._socket is not None
             and time.monotonic() - self._connected_at < _REUSE_SECONDS
@@ -68,13 +61,13 @@ class Connection:
             targets.check_url(self._url)
             self._socket = dialling.dial(self._host, self._port, deadline)
         except (OSError, ValueError) as error:
-            raise NotSent(type(error).__name__) from error
+            raise RequestNotSent(type(error).__name__) from error
         self._connected_at = time.monotonic()
 
     def post(self, path: str, form: Mapping[str, str], auth: tuple[str, str], *, total_s: float) -> Response:
         """POST a form and return the response. The whole exchange takes at most `total_s` seconds.
 
-        Raise `NotSent` or `Interrupted` on failure.
+        Raise `RequestNotSent` or `RequestInterrupted` on failure.
         """
         self.connect()
         exchange = _Exchange(self._take(), Deadline(time.monotonic() + total_s))
@@ -87,7 +80,7 @@ class Connection:
                 return _read(session, self._url + path, form, auth, total_s)
         except (requests.RequestException, OSError, ValueError, http.client.HTTPException) as error:
             name = "deadline" if exchange.deadline.has_expired else type(error).__name__
-            raise (Interrupted if exchange.is_begun else NotSent)(name) from error
+            raise (RequestInterrupted if exchange.is_begun else RequestNotSent)(name) from error
         finally:
             exchange.deadline.cancel()
 

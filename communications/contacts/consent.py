@@ -209,30 +209,14 @@ def _note_on_invoices(
 
 
 def _record(
-    account: Account,
-    debtor: Debtor | None,
-    what: Wish,
-    source: str,
-    at: dt.datetime,
-    actor: str,
-    text: str,
-    *,
-    channel: str = "",
-    address: str = "",
+    account: Account, debtor: Debtor | None, what: Wish, source: str, at: dt.datetime, actor: str, text: str, **of: str
 ) -> None:
+    """Add an entry to the log. `of` may contain the channel and the address."""
     ConsentEntry.objects.create(
-        account=account,
-        debtor=debtor,
-        channel=channel,
-        address=address,
-        what=what,
-        source=source,
-        text=text,
-        at=at,
-        actor=actor,
+        account=account, debtor=debtor, what=what, source=source, text=text, at=at, actor=actor, **of
     )
 
 
 def _require_reason(reason: str) -> None:
     if not reason.strip():
-        raise Refused("reason", "required", _("Give a reason for resuming messages. It is kept in the log."))
+        raise Refused("reason", "required", _("Give a reason for resuming messages. It is stored in the log."))

@@ -21,6 +21,7 @@ from communications import channels
 from communications.channels import Outage, pauses
 from communications.content import messages
 from communications.delivery import gate, reasons, safeguards, sender
+from communications.delivery.errors import AlreadySent, PreviewOutdated
 from communications.models import Communication, Medium, State
 from communications.schedule import one_off
 from inflow.accounts.actors import Actor
@@ -81,15 +82,6 @@ class Preview:
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
-class PreviewOutdated(Exception):
-    """The message that would be sent differs from the preview."""
-
-
-class _AlreadySent(Exception):
-    def __init__(self, message: Communication) -> None:
-        self.message = message
-
-
 def preview(account: Account, invoice_id: uuid.UUID, actor: Actor, request: MessageRequest) -> Preview:
     """Return a preview of a message without storing anything. Raise `Refused` or `writing.NotFound`."""
     with transaction.atomic():
@@ -121,7 +113,7 @@ def send(
             if going:
                 is_handed_over = True
                 sender.hand_over(going, account, transports, permit)
-        except _AlreadySent as earlier:
+        except AlreadySent as earlier:
             return earlier.message
         finally:
             if permit and not is_handed_over:
@@ -157,11 +149,11 @@ def _pass_gate(
 ) -> tuple[Preview, list[Communication]]:
     """Plan a message and pass the gate. Return the preview and the claimed rows.
 
-    Raise `_AlreadySent` if the key was used for this invoice before.
+    Raise `AlreadySent` if the key was used for this invoice before.
     """
     invoice = lock(account, invoice_id)
     if earlier := Communication.objects.filter(pk=key, invoice=invoice).first():
-        raise _AlreadySent(earlier)
+        raise AlreadySent(earlier)
     if request.kind not in one_off.kinds_for(invoice):
         values = {"status": spoken(Status, invoice.status)}
         raise Refused(

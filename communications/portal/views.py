@@ -20,6 +20,7 @@ from communications.content import phrases, profiles
 from communications.models import Source
 from communications.portal import account as page
 from communications.portal import answers, links, statement, texts
+from communications.portal.errors import RateLimited
 from communications.portal.forms import FORMS, PageForm
 from communications.portal.links import PageLink
 from inflow.accounts.models import Language
@@ -44,13 +45,6 @@ _HEADERS = {
 }
 
 View = Callable[..., HttpResponse]
-
-
-class RateLimited(Exception):
-    """The rate limit is exceeded. `wait_s` is the number of seconds until the next request is allowed."""
-
-    def __init__(self, wait_s: int) -> None:
-        self.wait_s = wait_s
 
 
 def portal_view(view: View) -> View:

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 import segno
 from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
@@ -122,12 +123,12 @@ def verify(user: User, code: str) -> str:
     return kind
 
 
-def has_passed(session: object) -> bool:
-    return bool(session.get(_PASSED))  # type: ignore[attr-defined]
+def has_passed(session: SessionBase) -> bool:
+    return bool(session.get(_PASSED))
 
 
-def mark_passed(session: object) -> None:
-    session[_PASSED] = True  # type: ignore[index]
+def mark_passed(session: SessionBase) -> None:
+    session[_PASSED] = True
 
 
 def _use(device: Authenticator, code: str) -> str:

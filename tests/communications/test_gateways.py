@@ -303,7 +303,7 @@ def test_what_could_not_begin_in_time_does_not_begin(provider: Provider) -> None
     account = make.account()
     make.gateway(account, base_url=provider.base_url)
     (row,) = gate.claim(due_message(account).pk)
-    with channels.Transports() as transports, pytest.raises(channels.Refused, match="gate_expired"):
+    with channels.Transports() as transports, pytest.raises(channels.DeliveryRefused, match="gate_expired"):
         transports.deliver(row, account, deadline=time.monotonic() - 0.001)
     assert provider.requests == []
 
