@@ -91,10 +91,7 @@ def in_conversation(contact: Contact | None, now: dt.datetime) -> bool:
 def record_inbound(account: Account, address: str, at: dt.datetime) -> None:
     """Record that a WhatsApp message arrived from an address."""
     Contact.objects.update_or_create(
-        account=account,
-        channel=Medium.WHATSAPP,
-        address=normal(Medium.WHATSAPP, address),
-        defaults={"heard_at": at},
+        account=account, channel=Medium.WHATSAPP, address=normal(Medium.WHATSAPP, address), defaults={"heard_at": at}
     )
 
 

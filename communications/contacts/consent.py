@@ -42,13 +42,7 @@ def opt_out_address(
 
 
 def opt_out(
-    debtor: Debtor,
-    channel: str,
-    actor: Actor,
-    source: str,
-    text: str = "",
-    *,
-    party: Collection[str] | None = None,
+    debtor: Debtor, channel: str, actor: Actor, source: str, text: str = "", *, party: Collection[str] | None = None
 ) -> None:
     """Opt a debtor out of a channel, or out of all present and future channels if `channel` is empty.
 

@@ -231,10 +231,7 @@ def _html(
         "is_paid": summary.kind == Kind.THANK_YOU,
         "parts": shown,
         "sections": [
-            (
-                section.title,
-                [[phrases.as_html(value) for value in dataclasses.astuple(line)] for line in section.lines],
-            )
+            (section.title, [[phrases.as_html(value) for value in dataclasses.astuple(line)] for line in section.lines])
             for section in summary.sections
         ],
         "sums": [(label, phrases.as_html(amount)) for label, amount in _sums(summary, language)],

@@ -36,22 +36,10 @@ log = structlog.get_logger(__name__)
 
 _DAY = dt.timedelta(days=1)
 # Fields that the gate writes on a message that passes.
-_FROZEN = (
-    *(
-        "message_id",
-        "status",
-        "sent_at",
-        "claimed_at",
-        "recipient",
-        "subject",
-        "body",
-        "html",
-        "language",
-        "amount",
-        "asked",
-    ),
-    *("waits_for", "segments", "own_subject", "own_body"),
-)
+_FROZEN = [
+    *("message_id", "status", "sent_at", "claimed_at", "recipient", "subject", "body", "html", "language", "amount"),
+    *("asked", "waits_for", "segments", "own_subject", "own_body"),
+]
 
 
 @dataclass(frozen=True)
@@ -72,11 +60,7 @@ class Case:
 
 
 def claim(
-    communication_id: uuid.UUID,
-    *,
-    unavailable: Outage | None = None,
-    wait: bool = True,
-    account: Account | None = None,
+    communication_id: uuid.UUID, *, unavailable: Outage | None = None, wait: bool = True, account: Account | None = None
 ) -> list[Communication]:
     """Mark a message as `sending` and return its rows, one for each invoice, with the text to send on each.
 
@@ -113,12 +97,8 @@ def claim(
         asked = demand.of_message(going, invoices, credit, going[0].channel, case.account.today()).asked
         segments = linters.size(message.text).segments if going[0].channel == Medium.SMS else None
         for row in going:
-            row.message_id, row.status, row.sent_at, row.claimed_at = (
-                message_id,
-                State.SENDING,
-                case.now,
-                timezone.now(),
-            )
+            row.message_id, row.status = message_id, State.SENDING
+            row.sent_at, row.claimed_at = case.now, timezone.now()
             row.own_subject, row.own_body = row.subject, row.body
             row.subject, row.body, row.html = message.subject, message.text, message.html
             row.language, row.waits_for = message.language, ""

@@ -70,15 +70,8 @@ class Preview:
     def digest(self) -> str:
         """SHA-256 of the previewed message without its links, which differ each time."""
         row = self.message
-        values = [
-            row.kind,
-            row.channel,
-            row.language,
-            row.recipient,
-            row.subject,
-            _LINKS.sub("", row.body),
-            self.refusal,
-        ]
+        body = _LINKS.sub("", row.body)
+        values = [row.kind, row.channel, row.language, row.recipient, row.subject, body, self.refusal]
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
@@ -190,12 +183,8 @@ def _pass_gate(
         if row.waits_for == "lint":
             row.invoice = invoice
             refusal = f"{refusal}: {' '.join(gate.objections(row, rendered))}"
-        row.subject, row.body, row.html, row.language = (
-            rendered.subject,
-            rendered.text,
-            rendered.html,
-            rendered.language,
-        )
+        row.subject, row.body, row.html = rendered.subject, rendered.text, rendered.html
+        row.language = rendered.language
     return Preview(row, row.scheduled_for if row.waits_for in _TEMPORARY_REASONS else None, refusal), going
 
 

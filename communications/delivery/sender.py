@@ -163,11 +163,7 @@ def hand_over(
 
 
 def _end_permit(
-    permit: pauses.Permit,
-    row: Communication,
-    owner: Account,
-    outcome: Outcome,
-    refusal: DeliveryRefused | None,
+    permit: pauses.Permit, row: Communication, owner: Account, outcome: Outcome, refusal: DeliveryRefused | None
 ) -> None:
     """End the permit according to the outcome and log a refusal."""
     if refusal:

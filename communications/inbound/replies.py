@@ -42,13 +42,7 @@ _TIMELINE_CHARACTERS = 2_000
 
 
 def receive(
-    account: Account,
-    channel: str,
-    address: str,
-    text: str,
-    provider_id: str,
-    *,
-    answered: Communication | None = None,
+    account: Account, channel: str, address: str, text: str, provider_id: str, *, answered: Communication | None = None
 ) -> Reply | None:
     """Store and classify a reply. Return None if it was received before.
 
@@ -189,9 +183,7 @@ def _short_id(provider_id: str) -> str:
 def _message_to(account: Account, channel: str, address: str) -> Communication | None:
     """Return the last message to an address."""
     sent = Communication.objects.for_account(account).filter(
-        recipient=address,
-        channel=channel,
-        status__in=(*LEFT_US, State.SENDING, State.UNKNOWN),
+        recipient=address, channel=channel, status__in=(*LEFT_US, State.SENDING, State.UNKNOWN)
     )
     found: Communication | None = sent.select_related("debtor").order_by("-sent_at", *holding.SEND_ORDER).first()
     return found

@@ -170,13 +170,7 @@ def _propose(invoice: Invoice, kind: AnswerKind, at: dt.datetime, **fields: obje
 
 def _answer(invoice: Invoice, kind: AnswerKind, status: AnswerStatus, at: dt.datetime, **fields: object) -> Answer:
     return Answer(
-        account=invoice.account,
-        debtor=invoice.debtor,
-        invoice=invoice,
-        kind=kind,
-        status=status,
-        said_at=at,
-        **fields,
+        account=invoice.account, debtor=invoice.debtor, invoice=invoice, kind=kind, status=status, said_at=at, **fields
     )
 
 
