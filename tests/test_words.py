@@ -27,6 +27,19 @@ BANNED = {
     "Ways": "Transports",
     "Away": "Unavailable",
     "Told": "AttemptResult",
+    "sealing": "encryption",
+    "unseal": "decrypt",
+    "HasLogIn": "UserExists",
+    "UsedMeanwhile": "ResetLinkUsed",
+    "WrongCode": "InvalidCode",
+    "TooMuch": "ResponseTooLarge",
+    "NotSent": "RequestNotSent",
+    "left_or_raise": "remaining_or_raise",
+    "seen_account": "cached_account",
+    "device_retold": "localized_device",
+    "believe_trusted_proxies": "drop_untrusted_headers",
+    "broker_away": "broker_unavailable",
+    "you_said": "your_replies",
 }
 
 

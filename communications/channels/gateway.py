@@ -84,7 +84,7 @@ class GatewayConnection:
                 raise GateExpired("gate_expired")
             response = self._connection.post(path, form, (sid, token), total_s=settings.GATEWAY_TIMEOUT)
         except (TransportUnavailable, RequestNotSent) as error:
-            raise TransportUnavailable(f"gateway away: {error}") from error
+            raise TransportUnavailable(f"gateway unavailable: {error}") from error
         except InvalidToken as error:
             raise DeliveryRefused("no key of FIELD_KEYS decrypts the gateway's token") from error
         except RequestInterrupted as error:

@@ -148,12 +148,14 @@ def addresses_of(debtor: Debtor, party: Collection[str] | None = None) -> list[t
 def opted_out_channels(debtor: Debtor, party: Collection[str] | None = None) -> set[str]:
     """Return the channels on which all addresses of the debtor, or of its `party`, are opted out."""
     known = addresses_of(debtor, party)
-    gone = set(
+    opted_out = set(
         Contact.objects.filter(
             account=debtor.account, address__in={address for _, address in known}, opted_out_at__isnull=False
         ).values_list("channel", "address")
     )
-    return {channel for channel, _ in known} - {channel for channel, address in known if (channel, address) not in gone}
+    return {channel for channel, _ in known} - {
+        channel for channel, address in known if (channel, address) not in opted_out
+    }
 
 
 def debtors_at(account: Account, channel: str, address: str) -> list[Debtor]:

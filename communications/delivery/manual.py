@@ -78,7 +78,7 @@ class Preview:
 def preview(account: Account, invoice_id: uuid.UUID, actor: Actor, request: MessageRequest) -> Preview:
     """Return a preview of a message without storing anything. Raise `Refused` or `writing.NotFound`."""
     with transaction.atomic():
-        shown, _going = _pass_gate(account, invoice_id, actor, request, uuid.uuid4())
+        shown, _claimed = _pass_gate(account, invoice_id, actor, request, uuid.uuid4())
         transaction.set_rollback(True)
     return shown
 
@@ -98,14 +98,14 @@ def send(
         is_handed_over = False
         try:
             with transaction.atomic():
-                shown, going = _pass_gate(account, invoice_id, actor, request, key, unavailable=unavailable)
+                shown, claimed = _pass_gate(account, invoice_id, actor, request, key, unavailable=unavailable)
                 if not shown.may_be_sent:
                     raise Refused("kind", "not_now", _("It can't be sent: %(why)s.") % {"why": shown.refusal})
                 if shown.digest != digest:
                     raise PreviewOutdated
-            if going:
+            if claimed:
                 is_handed_over = True
-                sender.hand_over(going, account, transports, permit)
+                sender.hand_over(claimed, account, transports, permit)
         except AlreadySent as earlier:
             return earlier.message
         finally:
@@ -174,9 +174,9 @@ def _pass_gate(
         raise Refused("key", "used", _("This form was already used. Open it again.")) from error
     timeline.note(invoice, "planned", actor, message=row.kind, medium=row.channel)
     rendered = _draft(row)
-    going = gate.claim(key, unavailable=unavailable)
-    if going:
-        return Preview(going[0], None, ""), going
+    claimed = gate.claim(key, unavailable=unavailable)
+    if claimed:
+        return Preview(claimed[0], None, ""), claimed
     row = Communication.objects.get(pk=key)
     refusal = reasons.describe(row.waits_for or row.suppressed_reason)
     if rendered:
@@ -185,7 +185,7 @@ def _pass_gate(
             refusal = f"{refusal}: {' '.join(gate.objections(row, rendered))}"
         row.subject, row.body, row.html = rendered.subject, rendered.text, rendered.html
         row.language = rendered.language
-    return Preview(row, row.scheduled_for if row.waits_for in _TEMPORARY_REASONS else None, refusal), going
+    return Preview(row, row.scheduled_for if row.waits_for in _TEMPORARY_REASONS else None, refusal), claimed
 
 
 def _draft(row: Communication) -> messages.Message | None:

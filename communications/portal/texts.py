@@ -41,16 +41,19 @@ _TEXTS = {
         "All invoices and payments of the last twelve months.",
         "جميع الفواتير والدفعات خلال الاثني عشر شهرًا الماضية.",
     ),
-    "you_said": ("Your replies", "ردودكم"),
-    "said_paid": ("You paid on {date}.", "سددتم بتاريخ {date}."),
-    "said_paid_as": ("You paid on {date}, reference {reference}.", "سددتم بتاريخ {date}، رقم المرجع {reference}."),
-    "said_promise": ("You proposed to pay by {date}.", "اقترحتم السداد حتى {date}."),
-    "said_promise_taken": ("You will pay by {date}.", "ستسددون حتى {date}."),
-    "said_dispute": ("You dispute this invoice:", "اعتراضكم:"),
-    "waits": ("Under review", "قيد المراجعة"),
+    "your_replies": ("Your replies", "ردودكم"),
+    "reported_paid": ("You paid on {date}.", "سددتم بتاريخ {date}."),
+    "reported_paid_with_reference": (
+        "You paid on {date}, reference {reference}.",
+        "سددتم بتاريخ {date}، رقم المرجع {reference}.",
+    ),
+    "promise_proposed": ("You proposed to pay by {date}.", "اقترحتم السداد حتى {date}."),
+    "promise_accepted": ("You will pay by {date}.", "ستسددون حتى {date}."),
+    "reported_dispute": ("You dispute this invoice:", "اعتراضكم:"),
+    "under_review": ("Under review", "قيد المراجعة"),
     "confirmed": ("Recorded", "تم التسجيل"),
-    "tell_us": ("Reply", "الرد"),
-    "tell_us_note": (
+    "reply_title": ("Reply", "الرد"),
+    "reply_note": (
         "Choose one of the options. Your reply goes to the team that manages your account.",
         "اختاروا ما يناسبكم، وستصل إجابتكم إلى المسؤولين عن حسابكم.",
     ),
@@ -123,13 +126,13 @@ _TEXTS = {
         "هذه الصفحة خاصة بكم: يمكن لكل من لديه رابطها فتحها.",
     ),
     "expires": ("The link is valid until {date}.", "الرابط صالح حتى {date}."),
-    "leave_title": ("Stop messages", "إيقاف الرسائل"),
-    "leave_note": (
+    "unsubscribe_title": ("Stop messages", "إيقاف الرسائل"),
+    "unsubscribe_note": (
         "Stop messages from {sender} about open invoices to {address}? The open amount remains payable.",
         "هل تريدون إيقاف رسائل {sender} بشأن الفواتير المستحقة إلى {address}؟ يظل المبلغ مستحقًا.",
     ),
-    "leave_send": ("Stop these messages", "إيقاف هذه الرسائل"),
-    "left": (
+    "unsubscribe_send": ("Stop these messages", "إيقاف هذه الرسائل"),
+    "unsubscribed": (
         "Done. {sender} will no longer send these messages to {address}.",
         "تم. لن يرسل {sender} هذه الرسائل إلى {address} بعد الآن.",
     ),

@@ -137,7 +137,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         )
     text = texts.of(_wanted(request, message.language))
     who = {"sender": profiles.name(profiles.of(account)), "address": message.recipient}
-    sentence = page.format_sentence(text.left if is_done else text.leave_note, **who)
+    sentence = page.format_sentence(text.unsubscribed if is_done else text.unsubscribe_note, **who)
     shown = {"words": text, "sentence": sentence, "is_done": is_done, "here": request.path}
     return render(request, "communications/portal/unsubscribe.html", shown)
 
@@ -194,8 +194,8 @@ def _page(
             "credits": page.credits(positions, text),
             "instructions": profiles.payment_instructions(profiles.of(account), text.language).splitlines(),
             "statement": reverse("debtor-page-statement", args=[token]) if statement.is_available() else "",
-            "sayings": page.answer_lines(answers.for_party(party), text),
-            "forms": [(form, f"{reverse('debtor-page-say', args=[token, form.kind])}") for form in forms],
+            "replies": page.answer_lines(answers.for_party(party), text),
+            "forms": [(form, f"{reverse('debtor-page-submit', args=[token, form.kind])}") for form in forms],
             "failed": failed,
             "stopped": [getattr(text, f"stop_{channel}") for channel in sorted(opted_out)],
             "done": getattr(text, f"done_{done}") if done in DONE and failed is None else "",

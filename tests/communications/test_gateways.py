@@ -350,7 +350,7 @@ def test_tls_speaks_to_the_name_and_a_stranger_hears_nothing(
     finally:
         dialling.tls.cache_clear()
     assert len(heard) == is_trusted
-    assert rows()[0] == (("sms", "sent", "") if is_trusted else ("sms", "scheduled", "gateway away: SSLError"))
+    assert rows()[0] == (("sms", "sent", "") if is_trusted else ("sms", "scheduled", "gateway unavailable: SSLError"))
 
 
 @pytest.mark.parametrize("piece", [b"", b"\x02"], ids=["silent", "dripping"])
@@ -370,7 +370,7 @@ def test_a_handshake_that_never_ends_is_ended_and_nothing_was_said(settings: Set
         due_message(account)
         assert sender.send_due() == 0
     assert rows()[0][1] == "scheduled"
-    assert rows()[0][2].startswith("gateway away: ")
+    assert rows()[0][2].startswith("gateway unavailable: ")
 
 
 # --- Where it may go, and whether --------------------------------------------------------------------------------
