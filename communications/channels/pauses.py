@@ -83,4 +83,4 @@ def record_refused(permit: Permit, now: dt.datetime, message: str) -> None:
             pause = PAUSE if health.pauses <= SHORT_PAUSES else LONG_PAUSE
             health.paused_until, health.probe_until = now + pause, None
             log.warning("sender_paused", sender=permit.key, until=health.paused_until.isoformat(), error=message)
-        health.save()
+        health.save(update_fields=["refused_at", "said", "pauses", "paused_until", "probe_until"])

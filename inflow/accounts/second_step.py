@@ -113,7 +113,8 @@ def verify(user: User, code: str) -> str:
         elif is_allowed:
             device.throttle_increment(commit=False)
             device.throttling_failure_count = min(device.throttling_failure_count, _MAX_FAILURES)
-        device.save()
+        throttling_fields = ["throttling_failure_timestamp", "throttling_failure_count"]
+        device.save(update_fields=[*throttling_fields, "last_used_at", "last_step", "recovery_digests"])
     if not is_allowed:
         wait = max(1, math.ceil((throttling["locked_until"] - timezone.now()).total_seconds()))
         message = ngettext("Wait %(wait)d second, then try again.", "Wait %(wait)d seconds, then try again.", wait)
