@@ -38,6 +38,19 @@ BANNED = {
     "taking_in": "loading",
     "refuse_at_sight": "check_upload",
     "enters_anew": "restarts",
+    "sealing": "encryption",
+    "unseal": "decrypt",
+    "HasLogIn": "UserExists",
+    "UsedMeanwhile": "ResetLinkUsed",
+    "WrongCode": "InvalidCode",
+    "TooMuch": "ResponseTooLarge",
+    "NotSent": "RequestNotSent",
+    "left_or_raise": "remaining_or_raise",
+    "seen_account": "cached_account",
+    "device_retold": "localized_device",
+    "believe_trusted_proxies": "drop_untrusted_headers",
+    "broker_away": "broker_unavailable",
+    "you_said": "your_replies",
 }
 
 

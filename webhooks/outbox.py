@@ -80,7 +80,7 @@ def wake_sender() -> None:
     try:
         is_needed = cache.add(WOKEN, 1, timeout=WOKEN_S)
     except RedisError as error:
-        log.warning("broker_away", task=DELIVER_DUE, error=type(error).__name__)
+        log.warning("broker_unavailable", task=DELIVER_DUE, error=type(error).__name__)
         return
     if is_needed:
         wake(DELIVER_DUE)

@@ -7,8 +7,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from inflow.accounts.encryption import decrypt, encrypt
 from inflow.accounts.models import Account
-from inflow.accounts.sealing import seal, unseal
 from webhooks import outbox
 from webhooks.delivery import signing
 from webhooks.endpoints import REASON_GONE
@@ -36,13 +36,13 @@ def subscribe(account: Account, target_url: str, events: Iterable[str]) -> tuple
         secret = signing.new_secret()
         if existing:
             enable(existing)
-            existing.sealed_secret, existing.earlier_secrets = seal(secret), []
+            existing.sealed_secret, existing.earlier_secrets = encrypt(secret), []
             existing.save(update_fields=["sealed_secret", "earlier_secrets"])
             return existing, secret
         _check_room(account)
         return (
             Subscription.objects.create(
-                account=account, target_url=target_url, events=wanted, sealed_secret=seal(secret)
+                account=account, target_url=target_url, events=wanted, sealed_secret=encrypt(secret)
             ),
             secret,
         )
@@ -101,7 +101,7 @@ def rotate_secret(subscription: Subscription, *, revoke: bool = False) -> str:
         if not revoke:
             last = {"sealed": stored.sealed_secret, "until": (now + SECRET_OVERLAP).isoformat()}
             earlier = [last, *(each for each in stored.earlier_secrets if _still_signs(each, now))]
-        stored.sealed_secret, stored.earlier_secrets = seal(secret), earlier[: MAX_SECRETS - 1]
+        stored.sealed_secret, stored.earlier_secrets = encrypt(secret), earlier[: MAX_SECRETS - 1]
         stored.save(update_fields=["sealed_secret", "earlier_secrets"])
     return secret
 
@@ -119,9 +119,9 @@ def reseal(subscription: Subscription) -> None:
     """Encrypt the secrets again with the first of FIELD_KEYS."""
     with transaction.atomic():
         stored = Subscription.objects.select_for_update(no_key=True).get(pk=subscription.pk)
-        stored.sealed_secret = seal(unseal(stored.sealed_secret))
+        stored.sealed_secret = encrypt(decrypt(stored.sealed_secret))
         stored.earlier_secrets = [
-            {"sealed": seal(unseal(each["sealed"])), "until": each["until"]} for each in stored.earlier_secrets
+            {"sealed": encrypt(decrypt(each["sealed"])), "until": each["until"]} for each in stored.earlier_secrets
         ]
         stored.save(update_fields=["sealed_secret", "earlier_secrets"])
 

@@ -25,6 +25,11 @@ RETRY_DELAYS_AFTER_BOUNCE = (dt.timedelta(hours=4), dt.timedelta(hours=24), dt.t
 # A mailbox that is full or refuses the message is tried on this number of working days, then on the next channel, or
 # a last time on this one.
 MAX_DAYS = 3
+# Fields that `postpone` resets.
+_POSTPONED_FIELDS = [
+    *("status", "sent_at", "claimed_at", "amount", "asked", "subject", "body", "html", "provider_id", "error"),
+    *("waits_for", "refusals"),
+]
 
 
 class Attempt(NamedTuple):
@@ -63,7 +68,7 @@ def postpone(rows: Sequence[Communication], error: str, why: str) -> None:
         row.subject, row.body, row.html, row.provider_id = row.own_subject, row.own_body, "", ""
         row.error, row.waits_for = error[:300], why
         row.refusals = refusals
-        row.save()
+        row.save(update_fields=_POSTPONED_FIELDS)
     moment = max(_allowed(row, _delay(RETRY_DELAYS, refusals)) for row in rows)
     for row in rows:
         row.scheduled_for = row.not_before = moment

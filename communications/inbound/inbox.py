@@ -7,6 +7,7 @@ from django.db.models import OuterRef, Q, Subquery
 
 from communications.contacts import consent
 from communications.models import Answer, AnswerStatus, Communication, Medium, Reply, ReplyStatus, State
+from communications.schedule import holding
 from inflow.accounts.access import rows_of
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
@@ -17,6 +18,13 @@ from invoices.models import Invoice
 _WITHOUT_MESSAGE_ID = (Medium.SMS, Medium.WHATSAPP)
 # States from which a message can become `replied`.
 ANSWERABLE = (State.SENT, State.DELIVERED, State.READ, State.UNKNOWN)
+
+
+def find_mail(condition: Q) -> Communication | None:
+    """Return the first row, in the order of sending, of the email that meets a condition."""
+    rows = Communication.objects.filter(condition, channel=Medium.EMAIL).select_related("account", "debtor")
+    row: Communication | None = rows.order_by(*holding.SEND_ORDER).first()
+    return row
 
 
 def mark_replied(invoices: Iterable[Invoice]) -> None:

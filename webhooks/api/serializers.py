@@ -20,6 +20,7 @@ from inflow.api.fields import (
 )
 from inflow.api.pagination import PageQuery
 from inflow.egress import targets
+from inflow.egress.errors import ForbiddenTarget
 from webhooks.models import ANY_EVENT, DeliveryStatus, EventType
 
 _URL_NAMES = ("target_url", "hookUrl", "url")
@@ -51,8 +52,8 @@ class SubscriptionIn(StrictSerializer):
             raise error_of("event", "required", "event is required.")
         url = urls.pop()
         try:
-            targets.check_form(url)
-        except targets.Forbidden as error:
+            targets.check_url(url)
+        except ForbiddenTarget as error:
             raise error_of("target_url", "forbidden_target", str(error)) from error
         return {"target_url": url, "events": sorted(events)}
 

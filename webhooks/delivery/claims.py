@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from inflow.restores import highwater
+from inflow.restores.errors import SendingHeld
 from webhooks.models import DeliveryStatus
 
 LANES = 2
@@ -177,7 +178,7 @@ def claim(wanted: Sequence[uuid.UUID], limit: int, now: dt.datetime) -> list[Lan
     """Claim due deliveries of the first `limit` endpoints in their free lanes, for the time of `LEASE`.
 
     Endpoints from which another worker is claiming are skipped, so that two workers never hold the same delivery.
-    Raise `highwater.Held` if sending is held; nothing is claimed then.
+    Raise `SendingHeld` if sending is held; nothing is claimed then.
     """
     if not wanted or limit <= 0:
         return []
@@ -201,8 +202,8 @@ def claim(wanted: Sequence[uuid.UUID], limit: int, now: dt.datetime) -> list[Lan
 def _leave_mark(lanes: Sequence[Lane]) -> None:
     """Write the high-water mark, or release the lanes if sending is held."""
     try:
-        highwater.leave()
-    except highwater.Held:
+        highwater.advance()
+    except SendingHeld:
         release([(item.id, lane.lease) for lane in lanes for item in lane.items], timezone.now())
         raise
 

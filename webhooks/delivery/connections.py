@@ -8,7 +8,7 @@ from collections import deque
 from typing import Any
 
 from inflow.egress import dialling
-from inflow.egress.dialling import Watch
+from inflow.egress.dialling import Deadline
 from inflow.egress.incoming import Incoming
 from webhooks.errors import StaleConnection
 
@@ -35,15 +35,15 @@ class Connection(http.client.HTTPConnection):
         self.born = time.monotonic()
         self.is_reused = False
         self._is_early = False
-        self._watch: Watch | None = None
+        self._watch: Deadline | None = None
         self._incoming: Incoming | None = None
 
-    def limit(self, watch: Watch) -> None:
+    def limit(self, watch: Deadline) -> None:
         """Limit all further operations on this connection by the watch."""
         self._watch = watch
         if self.sock is not None:
-            self.sock.settimeout(watch.left_or_raise())
-            watch.hold(self.sock)
+            self.sock.settimeout(watch.remaining_or_raise())
+            watch.attach(self.sock)
 
     def connect(self) -> None:
         watch = self._watch
@@ -58,7 +58,7 @@ class Connection(http.client.HTTPConnection):
         else:
             self.limit(watch)
 
-    def exchange(self, body: bytes, headers: dict[str, str], watch: Watch) -> http.client.HTTPResponse:
+    def exchange(self, body: bytes, headers: dict[str, str], watch: Deadline) -> http.client.HTTPResponse:
         """Send a request and return its final response with the headers read.
 
         Raise `StaleConnection` if a reused connection fails before the request is complete.
@@ -73,16 +73,16 @@ class Connection(http.client.HTTPConnection):
         except (BrokenPipeError, ConnectionResetError) as error:
             if self.is_reused:
                 raise StaleConnection from error
-            if not incoming.ahead:
+            if not incoming.buffered:
                 raise
             self._is_early = True  # it responded and closed the connection
         response = self.getresponse()
         if response.status < 200:  # written so that only http.client reads it as a number
             raise http.client.BadStatusLine(str(response.status))
-        watch.left_or_raise()  # headers that were cut off at the deadline look complete
+        watch.remaining_or_raise()  # headers that were cut off at the deadline look complete
         return response
 
-    def _send_all(self, incoming: Incoming, body: bytes, headers: dict[str, str], watch: Watch) -> None:
+    def _send_all(self, incoming: Incoming, body: bytes, headers: dict[str, str], watch: Deadline) -> None:
         pieces = [body[start : start + LAST_BYTES] for start in range(0, len(body), LAST_BYTES)] or [b""]
         self.putrequest("POST", self.path, skip_accept_encoding=True)
         for name, value in (headers | {"Content-Length": str(len(body))}).items():

@@ -19,8 +19,9 @@ from cryptography.fernet import InvalidToken
 from django.utils import timezone
 
 from inflow import masking
-from inflow.accounts.sealing import unseal
+from inflow.accounts.encryption import decrypt
 from inflow.restores import highwater, walltime
+from inflow.restores.errors import SendingHeld
 from webhooks import endpoints, subscriptions
 from webhooks.delivery import claims, signing, transport
 from webhooks.delivery.claims import Item, Lane, Record
@@ -112,7 +113,7 @@ class _Drain:
         try:
             for wanted, room in ((due.fast, self._room()), (due.slow, slow_room)):
                 lanes += claims.claim(wanted, room, now)
-        except highwater.Held as held:
+        except SendingHeld as held:
             log.error("sending_held", reason=str(held))
             due = claims.DueEndpoints([], [])  # finish only what was claimed before
         if not lanes:
@@ -227,7 +228,7 @@ def _secrets(lane: Lane) -> list[str]:
     """Return the secrets that sign, newest first. The list is empty if no key of FIELD_KEYS can decrypt them."""
     earlier = subscriptions.earlier_signing_secrets(orjson.loads(lane.earlier_secrets), timezone.now())
     try:
-        return [unseal(each) for each in (lane.sealed_secret, *earlier)]
+        return [decrypt(each) for each in (lane.sealed_secret, *earlier)]
     except InvalidToken:
         log.error("webhook_secret_unreadable", subscription=str(lane.subscription_id))
         return []

@@ -11,9 +11,9 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from inflow.egress import dialling, targets
-from inflow.egress.dialling import Watch
-from inflow.egress.incoming import TooMuch
+from inflow.egress import targets
+from inflow.egress.dialling import Deadline
+from inflow.egress.errors import ForbiddenTarget, ResponseTooLarge
 from webhooks.delivery.connections import PORTS, Connection, Idle, Key
 from webhooks.errors import StaleConnection
 
@@ -41,13 +41,13 @@ def post(
     The response's headers must arrive within `headers_s` seconds, and all of it within `total_s` seconds.
     """
     started = time.monotonic()
-    watch = Watch(started + min(headers_s, total_s))
+    watch = Deadline(started + min(headers_s, total_s))
     status, error, read, retry_after = None, "", b"", ""
     connection: Connection | None = None
     is_reusable = False
-    dialling.begin(watch)
+    watch.start()
     try:
-        targets.check_form(url)
+        targets.check_url(url)
         parts = urlsplit(url)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         key = (parts.scheme, (parts.hostname or "").rstrip("."), parts.port or PORTS[parts.scheme], path)
@@ -61,12 +61,12 @@ def post(
     except (OSError, ValueError, http.client.HTTPException) as failure:
         error = _name_of(failure)
     finally:
-        dialling.end(watch)
+        watch.cancel()
         if is_reusable and connection is not None:
             _idle.put(connection)
         elif connection is not None:
             connection.close()
-    if watch.is_over or (error == "timeout" and status is not None):
+    if watch.has_expired or (error == "timeout" and status is not None):
         # An incomplete response counts as none, so that the delivery is retried.
         status, error = None, "deadline" if status is not None else "timeout"
     elif status is not None:
@@ -75,7 +75,7 @@ def post(
 
 
 def _exchange(
-    key: Key, body: bytes, headers: dict[str, str], watch: Watch
+    key: Key, body: bytes, headers: dict[str, str], watch: Deadline
 ) -> tuple[Connection, http.client.HTTPResponse]:
     """Send a request and read the response's headers. A reused connection that is stale is replaced."""
     while True:
@@ -84,7 +84,7 @@ def _exchange(
             return connection, connection.exchange(body, headers, watch)
         except (StaleConnection, BrokenPipeError, ConnectionResetError):  # the last includes RemoteDisconnected
             connection.close()
-            if not connection.may_retry or watch.left() <= 0:
+            if not connection.may_retry or watch.remaining() <= 0:
                 raise
         except BaseException:
             connection.close()
@@ -96,13 +96,13 @@ def _read(response: http.client.HTTPResponse) -> bytes:
         return response.read(READ_BYTES)
     except http.client.IncompleteRead as cut:
         return cut.partial
-    except TooMuch:
+    except ResponseTooLarge:
         return b""
 
 
 def _name_of(failure: Exception) -> str:
     match failure:
-        case targets.Forbidden():
+        case ForbiddenTarget():
             return "forbidden_target"
         case TimeoutError():
             return "timeout"

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db.models import Count
 
-from inflow.accounts.management import account_named
+from inflow.accounts.management import get_account
 from inflow.accounts.models import Account
 from invoices.debtors import debtor_parties
 from invoices.models import Debtor
@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["account"]
-        accounts = [account_named(name)] if name else Account.objects.order_by("name", "pk")
+        accounts = [get_account(name)] if name else Account.objects.order_by("name", "pk")
         found = sum(self._check(account) for account in accounts)
         self.stdout.write(f"Debtors with several parties: {found}." if found else "Each debtor is one party.")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from inflow.accounts.management import account_named
+from inflow.accounts.management import get_account
 from invoices import numbers
 from invoices.models import Invoice
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["account"]
-        invoices = Invoice.objects.for_account(account_named(name)) if name else Invoice.objects.all()
+        invoices = Invoice.objects.for_account(get_account(name)) if name else Invoice.objects.all()
         found = 0
         for equal in numbers.equal_numbers(invoices):
             found += 1

@@ -18,8 +18,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         unreadable = self._reseal("subscriptions", Subscription.objects.all(), subscriptions.reseal)
-        unreadable += self._reseal("gateways", Gateway.objects.all(), gateways.reseal)
-        unreadable += self._reseal("authenticators", Authenticator.objects.all(), second_step.reseal)
+        unreadable += self._reseal("gateways", Gateway.objects.all(), gateways.reencrypt)
+        unreadable += self._reseal("authenticators", Authenticator.objects.all(), second_step.reencrypt)
         if unreadable:
             raise CommandError(f"No key of FIELD_KEYS can decrypt the secret of: {', '.join(unreadable)}")
 
