@@ -294,7 +294,7 @@ def test_a_discarded_file_does_nothing(own: World) -> None:
     client.post(page("invoices_import", "discard", file.pk))
     seen = Invoice.objects.count()
     answer = client.post(page("invoices_import", "confirm", file.pk))
-    assert "moved on" in answer.content.decode()
+    assert "changed in the meantime" in answer.content.decode()
     assert not phases.work(file.pk)
     file.refresh_from_db()
     assert (file.phase, Invoice.objects.count()) == ("discarded", seen)

@@ -166,7 +166,7 @@ def test_a_stopped_import_does_nothing_until_it_is_confirmed_again() -> None:
     stop(file, "me@example.com")
     with nothing_happens(account):
         assert (work(file.pk), unclaimed()) == (False, [])
-        with pytest.raises(Refused, match="moved on"):
+        with pytest.raises(Refused, match="changed in the meantime"):
             stop(file, "me@example.com")
     confirm(file, "me@example.com")
     assert finished(file).phase == "done"
