@@ -1,4 +1,4 @@
-"""`python -m benchmarks [name …] [--quick]`: the measured claims of the README, each beside its peers."""
+"""Run benchmarks: `python -m benchmarks [name …] [--quick]`. Each compares InFlow with its peers."""
 
 import argparse
 import importlib
@@ -7,22 +7,25 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ON_DEMAND = {"growth", "instructions", "pretix"}  # a million rows take minutes, pretix an environment of its own
+# Only run by name: a million rows take minutes, and pretix needs its own environment.
+ON_DEMAND = {"growth", "instructions", "pretix"}
 
 
 def main() -> int:
     names = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *names], metavar="name", help=f"of {', '.join(names)}")
-    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes: shows that it runs")
-    given = parser.parse_args()
-    chosen = given.names or [name for name in names if name not in ON_DEMAND]
+    parser.add_argument(
+        "--quick", action="store_true", help="take seconds instead of minutes; only checks that it runs"
+    )
+    options = parser.parse_args()
+    chosen = options.names or [name for name in names if name not in ON_DEMAND]
     if len(chosen) == 1:
-        importlib.import_module(f"benchmarks.{chosen[0]}").run(quick=given.quick)
+        importlib.import_module(f"benchmarks.{chosen[0]}").run(quick=options.quick)
         return 0
-    # Each has servers of its own, and a process holds the settings of one.
-    options = ["--quick"] if given.quick else []
-    return max(subprocess.run([sys.executable, "-m", "benchmarks", name, *options]).returncode for name in chosen)
+    # Each benchmark has its own servers, and a process can only have one set of settings.
+    flags = ["--quick"] if options.quick else []
+    return max(subprocess.run([sys.executable, "-m", "benchmarks", name, *flags]).returncode for name in chosen)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Requests as fast as they are answered, over connections that stay open: by wrk where it is installed, else by
-`python -m benchmarks._load`, a process of its own that shares the processors with what it measures.
+"""A load generator that sends requests over persistent connections, each after the last response.
 
-In a path or a body, `{n}` stands for a number of twelve digits that no other request has.
+It uses wrk if that is installed, else `python -m benchmarks._load`, a separate process that shares the CPUs with the
+server. `{n}` in a path or a body is replaced by a unique number of twelve digits.
 """
 
 import json
@@ -27,7 +27,7 @@ class Request:
     path: str
     body: str = ""
 
-    def written(self, port: int, headers: Mapping[str, str]) -> bytes:
+    def serialize(self, port: int, headers: Mapping[str, str]) -> bytes:
         length = len(self.body.replace(NUMBER, "0" * DIGITS).encode())
         lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: 127.0.0.1:{port}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -38,7 +38,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """`errors` counts answers other than 2xx and connections that broke. Latencies in milliseconds."""
+    """The result of a run. `errors` counts responses other than 2xx and broken connections. Latencies are in ms."""
 
     count: int
     errors: int
@@ -56,15 +56,15 @@ def median_rate(found: Iterable[Measured]) -> float:
 
 
 def generator(seconds: float) -> str:
-    """wrk measures whole seconds."""
+    """Return the generator to use. wrk can only measure whole seconds."""
     return "wrk" if shutil.which("wrk") and seconds >= 1 else "Python"
 
 
 def measure(
     port: int, requests: Sequence[Request], headers: Mapping[str, str], *, seconds: float, connections: int = 8
 ) -> Measured:
-    """Send `requests` in turns, from the first one on, for so many seconds."""
-    written = [request.written(port, headers).decode() for request in requests]
+    """Send `requests` in turn, beginning with the first, for the given number of seconds."""
+    written = [request.serialize(port, headers).decode() for request in requests]
     job = {"port": port, "seconds": seconds, "connections": connections, "requests": written}
     with tempfile.TemporaryDirectory(prefix="inflow-load-") as folder:
         if generator(seconds) == "wrk":
@@ -104,12 +104,12 @@ def _by_wrk(folder: Path, port: int, written: Iterable[str], seconds: float, con
 
 
 def _first_number() -> int:
-    """Microseconds: no run sends a million a second."""
+    """Return the time in microseconds, unique because no run sends a million requests per second."""
     return int(time.time_ns() // 1000 % 10**DIGITS)
 
 
 class _Connection:
-    """One request at a time, the next as soon as its answer is whole."""
+    """A connection that sends one request at a time, the next as soon as the response is complete."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
@@ -122,7 +122,8 @@ class _Connection:
         self.sent_at = time.perf_counter()
         self.socket.sendall(request)
 
-    def is_answered(self) -> bool:
+    def is_complete(self) -> bool:
+        """Read available data and return True if the response is complete."""
         part = self.socket.recv(262_144)
         if not part:
             raise ConnectionError
@@ -137,7 +138,7 @@ class _Connection:
         self.status = int(head[9:12])
         at = head.find(b"\r\ncontent-length:")
         if at < 0:
-            raise ValueError("an answer without its length")
+            raise ValueError("response without Content-Length")
         length = int(head[at + 17 :].split(b"\r\n", 1)[0])
         self.rest = length - (len(self.received) - end - 4)
         return self.rest <= 0
@@ -164,7 +165,7 @@ def _run(port: int, seconds: float, connections: int, requests: list[str]) -> Me
         for key, _ in selector.select(timeout=1):
             connection = key.data
             try:
-                if not connection.is_answered():
+                if not connection.is_complete():
                     continue
                 if not 200 <= connection.status < 300:
                     errors += 1

@@ -1,7 +1,7 @@
 """django-rest-hooks 1.5 as a peer: `python -m benchmarks._rest_hooks URL COUNT` with it on PYTHONPATH.
 
-It is not in our lock: `pip install --no-deps --target DIR django-rest-hooks`, then BENCH_PEERS=DIR. Events go by its
-own raw_hook_event: one query for the hooks of the user, then its three threads; no signature, retry or record.
+It is not in our lock files: run `pip install --no-deps --target DIR django-rest-hooks` and set BENCH_PEERS=DIR. Events
+are sent with its raw_hook_event: one query for the user's hooks, then three threads; no signature, retry or record.
 """
 
 import sys
@@ -22,7 +22,7 @@ def main(url: str, count: int, body: str) -> None:
         HOOK_EVENTS={"invoice.created": None},
         DEFAULT_AUTO_FIELD="django.db.models.AutoField",
     )
-    # The shim: Django 4 took out what its three signals are made with.
+    # Its signals are created with an argument that Django 4 removed.
     made: Any = Signal.__init__
     Signal.__init__ = lambda self, providing_args=None, **named: made(self, **named)  # type: ignore[method-assign]
     django.setup()
@@ -40,7 +40,7 @@ def main(url: str, count: int, body: str) -> None:
         raw_hook_event.send(sender=None, event_name="invoice.created", payload=payload, user=user)
     sys.stdout.write(f"{began}\n")
     sys.stdout.flush()
-    # Its threads are no daemons: the process ends when they have sent all.
+    # Its threads are not daemons: the process ends after they have sent everything.
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`benchmarks/results/latest.json`: the ratios that were measured last, by every benchmark that has some."""
+"""The latest ratios of all benchmarks, in `benchmarks/results/latest.json`."""
 
 import json
 from pathlib import Path
@@ -8,11 +8,11 @@ FILE = Path(__file__).parent / "results" / "latest.json"
 
 
 class Failed(SystemExit):
-    """A run with errors in it has no ratios."""
+    """A run had errors, so that its ratios would be meaningless."""
 
 
 def record(found: dict[str, Any]) -> None:
-    """Put these beside what the other benchmarks found."""
+    """Add ratios to those of the other benchmarks."""
     FILE.parent.mkdir(exist_ok=True)
     known = json.loads(FILE.read_text()) if FILE.exists() else {}
     FILE.write_text(json.dumps(known | found, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""Accounts, and rows by the hundred thousand, written by the database itself as they stand after some months."""
+"""Accounts with large numbers of rows, inserted by SQL in the state that they have after some months."""
 
 import uuid
 from typing import TYPE_CHECKING
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from inflow.accounts.models import Account
 
-# One debtor for each ten invoices. Of twenty invoices nine are paid, six new, three overdue, one is disputed, one on
-# hold; a second apart.
+# One debtor for every ten invoices, which were created one second apart. Of twenty invoices, nine are paid, six new,
+# three overdue, one disputed and one on hold.
 _FILL = """
 WITH debtors AS (
   INSERT INTO invoices_debtor (id, account_id, name, company, email, phone, language, time_zone, country,
@@ -45,7 +45,7 @@ LATERAL (SELECT CASE WHEN n %% 20 < 9 THEN 'paid' WHEN n %% 20 < 15 THEN 'new' W
 
 
 def account(name: str) -> "tuple[Account, str]":
-    """An account whose limits are counted but never reached, and its key."""
+    """Create an account whose limits are never reached. Return it with an API key."""
     from inflow.accounts import keys
     from inflow.accounts.models import Account
 
@@ -91,7 +91,7 @@ SELECT gen_random_uuid(), %(account)s, id, %(subscription)s, 'delivered', 1, NUL
 
 
 def past(account: "Account") -> uuid.UUID:
-    """What was sent and told about the invoices that the account has, and the subscription that was told."""
+    """Insert a message and a delivery for each of the account's invoices. Return the id of the subscription."""
     from django.db import connection
 
     from webhooks import subscriptions
@@ -100,5 +100,5 @@ def past(account: "Account") -> uuid.UUID:
     with connection.cursor() as cursor:
         cursor.execute(_PAST, {"account": account.pk, "subscription": subscription.pk})
         cursor.execute("VACUUM ANALYZE communications_communication, webhooks_event, webhooks_delivery")
-        cursor.execute("CHECKPOINT")  # else what the filling left to be written is written while it is measured
+        cursor.execute("CHECKPOINT")  # otherwise it may run during the measurement
     return subscription.pk

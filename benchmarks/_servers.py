@@ -1,4 +1,4 @@
-"""Each variant in a web server of its own, of two processes, with the options of the Procfile."""
+"""Web servers of the variants, each with two processes and the options of the Procfile."""
 
 import contextlib
 import os
@@ -23,8 +23,7 @@ AS_PRODUCTION = Path(__file__).parent / "as_production"
 
 
 def command(port: int, python: Path, application: str) -> list[str]:
-    """The Procfile's line, on this port of loopback and with two processes. WSGI applications, as the peers are, have
-    the thread that suits them best: granian's own."""
+    """Return the Procfile's command for this port. WSGI applications (the peers) get one thread, granian's default."""
     line = next(line for line in (ROOT / "Procfile").read_text().splitlines() if line.startswith("web: "))
     line = line.removeprefix("web: ").replace("${PORT:-8000}", str(port)).replace("0.0.0.0", "127.0.0.1")
     line = re.sub(r"--workers \S+", f"--workers {PROCESSES}", line)
@@ -82,12 +81,12 @@ class Server:
             time.sleep(0.05)
 
     def get(self, path: str, key: str) -> tuple[bytes, Message]:
-        """The body and the headers."""
+        """Return the body and the headers."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"X-InFlow-Key": key})
         with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.read(), answer.headers
 
     def mebibytes(self) -> float:
-        """Resident memory of the largest web process."""
+        """Return the resident memory of the largest web process."""
         workers = psutil.Process(self.process.pid).children(recursive=True)
         return float(max(worker.memory_info().rss for worker in workers)) / 2**20

@@ -1,7 +1,7 @@
-"""A receiver that costs next to nothing: `python -m benchmarks._sink` prints its port.
+"""A fast receiver of webhooks: `python -m benchmarks._sink` prints its port.
 
-Any POST is answered 200. GET / tells how many came and when each `webhook-id` did (seconds of the monotonic clock,
-which all processes share), and begins anew.
+The response to any POST is 200. GET / returns the `webhook-id` and the arrival time of each request (in seconds of the
+monotonic clock, which all processes share), GET /count their number, and GET /reset also clears the list.
 """
 
 import asyncio
@@ -34,12 +34,12 @@ class _Sink(asyncio.Protocol):
             if len(self.buffer) < whole:
                 return
             self.buffer = self.buffer[whole:]
-            self.transport.write(self._answer(head))
+            self.transport.write(self._respond(head))
 
-    def _answer(self, head: bytes) -> bytes:
+    def _respond(self, head: bytes) -> bytes:
         if head.startswith(b"POST"):
-            given = _ID.search(head)
-            _arrivals.append((given[1].decode() if given else "", time.monotonic()))
+            match = _ID.search(head)
+            _arrivals.append((match[1].decode() if match else "", time.monotonic()))
             return _OK
         body = json.dumps(_arrivals).encode()
         if head.startswith(b"GET /reset"):

@@ -1,4 +1,4 @@
-"""A mail server in a process of its own, which takes everything and keeps nothing. Prints its port."""
+"""A mail server in a separate process that accepts and discards all mail. Prints its port."""
 
 import time
 

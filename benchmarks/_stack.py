@@ -1,4 +1,4 @@
-"""PostgreSQL, Valkey and Django for one benchmark, in a folder that is gone afterwards."""
+"""PostgreSQL, Valkey and Django for one benchmark, in a temporary folder."""
 
 import base64
 import contextlib
@@ -15,7 +15,7 @@ from inflow.tryout.servers import start_postgres, start_valkey
 
 @contextlib.contextmanager
 def stack() -> Iterator[Path]:
-    """The environment of every child names these servers; PostgreSQL writes through to the disk, as in production."""
+    """Start the servers and set the environment variables. As in production, PostgreSQL syncs to the disk."""
     data = Path(tempfile.mkdtemp(prefix="inflow-bench-"))
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "inflow.settings",

@@ -1,7 +1,7 @@
-"""The API with everything on, beside a constant answer and beside what most would write instead.
+"""The API compared with a constant response and with common alternatives.
 
-All variants are served by the same web server with two processes each, on the same tables of 100,000 invoices, and are
-measured in turns: the machine's other load hits them alike. Read the ratios, not the absolute figures.
+All variants run on the same web server with two processes each, on the same tables of 100,000 invoices. They are
+measured in turn, so that other load on the machine affects them equally. Compare the ratios, not the absolute figures.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class Sizes:
     many: int  # for the deep page
     rounds: int
     seconds: float
-    requests: int  # over which memory is watched
+    requests: int  # during which memory is measured
 
 
 def run(*, quick: bool = False) -> None:
@@ -60,7 +60,7 @@ def run(*, quick: bool = False) -> None:
     _results.record(ratios)
 
 
-# --- What is sent ------------------------------------------------------------------------------------------------
+# --- Requests ----------------------------------------------------------------------------------------------------
 
 _NEW = {
     "invoice_number": f"B-{_load.NUMBER}",
@@ -76,7 +76,7 @@ _NEW = {
 
 
 def requests_of(account_id: uuid.UUID) -> dict[str, list[Request]]:
-    """PATCH changes the status each time: what it then costs is lock, history and event."""
+    """Return the requests of each operation. Each PATCH changes the status, which includes lock, history and event."""
     from invoices.models import Invoice
 
     new = Invoice.objects.filter(account=account_id, status="new").order_by("?")
@@ -87,7 +87,7 @@ def requests_of(account_id: uuid.UUID) -> dict[str, list[Request]]:
         "get": [Request("GET", f"{base}/{id}") for id in ids],
         "list": [Request("GET", f"{base}?limit=100")],
         "post": [Request("POST", base, json.dumps(_NEW | debtor)) for debtor in debtors],
-        # On hold and back in blocks, so that a run that breaks off leaves few on hold for the next to find there.
+        # In small blocks, so that an interrupted run leaves few invoices on hold for the next one.
         "patch": [
             Request("PATCH", f"{base}/{id}", json.dumps({"status": status}))
             for start in range(0, len(ids), 20)
@@ -148,7 +148,7 @@ def _memory(server: Server, requests: list[Request], key: str, count: int) -> st
 
 
 def _deep_of_first(server: Server, many: int) -> float:
-    """Median time of a page a thousand pages deep among so many, to that of the first among 10,000; one client."""
+    """Return the median time of a deep page among `many` invoices, relative to the first page among 10,000."""
     times: dict[str, list[float]] = {}
     paths = {}
     for name, count, pages in (("first", 10_000, 0), ("deep", many, min(1_000, many // 200))):
@@ -169,7 +169,7 @@ def _deep_of_first(server: Server, many: int) -> float:
 
 
 def _throttle_us() -> float:
-    """Of counting one request, as one process sees it: the round trip and all around it."""
+    """Return the time that counting one request takes in one process, including the round trip, in microseconds."""
     from inflow.accounts.models import Account
     from inflow.api import throttling
 
@@ -183,7 +183,7 @@ def _throttle_us() -> float:
     return statistics.median(rounds) * 1e6
 
 
-# --- What is said ------------------------------------------------------------------------------------------------
+# --- Output ------------------------------------------------------------------------------------------------------
 
 
 def _rate(found: Found, name: str, operation: str) -> float:

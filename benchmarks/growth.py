@@ -1,9 +1,9 @@
-"""What the API, the dashboard and the looks for work cost among 10,000, 100,000 and 1,000,000 invoices of one account,
-each with a sent message and a delivered event; one client.
+"""The cost of the API, the dashboard and the sweeps by number of invoices: 10,000, 100,000 and 1,000,000.
 
-A page deep in a list, and each filter that is promised to cost the same, are measured like the first page. At the
-largest size the plans are read too: no statement walks a table, none reads many more rows than it shows. The clock's
-sweep with invoices due, and the rate of deliveries among a million, are in `clock` and `webhooks`.
+Each invoice has a sent message and a delivered event; one client sends the requests. Deep pages and all filters with a
+promised cost are measured like the first page. At the largest size the query plans are checked: no query scans a whole
+table or reads many more rows than it returns. For sweeps with due invoices and for the rate of deliveries see `clock`
+and `webhooks`.
 """
 
 import json
@@ -38,15 +38,13 @@ def run(*, quick: bool = False) -> None:
     print(f"  {'':32}" + "".join(f"{size:>12,}" for size in sizes) + "    last to first")
     for name, times in found.items():
         print(f"  {name:32}" + "".join(f"{one:12.2f}" for one in times) + f"{times[-1] / times[0]:15.2f} x")
-    print(
-        f"At {sizes[-1]:,}: statements that walk a table: {', '.join(walked) or 'none'}; rows read for a page: {rows}"
-    )
+    print(f"At {sizes[-1]:,}: tables scanned as a whole: {', '.join(walked) or 'none'}; rows read for a page: {rows}")
     if walked:
         raise _results.Failed(1)
 
 
 def _calls(server: Server, key: str, account_id: uuid.UUID, subscription: uuid.UUID, depth: int) -> Calls:
-    """`depth`: how many pages the deep one lies behind the first."""
+    """Return the measured calls. `depth` is the number of pages before the deep page."""
     from django.test import Client
     from django.utils import timezone
 
@@ -78,9 +76,9 @@ def _calls(server: Server, key: str, account_id: uuid.UUID, subscription: uuid.U
         "dashboard's invoices": lambda: client.get("/admin/invoices/invoice/"),
         "dashboard's messages": lambda: client.get("/admin/communications/communication/"),
         "dashboard's deliveries": lambda: client.get("/admin/webhooks/delivery/"),
-        "the look for messages due": sender.send_due,
-        "the look for invoices due": lambda: clock.take_steps(timezone.now()),
-        "the look for deliveries due": sending.deliver_due,
+        "sweep for due messages": sender.send_due,
+        "sweep for due invoices": lambda: clock.take_steps(timezone.now()),
+        "sweep for due deliveries": sending.deliver_due,
     }
 
 
@@ -117,7 +115,7 @@ def _milliseconds(call: Callable[[], object], calls: int) -> float:
 
 
 def _plans(key: str) -> tuple[set[str], int]:
-    """Tables that are walked, and the most rows that a page of 100 reads."""
+    """Return the tables that are scanned as a whole, and the maximum number of rows read for a page of 100."""
     from django.test import Client
 
     from tests.plans import watched

@@ -1,7 +1,7 @@
-"""How many of Python's instructions one request runs, and in which modules: the same on any machine, however busy.
+"""The number of Python bytecode instructions per request, by module. It is the same on any machine under any load.
 
-What C code does within an instruction is not in it. In a process under load one takes some 60 ns here, ten times as
-long as in a loop that does nothing else: so what counts is how much runs, and not how well a line of it does alone.
+Work of C code within an instruction is not counted. In a process under load an instruction takes about 60 ns, ten times
+as long as in a tight loop, so the number of instructions matters more than the speed of a single line.
 """
 
 import io
@@ -27,8 +27,8 @@ def run(*, quick: bool = False) -> None:
         _rows.invoices(account.pk, 1_000)
         for name, requests in requests_of(account.pk).items():
             warming, counted = (requests * 80)[:40], (requests * 80)[40:80]
-            for request in warming:  # statements are built, plans made
-                _ask(request, key)
+            for request in warming:
+                _send(request, key)
             ran = _counted(counted, key)
             print(f"{OPERATIONS[name]}: {ran.total():,.0f} instructions")
             for module, count in ran.most_common(3 if quick else _SHOWN):
@@ -36,7 +36,7 @@ def run(*, quick: bool = False) -> None:
 
 
 def _counted(requests: list[Request], key: str) -> "Counter[str]":
-    """Of one request, by module."""
+    """Return the number of instructions of one request, by module."""
     ran: Counter[str] = Counter()
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
@@ -48,7 +48,7 @@ def _counted(requests: list[Request], key: str) -> "Counter[str]":
     for request in requests:
         sys.settrace(trace)
         try:
-            _ask(request, key)
+            _send(request, key)
         finally:
             sys.settrace(None)
     return Counter({_module(file): count / len(requests) for file, count in ran.items() if file != __file__})
@@ -59,12 +59,12 @@ def _module(file: str) -> str:
     return file.removeprefix(f"{place}/")
 
 
-def _ask(request: Request, key: str) -> None:
+def _send(request: Request, key: str) -> None:
     from inflow.wsgi import application
 
     path, _, query = request.path.partition("?")
     body = request.body.replace(_load.NUMBER, f"{time.time_ns() // 1_000 % 10**_load.DIGITS:0{_load.DIGITS}}").encode()
-    told: list[str] = []
+    statuses: list[str] = []
     answer = application(
         {
             "REQUEST_METHOD": request.method,
@@ -80,7 +80,7 @@ def _ask(request: Request, key: str) -> None:
             "wsgi.input": io.BytesIO(body),
             "wsgi.url_scheme": "http",
         },
-        lambda status, headers: told.append(status),
+        lambda status, headers: statuses.append(status),
     )
     body = b"".join(answer)
-    assert told[0][:3] in ("200", "201"), body
+    assert statuses[0][:3] in ("200", "201"), body

@@ -1,7 +1,7 @@
-"""The invoices of pretix, a large application on DRF whose API has a comparable list and get, beside ours.
+"""The invoice API compared with that of pretix, a large application based on DRF. Its pages have 50 items.
 
-It needs an environment of its own, which this makes nothing of: `python3 -m venv DIR && DIR/bin/pip install pretix
-granian`, then `BENCH_PRETIX=DIR python -m benchmarks pretix`. Making its tables takes two minutes. Its pages have 50.
+It needs its own environment: `python3 -m venv DIR && DIR/bin/pip install pretix granian`, then
+`BENCH_PRETIX=DIR python -m benchmarks pretix`. Its migrations take two minutes.
 """
 
 import json
@@ -67,7 +67,7 @@ def run(*, quick: bool = False) -> None:
 
 
 def _environment(data: Path) -> dict[str, str]:
-    """pretix takes its settings from these; its database is one of its own on the same server."""
+    """Return the environment variables of pretix. It has its own database on the same server."""
     database, cache = (urllib.parse.urlsplit(os.environ[name]) for name in ("DATABASE_URL", "REDIS_URL"))
     folder = data / "pretix"
     folder.mkdir()
@@ -87,23 +87,28 @@ def _environment(data: Path) -> dict[str, str]:
 
 
 def _filled(python: Path, environment: dict[str, str], count: int) -> dict[str, str]:
-    """Its tables and rows: the list's path, an invoice's number and a token."""
+    """Create its tables and rows. Return the path of the list, the number of an invoice, and a token."""
     from django.db import connection
 
     with connection.cursor() as cursor:
         cursor.execute("CREATE DATABASE pretix")
-    told = os.environ | environment
-    subprocess.run([python, "-m", "pretix", "migrate", "--verbosity", "0"], env=told, check=True, cwd=ROOT)
+    child_environment = os.environ | environment
+    subprocess.run([python, "-m", "pretix", "migrate", "--verbosity", "0"], env=child_environment, check=True, cwd=ROOT)
     script = Path(__file__).parent / "peers" / "pretix_rows.py"
     done = subprocess.run(
-        [python, script, str(count)], env=told, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [python, script, str(count)],
+        env=child_environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     made: dict[str, str] = json.loads(done.stdout)
     return made
 
 
 def _answered(port: int, path: str, headers: dict[str, str]) -> None:
-    """Once, when the application is loaded."""
+    """Send one request, so that the application is loaded."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
     with urllib.request.urlopen(request, timeout=60) as answer:
         answer.read()

@@ -1,8 +1,8 @@
-"""Deliveries a second, and the delay from commit to arrival, beside the loops that one would write by hand.
+"""Webhook deliveries per second, and the delay from commit to arrival, compared with simple loops.
 
-One Celery worker of two processes, with the guard, the signature and an attempt row for each delivery, against bare
-one-process loops that send the same signed body and store nothing. All send to the same receiver on this machine, in
-turns, so that the machine's other load hits them alike: read the ratios, not the absolute figures.
+One Celery worker with two processes, which checks the target, signs and records an attempt for each delivery, is
+compared with loops in one process that send the same signed body and store nothing. All send to the same receiver on
+this machine, in turn, so that other load affects them equally. Compare the ratios, not the absolute figures.
 """
 
 import contextlib
@@ -86,7 +86,7 @@ class _Sink:
     def wait_for(self, count: int) -> None:
         deadline = time.monotonic() + 120
         while int(self._get("/count")) < count:
-            assert time.monotonic() < deadline, "the receiver waits in vain"
+            assert time.monotonic() < deadline, "deliveries are missing"
             time.sleep(0.01)
 
 
@@ -182,7 +182,7 @@ def _fill(endpoints: list[object], count: int, *, status: str = "pending", age: 
 
 
 def _drained(sink: _Sink, endpoints: list[object], count: int) -> float:
-    """Seconds from the wake-up until every delivery is sent and recorded."""
+    """Return the seconds from the wake-up until every delivery is sent and recorded."""
     from webhooks.models import Delivery
     from webhooks.outbox import wake_sender
     from webhooks.tasks import deliver_due
@@ -191,7 +191,7 @@ def _drained(sink: _Sink, endpoints: list[object], count: int) -> float:
     _fill(endpoints, count)
     began = time.monotonic()
     wake_sender()
-    deliver_due.apply_async()  # the second process: a commit under load wakes it too
+    deliver_due.apply_async()  # for the second process, which a commit under load wakes too
     sink.wait_for(count)
     while Delivery.objects.filter(status="pending").exists():
         time.sleep(0.01)
@@ -199,7 +199,7 @@ def _drained(sink: _Sink, endpoints: list[object], count: int) -> float:
 
 
 def _delays(sink: _Sink, endpoints: list[object], count: int) -> list[float]:
-    """Seconds from the commit to the arrival, one event at a time."""
+    """Return the sorted delays from commit to arrival in seconds, one event at a time."""
     from django.db import transaction
 
     from webhooks import outbox
@@ -224,7 +224,7 @@ def _print_delays(title: str, delays: list[float]) -> None:
 
 
 def _print_memory(sink: _Sink, endpoints: list[object], worker: "subprocess.Popen[bytes]", count: int) -> None:
-    """Of the worker's processes together, after a tenth of the deliveries and after all."""
+    """Print the memory of all processes of the worker, after a tenth of the deliveries and after all."""
     import psutil
 
     def mebibytes() -> float:
@@ -241,7 +241,7 @@ def _print_memory(sink: _Sink, endpoints: list[object], worker: "subprocess.Pope
 
 
 def _age(endpoints: list[object], count: int) -> None:
-    """`count` deliveries of long ago, each with its attempt."""
+    """Insert `count` old deliveries with their attempts."""
     from django.db import connection
 
     _fill(endpoints, count, status="delivered", age=10)
@@ -252,7 +252,7 @@ def _age(endpoints: list[object], count: int) -> None:
             " WHERE created_at < now() - interval '5 days'"
         )
         cursor.execute("VACUUM ANALYZE webhooks_event, webhooks_delivery, webhooks_attempt")
-        cursor.execute("CHECKPOINT")  # else what the filling left to be written is written while it is measured
+        cursor.execute("CHECKPOINT")  # otherwise it may run during the measurement
 
 
 # --- The peers ---------------------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def _loop(sink: _Sink, send_all: Callable[[str, bytes, int], None], body: bytes,
 
 
 def _rest_hooks(sink: _Sink, folder: str, count: int) -> float:
-    """From its first event, so without the start of its process, to its last arrival."""
+    """Return the seconds from the first event to the last arrival, without the start of the process."""
     sink.reset()
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks._rest_hooks", sink.url, str(count)],

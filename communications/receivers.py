@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
+from django.utils.translation import gettext as _
 
 from communications.contacts import addresses
 from communications.models import CollectionSettings
@@ -37,14 +38,14 @@ from invoices.writing import Refused
 
 
 @receiver(post_save, sender=Account)
-def create_default_policy(sender: object, instance: Account, created: bool, raw: bool = False, **_: Any) -> None:
+def create_default_policy(sender: object, instance: Account, created: bool, raw: bool = False, **kwargs: Any) -> None:
     """Create the default reminder policy of a new account."""
     if created and not raw:
         policies.create(instance, policies.DEFAULT_NAME, is_default=True)
 
 
 @receiver(facts_changed)
-def follow(sender: object, invoice: Invoice, batch: Batch, is_new: bool = False, **_: Any) -> None:
+def follow(sender: object, invoice: Invoice, batch: Batch, is_new: bool = False, **kwargs: Any) -> None:
     if is_new:
         ladder.enter(invoice, batch)
     else:
@@ -52,7 +53,7 @@ def follow(sender: object, invoice: Invoice, batch: Batch, is_new: bool = False,
 
 
 @receiver(payment_undone)
-def delay_after_undo(sender: object, invoice: Invoice, **_: Any) -> None:
+def delay_after_undo(sender: object, invoice: Invoice, **kwargs: Any) -> None:
     """Send nothing before the opening hours of the next working day, so that somebody can check the invoice."""
     place = ladder.place(invoice, ladder.rules_of(invoice.account))
     tomorrow = invoice.account.now().astimezone(place.zone).date() + dt.timedelta(days=1)
@@ -61,48 +62,50 @@ def delay_after_undo(sender: object, invoice: Invoice, **_: Any) -> None:
 
 @receiver(promise_made)
 @receiver(promise_reopened)
-def plan_promise_reminder(sender: object, promise: Promise, **_: Any) -> None:
+def plan_promise_reminder(sender: object, promise: Promise, **kwargs: Any) -> None:
     optional.plan_promise_reminder(promise)
 
 
 @receiver(invoice_changed)
-def plan_thank_you(sender: object, invoice: Invoice, previous_status: str, **_: Any) -> None:
+def plan_thank_you(sender: object, invoice: Invoice, previous_status: str, **kwargs: Any) -> None:
     if invoice.status == Status.PAID != previous_status:
         optional.plan_thank_you(invoice)
 
 
 @receiver(invoice_created)
-def warn_if_unreachable(sender: object, invoice: Invoice, **_: Any) -> None:
+def warn_if_unreachable(sender: object, invoice: Invoice, **kwargs: Any) -> None:
     chosen = addresses.choose(invoice, (channel for step in policies.steps_of(invoice) for channel in step.channels))
     if chosen.missing:
         timeline.note(invoice, "warning", CLOCK)
 
 
 @receiver(escalation_resolved)
-def resume_after_escalation(sender: object, escalation: Escalation, **_: Any) -> None:
+def resume_after_escalation(sender: object, escalation: Escalation, **kwargs: Any) -> None:
     """Replan the invoice after the decision, and after a level 2 escalation the debtor's other invoices as well."""
     invoice = escalation.invoice
     if escalation.resolution == Resolution.LADDER and invoice.is_open:
         today = invoice.account.today()
         if ladder.next_step(invoice, policies.steps_of(invoice), today) is None:
-            message = "Every step of the reminder schedule is done: hold the invoice, record a promise or write it off."
+            message = _(
+                "All steps of the reminder schedule are done: hold the invoice, record a promise or write it off."
+            )
             raise Refused("resolution", "ladder_ended", message)
     ladder.replan(invoice)
-    if escalation.level == escalations.HIGHEST:
+    if escalation.level == escalations.MAX_LEVEL:
         replanning.replan_debtor(invoice.account, invoice.debtor, exclude={invoice.pk})
 
 
 @receiver(escalation_created)
-def stop_for_escalation(sender: object, escalation: Escalation, **_: Any) -> None:
+def stop_for_escalation(sender: object, escalation: Escalation, **kwargs: Any) -> None:
     """Stop the messages about all of the debtor's invoices at level 2."""
     invoice = escalation.invoice
-    if escalation.level == escalations.HIGHEST:
+    if escalation.level == escalations.MAX_LEVEL:
         ladder.replan(invoice)
         replanning.replan_debtor(invoice.account, invoice.debtor, exclude={invoice.pk})
 
 
 @receiver(payment_recorded)
-def count_payment_as_contact(sender: object, invoice: Invoice, **_: Any) -> None:
+def count_payment_as_contact(sender: object, invoice: Invoice, **kwargs: Any) -> None:
     """Reschedule the debtor's messages: a payment counts as a contact and may leave credit."""
     replanning.contacts_changed(invoice.account, invoice.debtor, exclude={invoice.pk})
 
@@ -126,7 +129,7 @@ def reschedule_after_settings(sender: object, instance: CollectionSettings, raw:
 
 
 @receiver([post_save, post_delete], sender=CalendarRule)
-def reschedule_after_calendar(sender: object, instance: CalendarRule, raw: bool = False, **_: Any) -> None:
+def reschedule_after_calendar(sender: object, instance: CalendarRule, raw: bool = False, **kwargs: Any) -> None:
     """Reschedule the account of a calendar rule, or all accounts if the rule is global."""
     if not raw:
         everybody = Account.objects.values_list("pk", flat=True)
@@ -134,12 +137,12 @@ def reschedule_after_calendar(sender: object, instance: CalendarRule, raw: bool 
 
 
 @receiver(next_contact_shown)
-def check_for_stop(sender: object, account: Account, **_: Any) -> Callable[[uuid.UUID], bool] | None:
+def check_for_stop(sender: object, account: Account, **kwargs: Any) -> Callable[[uuid.UUID], bool] | None:
     return standstill.stop_check(account)
 
 
 @receiver(debtor_changed)
-def update_after_debtor_change(sender: object, debtor: Debtor, **_: Any) -> None:
+def update_after_debtor_change(sender: object, debtor: Debtor, **kwargs: Any) -> None:
     covering.close_cases(debtor)
     replanning.replan_debtor(debtor.account, debtor)
     addresses.apply_corrections(debtor)

@@ -1,6 +1,6 @@
 import gc
 
-# Little of what we make is a cycle: looking for some every 700 objects took a fifth of each process's start.
+# Few objects are part of reference cycles. The default threshold of 700 took a fifth of each process's start-up time.
 gc.set_threshold(50_000)
 
 from inflow.celery import app as celery_app  # noqa: E402

@@ -1,7 +1,7 @@
-"""The web server's application: an event loop in front of Django (docs/decisions/0033).
+"""The ASGI application: an event loop in front of Django (docs/decisions/0033).
 
-The event loop deals with clients, each at its own pace: it reads requests whole and within limits, and sends responses.
-Threads run Django and wait for PostgreSQL, never for a client.
+The event loop reads whole requests within limits and sends responses, however slow a client is. Threads run Django and
+wait for PostgreSQL, never for a client.
 """
 
 import sys
@@ -14,10 +14,9 @@ from django.urls import resolve
 
 from inflow.front.application import Front
 
-# A thread that computes gives way to the others after this time. Python's 5 ms made ten trips to PostgreSQL take 100 ms
-# beside a page that computes; with 1 ms they take 20.
+# With Python's default of 5 ms, ten queries took 100 ms while another thread computed a page; with 1 ms they take 20.
 sys.setswitchinterval(0.001)
 
-resolve("/")  # loads every view now, not at the first request, which may come right after a reload
+resolve("/")  # import all views now instead of during the first request
 
 application = Front(django_application, settings.WEB_THREADS)

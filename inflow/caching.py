@@ -1,4 +1,4 @@
-"""The serializer of Django's cache: JSON, so that a writer of the cache cannot make a process run code."""
+"""The serializer of Django's cache: JSON, so that write access to the cache does not permit running code."""
 
 from typing import Any
 
@@ -9,9 +9,11 @@ from inflow.api.json import dumps
 
 
 class JSONSerializer:
-    """Moments, dates and UUIDs come back as strings, as the API writes them; translated texts in the language of who
-    stored them; dataclasses, of which unfold's search keeps some, as dictionaries. Integers stay bare: Valkey counts
-    them."""
+    """Serialize values as JSON, and integers as plain numbers, so that Valkey can increment them.
+
+    Dates, times and UUIDs are loaded as strings in the API's format, lazy translations as strings in the language that
+    was active, and dataclasses (which unfold's search stores) as dictionaries.
+    """
 
     def dumps(self, value: Any) -> bytes | int:
         return value if type(value) is int else orjson.dumps(value, default=_plain, option=orjson.OPT_UTC_Z)

@@ -16,13 +16,10 @@ LOGGED_EVERY_S = 60.0
 
 
 class ClockedTask(Task):  # type: ignore[misc]
-    """A task that does nothing while the worker's clock is wrong (docs/decisions/0037). A sweep offers its work again.
-
-    A worker that is ahead would, among others, mail links that are good for days too long.
-    """
+    """A task that does nothing while the worker's clock is wrong (docs/decisions/0037). A sweep repeats it later."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        from inflow.restores import walltime  # has models
+        from inflow.restores import walltime  # imports models
 
         return super().__call__(*args, **kwargs) if walltime.is_right() else None
 
@@ -30,7 +27,7 @@ class ClockedTask(Task):  # type: ignore[misc]
 app = Celery("inflow", task_cls=ClockedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-# CELERY_DB_REUSE_MAX would keep a connection that broke with the database for a thousand tasks more.
+# Otherwise CELERY_DB_REUSE_MAX would keep a broken connection for up to a thousand tasks.
 task_prerun.connect(close_old_connections)
 
 log = structlog.get_logger(__name__)
@@ -39,7 +36,7 @@ _logged_at = -LOGGED_EVERY_S
 
 @task_revoked.connect  # type: ignore[untyped-decorator]
 def _log_expired(sender: Task, expired: bool, **_: Any) -> None:
-    """Log what Celery drops silently: tasks that waited too long, and those that a clock which is behind has sent."""
+    """Log tasks that Celery drops silently because they waited too long, or because a clock differs."""
     global _logged_at
     if expired and time.monotonic() - _logged_at >= LOGGED_EVERY_S:
         _logged_at = time.monotonic()
@@ -47,11 +44,11 @@ def _log_expired(sender: Task, expired: bool, **_: Any) -> None:
 
 
 def wake(task: str, *args: Any) -> None:
-    """Have a worker run the task of this name now. If the broker is unavailable, log it: a sweep will find the row.
+    """Have a worker run the task with this name. If the broker is unavailable, log that: a sweep will find the work.
 
-    Tasks are woken by name, so that code never imports the module of a task that imports it.
+    Tasks are named instead of imported to avoid import cycles.
     """
     try:
         app.send_task(task, args, retry=False)
     except (OperationalError, OSError) as error:
-        log.warning("broker_away", task=task, error=type(error).__name__)
+        log.warning("broker_unavailable", task=task, error=type(error).__name__)

@@ -1,6 +1,6 @@
-"""Health checks: is this process alive, and can it work? The caller learns a word; the log has the reason.
+"""Health checks: liveness (/healthz) and readiness (/readyz). The reason for a failure is only logged.
 
-They run in the web server's event loop (inflow/asgi.py), so that they answer while every thread waits for PostgreSQL.
+They run in the event loop of inflow/asgi.py, so that they respond even while all threads wait for PostgreSQL.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ log = structlog.get_logger(__name__)
 
 PATHS = ("/healthz", "/readyz")
 SECONDS = {"database": 1.5, "broker": 0.4}  # together under 2 s
-GOOD_FOR_S = 1.0  # a result is reused for this long: frequent checks open no more connections
+VALID_FOR_S = 1.0  # results are reused for this time, because each check opens a connection
 _last: dict[str, tuple[float, bool]] = {}
-_under_way: dict[str, "asyncio.Task[bool]"] = {}  # checks that arrive together share one: each costs a connection
+_running: dict[str, "asyncio.Task[bool]"] = {}  # concurrent requests share a check
 _is_held = False
 _HELD = f"SELECT FROM {Installation._meta.db_table} WHERE held_at IS NOT NULL"
 
@@ -34,7 +34,7 @@ async def response(path: str, method: str) -> Response:
         return _text(405, "GET or HEAD only", Allow="GET, HEAD")
     if path == "/healthz" or await is_ready():
         return _text(200, "held" if path == "/readyz" and _is_held else "ok")
-    return _text(503, "away", **{"Retry-After": "5"})
+    return _text(503, "unavailable", **{"Retry-After": "5"})
 
 
 def _text(status: int, text: str, **headers: str) -> Response:
@@ -44,31 +44,31 @@ def _text(status: int, text: str, **headers: str) -> Response:
 
 
 async def is_ready() -> bool:
-    """A process is ready while PostgreSQL answers. Without Valkey requests are served all the same: it is logged."""
-    if not await _is_good("database", _ask_database):
+    """Return True if PostgreSQL responds. An unavailable Valkey is only logged, because requests do not need it."""
+    if not await _is_up("database", _query_database):
         return False
-    await _is_good("broker", _ask_broker)
+    await _is_up("broker", _ping_broker)
     return True
 
 
-async def _is_good(name: str, ask: Callable[[], Coroutine[Any, Any, None]]) -> bool:
-    asked_at, was_good = _last.get(name, (-GOOD_FOR_S, False))
-    if time.monotonic() - asked_at < GOOD_FOR_S:
-        return was_good
-    check = _under_way.get(name)
+async def _is_up(name: str, probe: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+    checked_at, was_up = _last.get(name, (-VALID_FOR_S, False))
+    if time.monotonic() - checked_at < VALID_FOR_S:
+        return was_up
+    check = _running.get(name)
     if check is None or check.done():
-        check = _under_way[name] = asyncio.create_task(_check(name, ask))
-    return await asyncio.shield(check)  # a client that leaves ends nobody else's check
+        check = _running[name] = asyncio.create_task(_check(name, probe))
+    return await asyncio.shield(check)  # a client that disconnects must not cancel the check of others
 
 
-async def _check(name: str, ask: Callable[[], Coroutine[Any, Any, None]]) -> bool:
-    asking = asyncio.create_task(ask())
-    # Not asyncio.timeout: it would wait for psycopg to cancel the query on a server that does not answer.
-    await asyncio.wait({asking}, timeout=SECONDS[name])
-    if asking.done():
-        error = asking.exception()
+async def _check(name: str, probe: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+    task = asyncio.create_task(probe())
+    # asyncio.timeout would wait for psycopg to cancel the query on a server that does not respond.
+    await asyncio.wait({task}, timeout=SECONDS[name])
+    if task.done():
+        error = task.exception()
     else:
-        asking.cancel()
+        task.cancel()
         error = TimeoutError()
     if isinstance(error, (psycopg.Error, redis.RedisError, OSError)):
         log.warning("not_ready", what=name, error=type(error).__name__)
@@ -78,16 +78,16 @@ async def _check(name: str, ask: Callable[[], Coroutine[Any, Any, None]]) -> boo
     return error is None
 
 
-async def _ask_database() -> None:
-    """Use a new connection: an open one would wait for a server that is frozen."""
+async def _query_database() -> None:
+    """Query over a new connection, because an open one would wait for a frozen server."""
     global _is_held
     parameters = connection.get_connection_params()
-    for name in ("cursor_factory", "context"):  # of Django's own connections, which are not asynchronous
+    for name in ("cursor_factory", "context"):  # only for Django's synchronous connections
         parameters.pop(name, None)
     async with await psycopg.AsyncConnection.connect(**parameters) as fresh:
         _is_held = await (await fresh.execute(_HELD)).fetchone() is not None
 
 
-async def _ask_broker() -> None:
+async def _ping_broker() -> None:
     async with redis.asyncio.Redis.from_url(settings.REDIS_URL, retry=None) as client:
         await client.ping()

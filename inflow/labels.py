@@ -1,6 +1,6 @@
-"""The names of what the code does not name twice: a field's and a model's own names, in the reader's language.
+"""Translation of the labels that Django derives from identifiers of fields and models.
 
-Django makes them of the identifiers. Said lazily here, and not on each field, they are no part of any migration.
+They are made lazy here instead of in each field, so that they are not part of migrations.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,13 +15,13 @@ from django.utils.translation import gettext_lazy
 OURS = ("accounts", "invoices", "communications", "webhooks")
 
 
-def of(name: str) -> Any:
-    """A form's field without a label: `due_date` is Due date."""
+def for_field(name: str) -> Any:
+    """Return the label of a form field that has none: "Due date" for `due_date`."""
     return gettext_lazy(pretty_name(name))
 
 
 def translate(configs: Iterable[AppConfig]) -> None:
-    """Let the models of these apps answer with lazy names."""
+    """Replace the verbose names of the apps' models and fields by lazy translations."""
     for model in (model for config in configs for model in config.get_models()):
         options = model._meta
         if "verbose_name_plural" not in options.original_attrs:
@@ -33,19 +33,18 @@ def translate(configs: Iterable[AppConfig]) -> None:
 
 
 def messages(form: type[forms.BaseForm]) -> Iterator[str]:
-    """Yield the names that are made of identifiers, of our models and of subclasses of `form`."""
+    """Yield the derived labels of our models and of `form` and its subclasses, for the message catalogue."""
     for config in map(apps.get_app_config, OURS):
         for model in config.get_models():
             yield from (str(model._meta.verbose_name), str(model._meta.verbose_name_plural))
             yield from (str(field.verbose_name) for field in model._meta.get_fields() if hasattr(field, "verbose_name"))
-    for kin in _kin(form):
-        yield from (pretty_name(name) for name, field in kin.base_fields.items() if field.label is None)  # type: ignore[attr-defined]
+    yield from _form_labels(form)
 
 
-def _kin(form: type[forms.BaseForm]) -> Iterator[type[forms.BaseForm]]:
-    yield form
-    for kin in form.__subclasses__():
-        yield from _kin(kin)
+def _form_labels(form: type[forms.BaseForm]) -> Iterator[str]:
+    yield from (pretty_name(name) for name, field in form.base_fields.items() if field.label is None)  # type: ignore[attr-defined]
+    for subclass in form.__subclasses__():
+        yield from _form_labels(subclass)
 
 
 def _lazily(name: Any) -> Any:

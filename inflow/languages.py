@@ -1,6 +1,6 @@
-"""English is what is stored and what the API says; a person of the dashboard reads their own language.
+"""Languages of texts. Stored texts and the API are in English; the dashboard is in the user's language.
 
-Whatever is written into a row or sent to another system passes `english` where it is made of words that are translated.
+Use `english` for translatable texts that are stored or sent to another system.
 """
 
 from contextlib import AbstractContextManager
@@ -12,10 +12,10 @@ from django.utils.translation import gettext
 ENGLISH = "en"
 
 
-def english(words: Any) -> str:
-    """`str(words)`, in English whatever the reader's language."""
+def english(text: Any) -> str:
+    """Return a lazy translation in English, whatever the active language."""
     with in_english():
-        return str(words)
+        return str(text)
 
 
 def in_english() -> AbstractContextManager[None]:
@@ -27,10 +27,10 @@ def is_english() -> bool:
 
 
 def spoken(choices: Any, code: str | None) -> str:
-    """A code of some TextChoices within a sentence: in English the code itself, as the API's contract has it."""
+    """Return a TextChoices value for a sentence: the value itself in English, as in the API, otherwise its label."""
     return str(code) if is_english() or code not in choices.values else str(choices(code).label)
 
 
 def named(field: str) -> str:
-    """A field's name within a sentence: in English as the API calls it."""
+    """Return a field's name for a sentence: the API's name in English, otherwise its translation."""
     return field if is_english() else gettext(field.replace("_", " "))

@@ -1,4 +1,4 @@
-"""The client behind trusted proxies. What any other peer says of the client is not believed."""
+"""Addresses of clients behind trusted proxies. X-Forwarded headers from any other peer are ignored."""
 
 import functools
 import ipaddress
@@ -15,9 +15,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the peer's address; behind `TRUSTED_PROXIES`, the last one in X-Forwarded-For that is no proxy of ours.
+    """Return the peer's address, or the last address in X-Forwarded-For that is not in `TRUSTED_PROXIES`.
 
-    Each trusted proxy appends the address that it sees. Where that is no address, the proxy itself is the client.
+    Each trusted proxy appends the address of its peer. If an entry is not an address, its proxy is the client.
     """
     peer: str = request.META.get("REMOTE_ADDR", "")
     nearest = read_address(peer)
@@ -35,9 +35,11 @@ def client_address(request: HttpRequest) -> str:
     return str(nearest)
 
 
-def believe_trusted_proxies(meta: dict[str, Any]) -> None:
-    """Remove the X-Forwarded headers that a peer sent that is no trusted proxy. Of several values of X-Forwarded-Proto
-    the last is the nearest proxy's: those before it may be the client's own."""
+def drop_untrusted_headers(meta: dict[str, Any]) -> None:
+    """Remove the X-Forwarded headers of a peer that is not a trusted proxy.
+
+    Keep only the last value of X-Forwarded-Proto, set by the nearest proxy: the client may have sent the others.
+    """
     peer = read_address(meta.get("REMOTE_ADDR", ""))
     if peer is None or not is_trusted(peer):
         for name in _FORWARDED:
@@ -51,7 +53,7 @@ def is_trusted(address: Address) -> bool:
 
 
 def read_address(text: str) -> Address | None:
-    """Read an address as proxies write it: also with a port, in brackets, or as IPv4 within IPv6."""
+    """Parse an address in any notation of proxies: with a port, in brackets, or IPv4-mapped."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

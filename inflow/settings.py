@@ -1,6 +1,6 @@
-"""Every setting, read once from the environment, top to bottom. `.env.example` names each variable.
+"""Settings, read once from the environment. `.env.example` lists the variables.
 
-A variable that is missing or broken raises `environs.EnvError`; `manage.py` and `make run` print it as one line.
+A variable that is missing or invalid raises `environs.EnvError`, which `manage.py` and `make run` print as one line.
 """
 
 import datetime as dt
@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import dj_email_url
-import structlog
 from celery.schedules import crontab
 from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from django.templatetags.static import static
-from django.urls import reverse_lazy
 from environs import Env, EnvError, validate
 
-from inflow import masking
+from inflow import logs
+from inflow.dashboard.theme import UNFOLD as UNFOLD  # a setting
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -30,7 +28,7 @@ def _fernet_key(text: str) -> str:
         Fernet(text)
     except ValueError as error:
         raise EnvError(
-            'Environment variable "FIELD_KEYS" invalid: a Fernet key is 32 bytes in url-safe base64'
+            'Environment variable "FIELD_KEYS" invalid: a Fernet key is 32 bytes in URL-safe base64'
         ) from error
     return text
 
@@ -43,22 +41,22 @@ def _network(text: str) -> str:
     return text.strip()
 
 
-# --- What this process is ----------------------------------------------------------------------------------------
+# --- Basics ------------------------------------------------------------------------------------------------------
 
 SECRET_KEY = env.str("SECRET_KEY", validate=validate.Length(min=50))
-# Keys of the secrets at rest (webhook secrets, idempotent answers): the first encrypts, each decrypts. Rotate by
-# putting a new one in front.
+# Keys for secrets at rest (webhook secrets, idempotent responses): the first encrypts, all can decrypt. To rotate, put
+# a new key first.
 FIELD_KEYS: list[str] = env.list("FIELD_KEYS", subcast=_fernet_key, validate=validate.Length(min=1))
-# `make run` sets it. Only then may webhooks and gateways be on loopback, on any port, over plain http.
+# Set by `make run`. Only then are webhooks and gateways on loopback permitted, on any port and over plain http.
 TRY_OUT = env.bool("TRY_OUT", False)
 DEBUG = env.bool("DEBUG", False)
 BASE_URL = env.str("BASE_URL").rstrip("/")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
-# Addresses or networks of the proxies in front of us, whose X-Forwarded-For and X-Forwarded-Proto are believed.
+# Addresses or networks of reverse proxies, whose X-Forwarded-For and X-Forwarded-Proto headers are trusted.
 TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", [], subcast=_network)
 
-# Threads of a web process for the API, and as many for the pages: each keeps a connection to PostgreSQL.
+# Threads of a web process for the API, and as many for pages. Each keeps a connection to PostgreSQL.
 WEB_THREADS = env.int("WEB_THREADS", 4, validate=validate.Range(min=1))
 
 # --- PostgreSQL, Valkey ------------------------------------------------------------------------------------------
@@ -67,10 +65,10 @@ DATABASES: dict[str, Any] = {"default": env.dj_db_url("DATABASE_URL", conn_max_a
 if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgres://user:password@host:5432/name")
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-# A server that cannot be reached is given up, also by who waits for its answer: after 30 s of silence on the wire.
-# Of one that is frozen the wire still answers; see docs/operations.md. Milliseconds, seconds, seconds, probes.
-_wire = {"tcp_user_timeout": 30_000, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
-DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, **_wire, **DATABASES["default"].get("OPTIONS", {})}
+# Connections and queries fail after the server has been unreachable for 30 seconds. The first value is in milliseconds.
+# A frozen server still acknowledges packets; see docs/operations.md.
+_tcp = {"tcp_user_timeout": 30_000, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, **_tcp, **DATABASES["default"].get("OPTIONS", {})}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", validate=validate.Regexp("(redis|rediss|unix)://", error="Not a redis:// address."))
@@ -79,7 +77,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "inflow",
-        "VERSION": 2,  # values of the first version are pickled
+        "VERSION": 2,  # version 1 was pickled
         "OPTIONS": {
             "serializer": "inflow.caching.JSONSerializer",
             "socket_connect_timeout": 0.5,
@@ -88,7 +86,7 @@ CACHES = {
     }
 }
 
-# A folder that outlives a restore of the database: the mark of what was sent is written there too (inflow/restores).
+# A folder that is not part of a restore of the database. High-water marks are written there too (inflow/restores).
 _data = env.str("INFLOW_DATA", "")
 INFLOW_DATA: Path | None = BASE_DIR / _data if _data else None
 
@@ -98,7 +96,7 @@ INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "inflow.dashboard.apps.AdminConfig",
-    "inflow.accounts",  # before Django's, of which it replaces a command
+    "inflow.accounts",  # before django.contrib.auth, because it replaces a command
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -118,7 +116,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "inflow.api.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    # From here on none is for the API, which goes past them all in one step.
+    # Requests to the API bypass all middleware below.
     "inflow.api.middleware.ApiMiddleware",
     "django.middleware.common.CommonMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -172,17 +170,17 @@ HTTPS = env.bool("HTTPS", not TRY_OUT)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
-# A key sent in clear is answered with an error, never with a redirect.
+# Plain http requests to the API fail instead of being redirected, because they have exposed a key.
 SECURE_REDIRECT_EXEMPT = [r"^api/"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "inflow.dashboard.core.refusals.untrusted_form"
 X_FRAME_OPTIONS = "DENY"
-# Of axes no middleware is needed: the log-in page itself shows the lock.
+# The middleware of django-axes is not needed: the login page shows the lock itself.
 SILENCED_SYSTEM_CHECKS = ["axes.W002"]
 SECURE_REFERRER_POLICY = SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-# Of each page. The dashboard's is loosened where its parts ask for it: inflow/dashboard/middleware.py.
+# The policy of all pages. inflow/dashboard/middleware.py relaxes it where the dashboard requires it.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -205,12 +203,12 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 
-# --- Logging in: django-axes counts guesses in PostgreSQL, inflow/dashboard/core/attempts.py limits them -----------
+# --- Login: django-axes counts failed attempts in PostgreSQL, inflow/dashboard/core/attempts.py limits them ----------
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AXES_HANDLER = "inflow.dashboard.core.attempts.Attempts"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "username", "ip_address"]
-AXES_FAILURE_LIMIT = 1  # of the limits reached
+AXES_FAILURE_LIMIT = 1  # of the limits in attempts.py
 AXES_COOLOFF_TIME = dt.timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_USERNAME_FORM_FIELD = "username"
@@ -220,11 +218,11 @@ AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "csrfmiddlewareto
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 SESSION_ENGINE = "inflow.accounts.sessions"
-# A log-in ends after so many hours without a page, and after so many days in any case.
+# A session ends after this many hours without a request, and after this many days in any case.
 SESSION_COOKIE_AGE = 3600 * env.int("SESSION_IDLE_HOURS", 12, validate=validate.Range(min=1))
 SESSION_DAYS = env.int("SESSION_DAYS", 7, validate=validate.Range(min=1))
-PASSWORD_RESET_TIMEOUT = 3600  # of the link that is mailed to who forgot a password
-# Whether platform staff must log in in two steps. Of an account's admins the account itself says so.
+PASSWORD_RESET_TIMEOUT = 3600  # seconds
+# Require two steps of platform staff. An account has its own option for its admins.
 STAFF_TWO_STEPS = env.bool("STAFF_TWO_STEPS", not TRY_OUT)
 
 # --- API ---------------------------------------------------------------------------------------------------------
@@ -242,7 +240,7 @@ REST_FRAMEWORK = {
 API_MAX_BODY_BYTES = 256 * 1024
 SPECTACULAR_SETTINGS = {
     "TITLE": "InFlow API",
-    "DESCRIPTION": "Register invoices, follow how they are collected, and hear of it by signed webhooks.",
+    "DESCRIPTION": "Register invoices, follow their collection, and receive signed webhooks.",
     "VERSION": "2026-03-01",
     "OAS_VERSION": "3.1.1",
     "SERVERS": [{"url": "/"}],
@@ -272,80 +270,63 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
-# --- Celery: the rows are the truth, the broker a wake-up ----------------------------------------------------------
+# --- Celery: rows hold the work, the broker only wakes workers -----------------------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "clock"
 CELERY_TASK_ROUTES = {
     "webhooks.tasks.*": {"queue": "webhooks"},
-    "webhooks.tasks.tell_admins": {"queue": "communications"},  # mail
+    "webhooks.tasks.notify_admins": {"queue": "communications"},  # mail
     "inflow.accounts.tasks.send_login_mail": {"queue": "communications"},
     "communications.tasks.*": {"queue": "communications"},
-    # What reads or writes whole files, or computes for seconds, a turn at a time: it delays no message and no webhook.
+    # Tasks that read or write whole files run in turns on a separate queue, so that they do not delay messages.
     "invoices.tasks.work_on_import": {"queue": "files"},
     "inflow.dashboard.tasks.*": {"queue": "files"},
-    # A forecast can't be cut into turns: the files of others don't wait for it.
+    # A forecast cannot be split into turns, so it has its own queue.
     "inflow.dashboard.tasks.compute_forecast": {"queue": "forecasts"},
 }
 CELERY_TASK_PUBLISH_RETRY = False
-# Without acknowledgements: a lost wake-up is no loss, and a worker that has some open when the broker dies would give
-# them back to a connection that is gone, and end (kombu 5.7: AttributeError in restore_unacked).
+# No acknowledgements: a lost wake-up does no harm, and a worker with unacknowledged tasks crashes when the broker dies
+# (kombu 5.7: AttributeError in restore_unacked).
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "ack_emulation": False}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_DB_REUSE_MAX = 1000  # else each task opens a connection: 172 instead of 460 tasks a second
-# Seconds after which a task is dropped, so that not too many wait while no worker runs. `beat` reckons by its own
-# clock: with 20 seconds, one that was 25 behind had every message dropped.
+CELERY_DB_REUSE_MAX = 1000  # otherwise each task opens a connection: 172 instead of 460 tasks per second
+# Seconds after which a waiting task is dropped, so that few accumulate while no worker runs. Workers compare it with
+# their own clock: with 20 seconds, a worker whose clock was 25 s ahead dropped every task.
 _EXPIRES = 600
-CELERY_BEAT_SCHEDULE = {
-    "forget-idempotency-keys": {"task": "inflow.api.tasks.forget_idempotency_keys", "schedule": 3600.0},
-    "age-invoices": {"task": "invoices.tasks.age_invoices", "schedule": 60.0, "options": {"expires": _EXPIRES}},
-    "sweep-imports": {"task": "invoices.tasks.sweep_imports", "schedule": 20.0, "options": {"expires": _EXPIRES}},
-    "sweep-files": {"task": "inflow.dashboard.tasks.sweep", "schedule": 20.0, "options": {"expires": _EXPIRES}},
-    "forget-files": {"task": "inflow.dashboard.tasks.forget_old", "schedule": 3600.0},
-    "forget-imports": {"task": "invoices.tasks.forget_imports", "schedule": crontab(hour="2", minute="17")},
-    "reschedule": {"task": "communications.tasks.reschedule", "schedule": 60.0, "options": {"expires": _EXPIRES}},
-    "take-steps": {"task": "communications.tasks.take_steps", "schedule": 60.0, "options": {"expires": _EXPIRES}},
-    "send-due-messages": {
-        "task": "communications.tasks.send_due",
-        "schedule": 20.0,
-        "options": {"expires": _EXPIRES},
-    },
-    # At night in most places where debtors live; by UTC.
-    "check-derivation": {"task": "invoices.tasks.check_derivation", "schedule": crontab(hour="1", minute="17")},
-    "tell-of-missing-channels": {
-        "task": "communications.tasks.notify_missing_channels",
-        "schedule": 3600.0,
-        "options": {"expires": 3600},
-    },
-    "tell-of-refusals": {
-        "task": "communications.tasks.notify_refusals",
-        "schedule": 600.0,
-        "options": {"expires": _EXPIRES},
-    },
-    "forget-sessions": {"task": "inflow.accounts.tasks.forget_sessions", "schedule": 3600.0},
-    "send-login-mail": {
-        "task": "inflow.accounts.tasks.send_login_mail",
-        "schedule": 20.0,
-        "options": {"expires": _EXPIRES},
-    },
-    "sweep-webhooks": {"task": "webhooks.tasks.deliver_due", "schedule": 5.0, "options": {"expires": _EXPIRES}},
-    "tell-of-disabled-webhooks": {
-        "task": "webhooks.tasks.tell_admins",
-        "schedule": 60.0,
-        "options": {"expires": _EXPIRES},
-    },
-    "forget-old-events": {"task": "webhooks.tasks.forget_old", "schedule": 3600.0, "options": {"expires": 3600}},
+CELERY_BEAT_SCHEDULE: dict[str, Any] = {
+    name: {"task": task, "schedule": schedule, "options": {"expires": expires} if expires else {}}
+    for name, task, schedule, expires in (
+        ("age-invoices", "invoices.tasks.age_invoices", 60.0, _EXPIRES),
+        ("sweep-imports", "invoices.tasks.sweep_imports", 20.0, _EXPIRES),
+        ("reschedule", "communications.tasks.reschedule", 60.0, _EXPIRES),
+        ("take-steps", "communications.tasks.take_steps", 60.0, _EXPIRES),
+        ("send-due-messages", "communications.tasks.send_due", 20.0, _EXPIRES),
+        ("notify-missing-channels", "communications.tasks.notify_missing_channels", 3600.0, 3600),
+        ("notify-refusals", "communications.tasks.notify_refusals", 600.0, _EXPIRES),
+        ("sweep-webhooks", "webhooks.tasks.deliver_due", 5.0, _EXPIRES),
+        ("notify-disabled-webhooks", "webhooks.tasks.notify_admins", 60.0, _EXPIRES),
+        ("send-login-mail", "inflow.accounts.tasks.send_login_mail", 20.0, _EXPIRES),
+        ("sweep-files", "inflow.dashboard.tasks.sweep", 20.0, _EXPIRES),
+        # Clean-up and checks. Night-time (in UTC) in most places where debtors live.
+        ("check-derivation", "invoices.tasks.check_derivation", crontab(hour="1", minute="17"), None),
+        ("forget-imports", "invoices.tasks.delete_import_files", crontab(hour="2", minute="17"), None),
+        ("forget-files", "inflow.dashboard.tasks.forget_old", 3600.0, None),
+        ("forget-sessions", "inflow.accounts.tasks.forget_sessions", 3600.0, None),
+        ("forget-idempotency-keys", "inflow.api.tasks.forget_idempotency_keys", 3600.0, None),
+        ("forget-old-events", "webhooks.tasks.delete_old_events", 3600.0, 3600),
+    )
 }
 
 # --- Email -------------------------------------------------------------------------------------------------------
 
-# A mail provider whose webhooks tell of deliveries, bounces, complaints and answers: its name in django-anymail.
+# Name in django-anymail of the mail provider whose webhooks report deliveries, bounces, complaints and replies.
 MAIL_PROVIDER = env.str("MAIL_PROVIDER", "", validate=validate.Regexp("[a-z_]*$", error="Such as postmark."))
-# replies@in.example, a mailbox of the provider's inbound: answers come to replies+…@in.example. Empty: they don't.
+# The provider's inbound mailbox, such as replies@in.example. Replies are sent to replies+…@in.example. Empty: none.
 MAIL_REPLY_ADDRESS = env.str("MAIL_REPLY_ADDRESS", "") if MAIL_PROVIDER else ""
 ANYMAIL: dict[str, Any] = {}
 if MAIL_PROVIDER:
@@ -353,21 +334,21 @@ if MAIL_PROVIDER:
         raise ImproperlyConfigured("MAIL_PROVIDER needs: pip install --require-hashes -r requirements-mail.txt")
     ANYMAIL = {
         "REQUESTS_TIMEOUT": 15,
-        "IGNORE_UNSUPPORTED_FEATURES": True,  # of a provider that keeps no metadata
+        "IGNORE_UNSUPPORTED_FEATURES": True,  # for providers without metadata
         **dict(env.json("MAIL_PROVIDER_SETTINGS", {})),
         "WEBHOOK_SECRET": env.str(
             "MAIL_PROVIDER_SECRET", validate=validate.Regexp(r"[^:\s]+:\S{20,}$", error="user:password, of 20 or more.")
         ),
     }
-# smtp://user:password@host:587/?tls=True in production, or anymail:// for the provider's API. Without it, where
-# OUTBOX_DIR is set, mail is written into that folder and the dashboard shows it.
+# smtp://user:password@host:587/?tls=True in production, or anymail:// for the provider's API. If it is empty and
+# OUTBOX_DIR is set, emails are written to that folder and shown in the dashboard.
 OUTBOX_DIR: Path | None = env.path("OUTBOX_DIR", None) if env.str("OUTBOX_DIR", "") else None
 _is_email_url = validate.Regexp("(smtp|memory|console|anymail)[a-z+]*://", error="Not an smtp:// address.")
 if OUTBOX_DIR and not env.str("EMAIL_URL", ""):
     _email_url = ""
 else:
     OUTBOX_DIR, _email_url = None, env.str("EMAIL_URL", validate=_is_email_url)
-# While trying out, a mail server that is named gets the mail of test accounts too, the demo account among them.
+# Under `make run`, a configured mail server also gets the emails of test accounts, including the demo account.
 SENDS_TEST_MAIL = TRY_OUT and bool(_email_url)
 if _email_url.startswith("anymail:") and not MAIL_PROVIDER:
     raise ImproperlyConfigured("EMAIL_URL=anymail:// needs MAIL_PROVIDER")
@@ -382,109 +363,25 @@ EMAIL_HOST_USER = _email.get("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = _email.get("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS, EMAIL_USE_SSL = _email.get("EMAIL_USE_TLS", False), _email.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 20
-GATEWAY_TIMEOUT = 15  # of SMS and WhatsApp, for request and answer together, by the clock on the wall
+GATEWAY_TIMEOUT = 15  # seconds for a request to an SMS or WhatsApp gateway and its response
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL")
 
 # --- Webhooks ----------------------------------------------------------------------------------------------------
 
-# Hosts that self-hosters let webhooks reach although their address is private.
+# Hosts with private addresses to which webhooks are permitted.
 WEBHOOK_ALLOWED_HOSTS: list[str] = env.list("WEBHOOK_ALLOWED_HOSTS", [])
 WEBHOOK_ALLOWED_PORTS: list[int] = env.list("WEBHOOK_ALLOWED_PORTS", [443], subcast=int)
-# Days that events with their deliveries are kept, and the attempts with the answers that came. Events can be sent
-# again for 14 days.
+# Days for which events with their deliveries, and attempts with their responses, are stored. Events can be replayed for
+# 14 days.
 WEBHOOK_EVENTS_DAYS = env.int("WEBHOOK_EVENTS_DAYS", 30, validate=validate.Range(min=14))
 WEBHOOK_ATTEMPTS_DAYS = env.int("WEBHOOK_ATTEMPTS_DAYS", 30, validate=validate.Range(min=1))
 
-# --- Logs: one JSON line an event, to stdout; keys and secrets are never bound ---------------------------------------
+# --- Logs --------------------------------------------------------------------------------------------------------
 
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR")))
-_shared: list[Any] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.stdlib.PositionalArgumentsFormatter(),
-]
-structlog.configure(
-    processors=[*_shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-    logger_factory=structlog.stdlib.LoggerFactory(),
-    cache_logger_on_first_use=True,
-)
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "lines": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "foreign_pre_chain": _shared,
-            "processors": [
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.dev.ConsoleRenderer(colors=False)
-                if TRY_OUT
-                else structlog.processors.JSONRenderer(ensure_ascii=False),
-                masking.mask_log_line,
-            ],
-        }
-    },
-    "filters": {
-        "links": {"()": "communications.portal.logs.HideLinks"},
-        "paths": {"()": "inflow.masking.HidePaths"},
-    },
-    "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["links", "paths"]}},
-    "root": {"handlers": ["stdout"], "level": LOG_LEVEL},
-    "loggers": {
-        "axes": {"level": "WARNING"},
-        "django.server": {"handlers": [], "propagate": True},
-        "flufl.bounce": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-        "celery.worker.strategy": {"level": "WARNING"},
-    },
-}
+LOGGING = logs.configure(LOG_LEVEL, is_readable=TRY_OUT)
 
 # --- The dashboard -----------------------------------------------------------------------------------------------
 
 LOGIN_URL, LOGIN_REDIRECT_URL = "admin:login", "admin:index"
 FORMAT_MODULE_PATH = "inflow.dashboard.formats"
-UNFOLD = {
-    "SITE_TITLE": "InFlow",
-    "SITE_HEADER": "InFlow",
-    "SITE_SYMBOL": "payments",
-    "SITE_URL": None,
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("dashboard/favicon.svg")},
-    ],
-    "SHOW_HISTORY": False,
-    "SHOW_VIEW_ON_SITE": False,
-    "BORDER_RADIUS": "8px",
-    # Teal.
-    "COLORS": {
-        "primary": {
-            "50": "#f0fdfa",
-            "100": "#ccfbf1",
-            "200": "#99f6e4",
-            "300": "#5eead4",
-            "400": "#2dd4bf",
-            "500": "#14b8a6",
-            "600": "#0f766e",
-            "700": "#115e59",
-            "800": "#134e4a",
-            "900": "#123f3c",
-            "950": "#042f2e",
-        },
-    },
-    "SHOW_LANGUAGES": True,
-    "LANGUAGES": {
-        "action": lambda request: str(reverse_lazy("language")),
-        "navigation": "inflow.dashboard.language.choices",
-    },
-    "STYLES": [
-        lambda request: static("dashboard/inflow.css"),
-        lambda request: static("dashboard/security.css"),
-        lambda request: static("dashboard/rtl.css"),
-    ],
-    "ENVIRONMENT": "inflow.dashboard.navigation.environment",
-    "DASHBOARD_CALLBACK": "inflow.dashboard.pages.home.home",
-    "SIDEBAR": {"show_search": False, "navigation": "inflow.dashboard.navigation.sidebar"},
-    "TABS": "inflow.dashboard.navigation.tabs",
-}

@@ -1,4 +1,4 @@
-"""Rows for people's spreadsheets: exact, and never a formula. Here as CSV; as XLSX in `workbooks`."""
+"""Export of rows as CSV, with exact values and without formulas. For XLSX see `inflow.dashboard.core.workbooks`."""
 
 import csv
 import datetime as dt
@@ -9,25 +9,25 @@ from decimal import Decimal
 from typing import Any
 
 CSV, XLSX = "text/csv; charset=utf-8", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_LINES_AT_ONCE = 500
-# Those of Arabic and Chinese keyboards too, and behind what can't be seen or was escaped before.
+_LINES_PER_PART = 500
+# Also with full-width signs, after invisible characters, and after earlier escaping.
 _FORMULA = re.compile(r"'*([\s\x00-\x20\ufeff]*[=+\-@＝＋－＠]|[\t\r\n])")
 
 
 def escaped(text: str) -> str:
-    """Put an apostrophe before text that a spreadsheet would calculate (CWE-1236)."""
+    """Prefix text that a spreadsheet would treat as a formula with an apostrophe (CWE-1236)."""
     return f"'{text}" if _FORMULA.match(text) else text
 
 
 def unescaped(text: str) -> str:
-    """Remove an apostrophe that `escaped` or another program put before the text."""
+    """Remove the apostrophe that `escaped` or another program added."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text[1:]) else text
 
 
 def csv_parts(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, begins: bool = True) -> Iterator[bytes]:
-    """UTF-8 with the mark that tells Excel so. Numbers and dates are written as the API writes them.
+    """Yield a CSV file in parts: UTF-8 with a byte order mark for Excel, numbers and dates in the API's format.
 
-    `begins` is false for the part of a file that is not its first.
+    If `begins` is False, the byte order mark and the headings are left out.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -36,7 +36,7 @@ def csv_parts(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, begins:
         writer.writerow(headings)
     for count, row in enumerate(rows, 1):
         writer.writerow([_plain(value) for value in row])
-        if count % _LINES_AT_ONCE == 0:
+        if count % _LINES_PER_PART == 0:
             yield text.getvalue().encode()
             text.seek(0)
             text.truncate()

@@ -1,8 +1,8 @@
-"""Long work in turns of a few seconds, on a queue that others wait in too. The row's `claimed_until` says whose turn it
-is: a worker claims the row, and releases it after the turn.
+"""Long work that is split into turns of a few seconds, so that tasks on the same queue share the workers.
 
-A wake-up names the release after which it was sent. Of two for the same turn only the first one finds that release, so
-that work which the sweep offers again while it waits in the queue gets no second place in it.
+A worker claims a row by setting `claimed_until` and releases it after the turn. Each task carries the name of the
+release after which it was sent. If the sweep sends a second task for the same turn, only the first one finds that
+release, and the other does nothing.
 """
 
 import datetime as dt
@@ -11,13 +11,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 
-def mark(claimed_until: dt.datetime | None) -> str:
-    """Return the name of a release, for a wake-up."""
+def release_name(claimed_until: dt.datetime | None) -> str:
+    """Return the name of a release, the argument of a task."""
     return claimed_until.isoformat() if claimed_until else ""
 
 
-def free(release: str | None = None) -> Q:
-    """Return the condition of rows that nobody works on; with `release`, if nobody did since."""
+def unclaimed(release: str | None = None) -> Q:
+    """Return the condition of rows that no worker has claimed, at all or (with `release`) since that release."""
     if release == "":
         return Q(claimed_until=None)
     claim_is_over = Q(claimed_until__lt=timezone.now())

@@ -1,4 +1,4 @@
-"""Every address. The API's lines read as its contract; anything else under /api is a problem document."""
+"""URLs of the whole project. Unknown paths under /api get a problem document."""
 
 import sys
 
@@ -23,7 +23,7 @@ from inflow.dashboard.pages.first_run import dismiss
 admin.autodiscover()
 urlpatterns = [
     path("api/zapier/me", me, name="me"),
-    # Each address by itself: an include is another match.
+    # Flattened, because each include() costs another match.
     *(
         path(f"api/zapier/{each.pattern}", each.callback, name=each.name)
         for each in (
@@ -39,7 +39,7 @@ urlpatterns = [
     path("admin/login/code/", admin.site.admin_view(login.code), name="second-step"),
     path("admin/logout/", login.logout, name="logout"),
     path("admin/password_change/", admin.site.admin_view(login.password_change), name="password-change"),
-    # By Django's own names: the log-in page links to them.
+    # Django's own names, which the login page links to.
     path("admin/password_reset/", passwords.Request.as_view(), name="admin_password_reset"),
     path("admin/password_reset/done/", passwords.Requested.as_view(), name="password_reset_done"),
     path("admin/reset/<uidb64>/<token>/", passwords.Renew.as_view(), name="password_reset_confirm"),
@@ -55,7 +55,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(url="/admin/"), name="home"),
 ]
-if settings.MAIL_PROVIDER:  # its package is an extra
+if settings.MAIL_PROVIDER:  # django-anymail is an optional dependency
     from communications.inbound import mail_hooks
 
     urlpatterns.append(path("hooks/mail/", include(mail_hooks.urls(settings.MAIL_PROVIDER))))
@@ -66,7 +66,7 @@ if settings.TRY_OUT:
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
     if errors.is_api(request):
-        return errors.respond(request, 400, "bad_request", "This request can't be read.")
+        return errors.respond(request, 400, "bad_request", "The request is malformed.")
     return defaults.bad_request(request, exception)
 
 
@@ -77,10 +77,9 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """Errors of a middleware end here too, as of the one that reads the session while the database is away."""
-    is_away = isinstance(sys.exception(), OperationalError | InterfaceError)
-    if is_away and not errors.is_api(request):
-        return bounds.unavailable(request)
+    """Respond to an unexpected error, including errors of middleware, such as a session that cannot be loaded."""
     if errors.is_api(request):
-        return errors.respond(request, 500, "internal", "Something went wrong on our side; it is logged.")
+        return errors.respond(request, 500, "internal", "An internal error occurred. It has been logged.")
+    if isinstance(sys.exception(), OperationalError | InterfaceError):  # the database is unavailable
+        return bounds.unavailable(request)
     return defaults.server_error(request)

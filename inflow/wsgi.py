@@ -1,4 +1,4 @@
-"""The WSGI application, run by threads of inflow/asgi.py: Django's own."""
+"""The WSGI application, run by the threads of inflow/asgi.py."""
 
 import os
 from collections.abc import Iterable
@@ -9,15 +9,17 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inflow.settings")
-# libpq reads it at each connection: a request's query that takes longer is ended, and the response is a 503.
+# Read by libpq for each connection. A query that takes longer is cancelled, and the response is a 503.
 os.environ.setdefault("PGOPTIONS", "-c statement_timeout=10s")
 
 _django = get_wsgi_application()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Drop parameters of a Content-Type that make no sense: Django raises a ValueError (from 6.1 on a BadRequest) for
-    them where it makes the request, outside its handler."""
+    """Run Django, after removing the parameters of an invalid Content-Type.
+
+    Django raises ValueError for them (BadRequest since 6.1) when it creates the request, outside its handler.
+    """
     content_type, has_parameters, _ = environ.get("CONTENT_TYPE", "").partition(";")
     if has_parameters:
         try:

@@ -14,8 +14,7 @@ from communications.contacts import addresses
 from communications.content import linters, phrases, profiles, template_language
 from communications.inbound import automatic, delivery_reports, mail_hooks, mail_parts, markup, quoting, texts
 from communications.inbound.triage import classification, signatures, spelling
-from communications.portal import logs
-from inflow import proxies, sheets
+from inflow import masking, proxies, sheets
 from inflow.accounts import keys, second_step, sessions
 from inflow.api import etags, fields, idempotency, middleware
 from inflow.dashboard.templatetags import narration
@@ -111,9 +110,9 @@ READERS: dict[str, Read] = {
     "forwarded": lambda text: proxies.client_address(_with_header("X-Forwarded-For")(text)),
     "Accept-Language": lambda text: get_language_from_request(_with_header("Accept-Language")(text)),
     "User-Agent": sessions.device,
-    "target": targets.check_form,
+    "target": targets.check_url,
     "code": second_step._digest,
-    "link in a log": lambda text: logs._TOKEN.sub("", text),
+    "link in a log": lambda text: masking._PATH_TOKEN.sub("", text),
     "money": lambda text: fields.MoneyField().run_validation(text),
     "text": lambda text: fields.TextField(max_length=200).run_validation(text),
     "moment": lambda text: fields.MomentField().run_validation(text),

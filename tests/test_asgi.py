@@ -248,7 +248,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def let_in_before(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    monkeypatch.setattr(keys, "_seen", {keys.digest(name): Account() for name in names})
+    monkeypatch.setattr(keys, "_accounts", {keys.digest(name): Account() for name in names})
 
 
 def test_one_client_does_not_take_the_place_of_all_bodies(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,8 +24,8 @@ from communications.models import LEFT_US, Communication, Contact, Medium, Reply
 from communications.schedule import ladder
 from communications.schedule.calendar import place_of
 from inflow.accounts import keys
+from inflow.accounts.encryption import decrypt
 from inflow.accounts.models import Account, ApiKey, User
-from inflow.accounts.sealing import unseal
 from inflow.dashboard.demo import account as demo
 from inflow.dashboard.demo import deliveries
 from inflow.dashboard.demo.story import PLOTS
@@ -305,7 +305,7 @@ def test_the_same_seed_gives_the_same_demo(trying_out: None, tmp_path: Path) -> 
 
 def test_the_receiver_takes_what_is_signed_and_refuses_the_rest(seeded: dict[str, str], settings: Any) -> None:
     settings.ROOT_URLCONF = "inflow.dashboard.demo.receiver"
-    secret = unseal(Subscription.objects.get(pk=deliveries.RECEIVER_ID).sealed_secret)
+    secret = decrypt(Subscription.objects.get(pk=deliveries.RECEIVER_ID).sealed_secret)
     body, now = b'{"id": "evt_1"}', int(timezone.now().timestamp())
     signed = signing.headers(secret, "evt_1", now, body)
     client = Client(enforce_csrf_checks=True)

@@ -80,7 +80,7 @@ def test_a_frozen_database_is_told_in_a_word_and_not_asked_again_at_once(
         first, alive = get("/readyz", "/healthz")
     finally:
         connection.settings_dict |= stands
-    assert (first.status, first.body, first.headers["retry-after"]) == (503, b"away\n", "5")
+    assert (first.status, first.body, first.headers["retry-after"]) == (503, b"unavailable\n", "5")
     assert alive.status == 200
     assert get("/readyz")[0].status == 503  # as it was a moment ago
     health._last.clear()
@@ -96,8 +96,8 @@ def test_checks_that_arrive_together_open_one_connection(monkeypatch: pytest.Mon
 
     async def broker() -> None: ...
 
-    monkeypatch.setattr(health, "_ask_database", database)
-    monkeypatch.setattr(health, "_ask_broker", broker)
+    monkeypatch.setattr(health, "_query_database", database)
+    monkeypatch.setattr(health, "_ping_broker", broker)
 
     async def ask() -> list[Got]:
         site = Front(lambda *_: [], threads=1)

@@ -1,8 +1,8 @@
-"""Python runs it at the start of each web server that is measured."""
+"""Run by Python at the start of each measured web server."""
 
 import sys
 
-# Only tools have these installed. Where they are, structlog, billiard, kombu and unfold load them into each process:
-# memory that production does not spend.
+# Hide packages that only development tools install. structlog, billiard, kombu and unfold would import them and use
+# memory that production does not use.
 for _name in ("brotli", "greenlet", "psutil", "pygments", "rich"):
     sys.modules[_name] = None  # type: ignore[assignment]

@@ -1,1 +1,1 @@
-"""What most would write instead of InFlow, on its tables: no event, history, idempotency or conditional request."""
+"""Common alternatives on InFlow's tables, without events, history, idempotency or conditional requests."""

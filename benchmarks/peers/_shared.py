@@ -1,4 +1,4 @@
-"""What both peers need: whose key it is, two windows by django-ratelimit, and the fields of an invoice."""
+"""Common parts of the peers: API keys, two rate limits by django-ratelimit, and the fields of an invoice."""
 
 import functools
 import hashlib
@@ -53,5 +53,5 @@ def is_limited(request: HttpRequest, key: ApiKey) -> bool:
 
 @functools.cache
 def a_debtor(account_id: Any) -> Any:
-    """InFlow finds the debtor that an invoice speaks of; the peers know theirs."""
+    """Return a debtor of the account. InFlow looks up the debtor of an invoice; the peers always use this one."""
     return Debtor.objects.filter(account_id=account_id).values_list("pk", flat=True)[0]

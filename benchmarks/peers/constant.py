@@ -1,4 +1,4 @@
-"""The floor: a view that answers InFlow's own answer as a constant, with no middleware, database or key."""
+"""The baseline: a view that returns InFlow's own response as a constant, without middleware, database or key."""
 
 import json
 import os

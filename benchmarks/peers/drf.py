@@ -50,7 +50,7 @@ class InvoiceSerializer(ModelSerializer[Invoice]):
         model = Invoice
         fields = FIELDS
         read_only_fields = READ_ONLY
-        validators: ClassVar[list[Any]] = []  # the database refuses a number that is taken
+        validators: ClassVar[list[Any]] = []  # the database rejects duplicate numbers
 
 
 class Pages(CursorPagination):

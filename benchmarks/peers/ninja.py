@@ -1,4 +1,4 @@
-"""An idiomatic django-ninja API: ModelSchema, APIKeyHeader, a page by slice."""
+"""An idiomatic django-ninja API: ModelSchema, APIKeyHeader, pagination by slicing."""
 
 import datetime as dt
 import uuid
@@ -72,15 +72,15 @@ def one(request: HttpRequest, invoice_id: uuid.UUID) -> Any:
 
 
 @api.post("/invoices", response={201: InvoiceOut})
-def create(request: HttpRequest, given: InvoiceIn) -> Any:
+def create(request: HttpRequest, data: InvoiceIn) -> Any:
     account = request.auth.account  # type: ignore[attr-defined]
-    return 201, Invoice.objects.create(account=account, debtor_id=a_debtor(account.pk), **given.dict())
+    return 201, Invoice.objects.create(account=account, debtor_id=a_debtor(account.pk), **data.dict())
 
 
 @api.patch("/invoices/{uuid:invoice_id}", response=InvoiceOut)
-def change(request: HttpRequest, invoice_id: uuid.UUID, given: InvoicePatch) -> Any:
+def change(request: HttpRequest, invoice_id: uuid.UUID, data: InvoicePatch) -> Any:
     invoice = get_object_or_404(_rows(request), pk=invoice_id)
-    for name, value in given.dict(exclude_unset=True).items():
+    for name, value in data.dict(exclude_unset=True).items():
         setattr(invoice, name, value)
     invoice.save()
     return invoice

@@ -1,5 +1,6 @@
-"""Run in pretix's own environment: an event with so many invoices of one line, and a token that reads them. Prints the
-path of the list, the number of one invoice and the token as JSON.
+"""Create an event with invoices and an API token. Run it in pretix's environment.
+
+It prints the path of the list, the number of one invoice and the token as JSON.
 """
 
 import datetime as dt

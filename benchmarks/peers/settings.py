@@ -1,4 +1,4 @@
-"""`startproject`'s settings with InFlow's models, database and cache. BENCH_PEER names the module with the routes."""
+"""Default settings of a new project with InFlow's models, database and cache. BENCH_PEER is the URL module."""
 
 import os
 from typing import Any

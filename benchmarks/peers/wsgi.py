@@ -1,4 +1,4 @@
-"""As `startproject` writes it: the floor and the peers have nothing of what InFlow's own leaves out of a request."""
+"""The default WSGI application, without InFlow's shortcuts."""
 
 from django.core.wsgi import get_wsgi_application
 

@@ -88,8 +88,7 @@ class ForecastEntryOut(serializers.Serializer[Any]):
     scheduled_for = serializers.DateTimeField()
     channel = serializers.ChoiceField(choices=Medium.choices)
     step = serializers.IntegerField(
-        allow_null=True,
-        help_text="Days from the due date. Null for a one-off message, such as a thank-you.",
+        allow_null=True, help_text="Days from the due date. Null for a one-off message, such as a thank-you."
     )
     kind = serializers.ChoiceField(choices=Kind.choices)
     recipient = serializers.CharField(allow_null=True)

@@ -194,9 +194,7 @@ class ClockViewSet(ApiViewSet):
     scopes = {"create": Scope.INVOICES_WRITE, "show": Scope.INVOICES_READ}
 
     @extend_schema(
-        operation_id="get_test_clock",
-        summary="Get a test account's clock and its progress",
-        responses=ClockOut,
+        operation_id="get_test_clock", summary="Get a test account's clock and its progress", responses=ClockOut
     )
     def show(self, request: Request) -> Answer:
         account = _test_account(request)

@@ -4,26 +4,26 @@ Messages of test accounts are captured: they are recorded as sent, but not trans
 """
 
 import uuid
-from types import TracebackType
 from typing import Self
 
 from communications.channels import gateways
 from communications.channels.email import MAIL_KEY, Mailer, email, is_mail_captured, mail_id
+from communications.channels.errors import DeliveryRefused, DeliveryUnknown, GateExpired, TransportUnavailable
 from communications.channels.gateway import GatewayConnection
-from communications.channels.outcomes import DeliveryUnknown, Expired, Outage, Refusal, Refused, Unavailable
+from communications.channels.outcomes import Outage, Refusal
 from communications.models import Communication, Medium
 from inflow.accounts.models import Account
 
 __all__ = [
     "MAIL_KEY",
+    "DeliveryRefused",
     "DeliveryUnknown",
-    "Expired",
+    "GateExpired",
     "Mailer",
     "Outage",
     "Refusal",
-    "Refused",
+    "TransportUnavailable",
     "Transports",
-    "Unavailable",
     "email",
     "is_captured",
     "is_configured",
@@ -54,15 +54,13 @@ class Transports:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._mailer.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._mailer.close()
         for connection in self._gateways.values():
             connection.close()
 
     def connect(self, account: Account, channel: str) -> None:
-        """Open the connection of a channel, before a message passes the gate. Raise `Unavailable` on failure."""
+        """Open the connection of a channel, before a message passes the gate. Raise `TransportUnavailable`."""
         if channel == Medium.EMAIL:
             self._mailer.connect(account)
         elif connection := self._gateway_connection(account, channel):
@@ -71,14 +69,14 @@ class Transports:
     def deliver(self, row: Communication, account: Account, *, deadline: float) -> str:
         """Deliver a message that passed the gate and return the provider's id for it, or an empty string.
 
-        `deadline` is a reading of `time.monotonic()` by which delivery must begin. `Refused` means that the message
-        was not sent. After any other exception it may have been sent.
+        `deadline` is a reading of `time.monotonic()` by which delivery must begin. Raise `DeliveryRefused` if the
+        message was not sent. After any other exception it may have been sent.
         """
         if row.channel == Medium.EMAIL:
             return self._mailer.deliver(email(row), account, deadline=deadline)
         connection = self._gateway_connection(account, row.channel)
         if connection is None:
-            raise Refused("no gateway")
+            raise DeliveryRefused("no gateway")
         return connection.deliver(row, deadline=deadline)
 
     def _gateway_connection(self, account: Account, channel: str) -> GatewayConnection | None:

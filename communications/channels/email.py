@@ -7,16 +7,14 @@ import time
 import uuid
 from collections.abc import Callable
 from email.generator import BytesGenerator
-from email.message import Message
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend
 
-from communications.channels.outcomes import Expired, Refused, Unavailable
+from communications.channels.errors import DeliveryRefused, GateExpired, TransportUnavailable
 from communications.channels.refusals import Stage, classify
 from communications.content import profiles
 from communications.models import Communication
@@ -37,7 +35,7 @@ class _Mail(EmailMultiAlternatives):
 
     metadata: dict[str, str]
 
-    def message(self, **options: Any) -> Message:
+    def message(self, **options: Any) -> Any:  # a Message, and an EmailMessage from Django 6.0 on
         message = super().message(**options)
         if self.attachments:
             message.set_type("multipart/related")
@@ -88,16 +86,8 @@ class Mailer:
         self._connection: Any = None
         self._used = 0.0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._close()
-
     def connect(self, account: Account) -> None:
-        """Open the connection unless it is open and alive. Raise `Unavailable` on failure."""
+        """Open the connection unless it is open and alive. Raise `TransportUnavailable` on failure."""
         if is_mail_captured(account):
             return
         if (
@@ -105,7 +95,7 @@ class Mailer:
             and time.monotonic() - self._used > _CHECK_AFTER_SECONDS
             and not self._is_alive()
         ):
-            self._close()
+            self.close()
         if self._connection is not None:
             return
         connection = get_connection()
@@ -116,22 +106,22 @@ class Mailer:
         except (OSError, smtplib.SMTPException) as error:
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 connection.close()
-            raise Unavailable(_reply_text(error)) from error
+            raise TransportUnavailable(_reply_text(error)) from error
         self._connection, self._used = connection, time.monotonic()
 
     def deliver(self, message: EmailMultiAlternatives, account: Account, *, deadline: float) -> str:
         """Deliver a mail and return the id under which the server or provider knows it, or an empty string.
 
-        `deadline` is a reading of `time.monotonic()` by which delivery must begin. `Refused` means that the mail was
-        not sent. After any other exception it may have been sent. Mail of test accounts is captured.
+        `deadline` is a reading of `time.monotonic()` by which delivery must begin. Raise `DeliveryRefused` if the mail
+        was not sent. After any other exception it may have been sent. Mail of test accounts is captured.
         """
         if time.monotonic() > deadline:
-            raise Expired("gate_expired")
+            raise GateExpired("gate_expired")
         if is_mail_captured(account):
             return ""
         self.connect(account)
         if time.monotonic() > deadline:
-            raise Expired("gate_expired")
+            raise GateExpired("gate_expired")
         try:
             if isinstance(self._connection, EmailBackend) and self._connection.connection:
                 _transmit(self._connection.connection, message)
@@ -139,7 +129,7 @@ class Mailer:
             else:
                 provider_id = _send(self._connection, message)
         except BaseException:
-            self._close()
+            self.close()
             raise
         self._used = time.monotonic()
         return provider_id
@@ -152,7 +142,7 @@ class Mailer:
         except (OSError, smtplib.SMTPException):
             return False
 
-    def _close(self) -> None:
+    def close(self) -> None:
         if self._connection is not None:
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 self._connection.close()
@@ -180,7 +170,7 @@ def is_mail_captured(account: Account) -> bool:
 def _transmit(smtp: smtplib.SMTP, message: EmailMultiAlternatives) -> None:
     """Run one SMTP transaction, command by command.
 
-    A failure before the content is transmitted raises `Refused`: the message was not sent.
+    A failure before the content is transmitted raises `DeliveryRefused`: the message was not sent.
     """
     content = io.BytesIO()
     BytesGenerator(content, mangle_from_=False).flatten(message.message(), linesep="\r\n")
@@ -200,15 +190,15 @@ def _command(stage: Stage, command: Callable[[], tuple[int, bytes]]) -> None:
     try:
         code, reply = command()
     except (OSError, smtplib.SMTPException) as error:
-        raise Refused(f"{_VERBS[stage]}: {_reply_text(error)}") from error
+        raise DeliveryRefused(f"{_VERBS[stage]}: {_reply_text(error)}") from error
     if code not in (250, 251):
         raise _refused(stage, code, reply)
 
 
-def _refused(stage: Stage, code: int, reply: bytes) -> Refused:
+def _refused(stage: Stage, code: int, reply: bytes) -> DeliveryRefused:
     text = reply.decode(errors="replace")
     message = f"{_VERBS[stage]} {code} {' '.join(text.split())[:200]}".strip()
-    return Refused(message, classify(stage, code, text))
+    return DeliveryRefused(message, classify(stage, code, text))
 
 
 def _reply_text(error: Exception) -> str:

@@ -9,7 +9,15 @@ from cryptography.fernet import InvalidToken
 from django.conf import settings
 
 from communications.channels import gateways, http
-from communications.channels.outcomes import DeliveryUnknown, Expired, Refusal, Refused, Unavailable
+from communications.channels.errors import (
+    DeliveryRefused,
+    DeliveryUnknown,
+    GateExpired,
+    RequestInterrupted,
+    RequestNotSent,
+    TransportUnavailable,
+)
+from communications.channels.outcomes import Refusal
 from communications.models import Communication, Gateway, Medium
 from inflow.accounts.models import Account
 from invoices import money
@@ -51,21 +59,21 @@ class GatewayConnection:
         self._failure = ""
 
     def connect(self) -> None:
-        """Open the connection. Raise `Unavailable` on failure."""
+        """Open the connection. Raise `TransportUnavailable` on failure."""
         if self._is_captured:
             return
         if self._failure:
-            raise Unavailable(self._failure)
+            raise TransportUnavailable(self._failure)
         try:
             self._connection.connect()
-        except http.NotSent as error:
+        except RequestNotSent as error:
             self._failure = str(error)
-            raise Unavailable(self._failure) from error
+            raise TransportUnavailable(self._failure) from error
 
     def deliver(self, row: Communication, *, deadline: float) -> str:
         """Deliver a message and return the provider's id for it. Raise an exception of `outcomes` on failure."""
         if time.monotonic() > deadline:
-            raise Expired("gate_expired")
+            raise GateExpired("gate_expired")
         if self._is_captured:
             return ""
         try:
@@ -73,13 +81,13 @@ class GatewayConnection:
             path, form = f"/{VERSION}/Accounts/{sid}/Messages.json", _form(self._gateway, row)
             self.connect()
             if time.monotonic() > deadline:
-                raise Expired("gate_expired")
+                raise GateExpired("gate_expired")
             response = self._connection.post(path, form, (sid, token), total_s=settings.GATEWAY_TIMEOUT)
-        except (Unavailable, http.NotSent) as error:
-            raise Unavailable(f"gateway away: {error}") from error
+        except (TransportUnavailable, RequestNotSent) as error:
+            raise TransportUnavailable(f"gateway unavailable: {error}") from error
         except InvalidToken as error:
-            raise Refused("no key of FIELD_KEYS decrypts the gateway's token") from error
-        except http.Interrupted as error:
+            raise DeliveryRefused("no key of FIELD_KEYS decrypts the gateway's token") from error
+        except RequestInterrupted as error:
             self._failure = str(error)
             raise DeliveryUnknown(self._failure) from error
         return _sid_of(response)
@@ -130,5 +138,5 @@ def _sid_of(response: http.Response) -> str:
     code = data.get("code") if isinstance(data.get("code"), int) else None
     message = " ".join(f"HTTP {response.status} {code or ''} {data.get('message') or ''}".split())[:250]
     if 300 <= response.status < 500 or response.status == 503:
-        raise Refused(message, class_of(code, response.status))
+        raise DeliveryRefused(message, class_of(code, response.status))
     raise DeliveryUnknown(f"HTTP {response.status}")

@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from communications.models import Gateway
+from inflow.accounts.encryption import decrypt, encrypt
 from inflow.accounts.models import Account
-from inflow.accounts.sealing import seal, unseal
 from inflow.egress import targets
+from inflow.egress.errors import ForbiddenTarget
 
 _CACHE = "_gateways"
 _SENDER = re.compile(r"\+[1-9]\d{6,14}|MG[0-9A-Za-z]{10,62}|[0-9A-Za-z][0-9A-Za-z &_+-]{0,10}")
@@ -43,14 +45,14 @@ def is_captured(account: Account, gateway: Gateway) -> bool:
 
 
 def set_token(gateway: Gateway, token: str) -> None:
-    gateway.sealed_auth_token = seal(token)
+    gateway.sealed_auth_token = encrypt(token)
 
 
 def token_of(gateway: Gateway) -> str:
-    return unseal(gateway.sealed_auth_token)
+    return decrypt(gateway.sealed_auth_token)
 
 
-def reseal(gateway: Gateway) -> None:
+def reencrypt(gateway: Gateway) -> None:
     """Encrypt the token again with the first of FIELD_KEYS."""
     with transaction.atomic():
         stored = Gateway.objects.select_for_update(no_key=True).get(pk=gateway.pk)
@@ -59,13 +61,13 @@ def reseal(gateway: Gateway) -> None:
 
 
 def check_base_url(url: str) -> None:
-    """Raise `targets.Forbidden` unless the URL is https to a public host, or loopback under `make run`."""
-    targets.check_form(url)
+    """Raise `ForbiddenTarget` unless the URL is https to a public host, or loopback under `make run`."""
+    targets.check_url(url)
     parts = urlsplit(url)
     if parts.query or parts.fragment:
-        raise targets.Forbidden("A base URL must not contain ? or #.")
+        raise ForbiddenTarget(_("A base URL must not contain ? or #."))
     if parts.scheme != "https" and not (settings.TRY_OUT and _is_loopback(url)):
-        raise targets.Forbidden("An https:// URL is needed.")
+        raise ForbiddenTarget(_("Enter an https:// URL."))
 
 
 def is_sender(text: str) -> bool:
@@ -105,5 +107,5 @@ def is_signed(gateway: Gateway, signature: str, url: str, fields: Iterable[tuple
 
 def _is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
-    address = targets.literal(host)
+    address = targets.literal_address(host)
     return host == "localhost" or (address is not None and address.is_loopback)

@@ -18,8 +18,9 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from communications.channels.errors import RequestInterrupted, RequestNotSent
 from inflow.egress import dialling, targets
-from inflow.egress.dialling import Watch
+from inflow.egress.dialling import Deadline
 from inflow.egress.incoming import Incoming
 
 CONNECT_SECONDS = 5.0
@@ -28,14 +29,6 @@ WIRE_BYTES = 256 * 1024
 # A connection that was idle for longer than this is opened again.
 _REUSE_SECONDS = 5.0
 _PORTS = {"http": 80, "https": 443}
-
-
-class NotSent(Exception):
-    """The connection failed: the server received nothing."""
-
-
-class Interrupted(Exception):
-    """The server may have received the request, but did not respond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +48,7 @@ class Connection:
         self._connected_at = 0.0
 
     def connect(self) -> None:
-        """Open the connection unless it is open. Raise `NotSent` on failure."""
+        """Open the connection unless it is open. Raise `RequestNotSent` on failure."""
         if (
             self._socket is not None
             and time.monotonic() - self._connected_at < _REUSE_SECONDS
@@ -63,22 +56,22 @@ class Connection:
         ):
             return
         self.close()
-        watch = Watch(time.monotonic() + CONNECT_SECONDS)
+        deadline = Deadline(time.monotonic() + CONNECT_SECONDS)
         try:
-            targets.check_form(self._url)
-            self._socket = dialling.dial(self._host, self._port, watch)
+            targets.check_url(self._url)
+            self._socket = dialling.dial(self._host, self._port, deadline)
         except (OSError, ValueError) as error:
-            raise NotSent(type(error).__name__) from error
+            raise RequestNotSent(type(error).__name__) from error
         self._connected_at = time.monotonic()
 
     def post(self, path: str, form: Mapping[str, str], auth: tuple[str, str], *, total_s: float) -> Response:
         """POST a form and return the response. The whole exchange takes at most `total_s` seconds.
 
-        Raise `NotSent` or `Interrupted` on failure.
+        Raise `RequestNotSent` or `RequestInterrupted` on failure.
         """
         self.connect()
-        exchange = _Exchange(self._take(), Watch(time.monotonic() + total_s))
-        dialling.begin(exchange.watch)
+        exchange = _Exchange(self._take(), Deadline(time.monotonic() + total_s))
+        exchange.deadline.start()
         try:
             with requests.Session() as session, contextlib.closing(exchange):
                 session.trust_env = False
@@ -86,10 +79,10 @@ class Connection:
                     session.mount(scheme, _Adapter(exchange))
                 return _read(session, self._url + path, form, auth, total_s)
         except (requests.RequestException, OSError, ValueError, http.client.HTTPException) as error:
-            name = "deadline" if exchange.watch.is_over else type(error).__name__
-            raise (Interrupted if exchange.is_begun else NotSent)(name) from error
+            name = "deadline" if exchange.deadline.has_expired else type(error).__name__
+            raise (RequestInterrupted if exchange.is_begun else RequestNotSent)(name) from error
         finally:
-            dialling.end(exchange.watch)
+            exchange.deadline.cancel()
 
     def close(self) -> None:
         if self._socket is not None:
@@ -127,19 +120,19 @@ def _is_dropped(sock: socket.socket) -> bool:
 
 
 class _Exchange:
-    """One request and its response on one socket. The watch holds a second handle because TLS takes over the first."""
+    """One request and its response on one socket. The deadline has its own handle because TLS takes over the first."""
 
-    def __init__(self, sock: socket.socket, watch: Watch) -> None:
-        self.watch, self.is_begun = watch, False
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self.deadline, self.is_begun = deadline, False
         self._socket: socket.socket | None = sock
         self._handle = sock.dup()
-        watch.hold(self._handle)
+        deadline.attach(self._handle)
 
     def take(self) -> socket.socket:
         taken, self._socket = self._socket, None
         if taken is None:
             raise ConnectionError("one request for each connection")
-        taken.settimeout(self.watch.left_or_raise())
+        taken.settimeout(self.deadline.remaining_or_raise())
         return taken
 
     def close(self) -> None:

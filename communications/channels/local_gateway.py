@@ -67,13 +67,8 @@ def messages(request: HttpRequest, account_sid: str) -> HttpResponse:
     if not (data.get("Body") or data.get("ContentSid")):
         return JsonResponse({"code": 21602, "message": "Message body is required", "status": 400}, status=400)
     sid = f"SM{uuid.uuid4().hex}"
-    fields = {
-        "AccountSid": account_sid,
-        "MessageSid": sid,
-        "MessageStatus": "delivered",
-        "To": data["To"],
-        "From": data.get("From", ""),
-    }
+    fields = {"AccountSid": account_sid, "MessageSid": sid, "MessageStatus": "delivered"}
+    fields |= {"To": data["To"], "From": data.get("From", "")}
     callback = data.get("StatusCallback", "")
     if callback.startswith(f"{settings.BASE_URL}/hooks/"):
         _call_later(DELIVERED_AFTER_SECONDS, callback, token, fields)

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from communications.channels import gateways
+from communications.channels.errors import SenderPaused
 from communications.models import Medium, SenderHealth
 from inflow.accounts.models import Account
 
@@ -34,14 +35,6 @@ class Permit:
     is_probe: bool = False
 
 
-class Paused(Exception):
-    """Raised while a server or gateway is paused; `wait` is the time left."""
-
-    def __init__(self, wait: dt.timedelta) -> None:
-        super().__init__(str(wait))
-        self.wait = wait
-
-
 def key_of(account: Account, channel: str) -> str:
     """Return the primary key of the `SenderHealth` of the mail server or gateway that sends the account's messages.
 
@@ -53,16 +46,16 @@ def key_of(account: Account, channel: str) -> str:
 
 
 def acquire(key: str, now: dt.datetime) -> Permit:
-    """Return a permit, which must be ended by `record_accepted`, `record_refused` or `release`. Raise `Paused`."""
+    """Return a permit, to be ended by `record_accepted`, `record_refused` or `release`. Raise `SenderPaused`."""
     health = SenderHealth.objects.filter(pk=key).first()
     if health is None or health.paused_until is None:
         return Permit(key)
     if now < health.paused_until:
-        raise Paused(health.paused_until - now)
+        raise SenderPaused(health.paused_until - now)
     free = SenderHealth.objects.filter(Q(probe_until=None) | Q(probe_until__lte=now), pk=key, paused_until__lte=now)
     if free.update(probe_until=now + PROBE_LEASE):
         return Permit(key, is_probe=True)
-    raise Paused(PROBE_RETRY)
+    raise SenderPaused(PROBE_RETRY)
 
 
 def release(permit: Permit) -> None:
@@ -90,4 +83,4 @@ def record_refused(permit: Permit, now: dt.datetime, message: str) -> None:
             pause = PAUSE if health.pauses <= SHORT_PAUSES else LONG_PAUSE
             health.paused_until, health.probe_until = now + pause, None
             log.warning("sender_paused", sender=permit.key, until=health.paused_until.isoformat(), error=message)
-        health.save()
+        health.save(update_fields=["refused_at", "said", "pauses", "paused_until", "probe_until"])

@@ -6,7 +6,7 @@ from invoices of the same debtor and party is used. An address of another debtor
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from django.db.models import QuerySet
@@ -38,15 +38,7 @@ class Chosen(NamedTuple):
     because: str = ""
 
 
-Contacts = Mapping[tuple[str, str], Contact]
-
-
-def contacts_of(account: Account) -> Contacts:
-    """Return the account's contacts by channel and address, for repeated calls of `choose`."""
-    return {(contact.channel, contact.address): contact for contact in Contact.objects.filter(account=account)}
-
-
-def choose(invoice: Invoice, preferred: Iterable[str], contacts: Contacts | None = None) -> Chosen:
+def choose(invoice: Invoice, preferred: Iterable[str]) -> Chosen:
     """Return the first channel that is configured and has a valid address that has not opted out."""
     account = invoice.account
     wanted, first, missing, because = "", "", "no_contact", ""
@@ -56,7 +48,7 @@ def choose(invoice: Invoice, preferred: Iterable[str], contacts: Contacts | None
             continue
         first = first or channel
         for place, address in enumerate(_candidates(invoice, channel)):
-            contact = _find(account, channel, address) if contacts is None else contacts.get((channel, address))
+            contact = _find(account, channel, address)
             if contact and contact.opted_out_at:
                 if place == 0:
                     missing = "opted_out"
@@ -99,10 +91,7 @@ def in_conversation(contact: Contact | None, now: dt.datetime) -> bool:
 def record_inbound(account: Account, address: str, at: dt.datetime) -> None:
     """Record that a WhatsApp message arrived from an address."""
     Contact.objects.update_or_create(
-        account=account,
-        channel=Medium.WHATSAPP,
-        address=normal(Medium.WHATSAPP, address),
-        defaults={"heard_at": at},
+        account=account, channel=Medium.WHATSAPP, address=normal(Medium.WHATSAPP, address), defaults={"heard_at": at}
     )
 
 
@@ -142,7 +131,7 @@ def kind_of(channel: str) -> str:
 
 def invoice_address(invoice: Invoice, channel: str) -> str:
     """Return the address of an invoice on this channel, after corrections by staff, or an empty string."""
-    return invoice_contacts.given(invoice, kind_of(channel))
+    return invoice_contacts.address_of(invoice, kind_of(channel))
 
 
 def _candidates(invoice: Invoice, channel: str) -> Iterator[str]:
@@ -157,7 +146,7 @@ def _candidates(invoice: Invoice, channel: str) -> Iterator[str]:
     others = Invoice.objects.filter(debtor=invoice.debtor_id, party__in=keys).exclude(**{column: ""})
     seen = {own}
     for address in others.order_by("-created_at", "-invoice_number").values_list(column, flat=True):
-        address = invoice_contacts.replaced(invoice.debtor, kind, address)
+        address = invoice_contacts.corrected(invoice.debtor, kind, address)
         if address and address not in seen:
             seen.add(address)
             yield address

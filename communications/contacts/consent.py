@@ -42,13 +42,7 @@ def opt_out_address(
 
 
 def opt_out(
-    debtor: Debtor,
-    channel: str,
-    actor: Actor,
-    source: str,
-    text: str = "",
-    *,
-    party: Collection[str] | None = None,
+    debtor: Debtor, channel: str, actor: Actor, source: str, text: str = "", *, party: Collection[str] | None = None
 ) -> None:
     """Opt a debtor out of a channel, or out of all present and future channels if `channel` is empty.
 
@@ -142,8 +136,8 @@ def addresses_of(debtor: Debtor, party: Collection[str] | None = None) -> list[t
         invoices = invoices.filter(party__in=party)
     emails, phones = set[str](), set[str]()
     for email, phone in invoices.order_by().values_list("debtor_email", "debtor_phone").distinct():
-        emails |= {email, contacts.replaced(debtor, "email", email)}
-        phones |= {phone, contacts.replaced(debtor, "phone", phone)}
+        emails |= {email, contacts.corrected(debtor, "email", email)}
+        phones |= {phone, contacts.corrected(debtor, "phone", phone)}
     if party is None:
         emails.add(debtor.email)
         phones.add(debtor.phone)
@@ -154,12 +148,14 @@ def addresses_of(debtor: Debtor, party: Collection[str] | None = None) -> list[t
 def opted_out_channels(debtor: Debtor, party: Collection[str] | None = None) -> set[str]:
     """Return the channels on which all addresses of the debtor, or of its `party`, are opted out."""
     known = addresses_of(debtor, party)
-    gone = set(
+    opted_out = set(
         Contact.objects.filter(
             account=debtor.account, address__in={address for _, address in known}, opted_out_at__isnull=False
         ).values_list("channel", "address")
     )
-    return {channel for channel, _ in known} - {channel for channel, address in known if (channel, address) not in gone}
+    return {channel for channel, _ in known} - {
+        channel for channel, address in known if (channel, address) not in opted_out
+    }
 
 
 def debtors_at(account: Account, channel: str, address: str) -> list[Debtor]:
@@ -209,30 +205,14 @@ def _note_on_invoices(
 
 
 def _record(
-    account: Account,
-    debtor: Debtor | None,
-    what: Wish,
-    source: str,
-    at: dt.datetime,
-    actor: str,
-    text: str,
-    *,
-    channel: str = "",
-    address: str = "",
+    account: Account, debtor: Debtor | None, what: Wish, source: str, at: dt.datetime, actor: str, text: str, **of: str
 ) -> None:
+    """Add an entry to the log. `of` may contain the channel and the address."""
     ConsentEntry.objects.create(
-        account=account,
-        debtor=debtor,
-        channel=channel,
-        address=address,
-        what=what,
-        source=source,
-        text=text,
-        at=at,
-        actor=actor,
+        account=account, debtor=debtor, what=what, source=source, text=text, at=at, actor=actor, **of
     )
 
 
 def _require_reason(reason: str) -> None:
     if not reason.strip():
-        raise Refused("reason", "required", _("Give a reason for resuming messages. It is kept in the log."))
+        raise Refused("reason", "required", _("Give a reason for resuming messages. It is stored in the log."))

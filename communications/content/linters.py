@@ -126,12 +126,8 @@ def _sms_sender(country: str, sender: str | None) -> list[Problem]:
     if sender is None or (country not in _ONE_WAY and _NUMBER.match(sender)):
         return []
     if sender.upper().startswith("AD-"):
-        return [
-            Problem(
-                "promotional_sender",
-                _("The prefix AD- is for promotions: reminders need a sender registered without it."),
-            )
-        ]
+        message = _("The prefix AD- is for promotions: reminders need a sender registered without it.")
+        return [Problem("promotional_sender", message)]
     if not _NAME.match(sender) or sender != sender.strip():
         return [Problem("sender_form", _("The sender must be a registered name of 3 to 11 Latin letters and digits."))]
     if not any(character.isalpha() for character in sender):
@@ -144,40 +140,23 @@ def _sms_body(country: str, body: str, ignored: Collection[str]) -> list[Problem
     if country in _ONE_WAY:
         plain = _plain(body[:_MAX_READ])
         if link := _LINK.search(plain):
-            problems.append(
-                Problem(
-                    "link",
-                    _("Links are not allowed in SMS in this country: “%(link)s”.") % {"link": _around(plain, link)},
-                )
-            )
+            message = _("Links are not allowed in SMS in this country: “%(link)s”.")
+            problems.append(Problem("link", message % {"link": _around(plain, link)}))
         if number := _number_to_call(plain, country, ignored):
-            problems.append(
-                Problem(
-                    "phone_number",
-                    _("Phone numbers are not allowed in SMS in this country: “%(number)s”.") % {"number": number},
-                )
-            )
+            message = _("Phone numbers are not allowed in SMS in this country: “%(number)s”.")
+            problems.append(Problem("phone_number", message % {"number": number}))
     if size(body).segments > MAX_SEGMENTS:
-        problems.append(
-            Problem(
-                "too_long",
-                _("An SMS can have at most %(count)s segments.") % {"count": MAX_SEGMENTS},
-            )
-        )
+        problems.append(Problem("too_long", _("An SMS can have at most %(count)s segments.") % {"count": MAX_SEGMENTS}))
     return problems
 
 
 def _whatsapp(in_conversation: bool, has_template: bool, has_opted_in: bool) -> list[Problem]:
-    problems: list[Problem] = []
     if in_conversation:
-        return problems
+        return []
+    problems = []
     if not has_template:
-        problems.append(
-            Problem(
-                "no_template",
-                _("WhatsApp requires an approved template more than 24 hours after the debtor's last message."),
-            )
-        )
+        message = _("WhatsApp requires an approved template more than 24 hours after the debtor's last message.")
+        problems.append(Problem("no_template", message))
     if not has_opted_in:
         problems.append(Problem("no_opt_in", _("The debtor has not agreed to WhatsApp messages.")))
     return problems

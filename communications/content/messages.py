@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from communications.content import phrases, profiles, template_language, templates
+from communications.content.errors import InvalidTemplate
 from communications.content.summary import Summary, summarize
 from communications.content.templates import TemplateText
 from communications.models import Communication, Kind, Medium, SenderProfile
@@ -49,7 +50,7 @@ def render(
     """Render the message of `rows`. The first row determines channel, kind and tone.
 
     `invoices` and `credit` are the debtor's; the credit is read if it is None. A language without a template falls back
-    to English. Raise `templates.TemplateMissing` if there is no English one either.
+    to English. Raise `TemplateMissing` if there is no English one either.
     """
     first = rows[0]
     oldest = min(rows, key=lambda row: (row.invoice.due_date, row.invoice.invoice_number)).invoice
@@ -77,7 +78,7 @@ def write(
     page_url: str = "",
     unsubscribe_url: str = "",
 ) -> Message:
-    """Render a template. Raise `template_language.InvalidTemplate`, also if the result is empty."""
+    """Render a template. Raise `InvalidTemplate`, also if the result is empty."""
     channel, language = Medium(rows[0].channel), words.language
     summary = summarize(account, rows, invoices, language, channel, credit)
     profile = profiles.of(account)
@@ -91,7 +92,7 @@ def write(
     text = "\n\n".join(part for part in texts if part)
     subject = " ".join(template_language.fill(words.subject, channel, values).split())[:300]
     if not text or (channel == Medium.EMAIL and not subject):
-        raise template_language.InvalidTemplate(_("The subject or text is empty after the values are filled in."))
+        raise InvalidTemplate(_("The subject or text is empty after the values are filled in."))
     if channel != Medium.EMAIL:
         if channel == Medium.SMS:
             text = " ".join(text.split())
@@ -230,10 +231,7 @@ def _html(
         "is_paid": summary.kind == Kind.THANK_YOU,
         "parts": shown,
         "sections": [
-            (
-                section.title,
-                [[phrases.as_html(value) for value in dataclasses.astuple(line)] for line in section.lines],
-            )
+            (section.title, [[phrases.as_html(value) for value in dataclasses.astuple(line)] for line in section.lines])
             for section in summary.sections
         ],
         "sums": [(label, phrases.as_html(amount)) for label, amount in _sums(summary, language)],

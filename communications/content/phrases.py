@@ -4,6 +4,8 @@ Both languages use Latin digits. In right-to-left texts, values with their own d
 (Unicode UAX #9), so that neither they nor their neighbours are reordered.
 """
 
+# ruff: noqa: SIM905  (lists of words are easier to read without quotes)
+
 import datetime as dt
 import re
 from decimal import Decimal
@@ -32,95 +34,43 @@ _LEFT_TO_RIGHT = re2.compile(
 )
 _AMOUNT = re.compile(r"\b([A-Z]{3}) (?=\d)")
 _MONTHS = {
-    "en": [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
-    "ar": [
-        "يناير",
-        "فبراير",
-        "مارس",
-        "أبريل",
-        "مايو",
-        "يونيو",
-        "يوليو",
-        "أغسطس",
-        "سبتمبر",
-        "أكتوبر",
-        "نوفمبر",
-        "ديسمبر",
-    ],
+    "en": "January February March April May June July August September October November December".split(),
+    "ar": "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر".split(),
 }
 # Forms after a preposition: one, two, few, many, other (and zero).
 _DAYS_AR = ("يوم واحد", "يومين", "أيام", "يومًا", "يوم")
 _INVOICES_AR = ("فاتورة واحدة", "فاتورتين", "فواتير", "فاتورة", "فاتورة")
+# Each label in English and Arabic.
+_LABELS = {
+    "final_notice": ("Final notice", "إشعار نهائي"),
+    "follow_up": ("Previously reminded", "سبق التذكير بها"),
+    "reminder": ("Past due", "متأخرة السداد"),
+    "overdue": ("Also past due", "متأخرة السداد كذلك"),
+    "agreed": ("On hold by agreement", "مؤجلة بالاتفاق"),
+    "upcoming": ("Not yet due", "لم يحن موعدها بعد"),
+    "invoice": ("Invoice", "الفاتورة"),
+    "comma": (", ", "، "),
+    "due": ("due", "تاريخ الاستحقاق"),
+    "due_date": ("Due date", "تاريخ الاستحقاق"),
+    "balance": ("Open amount", "المبلغ المستحق"),
+    "late": ("{days} overdue", "متأخرة منذ {days}"),
+    "overdue_by": ("Overdue by", "مدة التأخير"),
+    "invoices": ("Invoices", "الفواتير"),
+    "overdue_total": ("Total past due", "إجمالي المبالغ المتأخرة"),
+    "amount_due": ("Amount due", "المبلغ المستحق"),
+    "less_credit": ("Less credit on account", "يُخصم رصيدكم الدائن"),
+    "left_to_pay": ("Amount to pay", "المبلغ المطلوب سداده"),
+    "paid": ("Paid in full", "سُدِّد بالكامل"),
+    "promised": ("Promised date", "موعد السداد المتفق عليه"),
+    "page": ("View the details and reply", "عرض التفاصيل والرد"),
+    "page_line": ("See the details and reply here:", "لعرض التفاصيل والرد علينا:"),
+    "how_to_pay": ("How to pay", "طريقة السداد"),
+    "unsubscribe": ("Stop these emails", "إيقاف هذه الرسائل"),
+    "unsubscribe_line": ("To stop these emails:", "لإيقاف هذه الرسائل:"),
+    "sent_for": ("Sent on behalf of {sender}", "أُرسلت نيابةً عن {sender}"),
+}
 LABELS = {
-    "en": {
-        "final_notice": "Final notice",
-        "follow_up": "Previously reminded",
-        "reminder": "Past due",
-        "overdue": "Also past due",
-        "agreed": "On hold by agreement",
-        "upcoming": "Not yet due",
-        "invoice": "Invoice",
-        "comma": ", ",
-        "due": "due",
-        "due_date": "Due date",
-        "balance": "Open amount",
-        "late": "{days} overdue",
-        "overdue_by": "Overdue by",
-        "invoices": "Invoices",
-        "overdue_total": "Total past due",
-        "amount_due": "Amount due",
-        "less_credit": "Less credit on account",
-        "left_to_pay": "Amount to pay",
-        "paid": "Paid in full",
-        "promised": "Promised date",
-        "page": "View the details and reply",
-        "page_line": "See the details and reply here:",
-        "how_to_pay": "How to pay",
-        "unsubscribe": "Stop these emails",
-        "unsubscribe_line": "To stop these emails:",
-        "sent_for": "Sent on behalf of {sender}",
-    },
-    "ar": {
-        "final_notice": "إشعار نهائي",
-        "follow_up": "سبق التذكير بها",
-        "reminder": "متأخرة السداد",
-        "overdue": "متأخرة السداد كذلك",
-        "agreed": "مؤجلة بالاتفاق",
-        "upcoming": "لم يحن موعدها بعد",
-        "invoice": "الفاتورة",
-        "comma": "، ",
-        "due": "تاريخ الاستحقاق",
-        "due_date": "تاريخ الاستحقاق",
-        "balance": "المبلغ المستحق",
-        "late": "متأخرة منذ {days}",
-        "overdue_by": "مدة التأخير",
-        "invoices": "الفواتير",
-        "overdue_total": "إجمالي المبالغ المتأخرة",
-        "amount_due": "المبلغ المستحق",
-        "less_credit": "يُخصم رصيدكم الدائن",
-        "left_to_pay": "المبلغ المطلوب سداده",
-        "paid": "سُدِّد بالكامل",
-        "promised": "موعد السداد المتفق عليه",
-        "page": "عرض التفاصيل والرد",
-        "page_line": "لعرض التفاصيل والرد علينا:",
-        "how_to_pay": "طريقة السداد",
-        "unsubscribe": "إيقاف هذه الرسائل",
-        "unsubscribe_line": "لإيقاف هذه الرسائل:",
-        "sent_for": "أُرسلت نيابةً عن {sender}",
-    },
+    language: {name: pair[place] for name, pair in _LABELS.items()} for place, language in enumerate(("en", "ar"))
 }
 
 

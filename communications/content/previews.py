@@ -6,7 +6,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from communications.content import linters, messages, template_language
+from communications.content import linters, messages
+from communications.content.errors import InvalidTemplate
 from communications.content.messages import Message
 from communications.content.templates import TemplateText
 from communications.models import Communication, Kind, Medium
@@ -36,7 +37,7 @@ def preview(
 ) -> Message:
     """Return a message about the invoice `about`, with its debtor's other invoices, as the real message would have.
 
-    Without `about`, use one sample invoice or `several`. Raise `template_language.InvalidTemplate`.
+    Without `about`, use one sample invoice or `several`. Raise `InvalidTemplate`.
     """
     if about is None:
         invoices: Sequence[Invoice] = _samples(account, kind, words.language, _SAMPLES if several else _SAMPLES[:1])
@@ -64,7 +65,7 @@ def validate(account: Account, words: TemplateText, kind: str, tone: str, channe
         if channel == Medium.SMS:
             ignored = [invoice.invoice_number for invoice in invoices]
             if problems := linters.lint(channel, account.country, None, text, ignored=ignored):
-                raise template_language.InvalidTemplate(" ".join(problem.message for problem in problems))
+                raise InvalidTemplate(" ".join(problem.message for problem in problems))
 
 
 def _samples(account: Account, kind: str, language: str, samples: Sequence[tuple[int, int, int]]) -> list[Invoice]:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from communications.content import phrases
+from communications.content.errors import InvalidLogo
 from communications.models import SenderProfile
 from inflow.accounts.models import Account
 
@@ -21,10 +22,6 @@ _SHOWN_WIDTH, _SHOWN_HEIGHT = 220, 56
 # IBAN lengths of common countries. IBANs of other countries are not checked.
 _IBAN_LENGTHS = {"AE": 23, "BH": 22, "EG": 29, "GB": 22, "JO": 30, "KW": 30, "LB": 28, "OM": 23, "QA": 29, "SA": 24}
 _IBAN = re.compile(rf"\b(?:{'|'.join(_IBAN_LENGTHS)})\d\d(?: ?[A-Z0-9]){{11,}}")
-
-
-class InvalidLogo(Exception):
-    """The file cannot be used as a logo. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)

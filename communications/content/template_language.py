@@ -15,6 +15,7 @@ from django.template.base import Parser, Template, TextNode, Token, VariableNode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from communications.content.errors import InvalidTemplate
 from communications.models import Medium
 
 if TYPE_CHECKING:
@@ -71,10 +72,6 @@ VARIABLES = {
     "overdue": Variable(_lazy("True if the invoice is overdue"), is_flag=True),
     "due_today": Variable(_lazy("True if the invoice is due today"), is_flag=True),
 }
-
-
-class InvalidTemplate(Exception):
-    """The template is invalid. The message explains the error to its author."""
 
 
 def variables_of(channel: str) -> dict[str, Variable]:

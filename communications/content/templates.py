@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from django.db.models import QuerySet
 
+from communications.content.errors import TemplateMissing
 from communications.models import Kind, Medium, MessageTemplate, Tone
 from inflow.accounts.models import Account, Language
 from inflow.sql import compiled
@@ -19,10 +20,6 @@ from inflow.sql import compiled
 log = structlog.get_logger(__name__)
 _FOLDER = settings.BASE_DIR / "templates" / "communications"
 _SUBJECT = "Subject:"
-
-
-class TemplateMissing(Exception):
-    """There is no template for this kind of message, not even in English."""
 
 
 @dataclass(frozen=True, slots=True)

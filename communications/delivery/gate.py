@@ -36,22 +36,10 @@ log = structlog.get_logger(__name__)
 
 _DAY = dt.timedelta(days=1)
 # Fields that the gate writes on a message that passes.
-_FROZEN = (
-    *(
-        "message_id",
-        "status",
-        "sent_at",
-        "claimed_at",
-        "recipient",
-        "subject",
-        "body",
-        "html",
-        "language",
-        "amount",
-        "asked",
-    ),
-    *("waits_for", "segments", "own_subject", "own_body"),
-)
+_FIELDS_OF_SENT = [
+    *("message_id", "status", "sent_at", "claimed_at", "recipient", "subject", "body", "html", "language", "amount"),
+    *("asked", "waits_for", "segments", "own_subject", "own_body"),
+]
 
 
 @dataclass(frozen=True)
@@ -72,11 +60,7 @@ class Case:
 
 
 def claim(
-    communication_id: uuid.UUID,
-    *,
-    unavailable: Outage | None = None,
-    wait: bool = True,
-    account: Account | None = None,
+    communication_id: uuid.UUID, *, unavailable: Outage | None = None, wait: bool = True, account: Account | None = None
 ) -> list[Communication]:
     """Mark a message as `sending` and return its rows, one for each invoice, with the text to send on each.
 
@@ -90,55 +74,51 @@ def claim(
         case = _lock(communication_id, wait=wait, account=account)
         if case is None:
             return []
-        going = [row for row in case.due if _may_go(case, row)]
-        if not going:
+        passing = [row for row in case.due if _may_send(case, row)]
+        if not passing:
             return []
-        going = listing.combinable(case.account, going)
-        if hindrance := _hindrance(case, going, unavailable):
-            _postpone_all(case, going, *hindrance)
+        passing = listing.combinable(case.account, passing)
+        if blocked := _blocked(case, passing, unavailable):
+            _postpone_all(case, passing, *blocked)
             return []
-        invoices = listing.listed(case.account, going[0], case.invoices.values())
-        credit = case.facts.credit(going[0].invoice)
+        invoices = listing.listed(case.account, passing[0], case.invoices.values())
+        credit = case.facts.credit(passing[0].invoice)
         try:
-            urls = links.urls_for_message(case.debtor, going[0])
-            message = messages.render(case.account, case.debtor, going, invoices, credit=credit, **urls)
+            urls = links.urls_for_message(case.debtor, passing[0])
+            message = messages.render(case.account, case.debtor, passing, invoices, credit=credit, **urls)
         except Exception:
             log.exception("rendering_failed", communication=str(communication_id))
-            _postpone_all(case, going, "template", case.now + _DAY)
+            _postpone_all(case, passing, "template", case.now + _DAY)
             return []
-        if problems := breaches(going[0], case, message.text, message.language):
-            _postpone_all(case, going, "lint", case.now + _DAY, " ".join(problem.message for problem in problems))
+        if problems := breaches(passing[0], case, message.text, message.language):
+            _postpone_all(case, passing, "lint", case.now + _DAY, " ".join(problem.message for problem in problems))
             return []
-        message_id = going[0].message_id
-        asked = demand.of_message(going, invoices, credit, going[0].channel, case.account.today()).asked
-        segments = linters.size(message.text).segments if going[0].channel == Medium.SMS else None
-        for row in going:
-            row.message_id, row.status, row.sent_at, row.claimed_at = (
-                message_id,
-                State.SENDING,
-                case.now,
-                timezone.now(),
-            )
+        message_id = passing[0].message_id
+        asked = demand.of_message(passing, invoices, credit, passing[0].channel, case.account.today()).asked
+        segments = linters.size(message.text).segments if passing[0].channel == Medium.SMS else None
+        for row in passing:
+            row.message_id, row.status = message_id, State.SENDING
+            row.sent_at, row.claimed_at = case.now, timezone.now()
             row.own_subject, row.own_body = row.subject, row.body
             row.subject, row.body, row.html = message.subject, message.text, message.html
             row.language, row.waits_for = message.language, ""
             row.amount = row.invoice.balance
             row.asked = asked.get(row.invoice_id, row.amount)
             row.segments = segments
-            row.save(update_fields=_FROZEN)
+            row.save(update_fields=_FIELDS_OF_SENT)
             if row.step is not None:
-                lifecycle.stand(row.invoice, next_check_at=None, next_contact_at=None)
+                lifecycle.update_schedule(row.invoice, next_check_at=None, next_contact_at=None)
             if message.is_fallback:
                 timeline.note(row.invoice, "warning", CLOCK, language=message.language)
-        if going[0].kind not in limits.UNCOUNTED:
-            _reschedule_others(case, going)
-    return going
+        if passing[0].kind not in limits.UNCOUNTED:
+            _reschedule_others(case, passing)
+    return passing
 
 
-def _reschedule_others(case: Case, going: Sequence[Communication]) -> None:
-    """Reschedule the debtor's other messages, because those in `going` now count as contacts. A message that is not a
+def _reschedule_others(case: Case, passing: Sequence[Communication]) -> None:
+    """Reschedule the debtor's other messages, because those in `passing` now count as contacts. A message that is not a
     step also reschedules the messages of its own invoice."""
-    exclude = {row.invoice_id for row in going if row.step is not None}
+    exclude = {row.invoice_id for row in passing if row.step is not None}
     replanning.contacts_changed(case.account, case.debtor, exclude=exclude)
 
 
@@ -173,7 +153,7 @@ def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -
     now = account.now()
     which = {"debtor": debtor.pk, "channel": channel, "now": now, "alone": alone}
     # Lock in the order of the ids, but process in an order that does not depend on them.
-    locked = sorted(_concerned(**which), key=operator.attrgetter(*holding.IN_ORDER))
+    locked = sorted(_affected_invoices(**which), key=operator.attrgetter(*holding.IN_ORDER))
     invoices = {invoice.pk: invoice for invoice in locked}
     for invoice in invoices.values():
         invoice.account, invoice.debtor = account, debtor
@@ -190,7 +170,9 @@ def _due(debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | N
 
 
 @compiled
-def _concerned(*, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None) -> QuerySet[Invoice]:
+def _affected_invoices(
+    *, debtor: uuid.UUID, channel: str, now: dt.datetime, alone: uuid.UUID | None
+) -> QuerySet[Invoice]:
     """Lock the debtor's open invoices and those with a due message."""
     due = _due(debtor, channel, now, alone).values("invoice_id")
     theirs = Q(debtor=debtor, status__in=OPEN) | Q(pk__in=due)
@@ -204,21 +186,21 @@ def _locked_due(
     return _due(debtor, channel, now, alone).select_for_update(of=("self",)).order_by(*holding.SEND_ORDER)
 
 
-def _may_go(case: Case, row: Communication) -> bool:
+def _may_send(case: Case, row: Communication) -> bool:
     """Check one row against the facts of its invoice and debtor. Postpone or suppress it if it may not be sent."""
     invoice = row.invoice
     today = case.account.today()
     if row.step is None:
         return _may_send_one_off(case, row)
     if not _is_owed(row):
-        lifecycle.stand(invoice, next_check_at=None, next_contact_at=None)
+        lifecycle.update_schedule(invoice, next_check_at=None, next_contact_at=None)
         return False
     step = ladder.next_step(invoice, policies.steps_of(invoice), today)
     if step is None or not ladder.is_for(row, invoice, step):
         ladder.advance(invoice)
         return False
     verdict = holding.first_allowed(case.facts, invoice, row, case.now)
-    if verdict.reason in _OF_INVOICE:
+    if verdict.reason in _INVOICE_HOLDS:
         _hold_back(case, row, verdict)
         return False
     # A retry uses the channel that was planned for its whole message.
@@ -248,7 +230,7 @@ def _may_go(case: Case, row: Communication) -> bool:
 
 
 # Holds of the invoice are checked before its addresses, holds of the debtor after them.
-_OF_INVOICE = ("hold", "dispute")
+_INVOICE_HOLDS = ("hold", "dispute")
 
 
 def _hold_back(case: Case, row: Communication, verdict: holding.Verdict) -> None:
@@ -262,7 +244,7 @@ def _hold_back(case: Case, row: Communication, verdict: holding.Verdict) -> None
             moment = case.now + covering.CASE_AFTER
     _postpone(case, row, verdict.reason, moment)
     if verdict.has_person and row.step is not None:
-        lifecycle.stand(row.invoice, next_contact_at=None)
+        lifecycle.update_schedule(row.invoice, next_contact_at=None)
 
 
 def _is_owed(row: Communication) -> bool:
@@ -289,7 +271,7 @@ def _may_send_one_off(case: Case, row: Communication) -> bool:
         _suppress(row, "no_promise")
         return False
     verdict = holding.first_allowed(case.facts, invoice, row, case.now)
-    if verdict.reason in _OF_INVOICE:
+    if verdict.reason in _INVOICE_HOLDS:
         _hold_back(case, row, verdict)
         return False
     chosen = addresses.choose(invoice, [row.channel])
@@ -325,11 +307,11 @@ def breaches(row: Communication, case: Case, text: str, language: str = "") -> l
     )
 
 
-def _hindrance(
-    case: Case, going: Sequence[Communication], unavailable: Outage | None
+def _blocked(
+    case: Case, passing: Sequence[Communication], unavailable: Outage | None
 ) -> tuple[str, dt.datetime] | None:
     """Return the reason why the debtor may not be contacted now, and until when: account, hours, limits, outage."""
-    account, rules, now, first = case.account, case.rules, case.now, going[0]
+    account, rules, now, first = case.account, case.rules, case.now, passing[0]
     if account.suspended_at is not None:
         return "suspended", now + _DAY
     if rules.is_stopped or first.channel in rules.stopped_channels:
@@ -373,6 +355,6 @@ def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reas
         row.not_before = until
     row.save(update_fields=["scheduled_for", "waits_for", "not_before", "recipient"])
     if row.step is not None:
-        lifecycle.stand(row.invoice, next_contact_at=until)
+        lifecycle.update_schedule(row.invoice, next_contact_at=until)
     if is_news:
         ladder.note_postponed(case.facts, row.invoice, row, reason)

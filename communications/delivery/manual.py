@@ -21,6 +21,7 @@ from communications import channels
 from communications.channels import Outage, pauses
 from communications.content import messages
 from communications.delivery import gate, reasons, safeguards, sender
+from communications.delivery.errors import AlreadySent, PreviewOutdated
 from communications.models import Communication, Medium, State
 from communications.schedule import one_off
 from inflow.accounts.actors import Actor
@@ -69,31 +70,15 @@ class Preview:
     def digest(self) -> str:
         """SHA-256 of the previewed message without its links, which differ each time."""
         row = self.message
-        values = [
-            row.kind,
-            row.channel,
-            row.language,
-            row.recipient,
-            row.subject,
-            _LINKS.sub("", row.body),
-            self.refusal,
-        ]
+        body = _LINKS.sub("", row.body)
+        values = [row.kind, row.channel, row.language, row.recipient, row.subject, body, self.refusal]
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()
-
-
-class PreviewOutdated(Exception):
-    """The message that would be sent differs from the preview."""
-
-
-class _AlreadySent(Exception):
-    def __init__(self, message: Communication) -> None:
-        self.message = message
 
 
 def preview(account: Account, invoice_id: uuid.UUID, actor: Actor, request: MessageRequest) -> Preview:
     """Return a preview of a message without storing anything. Raise `Refused` or `writing.NotFound`."""
     with transaction.atomic():
-        shown, _going = _pass_gate(account, invoice_id, actor, request, uuid.uuid4())
+        shown, _claimed = _pass_gate(account, invoice_id, actor, request, uuid.uuid4())
         transaction.set_rollback(True)
     return shown
 
@@ -113,15 +98,15 @@ def send(
         is_handed_over = False
         try:
             with transaction.atomic():
-                shown, going = _pass_gate(account, invoice_id, actor, request, key, unavailable=unavailable)
+                shown, claimed = _pass_gate(account, invoice_id, actor, request, key, unavailable=unavailable)
                 if not shown.may_be_sent:
                     raise Refused("kind", "not_now", _("It can't be sent: %(why)s.") % {"why": shown.refusal})
                 if shown.digest != digest:
                     raise PreviewOutdated
-            if going:
+            if claimed:
                 is_handed_over = True
-                sender.hand_over(going, account, transports, permit)
-        except _AlreadySent as earlier:
+                sender.hand_over(claimed, account, transports, permit)
+        except AlreadySent as earlier:
             return earlier.message
         finally:
             if permit and not is_handed_over:
@@ -157,11 +142,11 @@ def _pass_gate(
 ) -> tuple[Preview, list[Communication]]:
     """Plan a message and pass the gate. Return the preview and the claimed rows.
 
-    Raise `_AlreadySent` if the key was used for this invoice before.
+    Raise `AlreadySent` if the key was used for this invoice before.
     """
     invoice = lock(account, invoice_id)
     if earlier := Communication.objects.filter(pk=key, invoice=invoice).first():
-        raise _AlreadySent(earlier)
+        raise AlreadySent(earlier)
     if request.kind not in one_off.kinds_for(invoice):
         values = {"status": spoken(Status, invoice.status)}
         raise Refused(
@@ -189,22 +174,18 @@ def _pass_gate(
         raise Refused("key", "used", _("This form was already used. Open it again.")) from error
     timeline.note(invoice, "planned", actor, message=row.kind, medium=row.channel)
     rendered = _draft(row)
-    going = gate.claim(key, unavailable=unavailable)
-    if going:
-        return Preview(going[0], None, ""), going
+    claimed = gate.claim(key, unavailable=unavailable)
+    if claimed:
+        return Preview(claimed[0], None, ""), claimed
     row = Communication.objects.get(pk=key)
     refusal = reasons.describe(row.waits_for or row.suppressed_reason)
     if rendered:
         if row.waits_for == "lint":
             row.invoice = invoice
             refusal = f"{refusal}: {' '.join(gate.objections(row, rendered))}"
-        row.subject, row.body, row.html, row.language = (
-            rendered.subject,
-            rendered.text,
-            rendered.html,
-            rendered.language,
-        )
-    return Preview(row, row.scheduled_for if row.waits_for in _TEMPORARY_REASONS else None, refusal), going
+        row.subject, row.body, row.html = rendered.subject, rendered.text, rendered.html
+        row.language = rendered.language
+    return Preview(row, row.scheduled_for if row.waits_for in _TEMPORARY_REASONS else None, refusal), claimed
 
 
 def _draft(row: Communication) -> messages.Message | None:

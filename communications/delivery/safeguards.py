@@ -70,7 +70,7 @@ def release(account: Account, reason: str, actor: Actor, cause: str) -> int:
             contact_at = ladder.reschedule(ladder.facts_of(invoice), invoice, row)
             row.save(update_fields=["waits_for", "scheduled_for", "not_before"])
             if row.step is not None:
-                lifecycle.stand(invoice, next_contact_at=contact_at)
+                lifecycle.update_schedule(invoice, next_contact_at=contact_at)
             _note(row, invoice, "released", actor, release=cause, **_local(invoice, row.scheduled_for))
             released += 1
     return released
@@ -113,7 +113,7 @@ def approve(account: Account, communication_id: uuid.UUID, actor: Actor) -> Comm
     with transaction.atomic():
         row, invoice = lock_message(account, communication_id, State.HELD)
         if actor.name == _registered_by(invoice):
-            message = "You registered this invoice: somebody else must approve its final notice."
+            message = _("You registered this invoice: another user must approve its final notice.")
             raise Refused("status", "same_person", message)
         now = account.now()
         cool_off = dt.timedelta(hours=ladder.rules_of(account).cool_off_hours)
@@ -121,8 +121,9 @@ def approve(account: Account, communication_id: uuid.UUID, actor: Actor) -> Comm
         row.scheduled_for = row.not_before = now + cool_off
         row.waits_for = ""
         contact_at = ladder.reschedule(ladder.facts_of(invoice), invoice, row)
-        row.save()
-        lifecycle.stand(invoice, next_contact_at=contact_at)
+        fields = ["status", "approved_at", "approved_by", "scheduled_for", "not_before", "waits_for"]
+        row.save(update_fields=fields)
+        lifecycle.update_schedule(invoice, next_contact_at=contact_at)
         _note(row, invoice, "approved", actor, **_local(invoice, row.scheduled_for))
         ladder.advance(invoice)
     return row
@@ -135,7 +136,7 @@ def withdraw_approval(account: Account, communication_id: uuid.UUID, actor: Acto
         if row.approved_at is None:
             raise Refused("status", "illegal_transition", _("Only a message that was released can be called back."))
         row.status, row.approved_at, row.approved_by = State.HELD, None, ""
-        row.save()
+        row.save(update_fields=["status", "approved_at", "approved_by"])
         _note(row, invoice, "held", actor)
         ladder.advance(invoice)
     return row

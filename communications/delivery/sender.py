@@ -16,12 +16,20 @@ from django.utils import timezone
 
 from communications import channels
 from communications.channels import Outage, Refusal, pauses
+from communications.channels.errors import (
+    DeliveryRefused,
+    DeliveryUnknown,
+    GateExpired,
+    SenderPaused,
+    TransportUnavailable,
+)
 from communications.delivery import gate, restored, status_updates
 from communications.delivery.status_updates import Outcome
 from communications.models import Communication, State
 from communications.schedule import holding, one_off
 from inflow.accounts.models import Account
 from inflow.restores import highwater, walltime
+from inflow.restores.errors import SendingHeld
 from invoices import workdays
 
 log = structlog.get_logger(__name__)
@@ -34,7 +42,7 @@ RETRY_UNAVAILABLE_AFTER = dt.timedelta(minutes=15)
 ORPHANED_AFTER = dt.timedelta(minutes=5)
 
 
-@workdays.remembered()
+@workdays.cached()
 def send_due(
     now: dt.datetime | None = None,
     limit: int = 500,
@@ -111,11 +119,11 @@ def connect(
         return pauses.Permit(key), None
     try:
         permit = pauses.acquire(key, account.now())
-    except pauses.Paused as pause:
+    except SenderPaused as pause:
         return None, Outage("paused", pause.wait)
     try:
         transports.connect(account, channel)
-    except channels.Unavailable as error:
+    except TransportUnavailable as error:
         log.warning("provider_away", channel=channel, account=str(account.pk), error=str(error))
         pauses.record_refused(permit, account.now(), str(error))
         return None, Outage("away", RETRY_UNAVAILABLE_AFTER)
@@ -130,22 +138,22 @@ def hand_over(
     permit = permit or pauses.Permit(pauses.key_of(owner, rows[0].channel))
     try:
         if not channels.is_captured(owner, rows[0].channel):
-            highwater.leave()
-    except highwater.Held as error:
+            highwater.advance()
+    except SendingHeld as error:
         pauses.release(permit)
         log.error("sending_held", message=str(rows[0].message_id), reason=str(error))
         return _reschedule_unsent(rows, str(error))
-    refusal: channels.Refused | None = None
+    refusal: DeliveryRefused | None = None
     try:
         provider_id = transports.deliver(rows[0], owner, deadline=deadline)
         outcome = Outcome(State.SENT, provider_id=provider_id)
-    except channels.Refused as error:
+    except DeliveryRefused as error:
         refusal = error
-        reason = "away" if isinstance(error, channels.Unavailable | channels.Expired) else "refused"
+        reason = "away" if isinstance(error, TransportUnavailable | GateExpired) else "refused"
         outcome = Outcome(State.FAILED, str(error), error.kind, reason=reason)
     except Exception as error:  # the message may have been sent, whatever went wrong
         log.warning("send_unknown", message=str(rows[0].message_id), error=type(error).__name__)
-        message = str(error) if isinstance(error, channels.DeliveryUnknown) else type(error).__name__
+        message = str(error) if isinstance(error, DeliveryUnknown) else type(error).__name__
         outcome = Outcome(State.UNKNOWN, message)
     try:
         status_updates.record(rows[0].message_id, outcome)
@@ -155,7 +163,7 @@ def hand_over(
 
 
 def _end_permit(
-    permit: pauses.Permit, row: Communication, owner: Account, outcome: Outcome, refusal: channels.Refused | None
+    permit: pauses.Permit, row: Communication, owner: Account, outcome: Outcome, refusal: DeliveryRefused | None
 ) -> None:
     """End the permit according to the outcome and log a refusal."""
     if refusal:
@@ -169,7 +177,7 @@ def _end_permit(
         )
     if outcome.status == State.SENT:
         pauses.record_accepted(permit)
-    elif refusal and refusal.kind == Refusal.OURS and not isinstance(refusal, channels.Expired):
+    elif refusal and refusal.kind == Refusal.OURS and not isinstance(refusal, GateExpired):
         pauses.record_refused(permit, owner.now(), str(refusal))
     else:
         pauses.release(permit)

@@ -49,7 +49,7 @@ def start(account: Account, target: dt.datetime, seconds: float | None = None) -
         )
         _advance(row, account, REQUEST_SECONDS if seconds is None else seconds)
     if row.is_advancing:
-        offer(account.pk, turns.mark(row.claimed_until))
+        offer(account.pk, turns.release_name(row.claimed_until))
     return row
 
 
@@ -64,8 +64,8 @@ def offer(account_id: uuid.UUID, release: str) -> None:
 
 def waiting() -> list[tuple[uuid.UUID, str]]:
     """Return the unfinished moves that no worker has claimed, with their last release (see `turns`)."""
-    rows = ClockLeap.objects.filter(turns.free(), is_advancing=True).values_list("pk", "claimed_until")
-    return [(account_id, turns.mark(claimed_until)) for account_id, claimed_until in rows]
+    rows = ClockLeap.objects.filter(turns.unclaimed(), is_advancing=True).values_list("pk", "claimed_until")
+    return [(account_id, turns.release_name(claimed_until)) for account_id, claimed_until in rows]
 
 
 def work(account_id: uuid.UUID, release: str | None = None, seconds: float = TURN_SECONDS) -> bool:
@@ -73,7 +73,7 @@ def work(account_id: uuid.UUID, release: str | None = None, seconds: float = TUR
     account = Account.objects.get(pk=account_id)
     try:
         with clock.alone(account):
-            claimed = ClockLeap.objects.filter(turns.free(release), account=account, is_advancing=True)
+            claimed = ClockLeap.objects.filter(turns.unclaimed(release), account=account, is_advancing=True)
             if not claimed.update(claimed_until=timezone.now() + LEASE, attempts=F("attempts") + 1):
                 return False
             row = ClockLeap.objects.get(account=account)
@@ -81,7 +81,7 @@ def work(account_id: uuid.UUID, release: str | None = None, seconds: float = TUR
     except clock.Busy:  # a worker whose claim expired is still working; the periodic task tries again
         return False
     if row.is_advancing:
-        offer(account_id, turns.mark(row.claimed_until))
+        offer(account_id, turns.release_name(row.claimed_until))
     return row.is_advancing
 
 

@@ -13,6 +13,7 @@ from email.parser import HeaderParser
 from typing import Any
 
 import structlog
+from django.db.models import Q
 from flufl.bounce import all_failures
 
 from communications import channels
@@ -20,9 +21,9 @@ from communications.channels import Refusal
 from communications.channels.refusals import classify_text, has_reply
 from communications.delivery import status_updates
 from communications.delivery.status_updates import StatusUpdate
+from communications.inbound import inbox
 from communications.inbound.mail_parts import header
 from communications.models import Communication, Medium, State
-from communications.schedule import holding
 from invoices.debtors.debtors import normalise_email
 
 log = structlog.get_logger(__name__)
@@ -141,9 +142,7 @@ def _returned(mail: Any) -> Communication | None:
     text = _text(mail)
     for pattern in (_OWN_HEADER, _OWN_ID):
         for found in pattern.findall(text)[:5]:
-            rows = Communication.objects.filter(message_id=uuid.UUID(found), channel=Medium.EMAIL)
-            row: Communication | None = rows.select_related("account", "debtor").order_by(*holding.SEND_ORDER).first()
-            if row:
+            if row := inbox.find_mail(Q(message_id=uuid.UUID(found))):
                 return row
     return None
 

@@ -7,6 +7,7 @@ from django.db.models import OuterRef, Q, Subquery
 
 from communications.contacts import consent
 from communications.models import Answer, AnswerStatus, Communication, Medium, Reply, ReplyStatus, State
+from communications.schedule import holding
 from inflow.accounts.access import rows_of
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
@@ -17,6 +18,13 @@ from invoices.models import Invoice
 _WITHOUT_MESSAGE_ID = (Medium.SMS, Medium.WHATSAPP)
 # States from which a message can become `replied`.
 ANSWERABLE = (State.SENT, State.DELIVERED, State.READ, State.UNKNOWN)
+
+
+def find_mail(condition: Q) -> Communication | None:
+    """Return the first row, in the order of sending, of the email that meets a condition."""
+    rows = Communication.objects.filter(condition, channel=Medium.EMAIL).select_related("account", "debtor")
+    row: Communication | None = rows.order_by(*holding.SEND_ORDER).first()
+    return row
 
 
 def mark_replied(invoices: Iterable[Invoice]) -> None:
@@ -56,7 +64,7 @@ def update_hold(account: Account, debtor_id: uuid.UUID, actor: Actor, reason: st
         *answers.values_list("said_at", flat=True).distinct(),  # answers of one form count once
     ]
     latest = max(moments, default=None)
-    debtors.handle_answer(account, debtor_id, actor, reason=reason, latest=latest, left=len(moments))
+    debtors.mark_reply_handled(account, debtor_id, actor, reason=reason, latest=latest, left=len(moments))
 
 
 def count_pending(user: User) -> int:

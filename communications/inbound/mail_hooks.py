@@ -35,9 +35,8 @@ from communications.channels.refusals import classify_text
 from communications.contacts import addresses
 from communications.delivery import status_updates
 from communications.delivery.status_updates import StatusUpdate
-from communications.inbound import automatic, delivery_reports, mail_parts, replies
+from communications.inbound import automatic, delivery_reports, inbox, mail_parts, replies
 from communications.models import Communication, Medium, Source, State
-from communications.schedule import holding
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +58,7 @@ _MAX_REFERENCES = 20_000
 _ID = re.compile(r"<([^<>\s]+)>")
 # The largest mail with attachments that providers forward. Read only after the secret was checked.
 _MAX_MAIL_BYTES = 64 * 1024 * 1024
+_NOT_CAUSED_BY_MAIL = (SuspiciousOperation, PermissionDenied, ImproperlyConfigured, DatabaseError)
 _UNREADABLE = "[This email can't be displayed. Read it at the mail provider.]"
 
 
@@ -100,14 +100,14 @@ def _accepting_malformed_mail(view: Callable[..., HttpResponseBase]) -> Callable
                 return view(request)
         except RequestDataTooBig:
             body = request.read(_MAX_MAIL_BYTES)
-        except (SuspiciousOperation, PermissionDenied, ImproperlyConfigured, DatabaseError):
+        except _NOT_CAUSED_BY_MAIL:
             raise
         except Exception:
             log.warning("mail_hook_malformed", path=request.path, exc_info=True)
             body = body or request.body
         try:
             return view(_with_body(request, mail_parts.repaired(body)))
-        except (SuspiciousOperation, PermissionDenied, ImproperlyConfigured, DatabaseError):
+        except _NOT_CAUSED_BY_MAIL:
             raise
         except Exception:
             if not _store_unreadable(body):
@@ -131,7 +131,7 @@ def _is_of_the_provider(request: HttpRequest) -> bool:
 def _store_unreadable(body: bytes) -> bool:
     """Store a placeholder for an unreadable mail if it refers to one of our messages. Return True if it does."""
     for found in _SUFFIX_IN_BYTES.findall(body):
-        if row := _first(Q(message_id=uuid.UUID(found.decode()))):
+        if row := inbox.find_mail(Q(message_id=uuid.UUID(found.decode()))):
             provider_id = hashlib.sha256(body).hexdigest()
             replies.receive(row.account, Medium.EMAIL, row.recipient, _UNREADABLE, provider_id, answered=row)
             return True
@@ -188,9 +188,10 @@ def _is_report(mail: Any) -> bool:
 
 def _provider_id(event: Any, writer: str, text: str) -> str:
     """Return an id that is the same for repeated deliveries of a mail, even if it has no Message-ID."""
-    provider_id = mail_parts.header(event.message, "Message-ID").removeprefix("<").removesuffix(">").strip()
-    if provider_id or event.event_id:
-        return provider_id or str(event.event_id)
+    if provider_id := mail_parts.header(event.message, "Message-ID").removeprefix("<").removesuffix(">").strip():
+        return provider_id
+    if event.event_id:
+        return str(event.event_id)
     date = mail_parts.header(event.message, "Date")
     return hashlib.sha256(f"{writer}\n{date}\n{text}".encode(errors="replace")).hexdigest()
 
@@ -198,29 +199,24 @@ def _provider_id(event: Any, writer: str, text: str) -> str:
 def _message_of_event(event: Any) -> Communication | None:
     message_id = _uuid((event.metadata or {}).get(channels.MAIL_KEY)) or _own(event.message_id)
     if message_id:
-        return _first(Q(message_id=message_id))
+        return inbox.find_mail(Q(message_id=message_id))
     provider_id = _without_brackets(event.message_id)
-    return _first(Q(provider_id=provider_id)) if provider_id else None
+    return inbox.find_mail(Q(provider_id=provider_id)) if provider_id else None
 
 
 def _message_replied_to(mail: Any) -> Communication | None:
     headers = [value for name in ("To", "Cc", "Bcc") for value in mail_parts.raw_values(mail, name)]
     for address in (mail.envelope_recipient or "", *headers):
         for found in _SUFFIX.findall(address[:_MAX_REFERENCES])[:50]:
-            if row := _first(Q(message_id=uuid.UUID(found))):
+            if row := inbox.find_mail(Q(message_id=uuid.UUID(found))):
                 return row
     message = " ".join(" ".join(mail_parts.raw_values(mail, name)) for name in ("In-Reply-To", "References"))
     for provider_id in _ID.findall(message[:_MAX_REFERENCES])[:50]:
         message_id = _own(provider_id)
         by_provider_id = Q(provider_id__in=[provider_id, provider_id.partition("@")[0]])
-        if row := _first(Q(message_id=message_id) if message_id else by_provider_id):
+        if row := inbox.find_mail(Q(message_id=message_id) if message_id else by_provider_id):
             return row
     return None
-
-
-def _first(expected: Q) -> Communication | None:
-    rows = Communication.objects.filter(expected, channel=Medium.EMAIL).select_related("account", "debtor")
-    return rows.order_by(*holding.SEND_ORDER).first()
 
 
 def _refusal(event: Any) -> Refusal:

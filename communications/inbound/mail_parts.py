@@ -26,7 +26,7 @@ _PART_HEADER = re.compile(rb"^content-[a-z-]{1,30}(?::|%3A)[^\n]*(?:\n[ \t+%][^\
 # A JSON string that is long enough for a mail bomb, and the characters to remove from it.
 _BASE64 = re.compile(rb'"((?:[A-Za-z0-9+/=\s]|\\[nr/t]){400,}+)"')
 _NO_BASE64 = re.compile(rb"\\[nrt]|[\\=\s]")
-_BODIES = ("TextBody", "HtmlBody", "StrippedTextReply", "RawEmail")
+_BODIES = ("TextBody", "HtmlBody", "StrippedTextReply", "RawEmail", "Content")
 _FILE = {"ContentType": "application/octet-stream", "Content": "AA=="}
 
 
@@ -136,11 +136,7 @@ def has_long_header(payload: bytes) -> bool:
         mail = json.loads(payload, strict=False)
     except ValueError:
         return False
-    return (
-        _is_long({name: value for name, value in mail.items() if name not in _BODIES})
-        if isinstance(mail, dict)
-        else False
-    )
+    return isinstance(mail, dict) and any(_is_long(value) for name, value in mail.items() if name not in _BODIES)
 
 
 def _is_long(node: Any) -> bool:

@@ -8,9 +8,11 @@ staff.
 import datetime as dt
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -40,13 +42,7 @@ _TIMELINE_CHARACTERS = 2_000
 
 
 def receive(
-    account: Account,
-    channel: str,
-    address: str,
-    text: str,
-    provider_id: str,
-    *,
-    answered: Communication | None = None,
+    account: Account, channel: str, address: str, text: str, provider_id: str, *, answered: Communication | None = None
 ) -> Reply | None:
     """Store and classify a reply. Return None if it was received before.
 
@@ -74,23 +70,20 @@ def _store(
         debtor = message.debtor if message else _debtor_at(account, channel, address)
         concerned = inbox.affected_debtors(account, channel, address, debtor.pk if debtor else None)
         _lock(concerned)
-        reply = Reply(
-            account=account,
-            debtor=debtor,
-            communication=message,
-            invoice_id=message.invoice_id if message else None,
-            channel=channel,
-            address=address,
-            text=texts.storable(text),
-            provider_id=_short_id(provider_id),
-            received_at=now,
-        )
-        known = _inserted(reply)
-        if known and known.whole_text != reply.text:  # some mail programs reuse ids
-            reply.provider_id = _short_id(f"{reply.provider_id} {hashlib.sha256(reply.text.encode()).hexdigest()}")
-            known = _inserted(reply)
-        if known:
-            return known if known.read_at is None else None
+        values: dict[str, Any] = {
+            "debtor": debtor,
+            "communication": message,
+            "invoice_id": message.invoice_id if message else None,
+            "address": address,
+            "text": texts.storable(text),
+            "received_at": now,
+        }
+        reply, is_new = _get_or_create(account, channel, _short_id(provider_id), values)
+        if not is_new and reply.whole_text != values["text"]:  # some mail programs reuse ids
+            digest = hashlib.sha256(values["text"].encode()).hexdigest()
+            reply, is_new = _get_or_create(account, channel, _short_id(f"{reply.provider_id} {digest}"), values)
+        if not is_new:
+            return reply if reply.read_at is None else None
         if message:
             # The reply may arrive before the result of the delivery is recorded.
             status_updates.record(message.message_id, Outcome(State.SENT))
@@ -99,7 +92,7 @@ def _store(
         if channel == Medium.WHATSAPP:
             addresses.record_inbound(account, address, now)
         for pk in concerned:
-            debtors.hold_for_answer(account, pk, _writer(reply), now)
+            debtors.pause_for_reply(account, pk, _writer(reply), now)
     return reply
 
 
@@ -108,14 +101,10 @@ def _lock(debtor_ids: Sequence[uuid.UUID]) -> None:
     list(Debtor.objects.select_for_update(no_key=True).filter(pk__in=debtor_ids).order_by("pk"))
 
 
-def _inserted(reply: Reply) -> Reply | None:
-    """Insert a reply. Return the existing one if its id is taken."""
-    Reply.objects.bulk_create([reply], ignore_conflicts=True)
-    if Reply.objects.filter(pk=reply.pk).exists():
-        return None
-    found = Reply.objects.filter(account=reply.account, channel=reply.channel, provider_id=reply.provider_id)
-    known: Reply = found.select_related("account", "debtor", "communication").get()
-    return known
+def _get_or_create(account: Account, channel: str, provider_id: str, values: dict[str, Any]) -> tuple[Reply, bool]:
+    rows = Reply.objects.select_related("account", "debtor", "communication")
+    reply, is_new = rows.get_or_create(account=account, channel=channel, provider_id=provider_id, defaults=values)
+    return reply, is_new
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +153,7 @@ def _apply(reply: Reply, read: _Reading) -> None:
             if stops:
                 inbox.update_hold(account, pk, _writer(reply), excerpt)
             else:
-                debtors.tell_answer(account, pk, _writer(reply), text=excerpt)
+                debtors.log_reply(account, pk, _writer(reply), text=excerpt)
     for name, value in values.items():
         setattr(reply, name, value)
 
@@ -194,9 +183,7 @@ def _short_id(provider_id: str) -> str:
 def _message_to(account: Account, channel: str, address: str) -> Communication | None:
     """Return the last message to an address."""
     sent = Communication.objects.for_account(account).filter(
-        recipient=address,
-        channel=channel,
-        status__in=(*LEFT_US, State.SENDING, State.UNKNOWN),
+        recipient=address, channel=channel, status__in=(*LEFT_US, State.SENDING, State.UNKNOWN)
     )
     found: Communication | None = sent.select_related("debtor").order_by("-sent_at", *holding.SEND_ORDER).first()
     return found
@@ -232,61 +219,45 @@ def confirm_paid(
     """Confirm a payment and record it in the ledger. Raise `Refused` as the ledger does."""
     if key and Receipt.objects.filter(pk=key, account=reply.account_id).exists():  # the form was submitted before
         return
-
-    def do() -> None:
+    with _handle(reply, actor):
         lifecycle.record_payment(
             reply.account, invoice_id, actor, amount=amount, paid_at=paid_at, reference=reference, key=key
         )
 
-    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
-
 
 def confirm_promise(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], promised_on: dt.date) -> None:
-    def do() -> None:
+    with _handle(reply, actor):
         for invoice_id in invoice_ids:
             lifecycle.promise(reply.account, invoice_id, actor, promised_on, reason=reply.text)
 
-    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
-
 
 def confirm_dispute(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], reason: str) -> None:
-    def do() -> None:
+    with _handle(reply, actor):
         for invoice_id in invoice_ids:
             lifecycle.change(reply.account, invoice_id, actor, status=Status.DISPUTED, reason=reason)
-
-    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
 
 
 def confirm_hold(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], hold_until: dt.date) -> None:
     """Put the invoices on hold until a day."""
-
-    def do() -> None:
+    with _handle(reply, actor):
         for invoice_id in invoice_ids:
             lifecycle.change(
                 reply.account, invoice_id, actor, status=Status.ON_HOLD, hold_until=hold_until, reason=reply.text
             )
 
-    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
-
 
 def confirm_wrong_person(reply: Reply, actor: Actor) -> None:
     """Mark the address as invalid because it belongs to somebody else."""
-
-    def do() -> None:
+    with _handle(reply, actor):
         because = f"wrong person, {actor.name}"
         addresses.mark_invalid(reply.account, reply.channel, reply.address, reply.account.now(), because)
-
-    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
 
 
 def confirm_stop(reply: Reply, actor: Actor) -> None:
     """Opt the sender's address out of the channel."""
-
-    def do() -> None:
+    with _handle(reply, actor):
         address, now = opted_out_address(reply), reply.account.now()
         addresses.opt_out(reply.account, reply.channel, address, now, text=reply.text, actor=actor)
-
-    _handle(reply, actor, ReplyStatus.CONFIRMED, do)
 
 
 def undo_opt_out(reply: Reply, actor: Actor, reason: str) -> None:
@@ -311,11 +282,13 @@ def is_opted_out(reply: Reply) -> bool:
 
 def dismiss(reply: Reply, actor: Actor) -> None:
     """Mark a reply as handled without any effect."""
-    _handle(reply, actor, ReplyStatus.DISMISSED, lambda: None)
+    with _handle(reply, actor, ReplyStatus.DISMISSED):
+        pass
 
 
-def _handle(reply: Reply, actor: Actor, status: ReplyStatus, do: Callable[[], None]) -> None:
-    """Mark a reply as handled and call `do`. Raise `Refused` if it was handled already.
+@contextmanager
+def _handle(reply: Reply, actor: Actor, status: ReplyStatus = ReplyStatus.CONFIRMED) -> Iterator[None]:
+    """Mark a reply as handled, in the transaction of its effects. Raise `Refused` if it was handled already.
 
     Messages resume when all of the debtor's replies are handled.
     """
@@ -326,7 +299,7 @@ def _handle(reply: Reply, actor: Actor, status: ReplyStatus, do: Callable[[], No
         proposed = Reply.objects.filter(pk=reply.pk, status=ReplyStatus.PROPOSED)
         if not proposed.update(status=status, handled_by=actor.name, handled_at=account.now()):
             raise Refused("status", "already_handled", _("This reply has already been handled."))
-        do()
+        yield
         summary = f"{english(status.label)}: {english(Triage(reply.triage).label).lower()}."
         for pk in concerned:
             inbox.update_hold(account, pk, actor, summary)

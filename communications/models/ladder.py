@@ -105,9 +105,7 @@ class CollectionSettings(models.Model):
         help_text=_lazy("After an invoice is paid in full, within the contact hours."),
     )
     recalls_promises = models.BooleanField(
-        _lazy("send promise reminders"),
-        default=False,
-        help_text=_lazy("On the day before the promised payment date."),
+        _lazy("send promise reminders"), default=False, help_text=_lazy("On the day before the promised payment date.")
     )
 
     class Meta:
@@ -143,7 +141,7 @@ class ApprovalLimit(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["settings", "currency"], name="one_approval_limit_for_a_currency"),
+            models.UniqueConstraint(fields=["settings", "currency"], name="one_approval_limit_for_a_currency")
         ]
 
     def __str__(self) -> str:

@@ -88,8 +88,7 @@ class Communication(models.Model):
         ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["invoice", "round", "step", "kind", "try_number"],
-                name="a_step_is_tried_once_per_number",
+                fields=["invoice", "round", "step", "kind", "try_number"], name="a_step_is_tried_once_per_number"
             ),
             models.UniqueConstraint(
                 fields=["invoice", "round", "step", "kind"],

@@ -31,8 +31,7 @@ class MessageTemplate(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["account", "kind", "tone", "channel", "language"],
-                name="a_template_is_written_once_for_its_use",
+                fields=["account", "kind", "tone", "channel", "language"], name="a_template_is_written_once_for_its_use"
             ),
             models.CheckConstraint(
                 condition=~Q(channel="email") | ~Q(subject=""), name="a_template_of_an_email_has_a_subject"

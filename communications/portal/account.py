@@ -142,12 +142,12 @@ def _line(invoice: Invoice, today: dt.date, promised_on: dt.date | None, text: P
 def _answer_line(answer: Answer, text: PageText) -> AnswerLine:
     date = phrases.date(answer.day, text.language) if answer.day else ""
     if answer.kind == AnswerKind.PAID:
-        sentence = format_sentence(text.said_paid, date=date)
+        sentence = format_sentence(text.reported_paid, date=date)
         if answer.reference:
-            sentence = format_sentence(text.said_paid_as, date=date, reference=answer.reference)
+            sentence = format_sentence(text.reported_paid_with_reference, date=date, reference=answer.reference)
     elif answer.kind == AnswerKind.PROMISE:
         is_taken = answer.status == AnswerStatus.CONFIRMED
-        sentence = format_sentence(text.said_promise_taken if is_taken else text.said_promise, date=date)
+        sentence = format_sentence(text.promise_accepted if is_taken else text.promise_proposed, date=date)
     else:
-        sentence = format_sentence(text.said_dispute)
+        sentence = format_sentence(text.reported_dispute)
     return AnswerLine(answer.invoice.invoice_number, sentence, answer.text, answer.status == AnswerStatus.PROPOSED)

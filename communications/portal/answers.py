@@ -49,7 +49,7 @@ def promise(debtor: Debtor, invoice_ids: Collection[uuid.UUID], day: dt.date) ->
         for invoice in invoices:
             if day <= today + AUTOMATIC_WITHIN and _may_promise(invoice):
                 lifecycle.promise(account, invoice.pk, DEBTOR, day)
-                _answer(invoice, AnswerKind.PROMISE, AnswerStatus.CONFIRMED, at, took_effect=True, day=day).save()
+                _create(invoice, AnswerKind.PROMISE, AnswerStatus.CONFIRMED, at, took_effect=True, day=day)
             else:
                 _propose(invoice, AnswerKind.PROMISE, at, day=day)
                 proposed.append(invoice)
@@ -144,13 +144,10 @@ def _handle(answer: Answer, actor: Actor, status: AnswerStatus, reason: str = ""
         invoice = writing.lock(account, answer.invoice_id)
         row = Answer.objects.select_for_update().get(account=account, pk=answer.pk)
         if row.status != AnswerStatus.PROPOSED:
-            raise Refused(
-                "status",
-                "handled",
-                _("This answer is already %(status)s.") % {"status": row.get_status_display().lower()},
-            )
+            message = _("This answer is already %(status)s.")
+            raise Refused("status", "handled", message % {"status": row.get_status_display().lower()})
         row.status, row.handled_at, row.handled_by, row.handled_because = status, account.now(), actor.name, reason
-        row.save()
+        row.save(update_fields=["status", "handled_at", "handled_by", "handled_because"])
         yield invoice
         inbox.update_hold(account, row.debtor_id, actor, reason)
 
@@ -165,23 +162,17 @@ def _propose(invoice: Invoice, kind: AnswerKind, at: dt.datetime, **fields: obje
     """Propose an answer. It replaces an unhandled one of the same kind."""
     waiting = Answer.objects.filter(invoice=invoice, kind=kind, status=AnswerStatus.PROPOSED)
     if not waiting.update(**fields, said_at=at):
-        _answer(invoice, kind, AnswerStatus.PROPOSED, at, **fields).save()
+        _create(invoice, kind, AnswerStatus.PROPOSED, at, **fields)
 
 
-def _answer(invoice: Invoice, kind: AnswerKind, status: AnswerStatus, at: dt.datetime, **fields: object) -> Answer:
-    return Answer(
-        account=invoice.account,
-        debtor=invoice.debtor,
-        invoice=invoice,
-        kind=kind,
-        status=status,
-        said_at=at,
-        **fields,
+def _create(invoice: Invoice, kind: AnswerKind, status: AnswerStatus, at: dt.datetime, **fields: object) -> None:
+    Answer.objects.create(
+        account=invoice.account, debtor=invoice.debtor, invoice=invoice, kind=kind, status=status, said_at=at, **fields
     )
 
 
 def _hold_messages(debtor: Debtor, text: str) -> None:
-    debtors.note_answer(debtor.account, debtor.pk, DEBTOR, text=text)
+    debtors.record_reply(debtor.account, debtor.pk, DEBTOR, text=text)
 
 
 def _numbers(invoices: Collection[Invoice]) -> str:

@@ -7,5 +7,5 @@ urlpatterns = [
     path("<str:token>", views.show, name="debtor-page"),
     path("<str:token>/statement.pdf", views.statement_pdf, name="debtor-page-statement"),
     path("<str:token>/logo", views.logo, name="debtor-page-logo"),
-    path("<str:token>/<str:kind>", views.submit, name="debtor-page-say"),
+    path("<str:token>/<str:kind>", views.submit, name="debtor-page-submit"),
 ]

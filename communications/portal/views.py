@@ -20,6 +20,7 @@ from communications.content import phrases, profiles
 from communications.models import Source
 from communications.portal import account as page
 from communications.portal import answers, links, statement, texts
+from communications.portal.errors import RateLimited
 from communications.portal.forms import FORMS, PageForm
 from communications.portal.links import PageLink
 from inflow.accounts.models import Language
@@ -44,13 +45,6 @@ _HEADERS = {
 }
 
 View = Callable[..., HttpResponse]
-
-
-class RateLimited(Exception):
-    """The rate limit is exceeded. `wait_s` is the number of seconds until the next request is allowed."""
-
-    def __init__(self, wait_s: int) -> None:
-        self.wait_s = wait_s
 
 
 def portal_view(view: View) -> View:
@@ -143,7 +137,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         )
     text = texts.of(_wanted(request, message.language))
     who = {"sender": profiles.name(profiles.of(account)), "address": message.recipient}
-    sentence = page.format_sentence(text.left if is_done else text.leave_note, **who)
+    sentence = page.format_sentence(text.unsubscribed if is_done else text.unsubscribe_note, **who)
     shown = {"words": text, "sentence": sentence, "is_done": is_done, "here": request.path}
     return render(request, "communications/portal/unsubscribe.html", shown)
 
@@ -200,8 +194,8 @@ def _page(
             "credits": page.credits(positions, text),
             "instructions": profiles.payment_instructions(profiles.of(account), text.language).splitlines(),
             "statement": reverse("debtor-page-statement", args=[token]) if statement.is_available() else "",
-            "sayings": page.answer_lines(answers.for_party(party), text),
-            "forms": [(form, f"{reverse('debtor-page-say', args=[token, form.kind])}") for form in forms],
+            "replies": page.answer_lines(answers.for_party(party), text),
+            "forms": [(form, f"{reverse('debtor-page-submit', args=[token, form.kind])}") for form in forms],
             "failed": failed,
             "stopped": [getattr(text, f"stop_{channel}") for channel in sorted(opted_out)],
             "done": getattr(text, f"done_{done}") if done in DONE and failed is None else "",

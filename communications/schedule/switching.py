@@ -47,7 +47,7 @@ def start(
             )
     except IntegrityError as error:
         raise Busy from error
-    transaction.on_commit(lambda: offer(account.pk, turns.mark(None)))
+    transaction.on_commit(lambda: offer(account.pk, turns.release_name(None)))
     return row
 
 
@@ -57,13 +57,13 @@ def offer(account_id: uuid.UUID, release: str) -> None:
 
 def waiting() -> list[tuple[uuid.UUID, str]]:
     """Return the unfinished rows that no worker has claimed, with their last release (see `turns`)."""
-    rows = SwitchingOn.objects.filter(turns.free()).values_list("pk", "claimed_until")
-    return [(account_id, turns.mark(claimed_until)) for account_id, claimed_until in rows]
+    rows = SwitchingOn.objects.filter(turns.unclaimed()).values_list("pk", "claimed_until")
+    return [(account_id, turns.release_name(claimed_until)) for account_id, claimed_until in rows]
 
 
 def work(account_id: uuid.UUID, release: str | None = None, turn_s: float = TURN_SECONDS) -> bool:
     """Process invoices for `turn_s` seconds. Return True if there are more."""
-    claimed = SwitchingOn.objects.filter(turns.free(release), pk=account_id)
+    claimed = SwitchingOn.objects.filter(turns.unclaimed(release), pk=account_id)
     if not claimed.update(claimed_until=timezone.now() + LEASE):
         return False
     row = SwitchingOn.objects.select_related("account", "policy").get(pk=account_id)
@@ -78,7 +78,7 @@ def work(account_id: uuid.UUID, release: str | None = None, turn_s: float = TURN
         if time.monotonic() > until:
             released_at = timezone.now()
             SwitchingOn.objects.filter(pk=account_id).update(claimed_until=released_at)
-            offer(account_id, turns.mark(released_at))
+            offer(account_id, turns.release_name(released_at))
             return True
     with transaction.atomic():
         detail = {"entered": row.entered, "overdue_enter": row.overdue_enter}

@@ -1,4 +1,4 @@
-"""The logged-in person, and the rows they may see."""
+"""The logged-in user, and the rows that they may see."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ from inflow.accounts.models import User
 
 
 def person(request: HttpRequest) -> User:
-    """Return the logged-in person."""
+    """Return the logged-in user."""
     assert isinstance(request.user, User)
     return request.user
 
 
 def actor(request: HttpRequest) -> Actor:
-    """Return the logged-in person as the author of a change made in the dashboard."""
+    """Return the logged-in user as the author of a change made in the dashboard."""
     return Actor(person(request).email, Channel.DASHBOARD)
 
 
 def rows_of(user: User, rows: QuerySet[Any], owner: str = "account") -> QuerySet[Any]:
-    """Return those of `rows` that `user` may see. `owner` is the path from a row to its account's key."""
+    """Return the `rows` that `user` may see. `owner` is the lookup path from a row to its account."""
     return rows if user.is_superuser else rows.filter(**{owner: user.account_id})

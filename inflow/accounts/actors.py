@@ -1,4 +1,4 @@
-"""Authors of changes, and the channels through which they make them."""
+"""Authors of changes and the channels that they use."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,7 +15,10 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`name` is an email, a key's name, `clock` or `debtor`. `is_staff` opens the transitions that only people make."""
+    """The author of a change. `name` is an email address, the name of an API key, `clock` or `debtor`.
+
+    Some transitions are permitted only if `is_staff` is True.
+    """
 
     name: str
     channel: Channel

@@ -1,4 +1,4 @@
-"""The append-only log of what people and keys changed."""
+"""The append-only log of changes made by users and API keys."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ from inflow.accounts.models import Account, AuditEntry
 
 
 def record(account: Account | None, actor: str, action: str, target: str, **detail: Any) -> AuditEntry:
-    """Note that `actor` (an email, or a key's prefix) did `action` to `target`. `detail` holds no secret."""
+    """Add an entry. `actor` is an email address or the prefix of a key. `detail` must not contain secrets."""
     return AuditEntry.objects.create(account=account, actor=actor, action=action, target=target, detail=detail)

@@ -1,7 +1,7 @@
-"""API keys: the only place that sees a plaintext key.
+"""API keys. No other module handles a plaintext key.
 
-`inflow_` or `inflow_test_`, 43 base62 characters of 256 random bits, then the CRC32 of all that in 6 base62
-characters, so that a typo or a scanner for leaked secrets is answered without a database read (GitHub's format).
+A key consists of `inflow_` or `inflow_test_`, 256 random bits as 43 base62 characters, and the CRC32 of all that as 6
+base62 characters (GitHub's format). The checksum rejects typos without a query and helps scanners for leaked secrets.
 """
 
 import datetime as dt
@@ -23,9 +23,9 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _FORM = re.compile(r"(inflow_(?:test_)?[0-9A-Za-z]{43})([0-9A-Za-z]{6})")
 _LAST_USED_EVERY = dt.timedelta(minutes=1)
-# Accounts of keys that this process has let in, by the key's digest.
-_seen: dict[str, Account] = {}
-_MAX_SEEN = 500
+# Accounts of keys that this process has accepted, by the digest of the key.
+_accounts: dict[str, Account] = {}
+_MAX_ACCOUNTS = 500
 
 
 def issue(
@@ -37,9 +37,9 @@ def issue(
     expires_at: dt.datetime | None = None,
     actor: str = "",
 ) -> tuple[ApiKey, str]:
-    """Make a key and return it with its plaintext, which is kept nowhere. `scopes=None` gives the default ones.
+    """Create a key and return it with its plaintext, which is not stored. `scopes=None` grants the default scopes.
 
-    Raises ValueError for a scope there is not, ValidationError for a name that is empty or too long.
+    Raise ValueError for an unknown scope and ValidationError for a name that is empty or too long.
     """
     granted = default_scopes() if scopes is None else [Scope(scope).value for scope in scopes]
     stem = ("inflow_test_" if account.is_test else "inflow_") + _base62(secrets.randbits(256), 43)
@@ -63,7 +63,7 @@ def issue(
 def rotate(
     key: ApiKey, *, overlap: dt.timedelta, created_by: User | None = None, actor: str = ""
 ) -> tuple[ApiKey, str]:
-    """A successor with the same name and scopes; the old key works for `overlap` longer, or until its own end."""
+    """Create a successor with the same name and scopes. The old key expires after `overlap` at the latest."""
     ends = timezone.now() + overlap
     with transaction.atomic():
         successor, plaintext = issue(key.account, name=key.name, scopes=key.scopes, created_by=created_by, actor=actor)
@@ -75,14 +75,14 @@ def rotate(
 
 
 def revoke(key: ApiKey, *, actor: str) -> None:
-    """Make the key worthless from the next request on."""
+    """Revoke the key with immediate effect."""
     with transaction.atomic():
         if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
             audit.record(key.account, actor, "api_key.revoked", key.prefix)
 
 
 def find(plaintext: str) -> ApiKey | None:
-    """Return the live key behind `plaintext`, with its account; None for anything else. Says nothing of the reason."""
+    """Return the active key with its account. Return None if the key is malformed, unknown, expired or revoked."""
     if not is_well_formed(plaintext):
         return None
     rows = select(_FIND, [digest(plaintext)])
@@ -92,19 +92,19 @@ def find(plaintext: str) -> ApiKey | None:
     key, key.account = objects(rows[0], ApiKey, Account)
     now = dt.datetime.now(dt.UTC)
     if not key.is_live(now):
-        _seen.pop(key.digest, None)
+        _accounts.pop(key.digest, None)
         return None
-    if len(_seen) >= _MAX_SEEN:
-        _seen.clear()
-    _seen[key.digest] = key.account
+    if len(_accounts) >= _MAX_ACCOUNTS:
+        _accounts.clear()
+    _accounts[key.digest] = key.account
     if key.last_used_at is None or now - key.last_used_at > _LAST_USED_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
     return key
 
 
-def seen_account(plaintext: str) -> Account | None:
-    """Return the account of a key that this process has let in before, without a query. Authenticates nobody."""
-    return _seen.get(digest(plaintext))
+def cached_account(plaintext: str) -> Account | None:
+    """Return the account of a key that this process has accepted before, without a query. Not for authentication."""
+    return _accounts.get(digest(plaintext))
 
 
 _FIND = f"""

@@ -1,9 +1,9 @@
-"""Locks on something that is no row, such as a limit that is counted over several."""
+"""Named locks, for limits that are counted over several rows."""
 
 from django.db import connection
 
 
-def hold(name: str) -> None:
-    """Wait for the lock of this name, and keep it until the transaction ends."""
+def acquire(name: str) -> None:
+    """Wait for the lock of this name and hold it until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])

@@ -1,4 +1,4 @@
-"""Email about somebody's log-in waits in rows; `mailing` sends it."""
+"""The queue of emails about logging in. `mailing` sends them."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from inflow.accounts.models import Language, LoginMail, User
 from inflow.celery import wake
 
 
-def queue(kind: LoginMail.Kind, email: str, language: str, **fields: Any) -> LoginMail:
-    mail = LoginMail.objects.create(kind=kind, email=email, language=language, **fields)
+def queue(kind: LoginMail.Kind, email: str, language: str, **fields: Any) -> None:
+    """Store an email and wake a worker after the transaction is committed."""
+    LoginMail.objects.create(kind=kind, email=email, language=language, **fields)
     transaction.on_commit(_wake)
-    return mail
 
 
 def language_of(user: User) -> str:
-    """Return the language in which a person is written to."""
+    """Return the language of emails to this user."""
     return user.language or (user.account.language if user.account else Language.ENGLISH)
 
 

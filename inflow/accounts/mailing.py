@@ -1,8 +1,7 @@
-"""Send email about somebody's log-in: a link to set a new password, an invitation.
+"""Sending of emails about logging in: links to set a password, and invitations.
 
-Requests only store what is to be mailed. A worker looks up the person, makes the link and sends it: so the response to
-a request says nothing about an address, also not by the time it takes. Links begin with BASE_URL, never with the host
-that a request named.
+Requests only store the email. A worker looks up the user, creates the link and sends it, so that neither the response
+nor its timing reveals if an address has a user. Links begin with BASE_URL, never with the Host header of a request.
 """
 
 import datetime as dt
@@ -23,36 +22,36 @@ from inflow.accounts.models import LoginMail, User
 
 log = structlog.get_logger(__name__)
 
-# An email that could not be sent is tried again after this time, until its link would be over.
-AGAIN = dt.timedelta(minutes=2)
+# An email that could not be sent is retried after this time, until its link would have expired.
+RETRY_AFTER = dt.timedelta(minutes=2)
 
 
 def send_due() -> int:
-    """Send what is due; return the number of emails sent. One that fails is logged, and tried again."""
+    """Send the due emails and return their number. A failure is logged, and the email is retried."""
     sent = 0
     while (mail := _claim()) is not None:
         try:
             sent += _send(mail)
-        except Exception as error:  # whatever the mail server thinks of
+        except Exception as error:  # a mail backend may raise anything
             log.warning("login_mail_failed", kind=mail.kind, error=type(error).__name__)
     return sent
 
 
 def _claim() -> LoginMail | None:
-    """Return the next one, which nobody else gets before `AGAIN` is over."""
+    """Return the next due email and postpone it by `RETRY_AFTER`, so that no other worker sends it meanwhile."""
     now = timezone.now()
     with transaction.atomic():
         due = LoginMail.objects.filter(due_at__lte=now).order_by("due_at")
         mail = due.select_for_update(skip_locked=True, of=("self",)).select_related("invitation__account").first()
         if mail:
-            mail.due_at = now + AGAIN
+            mail.due_at = now + RETRY_AFTER
             mail.save(update_fields=["due_at"])
     return mail
 
 
 def _send(mail: LoginMail) -> int:
-    user = None if mail.kind == LoginMail.Kind.INVITATION else _person(mail)
-    message = _invitation(mail) if mail.kind == LoginMail.Kind.INVITATION else user and _to_person(mail, user)
+    user = None if mail.kind == LoginMail.Kind.INVITATION else _recipient(mail)
+    message = _invitation(mail) if mail.kind == LoginMail.Kind.INVITATION else user and _password_mail(mail, user)
     if message:
         message.send()
     with transaction.atomic():
@@ -63,15 +62,15 @@ def _send(mail: LoginMail) -> int:
     return 1 if message else 0
 
 
-def _person(mail: LoginMail) -> User | None:
-    """None where nobody may get it, or its time is over."""
+def _recipient(mail: LoginMail) -> User | None:
+    """Return the user, or None if they may not get the email or its time is over."""
     if timezone.now() - mail.created_at > dt.timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT):
         return None
     user = User.objects.filter(email=mail.email).first()
     return user if user and passwords.may_reset(user) else None
 
 
-def _to_person(mail: LoginMail, user: User) -> EmailMessage:
+def _password_mail(mail: LoginMail, user: User) -> EmailMessage:
     language = user.language or mail.language
     if mail.kind == LoginMail.Kind.CHANGED:
         return _rendered(mail.kind, language, user.email, url=settings.BASE_URL + reverse("admin_password_reset"))
@@ -81,14 +80,14 @@ def _to_person(mail: LoginMail, user: User) -> EmailMessage:
 
 
 def _invitation(mail: LoginMail) -> EmailMessage | None:
-    """None where it can't be accepted any more."""
+    """Return the email, or None if the invitation can no longer be accepted."""
     invitation = mail.invitation
-    if invitation is None or not invitations.is_good(invitation):
+    if invitation is None or not invitations.is_valid(invitation):
         return None
     context = {
         "account": invitation.account.name if invitation.account else "InFlow",
         "inviter": invitation.invited_by.email,
-        "days": invitations.LIVES.days,
+        "days": invitations.LIFETIME.days,
     }
     if User.objects.filter(email=invitation.email).exists():
         return _rendered("has_log_in", mail.language, invitation.email, **context)

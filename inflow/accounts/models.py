@@ -1,4 +1,4 @@
-"""Accounts, their people and their API keys."""
+"""Accounts, their users and their API keys."""
 
 import datetime as dt
 import re
@@ -38,21 +38,21 @@ class Scope(models.TextChoices):
 
 
 def default_scopes() -> list[str]:
-    """Return the scopes of a key that is made without naming any: none that acts towards a debtor."""
+    """Return the default scopes of a key: all but the one that permits acting towards debtors."""
     return [scope for scope in Scope.values if scope != Scope.COMMUNICATIONS_WRITE]
 
 
 def known_time_zone(name: str) -> None:
     if name not in zoneinfo.available_timezones():
         raise ValidationError(
-            _("%(name)s is no IANA time zone, such as Asia/Dubai.") % {"name": name}, code="unknown_time_zone"
+            _("%(name)s is not an IANA time zone, such as Asia/Dubai.") % {"name": name}, code="unknown_time_zone"
         )
 
 
 def known_subdivision(code: str) -> None:
     if not re.fullmatch(r"[A-Z]{2}-[A-Z0-9]{1,3}", code):
         raise ValidationError(
-            _("%(code)s is no code of ISO 3166-2, such as AE-SH.") % {"code": code}, code="unknown_subdivision"
+            _("%(code)s is not an ISO 3166-2 code, such as AE-SH.") % {"code": code}, code="unknown_subdivision"
         )
 
 
@@ -121,7 +121,7 @@ class Account(models.Model):
 
     @property
     def limits(self) -> Limits:
-        """The plan's limits, raised to what was negotiated."""
+        """The plan's limits, replaced by the negotiated ones."""
         plan = LIMITS[self.plan]
         per_day = self.requests_per_day or plan.per_day
         return Limits(self.requests_per_minute or plan.per_minute, per_day, plan.subscriptions)
@@ -131,12 +131,14 @@ class Account(models.Model):
         return zoneinfo.ZoneInfo(self.time_zone)
 
     def now(self) -> dt.datetime:
-        """The account's time, in UTC: its own clock's, else the wall's. Rules about money and messages ask here, never
-        `timezone.now`."""
+        """Return the account's time in UTC: its test clock if it is set, else the system's.
+
+        Rules about money and messages use it instead of `timezone.now`.
+        """
         return self.clock or dt.datetime.now(dt.UTC)
 
     def today(self) -> dt.date:
-        """The date on the account's own wall clock."""
+        """Return the current date in the account's time zone."""
         return self.now().astimezone(self.zone).date()
 
 
@@ -147,7 +149,7 @@ class UserManager(BaseUserManager["User"]):
     use_in_migrations = True
 
     def get_queryset(self) -> models.QuerySet["User"]:
-        """With the account and the authenticator, which every page of the dashboard asks for."""
+        """Join the account and the authenticator, which every page of the dashboard needs."""
         return super().get_queryset().select_related("account", "authenticator")
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
@@ -157,7 +159,7 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Make platform staff, as the command `createsuperuser` does, and record it in the audit log."""
+        """Create a user of the platform's staff, and record it in the audit log. Used by `createsuperuser`."""
         with transaction.atomic(using=self._db):
             user = self.create_user(email, password, is_superuser=True, **fields)
             AuditEntry.objects.create(actor="console", action="user.created", target=user.email[:120], detail=_STAFF)
@@ -168,7 +170,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractUser):
-    """A person who logs in to the dashboard: a member of one account, or platform staff, who see all."""
+    """A user of the dashboard: a member of one account, or of the platform's staff, who see all accounts."""
 
     username = None  # type: ignore[assignment]
     email = models.EmailField(unique=True)
@@ -195,7 +197,7 @@ class User(AbstractUser):
         ]
 
     def may(self, needed: Role) -> bool:
-        """Return True if this person has the rights of `needed` in their account."""
+        """Return True if this user has the rights of `needed` in their account."""
         return self.is_active and (self.is_superuser or at_least(self.role, needed))
 
     @property
@@ -204,7 +206,7 @@ class User(AbstractUser):
 
 
 class Authenticator(TimestampMixin, ThrottlingMixin, Device):  # type: ignore[misc]  # django-otp carries no types
-    """A person's authenticator app: its key, sealed, and the digests of the recovery codes that are left."""
+    """A user's authenticator app: its encrypted key, and the digests of the unused recovery codes."""
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="authenticator")
     name, confirmed = None, None
@@ -218,16 +220,15 @@ class Authenticator(TimestampMixin, ThrottlingMixin, Device):  # type: ignore[mi
         return str(self.user.email)
 
     def get_throttle_factor(self) -> int:
-        """Seconds to wait after the first wrong code; each further one doubles them."""
+        """Return the number of seconds to wait after the first wrong code. It doubles with each further one."""
         return 1
 
 
 class Session(AbstractBaseSession):
-    """A browser that is logged in, or about to be. The row holds the SHA-256 of the key; pages call it by
-    `public_id`."""
+    """A session of a browser. `session_key` is the SHA-256 of the key in the cookie; pages use `public_id`."""
 
     session_key = models.CharField(_lazy("session key"), max_length=64, primary_key=True)
-    # Not unique: while a session changes its key, the old row is still there.
+    # Not unique: when a session changes its key, the new row is inserted before the old one is deleted.
     public_id = models.UUIDField(editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")
     address = models.GenericIPAddressField(null=True)
@@ -246,7 +247,7 @@ class Session(AbstractBaseSession):
 
 
 class Invitation(models.Model):
-    """An offer of a log-in, mailed to an address. Its link is a signature over `key`: a new key ends the old link."""
+    """An invitation sent to an address. Its link is a signed `key`, so a new key invalidates the old link."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key = models.UUIDField(default=uuid.uuid4, editable=False, unique=True)
@@ -282,7 +283,7 @@ class Invitation(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """Neither accepted nor withdrawn; its time may be over."""
+        """True if it is neither accepted nor withdrawn. It may have expired."""
         return self.accepted_at is None and self.withdrawn_at is None
 
     @property
@@ -291,7 +292,7 @@ class Invitation(models.Model):
 
 
 class LoginMail(models.Model):
-    """An email about somebody's log-in that waits for the mail server. The row is removed once the email is sent."""
+    """A queued email about logging in. The row is deleted after the email is sent."""
 
     class Kind(models.TextChoices):
         RESET = "password_reset"
@@ -312,7 +313,7 @@ class LoginMail(models.Model):
 
 
 class ApiKey(models.Model):
-    """A key of the API. Only its digest and its first characters are kept: `keys.issue` shows it once."""
+    """A key of the API. Only its digest and its first characters are stored: `keys.issue` returns it once."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="api_keys")
     name = models.CharField(max_length=100)
@@ -340,7 +341,7 @@ class ApiKey(models.Model):
 
 
 class AuditEntry(models.Model):
-    """A change that a person or a key made. Append-only: the database refuses to change or remove a row."""
+    """A change made by a user or an API key. Append-only: the database rejects updates and deletions."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, related_name="+")
     at = models.DateTimeField(default=timezone.now, db_index=True)

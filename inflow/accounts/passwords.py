@@ -1,6 +1,7 @@
-"""A new password by a link that was mailed: for whom, and how long the link is good.
+"""Links to set a new password: the permitted recipients, the limits, and the use of a link.
 
-The link is Django's: it ends after PASSWORD_RESET_TIMEOUT, with a new password, another email address, and a log-in.
+The token is Django's. It becomes invalid after PASSWORD_RESET_TIMEOUT and when the password, the email address or the
+time of the last login changes.
 """
 
 import datetime as dt
@@ -12,16 +13,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from inflow.accounts import audit, locks, login_mail, sessions
+from inflow.accounts.errors import ResetLinkUsed
 from inflow.accounts.models import AuditEntry, Language, LoginMail, User
 
-# Links that admins can have mailed to a person. What anybody can ask for is bounded by the page.
+# Links that admins can send to a user per hour. The page limits links that are requested without logging in.
 PER_HOUR = 5
-# Where a request came from: address and device.
+# The address and device of a request.
 Client = dict[str, str | None]
 
 
 class ResetTokens(PasswordResetTokenGenerator):
-    """Django's tokens, good only while the person may log in."""
+    """Django's tokens, valid only while the user may log in."""
 
     def check_token(self, user: User | None, token: str | None) -> bool:
         return user is not None and may_reset(user) and super().check_token(user, token)
@@ -30,19 +32,17 @@ class ResetTokens(PasswordResetTokenGenerator):
 tokens = ResetTokens()
 
 
-class UsedMeanwhile(Exception):
-    """The link was used by another request since this one read it."""
-
-
 def may_reset(user: User) -> bool:
-    """Return whether a link is mailed to this person: active, and not of a suspended account."""
+    """Return True if the user is active and their account is not suspended."""
     is_suspended = user.account is not None and user.account.suspended_at is not None
     return user.is_active and user.has_usable_password() and (user.is_superuser or not is_suspended)
 
 
 def request(email: str, language: str, *, requested_by: str = "", client: Client | None = None) -> None:
-    """Let a worker mail a link to the person with this address. Nothing is looked up here: an address that nobody has
-    costs the same and is answered alike."""
+    """Queue an email with a link to the user with this address.
+
+    The address is not looked up here, so that the response and its timing are the same for an unknown address.
+    """
     login_mail.queue(
         LoginMail.Kind.RESET,
         email,
@@ -53,13 +53,15 @@ def request(email: str, language: str, *, requested_by: str = "", client: Client
 
 
 def renew(user: User, password: str, client: Client | None = None) -> None:
-    """Set the password of the person, as they were when their link was read, and log them out everywhere. Raises
-    `UsedMeanwhile`."""
+    """Set the password and end all sessions of the user. `user` is as it was when the link was opened.
+
+    Raise `ResetLinkUsed` if the user has changed since then.
+    """
     with transaction.atomic():
         stored = User.objects.select_for_update(of=("self",)).get(pk=user.pk)
-        facts = ("password", "email", "last_login")
-        if any(getattr(stored, name) != getattr(user, name) for name in facts) or not may_reset(stored):
-            raise UsedMeanwhile
+        unchanged = all(getattr(stored, name) == getattr(user, name) for name in ("password", "email", "last_login"))
+        if not (unchanged and may_reset(stored)):
+            raise ResetLinkUsed
         stored.set_password(password)
         stored.save(update_fields=["password"])
         sessions.end_all(stored)
@@ -68,18 +70,18 @@ def renew(user: User, password: str, client: Client | None = None) -> None:
 
 
 def mail_link(user: User, actor: str) -> str:
-    """Let a worker mail a link to a person, because an admin asked for it. Raises ValidationError."""
+    """Queue an email with a link, requested by an admin, and return a message for them. Raise ValidationError."""
     with transaction.atomic():
-        locks.hold(f"password links to {user.email}")
-        _check_hour(user)
+        locks.acquire(f"password links to {user.email}")
+        _check_hourly_limit(user)
         request(user.email, login_mail.language_of(user), requested_by=actor)
-    return _("A link to set a new password is on its way to %(email)s.") % {"email": user.email}
+    return _("A link to set a new password is being sent to %(email)s.") % {"email": user.email}
 
 
-def _check_hour(user: User) -> None:
+def _check_hourly_limit(user: User) -> None:
     hour = timezone.now() - dt.timedelta(hours=1)
     sent = AuditEntry.objects.filter(account=user.account, action="user.reset_requested", target=user.email[:120])
     waiting = LoginMail.objects.filter(kind=LoginMail.Kind.RESET, email=user.email)
     if sent.filter(at__gt=hour).count() + waiting.count() >= PER_HOUR:
-        said = _("%(most)d links were mailed to %(email)s within an hour. Each works for an hour.")
-        raise ValidationError(said % {"most": PER_HOUR, "email": user.email})
+        message = _("%(most)d links were sent to %(email)s within the last hour. Each is valid for an hour.")
+        raise ValidationError(message % {"most": PER_HOUR, "email": user.email})

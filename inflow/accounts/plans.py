@@ -1,4 +1,4 @@
-"""The pricing table as data. Source: the public API page; limits are per account, not per key."""
+"""Plans and their limits, as on the public pricing page. Limits apply per account, not per key."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ class Plan(models.TextChoices):
 
 
 class Limits(NamedTuple):
-    """Requests a minute and a day (None: unlimited), and webhook subscriptions."""
+    """Maximum number of requests per minute and per day (None: unlimited), and of webhook subscriptions."""
 
     per_minute: int
     per_day: int | None

@@ -1,4 +1,4 @@
-"""Roles in the dashboard. Each role includes the one below it; platform staff (superusers) may do all."""
+"""Roles in the dashboard. Each includes the rights of the one below. Platform staff (superusers) have all rights."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _lazy
@@ -11,7 +11,7 @@ class Role(models.TextChoices):
     VIEWER = "viewer", _lazy("Viewer: reads")
 
 
-# Of a badge.
+# Short labels, for badges.
 NAMES = {
     Role.ADMIN: _lazy("Admin"),
     Role.MANAGER: _lazy("Manager"),

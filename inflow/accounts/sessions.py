@@ -1,7 +1,7 @@
-"""Sessions of people: Django's sessions in the database, with their user and their origin.
+"""Sessions of users: Django's sessions in the database, with their user, address and device.
 
-The cookie holds a session's key, the row only its SHA-256: a reader of the database, or of a backup, gets no log-in.
-What a page shows of a session is kept in it and written whenever it is saved, at most every five minutes of use.
+The cookie holds the session key and the row only its SHA-256, so that the database or a backup contains no usable key.
+The time of the last use is precise to five minutes.
 """
 
 import datetime as dt
@@ -21,7 +21,7 @@ from inflow.accounts.models import Session, User
 
 SEEN_EVERY_S = 300
 _CLIENT, _SEEN = "client", "seen_at"
-# In this order: each names itself and those before it in what it sends.
+# Checked in this order, because each user agent contains the names of those below it.
 _BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrom": "Chrome", "Safari": "Safari"}
 _SYSTEMS = {
     "iPhone": "iPhone",
@@ -35,14 +35,14 @@ _SYSTEMS = {
 
 
 class SessionStore(DatabaseStore):
-    """SESSION_ENGINE."""
+    """The session store of this SESSION_ENGINE."""
 
     @classmethod
     def get_model_class(cls) -> type[Session]:
         return Session
 
     def load(self) -> dict[str, Any]:
-        """Return the data of the cookie's session; an unknown key is given up, and never taken over."""
+        """Return the data of the session. An unknown key is discarded and never reused."""
         rows = Session.objects.filter(session_key=digest(self.session_key or ""), expire_date__gt=timezone.now())
         data = rows.values_list("session_data", flat=True).first()
         if data is None:
@@ -74,24 +74,24 @@ class SessionStore(DatabaseStore):
 
 
 def digest(key: str) -> str:
-    """Return what a session's row is found by. The key has 160 random bits, so that no salt is needed."""
+    """Return the digest under which a session is stored. The key has 160 random bits, so no salt is needed."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def is_same(session: Session, current: SessionBase) -> bool:
-    """Tell whether the row is that of the request's own session."""
+def is_current(session: Session, current: SessionBase) -> bool:
+    """Return True if the row is the request's own session."""
     return session.session_key == digest(current.session_key or "")
 
 
-def begin(session: SessionBase, address: str | None, agent: str) -> None:
-    """Note where the person, who has just said the right password, is."""
+def start(session: SessionBase, address: str | None, agent: str) -> None:
+    """Record the address and device of a user who has just logged in."""
     now = timezone.now().timestamp()
     session[_CLIENT] = {"id": str(uuid.uuid4()), "started_at": now, "address": address, "agent": agent[:300]}
     session[_SEEN] = now
 
 
-def seen(session: SessionBase) -> None:
-    """Note that it is in use; which also puts off its end."""
+def touch(session: SessionBase) -> None:
+    """Record that the session is in use, which also postpones its expiry."""
     now = timezone.now().timestamp()
     last = session.get(_SEEN) or session.get(_CLIENT, {}).get("started_at", 0)
     if now - last >= SEEN_EVERY_S:
@@ -99,26 +99,26 @@ def seen(session: SessionBase) -> None:
 
 
 def age(session: SessionBase) -> dt.timedelta:
-    """Since the log-in."""
+    """Return the time since the login."""
     now = timezone.now().timestamp()
     return dt.timedelta(seconds=now - session.get(_CLIENT, {}).get("started_at", now))
 
 
-def of(user: User) -> QuerySet[Session]:
-    """Those that are not over, the last used one first."""
+def active(user: User) -> QuerySet[Session]:
+    """Return the user's active sessions, the last used first."""
     return Session.objects.filter(user=user, expire_date__gt=timezone.now())
 
 
 def end(user: User, public_id: uuid.UUID) -> Session | None:
-    """The one that ended; None where this person has none of this name."""
-    session = of(user).filter(public_id=public_id).first()
+    """End the user's session with this id and return it, or None if there is none."""
+    session = active(user).filter(public_id=public_id).first()
     if session:
         session.delete()
     return session
 
 
 def end_all(user: User, *, but: str | None = None) -> int:
-    """End a person's sessions and return their number. `but` is the key, as in the cookie, of the one that stays."""
+    """End a user's sessions and return their number. `but` is the key, as in the cookie, of a session to keep."""
     ending = Session.objects.filter(user=user)
     if but:
         ending = ending.exclude(session_key=digest(but))
@@ -127,7 +127,7 @@ def end_all(user: User, *, but: str | None = None) -> int:
 
 
 def device(agent: str) -> str:
-    """Return the name of a browser and its system, such as Chrome on Windows."""
+    """Return a browser and its operating system, such as "Chrome on Windows"."""
     browser = next((name for mark, name in _BROWSERS.items() if mark in agent), "")
     system = next((name for mark, name in _SYSTEMS.items() if mark in agent), "")
     if browser and system:
@@ -136,7 +136,7 @@ def device(agent: str) -> str:
     return browser or system or (program.group() if program else _("Unknown device"))
 
 
-def device_retold(stored: str) -> str:
-    """A device that was noted in English, in the reader's language."""
+def localized_device(stored: str) -> str:
+    """Return a device that was stored in English in the active language."""
     browser, on, system = stored.partition(" on ")
     return _("%(browser)s on %(system)s") % {"browser": browser, "system": system} if on else _(stored)

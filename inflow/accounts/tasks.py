@@ -6,11 +6,11 @@ from inflow.accounts.sessions import SessionStore
 
 @shared_task  # type: ignore[untyped-decorator]
 def forget_sessions() -> None:
-    """Remove the rows of sessions that are over."""
+    """Delete expired sessions."""
     SessionStore.clear_expired()
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def send_login_mail() -> int:
-    """Send links to set a password and invitations: woken by the request, and swept several times a minute."""
+    """Send the queued emails about logging in. Woken by requests, and run several times a minute."""
     return mailing.send_due()

@@ -16,8 +16,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from rest_framework.request import Request
 
+from inflow.accounts.encryption import decrypt, encrypt
 from inflow.accounts.models import Account
-from inflow.accounts.sealing import seal, unseal
 from inflow.api.answers import Answer
 from inflow.api.authentication import account_of
 from inflow.api.errors import Problem, invalid
@@ -69,7 +69,7 @@ def _once(account: Account, route: str, key: str, print_: str, act: Callable[[],
         if stored.fingerprint != print_:
             raise invalid("Idempotency-Key", "idempotency_key_reused", "This key came with another body before.")
         replay = {"Idempotent-Replayed": "true"}
-        body, headers = unseal(stored.sealed_body).encode(), {**stored.headers, **replay}
+        body, headers = decrypt(stored.sealed_body).encode(), {**stored.headers, **replay}
         return Answer(body, stored.status, headers=headers, shows_links=shows)
     response = act()
     if 200 <= response.status_code < 300:
@@ -81,7 +81,7 @@ def _once(account: Account, route: str, key: str, print_: str, act: Callable[[],
                 "fingerprint": print_,
                 "status": response.status_code,
                 "headers": {name: response[name] for name in _STORED_HEADERS if name in response},
-                "sealed_body": seal(response.content.decode()),
+                "sealed_body": encrypt(response.content.decode()),
                 "created_at": timezone.now(),
             },
         )

@@ -33,7 +33,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        proxies.believe_trusted_proxies(request.META)
+        proxies.drop_untrusted_headers(request.META)
         request_id = request_id_of(request.META)
         request.request_id = request_id  # type: ignore[attr-defined]
         # Until the next request of this thread: Django logs a refusal after the last middleware.

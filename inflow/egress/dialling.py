@@ -1,7 +1,4 @@
-"""Opening a socket to a stranger's server: on an address that was vetted, and with a hard end by the clock on the wall.
-
-See docs/decisions/0004.
-"""
+"""Sockets to hosts that users supply: to a checked address, and closed at a deadline. See docs/decisions/0004."""
 
 import functools
 import queue
@@ -15,18 +12,22 @@ import certifi
 
 from inflow.egress import targets
 
-DIALLED = 4  # addresses of one name that are tried
-TICK_S = 0.1
+MAX_ADDRESSES = 4  # per host name
+CHECK_EVERY_S = 0.1
 
 
-def dial(host: str, port: int, watch: "Watch") -> socket.socket:
-    """A connected socket to one of the addresses of the one look-up. Raises `Forbidden` without a packet."""
-    addresses = _look_up(host, port, watch.left_or_raise())[:DIALLED]
+def dial(host: str, port: int, deadline: "Deadline") -> socket.socket:
+    """Resolve `host` once and return a socket connected to one of its addresses.
+
+    Raise `ForbiddenTarget` without sending anything if any of the addresses is not permitted, and OSError (also its
+    subclass TimeoutError) if the connection fails.
+    """
+    addresses = _resolve(host, port, deadline.remaining_or_raise())[:MAX_ADDRESSES]
     error: OSError = OSError("no address")
     for number, (family, address) in enumerate(addresses):
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            sock.settimeout(watch.left_or_raise() / (len(addresses) - number))
+            sock.settimeout(deadline.remaining_or_raise() / (len(addresses) - number))
             sock.connect(address)
         except OSError as failure:
             sock.close()
@@ -36,97 +37,96 @@ def dial(host: str, port: int, watch: "Watch") -> socket.socket:
     raise error
 
 
-def _look_up(host: str, port: int, seconds: float) -> list[tuple[int, Any]]:
-    """In a thread of its own: the C library's look-up cannot be ended, only left behind."""
-    if targets.literal(host) is not None:
+def _resolve(host: str, port: int, seconds: float) -> list[tuple[int, Any]]:
+    """Resolve `host` in a separate thread, because the C library's lookup cannot be interrupted, only abandoned."""
+    if targets.literal_address(host) is not None:
         return targets.resolve(host, port)
-    found: queue.SimpleQueue[list[tuple[int, Any]] | Exception] = queue.SimpleQueue()
+    results: queue.SimpleQueue[list[tuple[int, Any]] | Exception] = queue.SimpleQueue()
 
-    def look() -> None:
+    def resolve() -> None:
         try:
-            found.put(targets.resolve(host, port))
+            results.put(targets.resolve(host, port))
         except Exception as error:
-            found.put(error)
+            results.put(error)
 
-    threading.Thread(target=look, name="look-up", daemon=True).start()
+    threading.Thread(target=resolve, name="lookup", daemon=True).start()
     try:
-        answer = found.get(timeout=seconds)
+        result = results.get(timeout=seconds)
     except queue.Empty:
-        raise TimeoutError("look-up") from None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+        raise TimeoutError("lookup") from None
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 @functools.cache
 def tls() -> ssl.SSLContext:
-    """Trusts what the machine trusts (SSL_CERT_FILE too), and certifi's."""
+    """Return a context that trusts the certificates of the operating system (or of SSL_CERT_FILE) and of certifi."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
 
 
-class Watch:
-    """The end of one request: at that moment its socket is shut down, whatever still drips through it."""
+class Deadline:
+    """The end of one request, on the monotonic clock. The attached socket is shut down then, even if data arrives."""
 
-    __slots__ = ("_sock", "ends_at", "is_over")
+    __slots__ = ("_sock", "ends_at", "has_expired")
 
     def __init__(self, ends_at: float) -> None:
         self.ends_at = ends_at
-        self.is_over = False
+        self.has_expired = False
         self._sock: socket.socket | None = None
 
-    def left(self) -> float:
+    def remaining(self) -> float:
+        """Return the number of seconds left, negative after the deadline."""
         return self.ends_at - time.monotonic()
 
-    def left_or_raise(self) -> float:
-        if self.is_over or (left := self.left()) <= 0:
+    def remaining_or_raise(self) -> float:
+        """Return the number of seconds left. Raise TimeoutError after the deadline."""
+        if self.has_expired or (remaining := self.remaining()) <= 0:
             raise TimeoutError("deadline")
-        return left
+        return remaining
 
-    def hold(self, sock: socket.socket) -> None:
+    def attach(self, sock: socket.socket) -> None:
         self._sock = sock
 
-    def strike(self) -> None:
-        self.is_over = True
+    def start(self) -> None:
+        """Have the socket shut down at `ends_at`, unless `cancel` is called first."""
+        global _thread
+        with _changed:
+            if _thread is None or not _thread.is_alive():  # first use in this process, which may be a fork
+                _running.clear()
+                _thread = threading.Thread(target=_enforce, name="deadlines", daemon=True)
+                _thread.start()
+            _running.add(self)
+            if len(_running) == 1:
+                _changed.notify()
+
+    def cancel(self) -> None:
+        with _changed:
+            _running.discard(self)
+
+    def expire(self) -> None:
+        self.has_expired = True
         if self._sock is not None:
             try:
-                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)  # SSLSocket's own would drop its state
+                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)  # SSLSocket's own method would drop its state
             except OSError:
                 return
 
 
-_watched: set[Watch] = set()
+_running: set[Deadline] = set()
 _changed = threading.Condition()
-_watchman: threading.Thread | None = None
+_thread: threading.Thread | None = None
 
 
-def begin(watch: Watch) -> None:
-    """From here on the watch strikes at its moment, unless `end` comes first."""
-    global _watchman
-    with _changed:
-        if _watchman is None or not _watchman.is_alive():  # first use in this process, perhaps a fork
-            _watched.clear()
-            _watchman = threading.Thread(target=_stand_watch, name="deadlines", daemon=True)
-            _watchman.start()
-        _watched.add(watch)
-        if len(_watched) == 1:
-            _changed.notify()
-
-
-def end(watch: Watch) -> None:
-    """From here on the socket is somebody else's."""
-    with _changed:
-        _watched.discard(watch)
-
-
-def _stand_watch() -> None:
+def _enforce() -> None:
     while True:
         with _changed:
-            while not _watched:
+            while not _running:
                 _changed.wait()
             now = time.monotonic()
-            for watch in [watch for watch in _watched if watch.ends_at <= now]:
-                _watched.discard(watch)
-                watch.strike()
-        time.sleep(TICK_S)
+            for deadline in [deadline for deadline in _running if deadline.ends_at <= now]:
+                _running.discard(deadline)
+                deadline.expire()
+        time.sleep(CHECK_EVERY_S)

@@ -92,6 +92,6 @@ def _client_of(environ: dict[str, Any], *, is_program: bool) -> str:
 
     Only a key that was let in before stands for its account. Else each made-up key would be another client.
     """
-    if is_program and (account := keys.seen_account(environ.get("HTTP_X_INFLOW_KEY", ""))):
+    if is_program and (account := keys.cached_account(environ.get("HTTP_X_INFLOW_KEY", ""))):
         return str(account.pk)
     return proxies.client_address(SimpleNamespace(META=environ))  # type: ignore[arg-type]

@@ -1,10 +1,10 @@
-"""The time between a backup and its restore, in which what left is unknown to the database."""
+"""The period between a backup and its restore, during which the database does not know what was sent."""
 
 import datetime as dt
 from dataclasses import dataclass
 from typing import Self
 
-# The clocks of several machines, a transaction that was open while the backup was taken, a file not flushed yet.
+# Allows for clock differences, transactions that were open during the backup, and a mark file that was not flushed.
 MARGIN = dt.timedelta(minutes=1)
 
 

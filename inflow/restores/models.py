@@ -1,4 +1,4 @@
-"""The installation's own identity and its high-water marks, as the database knows them."""
+"""The installation's identity and its high-water marks in the database."""
 
 import uuid
 
@@ -15,11 +15,11 @@ class Cause(models.TextChoices):
 
 
 class Installation(models.Model):
-    """The one installation that this database belongs to.
+    """The installation that this database belongs to: a single row, created by the migration.
 
-    `key` names its marks outside the database, so that several installations can share one Valkey or folder. A copy of
-    the database has the same key, until `after_restore --copy` gives it another. The row is made by the migration, and
-    `identity` is empty until the first worker compares.
+    `key` identifies its marks outside the database, so that several installations can share one Valkey or folder. A
+    copy of the database has the same key until `after_restore --copy` changes it. `identity` is empty until the first
+    comparison.
     """
 
     ONLY = 1
@@ -30,7 +30,7 @@ class Installation(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     held_at = models.DateTimeField(null=True, help_text="Since then messages and webhooks are held.")
     held_because = models.CharField(max_length=10, choices=Cause, blank=True)
-    # Between these moments messages and webhooks may have left that this database knows nothing of.
+    # Between these times, messages and webhooks may have been sent that this database does not know.
     lost_since = models.DateTimeField(null=True)
     lost_until = models.DateTimeField(null=True)
 
@@ -42,10 +42,10 @@ class Installation(models.Model):
 
 
 class Mark(models.Model):
-    """A number that rises with each provider call and each claim of deliveries, in one of several slots.
+    """A number that is increased before each provider call and each claim of deliveries, in one of several slots.
 
-    Workers use different slots, so that none waits for another's commit. It is a row and not a sequence: PostgreSQL
-    logs a sequence 32 numbers ahead, and a restored one would claim to know what was sent after the backup.
+    Workers use different slots, so that they rarely wait for each other's commits. A sequence would not do: PostgreSQL
+    logs sequences 32 numbers ahead, so a restored one may include numbers used after the backup.
     """
 
     slot = models.PositiveSmallIntegerField(primary_key=True)
@@ -57,7 +57,7 @@ class Mark(models.Model):
 
 
 class ClockMark(models.Model):
-    """The moment at which a kind of periodic work last ran. One that has not come yet shows that a clock was ahead."""
+    """The time at which a kind of periodic work last ran. A time in the future shows that a clock was ahead."""
 
     work = models.CharField(primary_key=True, max_length=20)
     at = models.DateTimeField()

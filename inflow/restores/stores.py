@@ -1,4 +1,4 @@
-"""The high-water marks outside the database: in Valkey, and in a file where `INFLOW_DATA` is set."""
+"""High-water marks outside the database: in Valkey, and in a file if `INFLOW_DATA` is set."""
 
 import fcntl
 import json
@@ -14,37 +14,35 @@ import redis
 import structlog
 from django.conf import settings
 
+from inflow.restores.errors import StoresUnavailable
+
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 PREFIX = "inflow:mark:"
 TIMEOUT_S = 0.5
-# A store that failed is left out for so long, where another one holds the mark.
-LEFT_OUT_S = 5.0
-# A file survives the end of any process as soon as it is renamed. A power cut takes back at most this much of it:
-# `after_restore` counts a minute more than the marks say.
+# Time for which a store that failed is skipped if there is another one, in seconds.
+SKIP_FAILED_S = 5.0
+# A renamed file survives a crash of any process. A power failure can lose at most this many seconds of marks, which is
+# within the margin of `after_restore`.
 FLUSH_EVERY_S = 1.0
 
 
-class Seen(NamedTuple):
-    """A slot's number and when it was written, in seconds since 1970."""
+class StoredMark(NamedTuple):
+    """The number of a slot, and the Unix time at which it was written."""
 
     number: int
     at: float
 
 
-Marks = dict[int, Seen]
-
-
-class Unavailable(Exception):
-    """Raised when no store can be read or written."""
+Marks = dict[int, StoredMark]
 
 
 class Store(Protocol):
     def read(self, key: uuid.UUID) -> Marks: ...
 
-    def raise_to(self, key: uuid.UUID, slot: int, seen: Seen) -> int:
-        """Write the number unless a higher one is there; return the one that was there before, or 0."""
+    def raise_to(self, key: uuid.UUID, slot: int, mark: StoredMark) -> int:
+        """Write the mark unless the stored number is higher. Return the number before, or 0."""
 
 
 # --- Valkey --------------------------------------------------------------------------------------------------------
@@ -57,7 +55,7 @@ return known
 
 
 class ValkeyStore:
-    """A hash for each installation, a field for each slot: "number seconds"."""
+    """A hash for each installation, with a field for each slot: "number time"."""
 
     def __init__(self, url: str) -> None:
         self._client = redis.Redis.from_url(
@@ -67,17 +65,17 @@ class ValkeyStore:
 
     def read(self, key: uuid.UUID) -> Marks:
         fields: Mapping[str, str] = self._client.hgetall(f"{PREFIX}{key}")  # type: ignore[assignment]
-        return {int(slot): _seen(*text.split()) for slot, text in fields.items()}
+        return {int(slot): _mark(*text.split()) for slot, text in fields.items()}
 
-    def raise_to(self, key: uuid.UUID, slot: int, seen: Seen) -> int:
-        return int(self._raise(keys=[f"{PREFIX}{key}"], args=[slot, seen.number, seen.at]))
+    def raise_to(self, key: uuid.UUID, slot: int, mark: StoredMark) -> int:
+        return int(self._raise(keys=[f"{PREFIX}{key}"], args=[slot, mark.number, mark.at]))
 
 
 # --- A file --------------------------------------------------------------------------------------------------------
 
 
 class FileStore:
-    """A file for each installation, replaced as a whole under a lock that the processes of this machine share."""
+    """A file for each installation. It is replaced as a whole, under a lock shared by the processes of this machine."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -89,19 +87,19 @@ class FileStore:
         except FileNotFoundError:
             return {}
         try:
-            return {int(slot): _seen(*seen) for slot, seen in json.loads(text).items()}
+            return {int(slot): _mark(*mark) for slot, mark in json.loads(text).items()}
         except (ValueError, TypeError, AttributeError):
             log.error("mark_file_unreadable", path=str(self._path(key)))
             return {}
 
-    def raise_to(self, key: uuid.UUID, slot: int, seen: Seen) -> int:
+    def raise_to(self, key: uuid.UUID, slot: int, mark: StoredMark) -> int:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._alone(key):
+        with self._locked(key):
             marks = self.read(key)
-            known = marks[slot].number if slot in marks else 0
-            if seen.number > known:
-                self._replace(self._path(key), json.dumps({**marks, slot: seen}))
-        return known
+            before = marks[slot].number if slot in marks else 0
+            if mark.number > before:
+                self._replace(self._path(key), json.dumps({**marks, slot: mark}))
+        return before
 
     def _replace(self, path: Path, text: str) -> None:
         new = path.with_suffix(".new")
@@ -114,7 +112,7 @@ class FileStore:
         new.replace(path)
 
     @contextmanager
-    def _alone(self, key: uuid.UUID) -> Iterator[None]:
+    def _locked(self, key: uuid.UUID) -> Iterator[None]:
         with self._path(key).with_suffix(".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -123,63 +121,58 @@ class FileStore:
         return self._folder / f"{key}.json"
 
 
-def _seen(number: str | int, at: str | float) -> Seen:
-    return Seen(int(number), float(at))
+def _mark(number: str | int, at: str | float) -> StoredMark:
+    return StoredMark(int(number), float(at))
 
 
 # --- Both ------------------------------------------------------------------------------------------------------------
 
 _stores: dict[tuple[str, Path | None], dict[str, Store]] = {}
-_left_out_until: dict[str, float] = {}
+_skipped_until: dict[str, float] = {}
 
 
 class Reading(NamedTuple):
-    """The highest marks of all stores. Not `is_complete`: a store could not be read."""
+    """The highest marks of all stores. `is_complete` is False if a store could not be read."""
 
     marks: Marks
     is_complete: bool
 
 
 def read(key: uuid.UUID) -> Reading:
-    """Raise `Unavailable` if no store can be read."""
-    found = _each(lambda store: store.read(key))
-    if not found:
-        raise Unavailable
+    """Return the highest mark of each slot. Raise `StoresUnavailable` if no store can be read."""
+    results = _each(lambda store: store.read(key))
     highest: Marks = {}
-    for slot, seen in (item for marks in found for item in marks.items()):
-        highest[slot] = max(highest.get(slot, seen), seen)
-    return Reading(highest, is_complete=len(found) == len(_configured()))
+    for slot, mark in (item for marks in results for item in marks.items()):
+        highest[slot] = max(highest.get(slot, mark), mark)
+    return Reading(highest, is_complete=len(results) == len(_configured()))
 
 
-def raise_to(key: uuid.UUID, slot: int, seen: Seen) -> int:
-    """Write the mark to every store that can be reached; one is enough. Return the highest that was there before.
-
-    Raise `Unavailable` if none could be written.
-    """
-    found = _each(lambda store: store.raise_to(key, slot, seen))
-    if not found:
-        raise Unavailable
-    return max(found)
+def raise_to(key: uuid.UUID, slot: int, mark: StoredMark) -> int:
+    """Write the mark to every available store. Return the highest number before. Raise `StoresUnavailable`."""
+    return max(_each(lambda store: store.raise_to(key, slot, mark)))
 
 
 def _configured() -> dict[str, Store]:
-    of = settings.REDIS_URL, settings.INFLOW_DATA
-    if of not in _stores:
-        _stores[of] = {"valkey": ValkeyStore(settings.REDIS_URL)}
+    key = settings.REDIS_URL, settings.INFLOW_DATA
+    if key not in _stores:
+        _stores[key] = {"valkey": ValkeyStore(settings.REDIS_URL)}
         if settings.INFLOW_DATA:
-            _stores[of]["file"] = FileStore(settings.INFLOW_DATA / "marks")
-    return _stores[of]
+            _stores[key]["file"] = FileStore(settings.INFLOW_DATA / "marks")
+    return _stores[key]
 
 
-def _each(ask: Callable[[Store], T]) -> list[T]:
-    found = []
+def _each(function: Callable[[Store], T]) -> list[T]:
+    """Return the results of `function` for the stores that are available. Raise `StoresUnavailable` if none is."""
+    results = []
     stores = _configured()
     for name, store in stores.items():
-        if len(stores) > 1 and time.monotonic() < _left_out_until.get(name, 0.0):
+        if len(stores) > 1 and time.monotonic() < _skipped_until.get(name, 0.0):
             continue
         try:
-            found.append(ask(store))
+            results.append(function(store))
         except (redis.RedisError, OSError) as error:
             log.warning("mark_store_unavailable", store=name, error=type(error).__name__)
-            _left_out_until[name] = time.monotonic() + LEFT_OUT_S
-    return found
+            _skipped_until[name] = time.monotonic() + SKIP_FAILED_S
+    if not results:
+        raise StoresUnavailable
+    return results

@@ -14,7 +14,8 @@ import pytest
 from django.db import transaction
 
 from communications import channels
-from communications.channels import DeliveryUnknown, Outage, Refusal, Refused, pauses
+from communications.channels import DeliveryRefused, DeliveryUnknown, Outage, Refusal, pauses
+from communications.channels.errors import SenderPaused
 from communications.delivery import gate, sender
 from communications.engine import clock, forecast
 from communications.models import Communication
@@ -86,7 +87,7 @@ class _Scripted(channels.Transports):
             return ""
         if refusing.kind is None:
             raise DeliveryUnknown("no reply")
-        raise Refused(f"{refusing.kind} refused", refusing.kind)
+        raise DeliveryRefused(f"{refusing.kind} refused", refusing.kind)
 
 
 _capture, _hand_over, _claim = sender.capture, sender.hand_over, gate.claim
@@ -109,7 +110,7 @@ def _scripted_capture(communication_id: uuid.UUID, *, owner: Account | None = No
     permit, unavailable = None, None
     try:
         permit = pauses.acquire(pauses.key_of(owner, channel), owner.now())
-    except pauses.Paused as pause:
+    except SenderPaused as pause:
         unavailable = Outage("paused", pause.wait)
     with transaction.atomic():
         rows = gate.claim(communication_id, unavailable=unavailable, wait=wait, account=owner)

@@ -18,7 +18,8 @@ from communications.contacts import addresses
 from communications.delivery import gate, notices, sender
 from communications.models import Communication, Contact, Gateway, PolicyStep
 from inflow.accounts.models import Account
-from inflow.egress import dialling, targets
+from inflow.egress import dialling
+from inflow.egress.errors import ForbiddenTarget
 from invoices import narrative
 from invoices.models import Escalation, TimelineEntry
 from tests import make
@@ -302,7 +303,7 @@ def test_what_could_not_begin_in_time_does_not_begin(provider: Provider) -> None
     account = make.account()
     make.gateway(account, base_url=provider.base_url)
     (row,) = gate.claim(due_message(account).pk)
-    with channels.Transports() as transports, pytest.raises(channels.Refused, match="gate_expired"):
+    with channels.Transports() as transports, pytest.raises(channels.DeliveryRefused, match="gate_expired"):
         transports.deliver(row, account, deadline=time.monotonic() - 0.001)
     assert provider.requests == []
 
@@ -349,7 +350,7 @@ def test_tls_speaks_to_the_name_and_a_stranger_hears_nothing(
     finally:
         dialling.tls.cache_clear()
     assert len(heard) == is_trusted
-    assert rows()[0] == (("sms", "sent", "") if is_trusted else ("sms", "scheduled", "gateway away: SSLError"))
+    assert rows()[0] == (("sms", "sent", "") if is_trusted else ("sms", "scheduled", "gateway unavailable: SSLError"))
 
 
 @pytest.mark.parametrize("piece", [b"", b"\x02"], ids=["silent", "dripping"])
@@ -369,7 +370,7 @@ def test_a_handshake_that_never_ends_is_ended_and_nothing_was_said(settings: Set
         due_message(account)
         assert sender.send_due() == 0
     assert rows()[0][1] == "scheduled"
-    assert rows()[0][2].startswith("gateway away: ")
+    assert rows()[0][2].startswith("gateway unavailable: ")
 
 
 # --- Where it may go, and whether --------------------------------------------------------------------------------
@@ -392,14 +393,14 @@ def test_a_handshake_that_never_ends_is_ended_and_nothing_was_said(settings: Set
 def test_a_base_url_is_https_to_a_public_host(url: str, settings: Settings) -> None:
     settings.TRY_OUT = False
     gateways.check_base_url("https://api.twilio.com")
-    with pytest.raises(targets.Forbidden):
+    with pytest.raises(ForbiddenTarget):
         gateways.check_base_url(url)
 
 
 def test_trying_out_lets_a_gateway_be_on_loopback_only() -> None:
     gateways.check_base_url("http://127.0.0.1:8000/demo/gateway")
     for url in ("http://api.twilio.com", "https://10.0.0.1"):
-        with pytest.raises(targets.Forbidden):
+        with pytest.raises(ForbiddenTarget):
             gateways.check_base_url(url)
 
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from communications.contacts import addresses, consent
 from communications.delivery import manual, sender
+from communications.delivery.errors import PreviewOutdated
 from communications.delivery.manual import MessageRequest, Preview
 from communications.models import CollectionSettings, Communication, Source
 from inflow.accounts.models import Account
@@ -101,7 +102,7 @@ def test_a_part_payment_after_the_look_asks_for_another_look(mail: MailServer) -
     invoice = late_invoice(amount=1_000)
     digest = preview(invoice).digest
     lifecycle.record_payment(invoice.account, invoice.pk, make.API, amount=invoice.balance / 2)
-    with nothing_happens(invoice.account), pytest.raises(manual.PreviewOutdated):
+    with nothing_happens(invoice.account), pytest.raises(PreviewOutdated):
         send(invoice, digest=digest)
     assert mail.mails == []
     assert "AED 500.00" in send(invoice).subject

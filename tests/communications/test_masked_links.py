@@ -19,9 +19,9 @@ from communications.models import Communication, Reply
 from communications.portal import links
 from inflow import masking
 from inflow.accounts import audit, keys
+from inflow.accounts.encryption import encrypt
 from inflow.accounts.models import Account, AuditEntry, Scope
 from inflow.accounts.roles import Role
-from inflow.accounts.sealing import seal
 from inflow.api.idempotency import KEPT
 from inflow.api.models import IdempotentAnswer
 from invoices import lifecycle
@@ -288,7 +288,7 @@ def test_a_response_that_was_stored_before_links_were_masked_is_masked_when_it_i
     api.post(f"invoices/{invoice.pk}/payments", body, Idempotency_Key="old")
     url = links.page_url_of(make.again(invoice), "en")
     stored = IdempotentAnswer.objects.get()
-    stored.sealed_body = seal(json.dumps({"notes": url}))
+    stored.sealed_body = encrypt(json.dumps({"notes": url}))
     stored.save()
     again = api.post(f"invoices/{invoice.pk}/payments", body, Idempotency_Key="old")
     assert again.headers["Idempotent-Replayed"] == "true"

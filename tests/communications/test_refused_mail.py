@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from communications.channels import Mailer, Unavailable, pauses
+from communications.channels import Mailer, TransportUnavailable, pauses
 from communications.delivery import manual, notices, sender
 from communications.delivery.manual import MessageRequest
 from communications.models import Communication, Contact, SenderHealth
@@ -272,7 +272,7 @@ def test_a_worker_that_died_with_the_probe_stops_nobody_for_good(start_mail: Sta
 def test_a_server_that_does_not_let_us_in_is_paused_too(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: object) -> None:
         asked.append(1)
-        raise Unavailable("535 5.7.8 Authentication failed")
+        raise TransportUnavailable("535 5.7.8 Authentication failed")
 
     asked: list[int] = []
     monkeypatch.setattr(Mailer, "connect", away)

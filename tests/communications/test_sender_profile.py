@@ -7,7 +7,7 @@ from email.message import EmailMessage
 import pytest
 
 from communications.content import profiles
-from communications.content.profiles import InvalidLogo
+from communications.content.errors import InvalidLogo
 from communications.delivery import sender
 from communications.models import Communication, SenderProfile
 from inflow.accounts.models import Account

@@ -7,6 +7,7 @@ import json
 import socket
 import time
 import uuid
+from contextlib import closing
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -220,7 +221,7 @@ def test_the_gate_is_passed_only_once_the_server_has_greeted(start_mail: StartMa
 
 
 def test_what_could_not_begin_in_time_does_not_begin() -> None:
-    with channels.Mailer() as mailer, pytest.raises(channels.Refused, match="gate_expired"):
+    with closing(channels.Mailer()) as mailer, pytest.raises(channels.DeliveryRefused, match="gate_expired"):
         mailer.deliver(EmailMultiAlternatives(), make.account(), deadline=time.monotonic() - 0.001)
     assert captured.outbox == []
 

@@ -3,7 +3,7 @@
 import pytest
 
 from communications.content import template_language
-from communications.content.template_language import InvalidTemplate
+from communications.content.errors import InvalidTemplate
 
 VALUES = {name: f"<{name}>" for name in template_language.VARIABLES}
 

@@ -6,6 +6,7 @@ import itertools
 import pytest
 
 from communications.content import previews, template_language, templates
+from communications.content.errors import TemplateMissing
 from communications.content.templates import TemplateText
 from communications.delivery import sender
 from communications.models import Communication, Kind, Medium, MessageTemplate, Tone
@@ -117,7 +118,7 @@ def test_a_language_without_words_falls_back_to_english_whole_and_warns(account:
 
 
 def test_a_kind_without_any_words_is_said_to_be_missing(account: Account) -> None:
-    with pytest.raises(templates.TemplateMissing):
+    with pytest.raises(TemplateMissing):
         templates.find(account, "unheard_of", "", "email", "ar")
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from inflow.accounts.encryption import decrypt
 from inflow.accounts.keys import digest
 from inflow.accounts.models import ApiKey, AuditEntry, Scope
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
-from inflow.accounts.sealing import unseal
 from tests import make
 from tests.api.client import Caller
 from tests.dashboard.world import World, logged_in, nothing_changes, page, platform, verb
@@ -99,7 +99,7 @@ def test_a_webhooks_secret_is_shown_once_and_kept_sealed(own: World) -> None:
     assert secret in example
     subscription = Subscription.objects.get(target_url=ADD_WEBHOOK["target_url"])
     assert (subscription.account, subscription.events) == (own.account, ADD_WEBHOOK["events"])
-    assert unseal(subscription.sealed_secret) == secret
+    assert decrypt(subscription.sealed_secret) == secret
     assert secret not in client.get(page("webhooks_subscription", "change", subscription.pk)).content.decode()
     assert AuditEntry.objects.filter(account=own.account, action="subscription.created").count() == 1
 

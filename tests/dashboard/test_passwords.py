@@ -12,11 +12,12 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from communications.portal.logs import HideLinks
 from inflow import masking
 from inflow.accounts import mailing
+from inflow.accounts.errors import ResetLinkUsed
 from inflow.accounts.models import Account, AuditEntry, LoginMail, User
 from inflow.accounts.roles import Role
+from inflow.masking import HideSecrets
 from tests import make
 from tests.dashboard.test_security import code_of, is_in, log_in, said_of, two_steps
 from tests.dashboard.world import World, nothing_changes, page
@@ -188,7 +189,7 @@ def test_the_token_is_in_no_address_of_a_page_and_no_other_host_hears_of_it(user
 def test_no_log_line_holds_a_link_of_a_mail() -> None:
     for path in ("/admin/reset/MQ/abc-secret/", "/admin/invitation/secret.signature/", "/p/secret"):
         record = logging.LogRecord("django", logging.WARNING, "", 0, "Not Found: %s", (path,), None)
-        HideLinks().filter(record)
+        HideSecrets().filter(record)
         assert "secret" not in record.getMessage()
 
 
@@ -251,7 +252,7 @@ def test_two_that_use_a_link_at_once_set_one_password(user: User) -> None:
 
     seen = [User.objects.get(pk=user.pk), User.objects.get(pk=user.pk)]
     passwords.renew(seen[0], NEW)
-    with pytest.raises(passwords.UsedMeanwhile):
+    with pytest.raises(ResetLinkUsed):
         passwords.renew(seen[1], "of the second one")
     assert logs_in(user, NEW)
 

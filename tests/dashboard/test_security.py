@@ -194,7 +194,7 @@ def test_an_admin_resets_the_two_steps_of_a_member_and_of_nobody_else(own: World
 def test_a_key_is_sealed_anew_by_the_first_field_key(user: User) -> None:
     key, _ = two_steps(user)
     stored = Authenticator.objects.get()
-    second_step.reseal(stored)
+    second_step.reencrypt(stored)
     assert Authenticator.objects.get().sealed_key != stored.sealed_key
     assert is_in_after(user, code_of(key))
 
@@ -256,7 +256,7 @@ def test_another_role_or_none_ends_the_sessions(change: dict[str, str], own: Wor
     said = {"email": agent.email, **change}
     assert own.logged_in(Role.ADMIN).post(page("accounts_user", "change", agent.pk), said).status_code == 302
     assert not is_in(theirs)
-    assert not sessions.of(agent).exists()
+    assert not sessions.active(agent).exists()
 
 
 def test_a_new_password_ends_the_other_sessions(user: User) -> None:
@@ -266,7 +266,7 @@ def test_a_new_password_ends_the_other_sessions(user: User) -> None:
     assert is_in(there)
     assert here.post("/admin/password_change/", new).status_code == 302
     assert (is_in(here), is_in(there)) == (True, False)
-    assert sessions.of(user).count() == 1
+    assert sessions.active(user).count() == 1
     assert said_of(user)[-1] == "user.password_changed"
 
 

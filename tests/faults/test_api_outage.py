@@ -224,7 +224,7 @@ def test_valkey_away_the_api_answers_without_limits_and_logs_it(api: Api) -> Non
         assert api.create(f"without Valkey {number}").status == 201
         assert api.call("GET", "me", X_InFlow_Key="").status == 401
     assert {line["level"] for line in api.logged("rate_limit_off")} == {"warning"}
-    assert api.logged("broker_away")
+    assert api.logged("broker_unavailable")
     api.start("valkey")
     wait_until(lambda: "RateLimit" in api.call("GET", "me").headers, 5)
 
@@ -325,7 +325,7 @@ def test_health_checks_answer_while_postgresql_is_frozen(api: Api) -> None:
             caller.start()
         assert api.call("GET", "/healthz").status == 200
         ready = api.call("GET", "/readyz")
-        assert (ready.status, ready.body) == (503, b"away\n")
+        assert (ready.status, ready.body) == (503, b"unavailable\n")
     finally:
         for process in frozen:
             process.resume()

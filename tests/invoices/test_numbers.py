@@ -10,7 +10,7 @@ from django.core.management import call_command
 
 from inflow.accounts.models import Account
 from inflow.canonical import canonical, canonical_words
-from invoices.imports import running
+from invoices.imports import phases
 from invoices.lifecycle import create
 from invoices.models import Invoice, Payment
 from invoices.models.imports import Import
@@ -128,13 +128,13 @@ def test_a_form_and_the_verb_take_it_in_one_spelling(account: Account) -> None:
 
 
 def imported(account: Account, text: str, kind: str) -> Import:
-    file = running.start(
+    file = phases.start(
         account, make.user(account), kind=kind, file_name="x.csv", content=text.encode(), currency="AED"
     )
-    while running.work(file.pk):
+    while phases.work(file.pk):
         pass
-    running.confirm(file, file.actor)
-    while running.work(file.pk):
+    phases.confirm(file, file.actor)
+    while phases.work(file.pk):
         pass
     file.refresh_from_db()
     return file

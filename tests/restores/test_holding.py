@@ -152,7 +152,7 @@ def test_many_workers_at_once_never_hold_each_other() -> None:
     def leave_many() -> int:
         for _ in range(40):
             highwater.forget()
-            highwater.leave()
+            highwater.advance()
         return 40
 
     assert at_once(*[leave_many] * 4) == [40] * 4
@@ -171,7 +171,7 @@ def test_a_file_only_rises_whoever_writes_it_and_is_never_seen_half_written(tmp_
     def write(first: int) -> None:
         store = stores.FileStore(tmp_path)
         for number in range(first, 300, 3):
-            store.raise_to(key, 1, stores.Seen(number, 0.0))
+            store.raise_to(key, 1, stores.StoredMark(number, 0.0))
 
     def read() -> None:
         while not ends.is_set():
@@ -197,13 +197,13 @@ def test_a_file_that_was_damaged_counts_as_none(tmp_path: Path) -> None:
     for text in ("", "{", "[]", '{"1": 3}', '{"x": [1, 2]}'):
         (tmp_path / f"{key}.json").write_text(text)
         assert stores.FileStore(tmp_path).read(key) == {}
-    assert stores.FileStore(tmp_path).raise_to(key, 3, stores.Seen(7, 1.0)) == 0
+    assert stores.FileStore(tmp_path).raise_to(key, 3, stores.StoredMark(7, 1.0)) == 0
     assert stores.FileStore(tmp_path).read(key) == {3: (7, 1.0)}
 
 
 def test_valkey_only_rises() -> None:
     key = uuid.uuid4()
-    found = [stores.raise_to(key, 1, stores.Seen(number, float(number))) for number in (2, 1, 10, 9)]
+    found = [stores.raise_to(key, 1, stores.StoredMark(number, float(number))) for number in (2, 1, 10, 9)]
     assert found == [0, 2, 2, 10]
     assert stores.read(key) == ({1: (10, 10.0)}, True)
 

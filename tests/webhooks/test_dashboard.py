@@ -8,8 +8,8 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
+from inflow.accounts.encryption import decrypt
 from inflow.accounts.models import Account, AuditEntry
-from inflow.accounts.sealing import unseal
 from tests import make
 from tests.dashboard.world import logged_in
 from tests.receiver import Answer, Receiver
@@ -106,7 +106,7 @@ def test_a_disabled_webhook_says_why_and_is_enabled(account: Account, admin: Cli
 def test_a_new_secret_is_shown_once_and_signs_at_once(account: Account, admin: Client, receiver: Receiver) -> None:
     subscription, old = make.subscription(account, receiver.url)
     answer = press(admin, "subscription_rotate_secret", subscription)
-    new = unseal(Subscription.objects.get().sealed_secret)
+    new = decrypt(Subscription.objects.get().sealed_secret)
     assert new != old
     assert new in answer.content.decode()
     assert "no-store" in answer["Cache-Control"]

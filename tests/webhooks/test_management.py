@@ -12,7 +12,7 @@ from django.utils import timezone
 from standardwebhooks import WebhookVerificationError
 
 from communications.channels import gateways
-from inflow.accounts import sealing
+from inflow.accounts import encryption
 from inflow.accounts.models import Account, AuditEntry, Scope
 from tests import make
 from tests.api.client import Caller, caller, is_problem
@@ -417,8 +417,8 @@ def test_secrets_are_stored_sealed_and_move_to_a_new_key(account: Account, setti
     call_command("reseal_secrets", verbosity=0)
     settings.FIELD_KEYS = [fresh]
     stored.refresh_from_db()
-    assert sealing.unseal(stored.sealed_secret) == new
-    assert sealing.unseal(stored.earlier_secrets[0]["sealed"]) == old
+    assert encryption.decrypt(stored.sealed_secret) == new
+    assert encryption.decrypt(stored.earlier_secrets[0]["sealed"]) == old
     gateway.refresh_from_db()
     assert gateways.token_of(gateway) == make.TOKEN
 

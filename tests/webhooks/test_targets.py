@@ -9,6 +9,7 @@ from django.test import Client
 
 from communications.channels import gateways
 from inflow.egress import targets
+from inflow.egress.errors import ForbiddenTarget
 from tests import make
 from tests.receiver import Answer, Receiver
 from webhooks.delivery import transport
@@ -114,8 +115,8 @@ def no_packet(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
 
 @pytest.mark.parametrize("url", HOSTILE)
 def test_a_hostile_target_is_refused_without_a_packet(url: str, no_packet: list[object]) -> None:
-    with pytest.raises(targets.Forbidden):
-        targets.check_form(url)
+    with pytest.raises(ForbiddenTarget):
+        targets.check_url(url)
     answer = transport.post(url, b"{}", {})
     assert (answer.status, answer.error) == (None, "forbidden_target")
 
@@ -125,8 +126,8 @@ def test_a_hostile_target_is_refused_without_a_packet(url: str, no_packet: list[
 def test_no_host_has_an_invalid_port(host: str, port: str, settings: Any, no_packet: list[object]) -> None:
     """Neither loopback while trying out nor a host that the operator allowed."""
     settings.TRY_OUT, settings.WEBHOOK_ALLOWED_HOSTS = True, ["internal.example"]
-    for check in (targets.check_form, gateways.check_base_url):
-        with pytest.raises(targets.Forbidden):
+    for check in (targets.check_url, gateways.check_base_url):
+        with pytest.raises(ForbiddenTarget):
             check(f"https://{host}:{port}/hook")
         check(f"https://{host}:8443/hook")
 
@@ -159,7 +160,7 @@ def test_the_api_refuses_it_at_subscribing(url: str) -> None:
     ],
 )
 def test_a_public_target_passes_and_its_name_is_not_looked_up(url: str, no_packet: list[object]) -> None:
-    targets.check_form(url)
+    targets.check_url(url)
 
 
 # --- What a name leads to ----------------------------------------------------------------------------------------
@@ -263,24 +264,24 @@ def test_an_allowed_host_is_reached_although_it_is_private_on_any_port(settings:
 
 def test_an_allowed_name_is_compared_without_case_and_final_dot(settings: Any) -> None:
     settings.WEBHOOK_ALLOWED_HOSTS = ["N8N.Internal"]
-    targets.check_form("http://n8n.internal:5678/")
-    targets.check_form("http://n8n.INTERNAL.:5678/")
-    with pytest.raises(targets.Forbidden):
-        targets.check_form("http://not-n8n.internal:5678/")
+    targets.check_url("http://n8n.internal:5678/")
+    targets.check_url("http://n8n.INTERNAL.:5678/")
+    with pytest.raises(ForbiddenTarget):
+        targets.check_url("http://not-n8n.internal:5678/")
 
 
 def test_trying_out_opens_loopback_and_nothing_else(settings: Any) -> None:
     settings.TRY_OUT = True
-    targets.check_form("http://127.0.0.1:8123/hook")
-    targets.check_form("http://[::1]:8123/hook")
+    targets.check_url("http://127.0.0.1:8123/hook")
+    targets.check_url("http://[::1]:8123/hook")
     for url in (f"http://{METADATA}/", "https://10.0.0.1/", "http://hooks.example.com/"):
-        with pytest.raises(targets.Forbidden):
-            targets.check_form(url)
+        with pytest.raises(ForbiddenTarget):
+            targets.check_url(url)
 
 
 def test_ports_are_the_operators_choice(settings: Any) -> None:
     settings.WEBHOOK_ALLOWED_PORTS = [443, 80, 8443]
-    targets.check_form("http://hooks.example.com/")
-    targets.check_form("https://hooks.example.com:8443/")
-    with pytest.raises(targets.Forbidden, match="8443"):
-        targets.check_form("https://hooks.example.com:22/")
+    targets.check_url("http://hooks.example.com/")
+    targets.check_url("https://hooks.example.com:8443/")
+    with pytest.raises(ForbiddenTarget, match="8443"):
+        targets.check_url("https://hooks.example.com:22/")

@@ -4,7 +4,7 @@ They match text normalised by `spelling.normalise`: no capitals, diacritics or a
 """
 
 # Patterns and lists of words are easier to keep without breaks.
-# ruff: noqa: E501
+# ruff: noqa: E501, SIM905
 
 _WEEKDAYS = [
     ("monday|mon|lundi", "اثنين|اتنين", "etnen|ithnayn|itnein|thnin|tnin"),
@@ -106,60 +106,13 @@ AFTER_A_DAY = (
 EITHER = {"or", "او", "or on", "or by", "ولا", "aw", "او يوم", "وإلا", "walla", "or maybe", "ou"}
 UNTIL = {"to", "till", "until", "and", "-", "الي", "حتي", "و", "لحد", "or latest", "latest", "max", "or latest by"}
 # Words that may accompany a day in a reply that is hardly more than a day.
-BESIDE_A_DAY = {
-    *(
-        "on",
-        "by",
-        "the",
-        "this",
-        "next",
-        "coming",
-        "of",
-        "at",
-        "in",
-        "for",
-        "sure",
-        "ok",
-        "okay",
-        "maybe",
-        "around",
-        "yes",
-    ),
-    *(
-        "please",
-        "thanks",
-        "thank",
-        "you",
-        "inshallah",
-        "insha",
-        "allah",
-        "hi",
-        "hello",
-        "dear",
-        "sir",
-        "morning",
-        "noon",
-    ),
-    *("evening", "afternoon", "latest", "before", "end", "month", "max", "god", "willing", "nchallah", "inchallah"),
-    *(
-        "enshallah",
-        "ishallah",
-        "hopefully",
-        "brother",
-        "bro",
-        "madam",
-        "all",
-        "until",
-        "till",
-        "first",
-        "thing",
-        "well",
-        "without",
-        "fail",
-        "definitely",
-        "guaranteed",
-    ),
-    *("ان", "شاء", "الله", "انشاءالله", "انشالله", "يوم", "في", "باذن", "بإذن", "القادم", "المقبل", "الجاي", "تاريخ"),
-    *("بتاريخ", "حتي", "قبل", "مساء", "صباحا", "الصبح", "العصر", "الظهر", "ممكن", "طيب", "تمام", "نعم", "شكرا", "خلال"),
-    *("اوكي", "حاضر", "الي", "اقصي", "حد", "بحول", "والله", "اخي", "استاذ", "ابشر", "حبيبي", "يا", "هذا", "الاسبوع"),
-}
+BESIDE_A_DAY = frozenset(
+    (
+        "on by the this next coming of at in for sure ok okay maybe around yes please thanks thank you inshallah "
+        "insha allah hi hello dear sir morning noon evening afternoon latest before end month max god willing "
+        "nchallah inchallah enshallah ishallah hopefully brother bro madam all until till first thing well "
+        "without fail definitely guaranteed ان شاء الله انشاءالله انشالله يوم في باذن بإذن القادم المقبل الجاي "
+        "تاريخ بتاريخ حتي قبل مساء صباحا الصبح العصر الظهر ممكن طيب تمام نعم شكرا خلال اوكي حاضر الي اقصي حد بحول "
+        "والله اخي استاذ ابشر حبيبي يا هذا الاسبوع"
+    ).split()
+)

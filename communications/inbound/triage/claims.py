@@ -225,7 +225,6 @@ ARRIVES = re.compile(
 
 # --- Disputes -------------------------------------------------------------------------------------------------------
 
-_GOODS = "goods|items?|products?|order|orders|delivery|shipment|materials?|service|services|work|job|equipment|units?|boxes|parts|stuff|cargo|installation|project|anything|machine|package|parcel|software|training"
 DISPUTE = _any(
     r"disput(?:e|ed|es|ing)|disagree\w*|contest(?:ed|ing)?(?: (?:this|the|your|that))|object to(?! (?:the |this |any )?(?:processing|use|storage|these messages|receiving|being))|reject(?:ed|ing)? (?:this|the|your|it)|do not accept|dont accept|not accept\w*|cannot accept|do not agree|dont agree|not agreed?|never agreed",
     r"(?:not|isnt|arent|doesnt|wasnt) (?:correct|right|accurate|valid|ours|match|mine|what (?:i|we|was) \w+|as (?:agreed|ordered|described|per)|the (?:agreed|correct|right)|up to|according|in line|what)",

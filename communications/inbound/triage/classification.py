@@ -137,9 +137,9 @@ def _can_only_later(part: Clause) -> bool:
     return bool(found and claims.UNTIL.search(part.words[found.end() - 1 :])) and not part.asks
 
 
-def _day_of(said: list[Clause], parts: list[Clause], today: dt.date) -> dt.date | None:
+def _day_of(claiming: list[Clause], parts: list[Clause], today: dt.date) -> dt.date | None:
     """Return the day in the clause of the promise, else in the adjacent clauses."""
-    for part in said:
+    for part in claiming:
         words = part.words
         following = parts[parts.index(part) + 1 :]
         if following and dates.is_nothing_else(following[0].words, today):  # 'on Monday, 30 November'
@@ -149,14 +149,14 @@ def _day_of(said: list[Clause], parts: list[Clause], today: dt.date) -> dt.date 
                 return day
             if any(each.ahead is None and each.back is None for each in dates.mentions(words, today)):
                 return None  # a day that can be read in two ways
-    beside = [part for part in parts if part not in said and not _claims_payment(part)]
+    beside = [part for part in parts if part not in claiming and not _claims_payment(part)]
     found = {day for part in beside if (day := dates.find(part.words, today))}
     return found.pop() if len(found) == 1 else None
 
 
-def _past_day_of(said: list[Clause], parts: list[Clause], today: dt.date) -> dt.date | None:
-    for part in said:
+def _past_day_of(claiming: list[Clause], parts: list[Clause], today: dt.date) -> dt.date | None:
+    for part in claiming:
         if day := dates.find_past(part.words, today):
             return day
-    found = {day for part in parts if part not in said and (day := dates.find_past(part.words, today))}
+    found = {day for part in parts if part not in claiming and (day := dates.find_past(part.words, today))}
     return found.pop() if len(found) == 1 else None

@@ -292,10 +292,7 @@ _FORMS: list[tuple[re.Pattern[str], _Read]] = [
         re.compile(rf"\b(?:{_D}) (?:of )?(?:the )?(?:next week|(?:من )?الاسبوع (?:القادم|المقبل|الجاي))\b"),
         _weekday_of_next_week,
     ),
-    (
-        re.compile(rf"\b(?:next week|الاسبوع (?:القادم|المقبل|الجاي))(?: on| يوم)? (?:{_D})\b"),
-        _weekday_of_next_week,
-    ),
+    (re.compile(rf"\b(?:next week|الاسبوع (?:القادم|المقبل|الجاي))(?: on| يوم)? (?:{_D})\b"), _weekday_of_next_week),
     (re.compile(rf"\b(?:{named.NEXT_WEEK})\b"), _in(7)),
     (
         re.compile(

@@ -1,7 +1,7 @@
 """Removal of signatures: name, company, and lines added by mail programs."""
 
 # Patterns and lists of words are easier to keep without breaks.
-# ruff: noqa: E501
+# ruff: noqa: E501, SIM905
 
 import itertools
 import re
@@ -23,10 +23,6 @@ _FOOTER = re.compile(
     r"|please consider the environment|to unsubscribe\b|click here to unsubscribe|if you (?:no longer|do not|dont) (?:wish|want) to receive"
     r"|you (?:are receiving|received) this|unsubscribe from (?:our|this)|manage (?:your )?preferences|view (?:this|it) in (?:your )?browser"
     r"|لالغاء الاشتراك (?:من|في|اضغط|زوروا|قم)|اذا كنت لا ترغب|هذه الرساله (?:سريه|موجهه)|ticket (?:id|no|number|status)?\b.{0,40}$)"
-)
-_TITLE = re.compile(
-    r"(?:\w+ ){0,4}(?:manager|accountant|director|officer|ceo|cfo|coo|assistant|executive|engineer|supervisor|coordinator|department|dept|llc|fze|ltd|tel|mob|mobile|phone|fax|p o box|po box"
-    r"|مدير|محاسب|شركه|هاتف|جوال|ص ب|المدير|قسم)\b.*"
 )
 _NOT_ME = re.compile(
     r"\b[Ii](?:['’]?m| am) not (?:Mr\.? |Mrs\.? |Ms\.? |the )?[A-Z][a-z]{2,}\b(?! [a-z]+ing)|\b[Tt]his is(?:n['’]t| not) [A-Z][a-z]{2,}\b"
@@ -74,17 +70,7 @@ def _is_signature(lines: list[str]) -> bool:
     )
 
 
-_THANKS = {
-    "thanks",
-    "thank you",
-    "many thanks",
-    "thx",
-    "best",
-    "thanks in advance",
-    "thank you in advance",
-    "rgds",
-    "br",
-}
+_THANKS = frozenset("thanks,thank you,many thanks,thx,best,thanks in advance,thank you in advance,rgds,br".split(","))
 
 
 def _is_all_names(lines: list[str]) -> bool:
@@ -113,20 +99,9 @@ def _drop_name(lines: list[str]) -> None:
         lines.pop()
 
 
-_NO_NAMES = {
-    "paid",
-    "done",
-    "stop",
-    "unsubscribe",
-    "friday",
-    "tomorrow",
-    "already paid",
-    "yes",
-    "no",
-    "thanks",
-    "thank you",
-    "cancel",
-}
+_NO_NAMES = frozenset(
+    "paid,done,stop,unsubscribe,friday,tomorrow,already paid,yes,no,thanks,thank you,cancel".split(",")
+)
 _NO_NAME = re.compile(
     r"\b(?:paid|pay|stop|unsubscribe|settled|transferred|wrong|number|dispute|sunday|monday|tuesday|wednesday|thursday|friday|saturday|tomorrow|today|january"
     r"|february|march|april|may|june|july|august|september|october|november|december|inshallah|please|no|not)\b"

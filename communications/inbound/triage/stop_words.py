@@ -27,8 +27,8 @@ LETTERS = dict(
     ).split()
 )
 _UNKNOWN = (CONTENT, LETTERS["business"])
-_MOST_WORDS_OF_A_PHRASE = 7
-_LONGEST_READ = 40
+_MAX_PHRASE_WORDS = 7
+_MAX_WORD = 40
 # Parts that are recognized within joined words, such as 'plsstop', and in misspellings.
 _CORE = "SUZCcBHGJTMNlOmDAREQL"
 _MISSPELT_PARTS = "SUZCcBGTQRA"
@@ -76,10 +76,10 @@ _PREPOSITION = re.compile(r"[وفبلع](?=\w{3})")
 _VOWELS = re.compile("[aeiouywاويء2]")
 _LATIN = str.maketrans({"7": "h", "5": "x", "8": "g", "6": "t", "9": "s"})
 _ARABIC = str.maketrans("بتثجحخدذرزسشصضطظعغفقكلمنه", "bttjhxddrzscsdtz3gfqklmnh")
-# Second and third persons of writing, by their consonants: 'تبعتوا', 'teb3ato', 'يراسلني'.
+# Second and third persons of verbs of writing, by their consonants: 'تبعتوا', 'teb3ato', 'يراسلني'.
 _SENDS = "b3[td]|rsl|trc|sft|dz"
 _CONTACTS = "tsl|sl(?=[nlh]*c)|3t(?=[nlh]*c)|klmn|hkn?|ktb|z3[jg]|dq|rn|lhqn|qlqn|sd3n"
-# 'You have bothered us', whatever the verb: a complaint.
+# 'You have …ed us', whatever the verb: a complaint.
 _YOU_DID = re.compile(r"\w{3,}تو(?:نا|ني|ن)")
 _VERB = re.compile(rf"(?P<not>[ml])?(?P<person>b?[ty])(?:(?P<sends>{_SENDS})|{_CONTACTS})[nlhc]*")
 _ENDING = "(?:و|وا|ي|ون)?(?:ها|ه|هم|لي|لنا)?"
@@ -99,7 +99,7 @@ _LATIN_STOPS = re.compile(
 
 
 def _of_arabic(word: str) -> str | None:
-    """'ورسائلكم', 'وقفوها', 'شيلوني', 'بالتوقف': a word in its forms."""
+    """Return the parts of an inflected Arabic word, such as 'ورسائلكم', 'وقفوها', 'شيلوني', 'بالتوقف'."""
     for wanted in (word, word.removeprefix("و"), word.removeprefix("ف")):
         if wanted in KNOWN:
             return KNOWN[wanted]
@@ -121,27 +121,27 @@ def _of_arabic(word: str) -> str | None:
     return _of_arabic(bare) if bare != word else None
 
 
-def _bones(word: str) -> str:
+def _consonants(word: str) -> str:
     """Return the first letter and the consonants after it, of Arabic in either script."""
     spelled = re.sub("[sc]h", "c", word).replace("th", "t") if word.isascii() else word.translate(_ARABIC)
     spelled = re.sub(r"(?<!^)([^t])\1", r"\1", spelled.replace("kh", "x").replace("gh", "g").translate(_LATIN))
     return spelled[0].replace("ي", "y") + _VOWELS.sub("", spelled[1:])
 
 
-# Arabizi has as many spellings as writers; its digits tell it from English.
+# Arabizi has no fixed spelling. Its digits distinguish it from English.
 _HAS_DIGIT = re.compile(r"\d")
 _ARABIZI = {
-    _bones(word): part
+    _consonants(word): part
     for word, part in KNOWN.items()
-    if word.isalnum() and (not word.isascii() or _HAS_DIGIT.search(word)) and len(_bones(word)) >= 3
+    if word.isalnum() and (not word.isascii() or _HAS_DIGIT.search(word)) and len(_consonants(word)) >= 3
 }
 
 
 def _of_verb(word: str) -> str | None:
-    """'ma tb3atlish', 'لا تراسلوني': sending and contacting, second person or third."""
-    bones = _bones(word)
-    match = _VERB.fullmatch(bones)
-    if not match or (word.isascii() and len(bones) < 4):
+    """Return the parts of a verb of sending or contacting in the second or third person: 'tb3atlish', 'تراسلوني'."""
+    consonants = _consonants(word)
+    match = _VERB.fullmatch(consonants)
+    if not match or (word.isascii() and len(consonants) < 4):
         return None
     part = "G" if match["sends"] else "C"
     if match["person"].startswith("b"):
@@ -155,24 +155,24 @@ def _of_word(word: str) -> str:
         return KNOWN[word]
     if word in _MISSPELT:
         return _MISSPELT[word]
-    if len(word) > _LONGEST_READ:
+    if len(word) > _MAX_WORD:
         return LETTERS["business"]
     found = "S" if _LATIN_STOPS.fullmatch(word) else _of_verb(word) if word.isascii() else _of_arabic(word)
     if found is None and word.isascii() and _HAS_DIGIT.search(word):
-        found = _ARABIZI.get(_bones(word))
+        found = _ARABIZI.get(_consonants(word))
     if word.isdecimal():
         found = LETTERS["business"]
     elif found is None and "0" in word:
         found = KNOWN.get(word.replace("0", "o"))
     if found is None:
-        found = _of_glued(word)
-    if found is None:  # a foreign word may be a name; an Arabic one says something
+        found = _of_joined(word)
+    if found is None:  # an unknown Latin word may be a name
         return CONTENT if word.isascii() and not _HAS_DIGIT.search(word) else LETTERS["business"]
     return found
 
 
-def _of_glued(word: str) -> str | None:
-    """'plsstop', 'لاترسل': known words without a space between them."""
+def _of_joined(word: str) -> str | None:
+    """Return the parts of known words without spaces between them, such as 'plsstop', 'لاترسل'."""
     if len(word) < 5:
         return None
     best: list[str | None] = [None] * len(word) + [""]
@@ -186,7 +186,7 @@ def _of_glued(word: str) -> str | None:
 
 
 def _core(word: str) -> str | None:
-    """Return the parts of a word that is glued to others, if it is one of those that ask."""
+    """Return the parts of a word within joined words, if all of them may occur in a request."""
     if len(word) < 3 and word not in _SHORT:
         return None
     part = KNOWN.get(word)
@@ -196,12 +196,12 @@ def _core(word: str) -> str | None:
 
 
 def parts(words: str) -> str:
-    """Return the parts of a clause's words, those of no consequence left out."""
+    """Return the parts of a clause's words, without those that have no effect."""
     tokens = _joined(_TIMES.sub("", words).split())
     found: list[str] = []
     at = 0
     while at < len(tokens):
-        for length in range(min(_MOST_WORDS_OF_A_PHRASE, len(tokens) - at), 1, -1):
+        for length in range(min(_MAX_PHRASE_WORDS, len(tokens) - at), 1, -1):
             part = KNOWN.get(" ".join(tokens[at : at + length]))
             if part is not None:
                 found.append(part)
@@ -219,7 +219,7 @@ def parts(words: str) -> str:
 
 
 def _joined(tokens: list[str]) -> list[str]:
-    """Join single letters: 's t o p'."""
+    """Join single letters, such as 's t o p'."""
     joined: list[str] = []
     run: list[str] = []
     for token in [*tokens, ""]:

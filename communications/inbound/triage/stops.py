@@ -17,7 +17,7 @@ from communications.inbound.triage.stop_words import ALONE, CONTENT, LETTERS, pa
 _MAX_WORDS = 40
 # The number of preceding parts that can negate a request.
 _REACH = 20
-# In patterns, these stand for two parts: mail is written, and an address; stuff is told from things elsewhere.
+# Names that match two parts in patterns. Elsewhere, mail and stuff are distinct parts.
 _IN_PATTERNS = LETTERS | {
     "message_or_write": LETTERS["message_or_write"] + LETTERS["mail"],
     "the": LETTERS["the"] + LETTERS["stuff"],
@@ -34,7 +34,7 @@ def _over_parts(*alternatives: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-# What we send, to whom, and how; 'and text me' begins a wish for something else.
+# Our messages, their recipient and their manner. 'and text me' is excluded, because it begins another request.
 _THINGS = "(?:{the my it you of me}*{thing message_or_write})"
 _OBJECT = (
     "(?:{of to the it me my you thing number name contact contacting send receive list or by enough_now}"
@@ -81,14 +81,15 @@ _REQUESTS = [
     "{remove}{of}{my the you}*{list}",
 ]
 _REQUEST = _over_parts(*_REQUESTS)
-# What stands before makes something else of it: 'I can't stop', 'why did you stop', 'without a stop'.
+# Preceding parts that negate a request: 'I can't stop', 'why did you stop', 'without a stop'.
 _UNDONE = _over_parts(
     "{not no_or_not did_not must_not receive}{want to you i can keep why of the me it say aside}*$",
     "{stopped}{to}?$",
     "{without}$",
 )
-# Before the point and after it: 'we stop', 'you don't write to me' state; 'I don't want to bother you', 'stop writing to
-# you' are of somebody else; 'stop by', 'no message from you', 'stop the whole thing' of something else.
+# Contexts in which a match is no request; the point marks its beginning. Statements: 'we stop', 'you don't write to me'.
+# Another recipient: 'I don't want to bother you', 'stop writing to you'. Something else: 'stop by', 'no message from
+# you', 'stop the whole thing'.
 _STATED = _over_parts(
     "{i}{can}?{aside}*[.]{stop}",
     "{i}{can}{aside}*[.]{unsubscribe}",
@@ -117,8 +118,8 @@ _COMPLAINT = _over_parts(
     "(?:{the my it of you}{thing message_or_write})+",
     "{keep}{you}?{receive}+{the of you my}*{thing message_or_write}*",
 )
-# What you are, do not, or what this is: 'you people don't listen', 'this is beyond rude'. No noun of its own, no more
-# than three words that are not known.
+# Accusations: 'you people don't listen', 'this is beyond rude'. They contain no noun with an article, and at most three
+# unknown words.
 _ACCUSES = _over_parts(
     "(?=.*{you it say aside})(?!.*{the}{content}(?!{thing}))(?!.*{it}.*{not did_not no_or_not}{content})(?!(?:.*{content}){4})"
     "{you it thing say aside content not did_not no_or_not no and keep why can of by to the enough enough_now}*"
@@ -126,7 +127,7 @@ _ACCUSES = _over_parts(
 _CHANGES_NOTHING = _over_parts(
     "{me my it the number you i of to by want can say keep why and wish_that or greeting enough enough_now}*"
 )
-# 'How do I stop these?' is a question that says nothing else.
+# A question that is also a request: 'How do I stop these?'
 _ASKS_HOW = re.compile(
     r"how (?:do|can|could|to|would|does)\b|(?:do|will|wont|dont) (?:you|u) (?:ever|never)\b|when (?:will|are|do) (?:you|u|these|the|this)\b|are (?:you|u) (?:ever|going|gonna)\b"
 )
@@ -138,7 +139,7 @@ _NEEDS_A_NOUN = _over_parts(
 )
 _CONTENT = _over_parts("{content business}")
 _ASIDE = LETTERS["aside"]
-# A name can be removed from much.
+# Ambiguous, because a name can be removed from many things.
 _IS_VAGUE = _over_parts("^{remove take}{^list thing}*{name}{^list thing}*$|^{remove take}+{it}{mail}$")
 _FAREWELL = re.compile(
     r"(?:(?:kind |best |warm |many )?(?:regards|rgds|thanks|thank you|sincerely|cheers|br|best)|تحياتي|مع التحيه|شكرا|وشكرا)(?: [^\W\d]+){1,3}"
@@ -172,7 +173,7 @@ _IF_ONCE_MORE = re.compile(
 _RETALIATES = re.compile(
     r"\b(?:block\w*|report\w*|police|sue|complain\w*|complaint|lawyers?|legal|court|ico|spam|ابلغ|ببلغ|هبلغ|سابلغ|بلوك|اشتكي|بشتكي|ساشتكي|هشتكي|احظر|بحظر|الشرطه|شكوي|ببلك|محامي)"
 )
-# So a footer explains itself.
+# Explanations in footers.
 _EXPLAINS = re.compile(
     r"(?:please |kindly |just )?(?:click|press|tap|reply|visit|follow|use the)\b|(?:to|how to|for|if you) (?:stop|unsubscribe|opt out|want|wish)"
 )
@@ -191,8 +192,10 @@ def is_mentioned(clauses: Iterable[Clause]) -> bool:
 
 
 def is_unmistakable(clauses: list[Clause], *, may_lead_to_it: bool = True) -> bool:
-    """Return True if the message is a request to stop, and what changes nothing. A name may lead to it, if
-    `may_lead_to_it`."""
+    """Return True if the message is a request to stop, apart from words without effect.
+
+    If `may_lead_to_it`, a greeting with a name and a farewell are ignored, too.
+    """
     words = " ".join(clause.words for clause in clauses)
     if not words or len(words.split()) > _MAX_WORDS:
         return False
@@ -224,7 +227,7 @@ def is_unmistakable(clauses: list[Clause], *, may_lead_to_it: bool = True) -> bo
 
 
 def _accused(piece: str) -> str:
-    """Return parts without asides, and nothing of what accuses the sender."""
+    """Return the parts without asides, or an empty string if they only accuse the sender."""
     return "" if _ACCUSES.fullmatch(piece) else piece.replace(_ASIDE, "")
 
 
@@ -233,7 +236,7 @@ def _changes_nothing(piece: str) -> bool:
 
 
 def _divided(clause: Clause) -> tuple[list[str], str]:
-    """Return the requests in a clause, and its other parts with a point for each of them."""
+    """Return the requests in a clause, and its other parts with a point in place of each request."""
     found = parts(_without_threat(clause.words))
     asks = clause.asks and not _ASKS_POLITELY.match(clause.words)
     requests: list[str] = []
@@ -254,14 +257,14 @@ def _divided(clause: Clause) -> tuple[list[str], str]:
 
 
 def _without_threat(words: str) -> str:
-    """'Text me again and I report you' is 'stop', as 'stop or I report you' is."""
+    """Replace 'text me again and I report you' by 'stop', and remove the threat from 'stop or I report you'."""
     if (match := _ONCE_MORE.search(words)) and _RETALIATES.search(words, match.end()):
         words = f"{words[: match.start()]} stop"
     return _IF_ONCE_MORE.sub("stop", _THREAT.sub("", words))
 
 
 def _without_farewell(clauses: list[Clause]) -> list[Clause]:
-    """'Regards, Tom Baker' below a request."""
+    """Remove a farewell such as 'Regards, Tom Baker' from the end."""
     for count in (1, 2):
         words = " ".join(clause.words for clause in clauses[-count:])
         if _FAREWELL.fullmatch(words) and set(parts(words)) == {CONTENT}:

@@ -30,7 +30,7 @@ class EntranceMiddleware:
         if sessions.age(request.session) > dt.timedelta(days=settings.SESSION_DAYS):
             logout(request)
             return self.get_response(request)
-        sessions.seen(request.session)
+        sessions.touch(request.session)
         if (page := missing_step(request)) and not request.path_info.startswith(OPEN):
             return HttpResponseRedirect(f"{page}?{urlencode({'next': request.get_full_path()})}")
         return self.get_response(request)
@@ -40,7 +40,7 @@ def missing_step(request: HttpRequest) -> str:
     """Return the page that the person has to visit first; empty if they are logged in completely."""
     user = request.user
     assert isinstance(user, User)
-    if second_step.passed(request.session):
+    if second_step.has_passed(request.session):
         return ""
     if user.has_second_step:
         return reverse("second-step")

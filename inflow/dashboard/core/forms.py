@@ -22,7 +22,7 @@ class PageForm(forms.Form):
         for name, field in self.fields.items():
             _dress(field.widget)
             if field.label is None:
-                field.label = labels.of(name)
+                field.label = labels.for_field(name)
 
     def add_field(self, name: str, field: forms.Field) -> None:
         """Add a field that depends on the row."""

@@ -95,7 +95,7 @@ def content_of(export: Export) -> Iterator[bytes]:
 
 def offer(export: Export) -> None:
     """Have a worker do the next turn."""
-    wake(_TASK, str(export.pk), turns.mark(export.claimed_until))
+    wake(_TASK, str(export.pk), turns.release_name(export.claimed_until))
 
 
 # --- What a worker does ------------------------------------------------------------------------------------------
@@ -103,7 +103,7 @@ def offer(export: Export) -> None:
 
 def waiting() -> list[Export]:
     """Return the exports that nobody works on though somebody should."""
-    return list(Export.objects.filter(turns.free(), state__in=AT_WORK))
+    return list(Export.objects.filter(turns.unclaimed(), state__in=AT_WORK))
 
 
 def forget_old() -> int:
@@ -113,7 +113,7 @@ def forget_old() -> int:
 
 def work(export_id: uuid.UUID, release: str | None = None, turn_s: float = TURN_S) -> bool:
     """Do a turn. Return whether there is more to do."""
-    claimed = Export.objects.filter(turns.free(release), pk=export_id, state__in=AT_WORK).update(
+    claimed = Export.objects.filter(turns.unclaimed(release), pk=export_id, state__in=AT_WORK).update(
         claimed_until=timezone.now() + LEASE, state=ExportState.RUNNING, attempts=F("attempts") + 1
     )
     if not claimed:

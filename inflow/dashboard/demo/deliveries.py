@@ -5,8 +5,8 @@ import random
 import uuid
 from collections.abc import Sequence
 
+from inflow.accounts.encryption import encrypt
 from inflow.accounts.models import Account
-from inflow.accounts.sealing import seal
 from inflow.dashboard.demo.stage import DAY, EVENTS_KEPT, Stage
 from webhooks.delivery import signing
 from webhooks.delivery.outcomes import SCHEDULE_S
@@ -81,7 +81,7 @@ def _tell_receiver(log: _Log, events: Sequence[Event], now: dt.datetime, url: st
         account=log.account,
         target_url=url,
         events=sorted(HEARD),
-        sealed_secret=seal(signing.new_secret()),
+        sealed_secret=encrypt(signing.new_secret()),
         created_at=since,
     )
     heard = [event for event in events if event.created_at >= since and event.type in subscription.events]
@@ -103,7 +103,7 @@ def _tell_broken(log: _Log, events: Sequence[Event], now: dt.datetime) -> None:
         account=log.account,
         target_url="https://hooks.erp.example/inflow",
         events=sorted([EventType.INVOICE_CREATED, EventType.PAYMENT_RECORDED]),
-        sealed_secret=seal(signing.new_secret()),
+        sealed_secret=encrypt(signing.new_secret()),
         is_active=False,
         disabled_reason=REASON_FAILING,
         failing_since=broke,

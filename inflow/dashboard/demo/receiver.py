@@ -7,7 +7,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from inflow.accounts.sealing import unseal
+from inflow.accounts.encryption import decrypt
 from webhooks.delivery import signing
 from webhooks.models import Subscription
 
@@ -23,7 +23,7 @@ def receive(request: HttpRequest) -> HttpResponse:
     if not timestamp.isdecimal():
         return HttpResponse(status=401)
     for subscription in Subscription.objects.filter(target_url__endswith=f"/{PATH}", deleted_at=None):
-        expected = signing.sign(unseal(subscription.sealed_secret), event_id, int(timestamp), request.body).encode()
+        expected = signing.sign(decrypt(subscription.sealed_secret), event_id, int(timestamp), request.body).encode()
         if any(hmac.compare_digest(expected, signature) for signature in given):
             return HttpResponse(status=204)
     return HttpResponse(status=401)

@@ -134,7 +134,9 @@ class AuditEntryAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("From"))
     def where(self, entry: AuditEntry) -> str:
-        return two_lines(sessions.device_retold(entry.detail.get("device") or "–"), entry.detail.get("address") or "")
+        return two_lines(
+            sessions.localized_device(entry.detail.get("device") or "–"), entry.detail.get("address") or ""
+        )
 
     @display(description=_lazy("About"), ordering="action")
     def about(self, entry: AuditEntry) -> str:
@@ -152,7 +154,7 @@ class AuditEntryAdmin(OwnRowsAdmin):
     @display(description=_lazy("Details"))
     def more(self, entry: AuditEntry) -> str:
         rest = [
-            (_named(name), _text(sessions.device_retold(value) if name == "device" else value))
+            (_named(name), _text(sessions.localized_device(value) if name == "device" else value))
             for name, value in entry.detail.items()
             if name != "changes"
         ]

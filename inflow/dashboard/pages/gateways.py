@@ -22,7 +22,7 @@ from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.markup import badge, bdi
 from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
 from inflow.dashboard.core.row_actions import record, row_action
-from inflow.egress import targets
+from inflow.egress.errors import ForbiddenTarget
 
 _SHOWN = ("base_url", "account_sid", "sender")  # and the token, which is not
 _KINDS = [kind for kind in Kind if kind != Kind.MANUAL]
@@ -48,7 +48,7 @@ class _ProviderFields(forms.Form):
         url: str = self.cleaned_data["base_url"].rstrip("/")
         try:
             gateways.check_base_url(url)
-        except targets.Forbidden as error:
+        except ForbiddenTarget as error:
             raise ValidationError(str(error)) from error
         return url
 

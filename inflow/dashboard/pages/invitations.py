@@ -150,5 +150,5 @@ class InvitationAdmin(OwnRowsAdmin):
             return badge(_("Withdrawn"))
         if not invitation.is_pending:
             return badge(_("Expired"), "warning")
-        is_good = invitations.is_good(invitation)
+        is_good = invitations.is_valid(invitation)
         return badge(_("Pending"), "info") if is_good else badge(_("Not valid"), "warning")

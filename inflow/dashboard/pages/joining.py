@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from inflow.accounts import invitations, roles, second_step, sessions
+from inflow.accounts.errors import InvitationUnavailable, UserExists
 from inflow.accounts.models import Invitation, User
 from inflow.accounts.roles import Role
 from inflow.dashboard.core import attempts
@@ -41,7 +42,7 @@ class JoinForm(PageForm, SetPasswordForm):  # type: ignore[type-arg]
 
 @never_cache
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
-    if invitations.opened(token) is None:
+    if invitations.from_token(token) is None:
         return _refused(request)
     request.session[_LINK] = token
     return HttpResponseRedirect(reverse("accept-invitation"))
@@ -50,7 +51,7 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters()
 def join(request: HttpRequest) -> HttpResponse:
-    invitation = invitations.opened(request.session.get(_LINK, ""))
+    invitation = invitations.from_token(request.session.get(_LINK, ""))
     if invitation is None:
         return _refused(request)
     if User.objects.filter(email=invitation.email).exists():
@@ -61,9 +62,9 @@ def join(request: HttpRequest) -> HttpResponse:
         user.set_password(form.cleaned_data["new_password1"])
         try:
             return _accept(request, invitation, user)
-        except invitations.HasLogIn:
+        except UserExists:
             return _has_log_in(request, invitation)
-        except invitations.Gone:
+        except InvitationUnavailable:
             return _refused(request)
     shown = {
         "title": _("Welcome to InFlow"),
@@ -79,7 +80,7 @@ def _accept(request: HttpRequest, invitation: Invitation, user: User) -> HttpRes
     with transaction.atomic():
         user = invitations.accept(invitation, user)
         begin_session(request, user, backend=_BACKEND)
-        sessions.begin(request.session, attempts.address_of(request), request.headers.get("User-Agent", ""))
+        sessions.start(request.session, attempts.address_of(request), request.headers.get("User-Agent", ""))
         request.session.pop(_LINK, None)
         record(request, user, "invitation.accepted", role=str(user.role))
         record(request, user, "session.started")

@@ -38,7 +38,7 @@ def login(request: HttpRequest) -> HttpResponse:
     response = admin.site.login(request)
     if email and response.status_code == 302:
         address, agent = attempts.address_of(request), request.headers.get("User-Agent", "")
-        sessions.begin(request.session, address, agent)
+        sessions.start(request.session, address, agent)
         if not person(request).has_second_step:
             _let_in(request)
     elif email:
@@ -61,14 +61,14 @@ def code(request: HttpRequest) -> HttpResponse:
     form = CodeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            way = second_step.accept(user, form.cleaned_data["code"])
+            way = second_step.verify(user, form.cleaned_data["code"])
         except ValidationError as refusal:
             form.add_error("code", refusal)
             if refusal.code != "wait":
                 attempts.count_failure(request, user)
                 record(request, user, "second_step.refused")
         else:
-            second_step.note_passed(request.session)
+            second_step.mark_passed(request.session)
             request.session.cycle_key()
             if way == "recovery":
                 record(request, user, "second_step.recovery_code_used")

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.cache import never_cache
 
 from inflow.accounts import passwords
+from inflow.accounts.errors import ResetLinkUsed
 from inflow.accounts.models import User
 from inflow.api.throttling import flooded
 from inflow.dashboard.core import attempts, refusals
@@ -79,7 +80,7 @@ class Renew(Page, views.PasswordResetConfirmView):
         user: User = form.user  # as they were when their link was read
         try:
             passwords.renew(user, form.cleaned_data["new_password1"], seen_from(self.request))
-        except passwords.UsedMeanwhile:
+        except ResetLinkUsed:
             return HttpResponseRedirect(self.request.path)
         attempts.forgive(self.request, user)
         logout(self.request)

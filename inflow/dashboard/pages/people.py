@@ -116,7 +116,7 @@ class UserAdmin(OwnRowsAdmin):
         _end_sessions,
         needs=Role.ADMIN,
         icon="logout",
-        fits=lambda user: sessions.of(user).exists(),
+        fits=lambda user: sessions.active(user).exists(),
         intro=_lazy("Every browser in which this person is logged in is logged out at once."),
     )
     reset_second_step = row_action(
@@ -189,6 +189,6 @@ class UserAdmin(OwnRowsAdmin):
     def open_sessions(self, user: User) -> str:
         where = [
             f"{sessions.device(session.agent)}, {date_format(timezone.localtime(session.seen_at), 'DATETIME_FORMAT')}"
-            for session in sessions.of(user)
+            for session in sessions.active(user)
         ]
         return format_html_join("", "<div>{}</div>", ((line,) for line in where)) or _("Nowhere")

@@ -15,6 +15,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from communications.content import linters, phrases, profiles
+from communications.content.errors import InvalidLogo
 from communications.models import Medium, SenderProfile
 from inflow.accounts.access import person, rows_of
 from inflow.accounts.models import Account
@@ -57,7 +58,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         data: bytes = file.read(profiles.LOGO_BYTES + 1)
         try:
             profiles.logo(data)
-        except profiles.InvalidLogo as error:
+        except InvalidLogo as error:
             raise ValidationError(str(error)) from error
         return data
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from inflow.accounts import second_step, sessions
 from inflow.accounts.access import person
+from inflow.accounts.errors import InvalidCode
 from inflow.accounts.models import Session, User
 from inflow.dashboard.core.responses import form_page
 from inflow.dashboard.pages.login import CodeForm, page, record
@@ -22,7 +23,7 @@ _KEY = "new_second_step_key"
 
 def show(request: HttpRequest) -> HttpResponse:
     user = person(request)
-    open_sessions = [_row(session, request) for session in sessions.of(user)]
+    open_sessions = [_row(session, request) for session in sessions.active(user)]
     left = len(user.authenticator.recovery_digests) if user.has_second_step else 0
     shown = {
         "title": _("Security"),
@@ -70,17 +71,17 @@ def set_up(request: HttpRequest) -> HttpResponse:
             with transaction.atomic():
                 codes = second_step.enrol(user, key, form.cleaned_data["code"])
                 del request.session[_KEY]
-                second_step.note_passed(request.session)
+                second_step.mark_passed(request.session)
                 sessions.end_all(user, but=request.session.session_key)
                 record(request, person(request), "second_step.set_up")
-        except second_step.WrongCode as refusal:
+        except InvalidCode as refusal:
             form.add_error("code", refusal)
         else:
             return _codes(request, codes)
     shown = {
         "title": _("Log in in two steps"),
         "form": form,
-        "picture": second_step.picture(second_step.address(user, key)),
+        "picture": second_step.qr_code(second_step.otpauth_url(user, key)),
         "key": " ".join(key[start : start + 4] for start in range(0, len(key), 4)),
         "is_required": second_step.is_required(user),
     }
@@ -128,7 +129,7 @@ def _with_code(request: HttpRequest, do: Any, **shown: Any) -> HttpResponse:
     form.fields["code"].help_text = _("The six digits of your authenticator app, or a recovery code.")
 
     def confirmed() -> HttpResponse:
-        second_step.accept(user, form.cleaned_data["code"])
+        second_step.verify(user, form.cleaned_data["code"])
         answer: HttpResponse = do()
         return answer
 
@@ -149,7 +150,7 @@ def _row(session: Session, request: HttpRequest) -> dict[str, Any]:
         "address": session.address or "",
         "started_at": session.started_at,
         "seen_at": session.seen_at,
-        "is_this": sessions.is_same(session, request.session),
+        "is_this": sessions.is_current(session, request.session),
     }
 
 

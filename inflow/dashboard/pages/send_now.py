@@ -14,7 +14,9 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from communications.contacts import addresses
 from communications.content import linters, profiles, template_language
+from communications.content.errors import InvalidTemplate
 from communications.delivery import manual
+from communications.delivery.errors import PreviewOutdated
 from communications.delivery.manual import MessageRequest, Preview
 from communications.models import Communication, Kind, Medium, State
 from communications.schedule import one_off, policies
@@ -86,7 +88,7 @@ class SendForm(PageForm):
         try:
             template_language.check(text, channel)
             template_language.check_subject(subject, channel)
-        except template_language.InvalidTemplate as error:
+        except InvalidTemplate as error:
             raise ValidationError({"text": str(error)}) from error
         return data
 
@@ -134,7 +136,7 @@ def send_now(model_admin: OwnRowsAdmin, request: HttpRequest, invoice: Invoice) 
                             key=form.cleaned_data["key"],
                             digest=form.cleaned_data["seal"],
                         )
-                    except manual.PreviewOutdated:
+                    except PreviewOutdated:
                         note = _("The message has changed. Check the preview and send it again.")
                     else:
                         _tell(request, sent)

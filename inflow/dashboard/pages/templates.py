@@ -17,6 +17,7 @@ from unfold.widgets import CHECKBOX_CLASSES
 
 from communications.channels import gateways
 from communications.content import phrases, previews, profiles, template_language, templates
+from communications.content.errors import InvalidTemplate
 from communications.content.templates import TemplateText
 from communications.models import Kind, Medium, MessageTemplate, Tone
 from inflow.accounts import audit
@@ -139,12 +140,12 @@ class TemplateForm(PageForm):
             try:
                 check = template_language.check_subject if name == "subject" else template_language.check
                 check(text, self.use.channel)
-            except template_language.InvalidTemplate as error:
+            except InvalidTemplate as error:
                 self.add_error(field, str(error))
         if words.body and not self.errors:
             try:
                 previews.validate(self.use.account, words, *self.use.key)
-            except template_language.InvalidTemplate as error:
+            except InvalidTemplate as error:
                 self.add_error(f"body_{language}", str(error))
 
     def words(self, language: str) -> TemplateText:

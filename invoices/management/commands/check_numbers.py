@@ -4,14 +4,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from inflow.accounts.management import account_named
+from inflow.accounts.management import get_account
 from invoices import numbers
 from invoices.models import Invoice
 
 
 class Command(BaseCommand):
     help = (
-        "List invoices whose numbers differ only in Unicode form, by characters that are not shown, or by signs that "
+        "List invoices whose numbers differ only in their Unicode form, in invisible characters, or in characters that "
         "look alike, such as hyphens and full-width digits."
     )
 
@@ -19,8 +19,8 @@ class Command(BaseCommand):
         parser.add_argument("--account", metavar="ID", help="only this account")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        one = options["account"]
-        invoices = Invoice.objects.for_account(account_named(one)) if one else Invoice.objects.all()
+        name = options["account"]
+        invoices = Invoice.objects.for_account(get_account(name)) if name else Invoice.objects.all()
         found = 0
         for equal in numbers.equal_numbers(invoices):
             found += 1

@@ -10,12 +10,12 @@ from inflow.accounts.models import User
 
 
 class Command(changepassword.Command):
-    """Django's, which logs the person out everywhere and is in the audit log."""
+    """Django's command, which also ends all sessions of the user and adds an entry to the audit log."""
 
     def handle(self, *args: Any, **options: Any) -> str | None:
         with transaction.atomic():
-            said = super().handle(*args, **options)
+            result = super().handle(*args, **options)
             user = User.objects.get_by_natural_key(options["username"] or getpass.getuser())
             ended = sessions.end_all(user)
             audit.record(user.account, CONSOLE, "user.password_changed", user.email[:120], sessions=ended)
-        return said
+        return result

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from communications.delivery import restored as messages
 from communications.models import Communication
-from inflow.restores import highwater, stores
+from inflow.restores import highwater
+from inflow.restores.errors import StoresUnavailable
 from inflow.restores.gap import Gap
 from inflow.restores.models import Installation
 from webhooks import restored as webhooks
@@ -58,7 +59,7 @@ class Command(BaseCommand):
                     raise CommandError("Somebody else has ended the hold meanwhile.")
                 webhooks.renumber(gap)
                 highwater.release(installation, as_copy=options["copy"])
-        except stores.Unavailable as error:
+        except StoresUnavailable as error:
             raise CommandError("REDIS_URL cannot be reached: the hold goes on. Run it again.") from error
         self.stdout.write("Messages and webhooks go out again.")
 

@@ -1,4 +1,4 @@
-"""Standing payments, for an import to compare with. Payments that were voided or reversed are left out."""
+"""Standing payments with which an import compares its rows. Voided and reversed payments are left out."""
 
 import datetime as dt
 import uuid
@@ -14,8 +14,8 @@ from invoices.models import Invoice, Receipt, ReceiptStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A payment of an invoice: the whole receipt, and the part of it that pays the invoice."""
+class ExistingPayment:
+    """A payment of an invoice. `share` is the part of it that pays the invoice."""
 
     amount: Decimal
     share: Decimal
@@ -24,15 +24,15 @@ class Standing:
 
 
 def opening_payments(invoices: Iterable[Invoice]) -> dict[uuid.UUID, Decimal]:
-    """Map each invoice to its standing opening payment."""
+    """Return by invoice id the amount that was paid before the invoice was registered."""
     found = Receipt.objects.filter(posted_on__in=list(invoices), method=receipts.OPENING, status=ReceiptStatus.STANDING)
     return dict(found.values_list("posted_on_id", "amount"))
 
 
 def standing_payments(
     account: Account, invoices: Collection[Invoice], references: Collection[str]
-) -> Mapping[tuple[uuid.UUID, str], Standing]:
-    """Map each invoice and reference to the standing payment, wherever it was recorded."""
+) -> Mapping[tuple[uuid.UUID, str], ExistingPayment]:
+    """Return the payments by invoice id and reference, including those recorded on other invoices."""
     ids = [invoice.pk for invoice in invoices]
     theirs = Q(posted_on__in=ids) | Q(allocations__invoice__in=ids)
     rows = Receipt.objects.for_account(account).filter(status=ReceiptStatus.STANDING, reference__in=references)
@@ -44,5 +44,5 @@ def standing_payments(
         for invoice_id in {receipt.posted_on_id, *paid} - {None}:
             share = paid.get(invoice_id, Decimal(0))
             amount = receipt.amount if invoice_id == receipt.posted_on_id else share
-            standing[invoice_id, receipt.reference] = Standing(amount, share, receipt.paid_at, receipt.currency)
+            standing[invoice_id, receipt.reference] = ExistingPayment(amount, share, receipt.paid_at, receipt.currency)
     return standing

@@ -1,4 +1,4 @@
-"""The names of the rows that come with a release, in the reader's language. An account's own stay as it says."""
+"""Translated names of the calendar rows that come with InFlow. An account's own names are not translated."""
 
 import re
 
@@ -29,7 +29,7 @@ NAMES = (
 )
 
 
-def said(rule: CalendarRule) -> str:
-    """`Eid al-Fitr 2026`, whose year is no part of the name."""
+def display_name(rule: CalendarRule) -> str:
+    """Return the rule's name in the active language. A year at its end, as in "Eid al-Fitr 2026", is kept."""
     name, year = re.fullmatch(r"(.*?)( \d{4})?", rule.name, re.DOTALL).groups(default="")  # type: ignore[union-attr]
     return f"{gettext(name)}{year}" if name in NAMES else rule.name

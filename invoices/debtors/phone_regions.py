@@ -1,4 +1,4 @@
-"""The time zones in which the owner of a phone number may live."""
+"""Countries and time zones of phone numbers."""
 
 import functools
 import importlib.resources
@@ -8,24 +8,24 @@ from collections.abc import Mapping
 import phonenumbers
 from phonenumbers import timezone
 
-_KNOWN = zoneinfo.available_timezones()  # once: it walks the file system
+_KNOWN = zoneinfo.available_timezones()  # read once, because it walks the file system
 
 
 @functools.lru_cache(maxsize=5_000)
 def of_number(phone: str) -> tuple[str, ...]:
-    """Return the zones of a number in E.164, by its first digits; none if they are not known."""
+    """Return the time zones of a number in E.164 by its first digits. The result may be empty."""
     return tuple(zone for zone in timezone.time_zones_for_number(phonenumbers.parse(phone)) if zone in _KNOWN)
 
 
 @functools.lru_cache(maxsize=5_000)
 def of_country(phone: str) -> tuple[str, ...]:
-    """Return the zones of the number's own country."""
+    """Return the time zones of the number's country."""
     return _zones_by_country().get(country(phone), ())
 
 
 @functools.lru_cache(maxsize=5_000)
 def country(phone: str) -> str:
-    """Return a number's country (ISO 3166), also of a number that nobody has; "" of one of no country."""
+    """Return the ISO 3166 code of a number's country, or "" if it has none. The number need not be in use."""
     number = phonenumbers.parse(phone)
     region = phonenumbers.region_code_for_number(number)
     region = region or phonenumbers.region_code_for_country_code(number.country_code or 0)
@@ -34,7 +34,7 @@ def country(phone: str) -> str:
 
 @functools.cache
 def _zones_by_country() -> Mapping[str, tuple[str, ...]]:
-    """Read the table of the time zone database: country, coordinates, zone, comment."""
+    """Return the time zones by country, from the time zone database's `zone.tab`."""
     found: dict[str, tuple[str, ...]] = {}
     table = importlib.resources.files("tzdata.zoneinfo").joinpath("zone.tab").read_text(encoding="utf-8")
     for line in table.splitlines():

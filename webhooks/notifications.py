@@ -1,4 +1,4 @@
-"""Mail to an account's admins: one of its endpoints was disabled."""
+"""Mail to an account's admins when one of its endpoints was disabled."""
 
 import datetime as dt
 from urllib.parse import urlsplit
@@ -6,51 +6,49 @@ from urllib.parse import urlsplit
 import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db import connection
+from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from webhooks.models import Subscription
-from webhooks.replaying import REPLAYABLE
+from webhooks.replaying import REPLAY_WINDOW
 
 log = structlog.get_logger(__name__)
 
-# A notice that could not be mailed is tried again after this time.
-AGAIN = dt.timedelta(minutes=10)
-
-_CLAIM = """
-UPDATE webhooks_subscription SET notice_due_at = %(again)s WHERE id = (
-  SELECT id FROM webhooks_subscription WHERE notice_due_at <= %(now)s
-  ORDER BY notice_due_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
-) RETURNING id
-"""
+# A mail that failed is sent again after this time.
+RETRY_AFTER = dt.timedelta(minutes=10)
 
 
-def tell_admins() -> int:
-    """Mail the notices that are due; how many were mailed. One that fails is logged, and comes again."""
-    told = 0
+def notify_admins() -> int:
+    """Mail the notices that are due. Return the number of successful ones; the others are logged and retried."""
+    notified = 0
     while (subscription := _claim()) is not None:
         try:
-            _tell(subscription)
-        except Exception as error:  # whatever the mail server thinks of
+            _send(subscription)
+        except Exception as error:  # whatever the mail server raises
             log.warning("webhook_notice_failed", subscription=str(subscription.pk), error=type(error).__name__)
         else:
-            told += 1
-            Subscription.objects.filter(pk=subscription.pk).update(notice_due_at=None)
-    return told
+            notified += 1
+            subscription.notice_due_at = None
+            subscription.save(update_fields=["notice_due_at"])
+    return notified
 
 
 def _claim() -> Subscription | None:
+    """Return a subscription whose notice is due, and postpone the notice in case this attempt fails."""
     now = timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"now": now, "again": now + AGAIN})
-        row = cursor.fetchone()
-    return Subscription.objects.select_related("account").get(pk=row[0]) if row else None
+    due = Subscription.objects.filter(notice_due_at__lte=now).order_by("notice_due_at").select_related("account")
+    with transaction.atomic():
+        subscription: Subscription | None = due.select_for_update(of=("self",), no_key=True, skip_locked=True).first()
+        if subscription:
+            subscription.notice_due_at = now + RETRY_AFTER
+            subscription.save(update_fields=["notice_due_at"])
+    return subscription
 
 
-def _tell(subscription: Subscription) -> None:
+def _send(subscription: Subscription) -> None:
     account = subscription.account
     admins = User.objects.filter(account=account, role=Role.ADMIN, is_active=True)
     if subscription.is_active or not (addresses := list(admins.values_list("email", flat=True))):
@@ -60,12 +58,12 @@ def _tell(subscription: Subscription) -> None:
         "subscription": subscription,
         "host": urlsplit(subscription.target_url).hostname,
         "zone": account.time_zone,
-        "days": REPLAYABLE.days,
+        "days": REPLAY_WINDOW.days,
         "base_url": settings.BASE_URL,
     }
     folder = f"webhooks/{account.language}"
     with timezone.override(account.zone):
         subject = render_to_string(f"{folder}/disabled.subject.txt", context).strip()
         body = render_to_string(f"{folder}/disabled.txt", context)
-    for address in addresses:  # one each: they need not learn each other's
+    for address in addresses:  # separate messages, so that admins don't see each other's addresses
         EmailMessage(subject, body, to=[address]).send()

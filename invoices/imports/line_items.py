@@ -1,7 +1,7 @@
-"""Invoices on several rows, for exports that have one row for each invoice line.
+"""Merging of rows with the same invoice number, for exports that have one row for each line item.
 
-Rows that agree, under a heading that means the whole invoice, are one invoice. Where they differ, or where the amount
-may be one line's, none of them is imported: a debtor must not be asked for a part, or for more than is owed.
+Rows are merged into one invoice if they agree and their amount is certainly the invoice's total. Otherwise none of them
+is imported, because a debtor must not be asked for a part of the amount, or for too much.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,38 +14,38 @@ from invoices.imports import columns
 from invoices.imports.statuses import Document, document_of
 from invoices.models.imports import Import, ImportRow, Kind, Outcome
 
-# These may differ from line to line.
-_OWN_OF_A_LINE = ("notes",)
-_MOST_NAMED = 5
-_AT_ONCE = 2_000
+# Fields that may differ between the lines of an invoice.
+_LINE_FIELDS = ("notes",)
+_MAX_LISTED = 5
+_BATCH = 2_000
 
 
-def settle(file: Import, keep: Callable[[Sequence[ImportRow]], object]) -> None:
-    """Decide about all rows of a file that share their number with others. `keep` writes what became of some rows."""
+def merge(file: Import, save: Callable[[Sequence[ImportRow]], object]) -> None:
+    """Set the outcome of all rows that share their number with others. `save` updates rows."""
     if file.kind != Kind.INVOICES:
         return
     shared = file.rows.exclude(key="").order_by().values("key").annotate(count=Count("pk")).filter(count__gt=1)
     rows = file.rows.filter(key__in=shared.values("key"), outcome="").order_by("key", "line")
-    decided: list[ImportRow] = []
-    for _key, group in groupby(rows.iterator(_AT_ONCE), key=lambda row: row.key):
-        decided += _settled(file, [row for row in group if _is_invoice(row)])
-        if len(decided) >= _AT_ONCE:
-            keep(decided)
-            decided = []
-    keep(decided)
+    merged: list[ImportRow] = []
+    for _key, group in groupby(rows.iterator(_BATCH), key=lambda row: row.key):
+        merged += _merged(file, [row for row in group if _is_invoice(row)])
+        if len(merged) >= _BATCH:
+            save(merged)
+            merged = []
+    save(merged)
 
 
-def continues_above(said: Mapping[str, str]) -> bool:
-    """A row with nothing of an invoice but, perhaps, its notes: another line of the one above."""
-    return not any(text for name, text in said.items() if name not in _OWN_OF_A_LINE)
+def continues_above(texts: Mapping[str, str]) -> bool:
+    """Return True if the row has nothing but notes, so that it belongs to the invoice above."""
+    return not any(text for name, text in texts.items() if name not in _LINE_FIELDS)
 
 
 def _is_invoice(row: ImportRow) -> bool:
-    """A payment or a credit note with the number of an invoice is refused for what it is."""
+    """Return True if the row is not of another document type, which is refused separately."""
     return document_of(row.said.get("document_type", "")) in (None, Document.INVOICE)
 
 
-def _settled(file: Import, rows: list[ImportRow]) -> list[ImportRow]:
+def _merged(file: Import, rows: list[ImportRow]) -> list[ImportRow]:
     if len(rows) < 2:
         return []
     first, *others = rows
@@ -62,27 +62,23 @@ def _settled(file: Import, rows: list[ImportRow]) -> list[ImportRow]:
 
 def _difference(file: Import, rows: Sequence[ImportRow]) -> str:
     for name in rows[0].said:
-        if name in _OWN_OF_A_LINE:
+        if name in _LINE_FIELDS:
             continue
         found: dict[str, int] = {}
         for row in rows:
             if text := row.said.get(name, ""):
                 found.setdefault(text, row.line)
         if len(found) > 1:
-            named = [_("%(text)s on line %(line)d") % {"text": text[:60], "line": found[text]} for text in found]
+            values = [_("%(text)s on line %(line)d") % {"text": text[:60], "line": found[text]} for text in found]
             return _(
                 "The file has this invoice on %(count)d lines that differ in %(field)s: %(found)s. None of them is"
                 " imported. Export one row for each invoice, or the invoice's total on each of its rows."
-            ) % {
-                "count": len(rows),
-                "field": columns.label(file.kind, name),
-                "found": _listed(named),
-            }
+            ) % {"count": len(rows), "field": columns.label(file.kind, name), "found": _listed(values)}
     return ""
 
 
 def _doubt(file: Import, rows: Sequence[ImportRow]) -> str:
-    """Equal amounts under "Amount" may be those of two lines as well as one total twice."""
+    """Return a message if equal amounts may be those of two lines or the total twice, or else an empty string."""
     if file.survey.get("is_whole") or sum(bool(row.said.get("amount")) for row in rows) < 2:
         return ""
     return _(
@@ -94,5 +90,5 @@ def _doubt(file: Import, rows: Sequence[ImportRow]) -> str:
     }
 
 
-def _listed(named: Sequence[str]) -> str:
-    return ", ".join(named[:_MOST_NAMED]) + (", …" if len(named) > _MOST_NAMED else "")
+def _listed(texts: Sequence[str]) -> str:
+    return ", ".join(texts[:_MAX_LISTED]) + (", …" if len(texts) > _MAX_LISTED else "")

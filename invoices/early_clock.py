@@ -1,7 +1,7 @@
-"""Taking back what a clock that was ahead did to invoices: see docs/decisions/0037.
+"""Corrections after the host's clock was ahead: see docs/decisions/0037.
 
-What follows from the facts is brought back: statuses, holds, promises, cases that nobody has taken on. What left the
-system stays: events, webhooks, messages, entries of the timeline.
+Statuses, holds, promises and cases that nobody has acknowledged are restored. Events, webhooks, messages and entries
+of the timeline stay.
 """
 
 import datetime as dt
@@ -33,25 +33,25 @@ from invoices.writing import Draft, changing
 
 log = structlog.get_logger(__name__)
 
-# Cases that a date opens. The others are about something that happened, whatever the clock said.
+# Reasons of the cases that a date opens. Other cases don't depend on the clock.
 _OPENED_BY_TIME = (Reason.POLICY_STEP, Reason.PROMISE_BROKEN, Reason.DISPUTE)
 
 
-def ahead(accounts: Iterable[uuid.UUID], today: dt.date) -> "QuerySet[Invoice, dict[str, Any]]":
-    """Return the open invoices that were looked at on a day that has not come."""
+def aged_early(accounts: Iterable[uuid.UUID], today: dt.date) -> "QuerySet[Invoice, dict[str, Any]]":
+    """Return the open invoices that were aged on a day that has not come yet."""
     found = Invoice.objects.filter(account__in=accounts, status__in=OPEN, aged_on__gt=today)
     return found.order_by("pk").values("account_id", "id")
 
 
-def heal(account: Account, invoice_id: uuid.UUID) -> bool:
-    """Bring one invoice back to what is true today. Return True if its status moved."""
+def correct(account: Account, invoice_id: uuid.UUID) -> bool:
+    """Correct one invoice to today's state. Return True if its status changed."""
     with changing(account, invoice_id, CLOCK) as draft:
         invoice = draft.invoice
         before, today = invoice.status, account.today()
         if not invoice.is_open or invoice.aged_on is None or invoice.aged_on <= today:
             return False
         early = _early(invoice)
-        if held_until := _ended_early(invoice, early, today):
+        if held_until := _hold_ended_early(invoice, early, today):
             invoice.hold_until = held_until
         draft.look()
         draft.then(lambda: _reopen_promise(draft, early, held_until))
@@ -59,7 +59,7 @@ def heal(account: Account, invoice_id: uuid.UUID) -> bool:
 
 
 def close_early_cases() -> int:
-    """Close the cases that a clock which was ahead opened, unless somebody has taken them on. Return how many."""
+    """Close the unacknowledged cases that were opened while the clock was ahead. Return their number."""
     early = Escalation.objects.filter(account__clock=None, opened_at__gt=timezone.now(), status=CaseStatus.OPEN)
     found = early.filter(reason__in=_OPENED_BY_TIME)
     closed = 0
@@ -68,7 +68,7 @@ def close_early_cases() -> int:
             closed += _close_case(Account.objects.get(pk=account_id), invoice_id, case_id)
         except (OperationalError, InterfaceError):
             raise
-        except Exception:  # what one case trips over must not keep the others
+        except Exception:  # one failing case must not stop the others
             log.exception("case_not_closed", escalation=str(case_id))
     return closed
 
@@ -84,13 +84,13 @@ def _close_case(account: Account, invoice_id: uuid.UUID, case_id: uuid.UUID) -> 
 
 
 def _early(invoice: Invoice) -> list[TimelineEntry]:
-    """Return what the clock did to an invoice at moments that have not come, oldest first."""
+    """Return the clock's timeline entries that lie in the future, oldest first."""
     entries = TimelineEntry.objects.filter(invoice=invoice, at__gt=invoice.account.now(), channel=Channel.CLOCK)
     return list(entries.order_by("id"))
 
 
-def _ended_early(invoice: Invoice, early: list[TimelineEntry], today: dt.date) -> dt.date | None:
-    """Return the last day of a hold that was ended before it, unless somebody has changed the invoice since."""
+def _hold_ended_early(invoice: Invoice, early: list[TimelineEntry], today: dt.date) -> dt.date | None:
+    """Return the last day of a hold that the clock ended too early, unless a person changed the invoice since."""
     ends = [each for each in early if each.before.get("hold_until") and not each.after.get("hold_until")]
     if not ends or invoice.hold_until or invoice.disputed_at:
         return None
@@ -101,7 +101,7 @@ def _ended_early(invoice: Invoice, early: list[TimelineEntry], today: dt.date) -
 
 
 def _reopen_promise(draft: Draft, early: list[TimelineEntry], held_until: dt.date | None) -> None:
-    """Take back that a promise is broken before its grace is over. If somebody has ended its hold, it is withdrawn."""
+    """Reopen a promise that was broken before its grace period ended, or withdraw it if its hold no longer applies."""
     if not any(entry.kind == "promise_broken" for entry in early):
         return
     invoice = draft.invoice
