@@ -197,7 +197,7 @@ def test_cancelled_the_step_is_done_without_it() -> None:
 
 def test_who_registered_the_invoice_does_not_release_its_final_notice() -> None:
     account, row = held_notice(actor=make.STAFF)
-    with nothing_happens(account), pytest.raises(Refused, match="somebody else"):
+    with nothing_happens(account), pytest.raises(Refused, match="another user"):
         safeguards.approve(account, row.pk, make.STAFF)
     assert safeguards.approve(account, row.pk, COLLEAGUE).status == State.SCHEDULED
 
