@@ -353,7 +353,7 @@ def test_the_order_shows_in_any_date_column_of_any_row_also_of_a_closed_one() ->
 def test_a_file_without_a_deciding_date_still_asks() -> None:
     file = checked(f"{HEAD},total\nN-1,Omar,05/11/2998,100\n")
     assert outcomes(file) == [REFUSED]
-    assert "say which comes first" in file.rows.get().reason
+    assert "choose whether the day or the month comes first" in file.rows.get().reason
     assert outcomes(checked(f"{HEAD},total\nN-1,Omar,05/11/2998,100\n", date_order="dmy")) == [NEW]
 
 

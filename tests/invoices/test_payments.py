@@ -89,7 +89,7 @@ def test_a_payment_is_reversed_once(account: Account) -> None:
 def test_a_payment_of_another_invoice_is_not_reversed(account: Account) -> None:
     payment = lifecycle.record_payment(account, make.invoice(account).pk, make.API, amount=Decimal(1))
     other = make.invoice(account)
-    with nothing_happens(account), pytest.raises(lifecycle.Refused, match="names no payment"):
+    with nothing_happens(account), pytest.raises(lifecycle.Refused, match="must be the id of a payment"):
         lifecycle.reverse_payment(account, other.pk, payment.pk, make.API)
 
 

@@ -230,7 +230,7 @@ def test_what_is_gone_does_not_count_against_the_plan_and_comes_back_only_where_
             turn_off(Subscription.objects.get(pk=made.json["id"]))
     too_many = api.post("webhooks/subscribe", {"url": f"{URL}/sixth", "event": "invoice.created"})
     is_problem(too_many, 422, "too_many_subscriptions")
-    assert "2 of yours are disabled" in too_many.json["detail"]
+    assert "2 of them are disabled" in too_many.json["detail"]
     is_problem(api.post(f"webhooks/{gone[0].pk}/enable", None), 422, "too_many_subscriptions")
     as_before = {"url": gone[0].target_url, "events": gone[0].events}
     is_problem(api.post("webhooks/subscribe", as_before), 422, "too_many_subscriptions")
