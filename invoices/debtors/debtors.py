@@ -98,7 +98,7 @@ def _matches(
         joined = Q(phone=phone)
     else:
         joined = ~Q(Exists(theirs.exclude(email="", phone="")))
-    of_email = Func(F("email"), Value("@"), Value(2), function="split_part", output_field=CharField())
+    of_email = Func(F("email"), Value("@"), Value(-1), function="split_part", output_field=CharField())
     known = DebtorIdentity.objects.alias(domain=of_email).filter(joined, account=account, base=base)
     rows: QuerySet[Any, Any] = known.order_by("id").values("debtor_id", "form", "email", "phone")
     return rows
