@@ -100,11 +100,12 @@ class compiled(Generic[T]):
 
     def __call__(self, *constants: Any, **values: Any) -> list[T]:
         shape = constants, *((name, _shape(value)) for name, value in values.items())
-        if shape not in self._plans:
+        try:
+            plan = self._plans[shape]
+        except KeyError:  # one look: another thread may clear them at any moment
             if len(self._plans) >= 500:
                 self._plans.clear()
-            self._plans[shape] = self._compile(constants, values)
-        plan = self._plans[shape]
+            plan = self._plans[shape] = self._compile(constants, values)
         if plan is None:
             return list(self._queryset(*constants, **values))
         parts = [part for value in values.values() for part in _parts(value)]
@@ -214,9 +215,8 @@ class Batch:
         changed.update(dict.fromkeys(names))
 
     def flush(self) -> None:
-        """Write all rows. Raises what the database has against one of them."""
+        """Write all rows. Raises what the database has against one of them: then all are still to be written."""
         new, changed = self._new, self._changed
-        self._new, self._changed = [], {}
         database = connections[DEFAULT_DB_ALIAS]
         statements, values = [], list[Any]()
         for model in dict.fromkeys(map(type, new)):
@@ -240,6 +240,7 @@ class Batch:
             *first, last = statements
             parts = ", ".join(f"w{number} AS ({sql})" for number, sql in enumerate(first))
             select(f"WITH {parts} {last}" if first else last, values)
+        self._new, self._changed = [], {}
         for row in new:
             row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
@@ -279,7 +280,14 @@ def _update_sql(model: type[Model], names: tuple[str, ...]) -> str:
 
 @contextmanager
 def account_scope(account: Model) -> Iterator[None]:
-    """Open a transaction that names its account to PostgreSQL, as the setting `inflow.account`."""
+    """Open a transaction that names its account to PostgreSQL, as the setting `inflow.account`. One that is opened
+    inside that of another account gives the name back at its end."""
+    name = str(account.pk)
     with transaction.atomic():
-        select("SELECT set_config('inflow.account', %s, true)", [str(account.pk)])
+        ((outer, _),) = select(f"SELECT current_setting('inflow.account', true), {_NAME_ACCOUNT}", [name])
         yield
+        if outer and outer != name:
+            select(f"SELECT {_NAME_ACCOUNT}", [outer])
+
+
+_NAME_ACCOUNT = "set_config('inflow.account', %s, true)"

@@ -1,5 +1,6 @@
 """inflow/sql.py: querysets that are compiled once, SQL written by hand, and rows that are written together."""
 
+import contextlib
 import datetime as dt
 import uuid
 from typing import Any
@@ -76,6 +77,22 @@ def test_constants_and_percent_signs_are_part_of_the_sql() -> None:
     assert numbers(5, account=account.pk, before=tomorrow) == []
     assert len(numbers(5, account=account.pk, before=later)) == 2
     assert len(numbers(1, account=account.pk, before=later)) == 1
+
+
+def test_a_plan_that_another_thread_forgets_is_built_again() -> None:
+    class Forgetful(dict[Any, Any]):
+        """Forgets everything right after a look, as another thread does that needs room."""
+
+        def __contains__(self, key: object) -> bool:
+            found = super().__contains__(key)
+            self.clear()
+            return found
+
+    make.invoice(account := make.account(), invoice_number="A-1")
+    rows = compiled(lambda *, account: Invoice.objects.filter(account=account))
+    for _ in range(3):
+        rows._plans = Forgetful(rows._plans)
+        assert numbers_of(rows(account=account.pk)) == ["A-1"]
 
 
 def test_a_row_of_several_models_is_read_as_the_orm_reads_them() -> None:
@@ -184,6 +201,19 @@ def test_a_batch_that_is_refused_or_whose_transaction_fails_leaves_nothing() -> 
     assert texts(account) == []
 
 
+def test_rows_that_were_refused_are_still_to_be_written() -> None:
+    invoice, batch = make.invoice(make.account()), Batch()
+    invoice.notes = "changed"
+    batch.update(invoice, "notes")
+    batch.insert(again := Invoice(**{**invoice.as_stored(), "id": uuid.uuid4()}))
+    with pytest.raises(IntegrityError, match="invoice_number_is_unique"), transaction.atomic():
+        batch.flush()
+    again.invoice_number = "A-2"
+    batch.flush()
+    assert make.again(invoice).notes == "changed"
+    assert Invoice.objects.get(invoice_number="A-2").pk == again.pk
+
+
 def test_a_batch_that_is_joined_is_its_owners_to_flush() -> None:
     account = make.account()
     invoice, batch = make.invoice(account), Batch()
@@ -201,4 +231,22 @@ def test_a_transaction_names_its_account_and_the_next_one_does_not() -> None:
     account = make.account()
     with account_scope(account):
         assert select("SELECT current_setting('inflow.account')") == [(str(account.pk),)]
+    assert select("SELECT current_setting('inflow.account', true)") in ([("",)], [(None,)])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_transaction_of_another_account_gives_the_name_back(*, fails: bool) -> None:
+    ours, theirs = make.account(), make.account("Oryx")
+
+    def inner() -> None:
+        with account_scope(theirs):
+            assert select("SELECT current_setting('inflow.account')") == [(str(theirs.pk),)]
+            if fails:
+                raise ZeroDivisionError
+
+    with account_scope(ours):
+        with contextlib.suppress(ZeroDivisionError):
+            inner()
+        assert select("SELECT current_setting('inflow.account')") == [(str(ours.pk),)]
     assert select("SELECT current_setting('inflow.account', true)") in ([("",)], [(None,)])
