@@ -23,7 +23,7 @@ from typing import Any, Generic, TypeVar
 
 import psycopg
 from django.core.exceptions import EmptyResultSet
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connections, transaction
 from django.db.backends.signals import connection_created
 from django.db.models import AutoField, Model, QuerySet
 from django.db.models.expressions import DatabaseDefault
@@ -46,7 +46,21 @@ def prepare_statements(sender: object, connection: Any, **_: Any) -> None:
 
 
 def select(sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
-    """Run a statement and return its rows; none if it returns none. Django logs, wraps and translates its errors."""
+    """Run a statement and return its rows; none if it returns none. Django logs, wraps and translates its errors.
+
+    A migration that changes the type of a column makes what was prepared before it fail. A transaction that meets this
+    is over, and psycopg forgets what it prepared at the rollback. Outside of one, the statement is prepared anew.
+    """
+    try:
+        return _run(sql, values)
+    except NotSupportedError:
+        if connections[DEFAULT_DB_ALIAS].in_atomic_block:
+            raise
+        _run("DEALLOCATE ALL", ())
+        return _run(sql, values)
+
+
+def _run(sql: str, values: Values) -> list[tuple[Any, ...]]:
     database = connections[DEFAULT_DB_ALIAS]
     database.close_if_health_check_failed()
     database.ensure_connection()

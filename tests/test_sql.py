@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, NotSupportedError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.test.utils import CaptureQueriesContext
 
@@ -14,6 +14,7 @@ from inflow.accounts.models import Account
 from inflow.sql import Batch, account_scope, columns, compiled, joining, objects, select
 from invoices.models import Debtor, Invoice, TimelineEntry
 from tests import make
+from tests.parallel import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -123,6 +124,36 @@ def test_errors_are_djangos_and_a_value_that_cannot_be_sent_ends_no_transaction(
     with pytest.raises(DataError, match="NUL"):
         select("SELECT %(text)s::text", {"text": "a\0b"})
     assert select("SELECT 1") == [(1,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_prepared_before_a_migration_is_prepared_anew() -> None:
+    def migrate(sql: str) -> None:
+        """As another process does: psycopg forgets what it prepared when its own connection alters something."""
+
+        def run() -> None:
+            with connection.cursor() as cursor:
+                cursor.execute(sql)
+
+        assert at_once(run) == [None]
+
+    def read() -> list[tuple[Any, ...]]:
+        return select("SELECT name FROM before_migration WHERE name <> %s", [""])
+
+    migrate("CREATE TABLE before_migration AS SELECT 'A'::varchar(10) AS name")
+    try:
+        for _ in range(3):
+            assert read() == [("A",)]
+        migrate("ALTER TABLE before_migration ALTER name TYPE varchar(20)")
+        for _ in range(3):
+            assert read() == [("A",)]
+        migrate("ALTER TABLE before_migration ALTER name TYPE varchar(30)")
+        with pytest.raises(NotSupportedError), transaction.atomic():
+            read()
+        with transaction.atomic():
+            assert read() == [("A",)]
+    finally:
+        migrate("DROP TABLE before_migration")
 
 
 # --- Writing -----------------------------------------------------------------------------------------------------
