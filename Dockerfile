@@ -1,8 +1,8 @@
-# One image for all processes: `web`, or another name of the Procfile, whose line it runs.
+# One image for all processes. The command is the name of a process in the Procfile; the default is `web`.
 FROM python:3.11-slim
 ENV PYTHONUNBUFFERED=1
 WORKDIR /srv/inflow
-# With extras: --build-arg REQUIREMENTS="requirements-mail.txt requirements-pdf.txt", or one of the two.
+# Extras: --build-arg REQUIREMENTS="requirements-mail.txt requirements-pdf.txt", or one of the two.
 ARG REQUIREMENTS=requirements.txt
 COPY requirements.txt requirements-mail.txt requirements-pdf.txt ./
 RUN case "$REQUIREMENTS" in *pdf*) apt-get update && apt-get install --yes --no-install-recommends libpangoft2-1.0-0 fonts-noto-core \

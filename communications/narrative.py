@@ -5,13 +5,13 @@ from django.utils.translation import gettext_lazy as _lazy
 from communications.delivery import reasons
 from communications.models import Kind, Medium, State, StepKind
 from inflow.accounts.models import Language
-from invoices.narrative import add_words, register
+from invoices.narrative import add_labels, register
 
-add_words("message", {**dict(StepKind.choices), **dict(Kind.choices)})
-add_words("medium", dict(Medium.choices))
-add_words("state", dict(State.choices))
-add_words("because", reasons.LABELS)
-add_words(
+add_labels("message", {**dict(StepKind.choices), **dict(Kind.choices)})
+add_labels("medium", dict(Medium.choices))
+add_labels("state", dict(State.choices))
+add_labels("because", reasons.LABELS)
+add_labels(
     "cause",
     {
         "earlier_step": _lazy("an earlier message was not delivered"),
@@ -23,9 +23,9 @@ add_words(
         "promised_anew": _lazy("there is a newer promise"),
     },
 )
-add_words("decision", {"person": _lazy("a user cancelled it")})
-add_words("language", dict(Language.choices))
-add_words("closed", {"paid": _lazy("paid"), "closed": _lazy("closed")})
+add_labels("decision", {"person": _lazy("a user cancelled it")})
+add_labels("language", dict(Language.choices))
+add_labels("closed", {"paid": _lazy("paid"), "closed": _lazy("closed")})
 
 register(
     "warning",
@@ -65,7 +65,7 @@ register(
     _lazy("%(message)s called back."),
 )
 register("approved", _lazy("%(message)s released: scheduled for %(moment)s (%(zone)s) unless it is called back."))
-add_words(
+add_labels(
     "release",
     {
         "synced": _lazy("All payments are recorded"),

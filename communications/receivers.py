@@ -88,7 +88,7 @@ def resume_after_escalation(sender: object, escalation: Escalation, **_: Any) ->
             message = "Every step of the reminder schedule is done: hold the invoice, record a promise or write it off."
             raise Refused("resolution", "ladder_ended", message)
     ladder.replan(invoice)
-    if escalation.level == escalations.HIGHEST:
+    if escalation.level == escalations.MAX_LEVEL:
         replanning.replan_debtor(invoice.account, invoice.debtor, exclude={invoice.pk})
 
 
@@ -96,7 +96,7 @@ def resume_after_escalation(sender: object, escalation: Escalation, **_: Any) ->
 def stop_for_escalation(sender: object, escalation: Escalation, **_: Any) -> None:
     """Stop the messages about all of the debtor's invoices at level 2."""
     invoice = escalation.invoice
-    if escalation.level == escalations.HIGHEST:
+    if escalation.level == escalations.MAX_LEVEL:
         ladder.replan(invoice)
         replanning.replan_debtor(invoice.account, invoice.debtor, exclude={invoice.pk})
 

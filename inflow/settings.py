@@ -279,7 +279,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "clock"
 CELERY_TASK_ROUTES = {
     "webhooks.tasks.*": {"queue": "webhooks"},
-    "webhooks.tasks.tell_admins": {"queue": "communications"},  # mail
+    "webhooks.tasks.notify_admins": {"queue": "communications"},  # mail
     "inflow.accounts.tasks.send_login_mail": {"queue": "communications"},
     "communications.tasks.*": {"queue": "communications"},
     # What reads or writes whole files, or computes for seconds, a turn at a time: it delays no message and no webhook.
@@ -306,7 +306,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-imports": {"task": "invoices.tasks.sweep_imports", "schedule": 20.0, "options": {"expires": _EXPIRES}},
     "sweep-files": {"task": "inflow.dashboard.tasks.sweep", "schedule": 20.0, "options": {"expires": _EXPIRES}},
     "forget-files": {"task": "inflow.dashboard.tasks.forget_old", "schedule": 3600.0},
-    "forget-imports": {"task": "invoices.tasks.forget_imports", "schedule": crontab(hour="2", minute="17")},
+    "forget-imports": {"task": "invoices.tasks.delete_import_files", "schedule": crontab(hour="2", minute="17")},
     "reschedule": {"task": "communications.tasks.reschedule", "schedule": 60.0, "options": {"expires": _EXPIRES}},
     "take-steps": {"task": "communications.tasks.take_steps", "schedule": 60.0, "options": {"expires": _EXPIRES}},
     "send-due-messages": {
@@ -334,11 +334,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "sweep-webhooks": {"task": "webhooks.tasks.deliver_due", "schedule": 5.0, "options": {"expires": _EXPIRES}},
     "tell-of-disabled-webhooks": {
-        "task": "webhooks.tasks.tell_admins",
+        "task": "webhooks.tasks.notify_admins",
         "schedule": 60.0,
         "options": {"expires": _EXPIRES},
     },
-    "forget-old-events": {"task": "webhooks.tasks.forget_old", "schedule": 3600.0, "options": {"expires": 3600}},
+    "forget-old-events": {"task": "webhooks.tasks.delete_old_events", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
 # --- Email -------------------------------------------------------------------------------------------------------

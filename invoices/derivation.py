@@ -1,4 +1,4 @@
-"""`status` and `payment_status`: one pure function of the facts."""
+"""Derivation of an invoice's statuses from its facts."""
 
 import datetime as dt
 from decimal import Decimal
@@ -8,7 +8,7 @@ from invoices.models import OPEN, PaymentStatus, Status
 
 
 class Facts(Protocol):
-    """Facts of an invoice. Dates are the account's."""
+    """Facts of an invoice. Dates are in the account's time zone."""
 
     amount: Decimal
     amount_paid: Decimal
@@ -21,7 +21,7 @@ class Facts(Protocol):
 
 
 def derive(facts: Facts) -> tuple[Status, PaymentStatus]:
-    """The two statuses as of `aged_on`, the day the clock last looked; an invoice never looked at is new."""
+    """Return both statuses as of `aged_on`, the day on which the clock last aged the invoice."""
     payment_status = _payment_status(facts)
     if facts.cancelled_at:
         status = Status.CANCELLED
@@ -47,5 +47,5 @@ def _payment_status(facts: Facts) -> PaymentStatus:
 
 
 def days_overdue(status: str, due_date: dt.date, today: dt.date) -> int:
-    """Whole days since the due date, 0 on it and before, and 0 for what is closed."""
+    """Return the days since the due date, or 0 if the invoice is not overdue or is closed."""
     return max(0, (today - due_date).days) if status in OPEN else 0

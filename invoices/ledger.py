@@ -1,6 +1,6 @@
-"""Verbs of the ledger: record money, undo it, apply credit. Each is one transaction, and done once for each `key`.
+"""Operations of the ledger: record a payment, undo it, apply credit. Each is one transaction, once for each `key`.
 
-A receipt is money that came in once, an allocation is the part of it that pays an invoice, and what is left of a
+A receipt is an amount that was received once. An allocation is the part of it that pays an invoice; the rest of a
 standing receipt is the debtor's credit in that currency.
 """
 
@@ -22,29 +22,29 @@ from invoices import money, receipts
 from invoices.cases import escalations
 from invoices.debtors import debtor_parties
 from invoices.debtors.debtor_parties import DebtorParty
+from invoices.errors import NotFound, Refused
 from invoices.models import (
     Allocation,
     AllocationKind,
-    How,
     Invoice,
     Payment,
     Reason,
     Receipt,
     ReceiptStatus,
     Reversal,
+    ReversalKind,
     Status,
 )
-from invoices.refusals import NotFound, Refused
 from invoices.writing import Draft, changing, changing_all, check_money
 
 log = structlog.get_logger(__name__)
 
 
-# --- What stands -------------------------------------------------------------------------------------------------
+# --- Queries -----------------------------------------------------------------------------------------------------
 
 
 def credit_of(debtor_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, dict[str, Decimal]]:
-    """Return the credit of each of the debtors that has any, by currency."""
+    """Return the credit by debtor and currency. Debtors without credit are left out."""
     standing = Receipt.objects.filter(debtor__in=debtor_ids, unallocated__gt=0).order_by()
     credit: dict[uuid.UUID, dict[str, Decimal]] = {}
     for debtor, currency, total in standing.values_list("debtor_id", "currency").annotate(total=Sum("unallocated")):
@@ -52,26 +52,20 @@ def credit_of(debtor_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, dict[str, Deci
     return credit
 
 
-# What each row of `unapplied` adds to the credit of its debtor.
-CREDIT = F("unallocated")
-
-
 def unapplied() -> QuerySet[Receipt]:
-    """Return the rows that carry credit: each has a debtor and a currency."""
+    """Return the receipts with credit, as `unallocated`."""
     return Receipt.objects.filter(unallocated__gt=0)
 
 
 def unapplied_of(party: DebtorParty) -> QuerySet[Receipt]:
-    """Return the rows that carry the party's own credit: what came in on its invoices. None of it is another party's,
-    though they are one debtor."""
+    """Return the receipts with credit of this party alone: those recorded on its own invoices."""
     theirs = unapplied().filter(debtor=party.debtor)
     return theirs if party.is_only else theirs.filter(posted_on__party__in=party.keys)
 
 
 def credit_of_party(party: DebtorParty) -> dict[str, Decimal]:
     """Return the party's own credit, by currency."""
-    own = unapplied_of(party).order_by().values_list("currency").annotate(total=Sum(CREDIT))
-    return dict(own)
+    return dict(unapplied_of(party).order_by().values_list("currency").annotate(total=Sum("unallocated")))
 
 
 def credit_for(invoice: Invoice) -> dict[str, Decimal]:
@@ -90,7 +84,7 @@ def credited_at(party: DebtorParty) -> dt.datetime | None:
 
 
 def reopened_by(receipt: Receipt) -> list[tuple[Invoice, Decimal]]:
-    """Return the invoices that owe more if the receipt is undone, the oldest first, and how much each."""
+    """Return the invoices whose balance grows if the receipt is undone, oldest first, each with the amount."""
     paid = receipts.shares([receipt.pk]).get(receipt.pk, {})
     invoices = (
         Invoice.objects.filter(account=receipt.account_id, pk__in=paid, written_off_at=None, cancelled_at=None)
@@ -100,7 +94,7 @@ def reopened_by(receipt: Receipt) -> list[tuple[Invoice, Decimal]]:
     return [(invoice, paid[invoice.pk]) for invoice in invoices]
 
 
-# --- Money comes -------------------------------------------------------------------------------------------------
+# --- Payments and credit -----------------------------------------------------------------------------------------
 
 
 def record_payment(
@@ -114,10 +108,10 @@ def record_payment(
     reference: str = "",
     key: uuid.UUID | None = None,
 ) -> Payment:
-    """Record money that came in: one receipt, one allocation; more than the balance is the debtor's credit.
+    """Record a payment as a receipt with one allocation. An amount above the balance becomes the debtor's credit.
 
-    `key` becomes the receipt's id. With the same key and values again, return what was recorded; other values are
-    refused, because they come from a form that was submitted, gone back to and corrected.
+    `key` becomes the receipt's id. A second call with the same key returns the existing payment if the values are the
+    same, and raises `Refused` if not, as after a form was submitted, changed and submitted again.
     """
     with changing(account, invoice_id, actor) as draft:
         invoice = draft.invoice
@@ -134,24 +128,24 @@ def record_payment(
 def check_payment(
     invoice: Invoice, amount: Decimal, paid_at: dt.date | None, today: dt.date, *, reference: str = ""
 ) -> None:
-    """Refuse a payment that the invoice does not take."""
+    """Raise `Refused` if the payment can't be recorded on the invoice."""
     if invoice.status == Status.CANCELLED:
-        raise Refused("invoice", "cancelled", _("A cancelled invoice takes no payment."))
+        raise Refused("invoice", "cancelled", _("No payment can be recorded for a cancelled invoice."))
     check_money("amount", amount, invoice.currency)
     if paid_at and paid_at > today:
         raise Refused("paid_at", "in_the_future", _("paid_at must not be in the future."))
     if money.digits(invoice.amount_paid + amount) > MAX_DIGITS:
-        said = _("What is paid in all must have at most %(count)s digits.")
-        raise Refused("amount", "too_long", said % {"count": MAX_DIGITS})
+        message = _("The total paid must have at most %(count)s digits.")
+        raise Refused("amount", "too_long", message % {"count": MAX_DIGITS})
     receipts.check_reference(invoice, amount, paid_at or today, reference)
 
 
 def apply_credit(
     account: Account, invoice_id: uuid.UUID, actor: Actor, *, key: uuid.UUID, amount: Decimal | None = None
 ) -> Decimal:
-    """Pay an invoice from its party's credit, the oldest first, and return how much was applied.
+    """Pay an invoice from its party's credit, oldest receipt first. Return the amount applied.
 
-    Without `amount`, as much as balance and credit allow. With the same key again, return what was applied with it.
+    Without `amount`, apply as much as possible. A second call with the same key returns the amount of the first one.
     """
     with changing(account, invoice_id, actor) as draft:
         invoice = draft.invoice
@@ -162,10 +156,8 @@ def apply_credit(
                 raise receipts.used_key()
             return Decimal(done)
         if not invoice.is_open and invoice.status != Status.WRITTEN_OFF:
-            said = _("Credit cannot be applied to an invoice that is %(status)s.") % {
-                "status": spoken(Status, invoice.status)
-            }
-            raise Refused("invoice", "closed", said)
+            message = _("Credit cannot be applied to an invoice that is %(status)s.")
+            raise Refused("invoice", "closed", message % {"status": spoken(Status, invoice.status)})
         usable = unapplied_of(debtor_parties.of_invoice(invoice)).filter(account=account, currency=invoice.currency)
         locked = usable.select_for_update(of=("self",), no_key=True)
         sources = list(locked.order_by("paid_at", "recorded_at", "created_at", "id"))
@@ -181,28 +173,30 @@ def apply_credit(
 
 def _credit_to_apply(invoice: Invoice, credit: Decimal, amount: Decimal | None) -> Decimal:
     if credit <= 0:
-        said = _("The debtor has no credit in %(currency)s.") % {"currency": invoice.currency}
-        raise Refused("amount", "no_credit", said)
+        message = _("The debtor has no credit in %(currency)s.")
+        raise Refused("amount", "no_credit", message % {"currency": invoice.currency})
     if amount is None:
         return min(credit, invoice.balance)
     check_money("amount", amount, invoice.currency)
     if amount > invoice.balance:
-        said = _("Only %(balance)s is owed.") % {"balance": money.display(invoice.balance, invoice.currency)}
-        raise Refused("amount", "above_balance", said)
+        message = _("Only %(balance)s is owed.")
+        raise Refused(
+            "amount", "above_balance", message % {"balance": money.display(invoice.balance, invoice.currency)}
+        )
     if amount > credit:
-        said = _("Only %(credit)s of credit is available.") % {"credit": money.display(credit, invoice.currency)}
-        raise Refused("amount", "above_credit", said)
+        message = _("Only %(credit)s of credit is available.")
+        raise Refused("amount", "above_credit", message % {"credit": money.display(credit, invoice.currency)})
     return amount
 
 
-# --- Money goes back ---------------------------------------------------------------------------------------------
+# --- Voids and reversals -----------------------------------------------------------------------------------------
 
 
 def void_payment(
     account: Account, receipt_id: uuid.UUID, actor: Actor, *, key: uuid.UUID | None = None, reason: str = ""
 ) -> Payment:
-    """Void a payment that was recorded by mistake: its invoices return to their facts, and no case is opened."""
-    return _undo(account, _receipt(account, receipt_id), actor, How.VOID, key, reason)
+    """Void a payment that was recorded by mistake. Its invoices owe the money again; no case is opened."""
+    return _undo(account, _receipt(account, receipt_id), actor, ReversalKind.VOID, key, reason)
 
 
 def reverse_payment(
@@ -214,9 +208,9 @@ def reverse_payment(
     key: uuid.UUID | None = None,
     reason: str = "",
 ) -> Payment:
-    """Reverse a payment that the bank took back: a case is opened on the oldest invoice that it reopens.
+    """Reverse a payment that the bank took back, and open a case on the oldest invoice that it reopens.
 
-    With `invoice_id`, the payment must be one of that invoice's.
+    With `invoice_id`, the payment must belong to that invoice.
     """
     if invoice_id is None:
         receipt = _receipt(account, receipt_id)
@@ -226,9 +220,13 @@ def reverse_payment(
         theirs = Q(posted_on=invoice_id) | Q(allocations__invoice=invoice_id)
         found = Receipt.objects.for_account(account).filter(theirs, pk=receipt_id).first()
         if found is None:
-            raise Refused("reversal_of", "unknown_payment", _("reversal_of names no payment of this invoice."))
+            raise Refused(
+                "reversal_of", "unknown_payment", _("reversal_of must be the id of a payment of this invoice.")
+            )
         receipt = found
-    return _undo(account, receipt, actor, How.REVERSE, key, reason, field="reversal_of" if invoice_id else "payment")
+    return _undo(
+        account, receipt, actor, ReversalKind.REVERSE, key, reason, field="reversal_of" if invoice_id else "payment"
+    )
 
 
 def _receipt(account: Account, receipt_id: uuid.UUID) -> Receipt:
@@ -242,13 +240,13 @@ def _undo(
     account: Account,
     receipt: Receipt,
     actor: Actor,
-    how: How,
+    how: ReversalKind,
     key: uuid.UUID | None,
     reason: str,
     *,
     field: str = "payment",
 ) -> Payment:
-    """Take back all that the receipt paid, from its credit to other invoices too. Once for each receipt."""
+    """Undo a receipt once: take back all its allocations, also those of its credit to other invoices."""
     paid = receipts.shares([receipt.pk]).get(receipt.pk, {})
     concerned = {*paid, *([receipt.posted_on_id] if receipt.posted_on_id else [])}
     with changing_all(account, concerned, actor, debtor_id=receipt.debtor_id, reason=reason) as drafts:
@@ -271,13 +269,13 @@ def _undo(
         announcing = [draft for pk, draft in drafts.items() if pk == receipt.posted_on_id] or [*drafts.values()]
         for draft in announcing[:1]:
             draft.payments.append(line)
-        if how == How.REVERSE:
-            _call_for_a_person(drafts.values(), actor)
+        if how == ReversalKind.REVERSE:
+            _escalate(drafts.values(), actor)
     return line
 
 
-def _call_for_a_person(drafts: Iterable[Draft], actor: Actor) -> None:
-    """Open one case: on the oldest invoice that is open again, else on the oldest that owes more."""
+def _escalate(drafts: Iterable[Draft], actor: Actor) -> None:
+    """Open one case on the oldest reopened invoice, or else on the oldest whose balance grew."""
     owing = [draft for draft in drafts if draft.is_undone and draft.invoice.is_open]
     chosen = next((draft for draft in owing if draft.is_reopened), next(iter(owing), None))
     if chosen:
@@ -291,12 +289,12 @@ def _already(receipt: Receipt, field: str) -> Refused:
     return Refused(field, "already_reversed", _("This payment has already been reversed."))
 
 
-# --- Checked each night ------------------------------------------------------------------------------------------
+# --- Nightly check -----------------------------------------------------------------------------------------------
 
 
 def count_unbalanced(account: Account | None = None) -> int:
-    """Return how many receipts, of `account` or of all, are not wholly allocated or credit while they stand, or not
-    wholly taken back once they are undone: always none. Each is logged."""
+    """Log and count the unbalanced receipts: standing ones whose allocations and credit don't add up to their amount,
+    and undone ones with allocations left. The result should be 0. Without `account`, check all accounts."""
     lines = Allocation.objects.filter(receipt=OuterRef("pk")).order_by().values("receipt")
     allocated = Coalesce(Subquery(lines.values(total=Sum("amount"))), Decimal(0))
     everything = Receipt.objects.for_account(account) if account else Receipt.objects.all()

@@ -1,8 +1,7 @@
-"""Every write to an invoice. One verb is one transaction: the facts, the derived statuses, the timeline, the ledger,
-and one announcement at its end, so that what is announced is what is committed.
+"""Changes to invoices, called by the API, the dashboard, imports and the clock.
 
-The API, the dashboard, imports and the clock call the same verbs. A verb that refuses raises `Refused` and leaves
-nothing behind. Dates are the account's.
+Each function is one transaction: it stores the facts and the derived statuses, adds to the timeline and the ledger,
+and sends the signals. It raises `Refused` if the rules don't allow the change. Dates are in the account's time zone.
 """
 
 import datetime as dt
@@ -23,10 +22,11 @@ from inflow.canonical import canonical
 from inflow.languages import spoken
 from inflow.restores import walltime
 from inflow.sql import Batch, account_scope, compiled, joining
-from invoices import healing, promises, receipts, signals, timeline, workdays
+from invoices import early_clock, promises, receipts, signals, timeline, workdays
 from invoices.cases import escalations
 from invoices.debtors import debtors, parties
 from invoices.derivation import derive
+from invoices.errors import NotFound, Refused, StaffOnly, VersionMismatch
 from invoices.ledger import check_payment, record_payment, reverse_payment, void_payment
 from invoices.models import (
     MAX_NUMBER,
@@ -41,7 +41,6 @@ from invoices.models import (
     Resolution,
     Status,
 )
-from invoices.refusals import NotFound, Refused, StaffOnly, VersionMismatch
 from invoices.writing import Draft, changing, check_money
 
 log = structlog.get_logger(__name__)
@@ -58,12 +57,12 @@ __all__ = [
 ]
 
 DEFAULT_HOLD = dt.timedelta(days=30)
-# A due date moved by so much is a new one, not a correction.
+# A due date moved by at least so many days starts a new round; a smaller move is a correction.
 NEW_ROUND_DAYS = 7
 
 
 class NewInvoice(NamedTuple):
-    """Values of a new invoice. Emails and phones are normalised; None stands for the default."""
+    """Values of a new invoice. Emails and phones are normalised; None means the default."""
 
     invoice_number: str
     debtor_name: str
@@ -80,7 +79,7 @@ class NewInvoice(NamedTuple):
 
 
 def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
-    """Register an invoice. It is `new` at first, also past its due date: the clock makes it overdue."""
+    """Register an invoice. Its status is `new` even after its due date, until the clock makes it overdue."""
     today = account.today()
     new = new._replace(invoice_number=canonical(new.invoice_number))
     issue_date = check_new(new, today)
@@ -93,12 +92,12 @@ def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
 
 
 def check_new(new: NewInvoice, today: dt.date) -> dt.date:
-    """Check a new invoice by itself and return its issue date. Raises `Refused`."""
+    """Validate a new invoice and return its issue date. Raise `Refused` if it is invalid."""
     number = canonical(new.invoice_number)
     if not number:
-        raise Refused("invoice_number", "blank", _("invoice_number needs a letter or digit."))
+        raise Refused("invoice_number", "blank", _("invoice_number must contain a letter or digit."))
     if len(number) > MAX_NUMBER:
-        raise Refused("invoice_number", "max_length", _("invoice_number has more than %d characters.") % MAX_NUMBER)
+        raise Refused("invoice_number", "max_length", _("invoice_number must have at most %d characters.") % MAX_NUMBER)
     check_money("amount", new.amount, new.currency)
     issue_date = new.issue_date or min(today, new.due_date)
     if new.due_date < issue_date:
@@ -112,7 +111,7 @@ def _create(account: Account, new: NewInvoice, actor: Actor, today: dt.date, iss
     now = dt.datetime.now(dt.UTC)
     batch = Batch()
     with account_scope(account):
-        debtor = debtors.find_or_make(
+        debtor = debtors.get_or_create(
             account,
             name=new.debtor_name,
             company=new.debtor_company,
@@ -172,15 +171,15 @@ def change(
     reason: str = "",
     if_version_in: Collection[int] | None = None,
 ) -> Invoice:
-    """Bring the invoice to what is named, all of it or nothing. What already holds is no change and no event."""
+    """Change the named values, all or none. Setting a value to itself changes nothing and announces nothing."""
     with changing(account, invoice_id, actor, reason=reason, if_version_in=if_version_in) as draft:
         invoice = draft.invoice
         if payment_status is not None:
-            _to_payment_status(draft, payment_status)
+            _change_payment_status(draft, payment_status)
         if status is not None:
-            _to_status(draft, status, hold_until)
+            _change_status(draft, status, hold_until)
         elif hold_until is not None:
-            raise Refused("hold_until", "without_hold", _('hold_until goes with "status": "on_hold".'))
+            raise _hold_until_without_hold()
         if payment_status is not None and invoice.payment_status != payment_status:
             raise Refused("payment_status", "contradiction", _("status and payment_status contradict each other."))
         if notes is not None:
@@ -189,14 +188,14 @@ def change(
 
 
 def write_off(account: Account, invoice_id: uuid.UUID, actor: Actor, *, reason: str) -> Invoice:
-    """Give the money up. Staff only; a later payment still makes it paid."""
+    """Write off the invoice. Only staff may do this; a later payment still makes the invoice paid."""
     return change(account, invoice_id, actor, status=Status.WRITTEN_OFF, reason=reason)
 
 
 def move_due_date(
     account: Account, invoice_id: uuid.UUID, actor: Actor, due_date: dt.date, *, reason: str = ""
 ) -> Invoice:
-    """Correct the due date. Seven or more days later is a new round: the ladder begins again, open cases close."""
+    """Change the due date. If it moves by `NEW_ROUND_DAYS` or more, the reminder schedule restarts and cases close."""
     with changing(account, invoice_id, actor, reason=reason) as draft:
         invoice = draft.invoice
         check_due_date(invoice, due_date)
@@ -207,15 +206,15 @@ def move_due_date(
             draft.then(lambda: escalations.close_all(invoice, Resolution.NEW_ROUND, actor))
             invoice.round += 1
             invoice.last_step, invoice.slip_days = None, 0
-            _enter(invoice)
+            _enter_schedule(invoice)
     return invoice
 
 
 def check_due_date(invoice: Invoice, due_date: dt.date) -> None:
-    """Refuse a due date that the invoice can't have."""
+    """Raise `Refused` if the invoice can't have the due date."""
     if not invoice.is_open:
-        said = _("An invoice that is %(status)s keeps its due date.")
-        raise Refused("due_date", "closed", said % {"status": spoken(Status, invoice.status)})
+        message = _("The due date of an invoice that is %(status)s cannot be changed.")
+        raise Refused("due_date", "closed", message % {"status": spoken(Status, invoice.status)})
     if due_date < invoice.issue_date:
         raise Refused("due_date", "before_issue_date", _("due_date must not be before issue_date."))
 
@@ -229,31 +228,29 @@ def promise(
     amount: Decimal | None = None,
     reason: str = "",
 ) -> Promise:
-    """The debtor will pay by then: on hold until the end of the second working day after it. A newer one replaces it.
+    """Record a promise to pay, by default of the whole balance. It replaces an earlier promise.
 
-    `amount` is the balance unless said otherwise."""
+    The invoice is on hold until the end of the second working day after `promised_on`.
+    """
     with changing(account, invoice_id, actor, reason=reason) as draft:
         return take_promise(draft, promised_on, amount)
 
 
 def take_promise(draft: Draft, promised_on: dt.date, amount: Decimal | None = None) -> Promise:
-    """`promise`, on an invoice that is locked already."""
+    """Record a promise on an invoice that is already locked (see `promise`)."""
     invoice, account = draft.invoice, draft.account
     if not invoice.is_open:
-        raise Refused(
-            "status",
-            "illegal_transition",
-            _("An invoice that is %(status)s takes no promise.") % {"status": spoken(Status, invoice.status)},
-        )
+        message = _("No promise can be recorded for an invoice that is %(status)s.")
+        raise Refused("status", "illegal_transition", message % {"status": spoken(Status, invoice.status)})
     if promised_on < account.today():
-        raise Refused("promised_on", "in_the_past", _("A promise must not lie in the past."))
+        raise Refused("promised_on", "in_the_past", _("The promised day must not be in the past."))
     amount = invoice.balance if amount is None else amount
     check_money("amount", amount, invoice.currency)
     if amount > invoice.balance:
-        raise Refused("amount", "above_balance", _("A promise is at most the balance."))
+        raise Refused("amount", "above_balance", _("The promised amount must not exceed the balance."))
     days = workdays.of(invoice.debtor, account, invoice.debtor_phone)
     until = workdays.after(promised_on, promises.GRACE_WORKING_DAYS, days)
-    made = promises.make(invoice, draft.actor, promised_on, amount, until)
+    made = promises.record(invoice, draft.actor, promised_on, amount, until)
     invoice.disputed_at, invoice.hold_until = None, until
     draft.derive()
     signals.promise_made.send(Promise, promise=made)
@@ -267,38 +264,37 @@ def set_policy(
     *,
     policy_id: int | None,
     is_chased: bool,
-    enters_anew: bool = False,
+    restarts: bool = False,
     reason: str = "",
 ) -> Invoice:
-    """Set the invoice's policy: None is the account's default. `enters_anew`: as if it arrived today."""
+    """Set the invoice's policy; None means the account's default. `restarts` schedules it as if it arrived today."""
     with changing(account, invoice_id, actor, reason=reason) as draft:
         invoice = draft.invoice
         invoice.policy_id, invoice.is_chased = policy_id, is_chased
-        if enters_anew:
-            _enter(invoice)
+        if restarts:
+            _enter_schedule(invoice)
     return invoice
 
 
 def age(account: Account, invoice_id: uuid.UUID) -> bool:
-    """The clock looks at one invoice: new becomes overdue, a hold that has ended ends. Says whether it moved."""
+    """Make a new invoice overdue, or end its hold, if the date has come. Return True if the status changed."""
     with changing(account, invoice_id, CLOCK) as draft:
         before = draft.invoice.status
         draft.look()
     return draft.invoice.status != before
 
 
-def stand(invoice: Invoice, *, batch: Batch | None = None, **place: object) -> None:
-    """Write the invoice's place in the schedule: with the batch, or else at once. No lifecycle change: the version
-    stays."""
-    moved = {name: value for name, value in place.items() if getattr(invoice, name) != value}
-    for name, value in moved.items():
+def update_schedule(invoice: Invoice, *, batch: Batch | None = None, **fields: object) -> None:
+    """Set the invoice's schedule fields, in the batch if there is one. Its version does not change."""
+    changed = {name: value for name, value in fields.items() if getattr(invoice, name) != value}
+    for name, value in changed.items():
         setattr(invoice, name, value)
-    if moved:
+    if changed:
         with joining(batch) as batch:
-            batch.update(invoice, *moved)
+            batch.update(invoice, *changed)
 
 
-@workdays.remembered()
+@workdays.cached()
 def age_due(
     now: dt.datetime,
     limit: int = 5_000,
@@ -306,59 +302,61 @@ def age_due(
     *,
     watch: Callable[[], None] = lambda: None,
 ) -> int:
-    """Look at every invoice whose date has come, in each account's own zone; how many moved.
+    """Age every invoice whose date has come in its account's time zone. Return the number of changed statuses.
 
-    Of `account` alone, or of all that follow the wall, whose clock is compared with PostgreSQL's. The work grows with
-    what is due. Two that run at once share it: the row's lock and the second look decide. What a clock that was ahead
-    did before is taken back. `watch` is called before each invoice and may raise.
+    Without `account`, process all accounts that use the real time, provided that the host's clock agrees with
+    PostgreSQL's, and undo what an earlier run did while the clock was ahead. Several runs may work at once, because
+    each invoice is locked and examined again. `watch` is called before each invoice and may raise to stop.
     """
     if account is None and not walltime.is_right():
         return 0
-    moved = 0
+    changed = 0
     zones: dict[str, list[Account]] = {}
     for each in [account] if account else Account.objects.filter(clock=None):
         zones.setdefault(each.time_zone, []).append(each)
     for accounts in zones.values():
         today = now.astimezone(accounts[0].zone).date()
         by_id = {each.pk: each for each in accounts}
-        rows = _coming_of_age(accounts=list(by_id), today=today) if account else _of_age(list(by_id), today)
-        looks = [(age, row["account_id"], row["id"]) for row in rows[: limit - moved]]
+        rows = _due_compiled(accounts=list(by_id), today=today) if account else _due(list(by_id), today)
+        steps = [(age, row["account_id"], row["id"]) for row in rows[: limit - changed]]
         if account is None:
-            early = healing.ahead(list(by_id), today)[: limit - moved]
-            looks += [(healing.heal, row["account_id"], row["id"]) for row in early]
-        for look, account_id, invoice_id in looks:
+            early = early_clock.aged_early(list(by_id), today)[: limit - changed]
+            steps += [(early_clock.correct, row["account_id"], row["id"]) for row in early]
+        for step, account_id, invoice_id in steps:
             watch()
             try:
-                moved += look(by_id[account_id], invoice_id)
+                changed += step(by_id[account_id], invoice_id)
             except (OperationalError, InterfaceError):
                 raise
-            except Exception:  # what one invoice trips over must not stop the clock for all that are due after it
+            except Exception:  # one failing invoice must not stop the others
                 log.exception("aging_failed", invoice=str(invoice_id))
-    return moved
+    return changed
 
 
-def _of_age(accounts: list[uuid.UUID], today: dt.date) -> QuerySet[Invoice, dict[str, Any]]:
+def _due(accounts: list[uuid.UUID], today: dt.date) -> QuerySet[Invoice, dict[str, Any]]:
     due = Q(status=Status.NEW, due_date__lt=today) | Q(status=Status.ON_HOLD, hold_until__lt=today)
     rows = Invoice.objects.filter(due, account__in=accounts).order_by("due_date", "invoice_number", "account_id")
     return rows.values("account_id", "id")
 
 
-# For the one account whose clock leaps, many times.
-_coming_of_age = compiled(lambda accounts, today: _of_age(accounts, today))
+# For a test account, whose clock may advance many times in a row.
+_due_compiled = compiled(lambda accounts, today: _due(accounts, today))
 
 
 def count_underived(account: Account | None = None) -> int:
-    """Return the number of invoices, of `account` or of all, whose stored state differs from what their facts, ledger
-    and cases derive: always 0. Each is logged."""
+    """Log and count the invoices whose stored state differs from the derived one. The result should be 0.
+
+    Without `account`, check all accounts.
+    """
     paid = Allocation.objects.filter(invoice=OuterRef("pk")).order_by().values("invoice").values(total=Sum("amount"))
     unresolved = Escalation.objects.filter(invoice=OuterRef("pk")).exclude(status=CaseStatus.RESOLVED)
     invoices = Invoice.objects.for_account(account) if account else Invoice.objects.all()
-    looked_at = invoices.order_by().annotate(
+    annotated = invoices.order_by().annotate(
         ledger=Coalesce(Subquery(paid), Decimal(0)),
         level=Coalesce(Subquery(unresolved.order_by("-level").values("level")[:1]), 0),
     )
     wrong = 0
-    for invoice in looked_at.iterator(chunk_size=2_000):
+    for invoice in annotated.iterator(chunk_size=2_000):
         stored = invoice.status, invoice.payment_status, invoice.amount_paid, invoice.escalation_level
         derived = *derive(invoice), invoice.ledger, invoice.level
         if stored != derived:
@@ -367,9 +365,10 @@ def count_underived(account: Account | None = None) -> int:
     return wrong
 
 
-# --- The rules ---------------------------------------------------------------------------------------------------
+# --- Rules -------------------------------------------------------------------------------------------------------
 
-_COME_FROM: dict[str, tuple[Status, ...]] = {
+# Statuses from which each status can be reached.
+_TRANSITIONS: dict[str, tuple[Status, ...]] = {
     Status.NEW: OPEN,
     Status.OVERDUE: OPEN,
     Status.DISPUTED: OPEN,
@@ -380,19 +379,16 @@ _COME_FROM: dict[str, tuple[Status, ...]] = {
 }
 
 
-def _to_status(draft: Draft, target: str, hold_until: dt.date | None) -> None:
+def _change_status(draft: Draft, target: str, hold_until: dt.date | None) -> None:
     invoice, account = draft.invoice, draft.account
     if hold_until is not None and target != Status.ON_HOLD:
-        raise Refused("hold_until", "without_hold", _('hold_until goes with "status": "on_hold".'))
+        raise _hold_until_without_hold()
     if invoice.status == target and hold_until is None:
         return
-    if invoice.status not in _COME_FROM[target]:
-        raise Refused(
-            "status",
-            "illegal_transition",
-            _("An invoice that is %(status)s can't become %(target)s.")
-            % {"status": spoken(Status, invoice.status), "target": spoken(Status, target)},
-        )
+    if invoice.status not in _TRANSITIONS[target]:
+        message = _("An invoice that is %(status)s can't become %(target)s.")
+        names = {"status": spoken(Status, invoice.status), "target": spoken(Status, target)}
+        raise Refused("status", "illegal_transition", message % names)
     if target == Status.WRITTEN_OFF and not draft.actor.is_staff:
         raise StaffOnly("status", "staff_only", _("Only a person in the dashboard may write an invoice off."))
     if target == Status.PAID:
@@ -416,30 +412,22 @@ def _to_status(draft: Draft, target: str, hold_until: dt.date | None) -> None:
 
 
 def _resume(draft: Draft, target: str) -> None:
-    """`new` and `overdue` end a hold or a dispute, and else must be what the date says."""
+    """End a hold or a dispute. Raise `Refused` if there is none and the due date contradicts `target`."""
     held = draft.invoice.status in (Status.ON_HOLD, Status.DISPUTED)
     draft.invoice.disputed_at = draft.invoice.hold_until = None
     draft.look()
     if not held and draft.invoice.status != target:
-        due = draft.invoice.due_date.isoformat()
-        raise Refused(
-            "status",
-            "not_true",
-            _("With a due date of %(due)s the invoice is %(status)s.")
-            % {"due": due, "status": spoken(Status, draft.invoice.status)},
-        )
+        values = {"due": draft.invoice.due_date.isoformat(), "status": spoken(Status, draft.invoice.status)}
+        raise Refused("status", "not_true", _("With the due date %(due)s, the status is %(status)s.") % values)
 
 
-def _to_payment_status(draft: Draft, target: str) -> None:
+def _change_payment_status(draft: Draft, target: str) -> None:
     invoice = draft.invoice
     if invoice.payment_status == target:
         return
     if invoice.status == Status.CANCELLED:
-        raise Refused(
-            "payment_status",
-            "illegal_transition",
-            _("A cancelled invoice can't become %(target)s.") % {"target": spoken(PaymentStatus, target)},
-        )
+        message = _("A cancelled invoice can't become %(target)s.")
+        raise Refused("payment_status", "illegal_transition", message % {"target": spoken(PaymentStatus, target)})
     if target == PaymentStatus.PAID:
         draft.settle()
     elif target == PaymentStatus.UNPAID:
@@ -449,22 +437,19 @@ def _to_payment_status(draft: Draft, target: str) -> None:
             else:
                 draft.release(receipt, share)
     else:
-        raise Refused(
-            "payment_status",
-            "needs_a_payment",
-            _("A payment makes an invoice %(target)s: POST it to /api/zapier/invoices/%(pk)s/payments.")
-            % {"target": spoken(PaymentStatus, target), "pk": invoice.pk},
-        )
+        message = _("To make the invoice %(target)s, POST a payment to /api/zapier/invoices/%(pk)s/payments.")
+        values = {"target": spoken(PaymentStatus, target), "pk": invoice.pk}
+        raise Refused("payment_status", "needs_a_payment", message % values)
 
 
-def _enter(invoice: Invoice) -> None:
-    """It comes to the ladder now."""
+def _enter_schedule(invoice: Invoice) -> None:
+    """Start the reminder schedule now."""
     invoice.dispute_paused = None
     invoice.entered_on, invoice.entered_at = invoice.account.today(), invoice.account.now()
 
 
 def _release_money(draft: Draft) -> None:
-    """Return to the debtor's credit what paid the invoice. What it came with ends with it."""
+    """Return the invoice's payments to the debtor's credit. A payment from before its registration is voided."""
     for receipt, share, is_whole in _paying(draft.invoice):
         if is_whole and receipt.method == receipts.OPENING:
             draft.void(receipt, share)
@@ -473,24 +458,23 @@ def _release_money(draft: Draft) -> None:
 
 
 def _paying(invoice: Invoice) -> list[tuple[Receipt, Decimal, bool]]:
-    """Return the receipts that pay the invoice, how much of it each, and whether it came for this invoice and pays no
-    other. What was paid from credit came for another invoice, or for none."""
+    """Return the receipts that pay the invoice: each with its share, and True if it was recorded on this invoice and
+    pays no other."""
     paying = receipts.paying(invoice)
     shares = receipts.shares(receipt.pk for receipt in paying)
     return [
-        (
-            receipt,
-            shares[receipt.pk][invoice.pk],
-            receipt.posted_on_id == invoice.pk and len(shares[receipt.pk]) == 1,
-        )
+        (receipt, paid[invoice.pk], receipt.posted_on_id == invoice.pk and len(paid) == 1)
         for receipt in paying
+        for paid in [shares[receipt.pk]]
     ]
+
+
+def _hold_until_without_hold() -> Refused:
+    message = _('hold_until is allowed only with "status": "on_hold".')
+    return Refused("hold_until", "without_hold", message)
 
 
 def _duplicate_number(account: Account, number: str) -> Refused:
     existing = Invoice.objects.for_account(account).values_list("pk", flat=True).get(invoice_number=number)
-    return Refused(
-        "invoice_number",
-        "duplicate",
-        _("Invoice number %(number)s is taken by invoice %(existing)s.") % {"number": number, "existing": existing},
-    )
+    message = _("Invoice number %(number)s is already used by invoice %(existing)s.")
+    return Refused("invoice_number", "duplicate", message % {"number": number, "existing": existing})

@@ -1,34 +1,11 @@
-"""Amounts: decimals inside, exact to the currency's exponent, JSON numbers in major units outside."""
+"""Amounts of money: `Decimal` in the code, numbers in major units in JSON."""
 
 from decimal import Decimal
 
-# ISO 4217 list one, active codes of countries and the exponents other than 2. Our own table: CLDR's digits, which
-# formatting libraries carry, differ from ISO's for some codes.
-_EXPONENTS_OTHER_THAN_2 = {
-    **dict.fromkeys(
-        [
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "UYI",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ],
-        0,
-    ),
-    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
-}
+# Active country codes of ISO 4217 list one, and the exponents other than 2. Formatting libraries use CLDR's digits,
+# which differ from ISO's for some codes.
+_WITHOUT_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"
 _CODES = (
     "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP"
     " CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG"
@@ -37,7 +14,11 @@ _CODES = (
     " RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD"
     " TZS UAH UGX USD UYI UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG"
 )
-EXPONENTS: dict[str, int] = {code: _EXPONENTS_OTHER_THAN_2.get(code, 2) for code in _CODES.split()}
+EXPONENTS: dict[str, int] = {
+    **dict.fromkeys(_CODES.split(), 2),
+    **dict.fromkeys(_WITHOUT_DECIMALS.split(), 0),
+    **dict.fromkeys(_THREE_DECIMALS.split(), 3),
+}
 
 
 def decimals(amount: Decimal) -> int:
@@ -52,16 +33,16 @@ def digits(amount: Decimal) -> int:
     return max(amount.adjusted() + 1, 1) + decimals(amount)
 
 
-def exact(amount: Decimal, currency: str) -> Decimal:
-    """The same, written with the currency's decimals: 2.500 AED as 2.50."""
+def quantize(amount: Decimal, currency: str) -> Decimal:
+    """Return the amount with the currency's number of decimals: 2.500 AED becomes 2.50."""
     return amount.quantize(Decimal(1).scaleb(-EXPONENTS.get(currency, 2)))
 
 
 def display(amount: Decimal, currency: str) -> str:
-    """For people: `AED 25,000.00`, Latin digits in every language."""
-    return f"{currency} {figure(amount, currency)}"
+    """Return the amount with its currency, such as "AED 25,000.00", with Latin digits in every language."""
+    return f"{currency} {format_number(amount, currency)}"
 
 
-def figure(amount: Decimal, currency: str) -> str:
-    """The same where the currency is told elsewhere: `25,000.00`."""
+def format_number(amount: Decimal, currency: str) -> str:
+    """Return the amount without its currency, such as "25,000.00"."""
     return f"{amount:,.{EXPONENTS.get(currency, 2)}f}"

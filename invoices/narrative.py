@@ -1,7 +1,7 @@
 """Sentences of the timeline.
 
-An entry stores its kind and its parameters. Its sentence is chosen here and rendered in the language of the reader.
-Packages above add the kinds and the words of their own with `register` and `add_words`.
+An entry stores its kind and its parameters; its sentence is rendered in the language of the reader. Other packages add
+their kinds with `register` and the labels of their parameters with `add_labels`.
 """
 
 import datetime as dt
@@ -22,11 +22,11 @@ from invoices.models import PaymentStatus, Reason, Resolution, Status, TimelineE
 from invoices.models.identities import ContactKind
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
-# Kinds whose sentence lists what was before and what is after.
+# Kinds whose sentence lists the values before and after.
 CHANGES = ("status_changed", "changed")
 
 _sentences: dict[str, list[Any]] = {}
-_words: dict[str, Mapping[str, Any]] = {}
+_labels: dict[str, Mapping[str, Any]] = {}
 
 
 def register(kind: str, *sentences: Any) -> None:
@@ -34,9 +34,9 @@ def register(kind: str, *sentences: Any) -> None:
     _sentences.setdefault(kind, []).extend(sentences)
 
 
-def add_words(parameter: str, words: Mapping[str, Any]) -> None:
-    """Name the words, by code, that a parameter stands for."""
-    _words[parameter] = {**_words.get(parameter, {}), **words}
+def add_labels(parameter: str, labels: Mapping[str, Any]) -> None:
+    """Add the labels of a parameter's values."""
+    _labels[parameter] = {**_labels.get(parameter, {}), **labels}
 
 
 def sentences() -> Iterable[tuple[str, Any]]:
@@ -45,7 +45,7 @@ def sentences() -> Iterable[tuple[str, Any]]:
 
 
 def store(value: object) -> object:
-    """Return a parameter's value as JSON holds it: a code as text, a moment in UTC, an amount with its currency."""
+    """Return a parameter's value for JSON: a code as text, a datetime in UTC, an amount with its currency."""
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, dt.date):
@@ -57,15 +57,15 @@ def store(value: object) -> object:
 
 
 def in_english(entry: TimelineEntry) -> str:
-    """Return the entry's sentence as the API gives it."""
+    """Return the entry's sentence for the API."""
     with languages.in_english():
         return render(entry)
 
 
 def render(entry: TimelineEntry, isolate: Callable[[str], str] = str) -> str:
-    """Return the entry's sentence in the active language. `isolate` is applied to each value within it.
+    """Return the entry's sentence in the active language. `isolate` is applied to each of its values.
 
-    An entry written before parameters were stored has its English sentence only.
+    An entry that is older than the parameters has only an English sentence.
     """
     if entry.kind in CHANGES and entry.after and not entry.stored_text:
         return _changes(entry.before, entry.after)
@@ -74,20 +74,20 @@ def render(entry: TimelineEntry, isolate: Callable[[str], str] = str) -> str:
         if all(name in entry.params for name in names):
             text = str(sentence)
             starts = {name: text.startswith(f"%({name})s") for name in names}
-            values = {name: isolate(_read(name, entry.params, at_start=starts[name])) for name in names}
+            values = {name: isolate(_value(name, entry.params, at_start=starts[name])) for name in names}
             return text % values
     return entry.stored_text
 
 
-def _read(name: str, params: Mapping[str, Any], *, at_start: bool) -> str:
+def _value(name: str, params: Mapping[str, Any], *, at_start: bool) -> str:
     value = params[name]
     if isinstance(value, dict):
         return money.display(Decimal(value["amount"]), value["currency"])
-    if name in _words:
-        word = _words[name].get(str(value))
-        if word is None:
+    if name in _labels:
+        label = _labels[name].get(str(value))
+        if label is None:
             return str(value).replace("_", " ")
-        return str(word) if at_start or name == "language" else _within(str(word))
+        return str(label) if at_start or name == "language" else _within(str(label))
     if name == "day":
         day = dt.date.fromisoformat(value)
         return value if languages.is_english() else date_format(day)
@@ -99,7 +99,7 @@ def _read(name: str, params: Mapping[str, Any], *, at_start: bool) -> str:
 
 
 def _within(label: str) -> str:
-    """Return a label as it is written within a sentence: "Follow-up" becomes "follow-up", "SMS" stays."""
+    """Return a label for the middle of a sentence: "Follow-up" becomes "follow-up", "SMS" stays."""
     return label[:1].lower() + label[1:] if label[1:].islower() else label
 
 
@@ -108,8 +108,7 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
         gettext("Notes changed") if name == "notes" else _change(name, before.get(name), value)
         for name, value in after.items()
     ]
-    text = "; ".join(parts)
-    return f"{capfirst(text)}."
+    return f"{capfirst('; '.join(parts))}."
 
 
 def _change(name: str, before: object, after: object) -> str:
@@ -117,11 +116,11 @@ def _change(name: str, before: object, after: object) -> str:
     return f"{field}: {before} → {after}"
 
 
-add_words("case", dict(Reason.choices))
-add_words("resolution", dict(Resolution.choices))
-add_words("invoice_status", dict(Status.choices))
-add_words("payment_status", dict(PaymentStatus.choices))
-add_words("contact", dict(ContactKind.choices))
+add_labels("case", dict(Reason.choices))
+add_labels("resolution", dict(Resolution.choices))
+add_labels("invoice_status", dict(Status.choices))
+add_labels("payment_status", dict(PaymentStatus.choices))
+add_labels("contact", dict(ContactKind.choices))
 
 register("created", _lazy("Invoice of %(amount)s registered."))
 register("payment_recorded", _lazy("Payment of %(amount)s recorded."))

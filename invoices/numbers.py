@@ -1,15 +1,15 @@
-"""Invoice numbers that were stored before numbers had one spelling (`inflow.canonical`), or that look alike."""
+"""Invoice numbers that look alike."""
 
 import unicodedata
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
 from inflow.canonical import canonical
 
-# Nothing else is changed by `canonical`: printable ASCII without spaces at the ends.
+# Nothing else is changed by `look_alike`: printable ASCII without spaces at the ends.
 _PLAIN = "^[!-~]([ -~]*[!-~])?$"
 
 
@@ -35,37 +35,16 @@ def look_alike(text: str) -> str:
     return "".join(str(unicodedata.decimal(sign, sign)) for sign in plain)
 
 
-def equal_numbers(invoices: QuerySet[Any], spelling: Callable[[str], str] = canonical) -> Iterator[Equal]:
-    """Yield the invoices that would have the same number if it were spelt so."""
-    for account_id, number, stored in _respelt(invoices, spelling):
-        found = invoices.filter(account=account_id, invoice_number__in={number, *stored})
-        rows = list(found.order_by("created_at", "id").values_list("invoice_number", "pk"))
-        if len(rows) > 1:
-            yield Equal(account_id, number, rows)
-
-
-def respell(invoices: QuerySet[Any]) -> list[Equal]:
-    """Store each number in its one spelling, unless that makes it equal to another: such rows stay as they are.
-
-    Return those. They may be two invoices, or one debt that is chased twice: a person must decide.
-    """
-    equal = list(equal_numbers(invoices))
-    kept = {(each.account_id, each.number) for each in equal}
-    for account_id, number, stored in list(_respelt(invoices)):
-        if number and (account_id, number) not in kept:
-            invoices.filter(account=account_id, invoice_number__in=stored).update(invoice_number=number)
-    return equal
-
-
-def _respelt(
-    invoices: QuerySet[Any], spelling: Callable[[str], str] = canonical
-) -> Iterator[tuple[uuid.UUID, str, set[str]]]:
-    """Yield the account, the one spelling, and the other spellings under which it is stored."""
+def equal_numbers(invoices: QuerySet[Any]) -> Iterator[Equal]:
+    """Yield the invoices of an account whose numbers look alike: two invoices, or one debt that is chased twice."""
     found: dict[tuple[uuid.UUID, str], set[str]] = {}
     odd = invoices.exclude(invoice_number__regex=_PLAIN).order_by("account", "id")
     for account_id, stored in odd.values_list("account", "invoice_number").iterator(2_000):
-        number = spelling(stored)
+        number = look_alike(stored)
         if number != stored:
             found.setdefault((account_id, number), set()).add(stored)
     for (account_id, number), spellings in found.items():
-        yield account_id, number, spellings
+        alike = invoices.filter(account=account_id, invoice_number__in={number, *spellings})
+        rows = list(alike.order_by("created_at", "id").values_list("invoice_number", "pk"))
+        if len(rows) > 1:
+            yield Equal(account_id, number, rows)

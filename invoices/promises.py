@@ -1,4 +1,4 @@
-"""Promises to pay: what a debtor said, and whether it was kept."""
+"""Promises to pay. The caller holds the transaction and the invoice's lock."""
 
 import datetime as dt
 import uuid
@@ -13,12 +13,12 @@ from invoices.cases import escalations
 from invoices.debtors import debtor_parties
 from invoices.models import OPEN, Invoice, Promise, PromiseStatus, Reason
 
-# The money may take a bank as long as this.
+# A bank transfer may take this long.
 GRACE_WORKING_DAYS = 2
 
 
-def make(invoice: Invoice, actor: Actor, promised_on: dt.date, amount: Decimal, until: dt.date) -> Promise:
-    """Keep the promise, in the caller's transaction and under the invoice's lock; an earlier one is replaced."""
+def record(invoice: Invoice, actor: Actor, promised_on: dt.date, amount: Decimal, until: dt.date) -> Promise:
+    """Record a promise. An open one is withdrawn. `until` is the last day of its hold."""
     Promise.objects.filter(invoice=invoice, status=PromiseStatus.OPEN).update(status=PromiseStatus.WITHDRAWN)
     after = {"promised_on": str(promised_on), "hold_until": str(until)}
     timeline.note(invoice, "promise", actor, after=after, amount=(amount, invoice.currency), day=promised_on)
@@ -33,7 +33,7 @@ def make(invoice: Invoice, actor: Actor, promised_on: dt.date, amount: Decimal, 
 
 
 def latest(invoice: Invoice) -> Promise | None:
-    """Return the promise that a change of the invoice may decide on: the newest that is open or kept."""
+    """Return the newest promise that is open or kept."""
     return next(iter(_latest(invoice=invoice.pk)), None)
 
 
@@ -43,31 +43,32 @@ def _latest(*, invoice: uuid.UUID) -> QuerySet[Promise]:
     return promises.order_by("-created_at", "-id")[:1]
 
 
-def follow(promise: Promise, invoice: Invoice, actor: Actor, *, is_undone: bool = False) -> None:
-    """Decide what the change of an invoice means for its `latest` promise, in that change's transaction.
+def update(promise: Promise, invoice: Invoice, actor: Actor, *, is_undone: bool = False) -> None:
+    """Update the `latest` promise after a change of its invoice.
 
-    A promise is kept as soon as the ledger covers it. `is_undone`: money was taken back; a promise that it covered is
-    open again while its grace lasts, and broken afterwards. That opens no case: a reversal has one of its own.
+    A promise is kept as soon as payments cover it. If a payment was undone (`is_undone`) and the promise is no longer
+    covered, it is open again during its grace period, and broken afterwards. No case is opened then, because the
+    reversal opens one.
     """
     holds = promise.hold_until == invoice.hold_until
     if promise.status == PromiseStatus.KEPT:
         if is_undone and invoice.is_open and not is_covered(promise, invoice):
             _reopen(promise, invoice, actor, holds=holds)
     elif is_covered(promise, invoice):
-        _become(promise, PromiseStatus.KEPT)
+        _set_status(promise, PromiseStatus.KEPT)
     elif invoice.is_open and holds:
         return
     elif not invoice.is_open or actor != CLOCK:
-        _become(promise, PromiseStatus.WITHDRAWN)
+        _set_status(promise, PromiseStatus.WITHDRAWN)
     else:
         _break(promise, invoice, actor)
         escalations.open_case(invoice, Reason.PROMISE_BROKEN, actor)
 
 
 def is_covered(promise: Promise, invoice: Invoice) -> bool:
-    """Return True if nothing is owed any more, or the promised amount came in since.
+    """Return True if the balance is 0, or the promised amount has been paid since.
 
-    What a debtor is asked for is net of credit, so whoever promised all of it has to pay no more than that.
+    Messages ask for the balance less credit, so that credit may cover a part of the promise.
     """
     if invoice.balance <= 0:
         return True
@@ -79,8 +80,10 @@ def is_covered(promise: Promise, invoice: Invoice) -> bool:
 
 
 def _usable_credit(invoice: Invoice) -> Decimal:
-    """Return the debtor's credit that may stand in for a part of what was promised, less the credit with which promises
-    for other invoices are kept. None if the debtor has several parties: their money is not told apart."""
+    """Return the debtor's credit that can cover a part of a promise, less the credit that other kept promises use.
+
+    Return 0 if the debtor has several parties, because the credit may belong to another one.
+    """
     credit = receipts.credit(invoice.debtor_id, invoice.currency)
     if credit <= 0 or len(debtor_parties.of(invoice.debtor)) > 1:
         return Decimal(0)
@@ -90,33 +93,33 @@ def _usable_credit(invoice: Invoice) -> Decimal:
         invoice__status__in=OPEN,
         status=PromiseStatus.KEPT,
     ).exclude(invoice=invoice.pk)
-    return credit - sum((_missing(promise) for promise in kept.select_related("invoice")), Decimal(0))
+    return credit - sum((_covered_by_credit(promise) for promise in kept.select_related("invoice")), Decimal(0))
 
 
-def _missing(promise: Promise) -> Decimal:
-    """Return what of a promise was not paid yet, but is kept by credit."""
+def _covered_by_credit(promise: Promise) -> Decimal:
+    """Return the unpaid part of a kept promise, which credit covers."""
     invoice = promise.invoice
     return max(min(promise.amount - receipts.paid_since(invoice, promise.created_at), invoice.balance), Decimal(0))
 
 
 def _reopen(promise: Promise, invoice: Invoice, actor: Actor, *, holds: bool) -> None:
     if holds:
-        _become(promise, PromiseStatus.OPEN)
+        _set_status(promise, PromiseStatus.OPEN)
         promise.invoice = invoice
         signals.promise_reopened.send(Promise, promise=promise)
-    elif invoice.account.today() <= promise.hold_until:  # somebody has ended the hold meanwhile
-        _become(promise, PromiseStatus.WITHDRAWN)
+    elif invoice.account.today() <= promise.hold_until:  # a person has ended the hold
+        _set_status(promise, PromiseStatus.WITHDRAWN)
     else:
         _break(promise, invoice, actor)
 
 
-def _become(promise: Promise, status: PromiseStatus) -> None:
+def _set_status(promise: Promise, status: PromiseStatus) -> None:
     promise.status = status
     promise.save(update_fields=["status"])
 
 
 def _break(promise: Promise, invoice: Invoice, actor: Actor) -> None:
-    _become(promise, PromiseStatus.BROKEN)
+    _set_status(promise, PromiseStatus.BROKEN)
     amount = (promise.amount, invoice.currency)
     timeline.note(invoice, "promise_broken", actor, amount=amount, day=promise.promised_on)
     promise.invoice = invoice

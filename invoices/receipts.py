@@ -1,7 +1,7 @@
-"""The ledger's rows: receipts, their allocations and their reversals.
+"""Rows of the ledger: receipts, their allocations and their reversals.
 
-These functions write rows and nothing else. They run in the caller's transaction, under the locks of the debtor who
-paid and of the invoice; `invoices.writing` keeps the invoice in step, `invoices.ledger` has the verbs.
+The caller holds the transaction and the locks of the debtor and the invoice. `invoices.writing` updates the invoice;
+`invoices.ledger` has the operations.
 """
 
 import datetime as dt
@@ -15,21 +15,21 @@ from django.utils.translation import gettext as _
 
 from inflow.accounts.models import Account
 from invoices import money
+from invoices.errors import Refused
 from invoices.models import (
     Allocation,
     AllocationKind,
-    How,
     Invoice,
     Payment,
     Receipt,
     ReceiptStatus,
     Reversal,
+    ReversalKind,
 )
-from invoices.refusals import Refused
 
-# The money that an invoice came with.
+# The method of a payment from before the invoice was registered.
 OPENING = "opening"
-UNDONE_AS = {How.VOID: ReceiptStatus.VOIDED, How.REVERSE: ReceiptStatus.REVERSED}
+UNDONE_AS = {ReversalKind.VOID: ReceiptStatus.VOIDED, ReversalKind.REVERSE: ReceiptStatus.REVERSED}
 
 
 def receive(
@@ -42,9 +42,8 @@ def receive(
     reference: str = "",
     key: uuid.UUID | None = None,
 ) -> Receipt:
-    """Insert a receipt that is recorded on `invoice`; of its amount, `allocated` pays the invoice."""
+    """Insert a receipt recorded on `invoice`, and allocate `allocated` of its amount to the invoice."""
     check_reference(invoice, amount, paid_at, reference)
-    now = invoice.account.now()
     receipt = Receipt(
         id=key or uuid.uuid4(),
         account_id=invoice.account_id,
@@ -56,7 +55,7 @@ def receive(
         method=method,
         reference=reference,
         unallocated=amount - allocated,
-        recorded_at=now,
+        recorded_at=invoice.account.now(),
     )
     try:
         with transaction.atomic():
@@ -75,7 +74,7 @@ def receive(
 def allocate(
     receipt: Receipt, invoice: Invoice, amount: Decimal, kind: AllocationKind, *, posting: uuid.UUID
 ) -> Allocation:
-    """Append a line; a negative amount takes back. `receipt.unallocated` is the caller's."""
+    """Insert an allocation; a negative amount takes money back. The caller updates `receipt.unallocated`."""
     line: Allocation = Allocation.objects.create(
         account_id=invoice.account_id,
         receipt=receipt,
@@ -89,8 +88,8 @@ def allocate(
 
 
 def check_reference(invoice: Invoice, amount: Decimal, paid_at: dt.date, reference: str) -> None:
-    """Refuse what is recorded already: the reference stands on this invoice, or the debtor has a standing receipt of
-    the same reference, amount and day."""
+    """Raise `Refused` if the payment is already recorded: a standing receipt of this invoice has the same reference,
+    or one of the debtor has the same reference, amount, currency and day."""
     if not reference:
         return
     standing = Receipt.objects.filter(
@@ -99,33 +98,25 @@ def check_reference(invoice: Invoice, amount: Decimal, paid_at: dt.date, referen
     same = Q(debtor=invoice.debtor_id, currency=invoice.currency, amount=amount, paid_at=paid_at)
     for receipt in standing.filter(Q(posted_on=invoice) | same | Q(allocations__invoice=invoice)).distinct():
         on = receipt.posted_on
-        if on == invoice or _allocated_to(receipt, invoice):
+        if on == invoice or invoice.pk in shares([receipt.pk]).get(receipt.pk, {}):
             raise _used_reference(reference)
-        if (receipt.debtor_id, receipt.currency, receipt.amount, receipt.paid_at) == (
-            invoice.debtor_id,
-            invoice.currency,
-            amount,
-            paid_at,
-        ):
-            raise Refused(
-                "reference",
-                "duplicate",
-                _(
-                    "%(amount)s with the reference %(reference)s of %(day)s is recorded already, on invoice %(number)s."
-                    " If one transfer paid several invoices, record all of it on one of them and apply the credit to"
-                    " the others."
-                )
-                % {
-                    "amount": money.display(amount, invoice.currency),
-                    "reference": reference,
-                    "day": paid_at.isoformat(),
-                    "number": on.invoice_number if on else "–",
-                },
-            )
+        found = receipt.debtor_id, receipt.currency, receipt.amount, receipt.paid_at
+        if found == (invoice.debtor_id, invoice.currency, amount, paid_at):
+            message = _(
+                "%(amount)s with the reference %(reference)s of %(day)s is already recorded on invoice %(number)s."
+                " If one transfer paid several invoices, record all of it on one of them and apply the credit to"
+                " the others."
+            ) % {
+                "amount": money.display(amount, invoice.currency),
+                "reference": reference,
+                "day": paid_at.isoformat(),
+                "number": on.invoice_number if on else "–",
+            }
+            raise Refused("reference", "duplicate", message)
 
 
-def undo(receipt: Receipt, account: Account, how: How, *, key: uuid.UUID | None = None) -> Reversal:
-    """Insert the reversal of a standing receipt and mark the receipt. Its allocations are the caller's."""
+def undo(receipt: Receipt, account: Account, how: ReversalKind, *, key: uuid.UUID | None = None) -> Reversal:
+    """Insert the reversal of a standing receipt and set the receipt's status. The caller undoes its allocations."""
     reversal = Reversal(
         id=key or uuid.uuid4(),
         account_id=receipt.account_id,
@@ -147,7 +138,7 @@ def undo(receipt: Receipt, account: Account, how: How, *, key: uuid.UUID | None 
 
 
 def shares(receipt_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, dict[uuid.UUID, Decimal]]:
-    """Return by receipt the invoices that it pays, and how much of each."""
+    """Return, by receipt and invoice, the amount that the receipt pays of the invoice."""
     lines = Allocation.objects.filter(receipt__in=receipt_ids).order_by()
     found: dict[uuid.UUID, dict[uuid.UUID, Decimal]] = {}
     for receipt, invoice, total in lines.values_list("receipt_id", "invoice_id").annotate(total=Sum("amount")):
@@ -157,7 +148,7 @@ def shares(receipt_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, dict[uuid.UUID, 
 
 
 def paying(invoice: Invoice) -> list[Receipt]:
-    """Return the standing receipts that pay the invoice, in the order in which they were recorded, locked."""
+    """Lock and return the standing receipts that pay the invoice, in the order in which they were recorded."""
     lines = Allocation.objects.filter(invoice=invoice).order_by()
     net = lines.values("receipt").annotate(total=Sum("amount")).filter(total__gt=0).values("receipt")
     receipts = Receipt.objects.filter(pk__in=net, status=ReceiptStatus.STANDING)
@@ -172,19 +163,18 @@ def credit(debtor_id: uuid.UUID, currency: str) -> Decimal:
 
 
 def paid_since(invoice: Invoice, moment: dt.datetime) -> Decimal:
-    """Return what standing receipts paid of the invoice since `moment`, by the wall clock."""
-    lines = Allocation.objects.filter(
-        invoice=invoice, created_at__gt=moment, receipt__status=ReceiptStatus.STANDING
-    ).order_by()
-    total: Decimal | None = lines.aggregate(total=Sum("amount"))["total"]
+    """Return the amount of the invoice that standing receipts have paid since `moment` in real time."""
+    standing = Allocation.objects.filter(receipt__status=ReceiptStatus.STANDING).order_by()
+    since = standing.filter(invoice=invoice, created_at__gt=moment)
+    total: Decimal | None = since.aggregate(total=Sum("amount"))["total"]
     return total or Decimal(0)
 
 
-# --- As lines of the API -----------------------------------------------------------------------------------------
+# --- Payments of the API -----------------------------------------------------------------------------------------
 
 
 def lines_of(invoice_id: uuid.UUID) -> QuerySet[Payment]:
-    """Return the payments and reversals that concern an invoice, with what each pays of it now as `allocated`."""
+    """Return the payments and reversals of an invoice. `allocated` is the amount that each pays of it now."""
     allocations = Allocation.objects.filter(invoice=invoice_id).order_by()
     paid: dict[uuid.UUID, Decimal] = dict(allocations.values_list("receipt_id").annotate(total=Sum("amount")))
     posted = Receipt.objects.filter(posted_on=invoice_id).values_list("pk", flat=True)
@@ -193,24 +183,16 @@ def lines_of(invoice_id: uuid.UUID) -> QuerySet[Payment]:
     return lines.annotate(allocated=Case(*standing, default=Value(Decimal(0))))
 
 
+_SHARED_FIELDS = (
+    *("account_id", "debtor_id", "amount", "currency", "paid_at", "method", "reference", "status", "unallocated"),
+    *("recorded_at", "created_at"),
+)
+
+
 def line(receipt: Receipt, reversal: Reversal | None = None, *, allocated: Decimal = Decimal(0)) -> Payment:
-    """Return the row that `Payment` shows of a receipt or of its reversal, without a query."""
-    shown = Payment(
-        id=receipt.pk,
-        account_id=receipt.account_id,
-        debtor_id=receipt.debtor_id,
-        invoice_id=receipt.posted_on_id,
-        receipt=receipt,
-        amount=receipt.amount,
-        currency=receipt.currency,
-        paid_at=receipt.paid_at,
-        method=receipt.method,
-        reference=receipt.reference,
-        status=receipt.status,
-        unallocated=receipt.unallocated,
-        recorded_at=receipt.recorded_at,
-        created_at=receipt.created_at,
-    )
+    """Return the `Payment` row of a receipt or of its reversal, without a query."""
+    shared = {name: getattr(receipt, name) for name in _SHARED_FIELDS}
+    shown = Payment(id=receipt.pk, receipt=receipt, invoice_id=receipt.posted_on_id, **shared)
     if reversal:
         shown.id, shown.reversal_of_id = reversal.pk, receipt.pk
         shown.amount, shown.paid_at, shown.reference = -receipt.amount, reversal.undone_on, ""
@@ -220,17 +202,12 @@ def line(receipt: Receipt, reversal: Reversal | None = None, *, allocated: Decim
 
 
 def used_key() -> Refused:
-    said = _("This form was already submitted with other values. Check what was recorded, then open the form again.")
-    return Refused("key", "used", said)
+    message = _(
+        "This form was already submitted with other values. Check the recorded payment, then open the form again."
+    )
+    return Refused("key", "used", message)
 
 
 def _used_reference(reference: str) -> Refused:
-    return Refused(
-        "reference",
-        "duplicate",
-        _("A payment with the reference %(reference)s is recorded on this invoice already.") % {"reference": reference},
-    )
-
-
-def _allocated_to(receipt: Receipt, invoice: Invoice) -> bool:
-    return invoice.pk in shares([receipt.pk]).get(receipt.pk, {})
+    message = _("A payment with the reference %(reference)s is already recorded on this invoice.")
+    return Refused("reference", "duplicate", message % {"reference": reference})

@@ -1,6 +1,7 @@
-"""The calendar rows that come with InFlow, from `calendars.csv`: inserted whenever migrations have run.
+"""Calendar rows that come with InFlow, inserted from `calendars.csv` after each migration.
 
-A row that is there stays as staff left it; a release that knows another year brings its rows along."""
+Existing rows are not changed, because staff may have edited them.
+"""
 
 import csv
 import datetime as dt
@@ -14,13 +15,13 @@ SHIPPED = Path(__file__).with_name("calendars.csv")
 
 
 def shipped() -> list[dict[str, Any]]:
-    """The fields of each row."""
+    """Return the fields of each row."""
     with SHIPPED.open(newline="", encoding="utf-8") as file:
         return [_fields(row) for row in csv.DictReader(file)]
 
 
 def seed(using: str, apps: Any = django_apps, **_: Any) -> None:
-    """A receiver of `post_migrate`; `apps` are those of the migrated state, which may have no such table yet."""
+    """Receive `post_migrate`. `apps` is the migrated state, which may not have the table yet."""
     try:
         model = apps.get_model("invoices", "CalendarRule")
     except LookupError:

@@ -1,15 +1,15 @@
-"""Signals of `invoices`, sent inside the transaction of the change. A receiver that raises undoes the change.
+"""Signals of `invoices`, sent within the transaction of the change. A receiver that raises rolls the change back.
 
 `invoice_created`: invoice, actor.
-`facts_changed`: invoice, actor, batch, is_new; facts changed that the schedule may depend on. The invoice's row is not
-written yet: receivers put what they write about it into the batch.
-`invoice_changed`: invoice, actor, previous_status, previous_payment_status; only when one of the two moved.
-`payment_recorded`: invoice, payment, actor; a void or a reversal too, with a negative amount.
-`payment_undone`: invoice; money was taken back from an invoice that is open now, before its row is written.
+`facts_changed`: invoice, actor, batch, is_new. Sent before the invoice is saved, when facts have changed on which the
+schedule may depend. Receivers add their changes of the invoice to the batch.
+`invoice_changed`: invoice, actor, previous_status, previous_payment_status. Sent if either status has changed.
+`payment_recorded`: invoice, payment, actor. Also sent for a void or a reversal, with a negative amount.
+`payment_undone`: invoice. Sent before the invoice is saved, if a payment was undone and the invoice is open.
 `escalation_created`, `escalation_resolved`: escalation. `promise_made`, `promise_reopened`, `promise_broken`: promise.
-`next_contact_shown`: account; the next contacts of its invoices are about to be shown. Receivers return a function that
-says of an invoice, by its id, that its next message is stopped, or None.
-`debtor_changed`: debtor; an answer was handled, the debtor wishes to hear from us again, or the credit is another.
+`next_contact_shown`: account. Sent before the next contacts of its invoices are shown. A receiver returns None, or a
+function that takes an invoice's id and returns why its next message is stopped, or None.
+`debtor_changed`: debtor. Sent if a reply was handled, an opt-out ended, or the contacts or the credit have changed.
 """
 
 from django.dispatch import Signal

@@ -1,3 +1,5 @@
+"""Celery tasks of `invoices`. `inflow.settings` has their schedule."""
+
 import uuid
 
 from celery import shared_task
@@ -5,36 +7,36 @@ from django.utils import timezone
 
 from inflow.celery import wake
 from invoices import ledger, lifecycle
-from invoices.imports import running
+from invoices.imports import phases
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def age_invoices() -> int:
-    """Every minute: what fell due becomes overdue, holds that ended end."""
+    """Make invoices overdue and end holds. Runs every minute."""
     return lifecycle.age_due(timezone.now())
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def check_derivation() -> int:
-    """Every night: what is stored is what is derived, or it is logged as an error."""
+    """Log stored values that differ from the derived ones as errors. Runs every night."""
     return lifecycle.count_underived() + ledger.count_unbalanced()
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def work_on_import(import_id: str) -> None:
-    """A turn of a few seconds; the next one is at the queue's end."""
-    if running.work(uuid.UUID(import_id)):
+    """Work on an import for some seconds. The rest is queued again, so that other tasks run in between."""
+    if phases.work(uuid.UUID(import_id)):
         wake(work_on_import.name, import_id)
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def sweep_imports() -> None:
-    """Several times a minute: imports whose wake-up was lost or whose worker died go on."""
-    for import_id in running.waiting():
+    """Continue imports whose wake-up was lost or whose worker died. Runs several times a minute."""
+    for import_id in phases.unclaimed():
         wake(work_on_import.name, str(import_id))
 
 
 @shared_task  # type: ignore[untyped-decorator]
-def forget_imports() -> int:
-    """Every night."""
-    return running.forget_old()
+def delete_import_files() -> int:
+    """Delete the files and rows of old imports. Runs every night."""
+    return phases.delete_old_files()

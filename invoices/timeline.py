@@ -1,6 +1,5 @@
-"""Entries of an invoice's timeline: kind and parameters. `narrative` has their sentences."""
+"""Entries of an invoice's timeline. `narrative` has their sentences."""
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,28 +20,11 @@ def note(
     batch: Batch | None = None,
     **params: Any,
 ) -> None:
-    """Append an entry at the account's time: with the batch, or else at once. An amount is `(amount, currency)`."""
-    entry = make(invoice, kind, actor, invoice.account.now(), before=before, after=after, reason=reason, **params)
-    with joining(batch) as batch:
-        batch.insert(entry)
-
-
-def make(
-    invoice: Invoice,
-    kind: str,
-    actor: Actor,
-    at: dt.datetime,
-    *,
-    before: Mapping[str, object] | None = None,
-    after: Mapping[str, object] | None = None,
-    reason: str = "",
-    **params: Any,
-) -> TimelineEntry:
-    """Return an entry that is not saved yet."""
-    return TimelineEntry(
+    """Add an entry at the account's time, in the batch if there is one. An amount is passed as `(amount, currency)`."""
+    entry = TimelineEntry(
         account_id=invoice.account_id,
         invoice=invoice,
-        at=at,
+        at=invoice.account.now(),
         kind=kind,
         actor=actor.name,
         channel=actor.channel.value,
@@ -52,3 +34,5 @@ def make(
         after=after or {},
         reason=reason,
     )
+    with joining(batch) as batch:
+        batch.insert(entry)

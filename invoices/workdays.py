@@ -1,7 +1,7 @@
-"""Working days and hours by place: what the rows of `CalendarRule` say of one country, emirate or region.
+"""Working days and hours of a country, emirate or region, from the rows of `CalendarRule`.
 
-The debtor's place counts where there are rows of its country, else the account's. An account's own row replaces
-everybody's of the same place and name. What is resolved is a pure function of the rows, which are read once a sweep.
+The debtor's place is used if its country has rows, and the account's place if not. An account's own row replaces the
+shared row of the same place and name.
 """
 
 import datetime as dt
@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 
 from inflow.accounts.models import Account
 from inflow.sql import compiled
-from invoices.debtors import phone_zones
+from invoices.debtors import phone_regions
 from invoices.models import CalendarRule, Debtor, RuleKind
 
 FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
@@ -25,8 +25,8 @@ MIDNIGHT = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
-class Shorter:
-    """Hours that are shorter on some days: between two dates, on days of the week, or both. Minutes since midnight."""
+class ShorterHours:
+    """Shorter hours between two dates, on some weekdays, or both. `opens` and `closes` are minutes since midnight."""
 
     opens: int
     closes: int
@@ -42,21 +42,22 @@ class Shorter:
 
 @dataclass(frozen=True, slots=True)
 class WorkDays:
-    """The calendar of one place. Weekdays: Monday is 0; `yearly` are (month, day)."""
+    """The calendar of one place. Weekdays start with Monday as 0; `yearly` holds pairs of month and day."""
 
     weekend: frozenset[int] = frozenset({SATURDAY, SUNDAY})
     holidays: frozenset[dt.date] = frozenset()
     yearly: frozenset[tuple[int, int]] = frozenset()
-    shorter: tuple[Shorter, ...] = ()
+    shorter: tuple[ShorterHours, ...] = ()
 
     def is_off(self, day: dt.date) -> bool:
         return day.weekday() in self.weekend or day in self.holidays or (day.month, day.day) in self.yearly
 
     def window(self, day: dt.date, opens: dt.time, closes: dt.time) -> tuple[int, int] | None:
-        """From `opens` to `closes` on a working day, shortened by the hours of that day: minutes since its midnight,
-        beyond 24 hours where the window goes across midnight. None if nothing is left of it.
+        """Return the window from `opens` to `closes` within the hours of that day, or None if nothing is left of it.
 
-        Hours between two dates hold for weeks: where nothing is left of the window, they take its place."""
+        Both ends are minutes since the day's midnight; a window across midnight ends after 24 hours. Hours between two
+        dates last for weeks, so where they leave nothing of the window, they replace it.
+        """
         if self.is_off(day):
             return None
         begin, end = minutes(opens), minutes(closes)
@@ -73,31 +74,30 @@ class WorkDays:
 
 
 class Calendar:
-    """The rows an account goes by, everybody's and its own. Without `rules`, those of a place are read when needed."""
+    """The calendar rows of an account, shared and its own. Without `rules`, they are read when a place needs them."""
 
     def __init__(self, account: Account, rules: Iterable[CalendarRule] | None = None) -> None:
         self._account = account
         self._rules = None if rules is None else list(rules)
-        self._known: dict[tuple[str, str], WorkDays] = {}
+        self._resolved: dict[tuple[str, str], WorkDays] = {}
 
     def at(self, country: str, subdivision: str = "") -> WorkDays:
         place = country, subdivision
-        if place not in self._known:
+        if place not in self._resolved:
             rules = self._rules
             if rules is None:
                 rules = _of_countries(account=self._account.pk, country=country, other=self._account.country)
-            self._known[place] = resolve(rules, self._account, *place)
-        return self._known[place]
+            self._resolved[place] = resolve(rules, self._account, *place)
+        return self._resolved[place]
 
 
 def resolve(rules: Sequence[CalendarRule], account: Account, country: str, subdivision: str) -> WorkDays:
-    """Return the working days of a place. If no row is of its country, the account's place counts."""
+    """Return the working days of a place, or of the account's place if the country has no rows."""
     if not any(rule.country == country for rule in rules):
         country, subdivision = account.country, account.subdivision
     here = [rule for rule in rules if rule.country == country and rule.subdivision in ("", subdivision)]
     replaced = {(rule.subdivision, rule.name) for rule in here if rule.account_id}
-    here = [rule for rule in here if rule.account_id or (rule.subdivision, rule.name) not in replaced]
-    here = [rule for rule in here if rule.is_on]
+    here = [rule for rule in here if rule.account_id or (rule.subdivision, rule.name) not in replaced if rule.is_on]
     weekends = [rule for rule in here if rule.kind == RuleKind.WEEKEND]
     chosen = max(weekends, key=lambda rule: (rule.account_id is not None, rule.subdivision), default=None)
     weekend = frozenset(chosen.weekdays) if chosen else WorkDays().weekend
@@ -113,57 +113,56 @@ def resolve(rules: Sequence[CalendarRule], account: Account, country: str, subdi
 
 
 def of(debtor: Debtor, account: Account, phone: str = "", calendar: Calendar | None = None) -> WorkDays:
-    """The working days of a debtor."""
+    """Return the working days of a debtor. `phone` is the invoice's, if it has its own."""
     country = country_of(debtor, account, phone)
     subdivision = debtor.subdivision or (account.subdivision if country == account.country else "")
     return (calendar or calendar_of(account)).at(country, subdivision)
 
 
 def country_of(debtor: Debtor, account: Account, phone: str = "") -> str:
-    """The debtor's own country, else the phone's, else the account's (ISO 3166)."""
+    """Return the ISO 3166 code of the debtor's country, or else of the phone's, or else of the account's."""
     country = debtor.country or debtor.subdivision[:2]
     if not country and (phone := phone or debtor.phone):
-        country = phone_zones.country(phone)
+        country = phone_regions.country(phone)
     return country or account.country
 
 
 def after(day: dt.date, working_days: int, days: WorkDays) -> dt.date:
-    """The date so many working days later."""
+    """Return the date that is `working_days` working days after `day`."""
     while working_days:
         day += _DAY
         working_days -= not days.is_off(day)
     return day
 
 
-# --- Reading the rows --------------------------------------------------------------------------------------------
-
-_remembered: ContextVar[dict[Any, Any] | None] = ContextVar("calendars", default=None)
+# --- Reading rows ------------------------------------------------------------------------------------------------
+_cache: ContextVar[dict[Any, Any] | None] = ContextVar("calendars", default=None)
 
 
 @contextmanager
-def remembered() -> Iterator[None]:
-    """For one sweep of the clock: the rows are read once, as they were when it began."""
-    if _remembered.get() is not None:
+def cached() -> Iterator[None]:
+    """Read the calendar rows once for all work within this context."""
+    if _cache.get() is not None:
         yield
         return
-    token = _remembered.set({})
+    token = _cache.set({})
     try:
         yield
     finally:
-        _remembered.reset(token)
+        _cache.reset(token)
 
 
 def calendar_of(account: Account) -> Calendar:
-    """The account's calendar: all rows are read once for a sweep, else those that are needed."""
-    known: dict[Any, Any] | None = _remembered.get()
-    if known is None:
+    """Return the account's calendar: within `cached` from all rows, else from those of the places that are needed."""
+    cache: dict[Any, Any] | None = _cache.get()
+    if cache is None:
         return vars(account).setdefault("_calendar", Calendar(account))  # type: ignore[no-any-return]
-    if account.pk not in known:
-        if None not in known:
-            known[None] = list(CalendarRule.objects.filter(account=None))
+    if account.pk not in cache:
+        if None not in cache:
+            cache[None] = list(CalendarRule.objects.filter(account=None))
         own = list(CalendarRule.objects.filter(account=account)) if account.pk else []
-        known[account.pk] = Calendar(account, [*known[None], *own])
-    return known[account.pk]  # type: ignore[no-any-return]
+        cache[account.pk] = Calendar(account, [*cache[None], *own])
+    return cache[account.pk]  # type: ignore[no-any-return]
 
 
 @compiled
@@ -174,12 +173,12 @@ def _of_countries(*, account: uuid.UUID, country: str, other: str) -> QuerySet[C
 def _days(rule: CalendarRule) -> Iterator[dt.date]:
     assert rule.starts_on
     assert rule.last_day
-    for number in range((rule.last_day - rule.starts_on).days + 1):
-        yield rule.starts_on + number * _DAY
+    for days in range((rule.last_day - rule.starts_on).days + 1):
+        yield rule.starts_on + days * _DAY
 
 
-def _shorter(rule: CalendarRule) -> Shorter:
-    return Shorter(
+def _shorter(rule: CalendarRule) -> ShorterHours:
+    return ShorterHours(
         minutes(rule.opens_at) if rule.opens_at else 0,
         minutes(rule.closes_at) if rule.closes_at else 2 * MIDNIGHT,
         rule.starts_on,

@@ -21,20 +21,20 @@ from inflow.sql import Batch, account_scope, columns, objects, select
 from invoices import money, promises, receipts, signals, timeline
 from invoices.cases import escalations
 from invoices.derivation import derive
+from invoices.errors import NotFound, Refused, StaffOnly, VersionMismatch
 from invoices.models import (
     OPEN,
     AllocationKind,
     Debtor,
-    How,
     Invoice,
     Payment,
     PaymentStatus,
     Receipt,
     Resolution,
     Reversal,
+    ReversalKind,
     Status,
 )
-from invoices.refusals import NotFound, Refused, StaffOnly, VersionMismatch
 
 __all__ = ["Draft", "NotFound", "Refused", "StaffOnly", "VersionMismatch", "changing", "changing_all", "lock"]
 
@@ -163,7 +163,7 @@ class Draft:
     def void(self, receipt: Receipt, share: Decimal) -> None:
         """Void a receipt that pays this invoice alone."""
         self.credit_changed |= receipt.unallocated > 0
-        reversal = receipts.undo(receipt, self.account, How.VOID)
+        reversal = receipts.undo(receipt, self.account, ReversalKind.VOID)
         self.take_back(receipt, share, AllocationKind.UNDONE, posting=reversal.pk)
         self.note_undone(receipt, reversal)
         self.payments.append(receipts.line(receipt, reversal))
@@ -178,7 +178,7 @@ class Draft:
             self.look()
 
     def note_undone(self, receipt: Receipt, reversal: Reversal) -> None:
-        kind = "payment_voided" if reversal.how == How.VOID else "payment_reversed"
+        kind = "payment_voided" if reversal.how == ReversalKind.VOID else "payment_reversed"
         self.note(kind, receipt.amount, credit=receipt.unallocated)
 
     def note(self, kind: str, amount: Decimal, *, credit: Decimal) -> None:
@@ -287,14 +287,14 @@ def _write(draft: Draft) -> None:
         )
     if (before["hold_until"] or draft.is_undone) and (promise := promises.latest(invoice)):
         draft.batch.flush()
-        promises.follow(promise, invoice, actor, is_undone=draft.is_undone)
+        promises.update(promise, invoice, actor, is_undone=draft.is_undone)
     if not invoice.is_open:
         draft.batch.flush()
         escalations.close_all(invoice, Resolution.CLOSED, actor)
     elif draft.is_reopened and draft.stored["covered_at"]:
         draft.batch.flush()
         escalations.reopen(invoice, draft.stored["covered_at"], actor)
-        draft.stops_debtor = invoice.escalation_level >= escalations.HIGHEST
+        draft.stops_debtor = invoice.escalation_level >= escalations.MAX_LEVEL
     draft.follow()
     if draft.is_undone and invoice.is_open:
         signals.payment_undone.send(Invoice, invoice=invoice)

@@ -22,7 +22,7 @@ from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
 from invoices import lifecycle
 from invoices.cases import cases
-from invoices.imports import running
+from invoices.imports import phases
 from invoices.lifecycle import NewInvoice
 from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Status
 from invoices.models.imports import Import
@@ -180,7 +180,7 @@ def reminder_due(invoice: Invoice) -> Communication:
 
 def escalation(invoice: Invoice, *, level: int = 1) -> Escalation:
     """A case opened by hand."""
-    cases.open_by_hand(invoice.account, invoice.pk, STAFF, level=level)
+    cases.open_manually(invoice.account, invoice.pk, STAFF, level=level)
     made: Escalation = Escalation.objects.get(invoice=invoice, level=level)
     return made
 
@@ -218,8 +218,8 @@ def import_of(
     kind: str = "payments",
 ) -> Import:
     """A file that was uploaded and checked: it waits for a person."""
-    file = running.start(account, person, kind=kind, file_name=name, content=text.encode())
-    while running.work(file.pk):
+    file = phases.start(account, person, kind=kind, file_name=name, content=text.encode())
+    while phases.work(file.pk):
         pass
     file.refresh_from_db()
     return file

@@ -27,6 +27,17 @@ BANNED = {
     "Ways": "Transports",
     "Away": "Unavailable",
     "Told": "AttemptResult",
+    "find_or_make": "get_or_create",
+    "open_by_hand": "open_manually",
+    "raise_further": "escalate",
+    "note_answer": "record_reply",
+    "tell_answer": "log_reply",
+    "tell_admins": "notify_admins",
+    "BadPhone": "InvalidPhone",
+    "Unasked": "StaleConnection",
+    "taking_in": "loading",
+    "refuse_at_sight": "check_upload",
+    "enters_anew": "restarts",
 }
 
 

@@ -1,4 +1,4 @@
-"""State of an endpoint over its deliveries: slow, failing, disabled."""
+"""State of endpoints: slow, failing or disabled."""
 
 import datetime as dt
 import uuid
@@ -10,25 +10,25 @@ from django.utils import timezone
 
 from inflow.celery import wake
 from webhooks.delivery.outcomes import GONE, is_success
-from webhooks.delivery.transport import Answer
+from webhooks.delivery.transport import Response
 from webhooks.models import Delivery, DeliveryStatus, Subscription
 
 SLOW_MS = 2_000
-GIVEN_UP_AFTER = dt.timedelta(hours=120)
-GIVEN_UP_FAILURES = 10
+DISABLE_AFTER = dt.timedelta(hours=120)
+DISABLE_FAILURES = 10
 
-# What `Subscription.disabled_reason` says.
+# Values of `Subscription.disabled_reason`.
 REASON_GONE = "gone"
 REASON_FAILING = "failing"
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """Response of an endpoint to one attempt, or its silence."""
+    """Result of one attempt."""
 
     subscription_id: uuid.UUID
     at: dt.datetime
-    answer: Answer
+    response: Response
 
 
 @dataclass(slots=True)
@@ -40,16 +40,16 @@ class _Tally:
     is_gone: bool = False
 
     def add(self, result: AttemptResult) -> None:
-        self.is_slow = result.answer.ms >= SLOW_MS
-        if is_success(result.answer):
+        self.is_slow = result.response.ms >= SLOW_MS
+        if is_success(result.response):
             self.has_succeeded, self.failed, self.first_failed = True, 0, None
             return
         self.failed += 1
         self.first_failed = self.first_failed or result.at
-        self.is_gone = self.is_gone or result.answer.status == GONE
+        self.is_gone = self.is_gone or result.response.status == GONE
 
 
-_NOTE = """
+_UPDATE = """
 UPDATE webhooks_subscription s SET
   failing_since = CASE WHEN r.succeeded THEN r.first_failed ELSE COALESCE(s.failing_since, r.first_failed) END,
   failures = CASE WHEN r.succeeded THEN 0 ELSE s.failures END + r.failed,
@@ -61,17 +61,17 @@ RETURNING s.id, s.failing_since, s.failures
 """
 
 
-def note(answers: Iterable[AttemptResult]) -> None:
-    """Keep each endpoint's record, and give up those that are gone or have failed for too long."""
+def update(results: Iterable[AttemptResult]) -> None:
+    """Update the state of endpoints, and disable those that are gone or have failed for too long."""
     tallies: dict[uuid.UUID, _Tally] = {}
-    for result in sorted(answers, key=lambda result: result.at):
+    for result in sorted(results, key=lambda result: result.at):
         tallies.setdefault(result.subscription_id, _Tally()).add(result)
     if not tallies:
         return
     values = tallies.values()
     with connection.cursor() as cursor:
         cursor.execute(
-            _NOTE,
+            _UPDATE,
             {
                 "ids": list(tallies),
                 "succeeded": [tally.has_succeeded for tally in values],
@@ -85,22 +85,21 @@ def note(answers: Iterable[AttemptResult]) -> None:
         if tally.is_gone:
             disable(subscription_id, REASON_GONE, DeliveryStatus.CANCELLED)
     for subscription_id, failing_since, failures in stored:
-        has_failed_long = failing_since and timezone.now() - failing_since >= GIVEN_UP_AFTER
-        if has_failed_long and failures >= GIVEN_UP_FAILURES:
+        has_failed_long = failing_since and timezone.now() - failing_since >= DISABLE_AFTER
+        if has_failed_long and failures >= DISABLE_FAILURES:
             disable(subscription_id, REASON_FAILING, DeliveryStatus.SKIPPED)
 
 
 def disable(subscription_id: uuid.UUID, reason: str, pending_becomes: DeliveryStatus) -> bool:
-    """Stop sending to it and notify the account's admins. False if it was off already.
+    """Disable a subscription and notify the account's admins. Return False if it was already disabled.
 
-    What a worker is sending at this moment stays with that worker, which leaves a failure pending: the next claim
-    ends it.
+    Deliveries that a worker is sending are left to it. If they fail, the next claim ends them.
     """
     with transaction.atomic():
-        turned_off = Subscription.objects.filter(pk=subscription_id, is_active=True, deleted_at=None).update(
+        disabled = Subscription.objects.filter(pk=subscription_id, is_active=True, deleted_at=None).update(
             is_active=False, disabled_reason=reason, notice_due_at=timezone.now()
         )
-        if not turned_off:
+        if not disabled:
             return False
         Delivery.objects.filter(subscription=subscription_id, status=DeliveryStatus.PENDING, lease=None).update(
             status=pending_becomes, next_attempt_at=None
@@ -110,4 +109,4 @@ def disable(subscription_id: uuid.UUID, reason: str, pending_becomes: DeliverySt
 
 
 def _wake_notices() -> None:
-    wake("webhooks.tasks.tell_admins")
+    wake("webhooks.tasks.notify_admins")

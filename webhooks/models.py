@@ -1,4 +1,4 @@
-"""Telling other systems: what happened, who listens, and each try to tell them."""
+"""Webhooks: subscriptions, events, deliveries and attempts."""
 
 import uuid
 
@@ -23,13 +23,13 @@ class EventType(models.TextChoices):
     PROMISE_BROKEN = "promise.broken", _lazy("Promise broken")
 
 
-# Nobody subscribes to it: it goes to the one subscription that asked for it.
+# Sent on request to one subscription; nobody can subscribe to it.
 TEST_EVENT = "webhook.test"
 ANY_EVENT = [*EventType.choices, (TEST_EVENT, _lazy("Test"))]
 
 
 class Subscription(models.Model):
-    """A target that wants to hear of some events."""
+    """A URL to which events of some types are sent."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="subscriptions")
@@ -79,7 +79,7 @@ class Subscription(models.Model):
 
 
 class EventCounter(models.Model):
-    """The account's last event number. Its row's lock makes the order of numbers the order of commits."""
+    """The account's last event number. The lock of its row makes the order of numbers the order of commits."""
 
     account = models.OneToOneField(Account, on_delete=models.PROTECT, primary_key=True, related_name="+")
     seq = models.BigIntegerField(default=0)
@@ -92,7 +92,7 @@ class EventCounter(models.Model):
 
 
 class Event(models.Model):
-    """Something that happened, its body frozen in the transaction in which it happened."""
+    """An event. Its body is stored in the transaction of the change."""
 
     id = models.CharField(primary_key=True, max_length=36, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="events", db_index=False)
@@ -120,10 +120,10 @@ class DeliveryStatus(models.TextChoices):
 
 
 class Delivery(models.Model):
-    """One event on its way to one subscription.
+    """The delivery of an event to a subscription.
 
-    `next_attempt_at` is retry, crash recovery and backlog in one column: a claim moves it to the lease's end, and a
-    worker that dies leaves the row due again. `lease` is the claimant's token: a late finisher's write finds another.
+    `next_attempt_at` serves retries, crash recovery and backlog: a claim moves it to the end of the lease, so that the
+    row is due again if the worker dies. `lease` is the worker's token, so that a late worker's update finds no row.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -149,7 +149,7 @@ class Delivery(models.Model):
             ),
         ]
         indexes = [
-            # What is due, found one subscription after the other: a backlog of one costs the others nothing.
+            # Finds due rows by subscription, so that the backlog of one does not slow down others.
             models.Index(
                 fields=["subscription", "next_attempt_at"], name="delivery_due", condition=Q(status="pending")
             ),
@@ -163,7 +163,7 @@ class Delivery(models.Model):
 
 
 class Attempt(models.Model):
-    """One try of a delivery, as it went: the database refuses to change it."""
+    """One attempt of a delivery. Append-only."""
 
     delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="attempts")
     at = models.DateTimeField()

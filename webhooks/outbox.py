@@ -1,4 +1,4 @@
-"""The outbox: events and their deliveries are written in the transaction of the change they tell of."""
+"""The outbox: events and their deliveries are inserted in the transaction of the change."""
 
 import datetime as dt
 import secrets
@@ -20,11 +20,10 @@ from webhooks.models import Subscription
 log = structlog.get_logger(__name__)
 
 API_VERSION = "2026-03-01"
-# In the cache while a wake-up is on its way and its task has not begun.
+# Cache key that exists from a wake-up until its task starts.
 WOKEN, WOKEN_S = "webhooks:woken", 5
 
-# The counter's row stays locked until the commit, so that whoever reads the events in order of seq never misses a late
-# commit.
+# The counter's row is locked until the commit, so that a reader of events by `seq` never misses a late commit.
 _PUT = """
 WITH counter AS (
   INSERT INTO webhooks_eventcounter (account_id, seq) SELECT %(account)s, 1
@@ -51,10 +50,11 @@ DELIVER_DUE = "webhooks.tasks.deliver_due"
 
 
 def put(account: Account, type: str, data: Mapping[str, Any], *, only: Subscription | None = None) -> str:
-    """Announce `data` when the open transaction commits, to the account's subscribers of this type or to the `only`
-    one. Return the event's id.
+    """Insert an event for the subscribers of its type, or for the subscription `only`. Return the event's id.
+
+    A transaction must be open.
     """
-    assert connection.in_atomic_block, "an event belongs to the transaction of its change"
+    assert connection.in_atomic_block, "events must be inserted in the transaction of the change"
     now, event_id = dt.datetime.now(dt.UTC), f"evt_{secrets.token_hex(16)}"
     values = {
         "account": account.id,
@@ -70,13 +70,13 @@ def put(account: Account, type: str, data: Mapping[str, Any], *, only: Subscript
 
 
 def freeze(event_id: str, type: str, at: dt.datetime, data: Mapping[str, Any]) -> str:
-    """The body as it is stored, signed and sent. Links to debtors' pages are masked in it for ever."""
+    """Return the body that is stored, signed and sent. Links to debtors' pages are masked."""
     body = {"id": event_id, "type": str(type), "timestamp": at, "api_version": API_VERSION, "data": data}
     return masking.mask_links(dumps(body).decode())
 
 
 def wake_sender() -> None:
-    """One wake-up at a time is on its way: it finds all that is due when it comes. Lost, it is missed for moments."""
+    """Wake the sender unless it is already being woken. If a wake-up is lost, the next sweep sends what is due."""
     try:
         is_needed = cache.add(WOKEN, 1, timeout=WOKEN_S)
     except RedisError as error:

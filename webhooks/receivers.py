@@ -1,4 +1,4 @@
-"""Turns what the other rooms announce into events, in their transaction."""
+"""Receivers that write webhook events in the transaction of the change."""
 
 from typing import Any
 
@@ -21,12 +21,12 @@ from webhooks.models import EventType
 
 
 @receiver(invoice_created)
-def tell_created(sender: object, invoice: Invoice, **_: Any) -> None:
+def on_invoice_created(sender: object, invoice: Invoice, **_: Any) -> None:
     outbox.put(invoice.account, EventType.INVOICE_CREATED, representation.of_invoice(invoice))
 
 
 @receiver(invoice_changed)
-def tell_changed(
+def on_invoice_changed(
     sender: object, invoice: Invoice, previous_status: str, previous_payment_status: str, **_: Any
 ) -> None:
     before = {"previous_status": previous_status, "previous_payment_status": previous_payment_status}
@@ -34,34 +34,34 @@ def tell_changed(
 
 
 @receiver(payment_recorded)
-def tell_payment(sender: object, invoice: Invoice, payment: Payment, **_: Any) -> None:
+def on_payment_recorded(sender: object, invoice: Invoice, payment: Payment, **_: Any) -> None:
     data = representation.of_payment(payment) | {"invoice": representation.of_invoice(invoice)}
     outbox.put(invoice.account, EventType.PAYMENT_RECORDED, data)
 
 
 @receiver(escalation_created)
-def tell_escalation(sender: object, escalation: Escalation, **_: Any) -> None:
+def on_escalation_created(sender: object, escalation: Escalation, **_: Any) -> None:
     invoice = escalation.invoice
     data = representation.of_escalation(escalation) | {"invoice": representation.of_invoice(invoice)}
     outbox.put(invoice.account, EventType.ESCALATION_CREATED, data)
 
 
 @receiver(promise_broken)
-def tell_promise(sender: object, promise: Promise, **_: Any) -> None:
+def on_promise_broken(sender: object, promise: Promise, **_: Any) -> None:
     invoice = promise.invoice
     data = representation.of_promise(promise) | {"invoice": representation.of_invoice(invoice)}
     outbox.put(invoice.account, EventType.PROMISE_BROKEN, data)
 
 
 @receiver(communication_sent)
-def tell_sent(sender: object, communication: Communication, **_: Any) -> None:
-    _tell_communication(EventType.COMMUNICATION_SENT, communication)
+def on_communication_sent(sender: object, communication: Communication, **_: Any) -> None:
+    _announce_communication(EventType.COMMUNICATION_SENT, communication)
 
 
 @receiver(communication_failed)
-def tell_failed(sender: object, communication: Communication, **_: Any) -> None:
-    _tell_communication(EventType.COMMUNICATION_FAILED, communication)
+def on_communication_failed(sender: object, communication: Communication, **_: Any) -> None:
+    _announce_communication(EventType.COMMUNICATION_FAILED, communication)
 
 
-def _tell_communication(type: EventType, communication: Communication) -> None:
+def _announce_communication(type: EventType, communication: Communication) -> None:
     outbox.put(communication.account, type, communications_representation.of_communication(communication))

@@ -1,22 +1,17 @@
-"""Sending again what was sent, skipped or given up: the same event, with the same id, to the same endpoint."""
+"""Replays of deliveries: the same event, with the same id, is sent again to the same endpoint."""
 
 import datetime as dt
 
 from django.db import connection
 from django.utils import timezone
 
+from webhooks.errors import EventTooOld, SubscriptionDisabled
 from webhooks.models import Delivery, Subscription
 from webhooks.outbox import wake_sender
-from webhooks.subscriptions import Disabled
 
-REPLAYABLE = dt.timedelta(days=14)
+REPLAY_WINDOW = dt.timedelta(days=14)
 
-
-class TooOld(Exception):
-    """It was announced longer ago than `REPLAYABLE`."""
-
-
-# What a worker is sending at this moment stays with it; what waits for a retry goes now. The schedule begins anew.
+# A delivery that a worker is sending is left to it; one that is scheduled for a retry is sent now. Attempts start anew.
 _REPLAY = """
 UPDATE webhooks_delivery SET status = 'pending', next_attempt_at = %(now)s, attempts_made = 0, lease = NULL
 WHERE subscription_id = %(subscription)s AND created_at >= %(since)s AND (id = %(only)s OR %(only)s IS NULL)
@@ -26,29 +21,26 @@ WHERE subscription_id = %(subscription)s AND created_at >= %(since)s AND (id = %
 
 
 def replay(delivery: Delivery) -> None:
-    """Send one delivery again. Raises `Disabled` and `TooOld`."""
-    _check(delivery.subscription, delivery.created_at)
-    _replay(delivery.subscription, delivery.created_at, delivery)
+    """Send a delivery again. Raise `SubscriptionDisabled` or `EventTooOld` if that is not possible."""
+    _replay(delivery.subscription, delivery.created_at, only=delivery)
 
 
 def replay_since(subscription: Subscription, since: dt.datetime, *, only_failed: bool = False) -> int:
-    """Send everything again that was due to this endpoint since then, or only what of it did not arrive; how many
-    deliveries. Raises `Disabled` and `TooOld`.
+    """Send all deliveries since `since` again, or only those that failed. Return their number.
+
+    Raise `SubscriptionDisabled` or `EventTooOld` if that is not possible.
     """
-    _check(subscription, since)
     return _replay(subscription, since, only_failed=only_failed)
 
 
-def _check(subscription: Subscription, since: dt.datetime) -> None:
-    if not subscription.is_active:
-        raise Disabled
-    if since < timezone.now() - REPLAYABLE:
-        raise TooOld
-
-
 def _replay(
-    subscription: Subscription, since: dt.datetime, only: Delivery | None = None, *, only_failed: bool = False
+    subscription: Subscription, since: dt.datetime, *, only: Delivery | None = None, only_failed: bool = False
 ) -> int:
+    now = timezone.now()
+    if not subscription.is_active:
+        raise SubscriptionDisabled
+    if since < now - REPLAY_WINDOW:
+        raise EventTooOld
     with connection.cursor() as cursor:
         cursor.execute(
             _REPLAY,
@@ -57,7 +49,7 @@ def _replay(
                 "since": since,
                 "only": only.pk if only else None,
                 "failed": only_failed,
-                "now": timezone.now(),
+                "now": now,
             },
         )
         count: int = cursor.rowcount

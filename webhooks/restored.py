@@ -1,4 +1,4 @@
-"""The webhooks of a restored database: deliveries that may have been made since the backup, and lost event numbers."""
+"""Webhooks of a restored database: deliveries that may have been sent since the backup, and lost event numbers."""
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -7,10 +7,10 @@ from inflow.restores.gap import Gap
 from webhooks.models import Delivery, DeliveryStatus
 
 BATCH = 1_000
-# More events than an account can commit in a second: its counter's lock puts them in a row.
-MOST_EVENTS_A_SECOND = 10_000
+# More than an account can commit, because the lock of its event counter serialises its events.
+MAX_EVENTS_PER_SECOND = 10_000
 
-# An account without an event in the backup may have had some since.
+# Accounts without events in the backup are included, because they may have had some since.
 _RENUMBER = """
 INSERT INTO webhooks_eventcounter (account_id, seq, kept_from)
 SELECT id, %(most)s, %(most)s + 1 FROM accounts_account
@@ -20,14 +20,14 @@ SET seq = webhooks_eventcounter.seq + %(most)s, kept_from = webhooks_eventcounte
 
 
 def may_have_left(gap: Gap) -> QuerySet[Delivery]:
-    """Return the deliveries that were due in the gap. Those that a dead worker had claimed are among them."""
+    """Return the deliveries that were due in the gap, including those claimed by a worker."""
     return Delivery.objects.filter(status=DeliveryStatus.PENDING, next_attempt_at__lte=gap.until)
 
 
 def skip(gap: Gap) -> int:
-    """End them as `skipped`: kept, and sent again when their account asks for it. Return the number of them.
+    """Mark these deliveries as skipped, so that accounts can replay them. Return their number.
 
-    In batches, so it may be interrupted and run again.
+    They are updated in batches, so that the command can be interrupted and run again.
     """
     skipped = 0
     while ids := list(may_have_left(gap).order_by("next_attempt_at").values_list("pk", flat=True)[:BATCH]):
@@ -37,9 +37,9 @@ def skip(gap: Gap) -> int:
 
 
 def renumber(gap: Gap) -> None:
-    """Let each account's events go on above every number that may have been used in the gap.
+    """Continue each account's event numbers above those that may have been used in the gap.
 
-    Call it once, in the transaction that ends the hold. GET /events?after= answers 410 for the numbers before.
+    Call it once, in the transaction that ends the hold. GET /events?after= returns 410 for earlier numbers.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_RENUMBER, {"most": round(gap.seconds) * MOST_EVENTS_A_SECOND})
+        cursor.execute(_RENUMBER, {"most": round(gap.seconds) * MAX_EVENTS_PER_SECOND})

@@ -16,13 +16,13 @@ from webhooks.models import Delivery, DeliveryStatus, Subscription
 BATCH = 1_000
 RUN_S = 20.0
 
-# Attempts are numbered as they are written, so that the old ones are the first.
+# The oldest attempts have the lowest ids.
 _ATTEMPTS = """
 DELETE FROM webhooks_attempt WHERE at < %(before)s AND id IN (
   SELECT id FROM webhooks_attempt ORDER BY id LIMIT %(batch)s
 )
 """
-# From the account's oldest event on, as far as all are old and nothing of them is to be sent: what is kept has no gap.
+# Delete the account's oldest events up to the first that is recent or pending, so that the rest has no gap.
 _EVENTS = """
 WITH oldest AS (
   SELECT e.id, e.seq, e.created_at < %(before)s AND NOT EXISTS (
@@ -41,13 +41,13 @@ DELETE FROM webhooks_event e USING going WHERE e.id = going.id
 """
 
 
-def forget_old(batch: int = BATCH, run_s: float = RUN_S) -> bool:
-    """Remove what is older than the settings say, for `run_s` seconds at most. Whether some is left."""
+def delete_old(batch: int = BATCH, run_s: float = RUN_S) -> bool:
+    """Delete what is older than the settings allow, for `run_s` seconds at most. Return True if some is left."""
     if not walltime.is_right():
         return False
     ends_at = time.monotonic() + run_s
     now = timezone.now()
-    _call_back(now)
+    _reset_future_attempts(now)
     while _run(_ATTEMPTS, before=now - dt.timedelta(days=settings.WEBHOOK_ATTEMPTS_DAYS), batch=batch):
         if time.monotonic() > ends_at:
             return True
@@ -60,14 +60,14 @@ def forget_old(batch: int = BATCH, run_s: float = RUN_S) -> bool:
     return False
 
 
-# No try is ever put off for longer.
-_MOST_WAIT = dt.timedelta(seconds=2 * max(SCHEDULE_S))
+# The longest time between two attempts.
+_MAX_WAIT = dt.timedelta(seconds=2 * max(SCHEDULE_S))
 
 
-def _call_back(now: dt.datetime) -> None:
-    """Make due what a clock that was ahead put off."""
-    put_off = Delivery.objects.filter(status=DeliveryStatus.PENDING, next_attempt_at__gt=now + _MOST_WAIT)
-    put_off.update(next_attempt_at=now, lease=None)
+def _reset_future_attempts(now: dt.datetime) -> None:
+    """Make deliveries due that were postponed too far because the clock was ahead."""
+    postponed = Delivery.objects.filter(status=DeliveryStatus.PENDING, next_attempt_at__gt=now + _MAX_WAIT)
+    postponed.update(next_attempt_at=now, lease=None)
     Subscription.objects.filter(failing_since__gt=now).update(failing_since=now)
 
 

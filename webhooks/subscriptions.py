@@ -1,4 +1,4 @@
-"""Subscribing and unsubscribing, and what an integrator does with a subscription in between."""
+"""Changes to subscriptions: subscribe, unsubscribe, enable, rotate secrets, send a test."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -12,32 +12,23 @@ from inflow.accounts.sealing import seal, unseal
 from webhooks import outbox
 from webhooks.delivery import signing
 from webhooks.endpoints import REASON_GONE
+from webhooks.errors import SubscriptionDisabled, TooManySubscriptions
 from webhooks.models import TEST_EVENT, Delivery, DeliveryStatus, Subscription
 
-# How long a secret signs beside those that came after it, and how many sign at most.
-SIGNS_ON_FOR = dt.timedelta(hours=24)
-MOST_SECRETS = 5
-
-
-class TooMany(Exception):
-    """The plan's number of subscriptions is used up. `disabled` of them are disabled."""
-
-    def __init__(self, disabled: int) -> None:
-        super().__init__(disabled)
-        self.disabled = disabled
-
-
-class Disabled(Exception):
-    """Nothing is sent to a subscription that is disabled."""
+# How long a secret still signs after a newer one was made, and how many sign at most.
+SECRET_OVERLAP = dt.timedelta(hours=24)
+MAX_SECRETS = 5
 
 
 def subscribe(account: Account, target_url: str, events: Iterable[str]) -> tuple[Subscription, str | None]:
-    """The subscription and its secret, which is shown this once. The same target and events again: the one that
-    exists and no secret; one that was disabled is enabled again, with a new secret. Raises `TooMany`.
+    """Return a subscription and its new secret.
+
+    If one with the same target and events exists, return it without a secret or, if it is disabled, enable it with a
+    new secret. Raise `TooManySubscriptions` if the plan allows no further one.
     """
     wanted = sorted(set(events))
     with transaction.atomic():
-        Account.objects.select_for_update(no_key=True).get(pk=account.pk)  # parallel calls count one after the other
+        Account.objects.select_for_update(no_key=True).get(pk=account.pk)  # parallel calls wait here
         live = Subscription.objects.for_account(account).filter(deleted_at=None)
         existing = live.filter(target_url=target_url, events=wanted).first()
         if existing and existing.is_active:
@@ -58,7 +49,7 @@ def subscribe(account: Account, target_url: str, events: Iterable[str]) -> tuple
 
 
 def unsubscribe(subscription: Subscription) -> bool:
-    """End it and cancel what is pending. False if it was ended already."""
+    """End a subscription and cancel its pending deliveries. Return False if it had already ended."""
     with transaction.atomic():
         ended = Subscription.objects.filter(pk=subscription.pk, deleted_at=None).update(
             deleted_at=timezone.now(), is_active=False
@@ -70,16 +61,12 @@ def unsubscribe(subscription: Subscription) -> bool:
 
 
 def enable(subscription: Subscription) -> bool:
-    """Send to it again from now on. What was skipped meanwhile waits for a replay. False if it was enabled.
+    """Enable a disabled subscription. Return False if it was already enabled.
 
-    Raises `TooMany` for one that was gone, if others have taken its place in the plan."""
-    fresh = {
-        "is_active": True,
-        "disabled_reason": "",
-        "failing_since": None,
-        "failures": 0,
-        "notice_due_at": None,
-    }
+    Skipped deliveries are not sent unless they are replayed. Raise `TooManySubscriptions` if the endpoint was gone and
+    the plan allows no further subscription.
+    """
+    fresh = {"is_active": True, "disabled_reason": "", "failing_since": None, "failures": 0, "notice_due_at": None}
     with transaction.atomic():
         account = Account.objects.select_for_update(no_key=True).get(pk=subscription.account_id)
         stored = Subscription.objects.filter(pk=subscription.pk, is_active=False, deleted_at=None)
@@ -90,36 +77,37 @@ def enable(subscription: Subscription) -> bool:
         return stored.update(**fresh) == 1
 
 
-# One that answered 410 does not count against the plan.
+# Subscriptions whose endpoint returned 410 do not count towards the plan's limit.
 _IS_GONE = Q(is_active=False, disabled_reason=REASON_GONE)
 
 
 def _check_room(account: Account) -> None:
-    """Raise `TooMany` if the plan allows no further subscription. The account's row is locked."""
+    """Raise `TooManySubscriptions` if the plan allows no further one. The caller has locked the account."""
     counted: QuerySet[Subscription] = Subscription.objects.for_account(account).filter(deleted_at=None)
     counted = counted.exclude(_IS_GONE)
     if counted.count() >= account.limits.subscriptions:
-        raise TooMany(counted.filter(is_active=False).count())
+        raise TooManySubscriptions(counted.filter(is_active=False).count())
 
 
-def rotate_secret(subscription: Subscription, *, revokes: bool = False) -> str:
-    """Make a new secret, which is shown this once. Those of the last 24 hours sign beside it, unless it revokes them.
+def rotate_secret(subscription: Subscription, *, revoke: bool = False) -> str:
+    """Create and return a new secret.
 
-    Whichever of them the receiver still uses, so that a second rotation is no outage."""
+    Secrets of the last 24 hours keep signing unless `revoke` is set, so that several rotations cause no outage.
+    """
     secret, now = signing.new_secret(), timezone.now()
     with transaction.atomic():
         stored = Subscription.objects.select_for_update(no_key=True).get(pk=subscription.pk)
         earlier: list[dict[str, str]] = []
-        if not revokes:
-            last = {"sealed": stored.sealed_secret, "until": (now + SIGNS_ON_FOR).isoformat()}
+        if not revoke:
+            last = {"sealed": stored.sealed_secret, "until": (now + SECRET_OVERLAP).isoformat()}
             earlier = [last, *(each for each in stored.earlier_secrets if _still_signs(each, now))]
-        stored.sealed_secret, stored.earlier_secrets = seal(secret), earlier[: MOST_SECRETS - 1]
+        stored.sealed_secret, stored.earlier_secrets = seal(secret), earlier[: MAX_SECRETS - 1]
         stored.save(update_fields=["sealed_secret", "earlier_secrets"])
     return secret
 
 
-def signing_beside(earlier_secrets: Iterable[Mapping[str, str]], now: dt.datetime) -> list[str]:
-    """Return those of a subscription's earlier secrets, sealed, that have not ended."""
+def earlier_signing_secrets(earlier_secrets: Iterable[Mapping[str, str]], now: dt.datetime) -> list[str]:
+    """Return the encrypted earlier secrets that still sign."""
     return [each["sealed"] for each in earlier_secrets if _still_signs(each, now)]
 
 
@@ -128,7 +116,7 @@ def _still_signs(earlier: Mapping[str, str], now: dt.datetime) -> bool:
 
 
 def reseal(subscription: Subscription) -> None:
-    """Encrypt its secrets anew, under the first of FIELD_KEYS."""
+    """Encrypt the secrets again with the first of FIELD_KEYS."""
     with transaction.atomic():
         stored = Subscription.objects.select_for_update(no_key=True).get(pk=subscription.pk)
         stored.sealed_secret = seal(unseal(stored.sealed_secret))
@@ -139,9 +127,9 @@ def reseal(subscription: Subscription) -> None:
 
 
 def send_test(subscription: Subscription) -> str:
-    """Put a `webhook.test` event on its way to this subscription alone; the event's id. Raises `Disabled`."""
+    """Send a `webhook.test` event to this subscription. Return the event's id. Raise `SubscriptionDisabled`."""
     if not subscription.is_active:
-        raise Disabled
+        raise SubscriptionDisabled
     data = {"webhook": {"id": subscription.pk, "target_url": subscription.target_url, "events": subscription.events}}
     with transaction.atomic():
         return outbox.put(subscription.account, TEST_EVENT, data, only=subscription)

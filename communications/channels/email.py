@@ -1,10 +1,13 @@
 """Email over SMTP, through a provider's API, or into the local outbox."""
 
 import contextlib
+import io
 import smtplib
 import time
 import uuid
 from collections.abc import Callable
+from email.generator import BytesGenerator
+from email.message import Message
 from types import TracebackType
 from typing import Any, Self
 
@@ -32,8 +35,13 @@ MAIL_KEY = "inflow_message"
 class _Mail(EmailMultiAlternatives):
     """A mail whose attachments, such as the logo, belong to the HTML part."""
 
-    mixed_subtype = "related"
     metadata: dict[str, str]
+
+    def message(self, **options: Any) -> Message:
+        message = super().message(**options)
+        if self.attachments:
+            message.set_type("multipart/related")
+        return message
 
 
 def mail_id(message_id: uuid.UUID) -> str:
@@ -174,12 +182,13 @@ def _transmit(smtp: smtplib.SMTP, message: EmailMultiAlternatives) -> None:
 
     A failure before the content is transmitted raises `Refused`: the message was not sent.
     """
-    content = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
+    content = io.BytesIO()
+    BytesGenerator(content, mangle_from_=False).flatten(message.message(), linesep="\r\n")
     _command(Stage.SENDER, lambda: smtp.mail(settings.DEFAULT_FROM_EMAIL.rpartition("<")[2].rstrip(">")))
     for recipient in message.recipients():
         _command(Stage.RECIPIENT, lambda recipient=recipient: smtp.rcpt(recipient))  # type: ignore[misc]
     try:
-        code, reply = smtp.data(content)
+        code, reply = smtp.data(content.getvalue())
     except smtplib.SMTPDataError as error:  # refused before the content was transmitted
         raw = error.smtp_error
         raise _refused(Stage.DATA, error.smtp_code, raw if isinstance(raw, bytes) else raw.encode()) from error

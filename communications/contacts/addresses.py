@@ -142,7 +142,7 @@ def kind_of(channel: str) -> str:
 
 def invoice_address(invoice: Invoice, channel: str) -> str:
     """Return the address of an invoice on this channel, after corrections by staff, or an empty string."""
-    return invoice_contacts.given(invoice, kind_of(channel))
+    return invoice_contacts.address_of(invoice, kind_of(channel))
 
 
 def _candidates(invoice: Invoice, channel: str) -> Iterator[str]:
@@ -157,7 +157,7 @@ def _candidates(invoice: Invoice, channel: str) -> Iterator[str]:
     others = Invoice.objects.filter(debtor=invoice.debtor_id, party__in=keys).exclude(**{column: ""})
     seen = {own}
     for address in others.order_by("-created_at", "-invoice_number").values_list(column, flat=True):
-        address = invoice_contacts.replaced(invoice.debtor, kind, address)
+        address = invoice_contacts.corrected(invoice.debtor, kind, address)
         if address and address not in seen:
             seen.add(address)
             yield address

@@ -142,8 +142,8 @@ def addresses_of(debtor: Debtor, party: Collection[str] | None = None) -> list[t
         invoices = invoices.filter(party__in=party)
     emails, phones = set[str](), set[str]()
     for email, phone in invoices.order_by().values_list("debtor_email", "debtor_phone").distinct():
-        emails |= {email, contacts.replaced(debtor, "email", email)}
-        phones |= {phone, contacts.replaced(debtor, "phone", phone)}
+        emails |= {email, contacts.corrected(debtor, "email", email)}
+        phones |= {phone, contacts.corrected(debtor, "phone", phone)}
     if party is None:
         emails.add(debtor.email)
         phones.add(debtor.phone)

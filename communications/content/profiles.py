@@ -5,10 +5,9 @@ import re
 import struct
 from dataclasses import dataclass
 from email.mime.image import MIMEImage
-from email.utils import parseaddr
+from email.utils import formataddr, parseaddr
 
 from django.conf import settings
-from django.core.mail.message import sanitize_address
 from django.utils.translation import gettext as _
 
 from communications.content import phrases
@@ -54,7 +53,7 @@ def name(profile: SenderProfile) -> str:
 def from_header(profile: SenderProfile) -> str:
     """Return the From header: the account's name with the installation's address."""
     address = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
-    return sanitize_address((name(profile), address), "utf-8")
+    return formataddr((name(profile), address))
 
 
 def payment_instructions(profile: SenderProfile, language: str) -> str:

@@ -127,7 +127,7 @@ def claim(
             row.segments = segments
             row.save(update_fields=_FROZEN)
             if row.step is not None:
-                lifecycle.stand(row.invoice, next_check_at=None, next_contact_at=None)
+                lifecycle.update_schedule(row.invoice, next_check_at=None, next_contact_at=None)
             if message.is_fallback:
                 timeline.note(row.invoice, "warning", CLOCK, language=message.language)
         if going[0].kind not in limits.UNCOUNTED:
@@ -211,7 +211,7 @@ def _may_go(case: Case, row: Communication) -> bool:
     if row.step is None:
         return _may_send_one_off(case, row)
     if not _is_owed(row):
-        lifecycle.stand(invoice, next_check_at=None, next_contact_at=None)
+        lifecycle.update_schedule(invoice, next_check_at=None, next_contact_at=None)
         return False
     step = ladder.next_step(invoice, policies.steps_of(invoice), today)
     if step is None or not ladder.is_for(row, invoice, step):
@@ -262,7 +262,7 @@ def _hold_back(case: Case, row: Communication, verdict: holding.Verdict) -> None
             moment = case.now + covering.CASE_AFTER
     _postpone(case, row, verdict.reason, moment)
     if verdict.has_person and row.step is not None:
-        lifecycle.stand(row.invoice, next_contact_at=None)
+        lifecycle.update_schedule(row.invoice, next_contact_at=None)
 
 
 def _is_owed(row: Communication) -> bool:
@@ -373,6 +373,6 @@ def _postpone(case: Case, row: Communication, why: str, until: dt.datetime, reas
         row.not_before = until
     row.save(update_fields=["scheduled_for", "waits_for", "not_before", "recipient"])
     if row.step is not None:
-        lifecycle.stand(row.invoice, next_contact_at=until)
+        lifecycle.update_schedule(row.invoice, next_contact_at=until)
     if is_news:
         ladder.note_postponed(case.facts, row.invoice, row, reason)

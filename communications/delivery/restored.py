@@ -57,7 +57,7 @@ def reschedule(account: Account, message_id: uuid.UUID) -> None:
                 row.status, row.sent_at, row.claimed_at = State.SCHEDULED, None, None
                 row.save(update_fields=["status", "sent_at", "claimed_at"])
                 if row.step is not None:
-                    lifecycle.stand(invoice, next_check_at=None, next_contact_at=row.scheduled_for)
+                    lifecycle.update_schedule(invoice, next_check_at=None, next_contact_at=row.scheduled_for)
 
 
 def _end(account: Account, invoice_id: uuid.UUID, gap: Gap) -> Iterator[Communication]:

@@ -69,7 +69,7 @@ def postpone(rows: Sequence[Communication], error: str, why: str) -> None:
         row.scheduled_for = row.not_before = moment
         row.save(update_fields=["scheduled_for", "not_before"])
         if row.step is not None:
-            lifecycle.stand(row.invoice, next_contact_at=moment)
+            lifecycle.update_schedule(row.invoice, next_contact_at=moment)
         if refusals == 1:
             zone = ladder.place(row.invoice, ladder.rules_of(row.account)).zone.key
             after = {"waits_for": why}
@@ -162,7 +162,7 @@ def _plan(each: Attempt, chosen: Chosen, moment: dt.datetime) -> Communication |
         return None
     planned = ladder.plan_message(each.invoice, each.step, moment, not_before=moment, chosen=chosen)
     contact_at = ladder.reschedule(ladder.facts_of(each.invoice), each.invoice, planned)
-    lifecycle.stand(each.invoice, next_contact_at=contact_at)
+    lifecycle.update_schedule(each.invoice, next_contact_at=contact_at)
     timeline.note(each.invoice, "planned", CLOCK, number=planned.try_number, moment=planned.scheduled_for)
     return planned
 
@@ -192,7 +192,7 @@ def _rewind_to(row: Communication, step: PolicyStep) -> bool:
     for other in pending:
         other.invoice = invoice
         ladder.cancel(other, "earlier_step")
-    lifecycle.stand(invoice, last_step=step.offset_days - 1)
+    lifecycle.update_schedule(invoice, last_step=step.offset_days - 1)
     return True
 
 

@@ -70,7 +70,7 @@ def release(account: Account, reason: str, actor: Actor, cause: str) -> int:
             contact_at = ladder.reschedule(ladder.facts_of(invoice), invoice, row)
             row.save(update_fields=["waits_for", "scheduled_for", "not_before"])
             if row.step is not None:
-                lifecycle.stand(invoice, next_contact_at=contact_at)
+                lifecycle.update_schedule(invoice, next_contact_at=contact_at)
             _note(row, invoice, "released", actor, release=cause, **_local(invoice, row.scheduled_for))
             released += 1
     return released
@@ -122,7 +122,7 @@ def approve(account: Account, communication_id: uuid.UUID, actor: Actor) -> Comm
         row.waits_for = ""
         contact_at = ladder.reschedule(ladder.facts_of(invoice), invoice, row)
         row.save()
-        lifecycle.stand(invoice, next_contact_at=contact_at)
+        lifecycle.update_schedule(invoice, next_contact_at=contact_at)
         _note(row, invoice, "approved", actor, **_local(invoice, row.scheduled_for))
         ladder.advance(invoice)
     return row

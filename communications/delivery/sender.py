@@ -34,7 +34,7 @@ RETRY_UNAVAILABLE_AFTER = dt.timedelta(minutes=15)
 ORPHANED_AFTER = dt.timedelta(minutes=5)
 
 
-@workdays.remembered()
+@workdays.cached()
 def send_due(
     now: dt.datetime | None = None,
     limit: int = 500,

@@ -145,7 +145,7 @@ def _finish_sending(rows: Sequence[Communication], outcome: Outcome) -> None:
 def _complete_step(row: Communication) -> None:
     """Mark the step as done: the message was sent, or may have been."""
     invoice = row.invoice
-    lifecycle.stand(invoice, last_contacted_at=row.sent_at)
+    lifecycle.update_schedule(invoice, last_contacted_at=row.sent_at)
     if row.status == State.SENT:
         timeline.note(invoice, "sent", CLOCK, message=row.kind, address=row.recipient, medium=row.channel)
         communication_sent.send(Communication, communication=row)
@@ -189,7 +189,7 @@ def _revert_sent(rows: Sequence[Communication], refusal: Refusal) -> None:
     retries.mark_address(rows, refusal)
     for row in rows:
         reached = Communication.objects.filter(invoice=row.invoice, status__in=CONTACTED).aggregate(at=Max("sent_at"))
-        lifecycle.stand(row.invoice, last_contacted_at=reached["at"])
+        lifecycle.update_schedule(row.invoice, last_contacted_at=reached["at"])
     retries.plan_next_attempt(rows, refusal)
     for row in rows:
         ladder.advance(row.invoice)

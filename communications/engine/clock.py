@@ -45,7 +45,7 @@ def tick(now: dt.datetime | None = None) -> int:
     return sender.send_due(now)
 
 
-@workdays.remembered()
+@workdays.cached()
 def take_steps(
     now: dt.datetime,
     limit: int = 5_000,
@@ -145,7 +145,7 @@ def begin(account: Account, target: dt.datetime) -> None:
 
 def run(account: Account, target: dt.datetime, *, watch: Callable[[], None] = lambda: None) -> None:
     """Move the clock to `target`. If `watch` raises, another run continues from the current time of the clock."""
-    with policies.cached_steps(), workdays.remembered():
+    with policies.cached_steps(), workdays.cached():
         _read_once(account)
         replanning.run_requested(account, watch=watch)
         leap(account, target, watch=watch)
@@ -166,7 +166,7 @@ def history(account: Account, start: dt.datetime, send: Callable[[Account, dt.da
     """
     if not account.is_test:
         raise Live
-    with alone(account), transaction.atomic(), policies.cached_steps(), workdays.remembered():
+    with alone(account), transaction.atomic(), policies.cached_steps(), workdays.cached():
         account.refresh_from_db(fields=["clock"])
         if account.clock or Invoice.objects.for_account(account).exists():
             raise Backwards("The account has a past already.")

@@ -122,7 +122,7 @@ def _run(account: Account, days: int, deadline: sandbox.Deadline) -> Forecast:
             except Exception:  # the sender does the same
                 log.exception("rehearsal_failed", communication=str(pk))
 
-    with policies.cached_steps(), workdays.remembered():
+    with policies.cached_steps(), workdays.cached():
         try:
             if Rescheduling.objects.filter(account=account).exists():  # the engine reschedules within a minute
                 replanning.replan_account(account, watch=deadline.check)
@@ -177,7 +177,7 @@ def _held_invoices(account: Account, begin: dt.datetime, horizon: dt.datetime) -
         invoice.account = account
         step = ladder.next_step(invoice, policies.steps_of(invoice), account.today())
         reason = _STATUS_REASONS.get(Status(invoice.status), "")
-        if invoice.escalation_level >= escalations.HIGHEST:
+        if invoice.escalation_level >= escalations.MAX_LEVEL:
             reason = reason or "case"
         if step is None or step.kind == StepKind.NONE or not reason:
             continue

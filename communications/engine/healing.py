@@ -19,7 +19,7 @@ from inflow.accounts.actors import Channel
 from inflow.accounts.models import Account
 from inflow.restores import walltime
 from inflow.sql import account_scope
-from invoices import healing, lifecycle
+from invoices import early_clock, lifecycle
 from invoices.models import OPEN, Invoice, TimelineEntry
 from invoices.writing import NotFound, lock
 
@@ -43,7 +43,7 @@ def mend_if_ahead() -> bool:
                 raise
             except Exception:  # an error of one invoice must not block the others
                 log.exception("step_not_mended", invoice=str(invoice_id))
-        healing.close_early_cases()
+        early_clock.close_early_cases()
         replanning.request(Account.objects.filter(clock=None).values_list("pk", flat=True))
     walltime.leave_mark(_WORK)
     return was_ahead
@@ -79,7 +79,7 @@ def _mend(account: Account, invoice_id: uuid.UUID) -> None:
             is_step = row.step is not None and row.status != State.SENDING
             if is_step and last_planned_at and last_planned_at > account.now():
                 ladder.cancel(row, "planned_early")
-        lifecycle.stand(invoice, last_step=_last_step(invoice))
+        lifecycle.update_schedule(invoice, last_step=_last_step(invoice))
         ladder.advance(invoice)
 
 

@@ -56,7 +56,7 @@ def update_hold(account: Account, debtor_id: uuid.UUID, actor: Actor, reason: st
         *answers.values_list("said_at", flat=True).distinct(),  # answers of one form count once
     ]
     latest = max(moments, default=None)
-    debtors.handle_answer(account, debtor_id, actor, reason=reason, latest=latest, left=len(moments))
+    debtors.mark_reply_handled(account, debtor_id, actor, reason=reason, latest=latest, left=len(moments))
 
 
 def count_pending(user: User) -> int:

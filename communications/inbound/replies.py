@@ -99,7 +99,7 @@ def _store(
         if channel == Medium.WHATSAPP:
             addresses.record_inbound(account, address, now)
         for pk in concerned:
-            debtors.hold_for_answer(account, pk, _writer(reply), now)
+            debtors.pause_for_reply(account, pk, _writer(reply), now)
     return reply
 
 
@@ -164,7 +164,7 @@ def _apply(reply: Reply, read: _Reading) -> None:
             if stops:
                 inbox.update_hold(account, pk, _writer(reply), excerpt)
             else:
-                debtors.tell_answer(account, pk, _writer(reply), text=excerpt)
+                debtors.log_reply(account, pk, _writer(reply), text=excerpt)
     for name, value in values.items():
         setattr(reply, name, value)
 

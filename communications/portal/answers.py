@@ -181,7 +181,7 @@ def _answer(invoice: Invoice, kind: AnswerKind, status: AnswerStatus, at: dt.dat
 
 
 def _hold_messages(debtor: Debtor, text: str) -> None:
-    debtors.note_answer(debtor.account, debtor.pk, DEBTOR, text=text)
+    debtors.record_reply(debtor.account, debtor.pk, DEBTOR, text=text)
 
 
 def _numbers(invoices: Collection[Invoice]) -> str:

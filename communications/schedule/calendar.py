@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from inflow.accounts.models import Account
 from invoices import workdays
-from invoices.debtors import phone_zones
+from invoices.debtors import phone_regions
 from invoices.models import Debtor
 from invoices.workdays import WorkDays
 
@@ -85,10 +85,10 @@ def place_of(
     if not phone:
         return Place(own, country, opens, closes, days)
     today = account.today()
-    numbers = phone_zones.of_number(phone)
+    numbers = phone_regions.of_number(phone)
     if len(numbers) == 1:
         return Place(zoneinfo.ZoneInfo(numbers[0]), country, opens, closes, days)
-    candidates = tuple(_clocks(names, today.year) for names in (numbers, phone_zones.of_country(phone)) if names)
+    candidates = tuple(_clocks(names, today.year) for names in (numbers, phone_regions.of_country(phone)) if names)
     zones = next((zones for zones in candidates if _is_wide(zones, today, opens, closes)), None)
     shown = _shown(zones, phone, today) if zones else own
     return Place(shown, country, opens, closes, days, candidates, own, is_zone_unknown=zones is None)
@@ -110,7 +110,7 @@ def _shown(zones: Zones, phone: str, day: dt.date) -> zoneinfo.ZoneInfo:
     Among equal zones, prefer the one of the phone number's country.
     """
     last = max(zones, key=lambda zone: _at(zone, day, 0))
-    theirs = map(zoneinfo.ZoneInfo, phone_zones.of_country(phone))
+    theirs = map(zoneinfo.ZoneInfo, phone_regions.of_country(phone))
     return next((zone for zone in theirs if _at(zone, day, 0) == _at(last, day, 0)), last)
 
 

@@ -141,7 +141,7 @@ class Facts:
     @property
     def is_escalated(self) -> bool:
         """True while a level 2 escalation of an invoice stops the debtor's messages."""
-        return any(invoice.escalation_level >= escalations.HIGHEST for invoice in self._holding)
+        return any(invoice.escalation_level >= escalations.MAX_LEVEL for invoice in self._holding)
 
     def reopened_until(self, invoice: Invoice) -> dt.datetime | None:
         """Return the time until which reopened invoices hold messages back, or None.
@@ -183,13 +183,13 @@ class Facts:
 
     def place(self, invoice: Invoice) -> Place:
         rules = self.rules
-        phone = invoice_contacts.given(invoice, "phone")
+        phone = invoice_contacts.address_of(invoice, "phone")
         return place_of(self.debtor, self.account, phone, opens=rules.opens_at, closes=rules.closes_at)
 
 
 @compiled
 def _holding(*, debtor: uuid.UUID, now: dt.datetime) -> QuerySet[Invoice]:
-    holds = Q(escalation_level__gte=escalations.HIGHEST) | Q(not_before__gt=now)
+    holds = Q(escalation_level__gte=escalations.MAX_LEVEL) | Q(not_before__gt=now)
     return Invoice.objects.filter(holds, debtor=debtor, status__in=OPEN)
 
 
@@ -237,7 +237,7 @@ def _holds(facts: Facts, invoice: Invoice, row: Communication, moment: dt.dateti
     if not one_off.is_by_person(row):
         if held := answer_hold(facts, invoice):
             yield held
-        if facts.is_escalated or invoice.escalation_level >= escalations.HIGHEST:
+        if facts.is_escalated or invoice.escalation_level >= escalations.MAX_LEVEL:
             yield _escalation_hold(moment)
     if until := facts.reopened_until(invoice):
         yield Hold("reopened", until)

@@ -124,7 +124,7 @@ def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], fact
         _drop(batch, invoice, pending)
         return False
     if pending and pending.status == State.SENDING:
-        lifecycle.stand(invoice, batch=batch, next_contact_at=None, next_check_at=None)
+        lifecycle.update_schedule(invoice, batch=batch, next_contact_at=None, next_check_at=None)
         return False
     facts = facts or facts_of(invoice)
     today = invoice.account.today()
@@ -138,7 +138,7 @@ def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], fact
         return _await_a_person(batch, invoice)
     if pending is None and (waits_until := _stands_still(batch, invoice)):
         contact_at = _next_contact(facts, invoice)
-        lifecycle.stand(invoice, batch=batch, next_check_at=waits_until[0], next_contact_at=contact_at)
+        lifecycle.update_schedule(invoice, batch=batch, next_check_at=waits_until[0], next_contact_at=contact_at)
         return False
     day = day_of(invoice, step)
     # An invoice that arrived overdue is planned for at once.
@@ -150,7 +150,7 @@ def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], fact
         if enters:
             check_at = holding.next_allowed(facts, invoice, _probe(invoice, step), check_at)
         contact_at = _next_contact(facts, invoice)
-        lifecycle.stand(invoice, batch=batch, next_check_at=check_at, next_contact_at=contact_at)
+        lifecycle.update_schedule(invoice, batch=batch, next_check_at=check_at, next_contact_at=contact_at)
         return False
     if step.kind == StepKind.NONE:
         done(invoice, step, batch=batch)
@@ -172,7 +172,7 @@ def done(invoice: Invoice, step: PolicyStep, on: dt.date | None = None, *, batch
     on = on or invoice.account.today()
     late = (on - on_paper(invoice, step)).days
     slip = invoice.slip_days + (late if late > TOLERATED_DAYS else 0)
-    lifecycle.stand(invoice, batch=batch, last_step=step.offset_days, slip_days=slip)
+    lifecycle.update_schedule(invoice, batch=batch, last_step=step.offset_days, slip_days=slip)
     if step.escalates_to and invoice.is_open:
         if batch:
             batch.flush()
@@ -270,7 +270,7 @@ def _next_contact(facts: holding.Facts, invoice: Invoice) -> dt.datetime | None:
     account = invoice.account
     for step in steps_left(invoice, policies.steps_of(invoice), account.today()):
         if step.kind == StepKind.NONE:
-            if step.escalates_to == escalations.HIGHEST:
+            if step.escalates_to == escalations.MAX_LEVEL:
                 return None
             continue
         begins = max(first_moment(invoice, step), facts.now)
@@ -315,7 +315,7 @@ def _settings(*, account: uuid.UUID) -> QuerySet[CollectionSettings]:
 
 
 def place(invoice: Invoice, rules: CollectionSettings) -> Place:
-    phone = contacts.given(invoice, "phone")
+    phone = contacts.address_of(invoice, "phone")
     return place_of(invoice.debtor, invoice.account, phone, opens=rules.opens_at, closes=rules.closes_at)
 
 
@@ -326,7 +326,7 @@ def _stands_still(batch: Batch, invoice: Invoice) -> tuple[dt.datetime | None] |
         return (beginning(invoice.account, invoice.hold_until + _DAY),)
     if invoice.status == Status.DISPUTED:
         return (advance_dispute(invoice, batch),)
-    if invoice.escalation_level >= escalations.HIGHEST:
+    if invoice.escalation_level >= escalations.MAX_LEVEL:
         return (None,)
     return None
 
@@ -342,10 +342,10 @@ def advance_dispute(invoice: Invoice, batch: Batch | None = None) -> dt.datetime
         return raises_at
     raised = Escalation.objects.filter(invoice=invoice, reason=Reason.DISPUTE, opened_at__gte=since)
     raised = raised.exclude(resolution=Resolution.TOO_EARLY)
-    if invoice.escalation_level < escalations.HIGHEST and not raised.exists():
+    if invoice.escalation_level < escalations.MAX_LEVEL and not raised.exists():
         if batch:
             batch.flush()
-        escalations.raise_further(invoice, Reason.DISPUTE)
+        escalations.escalate(invoice, Reason.DISPUTE)
     return None
 
 
@@ -357,7 +357,7 @@ def _end(batch: Batch, invoice: Invoice, today: dt.date) -> bool:
         return False
     if not invoice.escalation_level:
         batch.flush()
-        escalations.raise_further(invoice, Reason.POLICY_STEP, notes="Every step of the reminder schedule is done.")
+        escalations.escalate(invoice, Reason.POLICY_STEP, notes="Every step of the reminder schedule is done.")
     return False
 
 
@@ -375,7 +375,7 @@ def _await_check(batch: Batch, invoice: Invoice, still: tuple[dt.datetime | None
     """Set the next check of an invoice without a further message. Only a dispute has a next contact."""
     check_at = still[0] if still else None
     contact_at = check_at if invoice.status == Status.DISPUTED else None
-    lifecycle.stand(invoice, batch=batch, next_check_at=check_at, next_contact_at=contact_at)
+    lifecycle.update_schedule(invoice, batch=batch, next_check_at=check_at, next_contact_at=contact_at)
 
 
 def _plan(
@@ -390,13 +390,13 @@ def _plan(
         if step.offset_days < 0 and pending.scheduled_for >= beginning(account, invoice.due_date):
             cancel(pending, "no_hour_left", batch)
             check_at, contact_at = beginning(account, invoice.due_date), _next_contact(facts, invoice)
-        lifecycle.stand(invoice, batch=batch, next_check_at=check_at, next_contact_at=contact_at)
+        lifecycle.update_schedule(invoice, batch=batch, next_check_at=check_at, next_contact_at=contact_at)
         return False
     not_before = max(begins, account.now())
     probe = _probe(invoice, step)
     scheduled_for = holding.next_allowed(facts, invoice, probe, not_before)
     if step.offset_days < 0 and scheduled_for >= beginning(account, invoice.due_date):
-        lifecycle.stand(invoice, batch=batch, last_step=step.offset_days)
+        lifecycle.update_schedule(invoice, batch=batch, last_step=step.offset_days)
         timeline.note(invoice, "skipped", CLOCK, batch=batch)
         return True
     planned = plan_message(invoice, step, scheduled_for, not_before=not_before, batch=batch)
@@ -404,7 +404,7 @@ def _plan(
     timeline.note(invoice, "planned", CLOCK, batch=batch, message=step.kind, moment=scheduled_for, zone=zone)
     if facts.debtor.opted_out_at or holding.hold_of(facts, invoice, planned, not_before):
         contact_at = reschedule(facts, invoice, planned, begins, batch=batch)
-        lifecycle.stand(invoice, batch=batch, next_contact_at=contact_at)
+        lifecycle.update_schedule(invoice, batch=batch, next_contact_at=contact_at)
     return False
 
 
@@ -437,7 +437,7 @@ def plan_message(
     )
     with joining(batch) as batch:
         batch.insert(communication)
-        lifecycle.stand(invoice, batch=batch, next_check_at=None, next_contact_at=scheduled_for)
+        lifecycle.update_schedule(invoice, batch=batch, next_check_at=None, next_contact_at=scheduled_for)
     return communication
 
 
@@ -468,7 +468,7 @@ def cancel(pending: Communication, cause: str, batch: Batch | None = None) -> No
 
 def _drop(batch: Batch, invoice: Invoice, pending: Communication | None) -> None:
     """Suppress the planned messages of a closed invoice. A message that is being sent can't be stopped."""
-    lifecycle.stand(invoice, batch=batch, next_check_at=None, next_contact_at=None)
+    lifecycle.update_schedule(invoice, batch=batch, next_check_at=None, next_contact_at=None)
     reason = "paid" if invoice.status == Status.PAID else "closed"
     planned = Communication.objects.filter(invoice=invoice, status__in=(State.SCHEDULED, State.HELD))
     if invoice.status == Status.PAID:

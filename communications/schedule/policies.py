@@ -172,7 +172,7 @@ def switch_on(
             actor,
             policy_id=policy.pk if policy else None,
             is_chased=is_chased,
-            enters_anew=is_chased,
+            restarts=is_chased,
         )
         entered += is_chased
     return entered

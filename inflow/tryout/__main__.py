@@ -118,7 +118,10 @@ class Supervisor:
     def _prepare_database(self) -> bool:
         """Bring the tables and the demo account up to date. Return whether the account has its past already."""
         from inflow.dashboard.demo import account as demo
+        from inflow.restores import checks
 
+        for error in checks.database_has_all_of_0_1(None, ["default"]):  # `migrate` from a command line calls it, too
+            raise Unavailable(f"{error.msg} {error.hint}")
         call_command("migrate", verbosity=0, interactive=False)
         (self.data / "outbox").mkdir(mode=0o700, exist_ok=True)
         call_command("seed_demo", port=self.port, credentials_file=str(self.data / "demo.txt"))

@@ -82,7 +82,7 @@ class InvoiceIn(StrictSerializer):
         account: Account = self.context["account"]
         try:
             return debtors.normalise_phone(value, account.country) if value else ""
-        except debtors.BadPhone as error:
+        except debtors.InvalidPhone as error:
             raise serializers.ValidationError(
                 _("A phone number is needed, with its country code: +971501234567."), "bad_phone"
             ) from error

@@ -1,4 +1,4 @@
-"""Changes that a person makes to a case: take it, resolve it, open one by hand."""
+"""Changes that people make to cases: acknowledge, assign, annotate or resolve one, or open one manually."""
 
 import datetime as dt
 import uuid
@@ -15,12 +15,13 @@ from invoices.models import CaseStatus, Escalation, Invoice, PromiseStatus, Reas
 from invoices.writing import Draft, NotFound, Refused, StaffOnly, changing
 
 ACKNOWLEDGED_HOLDS_DAYS = 7
-_ASKED = (Resolution.HOLD, Resolution.PROMISE, Resolution.LADDER, Resolution.WRITE_OFF)
+# Resolutions that people can choose.
+_CHOICES = (Resolution.HOLD, Resolution.PROMISE, Resolution.LADDER, Resolution.WRITE_OFF)
 
 
 @dataclass(frozen=True, slots=True)
 class CaseChange:
-    """Changes to a case; None leaves a value. `hold_until` and `promised_on` go with their resolutions."""
+    """Changes to a case. None leaves a value unchanged."""
 
     status: str | None = None
     resolution: str | None = None
@@ -30,62 +31,59 @@ class CaseChange:
     promised_on: dt.date | None = None
 
 
-def open_by_hand(account: Account, invoice_id: uuid.UUID, actor: Actor, *, level: int = 1, notes: str = "") -> Invoice:
-    """Call a person in without waiting for the ladder."""
+def open_manually(account: Account, invoice_id: uuid.UUID, actor: Actor, *, level: int = 1, notes: str = "") -> Invoice:
+    """Open a case without waiting for the reminder schedule."""
     with changing(account, invoice_id, actor) as draft:
         invoice = draft.invoice
         if not invoice.is_open:
-            raise Refused(
-                "invoice",
-                "closed",
-                _("An invoice that is %(status)s needs no case.") % {"status": spoken(Status, invoice.status)},
-            )
+            message = _("No case can be opened for an invoice that is %(status)s.")
+            raise Refused("invoice", "closed", message % {"status": spoken(Status, invoice.status)})
         draft.then(lambda: escalations.open_case(invoice, Reason.MANUAL, actor, level=level, notes=notes))
     return invoice
 
 
-def change(account: Account, escalation_id: uuid.UUID, actor: Actor, asked: CaseChange) -> Escalation:
-    """Acknowledge (which holds the invoice 7 days), resolve, assign or annotate a case, all of it or nothing."""
-    invoice_id = Escalation.objects.for_account(account).values_list("invoice_id", flat=True).filter(pk=escalation_id)
-    found = invoice_id.first()
-    if found is None:
+def change(account: Account, escalation_id: uuid.UUID, actor: Actor, wanted: CaseChange) -> Escalation:
+    """Acknowledge, resolve, assign or annotate a case: all of the changes or none.
+
+    Acknowledging a case puts its invoice on hold for `ACKNOWLEDGED_HOLDS_DAYS`.
+    """
+    cases = Escalation.objects.for_account(account).filter(pk=escalation_id)
+    invoice_id = cases.values_list("invoice_id", flat=True).first()
+    if invoice_id is None:
         raise NotFound
-    with changing(account, found, actor) as draft:
+    with changing(account, invoice_id, actor) as draft:
         escalation: Escalation = Escalation.objects.select_related("assignee").get(pk=escalation_id)
         escalation.invoice = draft.invoice
-        if asked.notes is not None:
-            escalation.notes = asked.notes
-        if asked.assignee is not None:
-            escalation.assignee = _member(account, asked.assignee)
-        escalation.save()
-        if asked.status is not None and asked.status != escalation.status:
-            _move(draft, escalation, asked)
-        elif asked.resolution or asked.hold_until or asked.promised_on:
-            raise Refused("resolution", "without_resolving", _('resolution goes with "status": "resolved".'))
+        if wanted.notes is not None:
+            escalation.notes = wanted.notes
+        if wanted.assignee is not None:
+            escalation.assignee = _member(account, wanted.assignee)
+        escalation.save(update_fields=["notes", "assignee"])
+        if wanted.status is not None and wanted.status != escalation.status:
+            _move(draft, escalation, wanted)
+        elif wanted.resolution or wanted.hold_until or wanted.promised_on:
+            raise _without_resolving()
     return escalation
 
 
-def _move(draft: Draft, escalation: Escalation, asked: CaseChange) -> None:
-    if escalation.status == CaseStatus.RESOLVED or asked.status == CaseStatus.OPEN:
-        raise Refused(
-            "status",
-            "illegal_transition",
-            _("A case that is %(status)s can't become %(wanted)s.")
-            % {"status": spoken(CaseStatus, escalation.status), "wanted": spoken(CaseStatus, asked.status)},
-        )
-    if asked.status == CaseStatus.ACKNOWLEDGED:
-        if asked.resolution or asked.hold_until or asked.promised_on:
-            raise Refused("resolution", "without_resolving", _('resolution goes with "status": "resolved".'))
+def _move(draft: Draft, escalation: Escalation, wanted: CaseChange) -> None:
+    if escalation.status == CaseStatus.RESOLVED or wanted.status == CaseStatus.OPEN:
+        message = _("A case that is %(status)s can't become %(wanted)s.")
+        names = {"status": spoken(CaseStatus, escalation.status), "wanted": spoken(CaseStatus, wanted.status)}
+        raise Refused("status", "illegal_transition", message % names)
+    if wanted.status == CaseStatus.ACKNOWLEDGED:
+        if wanted.resolution or wanted.hold_until or wanted.promised_on:
+            raise _without_resolving()
         _acknowledge(draft, escalation)
         return
-    resolution = _resolve(draft, asked)
+    resolution = _resolve(draft, wanted)
     draft.then(lambda: escalations.close(escalation, resolution, draft.actor))
 
 
 def _acknowledge(draft: Draft, escalation: Escalation) -> None:
     invoice = draft.invoice
     escalation.status = CaseStatus.ACKNOWLEDGED
-    escalation.save()
+    escalation.save(update_fields=["status"])
     timeline.note(invoice, "escalation_acknowledged", draft.actor, level=escalation.level)
     until = draft.account.today() + dt.timedelta(days=ACKNOWLEDGED_HOLDS_DAYS)
     is_promised = invoice.promises.filter(status=PromiseStatus.OPEN).exists()
@@ -94,40 +92,44 @@ def _acknowledge(draft: Draft, escalation: Escalation) -> None:
         draft.derive()
 
 
-def _resolve(draft: Draft, asked: CaseChange) -> Resolution:
-    """No silence without end: an open invoice goes on hold, waits for a promise, is chased again or given up."""
+def _resolve(draft: Draft, wanted: CaseChange) -> Resolution:
+    """Apply the resolution to the invoice. An open invoice needs one, so that it is never silent without end."""
     invoice = draft.invoice
     if not invoice.is_open:
         return Resolution.CLOSED
-    if asked.resolution not in _ASKED:
-        choices = ", ".join(spoken(Resolution, each) for each in _ASKED)
-        raise Refused(
-            "resolution",
-            "required",
-            _("The invoice is open: resolution must be one of %(choices)s.") % {"choices": choices},
-        )
-    resolution = Resolution(asked.resolution)
-    if asked.hold_until and resolution != Resolution.HOLD:
-        raise Refused("hold_until", "without_hold", _('hold_until goes with "resolution": "hold".'))
-    if asked.promised_on and resolution != Resolution.PROMISE:
-        raise Refused("promised_on", "without_promise", _('promised_on goes with "resolution": "promise".'))
+    if wanted.resolution not in _CHOICES:
+        message = _("The invoice is open: resolution must be one of %(choices)s.")
+        choices = ", ".join(spoken(Resolution, each) for each in _CHOICES)
+        raise Refused("resolution", "required", message % {"choices": choices})
+    resolution = Resolution(wanted.resolution)
+    if wanted.hold_until and resolution != Resolution.HOLD:
+        raise Refused("hold_until", "without_hold", _('hold_until is allowed only with "resolution": "hold".'))
+    if wanted.promised_on and resolution != Resolution.PROMISE:
+        raise Refused("promised_on", "without_promise", _('promised_on is allowed only with "resolution": "promise".'))
     if resolution == Resolution.WRITE_OFF:
         if not draft.actor.is_staff:
             raise StaffOnly("resolution", "staff_only", _("Only a person in the dashboard may write an invoice off."))
         invoice.written_off_at = draft.account.now()
     elif resolution == Resolution.HOLD:
-        until = asked.hold_until or draft.account.today() + lifecycle.DEFAULT_HOLD
+        until = wanted.hold_until or draft.account.today() + lifecycle.DEFAULT_HOLD
         if until < draft.account.today():
             raise Refused("hold_until", "in_the_past", _("hold_until must not be in the past."))
         invoice.disputed_at, invoice.hold_until = None, until
     elif resolution == Resolution.PROMISE:
-        if asked.promised_on is None:
-            raise Refused("promised_on", "required", _("promised_on is needed: the day the debtor will pay."))
-        lifecycle.take_promise(draft, asked.promised_on)
+        if wanted.promised_on is None:
+            raise Refused(
+                "promised_on", "required", _("promised_on is required: the day on which the debtor will pay.")
+            )
+        lifecycle.take_promise(draft, wanted.promised_on)
     else:
         invoice.disputed_at = invoice.hold_until = None
     draft.derive()
     return resolution
+
+
+def _without_resolving() -> Refused:
+    message = _('resolution, hold_until and promised_on are allowed only with "status": "resolved".')
+    return Refused("resolution", "without_resolving", message)
 
 
 def _member(account: Account, email: str) -> User | None:

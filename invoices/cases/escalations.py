@@ -1,6 +1,6 @@
-"""Cases for a person: when messages don't help, or can't. All in the caller's transaction, under the invoice's lock.
+"""Cases that need a person. The caller holds the transaction and the invoice's lock.
 
-Level 1 first, level 2 only after a level 1 in the same round; at most one unresolved case for each level.
+Level 2 follows a level 1 of the same round. An invoice has at most one unresolved case for each level.
 """
 
 import datetime as dt
@@ -15,28 +15,29 @@ from inflow.sql import compiled
 from invoices import signals, timeline
 from invoices.models import CaseStatus, Escalation, Invoice, Reason, Resolution
 
-HIGHEST = 2
+MAX_LEVEL = 2
+_RESOLUTION_FIELDS = ("status", "resolution", "resolved_from", "resolved_at")
 
 
 def open_case(
     invoice: Invoice, reason: Reason, actor: Actor = CLOCK, *, level: int | None = None, notes: str = ""
 ) -> Escalation | None:
-    """Call a person in, and announce it. None where the reason joins a case that is open already.
+    """Open a case and announce it. Return None if an unresolved case of at least this level exists.
 
-    Without a level it is level 1, or whatever is open.
+    `level` is 1 by default, and at most one above the highest level so far.
     """
-    known = _of_round(invoice=invoice.pk, round=invoice.round)
-    been = max((row["level"] for row in known), default=0)
-    unresolved = max((row["level"] for row in known if row["status"] != CaseStatus.RESOLVED), default=0)
-    wanted = min(level or 1, been + 1, HIGHEST)
-    if unresolved >= wanted:
+    cases = _of_round(invoice=invoice.pk, round=invoice.round)
+    highest = max((row["level"] for row in cases), default=0)
+    unresolved = max((row["level"] for row in cases if row["status"] != CaseStatus.RESOLVED), default=0)
+    level = min(level or 1, highest + 1, MAX_LEVEL)
+    if unresolved >= level:
         timeline.note(invoice, "escalation_joined", actor, reason=notes, case=reason)
         return None
     escalation = Escalation(
         account_id=invoice.account_id,
         invoice=invoice,
         round=invoice.round,
-        level=wanted,
+        level=level,
         reason=reason,
         notes=notes,
         opened_at=invoice.account.now(),
@@ -48,34 +49,34 @@ def open_case(
         if "one_unresolved_case_for_each_level_of_an_invoice" in str(error):
             return None
         raise
-    _stand(invoice)
-    after = {"level": wanted, "reason": reason.value}
-    timeline.note(invoice, "escalated", actor, after=after, reason=notes, level=wanted, case=reason)
+    _update_level(invoice)
+    after = {"level": level, "reason": reason.value}
+    timeline.note(invoice, "escalated", actor, after=after, reason=notes, level=level, case=reason)
     signals.escalation_created.send(Escalation, escalation=escalation, actor=actor)
     return escalation
 
 
-def raise_further(invoice: Invoice, reason: Reason, actor: Actor = CLOCK, *, notes: str = "") -> Escalation | None:
-    """The next level after the highest that has been in this round."""
+def escalate(invoice: Invoice, reason: Reason, actor: Actor = CLOCK, *, notes: str = "") -> Escalation | None:
+    """Open a case one level above the highest of this round."""
     levels = [row["level"] for row in _of_round(invoice=invoice.pk, round=invoice.round)]
     return open_case(invoice, reason, actor, level=max(levels, default=0) + 1, notes=notes)
 
 
 def close(escalation: Escalation, resolution: Resolution, actor: Actor) -> None:
-    """Resolve one case. What becomes of the invoice is the caller's."""
+    """Resolve one case. The caller changes the invoice."""
     invoice = escalation.invoice
     escalation.resolved_from = escalation.status
     escalation.status, escalation.resolution = CaseStatus.RESOLVED, resolution
     escalation.resolved_at = invoice.account.now()
-    escalation.save()
-    _stand(invoice)
+    escalation.save(update_fields=_RESOLUTION_FIELDS)
+    _update_level(invoice)
     level = escalation.level
     timeline.note(invoice, "escalation_resolved", actor, reason=escalation.notes, level=level, resolution=resolution)
     signals.escalation_resolved.send(Escalation, escalation=escalation, actor=actor)
 
 
 def close_all(invoice: Invoice, resolution: Resolution, actor: Actor) -> None:
-    """Resolve all open cases of an invoice that was closed or has a new due date."""
+    """Resolve all unresolved cases of an invoice."""
     cases = Escalation.objects.select_for_update(no_key=True).filter(invoice=invoice)
     for escalation in cases.exclude(status=CaseStatus.RESOLVED).order_by("level"):
         escalation.invoice = invoice
@@ -83,8 +84,7 @@ def close_all(invoice: Invoice, resolution: Resolution, actor: Actor) -> None:
 
 
 def reopen(invoice: Invoice, since: dt.datetime, actor: Actor) -> None:
-    """Reopen the cases that the engine resolved when the invoice closed, at `since` or later: the same rows, with the
-    same assignee, and not announced again."""
+    """Reopen the cases that were resolved since `since` because the invoice closed. They are not announced again."""
     closed = Escalation.objects.select_for_update(no_key=True).filter(
         invoice=invoice,
         round=invoice.round,
@@ -95,14 +95,14 @@ def reopen(invoice: Invoice, since: dt.datetime, actor: Actor) -> None:
     for escalation in closed.order_by("level"):
         escalation.status = escalation.resolved_from or CaseStatus.OPEN
         escalation.resolution, escalation.resolved_from, escalation.resolved_at = "", "", None
-        escalation.save()
+        escalation.save(update_fields=_RESOLUTION_FIELDS)
         after = {"level": escalation.level}
         timeline.note(invoice, "escalation_reopened", actor, after=after, level=escalation.level)
-    _stand(invoice)
+    _update_level(invoice)
 
 
-def _stand(invoice: Invoice) -> None:
-    """`escalation_level`: the highest level somebody is still on."""
+def _update_level(invoice: Invoice) -> None:
+    """Set `escalation_level` to the highest level of the unresolved cases."""
     highest = max((row["level"] for row in _unresolved(invoice=invoice.pk)), default=0)
     if highest != invoice.escalation_level:
         invoice.escalation_level = highest
@@ -111,7 +111,7 @@ def _stand(invoice: Invoice) -> None:
 
 @compiled
 def _of_round(*, invoice: uuid.UUID, round: int) -> QuerySet[Escalation, dict[str, Any]]:
-    """The cases of a round. One that was opened too early counts as if it had not been."""
+    """Return the cases of a round, without those that were opened too early."""
     cases = Escalation.objects.filter(invoice=invoice, round=round).exclude(resolution=Resolution.TOO_EARLY)
     return cases.order_by().values("level", "status")
 

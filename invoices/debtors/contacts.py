@@ -1,4 +1,4 @@
-"""Contacts of invoices and debtors: their one spelling, and which of them staff replaced."""
+"""Contacts of invoices and debtors: their normalised form, and corrections by staff."""
 
 import contextlib
 import functools
@@ -13,26 +13,23 @@ from django.db.models import QuerySet
 
 from inflow.sql import compiled
 from invoices.debtors import debtor_parties, parties
+from invoices.errors import InvalidPhone
 from invoices.models import Debtor, Invoice
 from invoices.models.identities import ContactCorrection, ContactKind
 
-# Signs that spreadsheets and right-to-left texts leave around an address.
+# Invisible characters that spreadsheets and right-to-left texts leave around an address.
 _INVISIBLE = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _HOSTS = Path(__file__).with_name("public_mail_hosts.txt")
 
 
-# Longer ones are no addresses and no numbers (RFC 5321, E.164); they are stored and compared as they are.
+# Longer texts are not addresses or numbers (RFC 5321, E.164); they are stored and compared unchanged.
 _LONGEST_EMAIL, _LONGEST_PHONE = 320, 60
 
 
-class BadPhone(ValueError):
-    """Not a possible phone number."""
-
-
 def normalise_email(text: str) -> str:
-    """Return the address in lower case, with an ASCII domain and without invisible signs or a dot at its end.
+    """Return the address in lower case, with an ASCII domain and without invisible characters or a final dot.
 
-    Plus-addresses and dots stay: they are mailboxes of their own.
+    Plus addresses and dots are kept, because they can be different mailboxes.
     """
     return _normalised_email(text) if len(text) <= _LONGEST_EMAIL else text.strip().lower()
 
@@ -51,9 +48,12 @@ def _normalised_email(text: str) -> str:
 
 
 def normalise_phone(text: str, country: str) -> str:
-    """Return a number in E.164, `+971501234567`. Without a country code it is one of `country` (ISO 3166)."""
+    """Return the number in E.164, such as "+971501234567". Raise `InvalidPhone` if it is not possible.
+
+    A number without a country code is one of `country` (ISO 3166).
+    """
     if len(text) > _LONGEST_PHONE:
-        raise BadPhone(text[:_LONGEST_PHONE])
+        raise InvalidPhone(text[:_LONGEST_PHONE])
     return _normalised_phone(text, country)
 
 
@@ -62,19 +62,19 @@ def _normalised_phone(text: str, country: str) -> str:
     try:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException as error:
-        raise BadPhone(text) from error
+        raise InvalidPhone(text) from error
     if not phonenumbers.is_possible_number(number):
-        raise BadPhone(text)
+        raise InvalidPhone(text)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def normalise(kind: str, address: str) -> str:
-    """Return an address as it is stored and compared. A phone that can't be read stays as it is."""
+    """Return a normalised email or phone. An invalid phone is returned unchanged."""
     if kind == ContactKind.EMAIL:
         return normalise_email(address)
     try:
         return normalise_phone(address, "ZZ") if address else ""
-    except BadPhone:
+    except InvalidPhone:
         return address.strip()
 
 
@@ -83,14 +83,14 @@ def domain_of(email: str) -> str:
 
 
 def own_domain_of(email: str) -> str:
-    """Return the domain of a normalised address if it says whose address it is; "" for a public mail host."""
+    """Return the domain of a normalised address, or "" if it is a public mail host."""
     domain = domain_of(email)
     return "" if is_public(domain) else domain
 
 
 @functools.lru_cache(maxsize=2_000)
 def is_public(domain: str) -> bool:
-    """Say if everybody can have an address of this domain, or of the domain that it is a part of."""
+    """Return True if the domain, or a parent of it, is a public mail host."""
     labels = domain.split(".")
     hosts = _hosts()
     if any(".".join(labels[start:]) in hosts for start in range(len(labels) - 1)):
@@ -105,25 +105,25 @@ def _hosts() -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
-# --- Which one counts --------------------------------------------------------------------------------------------
+# --- Corrections -------------------------------------------------------------------------------------------------
 
 
-def given(invoice: Invoice, kind: str) -> str:
-    """Return the contact that the invoice was given, or what staff explicitly replaced it by.
+def address_of(invoice: Invoice, kind: str) -> str:
+    """Return the invoice's contact, or the one with which staff replaced it.
 
-    Staff correct the debtor under its name: of a debtor with several parties, the others keep what they were given.
+    If the debtor has several parties, corrections apply to the party with the debtor's name only.
     """
     address = invoice.debtor_email if kind == ContactKind.EMAIL else invoice.debtor_phone
     if corrections_of(invoice.debtor) and _is_named(invoice):
-        return replaced(invoice.debtor, kind, address)
+        return corrected(invoice.debtor, kind, address)
     return normalise(kind, address)
 
 
-def replaced(debtor: Debtor, kind: str, address: str) -> str:
-    """Return the address that stands for `address`, as staff corrected it for this debtor."""
+def corrected(debtor: Debtor, kind: str, address: str) -> str:
+    """Return `address` after the corrections that staff made for this debtor."""
     address = normalise(kind, address)
     corrections = corrections_of(debtor)
-    for _ in range(len(corrections)):  # a chain is no longer than that
+    for _ in range(len(corrections)):  # the greatest length of a chain
         if (kind, address) not in corrections:
             break
         address = corrections[kind, address]
@@ -131,7 +131,7 @@ def replaced(debtor: Debtor, kind: str, address: str) -> str:
 
 
 def _is_named(invoice: Invoice) -> bool:
-    """Say if the invoice's party is the debtor's own, or its only one."""
+    """Return True if the invoice's party has the debtor's name, or is its only party."""
     debtor = invoice.debtor
     own = parties.of(debtor.name, debtor.company).key
     stored = Invoice.objects.filter(debtor=debtor.pk).order_by().values_list("party", flat=True).distinct()
@@ -141,12 +141,12 @@ def _is_named(invoice: Invoice) -> bool:
 
 
 def corrections_of(debtor: Debtor) -> Mapping[tuple[str, str], str]:
-    """Return the new address by kind and old address, read once for this `debtor`."""
-    known: Mapping[tuple[str, str], str] | None = vars(debtor).get("_corrections")
-    if known is None:
+    """Return the new address by kind and old address, cached on `debtor`."""
+    cached: Mapping[tuple[str, str], str] | None = vars(debtor).get("_corrections")
+    if cached is None:
         rows = _corrections(debtor=debtor.pk)
-        known = vars(debtor)["_corrections"] = {(row["kind"], row["old"]): row["new"] for row in rows}
-    return known
+        cached = vars(debtor)["_corrections"] = {(row["kind"], row["old"]): row["new"] for row in rows}
+    return cached
 
 
 @compiled
@@ -154,6 +154,6 @@ def _corrections(*, debtor: uuid.UUID) -> QuerySet[ContactCorrection, dict[str, 
     return ContactCorrection.objects.filter(debtor=debtor).values("kind", "old", "new")
 
 
-def has_no_corrections(debtor: Debtor) -> None:
-    """Spare a debtor that was just made the look at its corrections."""
+def set_no_corrections(debtor: Debtor) -> None:
+    """Save the query for the corrections of a new debtor."""
     vars(debtor)["_corrections"] = {}

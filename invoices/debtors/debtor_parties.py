@@ -1,7 +1,7 @@
-"""The parties that the invoices of one debtor name.
+"""Parties of a debtor: the different names on its invoices.
 
-Usually one. Debtors that were found by a mailbox alone may have several: each gets messages, a page and statements of
-its own, and never sees the invoices of another.
+A debtor usually has one. Debtors that were once found by a mailbox alone may have several; each has its own messages,
+page and statements, and never sees the invoices of another.
 """
 
 from collections.abc import Collection
@@ -15,7 +15,7 @@ from invoices.models.identities import DebtorIdentity
 
 @dataclass(frozen=True, slots=True)
 class DebtorParty:
-    """One party of a debtor: the keys that its invoices have, and the name they give. `is_only`: there is no other."""
+    """One party of a debtor: the party keys and the name of its invoices. `is_only` if the debtor has no other."""
 
     debtor: Debtor
     keys: frozenset[str]
@@ -34,7 +34,7 @@ class DebtorParty:
         return None if self.is_only else self.keys
 
     def owns(self, invoice: Invoice) -> bool:
-        """Return whether one of the debtor's invoices is this party's."""
+        """Return True if the invoice, one of the debtor's, is this party's."""
         return self.is_only or invoice.party in self.keys
 
     def __str__(self) -> str:
@@ -42,30 +42,30 @@ class DebtorParty:
 
 
 def whole(debtor: Debtor) -> DebtorParty:
-    """Return all of a debtor, for its own account: to debtors each party is shown by itself."""
+    """Return the whole debtor as one party. Only the account's staff may see it; debtors see their own party."""
     return DebtorParty(debtor, frozenset(), True, debtor.name, debtor.company)
 
 
 def known_forms(account: Account, base: str) -> set[str]:
-    """Return the legal forms with which the account knows a name."""
-    known = DebtorIdentity.objects.for_account(account).filter(base=base).exclude(form="")
-    return set(known.order_by().values_list("form", flat=True).distinct())
+    """Return the legal forms in which the account's identities have this base name."""
+    identities = DebtorIdentity.objects.for_account(account).filter(base=base).exclude(form="")
+    return set(identities.order_by().values_list("form", flat=True).distinct())
 
 
 def groups(account: Account, keys: Collection[str]) -> dict[str, frozenset[str]]:
-    """For each party key of a debtor's invoices, all of those keys that are the same party in this account."""
+    """Map each of the party keys to all of them that are the same party in this account."""
     if len(set(keys)) == 1:
         return {key: frozenset(keys) for key in keys}
     return parties.groups(keys, {base: known_forms(account, base) for base in parties.are_ambiguous(keys)})
 
 
 def keys_like(invoice: Invoice) -> frozenset[str]:
-    """Return the party keys, among those of the debtor's invoices, that are the same party as this invoice's."""
+    """Return the keys of the invoice's party, among those of the debtor's invoices."""
     return of_invoice(invoice).keys
 
 
 def of_invoice(invoice: Invoice) -> DebtorParty:
-    """Return the party that an invoice names."""
+    """Return the party of an invoice."""
     theirs = Invoice.objects.filter(debtor=invoice.debtor_id).order_by().values_list("party", flat=True).distinct()
     found = groups(invoice.account, {*theirs, invoice.party})
     is_only = len(set(found.values())) == 1
@@ -73,7 +73,7 @@ def of_invoice(invoice: Invoice) -> DebtorParty:
 
 
 def of(debtor: Debtor) -> list[DebtorParty]:
-    """Return the parties of a debtor, in the order of their keys; one without invoices if the debtor has none."""
+    """Return the parties of a debtor, ordered by key. A debtor without invoices has one party."""
     keys = set(Invoice.objects.filter(debtor=debtor).order_by().values_list("party", flat=True).distinct())
     found = sorted(set(groups(debtor.account, keys).values()), key=min)
     if len(found) < 2:

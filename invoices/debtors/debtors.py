@@ -1,4 +1,4 @@
-"""Finding or making the debtor of an invoice, and changes to debtors."""
+"""Debtors: finding or creating the one of an invoice, edits, opt-outs and replies."""
 
 import datetime as dt
 import uuid
@@ -15,38 +15,41 @@ from inflow.sql import compiled
 from invoices import signals, timeline
 from invoices.cases import escalations
 from invoices.debtors import contacts, debtor_parties, parties
-from invoices.debtors.contacts import BadPhone, normalise_email, normalise_phone
+from invoices.debtors.contacts import normalise_email, normalise_phone
 from invoices.debtors.parties import Party
+from invoices.errors import InvalidPhone
 from invoices.models import OPEN, CaseStatus, Debtor, Escalation, Invoice, Reason
 from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 
-__all__ = ["BadPhone", "find_or_make", "normalise_email", "normalise_phone"]
+__all__ = ["InvalidPhone", "get_or_create", "normalise_email", "normalise_phone"]
 
-# So many answers in a row, all unhandled, open an escalation.
-UNREAD_IN_A_ROW = 3
+# This many unhandled replies in a row open a case.
+UNREAD_REPLIES = 3
 
 
-def find_or_make(account: Account, *, name: str, company: str, email: str, phone: str) -> Debtor:
-    """Return the debtor of an invoice: of the same party, and joined to it by a contact (see `_matches`). The same
-    mailbox or phone alone never joins two parties. Parallel calls with one party get the same row."""
+def get_or_create(account: Account, *, name: str, company: str, email: str, phone: str) -> Debtor:
+    """Return the debtor of an invoice: one of the same party that shares a contact (see `_matches`), or a new one.
+
+    A shared mailbox or phone alone never joins two parties. Parallel calls for one party return the same debtor.
+    """
     party, email = parties.of(name, company), normalise_email(email)
-    found, is_known_so = _find(account, party, email, phone)
-    if found and is_known_so:
+    found, is_exact = _find(account, party, email, phone)
+    if found and is_exact:
         return found
     with transaction.atomic():
         _lock(account, party)
-        found, is_known_so = _find(account, party, email, phone)
+        found, is_exact = _find(account, party, email, phone)
         if found is None:
             found = Debtor(account=account, name=name, company=company, email=email, phone=phone, page_key=uuid.uuid4())
             found.save(force_insert=True)
-            contacts.has_no_corrections(found)
-        if not is_known_so:
-            remember(found, party, email, phone)
+            contacts.set_no_corrections(found)
+        if not is_exact:
+            add_identity(found, party, email, phone)
     return found
 
 
-def remember(debtor: Debtor, party: Party, email: str, phone: str) -> None:
-    """Let the next invoice of this party with these contacts find the debtor."""
+def add_identity(debtor: Debtor, party: Party, email: str, phone: str) -> None:
+    """Store the party and contacts by which `get_or_create` finds the debtor."""
     identity = DebtorIdentity(
         account_id=debtor.account_id, debtor=debtor, base=party.base, form=party.form, email=email, phone=phone
     )
@@ -54,7 +57,7 @@ def remember(debtor: Debtor, party: Party, email: str, phone: str) -> None:
 
 
 def _find(account: Account, party: Party, email: str, phone: str) -> tuple[Debtor | None, bool]:
-    """Return the debtor, and if it is known by exactly this party with these contacts."""
+    """Return the debtor, and True if it has an identity with exactly this party and these contacts."""
     domain = contacts.own_domain_of(email) if email else None
     rows = _matches(
         account=account.pk, base=party.base, email=email or None, domain=domain or None, phone=phone or None
@@ -84,35 +87,39 @@ def _debtor(*, id: uuid.UUID) -> QuerySet[Debtor]:
 def _matches(
     *, account: uuid.UUID, base: str, email: str | None, domain: str | None, phone: str | None
 ) -> QuerySet[Any, dict[str, Any]]:
-    """Return the identities of the name, whatever its form, that are joined to these contacts: by the same email; by
-    the same mail domain, unless it is a public mail host; by the same phone if one side has no email; or because
-    neither side has any contact."""
+    """Return the identities with this base name, in any legal form, that match the contacts.
+
+    Identities match by email; by mail domain, unless it is a public mail host; by phone, if one side has no email; or
+    if neither side has any contact.
+    """
     theirs = DebtorIdentity.objects.filter(debtor=OuterRef("debtor"), base=base)
     if email:
-        joined = Q(email=email)
+        matching = Q(email=email)
         if domain:
-            joined |= Q(domain=domain)
+            matching |= Q(domain=domain)
         if phone:
-            joined |= Q(~Exists(theirs.exclude(email="")), phone=phone)
+            matching |= Q(~Exists(theirs.exclude(email="")), phone=phone)
     elif phone:
-        joined = Q(phone=phone)
+        matching = Q(phone=phone)
     else:
-        joined = ~Q(Exists(theirs.exclude(email="", phone="")))
+        matching = ~Q(Exists(theirs.exclude(email="", phone="")))
     of_email = Func(F("email"), Value("@"), Value(-1), function="split_part", output_field=CharField())
-    known = DebtorIdentity.objects.alias(domain=of_email).filter(joined, account=account, base=base)
-    rows: QuerySet[Any, Any] = known.order_by("id").values("debtor_id", "form", "email", "phone")
+    identities = DebtorIdentity.objects.alias(domain=of_email).filter(matching, account=account, base=base)
+    rows: QuerySet[Any, Any] = identities.order_by("id").values("debtor_id", "form", "email", "phone")
     return rows
 
 
 def _lock(account: Account, party: Party) -> None:
-    """Until the transaction ends, nobody else makes or joins a debtor of this name."""
+    """Lock the party's name until the transaction ends, so that only one transaction creates its debtor."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"debtor {account.pk} {party.base}"])
 
 
-def note_edit(before: Debtor, debtor: Debtor, actor: Actor) -> None:
-    """Staff edited a debtor, whose row the caller has locked: a contact that they replaced is replaced on the debtor's
-    invoices too, and the next invoice finds the debtor as it is now."""
+def record_edit(before: Debtor, debtor: Debtor, actor: Actor) -> None:
+    """Record an edit by staff of a debtor whose row the caller has locked.
+
+    A replaced contact is also replaced for the debtor's invoices, and new invoices find the debtor by its new values.
+    """
     for kind, old, new in (
         (ContactKind.EMAIL.value, before.email, debtor.email),
         (ContactKind.PHONE.value, before.phone, debtor.phone),
@@ -121,17 +128,16 @@ def note_edit(before: Debtor, debtor: Debtor, actor: Actor) -> None:
             replace_contact(debtor, kind, old, new, actor)
     names = ("name", "company", "email", "phone")
     if any(getattr(before, name) != getattr(debtor, name) for name in names):
-        remember(debtor, parties.of(debtor.name, debtor.company), debtor.email, debtor.phone)
+        add_identity(debtor, parties.of(debtor.name, debtor.company), debtor.email, debtor.phone)
     signals.debtor_changed.send(Debtor, debtor=debtor, actor=actor)
 
 
 def replace_contact(debtor: Debtor, kind: str, old: str, new: str, actor: Actor) -> None:
-    """Write to `new` where this debtor's invoices were given `old`, from now on."""
-    theirs = ContactCorrection.objects.filter(debtor=debtor, kind=kind)
-    theirs.filter(old=new).delete()  # it is right again; and no chain of corrections ends where it began
-    at = debtor.account.now()
-    what = {"account": debtor.account, "new": new, "actor": actor.name, "at": at}
-    ContactCorrection.objects.update_or_create(debtor=debtor, kind=kind, old=old, defaults=what)
+    """Use the contact `new` in place of `old` for all of the debtor's invoices from now on."""
+    # `new` is valid again, and a chain of corrections must not be a circle.
+    ContactCorrection.objects.filter(debtor=debtor, kind=kind, old=new).delete()
+    values = {"account": debtor.account, "new": new, "actor": actor.name, "at": debtor.account.now()}
+    ContactCorrection.objects.update_or_create(debtor=debtor, kind=kind, old=old, defaults=values)
     vars(debtor).pop("_corrections", None)
     for invoice in debtor.invoices.filter(status__in=OPEN).order_by("id"):
         invoice.account, invoice.debtor = debtor.account, debtor
@@ -139,50 +145,52 @@ def replace_contact(debtor: Debtor, kind: str, old: str, new: str, actor: Actor)
 
 
 def opt_out(account: Account, debtor_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Debtor:
-    """Nothing is sent to this debtor any more; what is about to pass the gate waits for this and sees it."""
-    with _changing(account, debtor_id) as debtor:
+    """Stop all messages to the debtor, also those that are about to be sent."""
+    with _locked(account, debtor_id) as debtor:
         if debtor.opted_out_at is None:
             debtor.opted_out_at = account.now()
-            _tell(debtor, actor, "opted_out", reason)
+            debtor.save(update_fields=["opted_out_at"])
+            _announce(debtor, actor, "opted_out", reason)
     return debtor
 
 
 def opt_in(account: Account, debtor_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Debtor:
-    """The debtor wishes to hear from us again."""
-    with _changing(account, debtor_id) as debtor:
+    """Allow messages to the debtor again."""
+    with _locked(account, debtor_id) as debtor:
         if debtor.opted_out_at is not None:
             debtor.opted_out_at = None
-            _tell(debtor, actor, "opted_in", reason)
+            debtor.save(update_fields=["opted_out_at"])
+            _announce(debtor, actor, "opted_in", reason)
     return debtor
 
 
-def note_answer(account: Account, debtor_id: uuid.UUID, actor: Actor, *, text: str = "") -> Debtor:
-    """Record an answer of the debtor: messages wait for a person, until the end of the third working day after it."""
+def record_reply(account: Account, debtor_id: uuid.UUID, actor: Actor, *, text: str = "") -> Debtor:
+    """Record a reply of the debtor. It pauses messages until it is handled, or for three working days."""
     with transaction.atomic():
-        hold_for_answer(account, debtor_id, actor, account.now())
-        return tell_answer(account, debtor_id, actor, text=text)
+        pause_for_reply(account, debtor_id, actor, account.now())
+        return log_reply(account, debtor_id, actor, text=text)
 
 
-def hold_for_answer(account: Account, debtor_id: uuid.UUID, actor: Actor, at: dt.datetime) -> Debtor:
-    """Hold messages because the debtor answered. Each answer holds them anew."""
-    with _changing(account, debtor_id) as debtor:
+def pause_for_reply(account: Account, debtor_id: uuid.UUID, actor: Actor, at: dt.datetime) -> Debtor:
+    """Pause messages because the debtor replied. Each reply starts a new pause."""
+    with _locked(account, debtor_id) as debtor:
         debtor.answered_at = at
         debtor.unhandled_since = debtor.unhandled_since or debtor.answered_at
         debtor.unhandled_answers += 1
-        _save_answers(debtor, actor)
+        _save_replies(debtor, actor)
     return debtor
 
 
-def tell_answer(account: Account, debtor_id: uuid.UUID, actor: Actor, *, text: str = "") -> Debtor:
-    """Write an answer to the timelines. The third one in a row that nobody handles opens an escalation, once."""
-    with _changing(account, debtor_id) as debtor:
-        _tell(debtor, actor, "answered", text)
-        if debtor.unhandled_answers == UNREAD_IN_A_ROW:
+def log_reply(account: Account, debtor_id: uuid.UUID, actor: Actor, *, text: str = "") -> Debtor:
+    """Add a reply to the timelines. The third unhandled one in a row opens a case."""
+    with _locked(account, debtor_id) as debtor:
+        _announce(debtor, actor, "answered", text)
+        if debtor.unhandled_answers == UNREAD_REPLIES:
             _escalate_unread(debtor)
     return debtor
 
 
-def handle_answer(
+def mark_reply_handled(
     account: Account,
     debtor_id: uuid.UUID,
     actor: Actor,
@@ -191,47 +199,48 @@ def handle_answer(
     latest: dt.datetime | None = None,
     left: int = 0,
 ) -> Debtor:
-    """Record that a person handled an answer: messages go on, unless `left` others still wait, the last since
-    `latest`."""
-    with _changing(account, debtor_id) as debtor:
+    """Record that a person handled a reply. Messages continue if no other is `left`.
+
+    `latest` is when the newest of the others arrived.
+    """
+    with _locked(account, debtor_id) as debtor:
         if debtor.answered_at is not None:
             debtor.answered_at, debtor.unhandled_answers = latest, left
             if not left:
                 debtor.unhandled_since = None
-            _save_answers(debtor, actor)
+            _save_replies(debtor, actor)
             if not left:
-                _tell(debtor, actor, "answer_handled", reason)
+                _announce(debtor, actor, "answer_handled", reason)
     return debtor
 
 
-def _save_answers(debtor: Debtor, actor: Actor) -> None:
+def _save_replies(debtor: Debtor, actor: Actor) -> None:
     debtor.save(update_fields=["answered_at", "unhandled_answers", "unhandled_since"])
     signals.debtor_changed.send(Debtor, debtor=debtor, actor=actor)
 
 
 def _escalate_unread(debtor: Debtor) -> None:
-    """Open a case on the oldest open invoice, or join the one that is open there, unless these answers did so."""
-    known = Escalation.objects.filter(invoice__debtor=debtor, reason=Reason.UNREAD_REPLIES)
-    by_these = Q(opened_at__gte=debtor.unhandled_since)
-    if known.filter(by_these | ~Q(status=CaseStatus.RESOLVED)).exists():
+    """Open a case on the oldest open invoice, unless there is one for these replies."""
+    cases = Escalation.objects.filter(invoice__debtor=debtor, reason=Reason.UNREAD_REPLIES)
+    if cases.filter(Q(opened_at__gte=debtor.unhandled_since) | ~Q(status=CaseStatus.RESOLVED)).exists():
         return
-    open_ones = debtor.invoices.filter(status__in=OPEN).select_for_update(no_key=True)
-    oldest = open_ones.order_by("due_date", "issue_date", "invoice_number").first()
+    invoices = debtor.invoices.filter(status__in=OPEN).select_for_update(no_key=True)
+    oldest = invoices.order_by("due_date", "issue_date", "invoice_number").first()
     if oldest:
         oldest.account, oldest.debtor = debtor.account, debtor
         escalations.open_case(oldest, Reason.UNREAD_REPLIES)
 
 
 @contextmanager
-def _changing(account: Account, debtor_id: uuid.UUID) -> Iterator[Debtor]:
+def _locked(account: Account, debtor_id: uuid.UUID) -> Iterator[Debtor]:
     with transaction.atomic():
         debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor_id)
         debtor.account = account
         yield debtor
 
 
-def _tell(debtor: Debtor, actor: Actor, kind: str, reason: str) -> None:
-    debtor.save()
+def _announce(debtor: Debtor, actor: Actor, kind: str, reason: str) -> None:
+    """Add an entry to the timeline of each open invoice, and send `debtor_changed`."""
     for invoice in debtor.invoices.filter(status__in=OPEN).order_by("id"):
         invoice.account = debtor.account
         timeline.note(invoice, kind, actor, reason=reason)

@@ -1,13 +1,13 @@
-"""Legal forms of companies, in the spellings that invoices use.
+"""Legal forms of companies and their spellings.
 
-A form is named by its first spelling. Spellings of one form are equal; two forms are two parties, also where lawyers
-would translate one by the other: an LLC of Dubai and a W.L.L. of Bahrain are two companies. ذ.م.م is read as LLC.
+Different forms are different parties, even if one is a translation of the other: an LLC in Dubai and a W.L.L. in
+Bahrain are two companies. ذ.م.م is read as LLC.
 
-Spellings stand without dots and spaces: "l.l.c", "L L C" and "LLC" are one. Abbreviations that are also ordinary words
-("Sun" in Arabic, "spa") count only where their letters stand apart.
+Spellings are written without dots and spaces, so that "l.l.c", "L L C" and "LLC" are equal. Abbreviations that are also
+ordinary words (شمس, "spa") are recognised only if their letters are separated.
 """
 
-# Form: its spellings.
+# Each form with its other spellings.
 _FORMS: dict[str, str] = {
     # The Gulf and its neighbours.
     "llc": "limitedliabilitycompany limitedliabilityco ltdliabilitycompany ltdliabilityco ذمم شذمم"
@@ -18,9 +18,6 @@ _FORMS: dict[str, str] = {
     "fzllc": "freezonellc freezonelimitedliabilitycompany منطقةحرةذمم مؤسسةمنطقةحرةذمم شركةمنطقةحرةذمم",
     "llcfz": "llcfreezone ذمممنطقةحرة",
     "llcspc": "llcsoc llcopc soleproprietorshipllc شركةالشخصالواحدذمم شخصواحدذمم ذمممنشخصواحد",
-    "dmcc": "",
-    "dmccllc": "",
-    "dwcllc": "",
     "pjsc": "publicjointstockcompany publicjsc شركةمساهمةعامة مساهمةعامة",
     "prjsc": "privatejointstockcompany privatejsc pvtjsc شركةمساهمةخاصة مساهمةخاصة",
     "jsc": "jointstockcompany شركةمساهمة مساهمة",
@@ -48,11 +45,9 @@ _FORMS: dict[str, str] = {
     "ptyltd": "ptylimited proprietarylimited pty",
     "plc": "publiclimitedcompany",
     "llp": "limitedliabilitypartnership",
-    "lllp": "",
     "lp": "limitedpartnership",
     "inc": "incorporated",
     "corp": "corporation",
-    "pllc": "",
     "cic": "communityinterestcompany",
     "dac": "designatedactivitycompany",
     "clg": "companylimitedbyguarantee",
@@ -66,57 +61,37 @@ _FORMS: dict[str, str] = {
     "ugcokg": "ug&cokg ughaftungsbeschränkt&cokg",
     "ag": "aktiengesellschaft",
     "kg": "kommanditgesellschaft",
-    "kgaa": "",
     "ohg": "offenehandelsgesellschaft",
     "ug": "ughaftungsbeschränkt unternehmergesellschafthaftungsbeschränkt",
     "ek": "ekfm ekfr",
-    "ev": "",
     "sarl": "sàrl sociétéàresponsabilitélimitée",
     "sas": "sociétéparactionssimplifiée",
-    "sasu": "",
-    "eurl": "",
-    "snc": "",
     "sa": "sociétéanonyme sociedadanónima sociedadeanônima",
     "sl": "sociedadlimitada sociedadderesponsabilidadlimitada",
     "slu": "slunipersonal",
-    "sadecv": "",
     "srl": "srldecv",
-    "srls": "",
     "lda": "limitada",
-    "ltda": "",
-    "eireli": "",
     "bv": "beslotenvennootschap",
     "nv": "naamlozevennootschap",
-    "vof": "",
-    "bvba": "",
-    "sprl": "",
     "ab": "aktiebolag",
     "as": "aksjeselskap aktieselskab",
-    "asa": "",
     "aps": "anpartsselskab",
     "oy": "osakeyhtiö",
-    "oyj": "",
     "aş": "anonimşirketi",
     "ltdşti": "ltdsti limitedşirketi",
     "spzoo": "spółkazoo",
-    "sro": "",
-    "kft": "",
-    "doo": "",
-    "eood": "",
-    "ood": "",
     "ооо": "ooo",
-    "оао": "",
-    "пао": "",
-    "зао": "",
     "sdnbhd": "sendirianberhad",
     "bhd": "berhad",
     "株式会社": "kabushikikaisha",
     "合同会社": "godokaisha",
-    "有限公司": "",
-    "股份有限公司": "",
-    "בעמ": "",
 }
-# Abbreviations that are forms only with their letters apart: the letters, and the form.
+# Forms without other spellings.
+_SIMPLE_FORMS = (
+    "dmcc dmccllc dwcllc lllp pllc kgaa ev sasu eurl snc sadecv srls ltda eireli vof bvba sprl asa oyj"
+    " sro kft doo eood ood оао пао зао 有限公司 股份有限公司 בעמ"
+)
+# Abbreviations that are recognised only with separated letters, and their forms.
 LETTERS: dict[str, str] = {
     "ممح": "fze",
     "شمح": "fzco",
@@ -140,16 +115,16 @@ LETTERS: dict[str, str] = {
     "spa": "spa",
     "kk": "株式会社",
 }
-# They stand before the name as well as after it.
+# Forms that may also come before the name.
 BEFORE = frozenset({"est", "ооо", "оао", "пао", "зао", "株式会社", "合同会社"})
-# What "Gulf Trading Co." is: no form beside another ("Gulf Trading Co. LLC" is "Gulf Trading LLC"), and the same as no
-# form, but another party than an establishment, which belongs to one person.
+# The form of "Gulf Trading Co.". It is ignored beside another form ("Gulf Trading Co. LLC") and equal to no form, but
+# differs from an establishment, which belongs to one person.
 COMPANY = "company"
 OF_ONE_PERSON = frozenset({"est", "soleproprietorship"})
-# No part of the name.
+# Words that are not part of the name.
 GENERIC_AFTER = ("co", "company", "شركة")
 GENERIC_BEFORE = ("شركة", "السادة", "messrs", "the")
 
-WHOLE: dict[str, str] = {
+WHOLE: dict[str, str] = {form: form for form in _SIMPLE_FORMS.split()} | {
     spelling: form for form, spellings in _FORMS.items() for spelling in (form, *spellings.split())
 }

@@ -1,8 +1,8 @@
-"""The party of an invoice: who owes it, by name, however the name is spelt.
+"""Parties of invoices: the company or person that owes the money, independent of the name's spelling.
 
-A party is the company if there is one, else the name, without spaces and punctuation and apart from its legal form.
-Two different forms are two parties. A name without a form is the same party as the name with one only while the account
-knows exactly one such form.
+The base of a party is its company, or its name if it has no company, without spaces, punctuation and legal form.
+Different forms are different parties. A name without a form is the same party as the name with a form only if the
+account has exactly one such form.
 """
 
 import functools
@@ -16,51 +16,50 @@ from invoices.debtors import legal_forms
 
 MAX_BASE, MAX_FORM = 200, 30
 MAX_KEY = MAX_BASE + 1 + MAX_FORM
-_APART = "|"  # it is in no base
+_SEPARATOR = "|"  # never part of a base
 _BETWEEN_NUMBERS = "-"
 
-# Letters that Arabic spelling does not keep apart, and those that Persian and Urdu keyboards write for them.
+# Letters that are interchangeable in Arabic spelling, and their variants on Persian and Urdu keyboards.
 _ARABIC = str.maketrans(
     {**dict.fromkeys("أإآٱٲٳ", "ا"), **dict.fromkeys("ىیېےۍ", "ي"), **dict.fromkeys("ةەہھۀۂ", "ه"), "ک": "ك", "ڪ": "ك"}
 )
 _ARABIC_MARKS = re.compile(
     "[\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u08d3-\u08ff]"
 )
-_LONGEST = 400  # characters; names have at most 200
+_MAX_LENGTH = 400  # names have at most 200 characters
 _DOTLESS_I = str.maketrans({"İ": "i", "ı": "i"})
-# What people type into a field that they have to fill in.
+# Placeholders that people type into a required field.
 _NOT_A_COMPANY = frozenset({"na", "none", "null", "nil", "notapplicable", "notavailable", "لايوجد", "غيرمتوفر"})
-# Scripts without spaces between words: these forms are words wherever they stand.
+# Forms in scripts that put no spaces between words.
 _WITHOUT_SPACES = re.compile("(株式会社|合同会社|股份有限公司|有限公司)")
-# "Smith & Sons" is "Smith and Sons". In Arabic the word is a part of the next one.
+# "Smith & Sons" is equal to "Smith and Sons". In Arabic, "and" is a prefix of the next word.
 _AND = "&"
 _AND_WORDS = frozenset({"and", "und", "et"})
 _ARABIC_AND = re.compile(r"(?<=[\u0620-\u064a])\s*&\s*(?=[\u0620-\u064a])")
-_AMPERSAND_IN_HTML = re.compile(r"&amp;")
-# "M/S Gulf Trading": Messrs.
+# "M/S Gulf Trading" stands for "Messrs Gulf Trading".
 _MESSRS = re.compile(r"^\s*m\s*/\s*s\b")
 _MOST_WORDS = 8
 
 
 class Party(NamedTuple):
-    """`form` is empty where the name has none."""
+    """The base name of a party, and its legal form or an empty string."""
 
     base: str
     form: str = ""
 
     @property
     def key(self) -> str:
-        return f"{self.base}{_APART}{self.form}"
+        return f"{self.base}{_SEPARATOR}{self.form}"
 
     @classmethod
     def of_key(cls, key: str) -> Self:
-        base, _, form = key.partition(_APART)
+        base, _, form = key.partition(_SEPARATOR)
         return cls(base, form)
 
 
 @functools.lru_cache(maxsize=5_000)
 def of(name: str, company: str) -> Party:
-    """The party of an invoice. A company without a letter or digit, or "N/A", is no company."""
+    """Return the party of an invoice. A company without letters and digits, or such as "N/A", is ignored."""
     words = _words(company)
     if not set(words) - {_AND} or "".join(words) in _NOT_A_COMPANY:
         words = _words(name)
@@ -73,7 +72,7 @@ def of(name: str, company: str) -> Party:
 
 
 def is_same(one: Party, other: Party, known_forms: Collection[str]) -> bool:
-    """Compare two parties. `known_forms` are the forms with which the account knows the name, "" not among them."""
+    """Return True if both are the same party. `known_forms` are the account's non-empty forms of the name."""
     if one.base != other.base:
         return False
     if one.form == other.form:
@@ -88,7 +87,7 @@ def is_same(one: Party, other: Party, known_forms: Collection[str]) -> bool:
 
 
 def groups(keys: Iterable[str], known_forms: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
-    """For each key, all of the keys that are the same party. `known_forms` is by base, of the account."""
+    """Map each key to all keys of the same party. `known_forms` maps bases to the account's forms."""
     parties = sorted({Party.of_key(key) for key in keys})
     return {
         one.key: frozenset(
@@ -99,8 +98,7 @@ def groups(keys: Iterable[str], known_forms: Mapping[str, Collection[str]]) -> d
 
 
 def are_ambiguous(keys: Iterable[str]) -> set[str]:
-    """The bases that stand among the keys in several forms, one of them none or a mere company: whether those are the
-    same, the account's known forms decide."""
+    """Return the bases whose forms are ambiguous: there are several, and one of them is empty or a mere "company"."""
     forms: dict[str, set[str]] = {}
     for key in keys:
         party = Party.of_key(key)
@@ -109,36 +107,36 @@ def are_ambiguous(keys: Iterable[str]) -> set[str]:
 
 
 def _words(text: str) -> list[str]:
-    """The words of a name: letters and digits, folded, and "&". A word in dots ("L.L.C.") comes letter by letter."""
-    text = unicodedata.normalize("NFKC", text[:_LONGEST].translate(_DOTLESS_I)).casefold()
+    """Return the words of a name in folded letters and digits, and "&". "L.L.C." becomes three words."""
+    text = unicodedata.normalize("NFKC", text[:_MAX_LENGTH].translate(_DOTLESS_I)).casefold()
     text = _ARABIC_MARKS.sub("", unicodedata.normalize("NFKC", text)).translate(_ARABIC)
     text = _MESSRS.sub(" ", text)
     text = _WITHOUT_SPACES.sub(r" \1 ", text)
-    text = _ARABIC_AND.sub(" و", _AMPERSAND_IN_HTML.sub(_AND, text))
-    words = "".join(map(_sign, text)).split()
+    text = _ARABIC_AND.sub(" و", text.replace("&amp;", _AND))
+    words = "".join(map(_folded, text)).split()
     return [_AND if word in _AND_WORDS else word for word in words]
 
 
-def _sign(sign: str) -> str:
-    category = unicodedata.category(sign)
+def _folded(character: str) -> str:
+    category = unicodedata.category(character)
     if category == "Nd":
-        return str(unicodedata.decimal(sign))
-    if sign in "'’ʼ" or category == "Cf":  # an apostrophe, or an invisible sign, inside of a word
+        return str(unicodedata.decimal(character))
+    if character in "'’ʼ" or category == "Cf":  # an apostrophe or an invisible character within a word
         return ""
-    if sign == _AND:
+    if character == _AND:
         return f" {_AND} "
-    if sign == _APART:
+    if character == _SEPARATOR:
         return " "
-    return " " if category[0] in "PZC" or category in ("So", "Sk") else sign
+    return " " if category[0] in "PZC" or category in ("So", "Sk") else character
 
 
 def _bare(text: str) -> str:
-    """Return the signs of a name that has no letters or digits."""
-    return "".join(unicodedata.normalize("NFKC", text).split()).replace(_APART, "/")
+    """Return the characters of a name that has no letters or digits."""
+    return "".join(unicodedata.normalize("NFKC", text).split()).replace(_SEPARATOR, "/")
 
 
 def _without_form(words: list[str]) -> tuple[str, str]:
-    """The name and its form. A name that is nothing but a form is a name."""
+    """Return the name and its form. A name that consists of a form only is kept."""
     begun = _without(words, _GENERIC_BEFORE, at_end=False)
     rest, form = _cut(begun)
     bare = _without(rest, _GENERIC_AFTER, at_end=True)
@@ -147,7 +145,7 @@ def _without_form(words: list[str]) -> tuple[str, str]:
 
 
 def _joined(words: list[str]) -> str:
-    """The words without spaces, but where two numbers would become one: "Unit 1 1" is not "Unit 11"."""
+    """Return the words without spaces, but with a separator between numbers: "Unit 1 1" is not "Unit 11"."""
     joined = ""
     for word in words:
         if joined[-1:].isdecimal() and word[0].isdecimal():
@@ -168,10 +166,10 @@ def _cut(words: list[str]) -> tuple[list[str], str]:
 
 
 def _form(words: list[str]) -> str:
-    spelt = "".join(words)
-    if form := _WHOLE.get(spelt):
+    spelling = "".join(words)
+    if form := _WHOLE.get(spelling):
         return form
-    return _LETTERS.get(spelt, "") if all(len(word) == 1 for word in words) else ""
+    return _LETTERS.get(spelling, "") if all(len(word) == 1 for word in words) else ""
 
 
 def _without(words: list[str], generic: frozenset[str], *, at_end: bool) -> list[str]:

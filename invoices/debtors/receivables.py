@@ -1,7 +1,7 @@
-"""Definitions of what a debtor owes. Every page, message, statement and figure that adds up money uses these.
+"""Definitions of overdue, outstanding and net amounts, for every page, message, statement and figure.
 
-An open invoice belongs to exactly one part, so that the parts add up to what is outstanding. Currencies are never added
-up, and credit in one currency never lowers another.
+An open invoice belongs to exactly one part, so that the parts add up to the outstanding amount. Amounts and credit are
+kept apart by currency.
 """
 
 import datetime as dt
@@ -17,12 +17,12 @@ from invoices import receipts
 from invoices.models import OPEN, Allocation, Invoice, Promise, ReceiptStatus, Status
 
 _ZERO = Decimal(0)
-# The open invoices that nothing holds back: neither disputed nor on hold.
+# Statuses of open invoices that are neither disputed nor on hold.
 CHASED = (Status.NEW, Status.OVERDUE)
 
 
 class Part(StrEnum):
-    """The parts of what is outstanding."""
+    """Part of the outstanding amount."""
 
     OVERDUE = "overdue"
     NOT_DUE = "not_due"
@@ -31,7 +31,7 @@ class Part(StrEnum):
 
 
 def part_of(invoice: Invoice, today: dt.date) -> Part:
-    """Return the part that an open invoice belongs to. A dispute or a hold outweighs the due date."""
+    """Return the part of an open invoice. A dispute or a hold takes precedence over the due date."""
     if invoice.status == Status.DISPUTED:
         return Part.DISPUTED
     if invoice.status == Status.ON_HOLD:
@@ -40,13 +40,13 @@ def part_of(invoice: Invoice, today: dt.date) -> Part:
 
 
 def is_overdue(invoice: Invoice, today: dt.date) -> bool:
-    """Return whether the invoice counts as overdue: open, past its due date, neither disputed nor on hold."""
+    """Return True if the invoice is open, past its due date, and neither disputed nor on hold."""
     return invoice.is_open and part_of(invoice, today) == Part.OVERDUE
 
 
 @dataclass(slots=True)
 class Position:
-    """One currency of a debtor: the parts of what is outstanding, and the unapplied credit."""
+    """Outstanding amounts by part, and unapplied credit, of one debtor in one currency."""
 
     overdue: Decimal = _ZERO
     not_due: Decimal = _ZERO
@@ -61,17 +61,17 @@ class Position:
 
     @property
     def net(self) -> Decimal:
-        """Outstanding sum after credit."""
+        """Return the outstanding amount less credit."""
         return max(self.outstanding - self.credit, _ZERO)
 
     @property
     def overdue_net(self) -> Decimal:
-        """Overdue sum after credit, which pays the overdue invoices first."""
+        """Return the overdue amount less credit, which pays overdue invoices first."""
         return max(self.overdue - self.credit, _ZERO)
 
 
 def positions(invoices: Iterable[Invoice], credit: Mapping[str, Decimal], today: dt.date) -> dict[str, Position]:
-    """Return the position in each currency, by its code, of one debtor's invoices and credit."""
+    """Return the positions of one debtor's invoices and credit by currency code."""
     found: dict[str, Position] = {}
     for invoice in invoices:
         if invoice.is_open:
@@ -85,20 +85,20 @@ def positions(invoices: Iterable[Invoice], credit: Mapping[str, Decimal], today:
 
 
 def balances(invoices: Iterable[Invoice]) -> dict[str, Decimal]:
-    """Return what is open on these invoices, by currency."""
+    """Return the sum of the invoices' balances by currency."""
     sums: dict[str, Decimal] = {}
     for invoice in invoices:
         sums[invoice.currency] = sums.get(invoice.currency, _ZERO) + invoice.balance
     return sums
 
 
-# --- The same for the database -----------------------------------------------------------------------------------
+# --- Database expressions ----------------------------------------------------------------------------------------
 
 BALANCE = Greatest(F("amount") - F("amount_paid"), _ZERO)
 
 
 def in_part(part: Part, is_past: Q) -> Q:
-    """Return the open invoices of a part. `is_past` selects the invoices whose due date lies before today."""
+    """Return a condition for the open invoices of a part. `is_past` selects those with a due date before today."""
     if part == Part.DISPUTED:
         return Q(status=Status.DISPUTED)
     if part == Part.ON_HOLD:
@@ -117,7 +117,7 @@ _PAID_SINCE = (
     .annotate(total=Sum("amount"))
     .values("total")
 )
-# What is left of a promise: less what was paid since, and never more than the invoice's balance.
+# The open amount of a promise, as in `promised`.
 _PROMISED = Least(
     F("amount") - Greatest(Coalesce(Subquery(_PAID_SINCE), _ZERO), _ZERO),
     F("invoice__amount") - F("invoice__amount_paid"),
@@ -130,7 +130,7 @@ PROMISED = Case(
 
 
 def promised(promise: Promise) -> Decimal:
-    """Return what is left of an open promise: less what was paid since, and never more than the invoice's balance."""
+    """Return the open amount of a promise: less the payments since, and at most the invoice's balance."""
     invoice = promise.invoice
     if not invoice.is_open:
         return _ZERO

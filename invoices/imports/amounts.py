@@ -1,4 +1,4 @@
-"""Cells with money and currencies: what they say, or a sentence that tells what to send instead."""
+"""Amounts and currencies in cells. Every error says what to send instead."""
 
 import re
 from decimal import Decimal, InvalidOperation
@@ -7,10 +7,10 @@ from django.utils.translation import gettext as _
 
 from invoices import money
 from invoices.imports import cells
-from invoices.imports.cells import Ambiguous
+from invoices.imports.errors import RowRefused
 from invoices.imports.headings import folded
 
-# Signs that people put beside an amount, and the currencies that each can stand for.
+# Symbols beside amounts, and the currencies that each can mean.
 _SYMBOLS: dict[str, frozenset[str]] = {
     symbol: frozenset(codes.split())
     for symbol, codes in {
@@ -51,10 +51,10 @@ _SYMBOLS: dict[str, frozenset[str]] = {
         "جنيه": "EGP SDG",
     }.items()
 }
-SIGNS = frozenset(symbol.strip(".") for symbol in _SYMBOLS)
+SYMBOLS = frozenset(symbol.strip(".") for symbol in _SYMBOLS)
 _BY_LENGTH = sorted(_SYMBOLS, key=len, reverse=True)
 
-# Names in a currency column.
+# Names in currency columns.
 _NAMES: dict[str, str] = {
     folded(name): code
     for code, names in {
@@ -80,8 +80,11 @@ _EMPTY = ("-", "–", "—", "nil")
 
 
 def currency_code(text: str) -> str:
-    """`AED`, `aed`, `AED - UAE Dirham`, `UAE Dirham`, `Dhs` as `AED`; what is not known stays as it is."""
-    upper = text[: cells.LONGEST].strip().upper()
+    """Return the code of a currency, such as AED for "aed", "AED - UAE Dirham", "UAE Dirham" and "Dhs".
+
+    An unknown text is returned in upper case.
+    """
+    upper = text[: cells.MAX_LENGTH].strip().upper()
     if upper in money.EXPONENTS:
         return upper
     if match := re.match(r"([A-Z]{3})[\s:(\-–]", upper):
@@ -92,29 +95,34 @@ def currency_code(text: str) -> str:
 
 
 def is_currency_name(text: str) -> bool:
-    """Tell whether a cell names a currency: `USD`, `US Dollars`, `AED - UAE Dirham`. Words are no codes: not `all`."""
-    if len(text) > cells.LONGEST:
+    """Return True if the text is a currency, such as "USD", "US Dollars" or "AED - UAE Dirham".
+
+    Codes must be in upper case, so that the word "all" is not taken for the Albanian lek.
+    """
+    if len(text) > cells.MAX_LENGTH:
         return False
     code = re.match(r"[A-Z]{3}(?=[\s:(\-–]|$)", text)
     return bool(code and code[0] in money.EXPONENTS) or folded(text) in _NAMES
 
 
 def known_currency(text: str, label: str) -> str:
-    """The code, or a sentence."""
+    """Return the code of a currency. Raise `RowRefused` if it is unknown. `label` is the column's name."""
     code = currency_code(text)
     if code not in money.EXPONENTS:
-        raise Ambiguous(
-            _("%(label)s: “%(text)s” is not a known currency. Use its ISO 4217 code, such as AED.")
-            % {"label": label, "text": text[:40]}
-        )
+        message = _("%(label)s: “%(text)s” is not a known currency. Use its ISO 4217 code, such as AED.")
+        raise RowRefused(message % {"label": label, "text": text[:40]})
     return code
 
 
 def amount(text: str, currency: str, label: str) -> Decimal | None:
-    """The number in a money cell, which may be below 0; None for a dash. `label` is the column's name."""
+    """Return the number in a cell, which may be negative, or None for a dash.
+
+    `currency` is the row's currency, or "" if any is accepted. `label` is the column's name. Raise `RowRefused` if the
+    text is not a number, is ambiguous, or is in another currency.
+    """
     text = text.strip()
-    if len(text) > cells.LONGEST:
-        raise _no_number(text, label)
+    if len(text) > cells.MAX_LENGTH:
+        raise _not_a_number(text, label)
     plain = cells.latin(text).replace("−", "-").replace("\u200f", "").replace("\u200e", "")
     if plain.casefold() in _EMPTY:
         return None
@@ -126,26 +134,24 @@ def amount(text: str, currency: str, label: str) -> Decimal | None:
     try:
         number = Decimal(cells.amount(plain, currency))
     except InvalidOperation as error:
-        raise _no_number(text, label) from error
+        raise _not_a_number(text, label) from error
     if not re.fullmatch(r"[0-9.,٫٬\s\u00a0\u202f'’]+", plain):
-        raise _no_number(text, label)
+        raise _not_a_number(text, label)
     return -number if is_negative else number
 
 
 def refuse_negative(number: Decimal, text: str, label: str) -> None:
-    """Explain an amount below 0 where an invoice's is needed."""
+    """Raise `RowRefused` if the amount of an invoice is negative."""
     if number < 0:
-        raise Ambiguous(
-            _(
-                "%(label)s: %(text)s is below 0, which looks like a credit note. An import registers invoices only:"
-                " leave the row out, or correct the amount to a number above 0."
-            )
-            % {"label": label, "text": text[:40]}
+        message = _(
+            "%(label)s: %(text)s is below 0, which looks like a credit note. An import registers invoices only:"
+            " leave the row out, or correct the amount to a number above 0."
         )
+        raise RowRefused(message % {"label": label, "text": text[:40]})
 
 
 def _without_sign(plain: str) -> tuple[str, bool]:
-    """`-5`, `5-`, `(5)`, and Tally's `5 Cr`; `5 Dr` is owed to the account."""
+    """Return the text without its sign, and True if it is negative: "-5", "5-", "(5)", or "5 Cr" as in Tally."""
     if match := re.fullmatch(r"(.*\S)\s*(dr|cr)\.?", plain, re.IGNORECASE | re.DOTALL):
         return match[1].strip(), match[2].casefold() == "cr"
     if plain.startswith("(") and plain.endswith(")"):
@@ -158,7 +164,7 @@ def _without_sign(plain: str) -> tuple[str, bool]:
 
 
 def _without_currency(plain: str, currency: str, text: str, label: str) -> str:
-    """Without a code or sign of the row's own currency. Another currency's is never passed over."""
+    """Return the text without its currency code or symbol. Raise `RowRefused` if that is of another currency."""
     for code in (plain[:3].upper(), plain[-3:].upper()):
         if code in money.EXPONENTS:
             _refuse_another(frozenset([code]), currency, text, label)
@@ -173,20 +179,17 @@ def _without_currency(plain: str, currency: str, text: str, label: str) -> str:
 
 def _refuse_another(codes: frozenset[str], currency: str, text: str, label: str) -> None:
     if currency and currency not in codes:
-        raise Ambiguous(
-            _("%(label)s: %(text)s is not in the row's currency, %(currency)s. Send both in one currency.")
-            % {"label": label, "text": text[:40], "currency": currency}
-        )
+        message = _("%(label)s: %(text)s is not in the row's currency, %(currency)s. Send both in one currency.")
+        raise RowRefused(message % {"label": label, "text": text[:40], "currency": currency})
 
 
 def _without_indian_commas(plain: str) -> str:
-    """`1,28,500.00` as `128500.00`: a lakh and a crore can be read in one way only."""
+    """Return Indian numbers without commas, which are unambiguous: "1,28,500.00" becomes "128500.00"."""
     if re.fullmatch(r"\d{1,2}(,\d{2})+,\d{3}(\.\d{1,3})?", plain, re.ASCII):
         return plain.replace(",", "")
     return plain
 
 
-def _no_number(text: str, label: str) -> Ambiguous:
-    return Ambiguous(
-        _("%(label)s: “%(text)s” is not a number. Send digits, such as 1250.50.") % {"label": label, "text": text[:40]}
-    )
+def _not_a_number(text: str, label: str) -> RowRefused:
+    message = _("%(label)s: “%(text)s” is not a number. Send digits, such as 1250.50.")
+    return RowRefused(message % {"label": label, "text": text[:40]})

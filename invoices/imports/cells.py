@@ -1,6 +1,6 @@
-"""Cells with amounts, dates and phones, converted to what the API's serializers accept.
+"""Conversion of amounts, dates, phones and languages in cells to the formats that the API's serializers accept.
 
-What can be read in two ways is refused, never guessed. Text that can't be read at all is left to the serializers.
+Ambiguous text raises `RowRefused`. Text in an unknown format is returned unchanged for the serializers to reject.
 """
 
 import datetime as dt
@@ -10,40 +10,35 @@ import phonenumbers
 from django.utils.translation import gettext as _
 
 from invoices import money
+from invoices.imports.errors import RowRefused
 from invoices.models.imports import DateOrder
 
 _DIGITS = {ord(digit): str(value) for digits in ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹") for value, digit in enumerate(digits)}
 _AMOUNT_MARKS = {ord("٫"): ".", ord("٬"): ","}
-# Excel's, which its formulas leave where they fail.
-_ERRORS = frozenset(["#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"])
+_EXCEL_ERRORS = frozenset(["#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"])
 _MONTHS = ("", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-
-
-# Characters of a cell with an amount, a date or a phone number. A longer one is none, and is left as it is.
-LONGEST = 100
-
-
-class Ambiguous(ValueError):
-    """The cell can be read in two ways, or in none; the message is for people."""
+# Longer cells hold no amount, date, phone or language, and are returned unchanged.
+MAX_LENGTH = 100
 
 
 def refuse_errors(text: str) -> None:
-    if text in _ERRORS:
-        raise Ambiguous(_("The cell holds an error of Excel: %(text)s.") % {"text": text})
+    """Raise `RowRefused` if the cell holds an error of Excel."""
+    if text in _EXCEL_ERRORS:
+        raise RowRefused(_("The cell holds an error of Excel: %(text)s.") % {"text": text})
 
 
 def latin(text: str) -> str:
-    """Arabic-Indic and Persian digits as 0 to 9."""
+    """Return the text with Arabic-Indic and Persian digits as 0 to 9."""
     return text.translate(_DIGITS)
 
 
 def amount(text: str, currency: str) -> str:
-    """`1,250.50`, `1 250.50`, `1.250,50`, `١٬٢٥٠٫٥٠`, `AED 1,250.50` as `1250.50`.
+    """Return "1,250.50", "1 250.50", "1.250,50", "١٬٢٥٠٫٥٠" or "AED 1,250.50" as "1250.50".
 
-    With both marks the last one is the decimal one. One alone before three digits could be either: a comma separates
-    thousands, unless the currency has three decimals; a point is refused where the currency has fewer.
+    The last of a comma and a point is the decimal mark. A single comma before three digits separates thousands. It is
+    ambiguous if the currency has three decimals; a single point before three digits is ambiguous if it has fewer.
     """
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         return text
     plain = re.sub(r"[\s\u00a0\u202f'’]", "", latin(text).translate(_AMOUNT_MARKS))
     if currency:
@@ -55,24 +50,24 @@ def amount(text: str, currency: str) -> str:
         return plain.replace(".", "").replace(",", ".")
     if re.fullmatch(r"-?[1-9]\d{0,2},\d{3}", plain, re.ASCII):
         if is_three:
-            raise _two_ways(text)
+            raise _ambiguous(text)
         return plain.replace(",", "")
     if re.fullmatch(r"-?[1-9]\d{0,2}\.\d{3}", plain, re.ASCII) and not is_three:
-        raise _two_ways(text)
+        raise _ambiguous(text)
     return plain.replace(",", ".") if re.fullmatch(r"-?\d+,\d+", plain, re.ASCII) else plain
 
 
 def without_time(text: str) -> str:
-    """A date without the time of day that stands behind it."""
+    """Return a date without the time of day after it."""
     return re.sub(r"[T ]{1,3}\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?( ?[AaPp][Mm])?Z?$", "", text)
 
 
 def date(text: str, order: str, conflict: str = "") -> str:
-    """ISO, `31/12/2026`, `31.12.2026`, `31-Dec-2026`, `31-Dec-26`, with a time of day or without, as `2026-12-31`.
+    """Return "31/12/2026", "31.12.2026", "31-Dec-2026" or "31-Dec-26", with or without time, as "2026-12-31".
 
-    `conflict` tells why the file as a whole does not say which comes first, day or month.
+    `order` is a `DateOrder`. `conflict` explains why the file's order of day and month is unknown.
     """
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         return text
     plain = without_time(latin(text))
     if match := re.fullmatch(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", plain, re.ASCII):
@@ -83,24 +78,22 @@ def date(text: str, order: str, conflict: str = "") -> str:
         return _day(year, _MONTHS.index(month) if month in _MONTHS else 0, int(match[1]), text=text)
     if match := re.fullmatch(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})", plain, re.ASCII):
         first, second, year = int(match[1]), int(match[3]), int(match[4])
-        if order == DateOrder.MONTH_FIRST:
-            return _day(year, first, second, text=text)
-        if order == DateOrder.DAY_FIRST or first > 12 or first == second:
+        if order == DateOrder.DAY_FIRST or (order != DateOrder.MONTH_FIRST and (first > 12 or first == second)):
             return _day(year, second, first, text=text)
-        if second > 12:
+        if order == DateOrder.MONTH_FIRST or second > 12:
             return _day(year, first, second, text=text)
         if conflict:
-            raise Ambiguous(_("%(text)s can be read in two ways. %(conflict)s") % {"text": text, "conflict": conflict})
-        raise Ambiguous(
-            _("%(text)s can be read in two ways: say which comes first, day or month, and upload it again.")
-            % {"text": text}
+            raise RowRefused(_("%(text)s is ambiguous. %(conflict)s") % {"text": text, "conflict": conflict})
+        message = _(
+            "%(text)s is ambiguous: choose whether the day or the month comes first, and upload the file again."
         )
+        raise RowRefused(message % {"text": text})
     return plain
 
 
 def phone(text: str, country: str) -> str:
-    """As the serializer takes it; a sheet that took a number with its country code for a number lost the plus."""
-    if len(text) > LONGEST:
+    """Return a phone number with the plus sign that spreadsheets remove from a number with country code."""
+    if len(text) > MAX_LENGTH:
         return text
     plain = latin(text)
     digits = re.sub(r"[\s().-]", "", plain)
@@ -116,7 +109,7 @@ def _exists(number: str, country: str) -> bool:
 
 
 def language(text: str) -> str:
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         return text
     return {"english": "en", "arabic": "ar", "العربية": "ar", "عربي": "ar", "الإنجليزية": "en"}.get(
         text.casefold(), text.casefold()
@@ -127,8 +120,8 @@ def _day(year: int, month: int, day: int, *, text: str) -> str:
     try:
         return dt.date(year, month, day).isoformat()
     except ValueError as error:
-        raise Ambiguous(_("%(text)s is no date.") % {"text": text}) from error
+        raise RowRefused(_("%(text)s is not a date.") % {"text": text}) from error
 
 
-def _two_ways(text: str) -> Ambiguous:
-    return Ambiguous(_("%(text)s can be read in two ways: write it without separators.") % {"text": text})
+def _ambiguous(text: str) -> RowRefused:
+    return RowRefused(_("%(text)s is ambiguous: write it without separators for thousands.") % {"text": text})

@@ -1,4 +1,4 @@
-"""The columns of a file: what they are called, in English and Arabic, and which are needed."""
+"""Columns of imported files: their English and Arabic headings, and the mapping of headings to fields."""
 
 import dataclasses
 import functools
@@ -18,35 +18,36 @@ from invoices.models.imports import Kind
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`names` are headings that mean it besides its own. `weak` are headings that mean it if no other column does.
+    """A field and its headings, separated by "|".
 
-    `is_delicate` says that a second column of this kind must not be passed over: it is about money or its state.
+    `fallback_names` are headings that are used only if no other column fits. A second column of an `is_financial` field
+    must not be ignored silently, because it is about money or its status.
     """
 
     field: str
     label: Any
     help: Any
     names: str
-    is_needed: bool = False
-    weak: str = ""
-    is_delicate: bool = False
+    is_required: bool = False
+    fallback_names: str = ""
+    is_financial: bool = False
 
 
-# A column that only checks another: exports of programs that keep several currencies have it.
+# The total in the currency of the books, in exports of programs with several currencies. It only checks `amount`.
 BOOKS_AMOUNT = "books_amount"
 
 _NUMBER = Column(
     "invoice_number",
     _("Invoice number"),
-    _("Unique in your account: the same number again is the same invoice."),
+    _("Unique in your account. A row with a known number updates that invoice."),
     "invoice no|invoice|inv no|inv number|invoice num|inv num|number|no|num|document number|document no|doc no"
     "|doc number|bill number|bill no|voucher no|voucher number|vch no|invoice reference|invoice ref|tax invoice no"
     "|tax invoice number|invoice id|رقم الفاتورة|الفاتورة|رقم|الرقم|رقم المستند|رقم السند|رقم الفاتوره الضريبية"
     "|رقم القيد",
-    is_needed=True,
-    weak="ref no|ref|reference|reference no|reference number|document|المرجع|رقم المرجع",
+    is_required=True,
+    fallback_names="ref no|ref|reference|reference no|reference number|document|المرجع|رقم المرجع",
 )
-_PAID = dataclasses.replace(_NUMBER, help=_("Which invoice was paid."), weak="")
+_PAID = dataclasses.replace(_NUMBER, help=_("The number of the paid invoice."), fallback_names="")
 _CURRENCY = (
     "currency code|ccy|cur|curr|currency name|invoice currency|transaction currency|document currency|curr code|fx"
     "|cur code|ccy code|currency iso|iso currency|العملة|عملة|رمز العملة|عملة الفاتورة|نوع العملة|اسم العملة"
@@ -57,11 +58,11 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "debtor_name",
             _("Debtor"),
-            _("Who is written to."),
+            _("The debtor's name, as used in messages."),
             "debtor|customer|customer name|client|client name|contact|contact name|name|bill to|bill to name|party"
             "|party name|party s name|account name|buyer|sold to|customer full name|customer project|partner"
             "|اسم العميل|العميل|اسم المدين|المدين|الاسم|اسم الزبون|الزبون|اسم الطرف|الطرف|اسم الحساب",
-            is_needed=True,
+            is_required=True,
         ),
         Column(
             "debtor_company",
@@ -73,7 +74,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "debtor_email",
             _("Email"),
-            _("Where reminders go."),
+            _("The address to which reminders are sent."),
             "email|e mail|mail|email address|customer email|contact email|email id|client email|bill email"
             "|billing email"
             "|البريد الإلكتروني|البريد الالكتروني|البريد|الإيميل|بريد المدين",
@@ -90,10 +91,10 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             _("Amount"),
             _("The total, not the balance: 25000.00. Not needed if there is a balance."),
             f"{products.TOTALS}|amt|invoice amt|value|invoice value|original amount|المبلغ|القيمة",
-            is_needed=True,
-            is_delicate=True,
+            is_required=True,
+            is_financial=True,
         ),
-        Column("currency", _("Currency"), _("ISO 4217, such as AED."), _CURRENCY, is_delicate=True),
+        Column("currency", _("Currency"), _("ISO 4217, such as AED."), _CURRENCY, is_financial=True),
         Column(
             "issue_date",
             _("Issued"),
@@ -107,8 +108,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             _("YYYY-MM-DD."),
             "due on|payment due date|date due|net due date|maturity date|invoice due date|due by|pay by|payment due by"
             "|تاريخ الاستحقاق|الاستحقاق|تاريخ السداد|موعد الاستحقاق|يستحق في|موعد السداد",
-            is_needed=True,
-            weak="due|payment due",
+            is_required=True,
+            fallback_names="due|payment due",
         ),
         Column(
             "language",
@@ -119,12 +120,12 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "amount_paid",
             _("Paid already"),
-            _("What came in before InFlow knew the invoice. Later payments are imported as payments."),
+            _("The amount paid before the import. Import later payments as payments."),
             "paid|paid amount|already paid|amount received|received|invoice amount paid|total paid|paid to date"
             "|amount paid to date|payments|payments received|received amount|settled amount|amount settled|collected"
             "|amount collected|المدفوع|المبلغ المدفوع|المسدد|المبلغ المسدد|المحصل|المبلغ المحصل|المقبوض|إجمالي المدفوع"
             "|المدفوعات",
-            is_delicate=True,
+            is_financial=True,
         ),
         Column(
             "balance",
@@ -137,8 +138,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             "|bal|balance outstanding|invoice balance|to pay|still due|receivable|remaining due"
             "|المتبقي|المبلغ المتبقي|الرصيد|رصيد الفاتورة|المبلغ المستحق|المستحق|الباقي|المبلغ الباقي|غير المسدد"
             "|غير المدفوع|الرصيد المتبقي|الرصيد المستحق|الرصيد المفتوح|المتبقي للدفع|المستحق الدفع|المبلغ غير المدفوع",
-            weak="due|payment due",
-            is_delicate=True,
+            fallback_names="due|payment due",
+            is_financial=True,
         ),
         Column(
             "amount_credited",
@@ -146,7 +147,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             _("Credit notes applied to the invoice. They reduce the balance."),
             "credited|credits applied|credit applied|amount credited|credit notes|credit note amount|applied credits"
             "|إشعارات دائنة|المبلغ الدائن المطبق",
-            is_delicate=True,
+            is_financial=True,
         ),
         Column(
             "status",
@@ -154,14 +155,14 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             _("Status in the other system. Paid and void invoices are not registered; drafts are refused."),
             "state|invoice status|invoice state|document status|doc status|inv status"
             "|الحالة|حالة الفاتورة|حالة المستند|الوضع",
-            is_delicate=True,
+            is_financial=True,
         ),
         Column(
             "payment_status",
             _("Payment status"),
             _("A second status column that some programs export."),
             "payment state|paid status|حالة الدفع|حالة السداد",
-            is_delicate=True,
+            is_financial=True,
         ),
         Column(
             "document_type",
@@ -180,18 +181,18 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             "payment reference|ref|ref no|reference number|transaction|transaction id|transaction reference"
             "|bank reference|cheque number|check number|cheque no|receipt|receipt number"
             "|المرجع|رقم المرجع|مرجع الدفعة|رقم العملية|رقم الحوالة|رقم الشيك|رقم الإيصال",
-            is_needed=True,
+            is_required=True,
         ),
         Column(
             "amount",
             _("Amount"),
-            _("What came in, in the invoice's currency."),
+            _("The amount received, in the invoice's currency."),
             "paid|paid amount|amount paid|payment|payment amount|received|amount received|credit|amt|amount applied"
             "|المبلغ|المبلغ المدفوع|المدفوع|قيمة الدفعة|القيمة",
-            is_needed=True,
-            is_delicate=True,
+            is_required=True,
+            is_financial=True,
         ),
-        Column("currency", _("Currency"), _("If given, it must be the invoice's."), _CURRENCY, is_delicate=True),
+        Column("currency", _("Currency"), _("Optional: the invoice's currency."), _CURRENCY, is_financial=True),
         Column(
             "paid_at",
             _("Day the money came"),
@@ -210,17 +211,17 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             _("Status"),
             _("Status of the payment. Only received payments are recorded."),
             "state|payment status|payment state|الحالة|حالة الدفعة|حالة الدفع",
-            is_delicate=True,
+            is_financial=True,
         ),
     ),
 }
-# What an invoice or a payment is known by.
+# Fields that identify an invoice or a payment.
 KEYS: dict[str, str] = {Kind.INVOICES: "invoice_number", Kind.PAYMENTS: "reference"}
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
-    """The meaning of each column: by field its place, the places that are known and not needed, and the rest."""
+class ColumnMapping:
+    """Meaning of a file's columns: positions by field, positions of known but unused columns, and of unknown ones."""
 
     product: str
     columns: dict[str, int]
@@ -228,85 +229,81 @@ class Understood:
     unknown: list[int]
 
 
-def understand(kind: str, headings: Sequence[str], chosen: Mapping[str, str] | None = None) -> Understood:
-    """`chosen` holds what a person decided: by `keys` of the headings a field, or nothing to ignore the column."""
+def map_columns(kind: str, headings: Sequence[str], chosen: Mapping[str, str] | None = None) -> ColumnMapping:
+    """Map headings to fields. `chosen` maps `keys` of headings to the fields that people chose, or "" to ignore."""
     chosen = chosen or {}
-    known_as = {key: place for place, key in enumerate(keys(headings))}
     fields = {column.field for column in COLUMNS[kind]}
-    decided = {place: chosen[key] for key, place in known_as.items() if key in chosen}
-    found = {name: place for place, name in decided.items() if name in fields}
+    decided = {position: chosen[key] for position, key in enumerate(keys(headings)) if key in chosen}
+    found = {name: position for position, name in decided.items() if name in fields}
     texts = [folded(heading) for heading in headings]
-    product = recognised(kind, texts)
-    free = {place: text for place, text in enumerate(texts) if place not in decided}
+    product = recognise(kind, texts)
+    unneeded = set(names(products.COMMON_UNUSED))
+    free = {position: text for position, text in enumerate(texts) if position not in decided}
     if product:
-        _fill_by_preference(found, product, free)
-    unneeded = {*_unused(product), *names(products.COMMON_UNUSED)} if product else set(names(products.COMMON_UNUSED))
-    free = {place: text for place, text in free.items() if text not in unneeded}
-    for tier, fields_of in _tiers(kind, translation.get_language() or ""):
-        _fill(found, tier, fields_of, free)
+        _fill(found, _of_product(product), free, by_preference=True)
+        unneeded |= _unused(product)
+    free = {position: text for position, text in free.items() if text not in unneeded}
+    for tier in _tiers(kind, translation.get_language() or ""):
+        _fill(found, tier, free)
     if is_total(kind, headings, found):
         unneeded |= set(names(products.PARTS_OF_A_TOTAL))
     taken = set(found.values())
-    left = [place for place in range(len(headings)) if place not in taken]
-    unused = [place for place in left if place in decided or texts[place] in unneeded]
-    unknown = [place for place in left if place not in decided and texts[place] not in unneeded]
-    return Understood(product.name if product else "", found, unused, unknown)
-
-
-def guess(kind: str, headings: Sequence[str]) -> dict[str, int]:
-    """Map each field to the position of its column: an exact name before a common one, the first of several."""
-    return understand(kind, headings).columns
+    left = [position for position in range(len(headings)) if position not in taken]
+    unused = [position for position in left if position in decided or texts[position] in unneeded]
+    unknown = [position for position in left if position not in unused]
+    return ColumnMapping(product.name if product else "", found, unused, unknown)
 
 
 def keys(headings: Sequence[str]) -> list[str]:
-    """A name for each column by which a person's choice is found again, also if two headings are the same."""
+    """Return a unique key for each column, by which a person's choice is found again."""
     seen: dict[str, int] = {}
     found = []
-    for place, heading in enumerate(headings, 1):
-        text = folded(heading) or f"column {place}"
+    for position, heading in enumerate(headings, 1):
+        text = folded(heading) or f"column {position}"
         seen[text] = seen.get(text, 0) + 1
         found.append(text if seen[text] == 1 else f"{text} ({seen[text]})")
     return found
 
 
-def recognised(kind: str, texts: Sequence[str]) -> Product | None:
-    """The program whose export has such headings."""
+def recognise(kind: str, texts: Sequence[str]) -> Product | None:
+    """Return the program whose export has these folded headings."""
     if kind != Kind.INVOICES:
         return None
-    given = set(texts)
-    return next((each for each in products.PRODUCTS if any(given.issuperset(names(sign)) for sign in each.signs)), None)
+    present = set(texts)
+    signs = ((each, names(sign)) for each in products.PRODUCTS for sign in each.signs)
+    return next((product for product, sign in signs if present.issuperset(sign)), None)
 
 
-def is_whole(kind: str, headings: Sequence[str], understood: Understood) -> bool:
-    """Tell whether the amount on each row is the whole invoice's, and not perhaps one line's."""
-    place = understood.columns.get("amount")
-    if kind != Kind.INVOICES or place is None:
-        return kind == Kind.INVOICES and "balance" in understood.columns
-    text = folded(headings[place])
+def is_whole(kind: str, headings: Sequence[str], mapping: ColumnMapping) -> bool:
+    """Return True if the amount on each row is certainly the whole invoice's, not that of one line."""
+    position = mapping.columns.get("amount")
+    if kind != Kind.INVOICES or position is None:
+        return kind == Kind.INVOICES and "balance" in mapping.columns
+    text = folded(headings[position])
     if text in names(products.WHOLE_INVOICE):
         return True
     has_lines = any(folded(heading) in names(products.OF_LINES) for heading in headings)
-    return text in names(products.EITHER) and (bool(understood.product) or not has_lines)
+    return text in names(products.EITHER) and (bool(mapping.product) or not has_lines)
 
 
 def is_total(kind: str, headings: Sequence[str], found: Mapping[str, int]) -> bool:
-    """Tell whether the amount is with its taxes, so that they are not needed."""
-    place = found.get("amount")
-    return kind == Kind.INVOICES and place is not None and folded(headings[place]) in names(products.TOTALS)
+    """Return True if the amount includes taxes, so that the columns of taxes are not needed."""
+    position = found.get("amount")
+    return kind == Kind.INVOICES and position is not None and folded(headings[position]) in names(products.TOTALS)
 
 
 def in_company_currency(headings: Sequence[str], found: Mapping[str, int]) -> list[str]:
-    """The fields whose columns are in the currency of the books, not in the invoice's."""
+    """Return the fields whose columns are in the currency of the books, not in the invoice's."""
     own = names(products.IN_COMPANY_CURRENCY)
     return [name for name in ("amount", "balance") if name in found and folded(headings[found[name]]) in own]
 
 
 def missing(kind: str, found: Mapping[str, int]) -> list[Column]:
-    """The needed columns that were not found. A balance alone makes up for a missing amount."""
+    """Return the required columns that were not found. A balance can replace the amount."""
     return [
         column
         for column in COLUMNS[kind]
-        if column.is_needed and column.field not in found and not (column.field == "amount" and "balance" in found)
+        if column.is_required and column.field not in found and not (column.field == "amount" and "balance" in found)
     ]
 
 
@@ -316,70 +313,42 @@ def label(kind: str, field: str) -> str:
     return next((str(column.label) for column in COLUMNS[kind] if column.field == field), field)
 
 
-def delicate_names(kind: str) -> set[str]:
-    """Headings of money, status and currency."""
-    delicate = [column for column in COLUMNS[kind] if column.is_delicate]
+def financial_names(kind: str) -> set[str]:
+    """Return the folded headings of money, status and currency."""
+    financial = [column for column in COLUMNS[kind] if column.is_financial]
     return {
-        name for column in delicate for name in (folded(column.field), folded(str(column.label)), *names(column.names))
+        name for column in financial for name in (folded(column.field), folded(str(column.label)), *names(column.names))
     }
 
 
+# Folded headings by field.
 _Tier = Mapping[str, Sequence[str]]
 
 
-def _fill(found: dict[str, int], tier: _Tier, fields_of: Mapping[str, Sequence[str]], free: Mapping[int, str]) -> None:
-    """Give each field that has no column yet the first free column that the tier names."""
-    places = _candidates(found, fields_of, free)
-    taken: set[int] = set()
-    for name in tier:
-        place = next((each for each in places.get(name, ()) if each not in taken), None)
-        if place is not None:
-            found[name] = place
-            taken.add(place)
+def _fill(found: dict[str, int], tier: _Tier, free: Mapping[int, str], *, by_preference: bool = False) -> None:
+    """Assign a free column to each field of the tier that has none.
 
-
-def _fill_by_preference(found: dict[str, int], product: Product, free: Mapping[int, str]) -> None:
-    """The same where the order of the names counts, not that of the columns."""
-    tier = _of_product(product)
-    places = _candidates(found, _fields_of_product(product), free)
-    taken: set[int] = set()
-    for name, wanted in tier.items():
-        left = [place for place in places.get(name, ()) if place not in taken]
-        if left:
-            found[name] = min(left, key=lambda place: wanted.index(free[place]))
+    The first column that fits is used or, `by_preference`, the one whose heading comes first in the tier.
+    """
+    taken = set(found.values())
+    positions: dict[str, list[int]] = {}
+    for position, text in free.items():
+        positions.setdefault(text, []).append(position)
+    for name, texts in tier.items():
+        fitting = [each for text in texts for each in positions.get(text, ()) if each not in taken]
+        if fitting and name not in found:
+            found[name] = fitting[0] if by_preference else min(fitting)
             taken.add(found[name])
 
 
-def _candidates(
-    found: Mapping[str, int], fields_of: Mapping[str, Sequence[str]], free: Mapping[int, str]
-) -> dict[str, list[int]]:
-    """Map each field to the free columns that could hold it."""
-    taken = set(found.values())
-    places: dict[str, list[int]] = {}
-    for place, text in free.items():
-        if place not in taken:
-            for name in fields_of.get(text, ()):
-                if name not in found:
-                    places.setdefault(name, []).append(place)
-    return places
-
-
-def _turned(tier: _Tier) -> dict[str, list[str]]:
-    """Map each heading to the fields that it can mean."""
-    fields: dict[str, list[str]] = {}
-    for name, wanted in tier.items():
-        for text in wanted:
-            fields.setdefault(text, []).append(name)
-    return fields
-
-
 @functools.lru_cache(maxsize=64)
-def _tiers(kind: str, language: str) -> list[tuple[_Tier, dict[str, list[str]]]]:
-    """Our own names, the common ones with the labels in the reader's language, and the weak ones."""
-    own = {column.field: (folded(column.field),) for column in COLUMNS[kind]}
-    common = {column.field: (folded(str(column.label)), *names(column.names)) for column in COLUMNS[kind]}
-    weak = {column.field: names(column.weak) for column in COLUMNS[kind] if column.weak}
-    return [(tier, _turned(tier)) for tier in (own, common, weak)]
+def _tiers(kind: str, language: str) -> list[_Tier]:
+    """Return the field names, the usual headings with the labels in `language`, and the fallback headings."""
+    return [
+        {column.field: (folded(column.field),) for column in COLUMNS[kind]},
+        {column.field: (folded(str(column.label)), *names(column.names)) for column in COLUMNS[kind]},
+        {column.field: names(column.fallback_names) for column in COLUMNS[kind] if column.fallback_names},
+    ]
 
 
 @functools.cache
@@ -390,8 +359,3 @@ def _of_product(product: Product) -> dict[str, tuple[str, ...]]:
 @functools.cache
 def _unused(product: Product) -> frozenset[str]:
     return frozenset(names(product.unused))
-
-
-@functools.cache
-def _fields_of_product(product: Product) -> dict[str, list[str]]:
-    return _turned(_of_product(product))

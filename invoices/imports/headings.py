@@ -1,16 +1,16 @@
-"""Comparison of headings and words of files, in English and Arabic."""
+"""Normalisation of English and Arabic headings and words for comparison."""
 
 import functools
 import re
 import unicodedata
 
-_MOST = 200  # of a heading's characters; a longer one is none that we know
+_MAX_LENGTH = 200
 
 
 def folded(heading: str) -> str:
-    """Without case, vowel signs, tatweel and punctuation; `InvoiceNumber` is `invoice number`; the forms of alef, ya
-    and ta marbuta are one."""
-    return _folded(heading[:_MOST])
+    """Return the heading without case, punctuation, Arabic vowel signs and tatweel, and with one form of each Arabic
+    letter. "InvoiceNumber" becomes "invoice number"."""
+    return _folded(heading[:_MAX_LENGTH])
 
 
 @functools.lru_cache(maxsize=8_192)
@@ -24,5 +24,5 @@ def _folded(heading: str) -> str:
 
 @functools.lru_cache(maxsize=1_024)
 def names(text: str) -> tuple[str, ...]:
-    """Return the names in a row of a table, folded, in their order."""
+    """Return the names in a text, separated by "|", folded and without duplicates."""
     return tuple(dict.fromkeys(folded(name) for name in text.split("|") if name))

@@ -1,4 +1,4 @@
-"""Rows of invoices: registered, compared with what is known here, or left to a person."""
+"""Planning of invoice rows: register the invoice, change the existing one, or propose a change to a person."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -14,53 +14,61 @@ from inflow.languages import spoken
 from invoices import lifecycle, money
 from invoices.api.serializers import InvoiceIn
 from invoices.debtors import debtors
-from invoices.imports import amounts, books, cells, columns, ledgers
-from invoices.imports.books import Books, End
-from invoices.imports.rows import READ, Known, No, Plan
+from invoices.imports import amounts, cells, columns, existing_payments, external_state
+from invoices.imports.errors import RowRefused
+from invoices.imports.external_state import ClosedAs, ExternalState
+from invoices.imports.rows import NORMALISED, Plan, RowPlanner
 from invoices.models import Invoice, Status
 from invoices.models.imports import Import, ImportRow, Outcome
 
-# The names of a proposal in a row's changes: what a person is asked to do.
+# Keys of proposals in a row's changes.
 RECORD_PAYMENT, CANCEL, WRITE_OFF = "record_payment", "cancel", "write_off"
-_OF_THE_BOOKS = ("balance", "amount_credited", "status", "payment_status", "document_type", columns.BOOKS_AMOUNT)
-_COMPARED = ("debtor_name", "debtor_company", "debtor_email", "debtor_phone", "amount", "currency")
+# Fields that describe the invoice's state in the other program. The API does not accept them.
+_STATE_FIELDS = ("balance", "amount_credited", "status", "payment_status", "document_type", columns.BOOKS_AMOUNT)
+_DEBTOR_FIELDS = ("debtor_name", "debtor_company", "debtor_email", "debtor_phone")
+# Fields of an existing invoice that an import must not change.
+_FIXED_FIELDS = (*_DEBTOR_FIELDS, "amount", "currency", "issue_date", "language")
 
 
-class Invoices(Known):
+class InvoicePlanner(RowPlanner):
+    """Planner of invoice rows. `texts` are the cells of a row by field."""
+
     def __init__(self, file: Import, rows: Sequence[ImportRow]) -> None:
         super().__init__(file, rows)
-        self.opened: dict[uuid.UUID, Decimal] = ledgers.opening_payments(self.invoices.values())
+        self.opening: dict[uuid.UUID, Decimal] = existing_payments.opening_payments(self.invoices.values())
         self.debtors: dict[tuple[str, ...], uuid.UUID] = {}
 
-    def plan(self, said: dict[str, str]) -> Plan:
-        invoice = self.invoices.get(said.get("invoice_number", ""))
-        currency = self._currency(said, invoice)
-        state = books.read(said, currency, self.labels)
-        self._refuse_foreign_columns(said, currency, state)
-        if state.end and "invoice_number" in said:
-            read = {name: text for name, text in self._amounts(said, state).items() if name in said}
-            made = self._closed(invoice, currency, state)
-            return replace(made, read={**read, **({"currency": currency} if "currency" in said else {})})
-        data = self._data(said, invoice, currency, state)
-        new = lifecycle.NewInvoice(**self.checked(InvoiceIn, data))
-        lifecycle.check_new(new, self.today)
-        made = self._register(new, state) if invoice is None else self._compare(invoice, new, said, state)
-        read = {**data, **self._amounts(said, state)}
-        return replace(made, read={name: read[name] for name in READ if name in said and name in read})
+    def plan(self, texts: dict[str, str]) -> Plan:
+        invoice = self.invoices.get(texts.get("invoice_number", ""))
+        currency = self._currency(texts, invoice)
+        state = external_state.read(texts, currency, self.labels)
+        self._refuse_books_currency(texts, currency, state)
+        read = {"currency": currency, **self._amounts(state)}
+        if state.closed_as and "invoice_number" in texts:
+            plan = self._closed(invoice, currency, state)
+        else:
+            data = self._data(texts, invoice, currency, state)
+            new = lifecycle.NewInvoice(**self.checked(InvoiceIn, data))
+            lifecycle.check_new(new, self.today)
+            plan = self._register(new, state) if invoice is None else self._compare(invoice, new, texts, state)
+            read = {**data, **read}
+        return replace(plan, read={name: read[name] for name in NORMALISED if name in texts and name in read})
 
     # --- Reading -----------------------------------------------------------------------------------------------------
 
-    def _currency(self, said: Mapping[str, str], invoice: Invoice | None) -> str:
-        if "currency" in said:
-            return amounts.known_currency(said["currency"], self.labels["currency"])
+    def _currency(self, texts: Mapping[str, str], invoice: Invoice | None) -> str:
+        if "currency" in texts:
+            return amounts.known_currency(texts["currency"], self.labels["currency"])
         return invoice.currency if invoice else self.file.currency
 
-    def _data(self, said: Mapping[str, str], invoice: Invoice | None, currency: str, state: Books) -> dict[str, str]:
-        """Return the invoice as text, in the form in which the API accepts it."""
-        data = {name: text for name, text in said.items() if name not in _OF_THE_BOOKS} | {"currency": currency}
+    def _data(
+        self, texts: Mapping[str, str], invoice: Invoice | None, currency: str, state: ExternalState
+    ) -> dict[str, str]:
+        """Return the invoice in the format of the API."""
+        data = {name: text for name, text in texts.items() if name not in _STATE_FIELDS} | {"currency": currency}
         if state.amount is not None:
             if state.amount == 0 and invoice is None:
-                raise No(_("%(field)s is 0: there is nothing to collect.") % {"field": self.labels["amount"]})
+                raise RowRefused(_("%(field)s is 0: there is nothing to collect.") % {"field": self.labels["amount"]})
             data["amount"] = f"{state.amount:f}"
         paid = state.amount - state.balance if state.amount is not None and state.balance is not None else state.paid
         data["amount_paid"] = "" if not paid else f"{max(paid, state.paid or Decimal(0)):f}"
@@ -69,7 +77,7 @@ class Invoices(Known):
                 data[name] = self.date(data[name])
         if invoice and "issue_date" not in data:
             data["issue_date"] = invoice.issue_date.isoformat()
-        if invoice and "amount" not in said:
+        if invoice and "amount" not in texts:
             data["amount"] = f"{invoice.amount:f}"
         if "debtor_phone" in data:
             data["debtor_phone"] = cells.phone(data["debtor_phone"], self.account.country)
@@ -77,90 +85,85 @@ class Invoices(Known):
             data["language"] = cells.language(data["language"])
         return {name: text for name, text in data.items() if text}
 
-    def _amounts(self, said: Mapping[str, str], state: Books) -> dict[str, str]:
-        """The row's amounts as they were understood."""
+    def _amounts(self, state: ExternalState) -> dict[str, str]:
         found = {"amount": state.amount, "amount_paid": state.paid, "balance": state.balance}
-        return {name: f"{value:f}" for name, value in found.items() if value is not None and name in said}
+        return {name: f"{value:f}" for name, value in found.items() if value is not None}
 
-    def _refuse_foreign_columns(self, said: Mapping[str, str], currency: str, state: Books) -> None:
-        """A column in the currency of the books says nothing of an invoice in another one."""
-        own = self.file.survey.get("in_company_currency", [])
-        if "currency" not in said or not own or state.end == End.VOID:
+    def _refuse_books_currency(self, texts: Mapping[str, str], currency: str, state: ExternalState) -> None:
+        """Raise `RowRefused` if an amount is in the currency of the books and the invoice in another one."""
+        names = self.file.survey.get("in_company_currency", [])
+        if "currency" not in texts or not names or state.closed_as == ClosedAs.VOID:
             return
-        is_own_currency = bool(self.file.currency) and currency == self.file.currency
-        is_plain = own == ["balance"] and (
-            state.balance in (Decimal(0), state.amount) or self._books_amount(said) == state.amount
+        if self.file.currency and currency == self.file.currency:
+            return
+        # A balance is unaffected if nothing or all of it is paid, or if both totals are equal.
+        if names == ["balance"] and (
+            state.balance in (Decimal(0), state.amount) or self._books_amount(texts) == state.amount
+        ):
+            return
+        message = _(
+            "“%(heading)s” is in the currency of your books, the invoice in %(currency)s. Choose the currency of the"
+            " books at the upload, or export the amounts in the invoice's currency."
         )
-        if not is_own_currency and not is_plain:
-            headings = self.file.survey.get("headings_of", {})
-            raise No(
-                _(
-                    "“%(heading)s” is in the currency of your books, the invoice in %(currency)s. Choose the currency"
-                    " of the books at the upload, or export the amounts in the invoice's currency."
-                )
-                % {"heading": headings.get(own[0], self.labels[own[0]]), "currency": currency}
-            )
+        heading = self.file.survey.get("headings_of", {}).get(names[0], self.labels[names[0]])
+        raise RowRefused(message % {"heading": heading, "currency": currency})
 
-    def _books_amount(self, said: Mapping[str, str]) -> Decimal | None:
-        """The total in the currency of the books; the same as the invoice's if that is its currency."""
-        text = said.get(columns.BOOKS_AMOUNT, "")
+    def _books_amount(self, texts: Mapping[str, str]) -> Decimal | None:
+        """Return the total in the currency of the books."""
+        text = texts.get(columns.BOOKS_AMOUNT, "")
         label = columns.label(self.file.kind, columns.BOOKS_AMOUNT)
         return amounts.amount(text, "", label) if text else None
 
-    # --- Closed where it comes from ----------------------------------------------------------------------------------
+    # --- Closed in the file ------------------------------------------------------------------------------------------
 
-    def _closed(self, invoice: Invoice | None, currency: str, state: Books) -> Plan:
-        assert state.end
+    def _closed(self, invoice: Invoice | None, currency: str, state: ExternalState) -> Plan:
+        assert state.closed_as
         if invoice is None:
             reasons = {
-                End.PAID: _("Paid in the file: not registered."),
-                End.VOID: _("Void in the file: not registered."),
-                End.WRITTEN_OFF: _("Written off in the file: not registered."),
+                ClosedAs.PAID: _("Paid in the file: not registered."),
+                ClosedAs.VOID: _("Void in the file: not registered."),
+                ClosedAs.WRITTEN_OFF: _("Written off in the file: not registered."),
             }
-            return Plan(Outcome.CLOSED, reasons[state.end])
+            return Plan(Outcome.CLOSED, reasons[state.closed_as])
         if not invoice.is_open:
             return Plan(Outcome.UNCHANGED)
         if currency != invoice.currency or (state.amount is not None and state.amount != invoice.amount):
-            raise No(
+            raise RowRefused(
                 _("The amount is %(said)s in the file and %(now)s here. Is it the same invoice?")
                 % {
                     "said": f"{currency} {state.amount:f}" if state.amount is not None else currency,
                     "now": money.display(invoice.amount, invoice.currency),
                 }
             )
-        if state.end == End.PAID:
+        if state.closed_as == ClosedAs.PAID:
             return self._propose_payment(invoice, Decimal(0))
-        here = spoken(Status, invoice.status)
-        if state.end == End.VOID:
-            return Plan(
-                Outcome.PROPOSED, _("Void in the file, but open here: cancel it?"), {CANCEL: [here, state.end.value]}
-            )
-        return Plan(
-            Outcome.PROPOSED,
-            _("Written off in the file, but open here: write it off?"),
-            {WRITE_OFF: [here, state.end.value]},
-        )
+        change = [spoken(Status, invoice.status), state.closed_as.value]
+        if state.closed_as == ClosedAs.VOID:
+            return Plan(Outcome.PROPOSED, _("Void in the file, but open here: cancel it?"), {CANCEL: change})
+        return Plan(Outcome.PROPOSED, _("Written off in the file, but open here: write it off?"), {WRITE_OFF: change})
 
     def _propose_payment(self, invoice: Invoice, left: Decimal) -> Plan:
-        missing = money.display(invoice.balance - left, invoice.currency)
         if left:
-            reason = _("%(left)s is outstanding in the file and %(here)s here. Record a payment of %(missing)s?") % {
-                "left": money.display(left, invoice.currency),
-                "here": money.display(invoice.balance, invoice.currency),
-                "missing": missing,
-            }
+            message = _("%(left)s is outstanding in the file and %(here)s here. Record a payment of %(missing)s?")
         else:
-            reason = _("Paid in the file, but open here: record a payment of %(missing)s?") % {"missing": missing}
+            message = _("Paid in the file, but open here: record a payment of %(missing)s?")
+        reason = message % {
+            "left": money.display(left, invoice.currency),
+            "here": money.display(invoice.balance, invoice.currency),
+            "missing": money.display(invoice.balance - left, invoice.currency),
+        }
         return Plan(Outcome.PROPOSED, reason, {RECORD_PAYMENT: [f"{invoice.balance:f}", f"{left:f}"]})
 
-    # --- Open where it comes from ------------------------------------------------------------------------------------
+    # --- Open in the file --------------------------------------------------------------------------------------------
 
-    def _register(self, new: lifecycle.NewInvoice, state: Books) -> Plan:
+    def _register(self, new: lifecycle.NewInvoice, state: ExternalState) -> Plan:
         if state.is_held:
-            raise No(_("The invoice is disputed or on hold in the other system. Register it by hand first."))
+            raise RowRefused(
+                _("The invoice is disputed or on hold in the other system. Register it in the dashboard first.")
+            )
         notes = [state.remark] if state.remark else []
         if new.due_date < self.today and new.amount_paid < new.amount:
-            notes.append(_("Past due: chased from the next working day on."))
+            notes.append(_("Past due: reminders start on the next working day."))
         if not new.debtor_email and not new.debtor_phone:
             notes.append(_("No email or phone: no messages are sent."))
         return Plan(
@@ -171,56 +174,55 @@ class Invoices(Known):
         )
 
     def _debtor_of(self, new: lifecycle.NewInvoice) -> uuid.UUID:
-        known_by = new.debtor_name, new.debtor_company, new.debtor_email, new.debtor_phone
-        if known_by not in self.debtors:
-            name, company, email, phone = known_by
-            found = debtors.find_or_make(self.account, name=name, company=company, email=email, phone=phone)
-            self.debtors[known_by] = found.pk
-        return self.debtors[known_by]
+        identity = new.debtor_name, new.debtor_company, new.debtor_email, new.debtor_phone
+        if identity not in self.debtors:
+            name, company, email, phone = identity
+            debtor = debtors.get_or_create(self.account, name=name, company=company, email=email, phone=phone)
+            self.debtors[identity] = debtor.pk
+        return self.debtors[identity]
 
-    def _compare(self, invoice: Invoice, new: lifecycle.NewInvoice, said: dict[str, str], state: Books) -> Plan:
-        for name in _COMPARED:
-            self._refuse_other(name, getattr(invoice, name), getattr(new, name), said)
-        self._refuse_other("issue_date", invoice.issue_date, new.issue_date, said)
-        self._refuse_other("language", invoice.language, new.language, said)
-        if state.balance is not None and state.balance > invoice.amount:
-            raise No(
-                _("%(left)s is outstanding in the file, more than the invoice's amount here, %(amount)s.")
-                % {
-                    "left": money.display(state.balance, invoice.currency),
-                    "amount": money.display(invoice.amount, invoice.currency),
-                }
+    def _compare(
+        self, invoice: Invoice, new: lifecycle.NewInvoice, texts: Mapping[str, str], state: ExternalState
+    ) -> Plan:
+        for name in _FIXED_FIELDS:
+            self._refuse_other(name, getattr(invoice, name), getattr(new, name), texts)
+        remark = ""
+        if state.balance is not None:
+            if state.balance > invoice.amount:
+                raise RowRefused(
+                    _("%(left)s is outstanding in the file, more than the invoice's amount here, %(amount)s.")
+                    % {
+                        "left": money.display(state.balance, invoice.currency),
+                        "amount": money.display(invoice.amount, invoice.currency),
+                    }
+                )
+            if "balance" in texts and invoice.is_open and state.balance < invoice.balance:
+                return self._propose_payment(invoice, state.balance)
+            if invoice.is_open and state.balance > invoice.balance:
+                more = money.display(state.balance - invoice.balance, invoice.currency)
+                remark = _("%(more)s more is paid here than in the file.") % {"more": more}
+        if "amount_paid" in texts and "balance" not in texts:
+            self._refuse_other_payment(invoice, new.amount_paid, texts["amount_paid"])
+        return self._changes(invoice, new, texts, remark)
+
+    def _refuse_other_payment(self, invoice: Invoice, paid: Decimal, text: str) -> None:
+        if paid not in (invoice.amount_paid, self.opening.get(invoice.pk, Decimal(0))):
+            raise RowRefused(
+                _("The amount paid is %(now)s here and %(said)s in the file. Import later payments as payments.")
+                % {"now": f"{invoice.amount_paid.normalize():f}", "said": text}
             )
-        if "balance" in said and state.balance is not None and invoice.is_open and state.balance < invoice.balance:
-            return self._propose_payment(invoice, state.balance)
-        if "amount_paid" in said and "balance" not in said:
-            self._refuse_other_payment(invoice, new.amount_paid, said["amount_paid"])
-        return self._changes(invoice, new, said, self._less_paid(invoice, state))
 
-    def _less_paid(self, invoice: Invoice, state: Books) -> str:
-        if not invoice.is_open or state.balance is None or state.balance <= invoice.balance:
-            return ""
-        more = money.display(state.balance - invoice.balance, invoice.currency)
-        return _("%(more)s more is paid here than in the file.") % {"more": more}
-
-    def _refuse_other_payment(self, invoice: Invoice, paid: Decimal, said: str) -> None:
-        if paid not in (invoice.amount_paid, self.opened.get(invoice.pk, Decimal(0))):
-            raise No(
-                _("Paid already is %(now)s, not %(said)s. What came in since is imported as payments.")
-                % {"now": f"{invoice.amount_paid.normalize():f}", "said": said}
-            )
-
-    def _changes(self, invoice: Invoice, new: lifecycle.NewInvoice, said: Mapping[str, str], remark: str) -> Plan:
+    def _changes(self, invoice: Invoice, new: lifecycle.NewInvoice, texts: Mapping[str, str], remark: str) -> Plan:
         changes = {}
         if new.due_date != invoice.due_date:
             lifecycle.check_due_date(invoice, new.due_date)
             changes["due_date"] = [invoice.due_date.isoformat(), new.due_date.isoformat()]
-        if "notes" in said and new.notes.split() != invoice.notes.split():
+        if "notes" in texts and new.notes.split() != invoice.notes.split():
             changes["notes"] = [invoice.notes, new.notes]
         if not changes:
             return Plan(Outcome.UNCHANGED, remark)
-        is_anew = (new.due_date - invoice.due_date).days >= lifecycle.NEW_ROUND_DAYS
-        notes = [*([_("The reminders begin anew.")] if is_anew else []), *([remark] if remark else [])]
+        restarts = (new.due_date - invoice.due_date).days >= lifecycle.NEW_ROUND_DAYS
+        notes = [*([_("The reminder schedule starts again.")] if restarts else []), *([remark] if remark else [])]
         return Plan(
             Outcome.CHANGED,
             " ".join(notes),
@@ -229,25 +231,25 @@ class Invoices(Known):
             do=lambda actor: self._change(invoice, new, changes, actor),
         )
 
-    def _refuse_other(self, name: str, now: Any, new: Any, said: dict[str, str]) -> None:
-        if name not in said or now == new or _folded(name, now) == _folded(name, new):
+    def _refuse_other(self, name: str, now: Any, new: Any, texts: Mapping[str, str]) -> None:
+        if name not in texts or now == new or _folded(name, now) == _folded(name, new):
             return
-        raise No(
-            _("%(field)s is %(now)s, not %(said)s. Of a known invoice, an import changes the due date and the notes.")
+        raise RowRefused(
+            _("%(field)s is %(now)s here and %(said)s in the file. An import changes only due dates and notes.")
             % {
                 "field": columns.label(self.file.kind, name),
                 "now": f"{now.normalize():f}" if isinstance(now, Decimal) else (now or "–"),
-                "said": said[name],
+                "said": texts[name],
             }
         )
 
     def _change(self, invoice: Invoice, new: lifecycle.NewInvoice, changes: Mapping[str, Any], actor: Actor) -> None:
-        why = self.file.file_name
+        reason = self.file.file_name
         with transaction.atomic():
             if "due_date" in changes:
-                lifecycle.move_due_date(self.account, invoice.pk, actor, new.due_date, reason=why)
+                lifecycle.move_due_date(self.account, invoice.pk, actor, new.due_date, reason=reason)
             if "notes" in changes:
-                lifecycle.change(self.account, invoice.pk, actor, notes=new.notes, reason=why)
+                lifecycle.change(self.account, invoice.pk, actor, notes=new.notes, reason=reason)
 
 
 def _folded(name: str, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Rows of payments: recorded once by their invoice and reference."""
+"""Planning of payment rows. A payment is identified by its invoice and reference."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -8,23 +8,24 @@ from django.utils.translation import gettext as _
 
 from inflow.api.fields import DateField, MoneyField, StrictSerializer, TextField
 from invoices import lifecycle, money
-from invoices.imports import amounts, ledgers, statuses
+from invoices.imports import amounts, existing_payments, statuses
+from invoices.imports.errors import RowRefused
+from invoices.imports.existing_payments import ExistingPayment
 from invoices.imports.headings import folded, names
-from invoices.imports.ledgers import Standing
-from invoices.imports.rows import READ, Known, No, Plan
+from invoices.imports.rows import NORMALISED, Plan, RowPlanner
 from invoices.imports.statuses import State
 from invoices.models import Invoice
 from invoices.models.imports import Import, ImportRow, Outcome
 
-# Words of a payment that came in, besides those of a paid invoice.
-_CAME_IN = (State.PAID, State.ISSUED)
-_WORDS = names(
+# States and words of a received payment.
+_RECEIVED = (State.PAID, State.ISSUED)
+_RECEIVED_WORDS = names(
     "standing|success|successful|succeeded|completed|complete|reconciled|captured|matched|مكتملة|ناجحة|مقبوضة|مكتمل"
 )
 
 
 class PaymentRow(StrictSerializer):
-    """A payment as the API takes it, known by its reference."""
+    """A payment with a reference, validated as in the API."""
 
     amount = MoneyField(positive=True)
     reference = TextField(max_length=100)
@@ -32,69 +33,69 @@ class PaymentRow(StrictSerializer):
     method = TextField(max_length=40, required=False)
 
 
-class Payments(Known):
+class PaymentPlanner(RowPlanner):
+    """Planner of payment rows. `texts` are the cells of a row by field."""
+
     def __init__(self, file: Import, rows: Sequence[ImportRow]) -> None:
         super().__init__(file, rows)
         references = {row.said.get("reference", "")[:100] for row in rows} - {""}
-        self.payments = ledgers.standing_payments(file.account, self.invoices.values(), references)
+        self.payments = existing_payments.standing_payments(file.account, self.invoices.values(), references)
 
-    def plan(self, said: dict[str, str]) -> Plan:
-        number = said.pop("invoice_number", "")
-        self._refuse_not_received(said.pop("status", ""))
+    def plan(self, texts: dict[str, str]) -> Plan:
+        number = texts.pop("invoice_number", "")
+        self._refuse_not_received(texts.pop("status", ""))
         invoice = self.invoices.get(number)
         if invoice is None:
-            raise No(_("There is no invoice of this number.") if number else _("It does not say which invoice."))
-        data = self._data(said, invoice)
+            raise RowRefused(_("There is no invoice of this number.") if number else _("The invoice number is empty."))
+        data = self._data(texts, invoice)
         new = self.checked(PaymentRow, data)
-        if known := self.payments.get((invoice.pk, new["reference"])):
-            return _same(known, invoice, new)
+        if existing := self.payments.get((invoice.pk, new["reference"])):
+            return _compare(existing, invoice, new)
         lifecycle.check_payment(invoice, new["amount"], new.get("paid_at"), self.today, reference=new["reference"])
         return Plan(
             Outcome.NEW,
             _note(invoice, new["amount"]),
-            read={name: data[name] for name in READ if name in data and name in said},
+            read={name: data[name] for name in NORMALISED if name in data and name in texts},
             debtor=lambda: invoice.debtor_id,
             do=lambda actor: lifecycle.record_payment(self.account, invoice.pk, actor, **new),
         )
 
-    def _data(self, said: Mapping[str, str], invoice: Invoice) -> dict[str, str]:
-        data = {name: text for name, text in said.items() if name != "currency"}
-        if "currency" in said:
-            currency = amounts.known_currency(said["currency"], self.labels["currency"])
+    def _data(self, texts: Mapping[str, str], invoice: Invoice) -> dict[str, str]:
+        """Return the payment in the format of the API."""
+        data = {name: text for name, text in texts.items() if name != "currency"}
+        if "currency" in texts:
+            currency = amounts.known_currency(texts["currency"], self.labels["currency"])
             if currency != invoice.currency:
-                raise No(_("The invoice is in %(currency)s.") % {"currency": invoice.currency})
-        if "amount" in said:
-            number = amounts.amount(said["amount"], invoice.currency, self.labels["amount"])
+                raise RowRefused(_("The invoice is in %(currency)s.") % {"currency": invoice.currency})
+        if "amount" in texts:
+            number = amounts.amount(texts["amount"], invoice.currency, self.labels["amount"])
             if number is not None and number < 0:
-                raise No(
-                    _(
-                        "%(field)s: %(text)s is below 0, which looks like money that went back. Void or reverse the"
-                        " payment on its own page instead."
-                    )
-                    % {"field": self.labels["amount"], "text": said["amount"][:40]}
+                message = _(
+                    "%(field)s: %(text)s is below 0, which looks like a refund. Void or reverse the payment on its own"
+                    " page instead."
                 )
+                raise RowRefused(message % {"field": self.labels["amount"], "text": texts["amount"][:40]})
             data["amount"] = "" if number is None else f"{number:f}"
-        if "paid_at" in said:
-            data["paid_at"] = self.date(said["paid_at"])
+        if "paid_at" in texts:
+            data["paid_at"] = self.date(texts["paid_at"])
         return {name: text for name, text in data.items() if text}
 
     def _refuse_not_received(self, text: str) -> None:
-        if not text:
-            return
         state = statuses.state_of(text) or statuses.paid_flag(text)
-        if state not in _CAME_IN and folded(text) not in _WORDS:
-            raise No(_("The status is “%(status)s”: only payments that came in are recorded.") % {"status": text[:60]})
+        if text and state not in _RECEIVED and folded(text) not in _RECEIVED_WORDS:
+            message = _("The status is “%(status)s”, but only received payments are recorded.")
+            raise RowRefused(message % {"status": text[:60]})
 
 
-def _same(known: Standing, invoice: Invoice, new: Mapping[str, Any]) -> Plan:
-    if new["amount"] in (known.amount, known.share) and new.get("paid_at", known.paid_at) == known.paid_at:
+def _compare(existing: ExistingPayment, invoice: Invoice, new: Mapping[str, Any]) -> Plan:
+    if new["amount"] in (existing.amount, existing.share) and new.get("paid_at", existing.paid_at) == existing.paid_at:
         return Plan(Outcome.UNCHANGED)
-    raise No(
-        _("This reference is of another payment: %(amount)s for invoice %(number)s on %(day)s.")
+    raise RowRefused(
+        _("Another payment has this reference: %(amount)s for invoice %(number)s on %(day)s.")
         % {
-            "amount": money.display(known.amount, known.currency),
+            "amount": money.display(existing.amount, existing.currency),
             "number": invoice.invoice_number,
-            "day": known.paid_at.isoformat(),
+            "day": existing.paid_at.isoformat(),
         }
     )
 

@@ -1,5 +1,6 @@
-"""The process that parses a file, and its end: it may take so long, so much memory, and write so much."""
+"""Parsing of a file in another process with limits on time, memory and output."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -13,22 +14,22 @@ from typing import IO, Any
 import structlog
 from django.conf import settings
 
-from invoices.imports.parsing.bounds import Refused
+from invoices.imports.errors import FileRefused
 
 log = structlog.get_logger(__name__)
 
 CPU_S = 60
 WALL_S = 120
 MEMORY = 1024 * 1024 * 1024
-WRITTEN = 256 * 1024 * 1024
-_BEAT_EVERY_S = 5.0
+OUTPUT = 256 * 1024 * 1024
+_HEARTBEAT_EVERY_S = 5.0
 
 Row = tuple[int, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The rows of a file, in a temporary file of ours: read as often as they are needed."""
+    """Rows of a parsed file, stored in a temporary file so that they can be read again."""
 
     _lines: IO[bytes]
 
@@ -42,51 +43,49 @@ class Parsed:
 
 
 @contextmanager
-def parsed(content: bytes, options: dict[str, Any], beat: Callable[[], object] = lambda: None) -> Iterator[Parsed]:
-    """Refused if the file is none, or if its parser died or was ended. `beat` is called now and then meanwhile."""
-    limits = {"cpu_s": CPU_S, "wall_s": WALL_S + 5, "memory": MEMORY, "written": WRITTEN}
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as found:
-        given.write(content)
-        given.seek(0)
-        _run(given, found, json.dumps({**options, "limits": limits}), beat)
-        _refuse(found)
-        yield Parsed(found)
+def parsed(content: bytes, options: dict[str, Any], heartbeat: Callable[[], object] = lambda: None) -> Iterator[Parsed]:
+    """Parse a file. `heartbeat` is called from time to time meanwhile.
+
+    Raise `FileRefused` if the file is invalid, or if its parser failed or exceeded a limit.
+    """
+    limits = {"cpu_s": CPU_S, "wall_s": WALL_S + 5, "memory": MEMORY, "written": OUTPUT}
+    with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as output:
+        source.write(content)
+        source.seek(0)
+        _run(source, output, json.dumps({**options, "limits": limits}), heartbeat)
+        _check_summary(output)
+        yield Parsed(output)
 
 
-def _run(given: IO[bytes], found: IO[bytes], options: str, beat: Callable[[], object]) -> None:
-    """Without our environment: what a parser can be made to do finds no key and no password in it."""
+def _run(source: IO[bytes], output: IO[bytes], options: str, heartbeat: Callable[[], object]) -> None:
+    """Run the parser with an empty environment, so that a compromised parser finds no secrets."""
     parser = subprocess.Popen(  # noqa: S603  (our own module)
         [sys.executable, "-P", "-s", "-m", "invoices.imports.parsing", options],
-        stdin=given,
-        stdout=found,
+        stdin=source,
+        stdout=output,
         stderr=subprocess.DEVNULL,
         cwd="/",
         env={"PYTHONPATH": str(settings.BASE_DIR), "OPENPYXL_LXML": "False"},
     )
     deadline = time.monotonic() + WALL_S
     try:
-        while not _has_ended(parser) and time.monotonic() < deadline:
-            beat()
+        while time.monotonic() < deadline:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                parser.wait(timeout=_HEARTBEAT_EVERY_S)
+                break
+            heartbeat()
     finally:
         parser.kill()
         code = parser.wait()
     if code:
         log.warning("import_parser_died", code=code)
-        raise Refused("died")
+        raise FileRefused("died")
 
 
-def _has_ended(parser: "subprocess.Popen[bytes]") -> bool:
-    try:
-        parser.wait(timeout=_BEAT_EVERY_S)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
-
-
-def _refuse(found: IO[bytes]) -> None:
-    """The last line tells whether the file was read to its end."""
-    found.seek(max(0, found.seek(0, 2) - 2_000))
-    last = found.read().rpartition(b"\n")[2]
+def _check_summary(output: IO[bytes]) -> None:
+    """Raise `FileRefused` if the last line does not say that the whole file was read."""
+    output.seek(max(0, output.seek(0, 2) - 2_000))
+    last = output.read().rpartition(b"\n")[2]
     summary: dict[str, Any] = json.loads(last) if last.startswith(b"{") else {"refused": "died", "detail": ""}
     if "refused" in summary:
-        raise Refused(summary["refused"], summary["detail"])
+        raise FileRefused(summary["refused"], summary["detail"])

@@ -1,7 +1,7 @@
-"""Headings in the exports of accounting programs, as data: which column means what, and which is not needed.
+"""Headings in the exports of accounting programs.
 
-A product is recognised by headings that stand together in its export. Its own meanings then come before the common
-ones in `columns`: "No." is the invoice's number in most files, and the number of a ledger line in Sage 50.
+A product is recognised by a combination of headings. Its meanings take precedence over the common ones in `columns`:
+"No." is the invoice number in most files, but the number of a ledger line in Sage 50.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Product:
-    """`signs` are sets of headings; all of one set are needed to recognise it. `headings` names the columns of each
-    field, the best one first. `unused` are columns that are understood and not needed."""
+    """An export of a program. Headings are separated by "|".
+
+    `signs` are sets of headings, of which one must be present as a whole. `headings` are those of each field, the best
+    one first. `unused` are known columns that are not needed.
+    """
 
     name: str
     signs: tuple[str, ...]
@@ -19,13 +22,13 @@ class Product:
     unused: str = ""
 
 
-# Amounts in the books' own currency, while the currency column names the invoice's: Odoo, Sage Intacct, QuickBooks.
+# Amounts in the currency of the books, beside a column with the invoice's currency.
 IN_COMPANY_CURRENCY = (
     "total signed|amount total signed|amount due signed|residual signed|amount residual signed|totaldue|totalentered"
     "|home amount|home open balance"
 )
 
-# Headings of an invoice's amount with its taxes. "Amount" alone may be with or without.
+# Headings of amounts including taxes. "Amount" alone may be with or without.
 TOTALS = (
     "total|invoice total|invoice amount|total amount|grand total|amount total|gross amount|gross|gross total"
     "|total in currency|total in currency signed|total signed|amount total signed|opening amount|bill amount"
@@ -35,13 +38,13 @@ TOTALS = (
     "|الإجمالي مع الضريبة|الصافي شامل الضريبة"
 )
 
-# The same on every row of an invoice, whatever else the row holds.
+# Headings of amounts that are always the whole invoice's, even on rows of line items.
 WHOLE_INVOICE = (
     "invoice total|invoice amount|grand total|total in currency|total in currency signed|total signed|opening amount"
     "|amount total|amount total signed|bill amount|trx totalentered|totalentered|total transaction amount"
     "|إجمالي الفاتورة|مبلغ الفاتورة|قيمة الفاتورة"
 )
-# May be a line's own in a file that has one of the columns below.
+# Headings of amounts that may be a line item's if the file has one of the columns below.
 EITHER = "total|total amount|المجموع|الإجمالي|المبلغ الإجمالي"
 OF_LINES = (
     "quantity|qty|unit price|unit amount|price|rate|item|item name|product|product service|sku|description|item code"
@@ -49,7 +52,7 @@ OF_LINES = (
     "|اسم الصنف|المنتج|الوصف|البيان"
 )
 
-# Beside a total, its parts are understood and not needed.
+# Known columns that are not needed beside a total.
 PARTS_OF_A_TOTAL = (
     "subtotal|sub total|tax|vat|tax amount|vat amount|total tax|tax total|total vat|net|net amount|total net|untaxed"
     "|untaxed amount|tax excluded|total excl tax|total excluding tax|amount without tax"
@@ -57,7 +60,7 @@ PARTS_OF_A_TOTAL = (
     "|المجموع الفرعي|الصافي"
 )
 
-# Columns that name no money, though their headings or cells look like it.
+# Columns that look like money but are not.
 COMMON_UNUSED = (
     "payment terms|terms|terms name|credit terms|credit period|days overdue|overdue days|overdue by days|days late"
     "|age|aging|ageing|age of bill in days|payment method|line|row|s no|sr no|sl no|serial|م|مسلسل|شروط الدفع"
@@ -135,7 +138,7 @@ PRODUCTS: tuple[Product, ...] = (
         _XERO_LINES,
     ),
     Product(
-        "Xero",  # add-ons that write its API's names
+        "Xero",  # add-ons that use the API's names
         ("invoice number|amount due|amount credited", "invoice number|amount due|fully paid on date"),
         {
             "debtor_name": "contact|contact name",
@@ -148,7 +151,7 @@ PRODUCTS: tuple[Product, ...] = (
         _XERO_LINES,
     ),
     Product(
-        "QuickBooks Online",  # Sales by Customer Detail and the like: its Balance is a running one
+        "QuickBooks Online",  # Sales by Customer Detail and similar: the balance is a running balance
         ("transaction type|num|product service", "num|qty|sales price", "transaction type|num|qty"),
         {
             "invoice_number": "num",
@@ -212,7 +215,7 @@ PRODUCTS: tuple[Product, ...] = (
         _ZOHO_UNUSED,
     ),
     Product(
-        "Sage Intacct",  # the names of its fields
+        "Sage Intacct",  # field names
         ("recordid|whendue", "state|trx totaldue", "recordid|totaldue"),
         {
             "invoice_number": "recordid",

@@ -1,7 +1,4 @@
-"""From the bytes of a file to rows of text: CSV as programs write it, and XLSX without its formulas.
-
-Here the encoding, the delimiter and the headings are found; the file itself is parsed by another process.
-"""
+"""Detection of a file's encoding, delimiter and headings. A separate process parses the file itself."""
 
 import contextlib
 import csv
@@ -14,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.sheets import unescaped
 from invoices import money
 from invoices.imports import amounts, columns, process
+from invoices.imports.errors import FileRefused, UnreadableFile
 from invoices.imports.parsing.bounds import (
     HEADINGS_WITHIN,
     MAX_BYTES,
@@ -25,83 +24,82 @@ from invoices.imports.parsing.bounds import (
     MAX_COLUMNS,
     MAX_LINE,
     MAX_ROWS,
-    Refused,
 )
 from invoices.models.imports import Encoding
 
-__all__ = ["MAX_BYTES", "MAX_CELL", "MAX_COLUMNS", "MAX_ROWS", "File", "Sheet", "Unreadable", "open_file"]
+__all__ = ["MAX_BYTES", "MAX_CELL", "MAX_COLUMNS", "MAX_ROWS", "File", "Sheet", "open_file"]
 
 _ARCHIVE = b"PK\x03\x04"
 _MAX_HEADING = 100
-# A row with fewer headings that are known is none of headings.
-_FEWEST_KNOWN = 2
+# A row of headings has at least this many known ones.
+_MIN_KNOWN = 2
 _DELIMITERS = ",;\t|"
-_HEAD = 20_000  # characters in which the delimiter is looked for
+_HEAD = 20_000  # characters from which the delimiter is detected
 
 Row = tuple[int, list[str]]
-# What a person decided about columns, given the headings.
+# Returns people's choices for the columns with these headings: fields by `columns.keys`.
 Choose = Callable[[Sequence[str]], Mapping[str, str]]
-
-
-class Unreadable(Exception):
-    """The file as a whole can't be read; the message is for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Its headings and what they stand for; `rows` yields each line's number and cells, without empty ones."""
+    """A table with its headings. `rows` yields the line number and the cells of each row that is not empty."""
 
     headings: list[str]
-    understood: columns.Understood
+    mapping: columns.ColumnMapping
     rows: Iterator[Row]
 
     @property
     def columns(self) -> dict[str, int]:
         """Map each field to the position of its column."""
-        return self.understood.columns
-
-    @property
-    def ignored(self) -> list[str]:
-        known = self.columns.values()
-        return [heading for place, heading in enumerate(self.headings) if heading and place not in known]
+        return self.mapping.columns
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that has been parsed; its rows can be read more than once, one reader after the other."""
+    """A parsed file. Its rows can be read several times, but not at the same time."""
 
     kind: str
     _parsed: process.Parsed
 
     def sheet(self, choose: Choose | None = None) -> Sheet:
-        """Read as far as the headings. Unreadable if too little is understood for a person to choose the rest."""
-        with _in_words():
+        """Read the headings. Raise `UnreadableFile` if too few are known for people to choose the others."""
+        with _readable_errors():
             sheet = _headed(self._parsed.rows(), self.kind, choose)
-        if len(sheet.columns) < _FEWEST_KNOWN and (lacking := columns.missing(self.kind, sheet.columns)):
-            raise _lacking(lacking, sheet.headings)
+        if len(sheet.columns) < _MIN_KNOWN and (lacking := columns.missing(self.kind, sheet.columns)):
+            raise UnreadableFile(
+                _("No column is called %(names)s. The headings are: %(headings)s.")
+                % {
+                    "names": ", ".join(str(column.label) for column in lacking),
+                    "headings": ", ".join(filter(None, sheet.headings))[:500] or "–",
+                }
+            )
         return sheet
 
 
 @contextmanager
 def open_file(
-    content: bytes, kind: str, encoding: str = "", beat: Callable[[], object] = lambda: None
+    content: bytes, kind: str, encoding: str = "", heartbeat: Callable[[], object] = lambda: None
 ) -> Iterator[File]:
-    """Parse the whole file in another process. Unreadable if it is no such file. `beat` is called now and then."""
-    refuse_at_sight(content[:8], len(content))
+    """Parse the file in another process. `heartbeat` is called from time to time meanwhile.
+
+    Raise `UnreadableFile` if the file is invalid or exceeds a limit.
+    """
+    check_upload(content[:8], len(content))
     with contextlib.ExitStack() as stack:
-        with _in_words():
-            parsed = stack.enter_context(process.parsed(content, options_of(content, kind, encoding), beat))
+        with _readable_errors():
+            parsed = stack.enter_context(process.parsed(content, options_of(content, kind, encoding), heartbeat))
         yield File(kind, parsed)
 
 
-def refuse_at_sight(start: bytes, size: int) -> None:
-    """Unreadable for what its size and its first bytes tell; nothing is parsed."""
+def check_upload(start: bytes, size: int) -> None:
+    """Raise `UnreadableFile` if the size or the first bytes show that the file is unusable."""
     if size > MAX_BYTES:
-        raise Unreadable(too_large())
+        raise UnreadableFile(too_large())
     if not size:
-        raise Unreadable(_("The file is empty."))
+        raise UnreadableFile(_("The file is empty."))
     if start[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        raise Unreadable(_("This is a workbook of an old Excel, or one with a password: save it as XLSX or CSV."))
+        raise UnreadableFile(_("This workbook has an old format or a password: save it as XLSX or CSV."))
 
 
 def too_large() -> str:
@@ -109,83 +107,69 @@ def too_large() -> str:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def _readable_errors() -> Iterator[None]:
     try:
         yield
-    except Refused as refusal:
-        raise Unreadable(sentence(refusal)) from refusal
+    except FileRefused as refusal:
+        raise UnreadableFile(message(refusal)) from refusal
 
 
-def sentence(refusal: Refused) -> str:
-    """Explain to people why a file is refused."""
-    match refusal.reason:
-        case "no_csv":
-            return _("This is no CSV: %(error)s.") % {"error": refusal.detail}
-        case "encoding":
-            return _("The file is no text in the encoding that was chosen, nor an XLSX.")
-        case "no_workbook":
-            return _("This workbook can't be read: save it again as XLSX, or as CSV.")
-        case "much_more":
-            return _("This workbook holds far more than invoices: copy the rows alone into a new one.")
-        case "many_rows":
-            return _("The file has more than %(rows)d rows: cut it in pieces.") % {"rows": MAX_ROWS}
-        case "many_lines":
-            return _("The file has more than %(lines)d lines, most of them empty: delete these.") % {"lines": MAX_LINE}
-        case "long_row":
-            return _("A row of the file is too long. Is there a quotation mark that is never closed?")
-        case "much_text":
-            return _("The cells of this file hold too much text: leave out the columns that are not needed.")
-        case "odd_row":
-            return _("The workbook has a row or a cell at an impossible place, %(place)s: save it again as XLSX.") % {
-                "place": f"\u2068{refusal.detail}\u2069"
-            }
-        case _:
-            return _(
-                "The file took too long to read, or too much memory. Copy the rows alone into a new file,"
-                " or save it as CSV."
-            )
+_MESSAGES = {
+    "no_csv": _lazy("This is not a valid CSV file: %(error)s."),
+    "encoding": _lazy("The file is neither text in the chosen encoding nor XLSX."),
+    "no_workbook": _lazy("This workbook can't be read: save it again as XLSX or CSV."),
+    "much_more": _lazy("This workbook is too large: copy only the rows into a new one."),
+    "many_rows": _lazy("The file has more than %(rows)d rows: split it into several files."),
+    "many_lines": _lazy("The file has more than %(lines)d lines: delete the empty ones."),
+    "long_row": _lazy("A row of the file is too long. A closing quotation mark may be missing."),
+    "much_text": _lazy("The file contains too much text: remove the columns that are not needed."),
+    "odd_row": _lazy("The workbook has a row or cell at an invalid position, %(place)s: save it again as XLSX."),
+    "died": _lazy(
+        "Reading the file took too much time or memory. Copy only the rows into a new file, or save it as CSV."
+    ),
+}
+
+
+def message(refusal: FileRefused) -> str:
+    """Return why a file is refused, for people."""
+    return str(_MESSAGES.get(refusal.reason, _MESSAGES["died"])) % {
+        "error": refusal.detail,
+        "place": f"\u2068{refusal.detail}\u2069",
+        "rows": MAX_ROWS,
+        "lines": MAX_LINE,
+    }
 
 
 def options_of(content: bytes, kind: str, encoding: str = "") -> dict[str, Any]:
-    """The parser's options for a file, from its beginning."""
+    """Return the parser's options for a file."""
     if content[:4] == _ARCHIVE:
-        return {"encoding": "", "currencies": sorted(amounts.SIGNS | set(money.EXPONENTS))}
-    return _of_text(_decoded(content, encoding), kind)
-
-
-def _lacking(lacking: Sequence[columns.Column], headings: Sequence[str]) -> Unreadable:
-    return Unreadable(
-        _("No column is called %(names)s. The headings are: %(headings)s.")
-        % {
-            "names": ", ".join(str(column.label) for column in lacking),
-            "headings": ", ".join(filter(None, headings))[:500] or "–",
-        }
-    )
+        return {"encoding": "", "currencies": sorted(amounts.SYMBOLS | set(money.EXPONENTS))}
+    return _text_options(*_decoded(content, encoding), kind)
 
 
 def _headed(rows: Iterator[Row], kind: str, choose: Choose | None = None) -> Sheet:
-    """The headings are the first row in which most columns are known."""
+    """Return the sheet below the headings, which are the first row with the most known columns."""
     rows = ((line, [unescaped(cell) for cell in cells]) for line, cells in rows)
     first = list(itertools.islice(rows, HEADINGS_WITHIN))
     if not first:
-        raise Unreadable(_("The file is empty."))
-    known = [len(columns.guess(kind, cells[:MAX_COLUMNS])) for _line, cells in first]
-    place = known.index(max(known))
-    headings = [" ".join(cell[:_MAX_HEADING].split()) for cell in first[place][1][: MAX_COLUMNS + 1]]
+        raise UnreadableFile(_("The file is empty."))
+    known = [_count_known(kind, cells) for _line, cells in first]
+    position = known.index(max(known))
+    headings = [" ".join(cell[:_MAX_HEADING].split()) for cell in first[position][1][: MAX_COLUMNS + 1]]
     if len(headings) > MAX_COLUMNS:
-        raise _too_wide()
-    understood = columns.understand(kind, headings, choose(headings) if choose else None)
-    return Sheet(headings, understood, _bounded(itertools.chain(first[place + 1 :], rows)))
+        raise UnreadableFile(_("The file has more than %(columns)d columns.") % {"columns": MAX_COLUMNS})
+    mapping = columns.map_columns(kind, headings, choose(headings) if choose else None)
+    return Sheet(headings, mapping, _bounded(itertools.chain(first[position + 1 :], rows)))
 
 
-def _too_wide() -> Unreadable:
-    return Unreadable(_("The file has more than %(columns)d columns.") % {"columns": MAX_COLUMNS})
+def _count_known(kind: str, cells: Sequence[str]) -> int:
+    return len(columns.map_columns(kind, cells[:MAX_COLUMNS]).columns)
 
 
 def _bounded(rows: Iterator[Row]) -> Iterator[Row]:
     for count, row in enumerate(rows, 1):
         if count > MAX_ROWS:
-            raise Unreadable(sentence(Refused("many_rows")))
+            raise UnreadableFile(message(FileRefused("many_rows")))
         yield row
 
 
@@ -193,44 +177,44 @@ def _bounded(rows: Iterator[Row]) -> Iterator[Row]:
 
 
 def _decoded(content: bytes, encoding: str) -> tuple[str, str]:
-    """Return the encoding in which the whole file is text, and its beginning."""
+    """Return the encoding and the first characters of a text file."""
     for name in [encoding] if encoding else _encodings_of(content):
         try:
             return name, content.decode(name)[:_HEAD]
         except UnicodeDecodeError:
             continue
-    raise Refused("encoding")
+    raise FileRefused("encoding")
 
 
 def _encodings_of(content: bytes) -> list[str]:
-    """A mark decides. Without one it is UTF-8 if it can be that, else what Excel writes on an Arabic Windows."""
+    """Return the encodings to try: by the byte order mark, else UTF-8 and what Excel writes on Arabic Windows."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return [Encoding.UTF_16]
     start = content[:2000]
     even, odd = start[::2].count(0), start[1::2].count(0)
-    if max(even, odd) > max(4 * min(even, odd), len(start) // 100):  # UTF-16's NULs have their place in each pair
+    if max(even, odd) > max(4 * min(even, odd), len(start) // 100):  # the NULs of UTF-16
         return ["utf-16-le" if odd > even else "utf-16-be"]
     return [Encoding.UTF_8, Encoding.ARABIC]
 
 
-def _of_text(decoded: tuple[str, str], kind: str) -> dict[str, Any]:
-    """The delimiter is the one by which most headings are known."""
-    encoding, text = decoded
+def _text_options(encoding: str, text: str, kind: str) -> dict[str, Any]:
+    """Return the options for a CSV. The delimiter is the one with which most headings are known."""
     text = text.lstrip("\ufeff")
     delimiters: Sequence[str] = _DELIMITERS
-    said = re.match(r"sep=([,;\t|])\r?\n", text)  # Excel's own way to say it
-    if said:
-        delimiters, text = said[1], text[said.end() :]
-    best = max(delimiters, key=lambda delimiter: _fits(text, delimiter, kind))
-    return {"encoding": encoding, "delimiter": best, "skipped_lines": 1 if said else 0}
+    declared = re.match(r"sep=([,;\t|])\r?\n", text)  # a first line for Excel
+    if declared:
+        delimiters, text = declared[1], text[declared.end() :]
+    best = max(delimiters, key=lambda delimiter: _fit(text, delimiter, kind))
+    return {"encoding": encoding, "delimiter": best, "skipped_lines": 1 if declared else 0}
 
 
-def _fits(text: str, delimiter: str, kind: str) -> tuple[int, int]:
+def _fit(text: str, delimiter: str, kind: str) -> tuple[int, int]:
+    """Return the number of known headings and of columns with this delimiter."""
     known = widest = 0
     try:
         filled = (cells for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(cells))
         for cells in itertools.islice(filled, HEADINGS_WITHIN):
-            known = max(known, len(columns.guess(kind, cells[:MAX_COLUMNS])))
+            known = max(known, _count_known(kind, cells))
             widest = max(widest, len(cells))
     except csv.Error:
         return 0, 0

@@ -1,4 +1,4 @@
-"""Base of the planning of invoices and of payments."""
+"""Base class of the planners of invoices and payments."""
 
 import datetime as dt
 import uuid
@@ -14,11 +14,12 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.api.fields import StrictSerializer
 from invoices.imports import cells, columns
-from invoices.models import Invoice, Status
+from invoices.imports.errors import RowRefused
+from invoices.models import Invoice
 from invoices.models.imports import Import, ImportRow, Outcome
 
-# Cells that people write in many ways; the preview shows how they were read.
-READ = (
+# Fields with many notations; the preview shows how they were understood.
+NORMALISED = (
     *("amount", "amount_paid", "balance", "amount_credited", "currency"),
     *("issue_date", "due_date", "paid_at", "debtor_phone"),
 )
@@ -26,8 +27,11 @@ READ = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`changes` says of each field what it was and what it becomes, `read` how amounts and dates were understood.
-    `do` does it; `debtor` finds whose row it locks."""
+    """Outcome of a row if it were imported now.
+
+    `changes` holds the old and new value of each field, `read` the normalised cells. `do` imports the row; `debtor`
+    returns the id of the debtor that `do` locks.
+    """
 
     outcome: Outcome
     reason: str = ""
@@ -37,12 +41,8 @@ class Plan:
     do: Callable[[Actor], object] | None = None
 
 
-class No(Exception):
-    """The row is refused; the message says why."""
-
-
-class Known(ABC):
-    """The invoices that the rows speak of, read at once."""
+class RowPlanner(ABC):
+    """Planner of a batch of rows. It reads all of their invoices at once."""
 
     def __init__(self, file: Import, rows: Sequence[ImportRow]) -> None:
         self.file = file
@@ -51,24 +51,24 @@ class Known(ABC):
         self.labels = {column.field: str(column.label) for column in columns.COLUMNS[file.kind]}
         numbers = {row.said.get("invoice_number", "")[:64] for row in rows} - {""}
         found = Invoice.objects.for_account(file.account).filter(invoice_number__in=numbers)
-        # A number that a cancelled invoice once had may be another's now.
-        ordered = sorted(found, key=lambda invoice: invoice.status != Status.CANCELLED)
-        self.invoices: dict[str, Invoice] = {invoice.invoice_number: invoice for invoice in ordered}
+        self.invoices: dict[str, Invoice] = {invoice.invoice_number: invoice for invoice in found}
 
     @abstractmethod
-    def plan(self, said: dict[str, str]) -> Plan: ...
+    def plan(self, texts: dict[str, str]) -> Plan:
+        """Return the plan of a row, from its cells by field. Raise `RowRefused` or `Refused`."""
 
     def date(self, text: str) -> str:
-        """A date cell, in the one order of day and month that the file has."""
+        """Return a date cell in ISO format, with the file's order of day and month."""
         survey = self.file.survey
         return cells.date(text, survey.get("date_order", self.file.date_order), survey.get("date_conflict", ""))
 
     def checked(self, serializer: type[StrictSerializer], data: Mapping[str, str]) -> dict[str, Any]:
+        """Return the validated data. Raise `RowRefused` with the serializer's errors."""
         try:
             return serializer.checked(data, account=self.account)
         except ValidationError as refusal:
             details: Any = refusal.detail
-            raise No(
+            raise RowRefused(
                 " ".join(
                     _("%(field)s: %(message)s") % {"field": columns.label(self.file.kind, name), "message": error}
                     for name, errors in details.items()

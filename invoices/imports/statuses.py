@@ -1,4 +1,4 @@
-"""Words that accounting programs use for the state of an invoice and for the kind of a document, as data."""
+"""Words of accounting programs for the state of an invoice and for types of documents."""
 
 import enum
 import functools
@@ -13,9 +13,9 @@ _Kind = TypeVar("_Kind")
 class State(enum.Enum):
     """The state of an invoice in the other system."""
 
-    ISSUED = "issued"  # says nothing about money
-    OWED = "owed"  # something is left to pay
-    UNPAID = "unpaid"  # all of it is
+    ISSUED = "issued"  # paid or unpaid
+    OWED = "owed"  # wholly or partly
+    UNPAID = "unpaid"
     PARTLY_PAID = "partly_paid"
     PAID = "paid"
     VOID = "void"
@@ -28,7 +28,7 @@ class Document(enum.Enum):
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
     PAYMENT = "payment"
-    RECEIPT = "receipt"  # a sale that was paid at once
+    RECEIPT = "receipt"  # a sale paid immediately
     PAYABLE = "payable"  # the account owes it
     OFFER = "offer"
     OTHER = "other"
@@ -60,7 +60,7 @@ _STATES: Mapping[State, tuple[str, ...]] = {
     State.PAID: (
         "paid|fully paid|paid in full|settled|cleared|closed|received|complete paid|collected",
         "deposited|paid deposited|paid not deposited",  # QuickBooks Online
-        "in payment",  # Odoo: paid, and not seen on a bank statement yet
+        "in payment",  # Odoo: paid, but not yet on a bank statement
         "مدفوعة|مدفوع|مدفوعة بالكامل|مدفوع بالكامل|مسددة|مسدد|مسددة بالكامل|مسدد بالكامل|مقفلة|مقفل|مغلقة|مغلق|محصلة",
         "محصل|تم الدفع|تم السداد|خالصة|قيد الدفع",
     ),
@@ -128,7 +128,7 @@ def _by_word(table: Mapping[_Kind, tuple[str, ...]]) -> dict[str, _Kind]:
 
 
 _STATE_OF, _DOCUMENT_OF = _by_word(_STATES), _by_word(_DOCUMENTS)
-# Programs add days, dates and amounts: "Overdue by 5 days", "Paid on 3 Mar 2026", "Due in 3 days", "متأخرة 5 أيام".
+# Programs append days, dates and amounts: "Overdue by 5 days", "Paid on 3 Mar 2026", "Due in 3 days", "متأخرة 5 أيام".
 _BEGINNINGS: tuple[tuple[str, State], ...] = tuple(
     (folded(beginning) + " ", state)
     for beginning, state in (
@@ -158,7 +158,7 @@ _FIRST_WORDS = frozenset(
 
 
 def may_be_word(text: str) -> bool:
-    """A cheap look that tells most cells from words of these lists: files have millions of them."""
+    """Return False if the text is certainly not in these lists. It is a fast filter for millions of cells."""
     first = text[:40].casefold().translate(_LETTERS).split(None, 1)
     if first and first[0].isdigit():
         return text.casefold().endswith(_LATE_ENDINGS)
@@ -166,7 +166,7 @@ def may_be_word(text: str) -> bool:
 
 
 def state_of(text: str) -> State | None:
-    """The state that a cell names; None if the word is not in the list."""
+    """Return the state that a cell names, or None if it is unknown."""
     return _state_of(text[:200])
 
 
@@ -181,11 +181,12 @@ def _state_of(text: str) -> State | None:
 
 
 def document_of(text: str) -> Document | None:
+    """Return the document type that a cell names, or None if it is unknown."""
     return _DOCUMENT_OF.get(folded(text[:200]))
 
 
 def paid_flag(text: str) -> State | None:
-    """A column "Paid" with Y and N, as Sage 50 and others write it."""
+    """Return the state for "Y" or "N" in a column "Paid", as in Sage 50, or None."""
     words = folded(text[:20])
     if words in _YES:
         return State.PAID

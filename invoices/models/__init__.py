@@ -1,20 +1,20 @@
-"""Records of what is owed, by whom, and what happened to it."""
+"""Invoices, debtors, payments, promises, cases, imports and the timeline."""
 
 from invoices.models.base import AccountQuerySet
-from invoices.models.calendars import MOST_HOLIDAYS, CalendarRule, RuleKind
+from invoices.models.calendars import MAX_HOLIDAY_DAYS, CalendarRule, RuleKind
 from invoices.models.cases import CaseStatus, Escalation, Reason, Resolution
 from invoices.models.choices import OPEN, PaymentStatus, Status
 from invoices.models.debtors import Debtor
 from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 from invoices.models.imports import Import, ImportRow
 from invoices.models.invoices import MAX_NUMBER, Invoice, InvoiceQuerySet
-from invoices.models.payments import Allocation, AllocationKind, How, Payment, Receipt, ReceiptStatus, Reversal
+from invoices.models.payments import Allocation, AllocationKind, Payment, Receipt, ReceiptStatus, Reversal, ReversalKind
 from invoices.models.promises import Promise, PromiseStatus
 from invoices.models.timeline import TimelineEntry
 
 __all__ = [
+    "MAX_HOLIDAY_DAYS",
     "MAX_NUMBER",
-    "MOST_HOLIDAYS",
     "OPEN",
     "AccountQuerySet",
     "Allocation",
@@ -26,7 +26,6 @@ __all__ = [
     "Debtor",
     "DebtorIdentity",
     "Escalation",
-    "How",
     "Import",
     "ImportRow",
     "Invoice",
@@ -40,6 +39,7 @@ __all__ = [
     "ReceiptStatus",
     "Resolution",
     "Reversal",
+    "ReversalKind",
     "RuleKind",
     "Status",
     "TimelineEntry",

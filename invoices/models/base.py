@@ -1,4 +1,4 @@
-"""Querysets that every table of an account has."""
+"""Base class of querysets."""
 
 from typing import Any, Self
 

@@ -12,8 +12,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account, known_subdivision
 
-# A holiday lasts this many days at most.
-MOST_HOLIDAYS = 31
+MAX_HOLIDAY_DAYS = 31
 
 
 class RuleKind(models.TextChoices):
@@ -23,9 +22,9 @@ class RuleKind(models.TextChoices):
 
 
 class CalendarRule(models.Model):
-    """A row of the calendar of a country or of one of its parts: its weekend, its shorter hours, its holidays.
+    """A weekend, holiday or shorter hours of a country or region.
 
-    Everybody's, or an account's own, which replaces everybody's row of the same place and name. `workdays` reads them.
+    A row without account is shared. An account's own row replaces the shared one of the same place and name.
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
@@ -93,26 +92,26 @@ class CalendarRule(models.Model):
         return self.ends_on or self.starts_on
 
     def clean(self) -> None:
-        """No row may close a place for good, or be without effect."""
+        """Reject rows that would close a place forever or have no effect."""
         if self.subdivision and not self.subdivision.startswith(f"{self.country}-"):
-            raise ValidationError({"subdivision": _("It must lie in the country, such as AE-SH in AE.")})
+            raise ValidationError({"subdivision": _("The region must be in the country, such as AE-SH in AE.")})
         if self.ends_on and (self.starts_on is None or self.ends_on < self.starts_on):
-            raise ValidationError({"ends_on": _("The last day comes after the first.")})
+            raise ValidationError({"ends_on": _("The last day must not be before the first.")})
         if self.kind == RuleKind.WEEKEND:
             if not 1 <= len(set(self.weekdays)) <= 6:
-                raise ValidationError({"weekdays": _("A weekend has one to six days.")})
+                raise ValidationError({"weekdays": _("A weekend must have one to six days.")})
             if self.starts_on:
-                raise ValidationError({"starts_on": _("A weekend comes each week: it has no dates.")})
+                raise ValidationError({"starts_on": _("A weekend cannot have dates.")})
         elif self.kind == RuleKind.HOLIDAY:
             if self.starts_on is None:
-                raise ValidationError({"starts_on": _("A holiday has a day.")})
-            if self.last_day and (self.last_day - self.starts_on).days >= MOST_HOLIDAYS:
+                raise ValidationError({"starts_on": _("A holiday needs a first day.")})
+            if self.last_day and (self.last_day - self.starts_on).days >= MAX_HOLIDAY_DAYS:
                 raise ValidationError(
-                    {"ends_on": _("At most %(count)s days: nothing is sent on them.") % {"count": MOST_HOLIDAYS}}
+                    {"ends_on": _("A holiday can have at most %(count)s days.") % {"count": MAX_HOLIDAY_DAYS}}
                 )
         elif self.opens_at is None and self.closes_at is None:
-            raise ValidationError({"closes_at": _("Shorter hours open later or close earlier.")})
+            raise ValidationError({"closes_at": _("Enter an opening time, a closing time or both.")})
         elif self.opens_at and self.closes_at and self.opens_at >= self.closes_at:
-            raise ValidationError({"closes_at": _("It closes after it opens, on the same day.")})
+            raise ValidationError({"closes_at": _("The closing time must be after the opening time.")})
         elif not self.weekdays and self.starts_on is None:
-            raise ValidationError({"weekdays": _("Shorter hours are on days of the week, or between two dates.")})
+            raise ValidationError({"weekdays": _("Enter weekdays, or a first and a last day.")})

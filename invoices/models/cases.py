@@ -1,4 +1,4 @@
-"""Cases for a person."""
+"""Cases that need a person."""
 
 import uuid
 
@@ -14,7 +14,7 @@ from invoices.models.invoices import Invoice
 
 
 class Reason(models.TextChoices):
-    """Why a person was called in."""
+    """Reason for a case."""
 
     POLICY_STEP = "policy_step", _lazy("Reminder schedule")
     PROMISE_BROKEN = "promise_broken", _lazy("A broken promise")
@@ -47,7 +47,7 @@ class Resolution(models.TextChoices):
 
 
 class Escalation(models.Model):
-    """A case for a person. `opened_at` and `resolved_at` are the account's time."""
+    """A case that needs a person. `opened_at` and `resolved_at` are in the account's time."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="escalations")

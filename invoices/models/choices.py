@@ -1,4 +1,4 @@
-"""The states of an invoice and of its payment."""
+"""Statuses of invoices and of their payment."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _lazy

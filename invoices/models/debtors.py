@@ -1,4 +1,4 @@
-"""Parties that owe."""
+"""Debtors."""
 
 import uuid
 
@@ -12,7 +12,7 @@ from invoices.models.base import AccountQuerySet
 
 
 class Debtor(models.Model):
-    """A party that owes, found or made from an invoice's fields. Limits, opt-outs and credit are a debtor's."""
+    """A debtor, found or created from the fields of its invoices. Limits, opt-outs and credit are per debtor."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="debtors", db_index=False)
@@ -42,7 +42,7 @@ class Debtor(models.Model):
     unhandled_since = models.DateTimeField(
         null=True, editable=False, help_text=_lazy("When the first of these answers came in.")
     )
-    # In the links to the debtor's page: another key, and the links that were sent lead nowhere.
+    # Part of the links to the debtor's page. A new key invalidates the links that were sent.
     page_key = models.UUIDField(db_default=RandomUUID(), unique=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -1,4 +1,4 @@
-"""Records of what debtors are known by, and of the contacts that staff replaced."""
+"""Identities by which debtors are found, and contacts that staff replaced."""
 
 from django.db import models
 from django.db.models import Q
@@ -12,7 +12,7 @@ from invoices.models.debtors import Debtor
 
 
 class DebtorIdentity(models.Model):
-    """A party with its contacts, as an invoice or a person gave them: the next invoice finds the debtor by it."""
+    """A party with contacts, from an invoice or from staff, by which new invoices find the debtor."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, related_name="identities", db_index=False)
@@ -47,7 +47,7 @@ class ContactKind(models.TextChoices):
 
 
 class ContactCorrection(models.Model):
-    """A person's word that a debtor is written to at `new` where invoices give `old`. Either may be empty."""
+    """A correction by staff: use the contact `new` for invoices that have `old`. Either may be empty."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, related_name="corrections", db_index=False)

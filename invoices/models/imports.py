@@ -1,4 +1,4 @@
-"""A file of invoices or payments on its way in, and what becomes of each of its rows."""
+"""Imported files of invoices or payments, and their rows."""
 
 import datetime as dt
 import uuid
@@ -28,20 +28,20 @@ class Phase(models.TextChoices):
     DISCARDED = "discarded", _("Discarded")
 
 
-AT_WORK = (Phase.READING, Phase.CHECKING, Phase.RUNNING)
-WAITING = (Phase.MAPPING, Phase.CHECKED)  # for a person
+IN_PROGRESS = (Phase.READING, Phase.CHECKING, Phase.RUNNING)
+AWAITING_DECISION = (Phase.MAPPING, Phase.CHECKED)
 
 
 class DateOrder(models.TextChoices):
     """Order of day and month in dates such as 03/04/2026."""
 
-    UNSAID = "", _("Detect from the file")
+    DETECT = "", _("Detect from the file")
     DAY_FIRST = "dmy", _("Day first: 3 April")
     MONTH_FIRST = "mdy", _("Month first: 4 March")
 
 
 class Encoding(models.TextChoices):
-    GUESSED = "", _("Find out")
+    DETECT = "", _("Find out")
     UTF_8 = "utf-8-sig", "UTF-8"
     UTF_16 = "utf-16", "UTF-16"
     ARABIC = "cp1256", _("Windows-1256 (Arabic)")
@@ -49,7 +49,7 @@ class Encoding(models.TextChoices):
 
 
 class Import(models.Model):
-    """One file. `running` takes it from phase to phase; a person confirms between the check and the import."""
+    """An uploaded file. `imports.phases` processes it; a person confirms it after the check."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -70,7 +70,7 @@ class Import(models.Model):
     failure = models.TextField(blank=True)
     uploaded_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     actor = models.CharField(max_length=254, help_text="Who confirmed it, else who brought it.")
-    # Whoever works on it holds a claim; each of their transactions sees that it is still theirs.
+    # Token of the worker that processes the file, checked in each of its transactions.
     claim = models.UUIDField(null=True, editable=False)
     claimed_until = models.DateTimeField(null=True, editable=False)
     stumbles = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Claims since something was done.")
@@ -83,7 +83,7 @@ class Import(models.Model):
         verbose_name = _("import")
         ordering = ["-created_at", "-id"]
         constraints = [
-            # Two that write to the same debtors in another order would wait for each other.
+            # Two imports that lock the same debtors in different orders would cause a deadlock.
             models.UniqueConstraint(
                 fields=["account"], condition=Q(phase="running"), name="one_running_import_for_an_account"
             ),
@@ -91,19 +91,19 @@ class Import(models.Model):
         ]
         indexes = [
             models.Index(fields=["account", "-created_at", "-id"], name="import_newest"),
-            models.Index(fields=["phase"], name="import_at_work", condition=Q(phase__in=AT_WORK)),
+            models.Index(fields=["phase"], name="import_at_work", condition=Q(phase__in=IN_PROGRESS)),
         ]
 
     def __str__(self) -> str:
         return self.file_name
 
     @property
-    def is_at_work(self) -> bool:
-        return self.phase in AT_WORK
+    def is_in_progress(self) -> bool:
+        return self.phase in IN_PROGRESS
 
 
-# Files and rows hold names and addresses: they go some time after the import has ended. The import itself stays.
-KEPT = dt.timedelta(days=30)
+# Files and rows hold personal data, so they are deleted after this time. The import itself is kept.
+RETENTION = dt.timedelta(days=30)
 
 
 class Outcome(models.TextChoices):
@@ -117,10 +117,7 @@ class Outcome(models.TextChoices):
 
 
 class ImportRow(models.Model):
-    """One row of a file: what it says, what would become or became of it, and why.
-
-    Checked and not refused, its amounts and dates stand in `said` as they were understood, so that a person sees it.
-    """
+    """A row of a file, with its outcome. After the check, `said` holds its amounts and dates in normalised form."""
 
     file = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rows", db_index=False)
     line = models.PositiveIntegerField()

@@ -1,4 +1,4 @@
-"""Invoices: facts, and the status derived from them."""
+"""Invoices."""
 
 import datetime as dt
 import uuid
@@ -16,7 +16,7 @@ from invoices.models.base import AccountQuerySet
 from invoices.models.choices import OPEN, PaymentStatus, Status
 from invoices.models.debtors import Debtor
 
-MAX_NUMBER = 64  # characters of an invoice number in its one spelling
+MAX_NUMBER = 64  # characters of an invoice number in its canonical spelling
 
 
 class InvoiceQuerySet(AccountQuerySet):
@@ -24,12 +24,12 @@ class InvoiceQuerySet(AccountQuerySet):
         return self.filter(status__in=OPEN)
 
     def past_due(self, *, on: dt.date) -> "InvoiceQuerySet":
-        """The wide predicate: open, something owed, and the due date before `on`, disputed and on hold included."""
+        """Return the open invoices with a due date before `on`, including those that are disputed or on hold."""
         return self.filter(status__in=OPEN, due_date__lt=on)
 
 
 class Invoice(models.Model):
-    """One invoice. Facts and, derived from them by `lifecycle`, the status: only `lifecycle` writes here."""
+    """An invoice: facts, and the statuses derived from them. Only `lifecycle` and `ledger` change invoices."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invoices", db_index=False)
@@ -39,7 +39,7 @@ class Invoice(models.Model):
     debtor_company = models.CharField(max_length=200, blank=True)
     debtor_email = models.EmailField(blank=True)
     debtor_phone = models.CharField(max_length=20, blank=True)
-    # The key of (name, company): two invoices of one debtor that differ here are never told of in one message.
+    # The key of name and company. Invoices with different keys are never in one message.
     party = models.CharField(max_length=parties.MAX_KEY, editable=False)
     amount = models.DecimalField(max_digits=18, decimal_places=3)
     currency = models.CharField(max_length=3)
@@ -70,7 +70,7 @@ class Invoice(models.Model):
         max_length=14, choices=PaymentStatus, default=PaymentStatus.UNPAID, editable=False
     )
 
-    # The dunning ladder's place. Written by the collections engine.
+    # Position in the reminder schedule, set by `communications`.
     policy = models.ForeignKey(
         "communications.ReminderPolicy",
         on_delete=models.PROTECT,
@@ -138,11 +138,11 @@ class Invoice(models.Model):
             models.Index(fields=["account", "-created_at", "-id"], name="invoice_newest"),
             models.Index(fields=["account", "status", "-created_at", "-id"], name="invoice_by_status"),
             models.Index(fields=["account", "payment_status", "-created_at", "-id"], name="invoice_by_payment_status"),
-            # Of a status, the few on the other side of today than most of it: new ones past their due date.
+            # Finds the new invoices past their due date.
             models.Index(fields=["account", "status", "due_date"], name="invoice_by_due_date"),
             models.Index(fields=["due_date"], name="invoice_coming_due", condition=Q(status="new")),
             models.Index(fields=["hold_until"], name="invoice_hold_ending", condition=Q(status="on_hold")),
-            # Those of them that were looked at on a day that has not come are none, unless a clock was ahead.
+            # Finds the invoices aged in the future, of which there are none unless a clock was ahead.
             models.Index(
                 fields=["aged_on"],
                 name="invoice_looked_at",
@@ -165,7 +165,7 @@ class Invoice(models.Model):
 
     @property
     def balance(self) -> Decimal:
-        """Return what is still owed; a surplus is the debtor's credit and never makes it negative."""
+        """Return the amount still owed. It is never negative, because a surplus is the debtor's credit."""
         return self.amount - self.amount_paid
 
     @property

@@ -23,9 +23,9 @@ class ReceiptStatus(models.TextChoices):
 
 
 class Receipt(models.Model):
-    """Money that came in once. Its allocations say which part paid which invoice, the rest is the debtor's credit.
+    """A received payment. Its allocations pay invoices; the rest is the debtor's credit.
 
-    Append-only, but for `status`, `unallocated` and `debtor`; a receipt that was undone has nothing unallocated.
+    Append-only except for `status`, `unallocated` and `debtor`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -86,18 +86,18 @@ class Receipt(models.Model):
         return _("%(amount)s on %(day)s") % shown
 
 
-class How(models.TextChoices):
+class ReversalKind(models.TextChoices):
     VOID = "void", _lazy("Recorded by mistake")
     REVERSE = "reverse", _lazy("Taken back by the bank")
 
 
 class Reversal(models.Model):
-    """The undoing of a receipt, whole and once: a line of the ledger of its own. Append-only."""
+    """The reversal of a whole receipt. Append-only."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     receipt = models.OneToOneField(Receipt, on_delete=models.PROTECT, related_name="reversal")
-    how = models.CharField(max_length=8, choices=How)
+    how = models.CharField(max_length=8, choices=ReversalKind)
     undone_on = models.DateField(help_text=_lazy("The account's date."))
     recorded_at = models.DateTimeField(help_text=_lazy("The account's time."))
     created_at = models.DateTimeField(default=timezone.now)
@@ -120,7 +120,7 @@ class AllocationKind(models.TextChoices):
 
 
 class Allocation(models.Model):
-    """A line of the ledger: part of a receipt pays an invoice, or is taken back by a negative line. Append-only."""
+    """A part of a receipt that pays an invoice, or that was taken back if the amount is negative. Append-only."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -150,9 +150,9 @@ class Allocation(models.Model):
 
 
 class Payment(models.Model):
-    """A receipt or its reversal as one list: a database view, read by the API, the dashboard and exports.
+    """A receipt or a reversal: a database view for the API, the dashboard and exports.
 
-    A reversal is a line of its own with the amount negated. To write, use `invoices.ledger`.
+    A reversal is a row of its own with a negative amount. Use `invoices.ledger` to record payments.
     """
 
     id = models.UUIDField(primary_key=True)

@@ -23,7 +23,7 @@ class PromiseStatus(models.TextChoices):
 
 
 class Promise(models.Model):
-    """The debtor will pay `amount` by `promised_on`; on hold until `hold_until`, the last day of grace."""
+    """A promise to pay `amount` by `promised_on`. The invoice is on hold until `hold_until`, the last day of grace."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")

@@ -9,7 +9,7 @@ from invoices.models.invoices import Invoice
 
 
 class TimelineEntry(models.Model):
-    """Event in the life of an invoice: its kind and parameters, who did it, before, after and why. Append-only."""
+    """An event of an invoice. Append-only."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="timeline", db_index=False)

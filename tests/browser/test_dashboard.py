@@ -16,7 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
 from inflow.dashboard.pages.audit_sentences import sentence
-from invoices.imports import running
+from invoices.imports import phases
 from invoices.models import Invoice
 from invoices.models.imports import Import
 from tests import make
@@ -152,7 +152,7 @@ def _import_a_file(walk: Walk) -> None:
 def _work() -> None:
     """A worker's turn."""
     file = Import.objects.get()
-    while running.work(file.pk):
+    while phases.work(file.pk):
         pass
 
 

@@ -160,8 +160,8 @@ class Teller:
         verbs: dict[str, Callable[..., Debtor]] = {
             "opt out": debtors.opt_out,
             "opt in": debtors.opt_in,
-            "answer": debtors.note_answer,
-            "handle": debtors.handle_answer,
+            "answer": debtors.record_reply,
+            "handle": debtors.mark_reply_handled,
         }
         debtor = _one(
             Debtor.objects.for_account(self.account).order_by("email", "phone", "company", "created_at"), number
@@ -190,7 +190,7 @@ class Teller:
             else:
                 debtor.phone = (PHONE, OTHER_PHONE, "+971509999999")[number % 3]
             debtor.save()
-            debtors.note_edit(before, debtor, make.STAFF)
+            debtors.record_edit(before, debtor, make.STAFF)
 
     def _report(self, move: str, number: int) -> None:
         """The provider tells of a message that left, joint ones first."""
@@ -286,7 +286,7 @@ class Teller:
         elif move == "close":
             lifecycle.change(account, pk, make.STAFF, status=["cancelled", "written_off"][number % 2])
         elif move == "escalate":
-            cases.open_by_hand(account, pk, make.STAFF, level=number % 2 + 1)
+            cases.open_manually(account, pk, make.STAFF, level=number % 2 + 1)
         elif move == "chase":
             everything = Invoice.objects.for_account(account)
             policies.switch_on(account, everything, None, make.STAFF, overdue_enter=bool(number % 3))

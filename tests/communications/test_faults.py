@@ -161,7 +161,7 @@ def opt_out(invoice: Invoice) -> None:
 
 
 def answer(invoice: Invoice) -> None:
-    debtors.note_answer(invoice.account, invoice.debtor_id, make.STAFF)
+    debtors.record_reply(invoice.account, invoice.debtor_id, make.STAFF)
 
 
 def stop(invoice: Invoice) -> None:

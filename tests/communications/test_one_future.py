@@ -79,7 +79,7 @@ def hold(invoice: Invoice) -> None:
 
 
 def answer(invoice: Invoice) -> None:
-    debtors.note_answer(now_of(invoice), invoice.debtor_id, make.STAFF)
+    debtors.record_reply(now_of(invoice), invoice.debtor_id, make.STAFF)
 
 
 def pay_part(invoice: Invoice) -> None:
@@ -87,7 +87,7 @@ def pay_part(invoice: Invoice) -> None:
 
 
 def take_case(invoice: Invoice) -> None:
-    cases.open_by_hand(now_of(invoice), invoice.pk, make.STAFF)
+    cases.open_manually(now_of(invoice), invoice.pk, make.STAFF)
     cases.change(now_of(invoice), Escalation.objects.get().pk, make.STAFF, cases.CaseChange(status="acknowledged"))
 
 
@@ -103,7 +103,7 @@ def resume(invoice: Invoice) -> None:
 
 
 def handle(invoice: Invoice) -> None:
-    debtors.handle_answer(now_of(invoice), invoice.debtor_id, make.STAFF)
+    debtors.mark_reply_handled(now_of(invoice), invoice.debtor_id, make.STAFF)
 
 
 FACTS: list[tuple[str, Callable[[Invoice], None], str, str]] = [
@@ -169,8 +169,8 @@ def test_what_concerns_the_debtor_moves_the_messages_about_all_invoices() -> Non
     answer(first)
     assert {planned(each).scheduled_for for each in (first, second)} == {at("2026-04-10 09:00")}
     handle(first)
-    cases.open_by_hand(account, first.pk, make.STAFF, level=1)
-    cases.open_by_hand(account, first.pk, make.STAFF, level=2)
+    cases.open_manually(account, first.pk, make.STAFF, level=1)
+    cases.open_manually(account, first.pk, make.STAFF, level=2)
     for invoice in (first, second, later):
         assert make.again(invoice).next_contact_at is None
     assert {planned(each).waits_for for each in (first, second)} == {"case"}

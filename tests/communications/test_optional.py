@@ -111,7 +111,7 @@ def test_thanks_that_were_held_back_for_more_than_a_week_are_not_sent(days: int,
     CollectionSettings.objects.create(account=account, says_thanks=True)
     other, paid = (make.invoice(account, invoice_number=number, due_date=dt.date(2026, 4, 1)) for number in "12")
     for _ in range(2):
-        cases.open_by_hand(account, other.pk, make.STAFF, level=2)
+        cases.open_manually(account, other.pk, make.STAFF, level=2)
     pay(paid)
     clock.set_clock(account, at("2026-04-06 12:00") + days * DAY)
     for level in (2, 1):

@@ -20,8 +20,8 @@ from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from invoices import ledger, lifecycle, narrative
 from invoices.debtors import debtor_parties, debtors
+from invoices.errors import Refused
 from invoices.models import Debtor, Invoice, TimelineEntry
-from invoices.refusals import Refused
 from tests import make
 from tests.communications.test_page import Page
 from tests.dashboard.world import build

@@ -13,8 +13,8 @@ from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from invoices import ledger, lifecycle, receipts
 from invoices.debtors import debtor_parties
+from invoices.errors import Refused
 from invoices.models import Escalation, Invoice
-from invoices.refusals import Refused
 from tests import make
 from tests.communications.test_ladder import account_at, at
 from tests.communications.test_parties_apart import joined, late, part_of, send_all

@@ -2,11 +2,9 @@
 
 import datetime as dt
 from collections import Counter
-from importlib import import_module
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -338,34 +336,3 @@ def test_nobody_is_told_of_what_went_since(start_mail: StartMail) -> None:
     sender.send_due()
     assert notices.notify_refusals() == 0
     assert len(server.mails) == 1
-
-
-# --- What went wrong before ------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def marks(db: None) -> None:
-    account = make.account()
-    for number, because in enumerate(
-        [
-            f"RCPT {RELAY}",
-            f"RCPT {LIMIT}",
-            "RCPT 550 5.1.1 <a@b.example>: User unknown",
-            "bounced smtp;550 5.1.1 The email account that you tried to reach does not exist",
-            "bounced 550 5.4.5 Daily user sending limit exceeded",
-            "rejected",
-        ]
-    ):
-        Contact.objects.create(
-            account=account,
-            channel="email",
-            address=f"d{number}@example.com",
-            invalid_at=timezone.now(),
-            invalid_because=because,
-        )
-
-
-def test_the_marks_that_a_relay_left_are_cleared(marks: None) -> None:
-    import_module("communications.migrations.0016_refusals_have_classes").clear_false_marks(apps, None)
-    left = Contact.objects.filter(invalid_at__isnull=False).order_by("address").values_list("address", flat=True)
-    assert list(left) == ["d2@example.com", "d3@example.com", "d5@example.com"]

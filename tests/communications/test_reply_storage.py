@@ -264,7 +264,7 @@ def test_of_invoices_that_fell_due_together_the_first_by_number_has_the_escalati
             for email in [f"{uuid.uuid4().hex}@example.com"] * 3
         ]
         for _ in range(3):
-            debtors.note_answer(account, invoices[0].debtor_id, make.STAFF)
+            debtors.record_reply(account, invoices[0].debtor_id, make.STAFF)
         case = Escalation.objects.get(invoice__debtor=invoices[0].debtor_id)
         assert case.invoice_id == min(invoices, key=lambda each: each.invoice_number).pk
 
@@ -298,8 +298,8 @@ def test_one_form_about_many_invoices_is_one_answer(account: Account) -> None:
 
 def test_an_answer_that_joins_an_open_case_says_so_once(account: Account) -> None:
     invoice = make.again(make.overdue_invoice(account))
-    cases.open_by_hand(account, invoice.pk, make.STAFF)
+    cases.open_manually(account, invoice.pk, make.STAFF)
     for _ in range(5):
-        debtors.note_answer(account, invoice.debtor_id, make.STAFF, text="hello")
+        debtors.record_reply(account, invoice.debtor_id, make.STAFF, text="hello")
     assert Escalation.objects.count() == 1
     assert TimelineEntry.objects.filter(kind="escalation_joined").count() == 1

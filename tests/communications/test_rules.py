@@ -101,15 +101,15 @@ def test_a_payment_is_a_contact_and_an_opening_one_is_not() -> None:
 def test_an_unhandled_answer_waits_three_working_days_and_a_handled_one_no_longer() -> None:
     account = account_at(MONDAY)
     invoice = owing(account, due_date=dt.date(2026, 3, 2))
-    debtors.note_answer(account, invoice.debtor_id, make.STAFF, text="I have paid.")
+    debtors.record_reply(account, invoice.debtor_id, make.STAFF, text="I have paid.")
     until(account, "2026-03-20 10:00")
     assert sent(account)[0] == ("reminder", "03-06 09:00")
     assert "a reply from the debtor has not been handled" in why(invoice)[0]
     other = account_at(MONDAY)
     invoice = owing(other, due_date=dt.date(2026, 3, 2))
-    debtors.note_answer(other, invoice.debtor_id, make.STAFF)
+    debtors.record_reply(other, invoice.debtor_id, make.STAFF)
     until(other, "2026-03-04 09:30")
-    debtors.handle_answer(other, invoice.debtor_id, make.STAFF)
+    debtors.mark_reply_handled(other, invoice.debtor_id, make.STAFF)
     until(other, "2026-03-04 12:00")
     assert sent(other) == [("reminder", "03-04 09:30")]
 

@@ -106,6 +106,16 @@ def test_without_a_profile_a_mail_goes_in_the_account_s_name(mail: MailServer) -
 
 
 @pytest.mark.django_db
+def test_a_long_arabic_name_arrives_whole(mail: MailServer) -> None:
+    name = "شركة " + "صقر الخليج للتجارة العامة والمقاولات " * 4
+    send(make.account(name.strip()))
+    (sent,) = mail.mails
+    # Python 3.13.0 puts spaces where it folds a name.
+    assert sent["From"].addresses[0].display_name.replace(" ", "") == name.replace(" ", "")
+    assert sent["From"].addresses[0].addr_spec == "no-reply@inflow.example"
+
+
+@pytest.mark.django_db
 def test_a_name_brings_no_header_of_its_own_along(mail: MailServer) -> None:
     account = make.account()
     profile(account, display_name="Falcon\r\nBcc: someone@example.com")

@@ -16,7 +16,7 @@ from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
 from inflow.dashboard.pages import audit
 from inflow.dashboard.pages.audit_sentences import SENTENCES
-from invoices.imports import running
+from invoices.imports import phases
 from invoices.models.imports import Import, ImportRow
 from tests import make
 from tests.dashboard import browsing, reading
@@ -144,7 +144,7 @@ def test_no_english_is_left_of_what_an_import_says_to_an_arabic_speaker(own: Wor
     answer = client.post(page("invoices_import", "add"), {"kind": "invoices", "file": file}, headers=ARABIC)
     address = answer["Location"]
     brought = Import.objects.get(file_name="mine.csv")
-    while running.work(brought.pk):
+    while phases.work(brought.pk):
         assert _english(client, [address]) == {}
     assert ImportRow.objects.filter(file=brought, outcome="refused").count() > 4
     assert _english(client, [address]) == {}

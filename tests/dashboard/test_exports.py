@@ -19,7 +19,7 @@ from inflow.dashboard.core import exporting, long_exports
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.models import Export
 from invoices import lifecycle
-from invoices.imports import running
+from invoices.imports import phases
 from invoices.models.imports import ImportRow
 from tests import make
 from tests.dashboard.world import LISTS, ROLES, World, may, nothing_changes, page, platform
@@ -161,10 +161,10 @@ def test_what_was_exported_and_is_imported_changes_nothing(form: str, own: World
     )
     client = own.logged_in(Role.MANAGER)
     content = exported(client, "invoices_invoice", form=form)
-    file = running.start(
+    file = phases.start(
         own.account, own.people[Role.MANAGER], kind="invoices", file_name=f"all.{form}", content=content
     )
-    while running.work(file.pk):
+    while phases.work(file.pk):
         pass
     assert list(ImportRow.objects.filter(file=file).values_list("outcome", "reason")) == [("unchanged", "")] * 3
 

@@ -9,7 +9,7 @@ import pytest
 from inflow.accounts.models import AuditEntry
 from inflow.accounts.roles import Role
 from invoices import ledger, lifecycle
-from invoices.imports import running
+from invoices.imports import phases
 from invoices.models import Invoice, Receipt
 from invoices.models.imports import Import
 from tests import make
@@ -128,7 +128,7 @@ def test_an_ignored_column_stays_unused_and_can_be_mapped_until_the_import_has_b
     file = worked(upload(client, TEXT, currency="AED"))
     client.post(columns_page(file), {"column_4": "-", "column_5": "-"})
     file = Import.objects.get(pk=file.pk)
-    while running.work(file.pk):
+    while phases.work(file.pk):
         pass
     confirmed(client, file)
     assert client.get(columns_page(file)).status_code == 302
@@ -151,7 +151,7 @@ def test_a_needed_column_can_be_chosen_and_must_be(own: World) -> None:
         in client.post(columns_page(file), {"column_2": "amount", "column_3": "amount"}).content.decode()
     )
     client.post(columns_page(file), {"column_2": "due_date", "column_3": "amount"})
-    while running.work(file.pk):
+    while phases.work(file.pk):
         pass
     assert outcomes(file) == ["new"]
 
@@ -162,7 +162,7 @@ def test_a_choice_takes_the_place_of_a_column_that_was_understood(own: World) ->
     assert file.phase == "mapping"
     assert "instead of “amount”" in client.get(columns_page(file)).content.decode()
     client.post(columns_page(file), {"column_4": "amount"})
-    while running.work(file.pk):
+    while phases.work(file.pk):
         pass
     file.refresh_from_db()
     assert (file.phase, file.ignored, file.rows.get().said["amount"]) == ("checked", ["amount"], "105")
@@ -182,7 +182,7 @@ def test_who_may_say_what_columns_are(own: World, foreign: World) -> None:
     html = own.logged_in(Role.VIEWER).get(page("invoices_import", "change", file.pk)).content.decode()
     assert columns_page(file) not in html
     own.logged_in(Role.ADMIN).post(columns_page(file), chosen)
-    while running.work(file.pk):
+    while phases.work(file.pk):
         pass
     assert outcomes(file) == ["new", "new"]
 
@@ -223,7 +223,7 @@ def test_a_closed_row_of_an_invoice_that_is_open_here_is_a_proposal_and_no_chang
     before = Invoice.objects.filter(pk=own.invoice.pk).values().get()
     file = worked(upload(client, books(left, status)))
     ((_, outcome, reason),) = told(file)
-    assert (outcome, said in reason, running.counts(file)["to_do"]) == ("proposed", True, 0)
+    assert (outcome, said in reason, phases.counts(file)["to_do"]) == ("proposed", True, 0)
     html = client.get(page("invoices_import", "change", file.pk)).content.decode()
     assert page("invoices_invoice", verb, own.invoice.pk) in html
     assert Invoice.objects.filter(pk=own.invoice.pk).values().get() == before
@@ -289,9 +289,9 @@ def test_a_row_that_is_closed_between_preview_and_import_is_not_registered(own: 
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("Falcon-1,FT-1,-5,", "Amount: -5 is below 0, which looks like money that went back."),
-        ("Falcon-1,FT-1,5,Bounced", "The status is “Bounced”: only payments that came in are recorded."),
-        ("Falcon-1,FT-1,5,Void", "only payments that came in are recorded"),
+        ("Falcon-1,FT-1,-5,", "Amount: -5 is below 0, which looks like a refund."),
+        ("Falcon-1,FT-1,5,Bounced", "The status is “Bounced”, but only received payments are recorded."),
+        ("Falcon-1,FT-1,5,Void", "only received payments are recorded"),
         ("Falcon-1,FT-1,USD 5,Cleared", "is not in the row's currency, AED"),
     ],
 )
@@ -307,7 +307,7 @@ def test_an_unknown_balance_in_a_file_of_payments_waits(own: World) -> None:
     file = worked(upload(client, text, "payments"))
     assert file.phase == "mapping"
     client.post(columns_page(file), {"column_3": "-"})
-    while running.work(file.pk):
+    while phases.work(file.pk):
         pass
     assert outcomes(file) == ["new"]
 

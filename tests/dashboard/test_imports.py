@@ -11,7 +11,7 @@ from django.test import Client
 from inflow.accounts.models import AuditEntry
 from inflow.accounts.roles import Role
 from invoices import lifecycle
-from invoices.imports import reading, running
+from invoices.imports import phases, reading
 from invoices.imports.columns import COLUMNS
 from invoices.models import Invoice, Payment, TimelineEntry
 from invoices.models.imports import Import, ImportRow
@@ -30,7 +30,7 @@ def upload(client: Client, text: str | bytes, kind: str = "invoices", name: str 
 def worked(answer: Any) -> Import:
     """The import whose page the answer leads to, after a worker's turn."""
     file: Import = Import.objects.get(pk=answer["Location"].split("/")[-3])
-    while running.work(file.pk):
+    while phases.work(file.pk):
         pass
     file.refresh_from_db()
     return file
@@ -71,7 +71,7 @@ def test_a_confirmed_file_is_imported_by_the_verbs_and_the_same_again_changes_no
     client = own.logged_in(Role.MANAGER)
     events = make.events_of(own.account)
     file = confirmed(client, worked(upload(client, FILE)))
-    assert (file.phase, running.counts(file)["applied"]) == ("done", 2)
+    assert (file.phase, phases.counts(file)["applied"]) == ("done", 2)
     new = Invoice.objects.get(invoice_number="N-1")
     assert (new.account, new.amount, new.debtor.email) == (own.account, Decimal("1250.5"), "mariam@alreem.example")
     changed = make.again(own.invoice)
@@ -97,7 +97,7 @@ def test_what_was_understood_is_shown_and_the_refused_rows_leave_as_they_stood(o
     )
     file = worked(upload(client, text.encode("utf-16"), date_order="dmy"))
     html = client.get(page("invoices_import", "change", file.pk)).content.decode()
-    for shown in ("AED 1,250.50", "2027-04-03", "Rep", "1.250 can be read in two ways"):
+    for shown in ("AED 1,250.50", "2027-04-03", "Rep", "1.250 is ambiguous"):
         assert shown in html
     answer = client.get(page("invoices_import", "refused", file.pk))
     lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()  # type: ignore[attr-defined]
@@ -130,7 +130,7 @@ def test_of_a_known_invoice_nothing_but_due_date_and_notes_is_changed(field: str
     file = worked(upload(client, f"{','.join(row)}\n{','.join(row.values())}\n"))
     ((_, outcome, reason),) = told(file)
     assert (outcome, bool(reason)) == ("refused", True)
-    assert running.counts(file)["to_do"] == 0
+    assert phases.counts(file)["to_do"] == 0
     assert "No row of this file" in client.get(page("invoices_import", "change", file.pk)).content.decode()
 
 
@@ -172,7 +172,7 @@ def test_payments_are_recorded_once_by_their_reference(own: World, foreign: Worl
     assert outcomes(file) == ["new", "new", *["refused"] * 5]
     assert outcomes(again) == ["unchanged", "unchanged", *["refused"] * 5]
     reasons = [reason for _, _, reason in told(file)]
-    assert reasons[2] == "Line 3 is the same one."
+    assert reasons[2] == "Line 3 has the same payment."
     assert reasons[3] == "Reference: This field is required."
     assert reasons[4:] == [
         "The invoice is in AED.",
@@ -253,7 +253,7 @@ def test_a_template_has_the_headings_that_are_understood(kind: str, form: str, o
     with reading.open_file(b"".join(answer.streaming_content), kind) as file:  # type: ignore[attr-defined]
         sheet = file.sheet()
     assert list(sheet.columns) == [column.field for column in COLUMNS[kind]]
-    assert not sheet.ignored
+    assert not sheet.mapping.unknown
 
 
 def test_what_its_first_bytes_tell_is_said_on_the_form_and_kept_nowhere(own: World) -> None:
@@ -262,7 +262,7 @@ def test_what_its_first_bytes_tell_is_said_on_the_form_and_kept_nowhere(own: Wor
     with nothing_changes(own):
         for content, said in (
             (b"", "empty"),
-            (old, "old Excel"),
+            (old, "old format"),
             (b"x" * (reading.MAX_BYTES + 1), "larger than 20 MB"),
         ):
             assert said in str(upload(client, content).context["form"].errors["file"])
@@ -280,9 +280,9 @@ def test_a_file_that_cannot_be_read_says_why_on_its_page_and_leads_to_another_up
 
 def test_an_account_has_so_many_files_read_at_a_time(own: World) -> None:
     client = own.logged_in(Role.MANAGER)
-    files = [upload(client, FILE) for _ in range(running.MOST_READ)]
+    files = [upload(client, FILE) for _ in range(phases.MAX_PENDING_FILES)]
     with nothing_changes(own):
-        said = "5 files are being read already: wait until one is done."
+        said = "5 files are already being read. Wait until one is done."
         assert said in upload(client, FILE).context["form"].errors["file"]
     worked(files[0])
     assert upload(client, FILE).status_code == 302
@@ -295,6 +295,6 @@ def test_a_discarded_file_does_nothing(own: World) -> None:
     seen = Invoice.objects.count()
     answer = client.post(page("invoices_import", "confirm", file.pk))
     assert "moved on" in answer.content.decode()
-    assert not running.work(file.pk)
+    assert not phases.work(file.pk)
     file.refresh_from_db()
     assert (file.phase, Invoice.objects.count()) == ("discarded", seen)

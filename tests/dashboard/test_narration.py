@@ -22,7 +22,7 @@ def test_what_happens_to_an_invoice_is_told_in_arabic() -> None:
     invoice = make.invoice(account, amount=100, debtor_email="pay@falcon.example")
     lifecycle.record_payment(account, invoice.pk, make.STAFF, amount=invoice.amount / 4)
     lifecycle.promise(account, invoice.pk, make.STAFF, account.today() + dt.timedelta(days=3))
-    cases.open_by_hand(account, invoice.pk, make.STAFF)
+    cases.open_manually(account, invoice.pk, make.STAFF)
     lifecycle.change(account, invoice.pk, make.STAFF, status=Status.DISPUTED, notes="They said no.")
     debtors.opt_out(account, invoice.debtor_id, make.STAFF)
     lifecycle.change(account, invoice.pk, make.STAFF, status=Status.CANCELLED)
@@ -38,7 +38,7 @@ def test_what_is_stored_is_english_whatever_the_reader_speaks() -> None:
     account = make.account()
     invoice = make.invoice(account, amount=100)
     with translation.override("ar"):
-        case = cases.open_by_hand(account, invoice.pk, make.STAFF)
+        case = cases.open_manually(account, invoice.pk, make.STAFF)
         lifecycle.change(account, invoice.pk, make.STAFF, status=Status.DISPUTED)
     assert case.pk == invoice.pk
     texts = " ".join(map(narrative.in_english, TimelineEntry.objects.filter(invoice=invoice)))

@@ -139,10 +139,10 @@ def test_a_contact_that_staff_replaced_is_replaced_on_the_debtor_s_invoices(acco
         for name, value in changed.items():
             setattr(debtor, name, value)
         debtor.save()
-        debtors.note_edit(before, debtor, make.STAFF)
+        debtors.record_edit(before, debtor, make.STAFF)
 
     def given() -> list[str]:
-        return [contacts.given(make.again(each), "email") for each in (old, other)]
+        return [contacts.address_of(make.again(each), "email") for each in (old, other)]
 
     edit(email="new@alpha.ae")
     assert given() == ["new@alpha.ae", "b@alpha.ae"]
@@ -199,5 +199,5 @@ def test_a_phone_number_is_kept_in_its_international_form(given: str, country: s
 
 @pytest.mark.parametrize("given", ["", "call me", "12", "+", "+999123"])
 def test_what_is_no_phone_number_is_refused(given: str) -> None:
-    with pytest.raises(debtors.BadPhone):
+    with pytest.raises(debtors.InvalidPhone):
         debtors.normalise_phone(given, "AE")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from invoices.imports import running
+from invoices.imports import phases
 from invoices.models import Invoice
 from invoices.models.imports import Import
 from tests import make
@@ -21,20 +21,20 @@ NEW, CLOSED, REPEATED, REFUSED = "new", "closed", "repeated", "refused"
 
 def checked(text: str, *, account: Any = None, currency: str = "AED", **how: str) -> Import:
     account = account or make.account()
-    file = running.start(
+    file = phases.start(
         account, make.user(account), kind="invoices", file_name="x.csv", content=text.encode(), currency=currency, **how
     )
     return worked(file)
 
 
 def worked(file: Import) -> Import:
-    while running.work(file.pk):
+    while phases.work(file.pk):
         pass
     return Import.objects.get(pk=file.pk)
 
 
 def confirmed(file: Import) -> Import:
-    running.confirm(file, "me@example.com")
+    phases.confirm(file, "me@example.com")
     return worked(file)
 
 
@@ -202,7 +202,7 @@ HEAD = "invoice,customer,due date"
         ("Total", "USD 1800", "is not in the row's currency, AED"),
         ("Total", "$1800", "is not in the row's currency, AED"),
         ("Total,Currency", "100,Dollars", "“Dollars” is not a known currency"),
-        ("Total,Status", "100,Disputed", "Register it by hand first"),
+        ("Total,Status", "100,Disputed", "Register it in the dashboard first"),
         ("Total,Type", "100,Bill", "is owed by you"),
     ],
 )
@@ -261,7 +261,7 @@ def test_the_balance_gives_the_opening_payment(headings: str, cells: str, left: 
 )
 def test_a_closed_row_is_counted_and_not_registered(status: str) -> None:
     file = checked(f"{HEAD},Total,Status\nN-1,Omar,2026-01-01,100,{status}\n")
-    assert (outcomes(file), running.counts(file)["closed"], running.counts(file)["to_do"]) == ([CLOSED], 1, 0)
+    assert (outcomes(file), phases.counts(file)["closed"], phases.counts(file)["to_do"]) == ([CLOSED], 1, 0)
 
 
 @pytest.mark.parametrize("balance", ["-", " -   ", "–", "nil", "0.00"])
@@ -396,7 +396,7 @@ def workbook(*rows: list[Any], formats: dict[str, str] | None = None) -> bytes:
 def of_workbook(content: bytes) -> Import:
     account = make.account()
     person = make.user(account)
-    return worked(running.start(account, person, kind="invoices", file_name="x.xlsx", content=content, currency="AED"))
+    return worked(phases.start(account, person, kind="invoices", file_name="x.xlsx", content=content, currency="AED"))
 
 
 @pytest.mark.parametrize("shown", ["[$USD] #,##0.00", '"USD" 0.00', "[$USD-409]#,##0", "$#,##0.00", '"US$"0'])
@@ -428,5 +428,5 @@ def test_a_status_column_beyond_the_most_that_is_read_is_not_passed_over() -> No
     row = ["N-1", "Omar", "2998-01-01", 1, *[""] * 250, "Paid"]
     for content in (workbook(head, row), "\n".join(",".join(map(str, each)) for each in (head, row)).encode()):
         account = make.account()
-        file = worked(running.start(account, make.user(account), kind="invoices", file_name="x", content=content))
+        file = worked(phases.start(account, make.user(account), kind="invoices", file_name="x", content=content))
         assert (file.phase, file.failure) == ("failed", "The file has more than 250 columns.")

@@ -8,18 +8,17 @@ from collections.abc import Callable
 import pytest
 
 from invoices.imports import process, reading
+from invoices.imports.errors import FileRefused, UnreadableFile
 from invoices.imports.parsing import bounds
-from invoices.imports.parsing.bounds import Refused
 from invoices.imports.parsing.rows import rows_of
-from invoices.imports.reading import Unreadable
-from invoices.imports.running import start, work
+from invoices.imports.phases import start, work
 from invoices.models.imports import Import
 from tests import make
 from tests.invoices.test_import_reading import HEADINGS, read, workbook
 
 TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 GOOD = [[f"N-{number}", "Omar", 5, "2999-01-01"] for number in range(20)]
-PLACE, MORE = "impossible place", "far more than invoices"
+PLACE, MORE = "impossible place", "too large"
 BROKEN = "can't be read"
 
 
@@ -148,9 +147,9 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "twenty megabytes of commas": (lambda: ",".join(HEADINGS).encode() + b"\n" + b"," * 20_000_000, "too long"),
     "a quotation that never ends": (
         lambda: ",".join(HEADINGS).encode() + b'\n"' + b"x\n" * 9_000_000,
-        "is no CSV|too long",
+        "not a valid CSV|too long",
     ),
-    "quotation marks": (lambda: ",".join(HEADINGS).encode() + b"\n" + b'""' * 9_000_000, "is no CSV|too long"),
+    "quotation marks": (lambda: ",".join(HEADINGS).encode() + b"\n" + b'""' * 9_000_000, "not a valid CSV|too long"),
 }
 
 
@@ -159,13 +158,13 @@ def test_a_hostile_file_is_refused_in_words(name: str) -> None:
     make_it, said = HOSTILE[name]
     content = make_it()
     assert len(content) <= reading.MAX_BYTES
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(FileRefused) as refusal:
         list(rows_of(io.BytesIO(content), reading.options_of(content, "invoices")))
-    assert re.search(said, reading.sentence(refusal.value))
+    assert re.search(said, reading.message(refusal.value))
 
 
 def test_more_columns_than_are_read_are_refused() -> None:
-    with pytest.raises(Unreadable, match="more than 250 columns"):
+    with pytest.raises(UnreadableFile, match="more than 250 columns"):
         read(",".join([*HEADINGS, *["x"] * 500]).encode() + b"\n")
 
 
@@ -193,14 +192,14 @@ def test_a_cell_beyond_the_last_column_is_not_passed_over() -> None:
     assert (len(cells), cells[-1]) == (reading.MAX_COLUMNS + 1, "Paid")
 
 
-@pytest.mark.parametrize(("bound", "value"), [("MEMORY", 30_000_000), ("WALL_S", 0), ("WRITTEN", 1_000)])
+@pytest.mark.parametrize(("bound", "value"), [("MEMORY", 30_000_000), ("WALL_S", 0), ("OUTPUT", 1_000)])
 def test_a_parser_that_is_ended_refuses_the_file(bound: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, bound, value)
-    monkeypatch.setattr(process, "_BEAT_EVERY_S", 0.001)
+    monkeypatch.setattr(process, "_HEARTBEAT_EVERY_S", 0.001)
     content = (",".join(HEADINGS) + "\n" + "N,x,1,2026-12-01\n" * 10_000).encode()
     if bound == "MEMORY":
         content = workbook(HEADINGS, *GOOD)
-    with pytest.raises(Unreadable, match="took too long to read, or too much memory"):
+    with pytest.raises(UnreadableFile, match="took too much time or memory"):
         read(content)
 
 

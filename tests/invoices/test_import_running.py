@@ -14,10 +14,10 @@ from django.utils import timezone
 
 from inflow.accounts.models import Account
 from invoices import lifecycle
-from invoices.imports import running
-from invoices.imports.running import APPLIED_AT_ONCE, confirm, counts, stop, waiting, work
+from invoices.imports import phases
+from invoices.imports.phases import APPLY_BATCH, confirm, counts, stop, unclaimed, work
 from invoices.models import Debtor, Invoice, Payment
-from invoices.models.imports import KEPT, Import
+from invoices.models.imports import RETENTION, Import
 from invoices.writing import Refused
 from tests import make
 from tests.parallel import at_once
@@ -26,8 +26,8 @@ from tests.unchanged import nothing_happens
 WORKER = """
 import django, sys, uuid
 django.setup()
-from invoices.imports import running
-running.work(uuid.UUID(sys.argv[1]))
+from invoices.imports import phases
+phases.work(uuid.UUID(sys.argv[1]))
 """
 
 
@@ -35,7 +35,7 @@ def checked(account: Account, *rows: str, kind: str = "invoices") -> Import:
     """Rows as number,name,email,amount,due_date in AED; of payments as number,reference,amount."""
     headings = "invoice,name,email,amount,due" if kind == "invoices" else "invoice,reference,amount"
     text = "\n".join([headings, *rows])
-    file = running.start(
+    file = phases.start(
         account, make.user(account), kind=kind, file_name="x.csv", content=text.encode(), currency="AED"
     )
     while work(file.pk):
@@ -58,7 +58,7 @@ def finished(file: Import) -> Import:
 def test_an_import_whose_worker_is_killed_goes_on_after_its_last_chunk_and_does_nothing_twice() -> None:
     account = make.account()
     last = make.invoice(account, debtor_email="last@many.example").debtor
-    file = checked(account, *map(row, range(APPLIED_AT_ONCE)), *(row(1000 + n, last.email) for n in range(5)))
+    file = checked(account, *map(row, range(APPLY_BATCH)), *(row(1000 + n, last.email) for n in range(5)))
     confirm(file, "me@example.com")
     at = connection.settings_dict
     address = f"postgres://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
@@ -68,19 +68,19 @@ def test_an_import_whose_worker_is_killed_goes_on_after_its_last_chunk_and_does_
             [sys.executable, "-c", WORKER, str(file.pk)], env=os.environ | {"DATABASE_URL": address}
         )
         deadline = time.monotonic() + 60
-        while counts(file)["applied"] < APPLIED_AT_ONCE and time.monotonic() < deadline:
+        while counts(file)["applied"] < APPLY_BATCH and time.monotonic() < deadline:
             time.sleep(0.05)
         worker.kill()
         worker.wait()
-    assert counts(file)["applied"] == APPLIED_AT_ONCE
+    assert counts(file)["applied"] == APPLY_BATCH
     # On a slow machine its claim may have run out meanwhile.
     Import.objects.filter(pk=file.pk).update(claimed_until=timezone.now() + dt.timedelta(minutes=1))
-    assert (waiting(), work(file.pk)) == ([], False)
+    assert (unclaimed(), work(file.pk)) == ([], False)
     Import.objects.filter(pk=file.pk).update(claimed_until=timezone.now() - dt.timedelta(seconds=1))
-    assert waiting() == [file.pk]
+    assert unclaimed() == [file.pk]
     assert finished(file).phase == "done"
-    assert Invoice.objects.for_account(account).count() == APPLIED_AT_ONCE + 6
-    assert Counter(make.events_of(account)) == {"invoice.created": APPLIED_AT_ONCE + 6}
+    assert Invoice.objects.for_account(account).count() == APPLY_BATCH + 6
+    assert Counter(make.events_of(account)) == {"invoice.created": APPLY_BATCH + 6}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -165,7 +165,7 @@ def test_a_stopped_import_does_nothing_until_it_is_confirmed_again() -> None:
     confirm(file, "me@example.com")
     stop(file, "me@example.com")
     with nothing_happens(account):
-        assert (work(file.pk), waiting()) == (False, [])
+        assert (work(file.pk), unclaimed()) == (False, [])
         with pytest.raises(Refused, match="moved on"):
             stop(file, "me@example.com")
     confirm(file, "me@example.com")
@@ -177,7 +177,7 @@ def test_a_file_that_always_fails_is_given_up_in_words() -> None:
     account = make.account()
     file = checked(account, row(1))
     confirm(file, "me@example.com")
-    Import.objects.filter(pk=file.pk).update(stumbles=running.MOST_STUMBLES)
+    Import.objects.filter(pk=file.pk).update(stumbles=phases.MAX_CLAIMS)
     with nothing_happens(account):
         assert not work(file.pk)
     file.refresh_from_db()
@@ -190,9 +190,9 @@ def test_files_and_rows_are_forgotten_and_what_was_done_is_not() -> None:
     done, left, fresh = checked(account, row(1)), checked(account, row(2)), checked(account, row(3))
     confirm(done, "me@example.com")
     finished(done)
-    old = timezone.now() - KEPT - dt.timedelta(days=1)
+    old = timezone.now() - RETENTION - dt.timedelta(days=1)
     Import.objects.filter(pk__in=[done.pk, left.pk]).update(created_at=old)
-    assert (running.forget_old(), running.forget_old()) == (2, 0)
+    assert (phases.delete_old_files(), phases.delete_old_files()) == (2, 0)
     for file, phase in ((done, "done"), (left, "discarded"), (fresh, "checked")):
         file.refresh_from_db()
         assert (file.phase, bool(file.content), file.rows.exists()) == (phase, file == fresh, file == fresh)

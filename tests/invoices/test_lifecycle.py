@@ -128,7 +128,7 @@ def test_notes_are_a_change_without_an_event(account: Account) -> None:
 
 def test_where_the_ladder_stands_is_no_change_of_the_invoice(account: Account) -> None:
     invoice = make.invoice(account)
-    lifecycle.stand(invoice, next_contact_at=account.now(), last_contacted_at=account.now())
+    lifecycle.update_schedule(invoice, next_contact_at=account.now(), last_contacted_at=account.now())
     moved = make.again(invoice)
     assert moved.next_contact_at is not None
     assert moved.last_contacted_at is not None

@@ -1,18 +1,16 @@
 """Invoice numbers that look the same are the same, on every way in."""
 
-import importlib
 import sys
 import unicodedata
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from django.apps import apps
 from django.core.management import call_command
 
 from inflow.accounts.models import Account
 from inflow.canonical import canonical, canonical_words
-from invoices.imports import running
+from invoices.imports import phases
 from invoices.lifecycle import create
 from invoices.models import Invoice, Payment
 from invoices.models.imports import Import
@@ -20,8 +18,6 @@ from invoices.writing import Refused
 from tests import make
 from tests.api.client import PLENTY, caller, is_problem
 from tests.dashboard.world import linked, logged_in
-
-migration = importlib.import_module("invoices.migrations.0020_numbers_in_one_spelling")
 
 PLAIN = "Réf-7"
 SPELLINGS = [
@@ -132,13 +128,13 @@ def test_a_form_and_the_verb_take_it_in_one_spelling(account: Account) -> None:
 
 
 def imported(account: Account, text: str, kind: str) -> Import:
-    file = running.start(
+    file = phases.start(
         account, make.user(account), kind=kind, file_name="x.csv", content=text.encode(), currency="AED"
     )
-    while running.work(file.pk):
+    while phases.work(file.pk):
         pass
-    running.confirm(file, file.actor)
-    while running.work(file.pk):
+    phases.confirm(file, file.actor)
+    while phases.work(file.pk):
         pass
     file.refresh_from_db()
     return file
@@ -164,29 +160,9 @@ def stored(account: Account, number: str) -> Invoice:
     return make.again(made)
 
 
-def test_the_migration_respells_numbers_and_lists_those_that_become_equal(
+def test_the_command_lists_numbers_that_look_the_same_and_changes_nothing(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = make.account("Oryx")
-    alone, theirs = stored(account, "N\u200b-1"), stored(other, "Re\u0301f-7")
-    twins = [stored(account, number) for number in (PLAIN, "Re\u0301f-7", "Réf\u200b-7")]
-    neither = [stored(account, number) for number in ("K\u200b-3", "K-3\u200e")]
-    before = {each.pk: each.invoice_number for each in (*twins, *neither)}
-    migration.respell(apps, None)
-    assert make.again(alone).invoice_number == "N-1"
-    assert make.again(theirs).invoice_number == PLAIN
-    assert {pk: Invoice.objects.get(pk=pk).invoice_number for pk in before} == before
-    assert Invoice.objects.count() == 7
-    said = capsys.readouterr().out
-    for each in (*twins, *neither):
-        assert str(each.pk) in said
-    assert str(alone.pk) not in said
-    assert r"R\xe9f\u200b-7" in said
-    migration.respell(apps, None)
-    assert capsys.readouterr().out == said
-
-
-def test_the_command_lists_them_again_and_changes_nothing(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("check_numbers")
     assert capsys.readouterr().out == "All numbers differ.\n"
     for number in (PLAIN, "Re\u0301f-7"):

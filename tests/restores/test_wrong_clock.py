@@ -102,7 +102,7 @@ def test_nothing_is_done_by_a_wrong_clock(mail: MailServer, difference: dt.timed
             assert clock.take_steps(timezone.now()) == 0
             assert sender.send_due() == 0
             assert deliver_due() == 0
-            assert not retention.forget_old()
+            assert not retention.delete_old()
             assert clock.tick() == 0
         assert (mail.mails, receiver.requests) == ([], [])
         assert lifecycle.age_due(timezone.now()) == 1
@@ -387,7 +387,7 @@ def test_what_a_wrong_clock_put_off_is_sent_again_in_time() -> None:
         make.invoice(account)
         with both_wrong_by(AHEAD):
             deliver_due()
-        retention.forget_old()
+        retention.delete_old()
         delivery = Delivery.objects.get()
         assert delivery.next_attempt_at
         assert delivery.next_attempt_at <= timezone.now()

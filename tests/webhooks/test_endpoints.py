@@ -12,7 +12,7 @@ from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from tests import make
 from tests.receiver import Answer, Receiver
-from webhooks import endpoints, notices, subscriptions
+from webhooks import endpoints, notifications, subscriptions
 from webhooks.delivery.sending import deliver_due
 from webhooks.models import Attempt, Delivery, DeliveryStatus, EventType, Subscription
 from webhooks.outbox import put
@@ -187,8 +187,8 @@ def disabled(reason: str = endpoints.REASON_FAILING, language: str = "en") -> Su
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_the_accounts_admins_are_mailed_once_in_its_language(reason: str, language: str) -> None:
     subscription = disabled(reason, language)
-    assert notices.tell_admins() == 1
-    assert notices.tell_admins() == 0
+    assert notifications.notify_admins() == 1
+    assert notifications.notify_admins() == 0
     [message] = mail.outbox
     assert message.to == ["admin@falcon.example"]
     assert "hooks.example.com" in message.subject
@@ -204,11 +204,11 @@ def test_a_mail_server_that_is_away_is_asked_again_and_breaks_nothing(settings: 
     subscription = disabled()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
-    assert notices.tell_admins() == 0
+    assert notifications.notify_admins() == 0
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    assert notices.tell_admins() == 0, "not at once"
+    assert notifications.notify_admins() == 0, "not at once"
     Subscription.objects.filter(pk=subscription.pk).update(notice_due_at=timezone.now())
-    assert notices.tell_admins() == 1
+    assert notifications.notify_admins() == 1
     assert len(mail.outbox) == 1
 
 
@@ -216,7 +216,7 @@ def test_nobody_is_mailed_of_an_endpoint_that_is_enabled_again() -> None:
     subscription = disabled()
     assert subscriptions.enable(subscription)
     assert not subscriptions.enable(subscription)
-    assert notices.tell_admins() == 0
+    assert notifications.notify_admins() == 0
     assert mail.outbox == []
     subscription.refresh_from_db()
     assert (subscription.is_active, subscription.disabled_reason, subscription.failures) == (True, "", 0)

@@ -102,7 +102,7 @@ def test_what_is_older_than_what_is_kept_is_gone() -> None:
     account = make.account()
     announce(account, 10)
     aged(account, 31, up_to=6)
-    assert not retention.forget_old()
+    assert not retention.delete_old()
     api = caller(account)
     for after in (0, 5):
         is_problem(api.get(f"events?after={after}"), 410, "events_gone")
@@ -114,7 +114,7 @@ def test_it_is_gone_also_where_nothing_is_kept() -> None:
     account = make.account()
     announce(account, 3)
     aged(account, 31, up_to=3)
-    assert not retention.forget_old()
+    assert not retention.delete_old()
     api = caller(account)
     is_problem(api.get("events?after=2"), 410, "events_gone")
     assert api.get("events?after=3").json == []
@@ -160,7 +160,7 @@ def test_old_events_go_with_their_deliveries_and_attempts_in_batches(
         Attempt(delivery=delivery, at=timezone.now(), ms=1, status=200) for delivery in Delivery.objects.all()
     )
     with django_assert_max_num_queries(12):
-        assert not retention.forget_old(batch=7)
+        assert not retention.delete_old(batch=7)
     assert list(Event.objects.order_by("seq").values_list("seq", flat=True)) == list(range(31, 51))
     assert Delivery.objects.count() == Attempt.objects.count() == 20
     assert Subscription.objects.get() == subscription
@@ -172,7 +172,7 @@ def test_an_old_event_that_is_still_to_be_sent_stays_and_what_follows_it_too() -
     announce(account, 10)
     aged(account, 31, up_to=10)
     Delivery.objects.exclude(event__seq=4).update(status="delivered", next_attempt_at=None)
-    assert not retention.forget_old(batch=3)
+    assert not retention.delete_old(batch=3)
     assert list(Event.objects.order_by("seq").values_list("seq", flat=True)) == list(range(4, 11))
 
 
@@ -185,7 +185,7 @@ def test_attempts_have_a_time_of_their_own(settings: Any) -> None:
     for days in (5, 4, 2, 1):
         at = timezone.now() - dt.timedelta(days=days)
         Attempt.objects.create(delivery=delivery, at=at, ms=1, status=500)
-    assert not retention.forget_old(batch=1)
+    assert not retention.delete_old(batch=1)
     assert Attempt.objects.count() == 2
     assert Event.objects.count() == Delivery.objects.count() == 1
 
@@ -194,9 +194,9 @@ def test_a_run_is_bounded_in_time_and_says_that_more_is_left() -> None:
     account = make.account()
     announce(account, 5)
     aged(account, 31, up_to=5)
-    assert retention.forget_old(batch=2, run_s=0)
+    assert retention.delete_old(batch=2, run_s=0)
     assert Event.objects.count() == 3
-    assert not retention.forget_old(batch=2)
+    assert not retention.delete_old(batch=2)
     assert not Event.objects.exists()
 
 
@@ -208,5 +208,5 @@ def test_a_subscription_that_ended_long_ago_goes_with_its_secrets() -> None:
     for subscription, days in ((old, 31), (recent, 29)):
         at = timezone.now() - dt.timedelta(days=days)
         Subscription.objects.filter(pk=subscription.pk).update(deleted_at=at, is_active=False)
-    retention.forget_old()
+    retention.delete_old()
     assert set(Subscription.objects.all()) == {recent, live}

@@ -57,7 +57,7 @@ def answering(*responses: bytes) -> Endpoint:
     return Endpoint(script)
 
 
-def post(url: str, body: bytes = b"{}", **limits: float) -> transport.Answer:
+def post(url: str, body: bytes = b"{}", **limits: float) -> transport.Response:
     return transport.post(url, body, {"webhook-id": "evt_1"}, **limits)
 
 

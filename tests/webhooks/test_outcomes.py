@@ -8,7 +8,7 @@ from email.utils import format_datetime
 import pytest
 
 from webhooks.delivery.outcomes import SCHEDULE_S, outcome, retry_after_s, wait_s
-from webhooks.delivery.transport import Answer
+from webhooks.delivery.transport import Response
 from webhooks.models import DeliveryStatus
 
 NOW = dt.datetime(2026, 3, 3, 12, tzinfo=dt.UTC)
@@ -16,7 +16,7 @@ NOW = dt.datetime(2026, 3, 3, 12, tzinfo=dt.UTC)
 
 def after(status: int | None, tries: int = 1, retry_after: str = "") -> tuple[str, float | None]:
     """The delivery's status, and the seconds until its next try."""
-    found = outcome(Answer(5, status, "" if status else "timeout", b"", retry_after), tries, NOW)
+    found = outcome(Response(5, status, "" if status else "timeout", b"", retry_after), tries, NOW)
     return found.status, (found.next_at - NOW).total_seconds() if found.next_at else None
 
 

@@ -183,11 +183,11 @@ def test_the_secrets_of_the_last_day_sign_however_often_it_was_rotated(monkeypat
         assert signed_by(secrets) == [True, True, True, True]
         stored = Subscription.objects.get()
         now = began + dt.timedelta(hours=24)
-        assert len(subscriptions.signing_beside(stored.earlier_secrets, now)) == 2  # the first has had its day
-        assert subscriptions.signing_beside(stored.earlier_secrets, now + dt.timedelta(hours=24)) == []
+        assert len(subscriptions.earlier_signing_secrets(stored.earlier_secrets, now)) == 2  # the first has had its day
+        assert subscriptions.earlier_signing_secrets(stored.earlier_secrets, now + dt.timedelta(hours=24)) == []
         secrets += [subscriptions.rotate_secret(subscription) for _ in range(3)]
         assert signed_by(secrets) == [False, False, True, True, True, True, True]
-        secrets.append(subscriptions.rotate_secret(subscription, revokes=True))
+        secrets.append(subscriptions.rotate_secret(subscription, revoke=True))
         assert signed_by(secrets) == [False] * 7 + [True]
         secrets.append(subscriptions.rotate_secret(subscription))
         assert signed_by(secrets) == [False] * 7 + [True, True]
@@ -216,10 +216,10 @@ def test_what_one_worker_holds_no_other_gets_until_its_lease_is_over() -> None:
     [*lanes] = claim(account)
     assert sum(len(lane.items) for lane in lanes) == 3
     assert claim(account) == []
-    assert claims.waiting(timezone.now()).fast == []
+    assert claims.find_due(timezone.now()).fast == []
     later = timezone.now() + claims.LEASE
-    assert len(claims.waiting(later).fast) == 1
-    again = claims.claim(claims.waiting(later).fast, 10, later)
+    assert len(claims.find_due(later).fast) == 1
+    again = claims.claim(claims.find_due(later).fast, 10, later)
     assert {item.id for lane in again for item in lane.items} == {item.id for lane in lanes for item in lane.items}
 
 
@@ -269,7 +269,7 @@ def test_a_slow_endpoints_lane_holds_one_delivery() -> None:
     make.subscription(account, "http://127.0.0.1:9/")
     Subscription.objects.update(is_slow=True)
     announce(account, 50)
-    assert len(claims.waiting(timezone.now()).slow) == 1
+    assert len(claims.find_due(timezone.now()).slow) == 1
     assert [len(lane.items) for lane in claim(account)] == [1, 1]
 
 

@@ -26,7 +26,7 @@ def _loopback_is_allowed(settings: Any) -> None:
     settings.TRY_OUT = True
 
 
-def post(url: str, **limits: float) -> transport.Answer:
+def post(url: str, **limits: float) -> transport.Response:
     return transport.post(url, BODY, {"webhook-id": "evt_1"}, **limits)
 
 

@@ -1,4 +1,4 @@
-"""Descriptions of the events for the API's description."""
+"""OpenAPI descriptions of the events."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ _DATA: dict[str, dict[str, Any]] = {
 
 
 def describe_events(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """A hook: the `webhooks` section, one entry for each event, the test included."""
+    """Add the `webhooks` section with one entry for each type of event. It is a drf-spectacular hook."""
     result["webhooks"] = {type: {"post": _operation(type, str(label), _DATA[type])} for type, label in ANY_EVENT}
     return result
 
@@ -73,8 +73,8 @@ def _operation(type: str, label: str, data: dict[str, Any]) -> dict[str, Any]:
         },
     }
     headers = {
-        "webhook-id": "The event's id, the same on each try.",
-        "webhook-timestamp": "Unix seconds of this try.",
+        "webhook-id": "The event's id, the same for each attempt.",
+        "webhook-timestamp": "Unix time of this attempt, in seconds.",
         "webhook-signature": "Standard Webhooks 1.0: `v1,` and the base64 HMAC-SHA256 of id.timestamp.body.",
     }
     return {
@@ -85,6 +85,6 @@ def _operation(type: str, label: str, data: dict[str, Any]) -> dict[str, Any]:
             for name, text in headers.items()
         ],
         "requestBody": {"required": True, "content": {"application/json": {"schema": envelope}}},
-        "responses": {"2XX": {"description": "Received. Anything else is tried again."}},
+        "responses": {"2XX": {"description": "Received. For any other status, the delivery is retried."}},
         "security": [],
     }

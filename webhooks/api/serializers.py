@@ -1,4 +1,4 @@
-"""Subscriptions, deliveries and events, in the words of the contract and of Zapier."""
+"""Serializers of subscriptions, deliveries and events."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _URL_NAMES = ("target_url", "hookUrl", "url")
 
 
 class SubscriptionIn(StrictSerializer):
-    """`target_url` (or `hookUrl`, or `url`) and `event`, or `events` for several."""
+    """A new subscription: `target_url` (or `hookUrl` or `url`), and `event` or `events`."""
 
     target_url = TextField(required=False, max_length=2000)
     hookUrl = TextField(required=False, max_length=2000)
@@ -41,11 +41,11 @@ class SubscriptionIn(StrictSerializer):
         if not urls:
             raise error_of("target_url", "required", "target_url is required.")
         if len(urls) > 1:
-            raise error_of("target_url", "contradiction", "target_url, hookUrl and url differ.")
+            raise error_of("target_url", "contradiction", "target_url, hookUrl and url differ: send one of them.")
         events = set(attrs.get("events", []))
         if "event" in attrs:
             if events and events != {attrs["event"]}:
-                raise error_of("event", "contradiction", "event and events differ.")
+                raise error_of("event", "contradiction", "event and events differ: send one of them.")
             events.add(attrs["event"])
         if not events:
             raise error_of("event", "required", "event is required.")
@@ -58,21 +58,21 @@ class SubscriptionIn(StrictSerializer):
 
 
 class ReplayIn(StrictSerializer):
-    """POST /api/zapier/webhooks/:id/replay."""
+    """Body of POST /api/zapier/webhooks/:id/replay."""
 
     since = MomentField()
 
 
 class RotateIn(StrictSerializer):
-    """POST /api/zapier/webhooks/:id/rotate-secret. The body may be left out."""
+    """Body of POST /api/zapier/webhooks/:id/rotate-secret, which is optional."""
 
     revoke = BooleanField(
-        default=False, help_text="End the earlier secrets at once. Otherwise each signs for 24 more hours."
+        default=False, help_text="Revoke the earlier secrets immediately. Otherwise each signs for 24 more hours."
     )
 
 
 class EventQuery(PageQuery):
-    """GET /api/zapier/events. `after` is the last `seq` that the caller has; without it, the oldest that is kept."""
+    """Query of GET /api/zapier/events. `after` is the last `seq` that the caller has received."""
 
     after = IntegerQueryField(min_value=0, required=False)
 
@@ -87,22 +87,22 @@ class SubscriptionOut(serializers.Serializer[Any]):
     events = serializers.ListField(child=serializers.ChoiceField(choices=EventType.choices))
     is_active = serializers.BooleanField()
     disabled_reason = serializers.CharField(
-        allow_null=True, help_text="`gone`: it answered 410. `failing`: 120 hours without a success."
+        allow_null=True, help_text="`gone`: the endpoint returned 410. `failing`: it has failed for 120 hours."
     )
     created_at = serializers.DateTimeField()
 
 
 @extend_schema_serializer(component_name="NewWebhook")
 class NewSubscriptionOut(SubscriptionOut):
-    secret = serializers.CharField(help_text="Shown this once.")
+    secret = serializers.CharField(help_text="Shown only once.")
 
 
 @extend_schema_serializer(component_name="Attempt")
 class AttemptOut(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
-    ms = serializers.IntegerField(help_text="How long it took.")
+    ms = serializers.IntegerField(help_text="Duration in milliseconds.")
     status = serializers.IntegerField(allow_null=True, help_text="The HTTP status.")
-    error = serializers.CharField(allow_null=True, help_text="Why no HTTP status came.")
+    error = serializers.CharField(allow_null=True, help_text="Why no HTTP status was received.")
 
 
 @extend_schema_serializer(component_name="Delivery")
@@ -136,7 +136,7 @@ class TestEventOut(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Replay")
 class ReplayOut(serializers.Serializer[Any]):
-    deliveries = serializers.IntegerField(help_text="How many will be sent again.")
+    deliveries = serializers.IntegerField(help_text="Number of deliveries that will be sent again.")
 
 
 SUBSCRIPTION_COLUMNS = ("id", "target_url", "events", "is_active", "disabled_reason", "created_at")
@@ -159,7 +159,7 @@ def of_subscription_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def of_delivery_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """`tries` are the attempts as JSON objects."""
+    """Return a delivery. `tries` holds its attempts as JSON objects."""
     return {
         "id": row["id"],
         "event_id": row["event_id"],
@@ -180,5 +180,5 @@ def of_delivery_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def of_event_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    body = orjson.loads(masking.mask_links(row["body"]))  # those of older releases hold links
+    body = orjson.loads(masking.mask_links(row["body"]))  # older releases stored unmasked links
     return {"seq": row["seq"]} | {name: body[name] for name in ("id", "type", "timestamp", "data")}

@@ -1,4 +1,4 @@
-"""/api/zapier/webhooks and /api/zapier/events: parse, one verb, answer."""
+"""Views of /api/zapier/webhooks and /api/zapier/events."""
 
 import uuid
 from collections.abc import Iterator
@@ -39,6 +39,7 @@ from webhooks.api.serializers import (
     of_subscription,
     of_subscription_row,
 )
+from webhooks.errors import EventTooOld, SubscriptionDisabled, TooManySubscriptions
 from webhooks.models import Attempt, Delivery, Subscription
 
 SUBSCRIPTION_EXAMPLE = OpenApiExample(
@@ -49,16 +50,9 @@ SUBSCRIPTION_EXAMPLE = OpenApiExample(
 
 
 class WebhookViewSet(ApiViewSet):
-    scopes = {
-        "list": Scope.WEBHOOKS_MANAGE,
-        "retrieve": Scope.WEBHOOKS_MANAGE,
-        "subscribe": Scope.WEBHOOKS_MANAGE,
-        "destroy": Scope.WEBHOOKS_MANAGE,
-        "test": Scope.WEBHOOKS_MANAGE,
-        "rotate_secret": Scope.WEBHOOKS_MANAGE,
-        "enable": Scope.WEBHOOKS_MANAGE,
-        "replay": Scope.WEBHOOKS_MANAGE,
-    }
+    scopes = dict.fromkeys(
+        ("list", "retrieve", "subscribe", "destroy", "test", "rotate_secret", "enable", "replay"), Scope.WEBHOOKS_MANAGE
+    )
 
     @extend_schema(
         operation_id="list_webhooks",
@@ -84,10 +78,10 @@ class WebhookViewSet(ApiViewSet):
     )
     @idempotent
     def subscribe(self, request: Request) -> Answer:
-        given = SubscriptionIn.checked(request.data)
+        data = SubscriptionIn.checked(request.data)
         account = account_of(request)
-        with _refusals_as_problems("target_url", account):
-            subscription, secret = subscriptions.subscribe(account, **given)
+        with _errors_as_problems("target_url", account):
+            subscription, secret = subscriptions.subscribe(account, **data)
         if secret is None:
             return Answer(of_subscription(subscription))
         _record(request, subscription, "created")
@@ -108,7 +102,7 @@ class WebhookViewSet(ApiViewSet):
         responses={202: TestEventOut},
     )
     def test(self, request: Request, webhook_id: uuid.UUID) -> Answer:
-        with _refusals_as_problems("webhook"):
+        with _errors_as_problems("webhook"):
             event_id = subscriptions.send_test(_subscription(request, webhook_id))
         return Answer({"event_id": event_id}, status=202)
 
@@ -116,16 +110,16 @@ class WebhookViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="rotate_webhook_secret",
-        summary="Make a new secret; those of the last 24 hours, at most five in all, sign beside it",
+        summary="Create a new secret. Secrets of the last 24 hours, at most five in all, keep signing",
         request=RotateIn,
         responses=NewSubscriptionOut,
     )
     @idempotent
     def rotate_secret(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
-        given = RotateIn.checked(request.data)
-        secret = subscriptions.rotate_secret(subscription, revokes=given["revoke"])
-        _record(request, subscription, "secret_rotated", **({"revoke": True} if given["revoke"] else {}))
+        data = RotateIn.checked(request.data)
+        secret = subscriptions.rotate_secret(subscription, revoke=data["revoke"])
+        _record(request, subscription, "secret_rotated", **({"revoke": True} if data["revoke"] else {}))
         return Answer({**of_subscription(subscription), "secret": secret})
 
     @extend_schema(
@@ -136,7 +130,7 @@ class WebhookViewSet(ApiViewSet):
     )
     def enable(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
-        with _refusals_as_problems("webhook", account_of(request)):
+        with _errors_as_problems("webhook", account_of(request)):
             if subscriptions.enable(subscription):
                 _record(request, subscription, "enabled")
         return Answer(of_subscription(subscription))
@@ -145,15 +139,15 @@ class WebhookViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="replay_since",
-        summary="Send everything again that was due to this subscription since a moment of the last 14 days",
+        summary="Send this subscription's deliveries again since a moment of the last 14 days",
         request=ReplayIn,
         responses={202: ReplayOut},
     )
     def replay(self, request: Request, webhook_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
-        given = ReplayIn.checked(request.data)
-        with _refusals_as_problems("since"):
-            count = replaying.replay_since(subscription, given["since"])
+        data = ReplayIn.checked(request.data)
+        with _errors_as_problems("since"):
+            count = replaying.replay_since(subscription, data["since"])
         _record(request, subscription, "replayed", deliveries=count)
         return Answer({"deliveries": count}, status=202)
 
@@ -172,13 +166,15 @@ class DeliveryViewSet(ApiViewSet):
         rows = _rows(Delivery.objects.filter(subscription=_subscription(request, webhook_id)))
         return pagination.respond(request, rows, query, of_delivery_row)
 
-    @extend_schema(operation_id="replay_delivery", summary="Send one again", request=None, responses={202: DeliveryOut})
+    @extend_schema(
+        operation_id="replay_delivery", summary="Send a delivery again", request=None, responses={202: DeliveryOut}
+    )
     def replay(self, request: Request, webhook_id: uuid.UUID, delivery_id: uuid.UUID) -> Answer:
         subscription = _subscription(request, webhook_id)
         delivery = Delivery.objects.filter(subscription=subscription, pk=delivery_id).first()
         if delivery is None:
             raise not_found()
-        with _refusals_as_problems("delivery"):
+        with _errors_as_problems("delivery"):
             replaying.replay(delivery)
         return Answer(of_delivery_row(_rows(Delivery.objects.filter(pk=delivery_id)).get()), status=202)
 
@@ -197,10 +193,11 @@ class EventViewSet(ApiViewSet):
     def list(self, request: Request) -> Answer:
         query = EventQuery.of(request)
         account = account_of(request)
-        rows = history.kept(account).values("seq", "body")
+        rows = history.retained(account).values("seq", "body")
         if (after := query.get("after")) is not None:
-            if after < history.last_forgotten(account):
-                raise Problem(410, "events_gone", "Events after this number are no longer kept.")
+            if after < history.last_deleted(account):
+                message = "Events after this number are no longer stored. Omit `after` to start from the oldest."
+                raise Problem(410, "events_gone", message)
             rows = rows.filter(seq__gt=after)
         return pagination.respond(request, rows, query, of_event_row, by=("seq",), ascending=True)
 
@@ -215,10 +212,10 @@ def _subscription(request: Request, webhook_id: uuid.UUID) -> Subscription:
     return subscription
 
 
-def _record(request: Request, subscription: Subscription, what: str, **detail: Any) -> None:
-    """Note in the audit log what a key did to a subscription, as the dashboard does of a person."""
+def _record(request: Request, subscription: Subscription, action: str, **detail: Any) -> None:
+    """Record in the audit log what a key did to a subscription."""
     target = subscription.target_url[:120]
-    audit.record(account_of(request), actor_of(request).name, f"subscription.{what}", target, **detail)
+    audit.record(account_of(request), actor_of(request).name, f"subscription.{action}", target, **detail)
 
 
 def _rows(deliveries: QuerySet[Any]) -> QuerySet[Any]:
@@ -231,17 +228,18 @@ def _rows(deliveries: QuerySet[Any]) -> QuerySet[Any]:
 
 
 @contextmanager
-def _refusals_as_problems(field: str, account: Account | None = None) -> Iterator[None]:
+def _errors_as_problems(field: str, account: Account | None = None) -> Iterator[None]:
     try:
         yield
-    except subscriptions.TooMany as refusal:
+    except TooManySubscriptions as refusal:
         assert account is not None
-        told = (
-            f"The {account.plan} plan has {account.limits.subscriptions} webhook subscriptions. All are in use; "
-            f"{refusal.disabled} of yours are disabled. Delete one first."
+        message = (
+            f"The {account.plan} plan allows {account.limits.subscriptions} webhook subscriptions. All are in use; "
+            f"{refusal.disabled} of them are disabled. Delete one first."
         )
-        raise invalid(field, "too_many_subscriptions", told) from refusal
-    except subscriptions.Disabled as refusal:
-        raise invalid(field, "disabled", "This webhook is disabled: enable it first.") from refusal
-    except replaying.TooOld as refusal:
-        raise invalid(field, "too_old", f"Events can be sent again for {replaying.REPLAYABLE.days} days.") from refusal
+        raise invalid(field, "too_many_subscriptions", message) from refusal
+    except SubscriptionDisabled as refusal:
+        raise invalid(field, "disabled", "This webhook is disabled. Enable it first.") from refusal
+    except EventTooOld as refusal:
+        message = f"Events can be sent again for {replaying.REPLAY_WINDOW.days} days."
+        raise invalid(field, "too_old", message) from refusal

@@ -1,14 +1,14 @@
-"""The delivery rows as a queue: who may send what, for how long, and what became of it.
+"""The queue of deliveries: workers claim them, and record or release them afterwards.
 
-A lane is a few deliveries of one endpoint under one lease, sent one after the other. An endpoint has at most
-`LANES` of them at a time, over all workers: that is its requests in flight. What is due is found by endpoint, so that
-a backlog of one costs the others nothing.
+A lane is a few deliveries of one endpoint that share a lease and are sent one after the other. An endpoint has at most
+`LANES` lanes at a time among all workers. Due deliveries are found by endpoint, so that the backlog of one does not
+delay the others.
 """
 
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import groupby
 
 from django.db import connection, transaction
@@ -19,15 +19,15 @@ from webhooks.models import DeliveryStatus
 
 LANES = 2
 ROWS = 10
-SEEN = 100  # endpoints that one look brings, of each kind
-# A worker that dies leaves its rows to the others after this time. Longer than a lane may last (sending.LANE_S, then
-# one more send of transport.TOTAL_S), so that a lease that ran out is a worker that died.
+SEEN = 100  # endpoints of each kind that one query returns
+# After this time, the rows of a worker that died are due again. It is longer than a lane can take, which is
+# sending.LANE_S and one more request of transport.TOTAL_S.
 LEASE = dt.timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One delivery to try."""
+    """A claimed delivery."""
 
     id: uuid.UUID
     event_id: str
@@ -37,19 +37,21 @@ class Item:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lane:
+    """Claimed deliveries of one endpoint."""
+
     lease: uuid.UUID
     subscription_id: uuid.UUID
     target_url: str
     sealed_secret: str
-    earlier_secrets: str  # JSON: those that sign beside it, as far as they have not ended
-    closes_as: str  # the status that its deliveries end in without a try; empty where it is active
+    earlier_secrets: str  # JSON of secrets that may still sign
+    closes_as: str  # final status of deliveries to a subscription that is not active; else empty
     is_slow: bool
     items: list[Item] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """The endpoints that have something due and a lane free, in the order in which they are served."""
+class DueEndpoints:
+    """Endpoints with due deliveries and free lanes, in the order of service."""
 
     fast: list[uuid.UUID]
     slow: list[uuid.UUID]
@@ -57,7 +59,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Result of an attempt. `status` and `next_attempt_at` become the delivery's."""
+    """Result of an attempt, with the new status and next attempt of the delivery."""
 
     delivery_id: uuid.UUID
     lease: uuid.UUID
@@ -71,8 +73,8 @@ class Record:
     response: str
 
 
-# From each endpoint with pending rows to the next, one look into the index each: how much is pending doesn't matter.
-# They take turns by lot, those that hold no lane first: by age, a long backlog would come before all that is new.
+# Finds each endpoint with pending rows by one index lookup, regardless of the number of rows. Endpoints with fewer
+# lanes in use come first, otherwise in random order, so that a long backlog does not delay new deliveries.
 _WAITING = """
 WITH RECURSIVE head AS (
   (SELECT subscription_id, next_attempt_at FROM webhooks_delivery WHERE status = 'pending'
@@ -97,7 +99,7 @@ SELECT id, is_slow FROM (
 WHERE place <= %(seen)s ORDER BY place
 """
 
-# Its lock makes one claimant of an endpoint at a time; the claim, a later statement, then sees what the one before did.
+# Lets one worker at a time claim from an endpoint. The claim is a later statement, so that it sees the previous one.
 _LOCK = """
 SELECT s.id FROM unnest(%(wanted)s::uuid[]) WITH ORDINALITY AS wanted (id, place)
 JOIN webhooks_subscription s USING (id)
@@ -139,8 +141,9 @@ RETURNING lane.lease, s.id, s.target_url, s.sealed_secret,
 _RECORD = """
 WITH made AS (
   SELECT * FROM unnest(
-    %(ids)s::uuid[], %(leases)s::uuid[], %(statuses)s::text[], %(nexts)s::timestamptz[], %(tries)s::int[],
-    %(ats)s::timestamptz[], %(mss)s::int[], %(codes)s::int[], %(errors)s::text[], %(responses)s::text[]
+    %(delivery_id)s::uuid[], %(lease)s::uuid[], %(status)s::text[], %(next_attempt_at)s::timestamptz[],
+    %(attempts_made)s::int[], %(at)s::timestamptz[], %(ms)s::int[], %(http_status)s::int[], %(error)s::text[],
+    %(response)s::text[]
   ) AS made (id, lease, status, next_attempt_at, attempts_made, at, ms, code, error, response)
 ), ours AS (
   UPDATE webhooks_delivery d
@@ -160,19 +163,21 @@ WHERE d.id = given.id AND d.lease = given.lease
 """
 
 
-def waiting(now: dt.datetime) -> Waiting:
+def find_due(now: dt.datetime) -> DueEndpoints:
+    """Return the endpoints with due deliveries and free lanes."""
     with connection.cursor() as cursor:
         cursor.execute(_WAITING, {"now": now, "lanes": LANES, "seen": SEEN})
-        found = Waiting([], [])
+        found = DueEndpoints([], [])
         for subscription_id, is_slow in cursor.fetchall():
             (found.slow if is_slow else found.fast).append(subscription_id)
     return found
 
 
 def claim(wanted: Sequence[uuid.UUID], limit: int, now: dt.datetime) -> list[Lane]:
-    """Take what is due of the first `limit` of these endpoints, as far as their lanes are free, for `LEASE`. Endpoints
-    that another worker is claiming at this moment are left out: two workers never hold the same delivery. Raises
-    `highwater.Held`, having taken nothing.
+    """Claim due deliveries of the first `limit` endpoints in their free lanes, for the time of `LEASE`.
+
+    Endpoints from which another worker is claiming are skipped, so that two workers never hold the same delivery.
+    Raise `highwater.Held` if sending is held; nothing is claimed then.
     """
     if not wanted or limit <= 0:
         return []
@@ -194,7 +199,7 @@ def claim(wanted: Sequence[uuid.UUID], limit: int, now: dt.datetime) -> list[Lan
 
 
 def _leave_mark(lanes: Sequence[Lane]) -> None:
-    """Leave one mark for all that was claimed together."""
+    """Write the high-water mark, or release the lanes if sending is held."""
     try:
         highwater.leave()
     except highwater.Held:
@@ -202,35 +207,27 @@ def _leave_mark(lanes: Sequence[Lane]) -> None:
         raise
 
 
-def _attempt(r: Record) -> tuple[dt.datetime, int, int | None, str, str]:
-    return r.at, r.ms, r.http_status, r.error, r.response
-
-
 def record(records: Sequence[Record]) -> set[uuid.UUID]:
-    """Write what the tries came to; the deliveries that were still ours. What is no longer ours is left as it is."""
+    """Store the results of attempts whose leases are still valid. Return the ids of their deliveries."""
     if not records:
         return set()
-    columns = zip(
-        *((r.delivery_id, r.lease, r.status.value, r.next_attempt_at, r.attempts_made, *_attempt(r)) for r in records),
-        strict=True,
-    )
-    names = ("ids", "leases", "statuses", "nexts", "tries", "ats", "mss", "codes", "errors", "responses")
+    values = {field.name: [getattr(each, field.name) for each in records] for field in fields(Record)}
     with connection.cursor() as cursor:
-        cursor.execute(_RECORD, dict(zip(names, map(list, columns), strict=True)))
+        cursor.execute(_RECORD, values | {"status": [str(each.status) for each in records]})
         return {row[0] for row in cursor.fetchall()}
 
 
 def release(items: Iterable[tuple[uuid.UUID, uuid.UUID]], now: dt.datetime) -> None:
-    """Give (delivery, lease) back without a try: due again at once."""
-    _put_back(items, DeliveryStatus.PENDING, now)
+    """Make deliveries due again without an attempt. `items` are pairs of delivery id and lease."""
+    _end_lease(items, DeliveryStatus.PENDING, now)
 
 
 def close(items: Iterable[tuple[uuid.UUID, uuid.UUID]], status: DeliveryStatus) -> None:
-    """End (delivery, lease) without a try."""
-    _put_back(items, status, None)
+    """End deliveries without an attempt. `items` are pairs of delivery id and lease."""
+    _end_lease(items, status, None)
 
 
-def _put_back(
+def _end_lease(
     items: Iterable[tuple[uuid.UUID, uuid.UUID]], status: DeliveryStatus, next_at: dt.datetime | None
 ) -> None:
     ids, leases = zip(*items, strict=True)

@@ -1,4 +1,4 @@
-"""Connections to endpoints: each to a vetted address, used again only while both sides agree on where they are."""
+"""Connections to endpoints, each to a checked address. They are reused only if both sides are in a known state."""
 
 import http.client
 import socket
@@ -10,39 +10,36 @@ from typing import Any
 from inflow.egress import dialling
 from inflow.egress.dialling import Watch
 from inflow.egress.incoming import Incoming
+from webhooks.errors import StaleConnection
 
-# Status line, headers, chunk marks and body together, as they come off the wire.
+# Limit of a raw response: status line, headers and body with its chunk headers.
 WIRE_BYTES = 64 * 1024
-# So much of a request is held back until it is certain that no response came before it.
+# Size of the pieces of a request. Before each piece, check that no response has arrived early.
 LAST_BYTES = 16 * 1024
 IDLE_S = 15.0
-AGE_S = 60.0  # a connection is dialled anew after this time, so that a name that moved is followed
+AGE_S = 60.0  # after this time, the host name is resolved again
 IDLE_CONNECTIONS = 64
 
 PORTS = {"http": 80, "https": 443}
-# Scheme, host, port and path: what one endpoint makes of a connection never reaches another on the same host.
+# Scheme, host, port and path. Endpoints on the same host don't share connections.
 Key = tuple[str, str, int, str]
 
 
-class Unasked(ConnectionError):
-    """A kept connection was closed, or said something, before it had the whole request: this one was not heard."""
-
-
 class Connection(http.client.HTTPConnection):
-    """One connection to a vetted address, under the watch of whoever uses it. TLS speaks to the name."""
+    """A connection to a checked address, limited by the watch of its user. TLS verifies the host name."""
 
     def __init__(self, key: Key) -> None:
         scheme, host, port, self.path = key
         super().__init__(host, port)
         self.key, self.is_tls, self.default_port = key, scheme == "https", PORTS[scheme]
         self.born = time.monotonic()
-        self.is_kept = False  # it has served a request before
+        self.is_reused = False
         self._is_early = False
         self._watch: Watch | None = None
         self._incoming: Incoming | None = None
 
     def limit(self, watch: Watch) -> None:
-        """Nothing on this connection lasts longer than the watch."""
+        """Limit all further operations on this connection by the watch."""
         self._watch = watch
         if self.sock is not None:
             self.sock.settimeout(watch.left_or_raise())
@@ -62,9 +59,9 @@ class Connection(http.client.HTTPConnection):
             self.limit(watch)
 
     def exchange(self, body: bytes, headers: dict[str, str], watch: Watch) -> http.client.HTTPResponse:
-        """Send a request and return its final response, read up to its headers.
+        """Send a request and return its final response with the headers read.
 
-        Raise `Unasked` if a kept connection turns out to be unfit before the request is complete.
+        Raise `StaleConnection` if a reused connection fails before the request is complete.
         """
         self.limit(watch)
         if self.sock is None:
@@ -74,15 +71,15 @@ class Connection(http.client.HTTPConnection):
         try:
             self._send_all(incoming, body, headers, watch)
         except (BrokenPipeError, ConnectionResetError) as error:
-            if self.is_kept:
-                raise Unasked from error
+            if self.is_reused:
+                raise StaleConnection from error
             if not incoming.ahead:
                 raise
-            self._is_early = True  # it gave its response and hung up
+            self._is_early = True  # it responded and closed the connection
         response = self.getresponse()
-        if response.status < 200:  # in a spelling that only http.client takes for a number
+        if response.status < 200:  # written so that only http.client reads it as a number
             raise http.client.BadStatusLine(str(response.status))
-        watch.left_or_raise()  # headers that the watch cut off look like an end
+        watch.left_or_raise()  # headers that were cut off at the deadline look complete
         return response
 
     def _send_all(self, incoming: Incoming, body: bytes, headers: dict[str, str], watch: Watch) -> None:
@@ -95,28 +92,28 @@ class Connection(http.client.HTTPConnection):
             has_begun = incoming.has_begun()
             self.limit(watch)
             if has_begun:
-                if self.is_kept:
-                    raise Unasked
+                if self.is_reused:
+                    raise StaleConnection
                 self._is_early = True
                 if incoming.is_final():
                     return
             self.send(piece)
 
     def response_class(self, sock: socket.socket, **how: Any) -> http.client.HTTPResponse:  # type: ignore[override]
-        """Make the final response. http.client calls it."""
+        """Create the final response. http.client calls this."""
         assert self._incoming is not None
         self._incoming.skip_interim()
         return http.client.HTTPResponse(self._incoming, **how)  # type: ignore[arg-type]
 
     @property
-    def was_unheard(self) -> bool:
-        """Return True if a kept connection that broke may have been closed before the request arrived."""
-        return self.is_kept and not (self._incoming and self._incoming.has_interim)
+    def may_retry(self) -> bool:
+        """Return True if a reused connection broke, possibly before the endpoint received the request."""
+        return self.is_reused and not (self._incoming and self._incoming.has_interim)
 
     def is_reusable(self, response: http.client.HTTPResponse) -> bool:
-        """Return True if the connection holds nothing but this response, which was read to its end.
+        """Return True if the connection contained only this response, and all of it was read.
 
-        What is left over, or was early, would become the response to another request.
+        Anything else on it would be taken for the response to the next request.
         """
         incoming = self._incoming
         assert incoming is not None
@@ -130,12 +127,12 @@ class Connection(http.client.HTTPConnection):
         )
 
     def is_quiet(self) -> bool:
-        """Return True if the other side has neither closed it nor sent anything since."""
+        """Return True if the endpoint has neither closed the connection nor sent anything."""
         return self._incoming is not None and not self._incoming.has_begun()
 
 
 def _is_plain(response: http.client.HTTPResponse) -> bool:
-    """Return True if everybody reads the same length from the headers."""
+    """Return True if the headers define the length of the body unambiguously."""
     lengths = response.headers.get_all("Content-Length", [])
     codings = response.headers.get_all("Transfer-Encoding", [])
     if response.version != 11 or response.headers.defects:
@@ -148,20 +145,20 @@ def _is_plain(response: http.client.HTTPResponse) -> bool:
 
 
 class Idle:
-    """Connections that wait for their next request, shared by all threads."""
+    """Pool of idle connections, shared by all threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: deque[tuple[float, Connection]] = deque()  # oldest first
+        self._entries: deque[tuple[float, Connection]] = deque()  # oldest first
 
     def take(self, key: Key) -> Connection | None:
         now = time.monotonic()
         with self._lock:
-            while self._waiting and self._waiting[0][0] < now - IDLE_S:
-                self._waiting.popleft()[1].close()
-            fitting = [entry for entry in self._waiting if entry[1].key == key]
+            while self._entries and self._entries[0][0] < now - IDLE_S:
+                self._entries.popleft()[1].close()
+            fitting = [entry for entry in self._entries if entry[1].key == key]
             for entry in fitting:
-                self._waiting.remove(entry)
+                self._entries.remove(entry)
                 connection = entry[1]
                 if connection.born > now - AGE_S and connection.is_quiet():
                     return connection
@@ -169,8 +166,8 @@ class Idle:
         return None
 
     def put(self, connection: Connection) -> None:
-        connection.is_kept = True
+        connection.is_reused = True
         with self._lock:
-            self._waiting.append((time.monotonic(), connection))
-            if len(self._waiting) > IDLE_CONNECTIONS:
-                self._waiting.popleft()[1].close()
+            self._entries.append((time.monotonic(), connection))
+            if len(self._entries) > IDLE_CONNECTIONS:
+                self._entries.popleft()[1].close()

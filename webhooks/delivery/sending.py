@@ -1,17 +1,16 @@
-"""Delivering what is due: claim, send outside any transaction, record.
+"""Sending of due deliveries: claim, send without an open transaction, record.
 
-One task runs one drain. Its own thread does all the database work, in batches; sender threads do nothing but HTTP.
-Any number of drains share the rows, and it doesn't matter how often or how late one is started.
+A task runs one drain. Its thread does all database work in batches; sender threads do only HTTP. Several drains can run
+at the same time.
 """
 
+import contextlib
 import datetime as dt
 import mmap
 import queue
 import threading
 import time
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import orjson
 import structlog
@@ -30,20 +29,20 @@ from webhooks.models import DeliveryStatus
 
 log = structlog.get_logger(__name__)
 
-# Lanes that are sending at one moment. One whose send lasts longer than `PATIENCE_S` waits for the other side and
-# costs nothing, so that the next may start: an endpoint's slowness is its own.
+# Lanes that may send at the same time. A lane whose request takes longer than `PATIENCE_S` is not counted, because it
+# only waits for its endpoint.
 BUSY_LANES = 8
 PATIENCE_S = 0.02
-# Of endpoints that were slow the last time; and of all, which is a bound for memory and never for fairness.
+# Lanes of endpoints that were slow the last time, and all lanes, which limits memory.
 SLOW_LANES = 16
 ALL_LANES = 256
-# A lane begins no further send after this time: its endpoint's state is read anew. claims.LEASE covers it.
+# A lane starts no further request after this time, so that its endpoint's state is read again. See claims.LEASE.
 LANE_S = 2.0
-# How often a drain that waits for answers looks for what fell due meanwhile.
+# How often a drain that waits for responses checks for newly due deliveries.
 POLL_S = 0.05
 STORED_BYTES = 2 * 1024
 
-# One byte that the worker shares with its children: it is set when the worker is to end.
+# One byte, shared by the worker and its children, that is set when the worker shuts down.
 _ending = mmap.mmap(-1, 1)
 
 
@@ -53,44 +52,40 @@ def _end(**_: object) -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Try:
-    """Result of sending an item. Without a response it was not sent."""
+class _Attempt:
+    """Result of sending an item. It was not sent if `response` is None."""
 
     lane: Lane
     item: Item
     at_s: float
-    answer: transport.Answer | None
+    response: transport.Response | None
 
 
 def deliver_due() -> int:
-    """Send what is due, and what falls due meanwhile, until nothing is; how many tries were made."""
+    """Send deliveries until none is due. Return the number of attempts."""
     if not (walltime.is_right() and highwater.may_send()):
         return 0
-    with _Drain() as drain:
+    with contextlib.closing(_Drain()) as drain:
         return drain.run()
 
 
 class _Drain:
     def __init__(self) -> None:
         self._work: queue.SimpleQueue[_Run | None] = queue.SimpleQueue()
-        self._told: queue.SimpleQueue[_Try | _Run] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[_Attempt | _Run] = queue.SimpleQueue()
         self._runs: set[_Run] = set()
         self._threads = 0
-        self._look_at = 0.0  # not before is it worth looking for due rows
+        self._look_at = 0.0  # time of the next query for due rows
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for run in self._runs:  # some are left where the database failed us
+    def close(self) -> None:
+        """Stop the remaining runs and the threads."""
+        for run in self._runs:  # some are left after an error of the database
             run.is_stopped = True
         for _ in range(self._threads):
             self._work.put(None)
 
     def run(self) -> int:
-        tries = 0
+        attempts = 0
         while True:
             has_more = False
             if _ending[0]:
@@ -99,8 +94,8 @@ class _Drain:
             elif self._room() * 2 > BUSY_LANES and time.monotonic() >= self._look_at:
                 has_more = walltime.is_right() and self._take()
             if not self._runs and not has_more:
-                return tries
-            tries += self._settle()
+                return attempts
+            attempts += self._settle()
 
     def _room(self) -> int:
         """Return the number of lanes that may start now."""
@@ -109,9 +104,9 @@ class _Drain:
         return min(BUSY_LANES - busy, ALL_LANES - len(self._runs))
 
     def _take(self) -> bool:
-        """Claim what there is room for. Whether something was due, ours or another worker's."""
+        """Claim deliveries for the free lanes. Return True if any were due, claimed or not."""
         now = timezone.now()
-        due = claims.waiting(now)
+        due = claims.find_due(now)
         slow_room = SLOW_LANES - sum(run.lane.is_slow for run in self._runs)
         lanes: list[Lane] = []
         try:
@@ -119,7 +114,7 @@ class _Drain:
                 lanes += claims.claim(wanted, room, now)
         except highwater.Held as held:
             log.error("sending_held", reason=str(held))
-            due = claims.Waiting([], [])  # nothing is left to do but what was claimed before
+            due = claims.DueEndpoints([], [])  # finish only what was claimed before
         if not lanes:
             self._look_at = time.monotonic() + POLL_S
         for lane in lanes:
@@ -135,62 +130,62 @@ class _Drain:
         if len(self._runs) > self._threads:
             self._threads += 1
             threading.Thread(
-                target=_serve, args=(self._work, self._told), name=f"webhooks-{self._threads}", daemon=True
+                target=_serve, args=(self._work, self._results), name=f"webhooks-{self._threads}", daemon=True
             ).start()
         self._work.put(run)
 
     def _settle(self) -> int:
-        """Wait for answers, a moment at most, and record all that have come. How many tries they were."""
-        made: list[_Try] = []
-        unsent: list[_Try] = []
+        """Wait briefly for results and record them. Return the number of attempts."""
+        made: list[_Attempt] = []
+        unsent: list[_Attempt] = []
         try:
-            told = self._told.get(timeout=POLL_S)
+            result = self._results.get(timeout=POLL_S)
             while True:
-                if isinstance(told, _Run):
-                    self._runs.discard(told)
-                    self._look_at = 0.0  # its endpoint has a lane free
+                if isinstance(result, _Run):
+                    self._runs.discard(result)
+                    self._look_at = 0.0  # its endpoint has a free lane
                 else:
-                    (made if told.answer else unsent).append(told)
-                told = self._told.get_nowait()
+                    (made if result.response else unsent).append(result)
+                result = self._results.get_nowait()
         except queue.Empty:
             pass
         if unsent:
-            claims.release([(told.item.id, told.lane.lease) for told in unsent], timezone.now())
+            claims.release([(result.item.id, result.lane.lease) for result in unsent], timezone.now())
         _record(made)
         return len(made)
 
 
-def _record(tries: list[_Try]) -> None:
-    pairs = [(told, _record_of(told)) for told in tries]
+def _record(attempts: list[_Attempt]) -> None:
+    pairs = [(result, _record_of(result)) for result in attempts]
     ours = claims.record([record for _, record in pairs])
-    endpoints.note(
-        endpoints.AttemptResult(told.lane.subscription_id, record.at, told.answer)
-        for told, record in pairs
-        if told.answer and told.item.id in ours
+    endpoints.update(
+        endpoints.AttemptResult(result.lane.subscription_id, record.at, result.response)
+        for result, record in pairs
+        if result.response and result.item.id in ours
     )
 
 
-def _record_of(told: _Try) -> Record:
-    answer = told.answer
-    assert answer is not None
-    tries = told.item.attempts_made + 1
-    result = outcome(answer, tries, timezone.now())
+def _record_of(attempt: _Attempt) -> Record:
+    response = attempt.response
+    assert response is not None
+    attempts = attempt.item.attempts_made + 1
+    result = outcome(response, attempts, timezone.now())
     return Record(
-        delivery_id=told.item.id,
-        lease=told.lane.lease,
+        delivery_id=attempt.item.id,
+        lease=attempt.lane.lease,
         status=result.status,
         next_attempt_at=result.next_at,
-        attempts_made=tries,
-        at=dt.datetime.fromtimestamp(told.at_s, tz=dt.UTC),
-        ms=answer.ms,
-        http_status=answer.status,
-        error=answer.error,
-        response=stored(answer.body),
+        attempts_made=attempts,
+        at=dt.datetime.fromtimestamp(attempt.at_s, tz=dt.UTC),
+        ms=response.ms,
+        http_status=response.status,
+        error=response.error,
+        response=stored(response.body),
     )
 
 
 def stored(body: bytes) -> str:
-    """The first 2 KiB of an answer as text that PostgreSQL takes: no NUL, no invalid UTF-8."""
+    """Return the first 2 KiB of a response as text that PostgreSQL accepts: without NUL and invalid UTF-8."""
     text = body[:STORED_BYTES].decode("utf-8", "replace").replace("\0", "\ufffd")
     return text.encode()[:STORED_BYTES].decode("utf-8", "ignore")
 
@@ -199,7 +194,7 @@ def stored(body: bytes) -> str:
 
 
 class _Run:
-    """A lane on its way. `since` is when its present send began."""
+    """A lane that is being sent. `since` is the start of its current request."""
 
     __slots__ = ("is_stopped", "lane", "since", "until")
 
@@ -210,27 +205,27 @@ class _Run:
         self.is_stopped = False
 
 
-def _serve(work: "queue.SimpleQueue[_Run | None]", told: "queue.SimpleQueue[_Try | _Run]") -> None:
+def _serve(work: "queue.SimpleQueue[_Run | None]", results: "queue.SimpleQueue[_Attempt | _Run]") -> None:
     while run := work.get():
         run.since = time.monotonic()
         secrets = _secrets(run.lane)
         for item in run.lane.items:
-            answer = None
+            response = None
             at = time.time()
             if not run.is_stopped and time.monotonic() < run.until:
-                answer = _send(run, secrets, item, int(at)) if secrets else _UNREADABLE
-                if answer.ms >= endpoints.SLOW_MS or answer.status == GONE:
+                response = _send(run, secrets, item, int(at)) if secrets else _UNREADABLE
+                if response.ms >= endpoints.SLOW_MS or response.status == GONE:
                     run.is_stopped = True
-            told.put(_Try(run.lane, item, at, answer))
-        told.put(run)
+            results.put(_Attempt(run.lane, item, at, response))
+        results.put(run)
 
 
-_UNREADABLE = transport.Answer(0, error="secret_unreadable")
+_UNREADABLE = transport.Response(0, error="secret_unreadable")
 
 
 def _secrets(lane: Lane) -> list[str]:
-    """Return the secret, and the earlier ones that still sign beside it. None at all where FIELD_KEYS lacks a key."""
-    earlier = subscriptions.signing_beside(orjson.loads(lane.earlier_secrets), timezone.now())
+    """Return the secrets that sign, newest first. The list is empty if no key of FIELD_KEYS can decrypt them."""
+    earlier = subscriptions.earlier_signing_secrets(orjson.loads(lane.earlier_secrets), timezone.now())
     try:
         return [unseal(each) for each in (lane.sealed_secret, *earlier)]
     except InvalidToken:
@@ -238,14 +233,14 @@ def _secrets(lane: Lane) -> list[str]:
         return []
 
 
-def _send(run: _Run, secrets: list[str], item: Item, timestamp: int) -> transport.Answer:
-    """One request. Whatever goes wrong is the answer: a lane that is not given back blocks its endpoint."""
+def _send(run: _Run, secrets: list[str], item: Item, timestamp: int) -> transport.Response:
+    """Send one request. All errors are returned, because a lane that is not released would block its endpoint."""
     run.since = time.monotonic()
     try:
-        body = masking.mask_body(item.body.encode())  # those of older releases hold links
+        body = masking.mask_body(item.body.encode())  # older releases stored unmasked links
         headers = signing.headers(secrets[0], item.event_id, timestamp, body, secrets[1:])
         headers["User-Agent"] = "InFlow-Webhooks/1"
         return transport.post(run.lane.target_url, body, headers)
     except Exception:
         log.exception("webhook_send_failed", subscription=str(run.lane.subscription_id))
-        return transport.Answer(0, error="internal")
+        return transport.Response(0, error="internal")

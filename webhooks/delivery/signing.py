@@ -1,4 +1,4 @@
-"""Standard Webhooks 1.0: https://www.standardwebhooks.com."""
+"""Signatures of Standard Webhooks 1.0: https://www.standardwebhooks.com."""
 
 import base64
 import hmac
@@ -13,7 +13,10 @@ def new_secret() -> str:
 
 
 def headers(secret: str, event_id: str, timestamp: int, body: bytes, also: Iterable[str] = ()) -> dict[str, str]:
-    """`timestamp` is in Unix seconds; `body` are the exact bytes that are sent. Each secret of `also` signs too."""
+    """Return the headers that sign `body`, the exact bytes of the request, with `secret` and each of `also`.
+
+    `timestamp` is the Unix time of the attempt in seconds.
+    """
     return {
         "webhook-id": event_id,
         "webhook-timestamp": str(timestamp),

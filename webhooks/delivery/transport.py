@@ -1,7 +1,7 @@
-"""HTTP to a stranger's server: the address is vetted as it is dialled, and time and bytes have hard ends.
+"""HTTP requests to untrusted endpoints, with checked addresses and limits on time and size.
 
-The standard library's client and nothing above it: no proxy, netrc, redirect, retry or decompression that would have
-to be switched off again, and one place where a socket is opened. See docs/decisions/0004.
+This uses the standard library's client, which has no proxies, redirects, retries or decompression to disable, and opens
+sockets in one place. See docs/decisions/0004.
 """
 
 import http.client
@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from inflow.egress import dialling, targets
 from inflow.egress.dialling import Watch
 from inflow.egress.incoming import TooMuch
-from webhooks.delivery.connections import PORTS, Connection, Idle, Key, Unasked
+from webhooks.delivery.connections import PORTS, Connection, Idle, Key
+from webhooks.errors import StaleConnection
 
 HEADERS_S = 10.0
 TOTAL_S = 15.0
@@ -22,8 +23,8 @@ READ_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Response of an endpoint. `status` is None if no HTTP response came in time, and `error` says why."""
+class Response:
+    """Response of an endpoint. `status` is None if no HTTP response was received in time; `error` says why."""
 
     ms: int
     status: int | None = None
@@ -34,9 +35,10 @@ class Answer:
 
 def post(
     url: str, body: bytes, headers: dict[str, str], *, headers_s: float = HEADERS_S, total_s: float = TOTAL_S
-) -> Answer:
-    """POST and say what came back, within `total_s` seconds by the clock on the wall, and the answer's headers within
-    `headers_s`. Never raises for the other side's doing.
+) -> Response:
+    """Send a POST request and return the response. Errors of the endpoint are returned, never raised.
+
+    The response's headers must arrive within `headers_s` seconds, and all of it within `total_s` seconds.
     """
     started = time.monotonic()
     watch = Watch(started + min(headers_s, total_s))
@@ -65,24 +67,24 @@ def post(
         elif connection is not None:
             connection.close()
     if watch.is_over or (error == "timeout" and status is not None):
-        # What dripped in is not an answer: a receiver that is too slow to read is tried again.
+        # An incomplete response counts as none, so that the delivery is retried.
         status, error = None, "deadline" if status is not None else "timeout"
     elif status is not None:
-        error = ""  # cut off after the status: that was said
-    return Answer(round((time.monotonic() - started) * 1000), status, error, read, retry_after)
+        error = ""  # the body was cut off, but the status was received
+    return Response(round((time.monotonic() - started) * 1000), status, error, read, retry_after)
 
 
 def _exchange(
     key: Key, body: bytes, headers: dict[str, str], watch: Watch
 ) -> tuple[Connection, http.client.HTTPResponse]:
-    """Send, and read the response up to its headers. A kept connection that turns out to be unfit is replaced."""
+    """Send a request and read the response's headers. A reused connection that is stale is replaced."""
     while True:
         connection = _idle.take(key) or Connection(key)
         try:
             return connection, connection.exchange(body, headers, watch)
-        except (Unasked, BrokenPipeError, ConnectionResetError):  # the last includes RemoteDisconnected
+        except (StaleConnection, BrokenPipeError, ConnectionResetError):  # the last includes RemoteDisconnected
             connection.close()
-            if not connection.was_unheard or watch.left() <= 0:
+            if not connection.may_retry or watch.left() <= 0:
                 raise
         except BaseException:
             connection.close()

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('accounts', '0002_append_only'),
+        ('accounts', '0001_squashed_0_2'),
     ]
 
     operations = [

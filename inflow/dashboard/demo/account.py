@@ -22,7 +22,7 @@ from inflow.dashboard.demo.desk import AGENT, MANAGER, Desk
 from inflow.dashboard.demo.receiver import PATH
 from inflow.dashboard.demo.stage import Stage
 from inflow.dashboard.demo.story import Story
-from invoices.debtors.debtors import find_or_make
+from invoices.debtors.debtors import get_or_create
 from invoices.models import Debtor, Invoice
 from webhooks.models import Subscription
 
@@ -170,7 +170,7 @@ def _agree_to_whatsapp(account: Account, at: dt.datetime) -> None:
 def _make_debtors(account: Account, began: dt.datetime) -> list[tuple[Debtor, str]]:
     made = []
     for name, company, email, phone, language, currency in DEBTORS:
-        debtor = find_or_make(account, name=name, company=company, email=email, phone=phone)
+        debtor = get_or_create(account, name=name, company=company, email=email, phone=phone)
         debtor.language, debtor.created_at = language, began
         made.append((debtor, currency))
     Debtor.objects.bulk_update([debtor for debtor, _ in made], ["language", "created_at"])

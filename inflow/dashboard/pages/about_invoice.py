@@ -18,7 +18,7 @@ DEBTOR, COMPANY = ("debtor_name", "invoice__debtor_name"), ("debtor_company", "i
 
 
 def _amount(row: Any) -> Decimal | None:
-    return None if row.amount is None else money.exact(row.amount, row.invoice.currency)
+    return None if row.amount is None else money.quantize(row.amount, row.invoice.currency)
 
 
 AMOUNT = ("amount", _amount)

@@ -21,7 +21,7 @@ from inflow.dashboard.core.forms import ClockInput, PageForm
 from inflow.dashboard.core.markup import badge, bdi, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import RowAction, row_action
-from invoices import holidays
+from invoices import holiday_names
 from invoices.models import CalendarRule
 
 _WEEKDAYS = (
@@ -112,7 +112,7 @@ class CalendarRuleAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("name"), ordering="name")
     def name_shown(self, rule: CalendarRule) -> str:
-        return bdi(holidays.said(rule))
+        return bdi(holiday_names.display_name(rule))
 
     @display(description=_lazy("Place"), ordering="country")
     def place(self, rule: CalendarRule) -> str:

@@ -86,7 +86,7 @@ class CaseStatusFilter(OptionsFilter):
 
 
 def _balance(case: Escalation) -> Decimal:
-    return money.exact(case.invoice.balance, case.invoice.currency)
+    return money.quantize(case.invoice.balance, case.invoice.currency)
 
 
 @admin.register(Escalation)

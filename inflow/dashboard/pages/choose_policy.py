@@ -39,7 +39,7 @@ def apply_policy(invoice: Invoice, by: Actor, form: PolicyForm) -> str:
         by,
         policy_id=policy_id,
         is_chased=is_chased,
-        enters_anew=is_chased and not invoice.is_chased,
+        restarts=is_chased and not invoice.is_chased,
     )
     if is_chased:
         return _("Invoice %(invoice)s now follows that policy.") % {"invoice": invoice}

@@ -187,7 +187,7 @@ class DebtorAdmin(OwnRowsAdmin):
         with transaction.atomic():
             before = Debtor.objects.select_for_update(no_key=True).get(pk=obj.pk)
             super().save_model(request, obj, form, change)
-            debtors.note_edit(before, obj, actor(request))
+            debtors.record_edit(before, obj, actor(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:
         rows: QuerySet[Debtor] = super().get_queryset(request)

@@ -21,7 +21,8 @@ from inflow.dashboard.core.markup import badge, bdi
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import record, row_action
 from inflow.dashboard.pages.webhooks import DISABLED
-from webhooks import replaying, subscriptions
+from webhooks import replaying
+from webhooks.errors import EventTooOld, SubscriptionDisabled
 from webhooks.models import Attempt, Delivery, DeliveryStatus
 
 DELIVERY_BADGES = {DeliveryStatus.PENDING: "info", DeliveryStatus.DELIVERED: "success", DeliveryStatus.FAILED: "danger"}
@@ -37,11 +38,11 @@ def delivery_badge(delivery: Delivery) -> str:
 def _replay(delivery: Delivery, actor: Actor, form: PageForm) -> str:
     try:
         replaying.replay(delivery)
-    except subscriptions.Disabled as error:
+    except SubscriptionDisabled as error:
         raise ValidationError(DISABLED) from error
-    except replaying.TooOld as error:
+    except EventTooOld as error:
         raise ValidationError(
-            _("Events can be sent again for %(days)s days.") % {"days": replaying.REPLAYABLE.days}
+            _("Events can be sent again for %(days)s days.") % {"days": replaying.REPLAY_WINDOW.days}
         ) from error
     record(delivery, actor, "delivery.replayed")
     return _("It is sent again, with the same id.")

@@ -295,7 +295,7 @@ class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
         phone: str = self.cleaned_data["phone"]
         try:
             return phone and debtors.normalise_phone(phone, self.instance.account.country)
-        except debtors.BadPhone as error:
+        except debtors.InvalidPhone as error:
             raise ValidationError(_("A phone number is needed, with its country code: +971501234567.")) from error
 
     def clean_country(self) -> str:

@@ -157,7 +157,7 @@ def _parts(each: Receivables, listed: Callable[[str], str]) -> list[Part]:
     parts, start = [], 0.0
     for age, amount in (each.ages | held).items():
         width = float(100 * amount / each.outstanding) if each.outstanding else 0.0
-        shown = money.figure(amount, each.currency)
+        shown = money.format_number(amount, each.currency)
         parts.append(Part(age, labels[age], shown, listed(age), round(start, 2), round(width, 2)))
         start += width
     return parts
@@ -234,7 +234,7 @@ def _credits(user: User) -> list[dict[str, Any]]:
             "badge": "",
             "url": reverse("admin:invoices_debtor_change", args=[row["debtor_id"]]),
         }
-        for row in by_debtor.annotate(credit=Sum(ledger.CREDIT)).order_by("-credit", "debtor_id")[:SHOWN]
+        for row in by_debtor.annotate(credit=Sum("unallocated")).order_by("-credit", "debtor_id")[:SHOWN]
     ]
 
 

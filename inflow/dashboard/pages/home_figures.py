@@ -125,7 +125,7 @@ def _owed(user: User) -> Any:
 
 
 def _credit(user: User) -> Any:
-    return rows_of(user, ledger.unapplied()).order_by().values("currency").annotate(credit=Sum(ledger.CREDIT))
+    return rows_of(user, ledger.unapplied()).order_by().values("currency").annotate(credit=Sum("unallocated"))
 
 
 def _column(age: str) -> str:

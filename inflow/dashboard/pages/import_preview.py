@@ -16,7 +16,7 @@ from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.pages import import_proposals
 from invoices import money
-from invoices.imports import mapping, running
+from invoices.imports import mapping, phases
 from invoices.imports.columns import label
 from invoices.models.imports import Import, ImportRow, Kind, Outcome, Phase
 
@@ -50,7 +50,7 @@ def import_url(user: User, kind: Kind) -> str | None:
 
 
 def preview(model_admin: OwnRowsAdmin, request: HttpRequest, file: Import) -> dict[str, Any]:
-    counts = running.counts(file)
+    counts = phases.counts(file)
     chosen = request.GET.get("outcome", "")
     rows = file.rows.filter(outcome=chosen) if chosen in Outcome.values else file.rows.exclude(outcome="")
     shown = Paginator(rows.order_by("line"), ROWS_ON_A_PAGE).get_page(request.GET.get("page"))
@@ -127,4 +127,4 @@ def _figure(text: str, currency: str) -> str:
         number = Decimal(text)
     except InvalidOperation:
         return text
-    return money.figure(number, currency) if number.is_finite() and len(text) <= MAX_DIGITS + 2 else text
+    return money.format_number(number, currency) if number.is_finite() and len(text) <= MAX_DIGITS + 2 else text

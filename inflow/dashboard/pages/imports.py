@@ -38,8 +38,9 @@ from inflow.dashboard.pages.forms import refusals_on
 from inflow.dashboard.pages.import_columns import columns_page
 from inflow.dashboard.pages.import_preview import may_import, phase_badge, preview
 from invoices import money
-from invoices.imports import reading, running
+from invoices.imports import phases, reading
 from invoices.imports.columns import COLUMNS
+from invoices.imports.errors import UnreadableFile
 from invoices.models.imports import DateOrder, Encoding, Import, Kind, Outcome, Phase
 from invoices.writing import Refused
 
@@ -82,19 +83,19 @@ class UploadForm(OwnAccountForm):
 
 def _confirm(file: Import, actor: Actor, form: PageForm) -> str:
     with refusals_on(form):
-        running.confirm(file, actor.name)
+        phases.confirm(file, actor.name)
     return _("The import is under way. You may leave this page.")
 
 
 def _stop(file: Import, actor: Actor, form: PageForm) -> str:
     with refusals_on(form):
-        running.stop(file, actor.name)
+        phases.stop(file, actor.name)
     return _("The import is stopped. What was imported stays.")
 
 
 def _discard(file: Import, actor: Actor, form: PageForm) -> str:
     with refusals_on(form):
-        running.discard(file, actor.name)
+        phases.discard(file, actor.name)
     return _("The import is discarded.")
 
 
@@ -172,7 +173,7 @@ class ImportAdmin(OwnRowsAdmin):
         elif request.method == "POST" and form.is_valid():
             try:
                 return self._take(request, form)
-            except reading.Unreadable as error:
+            except UnreadableFile as error:
                 form.add_error("file", str(error))
             except Refused as refusal:
                 form.add_error("file", refusal.message)
@@ -194,7 +195,7 @@ class ImportAdmin(OwnRowsAdmin):
         said = dict(form.cleaned_data)
         upload: UploadedFile[Any] = said["file"]
         assert form.account is not None
-        file = running.start(
+        file = phases.start(
             form.account,
             person(request),
             kind=said["kind"],

@@ -86,7 +86,7 @@ def promise(invoice: Invoice, actor: Actor, form: PromiseForm) -> str:
 
 def escalate(invoice: Invoice, actor: Actor, form: EscalateForm) -> str:
     with refusals_on(form):
-        cases.open_by_hand(invoice.account, invoice.pk, actor, notes=form.cleaned_data["notes"])
+        cases.open_manually(invoice.account, invoice.pk, actor, notes=form.cleaned_data["notes"])
     return _("Invoice %(invoice)s is escalated.") % {"invoice": invoice}
 
 
@@ -126,7 +126,7 @@ def assign(invoice: Invoice, actor: Actor, form: AssignForm) -> str:
         if not unresolved.exists():
             if member is None:
                 raise Refused("assignee", "required", _("No case is open: choose who gets the new one."))
-            cases.open_by_hand(invoice.account, invoice.pk, actor)
+            cases.open_manually(invoice.account, invoice.pk, actor)
         for case in unresolved:
             cases.change(invoice.account, case.pk, actor, CaseChange(assignee=member.email if member else ""))
     if member is None:

@@ -59,7 +59,7 @@ class CurrencyFilter(ValuesFilter):
 
 def _exact(name: str) -> tuple[str, Callable[[Invoice], Decimal]]:
     """Return the column of an amount, with the decimals of its currency."""
-    return name, lambda invoice: money.exact(getattr(invoice, name), invoice.currency)
+    return name, lambda invoice: money.quantize(getattr(invoice, name), invoice.currency)
 
 
 def _hold(invoice: Invoice) -> dt.date | None:

@@ -42,7 +42,7 @@ def _stands(payment: Payment) -> bool:
 
 
 def _paid(payment: Payment) -> Decimal:
-    return money.exact(payment.amount, payment.currency)
+    return money.quantize(payment.amount, payment.currency)
 
 
 @admin.register(Payment)

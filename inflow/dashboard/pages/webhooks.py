@@ -32,6 +32,7 @@ from inflow.dashboard.pages import zapier
 from inflow.languages import spoken
 from webhooks import endpoints, replaying, subscriptions
 from webhooks.api.serializers import SubscriptionIn
+from webhooks.errors import SubscriptionDisabled, TooManySubscriptions
 from webhooks.models import Delivery, DeliveryStatus, EventType, Subscription
 
 DISABLED = _lazy("This webhook is disabled: enable it first.")
@@ -99,12 +100,12 @@ class SinceForm(PageForm):
 def _send_test(subscription: Subscription, actor: Actor, form: PageForm) -> str:
     try:
         event_id = subscriptions.send_test(subscription)
-    except subscriptions.Disabled as error:
+    except SubscriptionDisabled as error:
         raise ValidationError(DISABLED) from error
     return _("A test event is on its way: %(event_id)s.") % {"event_id": event_id}
 
 
-def _all_used(account: Account, refusal: subscriptions.TooMany) -> ValidationError:
+def _all_used(account: Account, refusal: TooManySubscriptions) -> ValidationError:
     said = _(
         "The %(plan)s plan has %(count)s webhook subscriptions. All are in use; %(disabled)s of yours are disabled."
     )
@@ -115,7 +116,7 @@ def _all_used(account: Account, refusal: subscriptions.TooMany) -> ValidationErr
 def _enable(subscription: Subscription, actor: Actor, form: PageForm) -> str:
     try:
         is_new = subscriptions.enable(subscription)
-    except subscriptions.TooMany as refusal:
+    except TooManySubscriptions as refusal:
         raise _all_used(subscription.account, refusal) from refusal
     if is_new:
         record(subscription, actor, "subscription.enabled")
@@ -125,7 +126,7 @@ def _enable(subscription: Subscription, actor: Actor, form: PageForm) -> str:
 def _replay_since(subscription: Subscription, actor: Actor, form: SinceForm) -> str:
     try:
         count = replaying.replay_since(subscription, form.since, only_failed=form.cleaned_data["only_failed"])
-    except subscriptions.Disabled as error:
+    except SubscriptionDisabled as error:
         raise ValidationError(DISABLED) from error
     record(subscription, actor, "subscription.replayed", deliveries=count)
     return _("Deliveries that are sent again: %(count)s.") % {"count": count}
@@ -146,7 +147,7 @@ class RotateForm(PageForm):
 
 def _rotate_secret(subscription: Subscription, actor: Actor, form: RotateForm) -> Secret:
     revokes = form.cleaned_data["revoke"]
-    secret = subscriptions.rotate_secret(subscription, revokes=revokes)
+    secret = subscriptions.rotate_secret(subscription, revoke=revokes)
     record(subscription, actor, "subscription.secret_rotated", **({"revoke": True} if revokes else {}))
     return _shown(secret, reverse("admin:webhooks_subscription_change", args=[subscription.pk]))
 
@@ -252,7 +253,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         assert account is not None
         try:
             subscription, secret = subscriptions.subscribe(account, data["target_url"], data["events"])
-        except subscriptions.TooMany as error:
+        except TooManySubscriptions as error:
             raise _all_used(account, error) from error
         if secret is None:
             messages.info(request, _("This URL is subscribed to these events already."))

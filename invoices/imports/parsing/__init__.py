@@ -1,4 +1,1 @@
-"""Parsers of uploaded files. They run in a process of their own, without Django, the database and the environment.
-
-`process` starts that process, limits its time and its memory, and ends it.
-"""
+"""Parsers of uploaded files. `imports.process` runs them in a separate process without Django and environment."""

@@ -1,6 +1,6 @@
-"""`python -m invoices.imports.parsing OPTIONS`: from a file on standard input to rows, as JSON, on standard output.
+"""Parse a file: `python -m invoices.imports.parsing OPTIONS` reads standard input and writes rows as JSON lines.
 
-The last line is `{"refused": …}` or `{"rows": …}`; without it the file was not read to its end.
+The last line is `{"refused": …}` or `{"rows": …}`. If it is missing, the file was not read to its end.
 """
 
 import io
@@ -10,7 +10,7 @@ import resource
 import signal
 import sys
 
-from invoices.imports.parsing.bounds import Refused
+from invoices.imports.errors import FileRefused
 from invoices.imports.parsing.rows import rows_of
 
 
@@ -25,13 +25,13 @@ def main() -> None:
             out.write("\n")
             count += 1
         out.write(json.dumps({"rows": count}))
-    except Refused as refusal:
+    except FileRefused as refusal:
         out.write(json.dumps({"refused": refusal.reason, "detail": refusal.detail[:200]}))
     out.flush()
 
 
 def _limit(cpu_s: int, wall_s: int, memory: int, written: int) -> None:
-    """The kernel ends this process at any of them, also if the process that started it is gone."""
+    """Let the kernel end this process at these limits, even if its parent process has died."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))

@@ -1,14 +1,15 @@
-"""Rows of a CSV, read line by line, so that no line or row is held that is too long."""
+"""Rows of a CSV, read line by line so that memory is bounded."""
 
 import csv
 from collections.abc import Iterator
 from typing import TextIO
 
-from invoices.imports.parsing.bounds import MAX_COLUMNS, MAX_LINE, MAX_RECORD, Refused
+from invoices.imports.errors import FileRefused
+from invoices.imports.parsing.bounds import MAX_COLUMNS, MAX_LINE, MAX_RECORD
 
 
 class _Lines(Iterator[str]):
-    """The lines of a file. `start_row` begins another row, which may have several lines."""
+    """Lines of a file. Call `start_row` for each row, which may have several lines."""
 
     def __init__(self, text: TextIO) -> None:
         self._text = text
@@ -25,14 +26,14 @@ class _Lines(Iterator[str]):
         self._left -= len(line)
         self.read += 1
         if self._left < 0:
-            raise Refused("long_row")
+            raise FileRefused("long_row")
         if self.read > MAX_LINE:
-            raise Refused("many_lines")
+            raise FileRefused("many_lines")
         return line
 
 
 def rows(text: TextIO, delimiter: str, skipped_lines: int = 0) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number of each row's first line, as an editor counts them, and its cells."""
+    """Yield the number of each row's first line and the row's cells."""
     lines = _Lines(text)
     for _line in range(skipped_lines):
         next(lines, None)
@@ -43,10 +44,10 @@ def rows(text: TextIO, delimiter: str, skipped_lines: int = 0) -> Iterator[tuple
             line = lines.read + 1
             lines.start_row()
     except csv.Error as error:
-        raise Refused("no_csv", str(error)) from error
+        raise FileRefused("no_csv", str(error)) from error
 
 
 def _narrow(cells: list[str]) -> list[str]:
-    """Join the cells beyond the last column into one more column, which `reading` refuses."""
+    """Replace the cells beyond the last column by one more column, which `reading` refuses."""
     beyond = next((cell for cell in cells[MAX_COLUMNS:] if cell.strip()), "")
     return [*cells[:MAX_COLUMNS], beyond] if beyond else cells[:MAX_COLUMNS]

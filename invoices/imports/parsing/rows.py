@@ -1,19 +1,23 @@
-"""Rows of text from a file of either kind, bounded in number and length."""
+"""Rows of a CSV or XLSX file, limited in number and length."""
 
 import io
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
-from invoices.imports.parsing.bounds import HEADINGS_WITHIN, MAX_CELL, MAX_ROWS, MAX_TEXT, Refused
+from invoices.imports.errors import FileRefused
+from invoices.imports.parsing.bounds import HEADINGS_WITHIN, MAX_CELL, MAX_ROWS, MAX_TEXT
 
-# Spaces, and the marks of direction that Arabic Windows puts round numbers.
-UNSEEN = " \t\r\n\u00a0\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+# Spaces, and direction marks that Arabic Windows puts around numbers.
+_INVISIBLE = " \t\r\n\u00a0\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 Row = tuple[int, list[str]]
 
 
 def rows_of(file: IO[bytes], options: Mapping[str, Any]) -> Iterator[Row]:
-    """Yield the rows of a file without what can't be seen, and without empty ones. Refused for a file that is none."""
+    """Yield the rows that are not empty, without invisible characters at the ends of cells.
+
+    Raise `FileRefused` if the file is invalid or exceeds a limit.
+    """
     return _bounded(_parsed(file, options))
 
 
@@ -32,19 +36,19 @@ def _bounded(rows: Iterator[Row]) -> Iterator[Row]:
     count = length = 0
     try:
         for line, cells in rows:
-            given = [_clean(cell) for cell in cells]
-            if not any(given):
+            texts = [_clean(cell) for cell in cells]
+            if not any(texts):
                 continue
             count += 1
-            length += sum(map(len, given)) + len(given)
+            length += sum(map(len, texts)) + len(texts)
             if count > MAX_ROWS + HEADINGS_WITHIN:
-                raise Refused("many_rows")
+                raise FileRefused("many_rows")
             if length > MAX_TEXT:
-                raise Refused("much_text")
-            yield line, given
+                raise FileRefused("much_text")
+            yield line, texts
     except UnicodeDecodeError as error:
-        raise Refused("encoding") from error
+        raise FileRefused("encoding") from error
 
 
 def _clean(cell: str) -> str:
-    return cell[: MAX_CELL + 1].replace("\0", "\ufffd").strip(UNSEEN)
+    return cell[: MAX_CELL + 1].replace("\0", "\ufffd").strip(_INVISIBLE)

@@ -1,4 +1,4 @@
-"""The rows of one sheet."""
+"""Rows of one sheet of a workbook."""
 
 import datetime as dt
 import re
@@ -6,30 +6,31 @@ from collections.abc import Iterator, Sequence
 
 from openpyxl.utils.datetime import MAC_EPOCH, WINDOWS_EPOCH, from_excel, from_ISO8601
 
-from invoices.imports.parsing.bounds import MAX_CELL, MAX_CELLS, MAX_COLUMNS, MAX_EXCEL_COLUMNS, MAX_LINE, Refused
+from invoices.imports.errors import FileRefused
+from invoices.imports.parsing.bounds import MAX_CELL, MAX_CELLS, MAX_COLUMNS, MAX_EXCEL_COLUMNS, MAX_LINE
 from invoices.imports.parsing.styles import PLAIN, Format
 from invoices.imports.parsing.xml import Attributes, Handler, unescaped
 
-_PLACE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
+_REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
-# Of a number: 17 digits, a sign, a point and an exponent.
+# Characters of a number: 17 digits, a sign, a point and an exponent.
 _MAX_NUMBER = 40
 _ERROR = "#VALUE!"
 
 
 class Sheet(Handler):
-    """Rows that have been read to their end lie ready for `take`."""
+    """Handler of a sheet. `take` returns the complete rows since its last call."""
 
     def __init__(self, strings: Sequence[str], formats: Sequence[Format], *, is_1904: bool) -> None:
         self._strings, self._formats = strings, formats
         self._epoch = MAC_EPOCH if is_1904 else WINDOWS_EPOCH
         self._rows: list[tuple[int, list[str]]] = []
         self._is_inside = False
-        self._line = self._place = self._cells_seen = 0
+        self._line = self._position = self._cells_seen = 0
         self._cells: dict[int, str] = {}
         self._kind, self._format, self._tag = "n", PLAIN, ""
         self._text: list[str] = []
-        self._length = self._beside = 0
+        self._length = self._phonetic = 0
 
     def take(self) -> Iterator[tuple[int, list[str]]]:
         found, self._rows = self._rows, []
@@ -45,12 +46,12 @@ class Sheet(Handler):
         elif name == "row":
             self._start_row(attributes.get("r"))
         elif name == "rPh":
-            self._beside += 1
+            self._phonetic += 1
         elif name in ("v", "t"):
-            self._tag = "" if self._beside else name
+            self._tag = "" if self._phonetic else name
 
     def text(self, text: str) -> None:
-        # An inline string has its text in <t>, also in runs; everything else in <v>.
+        # Inline strings have their text in <t> elements, other cells in <v>.
         if self._tag and (self._tag == "t") == (self._kind == "inlineStr") and self._length <= MAX_CELL:
             self._text.append(text[: MAX_CELL + 1])
             self._length += len(text)
@@ -61,40 +62,40 @@ class Sheet(Handler):
         if name in ("v", "t"):
             self._tag = ""
         elif name == "rPh":
-            self._beside -= 1
+            self._phonetic -= 1
         elif name == "c":
             if self._text and (text := self._shown("".join(self._text))):
-                # What stands beyond the last column counts as one column more, which `reading` refuses.
-                self._cells[min(self._place, MAX_COLUMNS + 1)] = text
+                # Cells beyond the last column become one more column, which `reading` refuses.
+                self._cells[min(self._position, MAX_COLUMNS + 1)] = text
         elif name == "row":
-            if self._cells:  # none is empty, so that no row ends in empty cells
+            if self._cells:
                 width = max(self._cells)
-                self._rows.append((self._line, [self._cells.get(place, "") for place in range(1, width + 1)]))
+                self._rows.append((self._line, [self._cells.get(position, "") for position in range(1, width + 1)]))
         elif name == "sheetData":
             self._is_inside = False
 
     def _start_row(self, number: str | None) -> None:
         line = self._line + 1 if number is None else _line(number)
         if not self._line < line <= MAX_LINE:
-            raise Refused("odd_row", (number or str(line))[:20])
-        self._line, self._place, self._cells = line, 0, {}
+            raise FileRefused("odd_row", (number or str(line))[:20])
+        self._line, self._position, self._cells = line, 0, {}
 
     def _start_cell(self, attributes: Attributes) -> None:
         self._cells_seen += 1
         if self._cells_seen > MAX_CELLS:
-            raise Refused("much_more")
-        place = attributes.get("r")
-        self._place = self._place + 1 if place is None else self._column(place)
-        if self._place > MAX_EXCEL_COLUMNS or (self._place in self._cells and self._place <= MAX_COLUMNS):
-            raise Refused("odd_row", (place or "")[:20])
+            raise FileRefused("much_more")
+        reference = attributes.get("r")
+        self._position = self._position + 1 if reference is None else self._column(reference)
+        if self._position > MAX_EXCEL_COLUMNS or (self._position in self._cells and self._position <= MAX_COLUMNS):
+            raise FileRefused("odd_row", (reference or "")[:20])
         self._kind = attributes.get("t", "n")
         self._format = self._formatted(attributes.get("s"))
         self._text, self._length, self._tag = [], 0, ""
 
-    def _column(self, place: str) -> int:
-        match = _PLACE.fullmatch(place)
+    def _column(self, reference: str) -> int:
+        match = _REFERENCE.fullmatch(reference)
         if not match or int(match[2]) != self._line:
-            raise Refused("odd_row", place[:20])
+            raise FileRefused("odd_row", reference[:20])
         column = 0
         for letter in match[1]:
             column = column * 26 + ord(letter) - ord("A") + 1
@@ -105,10 +106,10 @@ class Sheet(Handler):
         return self._formats[number] if number < len(self._formats) else PLAIN
 
     def _shown(self, text: str) -> str:
-        """A typed cell as the text that `cells` reads without doubt: dates in ISO, numbers with a point."""
+        """Return a cell as unambiguous text: dates in ISO format, numbers with a decimal point."""
         if self._kind == "s":
             if not _WHOLE.fullmatch(text) or not 0 <= int(text) < len(self._strings):
-                raise Refused("no_workbook")
+                raise FileRefused("no_workbook")
             return self._strings[int(text)]
         if self._kind in ("inlineStr", "str"):
             return unescaped(text)

@@ -1,11 +1,12 @@
-"""Formats of cells: which numbers are dates, and which show a currency."""
+"""Number formats of cells: dates and currencies."""
 
 import re
 from dataclasses import dataclass
 
 from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format
 
-from invoices.imports.parsing.bounds import MAX_FORMATS, Refused
+from invoices.imports.errors import FileRefused
+from invoices.imports.parsing.bounds import MAX_FORMATS
 from invoices.imports.parsing.xml import Attributes, Handler
 
 _MAX_FORMAT = 255  # Excel's
@@ -36,14 +37,14 @@ class Styles(Handler):
         elif name == "xf" and self._is_inside:
             self._of_cells.append(attributes.get("numFmtId", "0")[:10])
         if len(self._of_cells) > MAX_FORMATS or len(self._codes) > MAX_FORMATS:
-            raise Refused("much_more")
+            raise FileRefused("much_more")
 
     def end(self, name: str) -> None:
         if name == "cellXfs":
             self._is_inside = False
 
     def formats(self) -> list[Format]:
-        """One for each format of cells, in their order."""
+        """Return the format of each cell style, in order."""
         known = {number: self._read(self._codes.get(number, "")) for number in set(self._of_cells)}
         return [known[number] for number in self._of_cells]
 
@@ -52,7 +53,7 @@ class Styles(Handler):
 
 
 def _currency_of(code: str, currencies: frozenset[str]) -> str:
-    """`[$USD] #,##0.00`, `"AED" 0.00` and `$#,##0` have one; `[$-409]` is a language alone."""
+    """Return the currency of a format such as `[$USD] #,##0.00`, `"AED" 0.00` or `$#,##0`. `[$-409]` has none."""
     shown = code[:200].split(";")[0]
     plain = re.sub(r'\[[^\]]*\]|"[^"]*"', "", shown)
     named = re.findall(r'\[\$([^\]-]{1,10})|"([^"]{1,10})"', shown)

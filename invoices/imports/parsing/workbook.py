@@ -1,7 +1,6 @@
 """Rows of the first visible sheet of an XLSX, read in one pass through its XML.
 
-Formulas give the values they last had. What is linked or embedded is not looked at. Row numbers are only compared, so
-that a number far below the last one costs nothing.
+Formulas have their last values. Linked and embedded parts are ignored. Gaps between row numbers cost nothing.
 """
 
 import posixpath
@@ -9,8 +8,8 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO
 
+from invoices.imports.errors import FileRefused
 from invoices.imports.parsing import bounds, sheet
-from invoices.imports.parsing.bounds import Refused
 from invoices.imports.parsing.styles import Styles
 from invoices.imports.parsing.xml import Attributes, Handler, attribute, read, unescaped
 
@@ -18,15 +17,13 @@ _KNOWN_PACKING = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def rows(file: IO[bytes], currencies: frozenset[str]) -> Iterator[tuple[int, list[str]]]:
-    """`currencies` are the codes and signs that a number's format may show beside it."""
+    """Yield the rows. `currencies` are the codes and symbols that are recognised in number formats."""
     try:
         yield from _rows(file, currencies)
-    except Refused:
+    except (FileRefused, MemoryError):
         raise
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever a broken archive makes of zipfile, it is the file's fault
-        raise Refused("no_workbook") from error
+    except Exception as error:  # a broken archive can raise anything in zipfile
+        raise FileRefused("no_workbook") from error
 
 
 def _rows(file: IO[bytes], currencies: frozenset[str]) -> Iterator[tuple[int, list[str]]]:
@@ -48,43 +45,42 @@ def _rows(file: IO[bytes], currencies: frozenset[str]) -> Iterator[tuple[int, li
 
 
 def _refuse_many_entries(file: IO[bytes]) -> None:
-    """The archive's directory is read as a whole: count its entries before."""
+    """Count the entries of the archive's directory, because zipfile reads all of it."""
     content = file.read(bounds.MAX_BYTES + 1)
     if len(content) > bounds.MAX_BYTES or content.count(b"PK\x01\x02") > bounds.MAX_PARTS:
-        raise Refused("much_more")
+        raise FileRefused("much_more")
     file.seek(0)
 
 
 class _Parts:
-    """The parts of an archive by their names, with the bounds of each kind."""
+    """Parts of an archive by name, with limits for each kind."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
         entries = archive.infolist()
         self._entries = {entry.filename.replace("\\", "/").lower().lstrip("/"): entry for entry in entries}
         if sum(entry.file_size for entry in entries) > bounds.MAX_UNPACKED:
-            raise Refused("much_more")
-        if any(entry.flag_bits & 1 for entry in entries):  # encrypted
-            raise Refused("no_workbook")
-        if len(self._entries) < len(entries):
-            raise Refused("no_workbook")
+            raise FileRefused("much_more")
+        is_encrypted = any(entry.flag_bits & 1 for entry in entries)
+        if is_encrypted or len(self._entries) < len(entries):
+            raise FileRefused("no_workbook")
 
     def read(self, name: str, kind: str, handler: Handler) -> None:
         for _ in self.pieces(name, kind, handler):
             pass
 
     def pieces(self, name: str, kind: str, handler: Handler) -> Iterator[None]:
-        """Hand the part to the handler, piece by piece. What it says of its size bounds what is read of it."""
+        """Pass the part to the handler and yield after each piece. zipfile reads no more than its declared size."""
         entry = self._entries[name.lower()]
         if entry.file_size > bounds.MAX_PART[kind]:
-            raise Refused("much_more")
+            raise FileRefused("much_more")
         if entry.compress_type not in _KNOWN_PACKING:
-            raise Refused("no_workbook")
+            raise FileRefused("no_workbook")
         with self._archive.open(entry) as part:
             yield from read(part, handler)
 
     def relations(self, name: str) -> dict[str, tuple[str, str]]:
-        """By id the kind and the name of each part that a part names."""
+        """Return the kind and name of the related parts of a part by id."""
         folder, file = posixpath.split(name)
         relations = _Relations(folder)
         path = posixpath.join(folder, "_rels", f"{file}.rels").lower()
@@ -121,7 +117,7 @@ class _Book(Handler):
         elif name == "sheet" and attributes.get("state", "visible") == "visible":
             self.sheets.append(attribute(attributes, "id"))
             if len(self.sheets) > bounds.MAX_PARTS:
-                raise Refused("much_more")
+                raise FileRefused("much_more")
 
 
 def _first_visible(book: _Book, relations: dict[str, tuple[str, str]]) -> str:
@@ -129,26 +125,26 @@ def _first_visible(book: _Book, relations: dict[str, tuple[str, str]]) -> str:
         kind, name = relations.get(each, ("", ""))
         if kind == "worksheet":
             return name
-    raise Refused("no_workbook")
+    raise FileRefused("no_workbook")
 
 
 class _Strings(Handler):
-    """The texts that cells share: of each its runs, without the readings beside them."""
+    """Handler of the shared strings. Phonetic readings (`rPh`) are left out."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         self._text: list[str] = []
         self._length = 0
         self._is_text = False
-        self._beside = 0
+        self._phonetic = 0
 
     def start(self, name: str, attributes: Attributes) -> None:
         if name == "si":
             self._text, self._length = [], 0
         elif name == "rPh":
-            self._beside += 1
+            self._phonetic += 1
         elif name == "t":
-            self._is_text = not self._beside
+            self._is_text = not self._phonetic
 
     def text(self, text: str) -> None:
         if self._is_text and self._length <= bounds.MAX_CELL:
@@ -159,8 +155,8 @@ class _Strings(Handler):
         if name == "t":
             self._is_text = False
         elif name == "rPh":
-            self._beside -= 1
+            self._phonetic -= 1
         elif name == "si":
             if len(self.texts) >= bounds.MAX_STRINGS:
-                raise Refused("much_more")
+                raise FileRefused("much_more")
             self.texts.append(unescaped("".join(self._text)))

@@ -1,11 +1,12 @@
-"""One pass through XML of unknown origin: bounded in depth, elements and length of a token, without entities."""
+"""One pass through untrusted XML, with limits on depth, elements and token length, and without entities."""
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import IO
 from xml.parsers import expat
 
-from invoices.imports.parsing.bounds import MAX_DEPTH, MAX_ELEMENTS, MAX_TOKEN, Refused
+from invoices.imports.errors import FileRefused
+from invoices.imports.parsing.bounds import MAX_DEPTH, MAX_ELEMENTS, MAX_TOKEN
 
 Attributes = Mapping[str, str]
 _PIECE = 64 * 1024
@@ -13,7 +14,7 @@ _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
 class Handler:
-    """Receives names of elements without their prefixes."""
+    """Receiver of elements, by name without prefix, and of text."""
 
     def start(self, name: str, attributes: Attributes) -> None: ...
 
@@ -23,24 +24,24 @@ class Handler:
 
 
 def attribute(attributes: Attributes, name: str) -> str:
-    """An attribute that has a prefix, which may be any."""
+    """Return the attribute with this name and any prefix, or an empty string."""
     return next((value for key, value in attributes.items() if key.rpartition(":")[2] == name and ":" in key), "")
 
 
 def read(part: IO[bytes], handler: Handler) -> Iterator[None]:
-    """Yield after each piece, so that the caller takes what the handler has found."""
+    """Pass a part to the handler and yield after each piece."""
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.buffer_size = _PIECE
-    depth = elements = silent = 0
+    depth = elements = pending = 0
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth, elements, silent
-        silent = 0
+        nonlocal depth, elements, pending
+        pending = 0
         depth += 1
         elements += 1
         if depth > MAX_DEPTH or elements > MAX_ELEMENTS:
-            raise Refused("much_more")
+            raise FileRefused("much_more")
         handler.start(name.rpartition(":")[2], attributes)
 
     def end(name: str) -> None:
@@ -48,13 +49,13 @@ def read(part: IO[bytes], handler: Handler) -> Iterator[None]:
         depth -= 1
         handler.end(name.rpartition(":")[2])
 
-    def text(said: str) -> None:
-        nonlocal silent
-        silent = 0
-        handler.text(said)
+    def text(content: str) -> None:
+        nonlocal pending
+        pending = 0
+        handler.text(content)
 
     def refuse(*_: object) -> None:
-        raise Refused("no_workbook")
+        raise FileRefused("no_workbook")
 
     parser.StartElementHandler = start
     parser.EndElementHandler = end
@@ -63,20 +64,20 @@ def read(part: IO[bytes], handler: Handler) -> Iterator[None]:
     parser.EntityDeclHandler = refuse
     try:
         while piece := part.read(_PIECE):
-            silent += len(piece)
+            pending += len(piece)
             parser.Parse(piece, False)
-            # A token is parsed from its beginning with each piece: a long one takes quadratic time.
-            if silent > MAX_TOKEN:
-                raise Refused("much_more")
+            # expat parses a token from its beginning with each piece, so that a long one takes quadratic time.
+            if pending > MAX_TOKEN:
+                raise FileRefused("much_more")
             yield
         parser.Parse(b"", True)
         yield
     except expat.ExpatError as error:
-        raise Refused("no_workbook") from error
+        raise FileRefused("no_workbook") from error
 
 
 def unescaped(text: str) -> str:
-    """`_x000D_` as the character it stands for."""
+    """Return the text with escapes such as `_x000D_` replaced by their characters."""
     return _ESCAPED.sub(_character, text) if "_x" in text else text
 
 

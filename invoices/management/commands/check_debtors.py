@@ -1,4 +1,4 @@
-"""List the debtors whose invoices name several parties, and propose how to split them. Changes nothing.
+"""List debtors with several parties, and propose how to split them. Changes nothing.
 
 manage.py check_debtors                     all accounts
 manage.py check_debtors --account NAME      one, by name or id
@@ -18,19 +18,19 @@ _SHOWN_NUMBERS = 8
 
 
 class Command(BaseCommand):
-    help = "List the debtors whose invoices name several parties, and propose how to split them. Changes nothing."
+    help = "List debtors with several parties, and propose how to split them. Changes nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--account", metavar="ID", help="only this account")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        one = options["account"]
-        accounts = [account_named(one)] if one else Account.objects.order_by("name", "pk")
+        name = options["account"]
+        accounts = [account_named(name)] if name else Account.objects.order_by("name", "pk")
         found = sum(self._check(account) for account in accounts)
-        self.stdout.write(f"Debtors that name several parties: {found}." if found else "Each debtor is one party.")
+        self.stdout.write(f"Debtors with several parties: {found}." if found else "Each debtor is one party.")
 
     def _check(self, account: Account) -> int:
-        """Print the account's table, if there is something in it. Return how many debtors it lists."""
+        """Print the account's table unless it is empty. Return the number of debtors in it."""
         several = Debtor.objects.for_account(account).annotate(keys=Count("invoices__party", distinct=True))
         rows, found = [], 0
         for debtor in several.filter(keys__gt=1).order_by("name", "pk"):
@@ -42,8 +42,8 @@ class Command(BaseCommand):
             own = max(parties, key=lambda party: (party.invoices.count(), party.name))
             for party in parties:
                 numbers = list(party.invoices.order_by("created_at", "invoice_number").values_list("invoice_number"))
-                what = "stays" if party is own else "new debtor"
-                rows.append([str(debtor), str(debtor.pk), str(party), str(len(numbers)), _listed(numbers), what])
+                proposal = "stays" if party is own else "new debtor"
+                rows.append([str(debtor), str(debtor.pk), str(party), str(len(numbers)), _listed(numbers), proposal])
         if rows:
             self.stdout.write(f"\n{account.name} ({account.pk})")
             self._print([["debtor", "id", "party", "invoices", "numbers", "proposal"], *rows])

@@ -11,7 +11,7 @@ from invoices.models import Invoice
 
 class Command(BaseCommand):
     help = (
-        "List invoices whose numbers differ only in Unicode form, by characters that are not shown, or by signs that "
+        "List invoices whose numbers differ only in their Unicode form, in invisible characters, or in characters that "
         "look alike, such as hyphens and full-width digits."
     )
 
@@ -19,10 +19,10 @@ class Command(BaseCommand):
         parser.add_argument("--account", metavar="ID", help="only this account")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        one = options["account"]
-        invoices = Invoice.objects.for_account(account_named(one)) if one else Invoice.objects.all()
+        name = options["account"]
+        invoices = Invoice.objects.for_account(account_named(name)) if name else Invoice.objects.all()
         found = 0
-        for equal in numbers.equal_numbers(invoices, numbers.look_alike):
+        for equal in numbers.equal_numbers(invoices):
             found += 1
             self.stdout.write(str(equal))
         self.stdout.write(f"Invoice numbers that look the same: {found}." if found else "All numbers differ.")

@@ -14,14 +14,14 @@ from webhooks.models import Subscription
 
 
 class Command(BaseCommand):
-    help = "Encrypt every secret at rest anew under the first of FIELD_KEYS, so that the other keys can be taken out."
+    help = "Encrypt every stored secret again with the first of FIELD_KEYS, so that the other keys can be removed."
 
     def handle(self, *args: Any, **options: Any) -> None:
         unreadable = self._reseal("subscriptions", Subscription.objects.all(), subscriptions.reseal)
         unreadable += self._reseal("gateways", Gateway.objects.all(), gateways.reseal)
         unreadable += self._reseal("authenticators", Authenticator.objects.all(), second_step.reseal)
         if unreadable:
-            raise CommandError(f"No key of FIELD_KEYS opens the secret of: {', '.join(unreadable)}")
+            raise CommandError(f"No key of FIELD_KEYS can decrypt the secret of: {', '.join(unreadable)}")
 
     def _reseal(self, name: str, rows: QuerySet[Any], reseal: Callable[[Any], None]) -> list[str]:
         done, unreadable = 0, []
@@ -31,5 +31,5 @@ class Command(BaseCommand):
                 done += 1
             except InvalidToken:
                 unreadable.append(str(row.pk))
-        self.stdout.write(f"{done} {name} are sealed under the first key.")
+        self.stdout.write(f"{done} {name} are encrypted with the first key.")
         return unreadable

@@ -1,0 +1,108 @@
+"""A database of 0.1 is upgraded by `migrate` and nothing else. The dump was written by `tests.upgrades.dump`."""
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from inflow.accounts.models import Account, AuditEntry, Invitation, User
+from inflow.restores.checks import LAST
+from inflow.restores.models import Installation
+from invoices import ledger, lifecycle
+from invoices.models import Invoice, Payment, Promise
+from tests import make
+from tests.api.client import caller
+from tests.restores import databases
+from tests.restores.databases import Database
+from webhooks.models import Attempt, Delivery, Event
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DUMP = Path(__file__).parent / "database_of_0_1.sql.gz"
+
+
+@pytest.fixture
+def old(transactional_db: None) -> Iterator[Database]:
+    """A database of 0.1 with rows, in use."""
+    database = databases.of_tests().create("of_0_1")
+    try:
+        database.run(gzip.decompress(DUMP.read_bytes()).decode())
+        with database.used():
+            yield database
+    finally:
+        database.drop()
+
+
+def test_a_database_of_0_1_is_upgraded_and_serves(old: Database) -> None:
+    before = _counts()
+    assert before["invoices_invoice"] > 10
+    # With its checks, as from the command line.
+    call_command("migrate", verbosity=0, interactive=False, skip_checks=False)
+    call_command("migrate", check_unapplied=True, verbosity=0)
+    assert _counts() == before
+    assert {"new", "overdue", "on_hold", "disputed", "written_off", "paid", "cancelled"} == set(
+        Invoice.objects.values_list("status", flat=True)
+    )
+    account = Account.objects.get(name="Falcon Trading LLC")
+    assert Account.objects.get(language="ar").name == "شركة المها للتجارة"
+    assert User.objects.get(email="admin@falcon.example").check_password(make.PASSWORD)
+    assert Invitation.objects.get().email == "new@falcon.example"
+    assert AuditEntry.objects.filter(action="login").exists()
+    assert Payment.objects.get(reference="FT-1").amount == 400.5
+    assert Promise.objects.get().status == "open"
+    assert (Installation.objects.count(), Attempt.objects.get().status) == (1, 500)
+    assert lifecycle.count_underived() == ledger.count_unbalanced() == 0
+
+    body = {
+        "invoice_number": "NEW-1",
+        "debtor_name": "Sara Haddad",
+        "debtor_email": "sara@example.com",
+        "amount": 1200,
+        "currency": "AED",
+        "due_date": account.today().isoformat(),
+    }
+    response = caller(account).post("invoices", body)
+    assert response.status == 201
+    made = Invoice.objects.for_account(account).get(invoice_number="NEW-1")
+    event = Event.objects.for_account(account).filter(type="invoice.created").latest("seq")
+    assert str(made.pk) in event.body
+    assert Delivery.objects.filter(event=event).count() == 1
+
+
+@pytest.mark.parametrize("app", LAST)
+def test_a_database_that_stopped_before_the_end_of_0_1_is_refused_in_plain_words(old: Database, app: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = %s AND name = %s", [app, LAST[app]])
+    before = _counts()
+    with pytest.raises(CommandError) as refused:
+        call_command("migrate", verbosity=0, interactive=False, skip_checks=False)
+    assert f"half-way through the migrations of 0.1 ({app})" in str(refused.value)
+    assert "Run `migrate` of InFlow 0.1.0 first" in str(refused.value)
+    assert _counts() == before
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("target", [("communications", "0001"), ("webhooks", "0001")])
+def test_a_first_migration_that_was_interrupted_between_two_files_of_an_app_continues(
+    transactional_db: None, target: tuple[str, str]
+) -> None:
+    database = databases.of_tests().create("interrupted")
+    try:
+        with database.used():
+            call_command("migrate", *target, verbosity=0)
+            call_command("migrate", verbosity=0, skip_checks=False)
+            call_command("migrate", check_unapplied=True, verbosity=0)
+            assert make.invoice(make.account()).pk
+    finally:
+        database.drop()
+
+
+def _counts() -> dict[str, int]:
+    """Count the rows of each table but those that `migrate` itself fills."""
+    with connection.cursor() as cursor:
+        tables = connection.introspection.table_names(cursor)
+        ours = [name for name in tables if name.split("_")[0] not in ("django", "auth")]
+        cursor.execute(" UNION ALL ".join(f"SELECT '{name}', count(*) FROM {name}" for name in ours))
+        return dict(cursor.fetchall())
