@@ -23,7 +23,7 @@ from typing import Any, Generic, TypeVar
 
 import psycopg
 from django.core.exceptions import EmptyResultSet
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connections, transaction
 from django.db.backends.signals import connection_created
 from django.db.models import AutoField, Model, QuerySet
 from django.db.models.expressions import DatabaseDefault
@@ -46,7 +46,21 @@ def prepare_statements(sender: object, connection: Any, **_: Any) -> None:
 
 
 def select(sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
-    """Run a statement and return its rows; none if it returns none. Django logs, wraps and translates its errors."""
+    """Run a statement and return its rows; none if it returns none. Django logs, wraps and translates its errors.
+
+    A migration that changes the type of a column makes what was prepared before it fail. A transaction that meets this
+    is over, and psycopg forgets what it prepared at the rollback. Outside of one, the statement is prepared anew.
+    """
+    try:
+        return _run(sql, values)
+    except NotSupportedError:
+        if connections[DEFAULT_DB_ALIAS].in_atomic_block:
+            raise
+        _run("DEALLOCATE ALL", ())
+        return _run(sql, values)
+
+
+def _run(sql: str, values: Values) -> list[tuple[Any, ...]]:
     database = connections[DEFAULT_DB_ALIAS]
     database.close_if_health_check_failed()
     database.ensure_connection()
@@ -100,11 +114,12 @@ class compiled(Generic[T]):
 
     def __call__(self, *constants: Any, **values: Any) -> list[T]:
         shape = constants, *((name, _shape(value)) for name, value in values.items())
-        if shape not in self._plans:
+        try:
+            plan = self._plans[shape]
+        except KeyError:  # one look: another thread may clear them at any moment
             if len(self._plans) >= 500:
                 self._plans.clear()
-            self._plans[shape] = self._compile(constants, values)
-        plan = self._plans[shape]
+            plan = self._plans[shape] = self._compile(constants, values)
         if plan is None:
             return list(self._queryset(*constants, **values))
         parts = [part for value in values.values() for part in _parts(value)]
@@ -214,9 +229,8 @@ class Batch:
         changed.update(dict.fromkeys(names))
 
     def flush(self) -> None:
-        """Write all rows. Raises what the database has against one of them."""
+        """Write all rows. Raises what the database has against one of them: then all are still to be written."""
         new, changed = self._new, self._changed
-        self._new, self._changed = [], {}
         database = connections[DEFAULT_DB_ALIAS]
         statements, values = [], list[Any]()
         for model in dict.fromkeys(map(type, new)):
@@ -240,6 +254,7 @@ class Batch:
             *first, last = statements
             parts = ", ".join(f"w{number} AS ({sql})" for number, sql in enumerate(first))
             select(f"WITH {parts} {last}" if first else last, values)
+        self._new, self._changed = [], {}
         for row in new:
             row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
@@ -279,7 +294,14 @@ def _update_sql(model: type[Model], names: tuple[str, ...]) -> str:
 
 @contextmanager
 def account_scope(account: Model) -> Iterator[None]:
-    """Open a transaction that names its account to PostgreSQL, as the setting `inflow.account`."""
+    """Open a transaction that names its account to PostgreSQL, as the setting `inflow.account`. One that is opened
+    inside that of another account gives the name back at its end."""
+    name = str(account.pk)
     with transaction.atomic():
-        select("SELECT set_config('inflow.account', %s, true)", [str(account.pk)])
+        ((outer, _),) = select(f"SELECT current_setting('inflow.account', true), {_NAME_ACCOUNT}", [name])
         yield
+        if outer and outer != name:
+            select(f"SELECT {_NAME_ACCOUNT}", [outer])
+
+
+_NAME_ACCOUNT = "set_config('inflow.account', %s, true)"

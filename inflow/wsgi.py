@@ -23,7 +23,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     content_type, has_parameters, _ = environ.get("CONTENT_TYPE", "").partition(";")
     if has_parameters:
         try:
-            WSGIRequest(environ)
+            WSGIRequest(environ.copy())  # it decodes the path in place, which the handler's own request does again
         except (ValueError, BadRequest):
             environ["CONTENT_TYPE"] = content_type
     return _django(environ, start_response)

@@ -1,11 +1,12 @@
 """inflow/sql.py: querysets that are compiled once, SQL written by hand, and rows that are written together."""
 
+import contextlib
 import datetime as dt
 import uuid
 from typing import Any
 
 import pytest
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, NotSupportedError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.test.utils import CaptureQueriesContext
 
@@ -13,6 +14,7 @@ from inflow.accounts.models import Account
 from inflow.sql import Batch, account_scope, columns, compiled, joining, objects, select
 from invoices.models import Debtor, Invoice, TimelineEntry
 from tests import make
+from tests.parallel import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -78,6 +80,22 @@ def test_constants_and_percent_signs_are_part_of_the_sql() -> None:
     assert len(numbers(1, account=account.pk, before=later)) == 1
 
 
+def test_a_plan_that_another_thread_forgets_is_built_again() -> None:
+    class Forgetful(dict[Any, Any]):
+        """Forgets everything right after a look, as another thread does that needs room."""
+
+        def __contains__(self, key: object) -> bool:
+            found = super().__contains__(key)
+            self.clear()
+            return found
+
+    make.invoice(account := make.account(), invoice_number="A-1")
+    rows = compiled(lambda *, account: Invoice.objects.filter(account=account))
+    for _ in range(3):
+        rows._plans = Forgetful(rows._plans)
+        assert numbers_of(rows(account=account.pk)) == ["A-1"]
+
+
 def test_a_row_of_several_models_is_read_as_the_orm_reads_them() -> None:
     invoice = make.invoice(make.account())
     tables = "invoices_debtor JOIN invoices_invoice ON invoices_invoice.debtor_id = invoices_debtor.id"
@@ -106,6 +124,36 @@ def test_errors_are_djangos_and_a_value_that_cannot_be_sent_ends_no_transaction(
     with pytest.raises(DataError, match="NUL"):
         select("SELECT %(text)s::text", {"text": "a\0b"})
     assert select("SELECT 1") == [(1,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_prepared_before_a_migration_is_prepared_anew() -> None:
+    def migrate(sql: str) -> None:
+        """As another process does: psycopg forgets what it prepared when its own connection alters something."""
+
+        def run() -> None:
+            with connection.cursor() as cursor:
+                cursor.execute(sql)
+
+        assert at_once(run) == [None]
+
+    def read() -> list[tuple[Any, ...]]:
+        return select("SELECT name FROM before_migration WHERE name <> %s", [""])
+
+    migrate("CREATE TABLE before_migration AS SELECT 'A'::varchar(10) AS name")
+    try:
+        for _ in range(3):
+            assert read() == [("A",)]
+        migrate("ALTER TABLE before_migration ALTER name TYPE varchar(20)")
+        for _ in range(3):
+            assert read() == [("A",)]
+        migrate("ALTER TABLE before_migration ALTER name TYPE varchar(30)")
+        with pytest.raises(NotSupportedError), transaction.atomic():
+            read()
+        with transaction.atomic():
+            assert read() == [("A",)]
+    finally:
+        migrate("DROP TABLE before_migration")
 
 
 # --- Writing -----------------------------------------------------------------------------------------------------
@@ -184,6 +232,19 @@ def test_a_batch_that_is_refused_or_whose_transaction_fails_leaves_nothing() -> 
     assert texts(account) == []
 
 
+def test_rows_that_were_refused_are_still_to_be_written() -> None:
+    invoice, batch = make.invoice(make.account()), Batch()
+    invoice.notes = "changed"
+    batch.update(invoice, "notes")
+    batch.insert(again := Invoice(**{**invoice.as_stored(), "id": uuid.uuid4()}))
+    with pytest.raises(IntegrityError, match="invoice_number_is_unique"), transaction.atomic():
+        batch.flush()
+    again.invoice_number = "A-2"
+    batch.flush()
+    assert make.again(invoice).notes == "changed"
+    assert Invoice.objects.get(invoice_number="A-2").pk == again.pk
+
+
 def test_a_batch_that_is_joined_is_its_owners_to_flush() -> None:
     account = make.account()
     invoice, batch = make.invoice(account), Batch()
@@ -201,4 +262,22 @@ def test_a_transaction_names_its_account_and_the_next_one_does_not() -> None:
     account = make.account()
     with account_scope(account):
         assert select("SELECT current_setting('inflow.account')") == [(str(account.pk),)]
+    assert select("SELECT current_setting('inflow.account', true)") in ([("",)], [(None,)])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_transaction_of_another_account_gives_the_name_back(*, fails: bool) -> None:
+    ours, theirs = make.account(), make.account("Oryx")
+
+    def inner() -> None:
+        with account_scope(theirs):
+            assert select("SELECT current_setting('inflow.account')") == [(str(theirs.pk),)]
+            if fails:
+                raise ZeroDivisionError
+
+    with account_scope(ours):
+        with contextlib.suppress(ZeroDivisionError):
+            inner()
+        assert select("SELECT current_setting('inflow.account')") == [(str(ours.pk),)]
     assert select("SELECT current_setting('inflow.account', true)") in ([("",)], [(None,)])

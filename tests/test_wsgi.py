@@ -51,6 +51,18 @@ def test_a_content_type_that_makes_no_sense_is_answered(path: str, status: str, 
     assert asked[0] == status
 
 
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "multipart/form-data; boundary=x"])
+@pytest.mark.parametrize(("path", "status"), [("/api/zapier/é", "404 Not Found"), ("/admin/فاتورة/", "403 Forbidden")])
+def test_a_path_beyond_ascii_is_answered_whatever_the_content_type(path: str, status: str, content_type: str) -> None:
+    _, key = make.key(make.account())
+    raw = path.encode().decode("latin-1")
+    response = ask(raw, REQUEST_METHOD="POST", CONTENT_TYPE=content_type, HTTP_X_INFLOW_KEY=key)
+    assert response[0] == status
+    assert b"\xef\xbf\xbd" not in response[2]
+    if path.startswith("/api"):
+        assert json.loads(response[2])["instance"] == path
+
+
 def test_a_page_comes_with_its_cookies_and_a_file_with_its_bytes() -> None:
     status, headers, body = ask("/admin/login/")
     cookies = [value for name, value in headers if name == "Set-Cookie"]

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import orjson
 import structlog
 from django.core.exceptions import PermissionDenied
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, NotSupportedError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 
@@ -83,7 +83,7 @@ def _problem_of(error: Exception) -> Problem | None:
             return not_found()
         case PermissionDenied():
             return Problem(403, "forbidden", "You don't have permission to do this.")
-        case OperationalError() | InterfaceError():
+        case OperationalError() | InterfaceError() | NotSupportedError():  # the last, right after a migration
             log.error("database_away", error=type(error).__name__)
             return Problem(
                 503, "unavailable", "Try again in a few seconds.", headers={"Retry-After": str(RETRY_AFTER_S)}

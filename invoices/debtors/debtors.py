@@ -103,7 +103,7 @@ def _matches(
         matching = Q(phone=phone)
     else:
         matching = ~Q(Exists(theirs.exclude(email="", phone="")))
-    of_email = Func(F("email"), Value("@"), Value(2), function="split_part", output_field=CharField())
+    of_email = Func(F("email"), Value("@"), Value(-1), function="split_part", output_field=CharField())
     identities = DebtorIdentity.objects.alias(domain=of_email).filter(matching, account=account, base=base)
     rows: QuerySet[Any, Any] = identities.order_by("id").values("debtor_id", "form", "email", "phone")
     return rows

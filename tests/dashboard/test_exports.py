@@ -93,6 +93,13 @@ def test_what_a_spreadsheet_would_calculate_is_text(said: str, own: World) -> No
     assert cell.value.startswith("'")
 
 
+def test_a_character_that_xml_does_not_know_leaves_the_workbook_readable(own: World) -> None:
+    lifecycle.change(own.account, own.invoice.pk, make.STAFF, notes="a\ufffeb\uffffc\x0bd")
+    content = exported(own.logged_in(Role.VIEWER), "invoices_invoice", "?q=Falcon-1", "xlsx")
+    headings, line = load_workbook(io.BytesIO(content)).active.values
+    assert dict(zip(headings, line, strict=True))["notes"] == "a\ufffdb\ufffdc\ufffdd"
+
+
 def test_amounts_are_exact_and_typed_with_their_currency_beside_them(own: World) -> None:
     make.invoice(own.account, invoice_number="K-1", amount="123456789012.345", currency="KWD", amount_paid="0.005")
     make.invoice(own.account, invoice_number="Y-1", amount="1500", currency="JPY")

@@ -65,6 +65,9 @@ GMAIL = "books@gmail.com"
         (("Alpha LLC", "ap@alpha.ae", ""), ("Alpha LLC", "cfo@alpha.ae", ""), True),
         (("Alpha LLC", "ap@alpha.ae", ""), ("Alpha LLC", "cfo@mail.alpha.ae", ""), False),
         (("Alpha LLC", "ap@alpha.ae", P), ("Alpha LLC", "ap@other.ae", P), False),
+        # The domain is what follows the last @: a quoted name may hold others.
+        (("Alpha LLC", "ap@alpha.ae", ""), ("Alpha LLC", '"x@alpha.ae@y"@evil.example', ""), False),
+        (("Alpha LLC", "ap@alpha.ae", ""), ("Alpha LLC", '"a@b"@alpha.ae', ""), True),
         (("Alpha LLC", "", P), ("Alpha LLC", "ap@alpha.ae", P), True),
         (("Alpha LLC", "ap@alpha.ae", P), ("Alpha LLC", "", P), True),
         (("Alpha LLC", "", P), ("Alpha LLC", "", P), True),

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 import structlog
 from django.core.exceptions import BadRequest
-from django.db import DatabaseError, DataError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, DataError, InterfaceError, NotSupportedError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views import defaults
@@ -41,7 +41,7 @@ class BoundsMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Respond with 400 to a value that PostgreSQL or Python's calendar can't hold, with 503 to a query past its
         time."""
-        if isinstance(error, OperationalError | InterfaceError):
+        if isinstance(error, OperationalError | InterfaceError | NotSupportedError):
             log.error("page_unavailable", error=type(error).__name__, path=request.path)
             return unavailable(request)
         if isinstance(error, DataError | OverflowError):

@@ -5,6 +5,7 @@ A worker writes a long one in parts, so the rows are written here; the rest of t
 
 import datetime as dt
 import io
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -14,11 +15,11 @@ from xml.sax.saxutils import escape
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.utils.datetime import to_excel
 
 from inflow.sheets import escaped, text_of
 
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _MOST_TEXT = 32_000  # Excel's cells hold 32,767 characters
 _SHEET = "xl/worksheets/sheet1.xml"
 # The number formats of cells by their style, which openpyxl numbers from 1 in this order: decimals, then dates.
@@ -82,5 +83,5 @@ def _cell(value: Any) -> str:
         return f"<c><v>{value!r}</v></c>"
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return f'<c s="{_DATE}"><v>{to_excel(value)}</v></c>'
-    text = escape(ILLEGAL_CHARACTERS_RE.sub("\ufffd", escaped(text_of(value))[:_MOST_TEXT]))
+    text = escape(_NOT_IN_XML.sub("\ufffd", escaped(text_of(value))[:_MOST_TEXT]))
     return f'<c t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
