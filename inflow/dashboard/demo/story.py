@@ -184,11 +184,12 @@ PLOTS = [
     Plot(2, (-25, -2), _pays_a_deposit),
     Plot(7, (0, 26), _waits),
     Plot(2, (31, 60), _waits),
-    Plot(2, (61, 95), _waits),
+    Plot(1, (65, 65), _waits),
     Plot(3, (4, 40), _pays_a_part),
     Plot(4, (3, 45), _waits, arrives=dt.timedelta(hours=1)),
     Plot(1, (48, 48), _waits, arrives=12 * DAY),
-    Plot(6, (-10, 80), _pays_early),
+    Plot(4, (66, 104), _waits, arrives=5 * DAY),
+    Plot(8, (-10, 80), _pays_early),
     Plot(6, (3, 80), _pays_late),
     Plot(1, (40, 40), _bounces),
     Plot(3, (-5, 60), _disputes),
@@ -233,8 +234,8 @@ class Story:
     def _bill(self, plot: Plot, late: int, debtor: Debtor, currency: str) -> Bill:
         due_date = self.today - late * DAY
         # Issued yesterday at the latest, so that its day of business is over, and not before the account began.
-        age = (self.now - self.stage.began).days
-        terms = [days for days in (14, 30, 30, 45, 60) if -late < days < age - late]
+        longest = 60 if plot.arrives else (self.now - self.stage.began).days - late
+        terms = [days for days in (14, 30, 30, 45, 60) if -late < days <= longest]
         issue_date = due_date - self.random.choice(terms) * DAY
         created_at = self.stage.moment(issue_date, hours=(8, 17))
         if plot.arrives:
