@@ -27,7 +27,7 @@ from communications.schedule import covering, holding, ladder, limits, one_off, 
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.languages import in_english
-from inflow.sql import compiled
+from inflow.sql import Batch, compiled
 from invoices import lifecycle, timeline
 from invoices.cases import escalations
 from invoices.models import OPEN, Debtor, Invoice, Reason, Status
@@ -96,6 +96,7 @@ def claim(
         message_id = passing[0].message_id
         asked = demand.of_message(passing, invoices, credit, passing[0].channel, case.account.today()).asked
         segments = linters.size(message.text).segments if passing[0].channel == Medium.SMS else None
+        batch = Batch()
         for row in passing:
             row.message_id, row.status = message_id, State.SENDING
             row.sent_at, row.claimed_at = case.now, timezone.now()
@@ -105,11 +106,12 @@ def claim(
             row.amount = row.invoice.balance
             row.asked = asked.get(row.invoice_id, row.amount)
             row.segments = segments
-            row.save(update_fields=_FIELDS_OF_SENT)
+            batch.update(row, *_FIELDS_OF_SENT)
             if row.step is not None:
-                lifecycle.update_schedule(row.invoice, next_check_at=None, next_contact_at=None)
+                lifecycle.update_schedule(row.invoice, batch=batch, next_check_at=None, next_contact_at=None)
             if message.is_fallback:
-                timeline.note(row.invoice, "warning", CLOCK, language=message.language)
+                timeline.note(row.invoice, "warning", CLOCK, batch=batch, language=message.language)
+        batch.flush()
         if passing[0].kind not in limits.UNCOUNTED:
             _reschedule_others(case, passing)
     return passing

@@ -17,6 +17,7 @@ from communications.schedule import holding, ladder, limits, replanning
 from communications.signals import communication_failed, communication_sent
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
+from inflow.sql import Batch
 from invoices import lifecycle, timeline
 from invoices.models import Debtor, Invoice
 
@@ -98,9 +99,9 @@ def _lock_rows(condition: Q) -> list[Communication]:
 
     The rows are sorted by `holding.SEND_ORDER`: the highest step first, then the oldest invoice.
     """
-    debtors = Communication.objects.filter(condition).order_by().values_list("debtor_id", flat=True)
+    debtors = Communication.objects.filter(condition).order_by().values("debtor_id")
     locked = Debtor.objects.select_for_update(no_key=True, of=("self",)).select_related("account__collection")
-    debtor = locked.filter(pk=debtors.first()).first()
+    debtor = locked.filter(pk__in=debtors).first()
     if debtor is None:
         return []
     rows = Communication.objects.filter(condition, debtor=debtor)
@@ -126,10 +127,12 @@ def _finish_sending(rows: Sequence[Communication], outcome: Outcome) -> None:
     if outcome.refusal == Refusal.OURS:
         retries.postpone(rows, outcome.error, outcome.reason)
         return
+    batch = Batch()
     for row in rows:
         row.status, row.error, row.refusal = outcome.status, outcome.error[:300], outcome.refusal or ""
-        row.save(update_fields=["status", "error", "provider_id", "refusal"])
+        batch.update(row, "status", "error", "provider_id", "refusal")
     if outcome.refusal:
+        batch.flush()
         for row in rows:
             timeline.note(row.invoice, "failed", CLOCK, reason=row.error, address=row.recipient)
             communication_failed.send(Communication, communication=row)
@@ -137,20 +140,22 @@ def _finish_sending(rows: Sequence[Communication], outcome: Outcome) -> None:
         retries.plan_next_attempt(rows, outcome.refusal)
     else:
         for row in rows:
-            _complete_step(row)
+            _complete_step(row, batch)
     for row in rows:
         ladder.advance(row.invoice)
 
 
-def _complete_step(row: Communication) -> None:
+def _complete_step(row: Communication, batch: Batch) -> None:
     """Mark the step as done: the message was sent, or may have been."""
     invoice = row.invoice
-    lifecycle.update_schedule(invoice, last_contacted_at=row.sent_at)
+    lifecycle.update_schedule(invoice, batch=batch, last_contacted_at=row.sent_at)
     if row.status == State.SENT:
-        timeline.note(invoice, "sent", CLOCK, message=row.kind, address=row.recipient, medium=row.channel)
+        timeline.note(invoice, "sent", CLOCK, batch=batch, message=row.kind, address=row.recipient, medium=row.channel)
+        batch.flush()
         communication_sent.send(Communication, communication=row)
     else:
-        timeline.note(invoice, "unknown", CLOCK, reason=row.error, address=row.recipient)
+        timeline.note(invoice, "unknown", CLOCK, batch=batch, reason=row.error, address=row.recipient)
+        batch.flush()
         communication_failed.send(Communication, communication=row)
     assert row.sent_at is not None
     if row.round == invoice.round and row.step is not None and (invoice.last_step or -1_000) < row.step:

@@ -24,7 +24,7 @@ from communications.models import LEFT_US, CollectionSettings, Communication, Se
 from communications.schedule import holding, ladder, policies, replanning
 from inflow.accounts.models import Account
 from inflow.restores import walltime
-from inflow.sql import account_scope, compiled, select
+from inflow.sql import Batch, account_scope, compiled, select
 from invoices import lifecycle, workdays
 from invoices.models import Escalation, Invoice, Status
 from invoices.writing import NotFound, lock
@@ -146,7 +146,7 @@ def begin(account: Account, target: dt.datetime) -> None:
 def run(account: Account, target: dt.datetime, *, watch: Callable[[], None] = lambda: None) -> None:
     """Move the clock to `target`. If `watch` raises, another run continues from the current time of the clock."""
     with policies.cached_steps(), workdays.cached():
-        _read_once(account)
+        read_settings(account)
         replanning.run_requested(account, watch=watch)
         leap(account, target, watch=watch)
 
@@ -171,6 +171,7 @@ def history(account: Account, start: dt.datetime, send: Callable[[Account, dt.da
         if account.clock or Invoice.objects.for_account(account).exists():
             raise Backwards("The account has a past already.")
         _show(account, start)
+        read_settings(account)
         yield
         leap(account, timezone.now(), send=send)
         account.clock = None
@@ -186,7 +187,7 @@ def leap(
 ) -> None:
     """Move an account's own clock from one due time to the next until `target`.
 
-    `watch` is called before each piece of work and may raise to abort.
+    The caller has called `read_settings`. `watch` is called before each piece of work and may raise to abort.
     """
     if send is None:
 
@@ -194,7 +195,6 @@ def leap(
             sender.send_due(now, limit=10_000, account=account, watch=watch)
 
     assert account.clock is not None
-    _read_once(account)
     passes, stuck = 0, Due()
     while (moments := _next_moments(account, stuck)).first and moments.first <= target:
         watch()
@@ -216,8 +216,8 @@ def leap(
         _show(account, target)
 
 
-def _read_once(account: Account) -> None:
-    """Read the settings of the account once, at the beginning of a move, and drop those of an earlier one."""
+def read_settings(account: Account) -> None:
+    """Read the settings of the account once, before a move, and drop those of an earlier one."""
     gateways.forget(account)
     templates.cache_templates(account)
     if rules := CollectionSettings.objects.filter(account=account).first():
@@ -309,7 +309,9 @@ SELECT
 
 def _show(account: Account, moment: dt.datetime) -> None:
     account.clock = moment
-    account.save(update_fields=["clock"])
+    batch = Batch()
+    batch.update(account, "clock")
+    batch.flush()
 
 
 @contextmanager

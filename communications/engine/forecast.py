@@ -126,6 +126,7 @@ def _run(account: Account, days: int, deadline: sandbox.Deadline) -> Forecast:
         try:
             if Rescheduling.objects.filter(account=account).exists():  # the engine reschedules within a minute
                 replanning.replan_account(account, watch=deadline.check)
+            clock.read_settings(account)
             clock.leap(account, horizon, send=hand_over, watch=deadline.check)
         except sandbox.DeadlineExceeded:  # everything before this time is complete
             horizon, is_whole = account.now(), False

@@ -10,19 +10,18 @@ by debtor.
 import datetime as dt
 import operator
 import uuid
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from communications.models import PENDING, Communication, Rescheduling
 from communications.schedule import holding, ladder, limits, policies
 from inflow.accounts.models import Account
 from inflow.restores import walltime
+from inflow.sql import compiled
 from invoices.models import OPEN, Debtor, Invoice
-
-_ORDER = [f"invoice__{name}" for name in holding.IN_ORDER]
 
 
 def replan_debtor(
@@ -32,14 +31,13 @@ def replan_debtor(
 
     The invoices in `exclude` are left to the caller. With `before`, skip invoices whose next contact is later.
     """
-    planned: dict[uuid.UUID, list[Communication]] = {}
-    pending = Communication.objects.filter(debtor=debtor, status__in=PENDING).exclude(invoice__in=exclude)
-    for row in pending.order_by(*_ORDER, "kind", "try_number"):
-        planned.setdefault(row.invoice_id, []).append(row)
-    due = Q(status__in=OPEN) if before is None else Q(status__in=OPEN, next_contact_at__lt=before)
-    concerned = Invoice.objects.filter(Q(pk__in=planned) | due, debtor=debtor).exclude(pk__in=exclude)
-    locked = list(concerned.select_for_update(no_key=True).order_by("id"))
+    locked = _concerned(debtor=debtor.pk, before=before, exclude=sorted(exclude))
+    if not locked:
+        return
     policies.share_steps(locked)
+    planned: dict[uuid.UUID, list[Communication]] = {}
+    for row in _planned(debtor=debtor.pk):
+        planned.setdefault(row.invoice_id, []).append(row)
     facts = None
     for invoice in sorted(locked, key=operator.attrgetter(*holding.IN_ORDER)):
         invoice.account, invoice.debtor = account, debtor
@@ -50,6 +48,20 @@ def replan_debtor(
         ladder.replan(invoice, rows, facts)
         if invoice.escalation_level != level:
             facts = None
+
+
+@compiled
+def _concerned(*, debtor: uuid.UUID, before: dt.datetime | None, exclude: Sequence[uuid.UUID]) -> QuerySet[Invoice]:
+    """Lock the debtor's open invoices that are due before a time, if given, and those with a planned message."""
+    due = Q(status__in=OPEN) if before is None else Q(status__in=OPEN, next_contact_at__lt=before)
+    planned = Communication.objects.filter(debtor=debtor, status__in=PENDING).order_by().values("invoice")
+    concerned = Invoice.objects.filter(due | Q(pk__in=planned), debtor=debtor).exclude(pk__in=exclude)
+    return concerned.select_for_update(no_key=True).order_by("id")
+
+
+@compiled
+def _planned(*, debtor: uuid.UUID) -> QuerySet[Communication]:
+    return Communication.objects.filter(debtor=debtor, status__in=PENDING).order_by("kind", "try_number")
 
 
 def contacts_changed(account: Account, debtor: Debtor, *, exclude: Collection[uuid.UUID] = ()) -> None:

@@ -1,10 +1,8 @@
-"""The folder that holds all the data of a `make run`, and how other commands join it."""
+"""The folder that holds all data of a `make run`, and how other commands join it."""
 
-import contextlib
 import fcntl
 import os
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import dotenv
@@ -22,34 +20,18 @@ def data_folder() -> Path:
     return (ROOT / (os.environ.get("INFLOW_DATA") or "var")).resolve()
 
 
-@contextlib.contextmanager
-def locked(data: Path) -> Iterator[None]:
-    """Hold the folder, made if need be, for this process alone."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (data / "run.lock").open("a") as lock:
-        for _ in range(10):
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            time.sleep(0.05)  # `is_running` holds it for an instant
-        else:
-            raise Unavailable(f"`make run` is already up in {data}: stop it, or set another INFLOW_DATA")
-        yield
-
-
 def is_running(data: Path) -> bool:
+    """Return True if a `make run` holds the folder's lock. See `processes.owned`."""
     try:
         with (data / "run.lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
     return False
 
 
 def join_running() -> None:
-    """Take the variables of the running `make run`. Those of the environment win."""
+    """Set the variables of the running `make run` that the environment does not set."""
     data = data_folder()
     variables = dotenv.dotenv_values(data / "run.env", interpolate=False) if is_running(data) else {}
     if "DATABASE_URL" not in variables:
@@ -66,11 +48,9 @@ def write_variables(path: Path, variables: Mapping[str, str]) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write all of it or nothing, for the owner's eyes only."""
+    """Write all of the text or nothing, readable for its owner only."""
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    new.touch(0o600)
+    new.write_text(text)
     new.replace(path)

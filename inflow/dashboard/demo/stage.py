@@ -33,6 +33,7 @@ class Stage:
         self.faults: dict[str, Outcome] = {}
         # The last event of each moment since events are kept.
         self.moments: list[tuple[int, dt.datetime]] = []
+        self._moment = began
         self._acts: list[tuple[dt.datetime, int, Callable[[], object]]] = []
         self._order = itertools.count()
         self._references = 240_000
@@ -57,24 +58,32 @@ class Stage:
         while self._acts:
             moment, _, act = heapq.heappop(self._acts)
             self._leap(max(moment, self.account.now()))
+            self._look_at_clock()
             act()
-            self._note_events()
         self._leap(self.now)
+        self._look_at_clock()
         self._note_events()
 
     def _leap(self, moment: dt.datetime) -> None:
-        clock.leap(self.account, moment, send=self.send, watch=self._note_events)
+        clock.leap(self.account, moment, send=self.send, watch=self._look_at_clock)
+
+    def _look_at_clock(self) -> None:
+        """Note the events of the moment before if the clock shows another one. Call it before any work is done."""
+        if self._moment != self.account.now():
+            self._note_events()
+            self._moment = self.account.now()
 
     def _note_events(self) -> None:
-        """Note which events belong to the moment that the clock shows."""
-        if self.account.now() < self.now - EVENTS_KEPT - DAY:
+        """Note the last event of the moment, since events are kept."""
+        if self._moment < self.now - EVENTS_KEPT - DAY:
             return
         last = EventCounter.objects.filter(account=self.account).values_list("seq", flat=True).first() or 0
         if not self.moments or self.moments[-1][0] != last:
-            self.moments.append((last, self.account.now()))
+            self.moments.append((last, self._moment))
 
     def send(self, account: Account, now: dt.datetime) -> None:
         """Capture what is due: no message of the past leaves the machine."""
+        self._look_at_clock()
         due = Communication.objects.for_account(account).filter(status=State.SCHEDULED, scheduled_for__lte=now)
         for pk in list(due.order_by("scheduled_for", *holding.SEND_ORDER).values_list("pk", flat=True)):
             if rows := gate.claim(pk, account=account):

@@ -180,26 +180,26 @@ class Plot:
 
 
 PLOTS = [
-    Plot(26, (-40, 0), _waits),
-    Plot(4, (-25, -2), _pays_a_deposit),
-    Plot(17, (0, 26), _waits),
-    Plot(6, (31, 60), _waits),
-    Plot(4, (61, 98), _waits),
-    Plot(5, (4, 30), _pays_a_part),
-    Plot(3, (35, 90), _pays_a_part),
-    Plot(6, (3, 45), _waits, arrives=dt.timedelta(hours=1)),
-    Plot(2, (25, 48), _waits, arrives=12 * DAY),
-    Plot(12, (-10, 90), _pays_early),
-    Plot(12, (3, 90), _pays_late),
+    Plot(14, (-40, 0), _waits),
+    Plot(2, (-25, -2), _pays_a_deposit),
+    Plot(7, (0, 26), _waits),
+    Plot(2, (31, 60), _waits),
+    Plot(1, (65, 65), _waits),
+    Plot(3, (4, 40), _pays_a_part),
+    Plot(4, (3, 45), _waits, arrives=dt.timedelta(hours=1)),
+    Plot(1, (48, 48), _waits, arrives=12 * DAY),
+    Plot(4, (66, 104), _waits, arrives=5 * DAY),
+    Plot(8, (-10, 80), _pays_early),
+    Plot(6, (3, 80), _pays_late),
     Plot(1, (40, 40), _bounces),
-    Plot(5, (-5, 60), _disputes),
-    Plot(4, (-3, 50), _holds),
-    Plot(4, (4, 25), _promises),
-    Plot(4, (22, 60), _keeps_a_promise),
-    Plot(4, (16, 40), _breaks_a_promise),
-    Plot(4, (75, 100), _writes_off),
-    Plot(4, (-20, 70), _cancels),
-    Plot(3, (5, 45), _waits, fault=REFUSED),
+    Plot(3, (-5, 60), _disputes),
+    Plot(2, (5, 50), _holds),
+    Plot(3, (4, 25), _promises),
+    Plot(2, (22, 60), _keeps_a_promise),
+    Plot(2, (16, 40), _breaks_a_promise),
+    Plot(2, (75, 90), _writes_off),
+    Plot(2, (-20, 70), _cancels),
+    Plot(2, (5, 45), _waits, fault=REFUSED),
     Plot(2, (18, 40), _waits, fault=UNKNOWN),
 ]
 
@@ -233,8 +233,10 @@ class Story:
 
     def _bill(self, plot: Plot, late: int, debtor: Debtor, currency: str) -> Bill:
         due_date = self.today - late * DAY
-        # Issued yesterday at the latest, so that its day of business is over.
-        issue_date = due_date - self.random.choice([days for days in (14, 30, 30, 45, 60) if days > -late]) * DAY
+        # Issued yesterday at the latest, so that its day of business is over, and not before the account began.
+        longest = 60 if plot.arrives else (self.now - self.stage.began).days - late
+        terms = [days for days in (14, 30, 30, 45, 60) if -late < days <= longest]
+        issue_date = due_date - self.random.choice(terms) * DAY
         created_at = self.stage.moment(issue_date, hours=(8, 17))
         if plot.arrives:
             created_at = self.now - plot.arrives - self.random.randint(1, 40) * MINUTE

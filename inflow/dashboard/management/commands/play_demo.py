@@ -16,4 +16,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.TRY_OUT:
             raise CommandError("play_demo is for `make run` only: TRY_OUT is not set.")
+        if demo.has_past():
+            return
+        self.stdout.write("The engine plays the demo account's months: its invoices appear in some seconds.\n")
         demo.play(Account.objects.get(pk=demo.ACCOUNT_ID), options["port"])
