@@ -69,7 +69,7 @@ class Supervisor:
             self._spawn("web")  # it loads while the tables are made
             for error in checks.database_has_all_of_0_1(
                 None, ["default"]
-            ):  # the command line of `migrate` runs it, too
+            ):  # as the command line does
                 raise Unavailable(f"{error.msg} {error.hint}")
             call_command("migrate", verbosity=0, interactive=False)
             call_command("seed_demo", port=self.port, credentials_file=str(self.data / "demo.txt"))
