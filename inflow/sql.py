@@ -23,12 +23,11 @@ from typing import Any, Generic, TypeVar
 
 import psycopg
 from django.core.exceptions import EmptyResultSet
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connection, connections, transaction
 from django.db.backends.signals import connection_created
 from django.db.models import AutoField, Model, QuerySet
 from django.db.models.expressions import DatabaseDefault
 from django.dispatch import receiver
-from psycopg.types.datetime import TimestamptzLoader
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
@@ -48,16 +47,36 @@ def prepare_statements(sender: object, connection: Any, **_: Any) -> None:
 def select(sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
     """Run a statement and return its rows; none if it returns none. Django logs, wraps and translates its errors."""
     database = connections[DEFAULT_DB_ALIAS]
-    database.close_if_health_check_failed()
     database.ensure_connection()
     raw: Any = psycopg.Cursor(database.connection)
-    raw.adapters.register_loader("timestamptz", TimestamptzLoader)  # in C; Django's, in Python, takes half of a list
+    raw.format = psycopg.pq.Format.BINARY  # psycopg's loaders in C; of text, Django's reads timestamps in Python
     if database.queries_logged:
         database.make_debug_cursor(raw).execute(sql, values)
         database.queries_log[-1]["sql"] = psycopg.ClientCursor(database.connection).mogrify(sql, values)
     else:
         database.make_cursor(raw).execute(sql, values)
     return [] if raw.rownumber is None else raw.fetchall()
+
+
+def select_first(sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
+    """Run the first `select` of a request. If the kept connection is dead, run it once more on a new one."""
+    try:
+        return select(sql, values)
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block or not close_dead_connection():
+            raise
+        return select(sql, values)
+
+
+def close_dead_connection() -> bool:
+    """Close the connection if PostgreSQL ended it meanwhile. Return True if it was dead."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except (OperationalError, InterfaceError):
+        connection.close()
+        return True
+    return False
 
 
 def columns(*models: type[Model]) -> str:

@@ -7,11 +7,13 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import DisallowedHost
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import resolve
 
 from inflow import masking, proxies
 from inflow.api import errors
+from inflow.sql import close_dead_connection
 
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -66,3 +68,15 @@ class ApiMiddleware:
         view, args, kwargs = request.resolver_match
         response: HttpResponse = view(request, *args, **kwargs)
         return response
+
+
+class ConnectionMiddleware:
+    """Replace a connection that PostgreSQL ended since the last page. The API does so with its first query."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not connection.in_atomic_block:
+            close_dead_connection()
+        return self.get_response(request)
