@@ -6,11 +6,11 @@ everybody's of the same place and name. What is resolved is a pure function of t
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet
 
@@ -22,6 +22,27 @@ from invoices.models import CalendarRule, Debtor, RuleKind
 FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
 _DAY = dt.timedelta(days=1)
 MIDNIGHT = 24 * 60
+
+
+class Rule(NamedTuple):
+    """A row of `CalendarRule`."""
+
+    account_id: uuid.UUID | None
+    country: str
+    subdivision: str
+    kind: str
+    name: str
+    is_yearly: bool
+    weekdays: Sequence[int]
+    is_on: bool
+    starts_on: dt.date | None
+    ends_on: dt.date | None
+    opens_at: dt.time | None
+    closes_at: dt.time | None
+
+    @property
+    def last_day(self) -> dt.date | None:
+        return self.ends_on or self.starts_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +94,26 @@ class WorkDays:
 
 
 class Calendar:
-    """The rows an account goes by, everybody's and its own. Without `rules`, those of a place are read when needed."""
+    """The calendar rules of an account, everybody's and its own: of all countries, or of those in `countries`."""
 
-    def __init__(self, account: Account, rules: Iterable[CalendarRule] | None = None) -> None:
-        self._account = account
-        self._rules = None if rules is None else list(rules)
-        self._known: dict[tuple[str, str], WorkDays] = {}
+    def __init__(
+        self, account: Account, rules: Iterable[Rule | CalendarRule], countries: Collection[str] | None = None
+    ) -> None:
+        self._account, self._rules, self._countries = account, list(rules), countries
+        self._places: dict[tuple[str, str], WorkDays] = {}
 
     def at(self, country: str, subdivision: str = "") -> WorkDays:
+        """Return the working days of a place. The rules of a further country are read when they are needed."""
         place = country, subdivision
-        if place not in self._known:
-            rules = self._rules
-            if rules is None:
+        if place not in self._places:
+            rules: Sequence[Rule | CalendarRule] = self._rules
+            if self._countries is not None and country not in self._countries:
                 rules = _of_countries(account=self._account.pk, country=country, other=self._account.country)
-            self._known[place] = resolve(rules, self._account, *place)
-        return self._known[place]
+            self._places[place] = resolve(rules, self._account, *place)
+        return self._places[place]
 
 
-def resolve(rules: Sequence[CalendarRule], account: Account, country: str, subdivision: str) -> WorkDays:
+def resolve(rules: Sequence[Rule | CalendarRule], account: Account, country: str, subdivision: str) -> WorkDays:
     """Return the working days of a place. If no row is of its country, the account's place counts."""
     if not any(rule.country == country for rule in rules):
         country, subdivision = account.country, account.subdivision
@@ -153,11 +176,16 @@ def remembered() -> Iterator[None]:
         _remembered.reset(token)
 
 
+def is_cached() -> bool:
+    """Return True during a sweep."""
+    return _remembered.get() is not None
+
+
 def calendar_of(account: Account) -> Calendar:
-    """The account's calendar: all rows are read once for a sweep, else those that are needed."""
+    """Return the account's calendar. A sweep reads all rules once, else they are read when they are needed."""
     known: dict[Any, Any] | None = _remembered.get()
     if known is None:
-        return vars(account).setdefault("_calendar", Calendar(account))  # type: ignore[no-any-return]
+        return Calendar(account, (), ())
     if account.pk not in known:
         if None not in known:
             known[None] = list(CalendarRule.objects.filter(account=None))
@@ -171,14 +199,14 @@ def _of_countries(*, account: uuid.UUID, country: str, other: str) -> QuerySet[C
     return CalendarRule.objects.filter(Q(account=None) | Q(account=account), country__in=[country, other])
 
 
-def _days(rule: CalendarRule) -> Iterator[dt.date]:
+def _days(rule: Rule | CalendarRule) -> Iterator[dt.date]:
     assert rule.starts_on
     assert rule.last_day
     for number in range((rule.last_day - rule.starts_on).days + 1):
         yield rule.starts_on + number * _DAY
 
 
-def _shorter(rule: CalendarRule) -> Shorter:
+def _shorter(rule: Rule | CalendarRule) -> Shorter:
     return Shorter(
         minutes(rule.opens_at) if rule.opens_at else 0,
         minutes(rule.closes_at) if rule.closes_at else 2 * MIDNIGHT,

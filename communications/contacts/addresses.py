@@ -46,16 +46,26 @@ def contacts_of(account: Account) -> Contacts:
     return {(contact.channel, contact.address): contact for contact in Contact.objects.filter(account=account)}
 
 
-def choose(invoice: Invoice, preferred: Iterable[str], contacts: Contacts | None = None) -> Chosen:
-    """Return the first channel that is configured and has a valid address that has not opted out."""
+def choose(
+    invoice: Invoice,
+    preferred: Iterable[str],
+    contacts: Contacts | None = None,
+    corrections: invoice_contacts.Corrections | None = None,
+) -> Chosen:
+    """Return the first channel that is configured and has a valid address that has not opted out.
+
+    `contacts` and `corrections` are those of the account and the debtor, if the caller has read them.
+    """
     account = invoice.account
+    if corrections is None:
+        corrections = invoice_contacts.corrections_of(invoice.debtor)
     wanted, first, missing, because = "", "", "no_contact", ""
     for channel in preferred:
         wanted = wanted or channel
         if not channels.is_configured(account, channel):
             continue
         first = first or channel
-        for place, address in enumerate(_candidates(invoice, channel)):
+        for place, address in enumerate(_candidates(invoice, channel, corrections)):
             contact = _find(account, channel, address) if contacts is None else contacts.get((channel, address))
             if contact and contact.opted_out_at:
                 if place == 0:
@@ -76,12 +86,13 @@ def choose(invoice: Invoice, preferred: Iterable[str], contacts: Contacts | None
 
 def apply_corrections(debtor: Debtor) -> None:
     """Update the recipient of planned messages after a correction. The gate chooses again in any case."""
-    if not invoice_contacts.corrections_of(debtor):
+    corrections = invoice_contacts.corrections_of(debtor)
+    if not corrections:
         return
     planned = Communication.objects.filter(debtor=debtor, status=State.SCHEDULED).select_related("invoice")
     for row in planned.order_by("id"):
         row.invoice.account, row.invoice.debtor = debtor.account, debtor
-        chosen = choose(row.invoice, [row.channel])
+        chosen = choose(row.invoice, [row.channel], corrections=corrections)
         if chosen.address and chosen.address != row.recipient:
             row.recipient = chosen.address
             row.save(update_fields=["recipient"])
@@ -140,14 +151,14 @@ def kind_of(channel: str) -> str:
     return ContactKind.EMAIL if channel == Medium.EMAIL else ContactKind.PHONE
 
 
-def invoice_address(invoice: Invoice, channel: str) -> str:
+def invoice_address(invoice: Invoice, channel: str, corrections: invoice_contacts.Corrections | None = None) -> str:
     """Return the address of an invoice on this channel, after corrections by staff, or an empty string."""
-    return invoice_contacts.given(invoice, kind_of(channel))
+    return invoice_contacts.given(invoice, kind_of(channel), corrections)
 
 
-def _candidates(invoice: Invoice, channel: str) -> Iterator[str]:
+def _candidates(invoice: Invoice, channel: str, corrections: invoice_contacts.Corrections) -> Iterator[str]:
     """Yield the invoice's own address, then the addresses of other invoices of the same party."""
-    own = invoice_address(invoice, channel)
+    own = invoice_address(invoice, channel, corrections)
     if not own:
         return
     yield own
@@ -157,7 +168,7 @@ def _candidates(invoice: Invoice, channel: str) -> Iterator[str]:
     others = Invoice.objects.filter(debtor=invoice.debtor_id, party__in=keys).exclude(**{column: ""})
     seen = {own}
     for address in others.order_by("-created_at", "-invoice_number").values_list(column, flat=True):
-        address = invoice_contacts.replaced(invoice.debtor, kind, address)
+        address = invoice_contacts.replaced(kind, address, corrections)
         if address and address not in seen:
             seen.add(address)
             yield address

@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from communications.models import PENDING, Communication, Rescheduling
-from communications.schedule import holding, ladder, limits, policies
+from communications.schedule import holding, ladder, limits
 from inflow.accounts.models import Account
 from inflow.restores import walltime
 from invoices.models import OPEN, Debtor, Invoice
@@ -39,7 +39,6 @@ def replan_debtor(
     due = Q(status__in=OPEN) if before is None else Q(status__in=OPEN, next_contact_at__lt=before)
     concerned = Invoice.objects.filter(Q(pk__in=planned) | due, debtor=debtor).exclude(pk__in=exclude)
     locked = list(concerned.select_for_update(no_key=True).order_by("id"))
-    policies.share_steps(locked)
     facts = None
     for invoice in sorted(locked, key=operator.attrgetter(*holding.IN_ORDER)):
         invoice.account, invoice.debtor = account, debtor

@@ -113,7 +113,7 @@ def seen_account(plaintext: str) -> Account | None:
 
 def _collection_settings() -> type[Model]:
     """Return the model of the account's settings for reminders, which nearly every request needs."""
-    return Account._meta.get_field("collection").related_model  # type: ignore[return-value]
+    return Account._meta.get_field("collection").related_model
 
 
 @functools.cache

@@ -105,24 +105,26 @@ def _hosts() -> frozenset[str]:
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
-# --- Which one counts --------------------------------------------------------------------------------------------
+# --- Corrections by staff ----------------------------------------------------------------------------------------
+
+Corrections = Mapping[tuple[str, str], str]
 
 
-def given(invoice: Invoice, kind: str) -> str:
-    """Return the contact that the invoice was given, or what staff explicitly replaced it by.
+def given(invoice: Invoice, kind: str, corrections: Corrections | None = None) -> str:
+    """Return the invoice's email or phone, or what staff replaced it by. `corrections` are the debtor's, if read.
 
-    Staff correct the debtor under its name: of a debtor with several parties, the others keep what they were given.
+    Staff correct a debtor under its name. If it has several parties, the invoices of the others keep their contacts.
     """
     address = invoice.debtor_email if kind == ContactKind.EMAIL else invoice.debtor_phone
-    if corrections_of(invoice.debtor) and _is_named(invoice):
-        return replaced(invoice.debtor, kind, address)
+    corrections = corrections_of(invoice.debtor) if corrections is None else corrections
+    if corrections and _is_named(invoice):
+        return replaced(kind, address, corrections)
     return normalise(kind, address)
 
 
-def replaced(debtor: Debtor, kind: str, address: str) -> str:
-    """Return the address that stands for `address`, as staff corrected it for this debtor."""
+def replaced(kind: str, address: str, corrections: Corrections) -> str:
+    """Return the address that staff replaced `address` by, or `address` itself."""
     address = normalise(kind, address)
-    corrections = corrections_of(debtor)
     for _ in range(len(corrections)):  # a chain is no longer than that
         if (kind, address) not in corrections:
             break
@@ -140,20 +142,11 @@ def _is_named(invoice: Invoice) -> bool:
     return len({groups[key] for key in keys}) == 1 or invoice.party in groups[own]
 
 
-def corrections_of(debtor: Debtor) -> Mapping[tuple[str, str], str]:
-    """Return the new address by kind and old address, read once for this `debtor`."""
-    known: Mapping[tuple[str, str], str] | None = vars(debtor).get("_corrections")
-    if known is None:
-        rows = _corrections(debtor=debtor.pk)
-        known = vars(debtor)["_corrections"] = {(row["kind"], row["old"]): row["new"] for row in rows}
-    return known
+def corrections_of(debtor: Debtor) -> Corrections:
+    """Return the new address by kind and old address."""
+    return {(row["kind"], row["old"]): row["new"] for row in _corrections(debtor=debtor.pk)}
 
 
 @compiled
 def _corrections(*, debtor: uuid.UUID) -> QuerySet[ContactCorrection, dict[str, str]]:
     return ContactCorrection.objects.filter(debtor=debtor).values("kind", "old", "new")
-
-
-def has_no_corrections(debtor: Debtor) -> None:
-    """Spare a debtor that was just made the look at its corrections."""
-    vars(debtor)["_corrections"] = {}

@@ -39,7 +39,6 @@ def find_or_make(account: Account, *, name: str, company: str, email: str, phone
         if found is None:
             found = Debtor(account=account, name=name, company=company, email=email, phone=phone, page_key=uuid.uuid4())
             found.save(force_insert=True)
-            contacts.has_no_corrections(found)
         if not is_known_so:
             remember(found, party, email, phone)
     return found
@@ -131,7 +130,6 @@ def replace_contact(debtor: Debtor, kind: str, old: str, new: str, actor: Actor)
     at = debtor.account.now()
     what = {"account": debtor.account, "new": new, "actor": actor.name, "at": at}
     ContactCorrection.objects.update_or_create(debtor=debtor, kind=kind, old=old, defaults=what)
-    vars(debtor).pop("_corrections", None)
     for invoice in debtor.invoices.filter(status__in=OPEN).order_by("id"):
         invoice.account, invoice.debtor = debtor.account, debtor
         timeline.note(invoice, "contact_replaced", actor, contact=kind, old=old or "–", new=new or "–")
