@@ -32,10 +32,10 @@ from communications.portal import links
 from inflow.accounts import audit
 from inflow.accounts.models import Account, Scope
 from inflow.api import pagination
-from inflow.api.answers import Answer
 from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.idempotency import idempotent, shows_links
+from inflow.api.responses import Answer
 from inflow.api.viewsets import ApiViewSet
 from invoices.models import AccountQuerySet, Invoice
 

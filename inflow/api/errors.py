@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 
 from inflow import masking
-from inflow.api.answers import Answer
+from inflow.api.responses import Answer
 
 log = structlog.get_logger(__name__)
 

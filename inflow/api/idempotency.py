@@ -18,10 +18,10 @@ from rest_framework.request import Request
 
 from inflow.accounts.models import Account
 from inflow.accounts.sealing import seal, unseal
-from inflow.api.answers import Answer
 from inflow.api.authentication import account_of
 from inflow.api.errors import Problem, invalid
 from inflow.api.models import IdempotentAnswer
+from inflow.api.responses import Answer
 from inflow.api.viewsets import Action
 
 KEPT = dt.timedelta(hours=24)

@@ -18,10 +18,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from inflow.accounts.models import Account
-from inflow.api.answers import Answer
 from inflow.api.authentication import account_of
 from inflow.api.errors import Problem
 from inflow.api.fields import IntegerQueryField, StrictQuery
+from inflow.api.responses import Answer
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
 

@@ -13,8 +13,8 @@ from rest_framework.request import Request
 from inflow.accounts.models import Scope
 from inflow.accounts.plans import Plan
 from inflow.api import errors, schema
-from inflow.api.answers import Answer
 from inflow.api.authentication import count, key_of
+from inflow.api.responses import Answer
 from inflow.api.viewsets import ApiViewSet
 
 View = Callable[[HttpRequest], HttpResponse]

@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
 from inflow.api import throttling
-from inflow.api.answers import Answer
 from inflow.api.authentication import account_of
 from inflow.api.errors import Problem
+from inflow.api.responses import Answer
 
 Action = Callable[..., Answer]
 

@@ -7,9 +7,9 @@ from rest_framework.request import Request
 
 from inflow.accounts.models import Scope
 from inflow.api import pagination
-from inflow.api.answers import Answer
 from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import not_found
+from inflow.api.responses import Answer
 from inflow.api.viewsets import ApiViewSet
 from invoices.api import representation
 from invoices.api.serializers import EscalationOut, EscalationPatch, EscalationQuery

@@ -13,12 +13,12 @@ from rest_framework.request import Request
 
 from inflow.accounts.models import Account, Scope
 from inflow.api import pagination
-from inflow.api.answers import Answer
 from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.etags import accepted_versions, etag
 from inflow.api.idempotency import idempotent
 from inflow.api.pagination import Row, address_of
+from inflow.api.responses import Answer
 from inflow.api.viewsets import ApiViewSet, takes_if_match
 from inflow.sql import compiled
 from invoices import ledger, lifecycle, receipts

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from inflow.accounts import keys
 from inflow.accounts.models import Account, Scope
-from inflow.api.answers import Answer
+from inflow.api.responses import Answer
 from inflow.api.viewsets import ApiViewSet
 from tests import make
 from tests.api.client import Caller, is_problem

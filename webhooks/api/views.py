@@ -14,11 +14,11 @@ from rest_framework.request import Request
 from inflow.accounts import audit
 from inflow.accounts.models import Account, Scope
 from inflow.api import pagination
-from inflow.api.answers import Answer
 from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.idempotency import idempotent
 from inflow.api.pagination import PageQuery
+from inflow.api.responses import Answer
 from inflow.api.viewsets import ApiViewSet
 from webhooks import replaying, subscriptions
 from webhooks.api import history
