@@ -12,9 +12,9 @@ from rest_framework.viewsets import ViewSet
 from inflow.api import throttling
 from inflow.api.authentication import account_of
 from inflow.api.errors import Problem
-from inflow.api.responses import Answer
+from inflow.api.responses import ApiResponse
 
-Action = Callable[..., Answer]
+Action = Callable[..., ApiResponse]
 
 
 class JSONOnly(BaseContentNegotiation):
