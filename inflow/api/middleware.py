@@ -52,7 +52,8 @@ class RequestIdMiddleware:
 class ApiMiddleware:
     """Call the API's view without the middleware after this one, which is for pages.
 
-    The views handle their own errors (`inflow.api.errors`); what they leave becomes a 500, as any middleware's does."""
+    The views handle their errors (`inflow.api.errors`). Any other error becomes a 500.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
