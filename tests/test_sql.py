@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from inflow.accounts.models import Account
-from inflow.sql import Batch, account_scope, columns, compiled, joining, objects, select
+from inflow.sql import Batch, account_scope, columns, compiled, joining, objects, select, select_first
 from invoices.models import Debtor, Invoice, TimelineEntry
 from tests import make
 
@@ -106,6 +107,21 @@ def test_errors_are_djangos_and_a_value_that_cannot_be_sent_ends_no_transaction(
     with pytest.raises(DataError, match="NUL"):
         select("SELECT %(text)s::text", {"text": "a\0b"})
     assert select("SELECT 1") == [(1,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_query_of_a_request_replaces_a_dead_connection() -> None:
+    def end_backend(pid: int) -> None:
+        select("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        connection.close()
+
+    ((pid,),) = select("SELECT pg_backend_pid()")
+    with ThreadPoolExecutor() as pool:
+        pool.submit(end_backend, pid).result()
+    ((other,),) = select_first("SELECT pg_backend_pid()")
+    assert other != pid
+    with pytest.raises(DataError), transaction.atomic():
+        select_first("SELECT 1 / 0")
 
 
 # --- Writing -----------------------------------------------------------------------------------------------------
