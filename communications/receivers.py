@@ -15,10 +15,8 @@ from django.utils.translation import gettext as _
 from communications.contacts import addresses
 from communications.models import CollectionSettings
 from communications.schedule import covering, ladder, optional, policies, replanning, standstill
-from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.sql import Batch
-from invoices import timeline
 from invoices.cases import escalations
 from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Promise, Resolution, Status
 from invoices.signals import (
@@ -27,7 +25,6 @@ from invoices.signals import (
     escalation_resolved,
     facts_changed,
     invoice_changed,
-    invoice_created,
     next_contact_shown,
     payment_recorded,
     payment_undone,
@@ -70,13 +67,6 @@ def plan_promise_reminder(sender: object, promise: Promise, **kwargs: Any) -> No
 def plan_thank_you(sender: object, invoice: Invoice, previous_status: str, **kwargs: Any) -> None:
     if invoice.status == Status.PAID != previous_status:
         optional.plan_thank_you(invoice)
-
-
-@receiver(invoice_created)
-def warn_if_unreachable(sender: object, invoice: Invoice, **kwargs: Any) -> None:
-    chosen = addresses.choose(invoice, (channel for step in policies.steps_of(invoice) for channel in step.channels))
-    if chosen.missing:
-        timeline.note(invoice, "warning", CLOCK)
 
 
 @receiver(escalation_resolved)

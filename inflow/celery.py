@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from celery import Celery, Task
 from celery.signals import task_prerun, task_revoked
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "inflow.settings")
@@ -27,8 +27,17 @@ class ClockedTask(Task):  # type: ignore[misc]
 app = Celery("inflow", task_cls=ClockedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-# Otherwise CELERY_DB_REUSE_MAX would keep a broken connection for up to a thousand tasks.
-task_prerun.connect(close_old_connections)
+
+
+@task_prerun.connect  # type: ignore[untyped-decorator]
+def _check_connection(**_: Any) -> None:
+    """Replace a connection that PostgreSQL closed. CELERY_DB_REUSE_MAX would keep it for up to a thousand tasks."""
+    from inflow.sql import close_dead_connection  # needs Django's settings
+
+    close_old_connections()
+    if not connection.in_atomic_block:
+        close_dead_connection()
+
 
 log = structlog.get_logger(__name__)
 _logged_at = -LOGGED_EVERY_S

@@ -64,7 +64,6 @@ WEB_THREADS = env.int("WEB_THREADS", 4, validate=validate.Range(min=1))
 DATABASES: dict[str, Any] = {"default": env.dj_db_url("DATABASE_URL", conn_max_age=600)}
 if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgres://user:password@host:5432/name")
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # Connections and queries fail after the server has been unreachable for 30 seconds. The first value is in milliseconds.
 # A frozen server still acknowledges packets; see docs/operations.md.
 _tcp = {"tcp_user_timeout": 30_000, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
@@ -120,6 +119,7 @@ MIDDLEWARE = [
     "inflow.api.middleware.ApiMiddleware",
     "django.middleware.common.CommonMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "inflow.api.middleware.ConnectionMiddleware",
     "inflow.dashboard.core.bounds.BoundsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

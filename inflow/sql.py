@@ -23,12 +23,19 @@ from typing import Any, Generic, TypeVar
 
 import psycopg
 from django.core.exceptions import EmptyResultSet
-from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connections, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    InterfaceError,
+    NotSupportedError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 from django.db.backends.signals import connection_created
 from django.db.models import AutoField, Model, QuerySet
 from django.db.models.expressions import DatabaseDefault
 from django.dispatch import receiver
-from psycopg.types.datetime import TimestamptzLoader
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
@@ -62,16 +69,36 @@ def select(sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
 
 def _run(sql: str, values: Values) -> list[tuple[Any, ...]]:
     database = connections[DEFAULT_DB_ALIAS]
-    database.close_if_health_check_failed()
     database.ensure_connection()
     raw: Any = psycopg.Cursor(database.connection)
-    raw.adapters.register_loader("timestamptz", TimestamptzLoader)  # in C; Django's, in Python, takes half of a list
+    raw.format = psycopg.pq.Format.BINARY  # psycopg's loaders in C; of text, Django's reads timestamps in Python
     if database.queries_logged:
         database.make_debug_cursor(raw).execute(sql, values)
         database.queries_log[-1]["sql"] = psycopg.ClientCursor(database.connection).mogrify(sql, values)
     else:
         database.make_cursor(raw).execute(sql, values)
     return [] if raw.rownumber is None else raw.fetchall()
+
+
+def select_first(sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
+    """Run the first `select` of a request. If the kept connection is dead, run it once more on a new one."""
+    try:
+        return select(sql, values)
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block or not close_dead_connection():
+            raise
+        return select(sql, values)
+
+
+def close_dead_connection() -> bool:
+    """Close the connection if PostgreSQL ended it meanwhile. Return True if it was dead."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except (OperationalError, InterfaceError):
+        connection.close()
+        return True
+    return False
 
 
 def columns(*models: type[Model]) -> str:
@@ -237,13 +264,12 @@ class Batch:
             rows = [row for row in new if type(row) is model]
             fields = _inserted(model)
             given = [[getattr(row, field.attname) for field in fields] for row in rows]
-            shape = tuple(tuple(isinstance(value, DatabaseDefault) for value in row) for row in given)
-            statements.append(_insert_sql(model, shape))
+            statements.append(_insert_sql(model, tuple(tuple(map(_placeholder, row)) for row in given)))
             values += (
                 field.get_db_prep_save(value, database)
                 for row in given
                 for field, value in zip(fields, row, strict=True)
-                if not isinstance(value, DatabaseDefault)
+                if _placeholder(value) == "%s"
             )
         for row, names in changed.values():
             statements.append(_update_sql(type(row), tuple(names)))
@@ -278,11 +304,15 @@ def _inserted(model: type[Model]) -> list[Any]:
     return [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
 
 
+def _placeholder(value: Any) -> str:
+    """Return what stands for a value in a new row. psycopg parses a statement of over 50 parameters each time."""
+    return "NULL" if value is None else "DEFAULT" if isinstance(value, DatabaseDefault) else "%s"
+
+
 @functools.lru_cache(maxsize=500)
-def _insert_sql(model: type[Model], defaults: tuple[tuple[bool, ...], ...]) -> str:
-    """`defaults`: of each row, the columns that the database fills."""
+def _insert_sql(model: type[Model], placeholders: tuple[tuple[str, ...], ...]) -> str:
     columns = ", ".join(f'"{field.column}"' for field in _inserted(model))
-    rows = ", ".join(f"({', '.join('DEFAULT' if is_default else '%s' for is_default in row)})" for row in defaults)
+    rows = ", ".join(f"({', '.join(row)})" for row in placeholders)
     return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES {rows}'  # noqa: S608
 
 

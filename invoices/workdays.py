@@ -6,11 +6,11 @@ shared row of the same place and name.
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet
 
@@ -22,6 +22,27 @@ from invoices.models import CalendarRule, Debtor, RuleKind
 FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
 _DAY = dt.timedelta(days=1)
 MIDNIGHT = 24 * 60
+
+
+class Rule(NamedTuple):
+    """A row of `CalendarRule`."""
+
+    account_id: uuid.UUID | None
+    country: str
+    subdivision: str
+    kind: str
+    name: str
+    is_yearly: bool
+    weekdays: Sequence[int]
+    is_on: bool
+    starts_on: dt.date | None
+    ends_on: dt.date | None
+    opens_at: dt.time | None
+    closes_at: dt.time | None
+
+    @property
+    def last_day(self) -> dt.date | None:
+        return self.ends_on or self.starts_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +95,26 @@ class WorkDays:
 
 
 class Calendar:
-    """The calendar rows of an account, shared and its own. Without `rules`, they are read when a place needs them."""
+    """The calendar rules of an account, shared and its own: of all countries, or of those in `countries`."""
 
-    def __init__(self, account: Account, rules: Iterable[CalendarRule] | None = None) -> None:
-        self._account = account
-        self._rules = None if rules is None else list(rules)
+    def __init__(
+        self, account: Account, rules: Iterable[Rule | CalendarRule], countries: Collection[str] | None = None
+    ) -> None:
+        self._account, self._rules, self._countries = account, list(rules), countries
         self._resolved: dict[tuple[str, str], WorkDays] = {}
 
     def at(self, country: str, subdivision: str = "") -> WorkDays:
+        """Return the working days of a place. The rules of a further country are read when they are needed."""
         place = country, subdivision
         if place not in self._resolved:
-            rules = self._rules
-            if rules is None:
+            rules: Sequence[Rule | CalendarRule] = self._rules
+            if self._countries is not None and country not in self._countries:
                 rules = _of_countries(account=self._account.pk, country=country, other=self._account.country)
             self._resolved[place] = resolve(rules, self._account, *place)
         return self._resolved[place]
 
 
-def resolve(rules: Sequence[CalendarRule], account: Account, country: str, subdivision: str) -> WorkDays:
+def resolve(rules: Sequence[Rule | CalendarRule], account: Account, country: str, subdivision: str) -> WorkDays:
     """Return the working days of a place, or of the account's place if the country has no rows."""
     if not any(rule.country == country for rule in rules):
         country, subdivision = account.country, account.subdivision
@@ -152,11 +175,16 @@ def cached() -> Iterator[None]:
         _cache.reset(token)
 
 
+def is_cached() -> bool:
+    """Return True within `cached`."""
+    return _cache.get() is not None
+
+
 def calendar_of(account: Account) -> Calendar:
-    """Return the account's calendar: within `cached` from all rows, else from those of the places that are needed."""
+    """Return the account's calendar. Within `cached`, all rules are read once, otherwise when they are needed."""
     cache: dict[Any, Any] | None = _cache.get()
     if cache is None:
-        return vars(account).setdefault("_calendar", Calendar(account))  # type: ignore[no-any-return]
+        return Calendar(account, (), ())
     if account.pk not in cache:
         if None not in cache:
             cache[None] = list(CalendarRule.objects.filter(account=None))
@@ -170,14 +198,14 @@ def _of_countries(*, account: uuid.UUID, country: str, other: str) -> QuerySet[C
     return CalendarRule.objects.filter(Q(account=None) | Q(account=account), country__in=[country, other])
 
 
-def _days(rule: CalendarRule) -> Iterator[dt.date]:
+def _days(rule: Rule | CalendarRule) -> Iterator[dt.date]:
     assert rule.starts_on
     assert rule.last_day
     for days in range((rule.last_day - rule.starts_on).days + 1):
         yield rule.starts_on + days * _DAY
 
 
-def _shorter(rule: CalendarRule) -> ShorterHours:
+def _shorter(rule: Rule | CalendarRule) -> ShorterHours:
     return ShorterHours(
         minutes(rule.opens_at) if rule.opens_at else 0,
         minutes(rule.closes_at) if rule.closes_at else 2 * MIDNIGHT,

@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.db.models import Q, QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from inflow.accounts.models import Account
-from inflow.sql import Batch, account_scope, columns, compiled, joining, objects, select
+from inflow.sql import Batch, account_scope, columns, compiled, joining, objects, select, select_first
 from invoices.models import Debtor, Invoice, TimelineEntry
 from tests import make
 from tests.parallel import at_once
@@ -154,6 +155,21 @@ def test_what_was_prepared_before_a_migration_is_prepared_anew() -> None:
             assert read() == [("A",)]
     finally:
         migrate("DROP TABLE before_migration")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_query_of_a_request_replaces_a_dead_connection() -> None:
+    def end_backend(pid: int) -> None:
+        select("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        connection.close()
+
+    ((pid,),) = select("SELECT pg_backend_pid()")
+    with ThreadPoolExecutor() as pool:
+        pool.submit(end_backend, pid).result()
+    ((other,),) = select_first("SELECT pg_backend_pid()")
+    assert other != pid
+    with pytest.raises(DataError), transaction.atomic():
+        select_first("SELECT 1 / 0")
 
 
 # --- Writing -----------------------------------------------------------------------------------------------------

@@ -32,10 +32,10 @@ from communications.portal import links
 from inflow.accounts import audit
 from inflow.accounts.models import Account, Scope
 from inflow.api import pagination
-from inflow.api.answers import Answer
 from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.idempotency import idempotent, shows_links
+from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
 from invoices.models import AccountQuerySet, Invoice
 
@@ -52,7 +52,7 @@ class CommunicationViewSet(ApiViewSet):
         parameters=[CommunicationQuery],
         responses=CommunicationOut(many=True),
     )
-    def list(self, request: Request) -> Answer:
+    def list(self, request: Request) -> ApiResponse:
         return self._page(request, Communication.objects.for_account(account_of(request)))
 
     @extend_schema(
@@ -61,13 +61,13 @@ class CommunicationViewSet(ApiViewSet):
         parameters=[CommunicationQuery],
         responses=CommunicationOut(many=True),
     )
-    def of_invoice(self, request: Request, invoice_id: uuid.UUID) -> Answer:
+    def of_invoice(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
         account = account_of(request)
         if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
             raise not_found()
         return self._page(request, Communication.objects.for_account(account).filter(invoice_id=invoice_id))
 
-    def _page(self, request: Request, communications: AccountQuerySet) -> Answer:
+    def _page(self, request: Request, communications: AccountQuerySet) -> ApiResponse:
         query = CommunicationQuery.of(request)
         status = query.get("status")
         if status is None:
@@ -100,7 +100,7 @@ class PageLinkViewSet(ApiViewSet):
     )
     @idempotent
     @shows_links
-    def create(self, request: Request, invoice_id: uuid.UUID) -> Answer:
+    def create(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
         data = PageLinkIn.checked(request.data)
         account = account_of(request)
         invoice = Invoice.objects.for_account(account).select_related("debtor").filter(pk=invoice_id).first()
@@ -112,7 +112,7 @@ class PageLinkViewSet(ApiViewSet):
             url, expires_at = links.page_url_of(invoice, language), account.now() + links.PAGE_LIFETIME
             audit.record(account, actor_of(request).name, "debtor.link_made", str(invoice.debtor)[:120])
         made = {"url": url, "language": language, "expires_at": expires_at.replace(microsecond=0)}
-        return Answer(made, status=201, shows_links=True)
+        return ApiResponse(made, status=201, shows_links=True)
 
 
 class ForecastViewSet(ApiViewSet):
@@ -124,7 +124,7 @@ class ForecastViewSet(ApiViewSet):
         parameters=[ForecastQuery],
         responses=ForecastEntryOut(many=True),
     )
-    def list(self, request: Request) -> Answer:
+    def list(self, request: Request) -> ApiResponse:
         query, account = ForecastQuery.of(request), account_of(request)
         version = pagination.computed_version(request, query)
         stored = stored_forecasts.get(account, version) if version else None
@@ -144,7 +144,7 @@ class ForecastViewSet(ApiViewSet):
         answer["X-Computed-At"] = stored_forecasts.timestamp(stored.computed_at)
         return answer
 
-    def _compute(self, request: Request, query: Mapping[str, Any]) -> Answer | None:
+    def _compute(self, request: Request, query: Mapping[str, Any]) -> ApiResponse | None:
         """Compute the forecast of a small account. Return None if that takes too long for a request."""
         account = account_of(request)
         key = f"forecast:{account.pk}:{query['days']}"
@@ -196,10 +196,10 @@ class ClockViewSet(ApiViewSet):
     @extend_schema(
         operation_id="get_test_clock", summary="Get a test account's clock and its progress", responses=ClockOut
     )
-    def show(self, request: Request) -> Answer:
+    def show(self, request: Request) -> ApiResponse:
         account = _test_account(request)
         row = leaps.last(account)
-        return Answer(_progress(account, row) if row else {"now": account.now(), **_AT_REST})
+        return ApiResponse(_progress(account, row) if row else {"now": account.now(), **_AT_REST})
 
     @extend_schema(
         operation_id="set_test_clock",
@@ -212,7 +212,7 @@ class ClockViewSet(ApiViewSet):
         request=ClockIn,
         responses={200: LeapOut, 202: ClockOut},
     )
-    def create(self, request: Request) -> Answer:
+    def create(self, request: Request) -> ApiResponse:
         account = _test_account(request)
         data = ClockIn.checked(request.data)
         try:
@@ -225,8 +225,8 @@ class ClockViewSet(ApiViewSet):
                 409, "clock_busy", problem, headers={"Retry-After": str(leaps.RETRY_AFTER_SECONDS)}
             ) from error
         if row.is_advancing:
-            return Answer(_progress(account, row), status=202, headers={"Location": request.path})
-        return Answer({"now": row.target, "sent": row.sent, "escalated": row.escalated})
+            return ApiResponse(_progress(account, row), status=202, headers={"Location": request.path})
+        return ApiResponse({"now": row.target, "sent": row.sent, "escalated": row.escalated})
 
     create.problems = (409,)  # type: ignore[attr-defined]
 

@@ -6,7 +6,7 @@ from invoices of the same debtor and party is used. An address of another debtor
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from django.db.models import QuerySet
@@ -38,17 +38,31 @@ class Chosen(NamedTuple):
     because: str = ""
 
 
-def choose(invoice: Invoice, preferred: Iterable[str]) -> Chosen:
-    """Return the first channel that is configured and has a valid address that has not opted out."""
+Contacts = Mapping[tuple[str, str], Contact]
+
+
+def choose(
+    invoice: Invoice,
+    preferred: Iterable[str],
+    contacts: Contacts | None = None,
+    corrections: invoice_contacts.Corrections | None = None,
+) -> Chosen:
+    """Return the first channel that is configured and has a valid address that has not opted out.
+
+    `contacts` are the rows of the debtor's addresses by channel and address, and `corrections` those of the debtor, if
+    the caller has read them.
+    """
     account = invoice.account
+    if corrections is None:
+        corrections = invoice_contacts.corrections_of(invoice.debtor)
     wanted, first, missing, because = "", "", "no_contact", ""
     for channel in preferred:
         wanted = wanted or channel
         if not channels.is_configured(account, channel):
             continue
         first = first or channel
-        for place, address in enumerate(_candidates(invoice, channel)):
-            contact = _find(account, channel, address)
+        for place, address in enumerate(_candidates(invoice, channel, corrections)):
+            contact = _find(account, channel, address) if contacts is None else contacts.get((channel, address))
             if contact and contact.opted_out_at:
                 if place == 0:
                     missing = "opted_out"
@@ -68,12 +82,13 @@ def choose(invoice: Invoice, preferred: Iterable[str]) -> Chosen:
 
 def apply_corrections(debtor: Debtor) -> None:
     """Update the recipient of planned messages after a correction. The gate chooses again in any case."""
-    if not invoice_contacts.corrections_of(debtor):
+    corrections = invoice_contacts.corrections_of(debtor)
+    if not corrections:
         return
     planned = Communication.objects.filter(debtor=debtor, status=State.SCHEDULED).select_related("invoice")
     for row in planned.order_by("id"):
         row.invoice.account, row.invoice.debtor = debtor.account, debtor
-        chosen = choose(row.invoice, [row.channel])
+        chosen = choose(row.invoice, [row.channel], corrections=corrections)
         if chosen.address and chosen.address != row.recipient:
             row.recipient = chosen.address
             row.save(update_fields=["recipient"])
@@ -129,14 +144,14 @@ def kind_of(channel: str) -> str:
     return ContactKind.EMAIL if channel == Medium.EMAIL else ContactKind.PHONE
 
 
-def invoice_address(invoice: Invoice, channel: str) -> str:
+def invoice_address(invoice: Invoice, channel: str, corrections: invoice_contacts.Corrections | None = None) -> str:
     """Return the address of an invoice on this channel, after corrections by staff, or an empty string."""
-    return invoice_contacts.address_of(invoice, kind_of(channel))
+    return invoice_contacts.address_of(invoice, kind_of(channel), corrections)
 
 
-def _candidates(invoice: Invoice, channel: str) -> Iterator[str]:
+def _candidates(invoice: Invoice, channel: str, corrections: invoice_contacts.Corrections) -> Iterator[str]:
     """Yield the invoice's own address, then the addresses of other invoices of the same party."""
-    own = invoice_address(invoice, channel)
+    own = invoice_address(invoice, channel, corrections)
     if not own:
         return
     yield own
@@ -146,7 +161,7 @@ def _candidates(invoice: Invoice, channel: str) -> Iterator[str]:
     others = Invoice.objects.filter(debtor=invoice.debtor_id, party__in=keys).exclude(**{column: ""})
     seen = {own}
     for address in others.order_by("-created_at", "-invoice_number").values_list(column, flat=True):
-        address = invoice_contacts.corrected(invoice.debtor, kind, address)
+        address = invoice_contacts.corrected(kind, address, corrections)
         if address and address not in seen:
             seen.add(address)
             yield address

@@ -131,13 +131,13 @@ def restore_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
 
 def addresses_of(debtor: Debtor, party: Collection[str] | None = None) -> list[tuple[str, str]]:
     """Return all (channel, address) pairs of the debtor and its invoices, or of the invoices of `party` only."""
-    invoices = Invoice.objects.filter(debtor=debtor)
+    invoices, corrections = Invoice.objects.filter(debtor=debtor), contacts.corrections_of(debtor)
     if party is not None:
         invoices = invoices.filter(party__in=party)
     emails, phones = set[str](), set[str]()
     for email, phone in invoices.order_by().values_list("debtor_email", "debtor_phone").distinct():
-        emails |= {email, contacts.corrected(debtor, "email", email)}
-        phones |= {phone, contacts.corrected(debtor, "phone", phone)}
+        emails |= {email, contacts.corrected("email", email, corrections)}
+        phones |= {phone, contacts.corrected("phone", phone, corrections)}
     if party is None:
         emails.add(debtor.email)
         phones.add(debtor.phone)

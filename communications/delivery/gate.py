@@ -21,9 +21,10 @@ from communications.channels import Outage, gateways
 from communications.contacts import addresses
 from communications.content import demand, linters, messages
 from communications.delivery import listing, safeguards
-from communications.models import CollectionSettings, Communication, Kind, Medium, PolicyStep, State
+from communications.models import CollectionSettings, Communication, Kind, Medium, State
 from communications.portal import links
-from communications.schedule import covering, holding, ladder, limits, one_off, optional, policies, replanning
+from communications.schedule import covering, holding, ladder, limits, one_off, optional, replanning
+from communications.schedule.policies import Step
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.languages import in_english
@@ -159,7 +160,6 @@ def _lock(communication_id: uuid.UUID, *, wait: bool, account: Account | None) -
     invoices = {invoice.pk: invoice for invoice in locked}
     for invoice in invoices.values():
         invoice.account, invoice.debtor = account, debtor
-    policies.share_steps(invoices.values())
     due = _locked_due(**which)
     for row in due:
         row.account, row.invoice = account, invoices[row.invoice_id]
@@ -197,7 +197,7 @@ def _may_send(case: Case, row: Communication) -> bool:
     if not _is_owed(row):
         lifecycle.update_schedule(invoice, next_check_at=None, next_contact_at=None)
         return False
-    step = ladder.next_step(invoice, policies.steps_of(invoice), today)
+    step = ladder.next_step(invoice, case.facts.steps(invoice), today)
     if step is None or not ladder.is_for(row, invoice, step):
         ladder.advance(invoice)
         return False
@@ -207,7 +207,7 @@ def _may_send(case: Case, row: Communication) -> bool:
         return False
     # A retry uses the channel that was planned for its whole message.
     left = [row.channel, *ladder.channels_left(invoice, step)] if row.try_number > 1 else []
-    chosen = addresses.choose(invoice, left or step.channels)
+    chosen = addresses.choose(invoice, left or step.channels, corrections=case.facts.corrections)
     if case.debtor.opted_out_at is not None:
         _refuse(row, step, "opted_out")
         return False
@@ -276,7 +276,7 @@ def _may_send_one_off(case: Case, row: Communication) -> bool:
     if verdict.reason in _INVOICE_HOLDS:
         _hold_back(case, row, verdict)
         return False
-    chosen = addresses.choose(invoice, [row.channel])
+    chosen = addresses.choose(invoice, [row.channel], corrections=case.facts.corrections)
     if case.debtor.opted_out_at is not None or chosen.missing not in ("", "no_channel"):
         _suppress(row, "opted_out" if case.debtor.opted_out_at else chosen.missing)
         return False
@@ -327,7 +327,7 @@ def _blocked(
     return (unavailable.reason, now + unavailable.wait) if unavailable else None
 
 
-def _refuse(row: Communication, step: PolicyStep, reason: str, because: str = "") -> None:
+def _refuse(row: Communication, step: Step, reason: str, because: str = "") -> None:
     """Suppress a message for good. Its step counts as done."""
     _suppress(row, reason, because)
     invoice = row.invoice

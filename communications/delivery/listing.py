@@ -6,6 +6,7 @@ from communications.contacts import addresses
 from communications.models import Communication
 from inflow.accounts.models import Account
 from invoices.debtors import debtor_parties
+from invoices.debtors.contacts import corrections_of
 from invoices.models import Invoice
 
 
@@ -27,5 +28,7 @@ def listed_with(
     """Return those of the debtor's `invoices` that a message about `invoice` may mention besides it."""
     invoices = list(invoices)
     alike = debtor_parties.groups(account, {invoice.party, *(each.party for each in invoices)})[invoice.party]
-    recipient = recipient or addresses.invoice_address(invoice, channel)
-    return [each for each in invoices if each.party in alike and addresses.invoice_address(each, channel) == recipient]
+    corrections = corrections_of(invoice.debtor)
+    recipient = recipient or addresses.invoice_address(invoice, channel, corrections)
+    theirs = (each for each in invoices if each.party in alike)
+    return [each for each in theirs if addresses.invoice_address(each, channel, corrections) == recipient]

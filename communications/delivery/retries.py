@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from communications.channels import Refusal
 from communications.contacts import addresses
 from communications.contacts.addresses import Chosen
-from communications.models import PENDING, Communication, PolicyStep, State
+from communications.models import PENDING, Communication, State
 from communications.schedule import ladder, policies
+from communications.schedule.policies import Step
 from inflow.accounts.actors import CLOCK
 from invoices import lifecycle, timeline, workdays
 from invoices.cases import escalations
@@ -36,14 +37,14 @@ class Attempt(NamedTuple):
     """A row and the step that is to be repeated."""
 
     row: Communication
-    step: PolicyStep
+    step: Step
 
     @property
     def invoice(self) -> Invoice:
         return self.row.invoice
 
 
-def step_of(row: Communication) -> PolicyStep | None:
+def step_of(row: Communication) -> Step | None:
     """Return the policy step of a message, or None if it was removed."""
     return next((step for step in policies.steps_of(row.invoice) if ladder.is_for(row, row.invoice, step)), None)
 
@@ -178,13 +179,13 @@ def _refused_attempts(attempt: Attempt) -> int:
     return tries.filter(refusal=Refusal.MAILBOX).count()
 
 
-def _is_last(row: Communication, step: PolicyStep) -> bool:
+def _is_last(row: Communication, step: Step) -> bool:
     """Return True if no later step was done. A bounced message completed its step, a failed one did not."""
     last = row.invoice.last_step
     return (last is None or last < step.offset_days) if row.status == State.FAILED else last == step.offset_days
 
 
-def _rewind_to(row: Communication, step: PolicyStep) -> bool:
+def _rewind_to(row: Communication, step: Step) -> bool:
     """Reset the invoice to the point before a step. Return False if a later message is being sent."""
     invoice = row.invoice
     if invoice.last_step != step.offset_days:

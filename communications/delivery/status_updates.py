@@ -12,8 +12,9 @@ from django.db.models import Max, Q
 
 from communications.channels import Refusal, mail_id
 from communications.delivery import retries
-from communications.models import CONTACTED, Communication, PolicyStep, State
+from communications.models import CONTACTED, Communication, State
 from communications.schedule import holding, ladder, limits, replanning
+from communications.schedule.policies import Step
 from communications.signals import communication_failed, communication_sent
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
@@ -160,7 +161,7 @@ def _complete_step(row: Communication, batch: Batch) -> None:
     assert row.sent_at is not None
     if row.round == invoice.round and row.step is not None and (invoice.last_step or -1_000) < row.step:
         on = row.sent_at.astimezone(invoice.account.zone).date()
-        ladder.done(invoice, retries.step_of(row) or PolicyStep(offset_days=row.step, kind=row.kind), on)
+        ladder.done(invoice, retries.step_of(row) or Step(row.step, row.kind), on)
 
 
 def _advance_status(rows: Sequence[Communication], update: StatusUpdate) -> None:

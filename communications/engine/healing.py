@@ -13,8 +13,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from communications.channels import pauses
-from communications.models import Communication, PolicyStep, SenderHealth, State
+from communications.models import Communication, SenderHealth, State
 from communications.schedule import ladder, policies, replanning
+from communications.schedule.policies import Step
 from inflow.accounts.actors import Channel
 from inflow.accounts.models import Account
 from inflow.restores import walltime
@@ -92,7 +93,7 @@ def _last_step(invoice: Invoice) -> int | None:
     return taken[-1].offset_days if taken else None
 
 
-def _is_early(invoice: Invoice, step: PolicyStep, today: dt.date) -> bool:
+def _is_early(invoice: Invoice, step: Step, today: dt.date) -> bool:
     day = invoice.due_date if step.offset_days < 0 else ladder.on_paper(invoice, step)
     made = Communication.objects.filter(invoice=invoice, round=invoice.round, step=step.offset_days, kind=step.kind)
     return today < day and not made.exclude(status=State.CANCELLED).exists()

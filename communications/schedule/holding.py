@@ -6,29 +6,27 @@ write nothing.
 """
 
 import datetime as dt
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
 
-from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _lazy
 
 from communications.content import demand
 from communications.delivery import listing
 from communications.models import CollectionSettings, Communication, Kind
-from communications.schedule import covering, limits, one_off
+from communications.schedule import covering, limits, one_off, policies, reading
 from communications.schedule.calendar import Place, place_of
+from communications.schedule.policies import Step
 from inflow.accounts.models import Account
-from inflow.sql import compiled
 from invoices import ledger, workdays
 from invoices.cases import escalations
 from invoices.debtors import contacts as invoice_contacts
 from invoices.debtors import debtor_parties
+from invoices.debtors.contacts import Corrections
 from invoices.debtors.debtor_parties import DebtorParty
-from invoices.models import OPEN, Debtor, Invoice, Receipt, Status
+from invoices.models import OPEN, Debtor, Invoice, Status
 
 ANSWER_HOLD_WORKING_DAYS = 3
 # A dispute that is open for this long escalates the invoice to the next level.
@@ -115,10 +113,12 @@ class Facts:
         debtor: Debtor,
         rules: CollectionSettings,
         open_invoices: Sequence[Invoice] | None = None,
+        *,
+        invoice: Invoice | None = None,
     ) -> None:
         self.account, self.debtor, self.rules = account, debtor, rules
         self.now = account.now()
-        self._locked_invoices = open_invoices
+        self._locked_invoices, self._invoice = open_invoices, invoice
         self._parties: dict[str, DebtorParty] = {}
         self._credits: dict[frozenset[str], dict[str, Decimal]] = {}
 
@@ -132,29 +132,51 @@ class Facts:
         return invoices
 
     @cached_property
-    def _holding(self) -> Sequence[Invoice]:
-        """Open invoices that hold the debtor's messages back: escalated to level 2, or reopened recently."""
-        if self._locked_invoices is not None:
-            return self._locked_invoices
-        return _holding(debtor=self.debtor.pk, now=self.now)
+    def _read(self) -> reading.Reading:
+        return reading.read(self.account, self.debtor, self.now, self._invoice)
 
     @property
     def is_escalated(self) -> bool:
         """True while a level 2 escalation of an invoice stops the debtor's messages."""
-        return any(invoice.escalation_level >= escalations.MAX_LEVEL for invoice in self._holding)
+        if self._locked_invoices is None:
+            return self._read.is_escalated
+        return any(invoice.escalation_level >= escalations.MAX_LEVEL for invoice in self._locked_invoices)
 
     def reopened_until(self, invoice: Invoice) -> dt.datetime | None:
         """Return the time until which reopened invoices hold messages back, or None.
 
         A payment of these invoices was undone recently. `invoice` is evaluated in memory, not as stored.
         """
-        listed = [invoice, *(each for each in self._holding if each.pk != invoice.pk)]
-        moments = [each.not_before for each in listed if each.is_open and each.status != Status.DISPUTED]
+        moments: list[dt.datetime | None] = [_reopened_until(invoice)]
+        if self._locked_invoices is None:
+            moments += [until for each, until in self._read.reopened.items() if each != invoice.pk]
+        else:
+            moments += [_reopened_until(each) for each in self._locked_invoices if each.pk != invoice.pk]
         return max((moment for moment in moments if moment and moment > self.now), default=None)
 
-    @cached_property
-    def _has_credit(self) -> bool:
-        return bool(_credit(debtor=self.debtor.pk))
+    @property
+    def corrections(self) -> Corrections:
+        """Contacts that staff corrected."""
+        return self._read.corrections
+
+    @property
+    def is_planned(self) -> bool:
+        """True if the invoice that was passed has unsent messages."""
+        return self._read.is_planned
+
+    @property
+    def has_plain_contacts(self) -> bool:
+        """True if no address of the invoice that was passed was corrected, bounced, or opted in or out."""
+        return not self._read.corrections and not self._read.has_contact_state
+
+    def steps(self, invoice: Invoice) -> list[Step]:
+        """Return the steps of an invoice of the debtor, in order. An invoice that is not chased has none."""
+        if not invoice.is_chased:
+            return []
+        steps = self._read.steps
+        if invoice.policy_id not in steps:
+            steps[invoice.policy_id] = policies.steps_of(invoice)
+        return steps[invoice.policy_id]
 
     def party(self, invoice: Invoice) -> DebtorParty:
         """Return the party that an invoice of the debtor names."""
@@ -164,7 +186,7 @@ class Facts:
 
     def credit(self, invoice: Invoice) -> dict[str, Decimal]:
         """Return the credit of an invoice's party, by currency."""
-        if not self._has_credit:
+        if not self._read.has_credit:
             return {}
         party = self.party(invoice)
         if party.keys not in self._credits:
@@ -182,20 +204,15 @@ class Facts:
         return limits.contacts(self.debtor.pk, self.now, self.rules)
 
     def place(self, invoice: Invoice) -> Place:
-        rules = self.rules
-        phone = invoice_contacts.address_of(invoice, "phone")
-        return place_of(self.debtor, self.account, phone, opens=rules.opens_at, closes=rules.closes_at)
+        rules, read = self.rules, self._read
+        phone = invoice_contacts.address_of(invoice, "phone", read.corrections)
+        return place_of(
+            self.debtor, self.account, phone, opens=rules.opens_at, closes=rules.closes_at, calendar=read.calendar
+        )
 
 
-@compiled
-def _holding(*, debtor: uuid.UUID, now: dt.datetime) -> QuerySet[Invoice]:
-    holds = Q(escalation_level__gte=escalations.MAX_LEVEL) | Q(not_before__gt=now)
-    return Invoice.objects.filter(holds, debtor=debtor, status__in=OPEN)
-
-
-@compiled
-def _credit(*, debtor: uuid.UUID) -> QuerySet[Receipt, Any]:
-    return ledger.unapplied().filter(debtor=debtor).order_by().values("id")[:1]
+def _reopened_until(invoice: Invoice) -> dt.datetime | None:
+    return invoice.not_before if invoice.is_open and invoice.status != Status.DISPUTED else None
 
 
 def first_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> Verdict:

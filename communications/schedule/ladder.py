@@ -13,16 +13,16 @@ from typing import Any
 from django.db.models import QuerySet
 
 from communications.contacts import addresses
-from communications.models import PENDING, CollectionSettings, Communication, Kind, PolicyStep, State, StepKind
-from communications.schedule import holding, limits, policies
-from communications.schedule.calendar import Place, place_of
+from communications.models import PENDING, CollectionSettings, Communication, Kind, State, StepKind
+from communications.schedule import holding, limits
+from communications.schedule.calendar import Place
 from communications.schedule.holding import beginning
+from communications.schedule.policies import Step
 from inflow.accounts.actors import CLOCK
 from inflow.accounts.models import Account
 from inflow.sql import Batch, compiled, joining
 from invoices import lifecycle, money, timeline
 from invoices.cases import escalations
-from invoices.debtors import contacts
 from invoices.models import Escalation, Invoice, Reason, Resolution, Status
 
 # A step that is at most this many days late counts as on time.
@@ -33,12 +33,12 @@ _DAY = dt.timedelta(days=1)
 # --- The next step and its day -----------------------------------------------------------------------------------
 
 
-def next_step(invoice: Invoice, steps: Sequence[PolicyStep], today: dt.date) -> PolicyStep | None:
+def next_step(invoice: Invoice, steps: Sequence[Step], today: dt.date) -> Step | None:
     """Return the next step, or None. `steps` are in order."""
     return next(steps_left(invoice, steps, today), None)
 
 
-def steps_left(invoice: Invoice, steps: Sequence[PolicyStep], today: dt.date) -> Iterator[PolicyStep]:
+def steps_left(invoice: Invoice, steps: Sequence[Step], today: dt.date) -> Iterator[Step]:
     """Yield the steps after the last completed one, in order, without expired ones."""
     arrived = arrived_on(invoice)
     for step in steps:
@@ -51,13 +51,13 @@ def steps_left(invoice: Invoice, steps: Sequence[PolicyStep], today: dt.date) ->
         yield step
 
 
-def day_of(invoice: Invoice, step: PolicyStep) -> dt.date:
+def day_of(invoice: Invoice, step: Step) -> dt.date:
     """Return the day of a step in the account's time zone. Invoices that arrive overdue start on the next day."""
     arrived = arrived_on(invoice)
     return max(on_paper(invoice, step), arrived + _DAY if arrived > invoice.due_date else arrived)
 
 
-def first_moment(invoice: Invoice, step: PolicyStep) -> dt.datetime:
+def first_moment(invoice: Invoice, step: Step, facts: holding.Facts | None = None) -> dt.datetime:
     """Return the beginning of a step's day, in UTC.
 
     If the invoice arrived overdue, the next day must also have begun in the debtor's time zone.
@@ -65,10 +65,10 @@ def first_moment(invoice: Invoice, step: PolicyStep) -> dt.datetime:
     moment = beginning(invoice.account, day_of(invoice, step))
     if not (came_overdue(invoice) and invoice.entered_at):
         return moment
-    return max(moment, place(invoice, rules_of(invoice.account)).next_day(invoice.entered_at))
+    return max(moment, (facts or facts_of(invoice)).place(invoice).next_day(invoice.entered_at))
 
 
-def on_paper(invoice: Invoice, step: PolicyStep) -> dt.date:
+def on_paper(invoice: Invoice, step: Step) -> dt.date:
     return invoice.due_date + dt.timedelta(days=step.offset_days + invoice.slip_days)
 
 
@@ -95,10 +95,16 @@ def advance(invoice: Invoice) -> None:
 
 
 def enter(invoice: Invoice, batch: Batch) -> None:
-    """Advance a new invoice, for which nothing is planned yet."""
-    if _advance(batch, invoice, []):
+    """Advance a new invoice, for which nothing is planned yet. Note on its timeline if no channel can reach it."""
+    facts = facts_of(invoice)
+    channels = [channel for step in facts.steps(invoice) for channel in step.channels]
+    contacts: addresses.Contacts | None = {} if facts.has_plain_contacts else None
+    chosen = addresses.choose(invoice, channels, contacts, facts.corrections)
+    if _advance(batch, invoice, [], facts):
         batch.flush()
         advance(invoice)
+    if chosen.missing:
+        timeline.note(invoice, "warning", CLOCK, batch=batch)
 
 
 def unsent(invoice: Invoice) -> list[Communication]:
@@ -128,7 +134,7 @@ def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], fact
         return False
     facts = facts or facts_of(invoice)
     today = invoice.account.today()
-    step = next_step(invoice, policies.steps_of(invoice), today)
+    step = next_step(invoice, facts.steps(invoice), today)
     if pending and not is_for(pending, invoice, step):
         cancel(pending, "other_step" if step else "no_step", batch)
         pending = None
@@ -146,7 +152,7 @@ def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], fact
     if today < day and not (enters and (pending or invoice.status == Status.OVERDUE)):
         if pending:
             cancel(pending, "day_moved", batch)
-        check_at = first_moment(invoice, step)
+        check_at = first_moment(invoice, step, facts)
         if enters:
             check_at = holding.next_allowed(facts, invoice, _probe(invoice, step), check_at)
         contact_at = _next_contact(facts, invoice)
@@ -158,7 +164,7 @@ def _advance(batch: Batch, invoice: Invoice, rows: Sequence[Communication], fact
     return _plan(batch, facts, invoice, step, pending)
 
 
-def is_for(pending: Communication, invoice: Invoice, step: PolicyStep | None) -> bool:
+def is_for(pending: Communication, invoice: Invoice, step: Step | None) -> bool:
     """Return True if a planned message belongs to this step."""
     return step is not None and (pending.round, pending.step, pending.kind) == (
         invoice.round,
@@ -167,7 +173,7 @@ def is_for(pending: Communication, invoice: Invoice, step: PolicyStep | None) ->
     )
 
 
-def done(invoice: Invoice, step: PolicyStep, on: dt.date | None = None, *, batch: Batch | None = None) -> None:
+def done(invoice: Invoice, step: Step, on: dt.date | None = None, *, batch: Batch | None = None) -> None:
     """Mark a step as done: record its slip and open the case that it escalates to."""
     on = on or invoice.account.today()
     late = (on - on_paper(invoice, step)).days
@@ -190,8 +196,9 @@ def replan(
 
     `rows` are the `unsent` messages, `facts` those of the debtor.
     """
-    rows = unsent(invoice) if rows is None else rows
     facts = facts or facts_of(invoice)
+    if rows is None:
+        rows = unsent(invoice) if facts.is_planned else []
     with joining(batch) as batch:
         for row in rows:
             if row.status == State.SCHEDULED and row.step is None:
@@ -203,7 +210,7 @@ def replan(
 
 def facts_of(invoice: Invoice) -> holding.Facts:
     """Return the facts of the invoice's debtor. They are read on first use."""
-    return holding.Facts(invoice.account, invoice.debtor, rules_of(invoice.account))
+    return holding.Facts(invoice.account, invoice.debtor, rules_of(invoice.account), invoice=invoice)
 
 
 def reschedule(
@@ -268,12 +275,12 @@ def _shown(facts: holding.Facts, verdict: holding.Verdict, moment: dt.datetime) 
 def _next_contact(facts: holding.Facts, invoice: Invoice) -> dt.datetime | None:
     """Return the earliest time of the next step under the current facts, or the next check of a dispute."""
     account = invoice.account
-    for step in steps_left(invoice, policies.steps_of(invoice), account.today()):
+    for step in steps_left(invoice, facts.steps(invoice), account.today()):
         if step.kind == StepKind.NONE:
             if step.escalates_to == escalations.MAX_LEVEL:
                 return None
             continue
-        begins = max(first_moment(invoice, step), facts.now)
+        begins = max(first_moment(invoice, step, facts), facts.now)
         verdict = holding.first_allowed(facts, invoice, _probe(invoice, step), begins)
         if verdict.hold and verdict.reason == "dispute":
             return None if verdict.has_person else verdict.hold.until
@@ -283,7 +290,7 @@ def _next_contact(facts: holding.Facts, invoice: Invoice) -> dt.datetime | None:
     return None
 
 
-def _probe(invoice: Invoice, step: PolicyStep) -> Communication:
+def _probe(invoice: Invoice, step: Step) -> Communication:
     """Return an unsaved message of the step, for checking the rules before one is planned."""
     return Communication(invoice=invoice, kind=step.kind, step=step.offset_days)
 
@@ -297,26 +304,15 @@ def allowed_from(invoice: Invoice, moment: dt.datetime) -> dt.datetime:
 
 def rules_of(account: Account) -> CollectionSettings:
     """Return the account's settings, or the defaults."""
-    if _SETTINGS.is_cached(account):
-        known: CollectionSettings | None = getattr(account, "collection", None)
-        return known or CollectionSettings(account=account)
-    for rules in _settings(account=account.pk):
-        account.collection = rules
-        return rules
-    return CollectionSettings(account=account)
-
-
-_SETTINGS: Any = CollectionSettings._meta.get_field("account").remote_field
-
-
-@compiled
-def _settings(*, account: uuid.UUID) -> QuerySet[CollectionSettings]:
-    return CollectionSettings.objects.filter(account=account)
+    try:
+        return account.collection
+    except CollectionSettings.DoesNotExist:
+        return CollectionSettings(account=account)
 
 
 def place(invoice: Invoice, rules: CollectionSettings) -> Place:
-    phone = contacts.address_of(invoice, "phone")
-    return place_of(invoice.debtor, invoice.account, phone, opens=rules.opens_at, closes=rules.closes_at)
+    """Return the location of the invoice's debtor."""
+    return holding.Facts(invoice.account, invoice.debtor, rules, invoice=invoice).place(invoice)
 
 
 def _stands_still(batch: Batch, invoice: Invoice) -> tuple[dt.datetime | None] | None:
@@ -378,12 +374,10 @@ def _await_check(batch: Batch, invoice: Invoice, still: tuple[dt.datetime | None
     lifecycle.update_schedule(invoice, batch=batch, next_check_at=check_at, next_contact_at=contact_at)
 
 
-def _plan(
-    batch: Batch, facts: holding.Facts, invoice: Invoice, step: PolicyStep, pending: Communication | None
-) -> bool:
+def _plan(batch: Batch, facts: holding.Facts, invoice: Invoice, step: Step, pending: Communication | None) -> bool:
     """Plan or reschedule the message of a step. Return True if the step was skipped instead."""
     account = invoice.account
-    begins = first_moment(invoice, step)
+    begins = first_moment(invoice, step, facts)
     if pending:
         check_at = advance_dispute(invoice, batch) if invoice.status == Status.DISPUTED else None
         contact_at = reschedule(facts, invoice, pending, begins, batch=batch)
@@ -410,7 +404,7 @@ def _plan(
 
 def plan_message(
     invoice: Invoice,
-    step: PolicyStep,
+    step: Step,
     scheduled_for: dt.datetime,
     *,
     not_before: dt.datetime,
@@ -446,13 +440,13 @@ def _tries(*, invoice: uuid.UUID, round: int, step: int, kind: str) -> QuerySet[
     return Communication.objects.filter(invoice=invoice, round=round, step=step, kind=kind).order_by().values("id")
 
 
-def tries_of(invoice: Invoice, step: PolicyStep) -> "QuerySet[Communication]":
+def tries_of(invoice: Invoice, step: Step) -> "QuerySet[Communication]":
     return Communication.objects.filter(
         invoice=invoice, round=invoice.round, step=step.offset_days, kind=step.kind
     ).order_by()
 
 
-def channels_left(invoice: Invoice, step: PolicyStep) -> list[str]:
+def channels_left(invoice: Invoice, step: Step) -> list[str]:
     """Return the step's channels in order of preference, without those on which it failed for good."""
     closed = set(tries_of(invoice, step).filter(closes_channel=True).values_list("channel", flat=True))
     return [channel for channel in step.channels if channel not in closed]

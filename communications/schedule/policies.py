@@ -4,7 +4,8 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -22,7 +23,7 @@ ALL_CHANNELS = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Input for a `PolicyStep`."""
+    """The values of a `PolicyStep`."""
 
     offset_days: int
     kind: str
@@ -31,10 +32,11 @@ class Step:
     channels: Sequence[str] = ALL_CHANNELS
 
 
-_Ladders = dict[int | None, list[PolicyStep]]
+_VALUES = [field.name for field in fields(Step)]
+
+
+_Ladders = dict[int | None, list[Step]]
 _remembered: ContextVar[_Ladders | None] = ContextVar("ladders", default=None)
-# The attribute of an invoice instance that caches its steps. Instances live for one transaction.
-_KNOWN = "_ladders"
 DEFAULT_NAME = "Standard"
 DEFAULT = (
     Step(-3, StepKind.REMINDER, Tone.FRIENDLY),
@@ -60,16 +62,21 @@ def default_for(account: Account) -> ReminderPolicy:
     return policy
 
 
-def steps_of(invoice: Invoice) -> list[PolicyStep]:
+def steps_of(invoice: Invoice) -> list[Step]:
     """Return the steps of an invoice in order. An invoice that is not chased has none."""
     if not invoice.is_chased:
         return []
     cache = _remembered.get()
-    known: _Ladders = vars(invoice).setdefault(_KNOWN, {}) if cache is None else cache
-    policy_id = invoice.policy_id
-    if policy_id not in known:
-        known[policy_id] = _steps_of(invoice)
-    return known[policy_id]
+    if cache is None:
+        return _steps_of(invoice)
+    if invoice.policy_id not in cache:
+        cache[invoice.policy_id] = _steps_of(invoice)
+    return cache[invoice.policy_id]
+
+
+def are_cached() -> bool:
+    """Return True within `cached_steps`."""
+    return _remembered.get() is not None
 
 
 @contextmanager
@@ -82,28 +89,24 @@ def cached_steps() -> Iterator[None]:
         _remembered.reset(token)
 
 
-def share_steps(invoices: Iterable[Invoice]) -> None:
-    """Share the cached steps among these invoices of one account, which are locked together."""
-    known: _Ladders = {}
-    for invoice in invoices:
-        vars(invoice)[_KNOWN] = known
+def _steps_of(invoice: Invoice) -> list[Step]:
+    rows = _steps(policy=invoice.policy_id) if invoice.policy_id else _default_steps(account=invoice.account_id)
+    if not rows and not invoice.policy_id:
+        rows = _steps(policy=default_for(invoice.account).pk)
+    return [Step(**row) for row in rows]
 
 
-def _steps_of(invoice: Invoice) -> list[PolicyStep]:
-    steps = _steps(policy=invoice.policy_id) if invoice.policy_id else _default_steps(account=invoice.account_id)
-    if not steps and not invoice.policy_id:
-        steps = list(default_for(invoice.account).steps.order_by("offset_days"))
+@compiled
+def _default_steps(*, account: uuid.UUID) -> QuerySet[PolicyStep, dict[str, Any]]:
+    default = PolicyStep.objects.filter(policy__account=account, policy__is_default=True)
+    steps: QuerySet[PolicyStep, Any] = default.order_by("offset_days").values(*_VALUES)
     return steps
 
 
 @compiled
-def _default_steps(*, account: uuid.UUID) -> QuerySet[PolicyStep]:
-    return PolicyStep.objects.filter(policy__account=account, policy__is_default=True).order_by("offset_days")
-
-
-@compiled
-def _steps(*, policy: int) -> QuerySet[PolicyStep]:
-    return PolicyStep.objects.filter(policy=policy).order_by("offset_days")
+def _steps(*, policy: int) -> QuerySet[PolicyStep, dict[str, Any]]:
+    steps: QuerySet[PolicyStep, Any] = PolicyStep.objects.filter(policy=policy).order_by("offset_days").values(*_VALUES)
+    return steps
 
 
 def edit(policy: ReminderPolicy, steps: Iterable[Step]) -> None:

@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from communications.models import PENDING, Communication, Rescheduling
-from communications.schedule import holding, ladder, limits, policies
+from communications.schedule import holding, ladder, limits
 from inflow.accounts.models import Account
 from inflow.restores import walltime
 from inflow.sql import compiled
@@ -34,7 +34,6 @@ def replan_debtor(
     locked = _concerned(debtor=debtor.pk, before=before, exclude=sorted(exclude))
     if not locked:
         return
-    policies.share_steps(locked)
     planned: dict[uuid.UUID, list[Communication]] = {}
     for row in _planned(debtor=debtor.pk):
         planned.setdefault(row.invoice_id, []).append(row)

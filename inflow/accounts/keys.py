@@ -5,6 +5,7 @@ base62 characters (GitHub's format). The checksum rejects typos without a query 
 """
 
 import datetime as dt
+import functools
 import hashlib
 import re
 import secrets
@@ -12,12 +13,12 @@ import zlib
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Model, Q
 from django.utils import timezone
 
 from inflow.accounts import audit
 from inflow.accounts.models import Account, ApiKey, Scope, User, default_scopes
-from inflow.sql import columns, objects, select
+from inflow.sql import columns, objects, select_first
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
@@ -85,11 +86,14 @@ def find(plaintext: str) -> ApiKey | None:
     """Return the active key with its account. Return None if the key is malformed, unknown, expired or revoked."""
     if not is_well_formed(plaintext):
         return None
-    rows = select(_FIND, [digest(plaintext)])
+    settings = _collection_settings()
+    rows = select_first(_find_sql(), [digest(plaintext)])
     if not rows:
         return None
     key: ApiKey
-    key, key.account = objects(rows[0], ApiKey, Account)
+    key, account, collection = objects(rows[0], ApiKey, Account, settings)
+    key.account = account
+    account.collection = settings(account=account) if collection.pk is None else collection
     now = dt.datetime.now(dt.UTC)
     if not key.is_live(now):
         _accounts.pop(key.digest, None)
@@ -107,9 +111,19 @@ def cached_account(plaintext: str) -> Account | None:
     return _accounts.get(digest(plaintext))
 
 
-_FIND = f"""
-SELECT {columns(ApiKey, Account)} FROM accounts_apikey
-JOIN accounts_account ON accounts_account.id = accounts_apikey.account_id WHERE digest = %s
+def _collection_settings() -> type[Model]:
+    """Return the model of the account's settings for reminders, which nearly every request needs."""
+    return Account._meta.get_field("collection").related_model
+
+
+@functools.cache
+def _find_sql() -> str:
+    settings = _collection_settings()
+    return f"""
+SELECT {columns(ApiKey, Account, settings)} FROM accounts_apikey
+JOIN accounts_account ON accounts_account.id = accounts_apikey.account_id
+LEFT JOIN {settings._meta.db_table} ON {settings._meta.db_table}.account_id = accounts_account.id
+WHERE digest = %s
 """  # noqa: S608
 
 

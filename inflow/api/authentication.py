@@ -1,4 +1,4 @@
-"""`X-InFlow-Key`: who is calling."""
+"""Authentication of the API by the key in `X-InFlow-Key`."""
 
 from typing import Any
 
@@ -42,9 +42,9 @@ class KeyAuthentication(BaseAuthentication):
 
 
 def count(request: HttpRequest) -> throttling.Usage | None:
-    """Count a request that no viewset answers: for the account of its key, or else for the address.
+    """Count a request outside the viewsets: for the account of its key, or else for the client's address.
 
-    Raises the 429 past the limit.
+    Raise a 429 past the limit.
     """
     try:
         key = keys.find(request.META.get(_HEADER, ""))

@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 
 from inflow import masking
-from inflow.api.answers import Answer
+from inflow.api.responses import ApiResponse
 
 log = structlog.get_logger(__name__)
 
@@ -58,13 +58,13 @@ def not_found() -> Problem:
     return Problem(404, "not_found", "There is no such resource.")
 
 
-def exception_handler(error: Exception, context: Mapping[str, Any]) -> Answer | None:
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> ApiResponse | None:
     """DRF's hook: the problem behind each exception, and None (so a logged 500) for what is nobody's fault but ours."""
     request: HttpRequest = context["request"]
     problem = _problem_of(error)
     if problem is None:
         return None
-    return Answer(
+    return ApiResponse(
         body(request, problem.status_code, problem.code, str(problem.detail), problem.errors),
         problem.status_code,
         headers=problem.headers,

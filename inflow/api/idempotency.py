@@ -18,10 +18,10 @@ from rest_framework.request import Request
 
 from inflow.accounts.encryption import decrypt, encrypt
 from inflow.accounts.models import Account
-from inflow.api.answers import Answer
 from inflow.api.authentication import account_of
 from inflow.api.errors import Problem, invalid
 from inflow.api.models import IdempotentAnswer
+from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import Action
 
 KEPT = dt.timedelta(hours=24)
@@ -33,7 +33,7 @@ def idempotent(action: Action) -> Action:
     """Make a viewset's action honour the header."""
 
     @functools.wraps(action)
-    def wrapper(self: Any, request: Request, **kwargs: Any) -> Answer:
+    def wrapper(self: Any, request: Request, **kwargs: Any) -> ApiResponse:
         given = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if given is None:
             return action(self, request, **kwargs)
@@ -62,7 +62,9 @@ def may_show_links(action: Action) -> bool:
     return getattr(action, "shows_links", False)
 
 
-def _once(account: Account, route: str, key: str, print_: str, act: Callable[[], Answer], *, shows: bool) -> Answer:
+def _once(
+    account: Account, route: str, key: str, print_: str, act: Callable[[], ApiResponse], *, shows: bool
+) -> ApiResponse:
     _hold(f"{account.pk} {route} {key}")
     stored = IdempotentAnswer.objects.filter(account=account, route=route, key=key).first()
     if stored and stored.created_at > timezone.now() - KEPT:
@@ -70,7 +72,7 @@ def _once(account: Account, route: str, key: str, print_: str, act: Callable[[],
             raise invalid("Idempotency-Key", "idempotency_key_reused", "This key came with another body before.")
         replay = {"Idempotent-Replayed": "true"}
         body, headers = decrypt(stored.sealed_body).encode(), {**stored.headers, **replay}
-        return Answer(body, stored.status, headers=headers, shows_links=shows)
+        return ApiResponse(body, stored.status, headers=headers, shows_links=shows)
     response = act()
     if 200 <= response.status_code < 300:
         IdempotentAnswer.objects.update_or_create(

@@ -1,4 +1,4 @@
-"""JSON as we write it, in answers and in webhooks: money is exact."""
+"""JSON in responses and in webhooks. Amounts are exact."""
 
 from decimal import Decimal
 from typing import Any
@@ -9,7 +9,7 @@ MEDIA_TYPE = "application/json"
 
 
 def dumps(data: Any) -> bytes:
-    """Decimals as JSON numbers, integral ones without a fraction; moments as UTC with `Z`."""
+    """Return JSON: decimals as numbers, integral ones without a fraction; timestamps in UTC with `Z`."""
     return orjson.dumps(data, default=_plain, option=orjson.OPT_UTC_Z)
 
 
@@ -17,4 +17,4 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         whole = int(value)
         return whole if whole == value else orjson.Fragment(f"{value.normalize():f}")
-    raise TypeError(f"{type(value).__name__} is no JSON")
+    raise TypeError(f"{type(value).__name__} is not JSON serializable")

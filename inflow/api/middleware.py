@@ -7,11 +7,13 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import DisallowedHost
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import resolve
 
 from inflow import masking, proxies
 from inflow.api import errors
+from inflow.sql import close_dead_connection
 
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -50,7 +52,8 @@ class RequestIdMiddleware:
 class ApiMiddleware:
     """Call the API's view without the middleware after this one, which is for pages.
 
-    The views handle their own errors (`inflow.api.errors`); what they leave becomes a 500, as any middleware's does."""
+    The views handle their errors (`inflow.api.errors`). Any other error becomes a 500.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -66,3 +69,15 @@ class ApiMiddleware:
         view, args, kwargs = request.resolver_match
         response: HttpResponse = view(request, *args, **kwargs)
         return response
+
+
+class ConnectionMiddleware:
+    """Replace a connection that PostgreSQL ended since the last page. The API does so with its first query."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not connection.in_atomic_block:
+            close_dead_connection()
+        return self.get_response(request)

@@ -18,10 +18,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from inflow.accounts.models import Account
-from inflow.api.answers import Answer
 from inflow.api.authentication import account_of
 from inflow.api.errors import Problem
 from inflow.api.fields import IntegerQueryField, StrictQuery
+from inflow.api.responses import ApiResponse
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 100
 
@@ -94,7 +94,7 @@ def respond(
     *,
     by: Sequence[str] = BY,
     ascending: bool = False,
-) -> Answer:
+) -> ApiResponse:
     """A page of `rows`; see `page_of`."""
 
     def read(limit: int, **after: Sequence[Any]) -> list[Row]:
@@ -110,11 +110,11 @@ def respond_by(
     represent: Callable[[Row], Any],
     *,
     by: Sequence[str] = BY,
-) -> Answer:
+) -> ApiResponse:
     """Respond with the rows of `read(limit, after=key)`, without `after` on the first page."""
     limit = query["limit"]
     page = read(limit, **beginning(request, query, account_of(request)))
-    response = Answer([represent(row) for row in page[:limit]])
+    response = ApiResponse([represent(row) for row in page[:limit]])
     if len(page) > limit:
         key = [page[limit - 1][name] for name in by]
         response["Link"] = f'<{_next_address(request, key, _salt(request, account_of(request)))}>; rel="next"'
@@ -133,13 +133,13 @@ def respond_computed(
     represent: Callable[[Any], Any] = lambda entry: entry,
     *,
     version: int = 0,
-) -> Answer:
+) -> ApiResponse:
     """One page of a list that no table holds, in the order given. `version` goes with the cursor: the following pages
     read it by `computed_version`."""
     salt = _salt(request, account_of(request))
     start = _read(query["cursor"], salt)[0] if "cursor" in query else 0
     end = start + query["limit"]
-    response = Answer([represent(entry) for entry in entries[start:end]])
+    response = ApiResponse([represent(entry) for entry in entries[start:end]])
     if end < len(entries):
         response["Link"] = f'<{_next_address(request, [end, version], salt)}>; rel="next"'
     return response

@@ -13,8 +13,8 @@ from rest_framework.request import Request
 from inflow.accounts.models import Scope
 from inflow.accounts.plans import Plan
 from inflow.api import errors, schema
-from inflow.api.answers import Answer
 from inflow.api.authentication import count, key_of
+from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -34,10 +34,10 @@ class MeViewSet(ApiViewSet):
     scopes = {"retrieve": None}
 
     @extend_schema(operation_id="get_me", summary="Whose key this is", responses=MeOut)
-    def retrieve(self, request: Request) -> Answer:
+    def retrieve(self, request: Request) -> ApiResponse:
         key = key_of(request)
         account = key.account
-        return Answer(
+        return ApiResponse(
             {
                 "account_id": account.pk,
                 "account_name": account.name,

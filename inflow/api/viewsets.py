@@ -10,11 +10,11 @@ from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
 from inflow.api import throttling
-from inflow.api.answers import Answer
 from inflow.api.authentication import account_of
 from inflow.api.errors import Problem
+from inflow.api.responses import ApiResponse
 
-Action = Callable[..., Answer]
+Action = Callable[..., ApiResponse]
 
 
 class JSONOnly(BaseContentNegotiation):

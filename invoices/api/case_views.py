@@ -7,9 +7,9 @@ from rest_framework.request import Request
 
 from inflow.accounts.models import Scope
 from inflow.api import pagination
-from inflow.api.answers import Answer
 from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import not_found
+from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
 from invoices.api import representation
 from invoices.api.serializers import EscalationOut, EscalationPatch, EscalationQuery
@@ -31,7 +31,7 @@ class EscalationViewSet(ApiViewSet):
         parameters=[EscalationQuery],
         responses=EscalationOut(many=True),
     )
-    def list(self, request: Request) -> Answer:
+    def list(self, request: Request) -> ApiResponse:
         query = EscalationQuery.of(request)
         rows = Escalation.objects.for_account(account_of(request)).values(*representation.ESCALATION_COLUMNS)
         if "status" in query:
@@ -42,12 +42,12 @@ class EscalationViewSet(ApiViewSet):
         return pagination.respond(request, rows, query, representation.of_escalation_row)
 
     @extend_schema(operation_id="get_escalation", summary="Get one case", responses=EscalationOut)
-    def retrieve(self, request: Request, escalation_id: uuid.UUID) -> Answer:
+    def retrieve(self, request: Request, escalation_id: uuid.UUID) -> ApiResponse:
         rows = Escalation.objects.for_account(account_of(request)).filter(pk=escalation_id)
         row = rows.values(*representation.ESCALATION_COLUMNS).first()
         if row is None:
             raise not_found()
-        return Answer(representation.of_escalation_row(row))
+        return ApiResponse(representation.of_escalation_row(row))
 
     @extend_schema(
         operation_id="update_escalation",
@@ -55,8 +55,8 @@ class EscalationViewSet(ApiViewSet):
         request=EscalationPatch,
         responses=EscalationOut,
     )
-    def partial_update(self, request: Request, escalation_id: uuid.UUID) -> Answer:
+    def partial_update(self, request: Request, escalation_id: uuid.UUID) -> ApiResponse:
         asked = cases.CaseChange(**EscalationPatch.checked(request.data))
         with refusals_as_problems():
             escalation = cases.change(account_of(request), escalation_id, actor_of(request), asked)
-        return Answer(representation.of_escalation(escalation))
+        return ApiResponse(representation.of_escalation(escalation))

@@ -13,12 +13,12 @@ from rest_framework.request import Request
 
 from inflow.accounts.models import Account, Scope
 from inflow.api import pagination
-from inflow.api.answers import Answer
 from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.etags import accepted_versions, etag
 from inflow.api.idempotency import idempotent
 from inflow.api.pagination import Row, address_of
+from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet, takes_if_match
 from inflow.sql import compiled
 from invoices import ledger, lifecycle, receipts
@@ -98,7 +98,7 @@ class InvoiceViewSet(ApiViewSet):
         parameters=[InvoiceQuery],
         responses=InvoiceOut(many=True),
     )
-    def list(self, request: Request) -> Answer:
+    def list(self, request: Request) -> ApiResponse:
         query, account = InvoiceQuery.of(request), account_of(request)
         today = account.today()
         labels, asked = _asked(query, account, today)
@@ -107,13 +107,13 @@ class InvoiceViewSet(ApiViewSet):
         return pagination.respond_by(request, read, query, show)
 
     @extend_schema(operation_id="get_invoice", summary="Get one invoice", responses=InvoiceOut)
-    def retrieve(self, request: Request, invoice_id: uuid.UUID) -> Answer:
+    def retrieve(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
         account = account_of(request)
         rows = _one(account=account.pk, invoice=invoice_id)
         if not rows:
             raise not_found()
         shown = representation.of_row(rows[0], account.today(), representation.stops_of(account))
-        return Answer(shown, headers=etag(shown["version"]))
+        return ApiResponse(shown, headers=etag(shown["version"]))
 
     @extend_schema(
         operation_id="create_invoice",
@@ -123,13 +123,13 @@ class InvoiceViewSet(ApiViewSet):
         examples=[SEED_EXAMPLE],
     )
     @idempotent
-    def create(self, request: Request) -> Answer:
+    def create(self, request: Request) -> ApiResponse:
         account = account_of(request)
         new = lifecycle.NewInvoice(**InvoiceIn.checked(request.data, account=account))
         with refusals_as_problems():
             invoice = lifecycle.create(account, new, actor_of(request))
         location = f"{address_of(request)}/{invoice.id}"
-        return Answer(
+        return ApiResponse(
             representation.of_invoice(invoice),
             status=201,
             headers={"Location": location, **etag(invoice.version)},
@@ -142,7 +142,7 @@ class InvoiceViewSet(ApiViewSet):
         responses=InvoiceOut,
     )
     @takes_if_match
-    def partial_update(self, request: Request, invoice_id: uuid.UUID) -> Answer:
+    def partial_update(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
         asked = InvoicePatch.checked(request.data)
         with refusals_as_problems():
             invoice = lifecycle.change(
@@ -152,7 +152,7 @@ class InvoiceViewSet(ApiViewSet):
                 **asked,
                 if_version_in=accepted_versions(request),
             )
-        return Answer(representation.of_invoice(invoice), headers=etag(invoice.version))
+        return ApiResponse(representation.of_invoice(invoice), headers=etag(invoice.version))
 
 
 PAYMENT_EXAMPLE = OpenApiExample(
@@ -171,7 +171,7 @@ class PaymentViewSet(ApiViewSet):
         parameters=[PaymentQuery],
         responses=PaymentOut(many=True),
     )
-    def list(self, request: Request, invoice_id: uuid.UUID) -> Answer:
+    def list(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
         query = PaymentQuery.of(request)
         account = account_of(request)
         if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
@@ -187,7 +187,7 @@ class PaymentViewSet(ApiViewSet):
         responses={201: PaymentOut},
     )
     @idempotent
-    def create(self, request: Request, invoice_id: uuid.UUID) -> Answer:
+    def create(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
         data = PaymentIn.checked(request.data)
         account, actor = account_of(request), actor_of(request)
         with refusals_as_problems():
@@ -195,7 +195,7 @@ class PaymentViewSet(ApiViewSet):
                 payment = lifecycle.reverse_payment(account, invoice_id, reversal_of, actor)
             else:
                 payment = lifecycle.record_payment(account, invoice_id, actor, **data)
-        return Answer(representation.of_payment(payment), status=201)
+        return ApiResponse(representation.of_payment(payment), status=201)
 
 
 class ReceiptViewSet(ApiViewSet):
@@ -212,7 +212,7 @@ class ReceiptViewSet(ApiViewSet):
         responses=ReceiptOut,
     )
     @idempotent
-    def void(self, request: Request, payment_id: uuid.UUID) -> Answer:
+    def void(self, request: Request, payment_id: uuid.UUID) -> ApiResponse:
         given = UndoIn.checked(request.data)
         account = account_of(request)
         with refusals_as_problems():
@@ -230,15 +230,15 @@ class ReceiptViewSet(ApiViewSet):
         responses=ReceiptOut,
     )
     @idempotent
-    def reverse(self, request: Request, payment_id: uuid.UUID) -> Answer:
+    def reverse(self, request: Request, payment_id: uuid.UUID) -> ApiResponse:
         given = UndoIn.checked(request.data)
         account = account_of(request)
         with refusals_as_problems():
             ledger.reverse_payment(account, None, payment_id, actor_of(request), **given)
         return self._shown(account, payment_id)
 
-    def _shown(self, account: Account, payment_id: uuid.UUID) -> Answer:
-        return Answer(representation.of_receipt(Receipt.objects.for_account(account).get(pk=payment_id)))
+    def _shown(self, account: Account, payment_id: uuid.UUID) -> ApiResponse:
+        return ApiResponse(representation.of_receipt(Receipt.objects.for_account(account).get(pk=payment_id)))
 
 
 class TimelineViewSet(ApiViewSet):
@@ -250,7 +250,7 @@ class TimelineViewSet(ApiViewSet):
         parameters=[TimelineQuery],
         responses=TimelineEntryOut(many=True),
     )
-    def list(self, request: Request, invoice_id: uuid.UUID) -> Answer:
+    def list(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
         query = TimelineQuery.of(request)
         account = account_of(request)
         if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():

@@ -107,22 +107,25 @@ def _hosts() -> frozenset[str]:
 
 # --- Corrections -------------------------------------------------------------------------------------------------
 
+Corrections = Mapping[tuple[str, str], str]
 
-def address_of(invoice: Invoice, kind: str) -> str:
+
+def address_of(invoice: Invoice, kind: str, corrections: Corrections | None = None) -> str:
     """Return the invoice's contact, or the one with which staff replaced it.
 
-    If the debtor has several parties, corrections apply to the party with the debtor's name only.
+    If the debtor has several parties, corrections apply to the party with the debtor's name only. `corrections` are the
+    debtor's, if the caller has read them.
     """
     address = invoice.debtor_email if kind == ContactKind.EMAIL else invoice.debtor_phone
-    if corrections_of(invoice.debtor) and _is_named(invoice):
-        return corrected(invoice.debtor, kind, address)
+    corrections = corrections_of(invoice.debtor) if corrections is None else corrections
+    if corrections and _is_named(invoice):
+        return corrected(kind, address, corrections)
     return normalise(kind, address)
 
 
-def corrected(debtor: Debtor, kind: str, address: str) -> str:
-    """Return `address` after the corrections that staff made for this debtor."""
+def corrected(kind: str, address: str, corrections: Corrections) -> str:
+    """Return `address` after corrections by staff."""
     address = normalise(kind, address)
-    corrections = corrections_of(debtor)
     for _ in range(len(corrections)):  # the greatest length of a chain
         if (kind, address) not in corrections:
             break
@@ -140,20 +143,11 @@ def _is_named(invoice: Invoice) -> bool:
     return len({groups[key] for key in keys}) == 1 or invoice.party in groups[own]
 
 
-def corrections_of(debtor: Debtor) -> Mapping[tuple[str, str], str]:
-    """Return the new address by kind and old address, cached on `debtor`."""
-    cached: Mapping[tuple[str, str], str] | None = vars(debtor).get("_corrections")
-    if cached is None:
-        rows = _corrections(debtor=debtor.pk)
-        cached = vars(debtor)["_corrections"] = {(row["kind"], row["old"]): row["new"] for row in rows}
-    return cached
+def corrections_of(debtor: Debtor) -> Corrections:
+    """Return the new address by kind and old address."""
+    return {(row["kind"], row["old"]): row["new"] for row in _corrections(debtor=debtor.pk)}
 
 
 @compiled
 def _corrections(*, debtor: uuid.UUID) -> QuerySet[ContactCorrection, dict[str, str]]:
     return ContactCorrection.objects.filter(debtor=debtor).values("kind", "old", "new")
-
-
-def set_no_corrections(debtor: Debtor) -> None:
-    """Save the query for the corrections of a new debtor."""
-    vars(debtor)["_corrections"] = {}

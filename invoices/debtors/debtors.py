@@ -42,7 +42,6 @@ def get_or_create(account: Account, *, name: str, company: str, email: str, phon
         if found is None:
             found = Debtor(account=account, name=name, company=company, email=email, phone=phone, page_key=uuid.uuid4())
             found.save(force_insert=True)
-            contacts.set_no_corrections(found)
         if not is_exact:
             add_identity(found, party, email, phone)
     return found
@@ -65,22 +64,20 @@ def _find(account: Account, party: Party, email: str, phone: str) -> tuple[Debto
     if any(row["form"] != party.form for row in rows):
         forms = debtor_parties.known_forms(account, party.base)
         rows = [row for row in rows if parties.is_same(party, Party(party.base, row["form"]), forms)]
-    found = list(dict.fromkeys(row["debtor_id"] for row in rows))
+    found = {row["debtor_id"]: row for row in rows}
     if not found:
         return None, False
-    debtor_id = found[0]
+    debtor_id = next(iter(found))
     if len(found) > 1:
         newest = Invoice.objects.filter(debtor__in=found).order_by("-created_at", "-invoice_number")
         debtor_id = newest.values_list("debtor_id", flat=True).first() or debtor_id
-    (debtor,) = _debtor(id=debtor_id)
+    debtor = Debtor.from_db(connection.alias, _DEBTOR, [found[debtor_id][f"debtor__{name}"] for name in _DEBTOR])
     debtor.account = account
     exact = (debtor_id, party.form, email, phone)
     return debtor, any((row["debtor_id"], row["form"], row["email"], row["phone"]) == exact for row in rows)
 
 
-@compiled
-def _debtor(*, id: uuid.UUID) -> QuerySet[Debtor]:
-    return Debtor.objects.filter(pk=id)
+_DEBTOR = [field.attname for field in Debtor._meta.concrete_fields]
 
 
 @compiled
@@ -105,7 +102,8 @@ def _matches(
         matching = ~Q(Exists(theirs.exclude(email="", phone="")))
     of_email = Func(F("email"), Value("@"), Value(-1), function="split_part", output_field=CharField())
     identities = DebtorIdentity.objects.alias(domain=of_email).filter(matching, account=account, base=base)
-    rows: QuerySet[Any, Any] = identities.order_by("id").values("debtor_id", "form", "email", "phone")
+    whole = (f"debtor__{name}" for name in _DEBTOR)
+    rows: QuerySet[Any, Any] = identities.order_by("id").values("debtor_id", "form", "email", "phone", *whole)
     return rows
 
 
@@ -138,7 +136,6 @@ def replace_contact(debtor: Debtor, kind: str, old: str, new: str, actor: Actor)
     ContactCorrection.objects.filter(debtor=debtor, kind=kind, old=new).delete()
     values = {"account": debtor.account, "new": new, "actor": actor.name, "at": debtor.account.now()}
     ContactCorrection.objects.update_or_create(debtor=debtor, kind=kind, old=old, defaults=values)
-    vars(debtor).pop("_corrections", None)
     for invoice in debtor.invoices.filter(status__in=OPEN).order_by("id"):
         invoice.account, invoice.debtor = debtor.account, debtor
         timeline.note(invoice, "contact_replaced", actor, contact=kind, old=old or "–", new=new or "–")

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from inflow.accounts import keys
 from inflow.accounts.models import Account, Scope
-from inflow.api.answers import Answer
+from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
 from tests import make
 from tests.api.client import Caller, is_problem
@@ -138,8 +138,8 @@ def test_a_missing_scope_is_403_names_it_and_changes_nothing(account: Account, r
 
 def test_an_action_whose_scope_was_forgotten_is_open_to_nobody(account: Account) -> None:
     class Forgotten(ApiViewSet):
-        def list(self, request: Request) -> Answer:
-            return Answer(["secret"])
+        def list(self, request: Request) -> ApiResponse:
+            return ApiResponse(["secret"])
 
     request = RequestFactory().get("/", headers={"X-InFlow-Key": make.key(account)[1]})
     with pytest.raises(KeyError, match="list"):

@@ -14,11 +14,11 @@ from rest_framework.request import Request
 from inflow.accounts import audit
 from inflow.accounts.models import Account, Scope
 from inflow.api import pagination
-from inflow.api.answers import Answer
 from inflow.api.authentication import account_of, actor_of
 from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.idempotency import idempotent
 from inflow.api.pagination import PageQuery
+from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
 from webhooks import replaying, subscriptions
 from webhooks.api import history
@@ -60,14 +60,14 @@ class WebhookViewSet(ApiViewSet):
         parameters=[PageQuery],
         responses=SubscriptionOut(many=True),
     )
-    def list(self, request: Request) -> Answer:
+    def list(self, request: Request) -> ApiResponse:
         query = PageQuery.of(request)
         rows = Subscription.objects.for_account(account_of(request)).filter(deleted_at=None)
         return pagination.respond(request, rows.values(*SUBSCRIPTION_COLUMNS), query, of_subscription_row)
 
     @extend_schema(operation_id="get_webhook", summary="Get one subscription", responses=SubscriptionOut)
-    def retrieve(self, request: Request, webhook_id: uuid.UUID) -> Answer:
-        return Answer(of_subscription(_subscription(request, webhook_id)))
+    def retrieve(self, request: Request, webhook_id: uuid.UUID) -> ApiResponse:
+        return ApiResponse(of_subscription(_subscription(request, webhook_id)))
 
     @extend_schema(
         operation_id="subscribe",
@@ -77,23 +77,23 @@ class WebhookViewSet(ApiViewSet):
         responses={200: SubscriptionOut, 201: NewSubscriptionOut},
     )
     @idempotent
-    def subscribe(self, request: Request) -> Answer:
+    def subscribe(self, request: Request) -> ApiResponse:
         data = SubscriptionIn.checked(request.data)
         account = account_of(request)
         with _errors_as_problems("target_url", account):
             subscription, secret = subscriptions.subscribe(account, **data)
         if secret is None:
-            return Answer(of_subscription(subscription))
+            return ApiResponse(of_subscription(subscription))
         _record(request, subscription, "created")
-        return Answer({**of_subscription(subscription), "secret": secret}, status=201)
+        return ApiResponse({**of_subscription(subscription), "secret": secret}, status=201)
 
     @extend_schema(operation_id="unsubscribe", summary="Unsubscribe", responses={204: None})
-    def destroy(self, request: Request, webhook_id: uuid.UUID) -> Answer:
+    def destroy(self, request: Request, webhook_id: uuid.UUID) -> ApiResponse:
         subscription = _subscription(request, webhook_id)
         if not subscriptions.unsubscribe(subscription):
             raise not_found()
         _record(request, subscription, "ended")
-        return Answer(status=204)
+        return ApiResponse(status=204)
 
     @extend_schema(
         operation_id="send_test_event",
@@ -101,10 +101,10 @@ class WebhookViewSet(ApiViewSet):
         request=None,
         responses={202: TestEventOut},
     )
-    def test(self, request: Request, webhook_id: uuid.UUID) -> Answer:
+    def test(self, request: Request, webhook_id: uuid.UUID) -> ApiResponse:
         with _errors_as_problems("webhook"):
             event_id = subscriptions.send_test(_subscription(request, webhook_id))
-        return Answer({"event_id": event_id}, status=202)
+        return ApiResponse({"event_id": event_id}, status=202)
 
     test.problems = (422,)  # type: ignore[attr-defined]
 
@@ -115,12 +115,12 @@ class WebhookViewSet(ApiViewSet):
         responses=NewSubscriptionOut,
     )
     @idempotent
-    def rotate_secret(self, request: Request, webhook_id: uuid.UUID) -> Answer:
+    def rotate_secret(self, request: Request, webhook_id: uuid.UUID) -> ApiResponse:
         subscription = _subscription(request, webhook_id)
         data = RotateIn.checked(request.data)
         secret = subscriptions.rotate_secret(subscription, revoke=data["revoke"])
         _record(request, subscription, "secret_rotated", **({"revoke": True} if data["revoke"] else {}))
-        return Answer({**of_subscription(subscription), "secret": secret})
+        return ApiResponse({**of_subscription(subscription), "secret": secret})
 
     @extend_schema(
         operation_id="enable_webhook",
@@ -128,12 +128,12 @@ class WebhookViewSet(ApiViewSet):
         request=None,
         responses=SubscriptionOut,
     )
-    def enable(self, request: Request, webhook_id: uuid.UUID) -> Answer:
+    def enable(self, request: Request, webhook_id: uuid.UUID) -> ApiResponse:
         subscription = _subscription(request, webhook_id)
         with _errors_as_problems("webhook", account_of(request)):
             if subscriptions.enable(subscription):
                 _record(request, subscription, "enabled")
-        return Answer(of_subscription(subscription))
+        return ApiResponse(of_subscription(subscription))
 
     enable.problems = (422,)  # type: ignore[attr-defined]
 
@@ -143,13 +143,13 @@ class WebhookViewSet(ApiViewSet):
         request=ReplayIn,
         responses={202: ReplayOut},
     )
-    def replay(self, request: Request, webhook_id: uuid.UUID) -> Answer:
+    def replay(self, request: Request, webhook_id: uuid.UUID) -> ApiResponse:
         subscription = _subscription(request, webhook_id)
         data = ReplayIn.checked(request.data)
         with _errors_as_problems("since"):
             count = replaying.replay_since(subscription, data["since"])
         _record(request, subscription, "replayed", deliveries=count)
-        return Answer({"deliveries": count}, status=202)
+        return ApiResponse({"deliveries": count}, status=202)
 
 
 class DeliveryViewSet(ApiViewSet):
@@ -161,7 +161,7 @@ class DeliveryViewSet(ApiViewSet):
         parameters=[PageQuery],
         responses=DeliveryOut(many=True),
     )
-    def list(self, request: Request, webhook_id: uuid.UUID) -> Answer:
+    def list(self, request: Request, webhook_id: uuid.UUID) -> ApiResponse:
         query = PageQuery.of(request)
         rows = _rows(Delivery.objects.filter(subscription=_subscription(request, webhook_id)))
         return pagination.respond(request, rows, query, of_delivery_row)
@@ -169,14 +169,14 @@ class DeliveryViewSet(ApiViewSet):
     @extend_schema(
         operation_id="replay_delivery", summary="Send a delivery again", request=None, responses={202: DeliveryOut}
     )
-    def replay(self, request: Request, webhook_id: uuid.UUID, delivery_id: uuid.UUID) -> Answer:
+    def replay(self, request: Request, webhook_id: uuid.UUID, delivery_id: uuid.UUID) -> ApiResponse:
         subscription = _subscription(request, webhook_id)
         delivery = Delivery.objects.filter(subscription=subscription, pk=delivery_id).first()
         if delivery is None:
             raise not_found()
         with _errors_as_problems("delivery"):
             replaying.replay(delivery)
-        return Answer(of_delivery_row(_rows(Delivery.objects.filter(pk=delivery_id)).get()), status=202)
+        return ApiResponse(of_delivery_row(_rows(Delivery.objects.filter(pk=delivery_id)).get()), status=202)
 
     replay.problems = (422,)  # type: ignore[attr-defined]
 
@@ -190,7 +190,7 @@ class EventViewSet(ApiViewSet):
         parameters=[EventQuery],
         responses=EventOut(many=True),
     )
-    def list(self, request: Request) -> Answer:
+    def list(self, request: Request) -> ApiResponse:
         query = EventQuery.of(request)
         account = account_of(request)
         rows = history.retained(account).values("seq", "body")

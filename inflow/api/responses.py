@@ -1,4 +1,4 @@
-"""Responses of the API: JSON, written at once, without DRF's choice of a renderer."""
+"""Responses of the API: JSON that is rendered immediately, without DRF's renderers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +9,10 @@ from inflow import masking
 from inflow.api.json import MEDIA_TYPE, dumps
 
 
-class Answer(HttpResponse):
-    """`data` becomes the body, unless it is bytes already; without it the body is empty.
+class ApiResponse(HttpResponse):
+    """A response with `data` as JSON. Bytes are sent as they are; None is an empty body.
 
-    Links to debtors' pages are masked: a reader may not act as the debtor. `shows_links` is for those who may.
+    Links to debtors' pages are masked, so that a reader cannot act as the debtor, unless `shows_links` is set.
     """
 
     def __init__(

@@ -1,0 +1,122 @@
+"""Stored facts that decide when a debtor may be contacted, read in one statement: each trip to PostgreSQL is costly."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from communications.models import PENDING
+from communications.schedule import policies
+from communications.schedule.policies import Step
+from inflow.accounts.models import Account
+from inflow.sql import select
+from invoices import workdays
+from invoices.cases import escalations
+from invoices.debtors.contacts import Corrections, normalise
+from invoices.models import OPEN, Debtor, Invoice, Status
+from invoices.models.identities import ContactKind
+
+
+class Reading(NamedTuple):
+    """Facts of a debtor, and of one of its invoices if it was passed.
+
+    `reopened` are the times until which reopened invoices hold messages back, by invoice. `is_planned` is True if the
+    invoice has unsent messages, `has_contact_state` if one of its addresses bounced, or opted in or out.
+    """
+
+    is_escalated: bool
+    reopened: dict[uuid.UUID, dt.datetime]
+    has_credit: bool
+    corrections: Corrections
+    is_planned: bool
+    has_contact_state: bool
+    steps: dict[int | None, list[Step]]
+    calendar: workdays.Calendar
+
+
+def read(account: Account, debtor: Debtor, now: dt.datetime, invoice: Invoice | None = None) -> Reading:
+    """Read the facts. Policies and calendars that a sweep of the clock has cached are not read again."""
+    email = normalise(ContactKind.EMAIL, invoice.debtor_email) if invoice else ""
+    phone = normalise(ContactKind.PHONE, invoice.debtor_phone) if invoice else ""
+    countries = [workdays.country_of(debtor, account, phone), account.country]
+    values = {
+        "account": account.pk,
+        "debtor": debtor.pk,
+        "now": now,
+        "invoice": invoice.pk if invoice else None,
+        "addresses": [email, phone],
+        "policy": invoice.policy_id if invoice else None,
+        "countries": countries,
+        "reads_steps": not policies.are_cached(),
+        "reads_calendar": not workdays.is_cached(),
+    }
+    (row,) = select(_SQL, values)
+    is_escalated, reopened, has_credit, corrections, is_planned, has_contact_state, steps, rules = row
+    calendar = workdays.calendar_of(account)
+    if rules is not None:
+        calendar = workdays.Calendar(account, map(_rule, rules), countries)
+    return Reading(
+        is_escalated,
+        {uuid.UUID(id): dt.datetime.fromisoformat(until) for id, until in reopened},
+        has_credit,
+        {(kind, old): new for kind, old, new in corrections},
+        is_planned,
+        has_contact_state,
+        _by_policy(steps or ()),
+        calendar,
+    )
+
+
+def _by_policy(rows: Iterable[Sequence[Any]]) -> dict[int | None, list[Step]]:
+    """Return the steps by policy. Those of the default policy also stand under None."""
+    found: dict[int | None, list[Step]] = {}
+    for policy_id, is_default, *values in rows:
+        step = Step(*values)
+        found.setdefault(policy_id, []).append(step)
+        if is_default:
+            found.setdefault(None, []).append(step)
+    return found
+
+
+def _rule(values: Sequence[Any]) -> workdays.Rule:
+    """Return a calendar rule. JSON holds its dates and times as text."""
+    *plain, first, last, opens, closes = values
+    dates = (day and dt.date.fromisoformat(day) for day in (first, last))
+    times = (time and dt.time.fromisoformat(time) for time in (opens, closes))
+    return workdays.Rule(*plain, *dates, *times)
+
+
+_OPEN = ", ".join(f"'{status.value}'" for status in OPEN)
+_PENDING = ", ".join(f"'{state.value}'" for state in PENDING)
+_SQL = f"""
+SELECT
+  EXISTS (
+    SELECT FROM invoices_invoice
+    WHERE debtor_id = %(debtor)s AND status IN ({_OPEN}) AND escalation_level >= {escalations.MAX_LEVEL}
+  ),
+  (
+    SELECT coalesce(json_agg(json_build_array(id, not_before)), '[]') FROM invoices_invoice
+    WHERE debtor_id = %(debtor)s AND status IN ({_OPEN}) AND status <> '{Status.DISPUTED.value}'
+      AND not_before > %(now)s
+  ),
+  EXISTS (SELECT FROM invoices_receipt WHERE debtor_id = %(debtor)s AND unallocated > 0),
+  (
+    SELECT coalesce(json_agg(json_build_array(kind, old, new)), '[]') FROM invoices_contactcorrection
+    WHERE debtor_id = %(debtor)s
+  ),
+  EXISTS (SELECT FROM communications_communication WHERE invoice_id = %(invoice)s AND status IN ({_PENDING})),
+  EXISTS (SELECT FROM communications_contact WHERE account_id = %(account)s AND address = ANY (%(addresses)s)),
+  CASE WHEN %(reads_steps)s THEN (
+    SELECT coalesce(json_agg(json_build_array(
+      policy.id, is_default, offset_days, kind, tone, escalates_to, channels
+    ) ORDER BY offset_days), '[]')
+    FROM communications_policystep JOIN communications_reminderpolicy policy ON policy.id = policy_id
+    WHERE policy.account_id = %(account)s AND (is_default OR policy.id = %(policy)s)
+  ) END,
+  CASE WHEN %(reads_calendar)s THEN (
+    SELECT coalesce(json_agg(json_build_array(
+      account_id, country, subdivision, kind, name, is_yearly, weekdays, is_on, starts_on, ends_on, opens_at, closes_at
+    )), '[]') FROM invoices_calendarrule
+    WHERE (account_id IS NULL OR account_id = %(account)s) AND country = ANY (%(countries)s)
+  ) END
+"""  # noqa: S608
