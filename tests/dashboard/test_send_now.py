@@ -31,7 +31,7 @@ def address(own: World) -> str:
 def form_of(client: Client, address: str, **said: str) -> dict[str, str]:
     """What the page asks to be posted, after a look at it."""
     html = (client.post(address, said) if said else client.get(address)).content.decode()
-    found = {name: re.search(rf'name="{name}" value="([^"]*)"', html) for name in ("key", "seal")}
+    found = {name: re.search(rf'name="{name}" value="([^"]*)"', html) for name in ("key", "digest")}
     values = {name: match[1] for name, match in found.items() if match}
     return {"kind": "manual", "channel": "email", "language": "en", **said, **values}
 
