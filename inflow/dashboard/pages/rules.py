@@ -180,6 +180,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         shown = foreseen and Paginator(foreseen.entries, LINES_ON_A_PAGE).get_page(request.GET.get("page"))
         context = {
             "title": _("Forecast"),
+            "model_admin": None,  # it has its own entry in the menu, so the heading does not name the list
             "account": account,
             "accounts": Account.objects.order_by("name") if person(request).is_superuser else [],
             "days": days,

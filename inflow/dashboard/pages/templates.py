@@ -178,7 +178,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
         if not user.is_superuser:
             return HttpResponseRedirect(self.url("table", user.account_id))
         accounts = [(account.name, self.url("table", account.pk)) for account in Account.objects.all()]
-        context = {"title": _("Message templates"), "accounts": accounts}
+        context = {"title": _("Message templates"), "accounts": accounts, "model_admin": None}
         return page(self, request, "admin/communications/messagetemplate/accounts.html", context)
 
     def change_view(
@@ -205,6 +205,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
                 rows.append((kind.label if not tone else "", Tone(tone).label if tone else _("Any tone"), cells))
         subtitle = account.name if person(request).is_superuser else ""
         context = {"title": _("Message templates"), "subtitle": subtitle, "channels": _CHANNELS, "rows": rows}
+        context["model_admin"] = None  # the heading names the page once
         return page(self, request, "admin/communications/messagetemplate/table.html", context)
 
     def edit(self, request: HttpRequest, account_id: uuid.UUID, kind: str, tone: str, channel: str) -> HttpResponse:
