@@ -83,7 +83,7 @@ class InvoiceActions:
         return apply_credit(invoice, actor, form)
 
     @row_action(
-        _lazy("Record promise to pay"),
+        _lazy("Record promise"),
         icon="handshake",
         form=PromiseForm,
         fits=_is_open,
@@ -92,6 +92,7 @@ class InvoiceActions:
             "by then, a case is opened."
         ),
         undo="resume",
+        page_title=_lazy("Record promise to pay"),
     )
     def promise(self, invoice: Invoice, actor: Actor, form: PromiseForm) -> str:
         promise = lifecycle.promise(invoice.account, invoice.pk, actor, **form.cleaned_data)

@@ -101,7 +101,7 @@ class ReplyAdmin(OwnRowsAdmin):
         return _("The payment is recorded.")
 
     @row_action(
-        _lazy("Record promise to pay"),
+        _lazy("Record promise"),
         icon="event_available",
         form=PromiseForm,
         fits=_has_debtor,

@@ -141,7 +141,7 @@ def _shown(preview: Preview | None) -> dict[str, Any]:
     size = linters.size(row.body) if row.channel == Medium.SMS else None
     return {
         "preview": preview,
-        "message": row,
+        "draft": row,
         "direction": "rtl" if row.language == Language.ARABIC else "ltr",
         "html": profiles.with_logo(row.html, profiles.of(row.account)),
         "later": preview.deferred_until and moment(preview.deferred_until),
