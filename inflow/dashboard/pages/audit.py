@@ -49,27 +49,13 @@ ABOUT = {
 }
 # Names of further details. Fields are translated by their own names.
 DETAILS = (
-    gettext_noop("all"),
-    gettext_noop("applied"),
-    gettext_noop("base url"),
-    gettext_noop("changed"),
-    gettext_noop("channels"),
-    gettext_noop("checked"),
-    gettext_noop("deliveries"),
-    gettext_noop("device"),
-    gettext_noop("entered"),
-    gettext_noop("filters"),
-    gettext_noop("format"),
-    gettext_noop("limits"),
-    gettext_noop("new"),
-    gettext_noop("overdue enter"),
-    gettext_noop("refused"),
-    gettext_noop("released"),
-    gettext_noop("steps"),
-    gettext_noop("templates"),
-    gettext_noop("to do"),
-    gettext_noop("unchanged"),
-    gettext_noop("until"),
+    *(gettext_noop("all"), gettext_noop("applied"), gettext_noop("base url")),
+    *(gettext_noop("changed"), gettext_noop("channels"), gettext_noop("checked")),
+    *(gettext_noop("deliveries"), gettext_noop("device"), gettext_noop("entered")),
+    *(gettext_noop("filters"), gettext_noop("format"), gettext_noop("limits")),
+    *(gettext_noop("new"), gettext_noop("overdue enter"), gettext_noop("refused")),
+    *(gettext_noop("released"), gettext_noop("steps"), gettext_noop("templates")),
+    *(gettext_noop("to do"), gettext_noop("unchanged"), gettext_noop("until")),
 )
 
 

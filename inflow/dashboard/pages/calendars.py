@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import F, Model, Q, QuerySet, TimeField
 from django.forms import model_to_dict
 from django.http import HttpRequest
+from django.utils.dates import WEEKDAYS
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
@@ -24,16 +25,6 @@ from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import RowAction, row_action
 from invoices import holidays
 from invoices.models import CalendarRule
-
-_WEEKDAYS = (
-    _lazy("Monday"),
-    _lazy("Tuesday"),
-    _lazy("Wednesday"),
-    _lazy("Thursday"),
-    _lazy("Friday"),
-    _lazy("Saturday"),
-    _lazy("Sunday"),
-)
 
 
 class PlaceFilter(ValuesFilter):
@@ -117,7 +108,7 @@ class CalendarRuleAdmin(OwnRowsAdmin):
     @display(description=_lazy("When"), ordering="starts_on")
     def when(self, rule: CalendarRule) -> str:
         if rule.starts_on is None:
-            return _(", ").join(str(_WEEKDAYS[day]) for day in sorted(rule.weekdays))
+            return _(", ").join(str(WEEKDAYS[day]) for day in sorted(rule.weekdays))
         style = "j F" if rule.is_yearly else "j M Y"
         days = [date_format(day, style) for day in (rule.starts_on, rule.ends_on) if day]
         return two_lines(" – ".join(days), _("each year") if rule.is_yearly else "")

@@ -19,19 +19,16 @@ class Meter:
     label: str
     used: int
     limit: int | None
-    resets_in: int
 
     @property
     def is_tight(self) -> bool:
         return self.limit is not None and self.used * 100 >= self.limit * _TIGHT
 
 
-def meters(account: Account) -> list[Meter]:
-    """Return the use in each period of the plan; none while the cache is unavailable."""
-    names = {"minute": _("This minute"), "day": _("Today")}
-    usage = throttling.used(account)
-    return [Meter(names[each.name], each.used, each.limit or None, each.resets_in) for each in usage]
-
-
 def context(account: Account | None) -> dict[str, Any]:
-    return {"plan": account.get_plan_display(), "meters": meters(account)} if account else {}
+    """Return the use in each period of the plan. There are no meters while the cache is unavailable."""
+    if account is None:
+        return {}
+    names = {"minute": _("This minute"), "day": _("Today")}
+    meters = [Meter(names[each.name], each.used, each.limit or None) for each in throttling.used(account)]
+    return {"plan": account.get_plan_display(), "meters": meters}
