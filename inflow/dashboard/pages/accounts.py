@@ -82,12 +82,9 @@ class AccountAdmin(OwnRowsAdmin):
     def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "time_zone":
             names = sorted(name for name in zoneinfo.available_timezones() if "/" in name or name == "UTC")
-            return forms.ChoiceField(
-                choices=[(name, name) for name in names],
-                initial=db_field.default,
-                label=capfirst(db_field.verbose_name),
-                widget=UnfoldAdminSelectWidget,
-            )
+            choices, label = [(name, name) for name in names], capfirst(db_field.verbose_name)
+            widget = UnfoldAdminSelectWidget
+            return forms.ChoiceField(choices=choices, initial=db_field.default, label=label, widget=widget)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     @display(description=_lazy("Plan"), ordering="plan")

@@ -32,13 +32,8 @@ def _owed(debtor: Debtor) -> list[dict[str, Any]]:
     rows = []
     for currency in sorted({*standing, *invoices.values_list("currency", flat=True).distinct()}):
         position = standing.get(currency, Position())
-        amounts = {
-            "late": position.overdue,
-            "on_hold": position.on_hold,
-            "disputed": position.disputed,
-            "credit": position.credit,
-        }
-        shown = {name: money.display(amount, currency) if amount else "" for name, amount in amounts.items()}
+        parts = {name: getattr(position, name) for name in ("overdue", "on_hold", "disputed", "credit")}
+        shown = {name: money.display(amount, currency) if amount else "" for name, amount in parts.items()}
         shown["open"] = money.display(position.outstanding, currency)
         shown["net"] = money.display(position.net, currency) if position.credit and position.invoices else ""
         rows.append({"currency": currency, "open_count": position.invoices, **shown})

@@ -19,9 +19,8 @@ from inflow.dashboard.pages.login import page
 
 def listed(request: HttpRequest) -> HttpResponse:
     """List the exports of the last day."""
-    return page(
-        request, "admin/exports_list.html", {"title": _("Exports"), "exports": long_exports.of(person(request))}
-    )
+    context = {"title": _("Exports"), "exports": long_exports.of(person(request))}
+    return page(request, "admin/exports_list.html", context)
 
 
 def show(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:

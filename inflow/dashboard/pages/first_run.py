@@ -1,8 +1,7 @@
 """First three steps of a new account: an API key, an invoice, a reminder."""
 
 import datetime as dt
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.admin.views.decorators import staff_member_required
@@ -20,8 +19,7 @@ from invoices.models import Invoice
 _COOKIE, _MAX_AGE = "inflow_first_run", dt.timedelta(days=365)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     title: str
     note: str
     url: str

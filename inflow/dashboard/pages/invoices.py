@@ -28,13 +28,7 @@ from inflow.dashboard.pages.ages import DueFilter
 from inflow.dashboard.pages.forms import InvoiceForm
 from inflow.dashboard.pages.import_preview import import_url
 from inflow.dashboard.pages.invoice_actions import InvoiceActions
-from inflow.dashboard.pages.invoice_cells import (
-    days_late,
-    invoice_amount,
-    invoice_balance,
-    payment_badge,
-    status_badge,
-)
+from inflow.dashboard.pages.invoice_cells import days_late, invoice_amount, invoice_balance, payment_badge, status_badge
 from inflow.dashboard.pages.message_rows import UnsentInline, messages_of
 from inflow.dashboard.pages.payments import PaymentInline
 from invoices import ledger, lifecycle, money

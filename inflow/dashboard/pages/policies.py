@@ -199,8 +199,8 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
                 return HttpResponseRedirect(context["back"])
             foreseen = self._preview(request, policy.account, invoices, chosen, enter=enter)
             entering = policies.count_entries(policy.account, invoices)
-            context |= {"dates": foreseen and by_day(foreseen.entries), "foreseen": foreseen, "days": DAYS[-1]}
-            context |= {"entering": entering, "enter": enter}
+            dates = foreseen and by_day(foreseen.entries)
+            context |= {"dates": dates, "foreseen": foreseen, "days": DAYS[-1], "entering": entering, "enter": enter}
         return page(self, request, "admin/communications/switch_on.html", context)
 
     def _switch_on_later(self, request: HttpRequest, policy: ReminderPolicy, form: SwitchOnForm) -> HttpResponse:

@@ -24,15 +24,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from communications.delivery import reasons, safeguards
 from communications.engine import forecast, sandbox, stored_forecasts
-from communications.models import (
-    ApprovalLimit,
-    CollectionSettings,
-    Communication,
-    Kind,
-    Medium,
-    State,
-    StepKind,
-)
+from communications.models import ApprovalLimit, CollectionSettings, Communication, Kind, Medium, State, StepKind
 from inflow.accounts import audit
 from inflow.accounts.access import person, rows_of
 from inflow.accounts.actors import Actor
@@ -79,10 +71,8 @@ class ApprovalLimitInline(EditableInline):
     model = ApprovalLimit
     form = ApprovalLimitForm
     tab = False
-    verbose_name, verbose_name_plural = (
-        _lazy("limit"),
-        _lazy("Final notices above these amounts require approval"),
-    )
+    verbose_name = _lazy("limit")
+    verbose_name_plural = _lazy("Final notices above these amounts require approval")
 
 
 @admin.register(CollectionSettings)

@@ -23,13 +23,12 @@ _KEY = "new_second_step_key"
 def show(request: HttpRequest) -> HttpResponse:
     user = person(request)
     open_sessions = [_row(session, request) for session in sessions.of(user)]
-    left = len(user.authenticator.recovery_digests) if user.has_second_step else 0
     shown = {
         "title": _("Security"),
         "sessions": sorted(open_sessions, key=lambda row: not row["is_this"]),
         "has_second_step": user.has_second_step,
         "is_required": second_step.is_required(user),
-        "codes_left": left,
+        "codes_left": len(user.authenticator.recovery_digests) if user.has_second_step else 0,
     }
     return page(request, "admin/security.html", shown)
 

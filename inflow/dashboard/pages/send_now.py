@@ -138,14 +138,13 @@ def _shown(preview: Preview | None) -> dict[str, Any]:
     if preview is None:
         return {}
     row = preview.message
-    size = linters.size(row.body) if row.channel == Medium.SMS else None
     return {
         "preview": preview,
         "draft": row,
         "direction": "rtl" if row.language == Language.ARABIC else "ltr",
         "html": profiles.with_logo(row.html, profiles.of(row.account)),
         "later": preview.deferred_until and moment(preview.deferred_until),
-        "size": size,
+        "size": linters.size(row.body) if row.channel == Medium.SMS else None,
     }
 
 

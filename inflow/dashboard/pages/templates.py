@@ -182,11 +182,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
         return page(self, request, "admin/communications/messagetemplate/accounts.html", context)
 
     def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Redirect to the page of the row's use, which shows both languages."""
         row = self.get_object(request, object_id)
@@ -204,8 +200,8 @@ class MessageTemplateAdmin(OwnRowsAdmin):
                 cells = [(use.url("edit"), use.title, [_origin(use, own, lang) for lang in Language]) for use in uses]
                 rows.append((kind.label if not tone else "", Tone(tone).label if tone else _("Any tone"), cells))
         subtitle = account.name if person(request).is_superuser else ""
-        context = {"title": _("Message templates"), "subtitle": subtitle, "channels": _CHANNELS, "rows": rows}
-        context["model_admin"] = None  # the heading names the page once
+        context: dict[str, Any] = {"title": _("Message templates"), "subtitle": subtitle}
+        context |= {"channels": _CHANNELS, "rows": rows, "model_admin": None}  # the heading names the page once
         return page(self, request, "admin/communications/messagetemplate/table.html", context)
 
     def edit(self, request: HttpRequest, account_id: uuid.UUID, kind: str, tone: str, channel: str) -> HttpResponse:
@@ -320,9 +316,7 @@ def _warnings(use: Use, form: TemplateForm, origins: dict[str, str]) -> list[str
             found.append(_("Only %(own)s has a text of its own; %(other)s uses your text for any tone.") % which)
         else:
             found.append(_("Only %(own)s has a text of its own; %(other)s uses the built-in text.") % which)
-    found += [
-        _not_approved(str(_NAMES[language])) for language in Language.values if _waits_for_approval(use, language)
-    ]
+    found += [_not_approved(_NAMES[language]) for language in Language.values if _waits_for_approval(use, language)]
     if form.is_bound and form.errors:
         return found
     for language in own:
@@ -341,7 +335,7 @@ def _waits_for_approval(use: Use, language: str) -> bool:
     return gateway is not None and not gateways.template_of(gateway, use.kind, language)
 
 
-def _not_approved(language: str) -> str:
+def _not_approved(language: "StrOrPromise") -> str:
     return _(
         "%(language)s has no approved template at the gateway (Settings > Gateways > Set templates). The message is "
         "sent only to debtors who wrote on WhatsApp within the last 24 hours."
