@@ -84,6 +84,7 @@ def _card(each: Receivables, today: dt.date) -> dict[str, Any]:
         "collected_url": listed("payment", paid_at_from=today.replace(day=1), paid_at_to=today),
         "dso": _("more than two years") if each.dso is None else dso,
         "promised": shown(each.promised),
+        "promised_count": each.promised_count,
         "promised_url": listed("promise", status__exact="open", promised_on_to=today + PROMISES_WITHIN),
         "credit": shown(each.credit) if each.credit else "",
         "credit_url": reverse("admin:invoices_debtor_changelist") + "?" + urlencode({"credit": each.currency}),
