@@ -64,9 +64,8 @@ class CalendarRuleAdmin(OwnRowsAdmin):
             raise ValidationError(_("Your account already has an entry with this name."))
         copy = CalendarRule.objects.create(**{**model_to_dict(rule, exclude=["id"]), "account": account})
         rule.pk = copy.pk  # the page of the copy follows
-        return _("Your account has its own copy of “%(name)s” now, which replaces the shared entry.") % {
-            "name": rule.name
-        }
+        text = _("Your account has its own copy of “%(name)s” now, which replaces the shared entry.")
+        return text % {"name": rule.name}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CalendarRule]:
         user, rules = person(request), CalendarRule.objects.select_related("account").order_by(*self.ordering)

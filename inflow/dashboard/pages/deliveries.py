@@ -55,9 +55,8 @@ class AttemptInline(RowsInside):
     def result(self, attempt: Attempt) -> str:
         if attempt.status is None:
             return badge(str(ERRORS.get(attempt.error, attempt.error.replace("_", " "))), "danger")
-        return badge(
-            _("HTTP %(status)s") % {"status": attempt.status}, "success" if 200 <= attempt.status < 300 else "danger"
-        )
+        variant = "success" if 200 <= attempt.status < 300 else "danger"
+        return badge(_("HTTP %(status)s") % {"status": attempt.status}, variant)
 
     @display(description=_lazy("Duration"))
     def took(self, attempt: Attempt) -> str:

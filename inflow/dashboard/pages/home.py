@@ -70,7 +70,6 @@ def _card(each: Receivables, today: dt.date) -> dict[str, Any]:
         return reverse(f"admin:invoices_{name}_changelist") + "?" + urlencode({**filters, "currency": each.currency})
 
     best = max(each.weeks.values(), default=Decimal(0))
-    days = each.dso or 0
     return {
         "currency": each.currency,
         "outstanding": shown(each.outstanding),
@@ -84,7 +83,7 @@ def _card(each: Receivables, today: dt.date) -> dict[str, Any]:
         "collected_url": listed("payment", paid_at_from=today.replace(day=1), paid_at_to=today),
         "dso": _("more than two years")
         if each.dso is None
-        else ngettext("%(days)d day", "%(days)d days", days) % {"days": days},
+        else ngettext("%(days)d day", "%(days)d days", each.dso) % {"days": each.dso},
         "promised": shown(each.promised),
         "promised_count": each.promised_count,
         "promised_url": listed("promise", status__exact="open", promised_on_to=today + PROMISES_WITHIN),
