@@ -1,6 +1,7 @@
-"""Translation of the labels that Django derives from identifiers of fields and models.
+"""Names of models and fields in the reader's language.
 
-They are made lazy here instead of in each field, so that they are not part of migrations.
+Django derives them from the identifiers. They are made lazy here instead of on each field, so that they are not part of
+any migration. The names that differ from the identifiers are listed here for the same reason.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,8 +12,24 @@ from django.apps import AppConfig, apps
 from django.forms.utils import pretty_name
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as _lazy
 
 OURS = ("accounts", "invoices", "communications", "webhooks")
+# The names of a model, singular and plural, as the dashboard's menu and headings use them.
+MODELS = {
+    "escalation": (_lazy("case"), _lazy("cases")),
+    "answer": (_lazy("debtor page response"), _lazy("debtor page responses")),
+    "calendarrule": (_lazy("calendar entry"), _lazy("calendars")),
+    "collectionsettings": (_lazy("rules and limits"), _lazy("rules and limits")),
+    "subscription": (_lazy("webhook"), _lazy("webhooks")),
+}
+FIELDS = {
+    "collectionsettings.opens_at": _lazy("send from"),
+    "collectionsettings.closes_at": _lazy("send until"),
+    "collectionsettings.hours_between": _lazy("hours between messages"),
+    "collectionsettings.most_in_7_days": _lazy("most messages in 7 days"),
+    "collectionsettings.payments_synced_at": _lazy("payments confirmed at"),
+}
 
 
 def for_field(name: str) -> Any:
@@ -21,19 +38,21 @@ def for_field(name: str) -> Any:
 
 
 def translate(configs: Iterable[AppConfig]) -> None:
-    """Replace the verbose names of the apps' models and fields by lazy translations."""
+    """Make the names of these apps' models and fields lazy."""
     for model in (model for config in configs for model in config.get_models()):
         options = model._meta
         if "verbose_name_plural" not in options.original_attrs:
             options.verbose_name_plural = gettext_lazy(f"{options.verbose_name_raw}s")
         options.verbose_name = _lazily(options.verbose_name)
+        if names := MODELS.get(str(options.model_name)):
+            options.verbose_name, options.verbose_name_plural = names
         for field in model._meta.get_fields():
             if hasattr(field, "verbose_name"):
-                field.verbose_name = _lazily(field.verbose_name)
+                field.verbose_name = FIELDS.get(f"{options.model_name}.{field.name}", _lazily(field.verbose_name))
 
 
 def messages(form: type[forms.BaseForm]) -> Iterator[str]:
-    """Yield the derived labels of our models and of `form` and its subclasses, for the message catalogue."""
+    """Yield the names derived from identifiers: of our models, their fields, and the subclasses of `form`."""
     for config in map(apps.get_app_config, OURS):
         for model in config.get_models():
             yield from (str(model._meta.verbose_name), str(model._meta.verbose_name_plural))

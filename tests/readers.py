@@ -101,7 +101,7 @@ READERS: dict[str, Read] = {
     "one line": phrases.clean,
     "lines": phrases.clean_lines,
     "IBAN": profiles.invalid_ibans,
-    "timeline": lambda text: narration.told(TimelineEntry(kind="noted", stored_text=text)),
+    "timeline": lambda text: narration.sentence(TimelineEntry(kind="noted", stored_text=text)),
     # Requests
     "request id": middleware._SANE.fullmatch,
     "key": keys.is_well_formed,

@@ -1,4 +1,4 @@
-"""The pages: each registers itself with the site."""
+"""Pages of the dashboard. Each module registers its page with the site."""
 
 from inflow.dashboard.pages import (  # noqa: F401
     accounts,

@@ -20,8 +20,7 @@ class DashboardConfig(AppConfig):
 
 
 class AdminConfig(SimpleAdminConfig):
-    """Without its pages, which urls.py finds: a process that serves none, as a worker, takes a quarter of its start for
-    them."""
+    """Leaves loading the pages to urls.py: a process that serves none, such as a worker, starts a quarter faster."""
 
     default = False
     default_site = "inflow.dashboard.site.Site"
@@ -31,6 +30,6 @@ class AdminConfig(SimpleAdminConfig):
         checks.register(_check_pages, checks.Tags.admin)
 
 
-def _check_pages(app_configs: Any, **given: Any) -> Iterable[checks.CheckMessage]:
+def _check_pages(app_configs: Any, **kwargs: Any) -> Iterable[checks.CheckMessage]:
     admin.autodiscover()
-    return check_admin_app(app_configs, **given)
+    return check_admin_app(app_configs, **kwargs)

@@ -1,4 +1,4 @@
-"""Language of the dashboard: the person's choice, stored with them and in their browser for the log-in."""
+"""Language of the dashboard: the person's choice, stored in their row and, for the log-in page, in a cookie."""
 
 from typing import Any
 
@@ -15,18 +15,18 @@ _YEAR_S = 365 * 24 * 3600
 
 
 def choices(request: HttpRequest) -> list[dict[str, Any]]:
-    """For unfold's menu: each language by its own name, and the browser's."""
+    """Return the entries of unfold's menu: each language in its own name, and the browser's language."""
     names = [{"code": code, "name_local": name} for code, name in settings.LANGUAGES]
-    return [*names, {"code": "", "name_local": _("As the browser says")}]
+    return [*names, {"code": "", "name_local": _("Same as the browser")}]
 
 
 @require_POST
 def choose(request: HttpRequest) -> HttpResponse:
-    """Keep the choice; an empty one follows the browser again."""
+    """Store the choice; an empty one follows the browser's language again."""
     language = request.POST.get("language", "")
-    came_from = request.POST.get("next") or request.headers.get("Referer", "")
-    is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
-    response = HttpResponseRedirect(came_from if is_ours else reverse("admin:index"))
+    previous = request.POST.get("next") or request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(previous, {request.get_host()}, require_https=request.is_secure())
+    response = HttpResponseRedirect(previous if is_ours else reverse("admin:index"))
     if language not in ("", *Language.values):
         return response
     if isinstance(request.user, User):

@@ -1,7 +1,4 @@
-"""The dashboard's middleware. The API goes past it: see `ApiMiddleware`.
-
-The dashboard tells times on the wall clock of the person's account; platform staff without one see UTC.
-"""
+"""Middleware of the dashboard. `ApiMiddleware` keeps it away from requests to the API."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -18,9 +15,12 @@ from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 
 
-class LanguageMiddleware:
-    """The dashboard speaks the person's language: the one they chose, else the browser's. All else stays English, or
-    chooses for itself, as the debtor's page does."""
+class LocaleMiddleware:
+    """Shows the dashboard in the person's language and in the time zone of their account.
+
+    The language is the person's choice, or else the browser's. Platform staff without an account see UTC. Other pages
+    are English, or choose their own language, as the debtor's page does.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -31,8 +31,9 @@ class LanguageMiddleware:
         user = request.user
         chosen = user.language if isinstance(user, User) else ""
         language = chosen or translation.get_language_from_request(request)
+        zone = user.account.zone if isinstance(user, User) and user.account else None
         request.LANGUAGE_CODE = language
-        with translation.override(language):
+        with translation.override(language), timezone.override(zone):
             response = self.get_response(request)
         response.headers.setdefault("Content-Language", language)
         patch_vary_headers(response, ("Accept-Language", "Cookie"))
@@ -40,7 +41,8 @@ class LanguageMiddleware:
 
 
 class ContentPolicyMiddleware(csp.CSPMiddleware):
-    """The Content-Security-Policy of pages that have none of their own. unfold evaluates attributes and sets styles."""
+    """Sets the Content-Security-Policy of pages that have none of their own. unfold evaluates attributes and sets
+    styles."""
 
     loosened: ClassVar[dict[str, list[str]]] = {"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]}
 
@@ -58,7 +60,7 @@ class ContentPolicyMiddleware(csp.CSPMiddleware):
 
 
 class LinkMaskMiddleware:
-    """Masks the links to debtors' pages on the pages of viewers: whoever has one acts as the debtor."""
+    """Masks the links to debtors' pages for viewers: anybody who has such a link can act as the debtor."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -71,16 +73,3 @@ class LinkMaskMiddleware:
         if isinstance(request.user, User) and not request.user.may(Role.AGENT):
             response.content = masking.mask_body(response.content)
         return response
-
-
-class LocalTimeMiddleware:
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path.startswith("/admin/"):
-            return self.get_response(request)
-        user = request.user
-        zone = user.account.zone if isinstance(user, User) and user.account else None
-        with timezone.override(zone):
-            return self.get_response(request)

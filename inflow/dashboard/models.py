@@ -19,12 +19,13 @@ AT_WORK = (ExportState.WAITING, ExportState.RUNNING)
 
 
 class Export(models.Model):
-    """A list as a file, made by a worker for the person who asked for it. See `dashboard.long_exports`."""
+    """Export of a list that a worker writes for one person. See `dashboard.core.long_exports`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
-    # The account whose rows are in the file: whoever changes accounts finds no file of the former one. It is null for
-    # platform staff, also for those who belong to an account: whoever is no longer one of them finds no file of all.
+    # The account whose rows are in the file: a person who changes accounts no longer sees files of the former one. It
+    # is null for platform staff, also for those who belong to an account: after leaving the staff, a person no longer
+    # sees files with the rows of all accounts.
     account = models.ForeignKey(Account, on_delete=models.CASCADE, null=True, related_name="+")
     model = models.CharField(max_length=100)
     form = models.CharField(max_length=4)
@@ -60,7 +61,7 @@ class PartKind(models.TextChoices):
 
 
 class ExportPart(models.Model):
-    """A piece of an export: the keys of the rows it will hold, and then what they became. Both are compressed."""
+    """Part of an export: first the keys of its rows, then their content. Both are compressed."""
 
     export = models.ForeignKey(Export, on_delete=models.CASCADE, related_name="parts", db_index=False)
     kind = models.CharField(max_length=10, choices=PartKind)

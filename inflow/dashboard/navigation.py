@@ -1,4 +1,4 @@
-"""The sidebar and the tabs, by role. Titles are ours alone: unfold writes them unescaped."""
+"""Sidebar and tabs, by role. Only constant titles: unfold does not escape them."""
 
 import functools
 from typing import TYPE_CHECKING, Any
@@ -25,15 +25,13 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item(_("Debtors"), "contacts", "admin:invoices_debtor_changelist"),
         _item(_("Messages"), "mail", "admin:communications_communication_changelist"),
         _item(_("Forecast"), "calendar_month", "admin:communications_forecast"),
-        _item(_("Answers"), "forum", "admin:communications_reply_changelist"),
+        _item(_("Replies"), "forum", "admin:communications_reply_changelist", badge=inbox.count_pending(user)),
         _item(_("Cases"), "support_agent", "admin:invoices_escalation_changelist"),
         _item(_("Promises"), "handshake", "admin:invoices_promise_changelist"),
         _item(_("Payments"), "payments", "admin:invoices_payment_changelist"),
         _item(_("Contacts"), "alternate_email", "admin:communications_contact_changelist"),
         _item(_("Imports"), "upload_file", "admin:invoices_import_changelist"),
     ]
-    if waiting := inbox.count_pending(user):
-        collections[4]["badge"] = str(waiting)
     return [
         {"items": [_item(_("Home"), "home", "admin:index")]},
         {"title": _("Collections"), "separator": True, "items": collections},
@@ -43,19 +41,19 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _settings_of(user: User) -> list[Item]:
     rules = "admin:communications_collectionsettings"
-    whose = (f"{rules}_changelist",) if user.is_superuser else (f"{rules}_change", user.account_id)
+    own = (f"{rules}_changelist",) if user.is_superuser else (f"{rules}_change", user.account_id)
     items = [
         _item(_("Reminder policies"), "stairs", "admin:communications_reminderpolicy_changelist"),
-        _item(_("Rules and limits"), "rule", *whose),
+        _item(_("Rules and limits"), "rule", *own),
         _item(_("Calendars"), "event", "admin:invoices_calendarrule_changelist"),
     ]
     if user.may(Role.MANAGER):
-        items.append(_item(_("Templates"), "edit_note", "admin:communications_messagetemplate_changelist"))
-        items.append(_item(_("Sender"), "badge", "admin:communications_senderprofile_changelist"))
-    if user.may(Role.ADMIN):
-        items.append(_item(_("Integrations"), "hub", "admin:accounts_apikey_changelist"))
-    if user.may(Role.MANAGER):
+        items.append(_item(_("Message templates"), "edit_note", "admin:communications_messagetemplate_changelist"))
+        items.append(_item(_("Sender profile"), "badge", "admin:communications_senderprofile_changelist"))
         items.append(_item(_("Gateways"), "cell_tower", "admin:communications_gateway_changelist"))
+    if user.may(Role.ADMIN):
+        items.append(_item(_("API keys"), "key", "admin:accounts_apikey_changelist"))
+        items.append(_item(_("Webhooks"), "webhook", "admin:webhooks_subscription_changelist"))
     if user.is_superuser:
         items.append(_item(_("Accounts"), "apartment", "admin:accounts_account_changelist"))
     else:
@@ -69,54 +67,38 @@ def _settings_of(user: User) -> list[Item]:
 
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
-    """Settings > Integrations: API keys, webhooks and their deliveries. Contacts: with the consent log. Only those of
-    the page that is asked for: unfold compares each with each item of the sidebar."""
-    groups: list[dict[str, Any]] = [
-        {
-            "models": ["accounts.apikey", "webhooks.subscription", "webhooks.delivery"],
-            "items": [
-                _item(_("API keys"), "", "admin:accounts_apikey_changelist"),
-                _item(_("Webhooks"), "", "admin:webhooks_subscription_changelist"),
-                _item(_("Deliveries"), "", "admin:webhooks_delivery_changelist"),
-                _item("Zapier", "", "admin:zapier"),
-            ],
-        },
-        {
-            "models": ["accounts.user", "accounts.invitation"],
-            "items": [
-                _item(_("People"), "", "admin:accounts_user_changelist"),
-                _item(_("Invitations"), "", "admin:accounts_invitation_changelist"),
-            ],
-        },
-        {
-            "models": ["communications.reply", "communications.answer"],
-            "items": [
-                _item(_("Replies to messages"), "", "admin:communications_reply_changelist"),
-                _item(_("From their page"), "", "admin:communications_answer_changelist"),
-            ],
-        },
-        {
-            "models": ["communications.contact", "communications.consententry"],
-            "items": [
-                _item(_("Contacts"), "", "admin:communications_contact_changelist"),
-                _item(_("Consent log"), "", "admin:communications_consententry_changelist"),
-            ],
-        },
+    """Return the tabs of this page. Other groups are left out, because unfold compares every tab with every entry of
+    the sidebar."""
+    groups = [
+        _group(accounts_apikey=_("API keys"), webhooks_subscription=_("Webhooks"), webhooks_delivery=_("Deliveries")),
+        _group(accounts_user=_("People"), accounts_invitation=_("Invitations")),
+        _group(communications_reply=_("Replies"), communications_answer=_("Debtor page responses")),
+        _group(communications_contact=_("Contacts"), communications_consententry=_("Consent log")),
     ]
+    groups[0]["items"].append(_item("Zapier", "", "admin:zapier"))
     return [group for group in groups if any(item["link"] in request.path for item in group["items"])]
 
 
+def _group(**titles: str) -> dict[str, Any]:
+    """Return a group of tabs: the title of each list, by app and model."""
+    return {
+        "models": [name.replace("_", ".") for name in titles],
+        "items": [_item(title, "", f"admin:{name}_changelist") for name, title in titles.items()],
+    }
+
+
 def environment(request: HttpRequest) -> list[str] | None:
-    """The label in the header of every page of a test account."""
+    """Return the label in the header of every page of a test account."""
     account = getattr(request.user, "account", None)
     return [_("Test account"), "warning"] if account and account.is_test else None
 
 
-def _item(title: "StrOrPromise", icon: str, name: str, *args: object) -> Item:
-    return {"title": title, "icon": icon, "link": reverse(name, args=args) if args else _address(name)}
+def _item(title: "StrOrPromise", icon: str, name: str, *args: object, badge: int = 0) -> Item:
+    item = {"title": title, "icon": icon, "link": reverse(name, args=args) if args else _address(name)}
+    return {**item, "badge": str(badge)} if badge else item
 
 
 @functools.cache
 def _address(name: str) -> str:
-    """Each page shows some thirty of them, and they are always the same."""
+    """Cache the addresses: each page shows some thirty of them."""
     return reverse(name)

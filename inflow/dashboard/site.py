@@ -13,13 +13,14 @@ from communications.schedule import standstill
 from inflow.accounts.access import person
 from inflow.accounts.models import User
 from inflow.dashboard.core import suspension
+from inflow.dashboard.core.errors import TooManyExports
 from inflow.restores import highwater
 
 
 class Site(UnfoldAdminSite):  # type: ignore[misc]
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Every page says so while messages are stopped or the account is suspended; platform staff see that messages
-        and webhooks are held after a restore."""
+        """Add the bars above each page: stopped messages, a suspended account, and for platform staff the hold after a
+        restore."""
         user = request.user
         bars = SimpleLazyObject(lambda: standstill.banners(user) if isinstance(user, User) else [])
         held = highwater.held() if user.is_superuser else None
@@ -27,28 +28,28 @@ class Site(UnfoldAdminSite):  # type: ignore[misc]
         return {**super().each_context(request), "standstill": bars, "held": held, "suspended": suspended}
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
-        """Django makes the list of all models for each page, where the sidebar of navigation.py stands instead."""
+        """Leave out the list of all models, which the sidebar of navigation.py replaces on each page."""
         return super().get_app_list(request, app_label) if app_label else []
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """Without Django's redirect from any row's type and key to its own address: no row of ours has one."""
+        """Leave out Django's redirect from a row to its public address: our rows have none."""
         return [each for each in super().get_urls() if getattr(each, "name", "") != "view_on_site"]
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         try:
-            found: HttpResponse = super().search(request, extra_context)
-        except (InvalidPage, ValueError) as error:  # unfold takes any text for the number of a page
+            response: HttpResponse = super().search(request, extra_context)
+        except (InvalidPage, ValueError) as error:  # unfold does not validate the page number
             raise Http404 from error
-        return found
+        return response
 
     def export_later(self, request: HttpRequest, model: type[Model], form: str) -> HttpResponse:
-        """Let a worker make the file of a list that is too long for a request."""
-        from inflow.dashboard.core import long_exports  # which loads the lists
+        """Start the export of a list that is too long for a request."""
+        from inflow.dashboard.core import long_exports  # it loads the pages
 
         try:
             export = long_exports.start(person(request), model, form, request.GET.urlencode())
-        except long_exports.TooMany:
-            messages.error(request, _("Wait until your other exports are done."))
+        except TooManyExports:
+            messages.error(request, _("Wait until your other exports are finished."))
             return HttpResponseRedirect(reverse("exports"))
         long_exports.offer(export)
         return HttpResponseRedirect(reverse("export", args=[export.pk]))

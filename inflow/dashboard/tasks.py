@@ -11,7 +11,7 @@ from inflow.dashboard.core import long_exports
 
 @shared_task  # type: ignore[untyped-decorator]
 def work_on_export(export_id: str, release: str | None = None) -> None:
-    """A turn of a few seconds; the next one is at the queue's end."""
+    """Work for a few seconds; the next turn goes to the end of the queue."""
     long_exports.work(uuid.UUID(export_id), release)
 
 
@@ -22,19 +22,19 @@ def compute_forecast(forecast_id: int) -> None:
 
 @shared_task  # type: ignore[untyped-decorator]
 def switch_on_policy(account_id: str, release: str | None = None) -> None:
-    """A turn of a few seconds, as of an export."""
+    """Work for a few seconds, like `work_on_export`."""
     switching.work(uuid.UUID(account_id), release)
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def advance_clock(account_id: str, release: str | None = None) -> None:
-    """A turn of a few seconds, as of an export."""
+    """Work for a few seconds, like `work_on_export`."""
     leaps.work(uuid.UUID(account_id), release)
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def sweep() -> None:
-    """Several times a minute: work whose wake-up was lost or whose worker died goes on."""
+    """Resume work whose wake-up was lost or whose worker died. Runs several times a minute."""
     for account_id, release in switching.waiting():
         switching.offer(account_id, release)
     for account_id, release in leaps.waiting():
@@ -47,6 +47,6 @@ def sweep() -> None:
 
 @shared_task  # type: ignore[untyped-decorator]
 def forget_old() -> None:
-    """Every hour."""
+    """Delete expired exports and forecasts. Runs every hour."""
     long_exports.forget_old()
     stored_forecasts.delete_old()

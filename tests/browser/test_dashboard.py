@@ -135,7 +135,7 @@ def _import_a_file(walk: Walk) -> None:
     walk.page.locator("[name=kind]").select_option("invoices")
     file = {"name": "february.csv", "mimeType": "text/csv", "buffer": FILE.encode()}
     walk.page.locator("[name=file]").set_input_files(file)  # type: ignore[arg-type]
-    walk.button("Show what will happen").click()
+    walk.button("Preview import").click()
     expect(walk.page.get_by_role("progressbar")).to_be_visible()
     _work()
     walk.page.get_by_role("cell", name="AED 1,250.50").wait_for()

@@ -40,12 +40,12 @@ def test_a_person_sets_up_two_steps_and_logs_in_by_them_and_the_console_stays_si
     here, said = page.url.removesuffix("/admin/login/"), heard(page)
     log_in(page, user.email)
     page.goto(f"{here}/admin/security/")
-    page.get_by_role("link", name="Set up two steps").click()
+    page.get_by_role("link", name="Set up two-step log-in").click()
     expect(page.get_by_role("img", name="QR code")).to_be_visible()
-    page.get_by_text("Can't read it?").click()
+    page.get_by_text("Can't scan it?").click()
     key = page.locator(".key").inner_text()
     page.locator("[name=code]").fill(code(key, half_minutes=-1))
-    page.get_by_role("button", name="Turn two steps on").click()
+    page.get_by_role("button", name="Turn on").click()
     recovery = page.locator("#codes").inner_text().split()
     assert len(recovery) == 10
 

@@ -103,5 +103,5 @@ def test_nobody_answers_for_a_debtor_in_production(settings: Settings) -> None:
     client = Client()
     client.force_login(make.user(account))
     answer = client.post(f"/admin/communications/communication/{row.pk}/answer/", {"text": "STOP"})
-    assert "be answered from here" in answer.content.decode()
+    assert "t reply to this message here" in answer.content.decode()
     assert not Reply.objects.exists()

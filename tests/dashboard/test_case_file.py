@@ -90,7 +90,7 @@ def test_many_are_assigned_at_once_after_a_form_that_only_asks(own: World) -> No
     client = own.logged_in(Role.AGENT)
     with nothing_changes(own):
         asked = client.post(LIST, chosen("assign_selected", own.invoice, other))
-    assert "2 are chosen." in asked.content.decode()
+    assert "2 rows selected." in asked.content.decode()
     client.post(LIST, chosen("assign_selected", own.invoice, other, apply="1", assignee=str(agent.pk)))
     assert {case.invoice_id for case in Escalation.objects.filter(assignee=agent)} == {own.invoice.pk, other.pk}
 
@@ -100,7 +100,7 @@ def test_what_does_not_fit_is_left_and_said(own: World) -> None:
     client = own.logged_in(Role.AGENT)
     answer = client.post(LIST, chosen("hold_selected", own.invoice, own.closed, **said), follow=True)
     assert (make.again(own.invoice).status, make.again(own.closed).status) == ("on_hold", "paid")
-    assert "1 was left as it is: Falcon-0" in answer.content.decode()
+    assert "1 row not changed: Falcon-0" in answer.content.decode()
 
 
 def test_a_ladder_is_chosen_for_many_by_a_manager_alone(own: World) -> None:

@@ -135,7 +135,7 @@ def test_a_workbook_that_would_be_too_long_is_refused_in_words_and_a_csv_is_not(
     client = own.logged_in(Role.VIEWER)
     seen = AuditEntry.objects.count()
     answer = client.get(page("communications_contact", "export", "xlsx"), follow=True)
-    assert "take CSV" in answer.content.decode()
+    assert "export it as CSV" in answer.content.decode()
     assert AuditEntry.objects.count() == seen
     answer = client.get(page("communications_contact", "export", "csv"))
     export = Export.objects.get()

@@ -66,7 +66,7 @@ def test_the_old_token_does_not_go_to_a_new_host(own: World) -> None:
     client, address = own.logged_in(Role.MANAGER), verb("communications_gateway_edit", own)
     said = {"base_url": "https://elsewhere.example", "account_sid": "AC1", "auth_token": "", "sender": "Gulf"}
     with nothing_changes(own):
-        assert "needs the token again" in client.post(address, said).content.decode()
+        assert "Enter the token again" in client.post(address, said).content.decode()
     assert client.post(address, said | {"auth_token": SECRET}).status_code == 302
     gateway = Gateway.objects.get(account=own.account)
     assert (gateway.base_url, gateways.token_of(gateway)) == ("https://elsewhere.example", SECRET)

@@ -23,7 +23,10 @@ pytestmark = pytest.mark.django_db
 
 def owed(client: Any) -> dict[str, tuple[str, int, str, int]]:
     cards = client.get("/admin/").context["cards"]
-    return {card.currency: (card.outstanding, card.open_count, card.overdue, card.overdue_count) for card in cards}
+    return {
+        card["currency"]: (card["outstanding"], card["open_count"], card["overdue"], card["overdue_count"])
+        for card in cards
+    }
 
 
 def test_what_is_owed_is_counted_per_currency_among_own_invoices(own: World, foreign: World) -> None:
@@ -60,11 +63,15 @@ def test_what_is_open_is_told_by_its_age_and_each_age_leads_to_its_list(db: None
         wanted[age] += days + 1
         made[age].add(str(invoice.pk))
     for client in (logged_in(make.user(account, Role.VIEWER)), platform()):
-        [card] = [card for card in client.get("/admin/").context["cards"] if card.currency == "QAR"]
-        assert {part.age: part.amount for part in card.parts} == {age: f"{sum:,.2f}" for age, sum in wanted.items()}
-        assert sum(part.width for part in card.parts) == pytest.approx(100, abs=0.1)
-        for part in card.parts:
-            assert linked(client.get(part.url).content.decode(), "invoices_invoice") == made[part.age], part.age
+        [card] = [card for card in client.get("/admin/").context["cards"] if card["currency"] == "QAR"]
+        assert {part["age"]: part["amount"] for part in card["parts"]} == {
+            age: f"{sum:,.2f}" for age, sum in wanted.items()
+        }
+        assert sum(part["width"] for part in card["parts"]) == pytest.approx(100, abs=0.1)
+        for part in card["parts"]:
+            assert linked(client.get(part["url"]).content.decode(), "invoices_invoice") == made[part["age"]], part[
+                "age"
+            ]
 
 
 def test_what_came_in_is_told_by_month_and_week_less_what_was_reversed(db: None) -> None:
@@ -105,10 +112,10 @@ def test_promises_of_the_next_week_and_the_months_payments_lead_to_their_lists(o
         lifecycle.promise(own.account, invoice.pk, make.STAFF, today + dt.timedelta(days=days))
     client = own.logged_in(Role.VIEWER)
     [card] = client.get("/admin/").context["cards"]
-    assert (card.promised, card.promised_count) == ("AED 11.00", 2)
-    assert len(linked(client.get(card.promised_url).content.decode(), "invoices_promise")) == 2
-    collected = client.get(card.collected_url).content.decode()
-    assert (card.collected, linked(collected, "invoices_payment")) == (
+    assert (card["promised"], card["promised_count"]) == ("AED 11.00", 2)
+    assert len(linked(client.get(card["promised_url"]).content.decode(), "invoices_promise")) == 2
+    collected = client.get(card["collected_url"]).content.decode()
+    assert (card["collected"], linked(collected, "invoices_payment")) == (
         "AED 100.00",
         {str(own.rows["invoices_payment"])},
     )
@@ -131,7 +138,7 @@ def test_what_goes_out_today_and_tomorrow_is_counted_and_shown(own: World, forei
     now = own.account.now()
     for days, counted in ((0, (1, 0)), (1, (0, 1)), (2, (0, 0))):
         mine.update(scheduled_for=now + dt.timedelta(days=days))
-        going = own.logged_in(Role.VIEWER).get("/admin/").context["going"]
+        going = own.logged_in(Role.VIEWER).get("/admin/").context["scheduled"]
         assert (going["today"], going["tomorrow"], len(going["rows"])) == (*counted, sum(counted))
 
 
@@ -151,7 +158,8 @@ def test_each_number_leads_to_the_list_that_proves_it(own: World) -> None:
     client = own.logged_in(Role.VIEWER)
     [card] = client.get("/admin/").context["cards"]
     listed = {
-        url: linked(client.get(url).content.decode(), "invoices_invoice") for url in (card.open_url, card.overdue_url)
+        url: linked(client.get(url).content.decode(), "invoices_invoice")
+        for url in (card["open_url"], card["overdue_url"])
     }
     assert list(listed.values()) == [{str(own.invoice.pk), str(later.pk)}, {str(own.invoice.pk)}]
 

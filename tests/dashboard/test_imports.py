@@ -83,7 +83,7 @@ def test_a_confirmed_file_is_imported_by_the_verbs_and_the_same_again_changes_no
     again = worked(upload(client, FILE))
     assert outcomes(again) == ["unchanged", "refused", "unchanged"]
     assert (
-        "No row of this file would change anything."
+        "No row of this file changes anything."
         in client.get(page("invoices_import", "change", again.pk)).content.decode()
     )
 

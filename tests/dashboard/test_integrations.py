@@ -1,4 +1,4 @@
-"""Settings > Integrations: API keys and webhooks, made, shown once and ended."""
+"""Settings > API keys and Settings > Webhooks: created, shown once and ended."""
 
 import datetime as dt
 import re
@@ -159,7 +159,7 @@ def test_without_an_overlap_the_old_key_ends_at_once_and_is_not_rotated_again(ow
     shown(client.post(address, {"overlap_hours": "0"}))
     assert Caller(old).get("me").status == 401
     with nothing_changes(own):
-        assert "works no more" in str(client.post(address, {"overlap_hours": "0"}).context["form"].errors)
+        assert "no longer valid" in str(client.post(address, {"overlap_hours": "0"}).context["form"].errors)
 
 
 def test_use_is_shown_against_both_windows_of_the_plan_and_looking_uses_nothing() -> None:
@@ -217,4 +217,4 @@ def test_a_webhook_says_how_it_fares(own: World) -> None:
     address, client = page("webhooks_subscription", "change", row), own.logged_in(Role.ADMIN)
     assert ">Good<" in client.get(address).content.decode()
     Subscription.objects.filter(pk=row).update(failures=7, failing_since=timezone.now())
-    assert "7 failed tries since" in client.get(address).content.decode()
+    assert "7 failed attempts since" in client.get(address).content.decode()

@@ -254,7 +254,7 @@ def test_the_admin_hears_the_same_whether_or_not_the_address_has_a_log_in_elsewh
         shown = client.get(answer["Location"]).content.decode()
         assert email in shown
         row = client.get(page("accounts_invitation", "change", of(own, email).pk)).content.decode()
-        told = re.findall(r"An invitation is on its way to [^<]*|badge-info\">Pending", shown + row)
+        told = re.findall(r"An invitation is being sent to [^<]*|badge-info\">Pending", shown + row)
         heard.add(str(told[0]).replace(email, "") + str(told.count('badge-info">Pending') > 0))
     assert len(heard) == 1
     mailing.send_due()

@@ -53,8 +53,8 @@ def test_a_ladder_reads_as_what_happens_on_which_day(own: World) -> None:
     for line in (
         "3 days before: reminder, friendly",
         "1 day after: reminder, friendly",
-        "21 days after: final notice, firm, calls in a person (level 1)",
-        "35 days after: no message, calls in a person (level 2)",
+        "21 days after: final notice, firm, escalation level 1",
+        "35 days after: no message, escalation level 2",
         "1 open invoice",
     ):
         assert line in html
@@ -68,7 +68,7 @@ def test_a_manager_edits_the_steps_and_nothing_is_sent_again(own: World) -> None
     assert {tuple(step.channels) for step in policy.steps.all()} == {("sms", "email")}
     assert Communication.objects.get(invoice=own.invoice).status == "scheduled"
     entry = AuditEntry.objects.get(account=own.account, action="reminderpolicy.edited")
-    assert "30 days after: final notice, firm, calls in a person (level 1)" in entry.detail["changes"]["steps"][1]
+    assert "30 days after: final notice, firm, escalation level 1" in entry.detail["changes"]["steps"][1]
 
 
 def test_a_form_that_is_sent_back_as_it_came_changes_nothing(own: World) -> None:

@@ -177,7 +177,7 @@ def test_one_asks_for_the_same_once_and_for_a_few_at_a_time(own: World) -> None:
     for order in range(long_exports.MOST_AT_WORK - 1):
         asked(client, f"?o={order + 1}")
     answer = client.get(page("invoices_invoice", "export", "csv") + "?o=5", follow=True)
-    assert "Wait until your other exports are done." in answer.content.decode()
+    assert "Wait until your other exports are finished." in answer.content.decode()
     assert Export.objects.count() == long_exports.MOST_AT_WORK
 
 

@@ -31,7 +31,7 @@ def test_what_happens_to_an_invoice_is_told_in_arabic() -> None:
     with translation.override("ar"):
         for entry in entries:
             assert entry.stored_text == ""
-            assert list(reading.latin(narration.told(entry).replace("bdi", "b"), "b", "AED")) == [], entry.kind
+            assert list(reading.latin(narration.sentence(entry).replace("bdi", "b"), "b", "AED")) == [], entry.kind
 
 
 def test_what_is_stored_is_english_whatever_the_reader_speaks() -> None:
@@ -49,7 +49,7 @@ def test_what_is_stored_is_english_whatever_the_reader_speaks() -> None:
 def test_an_entry_without_parameters_is_shown_as_it_is_stored_and_escaped() -> None:
     entry = TimelineEntry(stored_text="<b>Something</b> else happened.", kind="sent")
     with translation.override("ar"):
-        assert narration.told(entry) == "<bdi>&lt;b&gt;Something&lt;/b&gt; else happened.</bdi>"
+        assert narration.sentence(entry) == "<bdi>&lt;b&gt;Something&lt;/b&gt; else happened.</bdi>"
 
 
 SAMPLE_PARAMS: dict[str, object] = {
@@ -83,7 +83,7 @@ def test_each_sentence_has_words_for_its_parameters_in_both_languages(kind: str,
     english = narrative.in_english(entry)
     assert english
     assert "%" not in english
-    assert narration.told(entry).replace("<bdi>", "").replace("</bdi>", "") == english
+    assert narration.sentence(entry).replace("<bdi>", "").replace("</bdi>", "") == english
     with translation.override("ar"):
-        shown = narration.told(entry).replace("<bdi>", "").replace("</bdi>", "")
+        shown = narration.sentence(entry).replace("<bdi>", "").replace("</bdi>", "")
         assert list(reading.latin(shown, "Asia/Dubai")) == []

@@ -90,7 +90,7 @@ def test_an_admin_sets_time_zone_and_language_of_the_account_and_nothing_else(ow
         wrong = own.logged_in(Role.ADMIN).post(address, {**said, "time_zone": "Moon/Base"})
         assert wrong.context["errors"]
     shown = own.logged_in(Role.ADMIN).get(address).content.decode()
-    assert "30 requests a minute, 1,000 requests a day, 5 webhooks" in shown
+    assert "30 requests per minute, 1,000 requests per day, 5 webhooks" in shown
     assert own.logged_in(Role.ADMIN).post(address, said).status_code == 302
     account = Account.objects.get(pk=own.account.pk)
     assert (account.time_zone, account.language) == ("Asia/Riyadh", "ar")

@@ -65,10 +65,8 @@ def test_stopping_and_resuming_is_recorded_and_of_one_account(own: World, foreig
         held = Communication.objects.get(account=own.account)
         Communication.objects.filter(pk=held.pk).update(waits_for="stopped")
         address = page("communications_communication", "changelist") + "?waits=stopped"
-        assert (
-            "1 message held by the switch"
-            in client.get(page("communications_collectionsettings", "change", own.account.pk)).content.decode()
-        )
+        shown = client.get(page("communications_collectionsettings", "change", own.account.pk)).content.decode()
+        assert '?waits=stopped">1</a>' in shown
         assert str(held.pk) in client.get(address).content.decode()
         client.post(verb("communications_collectionsettings_resume", own))
     rules.refresh_from_db()
@@ -151,11 +149,11 @@ def test_switching_a_policy_on_shows_before_what_enters_and_when() -> None:
     address = reverse("admin:communications_reminderpolicy_switch_on", args=[policy.pk])
     client = logged_in(make.user(account, Role.MANAGER))
     html = client.post(address, {"whom": "idle", "overdue_enter": "on"}).content.decode()
-    assert "1 overdue (enter) and 0 not yet due." in " ".join(html.split())
+    assert "Overdue invoices (included): 1. Not yet due: 0." in " ".join(html.split())
     assert "Tuesday, 7 April" in html
     assert not make.again(invoice).is_chased
     html = client.post(address, {"whom": "idle"}).content.decode()
-    assert "Nothing falls due" in html
+    assert "No messages are planned" in html
     assert client.post(address, {"whom": "idle", "overdue_enter": "on", "confirm": ""}).status_code == 302
     assert make.again(invoice).is_chased
     assert AuditEntry.objects.filter(action="reminderpolicy.switched_on").exists()

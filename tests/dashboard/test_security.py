@@ -155,7 +155,7 @@ def test_an_account_that_asks_its_admins_for_two_steps_shows_them_nothing_before
     with nothing_changes(own):
         assert admin.post(page("accounts_apikey", "add"), {"name": "x"})["Location"].startswith(SET_UP)
     assert is_in(manager)
-    assert "required of you" in admin.get(SET_UP).content.decode()
+    assert "is required for you" in admin.get(SET_UP).content.decode()
 
 
 def test_platform_staff_need_two_steps_where_the_setting_says_so(settings: Any) -> None:

@@ -31,7 +31,7 @@ def address(own: World) -> str:
 def form_of(client: Client, address: str, **said: str) -> dict[str, str]:
     """What the page asks to be posted, after a look at it."""
     html = (client.post(address, said) if said else client.get(address)).content.decode()
-    found = {name: re.search(rf'name="{name}" value="([^"]*)"', html) for name in ("key", "seal")}
+    found = {name: re.search(rf'name="{name}" value="([^"]*)"', html) for name in ("key", "digest")}
     values = {name: match[1] for name, match in found.items() if match}
     return {"kind": "manual", "channel": "email", "language": "en", **said, **values}
 
@@ -92,4 +92,4 @@ def test_nothing_is_offered_for_a_closed_invoice_but_thanks_for_a_paid_one(own: 
     paid = page("invoices_invoice", "send_now", own.closed.pk)
     assert paid in client.get(page("invoices_invoice", "change", own.closed.pk)).content.decode()
     html = client.get(paid).content.decode()
-    assert ("Thanks for the payment" in html, "A message about what is open" in html) == (True, False)
+    assert ("Thank-you for the payment" in html, "Open invoices" in html) == (True, False)

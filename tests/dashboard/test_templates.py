@@ -99,7 +99,7 @@ def test_saving_keeps_what_differs_and_the_audit_log_tells(own: World, foreign: 
     entry = AuditEntry.objects.get(action="messagetemplate.changed")
     assert (entry.actor, entry.detail["changes"]["body"][1]) == (own.people[Role.MANAGER].email, row.body)
     html = html_of(client.get(at(own)))
-    assert "Only English is your own; Arabic is still built-in." in html
+    assert "Only English has a text of its own; Arabic uses the built-in text." in html
     assert "EN own" in html_of(client.get(at(own, "table")))
     client.post(at(own), said())
     assert not MessageTemplate.objects.exists()
@@ -115,7 +115,7 @@ def test_saving_keeps_what_differs_and_the_audit_log_tells(own: World, foreign: 
         ("body_en", "{% load static %}", "can&#x27;t be used"),
         ("body_en", "{% if company %}only then{% endif %}", "empty after the values are filled in"),
         ("body_ar", "{% if overdue %}متأخرة{% endif %}", "empty after the values are filled in"),
-        ("subject_ar", "", "An email needs its subject and its text."),
+        ("subject_ar", "", "An email needs a subject and a text."),
         ("body_en", "x" * 8_001, "can have at most 8,000 characters"),
         ("subject_en", "x" * 501, "at most 500 characters"),
         ("invoice_number", "INV-none", "There is no invoice of this number."),
@@ -212,7 +212,7 @@ def test_the_sender_is_saved_with_its_logo_for_one_s_own_account(own: World, for
     [
         ({"new_logo": b"<svg></svg>"}, "PNG or a JPEG"),
         ({"new_logo": png() + bytes(300_000)}, "larger than 200 KiB"),
-        ({"payment_ar": "IBAN AE07 0331 2345 6789 0123 457"}, "check digits of this IBAN do not fit"),
+        ({"payment_ar": "IBAN AE07 0331 2345 6789 0123 457"}, "check digits of this IBAN are wrong"),
         ({"reply_to": "nobody"}, "valid email address"),
         ({"payment_en": "x" * 1_001}, "at most 1000 characters"),
     ],

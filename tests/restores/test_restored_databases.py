@@ -294,8 +294,8 @@ def test_a_restored_backup_is_held_and_then_sends_none_of_it_again(
         assert "after_restore" in line
 
         listed = after_restore("--dry-run")
-        assert "Messages that may have left: 20" in listed
-        assert "Webhook deliveries that may have left: 20" in listed
+        assert "Messages that may have been sent: 20" in listed
+        assert "Webhook deliveries that may have been sent: 20" in listed
         assert "debtor7@example.com" in listed
         assert (statuses(Communication), statuses(Delivery), is_held()) == (*waiting, True)
 
@@ -358,7 +358,7 @@ def test_released_everything_is_sent_again(installed: Installed) -> None:
     with installed.read(f"released_{uuid.uuid4().hex}").used():
         assert installed.work() == (0, 0)
         said = after_restore("--release-messages", "--release-webhooks")
-        assert "Messages that may have left: 20 (will be sent, perhaps again)" in said
+        assert "Messages that may have been sent: 20 (will be sent, perhaps again)" in said
         assert installed.work() == (AFTER_BACKUP, AFTER_BACKUP)
 
 
@@ -399,7 +399,7 @@ def test_an_interrupted_after_restore_is_run_again(installed: Installed, monkeyp
                 after_restore()
         assert is_held()
         assert installed.work() == (0, 0)
-        assert "Messages that may have left: 0" in after_restore()
+        assert "Messages that may have been sent: 0" in after_restore()
         assert statuses(Communication)["unknown"] == AFTER_BACKUP
         counter = EventCounter.objects.get()
         assert counter.kept_from > seq + 10_000

@@ -1,7 +1,8 @@
-"""Lock-out after too many wrong passwords or codes. django-axes counts the failures, in PostgreSQL.
+"""Lock-out after too many wrong passwords or codes. django-axes counts the failures in PostgreSQL.
 
-A stranger who knows somebody's email alone must not be able to shut them out cheaply: from one address five failures
-close the log-in for that email there. Fifty close it for the email everywhere, and for an address for all emails.
+A stranger who knows only a person's email must not be able to lock them out cheaply. Five failures from one address
+lock the log-in for that email from that address. Fifty failures lock the email everywhere, or the address for all
+emails.
 """
 
 import datetime as dt
@@ -28,14 +29,14 @@ Credentials = dict[str, Any] | None
 
 
 class Attempts(AxesDatabaseHandler):
-    """axes knows one limit for all of its counts; here each has its own."""
+    """Count failures with a limit for each count; axes has one limit for all of them."""
 
     def get_failures(self, request: HttpRequest, credentials: Credentials = None) -> int:
-        """Return the number of limits that are reached."""
+        """Return the number of limits that have been reached."""
         return len(self.reached(request, credentials))
 
     def reached(self, request: HttpRequest, credentials: Credentials) -> list[Any]:
-        """Return the moment of the newest failure of each count that has reached its limit."""
+        """Return the time of the newest failure for each count that has reached its limit."""
         counts = [
             attempts.aggregate(failures=Sum("failures_since_start"), newest=Max("attempt_time"))
             for attempts in self.get_user_attempts(request, credentials)
@@ -45,7 +46,7 @@ class Attempts(AxesDatabaseHandler):
         ]
 
     def user_logged_in(self, sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
-        """A right password alone forgives nothing: `forgive` is called when the person is in."""
+        """Do nothing: failures are reset by `forgive` after the second step, not after the password alone."""
 
 
 def email_of(request: HttpRequest, credentials: Credentials = None) -> str | None:
@@ -54,7 +55,7 @@ def email_of(request: HttpRequest, credentials: Credentials = None) -> str | Non
 
 
 def address_of(request: HttpRequest) -> str | None:
-    """Return the client's address; None if the proxy passed an invalid one."""
+    """Return the client's address, or None if the proxy passed an invalid one."""
     try:
         return str(ipaddress.ip_address(client_address(request)))
     except ValueError:
@@ -62,14 +63,14 @@ def address_of(request: HttpRequest) -> str | None:
 
 
 def network_of(request: HttpRequest) -> str | None:
-    """Return the client's address; of an IPv6 address the 64-bit network, which one customer has."""
+    """Return the client's address; for IPv6 the /64 network, which belongs to one customer."""
     address = address_of(request)
-    is_new = address is not None and ":" in address
-    return str(ipaddress.ip_network(f"{address}/64", strict=False).network_address) if is_new else address
+    is_v6 = address is not None and ":" in address
+    return str(ipaddress.ip_network(f"{address}/64", strict=False).network_address) if is_v6 else address
 
 
 def locked_for(request: HttpRequest, email: str) -> int:
-    """Return the seconds until this email may log in from here again; 0 if it may now."""
+    """Return the seconds until this email may log in from this address again; 0 if it may log in now."""
     credentials = {"username": email}
     AxesProxyHandler.update_request(request)
     newest = Attempts().reached(request, credentials)
@@ -85,6 +86,6 @@ def count_failure(request: HttpRequest, user: User) -> None:
 
 
 def forgive(request: HttpRequest, user: User) -> None:
-    """Forget earlier failures from here after a complete log-in."""
+    """Delete the earlier failures from this address after a complete log-in."""
     username = get_client_username(request, {"username": user.email})
     AccessAttempt.objects.filter(username=username, ip_address=network_of(request)).delete()

@@ -1,6 +1,6 @@
-"""Bounds of every page: what its address may hold, how long its queries may take, and what is answered past them.
+"""Limits of every page: the length of its address, the time of its queries, and the responses when they are exceeded.
 
-The API has its own: `inflow.api.errors`.
+The API has its own limits: `inflow.api.errors`.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from django.views import defaults
 from inflow.api import errors
 
 MAX_QUERY_BYTES = 8_000
-# All queries of one page together. PostgreSQL ends a single one after 10 s (inflow/wsgi.py).
+# For all queries of one page together. PostgreSQL cancels a single query after 10 s (inflow/wsgi.py).
 MAX_SECONDS = 9.0
 SLOW_SECONDS = 1.0
 RETRY_AFTER_S = 10
@@ -34,13 +34,13 @@ class BoundsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         query = request.META.get("QUERY_STRING", "")
         if len(query) > MAX_QUERY_BYTES or b"\0" in unquote_to_bytes(query) or "\0" in request.path_info:
-            raise BadRequest("The address is too long, or holds a NUL.")
+            raise BadRequest("The address is too long or contains a NUL character.")
         with time_limit(MAX_SECONDS):
             return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """Respond with 400 to a value that PostgreSQL or Python's calendar can't hold, with 503 to a query past its
-        time."""
+        """Respond with 400 to a value that is out of range for PostgreSQL or Python's dates, and with 503 if a query
+        timed out."""
         if isinstance(error, OperationalError | InterfaceError | NotSupportedError):
             log.error("page_unavailable", error=type(error).__name__, path=request.path)
             return unavailable(request)
@@ -53,7 +53,7 @@ class BoundsMiddleware:
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:
-    """503, without any query."""
+    """Return a 503 response, without any query."""
     if errors.is_api(request):
         headers = {"Retry-After": str(RETRY_AFTER_S)}
         return errors.respond(request, 503, "unavailable", "Try again in a few seconds.", headers=headers)
@@ -64,7 +64,7 @@ def unavailable(request: HttpRequest) -> HttpResponse:
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Let the queries within take so long together: the one that would take longer raises OperationalError."""
+    """Limit the total time of the queries in the block: a query beyond it raises OperationalError."""
     limit = _Limit(seconds)
     with connection.execute_wrapper(limit):
         try:
@@ -74,10 +74,10 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 class _Limit:
-    """Tells PostgreSQL how much time is left, once there is little: most pages pay nothing.
+    """Set PostgreSQL's statement timeout to the time that is left, once a page is slow; other pages pay nothing.
 
-    The time of what is no query does not count: a password that is hashed on a busy machine would end the log-in after
-    the work is done, and before a failure is counted."""
+    Only the time of queries counts: otherwise hashing a password on a busy machine could abort the log-in after the
+    work is done and before a failure is counted."""
 
     def __init__(self, seconds: float) -> None:
         self._used, self._seconds = 0.0, seconds
@@ -86,7 +86,7 @@ class _Limit:
     def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         if self._used >= SLOW_SECONDS and not self._is_setting:
             if self._used >= self._seconds:
-                raise OperationalError("The time of this request is over.")
+                raise OperationalError("This request has used up its time.")
             self._set(f"SET statement_timeout = {max(1, int((self._seconds - self._used) * 1_000))}")
             self._is_set = True
         begun = time.monotonic()

@@ -1,4 +1,4 @@
-"""A row action, done to the rows that are chosen in a list: a form first, then a second POST."""
+"""A row action performed on the rows that are selected in a list: a form first, then a second POST."""
 
 from typing import Any
 
@@ -12,18 +12,19 @@ from django.utils.translation import ngettext
 from unfold.decorators import action
 
 from inflow.accounts.access import actor, person
+from inflow.dashboard.core.errors import refusals_on
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.responses import page
 from inflow.dashboard.core.row_actions import RowAction
 
-# What a person may set going by one click, and what one request may take.
+# The largest number of rows that one request changes.
 MOST = 200
-_SAID = 5
+_REFUSALS_SHOWN = 5
 
 
-def bulk(of_one: Any) -> Any:
+def bulk(button: Any) -> Any:
     """Return an entry of a list's `actions`, from a button that `row_action` made."""
-    row_action: RowAction = of_one.row_action
+    row_action: RowAction = button.row_action
 
     def view(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]") -> HttpResponse | None:
         return _perform(model_admin, request, rows, row_action)
@@ -36,21 +37,21 @@ def _perform(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]", acti
     if not person(request).may(action.needs):
         raise PermissionDenied
     chosen = list(rows.select_related("account")[: MOST + 1])
+    error = ""
     if not chosen:
-        messages.error(request, _("The chosen rows are not in this list."))
-        return None
-    if len(chosen) > MOST:
-        messages.error(request, _("At most %(most)d at once: narrow the list down.") % {"most": MOST})
-        return None
-    if len({row.account_id for row in chosen}) > 1:
-        messages.error(request, _("Choose rows of one account."))
+        error = _("The selected rows are not in this list.")
+    elif len(chosen) > MOST:
+        error = _("Select at most %(most)d rows: filter the list first.") % {"most": MOST}
+    elif len({row.account_id for row in chosen}) > 1:
+        error = _("Select rows of one account only.")
+    if error:
+        messages.error(request, error)
         return None
     form = action.form(request.POST if "apply" in request.POST else None, row=chosen[0])
     if form.is_bound and form.is_valid():
-        _do(request, chosen, form, action)
+        _do(model_admin, request, chosen, form, action)
         return HttpResponseRedirect(request.get_full_path())
-    fitting = sum(action.fits(row) for row in chosen)
-    kept = [(helpers.ACTION_CHECKBOX_NAME, row.pk) for row in chosen]
+    chosen_fields = [(helpers.ACTION_CHECKBOX_NAME, row.pk) for row in chosen]
     context = {
         "title": action.title,
         "button": action.title,
@@ -58,30 +59,30 @@ def _perform(model_admin: Any, request: HttpRequest, rows: "QuerySet[Any]", acti
         "intro": action.intro,
         "is_grave": action.is_grave,
         "back": request.get_full_path(),
-        "kept": [*kept, ("action", request.POST["action"]), ("apply", "1")],
-        "whom": ngettext("%(count)d is chosen.", "%(count)d are chosen.", len(chosen)) % {"count": len(chosen)},
-        "left_out": len(chosen) - fitting,
+        "hidden": [*chosen_fields, ("action", request.POST["action"]), ("apply", "1")],
+        "selection": ngettext("%(count)d row selected.", "%(count)d rows selected.", len(chosen))
+        % {"count": len(chosen)},
+        "left_out": sum(not action.fits(row) for row in chosen),
     }
     return page(model_admin, request, "admin/bulk_form.html", context)
 
 
-def _do(request: HttpRequest, chosen: list[Any], form: PageForm, action: RowAction) -> None:
+def _do(model_admin: Any, request: HttpRequest, chosen: list[Any], form: PageForm, action: RowAction) -> None:
     """Act on each row by itself: a refusal does not stop the others."""
     do, done, refused = action.do, 0, []
     assert do is not None
     for row in chosen:
         try:
             if not action.fits(row):
-                raise ValidationError(_("it does not fit its status"))
-            do(row, actor(request), form)
+                raise ValidationError(_("not possible in its current status"))
+            with refusals_on(form):
+                do(model_admin, row, actor(request), form)
             done += 1
         except ValidationError as refusal:
             refused.append(f"{row}: {' '.join(refusal.messages)}")
     if done:
-        text = ngettext("%(verb)s: done for %(count)d.", "%(verb)s: done for %(count)d.", done)
+        text = ngettext("%(verb)s: %(count)d row changed.", "%(verb)s: %(count)d rows changed.", done)
         messages.success(request, text % {"verb": action.title, "count": done})
     if refused:
-        text = ngettext(
-            "%(count)d was left as it is: %(why)s", "%(count)d were left as they are: %(why)s", len(refused)
-        )
-        messages.warning(request, text % {"count": len(refused), "why": "; ".join(refused[:_SAID])})
+        text = ngettext("%(count)d row not changed: %(why)s", "%(count)d rows not changed: %(why)s", len(refused))
+        messages.warning(request, text % {"count": len(refused), "why": "; ".join(refused[:_REFUSALS_SHOWN])})

@@ -12,8 +12,8 @@ from django.urls import reverse
 from inflow.accounts import second_step, sessions
 from inflow.accounts.models import User
 
-# Open without the second step: logging in and out, setting the step up, the words of the admin's scripts, and what a
-# mailed link opens.
+# Open without the second step: logging in and out, setting the step up, translations for the admin's scripts, and the
+# pages that links in emails open.
 OPEN = (
     *("/admin/login/", "/admin/logout/", "/admin/security/two-steps/set-up/", "/admin/jsi18n/"),
     *("/admin/password_reset/", "/admin/reset/", "/admin/invitation/"),
@@ -37,7 +37,7 @@ class EntranceMiddleware:
 
 
 def missing_step(request: HttpRequest) -> str:
-    """Return the page that the person has to visit first; empty if they are logged in completely."""
+    """Return the address of the page that completes the log-in, or an empty string if it is complete."""
     user = request.user
     assert isinstance(user, User)
     if second_step.has_passed(request.session):

@@ -1,7 +1,7 @@
-"""Lists as files: the rows of the person's own account, filtered and searched as in the list.
+"""Exports of lists as files: the rows of the person's own account, filtered and searched as in the list.
 
 Each page names the columns of its file in `export_columns`; no other column, such as a digest, is ever exported. The
-names are those of the API, and an amount is exact, with its currency beside it.
+columns are named as in the API, and an amount is exact, with its currency in a column of its own.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,26 +17,15 @@ from django.utils.text import slugify
 from inflow import labels, masking, sheets
 from inflow.accounts import audit
 from inflow.accounts.models import User
+from inflow.dashboard.core.errors import InvalidFilter, RequiresWorker, TooManyRows
 
-# A name that is also the path from the row; or a heading with a path, or with a function of the row.
+# A name that is also the path from the row, or a heading with a path or a function of the row.
 Column = str | tuple[str, str | Callable[[Any], Any]]
 FORMATS = ("csv", "xlsx")
 MOST_IN_WORKBOOK = 50_000
-# The rows that a request writes itself, in about a second; a worker writes what is longer.
+# The rows that a request exports itself, in about a second. A worker exports longer lists.
 AT_ONCE = {"csv": 3_000, "xlsx": 1_000}
 _CHUNK = 1_000
-
-
-class TooLong(Exception):
-    """More rows than a workbook takes."""
-
-
-class Large(Exception):
-    """More rows than a request writes itself."""
-
-
-class BadFilter(Exception):
-    """The list itself would not understand this address."""
 
 
 def name_of(model_name: str) -> str:
@@ -48,7 +37,7 @@ def name_of(model_name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The headings of a list's file and how its rows are read."""
+    """Headings of an exported list, and the way its rows are read."""
 
     columns: tuple[Column, ...]
 
@@ -57,7 +46,7 @@ class Sheet:
         return [column if isinstance(column, str) else column[0] for column in self.columns]
 
     def related(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows with what the columns' paths go over."""
+        """Return the rows with the relations that the columns' paths follow."""
         relations = _relations(self.columns)
         return rows.select_related(*relations) if relations else rows
 
@@ -68,25 +57,26 @@ class Sheet:
             yield [read(row) for read in reads]
 
 
-def sheet_of(model_admin: Any, *, says_whose: bool) -> Sheet:
+def sheet_of(model_admin: Any, request: Any) -> Sheet:
     columns: tuple[Column, ...] = model_admin.export_columns
-    return Sheet((("account", "account__name"), *columns) if says_whose else columns)
+    return Sheet((("account", "account__name"), *columns) if model_admin.shows_account(request) else columns)
 
 
 def listed(model_admin: Any, request: Any) -> Any:
-    """Return the list at this address. BadFilter where it would not understand it."""
+    """Return the list at this address. Raise InvalidFilter if its parameters are not accepted."""
     try:
         return model_admin.get_changelist_instance(request)
     except IncorrectLookupParameters as error:
-        raise BadFilter from error
+        raise InvalidFilter from error
 
 
-def answer(model_admin: Any, request: Any, user: User, form: str, *, says_whose: bool) -> HttpResponseBase:
-    """Return the list at this address as a file, and note that it left. Large where a worker must make it."""
+def respond(model_admin: Any, request: Any, user: User, form: str) -> HttpResponseBase:
+    """Return the list at this address as a file, and record the export in the audit log. Raise RequiresWorker if the
+    list is too long for a request."""
     model = model_admin.model
     shown = listed(model_admin, request)
     if form == "xlsx" and shown.result_count > MOST_IN_WORKBOOK:
-        raise TooLong
+        raise TooManyRows
     audit.record(
         user.account,
         user.email,
@@ -96,8 +86,8 @@ def answer(model_admin: Any, request: Any, user: User, form: str, *, says_whose:
         filters=request.GET.urlencode()[:1_000],
     )
     if shown.result_count > AT_ONCE[form]:
-        raise Large
-    sheet = sheet_of(model_admin, says_whose=says_whose)
+        raise RequiresWorker
+    sheet = sheet_of(model_admin, request)
     lines = sheet.lines(sheet.related(shown.queryset).iterator(chunk_size=_CHUNK))
     file_name = file_name_of(model, form)
     if form == "xlsx":
@@ -123,13 +113,13 @@ def _reader(path: str) -> Callable[[Any], Any]:
     def read(row: Any) -> Any:
         for name in names:
             row = getattr(row, name) if row is not None else None
-        is_text = isinstance(row, str | dict | list)  # of these too a text is written
+        is_text = isinstance(row, str | dict | list)  # all of these are written as text
         return masking.mask_links(sheets.text_of(row)) if is_text else row
 
     return read
 
 
 def _relations(columns: Sequence[Column]) -> list[str]:
-    """Return the relations of the paths, to be read with the rows."""
+    """Return the relations in the columns' paths, to be read in the query of the rows."""
     paths = [column if isinstance(column, str) else column[1] for column in columns]
     return sorted({path.rpartition("__")[0] for path in paths if isinstance(path, str) and "__" in path})

@@ -17,7 +17,7 @@ Options = dict[str, tuple["StrOrPromise", Callable[[User], Q]]]
 
 
 class OptionsFilter(DropdownFilter):
-    """A filter whose options each have a condition, which may depend on the person."""
+    """A filter with a condition for each option, which may depend on the person."""
 
     options: ClassVar[Options]
 
@@ -30,7 +30,7 @@ class OptionsFilter(DropdownFilter):
 
 
 class ValuesFilter(DropdownFilter):
-    """A filter by the values that the person's rows have at `path`."""
+    """A filter by the values at `path` in the person's rows."""
 
     path: ClassVar[str]
 

@@ -1,5 +1,6 @@
 """Forms in the dashboard's style."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -20,35 +21,49 @@ class PageForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.row = row
         for name, field in self.fields.items():
-            _dress(field.widget)
+            _style(field.widget)
             if field.label is None:
                 field.label = labels.for_field(name)
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Adapt the fields to the row."""
 
     def add_field(self, name: str, field: forms.Field) -> None:
         """Add a field that depends on the row."""
-        _dress(field.widget)
+        _style(field.widget)
         self.fields[name] = field
 
+    def set_choices(self, name: str, choices: Iterable[tuple[Any, Any]], initial: Any = None) -> None:
+        """Set the choices of a field, and its initial value."""
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = list(choices)
+        if initial is not None:
+            field.initial = initial
+
     def facts(self) -> "list[tuple[StrOrPromise, str]]":
-        """Return what a person should see before they confirm, as labels and values."""
+        """Return labels and values that a person should see before they confirm."""
         return []
 
 
 class OwnAccountForm(PageForm):
-    """A form for something new. Platform staff choose the account, members get their own."""
+    """A form for a new row. Platform staff choose the account; members use their own."""
 
     account_choice = forms.ModelChoiceField(Account.objects.none(), label=_lazy("Account"))
 
     def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
         self.person = person
-        if person.is_superuser:
-            choice = self.fields["account_choice"]
-            assert isinstance(choice, forms.ModelChoiceField)
-            choice.queryset, choice.initial = Account.objects.all(), person.account_id
-            self.order_fields(["account_choice"])
-        else:
+        super().__init__(*args, **kwargs)
+
+    def prepare(self) -> None:
+        if not self.person.is_superuser:
             del self.fields["account_choice"]
+            return
+        choice = self.fields["account_choice"]
+        assert isinstance(choice, forms.ModelChoiceField)
+        choice.queryset, choice.initial = Account.objects.all(), self.person.account_id
+        self.order_fields(["account_choice"])
 
     @property
     def account(self) -> Account | None:
@@ -57,10 +72,17 @@ class OwnAccountForm(PageForm):
 
 
 class DayField(forms.DateField):
-    """A date, entered by the browser's own calendar."""
+    """A date, entered with the browser's date picker."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}), **kwargs)
+
+
+class TextField(forms.CharField):
+    """A text of several lines."""
+
+    def __init__(self, *, rows: int = 3, max_length: int | None = 1_000, **kwargs: Any) -> None:
+        super().__init__(widget=forms.Textarea(attrs={"rows": rows}), max_length=max_length, **kwargs)
 
 
 class ClockInput(forms.TimeInput):
@@ -72,7 +94,7 @@ class ClockInput(forms.TimeInput):
         super().__init__(format="%H:%M", attrs={"class": " ".join(INPUT_CLASSES)})
 
 
-def _dress(widget: forms.Widget) -> None:
+def _style(widget: forms.Widget) -> None:
     if isinstance(widget, forms.CheckboxSelectMultiple | forms.CheckboxInput | forms.HiddenInput):
         return
     if isinstance(widget, forms.Textarea):

@@ -1,4 +1,4 @@
-"""Lines inside the page of a row."""
+"""Tables of related rows on the page of a row."""
 
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from inflow.accounts.roles import Role
 
 
 class RowsInside(TabularInline):
-    """Read-only lines of a row."""
+    """Read-only related rows."""
 
     extra = 0
     can_delete = False
@@ -20,7 +20,7 @@ class RowsInside(TabularInline):
 
     @classmethod
     def has_rows(cls, row: Any) -> bool:
-        """Tell whether the row has such lines. The foreign key bears the name of the row's model."""
+        """Tell whether there are related rows. The foreign key is named like the row's model."""
         return bool(cls.model._default_manager.filter(**{row._meta.model_name: row}).exists())
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -29,15 +29,11 @@ class RowsInside(TabularInline):
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+    has_change_permission = has_delete_permission = has_add_permission
 
 
 class EditableInline(TabularInline):
-    """Lines that people of the role `changes` edit and others read."""
+    """Related rows that people with the role `changes` edit and others read."""
 
     changes: ClassVar[Role]
     extra = 0

@@ -1,4 +1,4 @@
-"""Bounds on the address of a list: the lookups that its page declares, and values that PostgreSQL can read."""
+"""Validation of a list's address: only declared lookups, and only values that PostgreSQL can read."""
 
 import inspect
 import re
@@ -15,7 +15,7 @@ from unfold.views import ChangeList
 
 MAX_LENGTH = 200
 MAX_WORDS = 8
-# Of Django's own parameters, those that no page of ours uses. `e` would answer a second fault with a page about a
+# Parameters of Django that our pages do not use. With `e`, Django would respond to a second error with a page about a
 # broken database.
 _UNUSED = frozenset({"e", "_popup", "_to_field", "_facets"})
 _FORMS = {
@@ -25,7 +25,7 @@ _FORMS = {
 
 
 class BoundedChangeList(ChangeList):
-    """A list whose filters refuse values that PostgreSQL, or Python's calendar, can't read."""
+    """A list whose filters refuse values that are out of range for PostgreSQL or Python's dates."""
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         try:
@@ -35,7 +35,7 @@ class BoundedChangeList(ChangeList):
         return rows
 
     def get_results(self, request: HttpRequest) -> None:
-        """The rows are read here and not in the template, so that a value that can't be read is found in time."""
+        """Read the rows here, not in the template, so that an invalid value is found in time."""
         try:
             super().get_results(request)
             len(self.result_list)
@@ -44,29 +44,29 @@ class BoundedChangeList(ChangeList):
 
 
 def cleaned(query: QueryDict) -> QueryDict:
-    """Return the parameters that a list reads, each once."""
-    kept = QueryDict(mutable=True)
+    """Return the valid parameters of a list, each once."""
+    clean = QueryDict(mutable=True)
     for name, value in query.items():
         if not isinstance(value, str) or name in _UNUSED or (name in _FORMS and not _FORMS[name].fullmatch(value)):
             continue
         if len(value) <= MAX_LENGTH or name == "q":
-            kept[name] = value[:MAX_LENGTH]
-    return kept
+            clean[name] = value[:MAX_LENGTH]
+    return clean
 
 
 def bounded(term: str) -> str:
-    """Return the words of a search that are looked for: each one costs a comparison with every row."""
+    """Return the first words of a search term: each word costs a comparison with every row."""
     return " ".join(term[:MAX_LENGTH].replace("\0", " ").split()[:MAX_WORDS])
 
 
 def declared_lookups(model_admin: Any, request: HttpRequest) -> frozenset[str]:
-    """Return the parameters that the list's filters, its calendar and `linked_by` take."""
+    """Return the parameters of the list's filters, its date hierarchy and `linked_by`."""
     names: set[str] = set(model_admin.linked_by)
     for each in model_admin.get_list_filter(request):
         names |= _parameters(each, model_admin, request)
     if day := model_admin.date_hierarchy:
         names |= {f"{day}__{part}" for part in ("year", "month", "day")}
-    # `status` says the same as `status__exact`.
+    # `status` is the same lookup as `status__exact`.
     names |= {name.removesuffix("__exact") for name in names if name.endswith("__exact") and name.count("__") == 1}
     return frozenset(names)
 
@@ -74,11 +74,11 @@ def declared_lookups(model_admin: Any, request: HttpRequest) -> frozenset[str]:
 def _parameters(each: Any, model_admin: Any, request: HttpRequest) -> set[str]:
     if inspect.isclass(each) and issubclass(each, SimpleListFilter):
         return {str(each.parameter_name)}
-    given, kind = each if isinstance(each, list | tuple) else (each, FieldListFilter.create)
-    field: Any = given if isinstance(given, Field) else get_fields_from_path(model_admin.model, given)[-1]
-    if inspect.isclass(kind) and issubclass(kind, RelatedFieldListFilter):  # which would read all its choices
-        return {f"{given}__{field.target_field.name}__exact"}
-    spec = kind(field, request, {}, model_admin.model, model_admin, field_path=str(given))
+    path, kind = each if isinstance(each, list | tuple) else (each, FieldListFilter.create)
+    field: Any = path if isinstance(path, Field) else get_fields_from_path(model_admin.model, path)[-1]
+    if inspect.isclass(kind) and issubclass(kind, RelatedFieldListFilter):  # it would query all its choices
+        return {f"{path}__{field.target_field.name}__exact"}
+    spec = kind(field, request, {}, model_admin.model, model_admin, field_path=str(path))
     return {name for name in spec.expected_parameters() if name}
 
 

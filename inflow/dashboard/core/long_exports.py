@@ -1,11 +1,14 @@
-"""Exports that take too long for a request: a worker makes them, some seconds at a time, so that imports and forecasts
-go on between.
+"""Exports that take too long for a request: a worker writes them in turns of a few seconds, so that imports and
+forecasts get their turns in between.
 
-The first turn notes the keys of the rows in the list's order, the following ones write them, a part after the other.
-The row is the truth: a worker that dies leaves a claim that runs out, and the next one goes on after the last part.
+The first turn stores the keys of the rows in the list's order; the following ones write the rows, one part after
+another. The state is in the database: when a worker dies, its claim expires, and the next one continues after the last
+part.
 """
 
+import contextlib
 import datetime as dt
+import itertools
 import time
 import uuid
 import zlib
@@ -25,6 +28,7 @@ from inflow import sheets, turns
 from inflow.accounts.models import User
 from inflow.celery import wake
 from inflow.dashboard.core import exporting
+from inflow.dashboard.core.errors import AccessRevoked, TooManyExports
 from inflow.dashboard.core.listing import cleaned
 from inflow.dashboard.models import AT_WORK, Export, ExportPart, ExportState, PartKind
 
@@ -39,27 +43,19 @@ _PIECE = 512 * 1024
 _TASK = "inflow.dashboard.tasks.work_on_export"
 
 
-class TooMany(Exception):
-    """The person has as many exports at work as may be."""
-
-
-class NotAllowed(Exception):
-    """The person may not see the list any more."""
-
-
-# --- What a person does ------------------------------------------------------------------------------------------
+# --- Requests of a person ----------------------------------------------------------------------------------------
 
 
 def start(person: User, model: Any, form: str, query: str) -> Export:
-    """Return the export of this list; one that is at work already is not made twice."""
+    """Return the export of this list. One that is in progress already is not started again."""
     own = of(person)
     same: Export | None = own.filter(model=model._meta.label_lower, form=form, query=query, state__in=AT_WORK).first()
     if same:
         return same
     if own.filter(state__in=AT_WORK).count() >= MOST_AT_WORK:
-        raise TooMany
-    kept = list(own.exclude(state__in=AT_WORK).values_list("pk", flat=True)[MOST_KEPT - 1 :])
-    Export.objects.filter(pk__in=kept).delete()
+        raise TooManyExports
+    oldest = list(own.exclude(state__in=AT_WORK).values_list("pk", flat=True)[MOST_KEPT - 1 :])
+    Export.objects.filter(pk__in=oldest).delete()
     return Export.objects.create(
         person=person,
         account_id=_account_of(person),
@@ -73,13 +69,13 @@ def start(person: User, model: Any, form: str, query: str) -> Export:
 
 
 def of(person: User) -> Any:
-    """Return the exports that this person asked for with their present rights, the newest first."""
+    """Return the exports that this person started with their present rights, the newest first."""
     account = None if person.is_superuser else person.account
     return Export.objects.filter(person=person, account=account, expires_at__gt=timezone.now())
 
 
 def _account_of(person: User) -> uuid.UUID | None:
-    """Return the account whose rows the person's lists show. None: all, to platform staff."""
+    """Return the account whose rows the person's lists show; None for platform staff, who see all."""
     return None if person.is_superuser else person.account_id
 
 
@@ -89,20 +85,20 @@ def may_have(export: Export, person: User) -> bool:
 
 
 def content_of(export: Export) -> Iterator[bytes]:
-    """Yield the file, piece by piece."""
+    """Yield the file in pieces."""
     return _parts(export, PartKind.CONTENT)
 
 
 def offer(export: Export) -> None:
-    """Have a worker do the next turn."""
+    """Schedule the next turn of a worker."""
     wake(_TASK, str(export.pk), turns.release_name(export.claimed_until))
 
 
-# --- What a worker does ------------------------------------------------------------------------------------------
+# --- Turns of a worker -------------------------------------------------------------------------------------------
 
 
 def waiting() -> list[Export]:
-    """Return the exports that nobody works on though somebody should."""
+    """Return the unfinished exports that no worker has claimed."""
     return list(Export.objects.filter(turns.unclaimed(), state__in=AT_WORK))
 
 
@@ -112,7 +108,7 @@ def forget_old() -> int:
 
 
 def work(export_id: uuid.UUID, release: str | None = None, turn_s: float = TURN_S) -> bool:
-    """Do a turn. Return whether there is more to do."""
+    """Do one turn. Return whether more turns are needed."""
     claimed = Export.objects.filter(turns.unclaimed(release), pk=export_id, state__in=AT_WORK).update(
         claimed_until=timezone.now() + LEASE, state=ExportState.RUNNING, attempts=F("attempts") + 1
     )
@@ -120,10 +116,10 @@ def work(export_id: uuid.UUID, release: str | None = None, turn_s: float = TURN_
         return False
     export = Export.objects.select_related("person__account").get(pk=export_id)
     try:
-        with _eyes_of(export):
+        with _as_seen_by_the_person(export):
             _turn(export, time.monotonic() + turn_s)
-    except NotAllowed:
-        _fail(export, _("You may not see this list any more."))
+    except AccessRevoked:
+        _fail(export, _("You may no longer view this list."))
     except (OperationalError, InterfaceError):
         raise  # the sweep offers it again
     except Exception:
@@ -131,19 +127,18 @@ def work(export_id: uuid.UUID, release: str | None = None, turn_s: float = TURN_
         if export.attempts >= MOST_ATTEMPTS:
             _fail(export, _("Something went wrong on our side; it is logged."))
         return False
-    _update(export, claimed_until=timezone.now(), attempts=0)
+    _save(export, claimed_until=timezone.now(), attempts=0)
     if export.is_at_work:
         offer(export)
     return export.is_at_work
 
 
 def _turn(export: Export, until: float) -> None:
-    if not (export.person.is_active and export.account_id == _account_of(export.person)):
-        raise NotAllowed
-    if not may_have(export, export.person):
-        raise NotAllowed
+    is_same_account = export.person.is_active and export.account_id == _account_of(export.person)
+    if not (is_same_account and may_have(export, export.person)):
+        raise AccessRevoked
     if export.rows_total is None:
-        _note_keys(export)
+        _store_keys(export)
     while export.parts_done * ROWS_IN_PART < (export.rows_total or 0) or not export.parts_done:
         _write_part(export)
         if time.monotonic() > until:
@@ -151,22 +146,20 @@ def _turn(export: Export, until: float) -> None:
     _finish(export)
 
 
-def _note_keys(export: Export) -> None:
+def _store_keys(export: Export) -> None:
     model_admin, request = _admin_of(export), _request_of(export, export.person)
-    keys = exporting.listed(model_admin, request).queryset.values_list("pk", flat=True)
+    rows = exporting.listed(model_admin, request).queryset.values_list("pk", flat=True)
+    keys = rows.iterator(chunk_size=ROWS_IN_PART)
     total = 0
     with transaction.atomic():
         export.parts.all().delete()
-        chunk: list[str] = []
-        for key in keys.iterator(chunk_size=ROWS_IN_PART):
-            chunk.append(str(key))
-            total += 1
-            if len(chunk) == ROWS_IN_PART:
-                _add(export, PartKind.KEYS, total // ROWS_IN_PART - 1, "\n".join(chunk).encode())
-                chunk = []
-        if chunk:
-            _add(export, PartKind.KEYS, total // ROWS_IN_PART, "\n".join(chunk).encode())
-        _update(export, rows_total=total)
+        for number in itertools.count():
+            chunk = [str(key) for key in itertools.islice(keys, ROWS_IN_PART)]
+            if not chunk:
+                break
+            _add(export, PartKind.KEYS, number, "\n".join(chunk).encode())
+            total += len(chunk)
+        _save(export, rows_total=total)
 
 
 def _write_part(export: Export) -> None:
@@ -182,14 +175,14 @@ def _write_part(export: Export) -> None:
             content = b"".join(sheets.csv_parts(sheet.headings, lines, begins=number == 0))
             _add(export, PartKind.CONTENT, number, content)
         done = min(export.rows_total or 0, (number + 1) * ROWS_IN_PART)
-        _update(export, parts_done=number + 1, rows_done=done, claimed_until=timezone.now() + LEASE)
+        _save(export, parts_done=number + 1, rows_done=done, claimed_until=timezone.now() + LEASE)
 
 
 def _finish(export: Export) -> None:
     if export.form == "xlsx":
         _assemble(export)
     export.parts.exclude(kind=PartKind.CONTENT).delete()
-    _update(export, state=ExportState.DONE)
+    _save(export, state=ExportState.DONE)
 
 
 def _assemble(export: Export) -> None:
@@ -203,17 +196,17 @@ def _assemble(export: Export) -> None:
 
 def _fail(export: Export, why: str) -> None:
     export.parts.all().delete()
-    _update(export, state=ExportState.FAILED, failure=why, claimed_until=None)
+    _save(export, state=ExportState.FAILED, failure=why, claimed_until=None)
 
 
 def _rows(export: Export, number: int) -> Iterable[Any]:
-    """Return the rows of a part in the list's order, as they are now; one that is gone is left out."""
+    """Return the present rows of a part, in the list's order. Deleted rows are left out."""
     part = export.parts.filter(kind=PartKind.KEYS, number=number).values_list("content", flat=True).first()
     keys = zlib.decompress(part).decode().split("\n") if part else []
     model_admin, request = _admin_of(export), _request_of(export, export.person)
-    along = model_admin.get_list_select_related(request)  # as the list itself does
+    relations = model_admin.get_list_select_related(request)  # as the list itself does
     rows = model_admin.get_queryset(request).filter(pk__in=keys).order_by()
-    rows = _sheet(export).related(rows.select_related(*along) if along else rows)
+    rows = _sheet(export).related(rows.select_related(*relations) if relations else rows)
     found = {str(row.pk): row for row in rows}
     return [found[key] for key in keys if key in found]
 
@@ -229,13 +222,13 @@ def _add(export: Export, kind: PartKind, number: int, content: bytes) -> None:
     ExportPart.objects.create(export=export, kind=kind, number=number, content=zlib.compress(content))
 
 
-def _update(export: Export, **values: Any) -> None:
+def _save(export: Export, **values: Any) -> None:
     for name, value in values.items():
         setattr(export, name, value)
-    Export.objects.filter(pk=export.pk).update(**values)
+    export.save(update_fields=values)
 
 
-# --- The list, as the person sees it -----------------------------------------------------------------------------
+# --- The list as the person sees it ------------------------------------------------------------------------------
 
 
 def _admin_of(export: Export) -> Any:
@@ -251,22 +244,12 @@ def _request_of(export: Export, person: User) -> HttpRequest:
 
 
 def _sheet(export: Export) -> exporting.Sheet:
-    model_admin = _admin_of(export)
-    says_whose = model_admin.says_whose(_request_of(export, export.person))
-    return exporting.sheet_of(model_admin, says_whose=says_whose)
+    return exporting.sheet_of(_admin_of(export), _request_of(export, export.person))
 
 
-class _eyes_of:
-    """The language and the wall clock of the person."""
-
-    def __init__(self, export: Export) -> None:
-        account = export.person.account
-        self._parts = translation.override(export.language), timezone.override(account.zone if account else None)
-
-    def __enter__(self) -> None:
-        for part in self._parts:
-            part.__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        for part in self._parts:
-            part.__exit__(*error)
+@contextlib.contextmanager
+def _as_seen_by_the_person(export: Export) -> Iterator[None]:
+    """Use the person's language and time zone."""
+    account = export.person.account
+    with translation.override(export.language), timezone.override(account.zone if account else None):
+        yield

@@ -1,4 +1,4 @@
-"""Markup of cells and fields: badges, text with its own direction, moments."""
+"""Markup of cells and fields: badges, bidirectional text, links, dates and times."""
 
 import datetime as dt
 from decimal import Decimal
@@ -22,7 +22,7 @@ def badge(text: "StrOrPromise", variant: str = "") -> SafeString:
 
 def bdi(text: "StrOrPromise") -> SafeString:
     """Return text that keeps its own direction: an amount, a number, an address."""
-    if str(text).startswith("+"):  # a phone number has no letter that would say which way it runs
+    if str(text).startswith("+"):  # a phone number has no letter that shows its direction
         return format_html('<bdi dir="ltr">{}</bdi>', text)
     return format_html("<bdi>{}</bdi>", text)
 
@@ -38,19 +38,19 @@ def link(url: str, text: object) -> SafeString:
 
 
 def isolated(text: str) -> str:
-    """Return text that keeps its own direction where no markup is possible, in the middle of a sentence."""
+    """Return text that keeps its own direction within a sentence where markup is not possible."""
     return f"\u2068{text}\u2069"
 
 
 def two_lines(first: "StrOrPromise", second: "StrOrPromise") -> SafeString:
-    """Return a cell of a list with a second, quieter line."""
+    """Return the content of a cell with a second, subdued line."""
     if not second:
         return bdi(first)
     return format_html('{}<span class="second-line">{}</span>', bdi(first), bdi(second))
 
 
 def moment(at: dt.datetime | None) -> SafeString:
-    """Return a date and, below it, the time, in the reader's time zone."""
+    """Return the date with the time below it, in the reader's time zone."""
     if at is None:
         return bdi("–")
     local = timezone.localtime(at)

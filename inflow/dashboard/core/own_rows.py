@@ -1,7 +1,7 @@
-"""Base class of all pages of rows: the rows that a person sees, and the actions that their role allows.
+"""Base class of all pages of rows: the rows that a person sees, and the actions that their role permits.
 
-Every entry point of Django's admin reads `get_queryset` and fetches a row by `get_object`. Both are bound to the
-person's account here, so that another account's row is a 404 to lists, pages, history, autocomplete and row actions
+Every entry point of Django's admin reads `get_queryset` and fetches a row with `get_object`. Both are restricted to the
+person's account here, so that another account's row is a 404 in lists, pages, history, autocomplete and row actions
 alike.
 """
 
@@ -29,6 +29,7 @@ from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
 from inflow.canonical import canonical_words
 from inflow.dashboard.core import exporting, listing
+from inflow.dashboard.core.errors import InvalidFilter, RequiresWorker, TooManyRows
 from inflow.dashboard.core.forms import OwnAccountForm
 from inflow.dashboard.core.responses import Secret, form_page, shown_once
 from inflow.dashboard.core.row_actions import RowAction, record
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AddPage:
-    """A form for a new row, and the words around it."""
+    """Form for a new row, with the texts around it."""
 
     form: type[OwnAccountForm]
     title: "StrOrPromise"
@@ -50,9 +51,9 @@ class AddPage:
 class OwnRowsAdmin(ModelAdmin):
     """Rows of the person's own account; platform staff see all, with a column and a filter for the account.
 
-    `sees`, `adds` and `changes` name the least role; None: nobody. Nothing is deleted in the dashboard. `linked_by`
-    names the lookups of the list, besides those of its filters, that links of other pages use. `add_page` replaces
-    Django's form for a new row; `add` then makes the row.
+    `sees`, `adds` and `changes` name the minimum role; None means nobody. Nothing is deleted in the dashboard.
+    `linked_by` names the lookups that links of other pages use, besides those of the list's filters. `add_page`
+    replaces Django's form for a new row; `add` then creates the row.
     """
 
     owner: ClassVar[str] = "account"
@@ -92,8 +93,7 @@ class OwnRowsAdmin(ModelAdmin):
         return field
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Allow only what the page declares: Django would allow any lookup of the row, and keys of rows that refer to
-        it."""
+        """Allow only declared lookups: Django would allow any field of the row, and keys of rows that refer to it."""
         return request is not None and lookup in listing.declared_lookups(self, request)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[listing.BoundedChangeList]:
@@ -102,18 +102,18 @@ class OwnRowsAdmin(ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search as names are stored, so that a pasted character that is not shown hides nothing."""
+        """Normalize the search term as names are stored, so that a pasted invisible character does not hide matches."""
         words = listing.bounded(canonical_words(search_term))
         found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, words)
         return found
 
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
         first, *rest = super().get_list_display(request)
-        return (first, "account", *rest) if self.says_whose(request) else (first, *rest)
+        return (first, "account", *rest) if self.shows_account(request) else (first, *rest)
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         filters = [*super().get_list_filter(request)]
-        return [("account", RelatedDropdownFilter), *filters] if self.says_whose(request) else filters
+        return [("account", RelatedDropdownFilter), *filters] if self.shows_account(request) else filters
 
     def get_list_select_related(self, request: HttpRequest) -> tuple[str, ...]:
         also = ("account",) if self.owner == "account" else ()
@@ -122,7 +122,7 @@ class OwnRowsAdmin(ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         request.GET = listing.cleaned(request.GET)  # type: ignore[assignment]
         if request.method == "POST" and not listing.are_keys(self.model, request.POST.getlist(ACTION_CHECKBOX_NAME)):
-            messages.error(request, _("The chosen rows are not in this list."))
+            messages.error(request, _("The selected rows are not in this list."))
             return HttpResponseRedirect(request.get_full_path())
         title = capfirst(str(self.opts.verbose_name_plural))
         formats = exporting.FORMATS if self.export_columns else ()
@@ -140,7 +140,7 @@ class OwnRowsAdmin(ModelAdmin):
         return [path("export/<str:form>", self.admin_site.admin_view(self.export), name=name), *super().get_urls()]
 
     def export(self, request: HttpRequest, form: str) -> HttpResponseBase:
-        """Respond with the list, filtered as in this address, as a file."""
+        """Respond with the list as a file, filtered as in this address."""
         if form not in exporting.FORMATS or not self.export_columns:
             raise Http404
         if not self.has_view_permission(request):
@@ -149,15 +149,18 @@ class OwnRowsAdmin(ModelAdmin):
         query.pop("p", None)  # a file holds all pages
         request.GET = query  # type: ignore[assignment]
         try:
-            return exporting.answer(self, request, person(request), form, says_whose=self.says_whose(request))
-        except exporting.Large:
+            return exporting.respond(self, request, person(request), form)
+        except RequiresWorker:
             later: HttpResponseBase = self.admin_site.export_later(request, self.model, form)
             return later
-        except exporting.TooLong:
+        except TooManyRows:
             most = exporting.MOST_IN_WORKBOOK
-            messages.error(request, _("A workbook takes %(most)d rows: filter the list, or take CSV.") % {"most": most})
+            messages.error(
+                request,
+                _("A workbook holds at most %(most)d rows: filter the list, or export it as CSV.") % {"most": most},
+            )
             return HttpResponseRedirect(f"{self.url('changelist')}?{request.GET.urlencode()}")
-        except exporting.BadFilter:
+        except InvalidFilter:
             return HttpResponseRedirect(self.url("changelist"))
 
     def add_view(
@@ -182,7 +185,7 @@ class OwnRowsAdmin(ModelAdmin):
         )
 
     def add(self, request: HttpRequest, form: Any) -> HttpResponse:
-        """Make the row of a valid form of `add_page`. A ValidationError refuses."""
+        """Create the row from a valid form of `add_page`. Raise ValidationError or `Refused` to reject it."""
         raise NotImplementedError
 
     def change_view(
@@ -193,7 +196,7 @@ class OwnRowsAdmin(ModelAdmin):
         return response
 
     def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
-        """Return what the template of a row's page needs besides the fields."""
+        """Return the template context of a row's page, besides the fields."""
         return {}
 
     def changeform_view(
@@ -206,13 +209,13 @@ class OwnRowsAdmin(ModelAdmin):
         title = {"title": capfirst(str(self.opts.verbose_name))} if object_id else {}
         return super().changeform_view(request, object_id, form_url, {**title, **(extra_context or {})})
 
-    def says_whose(self, request: HttpRequest) -> bool:
+    def shows_account(self, request: HttpRequest) -> bool:
         return self.owner == "account" and person(request).is_superuser
 
     # --- Roles ---
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Also called for the log-in page, where nobody is logged in."""
+        """Also called on the log-in page, where nobody is logged in."""
         return isinstance(request.user, User) and request.user.may(self.sees)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -230,7 +233,7 @@ class OwnRowsAdmin(ModelAdmin):
     # --- Changes ---
 
     def save_model(self, request: HttpRequest, obj: Any, form: "ModelForm[Any]", change: bool) -> None:
-        """Save what a person changed in a form, and record it with the values before and after."""
+        """Save the form's changes, and record them in the audit log with the values before and after."""
         super().save_model(request, obj, form, change)
         changes = {
             name: [_shown(form.initial.get(name)), _shown(form.cleaned_data.get(name))]
@@ -240,7 +243,7 @@ class OwnRowsAdmin(ModelAdmin):
         self.record(request, obj, "changed" if change else "created", changes=changes)
 
     def record(self, request: HttpRequest, row: Any, what: str, **detail: Any) -> None:
-        """Record in the audit log what the person did to the row."""
+        """Record the person's change of the row in the audit log."""
         record(row, actor(request), f"{self.opts.model_name}.{what}", **detail)
 
     def perform(self, request: HttpRequest, object_id: str, action: RowAction) -> HttpResponse:
@@ -248,15 +251,15 @@ class OwnRowsAdmin(ModelAdmin):
         row, act = self.get_object(request, unquote(object_id)), action.do
         if act is None or not person(request).may(action.needs):
             raise PermissionDenied
-        # A page that proposes an amount, as an import does, links here with it.
+        # The preview of an import links here with a proposed amount.
         initial = {"amount": request.GET["amount"][:20]} if "amount" in request.GET else {}
         form = action.form(request.POST if request.method == "POST" else None, row=row, initial=initial)
 
         def do() -> HttpResponse:
-            result = act(row, actor(request), form)
+            result = act(self, row, actor(request), form)
             if isinstance(result, Secret):
                 return shown_once(self, request, result)
-            messages.success(request, self.with_undo(result, self.url(action.undo, row.pk)) if action.undo else result)
+            messages.success(request, with_undo(result, self.url(action.undo, row.pk)) if action.undo else result)
             return HttpResponseRedirect(self.after(row))
 
         return form_page(
@@ -270,12 +273,8 @@ class OwnRowsAdmin(ModelAdmin):
             is_grave=action.is_grave,
         )
 
-    def with_undo(self, said: str, url: str) -> SafeString:
-        """Return a message with a link to the form that undoes the action."""
-        return format_html('{} <a class="undo" href="{}">{}</a>', said, url, _("Undo"))
-
     def after(self, row: Any) -> str:
-        """Return the page that follows an action."""
+        """Return the address of the page that follows an action."""
         return self.url("change", quote(row.pk))
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
@@ -287,7 +286,7 @@ class OwnRowsAdmin(ModelAdmin):
         ]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Return the actions that `bulk` made and the person's role allows."""
+        """Return the actions made by `bulk` that the person's role permits."""
         offered = super().get_actions(request)
         return {
             name: each
@@ -296,10 +295,15 @@ class OwnRowsAdmin(ModelAdmin):
         }
 
     def offers(self, user: User, row: Any, action: RowAction | None) -> bool:
-        return action is None or action.is_offered(user, row)
+        return action is None or (user.may(action.needs) and action.fits(row))
 
     def url(self, page: str, *args: Any) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
+
+
+def with_undo(text: str, url: str) -> SafeString:
+    """Return a message with a link to the form that undoes the action."""
+    return format_html('{} <a class="undo" href="{}">{}</a>', text, url, _("Undo"))
 
 
 def _shown(value: Any) -> str | None:

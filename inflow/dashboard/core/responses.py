@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from inflow.dashboard.core.errors import refusals_on
 from inflow.dashboard.core.forms import PageForm
 
 if TYPE_CHECKING:
@@ -48,10 +49,11 @@ def form_page(
     intro: "StrOrPromise" = "",
     is_grave: bool = False,
 ) -> HttpResponse:
-    """Show the form; if it is POSTed and valid, call `do`. The form shows a ValidationError that `do` raises."""
+    """Show the form; if it is POSTed and valid, call `do`. The form shows what `do` or the domain refuses."""
     if request.method == "POST" and form.is_valid():
         try:
-            return do()
+            with refusals_on(form):
+                return do()
         except ValidationError as refusal:
             form.add_error(None, refusal)
     context = {"title": title, "form": form, "back": back, "button": button or title, "intro": intro}

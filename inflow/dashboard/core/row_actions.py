@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action
 from unfold.enums import ActionVariant
@@ -14,7 +13,7 @@ from unfold.enums import ActionVariant
 from inflow.accounts import audit
 from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
-from inflow.accounts.models import Account, User
+from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.responses import Secret
@@ -23,7 +22,7 @@ from inflow.languages import english
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-Do = Callable[[Any, Actor, Any], str | Secret]
+Do = Callable[[Any, Any, Actor, Any], str | Secret]
 View = Callable[[Any, HttpRequest, Any], HttpResponse]
 
 
@@ -33,24 +32,22 @@ def _always(row: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RowAction:
-    """An action on one row. `do(row, actor, form)` returns what to tell the person, or a secret to show once; a
-    ValidationError refuses.
+    """An action on one row. `do(model_admin, row, actor, form)` returns the message for the person, or a secret to be
+    shown once. It raises ValidationError or `Refused` to reject the action.
 
-    `fits` tells whether the row's state invites the action: only then is it offered. The domain's verb decides.
+    `fits` says whether the row's state permits the action: only then is the button shown. The domain has the final say.
+    `undo` names the action of the same row that reverses this one. `page_title` replaces the title on the form's page.
     """
 
     title: "StrOrPromise"
-    needs: Role
-    fits: Callable[[Any], bool]
+    needs: Role = Role.AGENT
+    fits: Callable[[Any], bool] = _always
     do: Do | None = None
     form: type[PageForm] = PageForm
     intro: "StrOrPromise" = ""
     is_grave: bool = False
     undo: str = ""
     page_title: "StrOrPromise" = ""
-
-    def is_offered(self, user: User, row: Model) -> bool:
-        return user.may(self.needs) and self.fits(row)
 
 
 def record(row: Any, actor: Actor, action: str, **detail: Any) -> None:
@@ -59,38 +56,28 @@ def record(row: Any, actor: Actor, action: str, **detail: Any) -> None:
     audit.record(account, actor.name, action, english(row)[:120], **detail)
 
 
-def row_action(
-    title: "StrOrPromise",
-    do: Do,
-    *,
-    needs: Role,
-    icon: str,
-    form: type[PageForm] = PageForm,
-    fits: Callable[[Any], bool] = _always,
-    intro: "StrOrPromise" = "",
-    is_grave: bool = False,
-    is_primary: bool = False,
-    undo: str = "",
-    page_title: "StrOrPromise" = "",
-) -> Any:
-    """Return a button for `actions_detail` of an `OwnRowsAdmin`. GET shows the form, POST acts.
+def row_action(title: "StrOrPromise", *, icon: str, is_primary: bool = False, **options: Any) -> Callable[[Do], Any]:
+    """Turn the method `(self, row, actor, form)` of an `OwnRowsAdmin` into a button for its `actions_detail`. GET shows
+    the form, POST calls the method. `options` are the other fields of `RowAction`."""
 
-    `undo` names the action of the same row that takes it back; the page bears `page_title` if that is not `title`."""
-    row_action = RowAction(title, needs, fits, do, form, intro, is_grave, undo, page_title)
+    def decorate(do: Do) -> Any:
+        row_action = RowAction(title, do=do, **options)
 
-    def view(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
-        response: HttpResponse = model_admin.perform(request, object_id, row_action)
-        return response
+        def view(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
+            response: HttpResponse = model_admin.perform(request, object_id, row_action)
+            return response
 
-    view.row_action = row_action  # type: ignore[attr-defined]
-    variant = ActionVariant.PRIMARY if is_primary else ActionVariant.DEFAULT
-    return action(view, description=title, icon=icon, variant=variant)
+        view.row_action = row_action  # type: ignore[attr-defined]
+        variant = ActionVariant.PRIMARY if is_primary else ActionVariant.DEFAULT
+        return action(view, description=title, icon=icon, variant=variant)
+
+    return decorate
 
 
 def page_action(
-    title: "StrOrPromise", *, needs: Role, icon: str, fits: Callable[[Any], bool] = _always
+    title: "StrOrPromise", *, icon: str, needs: Role = Role.AGENT, fits: Callable[[Any], bool] = _always
 ) -> Callable[[View], Any]:
-    """Make a button of a view that has a page of its own: `view(model_admin, request, row)`. By GET it only reads."""
+    """Turn `view(model_admin, request, row)`, which has a page of its own, into a button. A GET must only read."""
 
     def decorate(view: View) -> Any:
         def on_row(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:

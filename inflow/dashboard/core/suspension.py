@@ -1,4 +1,4 @@
-"""The dashboard of a suspended account: its people read, and change nothing but their own log-in."""
+"""Suspended accounts: their people can read everything and change only their own log-in."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from inflow.accounts.models import User
 from inflow.dashboard.core import refusals
 
 _READING = ("GET", "HEAD", "OPTIONS")
-# Logging in and out, the language, a person's own password, second step and sessions, and joining another account.
+# Logging in and out, the language, the person's own password, second step and sessions, and joining another account.
 _OWN = (
     *("/admin/login/", "/admin/logout/", "/admin/language/", "/admin/security/"),
     *("/admin/password_change/", "/admin/password_reset/", "/admin/reset/", "/admin/invitation/"),
@@ -16,7 +16,7 @@ _OWN = (
 
 
 class SuspensionMiddleware:
-    """The last of all, so that its refusal has every header of a page."""
+    """Comes last, so that its response passes all other middleware and has every header of a page."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -30,5 +30,5 @@ class SuspensionMiddleware:
 
 
 def is_suspended(user: User) -> bool:
-    """Return whether a person only reads. Platform staff may also help a suspended account."""
+    """Tell whether the person may only read. Platform staff may also work in a suspended account."""
     return not user.is_superuser and user.account is not None and user.account.suspended_at is not None

@@ -1,4 +1,4 @@
-"""Bound on uploaded files: what is beyond it is not stored, in memory or on disk."""
+"""Size limit of uploaded files: nothing beyond it is stored, in memory or on disk."""
 
 from typing import Any
 
@@ -6,12 +6,13 @@ from django.conf import settings
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpload
 from django.http import HttpRequest
 
-# A somewhat larger upload is read to its end, so that the browser shows our page and not a lost connection.
+# An upload up to this many times the limit is read to its end, so that the browser shows our page instead of a lost
+# connection.
 _READ_TO_ITS_END = 4
 
 
 class BoundedUploads(FileUploadHandler):
-    """The first of FILE_UPLOAD_HANDLERS: all files of a request together hold at most `UPLOAD_MAX_BYTES`."""
+    """The first of FILE_UPLOAD_HANDLERS: limits all files of a request together to `UPLOAD_MAX_BYTES`."""
 
     _left = settings.UPLOAD_MAX_BYTES
     _length = 0
@@ -39,5 +40,5 @@ _MARK = "inflow.upload_is_too_large"
 
 
 def is_too_large(request: HttpRequest) -> bool:
-    """Tell whether a file of this request was cut off. The request has been parsed before."""
+    """Tell whether a file of this request was cut off. The request must have been parsed."""
     return _MARK in request.META

@@ -1,6 +1,6 @@
-"""Rows as XLSX: exact, and never a formula. Imported where one is made: 12 MiB that a web process rarely needs.
+"""XLSX workbooks with exact values and no formulas. Imported only when one is made: it takes 12 MiB of memory.
 
-A worker writes a long one in parts, so the rows are written here; the rest of the file is openpyxl's.
+A worker writes a long workbook in parts, so the rows are written here; openpyxl writes the rest of the file.
 """
 
 import datetime as dt
@@ -22,24 +22,24 @@ from inflow.sheets import escaped, text_of
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _MOST_TEXT = 32_000  # Excel's cells hold 32,767 characters
 _SHEET = "xl/worksheets/sheet1.xml"
-# The number formats of cells by their style, which openpyxl numbers from 1 in this order: decimals, then dates.
+# The cells' number formats. openpyxl numbers their styles from 1 in this order: decimals, then dates.
 _MOST_DECIMALS = 6
 _FORMATS = ["#,##0", *("#,##0." + "0" * places for places in range(1, _MOST_DECIMALS + 1)), "yyyy-mm-dd"]
 _DATE = len(_FORMATS)
 
 
 def xlsx_file(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> IO[bytes]:
-    """Return a temporary file at its beginning. Amounts and dates are typed, text is never a formula."""
+    """Return a temporary file, positioned at its beginning. Amounts and dates are typed; text is never a formula."""
     return assembled([rows_part([headings]), rows_part(rows)])
 
 
 def rows_part(rows: Iterable[Sequence[Any]]) -> bytes:
-    """Return some rows as they are written in the file."""
+    """Return rows as they are written in the file."""
     return "".join(f"<row>{''.join(map(_cell, row))}</row>" for row in rows).encode()
 
 
 def assembled(parts: Iterable[bytes]) -> IO[bytes]:
-    """Return a file of parts that `rows_part` wrote."""
+    """Return the file made of parts that `rows_part` wrote."""
     file = tempfile.TemporaryFile()  # noqa: SIM115  (the caller closes it)
     with zipfile.ZipFile(_frame()) as frame, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as book:
         for name in frame.namelist():
@@ -57,7 +57,7 @@ def assembled(parts: Iterable[bytes]) -> IO[bytes]:
 
 
 def _frame() -> IO[bytes]:
-    """Return a workbook with one row, which has a cell of each style."""
+    """Return a workbook whose only row has a cell of each style."""
     book = Workbook(write_only=True)
     sheet = book.create_sheet()
     sheet.freeze_panes = "A2"

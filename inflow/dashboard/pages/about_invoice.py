@@ -1,4 +1,4 @@
-"""Shared parts of the lists whose rows belong to an invoice."""
+"""Base class of the lists whose rows belong to an invoice, and their export columns."""
 
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ from inflow.dashboard.core.markup import amount, link, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from invoices import money
 
-# Columns of exports.
+# Export columns.
 NUMBER, CURRENCY = ("invoice_number", "invoice__invoice_number"), ("currency", "invoice__currency")
 DEBTOR, COMPANY = ("debtor_name", "invoice__debtor_name"), ("debtor_company", "invoice__debtor_company")
 
@@ -29,7 +29,7 @@ def invoice_link(row: Any) -> str:
 
 
 class AboutInvoice(OwnRowsAdmin):
-    """Rows that belong to an invoice. Each list links to the case file."""
+    """Rows that belong to an invoice, with a link to it."""
 
     list_select_related: ClassVar[tuple[str, ...]] = ("invoice",)
     search_fields: ClassVar[tuple[str, ...]] = (
@@ -50,6 +50,10 @@ class AboutInvoice(OwnRowsAdmin):
     @display(description=_lazy("Amount"), ordering="amount")
     def amount_shown(self, row: Any) -> str:
         return amount(row.amount, row.invoice.currency)
+
+    @display(description=_lazy("Balance"))
+    def balance_shown(self, row: Any) -> str:
+        return amount(row.invoice.balance, row.invoice.currency)
 
 
 class CurrencyFilter(ValuesFilter):

@@ -1,4 +1,4 @@
-"""Accounts: members set up their own, platform staff make them and set plans and limits."""
+"""Accounts: members set up their own; platform staff create accounts and set plans and limits."""
 
 import zoneinfo
 from typing import Any
@@ -25,7 +25,7 @@ _NEGOTIATED = ("requests_per_minute", "requests_per_day")
 
 @admin.register(Account)
 class AccountAdmin(OwnRowsAdmin):
-    """Members see and set up their own account; platform staff add accounts and set plans and limits."""
+    """Accounts. Members see only their own."""
 
     owner = "pk"
     changes = Role.ADMIN
@@ -55,10 +55,10 @@ class AccountAdmin(OwnRowsAdmin):
         shown = [name for _title, options in self.fieldsets for name in options["fields"]]
         if not person(request).is_superuser:
             return [name for name in shown if name not in self.set_by_members]
-        return ["in_force", "is_test"] if obj else ["in_force"]  # its keys' names say whether it is a test account
+        return ["in_force", "is_test"] if obj else ["in_force"]  # API keys carry the kind of the account in their names
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Show negotiated limits to platform staff alone; members see the limits in force."""
+        """Show negotiated limits to platform staff only; members see the limits in force."""
         if person(request).is_superuser:
             return self.fieldsets
         *rest, (title, _plan) = self.fieldsets
@@ -72,22 +72,19 @@ class AccountAdmin(OwnRowsAdmin):
     @display(description=_lazy("Limits"))
     def in_force(self, account: Account) -> str:
         limits = account.limits
-        words = {
+        parts = {
             "minute": f"{limits.per_minute:,}",
-            "day": f"{limits.per_day:,}" if limits.per_day else _("any number of"),
+            "day": f"{limits.per_day:,}" if limits.per_day else _("unlimited"),
             "webhooks": f"{limits.subscriptions:,}",
         }
-        return _("%(minute)s requests a minute, %(day)s requests a day, %(webhooks)s webhooks") % words
+        return _("%(minute)s requests per minute, %(day)s requests per day, %(webhooks)s webhooks") % parts
 
     def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "time_zone":
             names = sorted(name for name in zoneinfo.available_timezones() if "/" in name or name == "UTC")
-            return forms.ChoiceField(
-                choices=[(name, name) for name in names],
-                initial=db_field.default,
-                label=capfirst(db_field.verbose_name),
-                widget=UnfoldAdminSelectWidget,
-            )
+            choices, label = [(name, name) for name in names], capfirst(db_field.verbose_name)
+            widget = UnfoldAdminSelectWidget
+            return forms.ChoiceField(choices=choices, initial=db_field.default, label=label, widget=widget)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     @display(description=_lazy("Plan"), ordering="plan")

@@ -1,4 +1,4 @@
-"""Ages and parts of what is owed, in lists and figures, counted on each account's own date."""
+"""Ageing buckets and parts of the receivables, as of today's date in each account."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -14,33 +14,33 @@ from inflow.dashboard.core.filters import Options, OptionsFilter
 from invoices.debtors.receivables import Part, in_part
 from invoices.models import OPEN
 
-# The buckets of what is overdue: the first and last day late of each.
+# The ageing buckets: first and last day overdue.
 AGES: dict[str, tuple[int, int | None]] = {"1-30": (1, 30), "31-60": (31, 60), "61-90": (61, 90), "over-90": (91, None)}
 
 
 def part(user: User, which: Part) -> Q:
-    """Return the open invoices of a part of the receivables, among those the person sees."""
+    """Return the condition for the invoices of a part of the receivables."""
     return in_part(which, _due_before(user, by=1))
 
 
 def overdue(user: User, *, by: int = 1) -> Q:
-    """Return the overdue invoices that are at least `by` days late, among those the person sees."""
+    """Return the condition for invoices that are at least `by` days overdue."""
     return in_part(Part.OVERDUE, _due_before(user, by=by))
 
 
 def _due_before(user: User, *, by: int) -> Q:
-    """Return the invoices whose due date lies at least `by` days back on each account's own date, open or not."""
+    """Return the condition for invoices, open or not, that fell due at least `by` days ago in their account."""
     ago = dt.timedelta(days=by - 1)
     if not user.is_superuser:
         assert user.account is not None
         return Q(due_date__lt=user.account.today() - ago)
     moment = Coalesce(F("account__clock"), Now())
-    theirs = Cast(Func(F("account__time_zone"), moment, function="timezone"), DateField())
-    return Q(due_date__lt=theirs - Value(ago))
+    today = Cast(Func(F("account__time_zone"), moment, function="timezone"), DateField())
+    return Q(due_date__lt=today - Value(ago))
 
 
 def aged(user: User, age: str) -> Q:
-    """Return the overdue invoices of one of the `AGES`."""
+    """Return the condition for the overdue invoices in one of the `AGES`."""
     first, last = AGES[age]
     late = overdue(user, by=first)
     return late if last is None else late & ~_due_before(user, by=last + 1)
@@ -56,7 +56,7 @@ def _aged(age: str) -> Callable[[User], Q]:
 
 
 class DueFilter(OptionsFilter):
-    """The parts of `receivables`, where an invoice that is disputed or on hold is not past due, and the ages."""
+    """The parts of `receivables`, in which disputed invoices and those on hold are not past due, and the ages."""
 
     title, parameter_name = _lazy("due"), "due"
     options: ClassVar[Options] = {

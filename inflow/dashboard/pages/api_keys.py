@@ -32,20 +32,22 @@ from inflow.dashboard.pages import usage
 
 
 class ApiKeyForm(OwnAccountForm):
-    name = forms.CharField(max_length=100, help_text=_lazy("Where it will be used: Zapier, ERP, a colleague's script."))
+    name = forms.CharField(
+        max_length=100, help_text=_lazy("The system that will use the key, such as Zapier or an ERP.")
+    )
     scopes = forms.MultipleChoiceField(
         choices=Scope.choices, initial=default_scopes, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
     expires_on = DayField(
         required=False,
         label=_lazy("Last day"),
-        help_text=_lazy("Works to the end of that day. Empty: until it is revoked."),
+        help_text=_lazy("The key works until the end of that day. Leave empty for a key without an expiry date."),
     )
 
     def clean_expires_on(self) -> dt.date | None:
         day: dt.date | None = self.cleaned_data["expires_on"]
         if day and self.account and day < self.account.today():
-            raise ValidationError(_("This day is over."))
+            raise ValidationError(_("This date is in the past."))
         return day
 
     def expires_at(self) -> dt.datetime | None:
@@ -55,18 +57,13 @@ class ApiKeyForm(OwnAccountForm):
         return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), self.account.zone) if day else None
 
 
-def _revoke(key: ApiKey, actor: Actor, form: PageForm) -> str:
-    keys.revoke(key, actor=actor.name)
-    return _("The key %(prefix)s… is revoked: no request with it is answered from now on.") % {"prefix": key.prefix}
-
-
 class RotateForm(PageForm):
     overlap_hours = forms.TypedChoiceField(
         coerce=int,
-        label=_lazy("The old key works"),
+        label=_lazy("The old key remains valid"),
         initial=24,
         choices=[
-            (0, _lazy("not a moment longer")),
+            (0, _lazy("no longer")),
             (1, _lazy("for one more hour")),
             (24, _lazy("for one more day")),
             (168, _lazy("for seven more days")),
@@ -75,17 +72,8 @@ class RotateForm(PageForm):
     )
 
 
-def _rotate(key: ApiKey, actor: Actor, form: RotateForm) -> Secret:
-    """Make a successor, and let the key work until other systems use it."""
-    if not _is_live(key):
-        raise ValidationError(_("This key works no more: generate a new one."))
-    overlap = dt.timedelta(hours=form.cleaned_data["overlap_hours"])
-    user = User.objects.get(email=actor.name)
-    return _shown(*keys.rotate(key, overlap=overlap, created_by=user, actor=actor.name))
-
-
 def _shown(key: ApiKey, plaintext: str) -> Secret:
-    """Return the page of a new key, with a call that the key may make."""
+    """Return the page of a new key, with an example request that its scopes permit."""
     path = "invoices" if Scope.INVOICES_READ in key.scopes else "me"
     return Secret(
         title=_("API key “%(name)s”") % {"name": key.name},
@@ -127,32 +115,41 @@ class ApiKeyAdmin(OwnRowsAdmin):
         *("last_used_at", "expires_at", "revoked_at"),
     )
     readonly_fields = fields
+    add_page = AddPage(
+        ApiKeyForm,
+        _lazy("Generate an API key"),
+        _lazy("Generate"),
+        _lazy("Another system uses it to access your account. The key is shown once, on the next page."),
+    )
     actions_detail = ("rotate", "revoke")
-    rotate = row_action(
+
+    @row_action(
         _lazy("Rotate"),
-        _rotate,
         needs=Role.ADMIN,
         icon="autorenew",
         form=RotateForm,
         fits=_is_live,
         page_title=_lazy("Rotate the key"),
-        intro=_lazy("A new key with the same name and scopes is shown once. Put it to use before the old one ends."),
+        intro=_lazy("A new key with the same name and scopes is shown once. Switch to it before the old key expires."),
     )
-    revoke = row_action(
+    def rotate(self, key: ApiKey, actor: Actor, form: RotateForm) -> Secret:
+        if not _is_live(key):
+            raise ValidationError(_("This key is no longer valid: generate a new one."))
+        overlap = dt.timedelta(hours=form.cleaned_data["overlap_hours"])
+        user = User.objects.get(email=actor.name)
+        return _shown(*keys.rotate(key, overlap=overlap, created_by=user, actor=actor.name))
+
+    @row_action(
         _lazy("Revoke"),
-        _revoke,
         needs=Role.ADMIN,
         icon="block",
         fits=lambda key: key.revoked_at is None,
-        intro=_lazy("Whatever uses this key is refused from the next request on. A revoked key can't be brought back."),
+        intro=_lazy("Requests with this key are rejected from now on. This can't be undone."),
         is_grave=True,
     )
-    add_page = AddPage(
-        ApiKeyForm,
-        _lazy("Generate an API key"),
-        _lazy("Generate"),
-        _lazy("Another system uses it to speak for your account. The key is shown once, right after this."),
-    )
+    def revoke(self, key: ApiKey, actor: Actor, form: PageForm) -> str:
+        keys.revoke(key, actor=actor.name)
+        return _("The key %(prefix)s… is revoked. Requests with it are rejected.") % {"prefix": key.prefix}
 
     def add(self, request: HttpRequest, form: ApiKeyForm) -> HttpResponse:
         assert form.account is not None

@@ -1,4 +1,4 @@
-"""Audit log: who did what, from where, and the values before and after. Nobody changes it."""
+"""Audit log: the person, the action, where it came from, and the values before and after. It is append-only."""
 
 import datetime as dt
 import json
@@ -26,50 +26,36 @@ from inflow.dashboard.core.markup import badge, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.pages.audit_sentences import sentence
 
-# The first word of an action says what it was about.
+# Subjects, by the first word of an action.
 ABOUT = {
     "session": _lazy("Log-in"),
-    "second_step": _lazy("Log-in in two steps"),
+    "second_step": _lazy("Two-step log-in"),
     "user": _lazy("People"),
     "invitation": _lazy("Invitations"),
     "account": _lazy("Account"),
     "api_key": _lazy("API keys"),
     "subscription": _lazy("Webhooks"),
     "delivery": _lazy("Webhook deliveries"),
-    "messages": _lazy("Switching messages on and off"),
+    "messages": _lazy("Stopping and resuming messages"),
     "reminderpolicy": _lazy("Reminder policies"),
-    "messagetemplate": _lazy("Templates"),
+    "messagetemplate": _lazy("Message templates"),
     "collectionsettings": _lazy("Rules and limits"),
     "calendarrule": _lazy("Calendars"),
-    "senderprofile": _lazy("Sender"),
+    "senderprofile": _lazy("Sender profile"),
     "gateway": _lazy("Gateways"),
     "debtor": _lazy("Debtors"),
     "import": _lazy("Imports"),
     "payments": _lazy("Payments"),
 }
-# What an entry tells besides; a field is known by its own name.
+# Names of further details. Fields are translated by their own names.
 DETAILS = (
-    gettext_noop("all"),
-    gettext_noop("applied"),
-    gettext_noop("base url"),
-    gettext_noop("changed"),
-    gettext_noop("channels"),
-    gettext_noop("checked"),
-    gettext_noop("deliveries"),
-    gettext_noop("device"),
-    gettext_noop("entered"),
-    gettext_noop("filters"),
-    gettext_noop("format"),
-    gettext_noop("limits"),
-    gettext_noop("new"),
-    gettext_noop("overdue enter"),
-    gettext_noop("refused"),
-    gettext_noop("released"),
-    gettext_noop("steps"),
-    gettext_noop("templates"),
-    gettext_noop("to do"),
-    gettext_noop("unchanged"),
-    gettext_noop("until"),
+    *(gettext_noop("all"), gettext_noop("applied"), gettext_noop("base url")),
+    *(gettext_noop("changed"), gettext_noop("channels"), gettext_noop("checked")),
+    *(gettext_noop("deliveries"), gettext_noop("device"), gettext_noop("entered")),
+    *(gettext_noop("filters"), gettext_noop("format"), gettext_noop("limits")),
+    *(gettext_noop("new"), gettext_noop("overdue enter"), gettext_noop("refused")),
+    *(gettext_noop("released"), gettext_noop("steps"), gettext_noop("templates")),
+    *(gettext_noop("to do"), gettext_noop("unchanged"), gettext_noop("until")),
 )
 
 
@@ -92,12 +78,12 @@ class SinceFilter(OptionsFilter):
 
 
 class AboutFilter(OptionsFilter):
-    title, parameter_name = _lazy("what it is about"), "about"
+    title, parameter_name = _lazy("subject"), "about"
     options: ClassVar[Options] = {what: (label, _about_only(what)) for what, label in ABOUT.items()}
 
 
 class ActorFilter(DropdownFilter):
-    """The account's people. Keys, commands and platform staff are found by search."""
+    """Filter by the account's people. Keys, commands and platform staff can be found by search."""
 
     title, parameter_name = _lazy("person"), "actor"
 
@@ -113,14 +99,14 @@ class ActorFilter(DropdownFilter):
 @admin.register(AuditEntry)
 class AuditEntryAdmin(OwnRowsAdmin):
     sees = Role.ADMIN
-    list_display = ("moment", "said", "where", "about")
-    list_display_links = ("moment", "said")
+    list_display = ("moment", "what", "where", "about")
+    list_display_links = ("moment", "what")
     list_filter = (SinceFilter, ActorFilter, AboutFilter)
     search_fields = ("actor", "action", "target", "detail")
     export_columns = ("at", "actor", "action", "target", "detail")
-    search_help_text = _lazy("Who, what, or what it was done to")
+    search_help_text = _lazy("Person, action or target")
     date_hierarchy = "at"
-    fields = ("at", "said", "actor", "action", "target", "before_and_after", "more")
+    fields = ("at", "what", "actor", "action", "target", "before_and_after", "more")
     readonly_fields = fields
 
     @display(description=_lazy("When"), ordering="at")
@@ -128,7 +114,7 @@ class AuditEntryAdmin(OwnRowsAdmin):
         return moment(entry.at)
 
     @display(description=_lazy("What happened"))
-    def said(self, entry: AuditEntry) -> str:
+    def what(self, entry: AuditEntry) -> str:
         changed = _(", ").join(map(_named, _changes(entry)))
         return two_lines(sentence(entry), changed)
 
@@ -138,7 +124,7 @@ class AuditEntryAdmin(OwnRowsAdmin):
             sessions.localized_device(entry.detail.get("device") or "–"), entry.detail.get("address") or ""
         )
 
-    @display(description=_lazy("About"), ordering="action")
+    @display(description=_lazy("Subject"), ordering="action")
     def about(self, entry: AuditEntry) -> str:
         return badge(_about(entry.action.partition(".")[0]), "info")
 

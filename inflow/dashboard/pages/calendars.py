@@ -1,11 +1,13 @@
-"""Calendars: the rows of all accounts, which are read-only, and the account's own, which replace them."""
+"""Calendars: the shared entries, which are read-only, and the account's own entries, which replace them."""
 
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import F, Model, Q, QuerySet, TimeField
+from django.forms import model_to_dict
 from django.http import HttpRequest
+from django.utils.dates import WEEKDAYS
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
@@ -23,32 +25,6 @@ from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import RowAction, row_action
 from invoices import holiday_names
 from invoices.models import CalendarRule
-
-_WEEKDAYS = (
-    _lazy("Monday"),
-    _lazy("Tuesday"),
-    _lazy("Wednesday"),
-    _lazy("Thursday"),
-    _lazy("Friday"),
-    _lazy("Saturday"),
-    _lazy("Sunday"),
-)
-
-
-def _make_own(rule: CalendarRule, actor: Actor, form: PageForm) -> str:
-    account = User.objects.get(email=actor.name).account
-    if (
-        account is None
-        or CalendarRule.objects.filter(
-            account=account, country=rule.country, subdivision=rule.subdivision, name=rule.name
-        ).exists()
-    ):
-        raise ValidationError(_("Your account has a row of this name already."))
-    rule.pk, rule.account, rule._state.adding = None, account, True
-    rule.save()
-    return _("“%(name)s” is your own now: change it or put it out of use. It replaces everybody's.") % {
-        "name": rule.name
-    }
 
 
 class PlaceFilter(ValuesFilter):
@@ -73,14 +49,23 @@ class CalendarRuleAdmin(OwnRowsAdmin):
     )
     formfield_overrides: ClassVar[Any] = {TimeField: {"widget": ClockInput}}
     actions_detail = ("make_own",)
-    make_own = row_action(
-        _lazy("Make it our own"),
-        _make_own,
+
+    @row_action(
+        _lazy("Customize"),
         needs=Role.MANAGER,
         icon="edit_calendar",
         fits=lambda rule: rule.account_id is None,
-        intro=_lazy("A copy for your account, which you can change or put out of use. It replaces everybody's row."),
+        intro=_lazy("Makes a copy for your account, which you can change or disable. It replaces the shared entry."),
     )
+    def make_own(self, rule: CalendarRule, actor: Actor, form: PageForm) -> str:
+        account = User.objects.get(email=actor.name).account
+        own = CalendarRule.objects.filter(account=account, country=rule.country, subdivision=rule.subdivision)
+        if account is None or own.filter(name=rule.name).exists():
+            raise ValidationError(_("Your account already has an entry with this name."))
+        copy = CalendarRule.objects.create(**{**model_to_dict(rule, exclude=["id"]), "account": account})
+        rule.pk = copy.pk  # the page of the copy follows
+        text = _("Your account has its own copy of “%(name)s” now, which replaces the shared entry.")
+        return text % {"name": rule.name}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CalendarRule]:
         user, rules = person(request), CalendarRule.objects.select_related("account").order_by(*self.ordering)
@@ -92,7 +77,8 @@ class CalendarRuleAdmin(OwnRowsAdmin):
         return is_own and super().has_change_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        """Keep the fields that identify a row: releases and the account's own rows refer to it by them."""
+        """Make the fields that identify an entry read-only, because releases and the accounts' own entries refer to
+        it by them."""
         return ("country", "subdivision", "kind", "name_shown") if obj else ()
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -121,7 +107,7 @@ class CalendarRuleAdmin(OwnRowsAdmin):
     @display(description=_lazy("When"), ordering="starts_on")
     def when(self, rule: CalendarRule) -> str:
         if rule.starts_on is None:
-            return _(", ").join(str(_WEEKDAYS[day]) for day in sorted(rule.weekdays))
+            return _(", ").join(str(WEEKDAYS[day]) for day in sorted(rule.weekdays))
         style = "j F" if rule.is_yearly else "j M Y"
         days = [date_format(day, style) for day in (rule.starts_on, rule.ends_on) if day]
         return two_lines(" – ".join(days), _("each year") if rule.is_yearly else "")
@@ -138,9 +124,9 @@ class CalendarRuleAdmin(OwnRowsAdmin):
     @display(description=_lazy("State"))
     def state(self, rule: CalendarRule) -> str:
         if not rule.is_on:
-            return badge(_("Out of use"))
-        return badge(_("Expected"), "warning") if rule.is_expected else badge(_("Set"), "success")
+            return badge(_("Disabled"))
+        return badge(_("Expected"), "warning") if rule.is_expected else badge(_("Confirmed"), "success")
 
-    @display(description=_lazy("Whose"))
+    @display(description=_lazy("Used by"))
     def whose(self, rule: CalendarRule) -> str:
-        return bdi(str(rule.account)) if rule.account else _("Everybody's")
+        return bdi(str(rule.account)) if rule.account else _("All accounts")

@@ -1,4 +1,4 @@
-"""Cases: where a person was called in."""
+"""Cases: escalated invoices that a person handles."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -18,10 +18,10 @@ from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.filters import Options, OptionsFilter
 from inflow.dashboard.core.forms import PageForm
-from inflow.dashboard.core.markup import amount, badge, moment
+from inflow.dashboard.core.markup import badge, moment
 from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.about_invoice import COMPANY, CURRENCY, DEBTOR, NUMBER, AboutInvoice
-from inflow.dashboard.pages.forms import ResolveForm, refusals_on
+from inflow.dashboard.pages.forms import ResolveForm
 from invoices import money
 from invoices.cases import cases
 from invoices.cases.cases import CaseChange
@@ -33,43 +33,27 @@ CASE_BADGES = {CaseStatus.OPEN: "danger", CaseStatus.ACKNOWLEDGED: "warning", Ca
 class AssignForm(PageForm):
     assignee = forms.ModelChoiceField(User.objects.none(), required=False, empty_label=_lazy("Nobody"))
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def prepare(self) -> None:
         choice = self.fields["assignee"]
         assert isinstance(choice, forms.ModelChoiceField)
         members = User.objects.filter(account=self.row.account_id, is_active=True).exclude(role=Role.VIEWER)
         choice.queryset, choice.initial = members.order_by("email"), getattr(self.row, "assignee_id", None)
 
 
-def _change(case: Escalation, actor: Actor, form: PageForm, **asked: Any) -> None:
-    with refusals_on(form):
-        cases.change(case.account, case.pk, actor, CaseChange(**asked))
+def _change(case: Escalation, actor: Actor, **changes: Any) -> None:
+    cases.change(case.account, case.pk, actor, CaseChange(**changes))
 
 
-def _take(case: Escalation, actor: Actor, form: PageForm) -> str:
-    is_member = User.objects.filter(account=case.account_id, email=actor.name).exists()
-    _change(case, actor, form, status=CaseStatus.ACKNOWLEDGED, assignee=actor.name if is_member else None)
-    return _("The case is yours.") if is_member else _("The case is being worked on.")
+def _is_unresolved(case: Escalation) -> bool:
+    return case.status != CaseStatus.RESOLVED
 
 
-def _assign(case: Escalation, actor: Actor, form: AssignForm) -> str:
-    member = form.cleaned_data["assignee"]
-    _change(case, actor, form, assignee=member.email if member else "")
-    return _("The case is %(member)s's.") % {"member": member} if member else _("The case is unassigned.")
-
-
-def _resolve(case: Escalation, actor: Actor, form: ResolveForm) -> str:
-    said = {name: form.cleaned_data.get(name) or None for name in ("resolution", "hold_until", "promised_on", "notes")}
-    _change(case, actor, form, status=CaseStatus.RESOLVED, **said)
-    return _("The case is resolved.")
-
-
-class WhoseFilter(OptionsFilter):
-    title, parameter_name = _lazy("whose"), "whose"
+class AssigneeFilter(OptionsFilter):
+    title, parameter_name = _lazy("assignee"), "whose"
     options: ClassVar[Options] = {
-        "mine": (_lazy("Mine"), lambda user: Q(assignee=user)),
+        "mine": (_lazy("Assigned to me"), lambda user: Q(assignee=user)),
         "nobodys": (_lazy("Unassigned"), lambda user: Q(assignee=None)),
-        "waiting": (_lazy("Mine or unassigned"), lambda user: Q(assignee=user) | Q(assignee=None)),
+        "waiting": (_lazy("Assigned to me or unassigned"), lambda user: Q(assignee=user) | Q(assignee=None)),
     }
 
 
@@ -91,7 +75,7 @@ def _balance(case: Escalation) -> Decimal:
 
 @admin.register(Escalation)
 class EscalationAdmin(AboutInvoice):
-    """Cases, in which a person was called in. Every change goes through `invoices.cases`."""
+    """Cases. Every change goes through `invoices.cases`."""
 
     list_display = (
         *("invoice_link", "debtor_shown", "balance_shown", "level_shown"),
@@ -101,7 +85,7 @@ class EscalationAdmin(AboutInvoice):
         *(NUMBER, DEBTOR, COMPANY, ("balance", _balance), CURRENCY, "level", "reason", "status"),
         *(("assignee", "assignee__email"), "resolution", "notes", "opened_at", "resolved_at", "id"),
     )
-    list_filter = (CaseStatusFilter, WhoseFilter, "level", ("reason", ChoicesDropdownFilter))
+    list_filter = (CaseStatusFilter, AssigneeFilter, "level", ("reason", ChoicesDropdownFilter))
     list_select_related = ("invoice", "assignee")
     ordering = ("-opened_at", "-id")
     fields = (
@@ -109,40 +93,43 @@ class EscalationAdmin(AboutInvoice):
         *("resolution", "notes", "opened_at", "resolved_at"),
     )
     readonly_fields = ("invoice_link",)
-
     actions_detail = ("take", "resolve", "assign")
-    take = row_action(
-        _lazy("Take it"),
-        _take,
-        needs=Role.AGENT,
+
+    @row_action(
+        _lazy("Take over"),
         icon="front_hand",
         fits=lambda case: case.status == CaseStatus.OPEN,
         intro=format_lazy(
-            _lazy("You are working on it. The invoice is on hold for {days} days."), days=cases.ACKNOWLEDGED_HOLDS_DAYS
+            _lazy("Assigns the case to you and puts the invoice on hold for {days} days."),
+            days=cases.ACKNOWLEDGED_HOLDS_DAYS,
         ),
         is_primary=True,
     )
-    resolve = row_action(
+    def take(self, case: Escalation, actor: Actor, form: PageForm) -> str:
+        is_member = User.objects.filter(account=case.account_id, email=actor.name).exists()
+        _change(case, actor, status=CaseStatus.ACKNOWLEDGED, assignee=actor.name if is_member else None)
+        return _("The case is assigned to you.") if is_member else _("The case is in progress.")
+
+    @row_action(
         _lazy("Resolve"),
-        _resolve,
-        needs=Role.AGENT,
         icon="task_alt",
         form=ResolveForm,
-        fits=lambda case: case.status != CaseStatus.RESOLVED,
-        intro=_lazy("An open invoice needs a way on. To give it up, write it off on its own page."),
+        fits=_is_unresolved,
+        intro=_lazy("Choose the next step for an open invoice. To give it up, write it off on its own page."),
     )
-    assign = row_action(
-        _lazy("Assign"),
-        _assign,
-        needs=Role.AGENT,
-        icon="person_add",
-        form=AssignForm,
-        fits=lambda case: case.status != CaseStatus.RESOLVED,
-    )
+    def resolve(self, case: Escalation, actor: Actor, form: ResolveForm) -> str:
+        names = ("resolution", "hold_until", "promised_on", "notes")
+        changes = {name: form.cleaned_data.get(name) or None for name in names}
+        _change(case, actor, status=CaseStatus.RESOLVED, **changes)
+        return _("The case is resolved.")
 
-    @display(description=_lazy("Balance"))
-    def balance_shown(self, case: Escalation) -> str:
-        return amount(case.invoice.balance, case.invoice.currency)
+    @row_action(_lazy("Assign"), icon="person_add", form=AssignForm, fits=_is_unresolved)
+    def assign(self, case: Escalation, actor: Actor, form: AssignForm) -> str:
+        member = form.cleaned_data["assignee"]
+        _change(case, actor, assignee=member.email if member else "")
+        if member is None:
+            return _("The case is unassigned.")
+        return _("The case is assigned to %(member)s.") % {"member": member}
 
     @display(description=_lazy("Level"), ordering="level")
     def level_shown(self, case: Escalation) -> str:

@@ -1,7 +1,5 @@
 """Choice of the reminder policy of one invoice."""
 
-from typing import Any
-
 from django import forms
 from django.utils.translation import gettext as _
 
@@ -16,31 +14,29 @@ from invoices.models import Invoice
 class PolicyForm(PageForm):
     policy = forms.ChoiceField()
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        choice, own = self.fields["policy"], policies.default_for(self.row.account)
-        assert isinstance(choice, forms.ChoiceField)
+    def prepare(self) -> None:
+        own = policies.default_for(self.row.account)
         others = ReminderPolicy.objects.for_account(self.row.account).exclude(pk=own.pk)
-        choice.choices = [
-            ("own", _("%(schedule)s, the account's default") % {"schedule": own}),
+        choices = [
+            ("own", _("%(schedule)s (default of the account)") % {"schedule": own}),
             *((str(policy.pk), str(policy)) for policy in others),
-            ("none", _("None: nothing is sent")),
+            ("none", _("None: no reminders")),
         ]
-        choice.initial = str(self.row.policy_id or "own") if self.row.is_chased else "none"
+        self.set_choices("policy", choices, str(self.row.policy_id or "own") if self.row.is_chased else "none")
 
 
-def apply_policy(invoice: Invoice, by: Actor, form: PolicyForm) -> str:
+def apply_policy(invoice: Invoice, actor: Actor, form: PolicyForm) -> str:
     chosen = form.cleaned_data["policy"]
     policy_id = None if chosen in ("own", "none") else int(chosen)
     is_chased = chosen != "none"
     lifecycle.set_policy(
         invoice.account,
         invoice.pk,
-        by,
+        actor,
         policy_id=policy_id,
         is_chased=is_chased,
         restarts=is_chased and not invoice.is_chased,
     )
     if is_chased:
-        return _("Invoice %(invoice)s now follows that policy.") % {"invoice": invoice}
-    return _("Invoice %(invoice)s is not chased any more.") % {"invoice": invoice}
+        return _("The policy of invoice %(invoice)s has been changed.") % {"invoice": invoice}
+    return _("No more reminders are sent for invoice %(invoice)s.") % {"invoice": invoice}

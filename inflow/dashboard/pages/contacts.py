@@ -13,22 +13,15 @@ from unfold.decorators import display
 from communications.contacts import consent
 from communications.models import ConsentEntry, Contact
 from inflow.accounts.actors import Actor
-from inflow.accounts.roles import Role
 from inflow.dashboard.core.filters import Options, OptionsFilter
 from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
-from inflow.dashboard.pages.forms import ReasonForm, refusals_on
+from inflow.dashboard.pages.forms import ReasonForm
 from inflow.languages import named
 
 
-def _return(contact: Contact, actor: Actor, form: ReasonForm) -> str:
-    with refusals_on(form):
-        consent.restore_address(contact, actor, form.cleaned_data["reason"])
-    return _("%(contact)s may be written to again.") % {"contact": contact}
-
-
-class LeftFilter(OptionsFilter):
+class ContactStateFilter(OptionsFilter):
     title, parameter_name = _lazy("state"), "state"
     options: ClassVar[Options] = {
         "left": (_lazy("Opted out"), lambda user: Q(opted_out_at__isnull=False)),
@@ -38,11 +31,11 @@ class LeftFilter(OptionsFilter):
 
 @admin.register(Contact)
 class ContactAdmin(OwnRowsAdmin):
-    """Addresses that bounce, or whose owners want no messages there."""
+    """Addresses that have bounced, or that have opted in or out of messages."""
 
     ordering = ("address", "channel")
     list_display = ("address_shown", "channel", "state", "opted_out", "invalid_because")
-    list_filter = (LeftFilter, ("channel", ChoicesDropdownFilter))
+    list_filter = (ContactStateFilter, ("channel", ChoicesDropdownFilter))
     search_fields = ("address",)
     export_columns = ("channel", "address", "opted_out_at", "invalid_at", "invalid_because")
     fields = (
@@ -53,15 +46,17 @@ class ContactAdmin(OwnRowsAdmin):
     )
     readonly_fields = ("address_shown", "state")
     actions_detail = ("opt_in",)
-    opt_in = row_action(
-        _lazy("Write to it again"),
-        _return,
-        needs=Role.AGENT,
+
+    @row_action(
+        _lazy("Allow messages again"),
         icon="undo",
         form=ReasonForm,
         fits=lambda contact: contact.opted_out_at is not None,
-        intro=_lazy("Only where its owner asked for it. Your reason stays in the consent log."),
+        intro=_lazy("Only at the request of its owner. The reason is recorded in the consent log."),
     )
+    def opt_in(self, contact: Contact, actor: Actor, form: ReasonForm) -> str:
+        consent.restore_address(contact, actor, form.cleaned_data["reason"])
+        return _("Messages to %(contact)s are allowed again.") % {"contact": contact}
 
     @display(description=_lazy("Address"), ordering="address")
     def address_shown(self, contact: Contact) -> str:
@@ -69,13 +64,17 @@ class ContactAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("State"))
     def state(self, contact: Contact) -> str:
-        if contact.opted_out_at:
-            return badge(_("Opted out"), "warning")
-        return badge(_("Bounced"), "danger") if contact.invalid_at else badge(_("Good"), "success")
+        return contact_badge(contact)
 
     @display(description=_lazy("Opted out"), ordering="opted_out_at")
     def opted_out(self, contact: Contact) -> str:
         return moment(contact.opted_out_at)
+
+
+def contact_badge(contact: Contact | None) -> str:
+    if contact and contact.opted_out_at:
+        return badge(_("Opted out"), "warning")
+    return badge(_("Bounced"), "danger") if contact and contact.invalid_at else badge(_("Good"), "success")
 
 
 @admin.register(ConsentEntry)

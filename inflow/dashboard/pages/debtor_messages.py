@@ -1,4 +1,4 @@
-"""Parts of a debtor's page: what they owe, their addresses and consents, and their statement of account."""
+"""Parts of a debtor's page: balances, addresses, consents and the statement of account."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ from communications.portal.account import open_invoices, positions
 from communications.schedule.calendar import place_of
 from inflow.accounts.models import Language
 from inflow.dashboard.core.markup import badge
+from inflow.dashboard.pages.contacts import contact_badge
 from invoices import money
 from invoices.debtors import debtor_parties
 from invoices.debtors.receivables import Position
@@ -24,20 +25,15 @@ _LATEST = 10
 
 
 def _owed(debtor: Debtor) -> list[dict[str, Any]]:
-    """Return, for each currency, the outstanding sum, its parts, and the credit."""
-    known = Invoice.objects.filter(debtor=debtor).exclude(status=Status.CANCELLED).order_by("currency")
+    """Return, for each currency, the outstanding amount, its parts, and the credit."""
+    invoices = Invoice.objects.filter(debtor=debtor).exclude(status=Status.CANCELLED).order_by("currency")
     whole = debtor_parties.whole(debtor)
     standing = positions(whole, open_invoices(whole))
     rows = []
-    for currency in sorted({*standing, *known.values_list("currency", flat=True).distinct()}):
+    for currency in sorted({*standing, *invoices.values_list("currency", flat=True).distinct()}):
         position = standing.get(currency, Position())
-        amounts = {
-            "late": position.overdue,
-            "on_hold": position.on_hold,
-            "disputed": position.disputed,
-            "credit": position.credit,
-        }
-        shown = {name: money.display(amount, currency) if amount else "" for name, amount in amounts.items()}
+        parts = {name: getattr(position, name) for name in ("overdue", "on_hold", "disputed", "credit")}
+        shown = {name: money.display(amount, currency) if amount else "" for name, amount in parts.items()}
         shown["open"] = money.display(position.outstanding, currency)
         shown["net"] = money.display(position.net, currency) if position.credit and position.invoices else ""
         rows.append({"currency": currency, "open_count": position.invoices, **shown})
@@ -52,19 +48,12 @@ def _addresses(debtor: Debtor) -> list[dict[str, Any]]:
     found = []
     for channel, address in known:
         contact = by_key.get((channel, address))
-        found.append({"channel": Medium(channel).label, "address": address, "state": _state(debtor, contact)})
+        state = badge(_("Opted out"), "warning") if debtor.opted_out_at else contact_badge(contact)
+        found.append({"channel": Medium(channel).label, "address": address, "state": state})
         if contact:
             found[-1]["url"] = reverse("admin:communications_contact_change", args=[contact.pk])
             found[-1]["because"] = contact.invalid_because
     return found
-
-
-def _state(debtor: Debtor, contact: Contact | None) -> str:
-    if debtor.opted_out_at or (contact and contact.opted_out_at):
-        return badge(_("Opted out"), "warning")
-    if contact and contact.invalid_at:
-        return badge(_("Bounced"), "danger")
-    return badge(_("Good"), "success")
 
 
 def context(debtor: Debtor) -> dict[str, Any]:
@@ -81,7 +70,7 @@ def context(debtor: Debtor) -> dict[str, Any]:
 
 
 def _statements(debtor: Debtor) -> list[tuple[str, str, str]]:
-    """Language, label and address of each statement: one for each party that the debtor's invoices name."""
+    """Return the language, label and address of each statement, one for each party on the debtor's invoices."""
     url = reverse("admin:invoices_debtor_statement", args=[debtor.pk])
     return [
         (
@@ -95,12 +84,12 @@ def _statements(debtor: Debtor) -> list[tuple[str, str, str]]:
 
 
 def statement_pdf(model_admin: Any, request: HttpRequest, debtor: Debtor) -> HttpResponse:
-    """Respond with the statement of account as PDF, in `?language=`, of one `?party=` if there are several. It only
-    reads, so a GET may do it."""
+    """Respond with the statement of account as a PDF, in `?language=`, of one `?party=` if there are several. It only
+    reads, so GET is permitted."""
     if not statement.is_available():
         raise Http404
-    wanted = request.GET.get("language", "")
-    language = wanted if wanted in Language.values else debtor.language or debtor.account.language
+    language = request.GET.get("language", "")
+    language = language if language in Language.values else debtor.language or debtor.account.language
     parties = debtor_parties.of(debtor)
     if len(parties) > 1:
         parties = [party for party in parties if request.GET.get("party") in party.keys]

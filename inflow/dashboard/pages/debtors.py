@@ -20,52 +20,25 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.inlines import RowsInside
-from inflow.dashboard.core.markup import amount, link
+from inflow.dashboard.core.markup import link
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages import debtor_messages
-from inflow.dashboard.pages.forms import DebtorCreditForm, DebtorForm, ReasonForm, payable_by_credit, refusals_on
+from inflow.dashboard.pages.forms import DebtorCreditForm, DebtorForm, ReasonForm, payable_by_credit
 from inflow.dashboard.pages.invoice_actions import apply_credit
-from inflow.dashboard.pages.invoice_cells import late, status_badge
+from inflow.dashboard.pages.invoice_cells import days_late, invoice_amount, invoice_balance, status_badge
 from inflow.dashboard.pages.message_rows import MessageInline
 from invoices import ledger
 from invoices.debtors import debtors
 from invoices.models import OPEN, Debtor, Invoice
 
 
-def _apply_credit_of(debtor: Debtor, actor: Actor, form: DebtorCreditForm) -> str:
-    return apply_credit(form.cleaned_data["invoice"], actor, form)
-
-
-def _leave(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
-    consent.opt_out(debtor, "", actor, Source.STAFF, form.cleaned_data["reason"])
-    return _("Nothing is sent to %(debtor)s any more.") % {"debtor": debtor}
-
-
-def _return_debtor(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
-    with refusals_on(form):
-        consent.restore_debtor(debtor, actor, form.cleaned_data["reason"])
-    return _("%(debtor)s may be written to again.") % {"debtor": debtor}
-
-
-def _agree(debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
-    with refusals_on(form):
-        consent.opt_in(debtor, Medium.WHATSAPP, actor, form.cleaned_data["reason"])
-    return _("%(debtor)s may be written to by WhatsApp.") % {"debtor": debtor}
-
-
-def _revoke(debtor: Debtor, actor: Actor, form: PageForm) -> str:
-    links.revoke(debtor, actor)
-    return _("The links that were sent to this debtor lead nowhere now. The next message has a new one.")
-
-
-def _has_credit_to_apply(debtor: Debtor) -> bool:
-    return payable_by_credit(debtor).exists()
-
-
 class InvoiceInline(RowsInside):
     model = Invoice
-    fields = readonly_fields = ("number", "amount_shown", "balance_shown", "status_shown", "due_date", "late_shown")
+    fields = readonly_fields = (
+        *("number", invoice_amount, invoice_balance),
+        *(status_badge, "due_date", "late_shown"),
+    )
     ordering = ("-due_date",)
     show_change_link = False
 
@@ -77,21 +50,9 @@ class InvoiceInline(RowsInside):
     def number(self, invoice: Invoice) -> str:
         return link(reverse("admin:invoices_invoice_change", args=[invoice.pk]), invoice.invoice_number)
 
-    @display(description=_lazy("Amount"))
-    def amount_shown(self, invoice: Invoice) -> str:
-        return amount(invoice.amount, invoice.currency)
-
-    @display(description=_lazy("Balance"))
-    def balance_shown(self, invoice: Invoice) -> str:
-        return amount(invoice.balance, invoice.currency)
-
-    @display(description=_lazy("Status"))
-    def status_shown(self, invoice: Invoice) -> str:
-        return status_badge(invoice)
-
     @display(description=_lazy("Days late"))
     def late_shown(self, invoice: Invoice) -> str:
-        return str(late(invoice) or "–")
+        return str(days_late(invoice) or "–")
 
 
 class CreditFilter(DropdownFilter):
@@ -113,7 +74,7 @@ class CreditFilter(DropdownFilter):
 
 @admin.register(Debtor)
 class DebtorAdmin(OwnRowsAdmin):
-    """Debtors. A corrected contact is used from then on; an invoice keeps the name it came with."""
+    """Debtors. A corrected contact is used from then on; invoices keep the name they came with."""
 
     changes = Role.AGENT
     form = DebtorForm
@@ -128,52 +89,65 @@ class DebtorAdmin(OwnRowsAdmin):
     fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country", "subdivision"))
     inlines = (InvoiceInline, MessageInline)
     actions_detail = ("apply_credit", "opt_out", "opt_in", "agree", "revoke_links", "statement")
-    apply_credit = row_action(
+
+    @row_action(
         _lazy("Apply credit"),
-        _apply_credit_of,
-        needs=Role.AGENT,
         icon="account_balance_wallet",
         form=DebtorCreditForm,
-        fits=_has_credit_to_apply,
+        fits=lambda debtor: payable_by_credit(debtor).exists(),
         intro=_lazy("Applies the debtor's unapplied credit to an open invoice in the same currency."),
     )
-    opt_out = row_action(
+    def apply_credit(self, debtor: Debtor, actor: Actor, form: DebtorCreditForm) -> str:
+        return apply_credit(form.cleaned_data["invoice"], actor, form)
+
+    @row_action(
         _lazy("Stop messages"),
-        _leave,
-        needs=Role.AGENT,
         icon="notifications_off",
         form=ReasonForm,
         fits=lambda debtor: debtor.opted_out_at is None,
-        intro=_lazy("The debtor asked not to be written to, on any channel. Your reason stays in the consent log."),
+        intro=_lazy(
+            "For a debtor who wants no more messages on any channel. The reason is recorded in the consent log."
+        ),
     )
-    opt_in = row_action(
-        _lazy("Write again"),
-        _return_debtor,
-        needs=Role.AGENT,
+    def opt_out(self, debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
+        consent.opt_out(debtor, "", actor, Source.STAFF, form.cleaned_data["reason"])
+        return _("Nothing is sent to %(debtor)s any more.") % {"debtor": debtor}
+
+    @row_action(
+        _lazy("Allow messages again"),
         icon="undo",
         form=ReasonForm,
         fits=lambda debtor: debtor.opted_out_at is not None,
-        intro=_lazy("Only where the debtor asked for it. Your reason stays in the consent log."),
+        intro=_lazy("Only at the debtor’s request. The reason is recorded in the consent log."),
     )
-    agree = row_action(
+    def opt_in(self, debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
+        consent.restore_debtor(debtor, actor, form.cleaned_data["reason"])
+        return _("Messages to %(contact)s are allowed again.") % {"contact": debtor}
+
+    @row_action(
         _lazy("Record WhatsApp consent"),
-        _agree,
-        needs=Role.AGENT,
         icon="how_to_reg",
         form=ReasonForm,
         fits=lambda debtor: bool(debtor.phone) and debtor.opted_out_at is None,
         intro=_lazy(
-            "WhatsApp requires the debtor's consent. Record where and how they gave it; it is kept in the log."
+            "WhatsApp requires the debtor's consent. Enter where and how it was given; it is recorded in the consent "
+            "log."
         ),
     )
-    revoke_links = row_action(
+    def agree(self, debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
+        consent.opt_in(debtor, Medium.WHATSAPP, actor, form.cleaned_data["reason"])
+        return _("WhatsApp messages to %(debtor)s are allowed.") % {"debtor": debtor}
+
+    @row_action(
         _lazy("Revoke page links"),
-        _revoke,
-        needs=Role.AGENT,
         icon="link_off",
-        intro=_lazy("For a link that came into wrong hands. The next message carries a new one."),
+        intro=_lazy("For a link to the debtor page that got into the wrong hands. The next message has a new link."),
         is_grave=True,
     )
+    def revoke_links(self, debtor: Debtor, actor: Actor, form: PageForm) -> str:
+        links.revoke(debtor, actor)
+        return _("All links sent to this debtor have stopped working. The next message has a new one.")
+
     # Linked from the page, once for each language.
     statement = page_action("Statement", needs=Role.VIEWER, icon="description", fits=lambda debtor: False)(
         debtor_messages.statement_pdf
@@ -183,7 +157,7 @@ class DebtorAdmin(OwnRowsAdmin):
         return debtor_messages.context(self.get_object(request, object_id))
 
     def save_model(self, request: HttpRequest, obj: Debtor, form: Any, change: bool) -> None:
-        """Replace a changed contact on the debtor's invoices too."""
+        """Update a changed contact on the debtor's invoices too."""
         with transaction.atomic():
             before = Debtor.objects.select_for_update(no_key=True).get(pk=obj.pk)
             super().save_model(request, obj, form, change)

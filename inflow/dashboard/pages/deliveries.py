@@ -1,4 +1,4 @@
-"""Deliveries of webhooks, and the attempts of each."""
+"""Webhook deliveries, with their attempts."""
 
 import json
 
@@ -35,45 +35,31 @@ def delivery_badge(delivery: Delivery) -> str:
     return badge(status.label, DELIVERY_BADGES.get(status, ""))
 
 
-def _replay(delivery: Delivery, actor: Actor, form: PageForm) -> str:
-    try:
-        replaying.replay(delivery)
-    except SubscriptionDisabled as error:
-        raise ValidationError(DISABLED) from error
-    except EventTooOld as error:
-        raise ValidationError(
-            _("Events can be sent again for %(days)s days.") % {"days": replaying.REPLAY_WINDOW.days}
-        ) from error
-    record(delivery, actor, "delivery.replayed")
-    return _("It is sent again, with the same id.")
-
-
 ERRORS = {
-    "forbidden_target": _lazy("its address is not allowed"),
-    "timeout": _lazy("no answer in time"),
-    "deadline": _lazy("its answer took too long"),
+    "forbidden_target": _lazy("address not allowed"),
+    "timeout": _lazy("no response in time"),
+    "deadline": _lazy("response took too long"),
     "tls": _lazy("no secure connection"),
-    "lookup": _lazy("its host is not found"),
+    "lookup": _lazy("host not found"),
     "connection": _lazy("no connection"),
-    "protocol": _lazy("its answer is no HTTP"),
-    "secret_unreadable": _lazy("the secret can't be read"),
-    "internal": _lazy("a fault on our side"),
+    "protocol": _lazy("invalid HTTP response"),
+    "secret_unreadable": _lazy("secret can't be read"),
+    "internal": _lazy("error on our side"),
 }
 
 
 class AttemptInline(RowsInside):
     model = Attempt
-    fields = readonly_fields = ("at", "answer", "took", "response_shown")
+    fields = readonly_fields = ("at", "result", "took", "response_shown")
 
-    @display(description=_lazy("Answer"))
-    def answer(self, attempt: Attempt) -> str:
+    @display(description=_lazy("Result"))
+    def result(self, attempt: Attempt) -> str:
         if attempt.status is None:
             return badge(str(ERRORS.get(attempt.error, attempt.error.replace("_", " "))), "danger")
-        return badge(
-            _("HTTP %(status)s") % {"status": attempt.status}, "success" if 200 <= attempt.status < 300 else "danger"
-        )
+        variant = "success" if 200 <= attempt.status < 300 else "danger"
+        return badge(_("HTTP %(status)s") % {"status": attempt.status}, variant)
 
-    @display(description=_lazy("Took"))
+    @display(description=_lazy("Duration"))
     def took(self, attempt: Attempt) -> str:
         return _("%(count)s ms") % {"count": f"{attempt.ms:,}"}
 
@@ -104,14 +90,25 @@ class DeliveryAdmin(OwnRowsAdmin):
     inlines = (AttemptInline,)
     actions = ("replay_selected",)
     actions_detail = ("replay",)
-    replay = row_action(
+
+    @row_action(
         _lazy("Send again"),
-        _replay,
         needs=Role.ADMIN,
         icon="replay",
         fits=lambda delivery: delivery.status != DeliveryStatus.PENDING,
-        intro=_lazy("The same event goes to the same URL, with the same id."),
+        intro=_lazy("Sends the same event to the same URL again, with the same id."),
     )
+    def replay(self, delivery: Delivery, actor: Actor, form: PageForm) -> str:
+        try:
+            replaying.replay(delivery)
+        except SubscriptionDisabled as error:
+            raise ValidationError(DISABLED) from error
+        except EventTooOld as error:
+            text = _("Events can be sent again for %(days)s days.") % {"days": replaying.REPLAY_WINDOW.days}
+            raise ValidationError(text) from error
+        record(delivery, actor, "delivery.replayed")
+        return _("The event is being sent again, with the same id.")
+
     replay_selected = bulk(replay)
 
     @display(description=_lazy("Event"), ordering="event__type")
@@ -132,6 +129,6 @@ class DeliveryAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Body"))
     def body_shown(self, delivery: Delivery) -> str:
-        told = json.loads(masking.mask_links(delivery.event.body))
-        body = json.dumps(told, indent=2, ensure_ascii=False)
+        event = json.loads(masking.mask_links(delivery.event.body))
+        body = json.dumps(event, indent=2, ensure_ascii=False)
         return format_html('<pre class="code">{}</pre>', body)

@@ -1,4 +1,4 @@
-"""The exports that a person asked for: how far each one is, and its file. They are nobody else's."""
+"""Exports that the person started, with their progress and files. Other people can't see them."""
 
 import uuid
 
@@ -18,10 +18,9 @@ from inflow.dashboard.pages.login import page
 
 
 def listed(request: HttpRequest) -> HttpResponse:
-    """Show the exports of the last day."""
-    return page(
-        request, "admin/exports_list.html", {"title": _("Exports"), "exports": long_exports.of(person(request))}
-    )
+    """List the exports of the last day."""
+    context = {"title": _("Exports"), "exports": long_exports.of(person(request))}
+    return page(request, "admin/exports_list.html", context)
 
 
 def show(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
@@ -30,7 +29,7 @@ def show(request: HttpRequest, export_id: uuid.UUID) -> HttpResponse:
 
 
 def download(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
-    """Stream the file, as long as the person may see the list it is of."""
+    """Stream the file, if the person may still view the list."""
     export = _own(request, export_id)
     if export.state != ExportState.DONE:
         raise Http404

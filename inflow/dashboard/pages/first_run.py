@@ -1,8 +1,7 @@
-"""First three steps of an account, marked as done by its rows: a key, an invoice, a reminder."""
+"""First three steps of a new account: an API key, an invoice, a reminder."""
 
 import datetime as dt
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.admin.views.decorators import staff_member_required
@@ -13,15 +12,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from inflow.accounts.access import person
-from inflow.accounts.models import Account, ApiKey, User
+from inflow.accounts.models import Account, ApiKey
 from inflow.accounts.roles import Role
 from invoices.models import Invoice
 
-_COOKIE, _KEPT = "inflow_first_run", dt.timedelta(days=365)
+_COOKIE, _MAX_AGE = "inflow_first_run", dt.timedelta(days=365)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     title: str
     note: str
     url: str
@@ -30,21 +28,20 @@ class Step:
     example: str = ""
 
 
-def steps(request: HttpRequest, *, has_figures: bool, has_written: bool, going: dict[str, Any]) -> list[Step]:
-    """Return the steps; none once the first message was sent, or if the person dismissed them. `going`: the next
-    messages."""
+def steps(request: HttpRequest, *, has_figures: bool, has_sent: bool, scheduled: dict[str, Any]) -> list[Step]:
+    """Return the steps. There are none after the first message was sent, or if the person dismissed them."""
     user, account = person(request), person(request).account
-    if has_written or account is None or not user.may(Role.MANAGER) or request.COOKIES.get(_COOKIE) == str(account.pk):
+    if has_sent or account is None or not user.may(Role.MANAGER) or request.COOKIES.get(_COOKIE) == str(account.pk):
         return []
     has_invoices = has_figures or Invoice.objects.for_account(account).exists()
     keys = [_key(account)] if user.may(Role.ADMIN) else []
-    return [*keys, _invoice(account, has_invoices), _reminder(account, going["rows"][:1])]
+    return [*keys, _invoice(account, has_invoices), _reminder(account, scheduled["rows"][:1])]
 
 
 def _key(account: Account) -> Step:
     return Step(
         _("Generate an API key"),
-        _("Another system, or Zapier, speaks for your account with it."),
+        _("For Zapier or another system that accesses your account."),
         reverse("admin:accounts_apikey_add"),
         _("Generate a key"),
         ApiKey.objects.filter(account=account, revoked_at=None).exists(),
@@ -60,8 +57,8 @@ def _invoice(account: Account, is_done: bool) -> Step:
         f'"debtor_email": "ahmed@example.com", "amount": 25000, "currency": "AED", "due_date": "{due}"}}\''
     )
     return Step(
-        _("Send an invoice, or import a file of them"),
-        _("By the API, as below with your key, or from a file."),
+        _("Register an invoice or import a file"),
+        _("Send an invoice to the API with your key, as below, or import invoices from a file."),
         reverse("admin:invoices_import_add"),
         _("Import a file"),
         is_done,
@@ -70,12 +67,12 @@ def _invoice(account: Account, is_done: bool) -> Step:
 
 
 def _reminder(account: Account, first: list[dict[str, Any]]) -> Step:
-    note = _("It is sent automatically, at an hour and on a day when your debtor may be contacted.")
+    note = _("It is sent automatically on a working day, within the sending hours.")
     if first:
         local = date_format(first[0]["at"].astimezone(account.zone), _("j F, H:i"))
         note = _("The first one is scheduled for %(moment)s.") % {"moment": local}
     return Step(
-        _("See the first reminder"), note, reverse("admin:communications_forecast"), _("See what is coming"), False
+        _("Check the first reminder"), note, reverse("admin:communications_forecast"), _("Open the forecast"), False
     )
 
 
@@ -83,8 +80,14 @@ def _reminder(account: Account, first: list[dict[str, Any]]) -> Step:
 @staff_member_required(login_url="admin:login")
 def dismiss(request: HttpRequest) -> HttpResponse:
     """Hide the steps from this browser for this account."""
-    user: User = person(request)
     response = HttpResponseRedirect(reverse("admin:index"))
-    said: dict[str, Any] = {"httponly": True, "samesite": "Lax", "secure": settings.SESSION_COOKIE_SECURE}
-    response.set_cookie(_COOKIE, str(user.account_id), max_age=_KEPT, path=reverse("admin:index"), **said)
+    response.set_cookie(
+        _COOKIE,
+        str(person(request).account_id),
+        max_age=_MAX_AGE,
+        path=reverse("admin:index"),
+        httponly=True,
+        samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
+    )
     return response

@@ -3,8 +3,6 @@
 import functools
 import operator
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +15,12 @@ from django.utils.translation import gettext_lazy as _lazy
 from rest_framework import exceptions
 
 from inflow.accounts.models import Language, known_time_zone
-from inflow.dashboard.core.forms import DayField, OwnAccountForm, PageForm
+from inflow.dashboard.core.forms import DayField, OwnAccountForm, PageForm, TextField
 from invoices import ledger, money
 from invoices.api.serializers import InvoiceIn
 from invoices.debtors import debtor_parties, debtors
 from invoices.lifecycle import DEFAULT_HOLD, NewInvoice
 from invoices.models import Debtor, Invoice, Resolution
-from invoices.writing import Refused
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -34,76 +31,63 @@ METHODS = {
     "card": _lazy("Card"),
     "cash": _lazy("Cash"),
     "unspecified": _lazy("Other"),
-    "manual": _lazy("By hand"),
-    "opening": _lazy("Paid before"),
+    "manual": _lazy("Manual"),
+    "opening": _lazy("Paid before registration"),
 }
 
 
 class InvoiceForm(OwnAccountForm):
-    """A new invoice, under the same rules as the API's."""
+    """A new invoice, under the same rules as in the API."""
 
     invoice_number = forms.CharField(max_length=64)
     debtor_name = forms.CharField(max_length=200)
     debtor_company = forms.CharField(max_length=200, required=False)
     debtor_email = forms.EmailField(required=False)
     debtor_phone = forms.CharField(
-        max_length=40, required=False, help_text=_lazy("With its country code: +971501234567.")
+        max_length=40, required=False, help_text=_lazy("With the country code, such as +971501234567.")
     )
     amount = forms.DecimalField(max_digits=15, decimal_places=3)
     currency = forms.ChoiceField(choices=[(code, code) for code in sorted(money.EXPONENTS)], initial="AED")
-    issue_date = DayField(required=False, help_text=_lazy("Empty: today, or the due date if that is earlier."))
+    issue_date = DayField(required=False, help_text=_lazy("If empty, the earlier of today and the due date is used."))
     due_date = DayField()
     language = forms.ChoiceField(
-        choices=[("", _lazy("The account's")), *Language.choices],
+        choices=[("", _lazy("Language of the account")), *Language.choices],
         required=False,
-        help_text=_lazy("Of the messages to the debtor."),
+        help_text=_lazy("Language of the messages to the debtor."),
     )
     amount_paid = forms.DecimalField(
-        max_digits=15, decimal_places=3, required=False, min_value=0, label=_lazy("Paid already")
+        max_digits=15, decimal_places=3, required=False, min_value=0, label=_lazy("Amount already paid")
     )
-    notes = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=10_000, required=False)
+    notes = TextField(max_length=10_000, required=False)
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
         if self.account is None or self.errors:
             return data
-        said = {name: _as_said(value) for name, value in data.items() if name != "account_choice" and value}
+        values = {name: _as_text(value) for name, value in data.items() if name != "account_choice" and value}
         try:
-            self.new = NewInvoice(**InvoiceIn.checked(said, account=self.account))
+            self.new = NewInvoice(**InvoiceIn.checked(values, account=self.account))
         except exceptions.ValidationError as refusal:
             details: Any = refusal.detail
             raise ValidationError({name: [*map(str, errors)] for name, errors in details.items()}) from refusal
         return data
 
 
-@contextmanager
-def refusals_on(form: PageForm) -> Iterator[None]:
-    """Show on the form what the domain refuses."""
-    try:
-        yield
-    except Refused as refusal:
-        message = refusal.message
-        raise ValidationError({refusal.field: message} if refusal.field in form.fields else message) from refusal
-
-
 class ReasonForm(PageForm):
-    reason = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}), max_length=1000, help_text=_lazy("Shown on the timeline.")
-    )
+    reason = TextField(help_text=_lazy("Shown on the timeline."))
 
 
 class OptionalReasonForm(ReasonForm):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def prepare(self) -> None:
         self.fields["reason"].required = False
 
 
 class HoldForm(OptionalReasonForm):
-    hold_until = DayField(help_text=_lazy("Reminders continue on the day after."))
+    hold_until = DayField(help_text=_lazy("Reminders resume on the following day."))
     field_order = ("hold_until", "reason")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def prepare(self) -> None:
+        super().prepare()
         self.fields["hold_until"].initial = self.row.hold_until or self.row.account.today() + DEFAULT_HOLD
 
 
@@ -112,8 +96,7 @@ class OnceForm(PageForm):
 
     key = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def prepare(self) -> None:
         self.fields["key"].initial = uuid.uuid4()
 
     def clean_key(self) -> uuid.UUID:
@@ -123,39 +106,39 @@ class OnceForm(PageForm):
 
 class PaymentForm(OnceForm):
     amount = forms.DecimalField(max_digits=15, decimal_places=3)
-    paid_at = DayField(label=_lazy("Day the money came"))
+    paid_at = DayField(label=_lazy("Payment date"))
     method = forms.ChoiceField(
         choices=[(name, METHODS[name]) for name in ("bank_transfer", "cheque", "card", "cash", "unspecified")]
     )
-    reference = forms.CharField(max_length=100, required=False, help_text=_lazy("The bank's or the cheque's number."))
+    reference = forms.CharField(max_length=100, required=False, help_text=_lazy("Bank reference or cheque number."))
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _ask_amount(self.fields["amount"], self.row)
+    def prepare(self) -> None:
+        super().prepare()
+        _set_amount(self.fields["amount"], self.row)
         self.fields["paid_at"].initial = self.row.account.today()
 
     def facts(self) -> "list[tuple[StrOrPromise, str]]":
-        return _about(self.row)
+        return _facts_of(self.row)
 
 
 class CreditForm(OnceForm):
-    """Pay an invoice from its debtor's credit."""
+    """Applies the debtor's unapplied credit to an invoice."""
 
     amount = forms.DecimalField(max_digits=15, decimal_places=3)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def prepare(self) -> None:
+        super().prepare()
         field, invoice = self.fields["amount"], self.row
         self.credit = ledger.credit_for(invoice).get(invoice.currency, Decimal(0))
-        _ask_amount(field, invoice)
+        _set_amount(field, invoice)
         field.initial = plain(min(self.credit, invoice.balance), invoice.currency)
 
     def facts(self) -> "list[tuple[StrOrPromise, str]]":
-        return [(_("Unapplied credit"), money.display(self.credit, self.row.currency)), *_about(self.row)]
+        return [(_("Unapplied credit"), money.display(self.credit, self.row.currency)), *_facts_of(self.row)]
 
 
 class DebtorCreditForm(OnceForm):
-    """Pay one of a debtor's open invoices from the credit in its currency: the oldest is proposed."""
+    """Applies a debtor's unapplied credit to one of its open invoices in the same currency, by default the oldest."""
 
     invoice = forms.ModelChoiceField(Invoice.objects.none(), empty_label=None)
     amount = forms.DecimalField(
@@ -165,18 +148,18 @@ class DebtorCreditForm(OnceForm):
         help_text=_lazy("Leave empty to apply as much as possible."),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def prepare(self) -> None:
+        super().prepare()
         self.credit = ledger.credit_of([self.row.pk]).get(self.row.pk, {})
         choice = self.fields["invoice"]
         assert isinstance(choice, forms.ModelChoiceField)
         choice.queryset = payable_by_credit(self.row)
-        choice.label_from_instance = invoice_choice  # type: ignore[method-assign,assignment]
+        choice.label_from_instance = invoice_label  # type: ignore[method-assign,assignment]
         if oldest := choice.queryset.first():
             choice.initial = oldest.pk
             amount = min(ledger.credit_for(oldest)[oldest.currency], oldest.balance)
             self.fields["amount"].initial = plain(amount, oldest.currency)
-        if self.is_bound:  # submitted again, the invoice may be paid: the key tells what was applied
+        if self.is_bound:  # on a second submission the invoice may be paid; the key finds the credit that was applied
             choice.queryset = Invoice.objects.filter(debtor=self.row)
 
     def facts(self) -> "list[tuple[StrOrPromise, str]]":
@@ -184,8 +167,8 @@ class DebtorCreditForm(OnceForm):
 
 
 def payable_by_credit(debtor: Debtor) -> QuerySet[Invoice]:
-    """Return the debtor's open invoices that its credit can pay, the oldest first: in the currency of the credit, and
-    of the party that has it."""
+    """Return the debtor's open invoices that its credit can pay, the oldest first: those in the currency of the credit
+    and of the party that has it."""
     invoices: QuerySet[Invoice] = Invoice.objects.none()
     if ledger.unapplied().filter(debtor=debtor).exists():
         payable = [
@@ -197,9 +180,8 @@ def payable_by_credit(debtor: Debtor) -> QuerySet[Invoice]:
     return invoices.order_by("due_date", "issue_date", "invoice_number")
 
 
-def invoice_choice(invoice: Invoice) -> str:
-    said = _("%(invoice)s, %(balance)s, due %(day)s")
-    return said % {
+def invoice_label(invoice: Invoice) -> str:
+    return _("%(invoice)s, %(balance)s, due %(day)s") % {
         "invoice": invoice.invoice_number,
         "balance": money.display(invoice.balance, invoice.currency),
         "day": date_format(invoice.due_date),
@@ -207,14 +189,9 @@ def invoice_choice(invoice: Invoice) -> str:
 
 
 class UndoForm(OnceForm):
-    """Undo a payment: shows what it was and which invoices it reopens."""
+    """Voids or reverses a payment. Shows the payment and the invoices that become outstanding again."""
 
-    reason = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}),
-        max_length=1000,
-        required=False,
-        help_text=_lazy("Shown on the timeline."),
-    )
+    reason = TextField(required=False, help_text=_lazy("Shown on the timeline."))
 
     def facts(self) -> "list[tuple[StrOrPromise, str]]":
         payment = self.row
@@ -225,50 +202,51 @@ class UndoForm(OnceForm):
         if payment.reference:
             facts.append((_("Reference"), payment.reference))
         if payment.invoice:
-            facts += _about(payment.invoice)
-        reopened = ledger.reopened_by(payment.receipt)
-        owed = ", ".join(
-            f"{invoice.invoice_number} ({money.display(share, invoice.currency)})" for invoice, share in reopened
+            facts += _facts_of(payment.invoice)
+        reopened = ", ".join(
+            f"{invoice.invoice_number} ({money.display(share, invoice.currency)})"
+            for invoice, share in ledger.reopened_by(payment.receipt)
         )
-        return [*facts, (_("Outstanding again"), owed or _("None: the payment is not applied to an invoice."))]
+        return [*facts, (_("Outstanding again"), reopened or _("None: the payment is not applied to an invoice."))]
 
 
 class PromiseForm(OptionalReasonForm):
-    promised_on = DayField(label=_lazy("Day of the promise"), help_text=_lazy("Two working days later it is broken."))
+    promised_on = DayField(
+        label=_lazy("Promised payment date"),
+        help_text=_lazy("If the payment has not arrived two working days later, the promise counts as broken."),
+    )
     amount = forms.DecimalField(max_digits=15, decimal_places=3)
     field_order = ("promised_on", "amount", "reason")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _ask_amount(self.fields["amount"], self.row)
+    def prepare(self) -> None:
+        super().prepare()
+        _set_amount(self.fields["amount"], self.row)
 
 
 class EscalateForm(PageForm):
-    notes = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}), max_length=1000, help_text=_lazy("What the next person should know.")
-    )
+    notes = TextField(help_text=_lazy("Information for the person who handles the case."))
 
 
 class DueDateForm(ReasonForm):
-    due_date = DayField(help_text=_lazy("A date that is seven or more days later restarts the reminder schedule."))
+    due_date = DayField(help_text=_lazy("Moving it by seven or more days restarts the reminder schedule."))
     field_order = ("due_date", "reason")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def prepare(self) -> None:
         self.fields["due_date"].initial = self.row.due_date
 
 
 class ResolveForm(PageForm):
     resolution = forms.ChoiceField(
         choices=[(each.value, each.label) for each in (Resolution.LADDER, Resolution.PROMISE, Resolution.HOLD)],
-        label=_lazy("What becomes of the invoice"),
+        label=_lazy("Next step for the invoice"),
     )
-    promised_on = DayField(required=False, label=_lazy("Promised for"), help_text=_lazy("With a promise: the day."))
-    hold_until = DayField(required=False, help_text=_lazy("With a hold. Empty: 30 days."))
-    notes = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=10_000, required=False)
+    promised_on = DayField(
+        required=False, label=_lazy("Promised payment date"), help_text=_lazy("Required for a promise to pay.")
+    )
+    hold_until = DayField(required=False, help_text=_lazy("For a hold. If empty, 30 days from today."))
+    notes = TextField(max_length=10_000, required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def prepare(self) -> None:
         self.fields["notes"].initial = self.row.notes
         if not self.row.invoice.is_open:
             for name in ("resolution", "promised_on", "hold_until"):
@@ -276,10 +254,9 @@ class ResolveForm(PageForm):
 
 
 class NotesForm(PageForm):
-    notes = forms.CharField(widget=forms.Textarea(attrs={"rows": 8}), max_length=10_000, required=False)
+    notes = TextField(rows=8, max_length=10_000, required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def prepare(self) -> None:
         self.fields["notes"].initial = self.row.notes
 
 
@@ -296,18 +273,18 @@ class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             return phone and debtors.normalise_phone(phone, self.instance.account.country)
         except debtors.InvalidPhone as error:
-            raise ValidationError(_("A phone number is needed, with its country code: +971501234567.")) from error
+            raise ValidationError(_("Enter a phone number with the country code, such as +971501234567.")) from error
 
     def clean_country(self) -> str:
         country: str = self.cleaned_data["country"].upper()
         if country and not (len(country) == 2 and country.isascii() and country.isalpha()):
-            raise ValidationError(_("Two letters of ISO 3166 are needed, such as AE."))
+            raise ValidationError(_("Enter a two-letter ISO 3166 country code, such as AE."))
         return country
 
     def clean_subdivision(self) -> str:
         subdivision: str = self.cleaned_data["subdivision"]
         if subdivision and self.cleaned_data.get("country") not in ("", subdivision[:2], None):
-            raise ValidationError(_("It must lie in the country."))
+            raise ValidationError(_("The subdivision must be in the country."))
         return subdivision
 
     def clean_time_zone(self) -> str:
@@ -317,13 +294,13 @@ class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
         return zone
 
 
-def _about(invoice: Invoice) -> "list[tuple[StrOrPromise, str]]":
+def _facts_of(invoice: Invoice) -> "list[tuple[StrOrPromise, str]]":
     name = f"{invoice.debtor_name}, {invoice.debtor_company}" if invoice.debtor_company else invoice.debtor_name
     return [(_("Invoice"), invoice.invoice_number), (_("Debtor"), name)]
 
 
-def _ask_amount(field: forms.Field, invoice: Invoice) -> None:
-    """Ask for an amount in the invoice's currency, at first its whole balance."""
+def _set_amount(field: forms.Field, invoice: Invoice) -> None:
+    """Label the field with the invoice's currency, and propose its whole balance."""
     field.label = _("Amount in %(currency)s") % {"currency": invoice.currency}
     field.initial = plain(invoice.balance, invoice.currency)
 
@@ -333,5 +310,5 @@ def plain(amount: Decimal, currency: str) -> str:
     return f"{amount:.{money.EXPONENTS.get(currency, 2)}f}"
 
 
-def _as_said(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else str(value)

@@ -1,4 +1,4 @@
-"""Gateways that send SMS and WhatsApp messages. The auth token is entered, and never shown."""
+"""Gateways that send SMS and WhatsApp messages. The auth token is write-only."""
 
 from typing import Any
 
@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import display
-from unfold.widgets import INPUT_CLASSES
 
 from communications.channels import gateways
 from communications.content import linters
@@ -24,7 +23,7 @@ from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
 from inflow.dashboard.core.row_actions import record, row_action
 from inflow.egress.errors import ForbiddenTarget
 
-_SHOWN = ("base_url", "account_sid", "sender")  # and the token, which is not
+_SHOWN = ("base_url", "account_sid", "sender")  # all but the token
 _KINDS = [kind for kind in Kind if kind != Kind.MANUAL]
 
 
@@ -33,7 +32,7 @@ class _ProviderFields(forms.Form):
         max_length=200,
         label=_lazy("Base URL"),
         initial="https://api.twilio.com",
-        help_text=_lazy("Twilio's, or another's that speaks the same API: what comes before /2010-04-01."),
+        help_text=_lazy("The part before /2010-04-01, for Twilio or another provider with the same API."),
     )
     account_sid = forms.CharField(max_length=64, label=_lazy("Account SID"))
     auth_token = forms.CharField(
@@ -55,23 +54,25 @@ class _ProviderFields(forms.Form):
     def clean_account_sid(self) -> str:
         sid: str = self.cleaned_data["account_sid"]
         if not gateways.is_sid(sid):
-            raise ValidationError(_("Letters, digits, - and _ are expected."))
+            raise ValidationError(_("Use only letters, digits, - and _."))
         return sid
 
     def clean_auth_token(self) -> str:
         token: str = self.cleaned_data["auth_token"]
         if not token.isascii() or not token.isprintable():
-            raise ValidationError(_("A token of visible ASCII characters is expected."))
+            raise ValidationError(_("Use only printable ASCII characters."))
         return token
 
     def clean_sender(self) -> str:
         sender: str = self.cleaned_data["sender"].removeprefix("whatsapp:")
         if not gateways.is_sender(sender):
-            raise ValidationError(_("+971501234567, a name of at most 11 letters and digits, or MG… is expected."))
+            raise ValidationError(
+                _("Enter a number such as +971501234567, a name of at most 11 letters and digits, or MG….")
+            )
         return sender
 
     def _refuse_sender(self, channel: str, country: str) -> None:
-        """Refuse a sender for which the gate would hold back every message."""
+        """Refuse a sender that would make the gate hold back every message."""
         sender = self.cleaned_data.get("sender")
         if sender and not gateways.is_service(sender):
             for problem in linters.lint_sender(channel, country, sender):
@@ -90,13 +91,12 @@ class NewGatewayForm(OwnAccountForm, _ProviderFields):
 
 
 class GatewayForm(PageForm, _ProviderFields):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def prepare(self) -> None:
         for name in _SHOWN:
             self.fields[name].initial = getattr(self.row, name)
         token = self.fields["auth_token"]
         token.required = False
-        token.help_text = _("Empty: it stays as it is. It is kept encrypted and never shown.")
+        token.help_text = _("Leave empty to keep the current token. It is stored encrypted and never shown.")
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
@@ -107,55 +107,27 @@ class GatewayForm(PageForm, _ProviderFields):
 class TemplatesForm(PageForm):
     """The provider's ids of the approved WhatsApp templates, by kind and language."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def prepare(self) -> None:
         for kind in _KINDS:
             for language in Language:
                 name = f"{kind}.{language}"
-                field = forms.CharField(
-                    max_length=64,
-                    required=False,
-                    label=_("%(kind)s, %(language)s") % {"kind": kind.label, "language": language.label},
-                )
-                field.initial = self.row.content_sids.get(name, "")
-                field.widget.attrs["class"] = " ".join(INPUT_CLASSES)
-                self.fields[name] = field
+                label = _("%(kind)s, %(language)s") % {"kind": kind.label, "language": language.label}
+                initial = self.row.content_sids.get(name, "")
+                self.add_field(name, forms.CharField(max_length=64, required=False, label=label, initial=initial))
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
         for name, sid in data.items():
             if sid and not gateways.is_sid(sid):
-                self.add_error(name, _("Letters, digits, - and _ are expected, such as HX…."))
+                self.add_error(name, _("Use only letters, digits, - and _, as in HX…."))
         return data
 
 
-def _edit(gateway: Gateway, actor: Actor, form: GatewayForm) -> str:
-    token = form.cleaned_data["auth_token"]
-    changes = [name for name in _SHOWN if name in form.changed_data]
-    if "base_url" in changes and not token:
-        # Whoever may move the gateway must not thereby have the old token sent to another host.
-        raise ValidationError({"auth_token": _("A new base URL needs the token again.")})
-    for name in changes:
-        setattr(gateway, name, form.cleaned_data[name])
-    if token:
-        gateways.set_token(gateway, token)
-    gateway.save()
-    record(gateway, actor, "gateway.changed", fields=[*changes, *(["auth_token"] if token else [])])
-    return _("The gateway is changed.")
-
-
-def _keep_templates(gateway: Gateway, actor: Actor, form: TemplatesForm) -> str:
-    gateway.content_sids = {name: sid for name, sid in form.cleaned_data.items() if sid}
-    gateway.save(update_fields=["content_sids"])
-    record(gateway, actor, "gateway.templates_changed", templates=gateway.content_sids)
-    return _("The templates are kept.")
-
-
-def _switch(gateway: Gateway, actor: Actor, form: PageForm) -> str:
-    gateway.is_active = not gateway.is_active
-    gateway.save(update_fields=["is_active"])
-    record(gateway, actor, "gateway.switched_on" if gateway.is_active else "gateway.switched_off")
-    return _("Messages go through it.") if gateway.is_active else _("It is no longer used.")
+def _switch(gateway: Gateway, actor: Actor, *, on: bool) -> None:
+    if gateway.is_active != on:
+        gateway.is_active = on
+        gateway.save(update_fields=["is_active"])
+        record(gateway, actor, "gateway.switched_on" if on else "gateway.switched_off")
 
 
 @admin.register(Gateway)
@@ -165,52 +137,75 @@ class GatewayAdmin(OwnRowsAdmin):
     export_columns = ("channel", "base_url", "account_sid", "sender", "is_active", "created_at")
     fields = ("channel_shown", "state", "base_url", "account_sid", "sender", "status_url", "inbound_url", "created_at")
     readonly_fields = fields
+    add_page = AddPage(
+        NewGatewayForm,
+        _lazy("Add a gateway"),
+        _lazy("Add"),
+        _lazy("SMS and WhatsApp messages are sent over HTTP, through Twilio or a provider with the same API."),
+    )
     actions_detail = ("edit", "templates", "switch_off", "switch_on")
-    edit = row_action(
+
+    @row_action(
         _lazy("Edit"),
-        _edit,
         needs=Role.MANAGER,
         icon="edit",
         form=GatewayForm,
         intro=_lazy("Provider, credentials and sender."),
         is_primary=True,
     )
-    templates = row_action(
+    def edit(self, gateway: Gateway, actor: Actor, form: GatewayForm) -> str:
+        token = form.cleaned_data["auth_token"]
+        changes = [name for name in _SHOWN if name in form.changed_data]
+        if "base_url" in changes and not token:
+            # Otherwise a person could have the stored token sent to another host.
+            raise ValidationError({"auth_token": _("Enter the token again to change the base URL.")})
+        for name in changes:
+            setattr(gateway, name, form.cleaned_data[name])
+        if token:
+            gateways.set_token(gateway, token)
+        gateway.save(update_fields=[*changes, *(["sealed_auth_token"] if token else [])])
+        record(gateway, actor, "gateway.changed", fields=[*changes, *(["auth_token"] if token else [])])
+        return _("The gateway has been changed.")
+
+    @row_action(
         _lazy("Set templates"),
-        _keep_templates,
         needs=Role.MANAGER,
         icon="description",
         form=TemplatesForm,
         fits=lambda gateway: gateway.channel == Medium.WHATSAPP,
         intro=_lazy(
-            "WhatsApp opens a conversation only with a template that was approved. {{1}} is the debtor's name, {{2}} "
-            "the invoice, {{3}} the balance, {{4}} the due date, {{5}} your account. Without an id it waits, unless "
-            "the debtor wrote within 24 hours."
+            "WhatsApp starts a conversation only with an approved template. {{1}} is the debtor's name, {{2}} the "
+            "invoice, {{3}} the balance, {{4}} the due date, {{5}} your account. Without a template id, a message is "
+            "sent only to debtors who wrote within the last 24 hours."
         ),
     )
-    switch_off = row_action(
+    def templates(self, gateway: Gateway, actor: Actor, form: TemplatesForm) -> str:
+        gateway.content_sids = {name: sid for name, sid in form.cleaned_data.items() if sid}
+        gateway.save(update_fields=["content_sids"])
+        record(gateway, actor, "gateway.templates_changed", templates=gateway.content_sids)
+        return _("The templates have been saved.")
+
+    @row_action(
         _lazy("Switch off"),
-        _switch,
         needs=Role.MANAGER,
         icon="toggle_off",
         fits=lambda gateway: gateway.is_active,
-        intro=_lazy("Its channel is then no channel: messages go by the others of their step, or wait."),
+        intro=_lazy("Messages are sent by the other channels of their step, or wait if there is none."),
     )
-    switch_on = row_action(
+    def switch_off(self, gateway: Gateway, actor: Actor, form: PageForm) -> str:
+        _switch(gateway, actor, on=False)
+        return _("The gateway is switched off.")
+
+    @row_action(
         _lazy("Switch on"),
-        _switch,
         needs=Role.MANAGER,
         icon="toggle_on",
         fits=lambda gateway: not gateway.is_active,
-        intro=_lazy("Messages go through it again."),
+        intro=_lazy("Messages are sent through this gateway again."),
     )
-
-    add_page = AddPage(
-        NewGatewayForm,
-        _lazy("Add a gateway"),
-        _lazy("Add"),
-        _lazy("SMS and WhatsApp messages are sent over HTTP, through an API like Twilio's."),
-    )
+    def switch_on(self, gateway: Gateway, actor: Actor, form: PageForm) -> str:
+        _switch(gateway, actor, on=True)
+        return _("The gateway is switched on.")
 
     def add(self, request: HttpRequest, form: NewGatewayForm) -> HttpResponse:
         assert form.account is not None
@@ -221,9 +216,9 @@ class GatewayAdmin(OwnRowsAdmin):
             with transaction.atomic():
                 gateway.save(force_insert=True)
         except IntegrityError as error:
-            raise ValidationError({"channel": _("There is a gateway for this channel already.")}) from error
+            raise ValidationError({"channel": _("This channel already has a gateway.")}) from error
         self.record(request, gateway, "created", base_url=gateway.base_url)
-        messages.success(request, _("Messages can go through it from now on."))
+        messages.success(request, _("The gateway has been added. Messages can now be sent through it."))
         return HttpResponseRedirect(self.url("change", gateway.pk))
 
     @display(description=_lazy("Channel"), ordering="channel")
@@ -234,10 +229,10 @@ class GatewayAdmin(OwnRowsAdmin):
     def state(self, gateway: Gateway) -> str:
         return badge(_("Active"), "success") if gateway.is_active else badge(_("Off"), "danger")
 
-    @display(description=_lazy("It reports deliveries to"))
+    @display(description=_lazy("URL for delivery reports"))
     def status_url(self, gateway: Gateway) -> str:
         return bdi(gateways.hook_url(gateway, "status"))
 
-    @display(description=_lazy("Have it pass answers to"))
+    @display(description=_lazy("URL for incoming messages"))
     def inbound_url(self, gateway: Gateway) -> str:
         return bdi(gateways.hook_url(gateway, "inbound"))

@@ -1,13 +1,11 @@
-"""The home page: what is owed in each currency and how old it is, what came in, what goes out, and what waits for a
-person.
+"""Home page: receivables by currency and age, collected payments, scheduled messages, and work that needs attention.
 
-Everything is counted by the database among the rows the person may see; currencies are never summed. Each number leads
-to the list that proves it.
+The database counts the rows that the person may see; currencies are never added up. Each figure links to the list
+behind it.
 """
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -36,114 +34,68 @@ from webhooks.models import Delivery, DeliveryStatus
 SHOWN = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A bucket of the ageing bar: `start` and `width` in percent of what is outstanding."""
-
-    age: str
-    label: str
-    amount: str
-    url: str
-    start: float
-    width: float
-
-
-@dataclass(frozen=True, slots=True)
-class Week:
-    """A bar of the chart, which is 120 wide and 32 high."""
-
-    label: str
-    x: int
-    y: float
-    height: float
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """Figures of one currency, formatted."""
-
-    currency: str
-    outstanding: str
-    open_count: int
-    open_url: str
-    overdue: str
-    overdue_count: int
-    overdue_url: str
-    parts: list[Part]
-    collected: str
-    collected_url: str
-    dso: str
-    promised: str
-    promised_count: int
-    promised_url: str
-    credit: str
-    credit_url: str
-    weeks: list[Week]
-    best_week: str
-
-
 def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return the template's context; unfold calls it for each index page."""
+    """Return the template's context. unfold calls it for each index page."""
     user = person(request)
     today = today_of(user)
-    owed = receivables(user)
-    cards = [_card(each, today) for each in owed]
-    written, going = _messages(user), _going_out(user)
+    currencies = receivables(user)
+    cards = [_card(each, today) for each in currencies]
+    sent, scheduled = _messages(user), _scheduled(user)
     return {
         **context,
         "title": _("Home"),
         "cards": cards,
-        "going": going,
-        "going_url": reverse("admin:communications_communication_changelist") + "?status=scheduled",
+        "scheduled": scheduled,
+        "scheduled_url": reverse("admin:communications_communication_changelist") + "?status=scheduled",
         "cases": _cases(user),
         "cases_url": reverse("admin:invoices_escalation_changelist") + "?status=unresolved&whose=waiting",
-        "credits": _credits(user) if any(each.credit for each in owed) else [],
+        "credits": _credits(user) if any(each.credit for each in currencies) else [],
         "credits_url": reverse("admin:invoices_debtor_changelist") + "?credit=any",
-        "messages_sent": written,
+        "messages_sent": sent,
         "messages_url": reverse("admin:communications_communication_changelist"),
-        "troubled": _troubled(user),
+        "failing": _failing(user),
         "deliveries_url": reverse("admin:webhooks_delivery_changelist"),
         "sees_webhooks": user.may(Role.ADMIN),
-        "first_steps": first_run.steps(request, has_figures=bool(cards), has_written=bool(written), going=going),
+        "first_steps": first_run.steps(request, has_figures=bool(cards), has_sent=bool(sent), scheduled=scheduled),
     }
 
 
-def _card(each: Receivables, today: dt.date) -> Card:
+def _card(each: Receivables, today: dt.date) -> dict[str, Any]:
+    """Return the formatted figures of one currency."""
+
     def shown(amount: Decimal) -> str:
         return money.display(amount, each.currency)
 
-    def page(name: str, **chosen: object) -> str:
-        return reverse(f"admin:invoices_{name}_changelist") + "?" + urlencode({**chosen, "currency": each.currency})
-
-    def listed(due: str) -> str:
-        return page("invoice", due=due)
+    def listed(name: str, **filters: object) -> str:
+        return reverse(f"admin:invoices_{name}_changelist") + "?" + urlencode({**filters, "currency": each.currency})
 
     best = max(each.weeks.values(), default=Decimal(0))
-    return Card(
-        currency=each.currency,
-        outstanding=shown(each.outstanding),
-        open_count=each.open_count,
-        open_url=listed("open"),
-        overdue=shown(each.overdue),
-        overdue_count=each.overdue_count,
-        overdue_url=listed("past"),
-        parts=_parts(each, listed),
-        collected=shown(each.collected_this_month),
-        collected_url=page("payment", paid_at_from=today.replace(day=1), paid_at_to=today),
-        dso=_("more than two years")
+    return {
+        "currency": each.currency,
+        "outstanding": shown(each.outstanding),
+        "open_count": each.open_count,
+        "open_url": listed("invoice", due="open"),
+        "overdue": shown(each.overdue),
+        "overdue_count": each.overdue_count,
+        "overdue_url": listed("invoice", due="past"),
+        "parts": _parts(each, lambda due: listed("invoice", due=due)),
+        "collected": shown(each.collected_this_month),
+        "collected_url": listed("payment", paid_at_from=today.replace(day=1), paid_at_to=today),
+        "dso": _("more than two years")
         if each.dso is None
         else ngettext("%(days)d day", "%(days)d days", each.dso) % {"days": each.dso},
-        promised=shown(each.promised),
-        promised_count=each.promised_count,
-        promised_url=page("promise", status__exact="open", promised_on_to=today + PROMISES_WITHIN),
-        credit=shown(each.credit) if each.credit else "",
-        credit_url=reverse("admin:invoices_debtor_changelist") + "?" + urlencode({"credit": each.currency}),
-        weeks=_weeks(each, best, shown),
-        best_week=shown(best),
-    )
+        "promised": shown(each.promised),
+        "promised_count": each.promised_count,
+        "promised_url": listed("promise", status__exact="open", promised_on_to=today + PROMISES_WITHIN),
+        "credit": shown(each.credit) if each.credit else "",
+        "credit_url": reverse("admin:invoices_debtor_changelist") + "?" + urlencode({"credit": each.currency}),
+        "weeks": _weeks(each, best, shown),
+        "best_week": shown(best),
+    }
 
 
-def _parts(each: Receivables, listed: Callable[[str], str]) -> list[Part]:
+def _parts(each: Receivables, listed: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Return the buckets of the ageing bar, with `start` and `width` in percent of the outstanding amount."""
     labels = {
         "later": _("Not due"),
         "1-30": _("1–30 days"),
@@ -158,22 +110,24 @@ def _parts(each: Receivables, listed: Callable[[str], str]) -> list[Part]:
     for age, amount in (each.ages | held).items():
         width = float(100 * amount / each.outstanding) if each.outstanding else 0.0
         shown = money.format_number(amount, each.currency)
-        parts.append(Part(age, labels[age], shown, listed(age), round(start, 2), round(width, 2)))
+        part = {"age": age, "label": labels[age], "amount": shown, "url": listed(age)}
+        parts.append({**part, "start": round(start, 2), "width": round(width, 2)})
         start += width
     return parts
 
 
-def _weeks(each: Receivables, best: Decimal, shown: Callable[[Decimal], str]) -> list[Week]:
+def _weeks(each: Receivables, best: Decimal, shown: Callable[[Decimal], str]) -> list[dict[str, Any]]:
+    """Return the bars of the chart, which is 120 wide and 32 high."""
     bars = []
     for place, (monday, amount) in enumerate(each.weeks.items()):
         height = 0.5 + (29.5 * float(max(amount, Decimal(0)) / best) if best > 0 else 0.0)
         label = _("Week of %(day)s: %(amount)s") % {"day": date_format(monday, "j M"), "amount": shown(amount)}
-        bars.append(Week(label, 10 * place + 1, round(31 - height, 2), round(height, 2)))
+        bars.append({"label": label, "x": 10 * place + 1, "y": round(31 - height, 2), "height": round(height, 2)})
     return bars
 
 
-def _going_out(user: User) -> dict[str, Any]:
-    """Return what is planned for today and tomorrow."""
+def _scheduled(user: User) -> dict[str, Any]:
+    """Return the messages scheduled for today and tomorrow."""
     today = today_of(user)
     zone = user.account.zone if user.account else dt.UTC
     midnight, next_midnight = (
@@ -206,7 +160,7 @@ def _going_out(user: User) -> dict[str, Any]:
 
 
 def _cases(user: User) -> list[dict[str, Any]]:
-    """The person's own open cases and those that are nobody's, the oldest first."""
+    """Return the unresolved cases that are assigned to the person or unassigned, the oldest first."""
     waiting = Escalation.objects.exclude(status=CaseStatus.RESOLVED).filter(Q(assignee=None) | Q(assignee=user))
     oldest = rows_of(user, waiting).select_related("invoice").order_by("-level", "opened_at", "id")
     return [
@@ -222,7 +176,7 @@ def _cases(user: User) -> list[dict[str, Any]]:
 
 
 def _credits(user: User) -> list[dict[str, Any]]:
-    """The debtors with the most credit that could pay an open invoice in its currency."""
+    """Return the debtors with the most unapplied credit that could pay an open invoice in its currency."""
     still_open = Invoice.objects.filter(debtor=OuterRef("debtor"), currency=OuterRef("currency"), status__in=OPEN)
     rows = rows_of(user, ledger.unapplied().filter(Exists(still_open))).order_by()
     by_debtor = rows.values("debtor_id", "debtor__name", "debtor__company", "currency")
@@ -252,7 +206,7 @@ def _messages(user: User) -> list[dict[str, Any]]:
     ]
 
 
-def _troubled(user: User) -> list[dict[str, Any]]:
+def _failing(user: User) -> list[dict[str, Any]]:
     if not user.may(Role.ADMIN):
         return []
     failing = Q(status=DeliveryStatus.FAILED) | Q(status=DeliveryStatus.PENDING, attempts_made__gt=0)

@@ -1,6 +1,6 @@
-"""Outstanding and collected sums by currency. Currencies are never added up.
+"""Outstanding and collected amounts by currency. Currencies are never added up.
 
-Counted by the database among the rows that a person may see, as of today in each account's time zone.
+The database adds up the rows that a person may see, as of today in each account's time zone.
 """
 
 import calendar
@@ -23,7 +23,7 @@ from invoices.debtors.receivables import BALANCE, PROMISED, Part
 from invoices.models import OPEN, Invoice, Payment, Promise, PromiseStatus, Status
 
 WEEKS = 12
-# How far the count of days goes back.
+# The number of months that the DSO may go back.
 MONTHS_BACK = 24
 # A promise is due soon if it is for one of the next days.
 PROMISES_WITHIN = dt.timedelta(days=7)
@@ -33,10 +33,12 @@ _ZERO = Decimal(0)
 
 @dataclass(slots=True)
 class Receivables:
-    """Sums of one currency as `invoices.debtors.receivables` defines them. `ages` is what is overdue by its age, under
-    `later` what is not due; with `on_hold` and `disputed` they add up to `outstanding`. `promised` is what is left of
-    the promises. `weeks` is what was collected in each week that began on that Monday, oldest first, reversals taken
-    off; `dso` in days, None where what is owed is older than the count goes back."""
+    """Amounts of one currency, as defined in `invoices.debtors.receivables`.
+
+    `ages` has the overdue amounts by age and, as `later`, the amount that is not due; with `on_hold` and `disputed`
+    they add up to `outstanding`. `promised` is the outstanding part of the promises. `weeks` has the collected amounts
+    less reversals by the Monday of each week, oldest first. `dso` is None if the outstanding amount is older than
+    `MONTHS_BACK`."""
 
     currency: str
     outstanding: Decimal = _ZERO
@@ -55,12 +57,12 @@ class Receivables:
 
 
 def today_of(user: User) -> dt.date:
-    """The person's today: their account's, else the platform's (UTC)."""
+    """Return today's date in the person's account, or in UTC for platform staff without one."""
     return user.account.today() if user.account else timezone.localdate()
 
 
 def receivables(user: User) -> list[Receivables]:
-    """Each currency in which something is owed, came in lately or is credit, the one with the most open invoices
+    """Return each currency with outstanding amounts, recent payments or credit, the one with the most open invoices
     first."""
     today = today_of(user)
     found: dict[str, Receivables] = {}
@@ -93,8 +95,10 @@ def receivables(user: User) -> list[Receivables]:
 
 
 def days_sales_outstanding(outstanding: Decimal, billed: Mapping[dt.date, Decimal], today: dt.date) -> int | None:
-    """DSO by countback: what is owed is laid over the latest sales, month by month, and the days that it covers are
-    counted, the last month in proportion. `billed` by the first day of its month. None past `MONTHS_BACK`."""
+    """Return the DSO by the countback method, or None beyond `MONTHS_BACK`.
+
+    The outstanding amount is subtracted from the latest sales month by month, and the days of those months are counted,
+    the last one in proportion. `billed` is keyed by the first day of the month."""
     left, days = outstanding, _ZERO
     month, days_in = today.replace(day=1), today.day
     for _ in range(MONTHS_BACK):
@@ -133,22 +137,22 @@ def _column(age: str) -> str:
 
 
 def _collected(user: User, today: dt.date) -> Any:
-    """Return the payments of each day since this month or the oldest week began."""
+    """Return the payments of each day since the beginning of this month or of the oldest week."""
     since = min(today.replace(day=1), _mondays(today)[0])
-    came = rows_of(user, Payment.objects.filter(paid_at__gte=since, paid_at__lte=today)).order_by()
-    return came.values_list("currency", "paid_at").annotate(Sum("amount"))
+    payments = rows_of(user, Payment.objects.filter(paid_at__gte=since, paid_at__lte=today)).order_by()
+    return payments.values_list("currency", "paid_at").annotate(Sum("amount"))
 
 
 def _promised(user: User, today: dt.date) -> Any:
-    """Return the rest of the open promises for the next days. A promise that is paid no longer counts."""
-    given = Promise.objects.filter(promised_on__lte=today + PROMISES_WITHIN, status=PromiseStatus.OPEN)
-    given = given.alias(left=PROMISED).filter(left__gt=0)
-    rows = rows_of(user, given).order_by().values("invoice__currency")
+    """Return the outstanding part of the open promises for the next days. Paid promises do not count."""
+    promises = Promise.objects.filter(promised_on__lte=today + PROMISES_WITHIN, status=PromiseStatus.OPEN)
+    promises = promises.alias(left=PROMISED).filter(left__gt=0)
+    rows = rows_of(user, promises).order_by().values("invoice__currency")
     return rows.annotate(promised=Sum(PROMISED), promised_count=Count("pk"))
 
 
 def _billed(user: User, today: dt.date) -> dict[str, dict[dt.date, Decimal]]:
-    """Return the invoiced sums by currency and month, without cancelled invoices."""
+    """Return the invoiced amounts by currency and month, without cancelled invoices."""
     since = today.replace(day=1, year=today.year - MONTHS_BACK // 12)
     sold = Invoice.objects.filter(issue_date__gte=since, issue_date__lte=today).exclude(status=Status.CANCELLED)
     months = rows_of(user, sold).order_by().annotate(month=TruncMonth("issue_date"))
@@ -159,6 +163,6 @@ def _billed(user: User, today: dt.date) -> dict[str, dict[dt.date, Decimal]]:
 
 
 def _mondays(today: dt.date) -> list[dt.date]:
-    """The beginnings of the last weeks, this one's included, oldest first."""
+    """Return the first days of the last weeks and the current one, oldest first."""
     this = today - dt.timedelta(days=today.weekday())
     return [this - dt.timedelta(weeks=ago) for ago in reversed(range(WEEKS))]

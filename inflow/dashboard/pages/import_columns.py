@@ -1,4 +1,4 @@
-"""The page on which a person says what the columns of a file are that were not understood."""
+"""Page for mapping the columns of a file that were not recognized."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from inflow.dashboard.core.errors import refusals_on
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.responses import page
-from inflow.dashboard.pages.forms import refusals_on
 from invoices.imports import columns, mapping
 from invoices.models.imports import Import
 
@@ -18,10 +18,10 @@ IGNORE = "-"
 
 
 class ColumnsForm(PageForm):
-    """A choice for each column that was not understood, named by its place."""
+    """A choice for each column that was not recognized, named by its position."""
 
-    def __init__(self, *args: Any, row: Import, **kwargs: Any) -> None:
-        super().__init__(*args, row=row, **kwargs)
+    def prepare(self) -> None:
+        row: Import = self.row
         self.unknown: list[dict[str, Any]] = row.survey.get("unknown", [])
         decided = mapping.choices_of(row, row.survey.get("headings", []))
         for column in self.unknown:
@@ -36,7 +36,7 @@ class ColumnsForm(PageForm):
             self.add_field(_name(column), field)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Each column with its sample cells and its choice."""
+        """Return each column with its sample cells and its choice."""
         return [{**column, "field": self[_name(column)]} for column in self.unknown]
 
     def choices(self) -> dict[str, str]:
@@ -45,7 +45,7 @@ class ColumnsForm(PageForm):
 
 
 def columns_page(model_admin: Any, request: HttpRequest, file: Import, *, may: bool, actor: str) -> HttpResponse:
-    """Show the columns; POSTed, take the decisions and let the file be read."""
+    """Show the columns. On POST, store the choices and continue the import."""
     back = model_admin.url("change", file.pk)
     if not may:
         raise PermissionDenied
@@ -59,7 +59,7 @@ def columns_page(model_admin: Any, request: HttpRequest, file: Import, *, may: b
             return HttpResponseRedirect(back)
         except ValidationError as refusal:
             form.add_error(None, refusal)
-    understood = sorted(file.columns.items(), key=lambda pair: pair[1])
+    recognized = sorted(file.columns.items(), key=lambda pair: pair[1])
     headings = file.survey.get("headings", [])
     context = {
         "title": _("Map columns"),
@@ -68,7 +68,7 @@ def columns_page(model_admin: Any, request: HttpRequest, file: Import, *, may: b
         "back": back,
         "known": [
             {"heading": headings[place] if place < len(headings) else "", "label": columns.label(file.kind, name)}
-            for name, place in understood
+            for name, place in recognized
         ],
         "lacking": [str(column.label) for column in columns.missing(file.kind, file.columns)],
     }

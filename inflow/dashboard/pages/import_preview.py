@@ -17,10 +17,10 @@ from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.pages import import_proposals
 from invoices import money
 from invoices.imports import mapping, phases
-from invoices.imports.columns import label
+from invoices.imports.columns import label as column_label
 from invoices.models.imports import Import, ImportRow, Kind, Outcome, Phase
 
-# An agent records payments, invoices are registered by managers.
+# Agents may record payments, managers may also register invoices.
 NEEDS = {Kind.INVOICES: Role.MANAGER, Kind.PAYMENTS: Role.AGENT}
 ROWS_ON_A_PAGE = 100
 PHASE_BADGES = {
@@ -45,7 +45,7 @@ def may_import(user: User, kind: str) -> bool:
 
 
 def import_url(user: User, kind: Kind) -> str | None:
-    """Return the address at which the person uploads a file of this kind, if they may."""
+    """Return the address for uploading a file of this kind, if the person may import it."""
     return f"{reverse('admin:invoices_import_add')}?kind={kind}" if may_import(user, kind) else None
 
 
@@ -62,13 +62,13 @@ def preview(model_admin: OwnRowsAdmin, request: HttpRequest, file: Import) -> di
         "left": counts["to_do"] - counts["applied"],
         "progress": _progress(file, counts),
         "chips": [
-            {"value": value, "label": said, "count": counts[value or "checked"], "is_chosen": value == chosen}
-            for value, said in [("", _("All rows")), *Outcome.choices]
+            {"value": value, "label": label, "count": counts[value or "checked"], "is_chosen": value == chosen}
+            for value, label in [("", _("All rows")), *Outcome.choices]
         ],
         "chosen": chosen,
         "page": shown,
         "rows": [_shown(file, row) for row in shown],
-        "headings": _headings(file),
+        "headings": [column_label(file.kind, name) for name in _SHOWN[Kind(file.kind)]],
         "may_map": may_import(person(request), file.kind) and mapping.may_be_mapped(file),
         "columns_url": model_admin.url("columns", file.pk),
         "proposals": import_proposals.of(file, person(request)),
@@ -85,14 +85,10 @@ def phase_badge(file: Import) -> str:
 
 
 def _progress(file: Import, counts: dict[str, int]) -> dict[str, int] | None:
-    """Return the progress; None if it is unknown."""
+    """Return the progress, or None if it is unknown."""
     if file.phase == Phase.RUNNING:
         return {"done": counts["applied"], "of": counts["to_do"]}
     return {"done": counts["checked"], "of": counts["all"]} if file.phase == Phase.CHECKING else None
-
-
-def _headings(file: Import) -> list[str]:
-    return [label(file.kind, name) for name in _SHOWN[Kind(file.kind)]]
 
 
 _SHOWN: dict[Kind, tuple[str, ...]] = {
@@ -114,7 +110,7 @@ def _shown(file: Import, row: ImportRow) -> dict[str, Any]:
         "is_applied": row.is_applied,
         "reason": row.reason,
         "changes": [
-            {"label": label(file.kind, name), "before": before, "after": after}
+            {"label": column_label(file.kind, name), "before": before, "after": after}
             for name, (before, after) in row.changes.items()
             if row.outcome != Outcome.PROPOSED
         ],
@@ -122,7 +118,7 @@ def _shown(file: Import, row: ImportRow) -> dict[str, Any]:
 
 
 def _figure(text: str, currency: str) -> str:
-    """Return an amount with its separators; a text that is not a number stays as it is in the file."""
+    """Return an amount with separators; text that is not a number is returned unchanged."""
     try:
         number = Decimal(text)
     except InvalidOperation:

@@ -1,4 +1,4 @@
-"""Proposals of an import about invoices that are open here. A person decides; the import changes nothing."""
+"""Proposals of an import for open invoices. A person decides; the import does not change them."""
 
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,7 @@ _NEEDS = {RECORD_PAYMENT: Role.AGENT, CANCEL: Role.MANAGER, WRITE_OFF: Role.MANA
 
 
 def of(file: Import, user: User) -> list[dict[str, Any]]:
-    """The first proposals of the file, with the way to do what each proposes. What is done since is shown as done."""
+    """Return the first proposals of the file, each with the link to its form. Those carried out since are marked."""
     rows = list(file.rows.filter(outcome=Outcome.PROPOSED).order_by("line")[:MOST_SHOWN])
     numbers = {row.said.get("invoice_number", "") for row in rows}
     found = Invoice.objects.for_account(file.account).filter(invoice_number__in=numbers)
@@ -54,7 +54,7 @@ def _proposal(line: int, reason: str, changes: dict[str, Any], invoice: Invoice,
 
 
 def _progress(verb: str, change: list[str], invoice: Invoice) -> tuple[bool, Decimal]:
-    """Tell whether it has been done since, and which amount is still to be recorded."""
+    """Return whether the proposal has been carried out, and the amount that remains to be recorded."""
     if verb != RECORD_PAYMENT:
         return not invoice.is_open, Decimal(0)
     left = max(invoice.balance - Decimal(change[1]), Decimal(0)) if invoice.is_open else Decimal(0)

@@ -1,6 +1,7 @@
 """Imports: upload, preview, confirmation, progress, and the refused rows as a file."""
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -34,69 +35,45 @@ from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import page
 from inflow.dashboard.core.row_actions import RowAction, row_action
-from inflow.dashboard.pages.forms import refusals_on
 from inflow.dashboard.pages.import_columns import columns_page
 from inflow.dashboard.pages.import_preview import may_import, phase_badge, preview
 from invoices import money
+from invoices.errors import Refused
 from invoices.imports import phases, reading
 from invoices.imports.columns import COLUMNS
 from invoices.imports.errors import UnreadableFile
 from invoices.models.imports import DateOrder, Encoding, Import, Kind, Outcome, Phase
-from invoices.writing import Refused
 
 
 class UploadForm(OwnAccountForm):
-    kind = forms.ChoiceField(label=_lazy("What it holds"))
+    kind = forms.ChoiceField(label=_lazy("Type of data"))
     file = forms.FileField(
         label=_lazy("File"),
         widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.tsv,.txt,.xlsx"}),
-        help_text=_lazy("CSV or XLSX, at most 50,000 rows and 20 MB. Nothing is changed before you confirm."),
+        help_text=_lazy("CSV or XLSX, at most 50,000 rows and 20 MB. Nothing is imported before you confirm."),
     )
     date_order = forms.ChoiceField(
         choices=DateOrder.choices,
         required=False,
-        label=_lazy("Dates such as 03/04/2026"),
-        help_text=_lazy("A date such as 25/12/2026 shows the order for the whole file. Choose one if no date does."),
+        label=_lazy("Order of day and month"),
+        help_text=_lazy("Detected if the file has a date such as 25/12/2026. Choose the order if it has none."),
     )
     currency = forms.ChoiceField(
         required=False,
         label=_lazy("Currency"),
-        help_text=_lazy("Of rows of invoices that don't say theirs."),
+        help_text=_lazy("For invoices without a currency in the file."),
     )
     encoding = forms.ChoiceField(
         choices=Encoding.choices,
         required=False,
         label=_lazy("Encoding"),
-        help_text=_lazy("If names come out garbled. A CSV from Excel in Arabic is often Windows-1256."),
+        help_text=_lazy("Change it if names are garbled. CSV files from Excel in Arabic often use Windows-1256."),
     )
 
-    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
-        super().__init__(*args, person=person, **kwargs)
-        self._offer("kind", [(kind.value, kind.label) for kind in Kind if may_import(person, kind)])
-        self._offer("currency", [("", "–"), *((code, code) for code in sorted(money.EXPONENTS))])
-
-    def _offer(self, name: str, choices: list[tuple[str, Any]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = choices
-
-
-def _confirm(file: Import, actor: Actor, form: PageForm) -> str:
-    with refusals_on(form):
-        phases.confirm(file, actor.name)
-    return _("The import is under way. You may leave this page.")
-
-
-def _stop(file: Import, actor: Actor, form: PageForm) -> str:
-    with refusals_on(form):
-        phases.stop(file, actor.name)
-    return _("The import is stopped. What was imported stays.")
-
-
-def _discard(file: Import, actor: Actor, form: PageForm) -> str:
-    with refusals_on(form):
-        phases.discard(file, actor.name)
-    return _("The import is discarded.")
+    def prepare(self) -> None:
+        super().prepare()
+        self.set_choices("kind", [(kind.value, kind.label) for kind in Kind if may_import(self.person, kind)])
+        self.set_choices("currency", [("", "–"), *((code, code) for code in sorted(money.EXPONENTS))])
 
 
 @admin.register(Import)
@@ -111,30 +88,31 @@ class ImportAdmin(OwnRowsAdmin):
     ordering = ("-created_at", "-id")
     fields = ()
     actions_detail = ("confirm", "stop", "discard")
-    confirm = row_action(
-        _lazy("Import"),
-        _confirm,
-        needs=Role.AGENT,
-        icon="check",
-        fits=lambda file: file.phase == Phase.CHECKED,
-        is_primary=True,
-    )
-    stop = row_action(
+
+    @row_action(_lazy("Import"), icon="check", fits=lambda file: file.phase == Phase.CHECKED, is_primary=True)
+    def confirm(self, file: Import, actor: Actor, form: PageForm) -> str:
+        phases.confirm(file, actor.name)
+        return _("The import is phases. You may leave this page.")
+
+    @row_action(
         _lazy("Stop"),
-        _stop,
-        needs=Role.AGENT,
         icon="stop_circle",
         fits=lambda file: file.phase == Phase.RUNNING,
-        intro=_lazy("What is imported stays. The rest can be imported later."),
+        intro=_lazy("Rows that have been imported remain. You can import the others later."),
     )
-    discard = row_action(
+    def stop(self, file: Import, actor: Actor, form: PageForm) -> str:
+        phases.stop(file, actor.name)
+        return _("The import is stopped. Rows that have been imported remain.")
+
+    @row_action(
         _lazy("Discard"),
-        _discard,
-        needs=Role.AGENT,
         icon="delete",
         fits=lambda file: file.phase in (Phase.READING, Phase.MAPPING, Phase.CHECKING, Phase.CHECKED),
-        intro=_lazy("Nothing of what is not imported yet will be."),
+        intro=_lazy("Nothing from this file will be imported."),
     )
+    def discard(self, file: Import, actor: Actor, form: PageForm) -> str:
+        phases.discard(file, actor.name)
+        return _("The import is discarded.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Import]:
         """Leave out the contents of the files."""
@@ -151,32 +129,30 @@ class ImportAdmin(OwnRowsAdmin):
         return [*own, *super().get_urls()]
 
     def perform(self, request: HttpRequest, object_id: str, action: RowAction) -> HttpResponse:
-        """Refuse an import of invoices to people who may not register invoices."""
+        """Deny the import of invoices to people who may not register invoices."""
         if not may_import(person(request), self.get_object(request, object_id).kind):
             raise PermissionDenied
         return super().perform(request, object_id, action)
 
     def offers(self, user: User, row: Import, action: RowAction | None) -> bool:
-        """Offer the confirmation under the preview alone."""
-        is_below = action is not None and action.do is _confirm
-        return not is_below and may_import(user, row.kind) and super().offers(user, row, action)
+        """Leave out the confirmation, whose button is under the preview."""
+        is_confirmation = action is self.confirm.row_action
+        return not is_confirmation and may_import(user, row.kind) and super().offers(user, row, action)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
-        given = (request.POST, request.FILES) if request.method == "POST" else (None, None)
-        form = UploadForm(*given, person=person(request), initial=self._as_last_time(request))
+        data = (request.POST, request.FILES) if request.method == "POST" else (None, None)
+        form = UploadForm(*data, person=person(request), initial=self._last_choices(request))
         if request.method == "POST" and uploads.is_too_large(request):
             form.errors["file"] = form.error_class([reading.too_large()])
         elif request.method == "POST" and form.is_valid():
             try:
-                return self._take(request, form)
-            except UnreadableFile as error:
+                return self._start(request, form)
+            except (UnreadableFile, Refused) as error:
                 form.add_error("file", str(error))
-            except Refused as refusal:
-                form.add_error("file", refusal.message)
         context = {
             "title": _("Import a file"),
             "form": form,
@@ -185,25 +161,21 @@ class ImportAdmin(OwnRowsAdmin):
         }
         return page(self, request, "admin/invoices/import/upload.html", context)
 
-    def _as_last_time(self, request: HttpRequest) -> dict[str, str]:
-        """Return the choices of the last import: an account's files mostly come from one program."""
+    def _last_choices(self, request: HttpRequest) -> dict[str, str]:
+        """Return the choices of the last import, because an account's files mostly come from one program."""
         own = Import.objects.filter(account=person(request).account_id)
         last = own.values("kind", "date_order", "currency", "encoding").first()
         return {**(last or {}), **({"kind": request.GET["kind"]} if "kind" in request.GET else {})}
 
-    def _take(self, request: HttpRequest, form: UploadForm) -> HttpResponse:
-        said = dict(form.cleaned_data)
-        upload: UploadedFile[Any] = said["file"]
+    def _start(self, request: HttpRequest, form: UploadForm) -> HttpResponse:
+        upload: UploadedFile[Any] = form.cleaned_data["file"]
         assert form.account is not None
         file = phases.start(
             form.account,
             person(request),
-            kind=said["kind"],
             file_name=upload.name or "",
             content=upload.read(),
-            encoding=said["encoding"],
-            date_order=said["date_order"],
-            currency=said["currency"],
+            **{name: form.cleaned_data[name] for name in ("kind", "encoding", "date_order", "currency")},
         )
         return HttpResponseRedirect(self.url("change", file.pk))
 
@@ -226,12 +198,10 @@ class ImportAdmin(OwnRowsAdmin):
         rows = file.rows.filter(outcome=Outcome.REFUSED).order_by("line")
         lines = ([row.line, row.reason, *(row.said.get(name, "") for name in names)] for row in rows.iterator(2_000))
         parts = sheets.csv_parts(["line", "reason", *names], lines)
-        answer = StreamingHttpResponse(parts, content_type=sheets.CSV)
-        answer["Content-Disposition"] = 'attachment; filename="refused.csv"'
-        return answer
+        return _csv(parts, "refused.csv")
 
     def template(self, request: HttpRequest, kind: str, form: str) -> HttpResponseBase:
-        """Respond with an empty file that has the headings."""
+        """Respond with a file that has only the headings."""
         if kind not in Kind.values or form not in ("csv", "xlsx"):
             raise Http404
         if not may_import(person(request), kind):
@@ -241,10 +211,13 @@ class ImportAdmin(OwnRowsAdmin):
             from inflow.dashboard.core import workbooks
 
             return FileResponse(workbooks.xlsx_file(names, []), as_attachment=True, filename=f"{kind}.xlsx")
-        answer = StreamingHttpResponse(sheets.csv_parts(names, []), content_type=sheets.CSV)
-        answer["Content-Disposition"] = f'attachment; filename="{kind}.csv"'
-        return answer
+        return _csv(sheets.csv_parts(names, []), f"{kind}.csv")
 
     @display(description=_lazy("State"), ordering="phase")
     def phase_shown(self, file: Import) -> str:
         return phase_badge(file)
+
+
+def _csv(parts: Iterable[bytes], file_name: str) -> HttpResponseBase:
+    headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
+    return StreamingHttpResponse(parts, content_type=sheets.CSV, headers=headers)

@@ -34,17 +34,15 @@ class InvitationForm(OwnAccountForm):
     email = forms.EmailField(
         max_length=254,
         widget=forms.EmailInput({"autocomplete": "off", "dir": "ltr"}),
-        help_text=_lazy("The link is mailed to this address. Whoever reads its mail gets the log-in."),
+        help_text=_lazy("The invitation is sent to this address, which becomes the person’s log-in."),
     )
     role = forms.ChoiceField(choices=Role.choices, initial=Role.VIEWER)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def prepare(self) -> None:
+        super().prepare()
         if self.person.is_superuser:
-            role, account = self.fields["role"], self.fields["account_choice"]
-            assert isinstance(role, forms.ChoiceField)
-            role.choices = [*Role.choices, (_PLATFORM, _("Platform staff: all accounts"))]
-            account.required = False
+            self.set_choices("role", [*Role.choices, (_PLATFORM, _("Platform staff: all accounts"))])
+            self.fields["account_choice"].required = False
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"].lower()
@@ -54,27 +52,15 @@ class InvitationForm(OwnAccountForm):
         data: dict[str, Any] = super().clean() or {}
         if self.person.is_superuser and "role" in data and "account_choice" in data:
             if data["role"] == _PLATFORM and data["account_choice"]:
-                self.add_error("account_choice", _("Platform staff belong to no account: leave this empty."))
+                self.add_error("account_choice", _("Leave this empty for platform staff, who have no account."))
             if data["role"] != _PLATFORM and not data["account_choice"]:
-                self.add_error("account_choice", _("Only platform staff have no account."))
+                self.add_error("account_choice", _("Choose an account. Only platform staff have none."))
         return data
 
     @property
     def invited_role(self) -> Role:
         role = self.cleaned_data["role"]
         return Role.ADMIN if role == _PLATFORM else Role(role)
-
-
-def _resend(invitation: Invitation, actor: Actor, form: PageForm) -> str:
-    invitations.resend(invitation, by=User.objects.get(email=actor.name))
-    return _("The invitation is sent to %(email)s again. The link in the earlier email is dead.") % {
-        "email": invitation.email
-    }
-
-
-def _withdraw(invitation: Invitation, actor: Actor, form: PageForm) -> str:
-    invitations.withdraw(invitation, by=User.objects.get(email=actor.name))
-    return _("The invitation of %(email)s is withdrawn.") % {"email": invitation.email}
 
 
 class StateFilter(OptionsFilter):
@@ -100,42 +86,47 @@ class InvitationAdmin(OwnRowsAdmin):
         *("email", "role", ("invited_by", "invited_by__email"), "created_at", "expires_at", "accepted_at"),
         "withdrawn_at",
     )
-    # The link ends with the inviter's rights, and while the account is suspended: such a one is not valid.
     fields = ("email", "role_badge", "state", "invited_by", "created_at", "expires_at", "accepted_at", "withdrawn_at")
     readonly_fields = fields
+    add_page = AddPage(
+        InvitationForm,
+        _lazy("Invite a person"),
+        _lazy("Send invitation"),
+        _lazy("The person gets an email with a link that is valid for 7 days, and enters a name and password there."),
+    )
     actions_detail = ("resend", "withdraw")
-    resend = row_action(
+
+    @row_action(
         _lazy("Send again"),
-        _resend,
         needs=Role.ADMIN,
         icon="forward_to_inbox",
         fits=lambda invitation: invitation.is_open,
-        intro=_lazy("A new link is mailed, good for 7 days. The link in the earlier email stops working."),
+        intro=_lazy("Sends a new link, which is valid for 7 days. The link in the earlier email stops working."),
     )
-    withdraw = row_action(
+    def resend(self, invitation: Invitation, actor: Actor, form: PageForm) -> str:
+        invitations.resend(invitation, by=User.objects.get(email=actor.name))
+        text = _("The invitation is sent to %(email)s again. The link in the earlier email no longer works.")
+        return text % {"email": invitation.email}
+
+    @row_action(
         _lazy("Withdraw"),
-        _withdraw,
         needs=Role.ADMIN,
         icon="block",
         fits=lambda invitation: invitation.is_open,
         intro=_lazy("The link stops working at once. You can invite the same address again."),
         is_grave=True,
     )
-
-    add_page = AddPage(
-        InvitationForm,
-        _lazy("Invite a person"),
-        _lazy("Send the invitation"),
-        _lazy("The person gets an email with a link that works for 7 days, and sets name and password there."),
-    )
+    def withdraw(self, invitation: Invitation, actor: Actor, form: PageForm) -> str:
+        invitations.withdraw(invitation, by=User.objects.get(email=actor.name))
+        return _("The invitation of %(email)s is withdrawn.") % {"email": invitation.email}
 
     def add(self, request: HttpRequest, form: InvitationForm) -> HttpResponse:
         email = form.cleaned_data["email"]
         account = None if form.cleaned_data["role"] == _PLATFORM else form.account
         if account is None and not person(request).is_superuser:
-            raise ValidationError(_("Only platform staff have no account."))
+            raise ValidationError(_("Choose an account. Only platform staff have none."))
         invitations.invite(account, email, form.invited_role, by=person(request))
-        messages.success(request, _("An invitation is on its way to %(email)s.") % {"email": email})
+        messages.success(request, _("An invitation is being sent to %(email)s.") % {"email": email})
         return HttpResponseRedirect(self.url("changelist"))
 
     @display(description=_lazy("Role"), ordering="role")
@@ -150,5 +141,6 @@ class InvitationAdmin(OwnRowsAdmin):
             return badge(_("Withdrawn"))
         if not invitation.is_pending:
             return badge(_("Expired"), "warning")
-        is_good = invitations.is_valid(invitation)
-        return badge(_("Pending"), "info") if is_good else badge(_("Not valid"), "warning")
+        # Not valid: the inviter has lost the right to invite, or the account is suspended.
+        is_valid = invitations.is_valid(invitation)
+        return badge(_("Pending"), "info") if is_valid else badge(_("Not valid"), "warning")

@@ -1,16 +1,18 @@
-"""Functions of an invoice's row actions: each calls the verb of the domain and says what was done."""
-
-import datetime as dt
+"""Row actions of an invoice. Each calls a function of the domain and returns the message for the person."""
 
 from django.db import transaction
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
+from communications.schedule import one_off
 from inflow.accounts.actors import Actor
-from inflow.dashboard.core.forms import PageForm
+from inflow.accounts.roles import Role
+from inflow.dashboard.core.own_rows import with_undo
+from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages.cases import AssignForm
+from inflow.dashboard.pages.choose_policy import PolicyForm, apply_policy
 from inflow.dashboard.pages.forms import (
     CreditForm,
     DebtorCreditForm,
@@ -18,117 +20,197 @@ from inflow.dashboard.pages.forms import (
     EscalateForm,
     HoldForm,
     NotesForm,
+    OptionalReasonForm,
     PaymentForm,
     PromiseForm,
     ReasonForm,
-    refusals_on,
 )
+from inflow.dashboard.pages.send_now import send_now
 from invoices import ledger, lifecycle, money
 from invoices.cases import cases
 from invoices.cases.cases import CaseChange
+from invoices.errors import Refused
 from invoices.models import CaseStatus, Escalation, Invoice, Status
-from invoices.writing import Refused
-
-
-def record_payment(invoice: Invoice, actor: Actor, form: PaymentForm) -> str:
-    with refusals_on(form):
-        payment = lifecycle.record_payment(invoice.account, invoice.pk, actor, **form.cleaned_data)
-    said = _("A payment of %(amount)s is recorded.") % {"amount": money.display(payment.amount, invoice.currency)}
-    undo = reverse("admin:invoices_payment_void", args=[payment.pk])
-    return format_html('{} <a class="undo" href="{}">{}</a>', said, undo, _("Undo"))
 
 
 def apply_credit(invoice: Invoice, actor: Actor, form: CreditForm | DebtorCreditForm) -> str:
     amount, key = form.cleaned_data["amount"], form.cleaned_data["key"]
-    with refusals_on(form):
-        applied = ledger.apply_credit(invoice.account, invoice.pk, actor, key=key, amount=amount)
-    said = {"amount": money.display(applied, invoice.currency), "invoice": invoice}
-    return _("Credit of %(amount)s was applied to invoice %(invoice)s.") % said
+    applied = ledger.apply_credit(invoice.account, invoice.pk, actor, key=key, amount=amount)
+    parts = {"amount": money.display(applied, invoice.currency), "invoice": invoice}
+    return _("Credit of %(amount)s was applied to invoice %(invoice)s.") % parts
 
 
-def takes_credit(invoice: Invoice) -> bool:
+def _takes_credit(invoice: Invoice) -> bool:
     if not invoice.is_open and invoice.status != Status.WRITTEN_OFF:
         return False
     return invoice.currency in ledger.credit_for(invoice)
 
 
-def dispute(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    said = _("Invoice %(invoice)s is disputed: nothing is sent until it is resumed.")
-    return _to(Status.DISPUTED, invoice, actor, form, said)
+def _is_open(invoice: Invoice) -> bool:
+    return invoice.is_open
 
 
-def hold(invoice: Invoice, actor: Actor, form: HoldForm) -> str:
-    until = form.cleaned_data["hold_until"]
-    said = _("Invoice %(invoice)s is on hold until %(day)s.")
-    return _to(Status.ON_HOLD, invoice, actor, form, said, hold_until=until)
+def _is_open_or_written_off(invoice: Invoice) -> bool:
+    return invoice.is_open or invoice.status == Status.WRITTEN_OFF
 
 
-def resume(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    return _to(Status.NEW, invoice, actor, form, _("Invoice %(invoice)s is chased again."))
+class InvoiceActions:
+    @row_action(
+        _lazy("Record payment"),
+        icon="payments",
+        form=PaymentForm,
+        fits=_is_open_or_written_off,
+        intro=_lazy("Payments can’t be edited later. Any amount above the balance becomes the debtor’s credit."),
+        is_primary=True,
+    )
+    def record_payment(self, invoice: Invoice, actor: Actor, form: PaymentForm) -> str:
+        payment = lifecycle.record_payment(invoice.account, invoice.pk, actor, **form.cleaned_data)
+        text = _("A payment of %(amount)s was recorded.") % {"amount": money.display(payment.amount, invoice.currency)}
+        return with_undo(text, reverse("admin:invoices_payment_void", args=[payment.pk]))
 
+    send_now = page_action(_lazy("Send now"), icon="send", fits=lambda invoice: bool(one_off.kinds_for(invoice)))(
+        send_now
+    )
 
-def write_off(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    with refusals_on(form):
-        lifecycle.write_off(invoice.account, invoice.pk, actor, reason=form.cleaned_data["reason"])
-    return _("Invoice %(invoice)s is written off.") % {"invoice": invoice}
+    @row_action(
+        _lazy("Apply credit"),
+        icon="account_balance_wallet",
+        form=CreditForm,
+        fits=_takes_credit,
+        intro=_lazy("Applies the debtor's unapplied credit to this invoice."),
+    )
+    def apply_credit(self, invoice: Invoice, actor: Actor, form: CreditForm) -> str:
+        return apply_credit(invoice, actor, form)
 
-
-def cancel(invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
-    return _to(Status.CANCELLED, invoice, actor, form, _("Invoice %(invoice)s is cancelled."))
-
-
-def promise(invoice: Invoice, actor: Actor, form: PromiseForm) -> str:
-    with refusals_on(form):
+    @row_action(
+        _lazy("Record promise"),
+        icon="handshake",
+        form=PromiseForm,
+        fits=_is_open,
+        intro=_lazy(
+            "Reminders are paused until the second working day after the promised date. If the payment has not arrived "
+            "by then, a case is opened."
+        ),
+        undo="resume",
+        page_title=_lazy("Record promise to pay"),
+    )
+    def promise(self, invoice: Invoice, actor: Actor, form: PromiseForm) -> str:
         promise = lifecycle.promise(invoice.account, invoice.pk, actor, **form.cleaned_data)
-    day = date_format(promise.hold_until, "j F Y")
-    return _("The promise is kept in mind: nothing is sent until %(day)s is over.") % {"day": day}
+        day = date_format(promise.hold_until, "j F Y")
+        return _("Promise recorded. Reminders are paused until %(day)s.") % {"day": day}
 
+    @row_action(
+        _lazy("Put on hold"),
+        icon="pause_circle",
+        form=HoldForm,
+        fits=_is_open,
+        intro=_lazy("Nothing is sent while an invoice is on hold."),
+        undo="resume",
+    )
+    def hold(self, invoice: Invoice, actor: Actor, form: HoldForm) -> str:
+        lifecycle.change(invoice.account, invoice.pk, actor, status=Status.ON_HOLD, **form.cleaned_data)
+        day = date_format(form.cleaned_data["hold_until"], "j F Y")
+        return _("Invoice %(invoice)s is on hold until %(day)s.") % {"invoice": invoice, "day": day}
 
-def escalate(invoice: Invoice, actor: Actor, form: EscalateForm) -> str:
-    with refusals_on(form):
+    @row_action(
+        _lazy("Mark as disputed"),
+        icon="gavel",
+        form=ReasonForm,
+        fits=lambda invoice: invoice.is_open and invoice.status != Status.DISPUTED,
+        intro=_lazy("The debtor contests this invoice. Nothing is sent until the dispute is closed."),
+        undo="resume",
+    )
+    def dispute(self, invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
+        lifecycle.change(invoice.account, invoice.pk, actor, status=Status.DISPUTED, **form.cleaned_data)
+        return _("Invoice %(invoice)s is disputed. Nothing is sent until the dispute is closed.") % {"invoice": invoice}
+
+    @row_action(
+        _lazy("Resume"),
+        icon="play_circle",
+        form=OptionalReasonForm,
+        fits=lambda invoice: invoice.status in (Status.ON_HOLD, Status.DISPUTED),
+        intro=_lazy("Ends the hold or the dispute. Reminders continue according to the due date."),
+    )
+    def resume(self, invoice: Invoice, actor: Actor, form: OptionalReasonForm) -> str:
+        lifecycle.change(invoice.account, invoice.pk, actor, status=Status.NEW, **form.cleaned_data)
+        return _("Reminders for invoice %(invoice)s have resumed.") % {"invoice": invoice}
+
+    @row_action(
+        _lazy("Escalate"),
+        icon="support_agent",
+        form=EscalateForm,
+        fits=_is_open,
+        intro=_lazy("Opens a case now instead of waiting for the reminder schedule."),
+    )
+    def escalate(self, invoice: Invoice, actor: Actor, form: EscalateForm) -> str:
         cases.open_manually(invoice.account, invoice.pk, actor, notes=form.cleaned_data["notes"])
-    return _("Invoice %(invoice)s is escalated.") % {"invoice": invoice}
+        return _("Invoice %(invoice)s is escalated.") % {"invoice": invoice}
 
+    @row_action(
+        _lazy("Assign"),
+        icon="person_add",
+        form=AssignForm,
+        fits=_is_open,
+        intro=_lazy("Assigns the open cases of the invoice. If there is none, a case of level 1 is opened."),
+    )
+    def assign(self, invoice: Invoice, actor: Actor, form: AssignForm) -> str:
+        member = form.cleaned_data["assignee"]
+        unresolved = Escalation.objects.filter(invoice=invoice).exclude(status=CaseStatus.RESOLVED)
+        with transaction.atomic():
+            if not unresolved.exists():
+                if member is None:
+                    raise Refused("assignee", "required", _("No case is open: choose a person for the new one."))
+                cases.open_manually(invoice.account, invoice.pk, actor)
+            for case in unresolved:
+                cases.change(invoice.account, case.pk, actor, CaseChange(assignee=member.email if member else ""))
+        if member is None:
+            return _("The case of invoice %(number)s is unassigned.") % {"number": invoice}
+        return _("The case of invoice %(number)s is assigned to %(person)s.") % {"number": invoice, "person": member}
 
-def move_due_date(invoice: Invoice, actor: Actor, form: DueDateForm) -> str:
-    with refusals_on(form):
+    @row_action(
+        _lazy("Choose policy"),
+        needs=Role.MANAGER,
+        icon="stairs",
+        form=PolicyForm,
+        fits=_is_open,
+        intro=_lazy("Completed steps are not repeated: the new policy continues after the last one."),
+    )
+    def choose_policy(self, invoice: Invoice, actor: Actor, form: PolicyForm) -> str:
+        return apply_policy(invoice, actor, form)
+
+    @row_action(_lazy("Change due date"), needs=Role.MANAGER, icon="event", form=DueDateForm, fits=_is_open)
+    def move_due_date(self, invoice: Invoice, actor: Actor, form: DueDateForm) -> str:
         lifecycle.move_due_date(invoice.account, invoice.pk, actor, **form.cleaned_data)
-    day = date_format(form.cleaned_data["due_date"], "j F Y")
-    return _("Invoice %(invoice)s is due on %(day)s.") % {"invoice": invoice, "day": day}
+        day = date_format(form.cleaned_data["due_date"], "j F Y")
+        return _("Invoice %(invoice)s is due on %(day)s.") % {"invoice": invoice, "day": day}
 
-
-def note(invoice: Invoice, actor: Actor, form: NotesForm) -> str:
-    with refusals_on(form):
+    @row_action(_lazy("Edit notes"), icon="edit_note", form=NotesForm)
+    def note(self, invoice: Invoice, actor: Actor, form: NotesForm) -> str:
         lifecycle.change(invoice.account, invoice.pk, actor, notes=form.cleaned_data["notes"])
-    return _("The notes are kept.")
+        return _("The notes have been saved.")
 
+    @row_action(
+        _lazy("Write off"),
+        needs=Role.MANAGER,
+        icon="money_off",
+        form=ReasonForm,
+        fits=_is_open,
+        intro=_lazy("Stops all messages about the invoice. A payment can still be recorded later."),
+        is_grave=True,
+    )
+    def write_off(self, invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
+        lifecycle.write_off(invoice.account, invoice.pk, actor, reason=form.cleaned_data["reason"])
+        return _("Invoice %(invoice)s is written off.") % {"invoice": invoice}
 
-def _to(
-    status: Status,
-    invoice: Invoice,
-    actor: Actor,
-    form: PageForm,
-    said: str,
-    *,
-    hold_until: dt.date | None = None,
-) -> str:
-    reason = form.cleaned_data["reason"]
-    with refusals_on(form):
-        lifecycle.change(invoice.account, invoice.pk, actor, status=status, hold_until=hold_until, reason=reason)
-    return said % {"invoice": invoice, "day": hold_until and date_format(hold_until, "j F Y")}
-
-
-def assign(invoice: Invoice, actor: Actor, form: AssignForm) -> str:
-    """Give the invoice's open cases to somebody; without any, one is opened for them."""
-    member = form.cleaned_data["assignee"]
-    unresolved = Escalation.objects.filter(invoice=invoice).exclude(status=CaseStatus.RESOLVED)
-    with transaction.atomic(), refusals_on(form):
-        if not unresolved.exists():
-            if member is None:
-                raise Refused("assignee", "required", _("No case is open: choose who gets the new one."))
-            cases.open_manually(invoice.account, invoice.pk, actor)
-        for case in unresolved:
-            cases.change(invoice.account, case.pk, actor, CaseChange(assignee=member.email if member else ""))
-    if member is None:
-        return _("The case of invoice %(number)s is unassigned.") % {"number": invoice}
-    return _("The case of invoice %(number)s is %(person)s’s.") % {"number": invoice, "person": member}
+    @row_action(
+        _lazy("Cancel invoice"),
+        needs=Role.MANAGER,
+        icon="cancel",
+        form=ReasonForm,
+        fits=_is_open_or_written_off,
+        intro=_lazy("For an invoice that was issued by mistake. This can't be undone."),
+        is_grave=True,
+    )
+    def cancel(self, invoice: Invoice, actor: Actor, form: ReasonForm) -> str:
+        lifecycle.change(invoice.account, invoice.pk, actor, status=Status.CANCELLED, **form.cleaned_data)
+        return _("Invoice %(invoice)s is cancelled.") % {"invoice": invoice}

@@ -1,6 +1,6 @@
-"""The invited person's page: the link of the email, then name and password, and they are logged in.
+"""Acceptance of an invitation: the link in the email, then a form for name and password, which logs the person in.
 
-As with Django's links to set a password, the token is kept in the session and the page has an address without it.
+As with Django's links to set a password, the token is stored in the session, and the page's address does not have it.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ class JoinForm(PageForm, SetPasswordForm):  # type: ignore[type-arg]
     field_order = ("first_name", "last_name")
 
     def clean(self) -> dict[str, Any]:
-        """The names first: a password must not be one of them."""
+        """Set the names first: a password must not resemble them."""
         self.user.first_name = self.cleaned_data.get("first_name", "")
         self.user.last_name = self.cleaned_data.get("last_name", "")
         return super().clean() or {}
@@ -93,20 +93,20 @@ def _needs_second_step(invitation: Invitation) -> bool:
 
 
 def _refused(request: HttpRequest) -> HttpResponse:
-    text = _("This invitation is over: it was accepted, withdrawn or sent again, or its 7 days have passed.")
-    advice = _("Look for a newer email, or ask whoever invited you to send the invitation again.")
-    return _say(request, _("This link doesn't work any more"), text, advice)
+    text = _("This invitation is no longer valid: it was accepted, withdrawn or sent again, or its 7 days have passed.")
+    advice = _("Look for a newer email, or ask the person who invited you to send the invitation again.")
+    return _gone(request, _("This link no longer works"), text, advice)
 
 
 def _has_log_in(request: HttpRequest, invitation: Invitation) -> HttpResponse:
-    text = _("%(email)s already has a log-in to InFlow, and an address can have one only.") % {
+    text = _("%(email)s already has a log-in to InFlow, and an address can have only one.") % {
         "email": isolated(invitation.email)
     }
-    advice = _("Log in with it, or ask whoever invited you to invite another address of yours.")
-    return _say(request, _("You have a log-in already"), text, advice)
+    advice = _("Log in with it, or ask the person who invited you to use another address of yours.")
+    return _gone(request, _("You already have a log-in"), text, advice)
 
 
-def _say(request: HttpRequest, title: str, text: str, advice: str) -> HttpResponse:
+def _gone(request: HttpRequest, title: str, text: str, advice: str) -> HttpResponse:
     response = page(request, "admin/refusal.html", {"title": title, "text": text, "advice": advice})
     response.status_code = 410
     return response

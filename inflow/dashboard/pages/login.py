@@ -1,4 +1,4 @@
-"""Logging in and out: the password, the second step, and what the audit log says of them."""
+"""Logging in and out: the password, the second step, and their entries in the audit log."""
 
 from collections.abc import Mapping
 
@@ -51,10 +51,10 @@ def login(request: HttpRequest) -> HttpResponse:
 
 
 def code(request: HttpRequest) -> HttpResponse:
-    """Ask for the second step: a code of the app, or a recovery code."""
+    """Request the second step: a code from the authenticator app or a recovery code."""
     user = person(request)
     if missing_step(request) != reverse("second-step"):
-        return HttpResponseRedirect(_wanted(request))
+        return HttpResponseRedirect(_next_page(request))
     if wait := attempts.locked_for(request, user.email):
         end_session(request)
         return refusals.locked_out(request, wait)
@@ -73,8 +73,9 @@ def code(request: HttpRequest) -> HttpResponse:
             if way == "recovery":
                 record(request, user, "second_step.recovery_code_used")
             _let_in(request)
-            return HttpResponseRedirect(_wanted(request))
-    return page(request, "admin/second_step.html", {"title": _("Your code"), "form": form, "next": _wanted(request)})
+            return HttpResponseRedirect(_next_page(request))
+    context = {"title": _("Enter your code"), "form": form, "next": _next_page(request)}
+    return page(request, "admin/second_step.html", context)
 
 
 def logout(request: HttpRequest) -> HttpResponse:
@@ -96,7 +97,7 @@ def password_change(request: HttpRequest) -> HttpResponse:
 
 
 def page(request: HttpRequest, template: str, context: Mapping[str, object]) -> HttpResponse:
-    """Return a page that belongs to no list."""
+    """Return a page outside the lists."""
     return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
 
 
@@ -106,18 +107,18 @@ def _let_in(request: HttpRequest) -> None:
 
 
 def record(request: HttpRequest, user: User, what: str, **detail: object) -> None:
-    """Record a log-in, its steps and failures in the audit log, with where they came from."""
+    """Record a log-in, its steps and failures in the audit log, with their origin."""
     audit.record(user.account, user.email, what, user.email[:120], **{**seen_from(request), **detail})
 
 
 def seen_from(request: HttpRequest) -> dict[str, str | None]:
-    """Return where a request came from, for the audit log."""
+    """Return the origin of a request, for the audit log."""
     with in_english():
         device = sessions.device(request.headers.get("User-Agent", ""))
     return {"address": attempts.address_of(request), "device": device}
 
 
-def _wanted(request: HttpRequest) -> str:
+def _next_page(request: HttpRequest) -> str:
     """Return the page that was requested before the log-in."""
     page = request.POST.get("next") or request.GET.get("next") or ""
     if url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):

@@ -14,17 +14,6 @@ from communications.models import Communication, State
 from communications.schedule import standstill
 from inflow.dashboard.core.inlines import RowsInside
 from inflow.dashboard.core.markup import badge, bdi, link, moment, two_lines
-from inflow.dashboard.pages import (  # noqa: F401
-    answers,
-    debtor_messages,
-    gateways,
-    policies,
-    profile,
-    replies,
-    rules,
-    send_now,
-    templates,
-)
 from invoices.models import Invoice
 
 STATE_BADGES = {
@@ -41,32 +30,41 @@ STATE_BADGES = {
 }
 
 
+@display(description=_lazy("Status"), ordering="status")
 def state_badge(communication: Communication) -> str:
     state = State(communication.status)
     text = _("Unknown") if state == State.UNKNOWN else state.label
     return badge(text, STATE_BADGES.get(state, ""))
 
 
+@display(description=_lazy("Planned for"), ordering="scheduled_for")
 def planned(communication: Communication) -> str:
-    """Return when a planned message will be sent; while messages are stopped it has no time."""
+    """Return the time of a planned message. While messages are stopped, there is none."""
     if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
         return two_lines("–", reasons.describe("stopped"))
     return moment(communication.scheduled_for)
 
 
+@display(description=_lazy("Reason"))
+def why(communication: Communication) -> str:
+    """Return why a message waits or was not sent, with the server's response if the server rejected it."""
+    waits = communication.waits_for if communication.status == State.SCHEDULED else ""
+    if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
+        waits = "stopped"
+    if waits in notices.REFUSED_BY_SERVER and communication.error:
+        return f"{reasons.describe(waits)}: {communication.error}"
+    return reasons.describe(waits or communication.suppressed_reason or communication.error) or "–"
+
+
 class MessageInline(RowsInside):
     model = Communication
     verbose_name_plural: Any = _lazy("messages")
-    fields: tuple[str, ...] = ("about", "recipient_shown", "status_shown", "why", "planned", "sent_at")
+    fields: tuple[Any, ...] = ("about", "recipient_shown", state_badge, why, planned, "sent_at")
     readonly_fields = fields
     ordering = ("-scheduled_for", "-created_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
         return standstill.with_is_stopped(super().get_queryset(request))
-
-    @display(description=_lazy("Planned for"))
-    def planned(self, communication: Communication) -> str:
-        return planned(communication)
 
     @display(description=_lazy("Message"))
     def about(self, communication: Communication) -> str:
@@ -77,27 +75,9 @@ class MessageInline(RowsInside):
     def recipient_shown(self, communication: Communication) -> str:
         return bdi(communication.recipient or "–")
 
-    @display(description=_lazy("Status"))
-    def status_shown(self, communication: Communication) -> str:
-        return state_badge(communication)
-
-    @display(description=_lazy("Why"))
-    def why(self, communication: Communication) -> str:
-        return why(communication) or "–"
-
-
-def why(communication: Communication) -> str:
-    """Return why a message waits or was not sent, with the server's own words if it refused the message."""
-    waits = communication.waits_for if communication.status == State.SCHEDULED else ""
-    if communication.status == State.SCHEDULED and getattr(communication, "is_stopped", False):
-        waits = "stopped"
-    if waits in notices.REFUSED_BY_SERVER and communication.error:
-        return f"{reasons.describe(waits)}: {communication.error}"
-    return reasons.describe(waits or communication.suppressed_reason or communication.error)
-
 
 def messages_of(invoice: Invoice) -> list[dict[str, Any]]:
-    """Return the invoice's messages as they were sent, for its timeline."""
+    """Return the invoice's sent messages, for its timeline."""
     sent = Communication.objects.filter(invoice=invoice, sent_at__isnull=False).defer("html")
     return [
         {
@@ -113,10 +93,10 @@ def messages_of(invoice: Invoice) -> list[dict[str, Any]]:
 
 
 class UnsentInline(MessageInline):
-    """Messages that are to come or were not sent. The others are on the timeline."""
+    """Planned messages and those that were not sent. The others are on the timeline."""
 
-    verbose_name_plural = _lazy("Messages to come, and not sent")
-    fields = ("about", "recipient_shown", "status_shown", "why", "planned")
+    verbose_name_plural = _lazy("Planned and unsent messages")
+    fields = ("about", "recipient_shown", state_badge, why, planned)
     readonly_fields = fields
 
     @classmethod

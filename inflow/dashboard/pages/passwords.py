@@ -1,4 +1,4 @@
-"""A forgotten password: ask for a link by email, and set a new password by it. The views and tokens are Django's."""
+"""Password reset: request a link by email, and set a new password with it. The views and tokens are Django's."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from inflow.dashboard.core import attempts, refusals
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.pages.login import seen_from
 
-# By one client, and for one address: also one that nobody has.
+# Limits by client and by email address, also for unknown addresses.
 PER_CLIENT, PER_EMAIL = "20/h", "5/h"
 
 
@@ -32,8 +32,8 @@ class NewPasswordForm(PageForm, SetPasswordForm):  # type: ignore[type-arg]
 
 
 class Page:
-    """A page in the dashboard's looks, which nobody on the way keeps. Under `no-referrer` browsers send `Origin: null`
-    with a form, which the CSRF check refuses; `same-origin` tells no other host where the person was."""
+    """A page in the dashboard's style that is not cached. Under `no-referrer`, browsers send `Origin: null` with a
+    form, which the CSRF check refuses; `same-origin` reveals the address to no other host."""
 
     @method_decorator(never_cache)
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -53,7 +53,7 @@ class Request(Page, views.PasswordResetView):
     title = _lazy("Forgotten password")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        email = form.cleaned_data["email"].strip().lower()[:254]  # which may have grown
+        email = form.cleaned_data["email"].strip().lower()[:254]  # lower case may be longer
         client = attempts.network_of(self.request) or ""
         wait = flooded(self.request, "password-reset-client", client, PER_CLIENT)
         wait = wait or flooded(self.request, "password-reset-email", email, PER_EMAIL)
@@ -69,7 +69,7 @@ class Requested(Page, views.PasswordResetDoneView):
 
 
 class Renew(Page, views.PasswordResetConfirmView):
-    """Django keeps the token in the session and redirects to an address without it: it is in no Referer header."""
+    """Django stores the token in the session and redirects to an address without it, so no Referer header has it."""
 
     form_class = NewPasswordForm
     template_name = "admin/password_reset_confirm.html"
@@ -77,7 +77,7 @@ class Renew(Page, views.PasswordResetConfirmView):
     token_generator = passwords.tokens
 
     def form_valid(self, form: Any) -> HttpResponse:
-        user: User = form.user  # as they were when their link was read
+        user: User = form.user  # as read when the link was checked
         try:
             passwords.renew(user, form.cleaned_data["new_password1"], seen_from(self.request))
         except ResetLinkUsed:

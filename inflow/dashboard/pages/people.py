@@ -30,7 +30,7 @@ from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
 
-admin.site.unregister(Group)  # roles say who may do what
+admin.site.unregister(Group)  # permissions depend on roles
 
 
 class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -45,12 +45,12 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
         if "account" in self.fields and not data.get("account") and not data.get("is_superuser"):
-            self.add_error("account", _("Only platform staff have no account."))
-        if self._takes_an_admin_away(data) and not _other_admins(self.instance).exists():
-            raise ValidationError(_("This is the last admin of the account. Make somebody else one first."))
+            self.add_error("account", _("Choose an account. Only platform staff have none."))
+        if self._removes_an_admin(data) and not _other_admins(self.instance).exists():
+            raise ValidationError(_("This is the last admin of the account. Make another person an admin first."))
         return data
 
-    def _takes_an_admin_away(self, data: dict[str, Any]) -> bool:
+    def _removes_an_admin(self, data: dict[str, Any]) -> bool:
         if not {"role", "is_active"} & set(self.changed_data) or not self.instance.account_id:
             return False
         was = self.initial.get("role") == Role.ADMIN and self.initial.get("is_active")
@@ -58,31 +58,10 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 def _other_admins(user: User) -> QuerySet[User]:
-    """Return the account's other active admins. Lock the account, so that two admins who take each other's rights away
-    are served one after the other."""
+    """Return the account's other active admins. The account is locked, so that two admins can't remove each other at
+    the same time."""
     Account.objects.select_for_update().get(pk=str(user.account_id))
     return User.objects.filter(account=user.account_id, role=Role.ADMIN, is_active=True).exclude(pk=user.pk)
-
-
-def _end_sessions(user: User, actor: Actor, form: PageForm) -> str:
-    with transaction.atomic():
-        ended = sessions.end_all(user)
-        audit.record(user.account, actor.name, "user.sessions_ended", user.email[:120], sessions=ended)
-    return _("%(email)s is logged out everywhere.") % {"email": user.email}
-
-
-def _reset_second_step(user: User, actor: Actor, form: PageForm) -> str:
-    if user.email == actor.name:
-        raise ValidationError(_("Your own is turned off under Security, with a code."))
-    with transaction.atomic():
-        second_step.remove(user)
-        sessions.end_all(user)
-        audit.record(user.account, actor.name, "second_step.reset", user.email[:120])
-    return _("%(email)s logs in by password alone until two steps are set up again.") % {"email": user.email}
-
-
-def _mail_password_link(user: User, actor: Actor, form: PageForm) -> str:
-    return passwords.mail_link(user, actor.name)
 
 
 def role_badge(role: str, *, is_platform: bool) -> SafeString:
@@ -103,31 +82,50 @@ class UserAdmin(OwnRowsAdmin):
     search_fields = ("email", "first_name", "last_name")
     export_columns = ("email", "first_name", "last_name", "role", "is_active", "last_login", "date_joined")
     actions_detail = ("mail_password_link", "end_sessions", "reset_second_step")
-    mail_password_link = row_action(
-        _lazy("Mail a password link"),
-        _mail_password_link,
+
+    @row_action(
+        _lazy("Send password link"),
         needs=Role.ADMIN,
         icon="key",
         fits=passwords.may_reset,
         intro=_lazy("The person gets a link to set a new password. It works once, for an hour."),
     )
-    end_sessions = row_action(
+    def mail_password_link(self, user: User, actor: Actor, form: PageForm) -> str:
+        return passwords.mail_link(user, actor.name)
+
+    @row_action(
         _lazy("Log out everywhere"),
-        _end_sessions,
         needs=Role.ADMIN,
         icon="logout",
         fits=lambda user: sessions.active(user).exists(),
-        intro=_lazy("Every browser in which this person is logged in is logged out at once."),
+        intro=_lazy("Ends all sessions of this person at once."),
     )
-    reset_second_step = row_action(
-        _lazy("Reset two steps"),
-        _reset_second_step,
+    def end_sessions(self, user: User, actor: Actor, form: PageForm) -> str:
+        with transaction.atomic():
+            ended = sessions.end_all(user)
+            audit.record(user.account, actor.name, "user.sessions_ended", user.email[:120], sessions=ended)
+        return _("%(email)s is logged out everywhere.") % {"email": user.email}
+
+    @row_action(
+        _lazy("Reset two-step log-in"),
         needs=Role.ADMIN,
         icon="lock_reset",
         fits=lambda user: user.has_second_step,
-        intro=_lazy("For somebody whose phone and recovery codes are lost. Be sure that it is them who ask."),
+        intro=_lazy(
+            "For a person who has lost their phone and recovery codes. First make sure that the request is really "
+            "from them."
+        ),
         is_grave=True,
     )
+    def reset_second_step(self, user: User, actor: Actor, form: PageForm) -> str:
+        if user.email == actor.name:
+            raise ValidationError(_("Turn off your own two-step log-in under Security, with a code."))
+        with transaction.atomic():
+            second_step.remove(user)
+            sessions.end_all(user)
+            audit.record(user.account, actor.name, "second_step.reset", user.email[:120])
+        text = _("%(email)s logs in with the password only until two-step log-in is set up again.")
+        return text % {"email": user.email}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Hide platform staff from members, also those who belong to the account."""
@@ -144,9 +142,9 @@ class UserAdmin(OwnRowsAdmin):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Keep everybody from changing their own rights, so that no account loses its last admin by mistake. Only
-        platform staff change an address: its mail allows to set the password, and a refusal would tell that an address
-        is taken."""
+        """Keep people from changing their own rights, so that no account loses its last admin by mistake. Only platform
+        staff change an email address: its owner can reset the password, and a refusal would reveal that an address is
+        in use."""
         own = ("account", "role", "is_superuser", "is_active") if obj and obj.pk == request.user.pk else ()
         fixed = () if person(request).is_superuser else ("email",)
         return (*own, *fixed, "last_login", "date_joined", "two_steps", "open_sessions")
@@ -159,7 +157,7 @@ class UserAdmin(OwnRowsAdmin):
         return HttpResponseRedirect(reverse("admin:accounts_invitation_add"))
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Keep filters away from a password's digest, as Django's own page of users does."""
+        """Exclude password digests from lookups, as Django's own page of users does."""
         return not lookup.startswith("password") and super().lookup_allowed(lookup, value, request)
 
     def save_model(self, request: HttpRequest, obj: User, form: "forms.ModelForm[User]", change: bool) -> None:
@@ -181,14 +179,14 @@ class UserAdmin(OwnRowsAdmin):
     def activity(self, user: User) -> str:
         return badge(_("Active"), "success") if user.is_active else badge(_("Closed"))
 
-    @display(description=_lazy("Two steps"))
+    @display(description=_lazy("Two-step log-in"))
     def two_steps(self, user: User) -> str:
         return badge(_("On"), "success") if user.has_second_step else badge(_("Off"))
 
-    @display(description=_lazy("Logged in"))
+    @display(description=_lazy("Sessions"))
     def open_sessions(self, user: User) -> str:
         where = [
             f"{sessions.device(session.agent)}, {date_format(timezone.localtime(session.seen_at), 'DATETIME_FORMAT')}"
             for session in sessions.active(user)
         ]
-        return format_html_join("", "<div>{}</div>", ((line,) for line in where)) or _("Nowhere")
+        return format_html_join("", "<div>{}</div>", ((line,) for line in where)) or _("None")

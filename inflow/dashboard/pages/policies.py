@@ -1,4 +1,4 @@
-"""Reminder policies: the steps of each, and a preview of switching one on."""
+"""Reminder policies: their steps, and the preview before one is switched on."""
 
 import itertools
 from collections.abc import Sequence
@@ -30,14 +30,14 @@ from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
 from inflow.dashboard.core.responses import page
 from inflow.dashboard.core.row_actions import page_action
 from inflow.dashboard.pages.rules import DAYS, by_day, unless_busy
-from inflow.languages import english
+from inflow.languages import in_english
 from invoices.models import OPEN, Invoice, InvoiceQuerySet
 
 _ALL, _UNCHASED = "all", "unchased"
 
 
-def said(step: PolicyStep) -> str:
-    """Return a step in words: `7 days after: follow-up, neutral`."""
+def describe(step: PolicyStep) -> str:
+    """Return a step as text, such as "7 days after: follow-up, neutral"."""
     days = abs(step.offset_days)
     if not days:
         when = _("On the due date")
@@ -49,22 +49,12 @@ def said(step: PolicyStep) -> str:
     what = _("no message") if step.kind == StepKind.NONE else _("%(kind)s, %(tone)s") % {"kind": kind, "tone": tone}
     parts = {"when": when, "what": what, "level": step.escalates_to}
     if step.escalates_to:
-        return _("%(when)s: %(what)s, calls in a person (level %(level)s)") % parts
+        return _("%(when)s: %(what)s, escalation level %(level)s") % parts
     return _("%(when)s: %(what)s") % parts
 
 
-class _Said:
-    def __init__(self, step: PolicyStep) -> None:
-        self.step = step
-
-    def __str__(self) -> str:
-        return said(self.step)
-
-
 class NewPolicyForm(OwnAccountForm):
-    name = forms.CharField(
-        max_length=100, help_text=_lazy("It begins with the steps of the standard reminder schedule.")
-    )
+    name = forms.CharField(max_length=100, help_text=_lazy("The policy starts with the standard steps."))
 
 
 class SwitchOnForm(PageForm):
@@ -74,8 +64,8 @@ class SwitchOnForm(PageForm):
     )
     overdue_enter = forms.BooleanField(
         required=False,
-        label=_lazy("Overdue ones too"),
-        help_text=_lazy("As if they arrived today. Else they stay out."),
+        label=_lazy("Include overdue invoices"),
+        help_text=_lazy("Their reminders start today. Otherwise they get no reminders."),
         widget=UnfoldBooleanSwitchWidget,
     )
 
@@ -84,15 +74,10 @@ class Steps(BaseInlineFormSet):  # type: ignore[type-arg]
     def steps(self) -> Sequence[policies.Step]:
         """Return the steps of the form, in order."""
         names = ("offset_days", "kind", "tone", "channels", "escalates_to")
-        kept = [
-            policies.Step(**{name: form.cleaned_data[name] for name in names}) for form in self.forms if _is_kept(form)
-        ]
-        return sorted(kept, key=lambda step: step.offset_days)
-
-
-def _is_kept(form: Any) -> bool:
-    data = getattr(form, "cleaned_data", {})
-    return bool(data) and "offset_days" in data and not data.get("DELETE")
+        filled = [getattr(form, "cleaned_data", {}) for form in self.forms]
+        rows = [data for data in filled if "offset_days" in data and not data.get("DELETE")]
+        steps = [policies.Step(**{name: data[name] for name in names}) for data in rows]
+        return sorted(steps, key=lambda step: step.offset_days)
 
 
 class ChannelsField(forms.ChoiceField):
@@ -128,7 +113,7 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("offset_days", "kind", "tone", "channels", "escalates_to")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Label each field itself: the table's headings are not labels."""
+        """Label each field for screen readers: the table's headings are not labels."""
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.widget.attrs["aria-label"] = field.label
@@ -149,21 +134,20 @@ def _steps(policy: ReminderPolicy) -> str:
 
 @admin.register(ReminderPolicy)
 class ReminderPolicyAdmin(OwnRowsAdmin):
-    """Reminder policies. Editing one sends nothing again: each invoice continues after its last step."""
+    """Reminder policies. After a change, each invoice continues after its last step; nothing is sent again."""
 
     adds = changes = Role.MANAGER
-    list_display = ("name", "ladder", "chases", "is_default")
+    list_display = ("name", "schedule", "used_by", "is_default")
     ordering = ("-is_default", "name")
     search_fields = ("name",)
     export_columns = ("name", "is_default", ("steps", _steps))
     fields = ("name",)
     inlines = (StepInline,)
+    add_page = AddPage(NewPolicyForm, _lazy("Create a policy"), _lazy("Create"))
     actions_detail = ("switch_on",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("steps")
-
-    add_page = AddPage(NewPolicyForm, _lazy("Create a policy"), _lazy("Make"))
 
     def add(self, request: HttpRequest, form: NewPolicyForm) -> HttpResponse:
         assert form.account is not None
@@ -179,9 +163,11 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
         if formset.has_changed():
-            before = [english(_Said(step)) for step in form.instance.steps.all()]
+            with in_english():
+                before = [describe(step) for step in form.instance.steps.all()]
             policies.edit(form.instance, formset.steps())
-            after = [english(_Said(step)) for step in form.instance.steps.order_by("offset_days")]
+            with in_english():
+                after = [describe(step) for step in form.instance.steps.order_by("offset_days")]
             self.record(request, form.instance, "edited", changes={"steps": [before, after]})
 
     @page_action(_lazy("Switch on"), needs=Role.MANAGER, icon="play_circle")
@@ -198,26 +184,23 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             if form.cleaned_data["whom"] == "idle":
                 invoices = invoices.filter(is_chased=False)
             enter = form.cleaned_data["overdue_enter"]
-            by = None if policy.is_default else policy
+            chosen = None if policy.is_default else policy
             if "confirm" in request.POST and invoices.count() > switching.IMMEDIATE_LIMIT:
                 return self._switch_on_later(request, policy, form)
             if "confirm" in request.POST:
-                entered = policies.switch_on(policy.account, invoices, by, actor(request), overdue_enter=enter)
+                entered = policies.switch_on(policy.account, invoices, chosen, actor(request), overdue_enter=enter)
                 self.record(request, policy, "switched_on", entered=entered, overdue_enter=enter)
-                messages.success(
-                    request,
-                    ngettext(
-                        "%(entered)s invoice is chased by “%(policy)s” now.",
-                        "%(entered)s invoices are chased by “%(policy)s” now.",
-                        entered,
-                    )
-                    % {"entered": entered, "policy": policy},
+                text = ngettext(
+                    "%(entered)s invoice now follows “%(policy)s”.",
+                    "%(entered)s invoices now follow “%(policy)s”.",
+                    entered,
                 )
+                messages.success(request, text % {"entered": entered, "policy": policy})
                 return HttpResponseRedirect(context["back"])
-            foreseen = self._preview(request, policy.account, invoices, by, enter=enter)
+            foreseen = self._preview(request, policy.account, invoices, chosen, enter=enter)
             entering = policies.count_entries(policy.account, invoices)
-            context |= {"dates": foreseen and by_day(foreseen.entries), "foreseen": foreseen, "days": DAYS[-1]}
-            context |= {"entering": entering, "enter": enter}
+            dates = foreseen and by_day(foreseen.entries)
+            context |= {"dates": dates, "foreseen": foreseen, "days": DAYS[-1], "entering": entering, "enter": enter}
         return page(self, request, "admin/communications/switch_on.html", context)
 
     def _switch_on_later(self, request: HttpRequest, policy: ReminderPolicy, form: SwitchOnForm) -> HttpResponse:
@@ -225,7 +208,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
         try:
             switching.start(policy.account, policy, actor(request), only_unchased=chosen == "idle", overdue_enter=enter)
         except switching.Busy:
-            messages.error(request, _("A policy is being switched on already: wait until that is done."))
+            messages.error(request, _("Another policy is being switched on. Try again when it is done."))
         else:
             messages.success(request, _("“%(policy)s” is being switched on in the background.") % {"policy": policy})
         return HttpResponseRedirect(self.url("change", policy.pk))
@@ -235,27 +218,26 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
         request: HttpRequest,
         account: Account,
         invoices: InvoiceQuerySet,
-        by: ReminderPolicy | None,
+        policy: ReminderPolicy | None,
         *,
         enter: bool,
     ) -> forecast.Forecast | None:
         if stored_forecasts.is_large(account):
-            messages.info(request, _("This account is too large for a preview. After you switch on, see Forecast."))
+            messages.info(request, _("This account is too large for a preview. See Forecast after switching on."))
             return None
-        ids, by_whom = list(invoices.values_list("pk", flat=True)), actor(request)
+        ids, by = list(invoices.values_list("pk", flat=True)), actor(request)
         limit = sandbox.Deadline(stored_forecasts.REQUEST_SECONDS)
         return unless_busy(
             request,
-            lambda: forecast.preview(account, ids, by, by_whom, overdue_enter=enter, days=DAYS[-1], deadline=limit),
+            lambda: forecast.preview(account, ids, policy, by, overdue_enter=enter, days=DAYS[-1], deadline=limit),
         )
 
     @display(description=_lazy("Reminder schedule"))
-    def ladder(self, policy: ReminderPolicy) -> str:
-        return format_html_join(
-            "", '<span class="second-line">{}</span>', ((said(step),) for step in policy.steps.all())
-        )
+    def schedule(self, policy: ReminderPolicy) -> str:
+        lines = ((describe(step),) for step in policy.steps.all())
+        return format_html_join("", '<span class="second-line">{}</span>', lines)
 
-    @display(description=_lazy("Chases"))
-    def chases(self, policy: ReminderPolicy) -> str:
+    @display(description=_lazy("Used by"))
+    def used_by(self, policy: ReminderPolicy) -> str:
         chased = policies.chased_by(policy).count()
         return ngettext("%(count)d open invoice", "%(count)d open invoices", chased) % {"count": chased}

@@ -28,7 +28,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         label=_lazy("New logo"),
         required=False,
         help_text=format_lazy(
-            _lazy("PNG or JPEG, up to {size} KiB. It travels inside each email."), size=profiles.LOGO_BYTES // 1024
+            _lazy("PNG or JPEG, up to {size} KiB. It is embedded in each email."), size=profiles.LOGO_BYTES // 1024
         ),
         widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg"}),
     )
@@ -73,15 +73,14 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     def _instructions(self, name: str) -> str:
         text = phrases.clean_lines(self.cleaned_data[name])
         if wrong := profiles.invalid_ibans(text):
-            raise ValidationError(
-                _("The check digits of this IBAN do not fit: %(ibans)s.") % {"ibans": ", ".join(wrong)}
-            )
+            text = _("The check digits of this IBAN are wrong: %(ibans)s.")
+            raise ValidationError(text % {"ibans": ", ".join(wrong)})
         return text
 
 
 @admin.register(SenderProfile)
 class SenderProfileAdmin(OwnRowsAdmin):
-    """Sender profiles, one for each account, found by the account's key and saved when first changed."""
+    """Sender profiles, one for each account: addressed by the account's key, and saved when first changed."""
 
     sees = changes = Role.MANAGER
     form = ProfileForm
@@ -112,12 +111,12 @@ class SenderProfileAdmin(OwnRowsAdmin):
         return self.fieldsets[:2]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Keep the picture itself out of the audit log."""
+        """Record the size of a new logo, not its content, in the audit log."""
         form.cleaned_data["new_logo"] = f"{len(obj.logo)} bytes" if form.cleaned_data["new_logo"] else None
         super().save_model(request, obj, form, change)
         for problem in linters.lint(Medium.SMS, obj.account.country, None, profiles.name(obj)):
-            said = _("An SMS with this display name would wait. %(problem)s") % {"problem": problem.message}
-            messages.warning(request, said)
+            text = _("SMS with this display name can't be sent. %(problem)s") % {"problem": problem.message}
+            messages.warning(request, text)
 
     @display(description=_lazy("Logo"))
     def current_logo(self, profile: SenderProfile) -> SafeString | str:

@@ -7,27 +7,16 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
 from inflow.accounts.actors import Actor
-from inflow.accounts.roles import Role
 from inflow.dashboard.core.markup import amount, badge
 from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.about_invoice import AMOUNT, COMPANY, CURRENCY, DEBTOR, NUMBER, AboutInvoice, CurrencyFilter
-from inflow.dashboard.pages.forms import OptionalReasonForm, refusals_on
+from inflow.dashboard.pages.forms import OptionalReasonForm
 from invoices import lifecycle
 from invoices.debtors import receivables
+from invoices.errors import Refused
 from invoices.models import Promise, PromiseStatus, Status
-from invoices.writing import Refused
 
 PROMISE_BADGES = {PromiseStatus.OPEN: "info", PromiseStatus.KEPT: "success", PromiseStatus.BROKEN: "danger"}
-
-
-def _withdraw(promise: Promise, actor: Actor, form: OptionalReasonForm) -> str:
-    with refusals_on(form):
-        if promise.status != PromiseStatus.OPEN:
-            raise Refused("status", "illegal_transition", _("The promise is not open any more."))
-        lifecycle.change(
-            promise.account, promise.invoice_id, actor, status=Status.NEW, reason=form.cleaned_data["reason"]
-        )
-    return _("The promise is withdrawn: invoice %(number)s is chased again.") % {"number": promise.invoice}
 
 
 @admin.register(Promise)
@@ -47,17 +36,22 @@ class PromiseAdmin(AboutInvoice):
     fields = ("invoice_link", "amount_shown", "promised_on", "hold_until", "status_shown", "created_at")
     readonly_fields = ("invoice_link", "amount_shown", "status_shown")
     actions_detail = ("withdraw",)
-    withdraw = row_action(
+
+    @row_action(
         _lazy("Withdraw"),
-        _withdraw,
-        needs=Role.AGENT,
         icon="undo",
         form=OptionalReasonForm,
         fits=lambda promise: promise.status == PromiseStatus.OPEN,
-        intro=_lazy("The debtor takes it back, or it was never given: the invoice is chased again from now on."),
+        intro=_lazy("For a promise that the debtor took back or never made. Reminders resume immediately."),
     )
+    def withdraw(self, promise: Promise, actor: Actor, form: OptionalReasonForm) -> str:
+        if promise.status != PromiseStatus.OPEN:
+            raise Refused("status", "illegal_transition", _("The promise is not open any more."))
+        reason = form.cleaned_data["reason"]
+        lifecycle.change(promise.account, promise.invoice_id, actor, status=Status.NEW, reason=reason)
+        return _("Promise withdrawn. Reminders for invoice %(number)s have resumed.") % {"number": promise.invoice}
 
-    @display(description=_lazy("Still to come"))
+    @display(description=_lazy("Outstanding"))
     def left_shown(self, promise: Promise) -> str:
         if promise.status != PromiseStatus.OPEN:
             return "–"

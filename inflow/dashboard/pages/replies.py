@@ -1,7 +1,4 @@
-"""Inbox of replies: their text, the proposed triage, and the actions of a person."""
-
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+"""Inbox of replies: their text, the proposed classification, and the actions of a person."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -17,17 +14,13 @@ from communications.inbound import replies, texts
 from communications.models import Reply, ReplyStatus, Triage
 from inflow import masking
 from inflow.accounts.actors import Actor
-from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import badge, bdi, link, moment
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.about_invoice import NUMBER, invoice_link
-from inflow.dashboard.pages.forms import ReasonForm, refusals_on
+from inflow.dashboard.pages.forms import ReasonForm
 from inflow.dashboard.pages.reply_forms import DisputeForm, HoldForm, PaidForm, PromiseForm
-
-if TYPE_CHECKING:
-    from django_stubs_ext import StrOrPromise
 
 STATUS_BADGES = {ReplyStatus.PROPOSED: "warning", ReplyStatus.CONFIRMED: "success"}
 TRIAGE_BADGES = {
@@ -37,85 +30,24 @@ TRIAGE_BADGES = {
     Triage.DISPUTE: "warning",
     Triage.WRONG_PERSON: "warning",
 }
-
-
-# So much of a long mail is shown on its page.
+# The number of characters of a long email that its page shows.
 _SHOWN = 20_000
-
-
-def _paid(reply: Reply, actor: Actor, form: PaidForm) -> str:
-    data = form.cleaned_data
-    with refusals_on(form):
-        replies.confirm_paid(
-            reply,
-            actor,
-            data["invoice"],
-            amount=data["amount"],
-            paid_at=data["paid_at"],
-            reference=data["reference"],
-            key=data["key"],
-        )
-    return _("The payment is recorded.")
-
-
-def _promise(reply: Reply, actor: Actor, form: PromiseForm) -> str:
-    with refusals_on(form):
-        replies.confirm_promise(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["promised_on"])
-    return _("Promise recorded. Reminders are paused until it is due.")
-
-
-def _dispute(reply: Reply, actor: Actor, form: DisputeForm) -> str:
-    with refusals_on(form):
-        replies.confirm_dispute(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["reason"])
-    return _("Nothing is sent about what is disputed until it is resumed.")
-
-
-def _hold(reply: Reply, actor: Actor, form: HoldForm) -> str:
-    with refusals_on(form):
-        replies.confirm_hold(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["hold_until"])
-    return _("It is on hold.")
-
-
-def _wrong_person(reply: Reply, actor: Actor, form: PageForm) -> str:
-    with refusals_on(form):
-        replies.confirm_wrong_person(reply, actor)
-    return _("Nothing is sent to %(address)s any more.") % {"address": reply.address}
-
-
-def _stop(reply: Reply, actor: Actor, form: PageForm) -> str:
-    with refusals_on(form):
-        replies.confirm_stop(reply, actor)
-    return _("Nothing is sent to %(address)s any more.") % {"address": replies.opted_out_address(reply)}
-
-
-def _undo_opt_out(reply: Reply, actor: Actor, form: ReasonForm) -> str:
-    with refusals_on(form):
-        replies.undo_opt_out(reply, actor, form.cleaned_data["reason"])
-    return _("%(contact)s may be written to again.") % {"contact": replies.opted_out_address(reply)}
-
-
-def _dismiss(reply: Reply, actor: Actor, form: PageForm) -> str:
-    with refusals_on(form):
-        replies.dismiss(reply, actor)
-    return _("Done. Messages go on.")
 
 
 def _is_proposed(reply: Reply) -> bool:
     return reply.status == ReplyStatus.PROPOSED
 
 
-def _may_undo_opt_out(reply: Reply) -> bool:
-    return reply.triage == Triage.STOP and reply.status == ReplyStatus.CONFIRMED and replies.is_opted_out(reply)
-
-
 def _has_debtor(reply: Reply) -> bool:
     return _is_proposed(reply) and reply.debtor_id is not None
 
 
-def _action(
-    title: "StrOrPromise", do: Callable[[Any, Actor, Any], str], icon: str, intro: "StrOrPromise", **more: Any
-) -> Any:
-    return row_action(title, do, needs=Role.AGENT, icon=icon, intro=intro, **{"fits": _has_debtor, **more})
+def _may_undo_opt_out(reply: Reply) -> bool:
+    return reply.triage == Triage.STOP and reply.status == ReplyStatus.CONFIRMED and replies.is_opted_out(reply)
+
+
+def _mail_text(text: str) -> str:
+    return format_html('<div class="mail-text" dir="auto"><bdi>{}</bdi></div>', text)
 
 
 @admin.register(Reply)
@@ -152,94 +84,121 @@ class ReplyAdmin(OwnRowsAdmin):
         *("handled_shown", "handled_at", "original_shown"),
     )
     actions_detail = (
-        "paid",
-        "promise",
-        "dispute",
-        "dismiss",
-        "undo_stop",
+        *("paid", "promise", "dispute", "dismiss", "undo_stop"),
         {"title": _lazy("More"), "items": ["hold", "wrong_person", "stop"]},
     )
-    paid = _action(
-        _lazy("Record the payment"),
-        _paid,
-        "payments",
-        _lazy("For money that has arrived. It is recorded in the ledger."),
+
+    @row_action(
+        _lazy("Record payment"),
+        icon="payments",
         form=PaidForm,
+        fits=_has_debtor,
+        intro=_lazy("For money that has arrived. It is recorded in the ledger."),
     )
-    promise = _action(
-        _lazy("Record the promise"),
-        _promise,
-        "event_available",
-        _lazy("Reminders are paused until it is due."),
+    def paid(self, reply: Reply, actor: Actor, form: PaidForm) -> str:
+        data = dict(form.cleaned_data)
+        replies.confirm_paid(reply, actor, data.pop("invoice"), **data)
+        return _("The payment is recorded.")
+
+    @row_action(
+        _lazy("Record promise"),
+        icon="event_available",
         form=PromiseForm,
+        fits=_has_debtor,
+        intro=_lazy("Reminders are paused until the second working day after the promised date."),
     )
-    dispute = _action(
-        _lazy("Mark as disputed"), _dispute, "gavel", _lazy("Nothing is sent until it is resumed."), form=DisputeForm
+    def promise(self, reply: Reply, actor: Actor, form: PromiseForm) -> str:
+        replies.confirm_promise(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["promised_on"])
+        return _("Promise recorded. Reminders are paused until it is due.")
+
+    @row_action(
+        _lazy("Mark as disputed"),
+        icon="gavel",
+        form=DisputeForm,
+        fits=_has_debtor,
+        intro=_lazy("Nothing is sent until the dispute is closed."),
     )
-    hold = _action(
-        _lazy("Put on hold"),
-        _hold,
-        "pause_circle",
-        _lazy("Nothing is sent while an invoice is on hold."),
-        form=HoldForm,
-    )
-    wrong_person = _action(
-        _lazy("Wrong person"),
-        _wrong_person,
-        "person_off",
-        _lazy("The address is somebody else's: nothing is sent there again."),
-        fits=_is_proposed,
-    )
-    stop = _action(
-        _lazy("Stop messages"),
-        _stop,
-        "notifications_off",
-        _lazy("The writer asks for no more messages: nothing is sent to this address on this channel again."),
-        fits=_is_proposed,
-    )
-    undo_stop = _action(
+    def dispute(self, reply: Reply, actor: Actor, form: DisputeForm) -> str:
+        replies.confirm_dispute(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["reason"])
+        return _("Dispute recorded. Nothing is sent about these invoices until it is closed.")
+
+    @row_action(_lazy("Dismiss"), icon="done", fits=_is_proposed, intro=_lazy("No action is needed. Messages resume."))
+    def dismiss(self, reply: Reply, actor: Actor, form: PageForm) -> str:
+        replies.dismiss(reply, actor)
+        return _("The reply is dismissed. Messages resume.")
+
+    @row_action(
         _lazy("Undo opt-out"),
-        _undo_opt_out,
-        "undo",
-        _lazy("Only if the reply did not ask for it, or its writer changed their mind. Your reason stays in the log."),
+        icon="undo",
         form=ReasonForm,
         fits=_may_undo_opt_out,
+        intro=_lazy(
+            "For a reply that was not an opt-out, or whose writer wants messages again. The reason is recorded in the "
+            "consent log."
+        ),
     )
-    dismiss = _action(
-        _lazy("Dismiss"), _dismiss, "done", _lazy("Read, and nothing follows. Messages go on."), fits=_is_proposed
+    def undo_stop(self, reply: Reply, actor: Actor, form: ReasonForm) -> str:
+        replies.undo_opt_out(reply, actor, form.cleaned_data["reason"])
+        return _("Messages to %(contact)s are allowed again.") % {"contact": replies.opted_out_address(reply)}
+
+    @row_action(
+        _lazy("Put on hold"),
+        icon="pause_circle",
+        form=HoldForm,
+        fits=_has_debtor,
+        intro=_lazy("Nothing is sent while an invoice is on hold."),
     )
+    def hold(self, reply: Reply, actor: Actor, form: HoldForm) -> str:
+        replies.confirm_hold(reply, actor, form.cleaned_data["invoices"], form.cleaned_data["hold_until"])
+        return _("The invoices are on hold.")
+
+    @row_action(
+        _lazy("Wrong person"),
+        icon="person_off",
+        fits=_is_proposed,
+        intro=_lazy("The address belongs to another person. Nothing is sent to it any more."),
+    )
+    def wrong_person(self, reply: Reply, actor: Actor, form: PageForm) -> str:
+        replies.confirm_wrong_person(reply, actor)
+        return _("Nothing is sent to %(address)s any more.") % {"address": reply.address}
+
+    @row_action(
+        _lazy("Stop messages"),
+        icon="notifications_off",
+        fits=_is_proposed,
+        intro=_lazy("The writer wants no more messages. Nothing is sent to this address on this channel any more."),
+    )
+    def stop(self, reply: Reply, actor: Actor, form: PageForm) -> str:
+        replies.confirm_stop(reply, actor)
+        return _("Nothing is sent to %(address)s any more.") % {"address": replies.opted_out_address(reply)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reply]:
-        found: QuerySet[Reply] = super().get_queryset(request)
-        return found.defer("original")  # a list shows none of it
+        rows: QuerySet[Reply] = super().get_queryset(request)
+        return rows.defer("original")  # not shown in the list
 
-    @display(description=_lazy("Answer"))
+    @display(description=_lazy("Reply"))
     def text_shown(self, reply: Reply) -> str:
         text = masking.mask_links(reply.text)
         text = text if len(text) <= 80 else f"{text[:79]}…"
         return format_html("<bdi>{}</bdi>", text or _("(empty)"))
 
-    @display(description=_lazy("Answer"))
+    @display(description=_lazy("Reply"))
     def text_whole(self, reply: Reply) -> str:
-        text = masking.mask_links(reply.text) or _("(empty)")
-        return format_html('<div class="mail-text" dir="auto"><bdi>{}</bdi></div>', text)
+        return _mail_text(masking.mask_links(reply.text) or _("(empty)"))
 
     @display(description=_lazy("Whole message"))
     def original_shown(self, reply: Reply) -> str:
-        if not reply.original:
-            return "–"
-        shown = masking.mask_links(texts.shown(reply.original))[:_SHOWN]
-        return format_html('<div class="mail-text" dir="auto"><bdi>{}</bdi></div>', shown)
+        return _mail_text(masking.mask_links(texts.shown(reply.original))[:_SHOWN]) if reply.original else "–"
 
     @display(description=_lazy("Automatic opt-out"))
     def automatic_shown(self, reply: Reply) -> str:
         if not reply.took_effect:
             return "–"
-        said = _("Opted out automatically: nothing is sent to %(address)s by %(channel)s.")
+        text = _("Opted out automatically: nothing is sent to %(address)s by %(channel)s.")
         if reply.status != ReplyStatus.CONFIRMED:
-            said = _("Opted out %(address)s by %(channel)s automatically, and it was undone.")
-        told = {"address": replies.opted_out_address(reply), "channel": reply.get_channel_display()}
-        return badge(said % told, "danger" if reply.status == ReplyStatus.CONFIRMED else "")
+            text = _("The automatic opt-out of %(address)s by %(channel)s was undone.")
+        parts = {"address": replies.opted_out_address(reply), "channel": reply.get_channel_display()}
+        return badge(text % parts, "danger" if reply.status == ReplyStatus.CONFIRMED else "")
 
     @display(description=_lazy("Handled by"))
     def handled_shown(self, reply: Reply) -> str:
@@ -247,11 +206,11 @@ class ReplyAdmin(OwnRowsAdmin):
             return _("Automatically")
         return bdi(reply.handled_by) if reply.handled_by else "–"
 
-    @display(description=_lazy("Seems to say"), ordering="triage")
+    @display(description=_lazy("Classified as"), ordering="triage")
     def triage_shown(self, reply: Reply) -> str:
-        what = Triage(reply.triage)
-        shown = badge(what.label, TRIAGE_BADGES.get(what, ""))
-        if reply.asks_to_stop and what != Triage.STOP:
+        triage = Triage(reply.triage)
+        shown = badge(triage.label, TRIAGE_BADGES.get(triage, ""))
+        if reply.asks_to_stop and triage != Triage.STOP:
             return format_html("{} {}", shown, badge(_("Asks to stop"), "danger"))
         return shown
 
@@ -278,7 +237,7 @@ class ReplyAdmin(OwnRowsAdmin):
         if not others:
             return bdi(reply.address)
         names = format_html_join(", ", "<bdi>{}</bdi>", [(debtor,) for debtor in others])
-        also = format_html(_("also the number of {}, who are not written to either until this is handled"), names)
+        also = format_html(_("also used by {}, who get no messages until this reply is handled"), names)
         return format_html("{} ({})", bdi(reply.address), also)
 
     @display(description=_lazy("Received"), ordering="received_at")

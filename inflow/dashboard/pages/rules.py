@@ -1,4 +1,4 @@
-"""The dashboard's pages of an account's rules for collecting: hours, limits, brakes; and of what the engine will do."""
+"""Rules and limits of an account's messages, with its safeguards, and the forecast of its messages."""
 
 import datetime as dt
 import itertools
@@ -24,15 +24,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from communications.delivery import reasons, safeguards
 from communications.engine import forecast, sandbox, stored_forecasts
-from communications.models import (
-    ApprovalLimit,
-    CollectionSettings,
-    Communication,
-    Kind,
-    Medium,
-    State,
-    StepKind,
-)
+from communications.models import ApprovalLimit, CollectionSettings, Communication, Kind, Medium, State, StepKind
 from inflow.accounts import audit
 from inflow.accounts.access import person, rows_of
 from inflow.accounts.actors import Actor
@@ -58,33 +50,8 @@ class StopForm(PageForm):
         choices=Medium.choices,
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text=_lazy("None chosen: all of them."),
+        help_text=_lazy("If none is selected, all channels are stopped."),
     )
-
-
-def _stop(rules: CollectionSettings, actor: Actor, form: StopForm) -> str:
-    channels = form.cleaned_data["channels"]
-    rules.is_stopped, rules.stopped_channels = not channels, channels
-    rules.save(update_fields=["is_stopped", "stopped_channels"])
-    audit.record(rules.account, actor.name, "messages.stopped", str(rules.account)[:120], channels=channels)
-    return _("Messages are stopped. Those that fall due are held until you resume.")
-
-
-def _resume(rules: CollectionSettings, actor: Actor, form: PageForm) -> str:
-    released = safeguards.resume(rules.account, actor)
-    audit.record(rules.account, actor.name, "messages.resumed", str(rules.account)[:120], released=released)
-    said = _("Messages are resumed. Held messages that will be sent at the next allowed time: %(count)s.")
-    return said % {"count": released}
-
-
-def _synced(rules: CollectionSettings, actor: Actor, form: PageForm) -> str:
-    released = safeguards.record_sync(rules.account, actor)
-    audit.record(rules.account, actor.name, "payments.synced", str(rules.account)[:120], released=released)
-    return ngettext(
-        "Noted. %(count)s message that waited for it goes at the next allowed moment.",
-        "Noted. %(count)s messages that waited for it go at the next allowed moment.",
-        released,
-    ) % {"count": released}
 
 
 class ApprovalLimitForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -95,7 +62,7 @@ class ApprovalLimitForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_currency(self) -> str:
         currency: str = self.cleaned_data["currency"].upper()
         if currency not in money.EXPONENTS:
-            raise ValidationError(_("A currency of ISO 4217 is needed, such as AED."))
+            raise ValidationError(_("Enter an ISO 4217 currency code, such as AED."))
         return currency
 
 
@@ -104,16 +71,14 @@ class ApprovalLimitInline(EditableInline):
     model = ApprovalLimit
     form = ApprovalLimitForm
     tab = False
-    verbose_name, verbose_name_plural = (
-        _lazy("limit"),
-        _lazy("Final notices above these amounts are held for approval"),
-    )
+    verbose_name = _lazy("limit")
+    verbose_name_plural = _lazy("Final notices above these amounts require approval")
 
 
 @admin.register(CollectionSettings)
 class CollectionSettingsAdmin(OwnRowsAdmin):
     changes = Role.ADMIN
-    list_display = ("whose", "hours", "switch", "kept_back")
+    list_display = ("whose", "hours", "switch", "held")
     export_columns = (
         *("opens_at", "closes_at", "hours_between", "most_in_7_days", "is_stopped", "stopped_channels"),
         *("stale_after_hours", "payments_synced_at", "cool_off_hours"),
@@ -124,19 +89,19 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
             _lazy("Sending hours and limits"),
             {"fields": (("opens_at", "closes_at"), ("hours_between", "most_in_7_days"))},
         ),
-        (_lazy("Besides the reminder schedule"), {"fields": (("says_thanks", "recalls_promises"),)}),
+        (_lazy("Additional messages"), {"fields": (("says_thanks", "recalls_promises"),)}),
         (
             _lazy("Safeguards"),
-            {"fields": ("switch", "kept_back", ("stale_after_hours", "payments_synced_at"), "cool_off_hours")},
+            {"fields": ("switch", "held", ("stale_after_hours", "payments_synced_at"), "cool_off_hours")},
         ),
     )
-    readonly_fields = ("switch", "kept_back", "payments_synced_at")
+    readonly_fields = ("switch", "held", "payments_synced_at")
     formfield_overrides: ClassVar[Any] = {TimeField: {"widget": ClockInput}}
     inlines = (ApprovalLimitInline,)
     actions_detail = ("stop", "resume", "synced")
-    stop = row_action(
+
+    @row_action(
         _lazy("Stop messages"),
-        _stop,
         needs=Role.MANAGER,
         icon="front_hand",
         form=StopForm,
@@ -144,26 +109,44 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         intro=_lazy("Takes effect immediately. Messages that fall due meanwhile are held, and sent after you resume."),
         is_grave=True,
     )
-    resume = row_action(
+    def stop(self, rules: CollectionSettings, actor: Actor, form: StopForm) -> str:
+        channels = form.cleaned_data["channels"]
+        rules.is_stopped, rules.stopped_channels = not channels, channels
+        rules.save(update_fields=["is_stopped", "stopped_channels"])
+        audit.record(rules.account, actor.name, "messages.stopped", str(rules.account)[:120], channels=channels)
+        return _("Messages are stopped. Those that fall due are held until you resume.")
+
+    @row_action(
         _lazy("Resume messages"),
-        _resume,
         needs=Role.MANAGER,
         icon="play_circle",
         fits=lambda rules: rules.is_stopped or bool(rules.stopped_channels),
-        intro=_lazy("Held messages are sent at the next allowed time, at most one to each debtor."),
+        intro=_lazy("Held messages are sent at the next permitted time, at most one to each debtor."),
         is_primary=True,
     )
-    synced = row_action(
-        _lazy("All payments are recorded"),
-        _synced,
-        needs=Role.AGENT,
+    def resume(self, rules: CollectionSettings, actor: Actor, form: PageForm) -> str:
+        released = safeguards.resume(rules.account, actor)
+        audit.record(rules.account, actor.name, "messages.resumed", str(rules.account)[:120], released=released)
+        text = _("Messages are resumed. Held messages that will be sent at the next permitted time: %(count)s.")
+        return text % {"count": released}
+
+    @row_action(
+        _lazy("Confirm payments are up to date"),
         icon="fact_check",
         fits=lambda rules: rules.stale_after_hours is not None,
-        intro=_lazy("Says that what was paid until now is in InFlow. Messages that waited for it go on."),
+        intro=_lazy("Confirms that all payments received so far are recorded. Messages waiting for this are released."),
     )
+    def synced(self, rules: CollectionSettings, actor: Actor, form: PageForm) -> str:
+        released = safeguards.record_sync(rules.account, actor)
+        audit.record(rules.account, actor.name, "payments.synced", str(rules.account)[:120], released=released)
+        return ngettext(
+            "Confirmed. %(count)s waiting message will be sent at the next permitted time.",
+            "Confirmed. %(count)s waiting messages will be sent at the next permitted time.",
+            released,
+        ) % {"count": released}
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """An account's rules are made at their first use."""
+        """Return the row, which is created when a member first opens the page."""
         account = person(request).account
         if account and object_id == str(account.pk):
             CollectionSettings.objects.get_or_create(account=account)
@@ -180,13 +163,14 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         return [path("forecast/", page, name="communications_forecast"), *super().get_urls()]
 
     def forecast(self, request: HttpRequest) -> HttpResponse:
-        """The next days of an account. Platform staff choose whose."""
+        """Show the messages of the next days. Platform staff choose the account."""
         account = _account_of(request)
         days = next((days for days in DAYS if str(days) == request.GET.get("days")), DAYS[-1])
         foreseen = _foreseen(request, account, days) if account else None
         shown = foreseen and Paginator(foreseen.entries, LINES_ON_A_PAGE).get_page(request.GET.get("page"))
         context = {
             "title": _("Forecast"),
+            "model_admin": None,  # it has its own entry in the menu, so the heading does not name the list
             "account": account,
             "accounts": Account.objects.order_by("name") if person(request).is_superuser else [],
             "days": days,
@@ -209,34 +193,30 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
     @display(description=_lazy("Messages"))
     def switch(self, rules: CollectionSettings) -> str:
         if rules.is_stopped:
-            return badge(_("All stopped"), "danger")
+            return badge(_("All channels stopped"), "danger")
         if rules.stopped_channels:
             names = _(", ").join(str(Medium(channel).label) for channel in rules.stopped_channels)
             return badge(_("%(names)s stopped") % {"names": names}, "warning")
         return badge(_("On"), "success")
 
-    @display(description=_lazy("Kept back"))
-    def kept_back(self, rules: CollectionSettings) -> str:
-        rows = Communication.objects.filter(account=rules.account_id)
-        kept = rows.filter(status=State.SCHEDULED, waits_for="stopped").count()
-        listed = reverse("admin:communications_communication_changelist")
-        text = ngettext("%(count)d message held by the switch", "%(count)d messages held by the switch", kept) % {
-            "count": kept
-        }
-        return format_html('<a class="text-link" href="{}?waits=stopped">{}</a>', listed, text)
+    @display(description=_lazy("Held messages"))
+    def held(self, rules: CollectionSettings) -> str:
+        rows = Communication.objects.filter(account=rules.account_id, status=State.SCHEDULED, waits_for="stopped")
+        url = reverse("admin:communications_communication_changelist")
+        return format_html('<a class="text-link" href="{}?waits=stopped">{}</a>', url, rows.count())
 
 
-# --- What will be ------------------------------------------------------------------------------------------------
+# --- Forecast ----------------------------------------------------------------------------------------------------
 
 
 def _account_of(request: HttpRequest) -> Account | None:
-    """The account a page is about: a member's own, or the one that platform staff chose. Another's is not found."""
-    seen: QuerySet[Account] = rows_of(person(request), Account.objects.all(), "pk")
-    wanted = request.GET.get("account") or str(person(request).account_id or "")
-    if not wanted:
+    """Return the account of the page: the member's own, or the choice of platform staff. Others are not found."""
+    visible: QuerySet[Account] = rows_of(person(request), Account.objects.all(), "pk")
+    key = request.GET.get("account") or str(person(request).account_id or "")
+    if not key:
         return None
     try:
-        account = seen.filter(pk=uuid.UUID(wanted)).first()
+        account = visible.filter(pk=uuid.UUID(key)).first()
     except ValueError as error:
         raise Http404 from error
     if account is None:
@@ -246,7 +226,7 @@ def _account_of(request: HttpRequest) -> Account | None:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A forecast on its page. `computed_at`: None where it was computed for this request."""
+    """A forecast on its page. `computed_at` is None if it was computed for this request."""
 
     entries: Sequence[forecast.Entry]
     until: dt.datetime
@@ -255,7 +235,7 @@ class _Shown:
 
 
 def _foreseen(request: HttpRequest, account: Account, days: int) -> _Shown | None:
-    """Return the forecast of a small account, or the last one that a worker computed; None where none is there yet."""
+    """Return the forecast of a small account, or the last one that a worker computed, or None if there is none yet."""
     now = None
     if not stored_forecasts.is_large(account):
         limit = sandbox.Deadline(stored_forecasts.REQUEST_SECONDS)
@@ -268,16 +248,17 @@ def _foreseen(request: HttpRequest, account: Account, days: int) -> _Shown | Non
     return _Shown(now.entries, now.until, now.is_whole) if now else None
 
 
-def unless_busy(request: HttpRequest, look: Callable[[], forecast.Forecast]) -> forecast.Forecast | None:
+def unless_busy(request: HttpRequest, compute: Callable[[], forecast.Forecast]) -> forecast.Forecast | None:
+    """Return the forecast, or None and a message if another one is being computed."""
     try:
-        return look()
+        return compute()
     except sandbox.Busy:
-        messages.warning(request, _("A forecast is being computed. Try again in a moment."))
+        messages.warning(request, _("Another forecast is being computed. Try again in a moment."))
         return None
 
 
 def by_day(entries: Iterable[forecast.Entry]) -> list[tuple[dt.date, list[dict[str, Any]]]]:
-    """Lines by day on the reader's calendar."""
+    """Return the lines by day, in the reader's time zone."""
     days = itertools.groupby(entries, key=lambda entry: timezone.localtime(entry.scheduled_for).date())
     return [(day, [_line(entry) for entry in group]) for day, group in days]
 

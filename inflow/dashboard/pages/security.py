@@ -1,4 +1,4 @@
-"""Settings > Security: where a person is logged in, and the second step of their log-in."""
+"""Settings > Security: the person's sessions and two-step log-in."""
 
 import uuid
 from typing import Any
@@ -24,20 +24,19 @@ _KEY = "new_second_step_key"
 def show(request: HttpRequest) -> HttpResponse:
     user = person(request)
     open_sessions = [_row(session, request) for session in sessions.active(user)]
-    left = len(user.authenticator.recovery_digests) if user.has_second_step else 0
     shown = {
         "title": _("Security"),
         "sessions": sorted(open_sessions, key=lambda row: not row["is_this"]),
         "has_second_step": user.has_second_step,
         "is_required": second_step.is_required(user),
-        "codes_left": left,
+        "codes_left": len(user.authenticator.recovery_digests) if user.has_second_step else 0,
     }
     return page(request, "admin/security.html", shown)
 
 
 @require_POST
 def end(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
-    """Log one other browser of this person out."""
+    """End one other session of the person."""
     with transaction.atomic():
         session = sessions.end(person(request), public_id)
         if session is None:
@@ -45,7 +44,7 @@ def end(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         with in_english():
             device = sessions.device(session.agent)
         record(request, person(request), "session.ended", device=device, address=session.address)
-    messages.success(request, _("That session is ended."))
+    messages.success(request, _("The session has been ended."))
     return _back()
 
 
@@ -54,12 +53,12 @@ def end_others(request: HttpRequest) -> HttpResponse:
     with transaction.atomic():
         ended = sessions.end_all(person(request), but=request.session.session_key)
         record(request, person(request), "session.others_ended", sessions=ended)
-    messages.success(request, _("You are logged in here only."))
+    messages.success(request, _("All other sessions have been ended."))
     return _back()
 
 
 def set_up(request: HttpRequest) -> HttpResponse:
-    """An authenticator app, by a picture; then the recovery codes, this once."""
+    """Set up an authenticator app with a QR code, then show the recovery codes once."""
     user = person(request)
     if user.has_second_step:
         return _back()
@@ -79,7 +78,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
         else:
             return _codes(request, codes)
     shown = {
-        "title": _("Log in in two steps"),
+        "title": _("Set up two-step log-in"),
         "form": form,
         "picture": second_step.qr_code(second_step.otpauth_url(user, key)),
         "key": " ".join(key[start : start + 4] for start in range(0, len(key), 4)),
@@ -98,7 +97,7 @@ def new_codes(request: HttpRequest) -> HttpResponse:
         request,
         renew,
         title=_("New recovery codes"),
-        intro=_("You get ten new codes. Those that you have are worthless from then on."),
+        intro=_("Generates ten new codes. The earlier codes stop working."),
     )
 
 
@@ -106,17 +105,17 @@ def turn_off(request: HttpRequest) -> HttpResponse:
     def remove() -> HttpResponse:
         second_step.remove(person(request))
         record(request, person(request), "second_step.turned_off")
-        messages.success(request, _("From now on your password alone logs you in."))
+        messages.success(request, _("Two-step log-in is off. You log in with your password only."))
         return _back()
 
     if second_step.is_required(person(request)):
-        messages.error(request, _("Your account asks its admins for two steps: it can't be turned off."))
+        messages.error(request, _("Your account requires two-step log-in for admins, so it can't be turned off."))
         return _back()
     return _with_code(
         request,
         remove,
-        title=_("Turn two steps off"),
-        intro=_("Whoever learns your password could then log in as you."),
+        title=_("Turn off two-step log-in"),
+        intro=_("Anybody who learns your password could then log in as you."),
         is_grave=True,
     )
 
@@ -126,19 +125,19 @@ def _with_code(request: HttpRequest, do: Any, **shown: Any) -> HttpResponse:
     if not user.has_second_step:
         return _back()
     form = CodeForm(request.POST if request.method == "POST" else None)
-    form.fields["code"].help_text = _("The six digits of your authenticator app, or a recovery code.")
+    form.fields["code"].help_text = _("Six digits from your authenticator app, or a recovery code.")
 
     def confirmed() -> HttpResponse:
         second_step.verify(user, form.cleaned_data["code"])
-        answer: HttpResponse = do()
-        return answer
+        response: HttpResponse = do()
+        return response
 
     own = admin.site.get_model_admin(User)
     return form_page(own, request, form, confirmed, back=reverse("security"), **shown)
 
 
 def _codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
-    """The only page that ever shows them; `admin_view` lets nobody keep a copy (no-store)."""
+    """Show the recovery codes. No other page does; `admin_view` keeps the response from being stored."""
     shown = {"title": _("Your recovery codes"), "codes": "\n".join(codes)}
     return page(request, "admin/recovery_codes.html", shown)
 

@@ -1,4 +1,4 @@
-"""Message templates: a table of all uses, and an editor of both languages with a preview."""
+"""Message templates: a table of all uses, and an editor for both languages with a preview."""
 
 import uuid
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from inflow.accounts.access import person, rows_of
 from inflow.accounts.models import Account, Language
 from inflow.accounts.roles import Role
 from inflow.canonical import canonical
-from inflow.dashboard.core.forms import PageForm
+from inflow.dashboard.core.forms import PageForm, TextField
 from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import page
@@ -44,7 +44,7 @@ _CHANNELS = (Medium.EMAIL, Medium.WHATSAPP, Medium.SMS)
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Use of a template: account, kind, tone and channel."""
+    """The use of a template: account, kind, tone and channel."""
 
     account: Account
     kind: Kind
@@ -69,47 +69,48 @@ class Use:
         parts = [self.account.pk, self.kind.value, self.tone or ANY, self.channel.value]
         return reverse(f"admin:communications_messagetemplate_{page}", args=parts)
 
-    def words(self, language: str) -> tuple[TemplateText, str]:
+    def text(self, language: str) -> tuple[TemplateText, str]:
         """Return the text in use and its origin: own, any tone, or built-in."""
         own = MessageTemplate.objects.for_account(self.account).filter(
             kind=self.kind, tone=self.tone, channel=self.channel, language=language
         )
         if row := own.first():
             return TemplateText(row.subject, row.body, language, is_own=True), "own"
-        words = templates.inherited(self.account, *self.key, language) or TemplateText("", "", language)
-        return words, "any tone" if words.is_own else "built-in"
+        text = templates.inherited(self.account, *self.key, language) or TemplateText("", "", language)
+        return text, "any tone" if text.is_own else "built-in"
 
 
-def _text(label: "StrOrPromise", rows: int, limit: int | None = None) -> forms.CharField:
-    """Return a field for a text. The limit of a body depends on its channel, and is checked later."""
-    widget = forms.Textarea(attrs={"rows": rows})
-    return forms.CharField(label=label, max_length=limit, widget=widget, required=False)
+def _text(label: "StrOrPromise", rows: int, limit: int | None = None) -> TextField:
+    """Return a field for a text. The limit of a body depends on the channel and is checked in `clean`."""
+    return TextField(rows=rows, label=label, max_length=limit, required=False)
 
 
 class TemplateForm(PageForm):
-    """Both languages of one use. An empty field stands for the built-in text."""
+    """Texts of one use in both languages. An empty field stands for the built-in text."""
 
     subject_en = _text(_lazy("Subject"), 3, template_language.SUBJECT_LIMIT)
     body_en = _text(_lazy("Text"), 18)
     subject_ar = _text(_lazy("Subject"), 3, template_language.SUBJECT_LIMIT)
     body_ar = _text(_lazy("Text"), 18)
     invoice_number = forms.CharField(
-        label=_lazy("Show it about invoice"),
+        label=_lazy("Invoice in the preview"),
         max_length=64,
         required=False,
-        help_text=_lazy("Its number. Empty: an invented one."),
+        help_text=_lazy("Invoice number. Leave empty for a sample invoice."),
     )
-    is_several = forms.BooleanField(label=_lazy("An invented one with two others"), required=False)
+    is_several = forms.BooleanField(label=_lazy("Sample with three invoices"), required=False)
 
     def __init__(self, *args: Any, use: Use, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
         self.use = use
         self.about: Invoice | None = None
+        super().__init__(*args, **kwargs)
+
+    def prepare(self) -> None:
         for language in Language.values:
             for name in ("subject", "body"):
                 direction = "rtl" if phrases.is_rtl(language) else "ltr"
                 self.fields[f"{name}_{language}"].widget.attrs.update(dir=direction, lang=language)
-            if use.channel != Medium.EMAIL:
+            if self.use.channel != Medium.EMAIL:
                 del self.fields[f"subject_{language}"]
         self.fields["invoice_number"].widget.attrs["list"] = "invoices"
         self.fields["is_several"].widget.attrs["class"] = " ".join(CHECKBOX_CLASSES)
@@ -120,7 +121,7 @@ class TemplateForm(PageForm):
             mine = Invoice.objects.for_account(self.use.account).select_related("account", "debtor")
             self.about = mine.filter(invoice_number=number).first()
             if self.about is None:
-                raise ValidationError(_("There is no invoice of this number."))
+                raise ValidationError(_("There is no invoice with this number."))
         return number
 
     def clean(self) -> dict[str, Any]:
@@ -130,44 +131,44 @@ class TemplateForm(PageForm):
         return data
 
     def _check(self, language: str) -> None:
-        words, is_email = self.words(language), self.use.channel == Medium.EMAIL
-        for name, text in (("subject", words.subject), ("body", words.body)):
+        texts, is_email = self.texts(language), self.use.channel == Medium.EMAIL
+        for name, text in (("subject", texts.subject), ("body", texts.body)):
             field = f"{name}_{language}"
             if field not in self.fields or field in self.errors:
                 continue
-            if is_email and not text and (words.subject or words.body):
-                self.add_error(field, _("An email needs its subject and its text."))
+            if is_email and not text and (texts.subject or texts.body):
+                self.add_error(field, _("An email needs a subject and a text."))
             try:
                 check = template_language.check_subject if name == "subject" else template_language.check
                 check(text, self.use.channel)
             except InvalidTemplate as error:
                 self.add_error(field, str(error))
-        if words.body and not self.errors:
+        if texts.body and not self.errors:
             try:
-                previews.validate(self.use.account, words, *self.use.key)
+                previews.validate(self.use.account, texts, *self.use.key)
             except InvalidTemplate as error:
                 self.add_error(f"body_{language}", str(error))
 
-    def words(self, language: str) -> TemplateText:
-        """Return the texts as typed, or as stored if the form was not sent."""
-        said = self.cleaned_data if self.is_bound else self.initial
-        subject, body = (str(said.get(f"{name}_{language}") or "") for name in ("subject", "body"))
+    def texts(self, language: str) -> TemplateText:
+        """Return the texts as entered, or as stored if the form was not submitted."""
+        data = self.cleaned_data if self.is_bound else self.initial
+        subject, body = (str(data.get(f"{name}_{language}") or "") for name in ("subject", "body"))
         return TemplateText(phrases.plain(subject), phrases.plain(body), language)
 
 
 @admin.register(MessageTemplate)
 class MessageTemplateAdmin(OwnRowsAdmin):
-    """Templates by account, kind, tone and channel. Rows are only written here, through `templates`."""
+    """Templates by account, kind, tone and channel. Rows are changed only here, through `content.templates`."""
 
     sees = Role.MANAGER
 
     def get_urls(self) -> list[Any]:
-        where, view = "<uuid:account_id>/<str:kind>/<str:tone>/<str:channel>/", self.admin_site.admin_view
+        use, view = "<uuid:account_id>/<str:kind>/<str:tone>/<str:channel>/", self.admin_site.admin_view
         name = "communications_messagetemplate_"
         return [
             path("<uuid:account_id>/", view(self.table), name=f"{name}table"),
-            path(where, view(self.edit), name=f"{name}edit"),
-            path(f"{where}reset/", view(self.reset), name=f"{name}reset"),
+            path(use, view(self.edit), name=f"{name}edit"),
+            path(f"{use}reset/", view(self.reset), name=f"{name}reset"),
             *super().get_urls(),
         ]
 
@@ -178,15 +179,11 @@ class MessageTemplateAdmin(OwnRowsAdmin):
         if not user.is_superuser:
             return HttpResponseRedirect(self.url("table", user.account_id))
         accounts = [(account.name, self.url("table", account.pk)) for account in Account.objects.all()]
-        context = {"title": _("Message templates"), "accounts": accounts}
+        context = {"title": _("Message templates"), "accounts": accounts, "model_admin": None}
         return page(self, request, "admin/communications/messagetemplate/accounts.html", context)
 
     def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Redirect to the page of the row's use, which shows both languages."""
         row = self.get_object(request, object_id)
@@ -203,15 +200,17 @@ class MessageTemplateAdmin(OwnRowsAdmin):
                 uses = [Use(account, kind, tone, channel) for channel in _CHANNELS]
                 cells = [(use.url("edit"), use.title, [_origin(use, own, lang) for lang in Language]) for use in uses]
                 rows.append((kind.label if not tone else "", Tone(tone).label if tone else _("Any tone"), cells))
-        context = {"title": account.name, "account": account, "channels": _CHANNELS, "rows": rows}
+        subtitle = account.name if person(request).is_superuser else ""
+        context: dict[str, Any] = {"title": _("Message templates"), "subtitle": subtitle}
+        context |= {"channels": _CHANNELS, "rows": rows, "model_admin": None}  # the heading names the page once
         return page(self, request, "admin/communications/messagetemplate/table.html", context)
 
     def edit(self, request: HttpRequest, account_id: uuid.UUID, kind: str, tone: str, channel: str) -> HttpResponse:
         use = self._use(request, account_id, kind, tone, channel)
-        current = {language: use.words(language) for language in Language.values}
+        current = {language: use.text(language) for language in Language.values}
         initial: dict[str, Any] = {}
-        for language, (words, _origin_of) in current.items():
-            initial |= {f"subject_{language}": words.subject, f"body_{language}": words.body}
+        for language, (text, _origin_of) in current.items():
+            initial |= {f"subject_{language}": text.subject, f"body_{language}": text.body}
         form = TemplateForm(request.POST if request.method == "POST" else None, use=use, initial=initial)
         if form.is_bound and form.is_valid() and "save" in request.POST:
             self._save(request, use, form, current)
@@ -221,7 +220,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
             "form": form,
             "use": use,
             "sides": [_side(form, language, current[language][1]) for language in Language],
-            "warnings": _warnings(use, form, {language: origin for language, (_words, origin) in current.items()}),
+            "warnings": _warnings(use, form, {language: origin for language, (_text_of, origin) in current.items()}),
             "variables": template_language.variables_of(use.channel),
             "known": Invoice.objects.for_account(use.account).open().values_list("invoice_number", flat=True)[:50],
             "is_own": any(origin == "own" for _, origin in current.values()),
@@ -237,7 +236,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
         with transaction.atomic():
             if templates.reset(use.account, *use.key):
                 audit.record(use.account, person(request).email, "messagetemplate.reset", english(use))
-        messages.success(request, _("%(title)s: your own words are dropped.") % {"title": use.title})
+        messages.success(request, _("%(title)s: the built-in template is used again.") % {"title": use.title})
         return HttpResponseRedirect(use.url("edit"))
 
     def _save(
@@ -245,18 +244,18 @@ class MessageTemplateAdmin(OwnRowsAdmin):
     ) -> None:
         with transaction.atomic():
             for language, (before, _origin_of) in current.items():
-                words = form.words(language)
-                if (words.subject, words.body) == (before.subject, before.body):
+                after = form.texts(language)
+                if (after.subject, after.body) == (before.subject, before.body):
                     continue
-                templates.write(use.account, *use.key, words)
+                templates.write(use.account, *use.key, after)
                 audit.record(
                     use.account,
                     person(request).email,
                     "messagetemplate.changed",
                     f"{english(use)}, {language}",
-                    changes={"subject": [before.subject, words.subject], "body": [before.body, words.body]},
+                    changes={"subject": [before.subject, after.subject], "body": [before.body, after.body]},
                 )
-        messages.success(request, _("%(title)s saved. New messages use it.") % {"title": use.title})
+        messages.success(request, _("%(title)s has been saved and is used for new messages.") % {"title": use.title})
 
     def _use(self, request: HttpRequest, account_id: uuid.UUID, kind: str, tone: str, channel: str) -> Use:
         account = self._account(request, account_id)
@@ -266,7 +265,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
         return Use(account, Kind(kind), tone, Medium(channel))
 
     def _account(self, request: HttpRequest, account_id: uuid.UUID) -> Account:
-        """Another account's is not found, whatever the role; one's own needs its role."""
+        """Return the account. Another account is not found, whatever the role; the own account requires the role."""
         account: Account | None = rows_of(person(request), Account.objects.all(), "pk").filter(pk=account_id).first()
         if account is None:
             raise Http404
@@ -293,15 +292,15 @@ def _side(form: TemplateForm, language: Language, origin: str) -> dict[str, Any]
         "origin": badge(_ORIGINS[origin], "primary" if origin == "own" else ""),
         "fields": [form[name] for name in names],
     }
-    words = form.words(language)
+    texts = form.texts(language)
     if form.is_bound and form.errors:
         return side
-    if not words.body:
-        words = templates.inherited(form.use.account, *form.use.key, language) or words
+    if not texts.body:
+        texts = templates.inherited(form.use.account, *form.use.key, language) or texts
     several = bool(form.cleaned_data["is_several"]) if form.is_bound else False
     sample_url = f"{settings.BASE_URL}/your-invoices"
     message = previews.preview(
-        form.use.account, words, *form.use.key, about=form.about, several=several, page_url=sample_url
+        form.use.account, texts, *form.use.key, about=form.about, several=several, page_url=sample_url
     )
     html = profiles.with_logo(message.html, profiles.of(form.use.account))
     return side | {"message": message, "html": html}
@@ -315,33 +314,30 @@ def _warnings(use: Use, form: TemplateForm, origins: dict[str, str]) -> list[str
         other = next(language for language in Language if language.value not in own)
         which = {"own": _NAMES[own[0]], "other": _NAMES[other.value]}
         if origins[other.value] == "any tone":
-            found.append(_("Only %(own)s is your own; %(other)s is still your own for any tone.") % which)
+            found.append(_("Only %(own)s has a text of its own; %(other)s uses your text for any tone.") % which)
         else:
-            found.append(_("Only %(own)s is your own; %(other)s is still built-in.") % which)
-    found += [
-        _not_approved(str(_NAMES[language])) for language in Language.values if _waits_for_approval(use, language)
-    ]
+            found.append(_("Only %(own)s has a text of its own; %(other)s uses the built-in text.") % which)
+    found += [_not_approved(_NAMES[language]) for language in Language.values if _waits_for_approval(use, language)]
     if form.is_bound and form.errors:
         return found
     for language in own:
-        used = template_language.check(form.words(language).body, use.channel)
+        used = template_language.check(form.texts(language).body, use.channel)
         if not used & {"balance", "total", "amount", "invoices"}:
-            found.append(_("%(language)s names no amount.") % {"language": _NAMES[language]})
+            found.append(_("The %(language)s text does not mention an amount.") % {"language": _NAMES[language]})
         if use.channel == Medium.EMAIL and "invoices" not in used and use.kind not in (Kind.THANK_YOU,):
-            found.append(
-                _("%(language)s: of several invoices, the list is added at the end.") % {"language": _NAMES[language]}
-            )
+            text = _("For several invoices, their list is added at the end of the %(language)s text.")
+            found.append(text % {"language": _NAMES[language]})
     return found
 
 
 def _waits_for_approval(use: Use, language: str) -> bool:
-    """Tell whether WhatsApp would refuse to open a conversation with it."""
+    """Tell whether WhatsApp requires an approved template that is missing."""
     gateway = gateways.of(use.account).get(use.channel) if use.channel == Medium.WHATSAPP else None
     return gateway is not None and not gateways.template_of(gateway, use.kind, language)
 
 
-def _not_approved(language: str) -> str:
+def _not_approved(language: "StrOrPromise") -> str:
     return _(
-        "%(language)s has no approved template at the gateway (Settings > Gateways > Set templates): it goes only to "
-        "debtors who wrote on WhatsApp within 24 hours, and waits else."
+        "%(language)s has no approved template at the gateway (Settings > Gateways > Set templates). The message is "
+        "sent only to debtors who wrote on WhatsApp within the last 24 hours."
     ) % {"language": language}

@@ -3,44 +3,32 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from inflow.accounts.models import Account
 from inflow.api import throttling
 
-# A fuller window is shown as tight.
+# The percentage of a limit from which it is shown as nearly used up.
 _TIGHT = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A window of the plan."""
+    """Use of the API in one period of the plan."""
 
     label: str
     used: int
     limit: int | None
-    resets_in: int
-
-    @property
-    def used_shown(self) -> str:
-        return number_format(self.used, force_grouping=True)
-
-    @property
-    def limit_shown(self) -> str:
-        return number_format(self.limit or 0, force_grouping=True)
 
     @property
     def is_tight(self) -> bool:
         return self.limit is not None and self.used * 100 >= self.limit * _TIGHT
 
 
-def meters(account: Account) -> list[Meter]:
-    """Return the windows of the plan; none while the cache is unavailable."""
-    names = {"minute": _("This minute"), "day": _("Today")}
-    usage = throttling.used(account)
-    return [Meter(names[each.name], each.used, each.limit or None, each.resets_in) for each in usage]
-
-
 def context(account: Account | None) -> dict[str, Any]:
-    return {"plan": account.get_plan_display(), "meters": meters(account)} if account else {}
+    """Return the use in each period of the plan. There are no meters while the cache is unavailable."""
+    if account is None:
+        return {}
+    names = {"minute": _("This minute"), "day": _("Today")}
+    meters = [Meter(names[each.name], each.used, each.limit or None) for each in throttling.used(account)]
+    return {"plan": account.get_plan_display(), "meters": meters}

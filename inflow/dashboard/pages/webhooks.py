@@ -37,7 +37,7 @@ from webhooks.models import Delivery, DeliveryStatus, EventType, Subscription
 
 DISABLED = _lazy("This webhook is disabled: enable it first.")
 REASONS = {
-    endpoints.REASON_GONE: _lazy("It answered that it is gone (HTTP 410)."),
+    endpoints.REASON_GONE: _lazy("The endpoint responded that it is gone (HTTP 410)."),
     endpoints.REASON_FAILING: _lazy("No delivery succeeded for 120 hours."),
 }
 _CHECK = """from standardwebhooks import Webhook
@@ -46,12 +46,14 @@ event = Webhook("{secret}").verify(body, headers)"""
 
 
 class SubscriptionForm(OwnAccountForm):
-    """A new subscription, under the same rules as the API's."""
+    """A new subscription, under the same rules as in the API."""
 
     target_url = forms.CharField(
         max_length=2000,
         label=_lazy("URL"),
-        help_text=_lazy("Each event is POSTed there as signed JSON, and retried for three days."),
+        help_text=_lazy(
+            "Each event is sent to it by POST as signed JSON. Failed deliveries are retried for three days."
+        ),
     )
     events = forms.MultipleChoiceField(
         choices=EventType.choices,
@@ -62,9 +64,10 @@ class SubscriptionForm(OwnAccountForm):
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
         if not self.errors:
-            given = SubscriptionIn(data={"target_url": data["target_url"], "events": data["events"]})
-            if not given.is_valid():
-                raise ValidationError({name: [str(error) for error in found] for name, found in given.errors.items()})
+            serializer = SubscriptionIn(data={"target_url": data["target_url"], "events": data["events"]})
+            if not serializer.is_valid():
+                errors = serializer.errors.items()
+                raise ValidationError({name: [str(error) for error in found] for name, found in errors})
         return data
 
 
@@ -73,7 +76,7 @@ class SinceForm(PageForm):
 
     hours = forms.TypedChoiceField(
         coerce=int,
-        label=_lazy("What happened in"),
+        label=_lazy("Events of"),
         choices=[
             (1, _lazy("the last hour")),
             (24, _lazy("the last day")),
@@ -85,87 +88,45 @@ class SinceForm(PageForm):
     only_failed = forms.BooleanField(
         required=False,
         initial=True,
-        label=_lazy("Only what did not arrive"),
-        help_text=_lazy("Else everything that was due, delivered or not."),
+        label=_lazy("Only failed deliveries"),
+        help_text=_lazy("If off, delivered events are sent again too."),
         widget=UnfoldBooleanSwitchWidget,
     )
 
     @property
     def since(self) -> dt.datetime:
-        """Return a moment one minute later than the hours say, so that the oldest one that is allowed does not pass
-        before it is checked."""
+        """Return the beginning of the period, one minute later, so that the longest period is still allowed when it is
+        checked."""
         return timezone.now() - dt.timedelta(hours=self.cleaned_data["hours"], minutes=-1)
 
 
-def _send_test(subscription: Subscription, actor: Actor, form: PageForm) -> str:
-    try:
-        event_id = subscriptions.send_test(subscription)
-    except SubscriptionDisabled as error:
-        raise ValidationError(DISABLED) from error
-    return _("A test event is on its way: %(event_id)s.") % {"event_id": event_id}
-
-
 def _all_used(account: Account, refusal: TooManySubscriptions) -> ValidationError:
-    said = _(
-        "The %(plan)s plan has %(count)s webhook subscriptions. All are in use; %(disabled)s of yours are disabled."
-    )
+    text = _("The %(plan)s plan includes %(count)s webhooks. All are in use; %(disabled)s of them are disabled.")
     count = account.limits.subscriptions
-    return ValidationError(said % {"plan": spoken(Plan, account.plan), "count": count, "disabled": refusal.disabled})
-
-
-def _enable(subscription: Subscription, actor: Actor, form: PageForm) -> str:
-    try:
-        is_new = subscriptions.enable(subscription)
-    except TooManySubscriptions as refusal:
-        raise _all_used(subscription.account, refusal) from refusal
-    if is_new:
-        record(subscription, actor, "subscription.enabled")
-    return _("Events are sent again from now on. Use Send again for those that were skipped.")
-
-
-def _replay_since(subscription: Subscription, actor: Actor, form: SinceForm) -> str:
-    try:
-        count = replaying.replay_since(subscription, form.since, only_failed=form.cleaned_data["only_failed"])
-    except SubscriptionDisabled as error:
-        raise ValidationError(DISABLED) from error
-    record(subscription, actor, "subscription.replayed", deliveries=count)
-    return _("Deliveries that are sent again: %(count)s.") % {"count": count}
+    return ValidationError(text % {"plan": spoken(Plan, account.plan), "count": count, "disabled": refusal.disabled})
 
 
 class RotateForm(PageForm):
-    """A choice to end the earlier secrets at once."""
+    """A choice to revoke the earlier secrets at once."""
 
     revoke = forms.BooleanField(
         required=False,
-        label=_lazy("End the earlier secrets at once"),
+        label=_lazy("Revoke the earlier secrets at once"),
         help_text=_lazy(
-            "For a secret that got into the wrong hands. Until your system has the new one, it refuses what we send."
+            "For a secret that got into the wrong hands. Your system rejects events until it uses the new secret."
         ),
         widget=UnfoldBooleanSwitchWidget,
     )
-
-
-def _rotate_secret(subscription: Subscription, actor: Actor, form: RotateForm) -> Secret:
-    revokes = form.cleaned_data["revoke"]
-    secret = subscriptions.rotate_secret(subscription, revoke=revokes)
-    record(subscription, actor, "subscription.secret_rotated", **({"revoke": True} if revokes else {}))
-    return _shown(secret, reverse("admin:webhooks_subscription_change", args=[subscription.pk]))
 
 
 def _shown(secret: str, back: str) -> Secret:
     return Secret(
         title=_("Webhook secret"),
         secret=secret,
-        example_title=_("Check each call with it, by the Standard Webhooks rules"),
+        example_title=_("Verify the signature of each request (Standard Webhooks)"),
         example=_CHECK.format(secret=secret),
         back=back,
     )
-
-
-def _unsubscribe(subscription: Subscription, actor: Actor, form: PageForm) -> str:
-    if subscriptions.unsubscribe(subscription):
-        record(subscription, actor, "subscription.ended")
-    return _("Nothing is sent to %(target_url)s any more.") % {"target_url": subscription.target_url}
 
 
 @admin.register(Subscription)
@@ -176,51 +137,87 @@ class SubscriptionAdmin(OwnRowsAdmin):
     export_columns = ("target_url", "events", "is_active", "disabled_reason", "created_at", "id")
     fields = ("target_url", "event_list", ("state", "health"), "why", ("last_delivered", "created_at"), "deliveries")
     readonly_fields = flatten(fields)
+    add_page = AddPage(
+        SubscriptionForm,
+        _lazy("Add a webhook"),
+        _lazy("Subscribe"),
+        _lazy("Notifies another system of events in this account. The secret that signs the requests is shown once."),
+    )
     actions_detail = ("enable", "send_test", "replay_since", "rotate_secret", "unsubscribe")
-    enable = row_action(
+
+    @row_action(
         _lazy("Enable"),
-        _enable,
         needs=Role.ADMIN,
         icon="notifications_active",
         fits=lambda subscription: not subscription.is_active,
-        intro=_lazy("Sends to it again from now on."),
+        intro=_lazy("Events are sent to this URL again from now on."),
         is_primary=True,
     )
-    send_test = row_action(
+    def enable(self, subscription: Subscription, actor: Actor, form: PageForm) -> str:
+        try:
+            is_new = subscriptions.enable(subscription)
+        except TooManySubscriptions as refusal:
+            raise _all_used(subscription.account, refusal) from refusal
+        if is_new:
+            record(subscription, actor, "subscription.enabled")
+        return _("Events are sent from now on. Use “Send again” for those that were skipped.")
+
+    @row_action(
         _lazy("Send a test event"),
-        _send_test,
         needs=Role.ADMIN,
         icon="send",
         fits=lambda subscription: subscription.is_active,
-        intro=_lazy("Sends a webhook.test event to this URL alone."),
+        intro=_lazy("Sends a webhook.test event to this URL only."),
     )
-    replay_since = row_action(
+    def send_test(self, subscription: Subscription, actor: Actor, form: PageForm) -> str:
+        try:
+            event_id = subscriptions.send_test(subscription)
+        except SubscriptionDisabled as error:
+            raise ValidationError(DISABLED) from error
+        return _("Test event %(event_id)s is being sent.") % {"event_id": event_id}
+
+    @row_action(
         _lazy("Send again"),
-        _replay_since,
         needs=Role.ADMIN,
         icon="replay",
         form=SinceForm,
         fits=lambda subscription: subscription.is_active,
-        intro=_lazy("What was due to this URL is sent again. The ids stay the same."),
+        intro=_lazy("Sends the events of a period to this URL again, with the same ids."),
     )
-    rotate_secret = row_action(
-        _lazy("New secret"),
-        _rotate_secret,
+    def replay_since(self, subscription: Subscription, actor: Actor, form: SinceForm) -> str:
+        try:
+            count = replaying.replay_since(subscription, form.since, only_failed=form.cleaned_data["only_failed"])
+        except SubscriptionDisabled as error:
+            raise ValidationError(DISABLED) from error
+        record(subscription, actor, "subscription.replayed", deliveries=count)
+        return _("Events being sent again: %(count)s.") % {"count": count}
+
+    @row_action(
+        _lazy("Rotate secret"),
         needs=Role.ADMIN,
         icon="key",
         form=RotateForm,
-        intro=_lazy("The new secret is shown once. Those of the last 24 hours sign beside it."),
+        intro=_lazy("The new secret is shown once. Earlier secrets remain valid for 24 hours beside it."),
         is_grave=True,
     )
-    unsubscribe = row_action(
+    def rotate_secret(self, subscription: Subscription, actor: Actor, form: RotateForm) -> Secret:
+        revokes = form.cleaned_data["revoke"]
+        secret = subscriptions.rotate_secret(subscription, revoke=revokes)
+        record(subscription, actor, "subscription.secret_rotated", **({"revoke": True} if revokes else {}))
+        return _shown(secret, self.url("change", subscription.pk))
+
+    @row_action(
         _lazy("Unsubscribe"),
-        _unsubscribe,
         needs=Role.ADMIN,
         icon="notifications_off",
         fits=lambda subscription: subscription.deleted_at is None,
-        intro=_lazy("Ends the subscription and cancels what is still to be delivered to it."),
+        intro=_lazy("Ends the subscription and cancels its pending deliveries."),
         is_grave=True,
     )
+    def unsubscribe(self, subscription: Subscription, actor: Actor, form: PageForm) -> str:
+        if subscriptions.unsubscribe(subscription):
+            record(subscription, actor, "subscription.ended")
+        return _("Nothing is sent to %(target_url)s any more.") % {"target_url": subscription.target_url}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
         rows: QuerySet[Subscription] = super().get_queryset(request).filter(deleted_at=None)
@@ -237,16 +234,9 @@ class SubscriptionAdmin(OwnRowsAdmin):
         return zapier.show(self, request)
 
     def after(self, row: Subscription) -> str:
-        """Return to the list when the subscription has ended: it has no page any more."""
+        """Return the list's address when the subscription has ended, because it no longer has a page."""
         has_ended = Subscription.objects.get(pk=row.pk).deleted_at is not None
         return self.url("changelist") if has_ended else super().after(row)
-
-    add_page = AddPage(
-        SubscriptionForm,
-        _lazy("Add a webhook"),
-        _lazy("Subscribe"),
-        _lazy("Notifies another system of events in this account. The secret that signs the requests is shown once."),
-    )
 
     def add(self, request: HttpRequest, form: SubscriptionForm) -> HttpResponse:
         account, data = form.account, form.cleaned_data
@@ -256,7 +246,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         except TooManySubscriptions as error:
             raise _all_used(account, error) from error
         if secret is None:
-            messages.info(request, _("This URL is subscribed to these events already."))
+            messages.info(request, _("This URL is already subscribed to these events."))
             return HttpResponseRedirect(self.url("change", subscription.pk))
         self.record(request, subscription, "created", events=subscription.events)
         return shown_once(self, request, _shown(secret, self.url("changelist")))
@@ -279,7 +269,9 @@ class SubscriptionAdmin(OwnRowsAdmin):
         if since is None:
             slow = badge(_("Slow"), "warning") if subscription.is_slow else badge(_("Good"), "success")
             return slow if subscription.is_active else "–"
-        text = ngettext("%(count)d failed try since %(moment)s", "%(count)d failed tries since %(moment)s", count)
+        text = ngettext(
+            "%(count)d failed attempt since %(moment)s", "%(count)d failed attempts since %(moment)s", count
+        )
         moment = date_format(timezone.localtime(since), _("j M, H:i"))
         return badge(text % {"count": count, "moment": moment}, "danger")
 

@@ -1,4 +1,4 @@
-"""Zapier: the calls that connect it, to be copied."""
+"""Zapier: instructions and example requests for connecting it."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from inflow.dashboard.core.responses import page
 
 
 def show(model_admin: Any, request: HttpRequest) -> HttpResponse:
-    """Show how to connect. Nothing is made here."""
+    """Show the instructions."""
     if not person(request).may(Role.ADMIN):
         raise PermissionDenied
     base, head = f"{settings.BASE_URL}/api/zapier", '-H "X-InFlow-Key: $INFLOW_KEY"'
@@ -21,29 +21,29 @@ def show(model_admin: Any, request: HttpRequest) -> HttpResponse:
     examples = [
         (
             _("Test the connection"),
-            _("Zapier calls this when somebody connects their account; it answers with the account’s name."),
+            _("Zapier sends this request when an account is connected. The response has the account’s name."),
             f"curl {head} {base}/me",
         ),
         (
-            _("Subscribe, when a Zap is switched on"),
-            _("REST hook triggers: Zapier sends its own address as hookUrl. The answer holds the id and the secret."),
+            _("Subscribe when a Zap is switched on"),
+            _("For REST hook triggers. Zapier sends its address as hookUrl. The response has the id and the secret."),
             f"curl -X POST {head} {json} \\\n"
             '  -d \'{"hookUrl": "https://hooks.zapier.com/hooks/…", "event": "invoice.status_changed"}\' \\\n'
             f"  {base}/webhooks/subscribe",
         ),
         (
-            _("Unsubscribe, when it is switched off"),
-            _("With the id that subscribing answered."),
+            _("Unsubscribe when it is switched off"),
+            _("With the id from the response to the subscription."),
             f"curl -X DELETE {head} {base}/webhooks/$ID",
         ),
         (
-            _("A sample, or polling"),
-            _("The newest first, as an array: what Zapier shows when a Zap is set up."),
+            _("Sample data or polling"),
+            _("An array with the newest invoices first. Zapier shows it when a Zap is set up."),
             f'curl {head} "{base}/invoices?limit=3"',
         ),
         (
-            _("An action: register an invoice"),
-            _("An Idempotency-Key keeps a Zap that runs twice from registering it twice."),
+            _("Action: register an invoice"),
+            _("With an Idempotency-Key, a Zap that runs twice registers the invoice only once."),
             f'curl -X POST {head} {json} -H "Idempotency-Key: $ZAP_RUN" \\\n'
             '  -d \'{"invoice_number": "INV-1", "debtor_name": "Ahmed Al Rashid", "debtor_email": '
             '"ahmed@example.com", "amount": 25000, "currency": "AED", "due_date": "2026-12-31"}\' \\\n'

@@ -1,7 +1,7 @@
-"""The timeline in the reader's language.
+"""Timeline entries in the reader's language.
 
 `invoices.narrative` renders an entry from its kind and parameters. Older entries have only an English sentence,
-which is shown as it is stored.
+which is shown as stored.
 """
 
 import datetime as dt
@@ -21,13 +21,13 @@ from invoices.models import PaymentStatus, Status, TimelineEntry
 
 register = template.Library()
 _ = gettext_noop
-# Actors and channels, which are stored in English.
+# Actors and channels are stored in English.
 NAMES = (_("clock"), _("debtor"), _("email"), _("dashboard"), _("import"), _("debtor page"), _("reply"))
 
 
 @register.filter
-def told(entry: TimelineEntry) -> str:
-    """Return the entry's sentence."""
+def sentence(entry: TimelineEntry) -> str:
+    """Return the entry as a sentence."""
     if entry.kind in ("status_changed", "changed") and entry.after:
         return _changes(entry.before, entry.after)
     if not entry.stored_text:
@@ -36,13 +36,13 @@ def told(entry: TimelineEntry) -> str:
 
 
 @register.filter
-def who(entry: TimelineEntry) -> str:
+def actor(entry: TimelineEntry) -> str:
     """Return the email of a person, the name of a key, or "clock" or "debtor" in the reader's language."""
     return gettext(entry.actor) if entry.actor in ("clock", "debtor") else entry.actor
 
 
 @register.filter
-def through(entry: TimelineEntry) -> str:
+def channel(entry: TimelineEntry) -> str:
     return "API" if entry.channel == Channel.API else gettext(entry.channel.replace("_", " "))
 
 
@@ -54,8 +54,8 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> SafeString:
     ]
     noted = [(gettext("Notes changed"),)] if "notes" in after else []
     arrow = "←" if get_language_bidi() else "→"
-    told = format_html_join(gettext("; "), "{}: <bdi>{}</bdi> " + arrow + " <bdi>{}</bdi>", parts)
-    return format_html_join(gettext("; "), "{}", [*([(told,)] if parts else []), *noted])
+    changed = format_html_join(gettext("; "), "{}: <bdi>{}</bdi> " + arrow + " <bdi>{}</bdi>", parts)
+    return format_html_join(gettext("; "), "{}", [*([(changed,)] if parts else []), *noted])
 
 
 def _value(name: str, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""As in English: day first, 24 hours, Latin digits; the months are said in Arabic."""
+"""Dates and times in Arabic: day first, 24 hours, Latin digits, as in English, with Arabic month names."""
 
 DATE_FORMAT = "j F Y"
 DATETIME_FORMAT = "j F Y، H:i"

@@ -1,4 +1,4 @@
-"""Dates and times as the dashboard writes them: short, day first, 24 hours."""
+"""Dates and times in English: short, day first, 24 hours."""
 
 DATE_FORMAT = "j M Y"
 DATETIME_FORMAT = "j M Y, H:i"

@@ -1,8 +1,9 @@
-"""The words that are translated: gathered from the sources, compared with the catalogue, compiled. Needs polib.
+"""Update and compile the catalogue of translations. Needs polib.
 
-    manage.py messages            add what is new to the catalogue, drop what is gone, compile, name what lacks Arabic
+    manage.py messages            add new messages, drop unused ones, compile, list those without Arabic
 
-Without GNU gettext, so that everybody has the same tool: Python is read as a syntax tree, templates as Django does.
+It does not use GNU gettext, so that everybody has the same tool: Python is parsed as a syntax tree, templates as Django
+does.
 """
 
 import ast
@@ -18,8 +19,8 @@ from django.utils.translation.template import templatize
 from inflow import labels
 from inflow.dashboard.core.forms import PageForm
 
-ROOMS = ("inflow", "invoices", "communications", "webhooks")
-# What the libraries' own catalogues lack and their pages show: it has no place in our sources.
+PACKAGES = ("inflow", "invoices", "communications", "webhooks")
+# Messages on the libraries' pages that their own catalogues lack; they are not in our sources.
 BORROWED = "borrowed"
 _SINGULAR = {"_", "_lazy", "gettext", "gettext_lazy", "gettext_noop"}
 _PLURAL = {"ngettext", "ngettext_lazy"}
@@ -28,7 +29,7 @@ _IN_TEMPLATE = re.compile(
     r"""(?:,\s*u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))?""",
     re.DOTALL,
 )
-Message = tuple[str, str]  # and its plural, or ""
+Message = tuple[str, str]  # with its plural, or an empty string
 
 
 def catalogue(language: str = "ar") -> Path:
@@ -36,10 +37,12 @@ def catalogue(language: str = "ar") -> Path:
 
 
 def wanted() -> dict[Message, str]:
-    """Each message of ours and where it stands first."""
+    """Return each message of ours with the file that uses it first."""
     found: dict[Message, str] = {}
     base = Path(settings.BASE_DIR)
-    sources = sorted(path for room in ROOMS for path in (base / room).rglob("*.py") if "migrations" not in path.parts)
+    sources = sorted(
+        path for package in PACKAGES for path in (base / package).rglob("*.py") if "migrations" not in path.parts
+    )
     for path in sources:
         for message in _of_python(path.read_text(encoding="utf-8")):
             found.setdefault(message, str(path.relative_to(base)))
@@ -56,11 +59,11 @@ def _of_python(source: str) -> Iterator[Message]:
         if not isinstance(node, ast.Call):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        said = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
-        if name in _SINGULAR and len(node.args) == len(said) == 1 and said[0].strip():
-            yield said[0], ""
-        elif name in _PLURAL and len(said) >= 2:
-            yield said[0], said[1]
+        texts = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+        if name in _SINGULAR and len(node.args) == len(texts) == 1 and texts[0].strip():
+            yield texts[0], ""
+        elif name in _PLURAL and len(texts) >= 2:
+            yield texts[0], texts[1]
 
 
 def _of_template(source: str) -> Iterator[Message]:
@@ -72,7 +75,7 @@ class Command(BaseCommand):
     help = __doc__
 
     def handle(self, *args: Any, **options: Any) -> None:
-        import polib  # of the development's requirements
+        import polib  # in the development requirements
 
         path = catalogue()
         po = polib.pofile(str(path), wrapwidth=110)

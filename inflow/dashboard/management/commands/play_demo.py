@@ -8,7 +8,7 @@ from inflow.dashboard.demo import account as demo
 
 
 class Command(BaseCommand):
-    help = "For `make run`: play the demo account's past, once."
+    help = "For `make run`: play the demo account's history, once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, required=True, help="where the web server listens")

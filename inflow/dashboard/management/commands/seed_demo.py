@@ -13,19 +13,19 @@ from inflow.tryout.folder import write_private
 
 
 class Command(BaseCommand):
-    help = "For `make run`: make the demo account once, and tell its receiver and gateways the port at each start."
+    help = "For `make run`: create the demo account once, and set the port of its receiver and gateways at each start."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, required=True, help="where the web server listens")
         parser.add_argument(
-            "--credentials-file", type=Path, required=True, metavar="PATH", help="gets login, password and key"
+            "--credentials-file", type=Path, required=True, metavar="PATH", help="file for the login, password and key"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.TRY_OUT:
             raise CommandError("seed_demo is for `make run` only: TRY_OUT is not set.")
         port, path = options["port"], Path(options["credentials_file"])
-        # The file is written before the commit: a crash between leaves one that the next start finds out of date.
+        # The file is written before the commit: after a crash in between, the next start finds it outdated.
         with transaction.atomic():
             account, is_new = Account.objects.get_or_create(pk=demo.ACCOUNT_ID, defaults=demo.account_defaults())
             if is_new:

@@ -1,10 +1,10 @@
-// What is being worked on is fetched again until it is done; then the page is loaded once more, with its buttons.
+// While work is in progress, the page is fetched again and again; when it is done, the page is reloaded with its buttons.
 (function () {
   const every = 2000;
 
-  function look() {
+  function refresh() {
     fetch(location.href, { credentials: "same-origin" })
-      .then((answer) => answer.text())
+      .then((response) => response.text())
       .then((text) => {
         const now = new DOMParser().parseFromString(text, "text/html").getElementById("watched");
         if (!now || !("atWork" in now.dataset)) {
@@ -12,10 +12,10 @@
           return;
         }
         document.getElementById("watched").replaceChildren(...now.childNodes);
-        setTimeout(look, every);
+        setTimeout(refresh, every);
       })
-      .catch(() => setTimeout(look, every));
+      .catch(() => setTimeout(refresh, every));
   }
 
-  setTimeout(look, every);
+  setTimeout(refresh, every);
 })();

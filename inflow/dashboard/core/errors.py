@@ -1,0 +1,39 @@
+"""Exceptions of the dashboard, and refusals of the domain as errors of a form."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from invoices.errors import Refused
+
+
+class TooManyExports(Exception):
+    """The person has the largest permitted number of exports in progress."""
+
+
+class AccessRevoked(Exception):
+    """The person may no longer view the list."""
+
+
+class TooManyRows(Exception):
+    """The list has more rows than a workbook may hold."""
+
+
+class RequiresWorker(Exception):
+    """The list has more rows than a request exports itself."""
+
+
+class InvalidFilter(Exception):
+    """The list does not accept the parameters of this address."""
+
+
+@contextmanager
+def refusals_on(form: forms.Form) -> Iterator[None]:
+    """Turn a refusal of the domain into an error of the form, at its field if the form has it."""
+    try:
+        yield
+    except Refused as refusal:
+        message = refusal.message
+        raise ValidationError({refusal.field: message} if refusal.field in form.fields else message) from refusal
