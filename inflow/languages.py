@@ -26,11 +26,11 @@ def is_english() -> bool:
     return translation.get_language() in (None, ENGLISH)
 
 
-def spoken(choices: Any, code: str | None) -> str:
+def choice_label(choices: Any, code: str | None) -> str:
     """Return a TextChoices value for a sentence: the value itself in English, as in the API, otherwise its label."""
     return str(code) if is_english() or code not in choices.values else str(choices(code).label)
 
 
-def named(field: str) -> str:
+def field_label(field: str) -> str:
     """Return a field's name for a sentence: the API's name in English, otherwise its translation."""
     return field if is_english() else gettext(field.replace("_", " "))

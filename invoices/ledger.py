@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.api.fields import MAX_DIGITS
-from inflow.languages import spoken
+from inflow.languages import choice_label
 from invoices import money, receipts
 from invoices.cases import escalations
 from invoices.debtors import debtor_parties
@@ -157,7 +157,7 @@ def apply_credit(
             return Decimal(done)
         if not invoice.is_open and invoice.status != Status.WRITTEN_OFF:
             message = _("Credit cannot be applied to an invoice that is %(status)s.")
-            raise Refused("invoice", "closed", message % {"status": spoken(Status, invoice.status)})
+            raise Refused("invoice", "closed", message % {"status": choice_label(Status, invoice.status)})
         usable = unapplied_of(debtor_parties.of_invoice(invoice)).filter(account=account, currency=invoice.currency)
         locked = usable.select_for_update(of=("self",), no_key=True)
         sources = list(locked.order_by("paid_at", "recorded_at", "created_at", "id"))

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
 from inflow.canonical import canonical
-from inflow.languages import spoken
+from inflow.languages import choice_label
 from inflow.restores import walltime
 from inflow.sql import Batch, account_scope, compiled, joining
 from invoices import early_clock, promises, receipts, signals, timeline, workdays
@@ -214,7 +214,7 @@ def check_due_date(invoice: Invoice, due_date: dt.date) -> None:
     """Raise `Refused` if the invoice can't have the due date."""
     if not invoice.is_open:
         message = _("The due date of an invoice that is %(status)s cannot be changed.")
-        raise Refused("due_date", "closed", message % {"status": spoken(Status, invoice.status)})
+        raise Refused("due_date", "closed", message % {"status": choice_label(Status, invoice.status)})
     if due_date < invoice.issue_date:
         raise Refused("due_date", "before_issue_date", _("due_date must not be before issue_date."))
 
@@ -241,7 +241,7 @@ def take_promise(draft: Draft, promised_on: dt.date, amount: Decimal | None = No
     invoice, account = draft.invoice, draft.account
     if not invoice.is_open:
         message = _("No promise can be recorded for an invoice that is %(status)s.")
-        raise Refused("status", "illegal_transition", message % {"status": spoken(Status, invoice.status)})
+        raise Refused("status", "illegal_transition", message % {"status": choice_label(Status, invoice.status)})
     if promised_on < account.today():
         raise Refused("promised_on", "in_the_past", _("The promised day must not be in the past."))
     amount = invoice.balance if amount is None else amount
@@ -387,7 +387,7 @@ def _change_status(draft: Draft, target: str, hold_until: dt.date | None) -> Non
         return
     if invoice.status not in _TRANSITIONS[target]:
         message = _("An invoice that is %(status)s can't become %(target)s.")
-        names = {"status": spoken(Status, invoice.status), "target": spoken(Status, target)}
+        names = {"status": choice_label(Status, invoice.status), "target": choice_label(Status, target)}
         raise Refused("status", "illegal_transition", message % names)
     if target == Status.WRITTEN_OFF and not draft.actor.is_staff:
         raise StaffOnly("status", "staff_only", _("Only a person in the dashboard may write an invoice off."))
@@ -417,7 +417,7 @@ def _resume(draft: Draft, target: str) -> None:
     draft.invoice.disputed_at = draft.invoice.hold_until = None
     draft.look()
     if not held and draft.invoice.status != target:
-        values = {"due": draft.invoice.due_date.isoformat(), "status": spoken(Status, draft.invoice.status)}
+        values = {"due": draft.invoice.due_date.isoformat(), "status": choice_label(Status, draft.invoice.status)}
         raise Refused("status", "not_true", _("With the due date %(due)s, the status is %(status)s.") % values)
 
 
@@ -427,7 +427,7 @@ def _change_payment_status(draft: Draft, target: str) -> None:
         return
     if invoice.status == Status.CANCELLED:
         message = _("A cancelled invoice can't become %(target)s.")
-        raise Refused("payment_status", "illegal_transition", message % {"target": spoken(PaymentStatus, target)})
+        raise Refused("payment_status", "illegal_transition", message % {"target": choice_label(PaymentStatus, target)})
     if target == PaymentStatus.PAID:
         draft.settle()
     elif target == PaymentStatus.UNPAID:
@@ -438,7 +438,7 @@ def _change_payment_status(draft: Draft, target: str) -> None:
                 draft.release(receipt, share)
     else:
         message = _("To make the invoice %(target)s, POST a payment to /api/zapier/invoices/%(pk)s/payments.")
-        values = {"target": spoken(PaymentStatus, target), "pk": invoice.pk}
+        values = {"target": choice_label(PaymentStatus, target), "pk": invoice.pk}
         raise Refused("payment_status", "needs_a_payment", message % values)
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from inflow.languages import named
+from inflow.languages import field_label
 from inflow.sql import Batch, account_scope, columns, objects, select
 from invoices import money, promises, receipts, signals, timeline
 from invoices.cases import escalations
@@ -333,7 +333,7 @@ def insert(row: Model, constraint: str, refusal: Callable[[], Refused]) -> None:
 def check_money(field: str, amount: Decimal, currency: str) -> None:
     exponent = money.EXPONENTS[currency]
     if amount <= 0:
-        raise Refused(field, "not_positive", _("%(field)s must be greater than 0.") % {"field": named(field)})
+        raise Refused(field, "not_positive", _("%(field)s must be greater than 0.") % {"field": field_label(field)})
     if money.decimals(amount) > exponent:
         raise Refused(
             field,

@@ -40,19 +40,19 @@ class Subscription(models.Model):
         default=list,
         db_default=[],
         editable=False,
-        help_text=_lazy("Those that sign beside it, newest first: each with the moment at which it ends."),
+        help_text=_lazy("Earlier secrets that still sign, newest first, each with its expiry."),
     )
     is_active = models.BooleanField(default=True)
     disabled_reason = models.CharField(max_length=200, blank=True, editable=False)
     failing_since = models.DateTimeField(
-        null=True, editable=False, help_text=_lazy("The first failed try since the last one that succeeded.")
+        null=True, editable=False, help_text=_lazy("The first failed attempt since the last success.")
     )
-    failures = models.PositiveIntegerField(default=0, editable=False, help_text=_lazy("Failed tries since then."))
+    failures = models.PositiveIntegerField(default=0, editable=False, help_text=_lazy("Failed attempts since then."))
     is_slow = models.BooleanField(
-        default=False, editable=False, help_text=_lazy("Its last answer took long: the slow lane.")
+        default=False, editable=False, help_text=_lazy("The last response was slow: deliveries use the slow lane.")
     )
     notice_due_at = models.DateTimeField(
-        null=True, editable=False, help_text=_lazy("When the account's admins are to be told that it was disabled.")
+        null=True, editable=False, help_text=_lazy("When the admins will be notified that it was disabled.")
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     deleted_at = models.DateTimeField(null=True, editable=False)
@@ -167,10 +167,12 @@ class Attempt(models.Model):
 
     delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="attempts")
     at = models.DateTimeField()
-    ms = models.PositiveIntegerField(help_text=_lazy("How long it took, in milliseconds."))
-    status = models.PositiveSmallIntegerField(null=True, help_text=_lazy("The HTTP status; empty where none came."))
-    error = models.CharField(max_length=60, blank=True, help_text=_lazy("Why no status came."))
-    response = models.TextField(blank=True, help_text=_lazy("The first 2 KiB of the answer."))
+    ms = models.PositiveIntegerField(help_text=_lazy("Duration in milliseconds."))
+    status = models.PositiveSmallIntegerField(
+        null=True, help_text=_lazy("The HTTP status. Empty if there was no response.")
+    )
+    error = models.CharField(max_length=60, blank=True, help_text=_lazy("The reason for a missing response."))
+    response = models.TextField(blank=True, help_text=_lazy("The first 2 KiB of the response."))
 
     class Meta:
         ordering = ["at", "id"]

@@ -26,7 +26,7 @@ from communications.models import Communication, Medium, State
 from communications.schedule import one_off
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from inflow.languages import spoken
+from inflow.languages import choice_label
 from inflow.restores import highwater
 from invoices import timeline
 from invoices.models import Status
@@ -148,7 +148,7 @@ def _pass_gate(
     if earlier := Communication.objects.filter(pk=key, invoice=invoice).first():
         raise AlreadySent(earlier)
     if request.kind not in one_off.kinds_for(invoice):
-        values = {"status": spoken(Status, invoice.status)}
+        values = {"status": choice_label(Status, invoice.status)}
         raise Refused(
             "kind", "does_not_fit", _("This kind of message does not fit an invoice that is %(status)s.") % values
         )

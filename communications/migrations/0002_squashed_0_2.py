@@ -135,7 +135,7 @@ class Migration(migrations.Migration):
                 ('invalid_because', models.CharField(blank=True, max_length=300)),
                 ('opted_out_at', models.DateTimeField(null=True)),
                 ('opted_in_at', models.DateTimeField(help_text='When they agreed to messages, as WhatsApp requires.', null=True)),
-                ('heard_at', models.DateTimeField(help_text='When they last wrote on WhatsApp.', null=True)),
+                ('heard_at', models.DateTimeField(help_text='When the last WhatsApp message from this number arrived.', null=True)),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('account', 'channel', 'address'), name='a_contact_is_known_once')],

@@ -26,7 +26,9 @@ class Contact(models.Model):
     opted_in_at = models.DateTimeField(
         null=True, help_text=_lazy("When they agreed to messages, as WhatsApp requires.")
     )
-    heard_at = models.DateTimeField(null=True, help_text=_lazy("When they last wrote on WhatsApp."))
+    heard_at = models.DateTimeField(
+        null=True, help_text=_lazy("When the last WhatsApp message from this number arrived.")
+    )
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
 

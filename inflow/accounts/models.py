@@ -34,7 +34,7 @@ class Scope(models.TextChoices):
     INVOICES_WRITE = "invoices:write", _lazy("Create and change invoices")
     WEBHOOKS_MANAGE = "webhooks:manage", _lazy("Manage webhooks")
     COMMUNICATIONS_READ = "communications:read", _lazy("Read communications")
-    COMMUNICATIONS_WRITE = "communications:write", _lazy("Act towards debtors: links to their pages")
+    COMMUNICATIONS_WRITE = "communications:write", _lazy("Create links to debtors' pages")
 
 
 def default_scopes() -> list[str]:
@@ -90,18 +90,22 @@ class Account(models.Model):
     )
     language = models.CharField(max_length=2, choices=Language, default=Language.ENGLISH)
     is_test = models.BooleanField(
-        _lazy("test account"), default=False, help_text=_lazy("No message of a test account leaves this machine.")
+        _lazy("test account"), default=False, help_text=_lazy("Messages of a test account are recorded but not sent.")
     )
     clock = models.DateTimeField(
-        null=True, editable=False, help_text=_lazy("A test account's own time, once it was set. Empty: the wall's.")
+        null=True,
+        editable=False,
+        help_text=_lazy("The time of a test account after it was set. Empty: the system time."),
     )
     admins_use_two_steps = models.BooleanField(
-        _lazy("admins log in in two steps"),
+        _lazy("require two-step login for admins"),
         default=False,
-        help_text=_lazy("Who has the role Admin sees nothing before an authenticator app is set up."),
+        help_text=_lazy("Admins must set up an authenticator app before they can use the dashboard."),
     )
     suspended_at = models.DateTimeField(
-        null=True, blank=True, help_text=_lazy("The API refuses and reminders stop; webhooks still drain.")
+        null=True,
+        blank=True,
+        help_text=_lazy("The API refuses requests and no reminders are sent. Pending webhooks are still delivered."),
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -177,7 +181,7 @@ class User(AbstractUser):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, blank=True, related_name="users")
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
     language = models.CharField(
-        max_length=2, choices=Language, blank=True, help_text=_lazy("Of the dashboard. Empty: as the browser says.")
+        max_length=2, choices=Language, blank=True, help_text=_lazy("Language of the dashboard. Empty: the browser's.")
     )
     is_staff = models.BooleanField(_lazy("may log in to the dashboard"), default=True)
 
@@ -212,7 +216,8 @@ class Authenticator(TimestampMixin, ThrottlingMixin, Device):  # type: ignore[mi
     name, confirmed = None, None
     sealed_key = models.TextField()
     last_step = models.BigIntegerField(
-        default=-1, help_text=_lazy("Half minutes since 1970: a code of it, or of an earlier one, is used up.")
+        default=-1,
+        help_text=_lazy("Half-minutes since 1970. Codes of this half-minute or an earlier one are no longer accepted."),
     )
     recovery_digests = ArrayField(models.CharField(max_length=64), default=list)
 
@@ -234,7 +239,7 @@ class Session(AbstractBaseSession):
     address = models.GenericIPAddressField(null=True)
     agent = models.CharField(max_length=300)
     started_at = models.DateTimeField()
-    seen_at = models.DateTimeField(help_text=_lazy("To within five minutes."))
+    seen_at = models.DateTimeField(help_text=_lazy("Accurate to five minutes."))
 
     class Meta(AbstractBaseSession.Meta):
         abstract = False

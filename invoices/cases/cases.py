@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
-from inflow.languages import spoken
+from inflow.languages import choice_label
 from invoices import lifecycle, timeline
 from invoices.cases import escalations
 from invoices.models import CaseStatus, Escalation, Invoice, PromiseStatus, Reason, Resolution, Status
@@ -37,7 +37,7 @@ def open_manually(account: Account, invoice_id: uuid.UUID, actor: Actor, *, leve
         invoice = draft.invoice
         if not invoice.is_open:
             message = _("No case can be opened for an invoice that is %(status)s.")
-            raise Refused("invoice", "closed", message % {"status": spoken(Status, invoice.status)})
+            raise Refused("invoice", "closed", message % {"status": choice_label(Status, invoice.status)})
         draft.then(lambda: escalations.open_case(invoice, Reason.MANUAL, actor, level=level, notes=notes))
     return invoice
 
@@ -69,7 +69,10 @@ def change(account: Account, escalation_id: uuid.UUID, actor: Actor, wanted: Cas
 def _move(draft: Draft, escalation: Escalation, wanted: CaseChange) -> None:
     if escalation.status == CaseStatus.RESOLVED or wanted.status == CaseStatus.OPEN:
         message = _("A case that is %(status)s can't become %(wanted)s.")
-        names = {"status": spoken(CaseStatus, escalation.status), "wanted": spoken(CaseStatus, wanted.status)}
+        names = {
+            "status": choice_label(CaseStatus, escalation.status),
+            "wanted": choice_label(CaseStatus, wanted.status),
+        }
         raise Refused("status", "illegal_transition", message % names)
     if wanted.status == CaseStatus.ACKNOWLEDGED:
         if wanted.resolution or wanted.hold_until or wanted.promised_on:
@@ -99,7 +102,7 @@ def _resolve(draft: Draft, wanted: CaseChange) -> Resolution:
         return Resolution.CLOSED
     if wanted.resolution not in _CHOICES:
         message = _("The invoice is open: resolution must be one of %(choices)s.")
-        choices = ", ".join(spoken(Resolution, each) for each in _CHOICES)
+        choices = ", ".join(choice_label(Resolution, each) for each in _CHOICES)
         raise Refused("resolution", "required", message % {"choices": choices})
     resolution = Resolution(wanted.resolution)
     if wanted.hold_until and resolution != Resolution.HOLD:

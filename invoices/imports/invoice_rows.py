@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from inflow.accounts.actors import Actor
-from inflow.languages import spoken
+from inflow.languages import choice_label
 from invoices import lifecycle, money
 from invoices.api.serializers import InvoiceIn
 from invoices.debtors import debtors
@@ -137,7 +137,7 @@ class InvoicePlanner(RowPlanner):
             )
         if state.closed_as == ClosedAs.PAID:
             return self._propose_payment(invoice, Decimal(0))
-        change = [spoken(Status, invoice.status), state.closed_as.value]
+        change = [choice_label(Status, invoice.status), state.closed_as.value]
         if state.closed_as == ClosedAs.VOID:
             return Plan(Outcome.PROPOSED, _("Void in the file, but open here: cancel it?"), {CANCEL: change})
         return Plan(Outcome.PROPOSED, _("Written off in the file, but open here: write it off?"), {WRITE_OFF: change})

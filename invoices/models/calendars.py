@@ -42,7 +42,7 @@ class CalendarRule(models.Model):
     name = models.CharField(max_length=80)
     starts_on = models.DateField(_lazy("first day"), null=True, blank=True)
     ends_on = models.DateField(
-        _lazy("last day"), null=True, blank=True, help_text=_lazy("Empty: the first day is the only one.")
+        _lazy("last day"), null=True, blank=True, help_text=_lazy("Leave empty for a single day.")
     )
     is_yearly = models.BooleanField(_lazy("each year"), default=False)
     weekdays = ArrayField(
@@ -57,7 +57,7 @@ class CalendarRule(models.Model):
     is_expected = models.BooleanField(
         _lazy("expected"),
         default=False,
-        help_text=_lazy("Worked out before the moon was seen or the date announced: confirm it."),
+        help_text=_lazy("Calculated before the official announcement. Confirm it once the date is announced."),
     )
     source = models.CharField(max_length=200, blank=True)
 

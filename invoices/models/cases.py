@@ -24,7 +24,7 @@ class Reason(models.TextChoices):
     REVERSAL = "reversal", _lazy("A reversed payment")
     UNAPPLIED_CREDIT = "unapplied_credit", _lazy("Unapplied credit")
     UNREAD_REPLIES = "unread_replies", _lazy("Unread replies")
-    MANUAL = "manual", _lazy("By hand")
+    MANUAL = "manual", _lazy("Opened manually")
 
 
 class CaseStatus(models.TextChoices):
@@ -43,7 +43,7 @@ class Resolution(models.TextChoices):
     CLOSED = "closed", _lazy("The invoice closed")
     NEW_ROUND = "new_round", _lazy("A new due date")
     CREDIT_USED = "credit_used", _lazy("No credit is left")
-    TOO_EARLY = "too_early", _lazy("Opened too early, by a clock that was ahead")
+    TOO_EARLY = "too_early", _lazy("Opened too early because the system clock was ahead")
 
 
 class Escalation(models.Model):
@@ -62,7 +62,7 @@ class Escalation(models.Model):
         max_length=12,
         blank=True,
         default="",
-        help_text=_lazy("Its status before it was resolved: it returns to it if reopened."),
+        help_text=_lazy("The status before it was resolved, restored if it is reopened."),
     )
     notes = models.TextField(blank=True)
     opened_at = models.DateTimeField()

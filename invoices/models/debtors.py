@@ -31,16 +31,16 @@ class Debtor(models.Model):
         help_text=_lazy("ISO 3166-2, such as AE-SH for Sharjah. Empty: the account's, in its country."),
     )
     opted_out_at = models.DateTimeField(
-        null=True, editable=False, help_text=_lazy("Asked not to be written to at all.")
+        null=True, editable=False, help_text=_lazy("When the debtor opted out of all messages.")
     )
     answered_at = models.DateTimeField(
-        null=True, editable=False, help_text=_lazy("The latest answer that nobody has handled.")
+        null=True, editable=False, help_text=_lazy("When the latest unhandled reply came in.")
     )
     unhandled_answers = models.PositiveIntegerField(
-        default=0, editable=False, help_text=_lazy("Answers in a row that nobody has handled.")
+        default=0, editable=False, help_text=_lazy("Number of consecutive unhandled replies.")
     )
     unhandled_since = models.DateTimeField(
-        null=True, editable=False, help_text=_lazy("When the first of these answers came in.")
+        null=True, editable=False, help_text=_lazy("When the first of these replies came in.")
     )
     # Part of the links to the debtor's page. A new key invalidates the links that were sent.
     page_key = models.UUIDField(db_default=RandomUUID(), unique=True, editable=False)

@@ -21,10 +21,10 @@ class Phase(models.TextChoices):
     READING = "reading", _("Being read")
     MAPPING = "mapping", _("Columns need mapping")
     CHECKING = "checking", _("Being checked")
-    CHECKED = "checked", _("Waits for you")
+    CHECKED = "checked", _("Awaiting confirmation")
     RUNNING = "running", _("Being imported")
     DONE = "done", _("Imported")
-    FAILED = "failed", _("Can't be read")
+    FAILED = "failed", _("Unreadable")
     DISCARDED = "discarded", _("Discarded")
 
 
@@ -56,24 +56,26 @@ class Import(models.Model):
     kind = models.CharField(_("what"), max_length=10, choices=Kind)
     phase = models.CharField(_("state"), max_length=10, choices=Phase, default=Phase.READING)
     file_name = models.CharField(_("file"), max_length=200)
-    content = models.BinaryField(help_text="The file as it came; emptied when it is forgotten.")
+    content = models.BinaryField(help_text="The uploaded file. Emptied when it is deleted.")
     encoding = models.CharField(max_length=10, choices=Encoding, blank=True)
     date_order = models.CharField(max_length=3, choices=DateOrder, blank=True)
-    currency = models.CharField(max_length=3, blank=True, help_text="Of rows that don't say theirs.")
-    columns = models.JSONField(default=dict, help_text="Of each field, the place of its column.")
+    currency = models.CharField(max_length=3, blank=True, help_text="Used for rows without a currency.")
+    columns = models.JSONField(default=dict, help_text="Position of the column of each field.")
     ignored = models.JSONField(default=list, help_text="Headings of columns that are not used.")
-    survey = models.JSONField(default=dict, help_text="What a first look at the whole file found: see `survey`.")
+    survey = models.JSONField(default=dict, help_text="Results of the survey of the whole file: see `survey`.")
     choices = models.JSONField(
-        default=dict, help_text="What people decided about columns: by heading a field, or nothing to ignore it."
+        default=dict, help_text="Decisions about columns: heading to field, or empty to ignore it."
     )
-    language = models.CharField(max_length=10, default="en", help_text="In which rows are told why they are refused.")
+    language = models.CharField(max_length=10, default="en", help_text="The language of the errors in rows.")
     failure = models.TextField(blank=True)
     uploaded_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
-    actor = models.CharField(max_length=254, help_text="Who confirmed it, else who brought it.")
+    actor = models.CharField(max_length=254, help_text="Who confirmed it, or who uploaded it.")
     # Token of the worker that processes the file, checked in each of its transactions.
     claim = models.UUIDField(null=True, editable=False)
     claimed_until = models.DateTimeField(null=True, editable=False)
-    stumbles = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Claims since something was done.")
+    stumbles = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text="Claims by workers since the last progress."
+    )
     created_at = models.DateTimeField(_("uploaded"), default=timezone.now)
     ended_at = models.DateTimeField(null=True)
 
@@ -121,11 +123,11 @@ class ImportRow(models.Model):
 
     file = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rows", db_index=False)
     line = models.PositiveIntegerField()
-    said = models.JSONField(help_text="Text by field, as it stands in the file.")
-    key = models.CharField(max_length=200, blank=True, help_text="What it is known by: a number or a reference.")
+    said = models.JSONField(help_text="Text of each field, as in the file.")
+    key = models.CharField(max_length=200, blank=True, help_text="Invoice number or payment reference.")
     outcome = models.CharField(max_length=10, choices=Outcome, blank=True, help_text="Empty: not checked yet.")
     reason = models.TextField(blank=True)
-    changes = models.JSONField(default=dict, help_text="By field, what it was and what it becomes.")
+    changes = models.JSONField(default=dict, help_text="Old and new value of each changed field.")
     is_applied = models.BooleanField(default=False)
 
     class Meta:

@@ -58,10 +58,10 @@ class Invoice(models.Model):
         null=True, editable=False, help_text=_lazy("When its balance became 0, by the account's time.")
     )
     dispute_paused = models.DurationField(
-        null=True, editable=False, help_text=_lazy("How long a dispute did not run, because the invoice was paid.")
+        null=True, editable=False, help_text=_lazy("How long a dispute was suspended because the invoice was paid.")
     )
     aged_on = models.DateField(
-        null=True, editable=False, help_text=_lazy("The account's date when the clock last looked.")
+        null=True, editable=False, help_text=_lazy("The account's date when the due date was last checked.")
     )
 
     # Derived.
@@ -86,23 +86,27 @@ class Invoice(models.Model):
         null=True, editable=False, help_text=_lazy("The account's date when it entered the reminder schedule.")
     )
     entered_at = models.DateTimeField(
-        null=True, editable=False, help_text=_lazy("When that was, by the account's time.")
+        null=True, editable=False, help_text=_lazy("When it entered the schedule, in the account's time.")
     )
     round = models.SmallIntegerField(default=0, editable=False)
     last_step = models.SmallIntegerField(
         null=True, editable=False, help_text=_lazy("The last step done in this round.")
     )
-    slip_days = models.SmallIntegerField(default=0, editable=False, help_text=_lazy("What late steps added up to."))
+    slip_days = models.SmallIntegerField(
+        default=0, editable=False, help_text=_lazy("Total delay of late steps, in days.")
+    )
     escalation_level = models.SmallIntegerField(default=0, editable=False)
     last_contacted_at = models.DateTimeField(null=True, editable=False)
     next_contact_at = models.DateTimeField(
-        null=True, editable=False, help_text=_lazy("When the next message may go, as things stand now.")
+        null=True, editable=False, help_text=_lazy("When the next message may be sent, as currently planned.")
     )
     next_check_at = models.DateTimeField(
-        null=True, editable=False, help_text=_lazy("When the clock examines the invoice next.")
+        null=True, editable=False, help_text=_lazy("When the invoice is checked next.")
     )
     not_before = models.DateTimeField(
-        null=True, editable=False, help_text=_lazy("A payment was undone: nothing is sent about the invoice earlier.")
+        null=True,
+        editable=False,
+        help_text=_lazy("A payment was undone. No message about the invoice is sent before this time."),
     )
 
     version = models.IntegerField(default=1, editable=False)

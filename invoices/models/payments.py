@@ -38,14 +38,14 @@ class Receipt(models.Model):
         on_delete=models.PROTECT,
         related_name="receipts",
         null=True,
-        help_text=_lazy("The invoice that it was recorded on."),
+        help_text=_lazy("The invoice it was recorded on."),
     )
     amount = models.DecimalField(max_digits=18, decimal_places=3)
     currency = models.CharField(max_length=3)
-    paid_at = models.DateField(help_text=_lazy("The day the money came."))
+    paid_at = models.DateField(help_text=_lazy("The day the money arrived."))
     method = models.CharField(max_length=40, default="unspecified")
     reference = models.CharField(max_length=100, blank=True)
-    bank_id = models.CharField(max_length=100, blank=True, help_text=_lazy("The bank's own identifier of the money."))
+    bank_id = models.CharField(max_length=100, blank=True, help_text=_lazy("The bank's identifier of the transfer."))
     status = models.CharField(max_length=10, choices=ReceiptStatus, default=ReceiptStatus.STANDING)
     unallocated = models.DecimalField(max_digits=18, decimal_places=3, help_text=_lazy("The debtor's credit."))
     recorded_at = models.DateTimeField(help_text=_lazy("The account's time."))
@@ -129,7 +129,9 @@ class Allocation(models.Model):
     amount = models.DecimalField(max_digits=18, decimal_places=3)
     kind = models.CharField(max_length=10, choices=AllocationKind)
     posting = models.UUIDField(
-        help_text=_lazy("Shared by the lines of one act: the receipt's id, the reversal's, or the key of a form.")
+        help_text=_lazy(
+            "Shared by the ledger lines of one operation: the id of the receipt or reversal, or the key of a form."
+        )
     )
     recorded_at = models.DateTimeField(help_text=_lazy("The account's time."))
     created_at = models.DateTimeField(default=timezone.now)
@@ -164,7 +166,7 @@ class Payment(models.Model):
     receipt = models.ForeignKey(Receipt, on_delete=models.DO_NOTHING, related_name="lines", db_constraint=False)
     amount = models.DecimalField(max_digits=18, decimal_places=3)
     currency = models.CharField(max_length=3)
-    paid_at = models.DateField(help_text=_lazy("The day the money came."))
+    paid_at = models.DateField(help_text=_lazy("The day the money arrived."))
     method = models.CharField(max_length=40)
     reference = models.CharField(max_length=100, blank=True)
     reversal_of = models.OneToOneField(

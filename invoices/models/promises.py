@@ -31,7 +31,7 @@ class Promise(models.Model):
     promised_on = models.DateField()
     amount = models.DecimalField(max_digits=18, decimal_places=3)
     paid_before = models.DecimalField(
-        max_digits=20, decimal_places=3, help_text=_lazy("What was paid when it was given.")
+        max_digits=20, decimal_places=3, help_text=_lazy("The amount already paid when the promise was made.")
     )
     hold_until = models.DateField()
     status = models.CharField(max_length=10, choices=PromiseStatus, default=PromiseStatus.OPEN)

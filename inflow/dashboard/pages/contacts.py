@@ -18,7 +18,7 @@ from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.forms import ReasonForm
-from inflow.languages import named
+from inflow.languages import field_label
 
 
 class ContactStateFilter(OptionsFilter):
@@ -104,7 +104,7 @@ class ConsentEntryAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("actor"))
     def actor_shown(self, entry: ConsentEntry) -> str:
-        return bdi(named(entry.actor) if entry.actor in ("clock", "debtor") else entry.actor)
+        return bdi(field_label(entry.actor) if entry.actor in ("clock", "debtor") else entry.actor)
 
     @display(description=_lazy("text"))
     def text_shown(self, entry: ConsentEntry) -> str:

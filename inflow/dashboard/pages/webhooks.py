@@ -29,7 +29,7 @@ from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
 from inflow.dashboard.core.responses import Secret, shown_once
 from inflow.dashboard.core.row_actions import record, row_action
 from inflow.dashboard.pages import zapier
-from inflow.languages import spoken
+from inflow.languages import choice_label
 from webhooks import endpoints, replaying, subscriptions
 from webhooks.api.serializers import SubscriptionIn
 from webhooks.errors import SubscriptionDisabled, TooManySubscriptions
@@ -103,7 +103,9 @@ class SinceForm(PageForm):
 def _all_used(account: Account, refusal: TooManySubscriptions) -> ValidationError:
     text = _("The %(plan)s plan includes %(count)s webhooks. All are in use; %(disabled)s of them are disabled.")
     count = account.limits.subscriptions
-    return ValidationError(text % {"plan": spoken(Plan, account.plan), "count": count, "disabled": refusal.disabled})
+    return ValidationError(
+        text % {"plan": choice_label(Plan, account.plan), "count": count, "disabled": refusal.disabled}
+    )
 
 
 class RotateForm(PageForm):
