@@ -118,7 +118,7 @@ def test_saving_keeps_what_differs_and_the_audit_log_tells(own: World, foreign: 
         ("subject_ar", "", "An email needs a subject and a text."),
         ("body_en", "x" * 8_001, "can have at most 8,000 characters"),
         ("subject_en", "x" * 501, "at most 500 characters"),
-        ("invoice_number", "INV-none", "There is no invoice of this number."),
+        ("invoice_number", "INV-none", "There is no invoice with this number."),
     ],
 )
 def test_what_can_not_be_sent_is_refused_and_said_on_the_form(own: World, field: str, text: str, because: str) -> None:
@@ -148,7 +148,7 @@ def test_a_preview_is_of_the_account_s_own_invoice_and_stores_nothing(own: World
         assert "About Falcon-1 &amp;lt;script&amp;gt;" in frames[0]
         assert "Debtor of Falcon" in frames[1]
         html = html_of(client.post(at(own), asked | {"invoice_number": foreign.invoice.invoice_number}))
-    assert "There is no invoice of this number." in html
+    assert "There is no invoice with this number." in html
     assert "Debtor of Sandfox" not in html
     assert "<iframe" not in html
 
