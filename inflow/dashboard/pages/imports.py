@@ -92,7 +92,7 @@ class ImportAdmin(OwnRowsAdmin):
     @row_action(_lazy("Import"), icon="check", fits=lambda file: file.phase == Phase.CHECKED, is_primary=True)
     def confirm(self, file: Import, actor: Actor, form: PageForm) -> str:
         phases.confirm(file, actor.name)
-        return _("The import is phases. You may leave this page.")
+        return _("The import is running. You may leave this page.")
 
     @row_action(
         _lazy("Stop"),
