@@ -42,7 +42,7 @@ def test_what_is_stored_is_english_whatever_the_reader_speaks() -> None:
         lifecycle.change(account, invoice.pk, make.STAFF, status=Status.DISPUTED)
     assert case.pk == invoice.pk
     texts = " ".join(map(narrative.in_english, TimelineEntry.objects.filter(invoice=invoice)))
-    assert "Escalated to level 1: by hand." in texts
+    assert "Escalated to level 1: opened manually." in texts
     assert texts.isascii() or "→" in texts
 
 
