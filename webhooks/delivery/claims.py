@@ -204,7 +204,7 @@ def _leave_mark(lanes: Sequence[Lane]) -> None:
     try:
         highwater.advance()
     except SendingHeld:
-        release([(item.id, lane.lease) for lane in lanes for item in lane.items], timezone.now())
+        release((item.id, lane.lease) for lane in lanes for item in lane.items)
         raise
 
 
@@ -218,19 +218,10 @@ def record(records: Sequence[Record]) -> set[uuid.UUID]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def release(items: Iterable[tuple[uuid.UUID, uuid.UUID]], now: dt.datetime) -> None:
-    """Make deliveries due again without an attempt. `items` are pairs of delivery id and lease."""
-    _end_lease(items, DeliveryStatus.PENDING, now)
-
-
-def close(items: Iterable[tuple[uuid.UUID, uuid.UUID]], status: DeliveryStatus) -> None:
-    """End deliveries without an attempt. `items` are pairs of delivery id and lease."""
-    _end_lease(items, status, None)
-
-
-def _end_lease(
-    items: Iterable[tuple[uuid.UUID, uuid.UUID]], status: DeliveryStatus, next_at: dt.datetime | None
-) -> None:
+def release(items: Iterable[tuple[uuid.UUID, uuid.UUID]], status: DeliveryStatus = DeliveryStatus.PENDING) -> None:
+    """Give back deliveries without an attempt: due again, or ended with another status than pending. `items` are pairs
+    of delivery id and lease."""
     ids, leases = zip(*items, strict=True)
+    next_at = timezone.now() if status == DeliveryStatus.PENDING else None
     with connection.cursor() as cursor:
         cursor.execute(_RELEASE, {"ids": list(ids), "leases": list(leases), "status": status.value, "next": next_at})

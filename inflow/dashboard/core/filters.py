@@ -13,11 +13,11 @@ from inflow.accounts.models import User
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-Options = dict[str, tuple["StrOrPromise", Callable[[User], Q]]]
+Options = dict[str, tuple["StrOrPromise", Q | Callable[[User], Q]]]
 
 
 class OptionsFilter(DropdownFilter):
-    """A filter with a condition for each option, which may depend on the person."""
+    """A filter with a condition for each option, or a function that returns it for the person."""
 
     options: ClassVar[Options]
 
@@ -25,8 +25,8 @@ class OptionsFilter(DropdownFilter):
         return [(value, label) for value, (label, _condition) in self.options.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        option = self.options.get(self.value() or "")
-        return queryset.filter(option[1](person(request))) if option else queryset
+        _label, condition = self.options.get(self.value() or "", ("", Q()))
+        return queryset.filter(condition(person(request)) if callable(condition) else condition)
 
 
 class ValuesFilter(DropdownFilter):

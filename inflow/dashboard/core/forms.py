@@ -78,6 +78,13 @@ class DayField(forms.DateField):
         super().__init__(widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}), **kwargs)
 
 
+class AmountField(forms.DecimalField):
+    """An amount of money."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=15, decimal_places=3, **kwargs)
+
+
 class TextField(forms.CharField):
     """A text of several lines."""
 

@@ -92,7 +92,7 @@ class KeyStateFilter(OptionsFilter):
     title, parameter_name = _lazy("state"), "state"
     options: ClassVar[Options] = {
         "live": (_lazy("Live"), lambda user: Q(revoked_at=None) & ~Q(expires_at__lte=timezone.now())),
-        "revoked": (_lazy("Revoked"), lambda user: Q(revoked_at__isnull=False)),
+        "revoked": (_lazy("Revoked"), Q(revoked_at__isnull=False)),
         "expired": (_lazy("Expired"), lambda user: Q(revoked_at=None, expires_at__lte=timezone.now())),
     }
 

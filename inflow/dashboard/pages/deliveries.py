@@ -17,7 +17,7 @@ from inflow.accounts.roles import Role
 from inflow.dashboard.core.bulk import bulk
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.inlines import RowsInside
-from inflow.dashboard.core.markup import badge, bdi
+from inflow.dashboard.core.markup import badge, text_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import record, row_action
 from inflow.dashboard.pages.webhooks import DISABLED
@@ -119,9 +119,7 @@ class DeliveryAdmin(OwnRowsAdmin):
     def event_id_shown(self, delivery: Delivery) -> str:
         return format_html("<code>{}</code>", delivery.event_id)
 
-    @display(description=_lazy("To"), ordering="subscription__target_url")
-    def target(self, delivery: Delivery) -> str:
-        return bdi(delivery.subscription.target_url)
+    target = text_column(_lazy("To"), "subscription__target_url")
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, delivery: Delivery) -> str:

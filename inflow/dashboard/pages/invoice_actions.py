@@ -41,9 +41,7 @@ def apply_credit(invoice: Invoice, actor: Actor, form: CreditForm | DebtorCredit
 
 
 def _takes_credit(invoice: Invoice) -> bool:
-    if not invoice.is_open and invoice.status != Status.WRITTEN_OFF:
-        return False
-    return invoice.currency in ledger.credit_for(invoice)
+    return _is_open_or_written_off(invoice) and invoice.currency in ledger.credit_for(invoice)
 
 
 def _is_open(invoice: Invoice) -> bool:

@@ -39,16 +39,15 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = "__all__"  # noqa: DJ007  (the admin's fieldsets choose)
 
     def clean_email(self) -> str:
-        email: str = self.cleaned_data["email"].lower()
-        return email
+        return str(self.cleaned_data["email"]).lower()
 
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
+    def clean(self) -> None:
+        super().clean()
+        data = self.cleaned_data
         if "account" in self.fields and not data.get("account") and not data.get("is_superuser"):
             self.add_error("account", _("Choose an account. Only platform staff have none."))
         if self._removes_an_admin(data) and not _other_admins(self.instance).exists():
             raise ValidationError(_("This is the last admin of the account. Make another person an admin first."))
-        return data
 
     def _removes_an_admin(self, data: dict[str, Any]) -> bool:
         if not {"role", "is_active"} & set(self.changed_data) or not self.instance.account_id:
@@ -149,9 +148,7 @@ class UserAdmin(OwnRowsAdmin):
         fixed = () if person(request).is_superuser else ("email",)
         return (*own, *fixed, "last_login", "date_joined", "two_steps", "open_sessions")
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
         return HttpResponseRedirect(reverse("admin:accounts_invitation_add"))

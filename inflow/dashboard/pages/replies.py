@@ -15,7 +15,7 @@ from communications.models import Reply, ReplyStatus, Triage
 from inflow import masking
 from inflow.accounts.actors import Actor
 from inflow.dashboard.core.forms import PageForm
-from inflow.dashboard.core.markup import badge, bdi, link, moment
+from inflow.dashboard.core.markup import badge, bdi, link, moment_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.about_invoice import NUMBER, invoice_link
@@ -173,8 +173,7 @@ class ReplyAdmin(OwnRowsAdmin):
         return _("Nothing is sent to %(address)s any more.") % {"address": replies.opted_out_address(reply)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reply]:
-        rows: QuerySet[Reply] = super().get_queryset(request)
-        return rows.defer("original")  # not shown in the list
+        return super().get_queryset(request).defer("original")  # not shown in the list
 
     @display(description=_lazy("Reply"))
     def text_shown(self, reply: Reply) -> str:
@@ -240,6 +239,4 @@ class ReplyAdmin(OwnRowsAdmin):
         also = format_html(_("also used by {}, who get no messages until this reply is handled"), names)
         return format_html("{} ({})", bdi(reply.address), also)
 
-    @display(description=_lazy("Received"), ordering="received_at")
-    def received(self, reply: Reply) -> str:
-        return moment(reply.received_at)
+    received = moment_column(_lazy("Received"), "received_at")

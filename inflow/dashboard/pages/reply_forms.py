@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from communications.inbound import replies
-from inflow.dashboard.core.forms import DayField, PageForm, TextField
+from inflow.dashboard.core.forms import AmountField, DayField, PageForm, TextField
 from inflow.dashboard.pages.forms import OnceForm, invoice_label, plain
 from invoices import lifecycle
 from invoices.models import Invoice
@@ -54,7 +54,7 @@ class HoldForm(InvoicesForm):
 
 class PaidForm(OnceForm):
     invoice = forms.ChoiceField()
-    amount = forms.DecimalField(max_digits=15, decimal_places=3)
+    amount = AmountField()
     paid_at = DayField(label=_lazy("Payment date"))
     reference = forms.CharField(max_length=100, required=False, help_text=_lazy("Bank reference or cheque number."))
 

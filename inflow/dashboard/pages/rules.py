@@ -32,7 +32,7 @@ from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import ClockInput, PageForm
 from inflow.dashboard.core.inlines import EditableInline
-from inflow.dashboard.core.markup import badge, bdi
+from inflow.dashboard.core.markup import badge, bdi, text_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import page
 from inflow.dashboard.core.row_actions import row_action
@@ -182,9 +182,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         }
         return page(self, request, "admin/communications/forecast.html", context)
 
-    @display(description=_lazy("Account"), ordering="account__name")
-    def whose(self, rules: CollectionSettings) -> str:
-        return bdi(str(rules.account))
+    whose = text_column(_lazy("Account"), "account__name")
 
     @display(description=_lazy("Hours"))
     def hours(self, rules: CollectionSettings) -> str:

@@ -124,11 +124,9 @@ class TemplateForm(PageForm):
                 raise ValidationError(_("There is no invoice with this number."))
         return number
 
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
+    def clean(self) -> None:
         for language in Language.values:
             self._check(language)
-        return data
 
     def _check(self, language: str) -> None:
         texts, is_email = self.texts(language), self.use.channel == Medium.EMAIL
@@ -182,9 +180,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
         context = {"title": _("Message templates"), "accounts": accounts, "model_admin": None}
         return page(self, request, "admin/communications/messagetemplate/accounts.html", context)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         """Redirect to the page of the row's use, which shows both languages."""
         row = self.get_object(request, object_id)
         if not self.has_view_permission(request, row) or request.method != "GET":
