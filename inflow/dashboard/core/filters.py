@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import DropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
 from inflow.accounts.access import person
 from inflow.accounts.models import User
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 Options = dict[str, tuple["StrOrPromise", Q | Callable[[User], Q]]]
+
+
+def choices(*fields: str) -> list[tuple[str, type[ChoicesDropdownFilter]]]:
+    """Return the filters by these fields, each with the field's choices."""
+    return [(field, ChoicesDropdownFilter) for field in fields]
 
 
 class OptionsFilter(DropdownFilter):

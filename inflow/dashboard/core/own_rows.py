@@ -53,7 +53,8 @@ class OwnRowsAdmin(ModelAdmin):
 
     `sees`, `adds` and `changes` name the minimum role; None means nobody. Nothing is deleted in the dashboard.
     `linked_by` names the lookups that links of other pages use, besides those of the list's filters. `add_page`
-    replaces Django's form for a new row; `add` then creates the row.
+    replaces Django's form for a new row; `add` then creates the row. `one_for_each` leads members from the list to the
+    row of their account, which has the account's key.
     """
 
     owner: ClassVar[str] = "account"
@@ -63,6 +64,7 @@ class OwnRowsAdmin(ModelAdmin):
     linked_by: ClassVar[tuple[str, ...]] = ()
     export_columns: ClassVar[tuple[exporting.Column, ...]] = ()
     add_page: ClassVar["AddPage | None"] = None
+    one_for_each: ClassVar[bool] = False
 
     actions: ClassVar[Any] = None
     list_per_page = 50
@@ -119,6 +121,8 @@ class OwnRowsAdmin(ModelAdmin):
         return (*(self.list_select_related or ()), *also)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if self.one_for_each and not person(request).is_superuser:
+            return HttpResponseRedirect(self.url("change", person(request).account_id))
         request.GET = listing.cleaned(request.GET)  # type: ignore[assignment]
         if request.method == "POST" and not listing.are_keys(self.model, request.POST.getlist(ACTION_CHECKBOX_NAME)):
             messages.error(request, _("The selected rows are not in this list."))

@@ -7,12 +7,12 @@ from django.db.models import Case, When
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from communications.models import Answer, AnswerKind, AnswerStatus
 from communications.portal import answers
 from inflow.accounts.actors import Actor
+from inflow.dashboard.core.filters import choices
 from inflow.dashboard.core.forms import DayField, PageForm
 from inflow.dashboard.core.markup import badge, moment_column, text_column
 from inflow.dashboard.core.row_actions import row_action
@@ -48,7 +48,7 @@ class AnswerAdmin(AboutInvoice):
     """Responses that need attention, and those that were handled."""
 
     list_display = ("about", "debtor_shown", "invoice_link", "day_shown", "status_shown", "received")
-    list_filter = (("status", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter))
+    list_filter = choices("status", "kind")
     list_select_related = ("invoice", "debtor")
     # Responses that need attention come first.
     ordering = (Case(When(status=AnswerStatus.PROPOSED, then=0), default=1), "-said_at", "-id")

@@ -5,14 +5,13 @@ import json
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import gettext_noop
-from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
 from inflow.accounts import sessions
@@ -20,7 +19,7 @@ from inflow.accounts.access import person, rows_of
 from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
 from inflow.dashboard.core import exporting
-from inflow.dashboard.core.filters import Options, OptionsFilter
+from inflow.dashboard.core.filters import Options, OptionsFilter, ValuesFilter
 from inflow.dashboard.core.markup import badge, moment_column, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.pages.audit_sentences import sentence
@@ -73,18 +72,15 @@ class AboutFilter(OptionsFilter):
     options: ClassVar[Options] = {what: (label, Q(action__startswith=f"{what}.")) for what, label in ABOUT.items()}
 
 
-class ActorFilter(DropdownFilter):
+class ActorFilter(ValuesFilter):
     """Filter by the account's people. Keys, commands and platform staff can be found by search."""
 
-    title, parameter_name = _lazy("person"), "actor"
+    title, parameter_name, path = _lazy("person"), "actor", "actor"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         user = person(request)
         people = rows_of(user, User.objects.order_by("email")).values_list("email", flat=True)
         return [(email, email) for email in people[:200]]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
-        return queryset.filter(actor=self.value()) if self.value() else queryset
 
 
 @admin.register(AuditEntry)

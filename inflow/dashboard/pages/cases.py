@@ -8,13 +8,12 @@ from django.db.models import Q
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core.filters import Options, OptionsFilter
+from inflow.dashboard.core.filters import Options, OptionsFilter, choices
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import badge, moment_column
 from inflow.dashboard.core.row_actions import row_action
@@ -74,7 +73,7 @@ class EscalationAdmin(AboutInvoice):
         *(NUMBER, DEBTOR, COMPANY, BALANCE, CURRENCY, "level", "reason", "status"),
         *(("assignee", "assignee__email"), "resolution", "notes", "opened_at", "resolved_at", "id"),
     )
-    list_filter = (CaseStatusFilter, AssigneeFilter, "level", ("reason", ChoicesDropdownFilter))
+    list_filter = (CaseStatusFilter, AssigneeFilter, "level", *choices("reason"))
     list_select_related = ("invoice", "assignee")
     ordering = ("-opened_at", "-id")
     fields = (

@@ -7,13 +7,12 @@ from django.db.models import Q
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from communications.contacts import consent
 from communications.models import ConsentEntry, Contact
 from inflow.accounts.actors import Actor
-from inflow.dashboard.core.filters import Options, OptionsFilter
+from inflow.dashboard.core.filters import Options, OptionsFilter, choices
 from inflow.dashboard.core.markup import badge, bdi, moment_column, text_column, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
@@ -35,7 +34,7 @@ class ContactAdmin(OwnRowsAdmin):
 
     ordering = ("address", "channel")
     list_display = ("address_shown", "channel", "state", "opted_out", "invalid_because")
-    list_filter = (ContactStateFilter, ("channel", ChoicesDropdownFilter))
+    list_filter = (ContactStateFilter, *choices("channel"))
     search_fields = ("address",)
     export_columns = ("channel", "address", "opted_out_at", "invalid_at", "invalid_because")
     fields = (
@@ -78,11 +77,7 @@ class ConsentEntryAdmin(OwnRowsAdmin):
     """Entries of the consent log, which is append-only."""
 
     list_display = ("when", "what_shown", "where", "debtor", "source", "actor_shown", "text_shown")
-    list_filter = (
-        ("what", ChoicesDropdownFilter),
-        ("channel", ChoicesDropdownFilter),
-        ("source", ChoicesDropdownFilter),
-    )
+    list_filter = choices("what", "channel", "source")
     linked_by = ("debtor__id__exact",)
     list_select_related = ("debtor",)
     search_fields = ("address", "text", "debtor__name")

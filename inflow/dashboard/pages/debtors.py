@@ -164,7 +164,8 @@ class DebtorAdmin(OwnRowsAdmin):
             debtors.record_edit(before, obj, actor(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Debtor]:
-        return super().get_queryset(request).annotate(still_open=Count("invoices", filter=Q(invoices__status__in=OPEN)))
+        rows: QuerySet[Debtor] = super().get_queryset(request)
+        return rows.annotate(still_open=Count("invoices", filter=Q(invoices__status__in=OPEN)))
 
     @display(description=_lazy("Open invoices"), ordering="still_open")
     def open_invoices(self, debtor: Any) -> str:

@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from rest_framework import exceptions
 
+from communications.models import ReminderPolicy
+from communications.schedule import policies
 from inflow.accounts.models import Language, known_time_zone
 from inflow.dashboard.core.forms import AmountField, DayField, OwnAccountForm, PageForm, TextField
 from invoices import ledger, money
@@ -222,9 +224,7 @@ class EscalateForm(PageForm):
 class DueDateForm(ReasonForm):
     due_date = DayField(help_text=_lazy("Moving it by seven or more days restarts the reminder schedule."))
     field_order = ("due_date", "reason")
-
-    def prepare(self) -> None:
-        self.fields["due_date"].initial = self.row.due_date
+    from_row = ("due_date",)
 
 
 class ResolveForm(PageForm):
@@ -237,9 +237,9 @@ class ResolveForm(PageForm):
     )
     hold_until = DayField(required=False, help_text=_lazy("For a hold. If empty, 30 days from today."))
     notes = TextField(max_length=10_000, required=False)
+    from_row = ("notes",)
 
     def prepare(self) -> None:
-        self.fields["notes"].initial = self.row.notes
         if not self.row.invoice.is_open:
             for name in ("resolution", "promised_on", "hold_until"):
                 del self.fields[name]
@@ -247,9 +247,23 @@ class ResolveForm(PageForm):
 
 class NotesForm(PageForm):
     notes = TextField(rows=8, max_length=10_000, required=False)
+    from_row = ("notes",)
+
+
+class PolicyForm(PageForm):
+    """The reminder policy of one invoice."""
+
+    policy = forms.ChoiceField()
 
     def prepare(self) -> None:
-        self.fields["notes"].initial = self.row.notes
+        own = policies.default_for(self.row.account)
+        others = ReminderPolicy.objects.for_account(self.row.account).exclude(pk=own.pk)
+        choices = [
+            ("own", _("%(schedule)s (default of the account)") % {"schedule": own}),
+            *((str(policy.pk), str(policy)) for policy in others),
+            ("none", _("None: no reminders")),
+        ]
+        self.set_choices("policy", choices, str(self.row.policy_id or "own") if self.row.is_chased else "none")
 
 
 class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]

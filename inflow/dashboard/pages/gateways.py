@@ -87,9 +87,9 @@ class NewGatewayForm(OwnAccountForm, _ProviderFields):
 
 
 class GatewayForm(PageForm, _ProviderFields):
+    from_row = _SHOWN
+
     def prepare(self) -> None:
-        for name in _SHOWN:
-            self.fields[name].initial = getattr(self.row, name)
         token = self.fields["auth_token"]
         token.required = False
         token.help_text = _("Leave empty to keep the current token. It is stored encrypted and never shown.")

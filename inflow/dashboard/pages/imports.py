@@ -19,7 +19,6 @@ from django.http import (
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
@@ -29,6 +28,7 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
 from inflow.dashboard.core import exporting, uploads
+from inflow.dashboard.core.filters import choices
 from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import page
@@ -80,7 +80,7 @@ class ImportAdmin(OwnRowsAdmin):
 
     adds = Role.AGENT
     list_display = ("file_name", "kind", "phase_shown", "actor", "created_at")
-    list_filter = (("kind", ChoicesDropdownFilter), ("phase", ChoicesDropdownFilter))
+    list_filter = choices("kind", "phase")
     search_fields = ("file_name",)
     export_columns = ("file_name", "kind", "phase", "actor", "created_at", "ended_at", "id")
     ordering = ("-created_at", "-id")

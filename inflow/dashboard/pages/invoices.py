@@ -12,13 +12,12 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from inflow.accounts.access import actor, person
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.bulk import bulk
-from inflow.dashboard.core.filters import ValuesFilter
+from inflow.dashboard.core.filters import ValuesFilter, choices
 from inflow.dashboard.core.markup import moment, moment_column, text_column, two_lines
 from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
 from inflow.dashboard.pages import standing
@@ -53,12 +52,7 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
         *("number", "debtor_shown", invoice_amount, invoice_balance),
         *("status_shown", "due_shown", "last_contact", "next_contact"),
     )
-    list_filter = (
-        DueFilter,
-        ("status", ChoicesDropdownFilter),
-        ("payment_status", ChoicesDropdownFilter),
-        CurrencyFilter,
-    )
+    list_filter = (DueFilter, *choices("status", "payment_status"), CurrencyFilter)
     linked_by = ("debtor__id__exact",)
     list_fullwidth = True
     search_fields = ("invoice_number", "debtor_name", "debtor_company", "debtor_email")
@@ -125,7 +119,8 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
         )
         of_account = Q(account__suspended_at__isnull=False) | Q(account__collection__is_stopped=True)
         is_stopped = ExpressionWrapper(of_account | Q(Exists(channel_is_stopped)), output_field=BooleanField())
-        return super().get_queryset(request).annotate(is_stopped=is_stopped)
+        rows: QuerySet[Invoice] = super().get_queryset(request)
+        return rows.annotate(is_stopped=is_stopped)
 
     def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> list[Any]:
         """Leave out empty tables."""

@@ -14,7 +14,6 @@ from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from communications.channels import local_gateway, outbox
@@ -24,7 +23,7 @@ from communications.models import LEFT_US, Communication, Medium, State
 from communications.schedule import holding, standstill
 from inflow import masking
 from inflow.accounts.actors import Actor
-from inflow.dashboard.core.filters import Options, OptionsFilter
+from inflow.dashboard.core.filters import Options, OptionsFilter, choices
 from inflow.dashboard.core.forms import PageForm, TextField
 from inflow.dashboard.core.markup import bdi, moment_column, two_lines
 from inflow.dashboard.core.row_actions import page_action, row_action
@@ -61,13 +60,7 @@ class CommunicationAdmin(AboutInvoice):
     """Messages. They are never edited."""
 
     list_display = ("about", "invoice_link", "recipient_shown", "kind", state_badge, planned, "sent")
-    list_filter = (
-        ("status", ChoicesDropdownFilter),
-        ("kind", ChoicesDropdownFilter),
-        ("channel", ChoicesDropdownFilter),
-        ("language", ChoicesDropdownFilter),
-        WaitsFilter,
-    )
+    list_filter = (*choices("status", "kind", "channel", "language"), WaitsFilter)
     search_fields = ("invoice__invoice_number", "recipient", "subject")
     export_columns = (
         *(NUMBER, DEBTOR, COMPANY, "kind", "channel", "status", "suppressed_reason", "recipient", "language"),

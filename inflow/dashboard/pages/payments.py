@@ -6,11 +6,12 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
 from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
+from inflow.dashboard.core.filters import choices
 from inflow.dashboard.core.inlines import RowsInside
 from inflow.dashboard.core.markup import amount, badge, link
 from inflow.dashboard.core.row_actions import row_action
@@ -54,7 +55,7 @@ class PaymentAdmin(AboutInvoice):
         *("paid_at", "invoice_link", "debtor_shown", payment_amount),
         *(payment_method, "reference", payment_status),
     )
-    list_filter = (("paid_at", RangeDateFilter), ("status", ChoicesDropdownFilter), CurrencyFilter)
+    list_filter = (("paid_at", RangeDateFilter), *choices("status"), CurrencyFilter)
     ordering = ("-paid_at", "-created_at", "-id")
     search_fields = (*AboutInvoice.search_fields, "reference")
     export_columns = (

@@ -17,7 +17,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import BooleanRadioFilter
 from unfold.decorators import display
 
 from inflow.accounts import audit, passwords, roles, second_step, sessions
@@ -25,6 +25,7 @@ from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
+from inflow.dashboard.core.filters import choices
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
@@ -77,7 +78,7 @@ class UserAdmin(OwnRowsAdmin):
     form = PersonForm
     ordering = ("email",)
     list_display = ("email", "full_name", "role_badge", "activity", "two_steps", "last_login")
-    list_filter = (("role", ChoicesDropdownFilter), ("is_active", BooleanRadioFilter))
+    list_filter = (*choices("role"), ("is_active", BooleanRadioFilter))
     search_fields = ("email", "first_name", "last_name")
     export_columns = ("email", "first_name", "last_name", "role", "is_active", "last_login", "date_joined")
     actions_detail = ("mail_password_link", "end_sessions", "reset_second_step")

@@ -7,13 +7,14 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import BooleanRadioFilter
 from unfold.decorators import display
 
 from communications.inbound import replies, texts
 from communications.models import Reply, ReplyStatus, Triage
 from inflow import masking
 from inflow.accounts.actors import Actor
+from inflow.dashboard.core.filters import choices
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import badge, bdi, link, moment_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
@@ -53,12 +54,7 @@ def _mail_text(text: str) -> str:
 @admin.register(Reply)
 class ReplyAdmin(OwnRowsAdmin):
     list_display = ("text_shown", "debtor_link", "triage_shown", "status_shown", "channel", "received")
-    list_filter = (
-        ("status", ChoicesDropdownFilter),
-        ("triage", ChoicesDropdownFilter),
-        ("channel", ChoicesDropdownFilter),
-        ("took_effect", BooleanRadioFilter),
-    )
+    list_filter = (*choices("status", "triage", "channel"), ("took_effect", BooleanRadioFilter))
     list_select_related = ("debtor", "invoice")
     search_fields = ("address", "text", "debtor__name", "debtor__company")
     export_columns = (

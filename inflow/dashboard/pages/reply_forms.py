@@ -30,10 +30,7 @@ class InvoicesForm(PageForm):
 
 class PromiseForm(InvoicesForm):
     promised_on = DayField(label=_lazy("Promised payment date"))
-
-    def prepare(self) -> None:
-        super().prepare()
-        self.fields["promised_on"].initial = self.row.promised_on
+    from_row = ("promised_on",)
 
 
 class DisputeForm(InvoicesForm):
@@ -57,6 +54,7 @@ class PaidForm(OnceForm):
     amount = AmountField()
     paid_at = DayField(label=_lazy("Payment date"))
     reference = forms.CharField(max_length=100, required=False, help_text=_lazy("Bank reference or cheque number."))
+    from_row = ("reference",)
 
     def prepare(self) -> None:
         super().prepare()
@@ -65,4 +63,3 @@ class PaidForm(OnceForm):
             amount = about.balance if self.row.amount is None else self.row.amount
             self.fields["amount"].initial = plain(amount, about.currency)
         self.fields["paid_at"].initial = self.row.paid_on or self.row.account.today()
-        self.fields["reference"].initial = self.row.reference
