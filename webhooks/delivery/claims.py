@@ -178,7 +178,7 @@ def claim(wanted: Sequence[uuid.UUID], limit: int, now: dt.datetime) -> list[Lan
     """Claim due deliveries of the first `limit` endpoints in their free lanes, for the time of `LEASE`.
 
     Endpoints from which another worker is claiming are skipped, so that two workers never hold the same delivery.
-    Raise `SendingHeld` if sending is held; nothing is claimed then.
+    Raise `SendingHeld` if sending is held; nothing remains claimed then.
     """
     if not wanted or limit <= 0:
         return []
@@ -195,17 +195,12 @@ def claim(wanted: Sequence[uuid.UUID], limit: int, now: dt.datetime) -> list[Lan
         lane.items.extend(Item(*row[7:]) for row in group)
         lanes.append(lane)
     if lanes:
-        _leave_mark(lanes)
+        try:
+            highwater.advance()
+        except SendingHeld:
+            release((item.id, lane.lease) for lane in lanes for item in lane.items)
+            raise
     return lanes
-
-
-def _leave_mark(lanes: Sequence[Lane]) -> None:
-    """Write the high-water mark, or release the lanes if sending is held."""
-    try:
-        highwater.advance()
-    except SendingHeld:
-        release((item.id, lane.lease) for lane in lanes for item in lane.items)
-        raise
 
 
 def record(records: Sequence[Record]) -> set[uuid.UUID]:

@@ -77,14 +77,8 @@ def respond(model_admin: Any, request: Any, user: User, form: str) -> HttpRespon
     shown = listed(model_admin, request)
     if form == "xlsx" and shown.result_count > MOST_IN_WORKBOOK:
         raise TooManyRows
-    audit.record(
-        user.account,
-        user.email,
-        f"{model._meta.model_name}.exported",
-        f"{shown.result_count} rows",
-        format=form,
-        filters=request.GET.urlencode()[:1_000],
-    )
+    action, filters = f"{model._meta.model_name}.exported", request.GET.urlencode()[:1_000]
+    audit.record(user.account, user.email, action, f"{shown.result_count} rows", format=form, filters=filters)
     if shown.result_count > AT_ONCE[form]:
         raise RequiresWorker
     sheet = sheet_of(model_admin, request)

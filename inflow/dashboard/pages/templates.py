@@ -240,13 +240,9 @@ class MessageTemplateAdmin(OwnRowsAdmin):
                 if (after.subject, after.body) == (before.subject, before.body):
                     continue
                 templates.write(use.account, *use.key, after)
-                audit.record(
-                    use.account,
-                    person(request).email,
-                    "messagetemplate.changed",
-                    f"{english(use)}, {language}",
-                    changes={"subject": [before.subject, after.subject], "body": [before.body, after.body]},
-                )
+                target = f"{english(use)}, {language}"
+                changes = {"subject": [before.subject, after.subject], "body": [before.body, after.body]}
+                audit.record(use.account, person(request).email, "messagetemplate.changed", target, changes=changes)
         messages.success(request, _("%(title)s has been saved and is used for new messages.") % {"title": use})
 
     def _use(self, request: HttpRequest, account_id: uuid.UUID, kind: str, tone: str, channel: str) -> Use:
