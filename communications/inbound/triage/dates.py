@@ -250,93 +250,79 @@ _ENDS = r"(?![\w/-]|\.\d)"
 _TH = "(?:st|nd|rd|th)"
 # In this order: more exact forms first.
 _FORMS: list[tuple[re.Pattern[str], _Read]] = [
-    (re.compile(rf"{_APART}(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}}){_ENDS}"), _iso),
-    (re.compile(rf"{_APART}(?P<first>\d{{1,2}})[-/.](?P<second>\d{{1,2}})[-/.]{_YEAR}{_ENDS}"), _numeric),
-    # Numbers that are not days: of an invoice or a flat, fractions, '24/7'.
-    (re.compile(rf"\b(?:{named.NUMBERED}) \d{{1,4}}[-/.]\d{{1,4}}{_ENDS}"), _unclear),
-    (
-        re.compile(rf"\b(?:{named.ON}) (?:the )?(?P<first>\d{{1,2}})[-/.](?P<second>\d{{1,2}})(?P<year>(?!)x)?{_ENDS}"),
-        _numeric,
-    ),
-    (re.compile(rf"{_APART}(?:24/7|[1-3]/[2-4] (?:of|the|now|amount|payment|المبلغ)\b|1/2|50/50){_ENDS}"), _unclear),
-    (re.compile(rf"{_APART}(?P<first>\d{{1,2}})/(?P<second>\d{{1,2}})(?P<year>(?!)x)?{_ENDS}"), _numeric),
-    (
-        re.compile(
+    (re.compile(pattern), read)
+    for pattern, read in (
+        (rf"{_APART}(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}}){_ENDS}", _iso),
+        (rf"{_APART}(?P<first>\d{{1,2}})[-/.](?P<second>\d{{1,2}})[-/.]{_YEAR}{_ENDS}", _numeric),
+        # Numbers that are not days: of an invoice or a flat, fractions, '24/7'.
+        (rf"\b(?:{named.NUMBERED}) \d{{1,4}}[-/.]\d{{1,4}}{_ENDS}", _unclear),
+        (rf"\b(?:{named.ON}) (?:the )?(?P<first>\d{{1,2}})[-/.](?P<second>\d{{1,2}})(?P<year>(?!)x)?{_ENDS}", _numeric),
+        (rf"{_APART}(?:24/7|[1-3]/[2-4] (?:of|the|now|amount|payment|المبلغ)\b|1/2|50/50){_ENDS}", _unclear),
+        (rf"{_APART}(?P<first>\d{{1,2}})/(?P<second>\d{{1,2}})(?P<year>(?!)x)?{_ENDS}", _numeric),
+        (
             rf"{_APART}(?P<day>\d{{1,2}}){_TH}?(?:(?:-| to | till | until | and | or | الي | حتي )"
-            rf"(?P<until>\d{{1,2}}){_TH}?)? ?(?:of |من |de |day of )?(?:شهر )?(?:{_M})(?: {_YEAR}(?!\d))?\b"
+            rf"(?P<until>\d{{1,2}}){_TH}?)? ?(?:of |من |de |day of )?(?:شهر )?(?:{_M})(?: {_YEAR}(?!\d))?\b",
+            _named,
         ),
-        _named,
-    ),
-    (re.compile(rf"\b(?:end|نهايه|اخر|اواخر|fin) (?:of |de )?(?:شهر )?(?:{_M})\b"), _end_of_named),
-    (re.compile(rf"\b(?:{_M}) (?:the )?(?P<day>\d{{1,2}}){_TH}?(?![\w./-])(?: (?P<year>\d{{4}}))?"), _named),
-    (re.compile(rf"\b(?:{named.BEFORE_YESTERDAY})\b"), _in(-2)),
-    (re.compile(rf"\b(?:{named.YESTERDAY})\b"), _in(-1)),
-    (re.compile(rf"\b(?:{named.AFTER_TOMORROW})\b"), _in(2)),
-    (re.compile(rf"\b(?:{named.TOMORROW})\b"), _in(1)),
-    (re.compile(rf"\b(?:{_N}) (?:(?P<weeks>weeks?)|days?) ago\b"), _ago),
-    (re.compile(rf"\b(?:{named.SINCE}) {_N} (?:(?P<weeks>{named.WEEKS})|{named.DAYS})\b"), _ago),
-    (re.compile(rf"\b(?:{named.SINCE}) (?:يومين|yomen|yomain)\b"), _in(-2)),
-    (re.compile(r"\b\d{1,2}(?:-\d{1,2})? (?:working|business|banking) days?\b"), _unclear),
-    (
-        re.compile(
+        (rf"\b(?:end|نهايه|اخر|اواخر|fin) (?:of |de )?(?:شهر )?(?:{_M})\b", _end_of_named),
+        (rf"\b(?:{_M}) (?:the )?(?P<day>\d{{1,2}}){_TH}?(?![\w./-])(?: (?P<year>\d{{4}}))?", _named),
+        (rf"\b(?:{named.BEFORE_YESTERDAY})\b", _in(-2)),
+        (rf"\b(?:{named.YESTERDAY})\b", _in(-1)),
+        (rf"\b(?:{named.AFTER_TOMORROW})\b", _in(2)),
+        (rf"\b(?:{named.TOMORROW})\b", _in(1)),
+        (rf"\b(?:{_N}) (?:(?P<weeks>weeks?)|days?) ago\b", _ago),
+        (rf"\b(?:{named.SINCE}) {_N} (?:(?P<weeks>{named.WEEKS})|{named.DAYS})\b", _ago),
+        (rf"\b(?:{named.SINCE}) (?:يومين|yomen|yomain)\b", _in(-2)),
+        (r"\b\d{1,2}(?:-\d{1,2})? (?:working|business|banking) days?\b", _unclear),
+        (
             rf"\b(?:{named.IN}) (?:max |maximum |another |next |the next |about |around |اقصاها )*{_N}"
             rf"(?:(?:-| to | or | او | الي )(?P<until>\d{{1,2}}|{named.COUNTS}))? (?:more )?"
             rf"(?:(?P<weeks>{named.WEEKS})|(?P<months>months?|شهور|اشهر|شهر)|(?P<hours>hours?|hrs?|ساعه|ساعات)"
-            rf"|{named.DAYS})\b"
+            rf"|{named.DAYS})\b",
+            _counted,
         ),
-        _counted,
-    ),
-    (re.compile(rf"\b(?:{named.IN}) (?:يومين|yomen|yomain|youmein)(?: (?:او )?(?:تلاته|ثلاثه))?\b"), _in(2)),
-    (re.compile(rf"\b(?:{named.IN}) اسبوعين\b"), _in(14)),
-    (
-        re.compile(rf"\b(?:{_D}) (?:of )?(?:the )?(?:next week|(?:من )?الاسبوع (?:القادم|المقبل|الجاي))\b"),
-        _weekday_of_next_week,
-    ),
-    (re.compile(rf"\b(?:next week|الاسبوع (?:القادم|المقبل|الجاي))(?: on| يوم)? (?:{_D})\b"), _weekday_of_next_week),
-    (re.compile(rf"\b(?:{named.NEXT_WEEK})\b"), _in(7)),
-    (
-        re.compile(
+        (rf"\b(?:{named.IN}) (?:يومين|yomen|yomain|youmein)(?: (?:او )?(?:تلاته|ثلاثه))?\b", _in(2)),
+        (rf"\b(?:{named.IN}) اسبوعين\b", _in(14)),
+        (
+            rf"\b(?:{_D}) (?:of )?(?:the )?(?:next week|(?:من )?الاسبوع (?:القادم|المقبل|الجاي))\b",
+            _weekday_of_next_week,
+        ),
+        (rf"\b(?:next week|الاسبوع (?:القادم|المقبل|الجاي))(?: on| يوم)? (?:{_D})\b", _weekday_of_next_week),
+        (rf"\b(?:{named.NEXT_WEEK})\b", _in(7)),
+        (
             r"\b(?:end|last day) of (?:the |this |each |every )?(?P<next>next )?month\b|\bmonth ?end\b|\beom\b"
             r"|\b(?:نهايه|اخر) (?:هذا |هاد |هاي )?(?:ال)?شهر(?: الحالي)?(?P<coming> (?:القادم|المقبل|الجاي))?\b"
-            r"|\b(?:akher|a5er|akhir) (?:el |al )?(?:shahr|shaher|sha7r)\b"
+            r"|\b(?:akher|a5er|akhir) (?:el |al )?(?:shahr|shaher|sha7r)\b",
+            _month_end,
         ),
-        _month_end,
-    ),
-    (
-        re.compile(
-            r"\b(?:(?:beginning|start|first) of (?:the )?next month|(?:اول|بدايه|مطلع) الشهر(?: القادم| الجاي| المقبل)?)\b"
+        (
+            r"\b(?:(?:beginning|start|first) of (?:the )?next month|(?:اول|بدايه|مطلع) الشهر(?: القادم| الجاي| المقبل)?)\b",
+            _next_month_start,
         ),
-        _next_month_start,
-    ),
-    (re.compile(r"\bend of (?:the |this )?year\b|\byear ?end\b|\b(?:نهايه|اخر) (?:هذه )?السنه\b"), _year_end),
-    (re.compile(rf"\b(?:last|past|previous) (?:{_D})\b"), _last_weekday),
-    (re.compile(rf"\b(?:{_D}) (?:{named.PAST})\b"), _last_weekday),
-    (re.compile(rf"\b(?:{_D})(?:s(?= (?:payment|pay|run|batch|transfer|cycle|bank)\b))?\b"), _weekday),
-    (re.compile(rf"{_APART}\d{{1,2}}{_TH} (?:{named.COUNTED_THINGS})\b"), _unclear),
-    (
-        re.compile(
+        (r"\bend of (?:the |this )?year\b|\byear ?end\b|\b(?:نهايه|اخر) (?:هذه )?السنه\b", _year_end),
+        (rf"\b(?:last|past|previous) (?:{_D})\b", _last_weekday),
+        (rf"\b(?:{_D}) (?:{named.PAST})\b", _last_weekday),
+        (rf"\b(?:{_D})(?:s(?= (?:payment|pay|run|batch|transfer|cycle|bank)\b))?\b", _weekday),
+        (rf"{_APART}\d{{1,2}}{_TH} (?:{named.COUNTED_THINGS})\b", _unclear),
+        (
             rf"\b(?:(?:{named.ON}) (?:the )?(?:{named.DAY_WORD} )?|the |{named.DAY_WORD} )(?P<day>\d{{1,2}}){_TH}?"
             rf"(?:(?:-| to | till | until | and | الي | حتي )(?P<until>\d{{1,2}}){_TH}?)?"
             rf"(?P<next> of (?:the )?next month| الشهر (?:القادم|المقبل|الجاي))?"
-            rf"(?! ?(?:am|pm|percent|aed|sar|usd|dhs|k)\b)(?=$| (?:{named.AFTER_A_DAY})\b|(?<=[a-z]) | و)"
+            rf"(?! ?(?:am|pm|percent|aed|sar|usd|dhs|k)\b)(?=$| (?:{named.AFTER_A_DAY})\b|(?<=[a-z]) | و)",
+            _of_month,
         ),
-        _of_month,
-    ),
-    (
-        re.compile(
+        (
             rf"{_APART}(?P<day>\d{{1,2}}){_TH}(?:(?:-| to | till | until )(?P<until>\d{{1,2}}){_TH}?)?"
-            rf"(?P<next> of (?:the )?next month)?\b"
+            rf"(?P<next> of (?:the )?next month)?\b",
+            _of_month,
         ),
-        _of_month,
-    ),
-    (
-        re.compile(
-            rf"{_APART}(?P<day>\d{{1,2}})(?P<until>(?!)x)? (?:من |في |of )?(?:هذا |this |the )?(?:الشهر|month)(?P<next>(?!)x)?\b"
+        (
+            rf"{_APART}(?P<day>\d{{1,2}})(?P<until>(?!)x)? (?:من |في |of )?(?:هذا |this |the )?(?:الشهر|month)(?P<next>(?!)x)?\b",
+            _of_month,
         ),
-        _of_month,
-    ),
-    # 'يوم 25 بحول', '28 ko': these words show that the number is a day.
-    (re.compile(rf"(?<!كل )\b(?:يوم|بتاريخ) (?P<day>\d{{1,2}}){_ENDS}(?P<until>(?!)x)?(?P<next>(?!)x)?"), _of_month),
-    (re.compile(rf"{_APART}(?P<day>\d{{1,2}})(?P<until>(?!)x)?(?P<next>(?!)x)? (?:ko|tarikh|tareekh)\b"), _of_month),
-    (re.compile(rf"\b(?:{named.TODAY})\b"), _in(0)),
+        # 'يوم 25 بحول', '28 ko': these words show that the number is a day.
+        (rf"(?<!كل )\b(?:يوم|بتاريخ) (?P<day>\d{{1,2}}){_ENDS}(?P<until>(?!)x)?(?P<next>(?!)x)?", _of_month),
+        (rf"{_APART}(?P<day>\d{{1,2}})(?P<until>(?!)x)?(?P<next>(?!)x)? (?:ko|tarikh|tareekh)\b", _of_month),
+        (rf"\b(?:{named.TODAY})\b", _in(0)),
+    )
 ]
