@@ -179,9 +179,9 @@ def _is_marked(line: str) -> bool:
 
 def _is_ours(line: str, sent: SentMail | None, place: _Place, in_quote: bool, is_below: bool) -> bool:
     """Return True if a line is part of the sent mail. Short lines count only in a quote or as whole lines."""
-    words = normalise(without_links(_unmarked(line)))
+    words = normalise(without_links(_PREFIX.sub("", line, count=1)))
     if not words:
-        return bool(line) and (in_quote or _is_own_link(line))
+        return bool(line) and (in_quote or settings.BASE_URL in line)
     if sent and place.end >= 0 and sent.text.startswith(f"{words} ", place.end):
         place.end += len(words) + 1
         return True
@@ -200,14 +200,6 @@ def _is_ours(line: str, sent: SentMail | None, place: _Place, in_quote: bool, is
             place.start, place.end = found, found + len(words) + 2
             return True
     return bool(sent.subject) and words == sent.subject
-
-
-def _is_own_link(line: str) -> bool:
-    return settings.BASE_URL in line
-
-
-def _unmarked(line: str) -> str:
-    return _PREFIX.sub("", line, count=1)
 
 
 def _leads_to_quote(plain: list[str], number: int, heads: dict[int, int], sent: SentMail | None) -> bool:
@@ -261,15 +253,9 @@ def _fields(plain: list[str], number: int, sent: SentMail | None) -> int:
         if sent and sent.subject and len(sent.subject) > 8 and normalise(value).endswith(sent.subject):
             proofs += 2
         end += 1
-        if (
-            end < len(plain)
-            and not plain[end]
-            and end + 1 < len(plain)
-            and _FIELD.fullmatch(plain[end + 1])
-            and names < 3
-        ):
+        if names < 3 and end + 1 < len(plain) and not plain[end] and _FIELD.fullmatch(plain[end + 1]):
             end += 1  # a blank line between the fields
-    return end if names >= 2 and proofs >= 2 else (end if names == 1 and proofs >= 2 else 0)
+    return end if proofs >= 2 else 0
 
 
 def _names_us(value: str, sent: SentMail | None) -> bool:

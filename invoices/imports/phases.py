@@ -78,15 +78,10 @@ def start(
 
 def _check_pending_files(account: Account) -> None:
     """Raise `Refused` if so many files are pending that other accounts would have to wait."""
-    if (
-        Import.objects.for_account(account).filter(phase__in=(Phase.READING, Phase.CHECKING)).count()
-        >= MAX_PENDING_FILES
-    ):
-        raise Refused(
-            "file",
-            "many",
-            _("%(count)d files are already being read. Wait until one is done.") % {"count": MAX_PENDING_FILES},
-        )
+    pending = Import.objects.for_account(account).filter(phase__in=(Phase.READING, Phase.CHECKING))
+    if pending.count() >= MAX_PENDING_FILES:
+        message = _("%(count)d files are already being read. Wait until one is done.")
+        raise Refused("file", "many", message % {"count": MAX_PENDING_FILES})
 
 
 def confirm(file: Import, actor: str) -> None:
