@@ -70,7 +70,6 @@ class _Place:
 
 
 def sent_as(message: Communication | None) -> SentMail | None:
-    """Return the sent mail of a message, or None."""
     if message is None:
         return None
     senders = (reply_address(message.message_id), *_ADDRESS.findall(settings.DEFAULT_FROM_EMAIL))

@@ -17,6 +17,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from inflow import turns
 from inflow.accounts import audit
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, User
@@ -137,8 +138,7 @@ def unclaimed() -> list[uuid.UUID]:
 
 
 def _unclaimed() -> QuerySet[Import]:
-    free = Q(claimed_until=None) | Q(claimed_until__lt=timezone.now())
-    found: QuerySet[Import] = Import.objects.filter(free, phase__in=IN_PROGRESS)
+    found: QuerySet[Import] = Import.objects.filter(turns.unclaimed(), phase__in=IN_PROGRESS)
     return found
 
 
