@@ -32,7 +32,9 @@ class Mention:
     is_weekday: bool = False
 
 
-_Read = Callable[[re.Match[str], dt.date], tuple[dt.date | None, dt.date | None]]
+# The day of a promise, and the day of a past payment.
+_Days = tuple[dt.date | None, dt.date | None]
+_Read = Callable[[re.Match[str], dt.date], _Days]
 
 
 def find(text: str, today: dt.date) -> dt.date | None:
@@ -98,30 +100,30 @@ def _is_beside(weekday: Mention, found: list[tuple[Mention, dt.date | None]]) ->
 # --- Interpretation of each form ------------------------------------------------------------------------------------
 
 
-def _iso(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _iso(match: re.Match[str], today: dt.date) -> _Days:
     return _both(_date(int(match["year"]), int(match["month"]), int(match["day"])), today)
 
 
-def _numeric(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _numeric(match: re.Match[str], today: dt.date) -> _Days:
     """Interpret a date as day before month, as in the Gulf, unless only month before day is valid."""
     first, second = int(match["first"]), int(match["second"])
     day, month = (second, first) if first <= 12 < second else (first, second)
     return _read_day(day, month, match["year"], today)
 
 
-def _named(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _named(match: re.Match[str], today: dt.date) -> _Days:
     month = _number(match, "m", range(1, 13))
     last = match.groupdict().get("until")
     return _read_day(int(last or match["day"]), month, match["year"], today)
 
 
-def _end_of_named(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _end_of_named(match: re.Match[str], today: dt.date) -> _Days:
     month = _number(match, "m", range(1, 13))
     year = today.year if month >= today.month else today.year + 1
     return dt.date(year, month, calendar.monthrange(year, month)[1]), None
 
 
-def _of_month(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _of_month(match: re.Match[str], today: dt.date) -> _Days:
     """Interpret 'the 25th': the next one, or the last one for a past payment."""
     day, until = (int(match[name] or 0) for name in ("day", "until"))
     ahead = _first_valid(_months(today, 1), until or day, lambda found: found >= today)
@@ -132,7 +134,7 @@ def _of_month(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.
     return ahead, back
 
 
-def _weekday(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _weekday(match: re.Match[str], today: dt.date) -> _Days:
     """Interpret a weekday: 'Friday', on a Friday, is the next one, or today for a past payment."""
     wanted = _number(match, "d", range(7))
     ahead = today + dt.timedelta(days=(wanted - today.weekday() - 1) % 7 + 1)
@@ -140,12 +142,12 @@ def _weekday(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.d
     return ahead, back
 
 
-def _last_weekday(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _last_weekday(match: re.Match[str], today: dt.date) -> _Days:
     wanted = _number(match, "d", range(7))
     return None, today - dt.timedelta(days=(today.weekday() - wanted - 1) % 7 + 1)
 
 
-def _weekday_of_next_week(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _weekday_of_next_week(match: re.Match[str], today: dt.date) -> _Days:
     """Interpret a weekday of next week. Weeks may begin on Sunday or Monday; both must give the same day."""
     wanted = _number(match, "d", range(7))
     by_monday = today - today.weekday() * _DAY + (7 + wanted) * _DAY
@@ -153,7 +155,7 @@ def _weekday_of_next_week(match: re.Match[str], today: dt.date) -> tuple[dt.date
     return (by_monday if by_monday == by_sunday else None), None
 
 
-def _counted(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _counted(match: re.Match[str], today: dt.date) -> _Days:
     """Interpret 'in 3 days'. For 'in 2-3 days' use the later day."""
     count = _count(match["until"] or match["count"])
     if match["months"]:
@@ -166,29 +168,29 @@ def _counted(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.d
     return today + dt.timedelta(days=count * (7 if match["weeks"] else 1)), None
 
 
-def _ago(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _ago(match: re.Match[str], today: dt.date) -> _Days:
     return None, today - dt.timedelta(days=_count(match["count"]) * (7 if match["weeks"] else 1))
 
 
-def _month_end(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _month_end(match: re.Match[str], today: dt.date) -> _Days:
     month = _next_month(today) if match["next"] or match["coming"] else today
     return month.replace(day=calendar.monthrange(month.year, month.month)[1]), None
 
 
-def _next_month_start(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _next_month_start(match: re.Match[str], today: dt.date) -> _Days:
     return _next_month(today), None
 
 
-def _year_end(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _year_end(match: re.Match[str], today: dt.date) -> _Days:
     return dt.date(today.year, 12, 31), None
 
 
-def _unclear(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _unclear(match: re.Match[str], today: dt.date) -> _Days:
     return None, None
 
 
 def _in(days: int) -> _Read:
-    def read(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+    def read(match: re.Match[str], today: dt.date) -> _Days:
         day = today + dt.timedelta(days=days)
         return (day if days >= 0 else None), (day if days <= 0 else None)
 
@@ -198,11 +200,11 @@ def _in(days: int) -> _Read:
 # --- Helpers --------------------------------------------------------------------------------------------------------
 
 
-def _both(day: dt.date | None, today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _both(day: dt.date | None, today: dt.date) -> _Days:
     return (day if day and day >= today else None), (day if day and day <= today else None)
 
 
-def _read_day(day: int, month: int, year: str | None, today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _read_day(day: int, month: int, year: str | None, today: dt.date) -> _Days:
     """Choose the year of a date without one: the nearer of future and past, and at most `_RECENTLY` in the past."""
     if year:
         return _both(_date(int(year) + (2000 if len(year) == 2 else 0), month, day), today)
