@@ -86,17 +86,12 @@ def needs_approval(row: Communication, rules: CollectionSettings, credit: Decima
     """
     if row.kind != Kind.FINAL_NOTICE:
         return False
-    limit = approval_limit(rules, row.invoice.currency)
+    limits = ApprovalLimit.objects.filter(settings=rules.account_id, currency=row.invoice.currency)
+    limit = limits.values_list("amount", flat=True).first()
     if limit is None or row.invoice.balance - credit <= limit:
         return False
     tries = Communication.objects.filter(invoice=row.invoice_id, round=row.round, step=row.step, kind=row.kind)
     return not tries.filter(approved_at__isnull=False).exists()
-
-
-def approval_limit(rules: CollectionSettings, currency: str) -> Decimal | None:
-    limits = ApprovalLimit.objects.filter(settings=rules.account_id, currency=currency)
-    amount: Decimal | None = limits.values_list("amount", flat=True).first()
-    return amount
 
 
 def hold(row: Communication) -> None:
