@@ -29,6 +29,7 @@ FIELDS = {
     "collectionsettings.hours_between": _lazy("hours between messages"),
     "collectionsettings.most_in_7_days": _lazy("most messages in 7 days"),
     "collectionsettings.payments_synced_at": _lazy("payments confirmed at"),
+    "subscription.target_url": _lazy("target URL"),
 }
 
 

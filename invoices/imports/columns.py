@@ -119,8 +119,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ),
         Column(
             "amount_paid",
-            _("Paid already"),
-            _("The amount paid before the import. Import later payments as payments."),
+            _("Already paid"),
+            _("The amount paid before the import. Import later payments with a file of payments."),
             "paid|paid amount|already paid|amount received|received|invoice amount paid|total paid|paid to date"
             "|amount paid to date|payments|payments received|received amount|settled amount|amount settled|collected"
             "|amount collected|المدفوع|المبلغ المدفوع|المسدد|المبلغ المسدد|المحصل|المبلغ المحصل|المقبوض|إجمالي المدفوع"
@@ -195,7 +195,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("currency", _("Currency"), _("Optional: the invoice's currency."), _CURRENCY, is_financial=True),
         Column(
             "paid_at",
-            _("Day the money came"),
+            _("Payment date"),
             _("YYYY-MM-DD. Empty: today."),
             "date|paid|paid on|payment date|date paid|value date|received on|transaction date"
             "|التاريخ|تاريخ الدفع|تاريخ السداد|تاريخ القيمة|تاريخ التحصيل",

@@ -18,7 +18,7 @@ class PolicyForm(PageForm):
         own = policies.default_for(self.row.account)
         others = ReminderPolicy.objects.for_account(self.row.account).exclude(pk=own.pk)
         choices = [
-            ("own", _("%(schedule)s (default of the account)") % {"schedule": own}),
+            ("own", _("%(schedule)s (account default)") % {"schedule": own}),
             *((str(policy.pk), str(policy)) for policy in others),
             ("none", _("None: no reminders")),
         ]

@@ -284,7 +284,7 @@ class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_subdivision(self) -> str:
         subdivision: str = self.cleaned_data["subdivision"]
         if subdivision and self.cleaned_data.get("country") not in ("", subdivision[:2], None):
-            raise ValidationError(_("The subdivision must be in the country."))
+            raise ValidationError(_("The emirate or region must be in the country."))
         return subdivision
 
     def clean_time_zone(self) -> str:
