@@ -120,7 +120,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column(
             "amount_paid",
             _("Already paid"),
-            _("The amount paid before the import. Import later payments with a file of payments."),
+            _("The amount paid before the import. Import later payments from a payments file."),
             "paid|paid amount|already paid|amount received|received|invoice amount paid|total paid|paid to date"
             "|amount paid to date|payments|payments received|received amount|settled amount|amount settled|collected"
             "|amount collected|المدفوع|المبلغ المدفوع|المسدد|المبلغ المسدد|المحصل|المبلغ المحصل|المقبوض|إجمالي المدفوع"

@@ -209,7 +209,8 @@ class InvoicePlanner(RowPlanner):
         if paid not in (invoice.amount_paid, self.opening.get(invoice.pk, Decimal(0))):
             raise RowRefused(
                 _(
-                    "The amount paid is %(now)s here and %(said)s in the file. Import later payments with a file of payments."
+                    "The amount paid is %(now)s here and %(said)s in the file. Import later payments from a payments "
+                    "file."
                 )
                 % {"now": f"{invoice.amount_paid.normalize():f}", "said": text}
             )
