@@ -83,7 +83,8 @@ class DeliveryAdmin(OwnRowsAdmin):
     fields = (
         ("event_type", "status_shown"),
         ("target", "event_id_shown"),
-        ("created_at", "next_attempt_at", "attempts_made"),
+        ("created_at", "next_attempt_at"),
+        "attempts_made",
         "body_shown",
     )
     readonly_fields = flatten(fields)
