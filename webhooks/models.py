@@ -160,7 +160,7 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         event, url = self.event.get_type_display(), self.subscription.target_url
-        return _("%(event)s to %(url)s") % {"event": event, "url": url}
+        return _("%(event)s: %(url)s") % {"event": event, "url": url}
 
 
 class Attempt(models.Model):
