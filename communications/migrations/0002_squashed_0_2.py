@@ -107,7 +107,7 @@ class Migration(migrations.Migration):
                 ('claimed_at', models.DateTimeField(editable=False, help_text='When a worker began to send it, in real time.', null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('error', models.CharField(blank=True, max_length=300)),
-                ('provider_id', models.CharField(blank=True, editable=False, help_text="The gateway's own id, or that of the mail.", max_length=255)),
+                ('provider_id', models.CharField(blank=True, editable=False, help_text="The gateway's own ID, or that of the mail.", max_length=255)),
                 ('refusal', models.CharField(blank=True, editable=False, max_length=10)),
                 ('refusals', models.PositiveSmallIntegerField(default=0, editable=False)),
                 ('own_subject', models.CharField(blank=True, editable=False, max_length=300)),
