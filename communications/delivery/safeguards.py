@@ -129,7 +129,7 @@ def withdraw_approval(account: Account, communication_id: uuid.UUID, actor: Acto
     with transaction.atomic():
         row, invoice = lock_message(account, communication_id, State.SCHEDULED)
         if row.approved_at is None:
-            raise Refused("status", "illegal_transition", _("Only a message that was released can be called back."))
+            raise Refused("status", "illegal_transition", _("Only a released message can be recalled."))
         row.status, row.approved_at, row.approved_by = State.HELD, None, ""
         row.save(update_fields=["status", "approved_at", "approved_by"])
         _note(row, invoice, "held", actor)

@@ -136,7 +136,7 @@ class _Job:
         self._pool.over(self.client)
         if self._after:
             self._after()
-        self._refuse(Refusal(500, "internal", "Something went wrong on our side; it is logged."))
+        self._refuse(Refusal(500, "internal", "Something went wrong on our side. The error has been logged."))
 
     # In a thread
 

@@ -57,8 +57,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("language", _("Language"), _("en or ar. Empty: the account's.")),
         Column(
             "amount_paid",
-            _("Paid already"),
-            _("The amount paid before the import. Import later payments as payments."),
+            _("Already paid"),
+            _("The amount paid before the import. Import later payments from a payments file."),
             is_financial=True,
         ),
         Column(
@@ -108,7 +108,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             is_financial=True,
         ),
         Column("currency", _("Currency"), _("Optional: the invoice's currency."), is_financial=True),
-        Column("paid_at", _("Day the money came"), _("YYYY-MM-DD. Empty: today.")),
+        Column("paid_at", _("Payment date"), _("YYYY-MM-DD. Empty: today.")),
         Column("method", _("Method"), _("Such as bank_transfer, cheque, card, cash.")),
         Column(
             "status", _("Status"), _("Status of the payment. Only received payments are recorded."), is_financial=True

@@ -188,7 +188,7 @@ def _claim(import_id: uuid.UUID) -> Import | None:
         file.save(update_fields=["claim", "claimed_until", "stumbles"])
     if file.stumbles > MAX_CLAIMS:
         log.error("import_given_up", file=str(file.pk))
-        _end(file, Phase.FAILED, failure=_("Something went wrong on our side; it is logged."))
+        _end(file, Phase.FAILED, failure=_("Something went wrong on our side. The error has been logged."))
         return None
     return file
 
@@ -273,7 +273,7 @@ def _apply(row: ImportRow, plan: Plan, actor: Actor) -> None:
             raise
         except Exception:  # one failing row must not stop the import
             log.exception("import_row_failed", file=str(row.file_id), line=row.line)
-            _refuse(row, _("Something went wrong on our side; it is logged."))
+            _refuse(row, _("Something went wrong on our side. The error has been logged."))
 
 
 def _refuse(row: ImportRow, reason: str) -> None:

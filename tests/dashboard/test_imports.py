@@ -177,7 +177,7 @@ def test_payments_are_recorded_once_by_their_reference(own: World, foreign: Worl
     assert reasons[4:] == [
         "The invoice is in AED.",
         "paid_at must not be in the future.",
-        "There is no invoice of this number.",
+        "There is no invoice with this number.",
     ]
     paid = Payment.objects.filter(invoice=own.invoice).order_by("reference")
     assert [(each.amount, each.paid_at, each.reference) for each in paid] == [

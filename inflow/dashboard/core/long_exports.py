@@ -128,7 +128,7 @@ def work(export_id: uuid.UUID, release: str | None = None, turn_s: float = TURN_
     except Exception:
         log.exception("export_failed", export=str(export.pk), attempts=export.attempts)
         if export.attempts >= MOST_ATTEMPTS:
-            _fail(export, _("Something went wrong on our side; it is logged."))
+            _fail(export, _("Something went wrong on our side. The error has been logged."))
         return False
     _save(export, claimed_until=timezone.now(), attempts=0)
     if export.is_at_work:

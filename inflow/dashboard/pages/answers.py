@@ -77,7 +77,7 @@ class AnswerAdmin(AboutInvoice):
         icon="payments",
         form=ClaimedPaymentForm,
         fits=_is_pending(AnswerKind.PAID),
-        intro=_lazy("Only if the money has arrived. Payments can’t be edited later."),
+        intro=_lazy("Only if the money has arrived. Payments can't be edited later."),
         is_primary=True,
     )
     def confirm_paid(self, answer: Answer, actor: Actor, form: ClaimedPaymentForm) -> str:

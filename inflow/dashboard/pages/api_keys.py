@@ -91,7 +91,7 @@ def _is_live(key: ApiKey) -> bool:
 class KeyStateFilter(OptionsFilter):
     title, parameter_name = _lazy("state"), "state"
     options: ClassVar[Options] = {
-        "live": (_lazy("Live"), lambda user: Q(revoked_at=None) & ~Q(expires_at__lte=timezone.now())),
+        "live": (_lazy("Active"), lambda user: Q(revoked_at=None) & ~Q(expires_at__lte=timezone.now())),
         "revoked": (_lazy("Revoked"), Q(revoked_at__isnull=False)),
         "expired": (_lazy("Expired"), lambda user: Q(revoked_at=None, expires_at__lte=timezone.now())),
     }
@@ -168,7 +168,7 @@ class ApiKeyAdmin(OwnRowsAdmin):
     def state(self, key: ApiKey) -> str:
         if key.revoked_at:
             return badge(_("Revoked"), "danger")
-        return badge(_("Live"), "success") if _is_live(key) else badge(_("Expired"), "warning")
+        return badge(_("Active"), "success") if _is_live(key) else badge(_("Expired"), "warning")
 
     @display(description=_lazy("Scopes"))
     def scope_list(self, key: ApiKey) -> str:

@@ -103,7 +103,7 @@ class EscalationAdmin(AboutInvoice):
         icon="task_alt",
         form=ResolveForm,
         fits=_is_unresolved,
-        intro=_lazy("Choose the next step for an open invoice. To give it up, write it off on its own page."),
+        intro=_lazy("Choose the next step for an open invoice. To write it off, open its own page."),
     )
     def resolve(self, case: Escalation, actor: Actor, form: ResolveForm) -> str:
         names = ("resolution", "hold_until", "promised_on", "notes")

@@ -87,7 +87,7 @@ class ConsentEntryAdmin(OwnRowsAdmin):
 
     when = moment_column(_lazy("When"), "at")
 
-    @display(description=_lazy("What"), ordering="what")
+    @display(description=_lazy("Change"), ordering="what")
     def what_shown(self, entry: ConsentEntry) -> str:
         return badge(entry.get_what_display(), "warning" if entry.what == "opted_out" else "success")
 
@@ -99,7 +99,7 @@ class ConsentEntryAdmin(OwnRowsAdmin):
     def text_shown(self, entry: ConsentEntry) -> str:
         return bdi(entry.text)
 
-    @display(description=_lazy("Where"))
+    @display(description=_lazy("Address"))
     def where(self, entry: ConsentEntry) -> SafeString:
         if not entry.channel:
             return bdi(_("All channels"))

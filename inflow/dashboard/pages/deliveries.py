@@ -63,7 +63,7 @@ class AttemptInline(RowsInside):
     def took(self, attempt: Attempt) -> str:
         return _("%(count)s ms") % {"count": f"{attempt.ms:,}"}
 
-    @display(description=_lazy("Response"))
+    @display(description=_lazy("HTTP response"))
     def response_shown(self, attempt: Attempt) -> str:
         return format_html('<pre class="code">{}</pre>', attempt.response) if attempt.response else "–"
 
@@ -83,7 +83,8 @@ class DeliveryAdmin(OwnRowsAdmin):
     fields = (
         ("event_type", "status_shown"),
         ("target", "event_id_shown"),
-        ("created_at", "next_attempt_at", "attempts_made"),
+        ("created_at", "next_attempt_at"),
+        "attempts_made",
         "body_shown",
     )
     readonly_fields = flatten(fields)
@@ -96,7 +97,7 @@ class DeliveryAdmin(OwnRowsAdmin):
         needs=Role.ADMIN,
         icon="replay",
         fits=lambda delivery: delivery.status != DeliveryStatus.PENDING,
-        intro=_lazy("Sends the same event to the same URL again, with the same id."),
+        intro=_lazy("Sends the same event to the same URL again, with the same ID."),
     )
     def replay(self, delivery: Delivery, actor: Actor, form: PageForm) -> str:
         try:
@@ -106,8 +107,8 @@ class DeliveryAdmin(OwnRowsAdmin):
         except EventTooOld as error:
             text = _("Events can be sent again for %(days)s days.") % {"days": replaying.REPLAY_WINDOW.days}
             raise ValidationError(text) from error
-        record(delivery, actor, "delivery.replayed")
-        return _("The event is being sent again, with the same id.")
+        record(delivery, actor, "delivery.replayed", event=delivery.event_id)
+        return _("The event is being sent again, with the same ID.")
 
     replay_selected = bulk(replay)
 
@@ -115,7 +116,7 @@ class DeliveryAdmin(OwnRowsAdmin):
     def event_type(self, delivery: Delivery) -> str:
         return delivery.event.get_type_display()
 
-    @display(description=_lazy("Event id"))
+    @display(description=_lazy("Event ID"))
     def event_id_shown(self, delivery: Delivery) -> str:
         return format_html("<code>{}</code>", delivery.event_id)
 

@@ -259,7 +259,7 @@ class PolicyForm(PageForm):
         own = policies.default_for(self.row.account)
         others = ReminderPolicy.objects.for_account(self.row.account).exclude(pk=own.pk)
         choices = [
-            ("own", _("%(schedule)s (default of the account)") % {"schedule": own}),
+            ("own", _("%(schedule)s (account default)") % {"schedule": own}),
             *((str(policy.pk), str(policy)) for policy in others),
             ("none", _("None: no reminders")),
         ]
@@ -290,7 +290,7 @@ class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_subdivision(self) -> str:
         subdivision: str = self.cleaned_data["subdivision"]
         if subdivision and self.cleaned_data.get("country") not in ("", subdivision[:2], None):
-            raise ValidationError(_("The subdivision must be in the country."))
+            raise ValidationError(_("The emirate or region must be in the country."))
         return subdivision
 
     def clean_time_zone(self) -> str:

@@ -167,7 +167,7 @@ class GatewayAdmin(OwnRowsAdmin):
         fits=lambda gateway: gateway.channel == Medium.WHATSAPP,
         intro=_lazy(
             "WhatsApp starts a conversation only with an approved template. {{1}} is the debtor's name, {{2}} the "
-            "invoice, {{3}} the balance, {{4}} the due date, {{5}} your account. Without a template id, a message is "
+            "invoice, {{3}} the balance, {{4}} the due date, {{5}} your account. Without a template ID, a message is "
             "sent only to debtors who wrote within the last 24 hours."
         ),
     )

@@ -34,7 +34,7 @@ class InvitationForm(OwnAccountForm):
     email = forms.EmailField(
         max_length=254,
         widget=forms.EmailInput({"autocomplete": "off", "dir": "ltr"}),
-        help_text=_lazy("The invitation is sent to this address, which becomes the person’s log-in."),
+        help_text=_lazy("The invitation is sent to this address, which becomes the person's log-in."),
     )
     role = forms.ChoiceField(choices=Role.choices, initial=Role.VIEWER)
 

@@ -58,7 +58,7 @@ class InvoiceActions:
         icon="payments",
         form=PaymentForm,
         fits=_is_open_or_written_off,
-        intro=_lazy("Payments can’t be edited later. Any amount above the balance becomes the debtor’s credit."),
+        intro=_lazy("Payments can't be edited later. Any amount above the balance becomes the debtor's credit."),
         is_primary=True,
     )
     def record_payment(self, invoice: Invoice, actor: Actor, form: PaymentForm) -> str:
@@ -149,7 +149,7 @@ class InvoiceActions:
         icon="person_add",
         form=AssignForm,
         fits=_is_open,
-        intro=_lazy("Assigns the open cases of the invoice. If there is none, a case of level 1 is opened."),
+        intro=_lazy("Assigns the open cases of the invoice. If there is none, a level 1 case is opened."),
     )
     def assign(self, invoice: Invoice, actor: Actor, form: AssignForm) -> str:
         member = form.cleaned_data["assignee"]

@@ -94,14 +94,14 @@ class CommunicationAdmin(AboutInvoice):
         return _("Released. The message is scheduled for %(moment)s.") % {"moment": moment}
 
     @row_action(
-        _lazy("Withdraw release"),
+        _lazy("Recall"),
         icon="undo",
         fits=lambda row: row.status == State.SCHEDULED and row.approved_at is not None,
         intro=_lazy("The message is held again until a person releases or cancels it."),
     )
     def call_back(self, row: Communication, actor: Actor, form: PageForm) -> str:
         safeguards.withdraw_approval(row.account, row.pk, actor)
-        return _("Release withdrawn. The message is held again.")
+        return _("Recalled. The message is held again.")
 
     @row_action(
         _lazy("Cancel message"),
@@ -121,7 +121,7 @@ class CommunicationAdmin(AboutInvoice):
         icon="reply",
         form=ReplyForm,
         fits=_takes_test_reply,
-        intro=_lazy("For testing: the local gateway delivers the reply, signed like a provider’s."),
+        intro=_lazy("For testing: the local gateway delivers the reply, signed like a provider's."),
     )
     def answer(self, row: Communication, actor: Actor, form: ReplyForm) -> str:
         if not _takes_test_reply(row) or not local_gateway.reply(row, form.cleaned_data["text"]):

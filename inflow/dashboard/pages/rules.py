@@ -85,7 +85,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
     list_select_related = ("account",)
     fieldsets = (
         (
-            _lazy("Sending hours and limits"),
+            _lazy("Contact hours and limits"),
             {"fields": (("opens_at", "closes_at"), ("hours_between", "most_in_7_days"))},
         ),
         (_lazy("Additional messages"), {"fields": (("says_thanks", "recalls_promises"),)}),
@@ -185,7 +185,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
 
     @display(description=_lazy("Hours"))
     def hours(self, rules: CollectionSettings) -> str:
-        return bdi(str(rules))
+        return bdi(f"{rules.opens_at:%H:%M}–{rules.closes_at:%H:%M}")
 
     @display(description=_lazy("Messages"))
     def switch(self, rules: CollectionSettings) -> str:

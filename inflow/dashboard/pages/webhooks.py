@@ -183,7 +183,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         icon="replay",
         form=SinceForm,
         fits=lambda subscription: subscription.is_active,
-        intro=_lazy("Sends the events of a period to this URL again, with the same ids."),
+        intro=_lazy("Sends the events of a period to this URL again, with the same IDs."),
     )
     def replay_since(self, subscription: Subscription, actor: Actor, form: SinceForm) -> str:
         try:
