@@ -38,6 +38,7 @@ from invoices.models import (
 
 __all__ = ["Draft", "NotFound", "Refused", "StaffOnly", "VersionMismatch", "changing", "changing_all", "lock"]
 
+# The facts that people and the API change. A change of other columns alone is not written.
 _WATCHED = (
     "status",
     "payment_status",
@@ -51,6 +52,7 @@ _WATCHED = (
     "entered_at",
 )
 _values_watched = operator.attrgetter(*_WATCHED)
+# Those of which the timeline shows the change.
 _REPORTED = ("status", "payment_status", "hold_until", "notes", "due_date", "is_chased")
 
 

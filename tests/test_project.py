@@ -116,6 +116,13 @@ def test_nothing_takes_our_package_from_an_index() -> None:
         assert not found, f"{path}: {found[0]}"
 
 
+def test_migrations_have_names_from_which_django_counts_on() -> None:
+    """Django numbers the next migration from the last name. 0001_squashed_0023_… is followed by 0024."""
+    names = [path.stem for path in ROOT.glob("**/migrations/[0-9]*.py") if ".venv" not in path.parts]
+    assert names
+    assert [name for name in names if not re.match(r"\d{4}_(squashed_\d{4}_|(?!squashed_))", name)] == []
+
+
 def test_env_example_names_exactly_what_settings_read() -> None:
     calls = [node for node in ast.walk(ast.parse(Path(ROOT / "inflow/settings.py").read_text())) if is_read(node)]
     names = {ast.literal_eval(call.args[0]) for call in calls}

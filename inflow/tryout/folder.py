@@ -36,7 +36,8 @@ def join_running() -> None:
     variables = dotenv.dotenv_values(data / "run.env", interpolate=False) if is_running(data) else {}
     if "DATABASE_URL" not in variables:
         raise Unavailable(
-            f"DATABASE_URL is not set and no `make run` is up in {data}: start one, or set what .env.example names"
+            f"DATABASE_URL is not set and no `make run` is up in {data}: start one, set INFLOW_DATA to the folder of a "
+            "running one, or set what .env.example names"
         )
     for name, value in variables.items():
         os.environ[name] = os.environ.get(name) or value or ""

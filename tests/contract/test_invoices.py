@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from inflow.accounts.models import Account
+from invoices.api.serializers import InvoicePatch
 from invoices.models import Invoice, Payment
 from tests import make
 from tests.api.client import Caller, is_problem
@@ -122,7 +123,25 @@ def test_created_says_where_the_invoice_is(account: Account, api: Caller) -> Non
     assert api.get(answer.headers["Location"].removeprefix("http://testserver")).json == answer.json
 
 
-READ_ONLY = sorted(set(FIELDS) - {"status", "payment_status", "notes", "hold_until"})
+# Each field of `InvoicePatch` with a value that changes an invoice. `hold_until` needs its status.
+CHANGES: dict[str, dict[str, Any]] = {
+    "status": {"status": "disputed"},
+    "payment_status": {"payment_status": "paid"},
+    "notes": {"notes": "Asked for a copy."},
+    "hold_until": {"status": "on_hold", "hold_until": "2999-12-31"},
+}
+READ_ONLY = sorted(set(FIELDS) - CHANGES.keys())
+
+
+@pytest.mark.parametrize("field", sorted(InvoicePatch().fields))
+def test_what_patch_changes_is_stored(account: Account, api: Caller, field: str) -> None:
+    assert field in CHANGES, "add the new field to CHANGES"
+    invoice = make.invoice(account)
+    answer = api.patch(f"invoices/{invoice.pk}", CHANGES[field]).json
+    assert answer.items() >= CHANGES[field].items()
+    stored = api.get(f"invoices/{invoice.pk}").json
+    assert stored == answer, "the change is not stored: add the field to _WATCHED in invoices/writing.py"
+    assert stored["version"] == invoice.version + 1
 
 
 @pytest.mark.parametrize("field", READ_ONLY)

@@ -23,12 +23,13 @@ def test_each_text_of_ours_is_in_the_catalogue_and_nothing_else_is(po: polib.POF
     known = {(entry.msgid, entry.msgid_plural) for entry in po}
     borrowed = {(entry.msgid, entry.msgid_plural) for entry in po if ("borrowed", "") in entry.occurrences}
     ours = set(wanted())
-    assert ours - known == set()
-    assert known - borrowed - ours == set()
+    assert ours - known == set(), "run `make messages`"
+    assert known - borrowed - ours == set(), "run `make messages`"
 
 
 def test_nothing_is_empty_fuzzy_or_said_twice(po: polib.POFile) -> None:
-    assert [entry.msgid for entry in po if not entry.translated() or entry.fuzzy or entry.obsolete] == []
+    unfinished = [entry.msgid for entry in po if not entry.translated() or entry.fuzzy or entry.obsolete]
+    assert unfinished == [], "translate these in locale/ar/LC_MESSAGES/django.po, then run `make messages`"
     assert [msgid for msgid, count in Counter(entry.msgid for entry in po).items() if count > 1] == []
 
 
@@ -52,7 +53,8 @@ def test_the_digits_are_latin(po: polib.POFile) -> None:
 
 
 def test_what_is_loaded_is_the_compiled_catalogue(po: polib.POFile) -> None:
-    assert catalogue().with_suffix(".mo").read_bytes() == po.to_binary()
+    is_current = catalogue().with_suffix(".mo").read_bytes() == po.to_binary()
+    assert is_current, "run `make messages`"
 
 
 def _placeholders(text: str) -> Counter[str]:

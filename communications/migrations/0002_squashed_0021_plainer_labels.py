@@ -40,9 +40,9 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('accounts', '0001_squashed_0_2'),
-        ('communications', '0001_squashed_0_2_policies'),
-        ('invoices', '0001_squashed_0_2'),
+        ('accounts', '0001_squashed_0010_session_keys_are_hashed'),
+        ('communications', '0001_squashed_0021_policies'),
+        ('invoices', '0001_squashed_0023_plainer_labels'),
     ]
 
     operations = [

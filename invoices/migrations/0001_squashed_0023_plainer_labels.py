@@ -77,8 +77,8 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('accounts', '0001_squashed_0_2'),
-        ('communications', '0001_squashed_0_2_policies'),
+        ('accounts', '0001_squashed_0010_session_keys_are_hashed'),
+        ('communications', '0001_squashed_0021_policies'),
     ]
 
     operations = [

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('accounts', '0001_squashed_0_2'),
+        ('accounts', '0001_squashed_0010_session_keys_are_hashed'),
     ]
 
     operations = [

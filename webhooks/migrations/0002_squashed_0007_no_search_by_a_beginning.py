@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         ("webhooks", "0006_events_kept_from_a_number"),
     ]
 
-    dependencies = [("webhooks", "0001_squashed_0_2")]
+    dependencies = [("webhooks", "0001_squashed_0007_secrets_of_the_last_day")]
 
     operations = [
         migrations.RunSQL(f"DROP INDEX IF EXISTS {name}", f"CREATE INDEX {name} ON {columns}")
