@@ -8,7 +8,7 @@ COMPILE = $(V)/uv pip compile $(ARGS) --quiet --universal --python-version 3.11 
 # import the same modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-fast nightly lint audit migrations openapi messages bench bench-quick lock clean
+.PHONY: run test test-slow nightly lint audit migrations openapi messages bench bench-quick lock clean
 
 run: .venv/.run ## start everything on this machine; set PORT and INFLOW_DATA to change the port and the data folder
 	@exec $(V)/python -m inflow.tryout
@@ -16,8 +16,8 @@ run: .venv/.run ## start everything on this machine; set PORT and INFLOW_DATA to
 test: .venv/.dev tests/browser/node_modules ## select tests with ARGS="tests/api -k keys"
 	$(V)/pytest $(ARGS)
 
-test-fast: .venv/.dev ## leave out browsers, whole servers and random cases
-	$(V)/pytest -m "not (nightly or browser or faults or properties)" $(ARGS)
+test-slow: .venv/.dev tests/browser/node_modules ## run the tests with browsers, whole servers and random cases
+	$(V)/pytest -m "(browser or faults or properties) and not nightly" $(ARGS)
 
 nightly: .venv/.dev tests/browser/node_modules ## run all tests, including those that take minutes
 	HISTORIES=$${HISTORIES:-60} $(V)/pytest -m "nightly or not nightly" $(ARGS)

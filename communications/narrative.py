@@ -59,6 +59,6 @@ register(
 )
 register("postponed", _lazy("%(message)s postponed to %(moment)s (%(zone)s): %(because)s."))
 register("released", _lazy("%(release)s: %(message)s scheduled for %(moment)s (%(zone)s)."))
-register("held", _lazy("%(message)s for %(amount)s held for approval."), _lazy("%(message)s called back."))
-register("approved", _lazy("%(message)s released: scheduled for %(moment)s (%(zone)s) unless it is called back."))
+register("held", _lazy("%(message)s for %(amount)s held for approval."), _lazy("%(message)s recalled."))
+register("approved", _lazy("%(message)s released: scheduled for %(moment)s (%(zone)s) unless it is recalled."))
 add_labels("release", {"synced": _lazy("All payments are recorded"), "resumed": _lazy("Messages were resumed")})

@@ -77,7 +77,8 @@ def resume_after_escalation(sender: object, escalation: Escalation, **kwargs: An
         today = invoice.account.today()
         if ladder.next_step(invoice, policies.steps_of(invoice), today) is None:
             message = _(
-                "All steps of the reminder schedule are done: hold the invoice, record a promise or write it off."
+                "All steps of the reminder schedule are done: put the invoice on hold, record a promise or write it "
+                "off."
             )
             raise Refused("resolution", "ladder_ended", message)
     ladder.replan(invoice)

@@ -29,6 +29,10 @@ FIELDS = {
     "collectionsettings.hours_between": _lazy("hours between messages"),
     "collectionsettings.most_in_7_days": _lazy("most messages in 7 days"),
     "collectionsettings.payments_synced_at": _lazy("payments confirmed at"),
+    "contact.invalid_because": _lazy("reason for the bounce"),
+    "payment.paid_at": _lazy("paid on"),
+    "subscription.target_url": _lazy("target URL"),
+    "user.last_login": _lazy("last log-in"),
 }
 
 

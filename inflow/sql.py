@@ -92,13 +92,10 @@ def select_first(sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
 
 def close_dead_connection() -> bool:
     """Close the connection if PostgreSQL ended it meanwhile. Return True if it was dead."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except (OperationalError, InterfaceError):
-        connection.close()
-        return True
-    return False
+    if connection.connection is None or connection.is_usable():
+        return False
+    connection.close()
+    return True
 
 
 def columns(*models: type[Model]) -> str:

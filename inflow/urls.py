@@ -26,11 +26,8 @@ urlpatterns = [
     # Flattened, because each include() costs another match.
     *(
         path(f"api/zapier/{each.pattern}", each.callback, name=each.name)
-        for each in (
-            *invoices.api.urls.urlpatterns,
-            *communications.api.urls.urlpatterns,
-            *webhooks.api.urls.urlpatterns,
-        )
+        for urls in (invoices.api.urls, communications.api.urls, webhooks.api.urls)
+        for each in urls.urlpatterns
     ),
     path("", include("communications.inbound.gateway_hooks")),
     path("api/openapi.json", openapi, name="openapi"),

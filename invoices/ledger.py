@@ -156,7 +156,7 @@ def apply_credit(
                 raise receipts.used_key()
             return Decimal(done)
         if not invoice.is_open and invoice.status != Status.WRITTEN_OFF:
-            message = _("Credit cannot be applied to an invoice that is %(status)s.")
+            message = _("Credit can't be applied to an invoice that is %(status)s.")
             raise Refused("invoice", "closed", message % {"status": choice_label(Status, invoice.status)})
         usable = unapplied_of(debtor_parties.of_invoice(invoice)).filter(account=account, currency=invoice.currency)
         locked = usable.select_for_update(of=("self",), no_key=True)

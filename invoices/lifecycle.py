@@ -213,7 +213,7 @@ def move_due_date(
 def check_due_date(invoice: Invoice, due_date: dt.date) -> None:
     """Raise `Refused` if the invoice can't have the due date."""
     if not invoice.is_open:
-        message = _("The due date of an invoice that is %(status)s cannot be changed.")
+        message = _("The due date of an invoice that is %(status)s can't be changed.")
         raise Refused("due_date", "closed", message % {"status": choice_label(Status, invoice.status)})
     if due_date < invoice.issue_date:
         raise Refused("due_date", "before_issue_date", _("due_date must not be before issue_date."))

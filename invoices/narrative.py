@@ -59,10 +59,10 @@ def store(value: object) -> object:
 def in_english(entry: TimelineEntry) -> str:
     """Return the entry's sentence for the API."""
     with languages.in_english():
-        return render(entry)
+        return render(entry, has_iso_dates=True)
 
 
-def render(entry: TimelineEntry, isolate: Callable[[str], str] = str) -> str:
+def render(entry: TimelineEntry, isolate: Callable[[str], str] = str, *, has_iso_dates: bool = False) -> str:
     """Return the entry's sentence in the active language. `isolate` is applied to each of its values.
 
     An entry that is older than the parameters has only an English sentence.
@@ -74,12 +74,15 @@ def render(entry: TimelineEntry, isolate: Callable[[str], str] = str) -> str:
         if all(name in entry.params for name in names):
             text = str(sentence)
             starts = {name: text.startswith(f"%({name})s") for name in names}
-            values = {name: isolate(_value(name, entry.params, at_start=starts[name])) for name in names}
+            values = {
+                name: isolate(_value(name, entry.params, at_start=starts[name], has_iso_dates=has_iso_dates))
+                for name in names
+            }
             return text % values
     return entry.stored_text
 
 
-def _value(name: str, params: Mapping[str, Any], *, at_start: bool) -> str:
+def _value(name: str, params: Mapping[str, Any], *, at_start: bool, has_iso_dates: bool) -> str:
     value = params[name]
     if isinstance(value, dict):
         return money.display(Decimal(value["amount"]), value["currency"])
@@ -90,11 +93,11 @@ def _value(name: str, params: Mapping[str, Any], *, at_start: bool) -> str:
         return str(label) if at_start or name == "language" else _within(str(label))
     if name == "day":
         day = dt.date.fromisoformat(value)
-        return value if languages.is_english() else date_format(day)
+        return value if has_iso_dates else date_format(day)
     if name == "moment":
         zone = zoneinfo.ZoneInfo(params.get("zone", "UTC"))
         moment = dt.datetime.fromisoformat(value).astimezone(zone)
-        return f"{moment:%Y-%m-%d %H:%M}" if languages.is_english() else date_format(moment, "DATETIME_FORMAT")
+        return f"{moment:%Y-%m-%d %H:%M}" if has_iso_dates else date_format(moment, "DATETIME_FORMAT")
     return str(value)
 
 
@@ -130,23 +133,23 @@ register("payment_released", _lazy("%(amount)s returned to credit."))
 register("credit_applied", _lazy("Credit of %(amount)s applied."))
 register("promise", _lazy("Promise to pay %(amount)s by %(day)s."))
 register("promise_broken", _lazy("The promise to pay %(amount)s by %(day)s is broken."))
-register("escalation_joined", _lazy("Joins the open case: %(case)s."))
+register("escalation_joined", _lazy("Added to the open case: %(case)s."))
 register("escalated", _lazy("Escalated to level %(level)s: %(case)s."))
-register("escalation_resolved", _lazy("Case of level %(level)s resolved: %(resolution)s."))
-register("escalation_reopened", _lazy("Case of level %(level)s reopened: the payment was undone."))
-register("escalation_acknowledged", _lazy("Case of level %(level)s is being worked on."))
+register("escalation_resolved", _lazy("Level %(level)s case resolved: %(resolution)s."))
+register("escalation_reopened", _lazy("Level %(level)s case reopened: the payment was undone."))
+register("escalation_acknowledged", _lazy("Level %(level)s case in progress."))
 register(
     "opted_out",
-    _lazy("%(address)s asked not to be written to by %(medium)s."),
-    _lazy("The debtor asked not to be written to by %(medium)s."),
-    _lazy("The debtor asked not to be written to."),
+    _lazy("%(address)s opted out of messages by %(medium)s."),
+    _lazy("The debtor opted out of messages by %(medium)s."),
+    _lazy("The debtor opted out of all messages."),
 )
 register(
     "opted_in",
-    _lazy("The debtor agreed to be written to by %(medium)s."),
-    _lazy("%(address)s may be written to again."),
-    _lazy("The debtor may be written to again."),
+    _lazy("The debtor consented to messages by %(medium)s."),
+    _lazy("Messages to %(address)s are allowed again."),
+    _lazy("Messages to the debtor are allowed again."),
 )
 register("contact_replaced", _lazy("The debtor's %(contact)s was replaced: %(old)s → %(new)s."))
-register("answered", _lazy("The debtor answered."))
-register("answer_handled", _lazy("The debtor's answer is handled."))
+register("answered", _lazy("The debtor replied."))
+register("answer_handled", _lazy("The debtor's reply has been handled."))

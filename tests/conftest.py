@@ -78,7 +78,7 @@ from pytest_django.plugin import blocking_manager_key
 
 from inflow.restores import highwater, stores
 
-# What is slow as a whole. `make test-fast` leaves these out, and the files that are marked `properties`.
+# Folders of slow tests. `make test-slow` runs them, and the tests that are marked `properties`.
 SLOW_FOLDERS = ("browser", "faults")
 
 

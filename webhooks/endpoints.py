@@ -54,8 +54,9 @@ UPDATE webhooks_subscription s SET
   failing_since = CASE WHEN r.succeeded THEN r.first_failed ELSE COALESCE(s.failing_since, r.first_failed) END,
   failures = CASE WHEN r.succeeded THEN 0 ELSE s.failures END + r.failed,
   is_slow = r.slow
-FROM unnest(%(ids)s::uuid[], %(succeeded)s::bool[], %(failed)s::int[], %(first)s::timestamptz[], %(slow)s::bool[])
-  AS r (id, succeeded, failed, first_failed, slow)
+FROM unnest(
+  %(ids)s::uuid[], %(has_succeeded)s::bool[], %(failed)s::int[], %(first_failed)s::timestamptz[], %(is_slow)s::bool[]
+) AS r (id, succeeded, failed, first_failed, slow)
 WHERE s.id = r.id AND (r.failed > 0 OR s.failing_since IS NOT NULL OR s.is_slow <> r.slow)
 RETURNING s.id, s.failing_since, s.failures
 """
@@ -68,18 +69,10 @@ def update(results: Iterable[AttemptResult]) -> None:
         tallies.setdefault(result.subscription_id, _Tally()).add(result)
     if not tallies:
         return
-    values = tallies.values()
+    names = ("has_succeeded", "failed", "first_failed", "is_slow")
+    values = {name: [getattr(tally, name) for tally in tallies.values()] for name in names}
     with connection.cursor() as cursor:
-        cursor.execute(
-            _UPDATE,
-            {
-                "ids": list(tallies),
-                "succeeded": [tally.has_succeeded for tally in values],
-                "failed": [tally.failed for tally in values],
-                "first": [tally.first_failed for tally in values],
-                "slow": [tally.is_slow for tally in values],
-            },
-        )
+        cursor.execute(_UPDATE, values | {"ids": list(tallies)})
         stored = cursor.fetchall()
     for subscription_id, tally in tallies.items():
         if tally.is_gone:
@@ -104,9 +97,5 @@ def disable(subscription_id: uuid.UUID, reason: str, pending_becomes: DeliverySt
         Delivery.objects.filter(subscription=subscription_id, status=DeliveryStatus.PENDING, lease=None).update(
             status=pending_becomes, next_attempt_at=None
         )
-        transaction.on_commit(_wake_notices)
+        transaction.on_commit(lambda: wake("webhooks.tasks.notify_admins"))
     return True
-
-
-def _wake_notices() -> None:
-    wake("webhooks.tasks.notify_admins")

@@ -159,7 +159,8 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return _("%(event)s to %(subscription)s") % {"event": self.event_id, "subscription": self.subscription_id}
+        event, url = self.event.get_type_display(), self.subscription.target_url
+        return _("%(event)s: %(url)s") % {"event": event, "url": url}
 
 
 class Attempt(models.Model):

@@ -9,13 +9,7 @@ from communications.models import Communication
 from communications.signals import communication_failed, communication_sent
 from invoices.api import representation
 from invoices.models import Escalation, Invoice, Payment, Promise
-from invoices.signals import (
-    escalation_created,
-    invoice_changed,
-    invoice_created,
-    payment_recorded,
-    promise_broken,
-)
+from invoices.signals import escalation_created, invoice_changed, invoice_created, payment_recorded, promise_broken
 from webhooks import outbox
 from webhooks.models import EventType
 

@@ -1,6 +1,7 @@
 """Replays of deliveries: the same event, with the same id, is sent again to the same endpoint."""
 
 import datetime as dt
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -22,36 +23,24 @@ WHERE subscription_id = %(subscription)s AND created_at >= %(since)s AND (id = %
 
 def replay(delivery: Delivery) -> None:
     """Send a delivery again. Raise `SubscriptionDisabled` or `EventTooOld` if that is not possible."""
-    _replay(delivery.subscription, delivery.created_at, only=delivery)
+    replay_since(delivery.subscription, delivery.created_at, only=delivery)
 
 
-def replay_since(subscription: Subscription, since: dt.datetime, *, only_failed: bool = False) -> int:
-    """Send all deliveries since `since` again, or only those that failed. Return their number.
+def replay_since(
+    subscription: Subscription, since: dt.datetime, *, only: Delivery | None = None, only_failed: bool = False
+) -> int:
+    """Send deliveries since `since` again: all, only one, or only those that failed. Return their number.
 
     Raise `SubscriptionDisabled` or `EventTooOld` if that is not possible.
     """
-    return _replay(subscription, since, only_failed=only_failed)
-
-
-def _replay(
-    subscription: Subscription, since: dt.datetime, *, only: Delivery | None = None, only_failed: bool = False
-) -> int:
     now = timezone.now()
     if not subscription.is_active:
         raise SubscriptionDisabled
     if since < now - REPLAY_WINDOW:
         raise EventTooOld
+    which: dict[str, Any] = {"subscription": subscription.pk, "since": since, "only": only and only.pk}
     with connection.cursor() as cursor:
-        cursor.execute(
-            _REPLAY,
-            {
-                "subscription": subscription.pk,
-                "since": since,
-                "only": only.pk if only else None,
-                "failed": only_failed,
-                "now": now,
-            },
-        )
+        cursor.execute(_REPLAY, which | {"failed": only_failed, "now": now})
         count: int = cursor.rowcount
     if count:
         wake_sender()

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from inflow.accounts.encryption import decrypt, encrypt
@@ -40,12 +40,9 @@ def subscribe(account: Account, target_url: str, events: Iterable[str]) -> tuple
             existing.save(update_fields=["sealed_secret", "earlier_secrets"])
             return existing, secret
         _check_room(account)
-        return (
-            Subscription.objects.create(
-                account=account, target_url=target_url, events=wanted, sealed_secret=encrypt(secret)
-            ),
-            secret,
-        )
+        new = Subscription(account=account, target_url=target_url, events=wanted, sealed_secret=encrypt(secret))
+        new.save(force_insert=True)
+        return new, secret
 
 
 def unsubscribe(subscription: Subscription) -> bool:
@@ -83,8 +80,7 @@ _IS_GONE = Q(is_active=False, disabled_reason=REASON_GONE)
 
 def _check_room(account: Account) -> None:
     """Raise `TooManySubscriptions` if the plan allows no further one. The caller has locked the account."""
-    counted: QuerySet[Subscription] = Subscription.objects.for_account(account).filter(deleted_at=None)
-    counted = counted.exclude(_IS_GONE)
+    counted = Subscription.objects.for_account(account).filter(deleted_at=None).exclude(_IS_GONE)
     if counted.count() >= account.limits.subscriptions:
         raise TooManySubscriptions(counted.filter(is_active=False).count())
 

@@ -82,7 +82,7 @@ def opt_in(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
             account=account, channel=channel, address__in=own_addresses, opted_out_at__isnull=False
         )
         if debtor.opted_out_at is not None or opted_out.exists():
-            message = _("%(debtor)s has opted out: reverse the opt-out first.")
+            message = _("%(debtor)s has opted out: allow messages again first.")
             raise Refused("debtor", "opted_out", message % {"debtor": debtor})
         at = account.now()
         for address in own_addresses:

@@ -137,7 +137,7 @@ def _blocks(summary: Summary, profile: SenderProfile, language: str, page_url: s
     how = phrases.isolated_text(profiles.payment_instructions(profile, language), language)
     return {
         "invoices": _listing(summary, language),
-        "credit": "" if _is_in_listing(summary, channel) else _credit_in_text(summary, language, channel),
+        "credit": _credit_in_text(summary, language, channel),
         "page_link": f"{labels['page_line']}\n{page_url}" if page_url else "",
         "payment_instructions": f"{labels['how_to_pay']}:\n{how}" if how else "",
     }
@@ -190,13 +190,11 @@ def _calculation(summary: Summary, language: str) -> list[tuple[str, str]]:
 
 
 def _credit_in_text(summary: Summary, language: str, channel: Medium) -> str:
+    """Return the deducted credit, or an empty string if the list of invoices includes it."""
+    if channel == Medium.EMAIL and summary.several:
+        return ""
     lines = [f"{label}: {amount}" for label, amount in _calculation(summary, language)]
     return ". ".join(lines) + "." if lines and channel == Medium.SMS else "\n".join(lines)
-
-
-def _is_in_listing(summary: Summary, channel: Medium) -> bool:
-    """Return True if the message has a list of invoices, which includes the credit."""
-    return channel == Medium.EMAIL and summary.several
 
 
 def _html(
@@ -259,19 +257,14 @@ def _facts(summary: Summary, language: str) -> Iterable[tuple[str, str]]:
     labels, invoice = phrases.LABELS[language], summary.invoice
     if summary.several:
         yield labels["invoices"], str(len(summary.listed))
-        yield from _credit_fact(summary, language)
-        return
-    yield labels["invoice"], phrases.left_to_right(phrases.clean(invoice.invoice_number), language)
-    if summary.kind == Kind.THANK_YOU:
-        return
-    yield labels["due_date"], phrases.date(invoice.due_date, language)
-    if summary.promised_on:
-        yield labels["promised"], phrases.date(summary.promised_on, language)
-    elif summary.overdue:
-        yield labels["overdue_by"], phrases.days((summary.today - invoice.due_date).days, language)
-    yield from _credit_fact(summary, language)
-
-
-def _credit_fact(summary: Summary, language: str) -> Iterable[tuple[str, str]]:
+    else:
+        yield labels["invoice"], phrases.left_to_right(phrases.clean(invoice.invoice_number), language)
+        if summary.kind == Kind.THANK_YOU:
+            return
+        yield labels["due_date"], phrases.date(invoice.due_date, language)
+        if summary.promised_on:
+            yield labels["promised"], phrases.date(summary.promised_on, language)
+        elif summary.overdue:
+            yield labels["overdue_by"], phrases.days((summary.today - invoice.due_date).days, language)
     if summary.demand.credit:
-        yield phrases.LABELS[language]["less_credit"], phrases.amounts(summary.demand.credit, language)
+        yield labels["less_credit"], phrases.amounts(summary.demand.credit, language)

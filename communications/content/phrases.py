@@ -8,7 +8,9 @@ Both languages use Latin digits. In right-to-left texts, values with their own d
 
 import datetime as dt
 import re
+import tomllib
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import re2
@@ -40,35 +42,7 @@ _MONTHS = {
 # Forms after a preposition: one, two, few, many, other (and zero).
 _DAYS_AR = ("يوم واحد", "يومين", "أيام", "يومًا", "يوم")
 _INVOICES_AR = ("فاتورة واحدة", "فاتورتين", "فواتير", "فاتورة", "فاتورة")
-# Each label in English and Arabic.
-_LABELS = {
-    "final_notice": ("Final notice", "إشعار نهائي"),
-    "follow_up": ("Previously reminded", "سبق التذكير بها"),
-    "reminder": ("Past due", "متأخرة السداد"),
-    "overdue": ("Also past due", "متأخرة السداد كذلك"),
-    "agreed": ("On hold by agreement", "مؤجلة بالاتفاق"),
-    "upcoming": ("Not yet due", "لم يحن موعدها بعد"),
-    "invoice": ("Invoice", "الفاتورة"),
-    "comma": (", ", "، "),
-    "due": ("due", "تاريخ الاستحقاق"),
-    "due_date": ("Due date", "تاريخ الاستحقاق"),
-    "balance": ("Open amount", "المبلغ المستحق"),
-    "late": ("{days} overdue", "متأخرة منذ {days}"),
-    "overdue_by": ("Overdue by", "مدة التأخير"),
-    "invoices": ("Invoices", "الفواتير"),
-    "overdue_total": ("Total past due", "إجمالي المبالغ المتأخرة"),
-    "amount_due": ("Amount due", "المبلغ المستحق"),
-    "less_credit": ("Less credit on account", "يُخصم رصيدكم الدائن"),
-    "left_to_pay": ("Amount to pay", "المبلغ المطلوب سداده"),
-    "paid": ("Paid in full", "سُدِّد بالكامل"),
-    "promised": ("Promised date", "موعد السداد المتفق عليه"),
-    "page": ("View the details and reply", "عرض التفاصيل والرد"),
-    "page_line": ("See the details and reply here:", "لعرض التفاصيل والرد علينا:"),
-    "how_to_pay": ("How to pay", "طريقة السداد"),
-    "unsubscribe": ("Stop these emails", "إيقاف هذه الرسائل"),
-    "unsubscribe_line": ("To stop these emails:", "لإيقاف هذه الرسائل:"),
-    "sent_for": ("Sent on behalf of {sender}", "أُرسلت نيابةً عن {sender}"),
-}
+_LABELS = tomllib.loads(Path(__file__).with_name("labels.toml").read_text(encoding="utf-8"))
 LABELS = {
     language: {name: pair[place] for name, pair in _LABELS.items()} for place, language in enumerate(("en", "ar"))
 }

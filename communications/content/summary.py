@@ -98,14 +98,10 @@ def summarize(
     )
 
 
-def _is_agreed(invoice: Invoice, steps: dict[uuid.UUID, str]) -> bool:
-    return invoice.status == Status.ON_HOLD and invoice.pk not in steps
-
-
 def _sections(shown: list[Invoice], steps: dict[uuid.UUID, str], today: dt.date, language: str) -> list[Section]:
     found: dict[str, list[Line]] = {name: [] for name in _SECTIONS}
     for invoice in sorted(shown, key=lambda each: (each.due_date, each.invoice_number)):
-        if _is_agreed(invoice, steps):
+        if invoice.status == Status.ON_HOLD and invoice.pk not in steps:
             name = "agreed"
         elif invoice.due_date >= today:
             name = "upcoming"

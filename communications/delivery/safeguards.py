@@ -86,17 +86,12 @@ def needs_approval(row: Communication, rules: CollectionSettings, credit: Decima
     """
     if row.kind != Kind.FINAL_NOTICE:
         return False
-    limit = approval_limit(rules, row.invoice.currency)
+    limits = ApprovalLimit.objects.filter(settings=rules.account_id, currency=row.invoice.currency)
+    limit = limits.values_list("amount", flat=True).first()
     if limit is None or row.invoice.balance - credit <= limit:
         return False
     tries = Communication.objects.filter(invoice=row.invoice_id, round=row.round, step=row.step, kind=row.kind)
     return not tries.filter(approved_at__isnull=False).exists()
-
-
-def approval_limit(rules: CollectionSettings, currency: str) -> Decimal | None:
-    limits = ApprovalLimit.objects.filter(settings=rules.account_id, currency=currency)
-    amount: Decimal | None = limits.values_list("amount", flat=True).first()
-    return amount
 
 
 def hold(row: Communication) -> None:
@@ -134,7 +129,7 @@ def withdraw_approval(account: Account, communication_id: uuid.UUID, actor: Acto
     with transaction.atomic():
         row, invoice = lock_message(account, communication_id, State.SCHEDULED)
         if row.approved_at is None:
-            raise Refused("status", "illegal_transition", _("Only a message that was released can be called back."))
+            raise Refused("status", "illegal_transition", _("Only a released message can be recalled."))
         row.status, row.approved_at, row.approved_by = State.HELD, None, ""
         row.save(update_fields=["status", "approved_at", "approved_by"])
         _note(row, invoice, "held", actor)

@@ -8,12 +8,12 @@ from typing import Any, overload
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from communications.engine import forecast, sandbox
 from communications.engine.forecast import Entry
 from communications.models import ForecastPart, StoredForecast
+from inflow import turns
 from inflow.accounts.models import Account
 from inflow.celery import wake
 from invoices.models import OPEN, Invoice
@@ -75,12 +75,12 @@ def offer(forecast_id: int) -> None:
 
 def waiting() -> list[int]:
     """Return the ids of pending forecasts that no worker has claimed."""
-    return list(StoredForecast.objects.filter(_free(), computed_at=None).values_list("pk", flat=True))
+    return list(StoredForecast.objects.filter(turns.unclaimed(), computed_at=None).values_list("pk", flat=True))
 
 
 def compute(forecast_id: int, seconds: float = WORKER_SECONDS) -> bool:
     """Compute and store a pending forecast. Return True on success."""
-    rows = StoredForecast.objects.filter(_free(), pk=forecast_id, computed_at=None)
+    rows = StoredForecast.objects.filter(turns.unclaimed(), pk=forecast_id, computed_at=None)
     if not rows.update(claimed_until=timezone.now() + LEASE):
         return False
     stored = StoredForecast.objects.select_related("account").get(pk=forecast_id)
@@ -160,7 +160,3 @@ def _plain(value: Any) -> Any:
 def _entry(packed: list[Any]) -> Entry:
     invoice_id, number, debtor, at, *rest = packed
     return Entry(uuid.UUID(invoice_id), number, debtor, dt.datetime.fromisoformat(at), *rest)
-
-
-def _free() -> Q:
-    return Q(claimed_until=None) | Q(claimed_until__lt=timezone.now())

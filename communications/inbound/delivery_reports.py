@@ -51,7 +51,6 @@ class Failure:
 
 
 def is_report(mail: Any) -> bool:
-    """Return True if a mail is a delivery report."""
     if mail.get_content_type() == "multipart/report":
         return str(mail.get_param("report-type", "delivery-status")).lower() == "delivery-status"
     return _is_by_robot(mail) and (bool(_status_parts(mail)) or any(_in_prose(mail)))

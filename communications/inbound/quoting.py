@@ -7,11 +7,13 @@ The length of each line is limited and the text is processed in a single pass, s
 """
 
 # Patterns and lists of words are easier to keep without breaks.
-# ruff: noqa: E501, SIM905
+# ruff: noqa: E501
 
 import re
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 
@@ -41,26 +43,12 @@ _MAX_FIELDS = 12  # lines of `From: …`
 _MAX_HEAD = 600
 # Maximum distance of the verb from the end of the line; the writer and an address may follow it.
 _MAX_WRITER = 260
-_WROTE = tuple(
-    f" {normalise(verb)} "
-    for verb in (
-        "كتب,كتبت,يكتب,schrieb,a écrit,escribió,ha scritto,yazdı,yazdi,пишет,написал,написала,ने लिखा,escreveu,schreef,skrev,napsal"
-        ",napisał,nadesłał,napisala,님이 작성하였습니다,님이 작성"
-    ).split(",")
-)
+_TABLE = tomllib.loads(Path(__file__).with_name("quotes.toml").read_text(encoding="utf-8"))
+_WROTE = tuple(f" {normalise(verb)} " for verb in re.split(r"[,\n]", _TABLE["wrote"].strip()))
 # Verbs at the end of the line, without a space before them.
-_WROTE_AT_END = ("写道", "寫道", "ने लिखा", "님이 작성하였습니다", "님이 작성")
+_WROTE_AT_END = tuple(_TABLE["wrote_at_end"].split(","))
 # Names of header fields in common languages of mail programs.
-_FIELD_NAMES = frozenset(
-    normalise(name).split()[0]
-    for name in (
-        "from sent to cc date subject de envoye a objet von gesendet an betreff para asunto enviado fecha kimden gonderen gonderildi gonderme tarihi kime konu"
-        " от кому отправлено дата тема 发件人 发送时间 收件人 主题 日期 寄件者 प्रेषक भेजा गया प्रति विषय दिनांक से को"
-        " من مرسل المرسل الي تاريخ التاريخ الموضوع تاريخ الارسال ارسلت تم الارسال نسخه reply-to da inviato a oggetto"
-        " verzonden aan onderwerp datum od wysłano do temat odesláno komu předmět kopie fra sendt til emne dato kopi från skickat ämne"
-        " 보낸 받는 제목 날짜 참조 抄送 送信日時 宛先 件名 差出人"
-    ).split()
-)
+_FIELD_NAMES = frozenset(normalise(name).split()[0] for name in _TABLE["fields"].split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +70,6 @@ class _Place:
 
 
 def sent_as(message: Communication | None) -> SentMail | None:
-    """Return the sent mail of a message, or None."""
     if message is None:
         return None
     senders = (reply_address(message.message_id), *_ADDRESS.findall(settings.DEFAULT_FROM_EMAIL))
@@ -101,24 +88,12 @@ def describe(body: str, html: str, subject: str, addresses: Iterable[str]) -> Se
     )
 
 
-# Footers of our mails in all languages and versions. Entries must not be removed.
+# Footers of our mails in all languages and versions.
 _FOOTERS = frozenset(
     normalise(line)
     for labels in phrases.LABELS.values()
     for line in (labels["unsubscribe"], labels["unsubscribe_line"], labels["page"], labels["page_line"])
-) | frozenset(
-    normalise(line)
-    for line in (
-        "Stop these emails",
-        "To stop these emails:",
-        "إيقاف هذه الرسائل",
-        "لإيقاف هذه الرسائل:",
-        "View the details and reply",
-        "See the details and reply here:",
-        "عرض التفاصيل والرد",
-        "لعرض التفاصيل والرد علينا:",
-    )
-)
+) | frozenset(normalise(line) for line in _TABLE["footers"].strip().splitlines())
 
 
 def without_quote(text: str, sent: SentMail | None = None) -> str:
@@ -179,9 +154,9 @@ def _is_marked(line: str) -> bool:
 
 def _is_ours(line: str, sent: SentMail | None, place: _Place, in_quote: bool, is_below: bool) -> bool:
     """Return True if a line is part of the sent mail. Short lines count only in a quote or as whole lines."""
-    words = normalise(without_links(_unmarked(line)))
+    words = normalise(without_links(_PREFIX.sub("", line, count=1)))
     if not words:
-        return bool(line) and (in_quote or _is_own_link(line))
+        return bool(line) and (in_quote or settings.BASE_URL in line)
     if sent and place.end >= 0 and sent.text.startswith(f"{words} ", place.end):
         place.end += len(words) + 1
         return True
@@ -200,14 +175,6 @@ def _is_ours(line: str, sent: SentMail | None, place: _Place, in_quote: bool, is
             place.start, place.end = found, found + len(words) + 2
             return True
     return bool(sent.subject) and words == sent.subject
-
-
-def _is_own_link(line: str) -> bool:
-    return settings.BASE_URL in line
-
-
-def _unmarked(line: str) -> str:
-    return _PREFIX.sub("", line, count=1)
 
 
 def _leads_to_quote(plain: list[str], number: int, heads: dict[int, int], sent: SentMail | None) -> bool:
@@ -261,15 +228,9 @@ def _fields(plain: list[str], number: int, sent: SentMail | None) -> int:
         if sent and sent.subject and len(sent.subject) > 8 and normalise(value).endswith(sent.subject):
             proofs += 2
         end += 1
-        if (
-            end < len(plain)
-            and not plain[end]
-            and end + 1 < len(plain)
-            and _FIELD.fullmatch(plain[end + 1])
-            and names < 3
-        ):
+        if names < 3 and end + 1 < len(plain) and not plain[end] and _FIELD.fullmatch(plain[end + 1]):
             end += 1  # a blank line between the fields
-    return end if names >= 2 and proofs >= 2 else (end if names == 1 and proofs >= 2 else 0)
+    return end if proofs >= 2 else 0
 
 
 def _names_us(value: str, sent: SentMail | None) -> bool:

@@ -238,7 +238,6 @@ def confirm_dispute(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID]
 
 
 def confirm_hold(reply: Reply, actor: Actor, invoice_ids: Iterable[uuid.UUID], hold_until: dt.date) -> None:
-    """Put the invoices on hold until a day."""
     with _handle(reply, actor):
         for invoice_id in invoice_ids:
             lifecycle.change(

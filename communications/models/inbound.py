@@ -44,7 +44,7 @@ class Contact(models.Model):
 class Source(models.TextChoices):
     """Sources of opt-outs and opt-ins."""
 
-    PAGE = "page", _lazy("The debtor's page")
+    PAGE = "page", _lazy("Debtor page")
     UNSUBSCRIBE = "unsubscribe", _lazy("Unsubscribe link")
     EMAIL = Medium.EMAIL.value, _lazy("Email")
     SMS = Medium.SMS.value, _lazy("SMS")
@@ -55,7 +55,7 @@ class Source(models.TextChoices):
 
 class Wish(models.TextChoices):
     OPTED_OUT = "opted_out", _lazy("Opted out")
-    OPTED_IN = "opted_in", _lazy("Opted in again")
+    OPTED_IN = "opted_in", _lazy("Opted in")
 
 
 class ConsentEntry(models.Model):

@@ -97,7 +97,7 @@ class CollectionSettings(models.Model):
     cool_off_hours = models.PositiveSmallIntegerField(
         _lazy("cool-off"),
         default=24,
-        help_text=_lazy("Hours during which a released final notice can still be called back."),
+        help_text=_lazy("Hours during which a released final notice can still be recalled."),
     )
     says_thanks = models.BooleanField(
         _lazy("send thank-you messages"),
@@ -118,7 +118,7 @@ class CollectionSettings(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.opens_at:%H:%M}-{self.closes_at:%H:%M}"
+        return str(self.account)
 
 
 class Rescheduling(models.Model):

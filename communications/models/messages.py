@@ -63,7 +63,7 @@ class Communication(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     error = models.CharField(max_length=300, blank=True)
     provider_id = models.CharField(
-        max_length=255, blank=True, editable=False, help_text=_lazy("The gateway's own id, or that of the mail.")
+        max_length=255, blank=True, editable=False, help_text=_lazy("The gateway's own ID, or that of the mail.")
     )
     # The class of the final refusal: address, mailbox, ours or opted_out.
     refusal = models.CharField(max_length=10, blank=True, editable=False)

@@ -95,19 +95,12 @@ def _notes(position: Position, currency: str, text: PageText) -> list[SafeString
         notes.append(format_sentence(text.before_credit, amount=money.display(position.outstanding, currency)))
         notes.append(format_sentence(text.less_credit, amount=money.display(position.credit, currency)))
     late = position.overdue_net
-    notes.append(
-        format_sentence(text.past_due, amount=money.display(late, currency))
-        if late
-        else format_sentence(text.not_yet_due)
-    )
+    past_due = {"amount": money.display(late, currency)} if late else {}
+    notes.append(format_sentence(text.past_due if late else text.not_yet_due, **past_due))
     for sentence, amount in ((text.sum_disputed, position.disputed), (text.sum_on_hold, position.on_hold)):
         if amount:
             notes.append(format_sentence(sentence, amount=money.display(amount, currency)))
     return notes
-
-
-def answer_lines(answers: Sequence[Answer], text: PageText) -> list[AnswerLine]:
-    return [_answer_line(answer, text) for answer in answers]
 
 
 def _line(invoice: Invoice, today: dt.date, promised_on: dt.date | None, text: PageText) -> Line:
@@ -139,7 +132,7 @@ def _line(invoice: Invoice, today: dt.date, promised_on: dt.date | None, text: P
     )
 
 
-def _answer_line(answer: Answer, text: PageText) -> AnswerLine:
+def answer_line(answer: Answer, text: PageText) -> AnswerLine:
     date = phrases.date(answer.day, text.language) if answer.day else ""
     if answer.kind == AnswerKind.PAID:
         sentence = format_sentence(text.reported_paid, date=date)

@@ -144,7 +144,7 @@ def _handle(answer: Answer, actor: Actor, status: AnswerStatus, reason: str = ""
         invoice = writing.lock(account, answer.invoice_id)
         row = Answer.objects.select_for_update().get(account=account, pk=answer.pk)
         if row.status != AnswerStatus.PROPOSED:
-            message = _("This answer is already %(status)s.")
+            message = _("This response is already %(status)s.")
             raise Refused("status", "handled", message % {"status": row.get_status_display().lower()})
         row.status, row.handled_at, row.handled_by, row.handled_because = status, account.now(), actor.name, reason
         row.save(update_fields=["status", "handled_at", "handled_by", "handled_because"])

@@ -194,7 +194,7 @@ def _page(
             "credits": page.credits(positions, text),
             "instructions": profiles.payment_instructions(profiles.of(account), text.language).splitlines(),
             "statement": reverse("debtor-page-statement", args=[token]) if statement.is_available() else "",
-            "replies": page.answer_lines(answers.for_party(party), text),
+            "replies": [page.answer_line(answer, text) for answer in answers.for_party(party)],
             "forms": [(form, f"{reverse('debtor-page-submit', args=[token, form.kind])}") for form in forms],
             "failed": failed,
             "stopped": [getattr(text, f"stop_{channel}") for channel in sorted(opted_out)],

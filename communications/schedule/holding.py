@@ -54,7 +54,7 @@ REASONS = {
     "hold": _lazy("the invoice is on hold"),
     "dispute": _lazy("the invoice is disputed"),
     "answer": _lazy("a reply from the debtor has not been handled yet"),
-    "case": _lazy("a level 2 escalation of this debtor is open"),
+    "case": _lazy("a level 2 case of this debtor is open"),
     "credit": _lazy("the debtor's unapplied credit covers the amount due; apply it"),
     "reopened": _lazy("a payment was reversed; reminders continue on the next working day"),
     "stopped": _lazy("messages are stopped"),

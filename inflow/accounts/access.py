@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 
 from inflow.accounts.actors import Actor, Channel
-from inflow.accounts.models import User
+from inflow.accounts.models import Account, User
 
 
 def person(request: HttpRequest) -> User:
@@ -23,3 +24,12 @@ def actor(request: HttpRequest) -> Actor:
 def rows_of(user: User, rows: QuerySet[Any], owner: str = "account") -> QuerySet[Any]:
     """Return the `rows` that `user` may see. `owner` is the lookup path from a row to its account."""
     return rows if user.is_superuser else rows.filter(**{owner: user.account_id})
+
+
+def account_or_404(request: HttpRequest, pk: Any) -> Account:
+    """Return the account if the logged-in user may see it. Raise `Http404`, also if `pk` is not a key."""
+    try:
+        account: Account = rows_of(person(request), Account.objects.all(), "pk").get(pk=pk)
+    except (Account.DoesNotExist, ValidationError) as error:
+        raise Http404 from error
+    return account

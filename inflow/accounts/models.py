@@ -34,7 +34,7 @@ class Scope(models.TextChoices):
     INVOICES_WRITE = "invoices:write", _lazy("Create and change invoices")
     WEBHOOKS_MANAGE = "webhooks:manage", _lazy("Manage webhooks")
     COMMUNICATIONS_READ = "communications:read", _lazy("Read communications")
-    COMMUNICATIONS_WRITE = "communications:write", _lazy("Create links to debtors' pages")
+    COMMUNICATIONS_WRITE = "communications:write", _lazy("Create links to debtor pages")
 
 
 def default_scopes() -> list[str]:
@@ -98,7 +98,7 @@ class Account(models.Model):
         help_text=_lazy("The time of a test account after it was set. Empty: the system time."),
     )
     admins_use_two_steps = models.BooleanField(
-        _lazy("require two-step login for admins"),
+        _lazy("require two-step log-in for admins"),
         default=False,
         help_text=_lazy("Admins must set up an authenticator app before they can use the dashboard."),
     )

@@ -43,13 +43,8 @@ def request(email: str, language: str, *, requested_by: str = "", client: Client
 
     The address is not looked up here, so that the response and its timing are the same for an unknown address.
     """
-    login_mail.queue(
-        LoginMail.Kind.RESET,
-        email,
-        language if language in Language.values else Language.ENGLISH,
-        requested_by=requested_by,
-        client=client or {},
-    )
+    language = language if language in Language.values else Language.ENGLISH
+    login_mail.queue(LoginMail.Kind.RESET, email, language, requested_by=requested_by, client=client or {})
 
 
 def renew(user: User, password: str, client: Client | None = None) -> None:

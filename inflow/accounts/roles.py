@@ -5,10 +5,10 @@ from django.utils.translation import gettext_lazy as _lazy
 
 
 class Role(models.TextChoices):
-    ADMIN = "admin", _lazy("Admin: everything, with keys, people and settings")
+    ADMIN = "admin", _lazy("Admin: everything, including keys, people and settings")
     MANAGER = "manager", _lazy("Manager: invoices, policies, templates, write-off")
     AGENT = "agent", _lazy("Agent: works cases, records payments")
-    VIEWER = "viewer", _lazy("Viewer: reads")
+    VIEWER = "viewer", _lazy("Viewer: read-only")
 
 
 # Short labels, for badges.

@@ -89,7 +89,7 @@ class TextField(Described, serializers.CharField):
     `pattern` is a regular expression of the whole text, of the kind that Python and JSON Schema read alike.
     """
 
-    default_error_messages = {"pattern": _lazy("This is not in the form that is needed.")}
+    default_error_messages = {"pattern": _lazy("The format is invalid.")}
 
     def __init__(self, *, pattern: str = rf"[^\x00]*{SEEN}[^\x00]*", **kwargs: Any) -> None:
         self.pattern, self._is_in_form = pattern, re.compile(pattern).fullmatch

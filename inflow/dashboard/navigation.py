@@ -70,7 +70,8 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the tabs of this page. Other groups are left out, because unfold compares every tab with every entry of
     the sidebar."""
     groups = [
-        _group(accounts_apikey=_("API keys"), webhooks_subscription=_("Webhooks"), webhooks_delivery=_("Deliveries")),
+        _group(accounts_apikey=_("API keys")),
+        _group(webhooks_subscription=_("Webhooks"), webhooks_delivery=_("Deliveries")),
         _group(accounts_user=_("People"), accounts_invitation=_("Invitations")),
         _group(communications_reply=_("Replies"), communications_answer=_("Debtor page responses")),
         _group(communications_contact=_("Contacts"), communications_consententry=_("Consent log")),

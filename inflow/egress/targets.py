@@ -58,9 +58,8 @@ def check_url(url: str) -> None:
         return
     if settings.TRY_OUT and (host == "localhost" or (address is not None and address.is_loopback)):
         return
-    if address is not None and not is_public(address):
-        raise ForbiddenTarget(_("The target must be a public address."))
-    if host == "localhost" or host.endswith(".localhost"):
+    is_private = address is not None and not is_public(address)
+    if is_private or host == "localhost" or host.endswith(".localhost"):
         raise ForbiddenTarget(_("The target must be a public address."))
     port = port or (443 if parts.scheme == "https" else 80)
     if port not in settings.WEBHOOK_ALLOWED_PORTS:

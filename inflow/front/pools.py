@@ -1,6 +1,7 @@
 """Threads that run a WSGI application, and the requests that wait for one of them."""
 
 import asyncio
+import queue
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -22,25 +23,30 @@ RUN_S = 60.0  # for the response of a thread
 
 
 class Pool:
-    """Threads of its own, so that what is slow in one pool delays no other. Each keeps its database connection."""
+    """Threads that run the application. What is slow in one pool delays no other.
+
+    The event loop decides which request a thread gets next, so all but the queue is used by the event loop alone.
+    """
 
     def __init__(self, name: str, application: Application, threads: int) -> None:
         self.name, self.application, self.threads = name, application, threads
         self.in_hand = 0
-        self.most_running = max(1, threads - 1)  # of one client
         self.in_hand_of: Counter[str] = Counter()
-        self._running_of: Counter[str] = Counter()
         self.waiting: deque[_Job] = deque()
-        self._changed, self._is_stopped = threading.Condition(), False
+        self._free = threads
+        self._most_running = max(1, threads - 1)  # of one client
+        self._running_of: Counter[str] = Counter()
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
 
     def start(self) -> None:
         for number in range(self.threads):
             threading.Thread(target=self._work, name=f"{self.name}-{number + 1}", daemon=True).start()
 
     def stop(self) -> None:
-        with self._changed:
-            self._is_stopped = True
-            self._changed.notify_all()
+        """Let the threads finish what is waiting, and end."""
+        for job in [*self.waiting, *[None] * self.threads]:
+            self._queue.put(job)
+        self.waiting.clear()
 
     async def run(self, environ: dict[str, Any], client: str, after: Callable[[], None] | None = None) -> Response:
         """Return the application's response. `after` is called once when the request is over in any way.
@@ -55,46 +61,36 @@ class Pool:
         self.in_hand += 1
         self.in_hand_of[client] += 1
         job = _Job(self, environ, client, after)
-        with self._changed:
-            self.waiting.append(job)
-            self._changed.notify()
+        self.waiting.append(job)
+        self._start_waiting()
         return await job.response
 
-    def _work(self) -> None:
-        while job := self._next():
-            job.work()
-            with self._changed:
-                self._running_of[job.client] -= 1
-        connections.close_all()
+    def _start_waiting(self) -> None:
+        """Give the free threads the first jobs of clients that may have one more."""
+        while self._free:
+            fits = (job for job in self.waiting if self._running_of[job.client] < self._most_running)
+            if (job := next(fits, None)) is None:
+                return
+            self.waiting.remove(job)
+            self._free -= 1
+            self._running_of[job.client] += 1
+            self._queue.put(job)
 
-    def _next(self) -> "_Job | None":
-        with self._changed:
-            while (job := self._fitting()) is None and not (self._is_stopped and not self.waiting):
-                self._changed.wait()
-            if job:
-                self.waiting.remove(job)
-                self._running_of += Counter([job.client])  # this also forgets who has none
-            return job
-
-    def _fitting(self) -> "_Job | None":
-        """Return the first job of a client that may have one thread more; at the end any."""
-        most = self.threads if self._is_stopped else self.most_running
-        return next((job for job in self.waiting if self._running_of[job.client] < most), None)
+    def finished(self, client: str) -> None:
+        """Count a thread as free."""
+        self._free += 1
+        _decrease(self._running_of, client)
+        self._start_waiting()
 
     def over(self, client: str) -> None:
-        """Called in the event loop when a request is over."""
+        """Count a request as over."""
         self.in_hand -= 1
-        self.in_hand_of[client] -= 1
-        if not self.in_hand_of[client]:
-            del self.in_hand_of[client]
+        _decrease(self.in_hand_of, client)
 
-    def take_back(self, job: "_Job") -> bool:
-        """Return False if a thread has it already."""
-        with self._changed:
-            if job not in self.waiting:
-                return False
-            self.waiting.remove(job)
-            return True
+    def _work(self) -> None:
+        while job := self._queue.get():
+            job.work()
+        connections.close_all()
 
 
 class _Job:
@@ -103,6 +99,7 @@ class _Job:
     def __init__(self, pool: Pool, environ: dict[str, Any], client: str, after: Callable[[], None] | None) -> None:
         self._pool, self._environ, self.client, self._after = pool, environ, client, after
         self._loop = asyncio.get_running_loop()
+        self._whole: Response | None = None
         self.response: asyncio.Future[Response] = self._loop.create_future()
         self._timer = self._loop.call_later(WAIT_S, self._give_up)
 
@@ -110,7 +107,8 @@ class _Job:
 
     def _give_up(self) -> None:
         """No thread was free in time, or the one that runs it takes too long, as when PostgreSQL is frozen."""
-        if self._pool.take_back(self):
+        if self in self._pool.waiting:
+            self._pool.waiting.remove(self)
             self._refuse(_unavailable())
             self._over()
         else:
@@ -127,12 +125,18 @@ class _Job:
         elif isinstance(response.body, Spool):
             response.body.is_abandoned = True
 
+    def _finish(self) -> None:
+        if self._whole:
+            self._respond(self._whole)
+        self._pool.finished(self.client)
+        self._over()
+
     def _over(self) -> None:
         self._timer.cancel()
         self._pool.over(self.client)
         if self._after:
             self._after()
-        self._refuse(Refusal(500, "internal", "Something went wrong on our side; it is logged."))
+        self._refuse(Refusal(500, "internal", "Something went wrong on our side. The error has been logged."))
 
     # In a thread
 
@@ -142,7 +146,7 @@ class _Job:
         except BaseException as error:
             log.exception("request_failed", error=type(error).__name__)
         finally:
-            self._call(self._over)
+            self._call(self._finish)
 
     def _run(self) -> None:
         head: list[Any] = []
@@ -155,7 +159,7 @@ class _Job:
                 parts.close()
 
     def _send(self, status: int, headers: list[tuple[str, str]], parts: Iterable[bytes]) -> None:
-        """Respond at once with what is short or whole, and by a spool with what is long."""
+        """Keep a response that is short or complete, and send a long one through a spool while it is produced."""
         spool, held = None, bytearray()
         try:
             for part in parts:
@@ -170,7 +174,7 @@ class _Job:
                 spool.write(bytes(held))
                 held.clear()
             if spool is None:
-                self._call(self._respond, Response.of(status, headers, bytes(held)))
+                self._whole = Response.of(status, headers, bytes(held))
             else:
                 spool.write(bytes(held))
                 spool.end()
@@ -183,6 +187,12 @@ class _Job:
         """Call it in the event loop, unless that has ended with the process."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(callback, *arguments)
+
+
+def _decrease(counts: Counter[str], client: str) -> None:
+    counts[client] -= 1
+    if not counts[client]:
+        del counts[client]
 
 
 def _unavailable() -> Refusal:

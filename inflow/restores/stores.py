@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 import redis
 import structlog
@@ -38,13 +38,6 @@ class StoredMark(NamedTuple):
 Marks = dict[int, StoredMark]
 
 
-class Store(Protocol):
-    def read(self, key: uuid.UUID) -> Marks: ...
-
-    def raise_to(self, key: uuid.UUID, slot: int, mark: StoredMark) -> int:
-        """Write the mark unless the stored number is higher. Return the number before, or 0."""
-
-
 # --- Valkey --------------------------------------------------------------------------------------------------------
 
 _RAISE = """
@@ -68,6 +61,7 @@ class ValkeyStore:
         return {int(slot): _mark(*text.split()) for slot, text in fields.items()}
 
     def raise_to(self, key: uuid.UUID, slot: int, mark: StoredMark) -> int:
+        """Write the mark unless the stored number is higher. Return the number before, or 0."""
         return int(self._raise(keys=[f"{PREFIX}{key}"], args=[slot, mark.number, mark.at]))
 
 
@@ -93,6 +87,7 @@ class FileStore:
             return {}
 
     def raise_to(self, key: uuid.UUID, slot: int, mark: StoredMark) -> int:
+        """Write the mark unless the stored number is higher. Return the number before, or 0."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locked(key):
             marks = self.read(key)
@@ -127,6 +122,7 @@ def _mark(number: str | int, at: str | float) -> StoredMark:
 
 # --- Both ------------------------------------------------------------------------------------------------------------
 
+Store = ValkeyStore | FileStore
 _stores: dict[tuple[str, Path | None], dict[str, Store]] = {}
 _skipped_until: dict[str, float] = {}
 

@@ -100,15 +100,12 @@ def owned(data: Path) -> Iterator[None]:
             time.sleep(0.05)  # `is_running` holds it for an instant
         else:
             raise Unavailable(f"`make run` is already up in {data}: stop it, or set another INFLOW_DATA")
-        _stop_leftovers(processes_of(data))
+        left = processes_of(data)
+        for number in (signal.SIGINT, signal.SIGKILL):  # at the first, PostgreSQL ends without waiting for its clients
+            for process in left:
+                with contextlib.suppress(psutil.Error):
+                    process.send_signal(number)
+            left = psutil.wait_procs(left, timeout=STOP_SECONDS)[1]
         # The number in it may belong to another program by now, and PostgreSQL would refuse to start.
         (data / "postgres" / "postmaster.pid").unlink(missing_ok=True)
         yield
-
-
-def _stop_leftovers(left: list[psutil.Process]) -> None:
-    for number in (signal.SIGINT, signal.SIGKILL):  # at the first, PostgreSQL ends without waiting for its clients
-        for process in left:
-            with contextlib.suppress(psutil.Error):
-                process.send_signal(number)
-        left = psutil.wait_procs(left, timeout=STOP_SECONDS)[1]

@@ -113,7 +113,9 @@ class PaymentIn(StrictSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "reversal_of" in attrs and len(attrs) > 1:
             raise error_of(
-                "reversal_of", "not_alone", _("reversal_of stands alone: a reversal takes the payment's amount.")
+                "reversal_of",
+                "not_alone",
+                _("reversal_of can't be sent with other fields: a reversal takes the payment's amount."),
             )
         if not attrs.keys() & {"reversal_of", "amount"}:
             raise error_of("amount", "required", _("amount is required."))

@@ -78,13 +78,9 @@ def normalise(kind: str, address: str) -> str:
         return address.strip()
 
 
-def domain_of(email: str) -> str:
-    return email.rpartition("@")[2]
-
-
 def own_domain_of(email: str) -> str:
     """Return the domain of a normalised address, or "" if it is a public mail host."""
-    domain = domain_of(email)
+    domain = email.rpartition("@")[2]
     return "" if is_public(domain) else domain
 
 

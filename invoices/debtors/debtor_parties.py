@@ -65,7 +65,6 @@ def keys_like(invoice: Invoice) -> frozenset[str]:
 
 
 def of_invoice(invoice: Invoice) -> DebtorParty:
-    """Return the party of an invoice."""
     theirs = Invoice.objects.filter(debtor=invoice.debtor_id).order_by().values_list("party", flat=True).distinct()
     found = groups(invoice.account, {*theirs, invoice.party})
     is_only = len(set(found.values())) == 1

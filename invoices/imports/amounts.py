@@ -8,74 +8,13 @@ from django.utils.translation import gettext as _
 from invoices import money
 from invoices.imports import cells
 from invoices.imports.errors import RowRefused
-from invoices.imports.headings import folded
+from invoices.imports.headings import folded, names, table
 
-# Symbols beside amounts, and the currencies that each can mean.
-_SYMBOLS: dict[str, frozenset[str]] = {
-    symbol: frozenset(codes.split())
-    for symbol, codes in {
-        "US$": "USD",
-        "A$": "AUD",
-        "C$": "CAD",
-        "$": "USD AUD CAD NZD SGD HKD TWD MXN",
-        "€": "EUR",
-        "£": "GBP EGP LBP SYP",
-        "₹": "INR",
-        "Rs.": "INR PKR LKR",
-        "Rs": "INR PKR LKR",
-        "₺": "TRY",
-        "¥": "JPY CNY",
-        "﷼": "SAR QAR OMR YER",
-        "Dhs.": "AED",
-        "Dhs": "AED",
-        "DHS": "AED",
-        "Dh": "AED MAD",
-        "SR": "SAR",
-        "QR": "QAR",
-        "KD": "KWD",
-        "BD": "BHD",
-        "OR": "OMR",
-        "JD": "JOD",
-        "LE": "EGP",
-        "د.إ": "AED",
-        "درهم": "AED MAD",
-        "ر.س": "SAR",
-        "ريال": "SAR QAR OMR YER",
-        "ر.ق": "QAR",
-        "ر.ع": "OMR",
-        "د.ك": "KWD",
-        "دينار": "KWD BHD JOD IQD TND LYD DZD",
-        "د.ب": "BHD",
-        "د.أ": "JOD",
-        "ج.م": "EGP",
-        "جنيه": "EGP SDG",
-    }.items()
-}
+_TABLE = table("currencies.toml")
+_SYMBOLS: dict[str, frozenset[str]] = {symbol: frozenset(codes.split()) for symbol, codes in _TABLE["symbols"].items()}
 SYMBOLS = frozenset(symbol.strip(".") for symbol in _SYMBOLS)
 _BY_LENGTH = sorted(_SYMBOLS, key=len, reverse=True)
-
-# Names in currency columns.
-_NAMES: dict[str, str] = {
-    folded(name): code
-    for code, names in {
-        "AED": "Dhs|Dirham|UAE Dirham|United Arab Emirates Dirham|Emirati Dirham|د.إ|درهم إماراتي|الدرهم الإماراتي",
-        "SAR": "SR|Saudi Riyal|Riyal|ر.س|ريال سعودي|الريال السعودي",
-        "QAR": "QR|Qatari Riyal|ر.ق|ريال قطري|الريال القطري",
-        "KWD": "KD|Kuwaiti Dinar|د.ك|دينار كويتي|الدينار الكويتي",
-        "BHD": "BD|Bahraini Dinar|د.ب|دينار بحريني|الدينار البحريني",
-        "OMR": "Omani Rial|ر.ع|ريال عماني|الريال العماني",
-        "JOD": "JD|Jordanian Dinar|دينار أردني|الدينار الأردني",
-        "EGP": "LE|Egyptian Pound|ج.م|جنيه مصري|الجنيه المصري",
-        "USD": "US$|US Dollar|US Dollars|United States Dollar|U.S. Dollar|American Dollar|دولار أمريكي|الدولار الأمريكي"
-        "|دولار امريكي",
-        "EUR": "€|Euro|Euros|يورو",
-        "GBP": "British Pound|Pound Sterling|British Pound Sterling|UK Pound|جنيه إسترليني|جنيه استرليني",
-        "INR": "₹|Indian Rupee|Indian Rupees|روبية هندية",
-        "PKR": "Pakistani Rupee|Pakistan Rupee|روبية باكستانية",
-    }.items()
-    for name in names.split("|")
-    if folded(name)
-}
+_NAMES: dict[str, str] = {name: code for code, text in _TABLE["names"].items() for name in names(text) if name}
 _EMPTY = ("-", "–", "—", "nil")
 
 

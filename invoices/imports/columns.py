@@ -1,6 +1,5 @@
 """Columns of imported files: their English and Arabic headings, and the mapping of headings to fields."""
 
-import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,203 +17,106 @@ from invoices.models.imports import Kind
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A field and its headings, separated by "|".
+    """A field of a file. `headings.toml` lists its headings.
 
-    `fallback_names` are headings that are used only if no other column fits. A second column of an `is_financial` field
-    must not be ignored silently, because it is about money or its status.
+    A second column of an `is_financial` field must not be ignored silently, because it is about money or its status.
     """
 
     field: str
     label: Any
     help: Any
-    names: str
     is_required: bool = False
-    fallback_names: str = ""
     is_financial: bool = False
 
 
 # The total in the currency of the books, in exports of programs with several currencies. It only checks `amount`.
 BOOKS_AMOUNT = "books_amount"
 
-_NUMBER = Column(
-    "invoice_number",
-    _("Invoice number"),
-    _("Unique in your account. A row with a known number updates that invoice."),
-    "invoice no|invoice|inv no|inv number|invoice num|inv num|number|no|num|document number|document no|doc no"
-    "|doc number|bill number|bill no|voucher no|voucher number|vch no|invoice reference|invoice ref|tax invoice no"
-    "|tax invoice number|invoice id|رقم الفاتورة|الفاتورة|رقم|الرقم|رقم المستند|رقم السند|رقم الفاتوره الضريبية"
-    "|رقم القيد",
-    is_required=True,
-    fallback_names="ref no|ref|reference|reference no|reference number|document|المرجع|رقم المرجع",
-)
-_PAID = dataclasses.replace(_NUMBER, help=_("The number of the paid invoice."), fallback_names="")
-_CURRENCY = (
-    "currency code|ccy|cur|curr|currency name|invoice currency|transaction currency|document currency|curr code|fx"
-    "|cur code|ccy code|currency iso|iso currency|العملة|عملة|رمز العملة|عملة الفاتورة|نوع العملة|اسم العملة"
-)
 COLUMNS: dict[str, tuple[Column, ...]] = {
     Kind.INVOICES: (
-        _NUMBER,
         Column(
-            "debtor_name",
-            _("Debtor"),
-            _("The debtor's name, as used in messages."),
-            "debtor|customer|customer name|client|client name|contact|contact name|name|bill to|bill to name|party"
-            "|party name|party s name|account name|buyer|sold to|customer full name|customer project|partner"
-            "|اسم العميل|العميل|اسم المدين|المدين|الاسم|اسم الزبون|الزبون|اسم الطرف|الطرف|اسم الحساب",
+            "invoice_number",
+            _("Invoice number"),
+            _("Unique in your account. A row with a known number updates that invoice."),
             is_required=True,
         ),
-        Column(
-            "debtor_company",
-            _("Company"),
-            _("The debtor's company."),
-            "company|company name|customer company|organisation|organization|business name|client company"
-            "|الشركة|اسم الشركة|شركة المدين|المنشأة|المؤسسة",
-        ),
-        Column(
-            "debtor_email",
-            _("Email"),
-            _("The address to which reminders are sent."),
-            "email|e mail|mail|email address|customer email|contact email|email id|client email|bill email"
-            "|billing email"
-            "|البريد الإلكتروني|البريد الالكتروني|البريد|الإيميل|بريد المدين",
-        ),
-        Column(
-            "debtor_phone",
-            _("Phone"),
-            _("With its country code: +971501234567."),
-            "phone|mobile|phone number|mobile number|tel|telephone|customer phone|cell"
-            "|الهاتف|رقم الهاتف|الجوال|رقم الجوال|الموبايل|هاتف المدين|المتحرك",
-        ),
+        Column("debtor_name", _("Debtor"), _("The debtor's name, as used in messages."), is_required=True),
+        Column("debtor_company", _("Company"), _("The debtor's company.")),
+        Column("debtor_email", _("Email"), _("The address to which reminders are sent.")),
+        Column("debtor_phone", _("Phone"), _("With its country code: +971501234567.")),
         Column(
             "amount",
             _("Amount"),
             _("The total, not the balance: 25000.00. Not needed if there is a balance."),
-            f"{products.TOTALS}|amt|invoice amt|value|invoice value|original amount|المبلغ|القيمة",
             is_required=True,
             is_financial=True,
         ),
-        Column("currency", _("Currency"), _("ISO 4217, such as AED."), _CURRENCY, is_financial=True),
-        Column(
-            "issue_date",
-            _("Issued"),
-            _("YYYY-MM-DD. Empty: today, or the due date if that is earlier."),
-            "issued|invoice date|date|date issued|document date|posting date"
-            "|تاريخ الفاتورة|تاريخ الإصدار|تاريخ الاصدار|التاريخ",
-        ),
-        Column(
-            "due_date",
-            _("Due"),
-            _("YYYY-MM-DD."),
-            "due on|payment due date|date due|net due date|maturity date|invoice due date|due by|pay by|payment due by"
-            "|تاريخ الاستحقاق|الاستحقاق|تاريخ السداد|موعد الاستحقاق|يستحق في|موعد السداد",
-            is_required=True,
-            fallback_names="due|payment due",
-        ),
-        Column(
-            "language",
-            _("Language"),
-            _("en or ar. Empty: the account's."),
-            "lang|debtor language|اللغة|لغة",
-        ),
+        Column("currency", _("Currency"), _("ISO 4217, such as AED."), is_financial=True),
+        Column("issue_date", _("Issued"), _("YYYY-MM-DD. Empty: today, or the due date if that is earlier.")),
+        Column("due_date", _("Due"), _("YYYY-MM-DD."), is_required=True),
+        Column("language", _("Language"), _("en or ar. Empty: the account's.")),
         Column(
             "amount_paid",
-            _("Paid already"),
-            _("The amount paid before the import. Import later payments as payments."),
-            "paid|paid amount|already paid|amount received|received|invoice amount paid|total paid|paid to date"
-            "|amount paid to date|payments|payments received|received amount|settled amount|amount settled|collected"
-            "|amount collected|المدفوع|المبلغ المدفوع|المسدد|المبلغ المسدد|المحصل|المبلغ المحصل|المقبوض|إجمالي المدفوع"
-            "|المدفوعات",
+            _("Already paid"),
+            _("The amount paid before the import. Import later payments from a payments file."),
             is_financial=True,
         ),
         Column(
             "balance",
             _("Balance"),
             _("The outstanding balance. Its difference to the amount was paid before the import."),
-            "balance due|open balance|amount due|invoice amount due|due amount|outstanding|outstanding amount"
-            "|amount outstanding|outstanding balance|remaining|remaining amount|remaining balance|amount remaining"
-            "|residual|residual amount|amount residual|amount due signed|residual signed|pending amount|pending|unpaid"
-            "|unpaid amount|amount owed|amount owing|total due|open amount|amount open|balance amount|o s amount|left"
-            "|bal|balance outstanding|invoice balance|to pay|still due|receivable|remaining due"
-            "|المتبقي|المبلغ المتبقي|الرصيد|رصيد الفاتورة|المبلغ المستحق|المستحق|الباقي|المبلغ الباقي|غير المسدد"
-            "|غير المدفوع|الرصيد المتبقي|الرصيد المستحق|الرصيد المفتوح|المتبقي للدفع|المستحق الدفع|المبلغ غير المدفوع",
-            fallback_names="due|payment due",
             is_financial=True,
         ),
         Column(
             "amount_credited",
             _("Credited"),
             _("Credit notes applied to the invoice. They reduce the balance."),
-            "credited|credits applied|credit applied|amount credited|credit notes|credit note amount|applied credits"
-            "|إشعارات دائنة|المبلغ الدائن المطبق",
             is_financial=True,
         ),
         Column(
             "status",
             _("Status"),
             _("Status in the other system. Paid and void invoices are not registered; drafts are refused."),
-            "state|invoice status|invoice state|document status|doc status|inv status"
-            "|الحالة|حالة الفاتورة|حالة المستند|الوضع",
             is_financial=True,
         ),
         Column(
             "payment_status",
             _("Payment status"),
             _("A second status column that some programs export."),
-            "payment state|paid status|حالة الدفع|حالة السداد",
             is_financial=True,
         ),
         Column(
             "document_type",
             _("Document type"),
             _("Invoices are imported; credit notes, payments and bills are refused."),
-            "transaction type|doc type|voucher type|vch type|invoice type|type|نوع المستند|نوع الحركة|نوع السند|النوع",
         ),
-        Column("notes", _("Notes"), _("For you; debtors don't see them."), "note|memo|comment|comments|ملاحظات|ملاحظة"),
+        Column("notes", _("Notes"), _("For you; debtors don't see them.")),
     ),
     Kind.PAYMENTS: (
-        _PAID,
+        Column("invoice_number", _("Invoice number"), _("The number of the paid invoice."), is_required=True),
         Column(
             "reference",
             _("Reference"),
             _("The bank's or the cheque's number. The same reference again is the same payment."),
-            "payment reference|ref|ref no|reference number|transaction|transaction id|transaction reference"
-            "|bank reference|cheque number|check number|cheque no|receipt|receipt number"
-            "|المرجع|رقم المرجع|مرجع الدفعة|رقم العملية|رقم الحوالة|رقم الشيك|رقم الإيصال",
             is_required=True,
         ),
         Column(
             "amount",
             _("Amount"),
             _("The amount received, in the invoice's currency."),
-            "paid|paid amount|amount paid|payment|payment amount|received|amount received|credit|amt|amount applied"
-            "|المبلغ|المبلغ المدفوع|المدفوع|قيمة الدفعة|القيمة",
             is_required=True,
             is_financial=True,
         ),
-        Column("currency", _("Currency"), _("Optional: the invoice's currency."), _CURRENCY, is_financial=True),
+        Column("currency", _("Currency"), _("Optional: the invoice's currency."), is_financial=True),
+        Column("paid_at", _("Payment date"), _("YYYY-MM-DD. Empty: today.")),
+        Column("method", _("Method"), _("Such as bank_transfer, cheque, card, cash.")),
         Column(
-            "paid_at",
-            _("Day the money came"),
-            _("YYYY-MM-DD. Empty: today."),
-            "date|paid|paid on|payment date|date paid|value date|received on|transaction date"
-            "|التاريخ|تاريخ الدفع|تاريخ السداد|تاريخ القيمة|تاريخ التحصيل",
-        ),
-        Column(
-            "method",
-            _("Method"),
-            _("Such as bank_transfer, cheque, card, cash."),
-            "payment method|type|payment type|mode|payment mode|deposit to|طريقة الدفع|وسيلة الدفع",
-        ),
-        Column(
-            "status",
-            _("Status"),
-            _("Status of the payment. Only received payments are recorded."),
-            "state|payment status|payment state|الحالة|حالة الدفعة|حالة الدفع",
-            is_financial=True,
+            "status", _("Status"), _("Status of the payment. Only received payments are recorded."), is_financial=True
         ),
     ),
 }
+_NAMES: dict[str, dict[str, str]] = {kind: products.TABLE["common"] | products.TABLE[kind] for kind in COLUMNS}
+_NAMES[Kind.INVOICES]["amount"] += f"|{products.TOTALS}"
 # Fields that identify an invoice or a payment.
 KEYS: dict[str, str] = {Kind.INVOICES: "invoice_number", Kind.PAYMENTS: "reference"}
 
@@ -240,8 +142,9 @@ def map_columns(kind: str, headings: Sequence[str], chosen: Mapping[str, str] | 
     unneeded = set(names(products.COMMON_UNUSED))
     free = {position: text for position, text in enumerate(texts) if position not in decided}
     if product:
-        _fill(found, _of_product(product), free, by_preference=True)
-        unneeded |= _unused(product)
+        headings_of_product = {name: names(text) for name, text in product.headings.items()}
+        _fill(found, headings_of_product, free, by_preference=True)
+        unneeded |= set(names(product.unused))
     free = {position: text for position, text in free.items() if text not in unneeded}
     for tier in _tiers(kind, translation.get_language() or ""):
         _fill(found, tier, free)
@@ -316,9 +219,7 @@ def label(kind: str, field: str) -> str:
 def financial_names(kind: str) -> set[str]:
     """Return the folded headings of money, status and currency."""
     financial = [column for column in COLUMNS[kind] if column.is_financial]
-    return {
-        name for column in financial for name in (folded(column.field), folded(str(column.label)), *names(column.names))
-    }
+    return {name for column in financial for name in (folded(column.field), *_usual_names(kind, column))}
 
 
 # Folded headings by field.
@@ -346,16 +247,11 @@ def _tiers(kind: str, language: str) -> list[_Tier]:
     """Return the field names, the usual headings with the labels in `language`, and the fallback headings."""
     return [
         {column.field: (folded(column.field),) for column in COLUMNS[kind]},
-        {column.field: (folded(str(column.label)), *names(column.names)) for column in COLUMNS[kind]},
-        {column.field: names(column.fallback_names) for column in COLUMNS[kind] if column.fallback_names},
+        {column.field: _usual_names(kind, column) for column in COLUMNS[kind]},
+        {field: names(text) for field, text in products.TABLE["fallback"].get(kind, {}).items()},
     ]
 
 
-@functools.cache
-def _of_product(product: Product) -> dict[str, tuple[str, ...]]:
-    return {name: names(text) for name, text in product.headings.items()}
-
-
-@functools.cache
-def _unused(product: Product) -> frozenset[str]:
-    return frozenset(names(product.unused))
+def _usual_names(kind: str, column: Column) -> tuple[str, ...]:
+    """Return the folded label and headings of a column."""
+    return (folded(str(column.label)), *names(_NAMES[kind][column.field]))

@@ -21,7 +21,7 @@ _OWED = (State.OWED, State.UNPAID, State.PARTLY_PAID)
 _REFUSED_DOCUMENTS = {
     None: _lazy("The document type “%(text)s” is unknown, so the row is not imported."),
     Document.CREDIT_NOTE: _lazy("“%(text)s” is a credit note. An import registers invoices only."),
-    Document.PAYMENT: _lazy("“%(text)s” is a payment: import payments as payments."),
+    Document.PAYMENT: _lazy("“%(text)s” is a payment: import it from a payments file."),
     Document.PAYABLE: _lazy("“%(text)s” is owed by you, not to you."),
     Document.OFFER: _lazy("“%(text)s” is not an invoice yet."),
     Document.OTHER: _lazy("“%(text)s” is not an invoice."),

@@ -1,8 +1,11 @@
-"""Normalisation of English and Arabic headings and words for comparison."""
+"""Normalisation of English and Arabic headings and words for comparison, and the tables that list them."""
 
 import functools
 import re
+import tomllib
 import unicodedata
+from pathlib import Path
+from typing import Any
 
 _MAX_LENGTH = 200
 
@@ -24,5 +27,10 @@ def _folded(heading: str) -> str:
 
 @functools.lru_cache(maxsize=1_024)
 def names(text: str) -> tuple[str, ...]:
-    """Return the names in a text, separated by "|", folded and without duplicates."""
-    return tuple(dict.fromkeys(folded(name) for name in text.split("|") if name))
+    """Return the names in a text, separated by "|" or a new line, folded and without duplicates."""
+    return tuple(dict.fromkeys(folded(name) for name in text.replace("\n", "|").split("|") if name))
+
+
+def table(name: str) -> dict[str, Any]:
+    """Return the content of a TOML file in this folder."""
+    return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))

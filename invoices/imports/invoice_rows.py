@@ -208,7 +208,10 @@ class InvoicePlanner(RowPlanner):
     def _refuse_other_payment(self, invoice: Invoice, paid: Decimal, text: str) -> None:
         if paid not in (invoice.amount_paid, self.opening.get(invoice.pk, Decimal(0))):
             raise RowRefused(
-                _("The amount paid is %(now)s here and %(said)s in the file. Import later payments as payments.")
+                _(
+                    "The amount paid is %(now)s here and %(said)s in the file. Import later payments from a payments "
+                    "file."
+                )
                 % {"now": f"{invoice.amount_paid.normalize():f}", "said": text}
             )
 

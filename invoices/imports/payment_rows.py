@@ -46,7 +46,9 @@ class PaymentPlanner(RowPlanner):
         self._refuse_not_received(texts.pop("status", ""))
         invoice = self.invoices.get(number)
         if invoice is None:
-            raise RowRefused(_("There is no invoice of this number.") if number else _("The invoice number is empty."))
+            raise RowRefused(
+                _("There is no invoice with this number.") if number else _("The invoice number is empty.")
+            )
         data = self._data(texts, invoice)
         new = self.checked(PaymentRow, data)
         if existing := self.payments.get((invoice.pk, new["reference"])):

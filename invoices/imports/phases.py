@@ -17,6 +17,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from inflow import turns
 from inflow.accounts import audit
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, User
@@ -78,15 +79,10 @@ def start(
 
 def _check_pending_files(account: Account) -> None:
     """Raise `Refused` if so many files are pending that other accounts would have to wait."""
-    if (
-        Import.objects.for_account(account).filter(phase__in=(Phase.READING, Phase.CHECKING)).count()
-        >= MAX_PENDING_FILES
-    ):
-        raise Refused(
-            "file",
-            "many",
-            _("%(count)d files are already being read. Wait until one is done.") % {"count": MAX_PENDING_FILES},
-        )
+    pending = Import.objects.for_account(account).filter(phase__in=(Phase.READING, Phase.CHECKING))
+    if pending.count() >= MAX_PENDING_FILES:
+        message = _("%(count)d files are already being read. Wait until one is done.")
+        raise Refused("file", "many", message % {"count": MAX_PENDING_FILES})
 
 
 def confirm(file: Import, actor: str) -> None:
@@ -142,8 +138,7 @@ def unclaimed() -> list[uuid.UUID]:
 
 
 def _unclaimed() -> QuerySet[Import]:
-    free = Q(claimed_until=None) | Q(claimed_until__lt=timezone.now())
-    found: QuerySet[Import] = Import.objects.filter(free, phase__in=IN_PROGRESS)
+    found: QuerySet[Import] = Import.objects.filter(turns.unclaimed(), phase__in=IN_PROGRESS)
     return found
 
 
@@ -193,7 +188,7 @@ def _claim(import_id: uuid.UUID) -> Import | None:
         file.save(update_fields=["claim", "claimed_until", "stumbles"])
     if file.stumbles > MAX_CLAIMS:
         log.error("import_given_up", file=str(file.pk))
-        _end(file, Phase.FAILED, failure=_("Something went wrong on our side; it is logged."))
+        _end(file, Phase.FAILED, failure=_("Something went wrong on our side. The error has been logged."))
         return None
     return file
 
@@ -278,7 +273,7 @@ def _apply(row: ImportRow, plan: Plan, actor: Actor) -> None:
             raise
         except Exception:  # one failing row must not stop the import
             log.exception("import_row_failed", file=str(row.file_id), line=row.line)
-            _refuse(row, _("Something went wrong on our side; it is logged."))
+            _refuse(row, _("Something went wrong on our side. The error has been logged."))
 
 
 def _refuse(row: ImportRow, reason: str) -> None:

@@ -15,24 +15,12 @@ from django.utils.translation import gettext as _
 from invoices import money
 from invoices.imports import amounts, cells, columns, statuses
 from invoices.imports.headings import folded
+from invoices.imports.products import TABLE
 from invoices.models.imports import DateOrder
 
 # Words in headings of money, status and currency: whole words, and parts of words.
-_WHOLE_WORDS = frozenset(
-    [
-        *("amt", "bal", "due", "net", "vat", "tax", "ccy", "cur", "curr", "fx", "sum", "paid", "left", "owed", "owing"),
-        *("fee", "fees", "debit", "credit", "dr", "cr", "gross", "price", "cost", "value", "rate", "exch", "open"),
-        *("void", "stage", "draft", "closed", "usd", "aed", "sar", "eur", "gbp", "kwd", "omr", "qar", "bhd", "egp"),
-    ]
-)
-_PARTS_OF_WORDS = (
-    *("amount", "balance", "payment", "received", "receivable", "outstanding", "total", "residual", "pending"),
-    *("remaining", "unpaid", "settle", "currency", "status", "state", "overdue", "discount", "retention", "deposit"),
-    *("money", "dollar", "dirham", "riyal", "dinar", "devise", "valuta"),
-    *("advance", "refund", "cancel", "posted", "approved", "writeoff", "written", "withh", "exchange"),
-    *("مبلغ", "قيمه", "رصيد", "متبقي", "باقي", "مسدد", "مدفوع", "اجمالي", "صافي", "عمله", "حاله", "مستحق", "ضريب"),
-    *("خصم", "دائن", "مدين", "محصل", "سداد", "مرتجع", "ملغ", "دفع", "مجموع", "سعر", "تحصيل", "موقف"),
-)
+_WHOLE_WORDS = frozenset(TABLE["financial_words"].split())
+_PARTS_OF_WORDS: list[str] = TABLE["financial_parts"].split()
 _DATE_COLUMNS = ("issue_date", "due_date", "paid_at")
 _DATE_WORDS = ("date", "تاريخ")
 # Fields whose headings may mean something else.

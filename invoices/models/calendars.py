@@ -101,7 +101,7 @@ class CalendarRule(models.Model):
             if not 1 <= len(set(self.weekdays)) <= 6:
                 raise ValidationError({"weekdays": _("A weekend must have one to six days.")})
             if self.starts_on:
-                raise ValidationError({"starts_on": _("A weekend cannot have dates.")})
+                raise ValidationError({"starts_on": _("A weekend can't have dates.")})
         elif self.kind == RuleKind.HOLIDAY:
             if self.starts_on is None:
                 raise ValidationError({"starts_on": _("A holiday needs a first day.")})

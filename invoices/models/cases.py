@@ -23,13 +23,13 @@ class Reason(models.TextChoices):
     DISPUTE = "dispute", _lazy("A dispute")
     REVERSAL = "reversal", _lazy("A reversed payment")
     UNAPPLIED_CREDIT = "unapplied_credit", _lazy("Unapplied credit")
-    UNREAD_REPLIES = "unread_replies", _lazy("Unread replies")
+    UNREAD_REPLIES = "unread_replies", _lazy("Unhandled replies")
     MANUAL = "manual", _lazy("Opened manually")
 
 
 class CaseStatus(models.TextChoices):
     OPEN = "open", _lazy("Open")
-    ACKNOWLEDGED = "acknowledged", _lazy("Acknowledged")
+    ACKNOWLEDGED = "acknowledged", _lazy("In progress")
     RESOLVED = "resolved", _lazy("Resolved")
 
 

@@ -41,7 +41,7 @@ class DateOrder(models.TextChoices):
 
 
 class Encoding(models.TextChoices):
-    DETECT = "", _("Find out")
+    DETECT = "", _("Detect automatically")
     UTF_8 = "utf-8-sig", "UTF-8"
     UTF_16 = "utf-16", "UTF-16"
     ARABIC = "cp1256", _("Windows-1256 (Arabic)")

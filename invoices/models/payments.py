@@ -17,7 +17,7 @@ from invoices.models.invoices import Invoice
 
 
 class ReceiptStatus(models.TextChoices):
-    STANDING = "standing", _lazy("Standing")
+    STANDING = "standing", _lazy("Valid")
     VOIDED = "voided", _lazy("Voided")
     REVERSED = "reversed", _lazy("Reversed")
 
@@ -88,7 +88,7 @@ class Receipt(models.Model):
 
 class ReversalKind(models.TextChoices):
     VOID = "void", _lazy("Recorded by mistake")
-    REVERSE = "reverse", _lazy("Taken back by the bank")
+    REVERSE = "reverse", _lazy("Returned by the bank")
 
 
 class Reversal(models.Model):

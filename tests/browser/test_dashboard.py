@@ -164,7 +164,7 @@ def _collect(walk: Walk, user: User) -> None:
     walk.verb("Record payment", amount="250.50", reference="FT-7")
     walk.sees("Partially paid")
     expect(walk.page.locator(".big bdi")).to_contain_text("1,000")
-    walk.verb("Promise to pay", promised_on=(today + dt.timedelta(days=3)).isoformat())
+    walk.verb("Record promise", promised_on=(today + dt.timedelta(days=3)).isoformat())
     walk.sees("On hold")
     walk.verb("Mark as disputed", reason="Half of it never came.")
     walk.sees("Disputed")

@@ -1,6 +1,7 @@
 """Random histories of an account, each of which must keep the promises of the reminder schedule.
 
-HISTORIES in the environment sets their number: `make test` plays two to see that all still works, `make nightly` sixty.
+HISTORIES in the environment sets their number: `make test-slow` plays two to see that all still works, and
+`make nightly` sixty.
 A long run shows a failing history as it was found: making it shorter takes longer than playing a hundred.
 """
 

@@ -169,7 +169,7 @@ def test_released_it_goes_after_the_cool_off_and_the_ladder_goes_on() -> None:
     released = safeguards.approve(account, row.pk, COLLEAGUE)
     assert (released.status, released.approved_by) == (State.SCHEDULED, COLLEAGUE.name)
     assert released.scheduled_for == at("2026-04-29 09:00")  # a day later it is evening
-    assert "scheduled for 2026-04-29 09:00 (Asia/Dubai) unless it is called back" in why(row.invoice, "approved")[0]
+    assert "scheduled for 2026-04-29 09:00 (Asia/Dubai) unless it is recalled" in why(row.invoice, "approved")[0]
     until(account, "2026-06-30 12:00")
     assert sent(account)[-1] == ("final_notice", "04-29 09:00")
     assert list(Escalation.objects.order_by("level").values_list("level", flat=True)) == [1, 2]
@@ -182,7 +182,7 @@ def test_within_the_cool_off_it_can_be_called_back() -> None:
     until(account, "2026-05-20 12:00")
     row.refresh_from_db()
     assert (row.status, row.approved_by) == (State.HELD, "")
-    assert why(row.invoice, "held")[-1] == "Final notice called back."
+    assert why(row.invoice, "held")[-1] == "Final notice recalled."
 
 
 def test_cancelled_the_step_is_done_without_it() -> None:

@@ -33,7 +33,7 @@ def test_a_person_has_it_done_in_the_background_and_it_is_in_the_audit_log(accou
     client, address = logged_in(person), page("communications_reminderpolicy", "switch_on", policy.pk)
     asked = {"whom": "idle", "overdue_enter": "on", "confirm": "yes"}
     assert "in the background" in client.post(address, asked, follow=True).content.decode()
-    assert "already" in client.post(address, asked, follow=True).content.decode()
+    assert "Another policy is being switched on" in client.post(address, asked, follow=True).content.decode()
     assert not policies.chased_by(policy).exists()
     assert switching.work(account.pk, turn_s=0)
     assert policies.chased_by(policy).count() == 1

@@ -1,6 +1,6 @@
 """schemathesis sends what the description allows and what it forbids, and holds every answer against it.
 
-For each operation it makes up some hundred requests. `make test` sends every fifth of them, `make nightly` all.
+For each operation it makes up some hundred requests. `make test-slow` sends every fifth of them, `make nightly` all.
 """
 
 import functools

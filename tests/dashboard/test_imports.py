@@ -177,7 +177,7 @@ def test_payments_are_recorded_once_by_their_reference(own: World, foreign: Worl
     assert reasons[4:] == [
         "The invoice is in AED.",
         "paid_at must not be in the future.",
-        "There is no invoice of this number.",
+        "There is no invoice with this number.",
     ]
     paid = Payment.objects.filter(invoice=own.invoice).order_by("reference")
     assert [(each.amount, each.paid_at, each.reference) for each in paid] == [
@@ -250,7 +250,7 @@ def test_the_refused_rows_of_a_foreign_file_are_not_found(own: World, foreign: W
 @pytest.mark.parametrize("kind", ["invoices", "payments"])
 def test_a_template_has_the_headings_that_are_understood(kind: str, form: str, own: World) -> None:
     answer = own.logged_in(Role.MANAGER).get(f"/admin/invoices/import/template/{kind}.{form}")
-    with reading.open_file(b"".join(answer.streaming_content), kind) as file:  # type: ignore[attr-defined]
+    with reading.open_file(answer.getvalue(), kind) as file:
         sheet = file.sheet()
     assert list(sheet.columns) == [column.field for column in COLUMNS[kind]]
     assert not sheet.mapping.unknown

@@ -189,4 +189,4 @@ def test_a_new_calendar_row_is_the_member_s_account_s(own: World, foreign: World
     own.logged_in(Role.MANAGER).post(page("invoices_calendarrule", "add"), said)
     assert CalendarRule.objects.get(name="Stocktaking").account == own.account
     broken = said | {"name": "For ever", "ends_on": "2027-06-30"}
-    assert b"At most 31 days" in own.logged_in(Role.MANAGER).post(page("invoices_calendarrule", "add"), broken).content
+    assert b"at most 31 days" in own.logged_in(Role.MANAGER).post(page("invoices_calendarrule", "add"), broken).content

@@ -18,7 +18,7 @@ from tests.invoices.test_import_reading import HEADINGS, read, workbook
 
 TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 GOOD = [[f"N-{number}", "Omar", 5, "2999-01-01"] for number in range(20)]
-PLACE, MORE = "impossible place", "too large"
+PLACE, MORE = "invalid position", "too large"
 BROKEN = "can't be read"
 
 

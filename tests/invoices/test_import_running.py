@@ -181,7 +181,7 @@ def test_a_file_that_always_fails_is_given_up_in_words() -> None:
     with nothing_happens(account):
         assert not work(file.pk)
     file.refresh_from_db()
-    assert (file.phase, file.failure) == ("failed", "Something went wrong on our side; it is logged.")
+    assert (file.phase, file.failure) == ("failed", "Something went wrong on our side. The error has been logged.")
 
 
 @pytest.mark.django_db

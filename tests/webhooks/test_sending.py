@@ -233,7 +233,7 @@ def test_a_late_finishers_write_is_ignored() -> None:
     [current] = claim(account)
     before = Delivery.objects.values().get()
     assert claims.record([failed(late, late.items[0])]) == set()
-    claims.release([(late.items[0].id, late.lease)], timezone.now())
+    claims.release([(late.items[0].id, late.lease)])
     assert Delivery.objects.values().get() == before
     assert not Attempt.objects.exists()
     assert claims.record([failed(current, current.items[0])]) == {current.items[0].id}

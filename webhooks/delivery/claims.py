@@ -178,7 +178,7 @@ def claim(wanted: Sequence[uuid.UUID], limit: int, now: dt.datetime) -> list[Lan
     """Claim due deliveries of the first `limit` endpoints in their free lanes, for the time of `LEASE`.
 
     Endpoints from which another worker is claiming are skipped, so that two workers never hold the same delivery.
-    Raise `SendingHeld` if sending is held; nothing is claimed then.
+    Raise `SendingHeld` if sending is held; nothing remains claimed then.
     """
     if not wanted or limit <= 0:
         return []
@@ -195,17 +195,12 @@ def claim(wanted: Sequence[uuid.UUID], limit: int, now: dt.datetime) -> list[Lan
         lane.items.extend(Item(*row[7:]) for row in group)
         lanes.append(lane)
     if lanes:
-        _leave_mark(lanes)
+        try:
+            highwater.advance()
+        except SendingHeld:
+            release((item.id, lane.lease) for lane in lanes for item in lane.items)
+            raise
     return lanes
-
-
-def _leave_mark(lanes: Sequence[Lane]) -> None:
-    """Write the high-water mark, or release the lanes if sending is held."""
-    try:
-        highwater.advance()
-    except SendingHeld:
-        release([(item.id, lane.lease) for lane in lanes for item in lane.items], timezone.now())
-        raise
 
 
 def record(records: Sequence[Record]) -> set[uuid.UUID]:
@@ -218,19 +213,10 @@ def record(records: Sequence[Record]) -> set[uuid.UUID]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def release(items: Iterable[tuple[uuid.UUID, uuid.UUID]], now: dt.datetime) -> None:
-    """Make deliveries due again without an attempt. `items` are pairs of delivery id and lease."""
-    _end_lease(items, DeliveryStatus.PENDING, now)
-
-
-def close(items: Iterable[tuple[uuid.UUID, uuid.UUID]], status: DeliveryStatus) -> None:
-    """End deliveries without an attempt. `items` are pairs of delivery id and lease."""
-    _end_lease(items, status, None)
-
-
-def _end_lease(
-    items: Iterable[tuple[uuid.UUID, uuid.UUID]], status: DeliveryStatus, next_at: dt.datetime | None
-) -> None:
+def release(items: Iterable[tuple[uuid.UUID, uuid.UUID]], status: DeliveryStatus = DeliveryStatus.PENDING) -> None:
+    """Give back deliveries without an attempt: due again, or ended with another status than pending. `items` are pairs
+    of delivery id and lease."""
     ids, leases = zip(*items, strict=True)
+    next_at = timezone.now() if status == DeliveryStatus.PENDING else None
     with connection.cursor() as cursor:
         cursor.execute(_RELEASE, {"ids": list(ids), "leases": list(leases), "status": status.value, "next": next_at})

@@ -120,7 +120,7 @@ class _Drain:
             self._look_at = time.monotonic() + POLL_S
         for lane in lanes:
             if lane.closes_as:
-                claims.close([(item.id, lane.lease) for item in lane.items], DeliveryStatus(lane.closes_as))
+                claims.release([(item.id, lane.lease) for item in lane.items], DeliveryStatus(lane.closes_as))
             else:
                 self._start(lane)
         return bool(due.fast or due.slow)
@@ -151,7 +151,7 @@ class _Drain:
         except queue.Empty:
             pass
         if unsent:
-            claims.release([(result.item.id, result.lane.lease) for result in unsent], timezone.now())
+            claims.release((result.item.id, result.lane.lease) for result in unsent)
         _record(made)
         return len(made)
 

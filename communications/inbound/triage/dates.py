@@ -32,7 +32,9 @@ class Mention:
     is_weekday: bool = False
 
 
-_Read = Callable[[re.Match[str], dt.date], tuple[dt.date | None, dt.date | None]]
+# The day of a promise, and the day of a past payment.
+_Days = tuple[dt.date | None, dt.date | None]
+_Read = Callable[[re.Match[str], dt.date], _Days]
 
 
 def find(text: str, today: dt.date) -> dt.date | None:
@@ -98,30 +100,30 @@ def _is_beside(weekday: Mention, found: list[tuple[Mention, dt.date | None]]) ->
 # --- Interpretation of each form ------------------------------------------------------------------------------------
 
 
-def _iso(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _iso(match: re.Match[str], today: dt.date) -> _Days:
     return _both(_date(int(match["year"]), int(match["month"]), int(match["day"])), today)
 
 
-def _numeric(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _numeric(match: re.Match[str], today: dt.date) -> _Days:
     """Interpret a date as day before month, as in the Gulf, unless only month before day is valid."""
     first, second = int(match["first"]), int(match["second"])
     day, month = (second, first) if first <= 12 < second else (first, second)
     return _read_day(day, month, match["year"], today)
 
 
-def _named(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _named(match: re.Match[str], today: dt.date) -> _Days:
     month = _number(match, "m", range(1, 13))
     last = match.groupdict().get("until")
     return _read_day(int(last or match["day"]), month, match["year"], today)
 
 
-def _end_of_named(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _end_of_named(match: re.Match[str], today: dt.date) -> _Days:
     month = _number(match, "m", range(1, 13))
     year = today.year if month >= today.month else today.year + 1
     return dt.date(year, month, calendar.monthrange(year, month)[1]), None
 
 
-def _of_month(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _of_month(match: re.Match[str], today: dt.date) -> _Days:
     """Interpret 'the 25th': the next one, or the last one for a past payment."""
     day, until = (int(match[name] or 0) for name in ("day", "until"))
     ahead = _first_valid(_months(today, 1), until or day, lambda found: found >= today)
@@ -132,7 +134,7 @@ def _of_month(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.
     return ahead, back
 
 
-def _weekday(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _weekday(match: re.Match[str], today: dt.date) -> _Days:
     """Interpret a weekday: 'Friday', on a Friday, is the next one, or today for a past payment."""
     wanted = _number(match, "d", range(7))
     ahead = today + dt.timedelta(days=(wanted - today.weekday() - 1) % 7 + 1)
@@ -140,12 +142,12 @@ def _weekday(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.d
     return ahead, back
 
 
-def _last_weekday(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _last_weekday(match: re.Match[str], today: dt.date) -> _Days:
     wanted = _number(match, "d", range(7))
     return None, today - dt.timedelta(days=(today.weekday() - wanted - 1) % 7 + 1)
 
 
-def _weekday_of_next_week(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _weekday_of_next_week(match: re.Match[str], today: dt.date) -> _Days:
     """Interpret a weekday of next week. Weeks may begin on Sunday or Monday; both must give the same day."""
     wanted = _number(match, "d", range(7))
     by_monday = today - today.weekday() * _DAY + (7 + wanted) * _DAY
@@ -153,7 +155,7 @@ def _weekday_of_next_week(match: re.Match[str], today: dt.date) -> tuple[dt.date
     return (by_monday if by_monday == by_sunday else None), None
 
 
-def _counted(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _counted(match: re.Match[str], today: dt.date) -> _Days:
     """Interpret 'in 3 days'. For 'in 2-3 days' use the later day."""
     count = _count(match["until"] or match["count"])
     if match["months"]:
@@ -166,29 +168,29 @@ def _counted(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.d
     return today + dt.timedelta(days=count * (7 if match["weeks"] else 1)), None
 
 
-def _ago(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _ago(match: re.Match[str], today: dt.date) -> _Days:
     return None, today - dt.timedelta(days=_count(match["count"]) * (7 if match["weeks"] else 1))
 
 
-def _month_end(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _month_end(match: re.Match[str], today: dt.date) -> _Days:
     month = _next_month(today) if match["next"] or match["coming"] else today
     return month.replace(day=calendar.monthrange(month.year, month.month)[1]), None
 
 
-def _next_month_start(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _next_month_start(match: re.Match[str], today: dt.date) -> _Days:
     return _next_month(today), None
 
 
-def _year_end(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _year_end(match: re.Match[str], today: dt.date) -> _Days:
     return dt.date(today.year, 12, 31), None
 
 
-def _unclear(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _unclear(match: re.Match[str], today: dt.date) -> _Days:
     return None, None
 
 
 def _in(days: int) -> _Read:
-    def read(match: re.Match[str], today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+    def read(match: re.Match[str], today: dt.date) -> _Days:
         day = today + dt.timedelta(days=days)
         return (day if days >= 0 else None), (day if days <= 0 else None)
 
@@ -198,11 +200,11 @@ def _in(days: int) -> _Read:
 # --- Helpers --------------------------------------------------------------------------------------------------------
 
 
-def _both(day: dt.date | None, today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _both(day: dt.date | None, today: dt.date) -> _Days:
     return (day if day and day >= today else None), (day if day and day <= today else None)
 
 
-def _read_day(day: int, month: int, year: str | None, today: dt.date) -> tuple[dt.date | None, dt.date | None]:
+def _read_day(day: int, month: int, year: str | None, today: dt.date) -> _Days:
     """Choose the year of a date without one: the nearer of future and past, and at most `_RECENTLY` in the past."""
     if year:
         return _both(_date(int(year) + (2000 if len(year) == 2 else 0), month, day), today)
@@ -250,93 +252,79 @@ _ENDS = r"(?![\w/-]|\.\d)"
 _TH = "(?:st|nd|rd|th)"
 # In this order: more exact forms first.
 _FORMS: list[tuple[re.Pattern[str], _Read]] = [
-    (re.compile(rf"{_APART}(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}}){_ENDS}"), _iso),
-    (re.compile(rf"{_APART}(?P<first>\d{{1,2}})[-/.](?P<second>\d{{1,2}})[-/.]{_YEAR}{_ENDS}"), _numeric),
-    # Numbers that are not days: of an invoice or a flat, fractions, '24/7'.
-    (re.compile(rf"\b(?:{named.NUMBERED}) \d{{1,4}}[-/.]\d{{1,4}}{_ENDS}"), _unclear),
-    (
-        re.compile(rf"\b(?:{named.ON}) (?:the )?(?P<first>\d{{1,2}})[-/.](?P<second>\d{{1,2}})(?P<year>(?!)x)?{_ENDS}"),
-        _numeric,
-    ),
-    (re.compile(rf"{_APART}(?:24/7|[1-3]/[2-4] (?:of|the|now|amount|payment|المبلغ)\b|1/2|50/50){_ENDS}"), _unclear),
-    (re.compile(rf"{_APART}(?P<first>\d{{1,2}})/(?P<second>\d{{1,2}})(?P<year>(?!)x)?{_ENDS}"), _numeric),
-    (
-        re.compile(
+    (re.compile(pattern), read)
+    for pattern, read in (
+        (rf"{_APART}(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}}){_ENDS}", _iso),
+        (rf"{_APART}(?P<first>\d{{1,2}})[-/.](?P<second>\d{{1,2}})[-/.]{_YEAR}{_ENDS}", _numeric),
+        # Numbers that are not days: of an invoice or a flat, fractions, '24/7'.
+        (rf"\b(?:{named.NUMBERED}) \d{{1,4}}[-/.]\d{{1,4}}{_ENDS}", _unclear),
+        (rf"\b(?:{named.ON}) (?:the )?(?P<first>\d{{1,2}})[-/.](?P<second>\d{{1,2}})(?P<year>(?!)x)?{_ENDS}", _numeric),
+        (rf"{_APART}(?:24/7|[1-3]/[2-4] (?:of|the|now|amount|payment|المبلغ)\b|1/2|50/50){_ENDS}", _unclear),
+        (rf"{_APART}(?P<first>\d{{1,2}})/(?P<second>\d{{1,2}})(?P<year>(?!)x)?{_ENDS}", _numeric),
+        (
             rf"{_APART}(?P<day>\d{{1,2}}){_TH}?(?:(?:-| to | till | until | and | or | الي | حتي )"
-            rf"(?P<until>\d{{1,2}}){_TH}?)? ?(?:of |من |de |day of )?(?:شهر )?(?:{_M})(?: {_YEAR}(?!\d))?\b"
+            rf"(?P<until>\d{{1,2}}){_TH}?)? ?(?:of |من |de |day of )?(?:شهر )?(?:{_M})(?: {_YEAR}(?!\d))?\b",
+            _named,
         ),
-        _named,
-    ),
-    (re.compile(rf"\b(?:end|نهايه|اخر|اواخر|fin) (?:of |de )?(?:شهر )?(?:{_M})\b"), _end_of_named),
-    (re.compile(rf"\b(?:{_M}) (?:the )?(?P<day>\d{{1,2}}){_TH}?(?![\w./-])(?: (?P<year>\d{{4}}))?"), _named),
-    (re.compile(rf"\b(?:{named.BEFORE_YESTERDAY})\b"), _in(-2)),
-    (re.compile(rf"\b(?:{named.YESTERDAY})\b"), _in(-1)),
-    (re.compile(rf"\b(?:{named.AFTER_TOMORROW})\b"), _in(2)),
-    (re.compile(rf"\b(?:{named.TOMORROW})\b"), _in(1)),
-    (re.compile(rf"\b(?:{_N}) (?:(?P<weeks>weeks?)|days?) ago\b"), _ago),
-    (re.compile(rf"\b(?:{named.SINCE}) {_N} (?:(?P<weeks>{named.WEEKS})|{named.DAYS})\b"), _ago),
-    (re.compile(rf"\b(?:{named.SINCE}) (?:يومين|yomen|yomain)\b"), _in(-2)),
-    (re.compile(r"\b\d{1,2}(?:-\d{1,2})? (?:working|business|banking) days?\b"), _unclear),
-    (
-        re.compile(
+        (rf"\b(?:end|نهايه|اخر|اواخر|fin) (?:of |de )?(?:شهر )?(?:{_M})\b", _end_of_named),
+        (rf"\b(?:{_M}) (?:the )?(?P<day>\d{{1,2}}){_TH}?(?![\w./-])(?: (?P<year>\d{{4}}))?", _named),
+        (rf"\b(?:{named.BEFORE_YESTERDAY})\b", _in(-2)),
+        (rf"\b(?:{named.YESTERDAY})\b", _in(-1)),
+        (rf"\b(?:{named.AFTER_TOMORROW})\b", _in(2)),
+        (rf"\b(?:{named.TOMORROW})\b", _in(1)),
+        (rf"\b(?:{_N}) (?:(?P<weeks>weeks?)|days?) ago\b", _ago),
+        (rf"\b(?:{named.SINCE}) {_N} (?:(?P<weeks>{named.WEEKS})|{named.DAYS})\b", _ago),
+        (rf"\b(?:{named.SINCE}) (?:يومين|yomen|yomain)\b", _in(-2)),
+        (r"\b\d{1,2}(?:-\d{1,2})? (?:working|business|banking) days?\b", _unclear),
+        (
             rf"\b(?:{named.IN}) (?:max |maximum |another |next |the next |about |around |اقصاها )*{_N}"
             rf"(?:(?:-| to | or | او | الي )(?P<until>\d{{1,2}}|{named.COUNTS}))? (?:more )?"
             rf"(?:(?P<weeks>{named.WEEKS})|(?P<months>months?|شهور|اشهر|شهر)|(?P<hours>hours?|hrs?|ساعه|ساعات)"
-            rf"|{named.DAYS})\b"
+            rf"|{named.DAYS})\b",
+            _counted,
         ),
-        _counted,
-    ),
-    (re.compile(rf"\b(?:{named.IN}) (?:يومين|yomen|yomain|youmein)(?: (?:او )?(?:تلاته|ثلاثه))?\b"), _in(2)),
-    (re.compile(rf"\b(?:{named.IN}) اسبوعين\b"), _in(14)),
-    (
-        re.compile(rf"\b(?:{_D}) (?:of )?(?:the )?(?:next week|(?:من )?الاسبوع (?:القادم|المقبل|الجاي))\b"),
-        _weekday_of_next_week,
-    ),
-    (re.compile(rf"\b(?:next week|الاسبوع (?:القادم|المقبل|الجاي))(?: on| يوم)? (?:{_D})\b"), _weekday_of_next_week),
-    (re.compile(rf"\b(?:{named.NEXT_WEEK})\b"), _in(7)),
-    (
-        re.compile(
+        (rf"\b(?:{named.IN}) (?:يومين|yomen|yomain|youmein)(?: (?:او )?(?:تلاته|ثلاثه))?\b", _in(2)),
+        (rf"\b(?:{named.IN}) اسبوعين\b", _in(14)),
+        (
+            rf"\b(?:{_D}) (?:of )?(?:the )?(?:next week|(?:من )?الاسبوع (?:القادم|المقبل|الجاي))\b",
+            _weekday_of_next_week,
+        ),
+        (rf"\b(?:next week|الاسبوع (?:القادم|المقبل|الجاي))(?: on| يوم)? (?:{_D})\b", _weekday_of_next_week),
+        (rf"\b(?:{named.NEXT_WEEK})\b", _in(7)),
+        (
             r"\b(?:end|last day) of (?:the |this |each |every )?(?P<next>next )?month\b|\bmonth ?end\b|\beom\b"
             r"|\b(?:نهايه|اخر) (?:هذا |هاد |هاي )?(?:ال)?شهر(?: الحالي)?(?P<coming> (?:القادم|المقبل|الجاي))?\b"
-            r"|\b(?:akher|a5er|akhir) (?:el |al )?(?:shahr|shaher|sha7r)\b"
+            r"|\b(?:akher|a5er|akhir) (?:el |al )?(?:shahr|shaher|sha7r)\b",
+            _month_end,
         ),
-        _month_end,
-    ),
-    (
-        re.compile(
-            r"\b(?:(?:beginning|start|first) of (?:the )?next month|(?:اول|بدايه|مطلع) الشهر(?: القادم| الجاي| المقبل)?)\b"
+        (
+            r"\b(?:(?:beginning|start|first) of (?:the )?next month|(?:اول|بدايه|مطلع) الشهر(?: القادم| الجاي| المقبل)?)\b",
+            _next_month_start,
         ),
-        _next_month_start,
-    ),
-    (re.compile(r"\bend of (?:the |this )?year\b|\byear ?end\b|\b(?:نهايه|اخر) (?:هذه )?السنه\b"), _year_end),
-    (re.compile(rf"\b(?:last|past|previous) (?:{_D})\b"), _last_weekday),
-    (re.compile(rf"\b(?:{_D}) (?:{named.PAST})\b"), _last_weekday),
-    (re.compile(rf"\b(?:{_D})(?:s(?= (?:payment|pay|run|batch|transfer|cycle|bank)\b))?\b"), _weekday),
-    (re.compile(rf"{_APART}\d{{1,2}}{_TH} (?:{named.COUNTED_THINGS})\b"), _unclear),
-    (
-        re.compile(
+        (r"\bend of (?:the |this )?year\b|\byear ?end\b|\b(?:نهايه|اخر) (?:هذه )?السنه\b", _year_end),
+        (rf"\b(?:last|past|previous) (?:{_D})\b", _last_weekday),
+        (rf"\b(?:{_D}) (?:{named.PAST})\b", _last_weekday),
+        (rf"\b(?:{_D})(?:s(?= (?:payment|pay|run|batch|transfer|cycle|bank)\b))?\b", _weekday),
+        (rf"{_APART}\d{{1,2}}{_TH} (?:{named.COUNTED_THINGS})\b", _unclear),
+        (
             rf"\b(?:(?:{named.ON}) (?:the )?(?:{named.DAY_WORD} )?|the |{named.DAY_WORD} )(?P<day>\d{{1,2}}){_TH}?"
             rf"(?:(?:-| to | till | until | and | الي | حتي )(?P<until>\d{{1,2}}){_TH}?)?"
             rf"(?P<next> of (?:the )?next month| الشهر (?:القادم|المقبل|الجاي))?"
-            rf"(?! ?(?:am|pm|percent|aed|sar|usd|dhs|k)\b)(?=$| (?:{named.AFTER_A_DAY})\b|(?<=[a-z]) | و)"
+            rf"(?! ?(?:am|pm|percent|aed|sar|usd|dhs|k)\b)(?=$| (?:{named.AFTER_A_DAY})\b|(?<=[a-z]) | و)",
+            _of_month,
         ),
-        _of_month,
-    ),
-    (
-        re.compile(
+        (
             rf"{_APART}(?P<day>\d{{1,2}}){_TH}(?:(?:-| to | till | until )(?P<until>\d{{1,2}}){_TH}?)?"
-            rf"(?P<next> of (?:the )?next month)?\b"
+            rf"(?P<next> of (?:the )?next month)?\b",
+            _of_month,
         ),
-        _of_month,
-    ),
-    (
-        re.compile(
-            rf"{_APART}(?P<day>\d{{1,2}})(?P<until>(?!)x)? (?:من |في |of )?(?:هذا |this |the )?(?:الشهر|month)(?P<next>(?!)x)?\b"
+        (
+            rf"{_APART}(?P<day>\d{{1,2}})(?P<until>(?!)x)? (?:من |في |of )?(?:هذا |this |the )?(?:الشهر|month)(?P<next>(?!)x)?\b",
+            _of_month,
         ),
-        _of_month,
-    ),
-    # 'يوم 25 بحول', '28 ko': these words show that the number is a day.
-    (re.compile(rf"(?<!كل )\b(?:يوم|بتاريخ) (?P<day>\d{{1,2}}){_ENDS}(?P<until>(?!)x)?(?P<next>(?!)x)?"), _of_month),
-    (re.compile(rf"{_APART}(?P<day>\d{{1,2}})(?P<until>(?!)x)?(?P<next>(?!)x)? (?:ko|tarikh|tareekh)\b"), _of_month),
-    (re.compile(rf"\b(?:{named.TODAY})\b"), _in(0)),
+        # 'يوم 25 بحول', '28 ko': these words show that the number is a day.
+        (rf"(?<!كل )\b(?:يوم|بتاريخ) (?P<day>\d{{1,2}}){_ENDS}(?P<until>(?!)x)?(?P<next>(?!)x)?", _of_month),
+        (rf"{_APART}(?P<day>\d{{1,2}})(?P<until>(?!)x)?(?P<next>(?!)x)? (?:ko|tarikh|tareekh)\b", _of_month),
+        (rf"\b(?:{named.TODAY})\b", _in(0)),
+    )
 ]

@@ -1,8 +1,10 @@
 """Normalisation of text in English, Arabic and Arabizi, and its division into sentences and clauses."""
 
 import re
+import tomllib
 import unicodedata
 from dataclasses import dataclass
+from pathlib import Path
 
 _MARKS = re.compile(
     "[\u0300-\u036f\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u200b-\u200f\u202a-\u202e\u2060-\u2069\u061c\ufeff\ufe0f]"
@@ -28,24 +30,8 @@ _FORMS = str.maketrans(
 _APART = re.compile(r"(?!(?<=\d)[./-](?=\d))[\W_]")
 _REPEATED = re.compile(r"([^\W\d])\1{2,}")
 _LINKS = re.compile(r"(?:https?://|www\.)\S+|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
-# Common abbreviations and misspellings. The vocabularies contain the full spelling.
-_SHORT = {
-    "u": "you",
-    "ur": "your",
-    **dict.fromkeys(("plz", "pls", "plss", "plse", "pleas"), "please"),
-    **dict.fromkeys(("stp", "stopp", "stpo", "sotp", "stoop"), "stop"),
-    **dict.fromkeys(("dnt", "dunt"), "dont"),
-    **dict.fromkeys(("txt", "txts"), "texts"),
-    **dict.fromkeys(("txting", "texing"), "texting"),
-    **dict.fromkeys(("mesg", "mssg", "messge", "mesage"), "message"),
-    **dict.fromkeys(("mesages", "messges", "mssgs", "mesgs"), "messages"),
-    **dict.fromkeys(("amt", "amnt"), "amount"),
-    **dict.fromkeys(("pymt", "pmt", "paymnt", "payement", "paymet"), "payment"),
-    **dict.fromkeys(("til", "untill"), "until"),
-    **dict.fromkeys(("recieve", "receve", "recive"), "receive"),
-    **dict.fromkeys(("recieving", "receving", "reciving"), "receiving"),
-    **dict.fromkeys(("recieved", "receved", "recived", "recvd", "rcvd"), "received"),
-}
+_MISSPELLINGS = tomllib.loads(Path(__file__).with_name("misspellings.toml").read_text(encoding="utf-8"))
+_SHORT = {short: word for word, spellings in _MISSPELLINGS.items() for short in spellings.split()}
 # 'My no. is': the period does not end a sentence.
 _NUMBER = re.compile(r"\b(my|our|this|your|ur|phone|mobile|mob|tel)\s{1,3}no\.?(?=\s)", re.IGNORECASE)
 _UNSUBSCRIBE = re.compile(r"\bun ?su(?:b|s|bs|sb)?s?c?(?:ri|ir|i)b\w*")

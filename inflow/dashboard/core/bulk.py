@@ -12,10 +12,10 @@ from django.utils.translation import ngettext
 from unfold.decorators import action
 
 from inflow.accounts.access import actor, person
-from inflow.dashboard.core.errors import refusals_on
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.responses import page
 from inflow.dashboard.core.row_actions import RowAction
+from invoices.errors import Refused
 
 # The largest number of rows that one request changes.
 MOST = 200
@@ -75,9 +75,10 @@ def _do(model_admin: Any, request: HttpRequest, chosen: list[Any], form: PageFor
         try:
             if not action.fits(row):
                 raise ValidationError(_("not possible in its current status"))
-            with refusals_on(form):
-                do(model_admin, row, actor(request), form)
+            do(model_admin, row, actor(request), form)
             done += 1
+        except Refused as refusal:
+            refused.append(f"{row}: {refusal.message}")
         except ValidationError as refusal:
             refused.append(f"{row}: {' '.join(refusal.messages)}")
     if done:

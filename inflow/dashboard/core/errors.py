@@ -30,10 +30,11 @@ class InvalidFilter(Exception):
 
 
 @contextmanager
-def refusals_on(form: forms.Form) -> Iterator[None]:
-    """Turn a refusal of the domain into an error of the form, at its field if the form has it."""
+def errors_shown_on(form: forms.Form) -> Iterator[None]:
+    """Show on the form what the block or the domain refuses, at its field if the form has it."""
     try:
         yield
     except Refused as refusal:
-        message = refusal.message
-        raise ValidationError({refusal.field: message} if refusal.field in form.fields else message) from refusal
+        form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
+    except ValidationError as error:
+        form.add_error(None, error)

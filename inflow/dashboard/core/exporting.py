@@ -19,8 +19,9 @@ from inflow.accounts import audit
 from inflow.accounts.models import User
 from inflow.dashboard.core.errors import InvalidFilter, RequiresWorker, TooManyRows
 
-# A name that is also the path from the row, or a heading with a path or a function of the row.
-Column = str | tuple[str, str | Callable[[Any], Any]]
+# A heading with the path from the row, or with a function of the row.
+Source = tuple[str, str | Callable[[Any], Any]]
+Column = str | Source  # a string is both heading and path
 FORMATS = ("csv", "xlsx")
 MOST_IN_WORKBOOK = 50_000
 # The rows that a request exports itself, in about a second. A worker exports longer lists.
@@ -39,27 +40,26 @@ def name_of(model_name: str) -> str:
 class Sheet:
     """Headings of an exported list, and the way its rows are read."""
 
-    columns: tuple[Column, ...]
+    columns: list[Source]
 
     @property
     def headings(self) -> list[str]:
-        return [column if isinstance(column, str) else column[0] for column in self.columns]
+        return [heading for heading, _source in self.columns]
 
     def related(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows with the relations that the columns' paths follow."""
-        relations = _relations(self.columns)
-        return rows.select_related(*relations) if relations else rows
+        """Return the rows with the relations that the columns' paths follow, to be read in one query."""
+        paths = [source for _heading, source in self.columns if isinstance(source, str) and "__" in source]
+        return rows.select_related(*{path.rpartition("__")[0] for path in paths}) if paths else rows
 
     def lines(self, rows: Iterable[Any]) -> Iterator[list[Any]]:
-        sources = [column if isinstance(column, str) else column[1] for column in self.columns]
-        reads = [source if callable(source) else _reader(source) for source in sources]
+        reads = [source if callable(source) else _reader(source) for _heading, source in self.columns]
         for row in rows:
             yield [read(row) for read in reads]
 
 
 def sheet_of(model_admin: Any, request: Any) -> Sheet:
-    columns: tuple[Column, ...] = model_admin.export_columns
-    return Sheet((("account", "account__name"), *columns) if model_admin.shows_account(request) else columns)
+    first: list[Source] = [("account", "account__name")] if model_admin.shows_account(request) else []
+    return Sheet(first + [(each, each) if isinstance(each, str) else each for each in model_admin.export_columns])
 
 
 def listed(model_admin: Any, request: Any) -> Any:
@@ -77,30 +77,24 @@ def respond(model_admin: Any, request: Any, user: User, form: str) -> HttpRespon
     shown = listed(model_admin, request)
     if form == "xlsx" and shown.result_count > MOST_IN_WORKBOOK:
         raise TooManyRows
-    audit.record(
-        user.account,
-        user.email,
-        f"{model._meta.model_name}.exported",
-        f"{shown.result_count} rows",
-        format=form,
-        filters=request.GET.urlencode()[:1_000],
-    )
+    action, filters = f"{model._meta.model_name}.exported", request.GET.urlencode()[:1_000]
+    audit.record(user.account, user.email, action, f"{shown.result_count} rows", format=form, filters=filters)
     if shown.result_count > AT_ONCE[form]:
         raise RequiresWorker
     sheet = sheet_of(model_admin, request)
     lines = sheet.lines(sheet.related(shown.queryset).iterator(chunk_size=_CHUNK))
-    file_name = file_name_of(model, form)
-    if form == "xlsx":
+    return file_response(sheet.headings, lines, file_name_of(model, form))
+
+
+def file_response(headings: Sequence[str], lines: Iterable[Sequence[Any]], file_name: str) -> HttpResponseBase:
+    """Respond with a workbook or a CSV file, according to its name."""
+    if file_name.endswith(".xlsx"):
         from inflow.dashboard.core import workbooks
 
-        return FileResponse(
-            workbooks.xlsx_file(sheet.headings, lines), as_attachment=True, filename=file_name, content_type=sheets.XLSX
-        )
-    return HttpResponse(
-        b"".join(sheets.csv_parts(sheet.headings, lines)),
-        content_type=sheets.CSV,
-        headers={"Content-Disposition": f'attachment; filename="{file_name}"'},
-    )
+        file = workbooks.xlsx_file(headings, lines)
+        return FileResponse(file, as_attachment=True, filename=file_name, content_type=sheets.XLSX)
+    headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
+    return HttpResponse(b"".join(sheets.csv_parts(headings, lines)), content_type=sheets.CSV, headers=headers)
 
 
 def file_name_of(model: type[Model], form: str) -> str:
@@ -117,9 +111,3 @@ def _reader(path: str) -> Callable[[Any], Any]:
         return masking.mask_links(sheets.text_of(row)) if is_text else row
 
     return read
-
-
-def _relations(columns: Sequence[Column]) -> list[str]:
-    """Return the relations in the columns' paths, to be read in the query of the rows."""
-    paths = [column if isinstance(column, str) else column[1] for column in columns]
-    return sorted({path.rpartition("__")[0] for path in paths if isinstance(path, str) and "__" in path})

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import DropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
 from inflow.accounts.access import person
 from inflow.accounts.models import User
@@ -13,11 +13,16 @@ from inflow.accounts.models import User
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-Options = dict[str, tuple["StrOrPromise", Callable[[User], Q]]]
+Options = dict[str, tuple["StrOrPromise", Q | Callable[[User], Q]]]
+
+
+def choices(*fields: str) -> list[tuple[str, type[ChoicesDropdownFilter]]]:
+    """Return the filters by these fields, each with the field's choices."""
+    return [(field, ChoicesDropdownFilter) for field in fields]
 
 
 class OptionsFilter(DropdownFilter):
-    """A filter with a condition for each option, which may depend on the person."""
+    """A filter with a condition for each option, or a function that returns it for the person."""
 
     options: ClassVar[Options]
 
@@ -25,8 +30,8 @@ class OptionsFilter(DropdownFilter):
         return [(value, label) for value, (label, _condition) in self.options.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        option = self.options.get(self.value() or "")
-        return queryset.filter(option[1](person(request))) if option else queryset
+        _label, condition = self.options.get(self.value() or "", ("", Q()))
+        return queryset.filter(condition(person(request)) if callable(condition) else condition)
 
 
 class ValuesFilter(DropdownFilter):

@@ -1,7 +1,7 @@
 """Forms in the dashboard's style."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.utils.translation import gettext_lazy as _lazy
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 class PageForm(forms.Form):
-    """A form in the dashboard's style, about `row` if there is one."""
+    """A form in the dashboard's style, about `row` if there is one. The fields `from_row` show its values at first."""
+
+    from_row: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *args: Any, row: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -24,6 +26,8 @@ class PageForm(forms.Form):
             _style(field.widget)
             if field.label is None:
                 field.label = labels.for_field(name)
+        for name in self.from_row:
+            self.fields[name].initial = getattr(row, name)
         self.prepare()
 
     def prepare(self) -> None:
@@ -76,6 +80,13 @@ class DayField(forms.DateField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}), **kwargs)
+
+
+class AmountField(forms.DecimalField):
+    """An amount of money."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=15, decimal_places=3, **kwargs)
 
 
 class TextField(forms.CharField):

@@ -6,7 +6,6 @@ another. The state is in the database: when a worker dies, its claim expires, an
 part.
 """
 
-import contextlib
 import datetime as dt
 import itertools
 import time
@@ -70,8 +69,7 @@ def start(person: User, model: Any, form: str, query: str) -> Export:
 
 def of(person: User) -> Any:
     """Return the exports that this person started with their present rights, the newest first."""
-    account = None if person.is_superuser else person.account
-    return Export.objects.filter(person=person, account=account, expires_at__gt=timezone.now())
+    return Export.objects.filter(person=person, account=_account_of(person), expires_at__gt=timezone.now())
 
 
 def _account_of(person: User) -> uuid.UUID | None:
@@ -79,14 +77,18 @@ def _account_of(person: User) -> uuid.UUID | None:
     return None if person.is_superuser else person.account_id
 
 
-def may_have(export: Export, person: User) -> bool:
+def may_have(export: Export) -> bool:
     """Tell whether the person may still see the list, and so the file."""
-    return bool(_admin_of(export).has_view_permission(_request_of(export, person)))
+    model_admin, request = _list_of(export)
+    return bool(model_admin.has_view_permission(request))
 
 
-def content_of(export: Export) -> Iterator[bytes]:
-    """Yield the file in pieces."""
-    return _parts(export, PartKind.CONTENT)
+def content_of(export: Export, kind: PartKind = PartKind.CONTENT) -> Iterator[bytes]:
+    """Yield the file in pieces, or the parts of another kind."""
+    number = 0
+    while part := export.parts.filter(kind=kind, number=number).values_list("content", flat=True).first():
+        yield zlib.decompress(part)
+        number += 1
 
 
 def offer(export: Export) -> None:
@@ -115,8 +117,9 @@ def work(export_id: uuid.UUID, release: str | None = None, turn_s: float = TURN_
     if not claimed:
         return False
     export = Export.objects.select_related("person__account").get(pk=export_id)
+    account = export.person.account
     try:
-        with _as_seen_by_the_person(export):
+        with translation.override(export.language), timezone.override(account.zone if account else None):
             _turn(export, time.monotonic() + turn_s)
     except AccessRevoked:
         _fail(export, _("You may no longer view this list."))
@@ -125,7 +128,7 @@ def work(export_id: uuid.UUID, release: str | None = None, turn_s: float = TURN_
     except Exception:
         log.exception("export_failed", export=str(export.pk), attempts=export.attempts)
         if export.attempts >= MOST_ATTEMPTS:
-            _fail(export, _("Something went wrong on our side; it is logged."))
+            _fail(export, _("Something went wrong on our side. The error has been logged."))
         return False
     _save(export, claimed_until=timezone.now(), attempts=0)
     if export.is_at_work:
@@ -135,7 +138,7 @@ def work(export_id: uuid.UUID, release: str | None = None, turn_s: float = TURN_
 
 def _turn(export: Export, until: float) -> None:
     is_same_account = export.person.is_active and export.account_id == _account_of(export.person)
-    if not (is_same_account and may_have(export, export.person)):
+    if not (is_same_account and may_have(export)):
         raise AccessRevoked
     if export.rows_total is None:
         _store_keys(export)
@@ -147,8 +150,7 @@ def _turn(export: Export, until: float) -> None:
 
 
 def _store_keys(export: Export) -> None:
-    model_admin, request = _admin_of(export), _request_of(export, export.person)
-    rows = exporting.listed(model_admin, request).queryset.values_list("pk", flat=True)
+    rows = exporting.listed(*_list_of(export)).queryset.values_list("pk", flat=True)
     keys = rows.iterator(chunk_size=ROWS_IN_PART)
     total = 0
     with transaction.atomic():
@@ -163,9 +165,9 @@ def _store_keys(export: Export) -> None:
 
 
 def _write_part(export: Export) -> None:
-    number, sheet = export.parts_done, _sheet(export)
+    number, sheet = export.parts_done, exporting.sheet_of(*_list_of(export))
     with transaction.atomic():
-        lines = sheet.lines(_rows(export, number))
+        lines = sheet.lines(_rows(export, number, sheet))
         if export.form == "xlsx":
             from inflow.dashboard.core import workbooks
 
@@ -180,18 +182,14 @@ def _write_part(export: Export) -> None:
 
 def _finish(export: Export) -> None:
     if export.form == "xlsx":
-        _assemble(export)
+        from inflow.dashboard.core import workbooks
+
+        with workbooks.assembled(content_of(export, PartKind.ROWS)) as file, transaction.atomic():
+            export.parts.filter(kind=PartKind.CONTENT).delete()
+            for number, piece in enumerate(iter(lambda: file.read(_PIECE), b"")):
+                _add(export, PartKind.CONTENT, number, piece)
     export.parts.exclude(kind=PartKind.CONTENT).delete()
     _save(export, state=ExportState.DONE)
-
-
-def _assemble(export: Export) -> None:
-    from inflow.dashboard.core import workbooks
-
-    with workbooks.assembled(_parts(export, PartKind.ROWS)) as file, transaction.atomic():
-        export.parts.filter(kind=PartKind.CONTENT).delete()
-        for number, piece in enumerate(iter(lambda: file.read(_PIECE), b"")):
-            _add(export, PartKind.CONTENT, number, piece)
 
 
 def _fail(export: Export, why: str) -> None:
@@ -199,23 +197,16 @@ def _fail(export: Export, why: str) -> None:
     _save(export, state=ExportState.FAILED, failure=why, claimed_until=None)
 
 
-def _rows(export: Export, number: int) -> Iterable[Any]:
+def _rows(export: Export, number: int, sheet: exporting.Sheet) -> Iterable[Any]:
     """Return the present rows of a part, in the list's order. Deleted rows are left out."""
     part = export.parts.filter(kind=PartKind.KEYS, number=number).values_list("content", flat=True).first()
     keys = zlib.decompress(part).decode().split("\n") if part else []
-    model_admin, request = _admin_of(export), _request_of(export, export.person)
+    model_admin, request = _list_of(export)
     relations = model_admin.get_list_select_related(request)  # as the list itself does
     rows = model_admin.get_queryset(request).filter(pk__in=keys).order_by()
-    rows = _sheet(export).related(rows.select_related(*relations) if relations else rows)
+    rows = sheet.related(rows.select_related(*relations) if relations else rows)
     found = {str(row.pk): row for row in rows}
     return [found[key] for key in keys if key in found]
-
-
-def _parts(export: Export, kind: PartKind) -> Iterator[bytes]:
-    number = 0
-    while part := export.parts.filter(kind=kind, number=number).values_list("content", flat=True).first():
-        yield zlib.decompress(part)
-        number += 1
 
 
 def _add(export: Export, kind: PartKind, number: int, content: bytes) -> None:
@@ -228,28 +219,10 @@ def _save(export: Export, **values: Any) -> None:
     export.save(update_fields=values)
 
 
-# --- The list as the person sees it ------------------------------------------------------------------------------
-
-
-def _admin_of(export: Export) -> Any:
+def _list_of(export: Export) -> tuple[Any, HttpRequest]:
+    """Return the page of the list, and the person's request for it."""
     admin.autodiscover()  # a worker has not loaded the pages
-    return admin.site.get_model_admin(apps.get_model(export.model))
-
-
-def _request_of(export: Export, person: User) -> HttpRequest:
     request = HttpRequest()
-    request.method, request.user = "GET", person
+    request.method, request.user = "GET", export.person
     request.GET = cleaned(QueryDict(export.query))  # type: ignore[assignment]
-    return request
-
-
-def _sheet(export: Export) -> exporting.Sheet:
-    return exporting.sheet_of(_admin_of(export), _request_of(export, export.person))
-
-
-@contextlib.contextmanager
-def _as_seen_by_the_person(export: Export) -> Iterator[None]:
-    """Use the person's language and time zone."""
-    account = export.person.account
-    with translation.override(export.language), timezone.override(account.zone if account else None):
-        yield
+    return admin.site.get_model_admin(apps.get_model(export.model)), request

@@ -1,9 +1,11 @@
-"""Markup of cells and fields: badges, bidirectional text, links, dates and times."""
+"""Cells and fields: badges, bidirectional text, links, dates and times."""
 
 import datetime as dt
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
+from django.contrib.admin import display
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -42,7 +44,7 @@ def isolated(text: str) -> str:
     return f"\u2068{text}\u2069"
 
 
-def two_lines(first: "StrOrPromise", second: "StrOrPromise") -> SafeString:
+def two_lines(first: "StrOrPromise", second: "StrOrPromise" = "") -> SafeString:
     """Return the content of a cell with a second, subdued line."""
     if not second:
         return bdi(first)
@@ -55,3 +57,14 @@ def moment(at: dt.datetime | None) -> SafeString:
         return bdi("–")
     local = timezone.localtime(at)
     return two_lines(date_format(local, "DATE_FORMAT"), date_format(local, "TIME_FORMAT"))
+
+
+def moment_column(title: "StrOrPromise", name: str) -> Any:
+    """Return a method of an admin class that shows the date and time `name` of a row, and sorts by it."""
+    return display(description=title, ordering=name)(lambda self, row: moment(getattr(row, name)))
+
+
+def text_column(title: "StrOrPromise", *paths: str) -> Any:
+    """Return a method of an admin class that shows the text at the first path, and that at the second one below it."""
+    reads = [attrgetter(path.replace("__", ".")) for path in paths]
+    return display(description=title, ordering=paths[0])(lambda self, row: two_lines(*(read(row) for read in reads)))

@@ -53,7 +53,8 @@ class OwnRowsAdmin(ModelAdmin):
 
     `sees`, `adds` and `changes` name the minimum role; None means nobody. Nothing is deleted in the dashboard.
     `linked_by` names the lookups that links of other pages use, besides those of the list's filters. `add_page`
-    replaces Django's form for a new row; `add` then creates the row.
+    replaces Django's form for a new row; `add` then creates the row. `one_for_each` leads members from the list to the
+    row of their account, which has the account's key.
     """
 
     owner: ClassVar[str] = "account"
@@ -63,6 +64,7 @@ class OwnRowsAdmin(ModelAdmin):
     linked_by: ClassVar[tuple[str, ...]] = ()
     export_columns: ClassVar[tuple[exporting.Column, ...]] = ()
     add_page: ClassVar["AddPage | None"] = None
+    one_for_each: ClassVar[bool] = False
 
     actions: ClassVar[Any] = None
     list_per_page = 50
@@ -86,9 +88,8 @@ class OwnRowsAdmin(ModelAdmin):
         self, db_field: "ForeignKey[Any, Any]", request: HttpRequest, **kwargs: Any
     ) -> "ModelChoiceField[Any] | None":
         related = db_field.remote_field.model
-        kwargs["queryset"] = rows_of(
-            person(request), related._default_manager.all(), "pk" if related is Account else "account"
-        )
+        owner = "pk" if related is Account else "account"
+        kwargs["queryset"] = rows_of(person(request), related._default_manager.all(), owner)
         field: ModelChoiceField[Any] | None = super().formfield_for_foreignkey(db_field, request, **kwargs)
         return field
 
@@ -120,6 +121,8 @@ class OwnRowsAdmin(ModelAdmin):
         return (*(self.list_select_related or ()), *also)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if self.one_for_each and not person(request).is_superuser:
+            return HttpResponseRedirect(self.url("change", person(request).account_id))
         request.GET = listing.cleaned(request.GET)  # type: ignore[assignment]
         if request.method == "POST" and not listing.are_keys(self.model, request.POST.getlist(ACTION_CHECKBOX_NAME)):
             messages.error(request, _("The selected rows are not in this list."))
@@ -154,23 +157,18 @@ class OwnRowsAdmin(ModelAdmin):
             later: HttpResponseBase = self.admin_site.export_later(request, self.model, form)
             return later
         except TooManyRows:
-            most = exporting.MOST_IN_WORKBOOK
-            messages.error(
-                request,
-                _("A workbook holds at most %(most)d rows: filter the list, or export it as CSV.") % {"most": most},
-            )
+            text = _("A workbook holds at most %(most)d rows: filter the list, or export it as CSV.")
+            messages.error(request, text % {"most": exporting.MOST_IN_WORKBOOK})
             return HttpResponseRedirect(f"{self.url('changelist')}?{request.GET.urlencode()}")
         except InvalidFilter:
             return HttpResponseRedirect(self.url("changelist"))
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
         page = self.add_page
         if page is None:
-            response: HttpResponse = super().add_view(request, form_url, extra_context)
+            response: HttpResponse = super().add_view(request, *args, **kwargs)
             return response
         form = page.form(request.POST if request.method == "POST" else None, person=person(request))
         return form_page(
@@ -191,23 +189,14 @@ class OwnRowsAdmin(ModelAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context = {**(extra_context or {}), **self.row_context(request, object_id)}
+        title = capfirst(str(self.opts.verbose_name))
+        context = {"title": title, **(extra_context or {}), **self.row_context(request, object_id)}
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
 
     def row_context(self, request: HttpRequest, object_id: str) -> dict[str, Any]:
         """Return the template context of a row's page, besides the fields."""
         return {}
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        title = {"title": capfirst(str(self.opts.verbose_name))} if object_id else {}
-        return super().changeform_view(request, object_id, form_url, {**title, **(extra_context or {})})
 
     def shows_account(self, request: HttpRequest) -> bool:
         return self.owner == "account" and person(request).is_superuser

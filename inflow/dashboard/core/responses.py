@@ -5,11 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin import ModelAdmin
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from inflow.dashboard.core.errors import refusals_on
+from inflow.dashboard.core.errors import errors_shown_on
 from inflow.dashboard.core.forms import PageForm
 
 if TYPE_CHECKING:
@@ -51,11 +50,8 @@ def form_page(
 ) -> HttpResponse:
     """Show the form; if it is POSTed and valid, call `do`. The form shows what `do` or the domain refuses."""
     if request.method == "POST" and form.is_valid():
-        try:
-            with refusals_on(form):
-                return do()
-        except ValidationError as refusal:
-            form.add_error(None, refusal)
+        with errors_shown_on(form):
+            return do()
     context = {"title": title, "form": form, "back": back, "button": button or title, "intro": intro}
     return page(model_admin, request, "admin/page_form.html", {**context, "is_grave": is_grave, "row": form.row})
 

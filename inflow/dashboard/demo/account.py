@@ -56,17 +56,10 @@ DEBTORS = [
     ("Amina Diallo", "Atlantic Trade Partners", "amina@atlantic-trade.example", "", "en", "USD"),
 ]
 NO_WHATSAPP = "+971500000114"
-
-
-def account_defaults() -> dict[str, Any]:
-    return {
-        "name": "Gulf Trading demo",
-        "plan": Plan.PRO,
-        "time_zone": "Asia/Dubai",
-        "country": "AE",
-        "language": Language.ENGLISH,
-        "is_test": True,
-    }
+ACCOUNT: dict[str, Any] = {
+    **{"name": "Gulf Trading demo", "plan": Plan.PRO, "is_test": True},
+    **{"time_zone": "Asia/Dubai", "country": "AE", "language": Language.ENGLISH},
+}
 
 
 def fill(account: Account) -> dict[str, str]:

@@ -26,14 +26,10 @@ def date_rows(account: Account, now: dt.datetime) -> None:
     Communication.objects.for_account(account).update(created_at=planned)
     Escalation.objects.for_account(account).update(created_at=F("opened_at"))
     Reply.objects.for_account(account).update(created_at=F("received_at"))
-    _date_promises(account)
-
-
-def _date_promises(account: Account) -> None:
-    """Date back the promises that are decided. An open one is kept by what was recorded after it, by the wall."""
+    # An open promise is kept by what was recorded after it, by the wall.
     promises = Promise.objects.filter(account=account).order_by("invoice", "created_at")
-    entries = TimelineEntry.objects.filter(account=account, kind="promise").order_by("invoice", "id")
-    for promise, entry in zip(promises, entries, strict=True):
+    promised = TimelineEntry.objects.filter(account=account, kind="promise").order_by("invoice", "id")
+    for promise, entry in zip(promises, promised, strict=True):
         if promise.status != PromiseStatus.OPEN:
             promise.created_at = entry.at
             promise.save(update_fields=["created_at"])

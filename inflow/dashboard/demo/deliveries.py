@@ -4,6 +4,7 @@ import datetime as dt
 import random
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from inflow.accounts.encryption import encrypt
 from inflow.accounts.models import Account
@@ -45,6 +46,11 @@ class _Log:
         self.deliveries: list[Delivery] = []
         self.attempts: list[Attempt] = []
 
+    def subscribe(self, url: str, events: list[EventType], **fields: Any) -> Subscription:
+        secret = encrypt(signing.new_secret())
+        values = {"target_url": url, "events": sorted(events), "sealed_secret": secret, **fields}
+        return Subscription.objects.create(account=self.account, **values)
+
     def deliver(self, event: Event, subscription: Subscription, failures: int, *, until: dt.datetime) -> None:
         """Add the attempts of a delivery up to `until`: `failures` in vain, on the schedule, then one that succeeds."""
         delivery = Delivery(account=self.account, event=event, subscription=subscription, created_at=event.created_at)
@@ -76,14 +82,7 @@ class _Log:
 def _tell_receiver(log: _Log, events: Sequence[Event], now: dt.datetime, url: str) -> None:
     """Three weeks with the receiver of `make run`: most arrive at once, some late, few never, the last one is due."""
     since = now - 21 * DAY
-    subscription = Subscription.objects.create(
-        id=RECEIVER_ID,
-        account=log.account,
-        target_url=url,
-        events=sorted(HEARD),
-        sealed_secret=encrypt(signing.new_secret()),
-        created_at=since,
-    )
+    subscription = log.subscribe(url, HEARD, id=RECEIVER_ID, created_at=since)
     heard = [event for event in events if event.created_at >= since and event.type in subscription.events]
     for index, event in enumerate(heard):
         settled = now - event.created_at > dt.timedelta(hours=2)
@@ -99,16 +98,9 @@ def _tell_receiver(log: _Log, events: Sequence[Event], now: dt.datetime, url: st
 def _tell_broken(log: _Log, events: Sequence[Event], now: dt.datetime) -> None:
     """A target that fell silent: ten tries in vain for each event, then disabled, and skipped ever since."""
     since, broke, disabled = (now - days for days in (EVENTS_KEPT, 24 * DAY, 14 * DAY))
-    subscription = Subscription.objects.create(
-        account=log.account,
-        target_url="https://hooks.erp.example/inflow",
-        events=sorted([EventType.INVOICE_CREATED, EventType.PAYMENT_RECORDED]),
-        sealed_secret=encrypt(signing.new_secret()),
-        is_active=False,
-        disabled_reason=REASON_FAILING,
-        failing_since=broke,
-        created_at=since,
-    )
+    events_heard = [EventType.INVOICE_CREATED, EventType.PAYMENT_RECORDED]
+    state = {"is_active": False, "disabled_reason": REASON_FAILING, "failing_since": broke, "created_at": since}
+    subscription = log.subscribe("https://hooks.erp.example/inflow", events_heard, **state)
     for event in events:
         if event.type in subscription.events:
             log.deliver(event, subscription, 0 if event.created_at < broke else 10, until=disabled)

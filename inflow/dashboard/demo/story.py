@@ -19,23 +19,21 @@ AMOUNTS = {"AED": (1_200, 85_000), "SAR": (1_500, 70_000), "KWD": (120, 6_500), 
 DISPUTES = ("Two pallets arrived damaged.", "The quantity differs from the order.", "Paid twice?")
 
 
+@dataclass
 class Bill:
     """An invoice to come, and what happens to it."""
 
-    def __init__(
-        self,
-        story: "Story",
-        debtor: Debtor,
-        currency: str,
-        issue_date: dt.date,
-        due_date: dt.date,
-        created_at: dt.datetime,
-    ) -> None:
-        self.story, self.account, self.random = story, story.account, story.random
-        self.debtor, self.currency = debtor, currency
-        self.issue_date, self.due_date, self.created_at = issue_date, due_date, created_at
+    story: "Story"
+    debtor: Debtor
+    currency: str
+    issue_date: dt.date
+    due_date: dt.date
+    created_at: dt.datetime
+
+    def __post_init__(self) -> None:
+        self.account, self.random = self.story.account, self.story.random
         self.amount = self._amount()
-        self.days_late = (story.today - due_date).days
+        self.days_late = (self.story.today - self.due_date).days
         self.pk = uuid.UUID(int=0)  # known once it is registered
 
     @property

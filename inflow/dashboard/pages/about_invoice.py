@@ -1,6 +1,8 @@
 """Base class of the lists whose rows belong to an invoice, and their export columns."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from django.urls import reverse
@@ -8,20 +10,22 @@ from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import display
 
 from inflow.dashboard.core.filters import ValuesFilter
-from inflow.dashboard.core.markup import amount, link, two_lines
+from inflow.dashboard.core.markup import amount, link, text_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from invoices import money
+
+
+def exact(name: str, path: str = "", currency: str = "currency") -> tuple[str, Callable[[Any], Decimal | None]]:
+    """Return the export column of the amount at `path`, with the decimals of the currency at another path."""
+    amount_of, currency_of = attrgetter(path or name), attrgetter(currency)
+    return name, lambda row: None if amount_of(row) is None else money.quantize(amount_of(row), currency_of(row))
+
 
 # Export columns.
 NUMBER, CURRENCY = ("invoice_number", "invoice__invoice_number"), ("currency", "invoice__currency")
 DEBTOR, COMPANY = ("debtor_name", "invoice__debtor_name"), ("debtor_company", "invoice__debtor_company")
-
-
-def _amount(row: Any) -> Decimal | None:
-    return None if row.amount is None else money.quantize(row.amount, row.invoice.currency)
-
-
-AMOUNT = ("amount", _amount)
+AMOUNT = exact("amount", currency="invoice.currency")
+BALANCE = exact("balance", "invoice.balance", "invoice.currency")
 
 
 def invoice_link(row: Any) -> str:
@@ -43,9 +47,7 @@ class AboutInvoice(OwnRowsAdmin):
     def invoice_link(self, row: Any) -> str:
         return invoice_link(row)
 
-    @display(description=_lazy("Debtor"), ordering="invoice__debtor_name")
-    def debtor_shown(self, row: Any) -> str:
-        return two_lines(row.invoice.debtor_name, row.invoice.debtor_company)
+    debtor_shown = text_column(_lazy("Debtor"), "invoice__debtor_name", "invoice__debtor_company")
 
     @display(description=_lazy("Amount"), ordering="amount")
     def amount_shown(self, row: Any) -> str:

@@ -6,17 +6,17 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import Field
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from inflow.accounts.access import person
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
+from inflow.dashboard.core.filters import choices
 from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 
@@ -27,10 +27,10 @@ _NEGOTIATED = ("requests_per_minute", "requests_per_day")
 class AccountAdmin(OwnRowsAdmin):
     """Accounts. Members see only their own."""
 
-    owner = "pk"
+    owner, one_for_each = "pk", True
     changes = Role.ADMIN
     list_display = ("name", "plan_badge", "kind", "time_zone", "language", "created_at")
-    list_filter = (("plan", ChoicesDropdownFilter),)
+    list_filter = choices("plan")
     search_fields = ("name",)
     export_columns = (
         *("name", "plan", "requests_per_minute", "requests_per_day", "time_zone", "country", "subdivision"),
@@ -42,11 +42,6 @@ class AccountAdmin(OwnRowsAdmin):
         (_lazy("Plan"), {"fields": ("plan", "in_force", *_NEGOTIATED, "is_test", "suspended_at")}),
     )
     set_by_members = frozenset({"time_zone", "language", "subdivision", "admins_use_two_steps"})
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if not person(request).is_superuser:
-            return HttpResponseRedirect(self.url("change", person(request).account_id))
-        return super().changelist_view(request, extra_context)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return person(request).is_superuser

@@ -1,7 +1,7 @@
 """Ageing buckets and parts of the receivables, as of today's date in each account."""
 
 import datetime as dt
-from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from django.db.models import DateField, F, Func, Q, Value
@@ -39,7 +39,7 @@ def _due_before(user: User, *, by: int) -> Q:
     return Q(due_date__lt=today - Value(ago))
 
 
-def aged(user: User, age: str) -> Q:
+def aged(age: str, user: User) -> Q:
     """Return the condition for the overdue invoices in one of the `AGES`."""
     first, last = AGES[age]
     late = overdue(user, by=first)
@@ -51,16 +51,12 @@ def _days_late(text: Any, first: int, last: int | None) -> str:
     return str(text % {"first": first, "last": last} if last else text)
 
 
-def _aged(age: str) -> Callable[[User], Q]:
-    return lambda user: aged(user, age)
-
-
 class DueFilter(OptionsFilter):
     """The parts of `receivables`, in which disputed invoices and those on hold are not past due, and the ages."""
 
     title, parameter_name = _lazy("due"), "due"
     options: ClassVar[Options] = {
-        "open": (_lazy("Open"), lambda user: Q(status__in=OPEN)),
+        "open": (_lazy("Open"), Q(status__in=OPEN)),
         "later": (_lazy("Open, not past due"), lambda user: part(user, Part.NOT_DUE)),
         "on_hold": (_lazy("On hold"), lambda user: part(user, Part.ON_HOLD)),
         "disputed": (_lazy("Disputed"), lambda user: part(user, Part.DISPUTED)),
@@ -68,7 +64,7 @@ class DueFilter(OptionsFilter):
         **{
             age: (
                 _days_late(_lazy("%(first)d–%(last)d days late") if last else _lazy("Over 90 days late"), first, last),
-                _aged(age),
+                partial(aged, age),
             )
             for age, (first, last) in AGES.items()
         },

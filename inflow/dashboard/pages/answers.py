@@ -7,14 +7,14 @@ from django.db.models import Case, When
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from communications.models import Answer, AnswerKind, AnswerStatus
 from communications.portal import answers
 from inflow.accounts.actors import Actor
+from inflow.dashboard.core.filters import choices
 from inflow.dashboard.core.forms import DayField, PageForm
-from inflow.dashboard.core.markup import badge, moment, two_lines
+from inflow.dashboard.core.markup import badge, moment_column, text_column
 from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.about_invoice import NUMBER, AboutInvoice
 from inflow.dashboard.pages.forms import OptionalReasonForm, PaymentForm, ReasonForm
@@ -48,7 +48,7 @@ class AnswerAdmin(AboutInvoice):
     """Responses that need attention, and those that were handled."""
 
     list_display = ("about", "debtor_shown", "invoice_link", "day_shown", "status_shown", "received")
-    list_filter = (("status", ChoicesDropdownFilter), ("kind", ChoicesDropdownFilter))
+    list_filter = choices("status", "kind")
     list_select_related = ("invoice", "debtor")
     # Responses that need attention come first.
     ordering = (Case(When(status=AnswerStatus.PROPOSED, then=0), default=1), "-said_at", "-id")
@@ -77,7 +77,7 @@ class AnswerAdmin(AboutInvoice):
         icon="payments",
         form=ClaimedPaymentForm,
         fits=_is_pending(AnswerKind.PAID),
-        intro=_lazy("Only if the money has arrived. Payments can’t be edited later."),
+        intro=_lazy("Only if the money has arrived. Payments can't be edited later."),
         is_primary=True,
     )
     def confirm_paid(self, answer: Answer, actor: Actor, form: ClaimedPaymentForm) -> str:
@@ -127,9 +127,7 @@ class AnswerAdmin(AboutInvoice):
     def about(self, answer: Answer) -> str:
         return answer.get_kind_display()
 
-    @display(description=_lazy("Debtor"), ordering="debtor__name")
-    def debtor_shown(self, answer: Answer) -> str:
-        return two_lines(answer.debtor.name, answer.debtor.company)
+    debtor_shown = text_column(_lazy("Debtor"), "debtor__name", "debtor__company")
 
     @display(description=_lazy("Date"), ordering="day")
     def day_shown(self, answer: Answer) -> str:
@@ -144,6 +142,4 @@ class AnswerAdmin(AboutInvoice):
     def why(self, answer: Answer) -> str:
         return answer.handled_because or "–"
 
-    @display(description=_lazy("Received"), ordering="said_at")
-    def received(self, answer: Answer) -> str:
-        return moment(answer.said_at)
+    received = moment_column(_lazy("Received"), "said_at")

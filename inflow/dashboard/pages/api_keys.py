@@ -91,8 +91,8 @@ def _is_live(key: ApiKey) -> bool:
 class KeyStateFilter(OptionsFilter):
     title, parameter_name = _lazy("state"), "state"
     options: ClassVar[Options] = {
-        "live": (_lazy("Live"), lambda user: Q(revoked_at=None) & ~Q(expires_at__lte=timezone.now())),
-        "revoked": (_lazy("Revoked"), lambda user: Q(revoked_at__isnull=False)),
+        "live": (_lazy("Active"), lambda user: Q(revoked_at=None) & ~Q(expires_at__lte=timezone.now())),
+        "revoked": (_lazy("Revoked"), Q(revoked_at__isnull=False)),
         "expired": (_lazy("Expired"), lambda user: Q(revoked_at=None, expires_at__lte=timezone.now())),
     }
 
@@ -153,14 +153,8 @@ class ApiKeyAdmin(OwnRowsAdmin):
 
     def add(self, request: HttpRequest, form: ApiKeyForm) -> HttpResponse:
         assert form.account is not None
-        key, plaintext = keys.issue(
-            form.account,
-            name=form.cleaned_data["name"],
-            scopes=form.cleaned_data["scopes"],
-            created_by=person(request),
-            expires_at=form.expires_at(),
-            actor=person(request).email,
-        )
+        chosen, by = {name: form.cleaned_data[name] for name in ("name", "scopes")}, person(request)
+        key, plaintext = keys.issue(form.account, **chosen, created_by=by, expires_at=form.expires_at(), actor=by.email)
         return shown_once(self, request, _shown(key, plaintext))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -174,7 +168,7 @@ class ApiKeyAdmin(OwnRowsAdmin):
     def state(self, key: ApiKey) -> str:
         if key.revoked_at:
             return badge(_("Revoked"), "danger")
-        return badge(_("Live"), "success") if _is_live(key) else badge(_("Expired"), "warning")
+        return badge(_("Active"), "success") if _is_live(key) else badge(_("Expired"), "warning")
 
     @display(description=_lazy("Scopes"))
     def scope_list(self, key: ApiKey) -> str:

@@ -2,18 +2,16 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import gettext_noop
-from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
 from inflow.accounts import sessions
@@ -21,8 +19,8 @@ from inflow.accounts.access import person, rows_of
 from inflow.accounts.models import AuditEntry, User
 from inflow.accounts.roles import Role
 from inflow.dashboard.core import exporting
-from inflow.dashboard.core.filters import Options, OptionsFilter
-from inflow.dashboard.core.markup import badge, moment, two_lines
+from inflow.dashboard.core.filters import Options, OptionsFilter, ValuesFilter
+from inflow.dashboard.core.markup import badge, moment_column, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.pages.audit_sentences import sentence
 
@@ -59,41 +57,30 @@ DETAILS = (
 )
 
 
-def _since(days: int) -> Callable[[User], Q]:
-    return lambda user: Q(at__gte=timezone.now() - dt.timedelta(days=days))
-
-
-def _about_only(what: str) -> Callable[[User], Q]:
-    return lambda user: Q(action__startswith=f"{what}.")
-
-
 class SinceFilter(OptionsFilter):
     title, parameter_name = _lazy("period"), "since"
     options: ClassVar[Options] = {
-        "1": (_lazy("The last 24 hours"), _since(1)),
-        "7": (_lazy("The last 7 days"), _since(7)),
-        "30": (_lazy("The last 30 days"), _since(30)),
-        "90": (_lazy("The last 90 days"), _since(90)),
+        "1": (_lazy("The last 24 hours"), Q(at__gte=Now() - dt.timedelta(days=1))),
+        "7": (_lazy("The last 7 days"), Q(at__gte=Now() - dt.timedelta(days=7))),
+        "30": (_lazy("The last 30 days"), Q(at__gte=Now() - dt.timedelta(days=30))),
+        "90": (_lazy("The last 90 days"), Q(at__gte=Now() - dt.timedelta(days=90))),
     }
 
 
 class AboutFilter(OptionsFilter):
     title, parameter_name = _lazy("subject"), "about"
-    options: ClassVar[Options] = {what: (label, _about_only(what)) for what, label in ABOUT.items()}
+    options: ClassVar[Options] = {what: (label, Q(action__startswith=f"{what}.")) for what, label in ABOUT.items()}
 
 
-class ActorFilter(DropdownFilter):
+class ActorFilter(ValuesFilter):
     """Filter by the account's people. Keys, commands and platform staff can be found by search."""
 
-    title, parameter_name = _lazy("person"), "actor"
+    title, parameter_name, path = _lazy("person"), "actor", "actor"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         user = person(request)
         people = rows_of(user, User.objects.order_by("email")).values_list("email", flat=True)
         return [(email, email) for email in people[:200]]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
-        return queryset.filter(actor=self.value()) if self.value() else queryset
 
 
 @admin.register(AuditEntry)
@@ -109,9 +96,7 @@ class AuditEntryAdmin(OwnRowsAdmin):
     fields = ("at", "what", "actor", "action", "target", "before_and_after", "more")
     readonly_fields = fields
 
-    @display(description=_lazy("When"), ordering="at")
-    def moment(self, entry: AuditEntry) -> str:
-        return moment(entry.at)
+    moment = moment_column(_lazy("When"), "at")
 
     @display(description=_lazy("What happened"))
     def what(self, entry: AuditEntry) -> str:

@@ -11,14 +11,13 @@ from django.utils.dates import WEEKDAYS
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core.filters import ValuesFilter
+from inflow.dashboard.core.filters import ValuesFilter, choices
 from inflow.dashboard.core.forms import ClockInput, PageForm
 from inflow.dashboard.core.markup import badge, bdi, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
@@ -35,7 +34,7 @@ class PlaceFilter(ValuesFilter):
 class CalendarRuleAdmin(OwnRowsAdmin):
     adds = changes = Role.MANAGER
     list_display = ("name_shown", "place", "kind", "when", "hours", "state", "whose")
-    list_filter = (PlaceFilter, ("kind", ChoicesDropdownFilter))
+    list_filter = (PlaceFilter, *choices("kind"))
     search_fields = ("name", "country", "subdivision")
     export_columns = (
         *("country", "subdivision", "kind", "name", "starts_on", "ends_on", "is_yearly", "weekdays", "opens_at"),

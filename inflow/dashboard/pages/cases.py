@@ -1,7 +1,5 @@
 """Cases: escalated invoices that a person handles."""
 
-from collections.abc import Callable
-from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
@@ -10,19 +8,17 @@ from django.db.models import Q
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core.filters import Options, OptionsFilter
+from inflow.dashboard.core.filters import Options, OptionsFilter, choices
 from inflow.dashboard.core.forms import PageForm
-from inflow.dashboard.core.markup import badge, moment
+from inflow.dashboard.core.markup import badge, moment_column
 from inflow.dashboard.core.row_actions import row_action
-from inflow.dashboard.pages.about_invoice import COMPANY, CURRENCY, DEBTOR, NUMBER, AboutInvoice
+from inflow.dashboard.pages.about_invoice import BALANCE, COMPANY, CURRENCY, DEBTOR, NUMBER, AboutInvoice
 from inflow.dashboard.pages.forms import ResolveForm
-from invoices import money
 from invoices.cases import cases
 from invoices.cases.cases import CaseChange
 from invoices.models import CaseStatus, Escalation
@@ -52,25 +48,17 @@ class AssigneeFilter(OptionsFilter):
     title, parameter_name = _lazy("assignee"), "whose"
     options: ClassVar[Options] = {
         "mine": (_lazy("Assigned to me"), lambda user: Q(assignee=user)),
-        "nobodys": (_lazy("Unassigned"), lambda user: Q(assignee=None)),
+        "nobodys": (_lazy("Unassigned"), Q(assignee=None)),
         "waiting": (_lazy("Assigned to me or unassigned"), lambda user: Q(assignee=user) | Q(assignee=None)),
     }
-
-
-def _has(status: CaseStatus) -> Callable[[User], Q]:
-    return lambda user: Q(status=status)
 
 
 class CaseStatusFilter(OptionsFilter):
     title, parameter_name = _lazy("status"), "status"
     options: ClassVar[Options] = {
-        "unresolved": (_lazy("Not resolved"), lambda user: ~Q(status=CaseStatus.RESOLVED)),
-        **{status.value: (status.label, _has(status)) for status in CaseStatus},
+        "unresolved": (_lazy("Not resolved"), ~Q(status=CaseStatus.RESOLVED)),
+        **{status.value: (status.label, Q(status=status)) for status in CaseStatus},
     }
-
-
-def _balance(case: Escalation) -> Decimal:
-    return money.quantize(case.invoice.balance, case.invoice.currency)
 
 
 @admin.register(Escalation)
@@ -82,10 +70,10 @@ class EscalationAdmin(AboutInvoice):
         *("reason", "status_shown", "assignee", "opened"),
     )
     export_columns = (
-        *(NUMBER, DEBTOR, COMPANY, ("balance", _balance), CURRENCY, "level", "reason", "status"),
+        *(NUMBER, DEBTOR, COMPANY, BALANCE, CURRENCY, "level", "reason", "status"),
         *(("assignee", "assignee__email"), "resolution", "notes", "opened_at", "resolved_at", "id"),
     )
-    list_filter = (CaseStatusFilter, AssigneeFilter, "level", ("reason", ChoicesDropdownFilter))
+    list_filter = (CaseStatusFilter, AssigneeFilter, "level", *choices("reason"))
     list_select_related = ("invoice", "assignee")
     ordering = ("-opened_at", "-id")
     fields = (
@@ -115,7 +103,7 @@ class EscalationAdmin(AboutInvoice):
         icon="task_alt",
         form=ResolveForm,
         fits=_is_unresolved,
-        intro=_lazy("Choose the next step for an open invoice. To give it up, write it off on its own page."),
+        intro=_lazy("Choose the next step for an open invoice. To write it off, open its own page."),
     )
     def resolve(self, case: Escalation, actor: Actor, form: ResolveForm) -> str:
         names = ("resolution", "hold_until", "promised_on", "notes")
@@ -139,6 +127,4 @@ class EscalationAdmin(AboutInvoice):
     def status_shown(self, case: Escalation) -> str:
         return badge(case.get_status_display(), CASE_BADGES[CaseStatus(case.status)])
 
-    @display(description=_lazy("Opened"), ordering="opened_at")
-    def opened(self, case: Escalation) -> str:
-        return moment(case.opened_at)
+    opened = moment_column(_lazy("Opened"), "opened_at")

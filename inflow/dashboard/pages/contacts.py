@@ -7,14 +7,13 @@ from django.db.models import Q
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from communications.contacts import consent
 from communications.models import ConsentEntry, Contact
 from inflow.accounts.actors import Actor
-from inflow.dashboard.core.filters import Options, OptionsFilter
-from inflow.dashboard.core.markup import badge, bdi, moment, two_lines
+from inflow.dashboard.core.filters import Options, OptionsFilter, choices
+from inflow.dashboard.core.markup import badge, bdi, moment_column, text_column, two_lines
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.forms import ReasonForm
@@ -24,8 +23,8 @@ from inflow.languages import field_label
 class ContactStateFilter(OptionsFilter):
     title, parameter_name = _lazy("state"), "state"
     options: ClassVar[Options] = {
-        "left": (_lazy("Opted out"), lambda user: Q(opted_out_at__isnull=False)),
-        "invalid": (_lazy("Bounced"), lambda user: Q(invalid_at__isnull=False)),
+        "left": (_lazy("Opted out"), Q(opted_out_at__isnull=False)),
+        "invalid": (_lazy("Bounced"), Q(invalid_at__isnull=False)),
     }
 
 
@@ -35,7 +34,7 @@ class ContactAdmin(OwnRowsAdmin):
 
     ordering = ("address", "channel")
     list_display = ("address_shown", "channel", "state", "opted_out", "invalid_because")
-    list_filter = (ContactStateFilter, ("channel", ChoicesDropdownFilter))
+    list_filter = (ContactStateFilter, *choices("channel"))
     search_fields = ("address",)
     export_columns = ("channel", "address", "opted_out_at", "invalid_at", "invalid_because")
     fields = (
@@ -58,17 +57,13 @@ class ContactAdmin(OwnRowsAdmin):
         consent.restore_address(contact, actor, form.cleaned_data["reason"])
         return _("Messages to %(contact)s are allowed again.") % {"contact": contact}
 
-    @display(description=_lazy("Address"), ordering="address")
-    def address_shown(self, contact: Contact) -> str:
-        return bdi(contact.address)
+    address_shown = text_column(_lazy("Address"), "address")
 
     @display(description=_lazy("State"))
     def state(self, contact: Contact) -> str:
         return contact_badge(contact)
 
-    @display(description=_lazy("Opted out"), ordering="opted_out_at")
-    def opted_out(self, contact: Contact) -> str:
-        return moment(contact.opted_out_at)
+    opted_out = moment_column(_lazy("Opted out"), "opted_out_at")
 
 
 def contact_badge(contact: Contact | None) -> str:
@@ -82,11 +77,7 @@ class ConsentEntryAdmin(OwnRowsAdmin):
     """Entries of the consent log, which is append-only."""
 
     list_display = ("when", "what_shown", "where", "debtor", "source", "actor_shown", "text_shown")
-    list_filter = (
-        ("what", ChoicesDropdownFilter),
-        ("channel", ChoicesDropdownFilter),
-        ("source", ChoicesDropdownFilter),
-    )
+    list_filter = choices("what", "channel", "source")
     linked_by = ("debtor__id__exact",)
     list_select_related = ("debtor",)
     search_fields = ("address", "text", "debtor__name")
@@ -94,11 +85,9 @@ class ConsentEntryAdmin(OwnRowsAdmin):
     fields = ("at", "what", "where", "debtor", "source", "actor_shown", "text_shown")
     readonly_fields = ("where", "actor_shown", "text_shown")
 
-    @display(description=_lazy("When"), ordering="at")
-    def when(self, entry: ConsentEntry) -> str:
-        return moment(entry.at)
+    when = moment_column(_lazy("When"), "at")
 
-    @display(description=_lazy("What"), ordering="what")
+    @display(description=_lazy("Change"), ordering="what")
     def what_shown(self, entry: ConsentEntry) -> str:
         return badge(entry.get_what_display(), "warning" if entry.what == "opted_out" else "success")
 
@@ -110,7 +99,7 @@ class ConsentEntryAdmin(OwnRowsAdmin):
     def text_shown(self, entry: ConsentEntry) -> str:
         return bdi(entry.text)
 
-    @display(description=_lazy("Where"))
+    @display(description=_lazy("Address"))
     def where(self, entry: ConsentEntry) -> SafeString:
         if not entry.channel:
             return bdi(_("All channels"))

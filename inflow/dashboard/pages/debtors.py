@@ -86,7 +86,7 @@ class DebtorAdmin(OwnRowsAdmin):
         *("name", "company", "email", "phone", "language", "time_zone", "country", "subdivision"),
         *(("open_invoices", "still_open"), "opted_out_at", "created_at", "id"),
     )
-    fields = (("name", "company"), ("email", "phone"), "language", ("time_zone", "country", "subdivision"))
+    fields = (("name", "company"), ("email", "phone"), ("language", "time_zone"), ("country", "subdivision"))
     inlines = (InvoiceInline, MessageInline)
     actions_detail = ("apply_credit", "opt_out", "opt_in", "agree", "revoke_links", "statement")
 
@@ -118,7 +118,7 @@ class DebtorAdmin(OwnRowsAdmin):
         icon="undo",
         form=ReasonForm,
         fits=lambda debtor: debtor.opted_out_at is not None,
-        intro=_lazy("Only at the debtor’s request. The reason is recorded in the consent log."),
+        intro=_lazy("Only at the debtor's request. The reason is recorded in the consent log."),
     )
     def opt_in(self, debtor: Debtor, actor: Actor, form: ReasonForm) -> str:
         consent.restore_debtor(debtor, actor, form.cleaned_data["reason"])

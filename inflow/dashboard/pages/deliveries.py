@@ -8,16 +8,16 @@ from django.core.exceptions import ValidationError
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from inflow import masking
 from inflow.accounts.actors import Actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.bulk import bulk
+from inflow.dashboard.core.filters import choices
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.inlines import RowsInside
-from inflow.dashboard.core.markup import badge, bdi
+from inflow.dashboard.core.markup import badge, text_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import record, row_action
 from inflow.dashboard.pages.webhooks import DISABLED
@@ -63,7 +63,7 @@ class AttemptInline(RowsInside):
     def took(self, attempt: Attempt) -> str:
         return _("%(count)s ms") % {"count": f"{attempt.ms:,}"}
 
-    @display(description=_lazy("Response"))
+    @display(description=_lazy("HTTP response"))
     def response_shown(self, attempt: Attempt) -> str:
         return format_html('<pre class="code">{}</pre>', attempt.response) if attempt.response else "–"
 
@@ -72,7 +72,7 @@ class AttemptInline(RowsInside):
 class DeliveryAdmin(OwnRowsAdmin):
     sees = Role.ADMIN
     list_display = ("event_type", "target", "status_shown", "attempts_made", "next_attempt_at", "created_at")
-    list_filter = (("status", ChoicesDropdownFilter), ("event__type", ChoicesDropdownFilter))
+    list_filter = choices("status", "event__type")
     linked_by = ("subscription__id__exact",)
     list_select_related = ("event", "subscription")
     search_fields = ("event__id", "subscription__target_url")
@@ -83,7 +83,8 @@ class DeliveryAdmin(OwnRowsAdmin):
     fields = (
         ("event_type", "status_shown"),
         ("target", "event_id_shown"),
-        ("created_at", "next_attempt_at", "attempts_made"),
+        ("created_at", "next_attempt_at"),
+        "attempts_made",
         "body_shown",
     )
     readonly_fields = flatten(fields)
@@ -96,7 +97,7 @@ class DeliveryAdmin(OwnRowsAdmin):
         needs=Role.ADMIN,
         icon="replay",
         fits=lambda delivery: delivery.status != DeliveryStatus.PENDING,
-        intro=_lazy("Sends the same event to the same URL again, with the same id."),
+        intro=_lazy("Sends the same event to the same URL again, with the same ID."),
     )
     def replay(self, delivery: Delivery, actor: Actor, form: PageForm) -> str:
         try:
@@ -106,8 +107,8 @@ class DeliveryAdmin(OwnRowsAdmin):
         except EventTooOld as error:
             text = _("Events can be sent again for %(days)s days.") % {"days": replaying.REPLAY_WINDOW.days}
             raise ValidationError(text) from error
-        record(delivery, actor, "delivery.replayed")
-        return _("The event is being sent again, with the same id.")
+        record(delivery, actor, "delivery.replayed", event=delivery.event_id)
+        return _("The event is being sent again, with the same ID.")
 
     replay_selected = bulk(replay)
 
@@ -115,13 +116,11 @@ class DeliveryAdmin(OwnRowsAdmin):
     def event_type(self, delivery: Delivery) -> str:
         return delivery.event.get_type_display()
 
-    @display(description=_lazy("Event id"))
+    @display(description=_lazy("Event ID"))
     def event_id_shown(self, delivery: Delivery) -> str:
         return format_html("<code>{}</code>", delivery.event_id)
 
-    @display(description=_lazy("To"), ordering="subscription__target_url")
-    def target(self, delivery: Delivery) -> str:
-        return bdi(delivery.subscription.target_url)
+    target = text_column(_lazy("To"), "subscription__target_url")
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, delivery: Delivery) -> str:

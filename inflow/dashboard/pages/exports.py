@@ -33,7 +33,7 @@ def download(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
     export = _own(request, export_id)
     if export.state != ExportState.DONE:
         raise Http404
-    if not long_exports.may_have(export, person(request)):
+    if not long_exports.may_have(export):
         raise PermissionDenied
     kind = sheets.XLSX if export.form == "xlsx" else sheets.CSV
     response = StreamingHttpResponse(long_exports.content_of(export), content_type=kind)

@@ -67,7 +67,7 @@ def _invoice(account: Account, is_done: bool) -> Step:
 
 
 def _reminder(account: Account, first: list[dict[str, Any]]) -> Step:
-    note = _("It is sent automatically on a working day, within the sending hours.")
+    note = _("It is sent automatically on a working day, within the contact hours.")
     if first:
         local = date_format(first[0]["at"].astimezone(account.zone), _("j F, H:i"))
         note = _("The first one is scheduled for %(moment)s.") % {"moment": local}

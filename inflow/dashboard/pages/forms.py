@@ -14,8 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from rest_framework import exceptions
 
+from communications.models import ReminderPolicy
+from communications.schedule import policies
 from inflow.accounts.models import Language, known_time_zone
-from inflow.dashboard.core.forms import DayField, OwnAccountForm, PageForm, TextField
+from inflow.dashboard.core.forms import AmountField, DayField, OwnAccountForm, PageForm, TextField
 from invoices import ledger, money
 from invoices.api.serializers import InvoiceIn
 from invoices.debtors import debtor_parties, debtors
@@ -46,7 +48,7 @@ class InvoiceForm(OwnAccountForm):
     debtor_phone = forms.CharField(
         max_length=40, required=False, help_text=_lazy("With the country code, such as +971501234567.")
     )
-    amount = forms.DecimalField(max_digits=15, decimal_places=3)
+    amount = AmountField()
     currency = forms.ChoiceField(choices=[(code, code) for code in sorted(money.EXPONENTS)], initial="AED")
     issue_date = DayField(required=False, help_text=_lazy("If empty, the earlier of today and the due date is used."))
     due_date = DayField()
@@ -55,22 +57,19 @@ class InvoiceForm(OwnAccountForm):
         required=False,
         help_text=_lazy("Language of the messages to the debtor."),
     )
-    amount_paid = forms.DecimalField(
-        max_digits=15, decimal_places=3, required=False, min_value=0, label=_lazy("Amount already paid")
-    )
+    amount_paid = AmountField(required=False, min_value=0, label=_lazy("Amount already paid"))
     notes = TextField(max_length=10_000, required=False)
 
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
+    def clean(self) -> None:
         if self.account is None or self.errors:
-            return data
-        values = {name: _as_text(value) for name, value in data.items() if name != "account_choice" and value}
+            return
+        data = {name: value for name, value in self.cleaned_data.items() if name != "account_choice" and value}
+        values = {name: f"{each:f}" if isinstance(each, Decimal) else str(each) for name, each in data.items()}
         try:
             self.new = NewInvoice(**InvoiceIn.checked(values, account=self.account))
         except exceptions.ValidationError as refusal:
             details: Any = refusal.detail
             raise ValidationError({name: [*map(str, errors)] for name, errors in details.items()}) from refusal
-        return data
 
 
 class ReasonForm(PageForm):
@@ -105,7 +104,7 @@ class OnceForm(PageForm):
 
 
 class PaymentForm(OnceForm):
-    amount = forms.DecimalField(max_digits=15, decimal_places=3)
+    amount = AmountField()
     paid_at = DayField(label=_lazy("Payment date"))
     method = forms.ChoiceField(
         choices=[(name, METHODS[name]) for name in ("bank_transfer", "cheque", "card", "cash", "unspecified")]
@@ -124,7 +123,7 @@ class PaymentForm(OnceForm):
 class CreditForm(OnceForm):
     """Applies the debtor's unapplied credit to an invoice."""
 
-    amount = forms.DecimalField(max_digits=15, decimal_places=3)
+    amount = AmountField()
 
     def prepare(self) -> None:
         super().prepare()
@@ -141,12 +140,7 @@ class DebtorCreditForm(OnceForm):
     """Applies a debtor's unapplied credit to one of its open invoices in the same currency, by default the oldest."""
 
     invoice = forms.ModelChoiceField(Invoice.objects.none(), empty_label=None)
-    amount = forms.DecimalField(
-        max_digits=15,
-        decimal_places=3,
-        required=False,
-        help_text=_lazy("Leave empty to apply as much as possible."),
-    )
+    amount = AmountField(required=False, help_text=_lazy("Leave empty to apply as much as possible."))
 
     def prepare(self) -> None:
         super().prepare()
@@ -215,7 +209,7 @@ class PromiseForm(OptionalReasonForm):
         label=_lazy("Promised payment date"),
         help_text=_lazy("If the payment has not arrived two working days later, the promise counts as broken."),
     )
-    amount = forms.DecimalField(max_digits=15, decimal_places=3)
+    amount = AmountField()
     field_order = ("promised_on", "amount", "reason")
 
     def prepare(self) -> None:
@@ -230,9 +224,7 @@ class EscalateForm(PageForm):
 class DueDateForm(ReasonForm):
     due_date = DayField(help_text=_lazy("Moving it by seven or more days restarts the reminder schedule."))
     field_order = ("due_date", "reason")
-
-    def prepare(self) -> None:
-        self.fields["due_date"].initial = self.row.due_date
+    from_row = ("due_date",)
 
 
 class ResolveForm(PageForm):
@@ -245,9 +237,9 @@ class ResolveForm(PageForm):
     )
     hold_until = DayField(required=False, help_text=_lazy("For a hold. If empty, 30 days from today."))
     notes = TextField(max_length=10_000, required=False)
+    from_row = ("notes",)
 
     def prepare(self) -> None:
-        self.fields["notes"].initial = self.row.notes
         if not self.row.invoice.is_open:
             for name in ("resolution", "promised_on", "hold_until"):
                 del self.fields[name]
@@ -255,9 +247,23 @@ class ResolveForm(PageForm):
 
 class NotesForm(PageForm):
     notes = TextField(rows=8, max_length=10_000, required=False)
+    from_row = ("notes",)
+
+
+class PolicyForm(PageForm):
+    """The reminder policy of one invoice."""
+
+    policy = forms.ChoiceField()
 
     def prepare(self) -> None:
-        self.fields["notes"].initial = self.row.notes
+        own = policies.default_for(self.row.account)
+        others = ReminderPolicy.objects.for_account(self.row.account).exclude(pk=own.pk)
+        choices = [
+            ("own", _("%(schedule)s (account default)") % {"schedule": own}),
+            *((str(policy.pk), str(policy)) for policy in others),
+            ("none", _("None: no reminders")),
+        ]
+        self.set_choices("policy", choices, str(self.row.policy_id or "own") if self.row.is_chased else "none")
 
 
 class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -284,7 +290,7 @@ class DebtorForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_subdivision(self) -> str:
         subdivision: str = self.cleaned_data["subdivision"]
         if subdivision and self.cleaned_data.get("country") not in ("", subdivision[:2], None):
-            raise ValidationError(_("The subdivision must be in the country."))
+            raise ValidationError(_("The emirate or region must be in the country."))
         return subdivision
 
     def clean_time_zone(self) -> str:
@@ -308,7 +314,3 @@ def _set_amount(field: forms.Field, invoice: Invoice) -> None:
 def plain(amount: Decimal, currency: str) -> str:
     """Return the amount as the value of an input."""
     return f"{amount:.{money.EXPONENTS.get(currency, 2)}f}"
-
-
-def _as_text(value: Any) -> str:
-    return f"{value:f}" if isinstance(value, Decimal) else str(value)

@@ -1,7 +1,5 @@
 """Gateways that send SMS and WhatsApp messages. The auth token is write-only."""
 
-from typing import Any
-
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
@@ -83,25 +81,21 @@ class NewGatewayForm(OwnAccountForm, _ProviderFields):
     channel = forms.ChoiceField(choices=[(each.value, each.label) for each in (Medium.SMS, Medium.WHATSAPP)])
     field_order = ("account_choice", "channel", "base_url", "account_sid", "auth_token", "sender")
 
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
-        if self.account and "channel" in data:
-            self._refuse_sender(data["channel"], self.account.country)
-        return data
+    def clean(self) -> None:
+        if self.account and "channel" in self.cleaned_data:
+            self._refuse_sender(self.cleaned_data["channel"], self.account.country)
 
 
 class GatewayForm(PageForm, _ProviderFields):
+    from_row = _SHOWN
+
     def prepare(self) -> None:
-        for name in _SHOWN:
-            self.fields[name].initial = getattr(self.row, name)
         token = self.fields["auth_token"]
         token.required = False
         token.help_text = _("Leave empty to keep the current token. It is stored encrypted and never shown.")
 
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
+    def clean(self) -> None:
         self._refuse_sender(self.row.channel, self.row.account.country)
-        return data
 
 
 class TemplatesForm(PageForm):
@@ -115,12 +109,10 @@ class TemplatesForm(PageForm):
                 initial = self.row.content_sids.get(name, "")
                 self.add_field(name, forms.CharField(max_length=64, required=False, label=label, initial=initial))
 
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
-        for name, sid in data.items():
+    def clean(self) -> None:
+        for name, sid in list(self.cleaned_data.items()):
             if sid and not gateways.is_sid(sid):
                 self.add_error(name, _("Use only letters, digits, - and _, as in HX…."))
-        return data
 
 
 def _switch(gateway: Gateway, actor: Actor, *, on: bool) -> None:
@@ -175,7 +167,7 @@ class GatewayAdmin(OwnRowsAdmin):
         fits=lambda gateway: gateway.channel == Medium.WHATSAPP,
         intro=_lazy(
             "WhatsApp starts a conversation only with an approved template. {{1}} is the debtor's name, {{2}} the "
-            "invoice, {{3}} the balance, {{4}} the due date, {{5}} your account. Without a template id, a message is "
+            "invoice, {{3}} the balance, {{4}} the due date, {{5}} your account. Without a template ID, a message is "
             "sent only to debtors who wrote within the last 24 hours."
         ),
     )

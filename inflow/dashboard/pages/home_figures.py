@@ -124,7 +124,7 @@ def _owed(user: User) -> Any:
         open_count=Count("pk"),
         overdue_count=Count("pk", filter=late),
         **{which.value: of(part(user, which)) for which in (Part.NOT_DUE, Part.ON_HOLD, Part.DISPUTED)},
-        **{_column(age): of(aged(user, age)) for age in AGES},
+        **{_column(age): of(aged(age, user)) for age in AGES},
     )
 
 

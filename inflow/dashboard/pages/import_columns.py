@@ -3,12 +3,12 @@
 from typing import Any
 
 from django import forms
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from inflow.dashboard.core.errors import refusals_on
+from inflow.dashboard.core.errors import errors_shown_on
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.responses import page
 from invoices.imports import columns, mapping
@@ -53,12 +53,9 @@ def columns_page(model_admin: Any, request: HttpRequest, file: Import, *, may: b
         return HttpResponseRedirect(back)
     form = ColumnsForm(request.POST if request.method == "POST" else None, row=file)
     if request.method == "POST" and form.is_valid():
-        try:
-            with refusals_on(form):
-                mapping.decide(file, form.choices(), actor)
+        with errors_shown_on(form):
+            mapping.decide(file, form.choices(), actor)
             return HttpResponseRedirect(back)
-        except ValidationError as refusal:
-            form.add_error(None, refusal)
     recognized = sorted(file.columns.items(), key=lambda pair: pair[1])
     headings = file.survey.get("headings", [])
     context = {

@@ -1,7 +1,6 @@
 """Imports: upload, preview, confirmation, progress, and the refused rows as a file."""
 
 import uuid
-from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -10,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.http import (
-    FileResponse,
     Http404,
     HttpRequest,
     HttpResponse,
@@ -21,7 +19,6 @@ from django.http import (
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
@@ -30,7 +27,8 @@ from inflow.accounts.access import actor, person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import User
 from inflow.accounts.roles import Role
-from inflow.dashboard.core import uploads
+from inflow.dashboard.core import exporting, uploads
+from inflow.dashboard.core.filters import choices
 from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import page
@@ -82,7 +80,7 @@ class ImportAdmin(OwnRowsAdmin):
 
     adds = Role.AGENT
     list_display = ("file_name", "kind", "phase_shown", "actor", "created_at")
-    list_filter = (("kind", ChoicesDropdownFilter), ("phase", ChoicesDropdownFilter))
+    list_filter = choices("kind", "phase")
     search_fields = ("file_name",)
     export_columns = ("file_name", "kind", "phase", "actor", "created_at", "ended_at", "id")
     ordering = ("-created_at", "-id")
@@ -139,9 +137,7 @@ class ImportAdmin(OwnRowsAdmin):
         is_confirmation = action is self.confirm.row_action
         return not is_confirmation and may_import(user, row.kind) and super().offers(user, row, action)
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
         data = (request.POST, request.FILES) if request.method == "POST" else (None, None)
@@ -198,26 +194,17 @@ class ImportAdmin(OwnRowsAdmin):
         rows = file.rows.filter(outcome=Outcome.REFUSED).order_by("line")
         lines = ([row.line, row.reason, *(row.said.get(name, "") for name in names)] for row in rows.iterator(2_000))
         parts = sheets.csv_parts(["line", "reason", *names], lines)
-        return _csv(parts, "refused.csv")
+        headers = {"Content-Disposition": 'attachment; filename="refused.csv"'}
+        return StreamingHttpResponse(parts, content_type=sheets.CSV, headers=headers)
 
     def template(self, request: HttpRequest, kind: str, form: str) -> HttpResponseBase:
         """Respond with a file that has only the headings."""
-        if kind not in Kind.values or form not in ("csv", "xlsx"):
+        if kind not in Kind.values or form not in exporting.FORMATS:
             raise Http404
         if not may_import(person(request), kind):
             raise PermissionDenied
-        names = [column.field for column in COLUMNS[kind]]
-        if form == "xlsx":
-            from inflow.dashboard.core import workbooks
-
-            return FileResponse(workbooks.xlsx_file(names, []), as_attachment=True, filename=f"{kind}.xlsx")
-        return _csv(sheets.csv_parts(names, []), f"{kind}.csv")
+        return exporting.file_response([column.field for column in COLUMNS[kind]], [], f"{kind}.{form}")
 
     @display(description=_lazy("State"), ordering="phase")
     def phase_shown(self, file: Import) -> str:
         return phase_badge(file)
-
-
-def _csv(parts: Iterable[bytes], file_name: str) -> HttpResponseBase:
-    headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
-    return StreamingHttpResponse(parts, content_type=sheets.CSV, headers=headers)

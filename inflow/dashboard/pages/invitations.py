@@ -1,6 +1,6 @@
 """Invitations of people to an account."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -34,7 +34,7 @@ class InvitationForm(OwnAccountForm):
     email = forms.EmailField(
         max_length=254,
         widget=forms.EmailInput({"autocomplete": "off", "dir": "ltr"}),
-        help_text=_lazy("The invitation is sent to this address, which becomes the person’s log-in."),
+        help_text=_lazy("The invitation is sent to this address, which becomes the person's log-in."),
     )
     role = forms.ChoiceField(choices=Role.choices, initial=Role.VIEWER)
 
@@ -45,17 +45,15 @@ class InvitationForm(OwnAccountForm):
             self.fields["account_choice"].required = False
 
     def clean_email(self) -> str:
-        email: str = self.cleaned_data["email"].lower()
-        return email
+        return str(self.cleaned_data["email"]).lower()
 
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
+    def clean(self) -> None:
+        data = self.cleaned_data
         if self.person.is_superuser and "role" in data and "account_choice" in data:
             if data["role"] == _PLATFORM and data["account_choice"]:
                 self.add_error("account_choice", _("Leave this empty for platform staff, who have no account."))
             if data["role"] != _PLATFORM and not data["account_choice"]:
                 self.add_error("account_choice", _("Choose an account. Only platform staff have none."))
-        return data
 
     @property
     def invited_role(self) -> Role:
@@ -68,8 +66,8 @@ class StateFilter(OptionsFilter):
     options: ClassVar[Options] = {
         "pending": (_lazy("Pending"), lambda user: _OPEN & Q(expires_at__gt=timezone.now())),
         "expired": (_lazy("Expired"), lambda user: _OPEN & Q(expires_at__lte=timezone.now())),
-        "accepted": (_lazy("Accepted"), lambda user: Q(accepted_at__isnull=False)),
-        "withdrawn": (_lazy("Withdrawn"), lambda user: Q(withdrawn_at__isnull=False)),
+        "accepted": (_lazy("Accepted"), Q(accepted_at__isnull=False)),
+        "withdrawn": (_lazy("Withdrawn"), Q(withdrawn_at__isnull=False)),
     }
 
 

@@ -12,7 +12,6 @@ from inflow.accounts.roles import Role
 from inflow.dashboard.core.own_rows import with_undo
 from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages.cases import AssignForm
-from inflow.dashboard.pages.choose_policy import PolicyForm, apply_policy
 from inflow.dashboard.pages.forms import (
     CreditForm,
     DebtorCreditForm,
@@ -22,6 +21,7 @@ from inflow.dashboard.pages.forms import (
     NotesForm,
     OptionalReasonForm,
     PaymentForm,
+    PolicyForm,
     PromiseForm,
     ReasonForm,
 )
@@ -41,9 +41,7 @@ def apply_credit(invoice: Invoice, actor: Actor, form: CreditForm | DebtorCredit
 
 
 def _takes_credit(invoice: Invoice) -> bool:
-    if not invoice.is_open and invoice.status != Status.WRITTEN_OFF:
-        return False
-    return invoice.currency in ledger.credit_for(invoice)
+    return _is_open_or_written_off(invoice) and invoice.currency in ledger.credit_for(invoice)
 
 
 def _is_open(invoice: Invoice) -> bool:
@@ -60,7 +58,7 @@ class InvoiceActions:
         icon="payments",
         form=PaymentForm,
         fits=_is_open_or_written_off,
-        intro=_lazy("Payments can’t be edited later. Any amount above the balance becomes the debtor’s credit."),
+        intro=_lazy("Payments can't be edited later. Any amount above the balance becomes the debtor's credit."),
         is_primary=True,
     )
     def record_payment(self, invoice: Invoice, actor: Actor, form: PaymentForm) -> str:
@@ -151,7 +149,7 @@ class InvoiceActions:
         icon="person_add",
         form=AssignForm,
         fits=_is_open,
-        intro=_lazy("Assigns the open cases of the invoice. If there is none, a case of level 1 is opened."),
+        intro=_lazy("Assigns the open cases of the invoice. If there is none, a level 1 case is opened."),
     )
     def assign(self, invoice: Invoice, actor: Actor, form: AssignForm) -> str:
         member = form.cleaned_data["assignee"]
@@ -176,7 +174,16 @@ class InvoiceActions:
         intro=_lazy("Completed steps are not repeated: the new policy continues after the last one."),
     )
     def choose_policy(self, invoice: Invoice, actor: Actor, form: PolicyForm) -> str:
-        return apply_policy(invoice, actor, form)
+        chosen = form.cleaned_data["policy"]
+        policy_id = None if chosen in ("own", "none") else int(chosen)
+        is_chased = chosen != "none"
+        restarts = is_chased and not invoice.is_chased
+        lifecycle.set_policy(
+            invoice.account, invoice.pk, actor, policy_id=policy_id, is_chased=is_chased, restarts=restarts
+        )
+        if is_chased:
+            return _("The policy of invoice %(invoice)s has been changed.") % {"invoice": invoice}
+        return _("No more reminders are sent for invoice %(invoice)s.") % {"invoice": invoice}
 
     @row_action(_lazy("Change due date"), needs=Role.MANAGER, icon="event", form=DueDateForm, fits=_is_open)
     def move_due_date(self, invoice: Invoice, actor: Actor, form: DueDateForm) -> str:

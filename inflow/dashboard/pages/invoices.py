@@ -1,8 +1,6 @@
 """Invoices: the work list, and a page for each invoice."""
 
 import datetime as dt
-from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin, messages
@@ -14,16 +12,16 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from inflow.accounts.access import actor, person
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.bulk import bulk
-from inflow.dashboard.core.filters import ValuesFilter
-from inflow.dashboard.core.markup import bdi, moment, two_lines
+from inflow.dashboard.core.filters import ValuesFilter, choices
+from inflow.dashboard.core.markup import moment, moment_column, text_column, two_lines
 from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
 from inflow.dashboard.pages import standing
+from inflow.dashboard.pages.about_invoice import exact
 from inflow.dashboard.pages.ages import DueFilter
 from inflow.dashboard.pages.forms import InvoiceForm
 from inflow.dashboard.pages.import_preview import import_url
@@ -41,11 +39,6 @@ class CurrencyFilter(ValuesFilter):
     title, parameter_name, path = _lazy("currency"), "currency", "currency"
 
 
-def _exact(name: str) -> tuple[str, Callable[[Invoice], Decimal]]:
-    """Return the export column of an amount, with the decimals of its currency."""
-    return name, lambda invoice: money.quantize(getattr(invoice, name), invoice.currency)
-
-
 def _hold(invoice: Invoice) -> dt.date | None:
     return invoice.hold_until if invoice.status == Status.ON_HOLD else None
 
@@ -59,18 +52,13 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
         *("number", "debtor_shown", invoice_amount, invoice_balance),
         *("status_shown", "due_shown", "last_contact", "next_contact"),
     )
-    list_filter = (
-        DueFilter,
-        ("status", ChoicesDropdownFilter),
-        ("payment_status", ChoicesDropdownFilter),
-        CurrencyFilter,
-    )
+    list_filter = (DueFilter, *choices("status", "payment_status"), CurrencyFilter)
     linked_by = ("debtor__id__exact",)
     list_fullwidth = True
     search_fields = ("invoice_number", "debtor_name", "debtor_company", "debtor_email")
     export_columns = (
         *("invoice_number", "debtor_name", "debtor_company", "debtor_email", "debtor_phone"),
-        *(_exact("amount"), "currency", _exact("amount_paid"), _exact("balance")),
+        *(exact("amount"), "currency", exact("amount_paid"), exact("balance")),
         *("issue_date", "due_date", "status", "payment_status", ("days_overdue", days_late), ("hold_until", _hold)),
         *("escalation_level", "last_contacted_at", "next_contact_at", "language", "notes", "created_at", "id"),
     )
@@ -138,13 +126,9 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
         """Leave out empty tables."""
         return [each for each in self.inlines if each.has_rows(obj)]
 
-    @display(description=_lazy("Number"), ordering="invoice_number")
-    def number(self, invoice: Invoice) -> str:
-        return bdi(invoice.invoice_number)
+    number = text_column(_lazy("Number"), "invoice_number")
 
-    @display(description=_lazy("Debtor"), ordering="debtor_name")
-    def debtor_shown(self, invoice: Invoice) -> str:
-        return two_lines(invoice.debtor_name, invoice.debtor_company)
+    debtor_shown = text_column(_lazy("Debtor"), "debtor_name", "debtor_company")
 
     @display(description=_lazy("Status"), ordering="status")
     def status_shown(self, invoice: Invoice) -> str:
@@ -161,9 +145,7 @@ class InvoiceAdmin(InvoiceActions, OwnRowsAdmin):
             ngettext("%(days)d day late", "%(days)d days late", days) % {"days": days} if days else "",
         )
 
-    @display(description=_lazy("Last contact"), ordering="last_contacted_at")
-    def last_contact(self, invoice: Invoice) -> str:
-        return moment(invoice.last_contacted_at)
+    last_contact = moment_column(_lazy("Last contact"), "last_contacted_at")
 
     @display(description=_lazy("Next contact"), ordering="next_contact_at")
     def next_contact(self, invoice: Invoice) -> str:

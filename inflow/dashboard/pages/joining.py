@@ -3,8 +3,6 @@
 As with Django's links to set a password, the token is stored in the session, and the page's address does not have it.
 """
 
-from typing import Any
-
 from django import forms
 from django.contrib.auth import login as begin_session
 from django.contrib.auth.forms import SetPasswordForm
@@ -33,11 +31,11 @@ class JoinForm(PageForm, SetPasswordForm):  # type: ignore[type-arg]
     last_name = forms.CharField(max_length=150, required=False, widget=forms.TextInput({"autocomplete": "family-name"}))
     field_order = ("first_name", "last_name")
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> None:
         """Set the names first: a password must not resemble them."""
         self.user.first_name = self.cleaned_data.get("first_name", "")
         self.user.last_name = self.cleaned_data.get("last_name", "")
-        return super().clean() or {}
+        super().clean()
 
 
 @never_cache

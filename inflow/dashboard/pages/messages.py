@@ -2,7 +2,6 @@
 
 import email
 import email.policy
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -15,7 +14,6 @@ from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from communications.channels import local_gateway, outbox
@@ -25,10 +23,9 @@ from communications.models import LEFT_US, Communication, Medium, State
 from communications.schedule import holding, standstill
 from inflow import masking
 from inflow.accounts.actors import Actor
-from inflow.accounts.models import User
-from inflow.dashboard.core.filters import Options, OptionsFilter
+from inflow.dashboard.core.filters import Options, OptionsFilter, choices
 from inflow.dashboard.core.forms import PageForm, TextField
-from inflow.dashboard.core.markup import bdi, moment, two_lines
+from inflow.dashboard.core.markup import bdi, moment_column, two_lines
 from inflow.dashboard.core.row_actions import page_action, row_action
 from inflow.dashboard.pages.about_invoice import AMOUNT, COMPANY, CURRENCY, DEBTOR, NUMBER, AboutInvoice
 from inflow.dashboard.pages.forms import OptionalReasonForm
@@ -47,15 +44,14 @@ def _takes_test_reply(row: Communication) -> bool:
     return settings.TRY_OUT and row.channel != Medium.EMAIL and row.status in (*LEFT_US, State.UNKNOWN)
 
 
-def _waiting_for(reason: str) -> Callable[[User], Q]:
-    return lambda user: Q(status=State.SCHEDULED, waits_for=reason)
-
-
 class WaitsFilter(OptionsFilter):
     title, parameter_name = _lazy("waits for"), "waits"
     options: ClassVar[Options] = {
-        "held": (_lazy("Approval"), lambda user: Q(status=State.HELD)),
-        **{reason: (capfirst(text), _waiting_for(reason)) for reason, text in holding.REASONS.items()},
+        "held": (_lazy("Approval"), Q(status=State.HELD)),
+        **{
+            reason: (capfirst(text), Q(status=State.SCHEDULED, waits_for=reason))
+            for reason, text in holding.REASONS.items()
+        },
     }
 
 
@@ -64,13 +60,7 @@ class CommunicationAdmin(AboutInvoice):
     """Messages. They are never edited."""
 
     list_display = ("about", "invoice_link", "recipient_shown", "kind", state_badge, planned, "sent")
-    list_filter = (
-        ("status", ChoicesDropdownFilter),
-        ("kind", ChoicesDropdownFilter),
-        ("channel", ChoicesDropdownFilter),
-        ("language", ChoicesDropdownFilter),
-        WaitsFilter,
-    )
+    list_filter = (*choices("status", "kind", "channel", "language"), WaitsFilter)
     search_fields = ("invoice__invoice_number", "recipient", "subject")
     export_columns = (
         *(NUMBER, DEBTOR, COMPANY, "kind", "channel", "status", "suppressed_reason", "recipient", "language"),
@@ -104,14 +94,14 @@ class CommunicationAdmin(AboutInvoice):
         return _("Released. The message is scheduled for %(moment)s.") % {"moment": moment}
 
     @row_action(
-        _lazy("Withdraw release"),
+        _lazy("Recall"),
         icon="undo",
         fits=lambda row: row.status == State.SCHEDULED and row.approved_at is not None,
         intro=_lazy("The message is held again until a person releases or cancels it."),
     )
     def call_back(self, row: Communication, actor: Actor, form: PageForm) -> str:
         safeguards.withdraw_approval(row.account, row.pk, actor)
-        return _("Release withdrawn. The message is held again.")
+        return _("Recalled. The message is held again.")
 
     @row_action(
         _lazy("Cancel message"),
@@ -131,7 +121,7 @@ class CommunicationAdmin(AboutInvoice):
         icon="reply",
         form=ReplyForm,
         fits=_takes_test_reply,
-        intro=_lazy("For testing: the local gateway delivers the reply, signed like a provider’s."),
+        intro=_lazy("For testing: the local gateway delivers the reply, signed like a provider's."),
     )
     def answer(self, row: Communication, actor: Actor, form: ReplyForm) -> str:
         if not _takes_test_reply(row) or not local_gateway.reply(row, form.cleaned_data["text"]):
@@ -166,6 +156,4 @@ class CommunicationAdmin(AboutInvoice):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Communication]:
         return standstill.with_is_stopped(super().get_queryset(request))
 
-    @display(description=_lazy("Sent"), ordering="sent_at")
-    def sent(self, communication: Communication) -> str:
-        return moment(communication.sent_at)
+    sent = moment_column(_lazy("Sent"), "sent_at")

@@ -1,35 +1,30 @@
 """Payments: the ledger, with voided and reversed payments."""
 
-from decimal import Decimal
-
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
 from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
+from inflow.dashboard.core.filters import choices
 from inflow.dashboard.core.inlines import RowsInside
 from inflow.dashboard.core.markup import amount, badge, link
 from inflow.dashboard.core.row_actions import row_action
-from inflow.dashboard.pages.about_invoice import COMPANY, DEBTOR, NUMBER, AboutInvoice, CurrencyFilter
+from inflow.dashboard.pages.about_invoice import COMPANY, DEBTOR, NUMBER, AboutInvoice, CurrencyFilter, exact
 from inflow.dashboard.pages.forms import METHODS, UndoForm
 from inflow.dashboard.pages.import_preview import import_url
-from invoices import lifecycle, money
+from invoices import lifecycle
 from invoices.models import Payment, ReceiptStatus
 from invoices.models.imports import Kind
 
 
 def _is_standing(payment: Payment) -> bool:
     return payment.amount > 0 and payment.status == ReceiptStatus.STANDING
-
-
-def _exact_amount(payment: Payment) -> Decimal:
-    return money.quantize(payment.amount, payment.currency)
 
 
 @display(description=_lazy("Amount"), ordering="amount")
@@ -60,11 +55,11 @@ class PaymentAdmin(AboutInvoice):
         *("paid_at", "invoice_link", "debtor_shown", payment_amount),
         *(payment_method, "reference", payment_status),
     )
-    list_filter = (("paid_at", RangeDateFilter), ("status", ChoicesDropdownFilter), CurrencyFilter)
+    list_filter = (("paid_at", RangeDateFilter), *choices("status"), CurrencyFilter)
     ordering = ("-paid_at", "-created_at", "-id")
     search_fields = (*AboutInvoice.search_fields, "reference")
     export_columns = (
-        *(NUMBER, "reference", ("amount", _exact_amount), "currency", "paid_at", "method", DEBTOR, COMPANY),
+        *(NUMBER, "reference", exact("amount"), "currency", "paid_at", "method", DEBTOR, COMPANY),
         *("created_at", "id", ("reversal_of", "reversal_of_id"), "status"),
     )
     search_help_text = _lazy("Invoice number, name, company or reference")

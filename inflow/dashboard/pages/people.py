@@ -17,7 +17,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import BooleanRadioFilter
 from unfold.decorators import display
 
 from inflow.accounts import audit, passwords, roles, second_step, sessions
@@ -25,6 +25,7 @@ from inflow.accounts.access import person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account, User
 from inflow.accounts.roles import Role
+from inflow.dashboard.core.filters import choices
 from inflow.dashboard.core.forms import PageForm
 from inflow.dashboard.core.markup import badge
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
@@ -39,16 +40,15 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = "__all__"  # noqa: DJ007  (the admin's fieldsets choose)
 
     def clean_email(self) -> str:
-        email: str = self.cleaned_data["email"].lower()
-        return email
+        return str(self.cleaned_data["email"]).lower()
 
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
+    def clean(self) -> None:
+        super().clean()
+        data = self.cleaned_data
         if "account" in self.fields and not data.get("account") and not data.get("is_superuser"):
             self.add_error("account", _("Choose an account. Only platform staff have none."))
         if self._removes_an_admin(data) and not _other_admins(self.instance).exists():
             raise ValidationError(_("This is the last admin of the account. Make another person an admin first."))
-        return data
 
     def _removes_an_admin(self, data: dict[str, Any]) -> bool:
         if not {"role", "is_active"} & set(self.changed_data) or not self.instance.account_id:
@@ -78,7 +78,7 @@ class UserAdmin(OwnRowsAdmin):
     form = PersonForm
     ordering = ("email",)
     list_display = ("email", "full_name", "role_badge", "activity", "two_steps", "last_login")
-    list_filter = (("role", ChoicesDropdownFilter), ("is_active", BooleanRadioFilter))
+    list_filter = (*choices("role"), ("is_active", BooleanRadioFilter))
     search_fields = ("email", "first_name", "last_name")
     export_columns = ("email", "first_name", "last_name", "role", "is_active", "last_login", "date_joined")
     actions_detail = ("mail_password_link", "end_sessions", "reset_second_step")
@@ -149,9 +149,7 @@ class UserAdmin(OwnRowsAdmin):
         fixed = () if person(request).is_superuser else ("email",)
         return (*own, *fixed, "last_login", "date_joined", "two_steps", "open_sessions")
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
         return HttpResponseRedirect(reverse("admin:accounts_invitation_add"))

@@ -22,7 +22,6 @@ from communications.engine import forecast, sandbox, stored_forecasts
 from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
 from communications.schedule import policies, switching
 from inflow.accounts.access import actor
-from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import OwnAccountForm, PageForm
 from inflow.dashboard.core.inlines import EditableInline
@@ -68,6 +67,11 @@ class SwitchOnForm(PageForm):
         help_text=_lazy("Their reminders start today. Otherwise they get no reminders."),
         widget=UnfoldBooleanSwitchWidget,
     )
+
+    @property
+    def policy(self) -> ReminderPolicy | None:
+        """The policy as it is stored with the invoices; None for the default."""
+        return None if self.row.is_default else self.row
 
 
 class Steps(BaseInlineFormSet):  # type: ignore[type-arg]
@@ -184,11 +188,10 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             if form.cleaned_data["whom"] == "idle":
                 invoices = invoices.filter(is_chased=False)
             enter = form.cleaned_data["overdue_enter"]
-            chosen = None if policy.is_default else policy
             if "confirm" in request.POST and invoices.count() > switching.IMMEDIATE_LIMIT:
-                return self._switch_on_later(request, policy, form)
+                return self._switch_on_later(request, form)
             if "confirm" in request.POST:
-                entered = policies.switch_on(policy.account, invoices, chosen, actor(request), overdue_enter=enter)
+                entered = policies.switch_on(policy.account, invoices, form.policy, actor(request), overdue_enter=enter)
                 self.record(request, policy, "switched_on", entered=entered, overdue_enter=enter)
                 text = ngettext(
                     "%(entered)s invoice now follows “%(policy)s”.",
@@ -197,14 +200,14 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
                 )
                 messages.success(request, text % {"entered": entered, "policy": policy})
                 return HttpResponseRedirect(context["back"])
-            foreseen = self._preview(request, policy.account, invoices, chosen, enter=enter)
+            foreseen = self._preview(request, form, invoices)
             entering = policies.count_entries(policy.account, invoices)
             dates = foreseen and by_day(foreseen.entries)
             context |= {"dates": dates, "foreseen": foreseen, "days": DAYS[-1], "entering": entering, "enter": enter}
         return page(self, request, "admin/communications/switch_on.html", context)
 
-    def _switch_on_later(self, request: HttpRequest, policy: ReminderPolicy, form: SwitchOnForm) -> HttpResponse:
-        chosen, enter = form.cleaned_data["whom"], form.cleaned_data["overdue_enter"]
+    def _switch_on_later(self, request: HttpRequest, form: SwitchOnForm) -> HttpResponse:
+        policy, chosen, enter = form.row, form.cleaned_data["whom"], form.cleaned_data["overdue_enter"]
         try:
             switching.start(policy.account, policy, actor(request), only_unchased=chosen == "idle", overdue_enter=enter)
         except switching.Busy:
@@ -213,15 +216,8 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
             messages.success(request, _("“%(policy)s” is being switched on in the background.") % {"policy": policy})
         return HttpResponseRedirect(self.url("change", policy.pk))
 
-    def _preview(
-        self,
-        request: HttpRequest,
-        account: Account,
-        invoices: InvoiceQuerySet,
-        policy: ReminderPolicy | None,
-        *,
-        enter: bool,
-    ) -> forecast.Forecast | None:
+    def _preview(self, request: HttpRequest, form: SwitchOnForm, invoices: InvoiceQuerySet) -> forecast.Forecast | None:
+        account, enter = form.row.account, form.cleaned_data["overdue_enter"]
         if stored_forecasts.is_large(account):
             messages.info(request, _("This account is too large for a preview. See Forecast after switching on."))
             return None
@@ -229,7 +225,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
         limit = sandbox.Deadline(stored_forecasts.REQUEST_SECONDS)
         return unless_busy(
             request,
-            lambda: forecast.preview(account, ids, policy, by, overdue_enter=enter, days=DAYS[-1], deadline=limit),
+            lambda: forecast.preview(account, ids, form.policy, by, overdue_enter=enter, days=DAYS[-1], deadline=limit),
         )
 
     @display(description=_lazy("Reminder schedule"))

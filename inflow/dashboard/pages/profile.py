@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import format_lazy
@@ -17,8 +17,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from communications.content import linters, phrases, profiles
 from communications.content.errors import InvalidLogo
 from communications.models import Medium, SenderProfile
-from inflow.accounts.access import person, rows_of
-from inflow.accounts.models import Account
+from inflow.accounts.access import account_or_404
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 
@@ -62,14 +61,6 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(str(error)) from error
         return data
 
-    def save(self, commit: bool = True) -> SenderProfile:
-        if self.cleaned_data["remove_logo"]:
-            self.instance.logo = None
-        if self.cleaned_data["new_logo"]:
-            self.instance.logo = self.cleaned_data["new_logo"]
-        saved: SenderProfile = super().save(commit)
-        return saved
-
     def _instructions(self, name: str) -> str:
         text = phrases.clean_lines(self.cleaned_data[name])
         if wrong := profiles.invalid_ibans(text):
@@ -83,6 +74,7 @@ class SenderProfileAdmin(OwnRowsAdmin):
     """Sender profiles, one for each account: addressed by the account's key, and saved when first changed."""
 
     sees = changes = Role.MANAGER
+    one_for_each = True
     form = ProfileForm
     list_display = ("display_name", "reply_to", "phone")
     fieldsets = (
@@ -92,18 +84,8 @@ class SenderProfileAdmin(OwnRowsAdmin):
     )
     readonly_fields = ("current_logo",)
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        user = person(request)
-        if not user.is_superuser:
-            return HttpResponseRedirect(self.url("change", user.account_id))
-        return super().changelist_view(request, extra_context)
-
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> SenderProfile:
-        try:
-            account = rows_of(person(request), Account.objects.all(), "pk").get(pk=object_id)
-        except (Account.DoesNotExist, ValidationError) as error:
-            raise Http404 from error
-        return profiles.of(account)
+        return profiles.of(account_or_404(request, object_id))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if self.has_change_permission(request, obj):
@@ -112,7 +94,10 @@ class SenderProfileAdmin(OwnRowsAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Record the size of a new logo, not its content, in the audit log."""
-        form.cleaned_data["new_logo"] = f"{len(obj.logo)} bytes" if form.cleaned_data["new_logo"] else None
+        if form.cleaned_data["remove_logo"]:
+            obj.logo = None
+        if logo := form.cleaned_data["new_logo"]:
+            obj.logo, form.cleaned_data["new_logo"] = logo, f"{len(logo)} bytes"
         super().save_model(request, obj, form, change)
         for problem in linters.lint(Medium.SMS, obj.account.country, None, profiles.name(obj)):
             text = _("SMS with this display name can't be sent. %(problem)s") % {"problem": problem.message}

@@ -3,10 +3,11 @@
 from django.contrib import admin
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 
 from inflow.accounts.actors import Actor
+from inflow.dashboard.core.filters import choices
 from inflow.dashboard.core.markup import amount, badge
 from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.about_invoice import AMOUNT, COMPANY, CURRENCY, DEBTOR, NUMBER, AboutInvoice, CurrencyFilter
@@ -31,7 +32,7 @@ class PromiseAdmin(AboutInvoice):
         *(NUMBER, DEBTOR, COMPANY, AMOUNT, CURRENCY, "promised_on", "hold_until", "status"),
         *("created_at", "id"),
     )
-    list_filter = (("status", ChoicesDropdownFilter), ("promised_on", RangeDateFilter), CurrencyFilter)
+    list_filter = (*choices("status"), ("promised_on", RangeDateFilter), CurrencyFilter)
     ordering = ("-promised_on", "-id")
     fields = ("invoice_link", "amount_shown", "promised_on", "hold_until", "status_shown", "created_at")
     readonly_fields = ("invoice_link", "amount_shown", "status_shown")

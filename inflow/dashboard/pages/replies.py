@@ -7,15 +7,16 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import BooleanRadioFilter
 from unfold.decorators import display
 
 from communications.inbound import replies, texts
 from communications.models import Reply, ReplyStatus, Triage
 from inflow import masking
 from inflow.accounts.actors import Actor
+from inflow.dashboard.core.filters import choices
 from inflow.dashboard.core.forms import PageForm
-from inflow.dashboard.core.markup import badge, bdi, link, moment
+from inflow.dashboard.core.markup import badge, bdi, link, moment_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.row_actions import row_action
 from inflow.dashboard.pages.about_invoice import NUMBER, invoice_link
@@ -53,12 +54,7 @@ def _mail_text(text: str) -> str:
 @admin.register(Reply)
 class ReplyAdmin(OwnRowsAdmin):
     list_display = ("text_shown", "debtor_link", "triage_shown", "status_shown", "channel", "received")
-    list_filter = (
-        ("status", ChoicesDropdownFilter),
-        ("triage", ChoicesDropdownFilter),
-        ("channel", ChoicesDropdownFilter),
-        ("took_effect", BooleanRadioFilter),
-    )
+    list_filter = (*choices("status", "triage", "channel"), ("took_effect", BooleanRadioFilter))
     list_select_related = ("debtor", "invoice")
     search_fields = ("address", "text", "debtor__name", "debtor__company")
     export_columns = (
@@ -173,8 +169,7 @@ class ReplyAdmin(OwnRowsAdmin):
         return _("Nothing is sent to %(address)s any more.") % {"address": replies.opted_out_address(reply)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reply]:
-        rows: QuerySet[Reply] = super().get_queryset(request)
-        return rows.defer("original")  # not shown in the list
+        return super().get_queryset(request).defer("original")  # not shown in the list
 
     @display(description=_lazy("Reply"))
     def text_shown(self, reply: Reply) -> str:
@@ -240,6 +235,4 @@ class ReplyAdmin(OwnRowsAdmin):
         also = format_html(_("also used by {}, who get no messages until this reply is handled"), names)
         return format_html("{} ({})", bdi(reply.address), also)
 
-    @display(description=_lazy("Received"), ordering="received_at")
-    def received(self, reply: Reply) -> str:
-        return moment(reply.received_at)
+    received = moment_column(_lazy("Received"), "received_at")

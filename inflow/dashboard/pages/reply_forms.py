@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from communications.inbound import replies
-from inflow.dashboard.core.forms import DayField, PageForm, TextField
+from inflow.dashboard.core.forms import AmountField, DayField, PageForm, TextField
 from inflow.dashboard.pages.forms import OnceForm, invoice_label, plain
 from invoices import lifecycle
 from invoices.models import Invoice
@@ -30,10 +30,7 @@ class InvoicesForm(PageForm):
 
 class PromiseForm(InvoicesForm):
     promised_on = DayField(label=_lazy("Promised payment date"))
-
-    def prepare(self) -> None:
-        super().prepare()
-        self.fields["promised_on"].initial = self.row.promised_on
+    from_row = ("promised_on",)
 
 
 class DisputeForm(InvoicesForm):
@@ -54,9 +51,10 @@ class HoldForm(InvoicesForm):
 
 class PaidForm(OnceForm):
     invoice = forms.ChoiceField()
-    amount = forms.DecimalField(max_digits=15, decimal_places=3)
+    amount = AmountField()
     paid_at = DayField(label=_lazy("Payment date"))
     reference = forms.CharField(max_length=100, required=False, help_text=_lazy("Bank reference or cheque number."))
+    from_row = ("reference",)
 
     def prepare(self) -> None:
         super().prepare()
@@ -65,4 +63,3 @@ class PaidForm(OnceForm):
             amount = about.balance if self.row.amount is None else self.row.amount
             self.fields["amount"].initial = plain(amount, about.currency)
         self.fields["paid_at"].initial = self.row.paid_on or self.row.account.today()
-        self.fields["reference"].initial = self.row.reference

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import itertools
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,8 +10,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import QuerySet, TimeField
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import TimeField
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -26,13 +25,13 @@ from communications.delivery import reasons, safeguards
 from communications.engine import forecast, sandbox, stored_forecasts
 from communications.models import ApprovalLimit, CollectionSettings, Communication, Kind, Medium, State, StepKind
 from inflow.accounts import audit
-from inflow.accounts.access import person, rows_of
+from inflow.accounts.access import account_or_404, person
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import ClockInput, PageForm
 from inflow.dashboard.core.inlines import EditableInline
-from inflow.dashboard.core.markup import badge, bdi
+from inflow.dashboard.core.markup import badge, bdi, text_column
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import page
 from inflow.dashboard.core.row_actions import row_action
@@ -86,7 +85,7 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
     list_select_related = ("account",)
     fieldsets = (
         (
-            _lazy("Sending hours and limits"),
+            _lazy("Contact hours and limits"),
             {"fields": (("opens_at", "closes_at"), ("hours_between", "most_in_7_days"))},
         ),
         (_lazy("Additional messages"), {"fields": (("says_thanks", "recalls_promises"),)}),
@@ -182,13 +181,11 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
         }
         return page(self, request, "admin/communications/forecast.html", context)
 
-    @display(description=_lazy("Account"), ordering="account__name")
-    def whose(self, rules: CollectionSettings) -> str:
-        return bdi(str(rules.account))
+    whose = text_column(_lazy("Account"), "account__name")
 
     @display(description=_lazy("Hours"))
     def hours(self, rules: CollectionSettings) -> str:
-        return bdi(str(rules))
+        return bdi(f"{rules.opens_at:%H:%M}–{rules.closes_at:%H:%M}")
 
     @display(description=_lazy("Messages"))
     def switch(self, rules: CollectionSettings) -> str:
@@ -211,17 +208,8 @@ class CollectionSettingsAdmin(OwnRowsAdmin):
 
 def _account_of(request: HttpRequest) -> Account | None:
     """Return the account of the page: the member's own, or the choice of platform staff. Others are not found."""
-    visible: QuerySet[Account] = rows_of(person(request), Account.objects.all(), "pk")
-    key = request.GET.get("account") or str(person(request).account_id or "")
-    if not key:
-        return None
-    try:
-        account = visible.filter(pk=uuid.UUID(key)).first()
-    except ValueError as error:
-        raise Http404 from error
-    if account is None:
-        raise Http404
-    return account
+    key = request.GET.get("account") or person(request).account_id
+    return account_or_404(request, key) if key else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from communications.models import Communication, Kind, Medium, State
 from communications.schedule import one_off, policies
 from inflow.accounts.access import actor
 from inflow.accounts.models import Language
-from inflow.dashboard.core.errors import refusals_on
+from inflow.dashboard.core.errors import errors_shown_on
 from inflow.dashboard.core.forms import PageForm, TextField
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import page
@@ -69,10 +69,10 @@ class SendForm(PageForm):
             "key": uuid.uuid4(),
         }
 
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
+    def clean(self) -> None:
+        data = self.cleaned_data
         if self.errors or data["kind"] != Kind.MANUAL:
-            return data
+            return
         subject, text, channel = data["subject"], data["text"], data["channel"]
         if bool(subject) != bool(text) and channel == Medium.EMAIL:
             raise ValidationError(_("Enter both subject and text for an email of your own."))
@@ -84,7 +84,6 @@ class SendForm(PageForm):
             template_language.check_subject(subject, channel)
         except InvalidTemplate as error:
             raise ValidationError({"text": str(error)}) from error
-        return data
 
     def message(self) -> MessageRequest:
         data = self.cleaned_data if self.is_bound else self.initial
@@ -112,26 +111,16 @@ def send_now(model_admin: OwnRowsAdmin, request: HttpRequest, invoice: Invoice) 
     if not one_off.kinds_for(invoice):
         note = _("The invoice is closed: no message can be sent about it.")
     elif not form.is_bound or form.is_valid():
-        try:
-            with refusals_on(form):
-                if "confirm" in request.POST:
-                    try:
-                        sent = manual.send(
-                            invoice.account,
-                            invoice.pk,
-                            actor(request),
-                            form.message(),
-                            key=form.cleaned_data["key"],
-                            digest=form.cleaned_data["digest"],
-                        )
-                    except PreviewOutdated:
-                        note = _("The message has changed. Check the preview and send it again.")
-                    else:
-                        _show_result(request, sent)
-                        return HttpResponseRedirect(back)
-                preview = manual.preview(invoice.account, invoice.pk, actor(request), form.message())
-        except ValidationError as refusal:
-            form.add_error(None, refusal)
+        with errors_shown_on(form):
+            about = (invoice.account, invoice.pk, actor(request), form.message())
+            if "confirm" in request.POST:
+                shown = {name: form.cleaned_data[name] for name in ("key", "digest")}
+                try:
+                    _show_result(request, manual.send(*about, **shown))
+                    return HttpResponseRedirect(back)
+                except PreviewOutdated:
+                    note = _("The message has changed. Check the preview and send it again.")
+            preview = manual.preview(*about)
     context = {"title": _("Send a message"), "form": form, "invoice": invoice, "back": back, "note": note}
     return page(model_admin, request, "admin/communications/send_now.html", {**context, **_shown(preview)})
 

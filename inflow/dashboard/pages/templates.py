@@ -21,7 +21,7 @@ from communications.content.errors import InvalidTemplate
 from communications.content.templates import TemplateText
 from communications.models import Kind, Medium, MessageTemplate, Tone
 from inflow.accounts import audit
-from inflow.accounts.access import person, rows_of
+from inflow.accounts.access import account_or_404, person
 from inflow.accounts.models import Account, Language
 from inflow.accounts.roles import Role
 from inflow.canonical import canonical
@@ -55,15 +55,11 @@ class Use:
     def key(self) -> tuple[str, str, str]:
         return self.kind.value, self.tone, self.channel.value
 
-    @property
-    def title(self) -> str:
+    def __str__(self) -> str:
         parts = {"kind": self.kind.label, "channel": self.channel.label}
         if not self.tone:
             return _("%(kind)s, %(channel)s") % parts
         return _("%(kind)s, %(tone)s, %(channel)s") % {**parts, "tone": Tone(self.tone).label.lower()}
-
-    def __str__(self) -> str:
-        return self.title
 
     def url(self, page: str) -> str:
         parts = [self.account.pk, self.kind.value, self.tone or ANY, self.channel.value]
@@ -124,11 +120,9 @@ class TemplateForm(PageForm):
                 raise ValidationError(_("There is no invoice with this number."))
         return number
 
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
+    def clean(self) -> None:
         for language in Language.values:
             self._check(language)
-        return data
 
     def _check(self, language: str) -> None:
         texts, is_email = self.texts(language), self.use.channel == Medium.EMAIL
@@ -182,9 +176,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
         context = {"title": _("Message templates"), "accounts": accounts, "model_admin": None}
         return page(self, request, "admin/communications/messagetemplate/accounts.html", context)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         """Redirect to the page of the row's use, which shows both languages."""
         row = self.get_object(request, object_id)
         if not self.has_view_permission(request, row) or request.method != "GET":
@@ -198,7 +190,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
         for kind in Kind:
             for tone in templates.tones_of(kind):
                 uses = [Use(account, kind, tone, channel) for channel in _CHANNELS]
-                cells = [(use.url("edit"), use.title, [_origin(use, own, lang) for lang in Language]) for use in uses]
+                cells = [(use.url("edit"), str(use), [_origin(use, own, lang) for lang in Language]) for use in uses]
                 rows.append((kind.label if not tone else "", Tone(tone).label if tone else _("Any tone"), cells))
         subtitle = account.name if person(request).is_superuser else ""
         context: dict[str, Any] = {"title": _("Message templates"), "subtitle": subtitle}
@@ -216,7 +208,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
             self._save(request, use, form, current)
             return HttpResponseRedirect(use.url("edit"))
         context = {
-            "title": use.title,
+            "title": str(use),
             "form": form,
             "use": use,
             "sides": [_side(form, language, current[language][1]) for language in Language],
@@ -236,7 +228,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
         with transaction.atomic():
             if templates.reset(use.account, *use.key):
                 audit.record(use.account, person(request).email, "messagetemplate.reset", english(use))
-        messages.success(request, _("%(title)s: the built-in template is used again.") % {"title": use.title})
+        messages.success(request, _("%(title)s: the built-in template is used again.") % {"title": use})
         return HttpResponseRedirect(use.url("edit"))
 
     def _save(
@@ -248,14 +240,10 @@ class MessageTemplateAdmin(OwnRowsAdmin):
                 if (after.subject, after.body) == (before.subject, before.body):
                     continue
                 templates.write(use.account, *use.key, after)
-                audit.record(
-                    use.account,
-                    person(request).email,
-                    "messagetemplate.changed",
-                    f"{english(use)}, {language}",
-                    changes={"subject": [before.subject, after.subject], "body": [before.body, after.body]},
-                )
-        messages.success(request, _("%(title)s has been saved and is used for new messages.") % {"title": use.title})
+                target = f"{english(use)}, {language}"
+                changes = {"subject": [before.subject, after.subject], "body": [before.body, after.body]}
+                audit.record(use.account, person(request).email, "messagetemplate.changed", target, changes=changes)
+        messages.success(request, _("%(title)s has been saved and is used for new messages.") % {"title": use})
 
     def _use(self, request: HttpRequest, account_id: uuid.UUID, kind: str, tone: str, channel: str) -> Use:
         account = self._account(request, account_id)
@@ -266,9 +254,7 @@ class MessageTemplateAdmin(OwnRowsAdmin):
 
     def _account(self, request: HttpRequest, account_id: uuid.UUID) -> Account:
         """Return the account. Another account is not found, whatever the role; the own account requires the role."""
-        account: Account | None = rows_of(person(request), Account.objects.all(), "pk").filter(pk=account_id).first()
-        if account is None:
-            raise Http404
+        account = account_or_404(request, account_id)
         if not self.has_view_permission(request):
             raise PermissionDenied
         return account

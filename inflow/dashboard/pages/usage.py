@@ -1,6 +1,5 @@
 """Use of the API against the limits of the account's plan."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,23 +11,16 @@ from inflow.api import throttling
 _TIGHT = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Meter:
-    """Use of the API in one period of the plan."""
-
-    label: str
-    used: int
-    limit: int | None
-
-    @property
-    def is_tight(self) -> bool:
-        return self.limit is not None and self.used * 100 >= self.limit * _TIGHT
-
-
 def context(account: Account | None) -> dict[str, Any]:
     """Return the use in each period of the plan. There are no meters while the cache is unavailable."""
     if account is None:
         return {}
     names = {"minute": _("This minute"), "day": _("Today")}
-    meters = [Meter(names[each.name], each.used, each.limit or None) for each in throttling.used(account)]
+    meters = [
+        {
+            **{"label": names[each.name], "used": each.used, "limit": each.limit or None},
+            "is_tight": bool(each.limit) and each.used * 100 >= each.limit * _TIGHT,
+        }
+        for each in throttling.used(account)
+    ]
     return {"plan": account.get_plan_display(), "meters": meters}

@@ -24,7 +24,7 @@ from inflow.accounts.models import Account
 from inflow.accounts.plans import Plan
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import OwnAccountForm, PageForm
-from inflow.dashboard.core.markup import badge, moment
+from inflow.dashboard.core.markup import badge, moment_column
 from inflow.dashboard.core.own_rows import AddPage, OwnRowsAdmin
 from inflow.dashboard.core.responses import Secret, shown_once
 from inflow.dashboard.core.row_actions import record, row_action
@@ -61,14 +61,13 @@ class SubscriptionForm(OwnAccountForm):
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
 
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
+    def clean(self) -> None:
+        data = self.cleaned_data
         if not self.errors:
             serializer = SubscriptionIn(data={"target_url": data["target_url"], "events": data["events"]})
             if not serializer.is_valid():
                 errors = serializer.errors.items()
                 raise ValidationError({name: [str(error) for error in found] for name, found in errors})
-        return data
 
 
 class SinceForm(PageForm):
@@ -184,7 +183,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         icon="replay",
         form=SinceForm,
         fits=lambda subscription: subscription.is_active,
-        intro=_lazy("Sends the events of a period to this URL again, with the same ids."),
+        intro=_lazy("Sends the events of a period to this URL again, with the same IDs."),
     )
     def replay_since(self, subscription: Subscription, actor: Actor, form: SinceForm) -> str:
         try:
@@ -277,9 +276,7 @@ class SubscriptionAdmin(OwnRowsAdmin):
         moment = date_format(timezone.localtime(since), _("j M, H:i"))
         return badge(text % {"count": count, "moment": moment}, "danger")
 
-    @display(description=_lazy("Last delivered"), ordering="delivered_at")
-    def last_delivered(self, subscription: Any) -> str:
-        return moment(subscription.delivered_at)
+    last_delivered = moment_column(_lazy("Last delivered"), "delivered_at")
 
     @display(description=_lazy("Deliveries"))
     def deliveries(self, subscription: Subscription) -> str:

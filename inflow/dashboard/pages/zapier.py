@@ -21,7 +21,7 @@ def show(model_admin: Any, request: HttpRequest) -> HttpResponse:
     examples = [
         (
             _("Test the connection"),
-            _("Zapier sends this request when an account is connected. The response has the account’s name."),
+            _("Zapier sends this request when an account is connected. The response has the account's name."),
             f"curl {head} {base}/me",
         ),
         (
@@ -33,7 +33,7 @@ def show(model_admin: Any, request: HttpRequest) -> HttpResponse:
         ),
         (
             _("Unsubscribe when it is switched off"),
-            _("With the id from the response to the subscription."),
+            _("With the ID from the response to the subscription."),
             f"curl -X DELETE {head} {base}/webhooks/$ID",
         ),
         (

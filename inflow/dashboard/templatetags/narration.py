@@ -22,7 +22,7 @@ from invoices.models import PaymentStatus, Status, TimelineEntry
 register = template.Library()
 _ = gettext_noop
 # Actors and channels are stored in English.
-NAMES = (_("clock"), _("debtor"), _("email"), _("dashboard"), _("import"), _("debtor page"), _("reply"))
+NAMES = (_("debtor"), _("email"), _("dashboard"), _("import"), _("debtor page"), _("reply"))
 
 
 @register.filter
@@ -37,8 +37,10 @@ def sentence(entry: TimelineEntry) -> str:
 
 @register.filter
 def actor(entry: TimelineEntry) -> str:
-    """Return the email of a person, the name of a key, or "clock" or "debtor" in the reader's language."""
-    return gettext(entry.actor) if entry.actor in ("clock", "debtor") else entry.actor
+    """Return the email of a person, the name of a key, or "automatic" or "debtor" in the reader's language."""
+    if entry.actor == "clock":
+        return gettext("automatic")
+    return gettext(entry.actor) if entry.actor == "debtor" else entry.actor
 
 
 @register.filter

@@ -27,18 +27,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only list; change nothing")
-        parser.add_argument(
-            "--release-messages", action="store_true", help="send again messages that may have been sent"
-        )
-        parser.add_argument(
-            "--release-webhooks", action="store_true", help="send again deliveries that may have been sent"
-        )
-        parser.add_argument(
-            "--copy", action="store_true", help="this is a copy and the original stays in use: use separate marks"
-        )
-        parser.add_argument(
-            "--force", action="store_true", help="run although nothing is held, for a backup older than the marks"
-        )
+        for name, text in {
+            "--release-messages": "send again messages that may have been sent",
+            "--release-webhooks": "send again deliveries that may have been sent",
+            "--copy": "this is a copy and the original stays in use: use separate marks",
+            "--force": "run although nothing is held, for a backup older than the marks",
+        }.items():
+            parser.add_argument(name, action="store_true", help=text)
 
     def handle(self, *_: Any, **options: Any) -> None:
         installation = Installation.objects.filter(held_at__isnull=False).first()
@@ -70,10 +65,9 @@ class Command(BaseCommand):
         for row in messages.end_as_unknown(gap, dry_run=dry_run or release):
             count += 1
             if count <= SHOWN:
-                about = (
-                    f"{row.invoice.invoice_number}  {row.kind} by {row.channel} to {row.recipient or 'no address yet'}"
-                )
-                self.stdout.write(f"  {row.account.name}: {about}, due {_shown(row.scheduled_for)}")
+                about = f"{row.invoice.invoice_number}  {row.kind} by {row.channel}"
+                to = f"{row.recipient or 'no address yet'}, due {_shown(row.scheduled_for)}"
+                self.stdout.write(f"  {row.account.name}: {about} to {to}")
         if count > SHOWN:
             self.stdout.write(f"  … and {count - SHOWN} more")
         end = "will be sent, perhaps again" if release else "marked unknown, not sent again automatically"

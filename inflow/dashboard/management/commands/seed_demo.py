@@ -27,7 +27,7 @@ class Command(BaseCommand):
         port, path = options["port"], Path(options["credentials_file"])
         # The file is written before the commit: after a crash in between, the next start finds it outdated.
         with transaction.atomic():
-            account, is_new = Account.objects.get_or_create(pk=demo.ACCOUNT_ID, defaults=demo.account_defaults())
+            account, is_new = Account.objects.get_or_create(pk=demo.ACCOUNT_ID, defaults=demo.ACCOUNT)
             if is_new:
                 audit.record(account, "seed_demo", "account.created", account.name[:120])
                 local_gateway.install(port)
