@@ -121,6 +121,7 @@ def resolve(rules: Sequence[Rule | CalendarRule], account: Account, country: str
     here = [rule for rule in rules if rule.country == country and rule.subdivision in ("", subdivision)]
     replaced = {(rule.subdivision, rule.name) for rule in here if rule.account_id}
     here = [rule for rule in here if rule.account_id or (rule.subdivision, rule.name) not in replaced if rule.is_on]
+    here.sort(key=lambda rule: (rule.subdivision, rule.starts_on or dt.date.max, rule.name))
     weekends = [rule for rule in here if rule.kind == RuleKind.WEEKEND]
     chosen = max(weekends, key=lambda rule: (rule.account_id is not None, rule.subdivision), default=None)
     weekend = frozenset(chosen.weekdays) if chosen else WorkDays().weekend

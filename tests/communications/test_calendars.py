@@ -116,6 +116,18 @@ def test_an_account_s_row_wins_over_everybody_s_of_that_name() -> None:
     assert opening(place("AE", "AE-SH", week), "2026-04-10 10:00") == "2026-04-10 10:00"
 
 
+def test_the_order_in_which_rows_are_read_changes_nothing() -> None:
+    rows = [
+        row("weekend", "A", weekdays=[6]),
+        row("weekend", "B", weekdays=[0]),
+        row("hours", "C", starts_on=dt.date(2026, 6, 1), ends_on=dt.date(2026, 6, 30), closes_at=dt.time(12)),
+        row("hours", "D", starts_on=dt.date(2026, 6, 2), ends_on=dt.date(2026, 6, 30), opens_at=dt.time(14)),
+    ]
+    days = Calendar(Account(), rows).at("AE")
+    assert days.weekend == {6}
+    assert Calendar(Account(), rows[::-1]).at("AE") == days
+
+
 def test_a_window_outside_of_ramadans_hours_gives_way_to_them() -> None:
     evenings = place("AE", opens="16:00", closes="20:00")
     assert opening(evenings, "2026-02-17 21:00") == "2026-02-18 09:00"
