@@ -90,7 +90,6 @@ class InvoiceActions:
             "by then, a case is opened."
         ),
         undo="resume",
-        page_title=_lazy("Record promise to pay"),
     )
     def promise(self, invoice: Invoice, actor: Actor, form: PromiseForm) -> str:
         promise = lifecycle.promise(invoice.account, invoice.pk, actor, **form.cleaned_data)
