@@ -148,7 +148,7 @@ def test_each_request_is_answered_by_indexes_and_reads_little_more_than_it_shows
         with watched() as plans:
             assert send().status in (200, 201)
         assert plans.walked.keys() <= SMALL, plans.walked
-        assert plans.rows < 100  # among them some 40 calendar rules, and those of debtors who share an address
+        assert plans.rows < 100  # the debtor's ten invoices are looked at several times
 
 
 # The forecast is no list of rows: it plays the engine, and costs what sending costs.
