@@ -20,6 +20,7 @@ from django.utils import timezone
 import inflow.urls  # before a test sets TRY_OUT
 from communications.delivery import sender
 from communications.engine import clock
+from communications.engine.errors import ClockBackwards
 from communications.models import LEFT_US, Communication, Contact, Medium, Reply, State
 from communications.schedule import ladder
 from communications.schedule.calendar import place_of
@@ -251,7 +252,7 @@ def test_the_clock_follows_the_wall_again_and_cannot_be_set(seeded: dict[str, st
     account = Account.objects.get()
     assert account.clock is None
     for days in (-300, 1):
-        with pytest.raises(clock.Backwards):
+        with pytest.raises(ClockBackwards):
             clock.set_clock(account, timezone.now() + dt.timedelta(days=days))
 
 

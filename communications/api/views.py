@@ -26,7 +26,8 @@ from communications.api.serializers import (
     PageLinkIn,
     PageLinkOut,
 )
-from communications.engine import clock, forecast, leaps, sandbox, stored_forecasts
+from communications.engine import forecast, leaps, sandbox, stored_forecasts
+from communications.engine.errors import ClockBackwards, ClockBusy, ForecastBusy
 from communications.models import LEFT_US, ClockLeap, Communication
 from communications.portal import links
 from inflow.accounts import audit
@@ -154,7 +155,7 @@ class ForecastViewSet(ApiViewSet):
             try:
                 deadline = sandbox.Deadline(stored_forecasts.REQUEST_SECONDS)
                 computed_forecast = forecast.forecast(account, query["days"], deadline=deadline)
-            except sandbox.Busy as error:
+            except ForecastBusy as error:
                 problem = "Another forecast of this account is being computed."
                 raise Problem(503, "forecast_busy", problem, headers={"Retry-After": "5"}) from error
             if not computed_forecast.is_whole:
@@ -217,9 +218,9 @@ class ClockViewSet(ApiViewSet):
         data = ClockIn.checked(request.data)
         try:
             row = leaps.start(account, data["now"])
-        except clock.Backwards as error:
+        except ClockBackwards as error:
             raise invalid("now", "not_forward", str(error)) from error
-        except clock.Busy as error:
+        except ClockBusy as error:
             problem = "The clock is already being moved: GET /api/zapier/test/clock shows the progress."
             raise Problem(
                 409, "clock_busy", problem, headers={"Retry-After": str(leaps.RETRY_AFTER_SECONDS)}

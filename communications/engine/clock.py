@@ -20,6 +20,7 @@ from communications.channels import gateways
 from communications.content import templates
 from communications.delivery import sender
 from communications.engine import healing
+from communications.engine.errors import ClockBackwards, ClockBusy, LiveAccount
 from communications.models import LEFT_US, CollectionSettings, Communication, SenderProfile, State
 from communications.schedule import holding, ladder, policies, replanning
 from inflow.accounts.models import Account
@@ -96,18 +97,6 @@ def look_at(account: Account, invoice_id: uuid.UUID) -> None:
 # --- A test account's own clock ----------------------------------------------------------------------------------
 
 
-class Backwards(Exception):
-    """A clock only moves forward, and can first be set only while the account has no invoices."""
-
-
-class Busy(Exception):
-    """The clock is being moved already."""
-
-
-class Live(Exception):
-    """A live account has no clock of its own."""
-
-
 @dataclass(frozen=True, slots=True)
 class Leap:
     now: dt.datetime
@@ -120,7 +109,7 @@ def set_clock(account: Account, now: dt.datetime) -> Leap:
 
     Requests use `leaps` instead.
 
-    Raise `Live`, `Backwards` or `Busy`.
+    Raise `LiveAccount`, `ClockBackwards` or `ClockBusy`.
     """
     with alone(account):
         begin(account, now)
@@ -131,16 +120,19 @@ def set_clock(account: Account, now: dt.datetime) -> Leap:
 
 
 def begin(account: Account, target: dt.datetime) -> None:
-    """Check that the clock may move to `target`, and set it if it was never set. Raise `Live` or `Backwards`."""
+    """Check that the clock may move to `target`, and set it if it was never set.
+
+    Raise `LiveAccount` or `ClockBackwards`.
+    """
     if not account.is_test:
-        raise Live
+        raise LiveAccount
     account.refresh_from_db(fields=["clock"])
     if account.clock is None:
         if Invoice.objects.for_account(account).exists():
-            raise Backwards("The clock is first set while the account has no invoices yet.")
+            raise ClockBackwards("The clock is first set while the account has no invoices yet.")
         _show(account, target)
     elif target < account.clock:
-        raise Backwards("The clock only moves forward.")
+        raise ClockBackwards("The clock only moves forward.")
 
 
 def run(account: Account, target: dt.datetime, *, watch: Callable[[], None] = lambda: None) -> None:
@@ -162,14 +154,14 @@ def history(account: Account, start: dt.datetime, send: Callable[[Account, dt.da
     """Give a test account without invoices a past that begins at `start`. The caller plays it with `leap`.
 
     On exit the clock moves to the present and the account has no clock of its own any more. All of it is one
-    transaction. Raise `Live`, `Backwards` or `Busy`.
+    transaction. Raise `LiveAccount`, `ClockBackwards` or `ClockBusy`.
     """
     if not account.is_test:
-        raise Live
+        raise LiveAccount
     with alone(account), transaction.atomic(), policies.cached_steps(), workdays.cached():
         account.refresh_from_db(fields=["clock"])
         if account.clock or Invoice.objects.for_account(account).exists():
-            raise Backwards("The account has a past already.")
+            raise ClockBackwards("The account has a past already.")
         _show(account, start)
         read_settings(account)
         yield
@@ -316,12 +308,12 @@ def _show(account: Account, moment: dt.datetime) -> None:
 
 @contextmanager
 def alone(account: Account) -> Iterator[None]:
-    """Hold a session-level advisory lock, because the work commits in pieces. Raise `Busy` if it is taken."""
+    """Hold a session-level advisory lock, because the work commits in pieces. Raise `ClockBusy` if it is taken."""
     key = account.pk.int % 2**63
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
         if not cursor.fetchone()[0]:
-            raise Busy
+            raise ClockBusy
     try:
         yield
     finally:

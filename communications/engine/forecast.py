@@ -16,6 +16,7 @@ from communications.contacts import addresses
 from communications.delivery import sender, status_updates
 from communications.delivery.status_updates import Outcome
 from communications.engine import clock, sandbox
+from communications.engine.errors import DeadlineExceeded
 from communications.models import (
     CONTACTED,
     CollectionSettings,
@@ -76,7 +77,7 @@ def forecast(
     deadline: sandbox.Deadline | None = None,
     statement_seconds: int = sandbox.STATEMENT_TIMEOUT_S,
 ) -> Forecast:
-    """Return the forecast of the next `days` days of an account. Raise `sandbox.Busy`."""
+    """Return the forecast of the next `days` days of an account. Raise `ForecastBusy`."""
     policies.default_for(account)
     with sandbox.sandbox(account, statement_seconds) as copy:
         return _run(copy, days, deadline or sandbox.Deadline(MAX_SECONDS))
@@ -92,7 +93,7 @@ def preview(
     days: int,
     deadline: sandbox.Deadline | None = None,
 ) -> Forecast:
-    """Return the forecast for these invoices as if `policies.switch_on` were called now. Raise `sandbox.Busy`."""
+    """Return the forecast for these invoices as if `policies.switch_on` were called now. Raise `ForecastBusy`."""
     policies.default_for(account)
     chosen = set(invoices)
     with sandbox.sandbox(account) as copy:
@@ -128,7 +129,7 @@ def _run(account: Account, days: int, deadline: sandbox.Deadline) -> Forecast:
                 replanning.replan_account(account, watch=deadline.check)
             clock.read_settings(account)
             clock.leap(account, horizon, send=hand_over, watch=deadline.check)
-        except sandbox.DeadlineExceeded:  # everything before this time is complete
+        except DeadlineExceeded:  # everything before this time is complete
             horizon, is_whole = account.now(), False
         entries = [*_messages(account, begin, decided), *_held_invoices(account, begin, horizon)]
     if not is_whole:

@@ -13,6 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from communications.engine import clock, sandbox
+from communications.engine.errors import ClockBusy, DeadlineExceeded
 from communications.models import ClockLeap
 from inflow import turns
 from inflow.accounts.models import Account
@@ -32,11 +33,11 @@ _TASK = "inflow.dashboard.tasks.advance_clock"
 def start(account: Account, target: dt.datetime, seconds: float | None = None) -> ClockLeap:
     """Move the clock of a test account to `target`. A worker continues if that takes longer than some seconds.
 
-    Raise `clock.Live`, `clock.Backwards`, or `clock.Busy` while the clock is being moved.
+    Raise `LiveAccount`, `ClockBackwards`, or `ClockBusy` while the clock is being moved.
     """
     with clock.alone(account):
         if ClockLeap.objects.filter(account=account, is_advancing=True).exists():
-            raise clock.Busy
+            raise ClockBusy
         clock.begin(account, target)
         sent, escalated = clock.tally(account)
         row = ClockLeap(account=account, target=target, sent_before=sent, escalated_before=escalated)
@@ -78,7 +79,7 @@ def work(account_id: uuid.UUID, release: str | None = None, seconds: float = TUR
                 return False
             row = ClockLeap.objects.get(account=account)
             _advance(row, account, seconds)
-    except clock.Busy:  # a worker whose claim expired is still working; the periodic task tries again
+    except ClockBusy:  # a worker whose claim expired is still working; the periodic task tries again
         return False
     if row.is_advancing:
         offer(account_id, turns.release_name(row.claimed_until))
@@ -101,7 +102,7 @@ def _advance(row: ClockLeap, account: Account, seconds: float) -> None:
     try:
         clock.run(account, row.target, watch=_Turn(seconds).check)
         row.is_advancing = False
-    except sandbox.DeadlineExceeded:
+    except DeadlineExceeded:
         row.attempts = 0
     except (OperationalError, InterfaceError):
         raise  # a periodic task offers it again

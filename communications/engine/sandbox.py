@@ -13,6 +13,7 @@ from django.apps import apps
 from django.db import connection, transaction
 from django.db.models import Model, Q, QuerySet, Value
 
+from communications.engine.errors import DeadlineExceeded, ForecastBusy
 from communications.models import PENDING, Communication
 from communications.schedule import ladder, limits
 from inflow.accounts.models import Account
@@ -28,7 +29,7 @@ _APPS_WITH_COPIES = ("accounts", "api", "restores", "invoices", "communications"
 def sandbox(account: Account, statement_seconds: int = STATEMENT_TIMEOUT_S) -> Iterator[Account]:
     """Yield a copy of the account with its own clock, set to now. Within the context all its rows are copies.
 
-    Raise `Busy` if the account has a sandbox already, so that one account cannot occupy all workers.
+    Raise `ForecastBusy` if the account has a sandbox already, so that one account cannot occupy all workers.
     """
     is_outermost = not connection.in_atomic_block  # else a savepoint, in a transaction that has begun
     with transaction.atomic():
@@ -38,7 +39,7 @@ def sandbox(account: Account, statement_seconds: int = STATEMENT_TIMEOUT_S) -> I
             cursor.execute(f"SET LOCAL statement_timeout = '{statement_seconds}s'")
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_LOCK, account.pk.int % 2**31])
             if not cursor.fetchone()[0]:
-                raise Busy
+                raise ForecastBusy
             now = account.now()
             copies = _copies(account)
             for model in [*copies, *_models_above()]:
@@ -121,11 +122,3 @@ class Deadline:
     def check(self) -> None:
         if time.monotonic() > self._ends:
             raise DeadlineExceeded
-
-
-class Busy(Exception):
-    """Another forecast of this account is being computed."""
-
-
-class DeadlineExceeded(Exception):
-    """The time limit of a forecast is over."""

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from communications.engine import forecast, sandbox
+from communications.engine.errors import ForecastBusy
 from communications.engine.forecast import Entry
 from communications.models import ForecastPart, StoredForecast
 from inflow import turns
@@ -89,7 +90,7 @@ def compute(forecast_id: int, seconds: float = WORKER_SECONDS) -> bool:
         found = forecast.forecast(
             stored.account, stored.days, deadline=sandbox.Deadline(seconds), statement_seconds=STATEMENT_SECONDS
         )
-    except sandbox.Busy:
+    except ForecastBusy:
         StoredForecast.objects.filter(pk=forecast_id).update(claimed_until=None)  # a periodic task offers it again
         return False
     except Exception:

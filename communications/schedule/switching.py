@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from communications.models import ReminderPolicy, SwitchingOn
 from communications.schedule import policies
+from communications.schedule.errors import SwitchingBusy
 from inflow import turns
 from inflow.accounts import audit
 from inflow.accounts.actors import Actor, Channel
@@ -28,14 +29,10 @@ _CHUNK_SIZE = 20
 _TASK = "inflow.dashboard.tasks.switch_on_policy"
 
 
-class Busy(Exception):
-    """A policy of the account is being switched on already."""
-
-
 def start(
     account: Account, policy: ReminderPolicy, actor: Actor, *, only_unchased: bool, overdue_enter: bool
 ) -> SwitchingOn:
-    """Start switching a policy on for all open invoices, or for those that are not chased. Raise `Busy`."""
+    """Start switching a policy on for all open invoices, or for those that are not chased. Raise `SwitchingBusy`."""
     try:
         with transaction.atomic():
             row = SwitchingOn.objects.create(
@@ -46,7 +43,7 @@ def start(
                 overdue_enter=overdue_enter,
             )
     except IntegrityError as error:
-        raise Busy from error
+        raise SwitchingBusy from error
     transaction.on_commit(lambda: offer(account.pk, turns.release_name(None)))
     return row
 

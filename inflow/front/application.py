@@ -12,9 +12,10 @@ from inflow.accounts import keys
 from inflow.front import parent
 from inflow.front.bodies import Body, Receive
 from inflow.front.environ import Scope, environ_of, refuse_long_headers
+from inflow.front.errors import Refusal, ResponseUnfinished
 from inflow.front.pools import Application, Pool
-from inflow.front.refusals import Refusal, response_to
-from inflow.front.responses import Response, Send, Unfinished
+from inflow.front.refusals import response_to
+from inflow.front.responses import Response, Send
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,10 @@ class Front:
             response = response_to(environ, refusal, is_api=path.startswith("/api/"))
         try:
             await response.send(send)
-        except (TimeoutError, Unfinished) as error:  # without the last message the web server cuts the connection
+        except (
+            TimeoutError,
+            ResponseUnfinished,
+        ) as error:  # without the last message the web server cuts the connection
             log.warning("response_cut_off", path=environ["PATH_INFO"], error=type(error).__name__)
 
     async def _response(self, scope: Scope, environ: dict[str, Any], receive: Receive, path: str) -> Response:

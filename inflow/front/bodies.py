@@ -8,7 +8,7 @@ from typing import IO, Any, ClassVar, cast
 
 import structlog
 
-from inflow.front.refusals import Refusal
+from inflow.front.errors import Refusal
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from inflow.front.refusals import Refusal
+from inflow.front.errors import Refusal
 
 Scope = dict[str, Any]
 

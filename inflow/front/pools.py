@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from django.db import connections
 
-from inflow.front.refusals import Refusal
+from inflow.front.errors import Refusal
 from inflow.front.responses import PART, Response, Spool
 
 log = structlog.get_logger(__name__)

@@ -10,19 +10,12 @@ import structlog
 
 from inflow.api import errors
 from inflow.api.middleware import request_id_of
+from inflow.front.errors import Refusal
 from inflow.front.responses import Response
 
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_S = 5
-
-
-class Refusal(Exception):
-    """A request that is answered without Django."""
-
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(code)
-        self.status, self.code, self.detail = status, code, detail
 
 
 @dataclass(frozen=True)

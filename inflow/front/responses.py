@@ -7,15 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from inflow.front.errors import ResponseUnfinished
+
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 PART = 64 * 1024
 SECONDS = 30.0  # that a client may take to read, then a second more for each 100 KiB
 BYTES_A_SECOND = 100 * 1024
-
-
-class Unfinished(Exception):
-    """The response cannot be completed: the connection is cut, so that the client does not take it for whole."""
 
 
 class Spool:
@@ -53,7 +51,7 @@ class Spool:
                 break
             await self._changed.wait()
         if self._failed:
-            raise Unfinished
+            raise ResponseUnfinished
 
 
 @dataclass(frozen=True, slots=True)

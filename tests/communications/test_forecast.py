@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from communications.engine import clock, forecast, sandbox
+from communications.engine.errors import DeadlineExceeded, ForecastBusy
 from communications.engine.forecast import Entry
 from communications.models import ApprovalLimit, CollectionSettings, Communication, PolicyStep
 from communications.schedule import policies
@@ -260,7 +261,7 @@ def test_a_forecast_that_takes_too_long_tells_what_comes_before_the_moment_it_go
     class Impatient(sandbox.Deadline):
         def check(self) -> None:
             if next(looks, "late"):
-                raise sandbox.DeadlineExceeded
+                raise DeadlineExceeded
 
     with nothing_happens(account):
         foreseen = forecast.forecast(account, 30, deadline=Impatient(60))
@@ -288,7 +289,7 @@ def test_while_one_looks_ahead_others_pay_and_the_clock_goes_on() -> None:
 
         paid, moved, looked = at_once(pay, move, look)
         assert (paid, moved) == (None, None)
-        assert isinstance(looked, sandbox.Busy)
+        assert isinstance(looked, ForecastBusy)
     assert make.again(first).status == "paid"
     assert make.again(second).status == "new"
     assert Communication.objects.filter(status="sent").count() == 0

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from communications.contacts import addresses
 from communications.engine import clock
+from communications.engine.errors import ClockBackwards, ClockBusy
 from communications.models import ConsentEntry, Contact, Medium, SenderProfile, Source, Wish
 from inflow.accounts import audit, keys
 from inflow.accounts.actors import Actor, Channel
@@ -98,7 +99,7 @@ def play(account: Account, port: int, *, seed: int = SEED, now: dt.datetime | No
             stage.run()
             dating.date_rows(account, stage.now)
             deliveries.write(account, dating.date_events(account, stage.moments), stage, receiver_url(port))
-    except (clock.Backwards, clock.Busy):
+    except (ClockBackwards, ClockBusy):
         return False
     return True
 

@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 from communications.engine import forecast, sandbox, stored_forecasts
 from communications.models import Medium, PolicyStep, ReminderPolicy, StepKind
 from communications.schedule import policies, switching
+from communications.schedule.errors import SwitchingBusy
 from inflow.accounts.access import actor
 from inflow.accounts.roles import Role
 from inflow.dashboard.core.forms import OwnAccountForm, PageForm
@@ -210,7 +211,7 @@ class ReminderPolicyAdmin(OwnRowsAdmin):
         policy, chosen, enter = form.row, form.cleaned_data["whom"], form.cleaned_data["overdue_enter"]
         try:
             switching.start(policy.account, policy, actor(request), only_unchased=chosen == "idle", overdue_enter=enter)
-        except switching.Busy:
+        except SwitchingBusy:
             messages.error(request, _("Another policy is being switched on. Try again when it is done."))
         else:
             messages.success(request, _("“%(policy)s” is being switched on in the background.") % {"policy": policy})

@@ -23,6 +23,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from communications.delivery import reasons, safeguards
 from communications.engine import forecast, sandbox, stored_forecasts
+from communications.engine.errors import ForecastBusy
 from communications.models import ApprovalLimit, CollectionSettings, Communication, Kind, Medium, State, StepKind
 from inflow.accounts import audit
 from inflow.accounts.access import account_or_404, person
@@ -240,7 +241,7 @@ def unless_busy(request: HttpRequest, compute: Callable[[], forecast.Forecast]) 
     """Return the forecast, or None and a message if another one is being computed."""
     try:
         return compute()
-    except sandbox.Busy:
+    except ForecastBusy:
         messages.warning(request, _("Another forecast is being computed. Try again in a moment."))
         return None
 
