@@ -33,3 +33,9 @@ def test_every_task_that_is_named_exists() -> None:
     named = {name for source in sources() for name in TASK.findall(source)}
     assert len(named) > 10
     assert named <= set(app.tasks)
+
+
+def test_errors_are_in_the_errors_module_of_their_package() -> None:
+    defined = re.compile(r"^class \w+\(\w*(?:Error|Exception)\)", re.MULTILINE)
+    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if path.name != "errors.py"]
+    assert [str(path) for path in paths if defined.search(path.read_text(encoding="utf-8"))] == []

@@ -24,7 +24,8 @@ from django.db import DatabaseError, connection
 from environs import Env, EnvError, validate
 
 from inflow.restores import checks
-from inflow.tryout.folder import ROOT, Unavailable, data_folder, write_variables
+from inflow.tryout.errors import Unavailable
+from inflow.tryout.folder import ROOT, data_folder, write_variables
 from inflow.tryout.processes import becomes_ready, kill_group, owned, spawn, stop
 from inflow.tryout.servers import Server, start_postgres, start_valkey
 

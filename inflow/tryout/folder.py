@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import dotenv
-from environs import EnvError
+
+from inflow.tryout.errors import Unavailable
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-class Unavailable(EnvError):
-    """Says in one line what is missing and what to do."""
 
 
 def data_folder() -> Path:

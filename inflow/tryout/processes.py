@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from inflow.tryout.folder import Unavailable
+from inflow.tryout.errors import Unavailable
 
 MARK = "INFLOW_RUN"  # in the environment of every child: the folder it belongs to
 START_SECONDS, STOP_SECONDS = 60, 8  # the crash recovery of a database takes some time

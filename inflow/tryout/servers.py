@@ -22,7 +22,8 @@ from typing import Any
 import psycopg
 import redis
 
-from inflow.tryout.folder import Unavailable, write_private
+from inflow.tryout.errors import Unavailable
+from inflow.tryout.folder import write_private
 from inflow.tryout.processes import becomes_ready, spawn, stop
 
 

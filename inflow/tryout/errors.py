@@ -1,0 +1,7 @@
+"""Errors of `make run`."""
+
+from environs import EnvError
+
+
+class Unavailable(EnvError):
+    """Says in one line what is missing and what to do."""
