@@ -172,7 +172,8 @@ def test_every_action_that_is_recorded_has_a_sentence() -> None:
     action = re.compile(
         r"\"((?:session|second_step|user|invitation|api_key|subscription|delivery|messages)\.[a-z_]+)\""
     )
-    files = [path for room in ("inflow", "communications", "webhooks") for path in Path(room).glob("**/*.py")]
+    paths = [path for room in ("inflow", "communications", "webhooks") for path in Path(room).glob("**/*.py")]
+    files = [path for path in paths if path.name != "labels.py"]  # it names fields
     written = {name for path in files for name in action.findall(path.read_text())}
     assert len(written) > 10
     assert written - SENTENCES.keys() == set()

@@ -118,7 +118,7 @@ def test_a_number_that_is_too_long_in_its_one_spelling_is_refused(account: Accou
 
 def test_a_form_and_the_verb_take_it_in_one_spelling(account: Account) -> None:
     make.invoice(account, invoice_number=PLAIN)
-    with pytest.raises(Refused, match="taken"):
+    with pytest.raises(Refused, match="already used"):
         create(account, make.new_invoice(account, invoice_number=SPELLINGS[3]), make.STAFF)
     with pytest.raises(Refused):
         create(account, make.new_invoice(account, invoice_number="\u200b"), make.STAFF)
