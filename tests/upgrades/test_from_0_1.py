@@ -1,6 +1,7 @@
 """A database of 0.1 is upgraded by `migrate` and nothing else. The dump was written by `tests.upgrades.dump`."""
 
 import gzip
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,7 @@ DUMP = Path(__file__).parent / "database_of_0_1.sql.gz"
 @pytest.fixture
 def old(transactional_db: None) -> Iterator[Database]:
     """A database of 0.1 with rows, in use."""
-    database = databases.of_tests().create("of_0_1")
+    database = databases.of_tests().create(f"of_0_1_{uuid.uuid4().hex}")
     try:
         database.run(gzip.decompress(DUMP.read_bytes()).decode())
         with database.used():
@@ -88,7 +89,7 @@ def test_a_database_that_stopped_before_the_end_of_0_1_is_refused_in_plain_words
 def test_a_first_migration_that_was_interrupted_between_two_files_of_an_app_continues(
     transactional_db: None, target: tuple[str, str]
 ) -> None:
-    database = databases.of_tests().create("interrupted")
+    database = databases.of_tests().create(f"interrupted_{uuid.uuid4().hex}")
     try:
         with database.used():
             call_command("migrate", *target, verbosity=0)
