@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _lazy
 OURS = ("accounts", "invoices", "communications", "webhooks")
 # The names of a model, singular and plural, as the dashboard's menu and headings use them.
 MODELS = {
+    "address": (_lazy("address"), _lazy("addresses")),
     "escalation": (_lazy("case"), _lazy("cases")),
     "answer": (_lazy("debtor page response"), _lazy("debtor page responses")),
     "calendarrule": (_lazy("calendar entry"), _lazy("calendars")),
@@ -29,7 +30,7 @@ FIELDS = {
     "collectionsettings.hours_between": _lazy("hours between messages"),
     "collectionsettings.most_in_7_days": _lazy("most messages in 7 days"),
     "collectionsettings.payments_synced_at": _lazy("payments confirmed at"),
-    "contact.invalid_because": _lazy("reason for the bounce"),
+    "address.invalid_because": _lazy("reason for the bounce"),
     "payment.paid_at": _lazy("paid on"),
     "subscription.target_url": _lazy("target URL"),
     "user.last_login": _lazy("last log-in"),

@@ -13,7 +13,7 @@ from django.utils import timezone
 from communications.channels import gateways
 from communications.content import messages
 from communications.delivery import sender
-from communications.models import Communication, Contact, Gateway
+from communications.models import Address, Communication, Gateway
 from communications.schedule.calendar import Place
 from inflow.accounts import keys
 from inflow.accounts.actors import Actor, Channel
@@ -248,9 +248,9 @@ def gateway(
     return made
 
 
-def agreed_to_whatsapp(account: Account, phone: str = "+971501234567") -> Contact:
+def agreed_to_whatsapp(account: Account, phone: str = "+971501234567") -> Address:
     """What is known of a number whose owner agreed to be written to on WhatsApp."""
-    made: Contact = Contact.objects.create(
+    made: Address = Address.objects.create(
         account=account, channel="whatsapp", address=phone, opted_in_at=account.now()
     )
     return made

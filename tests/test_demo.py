@@ -21,7 +21,7 @@ import inflow.urls  # before a test sets TRY_OUT
 from communications.delivery import sender
 from communications.engine import clock
 from communications.engine.errors import ClockBackwards
-from communications.models import LEFT_US, Communication, Contact, Medium, Reply, State
+from communications.models import LEFT_US, Address, Communication, Medium, Reply, State
 from communications.schedule import ladder
 from communications.schedule.calendar import place_of
 from inflow.accounts import keys
@@ -232,7 +232,7 @@ def test_the_engine_goes_on_from_there_without_a_flood(seeded: dict[str, str], d
 def test_the_clock_and_the_sender_take_a_demo_invoice_up_as_any_other(seeded: dict[str, str]) -> None:
     account = Account.objects.get()
     free = Invoice.objects.filter(debtor__answered_at=None).exclude(debtor__invoices__escalation_level=2)
-    refused = Contact.objects.exclude(invalid_at=None).values("address")
+    refused = Address.objects.exclude(invalid_at=None).values("address")
     waiting = free.filter(status="new").exclude(debtor_email="").exclude(debtor_email__in=refused).latest("due_date")
     yesterday = account.today() - dt.timedelta(days=1)
     Invoice.objects.filter(pk=waiting.pk).update(due_date=yesterday, issue_date=yesterday)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from communications.models import Answer, Communication, ConsentEntry, Contact, Reply
+from communications.models import Address, Answer, Communication, ConsentEntry, Reply
 from inflow.accounts.models import Account
 from invoices.models import Allocation, Debtor, Invoice, Receipt, Reversal, TimelineEntry
 from webhooks.models import Delivery, Event, Subscription
@@ -15,7 +15,7 @@ _OWNED = [
     model._meta.db_table
     for model in (
         *(Debtor, Invoice, Receipt, Reversal, Allocation, TimelineEntry, Communication, Event, Delivery, Subscription),
-        *(Answer, Contact, ConsentEntry, Reply),
+        *(Answer, Address, ConsentEntry, Reply),
     )
 ]
 # One statement for all of them: the tests ask a thousand times.

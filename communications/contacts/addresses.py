@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from communications import channels
 from communications.contacts import consent
-from communications.models import Communication, Contact, Medium, Source, State
+from communications.models import Address, Communication, Medium, Source, State
 from inflow.accounts.actors import DEBTOR, Actor
 from inflow.accounts.models import Account
 from inflow.sql import compiled
@@ -38,13 +38,13 @@ class Chosen(NamedTuple):
     because: str = ""
 
 
-Contacts = Mapping[tuple[str, str], Contact]
+Addresses = Mapping[tuple[str, str], Address]
 
 
 def choose(
     invoice: Invoice,
     preferred: Iterable[str],
-    contacts: Contacts | None = None,
+    contacts: Addresses | None = None,
     corrections: invoice_contacts.Corrections | None = None,
 ) -> Chosen:
     """Return the first channel that is configured and has a valid address that has not opted out.
@@ -62,16 +62,16 @@ def choose(
             continue
         first = first or channel
         for place, address in enumerate(_candidates(invoice, channel, corrections)):
-            contact = _find(account, channel, address) if contacts is None else contacts.get((channel, address))
-            if contact and contact.opted_out_at:
+            record = _find(account, channel, address) if contacts is None else contacts.get((channel, address))
+            if record and record.opted_out_at:
                 if place == 0:
                     missing = "opted_out"
                     break  # respect the wish: do not look for another address
                 continue
-            if contact and contact.invalid_at:
+            if record and record.invalid_at:
                 missing = "invalid_contact" if missing == "no_contact" else missing
                 continue
-            if channel == Medium.WHATSAPP and not (has_opted_in(contact) or in_conversation(contact, account.now())):
+            if channel == Medium.WHATSAPP and not (has_opted_in(record) or in_conversation(record, account.now())):
                 because = NO_OPT_IN
                 break
             return Chosen(channel, address)
@@ -94,25 +94,25 @@ def apply_corrections(debtor: Debtor) -> None:
             row.save(update_fields=["recipient"])
 
 
-def has_opted_in(contact: Contact | None) -> bool:
-    return contact is not None and contact.opted_in_at is not None
+def has_opted_in(record: Address | None) -> bool:
+    return record is not None and record.opted_in_at is not None
 
 
-def in_conversation(contact: Contact | None, now: dt.datetime) -> bool:
+def in_conversation(record: Address | None, now: dt.datetime) -> bool:
     """Return True if WhatsApp allows free-form messages because the debtor wrote recently."""
-    return bool(contact and contact.heard_at and now < contact.heard_at + CONVERSATION_WINDOW)
+    return bool(record and record.heard_at and now < record.heard_at + CONVERSATION_WINDOW)
 
 
 def record_inbound(account: Account, address: str, at: dt.datetime) -> None:
     """Record that a WhatsApp message arrived from an address."""
-    Contact.objects.update_or_create(
+    Address.objects.update_or_create(
         account=account, channel=Medium.WHATSAPP, address=normal(Medium.WHATSAPP, address), defaults={"heard_at": at}
     )
 
 
 def mark_invalid(account: Account, channel: str, address: str, at: dt.datetime, because: str) -> None:
     """Mark an address as invalid after a hard bounce. Nothing is sent to it any more."""
-    Contact.objects.update_or_create(
+    Address.objects.update_or_create(
         account=account,
         channel=channel,
         address=normal(channel, address),
@@ -167,18 +167,18 @@ def _candidates(invoice: Invoice, channel: str, corrections: invoice_contacts.Co
             yield address
 
 
-def contact_at(account: Account, channel: str, address: str) -> Contact | None:
-    """Return the contact of an address, or None."""
+def record_of(account: Account, channel: str, address: str) -> Address | None:
+    """Return the record of an address, or None."""
     return _find(account, channel, normal(channel, address))
 
 
-def _find(account: Account, channel: str, address: str) -> Contact | None:
-    return next(iter(_contacts(account=account.id, channel=channel, address=address)), None)
+def _find(account: Account, channel: str, address: str) -> Address | None:
+    return next(iter(_addresses(account=account.id, channel=channel, address=address)), None)
 
 
 @compiled
-def _contacts(*, account: uuid.UUID, channel: str, address: str) -> QuerySet[Contact]:
-    return Contact.objects.filter(account=account, channel=channel, address=address)
+def _addresses(*, account: uuid.UUID, channel: str, address: str) -> QuerySet[Address]:
+    return Address.objects.filter(account=account, channel=channel, address=address)
 
 
 def normal(channel: str, address: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from communications.models import ConsentEntry, Contact, Medium, Source, Wish
+from communications.models import Address, ConsentEntry, Medium, Source, Wish
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from invoices import timeline
@@ -78,7 +78,7 @@ def opt_in(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
         own_addresses = [address for medium, address in addresses_of(debtor) if medium == channel]
         if not own_addresses:
             raise Refused("debtor", "no_contact", _("%(debtor)s has no address on this channel.") % {"debtor": debtor})
-        opted_out = Contact.objects.filter(
+        opted_out = Address.objects.filter(
             account=account, channel=channel, address__in=own_addresses, opted_out_at__isnull=False
         )
         if debtor.opted_out_at is not None or opted_out.exists():
@@ -86,7 +86,7 @@ def opt_in(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
             raise Refused("debtor", "opted_out", message % {"debtor": debtor})
         at = account.now()
         for address in own_addresses:
-            Contact.objects.update_or_create(
+            Address.objects.update_or_create(
                 account=account, channel=channel, address=address, defaults={"opted_in_at": at}
             )
             where = {"channel": channel, "address": address}
@@ -94,20 +94,20 @@ def opt_in(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
         _note_on_invoices(debtor, "opted_in", actor, reason, medium=channel)
 
 
-def restore_address(contact: Contact, actor: Actor, reason: str) -> None:
+def restore_address(record: Address, actor: Actor, reason: str) -> None:
     """Reverse the opt-out of an address. Raise `Refused` without a reason, or if it is not opted out."""
     _require_reason(reason)
-    account = contact.account
+    account = record.account
     with transaction.atomic():
-        opted_out = Contact.objects.filter(pk=contact.pk, opted_out_at__isnull=False)
+        opted_out = Address.objects.filter(pk=record.pk, opted_out_at__isnull=False)
         if not opted_out.update(opted_out_at=None, opted_in_at=account.now()):
-            raise Refused("contact", "not_opted_out", _("%(contact)s is not opted out.") % {"contact": contact})
-        affected = debtors_at(account, contact.channel, contact.address)
-        address = {"channel": contact.channel, "address": contact.address}
+            raise Refused("contact", "not_opted_out", _("%(contact)s is not opted out.") % {"contact": record})
+        affected = debtors_at(account, record.channel, record.address)
+        address = {"channel": record.channel, "address": record.address}
         for debtor in affected or _NO_DEBTOR:
             _record(account, debtor, Wish.OPTED_IN, Source.STAFF, account.now(), actor.name, reason, **address)
         for debtor in affected:
-            _note_on_invoices(debtor, "opted_in", actor, reason, address=str(contact))
+            _note_on_invoices(debtor, "opted_in", actor, reason, address=str(record))
 
 
 def restore_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
@@ -121,7 +121,7 @@ def restore_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
             raise Refused("debtor", "not_opted_out", _("%(debtor)s is not opted out.") % {"debtor": debtor})
         at = account.now()
         for medium, address in addresses_of(debtor):
-            known = Contact.objects.filter(account=account, channel=medium, address=address)
+            known = Address.objects.filter(account=account, channel=medium, address=address)
             if known.filter(opted_out_at__isnull=False).update(opted_out_at=None, opted_in_at=at):
                 where = {"channel": medium, "address": address}
                 _record(account, debtor, Wish.OPTED_IN, Source.STAFF, at, actor.name, reason, **where)
@@ -149,7 +149,7 @@ def opted_out_channels(debtor: Debtor, party: Collection[str] | None = None) -> 
     """Return the channels on which all addresses of the debtor, or of its `party`, are opted out."""
     known = addresses_of(debtor, party)
     opted_out = set(
-        Contact.objects.filter(
+        Address.objects.filter(
             account=debtor.account, address__in={address for _, address in known}, opted_out_at__isnull=False
         ).values_list("channel", "address")
     )
@@ -187,8 +187,8 @@ def _opt_out_contact(
     text: str,
     actor: Actor,
 ) -> bool:
-    contact, _ = Contact.objects.get_or_create(account=account, channel=channel, address=address)
-    if not Contact.objects.filter(pk=contact.pk, opted_out_at=None).update(opted_out_at=at, opted_in_at=None):
+    record, _ = Address.objects.get_or_create(account=account, channel=channel, address=address)
+    if not Address.objects.filter(pk=record.pk, opted_out_at=None).update(opted_out_at=at, opted_in_at=None):
         return False
     for debtor in affected or _NO_DEBTOR:
         _record(account, debtor, Wish.OPTED_OUT, source, at, actor.name, text, channel=channel, address=address)

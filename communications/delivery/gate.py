@@ -296,7 +296,7 @@ def breaches(row: Communication, case: Case, text: str, language: str = "") -> l
     if gateway is None:  # email
         return []
     sender = None if gateways.is_service(gateway.sender) else gateway.sender
-    contact = addresses.contact_at(case.account, row.channel, row.recipient) if row.channel == Medium.WHATSAPP else None
+    contact = addresses.record_of(case.account, row.channel, row.recipient) if row.channel == Medium.WHATSAPP else None
     return linters.lint(
         row.channel,
         ladder.place(row.invoice, case.rules).country,

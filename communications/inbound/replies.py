@@ -263,7 +263,7 @@ def undo_opt_out(reply: Reply, actor: Actor, reason: str) -> None:
     """Reverse an opt-out. Raise `Refused` without a reason, or if the address is not opted out."""
     account, address = reply.account, opted_out_address(reply)
     with transaction.atomic():
-        contact = addresses.contact_at(account, reply.channel, address)
+        contact = addresses.record_of(account, reply.channel, address)
         if contact is None:
             raise Refused("contact", "not_opted_out", _("%(contact)s is not opted out.") % {"contact": address})
         contact.account = account
@@ -275,7 +275,7 @@ def undo_opt_out(reply: Reply, actor: Actor, reason: str) -> None:
 
 def is_opted_out(reply: Reply) -> bool:
     """Return True if the sender's address is opted out of the channel."""
-    contact = addresses.contact_at(reply.account, reply.channel, opted_out_address(reply))
+    contact = addresses.record_of(reply.account, reply.channel, opted_out_address(reply))
     return contact is not None and contact.opted_out_at is not None
 
 

@@ -3,11 +3,11 @@
 from communications.models.choices import CONTACTED, LEFT_US, PENDING, Kind, Medium, State, StepKind, Tone
 from communications.models.forecasts import ForecastPart, StoredForecast
 from communications.models.inbound import (
+    Address,
     Answer,
     AnswerKind,
     AnswerStatus,
     ConsentEntry,
-    Contact,
     Reply,
     ReplyStatus,
     Source,
@@ -31,6 +31,7 @@ __all__ = [
     "CONTACTED",
     "LEFT_US",
     "PENDING",
+    "Address",
     "Answer",
     "AnswerKind",
     "AnswerStatus",
@@ -39,7 +40,6 @@ __all__ = [
     "CollectionSettings",
     "Communication",
     "ConsentEntry",
-    "Contact",
     "ForecastPart",
     "Gateway",
     "Kind",

@@ -14,7 +14,7 @@ from inflow.accounts.models import Account
 from invoices.models import AccountQuerySet, Debtor, Invoice
 
 
-class Contact(models.Model):
+class Address(models.Model):
     """State of one address: bounced, opted out or in, and the last inbound message."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
@@ -34,7 +34,7 @@ class Contact(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["account", "channel", "address"], name="a_contact_is_known_once"),
+            models.UniqueConstraint(fields=["account", "channel", "address"], name="an_address_is_known_once"),
         ]
 
     def __str__(self) -> str:

@@ -98,7 +98,7 @@ def enter(invoice: Invoice, batch: Batch) -> None:
     """Advance a new invoice, for which nothing is planned yet. Note on its timeline if no channel can reach it."""
     facts = facts_of(invoice)
     channels = [channel for step in facts.steps(invoice) for channel in step.channels]
-    contacts: addresses.Contacts | None = {} if facts.has_plain_contacts else None
+    contacts: addresses.Addresses | None = {} if facts.has_plain_contacts else None
     chosen = addresses.choose(invoice, channels, contacts, facts.corrections)
     if _advance(batch, invoice, [], facts):
         batch.flush()

@@ -105,7 +105,7 @@ SELECT
     WHERE debtor_id = %(debtor)s
   ),
   EXISTS (SELECT FROM communications_communication WHERE invoice_id = %(invoice)s AND status IN ({_PENDING})),
-  EXISTS (SELECT FROM communications_contact WHERE account_id = %(account)s AND address = ANY (%(addresses)s)),
+  EXISTS (SELECT FROM communications_address WHERE account_id = %(account)s AND address = ANY (%(addresses)s)),
   CASE WHEN %(reads_steps)s THEN (
     SELECT coalesce(json_agg(json_build_array(
       policy.id, is_default, offset_days, kind, tone, escalates_to, channels

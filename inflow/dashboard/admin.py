@@ -2,12 +2,12 @@
 
 from inflow.dashboard.pages import (  # noqa: F401
     accounts,
+    addresses,
     answers,
     api_keys,
     audit,
     calendars,
     cases,
-    contacts,
     debtors,
     deliveries,
     gateways,

@@ -29,7 +29,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item(_("Cases"), "support_agent", "admin:invoices_escalation_changelist"),
         _item(_("Promises"), "handshake", "admin:invoices_promise_changelist"),
         _item(_("Payments"), "payments", "admin:invoices_payment_changelist"),
-        _item(_("Contacts"), "alternate_email", "admin:communications_contact_changelist"),
+        _item(_("Addresses"), "alternate_email", "admin:communications_address_changelist"),
         _item(_("Imports"), "upload_file", "admin:invoices_import_changelist"),
     ]
     return [
@@ -74,7 +74,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
         _group(webhooks_subscription=_("Webhooks"), webhooks_delivery=_("Deliveries")),
         _group(accounts_user=_("People"), accounts_invitation=_("Invitations")),
         _group(communications_reply=_("Replies"), communications_answer=_("Debtor page responses")),
-        _group(communications_contact=_("Contacts"), communications_consententry=_("Consent log")),
+        _group(communications_address=_("Addresses"), communications_consententry=_("Consent log")),
     ]
     groups[0]["items"].append(_item("Zapier", "", "admin:zapier"))
     return [group for group in groups if any(item["link"] in request.path for item in group["items"])]

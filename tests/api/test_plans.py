@@ -24,7 +24,7 @@ from tests.plans import watched
 
 ROWS = 3_000
 SMALL = {"accounts_account", "accounts_apikey", "communications_policystep", "communications_reminderpolicy"}
-SMALL |= {"communications_contact", "communications_communication", "webhooks_subscription", "webhooks_eventcounter"}
+SMALL |= {"communications_address", "communications_communication", "webhooks_subscription", "webhooks_eventcounter"}
 SMALL |= {"communications_collectionsettings", "invoices_calendarrule"}
 PAGE = 50
 PARTS = 7  # statuses there are

@@ -15,7 +15,7 @@ from pytest_django import Settings
 from communications.channels import gateways
 from communications.delivery import gate, sender, status_updates
 from communications.delivery.status_updates import Outcome
-from communications.models import Communication, Contact, Gateway, PolicyStep, Reply, State
+from communications.models import Address, Communication, Gateway, PolicyStep, Reply, State
 from inflow.accounts.models import Account
 from invoices import lifecycle
 from invoices.models import Escalation, TimelineEntry
@@ -112,7 +112,7 @@ def test_a_dead_number_is_marked_and_the_next_channel_is_tried_at_once(
     assert tell(gateway, row.provider_id, "undelivered", code="30005") == 204
     row.refresh_from_db()
     assert (row.status, row.error) == ("bounced", "undelivered 30005")
-    assert Contact.objects.get().invalid_because == "undelivered 30005"
+    assert Address.objects.get().invalid_because == "undelivered 30005"
     assert sender.send_due() == 1
     tries = Communication.objects.order_by("try_number").values_list("channel", "status", "step")
     assert list(tries) == [("sms", "bounced", 1), ("email", "sent", 1)]
@@ -135,14 +135,14 @@ def test_where_no_channel_is_left_a_person_is_called(gateway: Gateway, sent: Com
 def test_a_number_that_was_away_stays_good(gateway: Gateway, sent: Communication) -> None:
     assert tell(gateway, sent.provider_id, "undelivered", code="30003") == 204
     assert state() == "bounced"
-    assert not Contact.objects.exists()
+    assert not Address.objects.exists()
     assert not Escalation.objects.exists()
     assert Communication.objects.get(status="scheduled").channel == "sms"
 
 
 def test_who_stopped_at_the_provider_is_not_written_to_there_again(gateway: Gateway, sent: Communication) -> None:
     assert tell(gateway, sent.provider_id, "failed", code="21610") == 204
-    assert Contact.objects.get().opted_out_at
+    assert Address.objects.get().opted_out_at
     assert not Escalation.objects.exists()
 
 
@@ -188,7 +188,7 @@ def test_a_failure_before_our_record_is_a_failed_try(account: Account, gateway: 
     assert tell(gateway, "SM7", "failed", code="21614", message=row.message_id) == 204
     status_updates.record(row.message_id, Outcome(State.SENT, provider_id="SM7"))
     assert state() == "failed"
-    assert Contact.objects.get().invalid_at
+    assert Address.objects.get().invalid_at
     assert told("communication.sent") == []
 
 
@@ -259,7 +259,7 @@ def test_a_wrong_signature_is_not_believed(
         assert call(gateway, hook, fields, signed=signed).status_code == 403
         assert call(gateway, hook, fields, token="the token of another").status_code == 403
         assert call(gateway, hook, fields | {"AccountSid": "AC1"}).status_code == 403
-    assert not Contact.objects.exists()
+    assert not Address.objects.exists()
 
 
 def test_a_signed_request_that_was_altered_is_not_believed(

@@ -9,7 +9,7 @@ from django.test import Client
 from communications.contacts import addresses, consent
 from communications.delivery import sender
 from communications.inbound.triage import classification
-from communications.models import ConsentEntry, Contact, Triage
+from communications.models import Address, ConsentEntry, Triage
 from communications.portal import links
 from inflow.accounts.actors import DEBTOR
 from inflow.accounts.models import Account
@@ -87,7 +87,7 @@ def test_an_import_never_brings_an_address_back(account: Account, mail: MailServ
     make.reminder_due(again)
     sender.send_due()
     assert mail.mails == []
-    assert Contact.objects.get().opted_out_at is not None
+    assert Address.objects.get().opted_out_at is not None
     assert list(ConsentEntry.objects.values()) == log
 
 
@@ -105,7 +105,7 @@ def test_who_left_for_good_stays_away_also_under_another_name(account: Account) 
     assert make.again(same).debtor.opted_out_at is not None
     other = make.invoice(account, debtor_email="new@example.com", debtor_phone="+971501234567")
     assert addresses.choose(make.again(other), ["email"]).address == "new@example.com"
-    assert Contact.objects.get(channel="sms", address="+971501234567").opted_out_at is not None
+    assert Address.objects.get(channel="sms", address="+971501234567").opted_out_at is not None
 
 
 def test_the_log_can_not_be_changed(account: Account) -> None:
@@ -128,7 +128,7 @@ def test_nobody_is_brought_back_without_a_reason(account: Account, reason: str) 
         with pytest.raises(Refused):
             consent.restore_debtor(invoice.debtor, make.STAFF, reason)
         with pytest.raises(Refused):
-            consent.restore_address(Contact.objects.get(), make.STAFF, reason)
+            consent.restore_address(Address.objects.get(), make.STAFF, reason)
 
 
 def test_a_person_brings_a_debtor_back_with_a_reason_in_the_log(account: Account) -> None:
@@ -136,7 +136,7 @@ def test_a_person_brings_a_debtor_back_with_a_reason_in_the_log(account: Account
     consent.opt_out(invoice.debtor, "", DEBTOR, "page")
     consent.restore_debtor(invoice.debtor, make.STAFF, "Called us on Monday.")
     assert Debtor.objects.get().opted_out_at is None
-    assert Contact.objects.get().opted_out_at is None
+    assert Address.objects.get().opted_out_at is None
     back = ConsentEntry.objects.filter(what="opted_in")
     assert {(entry.channel, entry.text, entry.actor, entry.source) for entry in back} == {
         ("", "Called us on Monday.", make.STAFF.name, "staff"),
@@ -150,11 +150,11 @@ def test_a_person_brings_one_address_back(account: Account) -> None:
     invoice = make.invoice(account)
     consent.opt_out(invoice.debtor, "email", DEBTOR, "page")
     assert addresses.choose(make.again(invoice), ["email"]).missing == "opted_out"
-    consent.restore_address(Contact.objects.get(), make.STAFF, "Asked for invoices by mail again.")
+    consent.restore_address(Address.objects.get(), make.STAFF, "Asked for invoices by mail again.")
     assert addresses.choose(make.again(invoice), ["email"]).missing == ""
     assert TimelineEntry.objects.get(invoice=invoice, kind="opted_in").reason == "Asked for invoices by mail again."
     with nothing_happens(account), pytest.raises(Refused):
-        consent.restore_address(Contact.objects.get(), make.STAFF, "Once more.")
+        consent.restore_address(Address.objects.get(), make.STAFF, "Once more.")
 
 
 def test_an_opt_out_in_one_account_is_none_in_another(account: Account) -> None:
@@ -175,7 +175,7 @@ def test_one_click_opts_out_without_a_page_a_cookie_or_a_person(mail: MailServer
     target = mail.mails[0]["List-Unsubscribe"].strip(" <>")
     answer = visitor.post(target, "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded")
     assert answer.status_code == 200
-    assert Contact.objects.get(account=account, channel="email", address=message.recipient).opted_out_at is not None
+    assert Address.objects.get(account=account, channel="email", address=message.recipient).opted_out_at is not None
     entry = ConsentEntry.objects.get()
     assert (entry.source, entry.address) == ("unsubscribe", message.recipient)
     assert message.subject in entry.text
@@ -193,7 +193,7 @@ def test_a_look_at_the_unsubscribe_page_changes_nothing(visitor: Client) -> None
             assert message.recipient in html
             assert "<button" in html
     assert visitor.post(links.unsubscribe_url(message), {"lang": "ar"}).status_code == 200
-    assert Contact.objects.get(account=account).opted_out_at is not None
+    assert Address.objects.get(account=account).opted_out_at is not None
 
 
 def test_the_unsubscribe_link_opens_no_page_and_says_nothing_else(visitor: Client) -> None:

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from communications.delivery import sender
 from communications.inbound import mail_hooks
-from communications.models import Communication, Contact, Reply
+from communications.models import Address, Communication, Reply
 from inflow.accounts.models import Account
 from invoices.models import Escalation
 from tests import make
@@ -112,7 +112,7 @@ def arrives(template: str, row: Communication, **given: str) -> None:
 
 
 def is_marked() -> bool:
-    return Contact.objects.filter(invalid_at__isnull=False).exists()
+    return Address.objects.filter(invalid_at__isnull=False).exists()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from communications import channels
 from communications.channels import gateways
 from communications.contacts import addresses
 from communications.delivery import gate, notices, sender
-from communications.models import Communication, Contact, Gateway, PolicyStep
+from communications.models import Address, Communication, Gateway, PolicyStep
 from inflow.accounts.models import Account
 from inflow.egress import dialling
 from inflow.egress.errors import ForbiddenTarget
@@ -132,7 +132,7 @@ def test_a_number_that_is_none_is_marked_and_the_next_channel_is_tried_at_once(
     assert [sender.send_due(), sender.send_due()] == [0, 0]  # it moves to SMS first
     assert sender.send_due() == 1
     assert [(channel, state) for channel, state, _ in rows()] == [("sms", "failed"), ("email", "sent")]
-    contact = Contact.objects.get()
+    contact = Address.objects.get()
     assert (contact.channel, contact.address, bool(contact.invalid_at)) == ("sms", PHONE, True)
     assert str(code) in contact.invalid_because
     assert (len(provider.requests), len(mail.mails)) == (1, 1)
@@ -149,7 +149,7 @@ def test_who_stopped_at_the_provider_has_stopped_here_and_nobody_is_called(provi
     make.gateway(account, base_url=provider.base_url)
     invoice = due_message(account).invoice
     assert sender.send_due() == 0
-    contact = Contact.objects.get()
+    contact = Address.objects.get()
     assert (bool(contact.opted_out_at), contact.invalid_at) == (True, None)
     assert [state for _, state, _ in rows()] == ["failed"]
     assert make.again(invoice).last_step == 1
@@ -173,7 +173,7 @@ def test_what_a_channel_will_not_take_goes_by_the_next_after_three_working_days(
     assert sender.send_due() == 1
     assert [(channel, state) for channel, state, _ in rows()] == [("whatsapp", "failed")] * 3 + [("sms", "sent")]
     assert [form["To"] for form in provider.forms] == [f"whatsapp:{PHONE}"] * 3 + [PHONE]
-    assert not Contact.objects.filter(invalid_at__isnull=False).exists()
+    assert not Address.objects.filter(invalid_at__isnull=False).exists()
 
 
 def test_the_only_channel_is_tried_four_times_and_then_it_is_a_persons(provider: Provider) -> None:
@@ -200,7 +200,7 @@ def test_a_mailbox_that_is_none_leads_to_sms_and_where_nothing_is_left_to_a_pers
     due_message(account, debtor_email="ahmed@gulftrading.example")
     assert [sender.send_due(), sender.send_due(), sender.send_due()] == [0, 0, 0]
     assert [(channel, state) for channel, state, _ in rows()] == [("email", "failed"), ("sms", "failed")]
-    assert Contact.objects.filter(invalid_at__isnull=False).count() == 2
+    assert Address.objects.filter(invalid_at__isnull=False).count() == 2
     assert Escalation.objects.get().reason == "no_contact"
 
 

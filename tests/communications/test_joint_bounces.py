@@ -12,7 +12,7 @@ from communications.channels import Refusal
 from communications.delivery import sender, status_updates
 from communications.delivery.status_updates import Outcome, StatusUpdate
 from communications.engine import clock
-from communications.models import Communication, Contact, PolicyStep, State
+from communications.models import Address, Communication, PolicyStep, State
 from communications.schedule import policies
 from inflow.accounts.models import Account
 from invoices.models import Escalation, Invoice
@@ -84,7 +84,7 @@ def test_its_rows_are_planned_anew_for_one_moment_and_stay_one_message_at_each_s
         ("email", {-3}, 2),
         *((rest, {step}, 2) for step in (-3, 1, 7, 14, 21)),
     ]
-    assert not Contact.objects.filter(invalid_at__isnull=False).exists() or refusal == Refusal.ADDRESS
+    assert not Address.objects.filter(invalid_at__isnull=False).exists() or refusal == Refusal.ADDRESS
 
 
 def test_a_final_refusal_on_the_only_channel_calls_a_person_for_each_invoice_once() -> None:

@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from communications.delivery import sender
 from communications.inbound import quoting
-from communications.models import Communication, ConsentEntry, Contact, Reply
+from communications.models import Address, Communication, ConsentEntry, Reply
 from inflow.accounts.models import Account
 from inflow.tryout.folder import ROOT
 from invoices.models import Debtor, Escalation
@@ -145,14 +145,14 @@ def test_states_never_move_backwards(mail: MailServer) -> None:
     for event in (delivery(row), bounce(row)):
         assert post("tracking", event) == 200
     assert stored(row).status == "read"
-    assert not Contact.objects.exists()
+    assert not Address.objects.exists()
 
 
 def test_a_hard_bounce_marks_the_mailbox_and_calls_a_person(mail: MailServer) -> None:
     row = sent(make.account())
     assert post("tracking", bounce(row)) == 200
     assert stored(row).status == "bounced"
-    contact = Contact.objects.get()
+    contact = Address.objects.get()
     assert (contact.channel, contact.address, bool(contact.invalid_at)) == ("email", AHMED, True)
     assert Escalation.objects.get().reason == "no_contact"
 
@@ -165,7 +165,7 @@ def test_a_mailbox_that_is_full_bounces_and_stays_a_good_one(mail: MailServer, h
     row = sent(account, created_at=account.now() - dt.timedelta(days=5))
     assert post("tracking", bounce(row, **how)) == 200
     assert stored(row).status == "bounced"
-    assert not Contact.objects.filter(invalid_at__isnull=False).exists()
+    assert not Address.objects.filter(invalid_at__isnull=False).exists()
     assert not Escalation.objects.exists()
     assert Communication.objects.get(status="scheduled").try_number == 2
 
@@ -173,7 +173,7 @@ def test_a_mailbox_that_is_full_bounces_and_stays_a_good_one(mail: MailServer, h
 def test_a_complaint_is_an_opt_out_of_email(mail: MailServer) -> None:
     row = sent(make.account())
     assert post("tracking", bounce(row, "SpamComplaint")) == 200
-    contact, entry = Contact.objects.get(), ConsentEntry.objects.get()
+    contact, entry = Address.objects.get(), ConsentEntry.objects.get()
     assert (contact.address, bool(contact.opted_out_at), contact.invalid_at) == (AHMED, True, None)
     assert (entry.what, entry.source, entry.text) == ("opted_out", "provider", "marked as spam")
     assert stored(row).status == "sent"
@@ -207,7 +207,7 @@ def test_the_message_says_whose_it_is_where_two_accounts_write_to_one_mailbox(ma
         to = f"replies+{row.message_id.hex}@in.inflow.example"
         assert post("inbound", reply("Stop", to=to)) == 200
     assert (stored(row).status, stored(other).status) == ("replied", "sent")
-    assert Contact.objects.get().account == first
+    assert Address.objects.get().account == first
 
 
 def test_an_answer_waits_for_a_person_and_stops_the_next_message(mail: MailServer) -> None:
@@ -234,7 +234,7 @@ def test_an_answer_is_found_by_the_mail_that_it_answers(mail: MailServer, name: 
     row = sent(make.account())
     assert post("inbound", reply("Please stop", headers={name: f"<other@x.example> <{row.provider_id}>"})) == 200
     assert Reply.objects.get().triage == "stop"
-    assert Contact.objects.get().opted_out_at is not None
+    assert Address.objects.get().opted_out_at is not None
     assert ConsentEntry.objects.get().source == "email"
 
 
@@ -243,7 +243,7 @@ def test_whoever_answers_from_another_mailbox_speaks_for_the_one_we_wrote_to(mai
     told = reply("STOP", to=f"replies+{row.message_id.hex}@in.inflow.example", from_="boss@gulftrading.example")
     assert post("inbound", told) == 200
     assert Reply.objects.get().address == "boss@gulftrading.example"
-    assert Contact.objects.get().address == AHMED
+    assert Address.objects.get().address == AHMED
 
 
 @pytest.mark.parametrize(

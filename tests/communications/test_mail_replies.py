@@ -5,7 +5,7 @@ import json
 import pytest
 from pytest_django import Settings
 
-from communications.models import Contact, Reply
+from communications.models import Address, Reply
 from invoices.models import Debtor
 from tests import make
 from tests.communications.test_mail_provider import SECRET, post, reply, sent
@@ -50,7 +50,7 @@ def test_our_own_html_in_a_reply_opts_nobody_out(mail: MailServer, with_head: bo
     assert post("inbound", event) == 200
     found = the_reply()
     assert (found.text, found.triage, found.asks_to_stop) == ("Merci, on regarde", "other", False)
-    assert not Contact.objects.filter(opted_out_at__isnull=False).exists()
+    assert not Address.objects.filter(opted_out_at__isnull=False).exists()
 
 
 def test_an_answer_below_the_quote_is_read(mail: MailServer) -> None:

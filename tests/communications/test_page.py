@@ -14,7 +14,7 @@ import pytest
 from django.test import Client
 
 from communications.contacts import consent
-from communications.models import Answer, ConsentEntry, Contact
+from communications.models import Address, Answer, ConsentEntry
 from communications.portal import links, statement, texts
 from inflow.accounts.actors import DEBTOR
 from inflow.accounts.models import Account
@@ -160,7 +160,7 @@ def test_the_debtor_leaves_a_channel_and_then_all(
 ) -> None:
     page = Page(visitor, invoice.debtor, language)
     assert page.say("stop", channel="sms")[0] == 302
-    assert list(Contact.objects.exclude(opted_out_at=None).values_list("channel", flat=True)) == ["sms"]
+    assert list(Address.objects.exclude(opted_out_at=None).values_list("channel", flat=True)) == ["sms"]
     assert 'value="sms"' not in page.html()
     assert page.say("stop", channel="all")[0] == 302
     assert make.again(invoice).debtor.opted_out_at is not None

@@ -14,7 +14,7 @@ from communications.contacts import addresses, consent
 from communications.delivery import sender
 from communications.engine import clock
 from communications.inbound import replies
-from communications.models import Communication, ConsentEntry, Contact
+from communications.models import Address, Communication, ConsentEntry
 from communications.portal import links, statement, texts
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
@@ -126,7 +126,7 @@ def test_the_page_answers_for_its_own_party_alone(account: Account, visitor: Cli
     assert (make.again(alpha).status, make.again(beta).status) == ("disputed", "overdue")
     assert page.say("stop", channel="all")[0] == 302
     assert make.again(alpha).debtor.opted_out_at is None  # Beta did not ask for it
-    assert Contact.objects.get(channel="email", address=MAILBOX).opted_out_at  # but the mailbox is one
+    assert Address.objects.get(channel="email", address=MAILBOX).opted_out_at  # but the mailbox is one
 
 
 def test_statements_are_of_one_party(account: Account) -> None:
@@ -248,7 +248,7 @@ def test_an_opt_out_of_a_shared_address_is_told_to_both(account: Account) -> Non
         assert addresses.choose(make.again(invoice), ["email"]).missing == "opted_out"
         assert TimelineEntry.objects.filter(invoice=invoice, kind="opted_out").count() == 1
     assert set(ConsentEntry.objects.values_list("debtor", flat=True)) == {alpha.debtor_id, beta.debtor_id}
-    consent.restore_address(Contact.objects.get(), make.STAFF, "They called.")
+    consent.restore_address(Address.objects.get(), make.STAFF, "They called.")
     assert addresses.choose(make.again(beta), ["email"]).address == MAILBOX
     assert TimelineEntry.objects.filter(kind="opted_in").count() == 2
 
@@ -340,4 +340,4 @@ def test_a_stop_from_a_shared_number_leaves_no_debtor_waiting_for_a_person(accou
     assert reply
     assert reply.took_effect
     assert not any(make.again(each).debtor.answered_at for each in (alpha, beta))
-    assert Contact.objects.get(channel="sms", address=PHONE).opted_out_at
+    assert Address.objects.get(channel="sms", address=PHONE).opted_out_at

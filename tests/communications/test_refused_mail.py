@@ -11,7 +11,7 @@ from pytest_django import Settings
 from communications.channels import Mailer, TransportUnavailable, pauses
 from communications.delivery import manual, notices, sender
 from communications.delivery.manual import MessageRequest
-from communications.models import Communication, Contact, SenderHealth
+from communications.models import Address, Communication, SenderHealth
 from inflow.accounts.models import Account
 from invoices import lifecycle
 from invoices.models import Escalation, TimelineEntry
@@ -71,7 +71,7 @@ def test_a_refusal_of_ours_uses_up_nothing(
     after = make.again(row.invoice)
     assert (after.last_step, after.slip_days, after.last_contacted_at) == (before.last_step, before.slip_days, None)
     assert after.next_contact_at == row.scheduled_for
-    assert not Contact.objects.filter(invalid_at__isnull=False).exists()
+    assert not Address.objects.filter(invalid_at__isnull=False).exists()
     assert not Escalation.objects.exists()
     assert reply in TimelineEntry.objects.get(kind="postponed").reason
     assert [record for record in caplog.records if "message_refused" in record.getMessage()]
@@ -175,7 +175,7 @@ def test_thirteen_debtors_of_a_relay_that_refuses_for_a_while_get_one_message_ea
     assert [sender.send_due(), sender.send_due()] == [13, 0]
     assert Counter(server.recipients) == {f"d{number}@debtor{number}.example": 1 for number in range(13)}
     assert set(Communication.objects.values_list("status", "try_number")) == {("sent", 1)}
-    assert not Contact.objects.filter(invalid_at__isnull=False).exists()
+    assert not Address.objects.filter(invalid_at__isnull=False).exists()
     assert not Escalation.objects.exists()
     health = SenderHealth.objects.get()
     assert (health.refused_at, health.paused_until, health.pauses) == ([], None, 0)
@@ -218,7 +218,7 @@ def test_a_probe_that_meets_a_dead_address_leaves_the_probe_to_the_next(start_ma
     pass_time(15)
     come_due()
     sender.send_due()
-    assert Contact.objects.filter(invalid_at__isnull=False).count() == 4
+    assert Address.objects.filter(invalid_at__isnull=False).count() == 4
     assert SenderHealth.objects.get().paused_until is not None, "nothing was accepted"
     server.on_recipient = "250 OK"
     due_mail(account, 9)

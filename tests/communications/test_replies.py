@@ -12,7 +12,7 @@ from pytest_django import Settings
 from communications.contacts import addresses
 from communications.delivery import sender
 from communications.inbound import replies
-from communications.models import Communication, Contact, Gateway, Reply
+from communications.models import Address, Communication, Gateway, Reply
 from inflow.accounts.models import Account
 from invoices import lifecycle
 from invoices.models import Payment, Promise, TimelineEntry
@@ -90,7 +90,7 @@ def test_stop_acts_at_once_on_that_address_and_channel_alone(
     account: Account, gateway: Gateway, sent: Communication
 ) -> None:
     assert say(gateway, "إيقاف") == 200
-    contact = Contact.objects.get()
+    contact = Address.objects.get()
     assert (contact.channel, contact.address, bool(contact.opted_out_at)) == ("sms", PHONE, True)
     assert (the_reply().status, the_reply().triage) == ("confirmed", "stop")
     debtor = make.again(sent.invoice).debtor
@@ -110,7 +110,7 @@ def test_the_gateway_says_whose_debtor_it_is(account: Account, gateway: Gateway,
     assert sender.send_due() == 2
     with nothing_happens(account):
         assert say(theirs, "STOP", token="theirs") == 200
-    assert Contact.objects.get().account == other
+    assert Address.objects.get().account == other
     assert Reply.objects.filter(debtor__account=other).exists()
 
 

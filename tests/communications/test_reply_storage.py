@@ -11,7 +11,7 @@ from communications.contacts import addresses
 from communications.delivery import sender
 from communications.inbound import replies
 from communications.inbound.triage import classification
-from communications.models import Communication, ConsentEntry, Contact, Gateway, Reply
+from communications.models import Address, Communication, ConsentEntry, Gateway, Reply
 from communications.portal import answers
 from inflow.accounts.models import Account
 from invoices.cases import cases
@@ -117,7 +117,7 @@ def test_a_reader_that_fails_makes_it_other_and_loses_nothing(
     assert (reply.triage, reply.status, reply.text) == ("other", "proposed", "STOP, we paid")
     assert debtor_of(sent).answered_at is not None
     assert TimelineEntry.objects.get(kind="answered").reason == "STOP, we paid"
-    assert not Contact.objects.filter(opted_out_at__isnull=False).exists()
+    assert not Address.objects.filter(opted_out_at__isnull=False).exists()
     due_message(account)
     assert sender.send_due() == 0
 
@@ -151,7 +151,7 @@ def test_what_was_found_stands_on_the_reply(gateway: Gateway, sent: Communicatio
     assert reply.amount == 12_500
     assert reply.paid_on == reply.account.today() - dt.timedelta(days=1)
     assert (reply.asks_to_stop, reply.took_effect) == (True, False)
-    assert not Contact.objects.filter(opted_out_at__isnull=False).exists()
+    assert not Address.objects.filter(opted_out_at__isnull=False).exists()
 
 
 # --- Stop -----------------------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def test_a_request_to_stop_among_other_words_waits_for_a_person(
     assert (reply.triage, reply.status, reply.took_effect) == ("stop", "proposed", False)
     assert debtor_of(sent).answered_at is not None
     replies.confirm_stop(reply, make.STAFF)
-    assert Contact.objects.get().opted_out_at is not None
+    assert Address.objects.get().opted_out_at is not None
     assert (reply.status, reply.handled_by, reply.took_effect) == ("confirmed", make.STAFF.name, False)
     assert debtor_of(sent).answered_at is None
 
@@ -180,7 +180,7 @@ def test_an_automatic_opt_out_is_shown_as_one_and_can_be_undone_with_a_reason(
     with nothing_happens(account), pytest.raises(Refused):
         replies.undo_opt_out(reply, make.STAFF, "")
     replies.undo_opt_out(reply, make.STAFF, "Meant the delivery.")
-    assert Contact.objects.get().opted_out_at is None
+    assert Address.objects.get().opted_out_at is None
     assert (reply.status, reply.handled_by, reply.took_effect) == ("dismissed", make.STAFF.name, True)
     assert list(ConsentEntry.objects.order_by("id").values_list("what", "text")) == [
         ("opted_out", "STOP"),

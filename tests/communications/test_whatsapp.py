@@ -11,7 +11,7 @@ from communications.contacts import addresses, consent
 from communications.delivery import sender
 from communications.engine import forecast
 from communications.inbound import replies
-from communications.models import Communication, ConsentEntry, Contact, Gateway, PolicyStep, Reply
+from communications.models import Address, Communication, ConsentEntry, Gateway, PolicyStep, Reply
 from inflow.accounts.models import Account
 from inflow.accounts.roles import Role
 from invoices.models import Debtor, Escalation, TimelineEntry
@@ -99,7 +99,7 @@ def test_within_24_hours_of_the_debtors_word_neither_consent_nor_approval_is_ask
     Gateway.objects.update(content_sids={})
     row = due(account, "whatsapp")
     assert say(gateway, "Who is this?") == 200
-    contact = Contact.objects.get()
+    contact = Address.objects.get()
     assert contact.heard_at is not None
     handled(row)
     assert addresses.in_conversation(contact, contact.heard_at + DAY - dt.timedelta(seconds=1))
@@ -112,7 +112,7 @@ def test_after_24_hours_it_is_asked_again(account: Account) -> None:
     row = due(account, "whatsapp")
     say(gateway, "Who is this?")
     handled(row)
-    Contact.objects.update(heard_at=account.now() - DAY)
+    Address.objects.update(heard_at=account.now() - DAY)
     assert not sender.send(row.pk)
     assert Communication.objects.get().suppressed_reason == "no_contact"
 
@@ -153,14 +153,14 @@ def test_consent_is_recorded_with_a_reason_and_ends_with_stop(account: Account) 
     consent.opt_in(invoice.debtor, "whatsapp", make.STAFF, "Ticked in the contract of 2 March.")
     entry = ConsentEntry.objects.get()
     assert (entry.what, entry.channel, entry.address) == ("opted_in", "whatsapp", PHONE)
-    assert addresses.has_opted_in(addresses.contact_at(account, "whatsapp", PHONE))
+    assert addresses.has_opted_in(addresses.record_of(account, "whatsapp", PHONE))
     assert said_of("opted_in").reason == "Ticked in the contract of 2 March."
     addresses.opt_out(account, "whatsapp", PHONE, account.now(), text="Stop")
-    assert not addresses.has_opted_in(addresses.contact_at(account, "whatsapp", PHONE))
+    assert not addresses.has_opted_in(addresses.record_of(account, "whatsapp", PHONE))
     with nothing_happens(account), pytest.raises(Refused):
         consent.opt_in(invoice.debtor, "whatsapp", make.STAFF, "They did not mean it.")
-    consent.restore_address(Contact.objects.get(), make.STAFF, "They asked for it by phone.")
-    assert addresses.has_opted_in(addresses.contact_at(account, "whatsapp", PHONE))
+    consent.restore_address(Address.objects.get(), make.STAFF, "They asked for it by phone.")
+    assert addresses.has_opted_in(addresses.record_of(account, "whatsapp", PHONE))
 
 
 def test_consent_needs_a_reason_and_a_number(account: Account) -> None:
@@ -169,7 +169,7 @@ def test_consent_needs_a_reason_and_a_number(account: Account) -> None:
         for debtor, reason in ((with_phone.debtor, " "), (without.debtor, "By phone.")):
             with pytest.raises(Refused):
                 consent.opt_in(debtor, "whatsapp", make.STAFF, reason)
-    assert not Contact.objects.exists()
+    assert not Address.objects.exists()
 
 
 def test_consent_is_recorded_on_the_debtors_page_and_not_for_another_account(client: Client) -> None:
@@ -178,7 +178,7 @@ def test_consent_is_recorded_on_the_debtors_page_and_not_for_another_account(cli
     address = f"/admin/invoices/debtor/{debtor.pk}/agree/"
     client.force_login(make.user(other, Role.ADMIN))
     assert client.post(address, {"reason": "By phone."}).status_code in (302, 403, 404)
-    assert not Contact.objects.exists()
+    assert not Address.objects.exists()
     client.force_login(make.user(account, Role.AGENT))
     assert client.post(address, {"reason": "By phone."}).status_code == 302
-    assert Contact.objects.get().opted_in_at is not None
+    assert Address.objects.get().opted_in_at is not None

@@ -3,7 +3,7 @@
 import pytest
 
 from communications.contacts import consent
-from communications.models import Answer, ConsentEntry, Contact
+from communications.models import Address, Answer, ConsentEntry
 from communications.portal import links
 from inflow.accounts.actors import DEBTOR
 from inflow.accounts.roles import Role
@@ -55,14 +55,14 @@ def test_a_dismissed_claim_leaves_the_ledger_alone(own: World) -> None:
 def test_bringing_somebody_back_needs_a_written_reason(own: World) -> None:
     agent = own.logged_in(Role.AGENT)
     consent.opt_out(make.again(own.invoice).debtor, "", DEBTOR, "page")
-    back, address = verb("invoices_debtor_opt_in", own), verb("communications_contact_opt_in", own)
+    back, address = verb("invoices_debtor_opt_in", own), verb("communications_address_opt_in", own)
     with nothing_changes(own):
         for where in (back, address):
             assert agent.post(where, {"reason": " "}).status_code == 200
     for where in (back, address):
         assert agent.post(where, {"reason": "Wrote to us on 3 May."}).status_code == 302
     assert make.again(own.invoice).debtor.opted_out_at is None
-    assert not Contact.objects.exclude(opted_out_at=None).exists()
+    assert not Address.objects.exclude(opted_out_at=None).exists()
     returned = ConsentEntry.objects.filter(what="opted_in")
     assert set(returned.values_list("text", "actor")) == {("Wrote to us on 3 May.", own.people[Role.AGENT].email)}
 

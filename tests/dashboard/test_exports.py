@@ -128,16 +128,16 @@ def test_a_csv_tells_excel_its_encoding_and_keeps_arabic(own: World) -> None:
 def test_a_workbook_that_would_be_too_long_is_refused_in_words_and_a_csv_is_not(own: World) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO communications_contact (account_id, channel, address, invalid_because)"
+            "INSERT INTO communications_address (account_id, channel, address, invalid_because)"
             " SELECT %s, 'email', n || '@many.example', '' FROM generate_series(1, %s) AS n",
             [own.account.pk, exporting.MOST_IN_WORKBOOK],
         )
     client = own.logged_in(Role.VIEWER)
     seen = AuditEntry.objects.count()
-    answer = client.get(page("communications_contact", "export", "xlsx"), follow=True)
+    answer = client.get(page("communications_address", "export", "xlsx"), follow=True)
     assert "export it as CSV" in answer.content.decode()
     assert AuditEntry.objects.count() == seen
-    answer = client.get(page("communications_contact", "export", "csv"))
+    answer = client.get(page("communications_address", "export", "csv"))
     export = Export.objects.get()
     assert answer["Location"] == f"/admin/exports/{export.pk}/"
     while long_exports.work(export.pk):

@@ -29,7 +29,7 @@ DECLARED = {
     "communications.answer": {"status", "kind"},
     "communications.communication": {"status", "kind", "channel", "language", "waits"},
     "communications.consententry": {"what", "channel", "source", "debtor__id__exact"},
-    "communications.contact": {"state", "channel"},
+    "communications.address": {"state", "channel"},
     "communications.reply": {"status", "triage", "channel", "took_effect"},
     "invoices.calendarrule": {"place", "kind"},
     "invoices.debtor": {"credit"},

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from communications.inbound import replies
-from communications.models import Contact, Gateway, Reply
+from communications.models import Address, Gateway, Reply
 from inflow.accounts.roles import Role
 from invoices.models import Payment
 from tests import make
@@ -66,7 +66,7 @@ def test_an_automatic_opt_out_is_marked_and_undone_from_its_page_with_a_reason(o
     with nothing_changes(own):
         assert agent.post(undo, {"reason": " "}).status_code == 200
     assert agent.post(undo, {"reason": "They meant the delivery."}).status_code == 302
-    assert Contact.objects.get(account=own.account, address=NUMBER).opted_out_at is None
+    assert Address.objects.get(account=own.account, address=NUMBER).opted_out_at is None
     html = agent.get(change).content.decode()
     assert "was undone." in html
     assert undo not in html

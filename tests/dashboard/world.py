@@ -16,11 +16,11 @@ from django.urls import reverse
 from communications.contacts import addresses
 from communications.inbound import replies
 from communications.models import (
+    Address,
     Answer,
     CollectionSettings,
     Communication,
     ConsentEntry,
-    Contact,
     Gateway,
     MessageTemplate,
     ReminderPolicy,
@@ -144,7 +144,7 @@ def build(name: str) -> World:
             "communications_reply": reply.pk,
             "communications_gateway": gateway.pk,
             "communications_answer": Answer.objects.get(invoice=invoice).pk,
-            "communications_contact": Contact.objects.get(account=account).pk,
+            "communications_address": Address.objects.get(account=account).pk,
             "communications_consententry": ConsentEntry.objects.get(account=account).pk,
             "communications_collectionsettings": CollectionSettings.objects.create(account=account).pk,
             "invoices_calendarrule": make.calendar_rule(account, f"Holiday of {name}").pk,
@@ -191,7 +191,7 @@ def rows_of(account: Account) -> dict[str, Any]:
     """Whatever the account owns."""
     owned = (
         *(User, Invitation, ApiKey, AuditEntry, Debtor, Invoice, Payment, Promise, Escalation, TimelineEntry),
-        *(Communication, Contact, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile, Answer, ConsentEntry),
+        *(Communication, Address, Gateway, MessageTemplate, ReminderPolicy, Reply, SenderProfile, Answer, ConsentEntry),
         *(Subscription, Event, Delivery, CalendarRule, CollectionSettings, Import),
     )
     rows: dict[str, Any] = {

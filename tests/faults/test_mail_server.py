@@ -21,7 +21,7 @@ _RESTED = """
 UPDATE communications_communication SET sent_at = sent_at - interval '30 days' WHERE sent_at > now() - interval '8 days'
 """
 _AWAKE = "UPDATE invoices_debtor SET time_zone = %s, country = %s"
-_MARKS = "SELECT count(*) FROM communications_contact WHERE invalid_at IS NOT NULL"
+_MARKS = "SELECT count(*) FROM communications_address WHERE invalid_at IS NOT NULL"
 _CASES = "SELECT count(*) FROM invoices_escalation WHERE reason IN ('no_contact', 'delivery_failed')"
 _WAITS = "SELECT count(*) FROM communications_communication WHERE waits_for IN ('refused', 'paused')"
 _SENT = "SELECT count(*) FROM communications_communication WHERE status = 'sent' AND refusals > 0"

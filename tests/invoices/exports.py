@@ -62,7 +62,7 @@ Payment,10/17/2026,2003,,Oryx Hotels,,,,-100.00
 
 ZOHO = """\
 Invoice Date,Invoice ID,Invoice Number,Invoice Status,Customer ID,Customer Name,Due Date,Currency Code,Exchange Rate,\
-SubTotal,Total,Balance,Adjustment,Item Name,Quantity,Item Price,Item Total,Notes,Primary Contact EmailID
+SubTotal,Total,Balance,Adjustment,Item Name,Quantity,Item Price,Item Total,Notes,Primary Address EmailID
 2026-11-05,4000001,INV-000301,Overdue,9001,Al Noor Trading LLC,2998-11-20,AED,1.00,1000.00,1050.00,1050.00,0.00,\
 Cabling,2,250.00,500.00,Thanks,ap@alnoor.example
 2026-11-05,4000001,INV-000301,Overdue,9001,Al Noor Trading LLC,2998-11-20,AED,1.00,1000.00,1050.00,1050.00,0.00,\

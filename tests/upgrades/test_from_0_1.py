@@ -21,6 +21,8 @@ from tests.restores.databases import Database
 from webhooks.models import Attempt, Delivery, Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
+# Tables by their names in 0.1.
+RENAMED = {"communications_contact": "communications_address"}
 DUMP = Path(__file__).parent / "database_of_0_1.sql.gz"
 
 
@@ -42,7 +44,8 @@ def test_a_database_of_0_1_is_upgraded_and_serves(old: Database) -> None:
     # With its checks, as from the command line.
     call_command("migrate", verbosity=0, interactive=False, skip_checks=False)
     call_command("migrate", check_unapplied=True, verbosity=0)
-    assert _counts() == before
+    after = _counts()
+    assert {name: after[RENAMED.get(name, name)] for name in before} == before
     assert {"new", "overdue", "on_hold", "disputed", "written_off", "paid", "cancelled"} == set(
         Invoice.objects.values_list("status", flat=True)
     )

@@ -12,7 +12,7 @@ from django.utils import timezone
 from communications.contacts import addresses
 from communications.engine import clock
 from communications.engine.errors import ClockBackwards, ClockBusy
-from communications.models import ConsentEntry, Contact, Medium, SenderProfile, Source, Wish
+from communications.models import Address, ConsentEntry, Medium, SenderProfile, Source, Wish
 from inflow.accounts import audit, keys
 from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account, ApiKey, Language, User
@@ -148,9 +148,9 @@ def _agree_to_whatsapp(account: Account, at: dt.datetime) -> None:
     where = {"account": account, "channel": Medium.WHATSAPP}
     signed = {"what": Wish.OPTED_IN, "source": Source.STAFF, "text": "Agreed to in the contract.", "at": at}
     those = Debtor.objects.for_account(account).exclude(phone="").order_by("name")
-    contacts = [Contact(**where, address=debtor.phone, opted_in_at=at) for debtor in those]
+    contacts = [Address(**where, address=debtor.phone, opted_in_at=at) for debtor in those]
     unique = ["account", "channel", "address"]
-    Contact.objects.bulk_create(contacts, update_conflicts=True, unique_fields=unique, update_fields=["opted_in_at"])
+    Address.objects.bulk_create(contacts, update_conflicts=True, unique_fields=unique, update_fields=["opted_in_at"])
     ConsentEntry.objects.bulk_create(
         ConsentEntry(**where, **signed, debtor=debtor, address=debtor.phone, actor=AGENT.name) for debtor in those
     )

@@ -8,13 +8,13 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from communications.contacts import consent
-from communications.models import ConsentEntry, Contact, Medium
+from communications.models import Address, ConsentEntry, Medium
 from communications.portal import statement, texts
 from communications.portal.account import open_invoices, positions
 from communications.schedule.calendar import place_of
 from inflow.accounts.models import Language
 from inflow.dashboard.core.markup import badge
-from inflow.dashboard.pages.contacts import contact_badge
+from inflow.dashboard.pages.addresses import address_badge
 from invoices import money
 from invoices.debtors import debtor_parties
 from invoices.debtors.receivables import Position
@@ -43,15 +43,15 @@ def _owed(debtor: Debtor) -> list[dict[str, Any]]:
 def _addresses(debtor: Debtor) -> list[dict[str, Any]]:
     """Return the debtor's addresses, each with its state."""
     known = consent.addresses_of(debtor)
-    contacts = Contact.objects.filter(account=debtor.account_id, address__in={address for _, address in known})
+    contacts = Address.objects.filter(account=debtor.account_id, address__in={address for _, address in known})
     by_key = {(contact.channel, contact.address): contact for contact in contacts}
     found = []
     for channel, address in known:
         contact = by_key.get((channel, address))
-        state = badge(_("Opted out"), "warning") if debtor.opted_out_at else contact_badge(contact)
+        state = badge(_("Opted out"), "warning") if debtor.opted_out_at else address_badge(contact)
         found.append({"channel": Medium(channel).label, "address": address, "state": state})
         if contact:
-            found[-1]["url"] = reverse("admin:communications_contact_change", args=[contact.pk])
+            found[-1]["url"] = reverse("admin:communications_address_change", args=[contact.pk])
             found[-1]["because"] = contact.invalid_because
     return found
 

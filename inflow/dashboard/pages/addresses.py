@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from unfold.decorators import display
 
 from communications.contacts import consent
-from communications.models import ConsentEntry, Contact
+from communications.models import Address, ConsentEntry
 from inflow.accounts.actors import Actor
 from inflow.dashboard.core.filters import Options, OptionsFilter, choices
 from inflow.dashboard.core.markup import badge, bdi, moment_column, text_column, two_lines
@@ -20,7 +20,7 @@ from inflow.dashboard.pages.forms import ReasonForm
 from inflow.languages import field_label
 
 
-class ContactStateFilter(OptionsFilter):
+class AddressStateFilter(OptionsFilter):
     title, parameter_name = _lazy("state"), "state"
     options: ClassVar[Options] = {
         "left": (_lazy("Opted out"), Q(opted_out_at__isnull=False)),
@@ -28,13 +28,13 @@ class ContactStateFilter(OptionsFilter):
     }
 
 
-@admin.register(Contact)
-class ContactAdmin(OwnRowsAdmin):
+@admin.register(Address)
+class AddressAdmin(OwnRowsAdmin):
     """Addresses that have bounced, or that have opted in or out of messages."""
 
     ordering = ("address", "channel")
     list_display = ("address_shown", "channel", "state", "opted_out", "invalid_because")
-    list_filter = (ContactStateFilter, *choices("channel"))
+    list_filter = (AddressStateFilter, *choices("channel"))
     search_fields = ("address",)
     export_columns = ("channel", "address", "opted_out_at", "invalid_at", "invalid_because")
     fields = (
@@ -50,26 +50,26 @@ class ContactAdmin(OwnRowsAdmin):
         _lazy("Allow messages again"),
         icon="undo",
         form=ReasonForm,
-        fits=lambda contact: contact.opted_out_at is not None,
+        fits=lambda record: record.opted_out_at is not None,
         intro=_lazy("Only at the request of its owner. The reason is recorded in the consent log."),
     )
-    def opt_in(self, contact: Contact, actor: Actor, form: ReasonForm) -> str:
-        consent.restore_address(contact, actor, form.cleaned_data["reason"])
-        return _("Messages to %(contact)s are allowed again.") % {"contact": contact}
+    def opt_in(self, record: Address, actor: Actor, form: ReasonForm) -> str:
+        consent.restore_address(record, actor, form.cleaned_data["reason"])
+        return _("Messages to %(contact)s are allowed again.") % {"contact": record}
 
     address_shown = text_column(_lazy("Address"), "address")
 
     @display(description=_lazy("State"))
-    def state(self, contact: Contact) -> str:
-        return contact_badge(contact)
+    def state(self, record: Address) -> str:
+        return address_badge(record)
 
     opted_out = moment_column(_lazy("Opted out"), "opted_out_at")
 
 
-def contact_badge(contact: Contact | None) -> str:
-    if contact and contact.opted_out_at:
+def address_badge(record: Address | None) -> str:
+    if record and record.opted_out_at:
         return badge(_("Opted out"), "warning")
-    return badge(_("Bounced"), "danger") if contact and contact.invalid_at else badge(_("Good"), "success")
+    return badge(_("Bounced"), "danger") if record and record.invalid_at else badge(_("Good"), "success")
 
 
 @admin.register(ConsentEntry)
