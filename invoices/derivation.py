@@ -12,6 +12,7 @@ class Facts(Protocol):
 
     amount: Decimal
     amount_paid: Decimal
+    amount_credited: Decimal
     due_date: dt.date
     hold_until: dt.date | None
     disputed_at: dt.datetime | None
@@ -41,9 +42,10 @@ def derive(facts: Facts) -> tuple[Status, PaymentStatus]:
 
 
 def _payment_status(facts: Facts) -> PaymentStatus:
-    if facts.amount_paid <= 0:
+    covered = facts.amount_paid + facts.amount_credited
+    if covered <= 0:
         return PaymentStatus.UNPAID
-    return PaymentStatus.PARTIALLY_PAID if facts.amount_paid < facts.amount else PaymentStatus.PAID
+    return PaymentStatus.PARTIALLY_PAID if covered < facts.amount else PaymentStatus.PAID
 
 
 def days_overdue(status: str, due_date: dt.date, today: dt.date) -> int:

@@ -94,7 +94,7 @@ def balances(invoices: Iterable[Invoice]) -> dict[str, Decimal]:
 
 # --- Database expressions ----------------------------------------------------------------------------------------
 
-BALANCE = Greatest(F("amount") - F("amount_paid"), _ZERO)
+BALANCE = Greatest(F("amount") - F("amount_paid") - F("amount_credited"), _ZERO)
 
 
 def in_part(part: Part, is_past: Q) -> Q:
@@ -120,7 +120,7 @@ _PAID_SINCE = (
 # The open amount of a promise, as in `promised`.
 _PROMISED = Least(
     F("amount") - Greatest(Coalesce(Subquery(_PAID_SINCE), _ZERO), _ZERO),
-    F("invoice__amount") - F("invoice__amount_paid"),
+    F("invoice__amount") - F("invoice__amount_paid") - F("invoice__amount_credited"),
 )
 PROMISED = Case(
     When(invoice__status__in=OPEN, then=Greatest(_PROMISED, _ZERO)),

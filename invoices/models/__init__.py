@@ -4,12 +4,14 @@ from invoices.models.base import AccountQuerySet
 from invoices.models.calendars import MAX_HOLIDAY_DAYS, CalendarRule, RuleKind
 from invoices.models.cases import CaseStatus, Escalation, Reason, Resolution
 from invoices.models.choices import OPEN, PaymentStatus, Status
-from invoices.models.debtors import Debtor
+from invoices.models.credit_notes import CreditNote, CreditNoteStatus
+from invoices.models.debtors import Contact, Debtor, DebtorExternalId
 from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 from invoices.models.imports import Import, ImportRow
 from invoices.models.invoices import MAX_NUMBER, Invoice, InvoiceQuerySet
 from invoices.models.payments import Allocation, AllocationKind, Payment, Receipt, ReceiptStatus, Reversal, ReversalKind
 from invoices.models.promises import Promise, PromiseStatus
+from invoices.models.settings import PaymentSettings
 from invoices.models.timeline import TimelineEntry
 
 __all__ = [
@@ -21,9 +23,13 @@ __all__ = [
     "AllocationKind",
     "CalendarRule",
     "CaseStatus",
+    "Contact",
     "ContactCorrection",
     "ContactKind",
+    "CreditNote",
+    "CreditNoteStatus",
     "Debtor",
+    "DebtorExternalId",
     "DebtorIdentity",
     "Escalation",
     "Import",
@@ -31,6 +37,7 @@ __all__ = [
     "Invoice",
     "InvoiceQuerySet",
     "Payment",
+    "PaymentSettings",
     "PaymentStatus",
     "Promise",
     "PromiseStatus",

@@ -5,6 +5,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -17,6 +18,8 @@ from invoices.models.choices import OPEN, PaymentStatus, Status
 from invoices.models.debtors import Debtor
 
 MAX_NUMBER = 64  # characters of an invoice number in its canonical spelling
+MAX_EXTERNAL_ID = 100
+MAX_TAG = 40
 
 
 class InvoiceQuerySet(AccountQuerySet):
@@ -47,9 +50,31 @@ class Invoice(models.Model):
     due_date = models.DateField()
     language = models.CharField(max_length=2, choices=Language)
     notes = models.TextField(blank=True)
+    external_id = models.CharField(
+        max_length=MAX_EXTERNAL_ID, blank=True, db_default="", help_text=_lazy("Its id in the system it came from.")
+    )
+    purchase_order = models.CharField(max_length=100, blank=True, db_default="")
+    payment_url = models.CharField(
+        max_length=2000, blank=True, db_default="", help_text=_lazy("The page on which the debtor can pay it.")
+    )
+    tags = ArrayField(models.CharField(max_length=MAX_TAG), default=list, db_default=[], blank=True)
+    metadata = models.JSONField(default=dict, db_default={}, editable=False)
+    # Contacts besides the debtor's email and phone above: dictionaries with the fields of `invoices.models.Contact`.
+    contacts = models.JSONField(default=list, db_default=[], editable=False)
+    source_updated_at = models.DateTimeField(
+        null=True, editable=False, help_text=_lazy("When the last accepted change was made in the system it came from.")
+    )
 
     # Facts.
     amount_paid = models.DecimalField(max_digits=20, decimal_places=3, default=Decimal(0), editable=False)
+    amount_credited = models.DecimalField(
+        max_digits=18,
+        decimal_places=3,
+        default=Decimal(0),
+        db_default=Decimal(0),
+        editable=False,
+        help_text=_lazy("The part of the amount that credit notes cancel."),
+    )
     hold_until = models.DateField(null=True, blank=True, editable=False)
     disputed_at = models.DateTimeField(null=True, editable=False)
     written_off_at = models.DateTimeField(null=True, editable=False)
@@ -118,9 +143,17 @@ class Invoice(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         constraints = [
-            models.UniqueConstraint(fields=["account", "invoice_number"], name="invoice_number_is_unique"),
+            models.UniqueConstraint(
+                fields=["account", "invoice_number"], condition=Q(cancelled_at=None), name="invoice_number_is_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["account", "external_id"],
+                condition=Q(cancelled_at=None) & ~Q(external_id=""),
+                name="invoice_external_id_is_unique",
+            ),
             models.CheckConstraint(
-                condition=Q(amount_paid__gte=0, amount_paid__lte=F("amount")),
+                condition=Q(amount_paid__gte=0, amount_credited__gte=0)
+                & Q(amount_paid__lte=F("amount") - F("amount_credited")),
                 name="an_invoice_is_paid_at_most_its_amount",
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="invoice_amount_is_positive"),
@@ -140,6 +173,8 @@ class Invoice(models.Model):
         ]
         indexes = [
             models.Index(fields=["account", "-created_at", "-id"], name="invoice_newest"),
+            # Cancelled invoices too, whose numbers may be used again.
+            models.Index(fields=["account", "invoice_number"], name="invoice_by_number"),
             models.Index(fields=["account", "status", "-created_at", "-id"], name="invoice_by_status"),
             models.Index(fields=["account", "payment_status", "-created_at", "-id"], name="invoice_by_payment_status"),
             # Finds the new invoices past their due date.
@@ -170,7 +205,7 @@ class Invoice(models.Model):
     @property
     def balance(self) -> Decimal:
         """Return the amount still owed. It is never negative, because a surplus is the debtor's credit."""
-        return self.amount - self.amount_paid
+        return self.amount - self.amount_paid - self.amount_credited
 
     @property
     def is_open(self) -> bool:

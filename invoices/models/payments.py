@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from inflow.accounts.models import Account
 from invoices import money
 from invoices.models.base import AccountQuerySet
+from invoices.models.credit_notes import CreditNote
 from invoices.models.debtors import Debtor
 from invoices.models.invoices import Invoice
 
@@ -120,11 +121,12 @@ class AllocationKind(models.TextChoices):
 
 
 class Allocation(models.Model):
-    """A part of a receipt that pays an invoice, or that was taken back if the amount is negative. Append-only."""
+    """A part of a receipt or credit note that covers an invoice, or was taken back if it is negative. Append-only."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
-    receipt = models.ForeignKey(Receipt, on_delete=models.PROTECT, related_name="allocations")
+    receipt = models.ForeignKey(Receipt, on_delete=models.PROTECT, null=True, related_name="allocations")
+    credit_note = models.ForeignKey(CreditNote, on_delete=models.PROTECT, null=True, related_name="allocations")
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="allocations")
     amount = models.DecimalField(max_digits=18, decimal_places=3)
     kind = models.CharField(max_length=10, choices=AllocationKind)
@@ -142,8 +144,16 @@ class Allocation(models.Model):
         ordering = ["-created_at", "-id"]
         constraints = [
             models.CheckConstraint(condition=~Q(amount=0), name="an_allocation_is_not_zero"),
+            models.CheckConstraint(
+                condition=Q(receipt=None, credit_note__isnull=False) | Q(receipt__isnull=False, credit_note=None),
+                name="an_allocation_is_of_a_receipt_or_a_credit_note",
+            ),
             models.UniqueConstraint(
                 fields=["posting", "receipt", "invoice"], name="an_act_allocates_a_receipt_to_an_invoice_once"
+            ),
+            models.UniqueConstraint(
+                fields=["posting", "credit_note", "invoice"],
+                name="an_act_allocates_a_credit_note_to_an_invoice_once",
             ),
         ]
 

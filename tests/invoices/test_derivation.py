@@ -31,6 +31,9 @@ MOMENT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
     ("facts", "status", "payment_status"),
     [
         ({}, "new", "unpaid"),
+        ({"amount_credited": 40}, "new", "partially_paid"),
+        ({"amount_paid": 60, "amount_credited": 40}, "paid", "paid"),
+        ({"amount_credited": 100}, "paid", "paid"),
         ({"aged_on": DUE}, "new", "unpaid"),
         ({"aged_on": DUE + dt.timedelta(days=1)}, "overdue", "unpaid"),
         ({"hold_until": DUE, "aged_on": DUE}, "on_hold", "unpaid"),
@@ -47,7 +50,8 @@ MOMENT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 )
 def test_the_first_status_that_holds(facts: dict[str, Any], status: str, payment_status: str) -> None:
     nothing = dict.fromkeys(["hold_until", "disputed_at", "written_off_at", "cancelled_at", "aged_on"])
-    known = {"amount": Decimal(100), "amount_paid": Decimal(0), "due_date": DUE, **nothing, **facts}
+    money = {"amount": Decimal(100), "amount_paid": Decimal(0), "amount_credited": Decimal(0)}
+    known = {**money, "due_date": DUE, **nothing, **facts}
     assert derive(SimpleNamespace(**known)) == (status, payment_status)
 
 
