@@ -9,6 +9,10 @@ class TooManySubscriptions(Exception):
         self.disabled = disabled
 
 
+class DuplicateSubscription(Exception):
+    """Another subscription has the same target and events."""
+
+
 class SubscriptionDisabled(Exception):
     """The subscription is disabled, so nothing can be sent to it."""
 

@@ -35,6 +35,7 @@ class Subscription(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="subscriptions")
     target_url = models.CharField(max_length=2000)
     events = ArrayField(models.CharField(max_length=40, choices=EventType))
+    description = models.CharField(max_length=200, blank=True, default="", db_default="")
     sealed_secret = models.TextField(editable=False)
     earlier_secrets = models.JSONField(
         default=list,

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable, Mapping
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -12,7 +12,7 @@ from inflow.accounts.models import Account
 from webhooks import outbox
 from webhooks.delivery import signing
 from webhooks.endpoints import REASON_GONE
-from webhooks.errors import SubscriptionDisabled, TooManySubscriptions
+from webhooks.errors import DuplicateSubscription, SubscriptionDisabled, TooManySubscriptions
 from webhooks.models import TEST_EVENT, Delivery, DeliveryStatus, Subscription
 
 # How long a secret still signs after a newer one was made, and how many sign at most.
@@ -43,6 +43,40 @@ def subscribe(account: Account, target_url: str, events: Iterable[str]) -> tuple
         new = Subscription(account=account, target_url=target_url, events=wanted, sealed_secret=encrypt(secret))
         new.save(force_insert=True)
         return new, secret
+
+
+def change(
+    subscription: Subscription,
+    *,
+    target_url: str | None = None,
+    events: Iterable[str] | None = None,
+    description: str | None = None,
+) -> list[str]:
+    """Change the named values and return the names of those that changed.
+
+    Pending deliveries go to the new target. Raise `DuplicateSubscription` if another one has the same target and
+    events.
+    """
+    with transaction.atomic():
+        stored = Subscription.objects.select_for_update(no_key=True).get(pk=subscription.pk)
+        wanted = {
+            "target_url": stored.target_url if target_url is None else target_url,
+            "events": stored.events if events is None else sorted(set(events)),
+            "description": stored.description if description is None else description,
+        }
+        changed = [name for name, value in wanted.items() if getattr(stored, name) != value]
+        fresh = {"failing_since": None, "failures": 0, "is_slow": False} if "target_url" in changed else {}
+        for name, value in {**wanted, **fresh}.items():
+            setattr(subscription, name, value)
+        if changed:
+            try:
+                with transaction.atomic():
+                    subscription.save(update_fields=[*changed, *fresh])
+            except IntegrityError as error:
+                if "subscription_is_unique_per_target_and_events" in str(error):
+                    raise DuplicateSubscription from error
+                raise
+    return changed
 
 
 def unsubscribe(subscription: Subscription) -> bool:

@@ -2,12 +2,22 @@ import datetime as dt
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from communications.content import template_language
 from communications.models import Kind, Medium, State
 from inflow.accounts.models import Language
-from inflow.api.fields import ChoiceField, IntegerQueryField, MomentField, StrictSerializer, error_of
+from inflow.api.fields import (
+    BooleanField,
+    ChoiceField,
+    IntegerQueryField,
+    MomentField,
+    StrictSerializer,
+    TextField,
+    error_of,
+)
 from inflow.api.pagination import PageQuery
 
 
@@ -93,6 +103,31 @@ class ForecastEntryOut(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=Kind.choices)
     recipient = serializers.CharField(allow_null=True)
     suppressed_reason = serializers.CharField(allow_null=True, help_text="Why it would not be sent.")
+
+
+class SendIn(StrictSerializer):
+    """Request of POST /api/zapier/invoices/:id/send. Everything is optional."""
+
+    kind = ChoiceField(choices=[Kind.MANUAL, Kind.PROMISE_FOLLOWUP, Kind.THANK_YOU], required=False)
+    channel = ChoiceField(choices=Medium.choices, required=False)
+    language = ChoiceField(choices=Language.choices, required=False)
+    subject = TextField(
+        max_length=template_language.SUBJECT_LIMIT, required=False, help_text="Of an email with your own text."
+    )
+    text = TextField(
+        max_length=template_language.LIMITS[Medium.EMAIL],
+        required=False,
+        help_text="Your own text, in the language of templates.",
+    )
+    may_wait = BooleanField(
+        default=False, help_text="Schedule it for the next allowed time if it can't be sent now. Otherwise 422."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        text, kind = attrs.get("text", ""), attrs.get("kind", Kind.MANUAL)
+        if (text or attrs.get("subject")) and kind != Kind.MANUAL:
+            raise error_of("text", "does_not_fit", _("Only a message of the kind manual has a text of its own."))
+        return attrs
 
 
 @extend_schema_serializer(component_name="Communication")

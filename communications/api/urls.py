@@ -1,6 +1,12 @@
 from django.urls import path
 
-from communications.api.views import ClockViewSet, CommunicationViewSet, ForecastViewSet, PageLinkViewSet
+from communications.api.views import (
+    ClockViewSet,
+    CommunicationViewSet,
+    ForecastViewSet,
+    PageLinkViewSet,
+    SendViewSet,
+)
 
 urlpatterns = [
     path("communications", CommunicationViewSet.as_view({"get": "list"}), name="communications"),
@@ -10,6 +16,7 @@ urlpatterns = [
         name="communications-of-invoice",
     ),
     path("invoices/<uuid:invoice_id>/page-link", PageLinkViewSet.as_view({"post": "create"}), name="page-link"),
+    path("invoices/<uuid:invoice_id>/send", SendViewSet.as_view({"post": "create"}), name="send"),
     path("forecast", ForecastViewSet.as_view({"get": "list"}), name="forecast"),
     path("test/clock", ClockViewSet.as_view({"get": "show", "post": "create"}), name="test-clock"),
 ]

@@ -25,11 +25,16 @@ from communications.api.serializers import (
     LeapOut,
     PageLinkIn,
     PageLinkOut,
+    SendIn,
 )
+from communications.contacts import addresses
+from communications.delivery import manual
+from communications.delivery.manual import MessageRequest
 from communications.engine import forecast, leaps, sandbox, stored_forecasts
 from communications.engine.errors import ClockBackwards, ClockBusy, ForecastBusy
-from communications.models import LEFT_US, ClockLeap, Communication
+from communications.models import LEFT_US, ClockLeap, Communication, Kind
 from communications.portal import links
+from communications.schedule import one_off, policies
 from inflow.accounts import audit
 from inflow.accounts.models import Account, Scope
 from inflow.api import pagination
@@ -38,6 +43,7 @@ from inflow.api.errors import Problem, invalid, not_found
 from inflow.api.idempotency import idempotent, shows_links
 from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
+from invoices.api.views import refusals_as_problems
 from invoices.models import AccountQuerySet, Invoice
 
 # Time for which the pages after the first are cached, in seconds.
@@ -114,6 +120,45 @@ class PageLinkViewSet(ApiViewSet):
             audit.record(account, actor_of(request).name, "debtor.link_made", str(invoice.debtor)[:120])
         made = {"url": url, "language": language, "expires_at": expires_at.replace(microsecond=0)}
         return ApiResponse(made, status=201, shows_links=True)
+
+
+class SendViewSet(ApiViewSet):
+    scopes = {"create": Scope.COMMUNICATIONS_WRITE}
+
+    @extend_schema(
+        operation_id="send_message",
+        summary="Send a message about an invoice now",
+        description=(
+            "The message passes the same checks as any other: contact hours, limits, opt-outs, credit. What is not"
+            " allowed now is refused with the reason (422), or scheduled with `may_wait` if it only has to wait. 202:"
+            " the message will be sent within seconds; see its status at GET /api/zapier/communications/:invoiceId."
+            " The defaults are a message about the open invoices, the first usable channel and the debtor's language."
+        ),
+        request=SendIn,
+        responses={202: CommunicationOut},
+    )
+    @idempotent
+    def create(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
+        data, account = SendIn.checked(request.data), account_of(request)
+        invoice = Invoice.objects.for_account(account).select_related("debtor").filter(pk=invoice_id).first()
+        if invoice is None:
+            raise not_found()
+        invoice.account = invoice.debtor.account = account
+        may_wait = data.pop("may_wait")
+        with refusals_as_problems():
+            asked = MessageRequest(**{**_defaults(invoice), **data})
+            manual.check_text(asked)
+            row = manual.schedule(account, invoice_id, actor_of(request), asked, may_wait=may_wait)
+        return ApiResponse(representation.of_communication(row), status=202)
+
+
+def _defaults(invoice: Invoice) -> dict[str, str]:
+    kinds = one_off.kinds_for(invoice)
+    return {
+        "kind": kinds[0] if kinds else Kind.MANUAL,
+        "channel": addresses.choose(invoice, policies.ALL_CHANNELS).channel,
+        "language": invoice.debtor.language or invoice.language,
+    }
 
 
 class ForecastViewSet(ApiViewSet):

@@ -19,13 +19,15 @@ from django.utils.translation import gettext as _
 
 from communications import channels
 from communications.channels import Outage, pauses
-from communications.content import messages
+from communications.content import messages, template_language
+from communications.content.errors import InvalidTemplate
 from communications.delivery import gate, reasons, safeguards, sender
 from communications.delivery.errors import AlreadySent, PreviewOutdated
 from communications.models import Communication, Medium, State
-from communications.schedule import one_off
+from communications.schedule import holding, ladder, one_off
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
+from inflow.celery import wake
 from inflow.languages import choice_label
 from inflow.restores import highwater
 from invoices import timeline
@@ -75,6 +77,21 @@ class Preview:
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
+def check_text(request: MessageRequest) -> None:
+    """Raise `Refused` if the text of a person or program can't be used."""
+    if bool(request.subject) != bool(request.text) and request.channel == Medium.EMAIL:
+        message = _("Enter both subject and text for an email of your own.")
+        raise Refused("text" if request.subject else "subject", "required", message)
+    limit = template_language.LIMITS[Medium(request.channel)]
+    if len(request.text) > limit:
+        raise Refused("text", "max_length", _("At most %(most)d characters.") % {"most": limit})
+    try:
+        template_language.check(request.text, request.channel)
+        template_language.check_subject(request.subject, request.channel)
+    except InvalidTemplate as error:
+        raise Refused("text", "invalid", str(error)) from error
+
+
 def preview(account: Account, invoice_id: uuid.UUID, actor: Actor, request: MessageRequest) -> Preview:
     """Return a preview of a message without storing anything. Raise `Refused` or `writing.NotFound`."""
     with transaction.atomic():
@@ -100,7 +117,7 @@ def send(
             with transaction.atomic():
                 shown, claimed = _pass_gate(account, invoice_id, actor, request, key, unavailable=unavailable)
                 if not shown.may_be_sent:
-                    raise Refused("kind", "not_now", _("It can't be sent: %(why)s.") % {"why": shown.refusal})
+                    raise _not_now(shown.refusal)
                 if shown.digest != digest:
                     raise PreviewOutdated
             if claimed:
@@ -113,6 +130,43 @@ def send(
                 pauses.release(permit)
     sent: Communication = Communication.objects.get(pk=key)
     return sent
+
+
+def schedule(
+    account: Account, invoice_id: uuid.UUID, actor: Actor, request: MessageRequest, *, may_wait: bool = False
+) -> Communication:
+    """Schedule a message for a program and return it. A worker sends it within seconds.
+
+    It is refused with the reason of the gate, or if there is an unhandled reply or an open case of level 2, which a
+    program does not see. With `may_wait`, it may be held back until a known time.
+    """
+    shown = preview(account, invoice_id, actor, request)
+    if shown.refusal and not (may_wait and shown.deferred_until):
+        raise _not_now(shown.refusal)
+    with transaction.atomic():
+        row = _plan(account, invoice_id, actor, request, uuid.uuid4())
+        facts = ladder.facts_of(row.invoice)
+        answer = holding.answer_hold(facts, row.invoice)
+        if answer and answer.until > facts.now:
+            raise _not_now(reasons.describe(answer.reason))
+        if facts.is_escalated:
+            raise _not_now(reasons.describe("case"))
+        row.scheduled_for = shown.deferred_until or row.scheduled_for
+        row.save(update_fields=["scheduled_for"])
+        transaction.on_commit(lambda: _wake(row))
+    return row
+
+
+def _wake(row: Communication) -> None:
+    """Have the message sent. A test account's own clock does not wake the workers."""
+    if row.account.clock is None:
+        wake("communications.tasks.send_due")
+    elif row.scheduled_for <= row.account.now():
+        sender.capture(row.pk, owner=row.account)
+
+
+def _not_now(refusal: str) -> Refused:
+    return Refused("kind", "not_now", _("It can't be sent: %(why)s.") % {"why": refusal})
 
 
 def cancel(account: Account, communication_id: uuid.UUID, actor: Actor, *, reason: str = "") -> Communication:
@@ -144,6 +198,26 @@ def _pass_gate(
 
     Raise `AlreadySent` if the key was used for this invoice before.
     """
+    row = _plan(account, invoice_id, actor, request, key)
+    rendered = _draft(row)
+    claimed = gate.claim(key, unavailable=unavailable)
+    if claimed:
+        return Preview(claimed[0], None, ""), claimed
+    invoice, row = row.invoice, Communication.objects.get(pk=key)
+    refusal = reasons.describe(row.waits_for or row.suppressed_reason)
+    if rendered:
+        if row.waits_for == "lint":
+            row.invoice = invoice
+            refusal = f"{refusal}: {' '.join(gate.objections(row, rendered))}"
+        row.subject, row.body, row.html = rendered.subject, rendered.text, rendered.html
+        row.language = rendered.language
+    return Preview(row, row.scheduled_for if row.waits_for in _TEMPORARY_REASONS else None, refusal), claimed
+
+
+def _plan(
+    account: Account, invoice_id: uuid.UUID, actor: Actor, request: MessageRequest, key: uuid.UUID
+) -> Communication:
+    """Store a message to be sent now."""
     invoice = lock(account, invoice_id)
     if earlier := Communication.objects.filter(pk=key, invoice=invoice).first():
         raise AlreadySent(earlier)
@@ -173,19 +247,7 @@ def _pass_gate(
     except IntegrityError as error:
         raise Refused("key", "used", _("This form was already used. Open it again.")) from error
     timeline.note(invoice, "planned", actor, message=row.kind, medium=row.channel)
-    rendered = _draft(row)
-    claimed = gate.claim(key, unavailable=unavailable)
-    if claimed:
-        return Preview(claimed[0], None, ""), claimed
-    row = Communication.objects.get(pk=key)
-    refusal = reasons.describe(row.waits_for or row.suppressed_reason)
-    if rendered:
-        if row.waits_for == "lint":
-            row.invoice = invoice
-            refusal = f"{refusal}: {' '.join(gate.objections(row, rendered))}"
-        row.subject, row.body, row.html = rendered.subject, rendered.text, rendered.html
-        row.language = rendered.language
-    return Preview(row, row.scheduled_for if row.waits_for in _TEMPORARY_REASONS else None, refusal), claimed
+    return row
 
 
 def _draft(row: Communication) -> messages.Message | None:

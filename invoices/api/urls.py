@@ -1,5 +1,6 @@
 from django.urls import path
 
+from invoices.api.activity_views import NoteViewSet, PromiseViewSet
 from invoices.api.case_views import EscalationViewSet
 from invoices.api.views import InvoiceViewSet, PaymentViewSet, ReceiptViewSet, TimelineViewSet
 
@@ -24,4 +25,10 @@ urlpatterns = [
         EscalationViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
         name="escalation",
     ),
+    path(
+        "invoices/<uuid:invoice_id>/promises",
+        PromiseViewSet.as_view({"get": "list", "post": "create"}),
+        name="promises",
+    ),
+    path("invoices/<uuid:invoice_id>/notes", NoteViewSet.as_view({"get": "list", "post": "create"}), name="notes"),
 ]

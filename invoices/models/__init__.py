@@ -9,6 +9,7 @@ from invoices.models.debtors import Contact, Debtor, DebtorExternalId
 from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 from invoices.models.imports import Import, ImportRow
 from invoices.models.invoices import MAX_NUMBER, Invoice, InvoiceQuerySet
+from invoices.models.notes import Note
 from invoices.models.payments import Allocation, AllocationKind, Payment, Receipt, ReceiptStatus, Reversal, ReversalKind
 from invoices.models.promises import Promise, PromiseStatus
 from invoices.models.settings import PaymentSettings
@@ -36,6 +37,7 @@ __all__ = [
     "ImportRow",
     "Invoice",
     "InvoiceQuerySet",
+    "Note",
     "Payment",
     "PaymentSettings",
     "PaymentStatus",

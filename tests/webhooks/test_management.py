@@ -63,7 +63,7 @@ def test_subscriptions_are_listed_newest_first_in_pages_and_without_a_secret(acc
     listed = first.json + second.json
     assert [row["id"] for row in listed] == [str(each.pk) for each in reversed(made)]
     for row in listed:
-        names = {"id", "target_url", "event", "events", "is_active", "disabled_reason", "created_at"}
+        names = {"id", "target_url", "event", "events", "is_active", "disabled_reason", "created_at", "description"}
         assert row.keys() == names
         assert api.get(f"webhooks/{row['id']}").json == row
     assert "whsec_" not in first.body.decode() + second.body.decode()
@@ -431,3 +431,36 @@ def test_a_secret_that_no_key_opens_is_named_and_left_as_it_is(account: Account)
         call_command("reseal_secrets", verbosity=0)
     subscription.refresh_from_db()
     assert subscription.sealed_secret == "gAAAAA"
+
+
+def test_a_subscription_is_changed_and_keeps_its_secret(account: Account) -> None:
+    api = caller(account)
+    made = api.post("webhooks/subscribe", {"target_url": "https://a.example/hook", "event": "invoice.created"}).json
+    sealed = Subscription.objects.get().sealed_secret
+    change = {"target_url": "https://b.example/hook", "events": ["invoice.created", "payment.recorded"]}
+    answer = api.patch(f"webhooks/{made['id']}", {**change, "description": "Ledger"})
+    assert answer.status == 200, answer.body
+    assert {name: answer.json[name] for name in (*change, "description")} == {**change, "description": "Ledger"}
+    assert answer.json == api.get(f"webhooks/{made['id']}").json
+    assert Subscription.objects.get().sealed_secret == sealed
+    assert AuditEntry.objects.filter(action="subscription.changed").count() == 1
+    api.patch(f"webhooks/{made['id']}", change)
+    assert AuditEntry.objects.filter(action="subscription.changed").count() == 1
+
+
+def test_a_changed_subscription_must_be_allowed_and_unique(account: Account) -> None:
+    api = caller(account)
+    first, second = (
+        api.post("webhooks/subscribe", {"target_url": f"https://{host}.example/", "event": "invoice.created"}).json[
+            "id"
+        ]
+        for host in ("a", "b")
+    )
+    is_problem(api.patch(f"webhooks/{second}", {"target_url": "https://a.example/"}), 422, field="target_url")
+    is_problem(api.patch(f"webhooks/{second}", {"target_url": "https://10.0.0.1/"}), 422, field="target_url")
+    is_problem(api.patch(f"webhooks/{second}", {"events": []}), 422)
+    is_problem(api.patch(f"webhooks/{second}", {"event": "invoice.created"}), 422)
+    is_problem(api.patch(f"webhooks/{make.NOWHERE}", {"description": "x"}), 404)
+    assert Subscription.objects.get(pk=second).target_url == "https://b.example/"
+    api.delete(f"webhooks/{first}")
+    is_problem(api.patch(f"webhooks/{first}", {"description": "x"}), 404)

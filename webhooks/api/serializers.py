@@ -52,10 +52,33 @@ class SubscriptionIn(StrictSerializer):
             raise error_of("event", "required", "event is required.")
         url = urls.pop()
         try:
-            targets.check_url(url)
-        except ForbiddenTarget as error:
-            raise error_of("target_url", "forbidden_target", str(error)) from error
-        return {"target_url": url, "events": sorted(events)}
+            return {"target_url": _checked(url), "events": sorted(events)}
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({"target_url": error.detail}) from error
+
+
+class SubscriptionPatch(StrictSerializer):
+    """Body of PATCH /api/zapier/webhooks/:id."""
+
+    read_only_names = frozenset({"id", "event", "is_active", "disabled_reason", "created_at", "secret"})
+
+    target_url = TextField(required=False, max_length=2000)
+    events = serializers.ListField(
+        child=ChoiceField(choices=EventType.choices), required=False, allow_empty=False, min_length=1, max_length=20
+    )
+    description = TextField(required=False, max_length=200, allow_blank=True)
+
+    def validate_target_url(self, value: str) -> str:
+        return _checked(value)
+
+
+def _checked(url: str) -> str:
+    """Return a URL to which webhooks may be sent. Raise `ValidationError` otherwise."""
+    try:
+        targets.check_url(url)
+    except ForbiddenTarget as error:
+        raise serializers.ValidationError(str(error), "forbidden_target") from error
+    return url
 
 
 class ReplayIn(StrictSerializer):
@@ -86,6 +109,7 @@ class SubscriptionOut(serializers.Serializer[Any]):
     target_url = serializers.CharField()
     event = serializers.ChoiceField(choices=EventType.choices, help_text="The first of `events`.")
     events = serializers.ListField(child=serializers.ChoiceField(choices=EventType.choices))
+    description = serializers.CharField(allow_null=True)
     is_active = serializers.BooleanField()
     disabled_reason = serializers.CharField(
         allow_null=True, help_text="`gone`: the endpoint returned 410. `failing`: it has failed for 120 hours."
@@ -140,7 +164,7 @@ class ReplayOut(serializers.Serializer[Any]):
     deliveries = serializers.IntegerField(help_text="Number of deliveries that will be sent again.")
 
 
-SUBSCRIPTION_COLUMNS = ("id", "target_url", "events", "is_active", "disabled_reason", "created_at")
+SUBSCRIPTION_COLUMNS = ("id", "target_url", "events", "description", "is_active", "disabled_reason", "created_at")
 
 
 def of_subscription(subscription: Any) -> dict[str, Any]:
@@ -153,6 +177,7 @@ def of_subscription_row(row: Mapping[str, Any]) -> dict[str, Any]:
         "target_url": row["target_url"],
         "event": row["events"][0],
         "events": row["events"],
+        "description": row["description"] or None,
         "is_active": row["is_active"],
         "disabled_reason": row["disabled_reason"] or None,
         "created_at": row["created_at"],

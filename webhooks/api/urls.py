@@ -6,7 +6,9 @@ urlpatterns = [
     path("webhooks", WebhookViewSet.as_view({"get": "list"}), name="webhooks"),
     path("webhooks/subscribe", WebhookViewSet.as_view({"post": "subscribe"}), name="subscribe"),
     path(
-        "webhooks/<uuid:webhook_id>", WebhookViewSet.as_view({"get": "retrieve", "delete": "destroy"}), name="webhook"
+        "webhooks/<uuid:webhook_id>",
+        WebhookViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="webhook",
     ),
     path("webhooks/<uuid:webhook_id>/test", WebhookViewSet.as_view({"post": "test"}), name="test-webhook"),
     path(

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
+from django.db import transaction
 from django.db.models import OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -33,13 +34,14 @@ from webhooks.api.serializers import (
     RotateIn,
     SubscriptionIn,
     SubscriptionOut,
+    SubscriptionPatch,
     TestEventOut,
     of_delivery_row,
     of_event_row,
     of_subscription,
     of_subscription_row,
 )
-from webhooks.errors import EventTooOld, SubscriptionDisabled, TooManySubscriptions
+from webhooks.errors import DuplicateSubscription, EventTooOld, SubscriptionDisabled, TooManySubscriptions
 from webhooks.models import Attempt, Delivery, Subscription
 
 SUBSCRIPTION_EXAMPLE = OpenApiExample(
@@ -51,7 +53,11 @@ SUBSCRIPTION_EXAMPLE = OpenApiExample(
 
 class WebhookViewSet(ApiViewSet):
     scopes = dict.fromkeys(
-        ("list", "retrieve", "subscribe", "destroy", "test", "rotate_secret", "enable", "replay"), Scope.WEBHOOKS_MANAGE
+        (
+            *("list", "retrieve", "subscribe", "partial_update", "destroy"),
+            *("test", "rotate_secret", "enable", "replay"),
+        ),
+        Scope.WEBHOOKS_MANAGE,
     )
 
     @extend_schema(
@@ -86,6 +92,21 @@ class WebhookViewSet(ApiViewSet):
             return ApiResponse(of_subscription(subscription))
         _record(request, subscription, "created")
         return ApiResponse({**of_subscription(subscription), "secret": secret}, status=201)
+
+    @extend_schema(
+        operation_id="update_webhook",
+        summary="Change the target, the events or the description of a subscription",
+        description="The secret stays. Pending deliveries go to the new target.",
+        request=SubscriptionPatch,
+        responses=SubscriptionOut,
+    )
+    def partial_update(self, request: Request, webhook_id: uuid.UUID) -> ApiResponse:
+        subscription = _subscription(request, webhook_id)
+        data = SubscriptionPatch.checked(request.data)
+        with transaction.atomic(), _errors_as_problems("target_url"):
+            if changed := subscriptions.change(subscription, **data):
+                _record(request, subscription, "changed", fields=changed)
+        return ApiResponse(of_subscription(subscription))
 
     @extend_schema(operation_id="unsubscribe", summary="Unsubscribe", responses={204: None})
     def destroy(self, request: Request, webhook_id: uuid.UUID) -> ApiResponse:
@@ -238,6 +259,9 @@ def _errors_as_problems(field: str, account: Account | None = None) -> Iterator[
             f"{refusal.disabled} of them are disabled. Delete one first."
         )
         raise invalid(field, "too_many_subscriptions", message) from refusal
+    except DuplicateSubscription as refusal:
+        message = "Another subscription has this target and these events."
+        raise invalid(field, "duplicate", message) from refusal
     except SubscriptionDisabled as refusal:
         raise invalid(field, "disabled", "This webhook is disabled. Enable it first.") from refusal
     except EventTooOld as refusal:

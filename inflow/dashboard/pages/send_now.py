@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -14,7 +13,6 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from communications.contacts import addresses
 from communications.content import linters, profiles, template_language
-from communications.content.errors import InvalidTemplate
 from communications.delivery import manual
 from communications.delivery.errors import PreviewOutdated
 from communications.delivery.manual import MessageRequest, Preview
@@ -26,6 +24,7 @@ from inflow.dashboard.core.errors import errors_shown_on
 from inflow.dashboard.core.forms import PageForm, TextField
 from inflow.dashboard.core.own_rows import OwnRowsAdmin
 from inflow.dashboard.core.responses import page
+from invoices.errors import Refused
 from invoices.models import Invoice
 
 _KINDS = {
@@ -73,17 +72,10 @@ class SendForm(PageForm):
         data = self.cleaned_data
         if self.errors or data["kind"] != Kind.MANUAL:
             return
-        subject, text, channel = data["subject"], data["text"], data["channel"]
-        if bool(subject) != bool(text) and channel == Medium.EMAIL:
-            raise ValidationError(_("Enter both subject and text for an email of your own."))
-        limit = template_language.LIMITS[Medium(channel)]
-        if len(text) > limit:
-            raise ValidationError({"text": _("At most %(most)d characters.") % {"most": limit}})
         try:
-            template_language.check(text, channel)
-            template_language.check_subject(subject, channel)
-        except InvalidTemplate as error:
-            raise ValidationError({"text": str(error)}) from error
+            manual.check_text(self.message())
+        except Refused as refusal:
+            self.add_error(refusal.field, refusal.message)
 
     def message(self) -> MessageRequest:
         data = self.cleaned_data if self.is_bound else self.initial

@@ -1,0 +1,51 @@
+"""Serializers of promises and notes."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from inflow.api.fields import DateField, MoneyField, StrictSerializer, TextField
+from invoices.models import PromiseStatus
+from invoices.notes import MAX_TEXT
+
+
+class PromiseIn(StrictSerializer):
+    """Request of POST /api/zapier/invoices/:id/promises."""
+
+    read_only_names = frozenset({"id", "invoice_id", "invoice_number", "hold_until", "status", "created_at"})
+
+    promised_on = DateField()
+    amount = MoneyField(positive=True, required=False, allow_null=True)
+
+
+@extend_schema_serializer(component_name="Promise")
+class PromiseOut(serializers.Serializer[Any]):
+    """A promise, as `representation.of_promise` writes it."""
+
+    id = serializers.UUIDField()
+    invoice_id = serializers.UUIDField()
+    invoice_number = serializers.CharField()
+    promised_on = serializers.DateField()
+    amount = MoneyField()
+    hold_until = serializers.DateField(help_text="The last day of its grace period.")
+    status = serializers.ChoiceField(choices=PromiseStatus.choices)
+    created_at = serializers.DateTimeField()
+
+
+class NoteIn(StrictSerializer):
+    """Request of POST /api/zapier/invoices/:id/notes."""
+
+    read_only_names = frozenset({"id", "author", "created_at"})
+
+    text = TextField(max_length=MAX_TEXT)
+
+
+@extend_schema_serializer(component_name="Note")
+class NoteOut(serializers.Serializer[Any]):
+    """A note."""
+
+    id = serializers.UUIDField()
+    text = serializers.CharField()
+    author = serializers.CharField(help_text="The email of a person, or the name of a key.")
+    created_at = serializers.DateTimeField()

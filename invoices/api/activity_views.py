@@ -1,0 +1,100 @@
+"""/api/zapier/invoices/:id/promises and /notes: what was agreed and noted about an invoice."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+
+from inflow.accounts.models import Account, Scope
+from inflow.api import pagination
+from inflow.api.authentication import account_of, actor_of
+from inflow.api.errors import not_found
+from inflow.api.idempotency import idempotent
+from inflow.api.pagination import PageQuery
+from inflow.api.responses import ApiResponse
+from inflow.api.viewsets import ApiViewSet
+from invoices import lifecycle, notes
+from invoices.api import representation
+from invoices.api.activity_serializers import NoteIn, NoteOut, PromiseIn, PromiseOut
+from invoices.api.views import refusals_as_problems
+from invoices.models import Invoice, Note, Promise
+
+PROMISE_COLUMNS = ("id", "invoice_id", "invoice__invoice_number", "promised_on", "amount", "hold_until", "status")
+NOTE_COLUMNS = ("id", "text", "author", "created_at")
+
+
+class PromiseViewSet(ApiViewSet):
+    scopes = {"list": Scope.INVOICES_READ, "create": Scope.INVOICES_WRITE}
+
+    @extend_schema(
+        operation_id="list_promises",
+        summary="List the promises to pay an invoice",
+        parameters=[PageQuery],
+        responses=PromiseOut(many=True),
+    )
+    def list(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
+        query, account = PageQuery.of(request), account_of(request)
+        check_invoice(account, invoice_id)
+        rows = Promise.objects.for_account(account).filter(invoice=invoice_id)
+        return pagination.respond(request, rows.values(*PROMISE_COLUMNS, "created_at"), query, _of_promise_row)
+
+    @extend_schema(
+        operation_id="record_promise",
+        summary="Record a promise to pay",
+        description=(
+            "The invoice is on hold until the end of the second working day after `promised_on`. The promise replaces"
+            " an earlier one. Without `amount`, it is about the whole balance."
+        ),
+        request=PromiseIn,
+        responses={201: PromiseOut},
+        examples=[OpenApiExample("A promise", request_only=True, value={"promised_on": "2026-03-05", "amount": 5000})],
+    )
+    @idempotent
+    def create(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
+        data, account = PromiseIn.checked(request.data), account_of(request)
+        with refusals_as_problems():
+            promise = lifecycle.promise(account, invoice_id, actor_of(request), **data)
+        return ApiResponse(representation.of_promise(promise), status=201)
+
+
+class NoteViewSet(ApiViewSet):
+    scopes = {"list": Scope.INVOICES_READ, "create": Scope.INVOICES_WRITE}
+
+    @extend_schema(
+        operation_id="list_notes",
+        summary="List the notes about an invoice",
+        parameters=[PageQuery],
+        responses=NoteOut(many=True),
+    )
+    def list(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
+        query, account = PageQuery.of(request), account_of(request)
+        check_invoice(account, invoice_id)
+        rows = Note.objects.for_account(account).filter(invoice=invoice_id)
+        return pagination.respond(request, rows.values(*NOTE_COLUMNS), query, dict)
+
+    @extend_schema(
+        operation_id="add_note",
+        summary="Add a note to an invoice",
+        description="Debtors never see notes.",
+        request=NoteIn,
+        responses={201: NoteOut},
+        examples=[OpenApiExample("A note", request_only=True, value={"text": "The buyer is on leave until Monday."})],
+    )
+    @idempotent
+    def create(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
+        data, account = NoteIn.checked(request.data), account_of(request)
+        with refusals_as_problems():
+            note = notes.add(account, invoice_id, actor_of(request), data["text"])
+        return ApiResponse({name: getattr(note, name) for name in NOTE_COLUMNS}, status=201)
+
+
+def check_invoice(account: Account, invoice_id: uuid.UUID) -> None:
+    """Respond with 404 unless the invoice is the account's."""
+    if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
+        raise not_found()
+
+
+def _of_promise_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix("invoice__"): value for name, value in row.items()}
