@@ -1,6 +1,7 @@
 from django.urls import path
 
 from invoices.api.case_views import EscalationViewSet
+from invoices.api.open_items_views import OpenItemsViewSet
 from invoices.api.views import InvoiceViewSet, PaymentViewSet, ReceiptViewSet, TimelineViewSet
 
 urlpatterns = [
@@ -24,4 +25,5 @@ urlpatterns = [
         EscalationViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
         name="escalation",
     ),
+    path("open-items", OpenItemsViewSet.as_view({"post": "compare"}), name="open-items"),
 ]

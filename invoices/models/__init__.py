@@ -9,6 +9,7 @@ from invoices.models.debtors import Contact, Debtor, DebtorExternalId
 from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 from invoices.models.imports import Import, ImportRow
 from invoices.models.invoices import MAX_NUMBER, Invoice, InvoiceQuerySet
+from invoices.models.open_items import Difference, DifferenceKind, DifferenceStatus, OpenItemsList
 from invoices.models.payments import Allocation, AllocationKind, Payment, Receipt, ReceiptStatus, Reversal, ReversalKind
 from invoices.models.promises import Promise, PromiseStatus
 from invoices.models.settings import PaymentSettings
@@ -31,11 +32,15 @@ __all__ = [
     "Debtor",
     "DebtorExternalId",
     "DebtorIdentity",
+    "Difference",
+    "DifferenceKind",
+    "DifferenceStatus",
     "Escalation",
     "Import",
     "ImportRow",
     "Invoice",
     "InvoiceQuerySet",
+    "OpenItemsList",
     "Payment",
     "PaymentSettings",
     "PaymentStatus",
