@@ -62,6 +62,7 @@ class DifferenceStatus(models.TextChoices):
 class Difference(models.Model):
     """A difference between an invoice here and in the books. `here` and `there` are what it compared."""
 
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     list = models.ForeignKey(OpenItemsList, on_delete=models.CASCADE, related_name="differences", db_index=False)
     kind = models.CharField(max_length=20, choices=DifferenceKind)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="+")
@@ -78,6 +79,8 @@ class Difference(models.Model):
     handled_at = models.DateTimeField(null=True)
     handled_by = models.CharField(max_length=254, blank=True)
 
+    objects = models.Manager.from_queryset(AccountQuerySet)()
+
     class Meta:
         ordering = ["id"]
         constraints = [
@@ -86,7 +89,10 @@ class Difference(models.Model):
                 name="a_difference_is_of_an_invoice_or_of_a_missing_one",
             ),
         ]
-        indexes = [models.Index(fields=["list", "status", "kind", "id"], name="difference_of_a_list")]
+        indexes = [
+            models.Index(fields=["list", "status", "kind", "id"], name="difference_of_a_list"),
+            models.Index(fields=["account", "status", "id"], name="difference_of_an_account"),
+        ]
 
     def __str__(self) -> str:
         return self.invoice_number

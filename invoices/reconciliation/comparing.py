@@ -92,7 +92,7 @@ def record(
         )
         found = compare(account, items, as_of=as_of, complete=complete)
         for difference in found:
-            difference.list = stored
+            difference.account, difference.list = account, stored
         Difference.objects.bulk_create(found, batch_size=1_000)
         lists = OpenItemsList.objects.for_account(account)
         lists.filter(pk__in=list(lists.values_list("pk", flat=True)[LISTS_KEPT:])).delete()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -31,7 +32,7 @@ def correct(account: Account, difference_id: int, actor: Actor) -> Invoice:
             raise Refused("difference", "by_hand", _("Only a person can correct this: open the invoice."))
         invoice = difference.invoice
         assert invoice is not None
-        invoice.account = account
+        difference.account = invoice.account = account
         _check_unchanged(difference, invoice)
         act(account, difference, actor, _reason(difference))
         _handle(difference, DifferenceStatus.MENDED, actor)
@@ -47,6 +48,13 @@ def dismiss(account: Account, difference_id: int, actor: Actor) -> Difference:
         return difference
 
 
+def correctable(rows: QuerySet[Difference]) -> QuerySet[Difference]:
+    """Return the open differences among the rows that `correct` can correct."""
+    is_lower = Q(kind=DifferenceKind.OTHER_BALANCE, balance_there__lt=F("balance_here"))
+    kinds = Q(kind__in=[DifferenceKind.CLOSED_THERE, DifferenceKind.OTHER_DUE_DATE])
+    return rows.filter(kinds | is_lower, status=DifferenceStatus.OPEN)
+
+
 def are_many(account: Account, count: int) -> bool:
     """Return True if so many corrections would change more than a twentieth of the account's open invoices."""
     is_open = Invoice.objects.for_account(account).filter(status__in=OPEN).count()
@@ -54,8 +62,8 @@ def are_many(account: Account, count: int) -> bool:
 
 
 def _lock(account: Account, difference_id: int) -> Difference:
-    rows = Difference.objects.select_for_update(of=("self",)).filter(list__account=account)
-    difference: Difference | None = rows.select_related("list").filter(pk=difference_id).first()
+    rows = Difference.objects.for_account(account).select_for_update(of=("self",)).select_related("list", "invoice")
+    difference: Difference | None = rows.filter(pk=difference_id).first()
     if difference is None:
         raise NotFound
     if difference.status != DifferenceStatus.OPEN:
@@ -82,7 +90,7 @@ def _handle(difference: Difference, status: DifferenceStatus, actor: Actor) -> N
 def _reason(difference: Difference) -> str:
     """Return the reason for the timeline, in English as all stored texts."""
     made = difference.list.as_of or difference.list.created_at
-    return f"As in the books on {made.astimezone(difference.list.account.zone):%Y-%m-%d}."
+    return f"As in the books on {made.astimezone(difference.account.zone):%Y-%m-%d}."
 
 
 def _correct_balance(account: Account, difference: Difference, actor: Actor, reason: str) -> None:
