@@ -13,8 +13,10 @@ from django.dispatch import receiver
 from django.utils.translation import gettext as _
 
 from communications.contacts import addresses
+from communications.delivery import safeguards
 from communications.models import CollectionSettings
 from communications.schedule import covering, ladder, optional, policies, replanning, standstill
+from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.sql import Batch
 from invoices.cases import escalations
@@ -28,6 +30,7 @@ from invoices.signals import (
     next_contact_shown,
     payment_recorded,
     payment_undone,
+    payments_synced,
     promise_made,
     promise_reopened,
 )
@@ -137,3 +140,8 @@ def update_after_debtor_change(sender: object, debtor: Debtor, **kwargs: Any) ->
     covering.close_cases(debtor)
     replanning.replan_debtor(debtor.account, debtor)
     addresses.apply_corrections(debtor)
+
+
+@receiver(payments_synced)
+def record_sync(sender: object, account: Account, actor: Actor, **kwargs: Any) -> None:
+    safeguards.record_sync(account, actor)

@@ -107,13 +107,14 @@ def record_payment(
     method: str = "unspecified",
     reference: str = "",
     key: uuid.UUID | None = None,
+    reason: str = "",
 ) -> Payment:
     """Record a payment as a receipt with one allocation. An amount above the balance becomes the debtor's credit.
 
     `key` becomes the receipt's id. A second call with the same key returns the existing payment if the values are the
     same, and raises `Refused` if not, as after a form was submitted, changed and submitted again.
     """
-    with changing(account, invoice_id, actor) as draft:
+    with changing(account, invoice_id, actor, reason=reason) as draft:
         invoice = draft.invoice
         if key and (known := Receipt.objects.filter(pk=key).first()):
             same = (known.amount, known.method, known.reference) == (amount, method, reference)

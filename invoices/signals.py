@@ -10,6 +10,7 @@ schedule may depend. Receivers add their changes of the invoice to the batch.
 `next_contact_shown`: account. Sent before the next contacts of its invoices are shown. A receiver returns None, or a
 function that takes an invoice's id and returns why its next message is stopped, or None.
 `debtor_changed`: debtor. Sent if a reply was handled, an opt-out ended, or the contacts or the credit have changed.
+`payments_synced`: account, actor. Sent if the account's books have confirmed that all payments are recorded.
 """
 
 from django.dispatch import Signal
@@ -26,3 +27,4 @@ promise_reopened = Signal()
 promise_broken = Signal()
 debtor_changed = Signal()
 next_contact_shown = Signal()
+payments_synced = Signal()

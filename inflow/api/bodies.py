@@ -25,13 +25,17 @@ class StrictJSONParser(BaseParser):
 
     media_type = MEDIA_TYPE
 
+    @property
+    def most(self) -> int:
+        """Return the longest body in bytes."""
+        return int(settings.API_MAX_BODY_BYTES)
+
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        most = settings.API_MAX_BODY_BYTES
-        raw = stream.read(most + 1)
-        if len(raw) > most:
-            raise Problem(413, "body_too_large", "The body may be at most 256 KiB long.")
+        raw = stream.read(self.most + 1)
+        if len(raw) > self.most:
+            raise Problem(413, "body_too_large", f"The body may be at most {self.most // 1024} KiB long.")
         if raw.startswith(codecs.BOM_UTF8):
             raise _unparseable("it begins with a byte order mark")
         try:
@@ -50,6 +54,12 @@ class StrictJSONParser(BaseParser):
         except ValueError as error:  # an integer of thousands of digits
             raise _unparseable("it holds a number that is too long") from error
         return data
+
+
+class LargeJSONParser(StrictJSONParser):
+    """`StrictJSONParser` for lists of up to 10 MiB."""
+
+    most = 10 * 1024 * 1024
 
 
 def _unparseable(why: str) -> Problem:

@@ -15,6 +15,7 @@ from inflow.dashboard.pages import (  # noqa: F401
     invitations,
     invoices,
     messages,
+    open_items,
     payments,
     people,
     policies,

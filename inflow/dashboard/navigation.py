@@ -31,6 +31,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _item(_("Payments"), "payments", "admin:invoices_payment_changelist"),
         _item(_("Addresses"), "alternate_email", "admin:communications_address_changelist"),
         _item(_("Imports"), "upload_file", "admin:invoices_import_changelist"),
+        _item(_("Reconciliations"), "fact_check", "admin:invoices_openitemslist_changelist"),
     ]
     return [
         {"items": [_item(_("Home"), "home", "admin:index")]},
@@ -75,6 +76,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
         _group(accounts_user=_("People"), accounts_invitation=_("Invitations")),
         _group(communications_reply=_("Replies"), communications_answer=_("Debtor page responses")),
         _group(communications_address=_("Addresses"), communications_consententry=_("Consent log")),
+        _group(invoices_openitemslist=_("Reconciliations"), invoices_difference=_("Differences")),
     ]
     groups[0]["items"].append(_item("Zapier", "", "admin:zapier"))
     return [group for group in groups if any(item["link"] in request.path for item in group["items"])]

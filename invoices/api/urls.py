@@ -2,6 +2,7 @@ from django.urls import path
 
 from invoices.api.activity_views import NoteViewSet, PromiseViewSet
 from invoices.api.case_views import EscalationViewSet
+from invoices.api.open_items_views import OpenItemsViewSet
 from invoices.api.views import InvoiceViewSet, PaymentViewSet, ReceiptViewSet, TimelineViewSet
 
 urlpatterns = [
@@ -31,4 +32,5 @@ urlpatterns = [
         name="promises",
     ),
     path("invoices/<uuid:invoice_id>/notes", NoteViewSet.as_view({"get": "list", "post": "create"}), name="notes"),
+    path("open-items", OpenItemsViewSet.as_view({"post": "compare"}), name="open-items"),
 ]

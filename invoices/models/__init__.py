@@ -10,6 +10,7 @@ from invoices.models.identities import ContactCorrection, ContactKind, DebtorIde
 from invoices.models.imports import Import, ImportRow
 from invoices.models.invoices import MAX_NUMBER, Invoice, InvoiceQuerySet
 from invoices.models.notes import Note
+from invoices.models.open_items import Difference, DifferenceKind, DifferenceStatus, OpenItemsList
 from invoices.models.payments import Allocation, AllocationKind, Payment, Receipt, ReceiptStatus, Reversal, ReversalKind
 from invoices.models.promises import Promise, PromiseStatus
 from invoices.models.settings import PaymentSettings
@@ -32,12 +33,16 @@ __all__ = [
     "Debtor",
     "DebtorExternalId",
     "DebtorIdentity",
+    "Difference",
+    "DifferenceKind",
+    "DifferenceStatus",
     "Escalation",
     "Import",
     "ImportRow",
     "Invoice",
     "InvoiceQuerySet",
     "Note",
+    "OpenItemsList",
     "Payment",
     "PaymentSettings",
     "PaymentStatus",

@@ -35,6 +35,7 @@ from inflow.accounts.roles import Role
 from invoices import lifecycle
 from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, Promise, TimelineEntry
 from invoices.models.imports import Import, ImportRow
+from invoices.reconciliation import comparing
 from tests import make
 from webhooks.models import Delivery, Event, EventType, Subscription
 
@@ -64,6 +65,7 @@ SAID: dict[str, dict[str, Any]] = {
         "auth_token": "mine now",
         "sender": "Mine",
     },
+    "invoices_openitemslist_correct_all": {"kinds": ["closed_there"], "sure": "on"},
     "communications_answer_confirm_paid": {"amount": "100", "paid_at": "2026-01-05", "method": "cheque"},
     "communications_answer_confirm_promise": {"promised_on": "2999-12-31"},
     "webhooks_subscription_replay_since": {"hours": "24"},
@@ -129,10 +131,13 @@ def build(name: str) -> World:
     invitation = invitations.invite(account, f"new@{name.lower()}.example", Role.AGENT, by=people[Role.ADMIN])
     answers.report_payment(invoice.debtor, [invoice.pk], account.today(), "FT-1")
     addresses.opt_out(account, "sms", "+971500000001", account.now(), text="STOP")
+    found = comparing.record(account, [], make.STAFF, source="api", as_of=account.now(), complete=["AED"])
     return World(
         account,
         people,
         {
+            "invoices_openitemslist": found[0].pk,
+            "invoices_difference": found[1][0].pk,
             "invoices_escalation": case.pk,
             "invoices_promise": promise.pk,
             "invoices_payment": payment.pk,
@@ -146,7 +151,7 @@ def build(name: str) -> World:
             "communications_answer": Answer.objects.get(invoice=invoice).pk,
             "communications_address": Address.objects.get(account=account).pk,
             "communications_consententry": ConsentEntry.objects.get(account=account).pk,
-            "communications_collectionsettings": CollectionSettings.objects.create(account=account).pk,
+            "communications_collectionsettings": CollectionSettings.objects.get_or_create(account=account)[0].pk,
             "invoices_calendarrule": make.calendar_rule(account, f"Holiday of {name}").pk,
             "accounts_account": account.pk,
             "accounts_apikey": key.pk,

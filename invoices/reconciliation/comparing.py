@@ -1,0 +1,173 @@
+"""Comparing an account's invoices with the list of open items in its books."""
+
+import datetime as dt
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db import transaction
+
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import Account
+from invoices import signals
+from invoices.models import OPEN, Invoice, InvoiceQuerySet
+from invoices.models.open_items import Difference, DifferenceKind, OpenItemsList
+
+# The lists that are stored for each account. Older ones are deleted when a new one arrives.
+LISTS_KEPT = 20
+_CHUNK = 5_000
+
+
+class Item(NamedTuple):
+    """An open invoice of the books. `due_date` is None if the list has no due dates."""
+
+    invoice_number: str
+    currency: str
+    balance: Decimal
+    due_date: dt.date | None = None
+
+
+class _Row(NamedTuple):
+    """The compared values of an invoice here."""
+
+    pk: uuid.UUID
+    invoice_number: str
+    currency: str
+    balance: Decimal
+    due_date: dt.date
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    is_open: bool
+
+
+def compare(
+    account: Account, items: Sequence[Item], *, as_of: dt.datetime | None = None, complete: Collection[str] = ()
+) -> list[Difference]:
+    """Return the differences as unsaved rows, in the order of the list.
+
+    Invoices registered after `as_of` are not compared. The invoices that are open here but not in the list come last,
+    in order of their due dates, for the currencies in `complete`, and only if `as_of` is known.
+    """
+    here = _open(account)
+    here |= _others(account, {item.invoice_number for item in items} - here.keys())
+    found = [difference for item in items for difference in _differences(item, here.get(item.invoice_number), as_of)]
+    if as_of:
+        listed = {item.invoice_number for item in items}
+        closed = (
+            row
+            for row in here.values()
+            if row.is_open and row.currency in complete and row.created_at <= as_of and row.invoice_number not in listed
+        )
+        found += (
+            _difference(DifferenceKind.CLOSED_THERE, row, as_of, balance_there=Decimal(0))
+            for row in sorted(closed, key=lambda row: (row.due_date, row.invoice_number))
+        )
+    return found
+
+
+def record(
+    account: Account,
+    items: Sequence[Item],
+    actor: Actor,
+    *,
+    source: str,
+    as_of: dt.datetime | None = None,
+    complete: Collection[str] = (),
+    file_name: str = "",
+) -> tuple[OpenItemsList, list[Difference]]:
+    """Compare the list and store it with its differences. No invoice is changed.
+
+    A list that has all open invoices of the account's currencies confirms that its payments are recorded.
+    """
+    with transaction.atomic():
+        stored = OpenItemsList.objects.create(
+            account=account,
+            source=source,
+            file_name=file_name[:200],
+            as_of=as_of,
+            complete=sorted(set(complete)),
+            items=len(items),
+            actor=actor.name,
+        )
+        found = compare(account, items, as_of=as_of, complete=complete)
+        for difference in found:
+            difference.account, difference.list = account, stored
+        Difference.objects.bulk_create(found, batch_size=1_000)
+        lists = OpenItemsList.objects.for_account(account)
+        lists.filter(pk__in=list(lists.values_list("pk", flat=True)[LISTS_KEPT:])).delete()
+        if as_of and _is_complete(account, complete):
+            signals.payments_synced.send(Account, account=account, actor=actor)
+    return stored, found
+
+
+def _is_complete(account: Account, complete: Collection[str]) -> bool:
+    """Return True if `complete` has every currency of the account's open invoices."""
+    used = Invoice.objects.for_account(account).filter(status__in=OPEN).order_by()
+    return bool(complete) and not used.exclude(currency__in=complete).exists()
+
+
+def _differences(item: Item, row: _Row | None, as_of: dt.datetime | None) -> Iterator[Difference]:
+    if row is None:
+        yield Difference(
+            kind=DifferenceKind.MISSING_HERE,
+            invoice_number=item.invoice_number,
+            currency=item.currency,
+            balance_there=item.balance,
+            due_date_there=item.due_date,
+        )
+        return
+    if as_of and row.created_at > as_of:
+        return
+    if row.currency != item.currency:
+        yield _difference(DifferenceKind.OTHER_CURRENCY, row, as_of, item.balance, item.due_date, item.currency)
+        return
+    if row.balance != item.balance:
+        yield _difference(DifferenceKind.OTHER_BALANCE, row, as_of, item.balance)
+    if row.is_open and item.due_date and row.due_date != item.due_date:
+        yield _difference(DifferenceKind.OTHER_DUE_DATE, row, as_of, due_date_there=item.due_date)
+
+
+def _difference(
+    kind: DifferenceKind,
+    row: _Row,
+    as_of: dt.datetime | None,
+    balance_there: Decimal | None = None,
+    due_date_there: dt.date | None = None,
+    currency: str = "",
+) -> Difference:
+    return Difference(
+        kind=kind,
+        invoice_id=row.pk,
+        invoice_number=row.invoice_number,
+        currency=currency or row.currency,
+        balance_here=row.balance if balance_there is not None else None,
+        balance_there=balance_there,
+        due_date_here=row.due_date if due_date_there else None,
+        due_date_there=due_date_there,
+        changed_since=bool(as_of and row.updated_at > as_of),
+    )
+
+
+def _open(account: Account) -> dict[str, _Row]:
+    """Return the account's open invoices by number."""
+    return _rows(Invoice.objects.for_account(account).filter(status__in=OPEN))
+
+
+def _others(account: Account, numbers: Iterable[str]) -> dict[str, _Row]:
+    """Return the invoices with these numbers that are closed. A cancelled one is here only by its number."""
+    found: dict[str, _Row] = {}
+    rest = sorted(numbers)
+    for start in range(0, len(rest), _CHUNK):
+        chunk = rest[start : start + _CHUNK]
+        found |= _rows(Invoice.objects.for_account(account).filter(invoice_number__in=chunk, cancelled_at=None))
+    return found
+
+
+def _rows(invoices: InvoiceQuerySet) -> dict[str, _Row]:
+    columns = ("pk", "invoice_number", "currency", "amount", "amount_paid", "amount_credited", "due_date")
+    rows = invoices.order_by().values_list(*columns, "created_at", "updated_at", "status")
+    return {
+        number: _Row(pk, number, currency, amount - paid - credited, due, created, updated, status in OPEN)
+        for pk, number, currency, amount, paid, credited, due, created, updated, status in rows.iterator(_CHUNK)
+    }
