@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
+from inflow.canonical import canonical
 from inflow.languages import choice_label
 from inflow.sql import account_scope
 from invoices import receipts
@@ -177,7 +178,9 @@ def _seen(account: Account, invoice_id: uuid.UUID) -> Invoice:
 
 def _debtor_of(invoice: Invoice, changes: Mapping[str, Any]) -> Debtor | None:
     """Return the debtor that the identity rule finds for the changed names, or None if they are the same."""
-    if all(changes.get(name, getattr(invoice, name)) == getattr(invoice, name) for name in _NAMES):
+    external_id = canonical(changes.get("debtor_external_id") or "")
+    is_same = all(changes.get(name, getattr(invoice, name)) == getattr(invoice, name) for name in _NAMES)
+    if is_same and (not external_id or invoice.debtor.external_ids.filter(external_id=external_id).exists()):
         return None
     value = {name: changes.get(name, getattr(invoice, name)) for name in (*_NAMES, *_ADDRESSES)}
     return debtors.get_or_create(
@@ -186,6 +189,7 @@ def _debtor_of(invoice: Invoice, changes: Mapping[str, Any]) -> Debtor | None:
         company=value["debtor_company"],
         email=value["debtor_email"],
         phone=value["debtor_phone"],
+        external_id=external_id,
     )
 
 
@@ -197,9 +201,10 @@ def _apply(draft: Draft, changes: Mapping[str, Any], debtor: Debtor | None) -> N
     new = {name: value for name, value in changes.items() if name in AMENDABLE and getattr(invoice, name) != value}
     if "notes" in changes:
         invoice.notes = changes["notes"]
-    if not new:
+    moves = debtor is not None and debtor.pk != invoice.debtor_id
+    if not new and not moves:
         return
-    _check_open(invoice, next(iter(new)))
+    _check_open(invoice, next(iter(new), "debtor_external_id"))
     due_before = invoice.due_date
     for name, value in new.items():
         setattr(invoice, name, value)
@@ -208,11 +213,11 @@ def _apply(draft: Draft, changes: Mapping[str, Any], debtor: Debtor | None) -> N
     if new.keys() & {"due_date", "issue_date"}:
         check_due_date(invoice, invoice.due_date)
         _restart_if_later(draft, due_before)
+    if debtor and moves:
+        moving.move([draft], debtor, draft.actor, reason=draft.reason)
     if new.keys() & {*_NAMES, *_ADDRESSES}:
-        invoice.party = parties.of(invoice.debtor_name, invoice.debtor_company).key
-        if debtor and debtor.pk != invoice.debtor_id:
-            moving.move([draft], debtor, draft.actor, reason=draft.reason)
         party = parties.of(invoice.debtor_name, invoice.debtor_company)
+        invoice.party = party.key
         debtors.add_identity(invoice.debtor, party, invoice.debtor_email, invoice.debtor_phone)
     draft.derive()
 

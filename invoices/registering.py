@@ -36,6 +36,7 @@ class NewInvoice(NamedTuple):
     notes: str = ""
     amount_paid: Decimal = Decimal(0)
     external_id: str = ""
+    debtor_external_id: str = ""
     purchase_order: str = ""
     payment_url: str = ""
     tags: Sequence[str] = ()
@@ -84,6 +85,7 @@ def _create(account: Account, new: NewInvoice, actor: Actor, today: dt.date, iss
             company=new.debtor_company,
             email=new.debtor_email,
             phone=new.debtor_phone,
+            external_id=new.debtor_external_id,
         )
         email = debtors.normalise_email(new.debtor_email)
         invoice = Invoice(

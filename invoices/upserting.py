@@ -57,7 +57,7 @@ def upsert(
     if "currency" in given and new.currency != found.currency:
         message = _("The currency of invoice %(number)s is %(currency)s and can't be changed.")
         raise Refused("currency", "read_only", message % {"number": number, "currency": found.currency})
-    changes = {name: _value(new, name) for name in (*AMENDABLE, "notes") if name in given}
+    changes = {name: _value(new, name) for name in (*AMENDABLE, "notes", "debtor_external_id") if name in given}
     with amended(
         account,
         found.pk,

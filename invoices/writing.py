@@ -218,11 +218,12 @@ class Draft:
 
 def lock(account: Account, invoice_id: uuid.UUID) -> Invoice:
     """Return the invoice, its debtor's row locked first: whoever writes to either waits for the transaction's end."""
-    rows = select(_LOCK, {"invoice": invoice_id, "account": account.pk})
-    if not rows:  # it is unknown, or was moved to another debtor while this transaction waited for the debtor's lock
-        rows = select(_LOCK, {"invoice": invoice_id, "account": account.pk})
-    if not rows:
-        raise NotFound
+    values = {"invoice": invoice_id, "account": account.pk}
+    rows = select(_LOCK, values)
+    while not rows:
+        if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
+            raise NotFound
+        rows = select(_LOCK, values)  # while it waited, the invoice moved to another debtor
     invoice: Invoice
     debtor, invoice = objects(rows[0], Debtor, Invoice)
     invoice.account, invoice.debtor = account, debtor
@@ -337,9 +338,9 @@ def _write(draft: Draft) -> None:
     stored = invoice.as_stored().items()
     draft.batch.update(invoice, *sorted(name for name, value in stored if value != draft.stored[name]))
     draft.batch.flush()
-    if set(changed) & set(AMENDABLE):
-        amended = {name: before[name] for name in changed if name in (*AMENDABLE, "notes")}
-        signals.invoice_amended.send(Invoice, invoice=invoice, changes=amended)
+    amended = [name for name in (*AMENDABLE, "debtor_id", "notes") if before[name] != after[name]]
+    if amended and amended != ["notes"]:
+        signals.invoice_amended.send(Invoice, invoice=invoice, changes={name: before[name] for name in amended})
     if (before["status"], before["payment_status"]) != (invoice.status, invoice.payment_status):
         signals.invoice_changed.send(
             Invoice,

@@ -1,10 +1,13 @@
 from django.urls import path
 
 from invoices.api.case_views import EscalationViewSet
+from invoices.api.upsert_views import BulkViewSet
 from invoices.api.views import InvoiceViewSet, PaymentViewSet, ReceiptViewSet, TimelineViewSet
 
 urlpatterns = [
-    path("invoices", InvoiceViewSet.as_view({"get": "list", "post": "create"}), name="invoices"),
+    path("invoices", InvoiceViewSet.as_view({"get": "list", "post": "create", "put": "put_by_query"}), name="invoices"),
+    path("invoices/bulk", BulkViewSet.as_view({"post": "create"}), name="bulk"),
+    path("invoices/by-number/<path:number>", InvoiceViewSet.as_view({"put": "put_by_number"}), name="by-number"),
     path(
         "invoices/<uuid:invoice_id>",
         InvoiceViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
