@@ -72,6 +72,7 @@ class Window(NamedTuple):
 class Usage(NamedTuple):
     windows: tuple[Window, ...]
     is_refused: bool
+    cost: int = 1
 
     @property
     def tightest(self) -> Window:
@@ -109,7 +110,7 @@ def count(account: Account, cost: int = 1) -> Usage | None:
     windows = [Window("minute", limits.per_minute, MINUTE_S, minute_used, -(-minute_left // 1000))]
     if limits.per_day:
         windows.append(Window("day", limits.per_day, DAY_S, day_used, -(-day_left // 1000)))
-    return Usage(tuple(windows), bool(refused))
+    return Usage(tuple(windows), bool(refused), cost)
 
 
 def _log_away(error: redis.RedisError) -> None:
@@ -177,7 +178,7 @@ def _counted(value: str) -> str:
 
 def refusal(usage: Usage) -> Problem:
     """Return the 429 of an account whose windows are used up."""
-    return too_many(max(window.resets_in for window in usage.windows if not window.remaining))
+    return too_many(max(window.resets_in for window in usage.windows if window.remaining < usage.cost))
 
 
 def too_many(retry_after_s: int) -> Problem:

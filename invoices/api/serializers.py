@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
@@ -45,6 +45,7 @@ from invoices.debtors import debtors
 from invoices.models import (
     OPEN,
     CaseStatus,
+    Invoice,
     InvoiceQuerySet,
     PaymentStatus,
     Reason,
@@ -289,10 +290,16 @@ class InvoiceQuery(PageQuery):
         """Return the requested invoices in parts without a row in common. Each has one status or payment status, so
         that an index yields its newest first. `today` is the account's; `is_overdue` needs it."""
         invoices = invoices.filter(**{lookup: query[name] for name, lookup in _LOOKUPS.items() if name in query})
-        if "spelt" in query:
-            invoices = invoices.filter(Q(invoice_number=query["invoice_number"]) | Q(invoice_number=query["spelt"]))
-        elif "invoice_number" in query:
-            invoices = invoices.filter(invoice_number=query["invoice_number"])
+        if "invoice_number" in query:
+            same = Q(invoice_number=query["invoice_number"])
+            if "spelt" in query:
+                same |= Q(invoice_number=query["spelt"])
+            invoices = invoices.filter(same)
+            if Status.CANCELLED not in query.get("status", ()):
+                # The number of a cancelled invoice may be that of another one, which is meant then.
+                others = Invoice.objects.filter(account=OuterRef("account"), cancelled_at=None)
+                successor = others.filter(invoice_number=OuterRef("invoice_number"))
+                invoices = invoices.filter(Q(cancelled_at=None) | ~Exists(successor))
         if "q" in query:
             beginning = Q(invoice_number__istartswith=query.get("number_begins", query["q"]))
             for name in ("debtor_name", "debtor_company", "debtor_email"):
