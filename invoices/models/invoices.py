@@ -30,10 +30,11 @@ class InvoiceQuerySet(AccountQuerySet):
         """Return the open invoices with a due date before `on`, including those that are disputed or on hold."""
         return self.filter(status__in=OPEN, due_date__lt=on)
 
-    def numbered(self, number: str) -> "InvoiceQuerySet":
-        """Return the invoices with this number, first the one that is not cancelled, then the newest."""
+    def numbered(self, *numbers: str) -> "InvoiceQuerySet":
+        """Return one invoice for each number: the one that is not cancelled, or else the newest."""
         latest = F("cancelled_at").desc(nulls_first=True)
-        return self.filter(invoice_number=number).order_by(latest, "-created_at", "-id")
+        same = self.filter(invoice_number__in=numbers)
+        return same.order_by("invoice_number", latest, "-created_at", "-id").distinct("invoice_number")
 
 
 class Invoice(models.Model):
