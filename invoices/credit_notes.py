@@ -10,11 +10,12 @@ from django.utils.translation import gettext as _
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
+from inflow.api.fields import MAX_DIGITS
 from inflow.canonical import canonical
 from invoices import money, receipts
 from invoices.errors import NotFound, Refused
 from invoices.models import MAX_NUMBER, Allocation, AllocationKind, CreditNote, CreditNoteStatus, Invoice, Status
-from invoices.transfers import current_debtor
+from invoices.transfers import check_current, current_debtor
 from invoices.writing import changing_all, check_money
 
 
@@ -52,10 +53,12 @@ def issue(
         unallocated=amount,
     )
     with changing_all(account, [invoice.pk] if invoice else [], actor, debtor_id=owner) as drafts:
+        known: CreditNote | None
         if key and (known := CreditNote.objects.filter(pk=key).first()):
             if not _is_same(known, note):
                 raise receipts.used_key()
             return known
+        check_current(account, owner)
         _check(note, account.today())
         note.recorded_at = account.now()
         for draft in drafts.values():
@@ -102,6 +105,8 @@ def _check(note: CreditNote, today: dt.date) -> None:
     if len(note.number) > MAX_NUMBER:
         raise Refused("number", "max_length", _("number must have at most %d characters.") % MAX_NUMBER)
     check_money("amount", note.amount, note.currency)
+    if money.digits(note.amount) > MAX_DIGITS:
+        raise Refused("amount", "too_long", _("amount must have at most %d digits.") % MAX_DIGITS)
     if note.date > today:
         raise Refused("date", "in_the_future", _("date must not be in the future."))
 

@@ -91,11 +91,10 @@ def allocate(
 ) -> Allocation:
     """Insert an allocation of a receipt or credit note; a negative amount takes it back. The caller updates
     `source.unallocated`."""
-    is_note = isinstance(source, CreditNote)
+    name = "credit_note" if isinstance(source, CreditNote) else "receipt"
     line: Allocation = Allocation.objects.create(
         account_id=invoice.account_id,
-        receipt=None if is_note else source,
-        credit_note=source if is_note else None,
+        **{name: source},
         invoice=invoice,
         amount=amount,
         kind=kind,

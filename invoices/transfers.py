@@ -56,6 +56,7 @@ def record_receipt(
     with changing_all(account, parts, actor, debtor_id=payer) as drafts:
         if known := _known(given, parts, key):
             return known
+        check_current(account, payer)
         today = account.today()
         check_money("amount", amount, currency)
         if money.digits(amount) > MAX_DIGITS:
@@ -100,7 +101,8 @@ def _parts(
 
 def _payer(account: Account, debtor_id: uuid.UUID | None, invoice_ids: Sequence[uuid.UUID]) -> uuid.UUID:
     """Return the debtor who paid: the one named, else that of the first invoice."""
-    debtors = dict(Invoice.objects.for_account(account).filter(pk__in=invoice_ids).values_list("pk", "debtor_id"))
+    rows = Invoice.objects.for_account(account).filter(pk__in=invoice_ids)
+    debtors: dict[uuid.UUID, uuid.UUID] = dict(rows.values_list("pk", "debtor_id"))
     if len(debtors) < len(invoice_ids):
         unknown = next(invoice_id for invoice_id in invoice_ids if invoice_id not in debtors)
         message = _("There is no invoice %(id)s.")
@@ -114,14 +116,22 @@ def _payer(account: Account, debtor_id: uuid.UUID | None, invoice_ids: Sequence[
 
 def current_debtor(account: Account, debtor_id: uuid.UUID) -> uuid.UUID:
     """Return the debtor's id, or that of the debtor into which it was merged."""
-    found: Debtor | None = Debtor.objects.for_account(account).filter(pk=debtor_id).first()
-    if found is None:
-        raise Refused("debtor_id", "unknown_debtor", _("There is no debtor %(id)s.") % {"id": debtor_id})
-    return current_debtor(account, found.merged_into_id) if found.merged_into_id else found.pk
+    rows = Debtor.objects.for_account(account).filter(pk=debtor_id).values_list("pk", "merged_into")
+    for found, merged_into in rows:
+        current: uuid.UUID = current_debtor(account, merged_into) if merged_into else found
+        return current
+    raise Refused("debtor_id", "unknown_debtor", _("There is no debtor %(id)s.") % {"id": debtor_id})
+
+
+def check_current(account: Account, debtor_id: uuid.UUID) -> None:
+    """Raise `Refused` if the debtor, who is now locked, was merged into another one meanwhile."""
+    if current_debtor(account, debtor_id) != debtor_id:
+        raise Refused("debtor_id", "changed", _("The debtor has changed in the meantime. Try again."))
 
 
 def _known(given: Receipt, parts: Mapping[uuid.UUID, Decimal], key: uuid.UUID | None) -> Receipt | None:
     """Return the receipt that was already recorded with this key or bank id. Raise `Refused` if it has other values."""
+    known: Receipt | None
     if key and (known := Receipt.objects.filter(pk=key).first()):
         if known.account_id != given.account_id or not _is_same(known, given, parts):
             raise receipts.used_key()

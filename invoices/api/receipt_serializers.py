@@ -56,7 +56,7 @@ class ReceiptIn(StrictSerializer):
     reference = TextField(max_length=100, allow_blank=True, required=False)
     bank_id = TextField(max_length=100, allow_blank=True, required=False)
     debtor_id = UUIDField(required=False, allow_null=True)
-    allocations = AllocationIn(many=True, required=False, max_length=MAX_ALLOCATIONS)
+    allocations = serializers.ListField(child=AllocationIn(), required=False, max_length=MAX_ALLOCATIONS)
 
 
 class UndoIn(StrictSerializer):
@@ -107,9 +107,7 @@ class ReceiptQuery(PageQuery):
     status = ChoicesField(ReceiptStatus.values, required=False)
     currency = serializers.ChoiceField(choices=_CURRENCIES, required=False)
     debtor_id = UUIDField(required=False, help_text="The debtor who paid.")
-    invoice_number = TextField(
-        max_length=MAX_NUMBER, required=False, help_text="Those that pay or paid it."
-    )
+    invoice_number = TextField(max_length=MAX_NUMBER, required=False, help_text="Those that pay or paid it.")
     reference = TextField(max_length=100, required=False)
     bank_id = TextField(max_length=100, required=False)
     paid_before = DateField(required=False, help_text="Exclusive.")
