@@ -25,7 +25,7 @@ from invoices.debtors import debtors, moving, parties
 from invoices.errors import Changed, NotFound, Refused, Stale, VersionMismatch
 from invoices.models import Debtor, Invoice, Resolution, Status
 from invoices.registering import duplicate
-from invoices.writing import AMENDABLE, Draft, changing, changing_all, check_money
+from invoices.writing import AMENDABLE, Draft, changing, changing_all, check_money, lock_debtors
 
 # A due date moved by at least so many days starts a new round; a smaller move is a correction.
 NEW_ROUND_DAYS = 7
@@ -98,15 +98,17 @@ def amended(
     source_updated_at: dt.datetime | None = None,
     reason: str = "",
     if_version_in: Collection[int] | None = None,
+    locks_payers: bool = False,
     reopens: bool = False,
 ) -> Iterator[Draft]:
     """Lock the invoice, and its new debtor if the changes name another; yield the draft with the changes.
 
-    `reopens` takes back a cancellation first.
+    With `locks_payers`, lock also the debtors whose money may be taken back. `reopens` takes back a cancellation first.
     """
+    takes_money = locks_payers or "amount" in changes
     number = external_id = ""
     try:
-        with _drafted(account, invoice_id, actor, changes, reason, if_version_in) as (draft, debtor):
+        with _drafted(account, invoice_id, actor, changes, reason, if_version_in, takes_money) as (draft, debtor):
             invoice = draft.invoice
             number, external_id = invoice.invoice_number, changes.get("external_id", invoice.external_id)
             if source_updated_at:
@@ -129,16 +131,20 @@ def _drafted(
     changes: Mapping[str, Any],
     reason: str,
     if_version_in: Collection[int] | None,
+    locks_payers: bool,
 ) -> Iterator[tuple[Draft, Debtor | None]]:
     """Lock the invoice, and the debtor that the changes name, which may be the same; None if they name none."""
     if not changes.keys() & {*_NAMES, "debtor_external_id"}:
-        with changing(account, invoice_id, actor, reason=reason, if_version_in=if_version_in) as draft:
+        options = {"reason": reason, "if_version_in": if_version_in, "locks_payers": locks_payers}
+        with changing(account, invoice_id, actor, **options) as draft:
             yield draft, None
         return
     with account_scope(account):
         seen = _seen(account, invoice_id)
         debtor = _debtor_of(seen, changes)
         to = debtor.pk if debtor else seen.debtor_id
+        if locks_payers:
+            lock_debtors(account, [invoice_id], {to, *receipts.payers(invoice_id)})
         with changing_all(account, [invoice_id], actor, debtor_id=to, reason=reason) as drafts:
             draft = drafts[invoice_id]
             if if_version_in is not None and draft.invoice.version not in if_version_in:
@@ -238,11 +244,9 @@ def _check_amount(draft: Draft) -> None:
     check_money("amount", invoice.amount, invoice.currency)
     if invoice.balance >= 0:
         return
-    paying = receipts.paying(invoice)
-    shares = receipts.shares(receipt.pk for receipt in paying)
-    for receipt in reversed(paying):
-        if part := min(-invoice.balance, shares[receipt.pk][invoice.pk]):
-            draft.release(receipt, part)
+    for source, share, _is_whole in reversed(receipts.covering(invoice)):
+        if part := min(-invoice.balance, share):
+            draft.release(source, part)
 
 
 def _restart_if_later(draft: Draft, due_before: dt.date) -> None:

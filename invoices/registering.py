@@ -12,7 +12,7 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.canonical import canonical
 from inflow.sql import Batch, account_scope
-from invoices import receipts, signals, timeline
+from invoices import automatic_credit, receipts, signals, timeline
 from invoices.debtors import debtors, parties
 from invoices.derivation import derive
 from invoices.errors import Refused
@@ -132,6 +132,9 @@ def _create(account: Account, new: NewInvoice, actor: Actor, today: dt.date, iss
                 method=receipts.OPENING,
             )
         signals.invoice_created.send(Invoice, invoice=invoice, actor=actor)
+        if automatic_credit.apply(account, debtor, actor):
+            invoice.refresh_from_db()
+            invoice.account, invoice.debtor = account, debtor
     return invoice
 
 

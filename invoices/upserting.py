@@ -87,8 +87,9 @@ def _post_excess(draft: Draft, amount: Decimal) -> None:
     invoice = draft.invoice
     posted = Receipt.objects.filter(posted_on=invoice, status=ReceiptStatus.STANDING)
     known = {receipt.pk: receipt.amount for receipt in posted}
-    for receipt in receipts.paying(invoice):
-        known.setdefault(receipt.pk, receipts.shares([receipt.pk])[receipt.pk][invoice.pk])
+    for source, share, _is_whole in receipts.covering(invoice):
+        if isinstance(source, Receipt):
+            known.setdefault(source.pk, share)
     excess = amount - sum(known.values(), Decimal(0))
     if excess > 0:
         check_money("amount_paid", amount, invoice.currency)
