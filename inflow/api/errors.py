@@ -61,7 +61,7 @@ def not_found() -> Problem:
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> ApiResponse | None:
     """DRF's hook: the problem behind each exception, and None (so a logged 500) for what is nobody's fault but ours."""
     request: HttpRequest = context["request"]
-    problem = _problem_of(error)
+    problem = problem_of(error)
     if problem is None:
         return None
     return ApiResponse(
@@ -72,7 +72,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> ApiRespon
     )
 
 
-def _problem_of(error: Exception) -> Problem | None:
+def problem_of(error: Exception) -> Problem | None:
     match error:
         case Problem():
             return error

@@ -20,6 +20,7 @@ from rest_framework.utils.serializer_helpers import BindingDict
 
 from inflow import masking
 from inflow.api.errors import Problem
+from inflow.canonical import SHOWN, canonical
 
 MAX_DIGITS = 15
 # A character that can be seen. Python, JSON Schema and others differ in which of the excluded ones are \s.
@@ -30,6 +31,9 @@ _NUMBER = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}(\.[0-9]{{1,{MAX_DIGITS}}})?")
 _KEY_IN_QUERY = "An API key belongs in the X-InFlow-Key header. Revoke this one: addresses are logged on their way."
 _DATE = re.compile(r"(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 _HOURS = "([01][0-9]|2[0-3]):[0-5][0-9]"
+# Programs that know only moments write a date as its midnight.
+_MIDNIGHT = rf"T00:00(:00(\.0{{1,9}})?)?(Z|[+-]{_HOURS})?"
+_DATE_OR_MIDNIGHT = re.compile(rf"{_DATE.pattern}({_MIDNIGHT})?")
 _MOMENT = re.compile(rf"{_DATE.pattern}T{_HOURS}:[0-5][0-9](\.[0-9]{{1,9}})?(Z|[+-]{_HOURS})")
 
 
@@ -47,9 +51,13 @@ class Described(ABC):
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses keys it doesn't know. `read_only_names` are known, and said to be read-only."""
+    """Refuses keys it doesn't know. `read_only_names` are known, and said to be read-only.
+
+    If `blank_is_absent`, an optional field may be sent as "" or null, which means that it is not given.
+    """
 
     read_only_names: frozenset[str] = frozenset()
+    blank_is_absent = False
 
     @classmethod
     def checked(cls, data: Any, **context: Any) -> dict[str, Any]:
@@ -66,6 +74,9 @@ class StrictSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping) and (unknown := data.keys() - self.fields.keys()):
             raise serializers.ValidationError({name[:64]: [self._unknown(name)] for name in sorted(unknown)})
+        if self.blank_is_absent and isinstance(data, Mapping):
+            fields = self.fields
+            data = {name: value for name, value in data.items() if value not in ("", None) or fields[name].required}
         return super().to_internal_value(data)
 
     def _unknown(self, name: str) -> serializers.ErrorDetail:
@@ -119,6 +130,29 @@ class TextField(Described, serializers.CharField):
 EMAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}"
 
 
+class CodeField(TextField):
+    """An identifier from another system, in its canonical form. An integer is one too: 1001 is "1001"."""
+
+    def __init__(self, *, max_length: int, **kwargs: Any) -> None:
+        super().__init__(max_length=max_length, pattern=rf"[^\x00]*{SHOWN}[^\x00]*", **kwargs)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        data = super().run_validation(str(data) if type(data) is int else data)
+        if not data:  # null or "", where they are allowed
+            return data
+        code = canonical(data)
+        if not code:
+            self.fail("blank")
+        if self.max_length and len(code) > self.max_length:  # a few letters are several in the composed form
+            self.fail("max_length", max_length=self.max_length)
+        return code
+
+    def json_schema(self, direction: str) -> dict[str, Any]:
+        if direction == "response":
+            return {"type": "string"}
+        return {"anyOf": [super().json_schema(direction), {"type": "integer"}]}
+
+
 class ChoiceField(serializers.ChoiceField):
     """One of the named strings."""
 
@@ -134,7 +168,10 @@ class ChoiceField(serializers.ChoiceField):
 
 
 class DateField(Described, serializers.DateField):
-    """`YYYY-MM-DD`, in ASCII digits, of a day that exists in the years from 1970 to 2999."""
+    """`YYYY-MM-DD`, in ASCII digits, of a day that exists in the years from 1970 to 2999.
+
+    Midnight of the day, in any time zone, is accepted as well; another time of day is not.
+    """
 
     default_error_messages = {"invalid": _lazy("A date from 1970 to 2999 is needed, as YYYY-MM-DD.")}
 
@@ -142,15 +179,16 @@ class DateField(Described, serializers.DateField):
         return self.to_internal_value(data) if type(data) is str else super().run_validation(data)
 
     def to_internal_value(self, value: Any) -> dt.date:
-        if not isinstance(value, str) or not _DATE.fullmatch(value):
+        if not isinstance(value, str) or not _DATE_OR_MIDNIGHT.fullmatch(value):
             self.fail("invalid")
         try:
-            return dt.date.fromisoformat(value)
+            return dt.date.fromisoformat(value[:10])
         except ValueError:
             self.fail("invalid")
 
     def json_schema(self, direction: str) -> dict[str, Any]:
-        return {"type": "string", "format": "date", "pattern": f"^{_DATE.pattern}$"}
+        accepted = _DATE if direction == "response" else _DATE_OR_MIDNIGHT
+        return {"type": "string", "format": "date", "pattern": f"^{accepted.pattern}$"}
 
 
 class MoneyField(Described, serializers.Field[Decimal, Any, Any, Any]):

@@ -158,11 +158,20 @@ class StrictField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-c
 
 def refuse_unknown_fields(result: Schema, generator: Any, request: Any, public: bool) -> Schema:
     """A hook: what `StrictSerializer` refuses, the description refuses too."""
-    strict = {cls.__name__ for cls in _subclasses(fields.StrictSerializer)}
+    strict = {cls.__name__: cls for cls in _subclasses(fields.StrictSerializer)}
     for name, component in result["components"]["schemas"].items():
         if name in strict:
             component["additionalProperties"] = False
+            if strict[name].blank_is_absent:
+                _allow_blank(component)
     return result
+
+
+def _allow_blank(component: Schema) -> None:
+    """Let optional properties be "" or null, which mean that they are not given."""
+    for name, described in component["properties"].items():
+        if name not in component.get("required", ()):
+            component["properties"][name] = {"anyOf": [described, {"enum": ["", None]}]}
 
 
 def _subclasses(cls: type) -> set[type]:

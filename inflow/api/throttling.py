@@ -26,18 +26,18 @@ log = structlog.get_logger(__name__)
 MINUTE_S, DAY_S = 60, 86_400
 UNAUTHENTICATED_RATE = "60/m"
 
-# A window starts with its first request. ARGV: the two limits (0: unlimited) and the two lengths in ms.
+# A window starts with its first request. ARGV: the two limits (0: unlimited), the two lengths in ms, and the cost.
 _SCRIPT = """
-local used, left, refused = {}, {}, 0
+local used, left, refused, cost = {}, {}, 0, tonumber(ARGV[5])
 for i = 1, 2 do
   used[i] = tonumber(redis.call('GET', KEYS[i]) or '0')
   local limit = tonumber(ARGV[i])
-  if limit > 0 and used[i] >= limit then refused = 1 end
+  if limit > 0 and used[i] + cost > limit then refused = 1 end
 end
 for i = 1, 2 do
   if refused == 0 then
-    used[i] = redis.call('INCR', KEYS[i])
-    if used[i] == 1 then redis.call('PEXPIRE', KEYS[i], ARGV[i + 2]) end
+    used[i] = redis.call('INCRBY', KEYS[i], cost)
+    if used[i] == cost then redis.call('PEXPIRE', KEYS[i], ARGV[i + 2]) end
   end
   left[i] = redis.call('PTTL', KEYS[i])
   if left[i] < 0 then left[i] = tonumber(ARGV[i + 2]) end
@@ -72,6 +72,7 @@ class Window(NamedTuple):
 class Usage(NamedTuple):
     windows: tuple[Window, ...]
     is_refused: bool
+    cost: int = 1
 
     @property
     def tightest(self) -> Window:
@@ -94,11 +95,12 @@ class Usage(NamedTuple):
         }
 
 
-def count(account: Account) -> Usage | None:
-    """Count one request of `account`. None if the cache is unavailable: the API then responds without limits."""
+def count(account: Account, cost: int = 1) -> Usage | None:
+    """Count a request of `account`, which may count as several. None if the cache is unavailable: the API then responds
+    without limits."""
     limits, prefix = account.limits, f"inflow:rate:{{{account.id}}}:"
     keys = f"{prefix}minute", f"{prefix}day"
-    arguments = limits.per_minute, limits.per_day or 0, MINUTE_S * 1000, DAY_S * 1000
+    arguments = limits.per_minute, limits.per_day or 0, MINUTE_S * 1000, DAY_S * 1000, cost
     try:
         counts = _run_script(*keys, *arguments)
     except redis.RedisError as error:
@@ -108,7 +110,7 @@ def count(account: Account) -> Usage | None:
     windows = [Window("minute", limits.per_minute, MINUTE_S, minute_used, -(-minute_left // 1000))]
     if limits.per_day:
         windows.append(Window("day", limits.per_day, DAY_S, day_used, -(-day_left // 1000)))
-    return Usage(tuple(windows), bool(refused))
+    return Usage(tuple(windows), bool(refused), cost)
 
 
 def _log_away(error: redis.RedisError) -> None:
@@ -176,7 +178,7 @@ def _counted(value: str) -> str:
 
 def refusal(usage: Usage) -> Problem:
     """Return the 429 of an account whose windows are used up."""
-    return too_many(max(window.resets_in for window in usage.windows if not window.remaining))
+    return too_many(max(window.resets_in for window in usage.windows if window.remaining < usage.cost))
 
 
 def too_many(retry_after_s: int) -> Problem:

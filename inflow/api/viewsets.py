@@ -37,7 +37,7 @@ class ApiViewSet(ViewSet):
     """A viewset names the scope of each of its actions in `scopes`; None opens an action to any key."""
 
     scopes: dict[str, str | None] = {}
-    http_method_names = ["get", "post", "patch", "delete", "head"]
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     content_negotiation_class = JSONOnly
     metadata_class = None
     usage: throttling.Usage | None = None
@@ -45,7 +45,11 @@ class ApiViewSet(ViewSet):
     def perform_authentication(self, request: Request) -> None:
         """The limit comes before the scope: a request that lacks the scope counts like any other."""
         super().perform_authentication(request)
-        self.usage = throttling.count(account_of(request))
+        self.count(request)
+
+    def count(self, request: Request, cost: int = 1) -> None:
+        """Count the request against the account's limits."""
+        self.usage = throttling.count(account_of(request), cost)
         if self.usage and self.usage.is_refused:
             raise throttling.refusal(self.usage)
 

@@ -12,8 +12,8 @@ from inflow.api.errors import not_found
 from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet
 from invoices.api import representation
+from invoices.api.refusals import refusals_as_problems
 from invoices.api.serializers import EscalationOut, EscalationPatch, EscalationQuery
-from invoices.api.views import refusals_as_problems
 from invoices.cases import cases
 from invoices.models import Escalation
 

@@ -1,23 +1,31 @@
 """An invoice as the world sees it: the same fields in the API and in webhooks, declared once."""
 
 import datetime as dt
+import functools
 import uuid
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
+from django.urls import reverse
+
 from inflow.accounts.models import Account
-from invoices import narrative, signals
+from invoices import contact_lists, ledger, narrative, signals
 from invoices.derivation import days_overdue
-from invoices.models import Allocation, Escalation, Invoice, Payment, Promise, Receipt, Status, TimelineEntry
+from invoices.models import Escalation, Invoice, Payment, Promise, Status, TimelineEntry
 
 # Read from the row, in the order of the contract.
 COLUMNS = (
     "id",
     "invoice_number",
+    "external_id",
+    "debtor_id",
     "debtor_name",
     "debtor_company",
     "debtor_email",
     "debtor_phone",
+    "contacts",
     "amount",
     "currency",
     "status",
@@ -26,7 +34,13 @@ COLUMNS = (
     "due_date",
     "language",
     "notes",
+    "purchase_order",
+    "payment_url",
+    "tags",
+    "metadata",
+    "source_updated_at",
     "amount_paid",
+    "amount_credited",
     "hold_until",
     "escalation_level",
     "last_contacted_at",
@@ -35,8 +49,14 @@ COLUMNS = (
     "created_at",
     "updated_at",
 )
-FIELDS = (*COLUMNS, "balance", "is_overdue", "days_overdue")
-
+FIELDS = (*COLUMNS, "balance", "credit_available", "is_overdue", "days_overdue", "url")
+# What is read of an invoice. The party says whose credit counts, and is not shown.
+ROW = (*COLUMNS, "party")
+# Texts that are null if they are empty.
+_OPTIONAL = (
+    *("external_id", "debtor_company", "debtor_email", "debtor_phone"),
+    *("notes", "purchase_order", "payment_url"),
+)
 
 Stops = Callable[[uuid.UUID], bool]
 
@@ -48,29 +68,68 @@ def stops_of(account: Account) -> Stops | None:
 
 
 def of_row(row: dict[str, Any], today: dt.date, stops: Stops | None = None) -> dict[str, Any]:
-    """The JSON of a row of `COLUMNS`, which becomes it. `today` is the account's, for what is computed as of now;
-    `stops` is `stops_of` it."""
+    """Return the JSON of a row of `ROW`, which becomes it, after `add_credit`.
+
+    `today` is the account's, for what is computed as of now; `stops` is `stops_of` it.
+    """
     if stops and row["next_contact_at"] and stops(row["id"]):
         row["next_contact_at"] = None
     due = row["due_date"]
     late = days_overdue(row["status"], due, today) if due < today else 0
-    paid = row["amount_paid"]
-    row["balance"] = row["amount"] - paid if paid else row["amount"]
+    covered = row["amount_paid"] + row["amount_credited"]
+    row["balance"] = row["amount"] - covered if covered else row["amount"]
     row["is_overdue"] = late > 0
     row["days_overdue"] = late
+    row["url"] = _url_of(row["id"])
     # A hold stays stored while the invoice is paid or written off, but it holds nothing then.
     if row["status"] != Status.ON_HOLD:
         row["hold_until"] = None
-    row["debtor_company"] = row["debtor_company"] or None
-    row["debtor_email"] = row["debtor_email"] or None
-    row["debtor_phone"] = row["debtor_phone"] or None
-    row["notes"] = row["notes"] or None
+    row["contacts"] = contact_lists.shown(row["contacts"], row["debtor_email"], row["debtor_phone"])
+    for name in _OPTIONAL:
+        row[name] = row[name] or None
     return row
 
 
 def of_invoice(invoice: Invoice) -> dict[str, Any]:
-    row = {name: getattr(invoice, name) for name in COLUMNS}
+    row = {name: getattr(invoice, name) for name in ROW}
+    add_credit([row])
     return of_row(row, invoice.account.today(), stops_of(invoice.account))
+
+
+def add_credit(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add the unapplied credit of each invoice's party in its currency. Return the rows, which are rows of `ROW`."""
+    credit = ledger.credit_of({row["debtor_id"] for row in rows}) if rows else {}
+    spellings: dict[uuid.UUID, set[str]] = {}
+    if credit:
+        invoices = Invoice.objects.filter(debtor__in=credit).order_by()
+        for debtor_id, party in invoices.values_list("debtor_id", "party").distinct():
+            spellings.setdefault(debtor_id, set()).add(party)
+    of_party: dict[tuple[uuid.UUID, str], dict[str, Decimal]] = {}
+    for row in rows:
+        debtor_id, party = row["debtor_id"], row.pop("party")
+        theirs = credit.get(debtor_id, {})
+        if len(spellings.get(debtor_id, ())) > 1:
+            if (debtor_id, party) not in of_party:
+                invoice = Invoice.objects.select_related("account", "debtor").get(pk=row["id"])
+                of_party[debtor_id, party] = ledger.credit_for(invoice)
+            theirs = of_party[debtor_id, party]
+        row["credit_available"] = theirs.get(row["currency"], Decimal(0))
+    return rows
+
+
+def _url_of(invoice_id: uuid.UUID) -> str:
+    before, after = _case_file()
+    return f"{before}{invoice_id}{after}"
+
+
+@functools.cache
+def _case_file() -> list[str]:
+    """Return what stands before and after the id in the address of an invoice's page in the dashboard."""
+    path = reverse("admin:invoices_invoice_change", args=[_PLACE])
+    return f"{settings.BASE_URL}{path}".split(_PLACE)
+
+
+_PLACE = "00000000-0000-0000-0000-000000000000"
 
 
 PAYMENT_COLUMNS = (
@@ -96,34 +155,6 @@ def of_payment_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def of_payment(payment: Payment) -> dict[str, Any]:
     return of_payment_row({name: getattr(payment, name) for name in PAYMENT_COLUMNS})
-
-
-RECEIPT_COLUMNS = (
-    "id",
-    "debtor_id",
-    "amount",
-    "currency",
-    "paid_at",
-    "method",
-    "reference",
-    "bank_id",
-    "status",
-    "unallocated",
-    "created_at",
-)
-
-
-def of_receipt(receipt: Receipt) -> dict[str, Any]:
-    """Return the JSON of a receipt with what it pays now."""
-    data = {name: getattr(receipt, name) for name in RECEIPT_COLUMNS}
-    for name in ("reference", "bank_id"):
-        data[name] = data[name] or None
-    lines: dict[Any, dict[str, Any]] = {}
-    for line in Allocation.objects.filter(receipt=receipt).select_related("invoice").order_by("created_at", "id"):
-        shown = {"id": line.pk, "invoice_id": line.invoice_id, "invoice_number": line.invoice.invoice_number}
-        lines.setdefault(line.invoice_id, {**shown, "amount": 0})["amount"] += line.amount
-    data["allocations"] = [line for line in lines.values() if line["amount"]]
-    return data
 
 
 TIMELINE_COLUMNS = ("id", "at", "kind", "actor", "channel", "params", "stored_text", "before", "after", "reason")

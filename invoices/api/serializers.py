@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
@@ -12,27 +12,40 @@ from rest_framework import serializers
 from inflow.accounts.models import Account, Language
 from inflow.api.fields import (
     EMAIL,
+    BooleanField,
     ChoiceField,
     ChoicesField,
+    CodeField,
     DateField,
+    Described,
     FlagField,
     IntegerQueryField,
     MomentField,
     MoneyField,
+    StrictQuery,
     StrictSerializer,
     TextField,
     UUIDField,
     error_of,
 )
 from inflow.api.pagination import PageQuery, Part
-from inflow.canonical import SHOWN, canonical
-from invoices import money
+from inflow.api.schema import FieldErrorOut
+from inflow.canonical import canonical
+from invoices import contact_lists, money
 from invoices.api import representation
+from invoices.api.invoice_fields import (
+    ContactsField,
+    CurrencyField,
+    MetadataField,
+    NumberField,
+    PaymentUrlField,
+    TagsField,
+)
 from invoices.debtors import debtors
 from invoices.models import (
-    MAX_NUMBER,
     OPEN,
     CaseStatus,
+    Invoice,
     InvoiceQuerySet,
     PaymentStatus,
     Reason,
@@ -40,63 +53,148 @@ from invoices.models import (
     Resolution,
     Status,
 )
+from invoices.models.invoices import MAX_EXTERNAL_ID
 
 
-class NumberField(TextField):
-    """An invoice number in its one spelling. Spaces at the ends and characters that are not shown are left out."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=MAX_NUMBER, pattern=rf"[^\x00]*{SHOWN}[^\x00]*", **kwargs)
-
-    def run_validation(self, data: Any = serializers.empty) -> Any:
-        number = canonical(super().run_validation(data))
-        if not number:
-            self.fail("blank")
-        if len(number) > MAX_NUMBER:  # a few letters are several in the composed form
-            self.fail("max_length", max_length=MAX_NUMBER)
-        return number
-
-
-class InvoiceIn(StrictSerializer):
-    """POST /api/zapier/invoices. `context["account"]` is whose invoice it is."""
+class InvoiceFields(StrictSerializer):
+    """Fields of POST, PUT and PATCH. `context["account"]` is the account of the invoice."""
 
     read_only_names = frozenset(representation.FIELDS)
 
-    invoice_number = NumberField()
-    debtor_name = TextField(max_length=200)
-    debtor_company = TextField(max_length=200, allow_blank=True, required=False)
-    debtor_email = TextField(max_length=254, pattern=EMAIL, allow_blank=True, required=False)
-    debtor_phone = TextField(max_length=40, allow_blank=True, required=False)
-    amount = MoneyField(positive=True)
-    currency = ChoiceField(choices=sorted(money.EXPONENTS))
-    issue_date = DateField(required=False, allow_null=True)
-    due_date = DateField()
-    language = ChoiceField(choices=Language.choices, required=False, allow_null=True)
-    notes = TextField(max_length=10_000, allow_blank=True, required=False)
-    amount_paid = MoneyField(required=False)
+    def validate_debtor_email(self, value: str | None) -> str | None:
+        return value and debtors.normalise_email(value)
 
-    def validate_debtor_email(self, value: str) -> str:
-        return debtors.normalise_email(value)
+    def validate_debtor_phone(self, value: str | None) -> str | None:
+        return value and self._phone(value)
 
-    def validate_debtor_phone(self, value: str) -> str:
+    def validate_contacts(self, contacts: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+        for contact in contacts or ():
+            if "email" in contact:
+                contact["email"] = debtors.normalise_email(contact["email"])
+            if "phone" in contact:
+                contact["phone"] = self._phone(contact["phone"])
+        if any(not contact.keys() & {"email", "phone"} for contact in (contacts or [])[1:]):
+            raise serializers.ValidationError(_("Each contact needs an email or a phone."), "no_address")
+        return contacts
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Take the first contact's addresses as the invoice's own. Refuse others in debtor_email and debtor_phone."""
+        if contacts := attrs.get("contacts"):
+            for field, name in (("debtor_email", "email"), ("debtor_phone", "phone")):
+                address = contacts[0].get(name, "")
+                if address and attrs.get(field, address) != address:
+                    message = _("%(field)s and the first contact must agree: send it once, or the same address twice.")
+                    raise error_of(field, "contradiction", message % {"field": field})
+                attrs[field] = attrs.get(field) or address
+            attrs["contacts"] = contact_lists.to_store(contacts)
+        return attrs
+
+    def _phone(self, value: str) -> str:
         account: Account = self.context["account"]
         try:
-            return debtors.normalise_phone(value, account.country) if value else ""
+            return debtors.normalise_phone(value, account.country)
         except debtors.InvalidPhone as error:
             raise serializers.ValidationError(
                 _("A phone number is needed, with its country code: +971501234567."), "bad_phone"
             ) from error
 
 
-class InvoicePatch(StrictSerializer):
-    """PATCH /api/zapier/invoices/:id."""
+class InvoiceIn(InvoiceFields):
+    """POST /api/zapier/invoices."""
 
-    read_only_names = frozenset(representation.FIELDS)
+    blank_is_absent = True
+
+    invoice_number = NumberField()
+    external_id = CodeField(max_length=MAX_EXTERNAL_ID, required=False)
+    debtor_name = TextField(max_length=200)
+    debtor_company = TextField(max_length=200, required=False)
+    debtor_email = TextField(max_length=254, pattern=EMAIL, required=False)
+    debtor_phone = TextField(max_length=40, required=False)
+    debtor_external_id = CodeField(max_length=MAX_EXTERNAL_ID, required=False)
+    contacts = ContactsField(required=False)
+    amount = MoneyField(positive=True)
+    currency = CurrencyField()
+    issue_date = DateField(required=False)
+    due_date = DateField()
+    language = ChoiceField(choices=Language.choices, required=False)
+    notes = TextField(max_length=10_000, required=False)
+    purchase_order = CodeField(max_length=100, required=False)
+    payment_url = PaymentUrlField(required=False)
+    tags = TagsField(required=False)
+    metadata = MetadataField(required=False)
+    source_updated_at = MomentField(required=False)
+    amount_paid = MoneyField(required=False)
+
+
+class InvoicePut(InvoiceIn):
+    """PUT /api/zapier/invoices/by-number/:number. What a new invoice requires is checked when it is registered."""
+
+    invoice_number = NumberField(required=False)
+    debtor_name = TextField(max_length=200, required=False)
+    amount = MoneyField(positive=True, required=False)
+    currency = CurrencyField(required=False)
+    due_date = DateField(required=False)
+    reopen = BooleanField(required=False)
+
+
+class NumberQuery(StrictQuery):
+    """PUT /api/zapier/invoices."""
+
+    number = TextField(max_length=200)
+
+
+class RowsField(Described, serializers.ListField):
+    """1 to 100 rows, each of which is validated by itself."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(child=serializers.JSONField(), min_length=1, max_length=100, **kwargs)
+
+    def json_schema(self, direction: str) -> dict[str, Any]:
+        row = {"type": "object", "description": "An invoice, as in `POST /invoices`."}
+        return {"type": "array", "items": row, "minItems": 1, "maxItems": 100}
+
+
+class BulkIn(StrictSerializer):
+    """POST /api/zapier/invoices/bulk."""
+
+    invoices = RowsField()
+    upsert = BooleanField(required=False)
+
+
+class InvoicePatch(InvoiceFields):
+    """PATCH /api/zapier/invoices/:id. null clears an optional field."""
 
     status = ChoiceField(choices=Status.choices, required=False)
     payment_status = ChoiceField(choices=PaymentStatus.choices, required=False)
     notes = TextField(max_length=10_000, allow_blank=True, required=False)
     hold_until = DateField(required=False)
+    amount = MoneyField(positive=True, required=False)
+    issue_date = DateField(required=False)
+    due_date = DateField(required=False)
+    external_id = CodeField(max_length=MAX_EXTERNAL_ID, required=False, allow_null=True)
+    debtor_name = TextField(max_length=200, required=False)
+    debtor_company = TextField(max_length=200, required=False, allow_null=True)
+    debtor_email = TextField(max_length=254, pattern=EMAIL, required=False, allow_null=True)
+    debtor_phone = TextField(max_length=40, required=False, allow_null=True)
+    debtor_external_id = CodeField(max_length=MAX_EXTERNAL_ID, required=False)
+    contacts = ContactsField(required=False, allow_null=True)
+    language = ChoiceField(choices=Language.choices, required=False, allow_null=True)
+    purchase_order = CodeField(max_length=100, required=False, allow_null=True)
+    payment_url = PaymentUrlField(required=False, allow_null=True)
+    tags = TagsField(required=False, allow_null=True)
+    metadata = MetadataField(required=False, allow_null=True)
+    source_updated_at = MomentField(required=False, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        empty: dict[str, Any] = {
+            "contacts": [],
+            "tags": [],
+            "metadata": {},
+            "language": self.context["account"].language,
+            "source_updated_at": None,
+        }
+        cleared = {name: empty.get(name, "") for name, value in attrs.items() if value is None}
+        return super().validate(attrs | cleared)
 
 
 class PaymentIn(StrictSerializer):
@@ -120,12 +218,6 @@ class PaymentIn(StrictSerializer):
         if not attrs.keys() & {"reversal_of", "amount"}:
             raise error_of("amount", "required", _("amount is required."))
         return attrs
-
-
-class UndoIn(StrictSerializer):
-    """POST /api/zapier/payments/:id/void and /reverse: nothing, or why."""
-
-    reason = TextField(max_length=1000, allow_blank=True, required=False)
 
 
 class PaymentQuery(PageQuery):
@@ -192,10 +284,16 @@ class InvoiceQuery(PageQuery):
         """Return the requested invoices in parts without a row in common. Each has one status or payment status, so
         that an index yields its newest first. `today` is the account's; `is_overdue` needs it."""
         invoices = invoices.filter(**{lookup: query[name] for name, lookup in _LOOKUPS.items() if name in query})
-        if "spelt" in query:
-            invoices = invoices.filter(Q(invoice_number=query["invoice_number"]) | Q(invoice_number=query["spelt"]))
-        elif "invoice_number" in query:
-            invoices = invoices.filter(invoice_number=query["invoice_number"])
+        if "invoice_number" in query:
+            same = Q(invoice_number=query["invoice_number"])
+            if "spelt" in query:
+                same |= Q(invoice_number=query["spelt"])
+            invoices = invoices.filter(same)
+            if Status.CANCELLED not in query.get("status", ()):
+                # The number of a cancelled invoice may be that of another one, which is meant then.
+                others = Invoice.objects.filter(account=OuterRef("account"), cancelled_at=None)
+                successor = others.filter(invoice_number=OuterRef("invoice_number"))
+                invoices = invoices.filter(Q(cancelled_at=None) | ~Exists(successor))
         if "q" in query:
             beginning = Q(invoice_number__istartswith=query.get("number_begins", query["q"]))
             for name in ("debtor_name", "debtor_company", "debtor_email"):
@@ -229,16 +327,33 @@ _LOOKUPS = {
 }
 
 
+@extend_schema_serializer(component_name="InvoiceContact")
+class ContactOut(serializers.Serializer[Any]):
+    """One entry of an invoice's `contacts`."""
+
+    name = serializers.CharField(allow_null=True)
+    role = serializers.CharField(allow_null=True)
+    email = serializers.CharField(allow_null=True)
+    phone = serializers.CharField(allow_null=True)
+    language = serializers.ChoiceField(choices=Language.choices, allow_null=True)
+    receives = serializers.ListField(
+        child=serializers.ChoiceField(choices=contact_lists.KINDS), help_text="Kinds of messages; empty means all."
+    )
+
+
 @extend_schema_serializer(component_name="Invoice")
 class InvoiceOut(serializers.Serializer[Any]):
     """Output of `representation.of_row`."""
 
     id = serializers.UUIDField()
     invoice_number = serializers.CharField()
+    external_id = serializers.CharField(allow_null=True, help_text="Its id in the system it came from.")
+    debtor_id = serializers.UUIDField()
     debtor_name = serializers.CharField()
     debtor_company = serializers.CharField(allow_null=True)
     debtor_email = serializers.CharField(allow_null=True)
     debtor_phone = serializers.CharField(allow_null=True, help_text="E.164.")
+    contacts = ContactOut(many=True, help_text="The first has debtor_email and debtor_phone.")
     amount = MoneyField(help_text="In major units.")
     currency = serializers.CharField(help_text="ISO 4217.")
     status = serializers.ChoiceField(choices=Status.choices)
@@ -247,8 +362,17 @@ class InvoiceOut(serializers.Serializer[Any]):
     due_date = serializers.DateField()
     language = serializers.ChoiceField(choices=Language.choices)
     notes = serializers.CharField(allow_null=True)
+    purchase_order = serializers.CharField(allow_null=True)
+    payment_url = serializers.CharField(allow_null=True, help_text="The page on which the debtor can pay it.")
+    tags = serializers.ListField(child=serializers.CharField())
+    metadata = serializers.DictField(child=serializers.CharField())
+    source_updated_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the last accepted change was made in the system it came from."
+    )
     amount_paid = MoneyField(help_text="Never more than `amount`: the rest of a payment is the debtor's credit.")
+    amount_credited = MoneyField(help_text="The part of `amount` that credit notes cancel.")
     balance = MoneyField(help_text="What is still owed, never below 0.")
+    credit_available = MoneyField(help_text="Unapplied credit of the debtor in this currency.")
     is_overdue = serializers.BooleanField(help_text="Open and past its due date, disputed and on hold included.")
     days_overdue = serializers.IntegerField()
     hold_until = serializers.DateField(allow_null=True)
@@ -256,8 +380,50 @@ class InvoiceOut(serializers.Serializer[Any]):
     last_contacted_at = serializers.DateTimeField(allow_null=True)
     next_contact_at = serializers.DateTimeField(allow_null=True)
     version = serializers.IntegerField(help_text="Rises with each lifecycle change; the ETag.")
+    url = serializers.CharField(help_text="The invoice's page in the dashboard.")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+
+
+class AmountsOut(serializers.Serializer[Any]):
+    """One entry of `differences`."""
+
+    given = MoneyField()
+    recorded = MoneyField()
+
+
+class DifferencesOut(serializers.Serializer[Any]):
+    """Values of a PUT that are not those of the invoice, and were left as they are."""
+
+    amount_paid = AmountsOut(required=False)
+
+
+@extend_schema_serializer(component_name="UpsertedInvoice")
+class UpsertedOut(InvoiceOut):
+    """Output of PUT."""
+
+    differences = DifferencesOut(required=False, help_text="Where less is paid than is recorded: nothing is removed.")
+
+
+class RowProblemOut(serializers.Serializer[Any]):
+    """Refusal of a row, as in a problem document."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    code = serializers.CharField()
+    errors = FieldErrorOut(many=True, required=False)  # type: ignore[assignment]
+
+
+@extend_schema_serializer(component_name="BulkRow")
+class BulkRowOut(serializers.Serializer[Any]):
+    """Result of a row: `id`, or `problem`."""
+
+    index = serializers.IntegerField()
+    status = serializers.IntegerField(help_text="The status that the row would have had as a request of its own.")
+    id = serializers.UUIDField(required=False)
+    problem = RowProblemOut(required=False)
 
 
 @extend_schema_serializer(component_name="Payment")
@@ -276,33 +442,6 @@ class PaymentOut(serializers.Serializer[Any]):
     allocated = MoneyField(help_text="What of it pays this invoice now; the sum is the invoice's amount_paid.")
     unallocated = MoneyField(help_text="What of it is the debtor's credit now.")
     created_at = serializers.DateTimeField()
-
-
-class AllocationOut(serializers.Serializer[Any]):
-    """One entry of a receipt's `allocations`."""
-
-    id = serializers.UUIDField()
-    invoice_id = serializers.UUIDField()
-    invoice_number = serializers.CharField()
-    amount = MoneyField()
-
-
-@extend_schema_serializer(component_name="Receipt")
-class ReceiptOut(serializers.Serializer[Any]):
-    """Receipt as `representation.of_receipt` writes it."""
-
-    id = serializers.UUIDField()
-    debtor_id = serializers.UUIDField()
-    amount = MoneyField()
-    currency = serializers.CharField()
-    paid_at = serializers.DateField()
-    method = serializers.CharField()
-    reference = serializers.CharField(allow_null=True)
-    bank_id = serializers.CharField(allow_null=True)
-    status = serializers.ChoiceField(choices=ReceiptStatus.choices)
-    unallocated = MoneyField(help_text="What of it is the debtor's credit now.")
-    created_at = serializers.DateTimeField()
-    allocations = AllocationOut(many=True, help_text="What it pays now.")
 
 
 @extend_schema_serializer(component_name="TimelineEntry")

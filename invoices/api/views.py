@@ -4,7 +4,6 @@ import datetime as dt
 import functools
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 from django.db.models import QuerySet
@@ -14,15 +13,16 @@ from rest_framework.request import Request
 from inflow.accounts.models import Account, Scope
 from inflow.api import pagination
 from inflow.api.authentication import account_of, actor_of
-from inflow.api.errors import Problem, invalid, not_found
+from inflow.api.errors import not_found
 from inflow.api.etags import accepted_versions, etag
 from inflow.api.idempotency import idempotent
 from inflow.api.pagination import Row, address_of
 from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet, takes_if_match
 from inflow.sql import compiled
-from invoices import ledger, lifecycle, receipts
+from invoices import lifecycle, receipts
 from invoices.api import representation
+from invoices.api.refusals import refusals_as_problems
 from invoices.api.serializers import (
     InvoiceIn,
     InvoiceOut,
@@ -31,12 +31,11 @@ from invoices.api.serializers import (
     PaymentIn,
     PaymentOut,
     PaymentQuery,
-    ReceiptOut,
     TimelineEntryOut,
     TimelineQuery,
-    UndoIn,
 )
-from invoices.models import Invoice, Receipt, TimelineEntry
+from invoices.api.upsert_views import UpsertActions
+from invoices.models import Invoice, TimelineEntry
 
 SEED_EXAMPLE = OpenApiExample(
     "An invoice",
@@ -76,16 +75,21 @@ def _page(
     **asked: Any,
 ) -> QuerySet[Any, Row]:
     parts = InvoiceQuery.apply({**dict(labels), **asked}, Invoice.objects.filter(account=account), today)
-    return pagination.merged(parts, representation.COLUMNS, limit, after)
+    return pagination.merged(parts, representation.ROW, limit, after)
 
 
 @compiled
 def _one(*, account: uuid.UUID, invoice: uuid.UUID) -> QuerySet[Any, Row]:
-    return Invoice.objects.filter(account=account, pk=invoice).values(*representation.COLUMNS)
+    return Invoice.objects.filter(account=account, pk=invoice).values(*representation.ROW)
 
 
-class InvoiceViewSet(ApiViewSet):
+# What PATCH changes besides what it amends.
+_CHANGED = ("status", "payment_status", "notes", "hold_until")
+
+
+class InvoiceViewSet(UpsertActions, ApiViewSet):
     scopes = {
+        **UpsertActions.scopes,
         "list": Scope.INVOICES_READ,
         "retrieve": Scope.INVOICES_READ,
         "create": Scope.INVOICES_WRITE,
@@ -103,7 +107,10 @@ class InvoiceViewSet(ApiViewSet):
         today = account.today()
         labels, asked = _asked(query, account, today)
         show = functools.partial(representation.of_row, today=today, stops=representation.stops_of(account))
-        read = functools.partial(_page, labels, **asked)
+
+        def read(limit: int, **after: Sequence[Any]) -> list[Row]:
+            return representation.add_credit(_page(labels, limit, **asked, **after))
+
         return pagination.respond_by(request, read, query, show)
 
     @extend_schema(operation_id="get_invoice", summary="Get one invoice", responses=InvoiceOut)
@@ -112,6 +119,7 @@ class InvoiceViewSet(ApiViewSet):
         rows = _one(account=account.pk, invoice=invoice_id)
         if not rows:
             raise not_found()
+        representation.add_credit(rows)
         shown = representation.of_row(rows[0], account.today(), representation.stops_of(account))
         return ApiResponse(shown, headers=etag(shown["version"]))
 
@@ -143,13 +151,18 @@ class InvoiceViewSet(ApiViewSet):
     )
     @takes_if_match
     def partial_update(self, request: Request, invoice_id: uuid.UUID) -> ApiResponse:
-        asked = InvoicePatch.checked(request.data)
+        account = account_of(request)
+        asked = InvoicePatch.checked(request.data, account=account)
+        own = {name: asked.pop(name) for name in _CHANGED if name in asked}
+        moment = asked.pop("source_updated_at", None)
         with refusals_as_problems():
             invoice = lifecycle.change(
-                account_of(request),
+                account,
                 invoice_id,
                 actor_of(request),
-                **asked,
+                **own,
+                amendments=asked,
+                source_updated_at=moment,
                 if_version_in=accepted_versions(request),
             )
         return ApiResponse(representation.of_invoice(invoice), headers=etag(invoice.version))
@@ -198,49 +211,6 @@ class PaymentViewSet(ApiViewSet):
         return ApiResponse(representation.of_payment(payment), status=201)
 
 
-class ReceiptViewSet(ApiViewSet):
-    scopes = {"void": Scope.INVOICES_WRITE, "reverse": Scope.INVOICES_WRITE}
-
-    @extend_schema(
-        operation_id="void_payment",
-        summary="Void a payment that was recorded by mistake",
-        description=(
-            "Takes back all that the payment paid, from its credit to other invoices too. The invoices return to what"
-            " they were, and no escalation is opened. A payment that is voided or reversed already is refused (422)."
-        ),
-        request=UndoIn,
-        responses=ReceiptOut,
-    )
-    @idempotent
-    def void(self, request: Request, payment_id: uuid.UUID) -> ApiResponse:
-        given = UndoIn.checked(request.data)
-        account = account_of(request)
-        with refusals_as_problems():
-            ledger.void_payment(account, payment_id, actor_of(request), **given)
-        return self._shown(account, payment_id)
-
-    @extend_schema(
-        operation_id="reverse_payment",
-        summary="Reverse a payment that the bank took back",
-        description=(
-            "As void, but one escalation of level 1 is opened on the oldest invoice that is owed again. POSTing"
-            " `reversal_of` to the invoice's payments does the same."
-        ),
-        request=UndoIn,
-        responses=ReceiptOut,
-    )
-    @idempotent
-    def reverse(self, request: Request, payment_id: uuid.UUID) -> ApiResponse:
-        given = UndoIn.checked(request.data)
-        account = account_of(request)
-        with refusals_as_problems():
-            ledger.reverse_payment(account, None, payment_id, actor_of(request), **given)
-        return self._shown(account, payment_id)
-
-    def _shown(self, account: Account, payment_id: uuid.UUID) -> ApiResponse:
-        return ApiResponse(representation.of_receipt(Receipt.objects.for_account(account).get(pk=payment_id)))
-
-
 class TimelineViewSet(ApiViewSet):
     scopes = {"list": Scope.INVOICES_READ}
 
@@ -258,21 +228,3 @@ class TimelineViewSet(ApiViewSet):
         entries = TimelineEntry.objects.for_account(account).filter(invoice_id=invoice_id)
         rows = entries.values(*representation.TIMELINE_COLUMNS)
         return pagination.respond(request, rows, query, representation.of_timeline_row, by=("at", "id"), ascending=True)
-
-
-class refusals_as_problems(AbstractContextManager[None]):
-    """The lifecycle's refusals in HTTP's words."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        match error:
-            case None:
-                return
-            case lifecycle.NotFound():
-                raise not_found() from error
-            case lifecycle.VersionMismatch():
-                detail = "The invoice has changed since the version in If-Match."
-                raise Problem(412, "version_mismatch", detail) from error
-            case lifecycle.StaffOnly():
-                raise Problem(403, error.code, error.message) from error
-            case lifecycle.Refused():
-                raise invalid(error.field, error.code, error.message) from error

@@ -50,7 +50,7 @@ class RowPlanner(ABC):
         self.today: dt.date = file.account.today()
         self.labels = {column.field: str(column.label) for column in columns.COLUMNS[file.kind]}
         numbers = {row.said.get("invoice_number", "")[:64] for row in rows} - {""}
-        found = Invoice.objects.for_account(file.account).filter(invoice_number__in=numbers)
+        found = Invoice.objects.for_account(file.account).numbered(*numbers)
         self.invoices: dict[str, Invoice] = {invoice.invoice_number: invoice for invoice in found}
 
     @abstractmethod

@@ -30,6 +30,12 @@ class InvoiceQuerySet(AccountQuerySet):
         """Return the open invoices with a due date before `on`, including those that are disputed or on hold."""
         return self.filter(status__in=OPEN, due_date__lt=on)
 
+    def numbered(self, *numbers: str) -> "InvoiceQuerySet":
+        """Return one invoice for each number: the one that is not cancelled, or else the newest."""
+        latest = F("cancelled_at").desc(nulls_first=True)
+        same = self.filter(invoice_number__in=numbers)
+        return same.order_by("invoice_number", latest, "-created_at", "-id").distinct("invoice_number")
+
 
 class Invoice(models.Model):
     """An invoice: facts, and the statuses derived from them. Only `lifecycle` and `ledger` change invoices."""

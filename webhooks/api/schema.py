@@ -6,6 +6,10 @@ from webhooks.models import ANY_EVENT, TEST_EVENT, EventType
 from webhooks.outbox import API_VERSION
 
 _INVOICE = {"$ref": "#/components/schemas/Invoice"}
+_INVOICE_IF_ANY = {
+    "anyOf": [_INVOICE, {"type": "null"}],
+    "description": "The invoice that it was recorded on, else the oldest of its invoices; null if it pays none.",
+}
 _STATUS = {"$ref": "#/components/schemas/InvoiceStatus"}
 _PAYMENT_STATUS = {"$ref": "#/components/schemas/PaymentStatus"}
 
@@ -17,6 +21,14 @@ def _with(base: str, **properties: Any) -> dict[str, Any]:
 
 _DATA: dict[str, dict[str, Any]] = {
     EventType.INVOICE_CREATED: _INVOICE,
+    EventType.INVOICE_AMENDED: _with(
+        "Invoice",
+        changes={
+            "type": "object",
+            "description": "The changed fields, each with its value before and after.",
+            "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2},
+        },
+    ),
     EventType.INVOICE_STATUS_CHANGED: _with(
         "Invoice", previous_status=_STATUS, previous_payment_status=_PAYMENT_STATUS
     ),
@@ -35,7 +47,18 @@ _DATA: dict[str, dict[str, Any]] = {
             "invoice": _INVOICE,
         },
     },
-    EventType.PAYMENT_RECORDED: _with("Payment", invoice=_INVOICE),
+    EventType.PAYMENT_RECORDED: _with(
+        "Payment",
+        currency={"type": "string"},
+        debtor_id={"type": "string", "format": "uuid", "description": "The debtor who paid."},
+        allocations={
+            "type": "array",
+            "items": {"$ref": "#/components/schemas/Allocation"},
+            "description": "All invoices that the payment pays now. Empty for a void or a reversal.",
+        },
+        invoice=_INVOICE_IF_ANY,
+    ),
+    EventType.PAYMENT_REVERSED: _with("Receipt", how={"enum": ["void", "reverse"]}, invoice=_INVOICE_IF_ANY),
     EventType.COMMUNICATION_SENT: {"$ref": "#/components/schemas/Communication"},
     EventType.COMMUNICATION_FAILED: {"$ref": "#/components/schemas/Communication"},
     TEST_EVENT: {

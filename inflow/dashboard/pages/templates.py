@@ -115,7 +115,7 @@ class TemplateForm(PageForm):
         number = canonical(self.cleaned_data["invoice_number"])
         if number:
             mine = Invoice.objects.for_account(self.use.account).select_related("account", "debtor")
-            self.about = mine.filter(invoice_number=number).first()
+            self.about = mine.numbered(number).first()
             if self.about is None:
                 raise ValidationError(_("There is no invoice with this number."))
         return number
