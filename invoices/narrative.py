@@ -151,5 +151,12 @@ register(
     _lazy("Messages to the debtor are allowed again."),
 )
 register("contact_replaced", _lazy("The debtor's %(contact)s was replaced: %(old)s → %(new)s."))
+register("never_chase", _lazy("The debtor is marked never chase: no reminders are sent."))
+register("chased_again", _lazy("The debtor is no longer marked never chase: reminders continue."))
+register(
+    "debtor_policy",
+    _lazy("The debtor's reminder policy was changed: %(policy)s."),
+    _lazy("The debtor follows the account's default reminder policy."),
+)
 register("answered", _lazy("The debtor replied."))
 register("answer_handled", _lazy("The debtor's reply has been handled."))
