@@ -1,6 +1,7 @@
 from django.urls import path
 
 from invoices.api.case_views import EscalationViewSet
+from invoices.api.debtor_views import DebtorViewSet
 from invoices.api.views import InvoiceViewSet, PaymentViewSet, ReceiptViewSet, TimelineViewSet
 
 urlpatterns = [
@@ -23,5 +24,11 @@ urlpatterns = [
         "escalations/<uuid:escalation_id>",
         EscalationViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
         name="escalation",
+    ),
+    path("debtors", DebtorViewSet.as_view({"get": "list", "post": "create"}), name="debtors"),
+    path(
+        "debtors/<uuid:debtor_id>",
+        DebtorViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="debtor",
     ),
 ]

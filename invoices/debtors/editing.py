@@ -52,7 +52,7 @@ def create(
 ) -> Debtor:
     """Create a debtor. Raise `Refused` if an invoice with these values would find an existing one."""
     external_id = canonical(external_id)
-    debtor = Debtor(account=account, page_key=uuid.uuid4(), **values)
+    debtor = Debtor(account=account, page_key=uuid.uuid4(), **{"never_chase_reason": "", **values})
     _check(debtor)
     addresses = [contact.address for contact in contacts] or [("", "")]
     debtor.email, debtor.phone = addresses[0]
