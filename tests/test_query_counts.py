@@ -65,6 +65,7 @@ def test_each_endpoint_takes_as_many_queries_as_written_down() -> None:
             fresh = {"invoice_number": f"COUNT-{number}", "target_url": f"https://example.com/{number}"}
             if str(route) == "POST credit-notes":
                 fresh = {"number": f"COUNT-{number}"}
+            fresh |= {"external_id": f"COUNT-{number}", "name": f"Debtor {number}"}
             if body:
                 body = {**body, **{name: fresh[name] for name in fresh.keys() & body.keys()}}
             found[str(route)] = count(functools.partial(api.send, route.method, path, body))

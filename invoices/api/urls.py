@@ -3,6 +3,7 @@ from django.urls import path
 from invoices.api.activity_views import NoteViewSet, PromiseViewSet
 from invoices.api.case_views import EscalationViewSet
 from invoices.api.credit_note_views import CreditNoteViewSet
+from invoices.api.debtor_views import DebtorViewSet
 from invoices.api.open_items_views import OpenItemsViewSet
 from invoices.api.receipt_views import CreditViewSet, ReceiptViewSet
 from invoices.api.upsert_views import BulkViewSet
@@ -45,4 +46,10 @@ urlpatterns = [
     path("credit-notes", CreditNoteViewSet.as_view({"get": "list", "post": "create"}), name="credit-notes"),
     path("credit-notes/<uuid:note_id>", CreditNoteViewSet.as_view({"get": "retrieve"}), name="credit-note"),
     path("credit-notes/<uuid:note_id>/void", CreditNoteViewSet.as_view({"post": "void"}), name="void-credit-note"),
+    path("debtors", DebtorViewSet.as_view({"get": "list", "post": "create"}), name="debtors"),
+    path(
+        "debtors/<uuid:debtor_id>",
+        DebtorViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="debtor",
+    ),
 ]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import CharField, Exists, F, Func, OuterRef, Q, QuerySet, Value
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from inflow.accounts.actors import Actor
@@ -60,20 +61,22 @@ def get_or_create(
         if known := with_external_id(account, external_id):
             return _agreeing(known, external_id, names)
     else:
-        found, is_exact = _find(account, names)
+        found, is_exact = find(account, names)
         if found and is_exact:
             return found
     try:
         with transaction.atomic():
-            _lock(account, names.party)
-            found, is_exact = _find(account, names, lacks_external_id=bool(external_id))
+            lock_party(account, names.party)
+            found, is_exact = find(account, names, lacks_external_id=bool(external_id))
             debtor = found or create(account, names)
             if external_id:
                 add_external_id(debtor, external_id)
+            if external_id and found:
+                Debtor.objects.filter(pk=found.pk).update(updated_at=timezone.now())
             if not is_exact:
                 add_identity(debtor, names.party, names.email, phone)
     except IntegrityError as error:
-        if "a_debtors_external_id_is_unique" not in str(error):
+        if not is_used_id(error):
             raise
         # Another transaction has given it to a debtor meanwhile.
         return _agreeing(with_external_id(account, external_id), external_id, names)
@@ -88,6 +91,11 @@ def create(account: Account, names: Names) -> Debtor:
 
 def add_external_id(debtor: Debtor, external_id: str) -> None:
     DebtorExternalId.objects.create(account_id=debtor.account_id, debtor=debtor, external_id=external_id)
+
+
+def is_used_id(error: IntegrityError) -> bool:
+    """Return True if an external id was added that a debtor has already."""
+    return "a_debtors_external_id_is_unique" in str(error)
 
 
 def add_identity(debtor: Debtor, party: Party, email: str, phone: str) -> None:
@@ -128,7 +136,7 @@ def _agreeing(debtor: Debtor | None, external_id: str, names: Names) -> Debtor:
         texts = {"id": external_id, "debtor": str(debtor), "names": str(names)}
         raise Refused("debtor_external_id", "debtor_mismatch", message % texts)
     with transaction.atomic():
-        _lock(debtor.account, party)
+        lock_party(debtor.account, party)
         add_identity(debtor, party, names.email, names.phone)
     return debtor
 
@@ -145,7 +153,7 @@ def _agrees(debtor: Debtor, names: Names) -> bool:
     return any(parties.is_same(Party(party.base, form), party, account_forms) for form in forms)
 
 
-def _find(account: Account, names: Names, *, lacks_external_id: bool = False) -> tuple[Debtor | None, bool]:
+def find(account: Account, names: Names, *, lacks_external_id: bool = False) -> tuple[Debtor | None, bool]:
     """Return the debtor, and True if it has an identity with exactly this party and these contacts.
 
     With `lacks_external_id`, only debtors without one count, and several are no match.
@@ -209,7 +217,7 @@ def _matches(
     return rows
 
 
-def _lock(account: Account, party: Party) -> None:
+def lock_party(account: Account, party: Party) -> None:
     """Lock the party's name until the transaction ends, so that only one transaction creates its debtor."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"debtor {account.pk} {party.base}"])

@@ -36,6 +36,8 @@ _BODIES: dict[str, Any] = {
     "POST credit-notes/<note_id>/void": {"reason": "Issued twice."},
     "POST payments/<payment_id>/void": {"reason": "Recorded twice."},
     "POST payments/<payment_id>/reverse": {"reason": "The cheque bounced."},
+    "POST debtors": {"name": "Ahmed Al Rashid", "external_id": "C-1", "contacts": [{"email": "ap@debtor.example"}]},
+    "PATCH debtors/<debtor_id>": {"tags": ["wholesale"]},
     "POST webhooks/subscribe": {"target_url": "https://example.com/new", "event": "invoice.created"},
     "POST webhooks/<webhook_id>/replay": {"since": "2026-03-01T00:00:00Z"},
 }
@@ -90,6 +92,7 @@ def address(route: Route, account: Account, *, made_up: bool = False) -> str:
             "webhook_id": subscription.pk,
             "delivery_id": delivery.pk,
             "escalation_id": make.escalation(invoice).pk,
+            "debtor_id": invoice.debtor_id,
             "payment_id": lifecycle.record_payment(account, invoice.pk, make.API, amount=Decimal(100)).pk,
         }
         if "note_id" in ids or route.path.endswith("apply-credit"):
