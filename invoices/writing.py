@@ -193,9 +193,12 @@ class Draft:
 
 def lock(account: Account, invoice_id: uuid.UUID) -> Invoice:
     """Return the invoice, its debtor's row locked first: whoever writes to either waits for the transaction's end."""
-    rows = select(_LOCK, {"invoice": invoice_id, "account": account.pk})
-    if not rows:
-        raise NotFound
+    values = {"invoice": invoice_id, "account": account.pk}
+    rows = select(_LOCK, values)
+    while not rows:
+        if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
+            raise NotFound
+        rows = select(_LOCK, values)  # while it waited, the invoice moved to another debtor
     invoice: Invoice
     debtor, invoice = objects(rows[0], Debtor, Invoice)
     invoice.account, invoice.debtor = account, debtor

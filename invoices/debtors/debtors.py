@@ -14,7 +14,7 @@ from inflow.accounts.models import Account
 from inflow.sql import compiled
 from invoices import signals, timeline
 from invoices.cases import escalations
-from invoices.debtors import contacts, debtor_parties, parties
+from invoices.debtors import aliases, contacts, debtor_parties, parties
 from invoices.debtors.contacts import normalise_email, normalise_phone
 from invoices.debtors.parties import Party
 from invoices.errors import InvalidPhone
@@ -35,11 +35,13 @@ def get_or_create(account: Account, *, name: str, company: str, email: str, phon
     party, email = parties.of(name, company), normalise_email(email)
     found, is_exact = _find(account, party, email, phone)
     if found and is_exact:
-        return found
+        return aliases.hold(found)
     with transaction.atomic():
         _lock(account, party)
         found, is_exact = _find(account, party, email, phone)
-        if found is None:
+        if found:
+            found = aliases.hold(found)
+        else:
             found = Debtor(account=account, name=name, company=company, email=email, phone=phone, page_key=uuid.uuid4())
             found.save(force_insert=True)
         if not is_exact:
@@ -133,9 +135,9 @@ def record_edit(before: Debtor, debtor: Debtor, actor: Actor) -> None:
 def replace_contact(debtor: Debtor, kind: str, old: str, new: str, actor: Actor) -> None:
     """Use the contact `new` in place of `old` for all of the debtor's invoices from now on."""
     # `new` is valid again, and a chain of corrections must not be a circle.
-    ContactCorrection.objects.filter(debtor=debtor, kind=kind, old=new).delete()
+    ContactCorrection.objects.filter(debtor=debtor, party="", kind=kind, old=new).delete()
     values = {"account": debtor.account, "new": new, "actor": actor.name, "at": debtor.account.now()}
-    ContactCorrection.objects.update_or_create(debtor=debtor, kind=kind, old=old, defaults=values)
+    ContactCorrection.objects.update_or_create(debtor=debtor, party="", kind=kind, old=old, defaults=values)
     for invoice in debtor.invoices.filter(status__in=OPEN).order_by("id"):
         invoice.account, invoice.debtor = debtor.account, debtor
         timeline.note(invoice, "contact_replaced", actor, contact=kind, old=old or "–", new=new or "–")
@@ -182,7 +184,7 @@ def log_reply(account: Account, debtor_id: uuid.UUID, actor: Actor, *, text: str
     """Add a reply to the timelines. The third unhandled one in a row opens a case."""
     with _locked(account, debtor_id) as debtor:
         _announce(debtor, actor, "answered", text)
-        if debtor.unhandled_answers == UNREAD_REPLIES:
+        if debtor.unhandled_answers >= UNREAD_REPLIES:
             _escalate_unread(debtor)
     return debtor
 
@@ -231,9 +233,7 @@ def _escalate_unread(debtor: Debtor) -> None:
 @contextmanager
 def _locked(account: Account, debtor_id: uuid.UUID) -> Iterator[Debtor]:
     with transaction.atomic():
-        debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor_id)
-        debtor.account = account
-        yield debtor
+        yield aliases.lock(account, debtor_id)
 
 
 def _announce(debtor: Debtor, actor: Actor, kind: str, reason: str) -> None:

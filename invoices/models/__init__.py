@@ -9,6 +9,7 @@ from invoices.models.debtors import Contact, Debtor, DebtorExternalId
 from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 from invoices.models.imports import Import, ImportRow
 from invoices.models.invoices import MAX_NUMBER, Invoice, InvoiceQuerySet
+from invoices.models.merges import DebtorMerge, Likeness, PossibleDuplicate
 from invoices.models.payments import Allocation, AllocationKind, Payment, Receipt, ReceiptStatus, Reversal, ReversalKind
 from invoices.models.promises import Promise, PromiseStatus
 from invoices.models.settings import PaymentSettings
@@ -31,14 +32,17 @@ __all__ = [
     "Debtor",
     "DebtorExternalId",
     "DebtorIdentity",
+    "DebtorMerge",
     "Escalation",
     "Import",
     "ImportRow",
     "Invoice",
     "InvoiceQuerySet",
+    "Likeness",
     "Payment",
     "PaymentSettings",
     "PaymentStatus",
+    "PossibleDuplicate",
     "Promise",
     "PromiseStatus",
     "Reason",
