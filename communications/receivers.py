@@ -5,15 +5,16 @@ They run in the transaction of the change.
 
 import datetime as dt
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.contrib.postgres.functions import RandomUUID
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils.translation import gettext as _
 
 from communications.contacts import addresses
-from communications.models import CollectionSettings
+from communications.models import CollectionSettings, Communication, State
 from communications.schedule import covering, ladder, optional, policies, replanning, standstill
 from inflow.accounts.models import Account
 from inflow.sql import Batch
@@ -24,7 +25,9 @@ from invoices.signals import (
     escalation_created,
     escalation_resolved,
     facts_changed,
+    invoice_amended,
     invoice_changed,
+    invoices_moved,
     next_contact_shown,
     payment_recorded,
     payment_undone,
@@ -47,6 +50,20 @@ def follow(sender: object, invoice: Invoice, batch: Batch, is_new: bool = False,
         ladder.enter(invoice, batch)
     else:
         ladder.replan(invoice, batch=batch)
+
+
+@receiver(invoices_moved)
+def move_planned_messages(sender: object, invoices: Sequence[Invoice], debtor: Debtor, **kwargs: Any) -> None:
+    """Let planned messages follow their invoices to the new debtor. None shares a message with what was sent before."""
+    ids = [invoice.pk for invoice in invoices]
+    planned = Communication.objects.filter(invoice__in=ids, status__in=(State.SCHEDULED, State.HELD))
+    planned.update(debtor=debtor, message_id=RandomUUID())
+
+
+@receiver(invoice_amended)
+def update_planned_messages(sender: object, invoice: Invoice, changes: Mapping[str, Any], **kwargs: Any) -> None:
+    if changes.keys() & {"debtor_name", "debtor_company", "debtor_email", "debtor_phone", "language"}:
+        addresses.update_planned(invoice)
 
 
 @receiver(payment_undone)

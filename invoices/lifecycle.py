@@ -6,30 +6,35 @@ and sends the signals. It raises `Refused` if the rules don't allow the change. 
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError
 from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from inflow.accounts.actors import CLOCK, Actor
 from inflow.accounts.models import Account
-from inflow.canonical import canonical
 from inflow.languages import choice_label
 from inflow.restores import walltime
-from inflow.sql import Batch, account_scope, compiled, joining
-from invoices import early_clock, promises, receipts, signals, timeline, workdays
-from invoices.cases import escalations
-from invoices.debtors import debtors, parties
+from inflow.sql import Batch, compiled, joining
+from invoices import early_clock, promises, receipts, signals, workdays
+from invoices.amending import (
+    NEW_ROUND_DAYS,
+    again_if_changed,
+    amend,
+    amended,
+    check_due_date,
+    enter_schedule,
+    move_due_date,
+)
 from invoices.derivation import derive
-from invoices.errors import NotFound, Refused, StaffOnly, VersionMismatch
+from invoices.errors import CancelledNumber, NotFound, Refused, StaffOnly, Stale, VersionMismatch
 from invoices.ledger import check_payment, record_payment, reverse_payment, void_payment
 from invoices.models import (
-    MAX_NUMBER,
     OPEN,
     Allocation,
     CaseStatus,
@@ -38,127 +43,41 @@ from invoices.models import (
     PaymentStatus,
     Promise,
     Receipt,
-    Resolution,
     Status,
 )
-from invoices.writing import Draft, changing, check_money
+from invoices.registering import NewInvoice, check_new, create
+from invoices.upserting import Outcome, upsert
+from invoices.writing import AMENDABLE, Draft, changing, check_money
 
 log = structlog.get_logger(__name__)
 
 __all__ = [
+    "AMENDABLE",
+    "NEW_ROUND_DAYS",
+    "CancelledNumber",
+    "NewInvoice",
     "NotFound",
+    "Outcome",
     "Refused",
     "StaffOnly",
+    "Stale",
     "VersionMismatch",
+    "amend",
+    "check_due_date",
+    "check_new",
     "check_payment",
+    "create",
+    "move_due_date",
     "record_payment",
     "reverse_payment",
+    "upsert",
     "void_payment",
 ]
 
 DEFAULT_HOLD = dt.timedelta(days=30)
-# A due date moved by at least so many days starts a new round; a smaller move is a correction.
-NEW_ROUND_DAYS = 7
 
 
-class NewInvoice(NamedTuple):
-    """Values of a new invoice. Emails and phones are normalised; None means the default."""
-
-    invoice_number: str
-    debtor_name: str
-    amount: Decimal
-    currency: str
-    due_date: dt.date
-    issue_date: dt.date | None = None
-    debtor_company: str = ""
-    debtor_email: str = ""
-    debtor_phone: str = ""
-    language: str | None = None
-    notes: str = ""
-    amount_paid: Decimal = Decimal(0)
-
-
-def create(account: Account, new: NewInvoice, actor: Actor) -> Invoice:
-    """Register an invoice. Its status is `new` even after its due date, until the clock makes it overdue."""
-    today = account.today()
-    new = new._replace(invoice_number=canonical(new.invoice_number))
-    issue_date = check_new(new, today)
-    try:
-        return _create(account, new, actor, today, issue_date)
-    except IntegrityError as error:
-        if "invoice_number_is_unique" in str(error):
-            raise _duplicate_number(account, new.invoice_number) from error
-        raise
-
-
-def check_new(new: NewInvoice, today: dt.date) -> dt.date:
-    """Validate a new invoice and return its issue date. Raise `Refused` if it is invalid."""
-    number = canonical(new.invoice_number)
-    if not number:
-        raise Refused("invoice_number", "blank", _("invoice_number must contain a letter or digit."))
-    if len(number) > MAX_NUMBER:
-        raise Refused("invoice_number", "max_length", _("invoice_number must have at most %d characters.") % MAX_NUMBER)
-    check_money("amount", new.amount, new.currency)
-    issue_date = new.issue_date or min(today, new.due_date)
-    if new.due_date < issue_date:
-        raise Refused("due_date", "before_issue_date", _("due_date must not be before issue_date."))
-    if new.amount_paid:
-        check_money("amount_paid", new.amount_paid, new.currency)
-    return issue_date
-
-
-def _create(account: Account, new: NewInvoice, actor: Actor, today: dt.date, issue_date: dt.date) -> Invoice:
-    now = dt.datetime.now(dt.UTC)
-    batch = Batch()
-    with account_scope(account):
-        debtor = debtors.get_or_create(
-            account,
-            name=new.debtor_name,
-            company=new.debtor_company,
-            email=new.debtor_email,
-            phone=new.debtor_phone,
-        )
-        email = debtors.normalise_email(new.debtor_email)
-        invoice = Invoice(
-            account=account,
-            debtor=debtor,
-            invoice_number=new.invoice_number,
-            debtor_name=new.debtor_name,
-            debtor_company=new.debtor_company,
-            debtor_email=email,
-            debtor_phone=new.debtor_phone,
-            party=parties.of(new.debtor_name, new.debtor_company).key,
-            amount=new.amount,
-            currency=new.currency,
-            issue_date=issue_date,
-            due_date=new.due_date,
-            language=new.language or debtor.language or account.language,
-            notes=new.notes,
-            amount_paid=min(new.amount_paid, new.amount),
-            entered_on=today,
-            entered_at=account.now(),
-            created_at=now,
-            updated_at=now,
-        )
-        invoice.status, invoice.payment_status = derive(invoice)
-        if invoice.payment_status == PaymentStatus.PAID:
-            invoice.covered_at = account.now()
-        batch.insert(invoice)
-        timeline.note(invoice, "created", actor, amount=(new.amount, new.currency), batch=batch)
-        signals.facts_changed.send(Invoice, invoice=invoice, actor=actor, batch=batch, is_new=True)
-        batch.flush()
-        if new.amount_paid:
-            receipts.receive(
-                invoice,
-                new.amount_paid,
-                invoice.amount_paid,
-                paid_at=min(issue_date, today),
-                method=receipts.OPENING,
-            )
-        signals.invoice_created.send(Invoice, invoice=invoice, actor=actor)
-    return invoice
-
-
+@again_if_changed
 def change(
     account: Account,
     invoice_id: uuid.UUID,
@@ -169,10 +88,16 @@ def change(
     notes: str | None = None,
     hold_until: dt.date | None = None,
     reason: str = "",
+    amendments: Mapping[str, Any] | None = None,
+    source_updated_at: dt.datetime | None = None,
     if_version_in: Collection[int] | None = None,
 ) -> Invoice:
-    """Change the named values, all or none. Setting a value to itself changes nothing and announces nothing."""
-    with changing(account, invoice_id, actor, reason=reason, if_version_in=if_version_in) as draft:
+    """Change the named values, all or none. Setting a value to itself changes nothing and announces nothing.
+
+    `amendments` are made first (see `amend`).
+    """
+    options = {"source_updated_at": source_updated_at, "reason": reason, "if_version_in": if_version_in}
+    with amended(account, invoice_id, actor, amendments or {}, **options) as draft:
         invoice = draft.invoice
         if payment_status is not None:
             _change_payment_status(draft, payment_status)
@@ -190,33 +115,6 @@ def change(
 def write_off(account: Account, invoice_id: uuid.UUID, actor: Actor, *, reason: str) -> Invoice:
     """Write off the invoice. Only staff may do this; a later payment still makes the invoice paid."""
     return change(account, invoice_id, actor, status=Status.WRITTEN_OFF, reason=reason)
-
-
-def move_due_date(
-    account: Account, invoice_id: uuid.UUID, actor: Actor, due_date: dt.date, *, reason: str = ""
-) -> Invoice:
-    """Change the due date. If it moves by `NEW_ROUND_DAYS` or more, the reminder schedule restarts and cases close."""
-    with changing(account, invoice_id, actor, reason=reason) as draft:
-        invoice = draft.invoice
-        check_due_date(invoice, due_date)
-        is_new_round = (due_date - invoice.due_date).days >= NEW_ROUND_DAYS
-        invoice.due_date = due_date
-        draft.derive()
-        if is_new_round:
-            draft.then(lambda: escalations.close_all(invoice, Resolution.NEW_ROUND, actor))
-            invoice.round += 1
-            invoice.last_step, invoice.slip_days = None, 0
-            _enter_schedule(invoice)
-    return invoice
-
-
-def check_due_date(invoice: Invoice, due_date: dt.date) -> None:
-    """Raise `Refused` if the invoice can't have the due date."""
-    if not invoice.is_open:
-        message = _("The due date of an invoice that is %(status)s can't be changed.")
-        raise Refused("due_date", "closed", message % {"status": choice_label(Status, invoice.status)})
-    if due_date < invoice.issue_date:
-        raise Refused("due_date", "before_issue_date", _("due_date must not be before issue_date."))
 
 
 def promise(
@@ -272,7 +170,7 @@ def set_policy(
         invoice = draft.invoice
         invoice.policy_id, invoice.is_chased = policy_id, is_chased
         if restarts:
-            _enter_schedule(invoice)
+            enter_schedule(invoice)
     return invoice
 
 
@@ -442,12 +340,6 @@ def _change_payment_status(draft: Draft, target: str) -> None:
         raise Refused("payment_status", "needs_a_payment", message % values)
 
 
-def _enter_schedule(invoice: Invoice) -> None:
-    """Start the reminder schedule now."""
-    invoice.dispute_paused = None
-    invoice.entered_on, invoice.entered_at = invoice.account.today(), invoice.account.now()
-
-
 def _release_money(draft: Draft) -> None:
     """Return the invoice's payments to the debtor's credit. A payment from before its registration is voided."""
     for receipt, share, is_whole in _paying(draft.invoice):
@@ -472,9 +364,3 @@ def _paying(invoice: Invoice) -> list[tuple[Receipt, Decimal, bool]]:
 def _hold_until_without_hold() -> Refused:
     message = _('hold_until is allowed only with "status": "on_hold".')
     return Refused("hold_until", "without_hold", message)
-
-
-def _duplicate_number(account: Account, number: str) -> Refused:
-    existing = Invoice.objects.for_account(account).values_list("pk", flat=True).get(invoice_number=number)
-    message = _("Invoice number %(number)s is already used by invoice %(existing)s.")
-    return Refused("invoice_number", "duplicate", message % {"number": number, "existing": existing})

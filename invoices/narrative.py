@@ -107,16 +107,30 @@ def _within(label: str) -> str:
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    parts = [
-        gettext("Notes changed") if name == "notes" else _change(name, before.get(name), value)
-        for name, value in after.items()
-    ]
+    parts = [_change(name, before.get(name), value) for name, value in after.items()]
     return f"{capfirst('; '.join(parts))}."
 
 
 def _change(name: str, before: object, after: object) -> str:
+    if name in _NOT_SHOWN:
+        return str(_NOT_SHOWN[name])
     field = gettext(name.replace("_", " "))
-    return f"{field}: {before} → {after}"
+    return f"{field}: {_shown(before)} → {_shown(after)}"
+
+
+def _shown(value: object) -> str:
+    """Return a value of a change. Values that were absent are shown as a dash in the amendments of texts."""
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
+    return "–" if value == "" else str(value)
+
+
+# Changes whose values are too long for a sentence.
+_NOT_SHOWN = {
+    "notes": _lazy("Notes changed"),
+    "metadata": _lazy("Metadata changed"),
+    "contacts": _lazy("Further contacts changed"),
+}
 
 
 add_labels("case", dict(Reason.choices))
@@ -153,5 +167,16 @@ register(
 register("contact_replaced", _lazy("The debtor's %(contact)s was replaced: %(old)s → %(new)s."))
 register("debtor_merged", _lazy("Moved to debtor %(new)s, into which %(old)s was merged."))
 register("merge_undone", _lazy("Moved back to debtor %(new)s: the merge was undone."))
+register("moved", _lazy("Moved from the debtor %(old)s to %(new)s."))
+register(
+    "others_left",
+    _lazy("Invoice %(number)s was moved to the debtor %(new)s."),
+    _lazy("%(count)s invoices were moved to the debtor %(new)s."),
+)
+register(
+    "others_arrived",
+    _lazy("Invoice %(number)s was moved here from the debtor %(old)s."),
+    _lazy("%(count)s invoices were moved here from the debtor %(old)s."),
+)
 register("answered", _lazy("The debtor replied."))
 register("answer_handled", _lazy("The debtor's reply has been handled."))

@@ -4,6 +4,8 @@
 `facts_changed`: invoice, actor, batch, is_new. Sent before the invoice is saved, when facts have changed on which the
 schedule may depend. Receivers add their changes of the invoice to the batch.
 `invoice_changed`: invoice, actor, previous_status, previous_payment_status. Sent if either status has changed.
+`invoice_amended`: invoice, changes. Sent after the invoice is saved. `changes` maps names to the values before.
+`invoices_moved`: invoices, debtor. Sent before the invoices are saved, whose debtor is now `debtor`.
 `payment_recorded`: invoice, payment, actor. Also sent for a void or a reversal, with a negative amount.
 `payment_undone`: invoice. Sent before the invoice is saved, if a payment was undone and the invoice is open.
 `escalation_created`, `escalation_resolved`: escalation. `promise_made`, `promise_reopened`, `promise_broken`: promise.
@@ -17,6 +19,8 @@ from django.dispatch import Signal
 invoice_created = Signal()
 facts_changed = Signal()
 invoice_changed = Signal()
+invoice_amended = Signal()
+invoices_moved = Signal()
 payment_recorded = Signal()
 payment_undone = Signal()
 escalation_created = Signal()

@@ -21,7 +21,7 @@ from inflow.sql import Batch, account_scope, columns, objects, select
 from invoices import money, promises, receipts, signals, timeline
 from invoices.cases import escalations
 from invoices.derivation import derive
-from invoices.errors import NotFound, Refused, StaffOnly, VersionMismatch
+from invoices.errors import Changed, NotFound, Refused, StaffOnly, VersionMismatch
 from invoices.models import (
     OPEN,
     AllocationKind,
@@ -38,14 +38,32 @@ from invoices.models import (
 
 __all__ = ["Draft", "NotFound", "Refused", "StaffOnly", "VersionMismatch", "changing", "changing_all", "lock"]
 
-# The facts that people and the API change. A change of other columns alone is not written.
+# What an open invoice says, and may be amended.
+AMENDABLE = (
+    "amount",
+    "issue_date",
+    "due_date",
+    "debtor_name",
+    "debtor_company",
+    "debtor_email",
+    "debtor_phone",
+    "language",
+    "external_id",
+    "purchase_order",
+    "payment_url",
+    "tags",
+    "metadata",
+    "contacts",
+)
+# The facts that people and the API change. A change of other columns alone does not change the version.
 _WATCHED = (
+    *AMENDABLE,
     "status",
     "payment_status",
     "hold_until",
     "notes",
-    "due_date",
     "amount_paid",
+    "debtor_id",
     "policy_id",
     "is_chased",
     "entered_on",
@@ -53,7 +71,7 @@ _WATCHED = (
 )
 _values_watched = operator.attrgetter(*_WATCHED)
 # Those of which the timeline shows the change.
-_REPORTED = ("status", "payment_status", "hold_until", "notes", "due_date", "is_chased")
+_REPORTED = ("status", "payment_status", "hold_until", "notes", *AMENDABLE, "is_chased")
 
 
 def _watched(invoice: Invoice) -> dict[str, Any]:
@@ -72,6 +90,8 @@ class Draft:
     # Whether money was taken back from the invoice, and whether the debtor's credit is another than before.
     is_undone: bool = False
     credit_changed: bool = False
+    # The debtor that the invoice belonged to before this change, if another.
+    moved_from: Debtor | None = None
     # Whether a level 2 is open again, which stops the messages about all of the debtor's invoices.
     stops_debtor: bool = False
     # The invoice's row and timeline entries, written together.
@@ -80,6 +100,11 @@ class Draft:
 
     def __post_init__(self) -> None:
         self.stored, self.before = self.invoice.as_stored(), _watched(self.invoice)
+
+    @property
+    def debtors(self) -> list[Debtor]:
+        """Return the debtor of the invoice, and the one that it is moved from."""
+        return [self.invoice.debtor, *([self.moved_from] if self.moved_from else [])]
 
     def then(self, act: Callable[[], object]) -> None:
         """Let `act` follow in the same transaction, on the invoice as it is then written."""
@@ -193,12 +218,11 @@ class Draft:
 
 def lock(account: Account, invoice_id: uuid.UUID) -> Invoice:
     """Return the invoice, its debtor's row locked first: whoever writes to either waits for the transaction's end."""
-    values = {"invoice": invoice_id, "account": account.pk}
-    rows = select(_LOCK, values)
-    while not rows:
-        if not Invoice.objects.for_account(account).filter(pk=invoice_id).exists():
-            raise NotFound
-        rows = select(_LOCK, values)  # while it waited, the invoice moved to another debtor
+    rows = select(_LOCK, {"invoice": invoice_id, "account": account.pk})
+    if not rows:  # it is unknown, or was moved to another debtor while this transaction waited for the debtor's lock
+        rows = select(_LOCK, {"invoice": invoice_id, "account": account.pk})
+    if not rows:
+        raise NotFound
     invoice: Invoice
     debtor, invoice = objects(rows[0], Debtor, Invoice)
     invoice.account, invoice.debtor = account, debtor
@@ -254,7 +278,9 @@ def changing_all(
         rows = Invoice.objects.for_account(account).filter(pk__in=invoice_ids)
         invoices = list(rows.select_for_update(no_key=True).order_by("id"))
         if len(invoices) != len(set(invoice_ids)) or any(invoice.debtor_id not in debtors for invoice in invoices):
-            raise Refused("invoice", "changed", _("The invoice has changed in the meantime. Try again."))
+            raise Changed
+        for debtor in debtors.values():
+            debtor.account = account
         for invoice in invoices:
             invoice.account, invoice.debtor = account, debtors[invoice.debtor_id]
         invoices.sort(key=lambda each: (each.due_date, each.issue_date, each.invoice_number))
@@ -262,10 +288,11 @@ def changing_all(
         yield drafts
         for draft in drafts.values():
             _write(draft)
+        affected = {debtor.pk for draft in drafts.values() if draft.moved_from for debtor in draft.debtors}
         if any(draft.credit_changed or draft.stops_debtor for draft in drafts.values()) or not drafts:
-            debtor = debtors[debtor_id]
-            debtor.account = account
-            signals.debtor_changed.send(Debtor, debtor=debtor)
+            affected.add(debtor_id)
+        for pk in sorted(affected):
+            signals.debtor_changed.send(Debtor, debtor=debtors[pk])
 
 
 def _write(draft: Draft) -> None:
@@ -273,6 +300,8 @@ def _write(draft: Draft) -> None:
     invoice, actor, before = draft.invoice, draft.actor, draft.before
     after = _watched(invoice)
     if before == after:
+        if invoice.source_updated_at != draft.stored["source_updated_at"]:
+            draft.batch.update(invoice, "source_updated_at")
         draft.follow()
         draft.batch.flush()
         _announce(draft)
@@ -308,6 +337,9 @@ def _write(draft: Draft) -> None:
     stored = invoice.as_stored().items()
     draft.batch.update(invoice, *sorted(name for name, value in stored if value != draft.stored[name]))
     draft.batch.flush()
+    if set(changed) & set(AMENDABLE):
+        amended = {name: before[name] for name in changed if name in (*AMENDABLE, "notes")}
+        signals.invoice_amended.send(Invoice, invoice=invoice, changes=amended)
     if (before["status"], before["payment_status"]) != (invoice.status, invoice.payment_status):
         signals.invoice_changed.send(
             Invoice,
@@ -348,4 +380,6 @@ def check_money(field: str, amount: Decimal, currency: str) -> None:
 
 
 def _plain(value: object) -> object:
-    return value if value is None or isinstance(value, str) else str(value)
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    return value if value is None or isinstance(value, str | list | dict) else str(value)

@@ -15,6 +15,7 @@ from invoices.models import AccountQuerySet
 
 class EventType(models.TextChoices):
     INVOICE_CREATED = "invoice.created", _lazy("Invoice created")
+    INVOICE_AMENDED = "invoice.amended", _lazy("Invoice amended")
     INVOICE_STATUS_CHANGED = "invoice.status_changed", _lazy("Invoice status changed")
     ESCALATION_CREATED = "escalation.created", _lazy("Escalation created")
     PAYMENT_RECORDED = "payment.recorded", _lazy("Payment recorded")

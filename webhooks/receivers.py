@@ -1,5 +1,6 @@
 """Receivers that write webhook events in the transaction of the change."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.dispatch import receiver
@@ -9,7 +10,14 @@ from communications.models import Communication
 from communications.signals import communication_failed, communication_sent
 from invoices.api import representation
 from invoices.models import Escalation, Invoice, Payment, Promise
-from invoices.signals import escalation_created, invoice_changed, invoice_created, payment_recorded, promise_broken
+from invoices.signals import (
+    escalation_created,
+    invoice_amended,
+    invoice_changed,
+    invoice_created,
+    payment_recorded,
+    promise_broken,
+)
 from webhooks import outbox
 from webhooks.models import EventType
 
@@ -17,6 +25,13 @@ from webhooks.models import EventType
 @receiver(invoice_created)
 def on_invoice_created(sender: object, invoice: Invoice, **_: Any) -> None:
     outbox.put(invoice.account, EventType.INVOICE_CREATED, representation.of_invoice(invoice))
+
+
+@receiver(invoice_amended)
+def on_invoice_amended(sender: object, invoice: Invoice, changes: Mapping[str, Any], **_: Any) -> None:
+    shown = representation.of_invoice(invoice)
+    compared = {name: [before, shown.get(name)] for name, before in changes.items()}
+    outbox.put(invoice.account, EventType.INVOICE_AMENDED, shown | {"changes": compared})
 
 
 @receiver(invoice_changed)

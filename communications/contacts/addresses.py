@@ -94,6 +94,14 @@ def apply_corrections(debtor: Debtor) -> None:
             row.save(update_fields=["recipient"])
 
 
+def update_planned(invoice: Invoice) -> None:
+    """Update the recipient and the language of planned messages after an amendment. The gate chooses again."""
+    for row in Communication.objects.filter(invoice=invoice, status__in=(State.SCHEDULED, State.HELD)).order_by("id"):
+        row.recipient = choose(invoice, [row.channel]).address
+        row.language = invoice.debtor.language or invoice.language
+        row.save(update_fields=["recipient", "language"])
+
+
 def has_opted_in(record: Address | None) -> bool:
     return record is not None and record.opted_in_at is not None
 

@@ -8,13 +8,16 @@ their party, and messages, pages and statements are per party anyway, so no part
 """
 
 import datetime as dt
+import functools
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from django.apps import apps
+from django.db import OperationalError
 from django.db.models import Exists, Model, OuterRef, Q, Sum, UniqueConstraint
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -27,7 +30,7 @@ from inflow.sql import Batch, account_scope
 from invoices import ledger, money, signals, timeline
 from invoices.cases import escalations
 from invoices.debtors import aliases, debtor_parties, parties, receivables
-from invoices.errors import NotFound, Refused
+from invoices.errors import Busy, NotFound, Refused
 from invoices.models import (
     OPEN,
     Allocation,
@@ -43,6 +46,8 @@ from invoices.models import (
 )
 
 UNDO_WITHIN = dt.timedelta(days=30)
+# Seconds to wait for transactions that add rows to a debtor.
+_WAIT = 5
 # Columns that refer to a debtor and stay as they are: the log of what was agreed with whom is append-only.
 _STAYING = frozenset(
     {
@@ -59,6 +64,27 @@ _COMBINED = (
     *("opted_out_at", "answered_at", "unhandled_answers", "unhandled_since"),
     *("never_chase", "never_chase_reason", "owner_id", "tags"),
 )
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def again_if_busy(verb: Callable[P, T]) -> Callable[P, T]:
+    """Call the function again while a transaction that adds rows to the debtor goes on. It holds no lock meanwhile."""
+
+    @functools.wraps(verb)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        until = time.monotonic() + _WAIT
+        while True:
+            try:
+                return verb(*args, **kwargs)
+            except Busy:
+                if time.monotonic() > until:
+                    raise Refused("debtor", "changed", _("The debtor is changing just now. Try again.")) from None
+                time.sleep(0.02)
+
+    return wrapper
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +105,7 @@ def preview(account: Account, loser_id: uuid.UUID, winner_id: uuid.UUID) -> Prev
     return _preview(loser, winner)
 
 
+@again_if_busy
 def merge(account: Account, loser_id: uuid.UUID, winner_id: uuid.UUID, actor: Actor) -> DebtorMerge:
     """Merge one debtor into another. Raise `Refused` or `NotFound`."""
     with account_scope(account):
@@ -110,6 +137,7 @@ def merge(account: Account, loser_id: uuid.UUID, winner_id: uuid.UUID, actor: Ac
     return done
 
 
+@again_if_busy
 def undo(account: Account, merge_id: uuid.UUID, actor: Actor) -> DebtorMerge:
     """Move back what a merge moved. What came since stays with the remaining debtor. Raise `Refused` or `NotFound`."""
     with account_scope(account):
@@ -203,11 +231,18 @@ def _pair(account: Account, loser_id: uuid.UUID, winner_id: uuid.UUID) -> tuple[
 
 
 def _lock(account: Account, loser: Debtor, winner: Debtor) -> tuple[Debtor, Debtor]:
-    """Lock both, by id. Wait for transactions that add rows to the merged debtor (see `aliases.hold`)."""
-    locked = {}
-    for pk in sorted((loser.pk, winner.pk)):
-        locked[pk] = Debtor.objects.select_for_update(no_key=pk != loser.pk).get(account=account, pk=pk)
-        locked[pk].account = account
+    """Lock both, by id, and then let nobody add rows to the merged debtor (see `aliases.hold`). Raise `Busy`."""
+    rows = Debtor.objects.filter(account=account)
+    locked = {
+        each.pk: each
+        for each in rows.filter(pk__in=(loser.pk, winner.pk)).select_for_update(no_key=True).order_by("id")
+    }
+    for each in locked.values():
+        each.account = account
+    try:
+        rows.select_for_update(nowait=True).get(pk=loser.pk)
+    except OperationalError as error:
+        raise Busy from error
     return locked[loser.pk], locked[winner.pk]
 
 

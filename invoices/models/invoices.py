@@ -30,6 +30,11 @@ class InvoiceQuerySet(AccountQuerySet):
         """Return the open invoices with a due date before `on`, including those that are disputed or on hold."""
         return self.filter(status__in=OPEN, due_date__lt=on)
 
+    def numbered(self, number: str) -> "InvoiceQuerySet":
+        """Return the invoices with this number, first the one that is not cancelled, then the newest."""
+        latest = F("cancelled_at").desc(nulls_first=True)
+        return self.filter(invoice_number=number).order_by(latest, "-created_at", "-id")
+
 
 class Invoice(models.Model):
     """An invoice: facts, and the statuses derived from them. Only `lifecycle` and `ledger` change invoices."""

@@ -17,6 +17,14 @@ def _with(base: str, **properties: Any) -> dict[str, Any]:
 
 _DATA: dict[str, dict[str, Any]] = {
     EventType.INVOICE_CREATED: _INVOICE,
+    EventType.INVOICE_AMENDED: _with(
+        "Invoice",
+        changes={
+            "type": "object",
+            "description": "The changed fields, each with its value before and after.",
+            "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2},
+        },
+    ),
     EventType.INVOICE_STATUS_CHANGED: _with(
         "Invoice", previous_status=_STATUS, previous_payment_status=_PAYMENT_STATUS
     ),
