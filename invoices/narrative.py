@@ -178,5 +178,12 @@ register(
     _lazy("Invoice %(number)s was moved here from the debtor %(old)s."),
     _lazy("%(count)s invoices were moved here from the debtor %(old)s."),
 )
+register("never_chase", _lazy("The debtor is marked never chase: no reminders are sent."))
+register("chased_again", _lazy("The debtor is no longer marked never chase: reminders continue."))
+register(
+    "debtor_policy",
+    _lazy("The debtor's reminder policy was changed: %(policy)s."),
+    _lazy("The debtor follows the account's default reminder policy."),
+)
 register("answered", _lazy("The debtor replied."))
 register("answer_handled", _lazy("The debtor's reply has been handled."))

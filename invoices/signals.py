@@ -11,7 +11,8 @@ schedule may depend. Receivers add their changes of the invoice to the batch.
 `escalation_created`, `escalation_resolved`: escalation. `promise_made`, `promise_reopened`, `promise_broken`: promise.
 `next_contact_shown`: account. Sent before the next contacts of its invoices are shown. A receiver returns None, or a
 function that takes an invoice's id and returns why its next message is stopped, or None.
-`debtor_changed`: debtor. Sent if a reply was handled, an opt-out ended, or the contacts or the credit have changed.
+`debtor_changed`: debtor. Sent if a reply was handled, an opt-out ended, or anything else of it has changed on which its
+messages depend: contacts, credit, language, time zone, policy, never chase.
 """
 
 from django.dispatch import Signal

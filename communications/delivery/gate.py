@@ -202,7 +202,7 @@ def _may_send(case: Case, row: Communication) -> bool:
         ladder.advance(invoice)
         return False
     verdict = holding.first_allowed(case.facts, invoice, row, case.now)
-    if verdict.reason in _INVOICE_HOLDS:
+    if verdict.reason in _EARLY_HOLDS:
         _hold_back(case, row, verdict)
         return False
     # A retry uses the channel that was planned for its whole message.
@@ -231,8 +231,8 @@ def _may_send(case: Case, row: Communication) -> bool:
     return True
 
 
-# Holds of the invoice are checked before its addresses, holds of the debtor after them.
-_INVOICE_HOLDS = ("hold", "dispute")
+# These holds are checked before the addresses, the others after them.
+_EARLY_HOLDS = ("never_chase", "hold", "dispute")
 
 
 def _hold_back(case: Case, row: Communication, verdict: holding.Verdict) -> None:
@@ -273,7 +273,7 @@ def _may_send_one_off(case: Case, row: Communication) -> bool:
         _suppress(row, "no_promise")
         return False
     verdict = holding.first_allowed(case.facts, invoice, row, case.now)
-    if verdict.reason in _INVOICE_HOLDS:
+    if verdict.reason in _EARLY_HOLDS:
         _hold_back(case, row, verdict)
         return False
     chosen = addresses.choose(invoice, [row.channel], corrections=case.facts.corrections)

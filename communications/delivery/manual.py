@@ -179,6 +179,8 @@ def _pass_gate(
         return Preview(claimed[0], None, ""), claimed
     row = Communication.objects.get(pk=key)
     refusal = reasons.describe(row.waits_for or row.suppressed_reason)
+    if row.waits_for == "never_chase":
+        refusal = f"{refusal}: {invoice.debtor.never_chase_reason}"
     if rendered:
         if row.waits_for == "lint":
             row.invoice = invoice

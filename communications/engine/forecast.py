@@ -178,7 +178,7 @@ def _held_invoices(account: Account, begin: dt.datetime, horizon: dt.datetime) -
     for invoice in open_ones.exclude(pk__in=waiting.values("invoice_id")).select_related("debtor"):
         invoice.account = account
         step = ladder.next_step(invoice, policies.steps_of(invoice), account.today())
-        reason = _STATUS_REASONS.get(Status(invoice.status), "")
+        reason = "never_chase" if invoice.debtor.never_chase else _STATUS_REASONS.get(Status(invoice.status), "")
         if invoice.escalation_level >= escalations.MAX_LEVEL:
             reason = reason or "case"
         if step is None or step.kind == StepKind.NONE or not reason:

@@ -33,9 +33,9 @@ ANSWER_HOLD_WORKING_DAYS = 3
 DISPUTE_ESCALATES_AFTER = dt.timedelta(days=30)
 _DAY = dt.timedelta(days=1)
 # Time until an open-ended hold is checked again.
-RECHECK_AFTER = {"case": 30 * _DAY}
+RECHECK_AFTER = {"case": 30 * _DAY, "never_chase": 30 * _DAY}
 # Reasons of the invoice or debtor. A change of these facts reschedules the message.
-FACTS = ("hold", "dispute", "answer", "case", "credit", "reopened")
+FACTS = ("never_chase", "hold", "dispute", "answer", "case", "credit", "reopened")
 # Reasons of the account. They are stored on the account and apply to all planned messages.
 ACCOUNT = ("suspended", "stopped", "stale")
 # Reasons that no fact ends. The message is tried again at its new time.
@@ -51,6 +51,7 @@ TIMING = ("", "window", "cap")
 REASONS = {
     "window": _lazy("outside the contact hours for this debtor"),
     "cap": _lazy("the contact limit for this debtor is reached"),
+    "never_chase": _lazy("the debtor is marked never chase"),
     "hold": _lazy("the invoice is on hold"),
     "dispute": _lazy("the invoice is disputed"),
     "answer": _lazy("a reply from the debtor has not been handled yet"),
@@ -173,10 +174,10 @@ class Facts:
         """Return the steps of an invoice of the debtor, in order. An invoice that is not chased has none."""
         if not invoice.is_chased:
             return []
-        steps = self._read.steps
-        if invoice.policy_id not in steps:
-            steps[invoice.policy_id] = policies.steps_of(invoice)
-        return steps[invoice.policy_id]
+        steps, policy_id = self._read.steps, policies.id_of(invoice)
+        if policy_id not in steps:
+            steps[policy_id] = policies.steps_of(invoice)
+        return steps[policy_id]
 
     def party(self, invoice: Invoice) -> DebtorParty:
         """Return the party that an invoice of the debtor names."""
@@ -234,7 +235,12 @@ def next_allowed(facts: Facts, invoice: Invoice, row: Communication, moment: dt.
 
 
 def hold_of(facts: Facts, invoice: Invoice, row: Communication, moment: dt.datetime) -> Hold | None:
-    """Return the hold on `row` at `moment`: an open-ended one first, then the one that ends last."""
+    """Return the hold on `row` at `moment`: an open-ended one first, then the one that ends last.
+
+    A debtor who is never chased gets no message at all, whatever else holds it back.
+    """
+    if facts.debtor.never_chase:
+        return Hold("never_chase", moment + RECHECK_AFTER["never_chase"], is_open_ended=True, has_person=True)
     holds = [hold for hold in _holds(facts, invoice, row, moment) if hold.until > moment]
     return max(holds, key=lambda hold: (hold.is_open_ended, hold.until), default=None)
 

@@ -252,7 +252,10 @@ def note_postponed(
     facts: holding.Facts, invoice: Invoice, row: Communication, reason: str = "", *, batch: Batch | None = None
 ) -> None:
     """Note on the timeline that a message was postponed, until when and why."""
-    reason = money.display(invoice.balance, invoice.currency) if row.waits_for == "credit" else reason
+    if row.waits_for == "credit":
+        reason = money.display(invoice.balance, invoice.currency)
+    elif row.waits_for == "never_chase":
+        reason = facts.debtor.never_chase_reason
     timeline.note(
         invoice,
         "postponed",
@@ -317,6 +320,8 @@ def place(invoice: Invoice, rules: CollectionSettings) -> Place:
 
 def _stands_still(batch: Batch, invoice: Invoice) -> tuple[dt.datetime | None] | None:
     """Return the next check of a held invoice, as a tuple that may contain None, or None if nothing holds it."""
+    if invoice.debtor.never_chase and invoice.status not in (Status.ON_HOLD, Status.DISPUTED):
+        return (None,)
     if invoice.status == Status.ON_HOLD:
         assert invoice.hold_until is not None
         return (beginning(invoice.account, invoice.hold_until + _DAY),)
@@ -370,7 +375,7 @@ def _await_a_person(batch: Batch, invoice: Invoice) -> bool:
 def _await_check(batch: Batch, invoice: Invoice, still: tuple[dt.datetime | None] | None) -> None:
     """Set the next check of an invoice without a further message. Only a dispute has a next contact."""
     check_at = still[0] if still else None
-    contact_at = check_at if invoice.status == Status.DISPUTED else None
+    contact_at = check_at if invoice.status == Status.DISPUTED and not invoice.debtor.never_chase else None
     lifecycle.update_schedule(invoice, batch=batch, next_check_at=check_at, next_contact_at=contact_at)
 
 

@@ -62,16 +62,21 @@ def default_for(account: Account) -> ReminderPolicy:
     return policy
 
 
+def id_of(invoice: Invoice) -> int | None:
+    """Return the policy that the invoice follows: its own, else the debtor's, else None for the account's default."""
+    return invoice.policy_id or invoice.debtor.policy_id
+
+
 def steps_of(invoice: Invoice) -> list[Step]:
     """Return the steps of an invoice in order. An invoice that is not chased has none."""
     if not invoice.is_chased:
         return []
-    cache = _remembered.get()
+    cache, policy_id = _remembered.get(), id_of(invoice)
     if cache is None:
-        return _steps_of(invoice)
-    if invoice.policy_id not in cache:
-        cache[invoice.policy_id] = _steps_of(invoice)
-    return cache[invoice.policy_id]
+        return _steps_of(invoice, policy_id)
+    if policy_id not in cache:
+        cache[policy_id] = _steps_of(invoice, policy_id)
+    return cache[policy_id]
 
 
 def are_cached() -> bool:
@@ -89,9 +94,9 @@ def cached_steps() -> Iterator[None]:
         _remembered.reset(token)
 
 
-def _steps_of(invoice: Invoice) -> list[Step]:
-    rows = _steps(policy=invoice.policy_id) if invoice.policy_id else _default_steps(account=invoice.account_id)
-    if not rows and not invoice.policy_id:
+def _steps_of(invoice: Invoice, policy_id: int | None) -> list[Step]:
+    rows = _steps(policy=policy_id) if policy_id else _default_steps(account=invoice.account_id)
+    if not rows and not policy_id:
         rows = _steps(policy=default_for(invoice.account).pk)
     return [Step(**row) for row in rows]
 
@@ -133,7 +138,11 @@ def create(account: Account, name: str, *, is_default: bool = False) -> Reminder
 def chased_by(policy: ReminderPolicy) -> InvoiceQuerySet:
     """Return the open invoices that follow this policy."""
     chased: InvoiceQuerySet = Invoice.objects.for_account(policy.account).filter(status__in=OPEN, is_chased=True)
-    return chased.filter(Q(policy=policy) | Q(policy=None) if policy.is_default else Q(policy=policy))
+    debtors = Debtor.objects.for_account(policy.account)
+    if policy.is_default:
+        others = debtors.exclude(policy=None).exclude(policy=policy)
+        return chased.filter(Q(policy=policy) | Q(policy=None) & ~Q(debtor__in=others))
+    return chased.filter(Q(policy=policy) | Q(policy=None, debtor__in=debtors.filter(policy=policy)))
 
 
 @dataclass(frozen=True, slots=True)

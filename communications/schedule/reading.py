@@ -45,7 +45,7 @@ def read(account: Account, debtor: Debtor, now: dt.datetime, invoice: Invoice | 
         "now": now,
         "invoice": invoice.pk if invoice else None,
         "addresses": [email, phone],
-        "policy": invoice.policy_id if invoice else None,
+        "policy": policies.id_of(invoice) if invoice else None,
         "countries": countries,
         "reads_steps": not policies.are_cached(),
         "reads_calendar": not workdays.is_cached(),

@@ -4,21 +4,24 @@ import datetime as dt
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import CharField, Exists, F, Func, OuterRef, Q, QuerySet, Value
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
+from inflow.canonical import canonical
 from inflow.sql import compiled
 from invoices import signals, timeline
 from invoices.cases import escalations
 from invoices.debtors import aliases, contacts, debtor_parties, parties
 from invoices.debtors.contacts import normalise_email, normalise_phone
 from invoices.debtors.parties import Party
-from invoices.errors import InvalidPhone
-from invoices.models import OPEN, CaseStatus, Debtor, Escalation, Invoice, Reason
+from invoices.errors import InvalidPhone, Refused
+from invoices.models import OPEN, CaseStatus, Debtor, DebtorExternalId, Escalation, Invoice, Reason
 from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 
 __all__ = ["InvalidPhone", "get_or_create", "normalise_email", "normalise_phone"]
@@ -27,26 +30,72 @@ __all__ = ["InvalidPhone", "get_or_create", "normalise_email", "normalise_phone"
 UNREAD_REPLIES = 3
 
 
-def get_or_create(account: Account, *, name: str, company: str, email: str, phone: str) -> Debtor:
+class Names(NamedTuple):
+    """The name, company, normalised email and phone that an invoice gives for its debtor."""
+
+    name: str
+    company: str
+    email: str
+    phone: str
+
+    @property
+    def party(self) -> Party:
+        return parties.of(self.name, self.company)
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.company}" if self.company else self.name
+
+
+def get_or_create(
+    account: Account, *, name: str, company: str, email: str, phone: str, external_id: str = ""
+) -> Debtor:
     """Return the debtor of an invoice: one of the same party that shares a contact (see `_matches`), or a new one.
 
     A shared mailbox or phone alone never joins two parties. Parallel calls for one party return the same debtor.
+
+    A known external id decides. Raise `Refused` if neither party, address nor mail domain agrees with its debtor. An
+    unknown id is given to the one match that has none, or else to a new debtor.
     """
-    party, email = parties.of(name, company), normalise_email(email)
-    found, is_exact = _find(account, party, email, phone)
-    if found and is_exact:
-        return aliases.hold(found)
-    with transaction.atomic():
-        _lock(account, party)
-        found, is_exact = _find(account, party, email, phone)
-        if found:
-            found = aliases.hold(found)
-        else:
-            found = Debtor(account=account, name=name, company=company, email=email, phone=phone, page_key=uuid.uuid4())
-            found.save(force_insert=True)
-        if not is_exact:
-            add_identity(found, party, email, phone)
-    return found
+    names, external_id = Names(name, company, normalise_email(email), phone), canonical(external_id)
+    if external_id:
+        if known := with_external_id(account, external_id):
+            return aliases.hold(_agreeing(known, external_id, names))
+    else:
+        found, is_exact = find(account, names)
+        if found and is_exact:
+            return aliases.hold(found)
+    try:
+        with transaction.atomic():
+            lock_party(account, names.party)
+            found, is_exact = find(account, names, lacks_external_id=bool(external_id))
+            debtor = aliases.hold(found) if found else create(account, names)
+            if external_id:
+                add_external_id(debtor, external_id)
+            if external_id and found:
+                Debtor.objects.filter(pk=found.pk).update(updated_at=timezone.now())
+            if not is_exact:
+                add_identity(debtor, names.party, names.email, phone)
+    except IntegrityError as error:
+        if not is_used_id(error):
+            raise
+        # Another transaction has given it to a debtor meanwhile.
+        return aliases.hold(_agreeing(with_external_id(account, external_id), external_id, names))
+    return debtor
+
+
+def create(account: Account, names: Names) -> Debtor:
+    debtor = Debtor(account=account, page_key=uuid.uuid4(), **names._asdict())
+    debtor.save(force_insert=True)
+    return debtor
+
+
+def add_external_id(debtor: Debtor, external_id: str) -> None:
+    DebtorExternalId.objects.create(account_id=debtor.account_id, debtor=debtor, external_id=external_id)
+
+
+def is_used_id(error: IntegrityError) -> bool:
+    """Return True if an external id was added that a debtor has already."""
+    return "a_debtors_external_id_is_unique" in str(error)
 
 
 def add_identity(debtor: Debtor, party: Party, email: str, phone: str) -> None:
@@ -57,29 +106,89 @@ def add_identity(debtor: Debtor, party: Party, email: str, phone: str) -> None:
     DebtorIdentity.objects.bulk_create([identity], ignore_conflicts=True)
 
 
-def _find(account: Account, party: Party, email: str, phone: str) -> tuple[Debtor | None, bool]:
-    """Return the debtor, and True if it has an identity with exactly this party and these contacts."""
-    domain = contacts.own_domain_of(email) if email else None
+def with_external_id(account: Account, external_id: str) -> Debtor | None:
+    """Return the debtor with this id, or the one that replaced it."""
+    rows = DebtorExternalId.objects.for_account(account).filter(external_id=external_id).select_related("debtor")
+    row = rows.first()
+    return winner_of(account, row.debtor) if row else None
+
+
+def winner_of(account: Account, debtor: Debtor) -> Debtor:
+    """Return the debtor that replaces a merged one, or the debtor itself."""
+    while debtor.merged_into_id:
+        debtor = Debtor.objects.get(pk=debtor.merged_into_id)
+    debtor.account = account
+    return debtor
+
+
+def _agreeing(debtor: Debtor | None, external_id: str, names: Names) -> Debtor:
+    """Return the debtor of a known external id. Raise `Refused` if nothing else agrees with it."""
+    assert debtor is not None
+    party = names.party
+    exact = {"base": party.base, "form": party.form, "email": names.email, "phone": names.phone}
+    if DebtorIdentity.objects.filter(debtor=debtor, **exact).exists():
+        return debtor
+    if not _agrees(debtor, names):
+        message = _(
+            "%(id)s is the id of %(debtor)s. Neither the name, an address nor the mail domain of %(names)s agrees with "
+            "it: send the id of %(names)s, or none."
+        )
+        texts = {"id": external_id, "debtor": str(debtor), "names": str(names)}
+        raise Refused("debtor_external_id", "debtor_mismatch", message % texts)
+    with transaction.atomic():
+        lock_party(debtor.account, party)
+        add_identity(debtor, party, names.email, names.phone)
+    return debtor
+
+
+def _agrees(debtor: Debtor, names: Names) -> bool:
+    """Return True if the debtor was known by this party, by one of the addresses, or by the mail domain."""
+    party = names.party
+    known = DebtorIdentity.objects.filter(debtor=debtor).alias(domain=_DOMAIN).order_by()
+    shared = {"email": names.email, "phone": names.phone, "domain": contacts.own_domain_of(names.email)}
+    if any(known.filter(**{name: value}).exists() for name, value in shared.items() if value):
+        return True
+    forms = known.filter(base=party.base).values_list("form", flat=True).distinct()
+    account_forms = debtor_parties.known_forms(debtor.account, party.base)
+    return any(parties.is_same(Party(party.base, form), party, account_forms) for form in forms)
+
+
+def find(account: Account, names: Names, *, lacks_external_id: bool = False) -> tuple[Debtor | None, bool]:
+    """Return the debtor, and True if it has an identity with exactly this party and these contacts.
+
+    With `lacks_external_id`, only debtors without one count, and several are no match.
+    """
+    party, email, phone = names.party, names.email, names.phone
+    domain = contacts.own_domain_of(email)
     rows = _matches(
         account=account.pk, base=party.base, email=email or None, domain=domain or None, phone=phone or None
     )
     if any(row["form"] != party.form for row in rows):
         forms = debtor_parties.known_forms(account, party.base)
         rows = [row for row in rows if parties.is_same(party, Party(party.base, row["form"]), forms)]
-    found = {row["debtor_id"]: row for row in rows}
+    owners = {row["debtor_id"]: winner_of(account, _debtor_of(row)) for row in rows}
+    found = {debtor.pk: debtor for debtor in owners.values()}
+    if lacks_external_id:
+        for debtor_id in DebtorExternalId.objects.filter(debtor__in=found).values_list("debtor_id", flat=True):
+            found.pop(debtor_id, None)
+        if len(found) > 1:
+            return None, False
     if not found:
         return None, False
-    debtor_id = next(iter(found))
+    debtor = next(iter(found.values()))
     if len(found) > 1:
         newest = Invoice.objects.filter(debtor__in=found).order_by("-created_at", "-invoice_number")
-        debtor_id = newest.values_list("debtor_id", flat=True).first() or debtor_id
-    debtor = Debtor.from_db(connection.alias, _DEBTOR, [found[debtor_id][f"debtor__{name}"] for name in _DEBTOR])
-    debtor.account = account
-    exact = (debtor_id, party.form, email, phone)
-    return debtor, any((row["debtor_id"], row["form"], row["email"], row["phone"]) == exact for row in rows)
+        debtor = found[newest.values_list("debtor_id", flat=True).first() or debtor.pk]
+    exact = (debtor, party.form, email, phone)
+    return debtor, any((owners[row["debtor_id"]], row["form"], row["email"], row["phone"]) == exact for row in rows)
+
+
+def _debtor_of(row: dict[str, Any]) -> Debtor:
+    return Debtor.from_db(connection.alias, _DEBTOR, [row[f"debtor__{name}"] for name in _DEBTOR])
 
 
 _DEBTOR = [field.attname for field in Debtor._meta.concrete_fields]
+_DOMAIN = Func(F("email"), Value("@"), Value(-1), function="split_part", output_field=CharField())
 
 
 @compiled
@@ -102,14 +211,13 @@ def _matches(
         matching = Q(phone=phone)
     else:
         matching = ~Q(Exists(theirs.exclude(email="", phone="")))
-    of_email = Func(F("email"), Value("@"), Value(-1), function="split_part", output_field=CharField())
-    identities = DebtorIdentity.objects.alias(domain=of_email).filter(matching, account=account, base=base)
+    identities = DebtorIdentity.objects.alias(domain=_DOMAIN).filter(matching, account=account, base=base)
     whole = (f"debtor__{name}" for name in _DEBTOR)
     rows: QuerySet[Any, Any] = identities.order_by("id").values("debtor_id", "form", "email", "phone", *whole)
     return rows
 
 
-def _lock(account: Account, party: Party) -> None:
+def lock_party(account: Account, party: Party) -> None:
     """Lock the party's name until the transaction ends, so that only one transaction creates its debtor."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"debtor {account.pk} {party.base}"])

@@ -256,10 +256,14 @@ class PolicyForm(PageForm):
     policy = forms.ChoiceField()
 
     def prepare(self) -> None:
-        own = policies.default_for(self.row.account)
-        others = ReminderPolicy.objects.for_account(self.row.account).exclude(pk=own.pk)
+        own, others = policies.default_for(self.row.account), ReminderPolicy.objects.for_account(self.row.account)
+        first = _("%(schedule)s (account default)") % {"schedule": own}
+        if theirs := self.row.debtor.policy:
+            first = _("%(schedule)s (the debtor's)") % {"schedule": theirs}
+        else:
+            others = others.exclude(pk=own.pk)
         choices = [
-            ("own", _("%(schedule)s (account default)") % {"schedule": own}),
+            ("own", first),
             *((str(policy.pk), str(policy)) for policy in others),
             ("none", _("None: no reminders")),
         ]

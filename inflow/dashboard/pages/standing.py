@@ -30,7 +30,7 @@ class Standing:
 def of(invoice: Invoice, user: User) -> list[Standing]:
     may = user.may(Role.AGENT)
     resume = reverse("admin:invoices_invoice_resume", args=[invoice.pk]) if may else ""
-    found = []
+    found = [_never_chase(invoice, may)] if invoice.is_open and invoice.debtor.never_chase else []
     promise = Promise.objects.filter(invoice=invoice, status=PromiseStatus.OPEN).first()
     if promise:
         found.append(_promise(promise, invoice, may))
@@ -55,6 +55,13 @@ def entries(invoice: Invoice) -> list[dict[str, Any]]:
     """Return the timeline without sent messages, which `message_rows` adds."""
     found = TimelineEntry.objects.filter(invoice=invoice).exclude(kind="sent").order_by("-at", "-id")
     return [{"at": entry.at, "kind": entry.kind, "entry": entry} for entry in found]
+
+
+def _never_chase(invoice: Invoice, may: bool) -> Standing:
+    debtor = invoice.debtor
+    url = reverse("admin:invoices_debtor_chase_again", args=[debtor.pk]) if may else ""
+    text = _("Never chase: no messages are sent to this debtor.")
+    return Standing("notifications_off", text, debtor.never_chase_reason, undo=_("Chase again"), undo_url=url)
 
 
 def _promise(promise: Promise, invoice: Invoice, may: bool) -> Standing:
