@@ -1,6 +1,7 @@
 from django.urls import path
 
 from invoices.api.case_views import EscalationViewSet
+from invoices.api.merge_views import DuplicateViewSet, MergeViewSet
 from invoices.api.views import InvoiceViewSet, PaymentViewSet, ReceiptViewSet, TimelineViewSet
 
 urlpatterns = [
@@ -24,4 +25,7 @@ urlpatterns = [
         EscalationViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
         name="escalation",
     ),
+    path("debtors/<uuid:debtor_id>/merge", MergeViewSet.as_view({"post": "merge"}), name="merge-debtor"),
+    path("debtors/<uuid:debtor_id>/duplicates", DuplicateViewSet.as_view({"get": "list"}), name="duplicates"),
+    path("debtor-merges/<uuid:merge_id>/undo", MergeViewSet.as_view({"post": "undo"}), name="undo-debtor-merge"),
 ]

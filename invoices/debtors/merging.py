@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ParamSpec, TypeVar
 
+import structlog
 from django.apps import apps
 from django.db import OperationalError
 from django.db.models import Exists, Model, OuterRef, Q, Sum, UniqueConstraint
@@ -65,6 +66,8 @@ _COMBINED = (
     *("never_chase", "never_chase_reason", "owner_id", "tags"),
 )
 
+
+log = structlog.get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -197,6 +200,16 @@ def undo_until(done: DebtorMerge) -> dt.datetime:
     return done.merged_at + UNDO_WITHIN
 
 
+def counts(done: DebtorMerge) -> dict[str, int]:
+    """Return the number of moved rows by model name."""
+    found: dict[str, int] = {}
+    for key, ids in done.moved.items():
+        _app, model, column = key.split(".")
+        if column != "party":
+            found[model] = found.get(model, 0) + len(ids)
+    return found
+
+
 def stragglers(account: Account | None = None) -> dict[str, int]:
     """Return the number of rows that refer to a merged debtor, by column. There should be none."""
     found = {}
@@ -206,6 +219,14 @@ def stragglers(account: Account | None = None) -> dict[str, int]:
         if count:
             found[_key(model, column)] = count
     return found
+
+
+def count_stragglers() -> int:
+    """Log and count the rows that refer to a merged debtor. The result should be 0."""
+    found = stragglers()
+    for column, count in found.items():
+        log.error("row_of_a_merged_debtor", column=column, count=count)
+    return sum(found.values())
 
 
 # --- The pair ----------------------------------------------------------------------------------------------------
