@@ -313,6 +313,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
         ("sweep-files", "inflow.dashboard.tasks.sweep", 20.0, _EXPIRES),
         # Clean-up and checks. Night-time (in UTC) in most places where debtors live.
         ("check-derivation", "invoices.tasks.check_derivation", crontab(hour="1", minute="17"), None),
+        ("find-duplicates", "invoices.tasks.find_duplicates", crontab(hour="2", minute="47"), None),
         ("forget-imports", "invoices.tasks.delete_import_files", crontab(hour="2", minute="17"), None),
         ("forget-files", "inflow.dashboard.tasks.forget_old", 3600.0, None),
         ("forget-sessions", "inflow.accounts.tasks.forget_sessions", 3600.0, None),

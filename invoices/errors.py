@@ -30,6 +30,10 @@ class Changed(Refused):
         super().__init__(field, "changed", _("The invoice has changed in the meantime. Try again."))
 
 
+class Busy(Exception):
+    """Another transaction adds rows to the debtor. The change may be tried again."""
+
+
 class VersionMismatch(Exception):
     """The If-Match header names another version of the invoice."""
 

@@ -173,6 +173,8 @@ register(
     _lazy("Messages to the debtor are allowed again."),
 )
 register("contact_replaced", _lazy("The debtor's %(contact)s was replaced: %(old)s → %(new)s."))
+register("debtor_merged", _lazy("Moved to debtor %(new)s, into which %(old)s was merged."))
+register("merge_undone", _lazy("Moved back to debtor %(new)s: the merge was undone."))
 register("moved", _lazy("Moved from the debtor %(old)s to %(new)s."))
 register(
     "others_left",

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from inflow.celery import wake
 from invoices import ledger, lifecycle
+from invoices.debtors import duplicates, merging
 from invoices.imports import phases
 
 
@@ -19,7 +20,13 @@ def age_invoices() -> int:
 @shared_task  # type: ignore[untyped-decorator]
 def check_derivation() -> int:
     """Log stored values that differ from the derived ones as errors. Runs every night."""
-    return lifecycle.count_underived() + ledger.count_unbalanced()
+    return lifecycle.count_underived() + ledger.count_unbalanced() + merging.count_stragglers()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def find_duplicates() -> int:
+    """Find debtors that may be the same. Runs every night."""
+    return duplicates.find_all()
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -165,11 +165,11 @@ def _candidates(invoice: Invoice, channel: str, corrections: invoice_contacts.Co
     yield own
     kind = kind_of(channel)
     column = f"debtor_{kind}"
-    keys = debtor_parties.keys_like(invoice)
+    keys, replacements = debtor_parties.keys_like(invoice), invoice_contacts.replacements_for(invoice, corrections)
     others = Invoice.objects.filter(debtor=invoice.debtor_id, party__in=keys).exclude(**{column: ""})
     seen = {own}
     for address in others.order_by("-created_at", "-invoice_number").values_list(column, flat=True):
-        address = invoice_contacts.corrected(kind, address, corrections)
+        address = invoice_contacts.corrected(kind, address, replacements)
         if address and address not in seen:
             seen.add(address)
             yield address

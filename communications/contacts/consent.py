@@ -16,7 +16,7 @@ from communications.models import Address, ConsentEntry, Medium, Source, Wish
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from invoices import timeline
-from invoices.debtors import contacts, debtors
+from invoices.debtors import aliases, contacts, debtors
 from invoices.models import Contact, Debtor, Invoice
 from invoices.models.identities import ContactCorrection, DebtorIdentity
 from invoices.writing import Refused
@@ -51,8 +51,7 @@ def opt_out(
     account = debtor.account
     at = account.now()
     with transaction.atomic():
-        debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
-        debtor.account = account
+        debtor = aliases.lock(account, debtor.pk)
         changed = [
             _opt_out_contact(account, [debtor], medium, address, at, source, text, actor)
             for medium, address in addresses_of(debtor, party)
@@ -73,8 +72,7 @@ def opt_in(debtor: Debtor, channel: str, actor: Actor, reason: str) -> None:
     _require_reason(reason)
     account = debtor.account
     with transaction.atomic():
-        debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
-        debtor.account = account
+        debtor = aliases.lock(account, debtor.pk)
         own_addresses = [address for medium, address in addresses_of(debtor) if medium == channel]
         if not own_addresses:
             raise Refused("debtor", "no_contact", _("%(debtor)s has no address on this channel.") % {"debtor": debtor})
@@ -115,8 +113,7 @@ def restore_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
     _require_reason(reason)
     account = debtor.account
     with transaction.atomic():
-        debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor.pk)
-        debtor.account = account
+        debtor = aliases.lock(account, debtor.pk)
         if debtor.opted_out_at is None:
             raise Refused("debtor", "not_opted_out", _("%(debtor)s is not opted out.") % {"debtor": debtor})
         at = account.now()
@@ -131,13 +128,13 @@ def restore_debtor(debtor: Debtor, actor: Actor, reason: str) -> None:
 
 def addresses_of(debtor: Debtor, party: Collection[str] | None = None) -> list[tuple[str, str]]:
     """Return all (channel, address) pairs of the debtor and its invoices, or of the invoices of `party` only."""
-    invoices, corrections = Invoice.objects.filter(debtor=debtor), contacts.corrections_of(debtor)
+    invoices, corrections = Invoice.objects.filter(debtor=debtor), contacts.by_party(contacts.corrections_of(debtor))
     if party is not None:
         invoices = invoices.filter(party__in=party)
     emails, phones = set[str](), set[str]()
     for email, phone in invoices.order_by().values_list("debtor_email", "debtor_phone").distinct():
-        emails |= {email, contacts.corrected("email", email, corrections)}
-        phones |= {phone, contacts.corrected("phone", phone, corrections)}
+        emails |= {email, *(contacts.corrected("email", email, each) for each in corrections)}
+        phones |= {phone, *(contacts.corrected("phone", phone, each) for each in corrections)}
     if party is None:
         emails.add(debtor.email)
         phones.add(debtor.phone)

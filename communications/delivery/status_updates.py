@@ -109,6 +109,8 @@ def _lock_rows(condition: Q) -> list[Communication]:
     concerned = Invoice.objects.filter(pk__in=rows.order_by().values("invoice_id"))
     invoices = {invoice.pk: invoice for invoice in concerned.select_for_update(no_key=True).order_by("id")}
     found = list(rows.select_for_update(of=("self",)).order_by(*holding.SEND_ORDER))
+    if not found and Communication.objects.filter(condition).exists():
+        return _lock_rows(condition)  # while it waited, the debtor was merged into another one
     for row in found:
         row.invoice, row.account = invoices[row.invoice_id], debtor.account
         row.invoice.account, row.invoice.debtor = debtor.account, debtor

@@ -31,7 +31,7 @@ from inflow.accounts.actors import Actor, Channel
 from inflow.accounts.models import Account
 from inflow.languages import english
 from invoices import lifecycle
-from invoices.debtors import debtor_parties, debtors
+from invoices.debtors import aliases, debtor_parties, debtors
 from invoices.models import OPEN, Debtor, Invoice, Receipt, Status
 from invoices.writing import Refused
 
@@ -70,6 +70,8 @@ def _store(
         debtor = message.debtor if message else _debtor_at(account, channel, address)
         concerned = inbox.affected_debtors(account, channel, address, debtor.pk if debtor else None)
         _lock(concerned)
+        if debtor:
+            debtor = aliases.lock(account, debtor.pk)  # it may have been merged into another one meanwhile
         values: dict[str, Any] = {
             "debtor": debtor,
             "communication": message,

@@ -29,12 +29,20 @@ class Address(models.Model):
     heard_at = models.DateTimeField(
         null=True, help_text=_lazy("When the last WhatsApp message from this number arrived.")
     )
+    has_one_reader = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text=_lazy("One person reads it for several debtors, so the contact limits apply to it too."),
+    )
 
     objects = models.Manager.from_queryset(AccountQuerySet)()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["account", "channel", "address"], name="an_address_is_known_once"),
+        ]
+        indexes = [
+            models.Index(fields=["account"], name="address_with_one_reader", condition=Q(has_one_reader=True)),
         ]
 
     def __str__(self) -> str:

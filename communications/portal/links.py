@@ -20,7 +20,7 @@ from communications.schedule import one_off
 from inflow.accounts import audit
 from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
-from invoices.debtors import debtor_parties
+from invoices.debtors import aliases, debtor_parties, parties
 from invoices.debtors.debtor_parties import DebtorParty
 from invoices.models import Debtor, Invoice
 
@@ -79,7 +79,8 @@ def urls_for_message(debtor: Debtor, communication: Communication) -> dict[str, 
 def resolve_page(token: str) -> PageLink | None:
     """Return the page of a token, or None if the token is invalid or expired.
 
-    A token without a party is valid only if the debtor has a single party.
+    A token without a party is valid only if the debtor has a single party. A token of a merged debtor opens the page of
+    its own party only.
     """
     read = _read(_PAGE, token)
     if read is None:
@@ -89,10 +90,13 @@ def resolve_page(token: str) -> PageLink | None:
     debtor = Debtor.objects.select_related("account").filter(page_key=key).first()
     if debtor is None or debtor.account.now() >= expires_at:
         return None
-    parties = debtor_parties.of(debtor)
+    if debtor.merged_into_id and not digest:
+        digest = _digest(parties.of(debtor.name, debtor.company).key)
+    debtor = aliases.current(debtor)
+    found = debtor_parties.of(debtor)
     if digest:
-        parties = [party for party in parties if digest in map(_digest, party.keys)]
-    return PageLink(debtor, language, expires_at, parties[0]) if len(parties) == 1 else None
+        found = [party for party in found if digest in map(_digest, party.keys)]
+    return PageLink(debtor, language, expires_at, found[0]) if len(found) == 1 else None
 
 
 def resolve_unsubscribe(token: str) -> Communication | None:
@@ -107,7 +111,8 @@ def resolve_unsubscribe(token: str) -> Communication | None:
 
 def revoke(debtor: Debtor, actor: Actor) -> None:
     """Invalidate all existing links to the debtor's page. The next message contains a new one."""
-    Debtor.objects.filter(pk=debtor.pk).update(page_key=uuid.uuid4())
+    for pk in aliases.ids_of(debtor.pk):
+        Debtor.objects.filter(pk=pk).update(page_key=uuid.uuid4())
     audit.record(debtor.account, actor.name, "debtor.links_revoked", str(debtor)[:120])
 
 

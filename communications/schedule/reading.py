@@ -59,7 +59,7 @@ def read(account: Account, debtor: Debtor, now: dt.datetime, invoice: Invoice | 
         is_escalated,
         {uuid.UUID(id): dt.datetime.fromisoformat(until) for id, until in reopened},
         has_credit,
-        {(kind, old): new for kind, old, new in corrections},
+        {(party, kind, old): new for party, kind, old, new in corrections},
         is_planned,
         has_contact_state,
         _by_policy(steps or ()),
@@ -101,7 +101,7 @@ SELECT
   ),
   EXISTS (SELECT FROM invoices_credit WHERE debtor_id = %(debtor)s),
   (
-    SELECT coalesce(json_agg(json_build_array(kind, old, new)), '[]') FROM invoices_contactcorrection
+    SELECT coalesce(json_agg(json_build_array(party, kind, old, new)), '[]') FROM invoices_contactcorrection
     WHERE debtor_id = %(debtor)s
   ),
   EXISTS (SELECT FROM communications_communication WHERE invoice_id = %(invoice)s AND status IN ({_PENDING})),

@@ -12,7 +12,7 @@ import phonenumbers
 from django.db.models import QuerySet
 
 from inflow.sql import compiled
-from invoices.debtors import debtor_parties, parties
+from invoices.debtors import debtor_parties
 from invoices.errors import InvalidPhone
 from invoices.models import Debtor, Invoice
 from invoices.models.identities import ContactCorrection, ContactKind
@@ -103,47 +103,52 @@ def _hosts() -> frozenset[str]:
 
 # --- Corrections -------------------------------------------------------------------------------------------------
 
-Corrections = Mapping[tuple[str, str], str]
+Corrections = Mapping[tuple[str, str, str], str]
+"""The new address by party, kind and old address. See `debtor_parties.is_of_party` for the party."""
+Replacements = Mapping[tuple[str, str], str]
+"""The new address by kind and old address, for one party."""
 
 
 def address_of(invoice: Invoice, kind: str, corrections: Corrections | None = None) -> str:
     """Return the invoice's contact, or the one with which staff replaced it.
 
-    If the debtor has several parties, corrections apply to the party with the debtor's name only. `corrections` are the
-    debtor's, if the caller has read them.
+    `corrections` are the debtor's, if the caller has read them.
     """
     address = invoice.debtor_email if kind == ContactKind.EMAIL else invoice.debtor_phone
+    return corrected(kind, address, replacements_for(invoice, corrections))
+
+
+def replacements_for(invoice: Invoice, corrections: Corrections | None = None) -> Replacements:
+    """Return the corrections that apply to the invoice's party."""
     corrections = corrections_of(invoice.debtor) if corrections is None else corrections
-    if corrections and _is_named(invoice):
-        return corrected(kind, address, corrections)
-    return normalise(kind, address)
+    applying = {party for party in {party for party, _, _ in corrections} if debtor_parties.is_of_party(invoice, party)}
+    # The debtor's own corrections come last, because they are newer than those of a merged debtor.
+    rows = sorted(corrections.items(), reverse=True)
+    return {(kind, old): new for (party, kind, old), new in rows if party in applying}
 
 
-def corrected(kind: str, address: str, corrections: Corrections) -> str:
+def corrected(kind: str, address: str, replacements: Replacements) -> str:
     """Return `address` after corrections by staff."""
     address = normalise(kind, address)
-    for _ in range(len(corrections)):  # the greatest length of a chain
-        if (kind, address) not in corrections:
+    for _ in range(len(replacements)):  # the greatest length of a chain
+        if (kind, address) not in replacements:
             break
-        address = corrections[kind, address]
+        address = replacements[kind, address]
     return address
 
 
-def _is_named(invoice: Invoice) -> bool:
-    """Return True if the invoice's party has the debtor's name, or is its only party."""
-    debtor = invoice.debtor
-    own = parties.of(debtor.name, debtor.company).key
-    stored = Invoice.objects.filter(debtor=debtor.pk).order_by().values_list("party", flat=True).distinct()
-    keys = {invoice.party, *stored}
-    groups = debtor_parties.groups(invoice.account, {own, *keys})
-    return len({groups[key] for key in keys}) == 1 or invoice.party in groups[own]
+def by_party(corrections: Corrections) -> list[Replacements]:
+    """Return the corrections of each party."""
+    found: dict[str, dict[tuple[str, str], str]] = {}
+    for (party, kind, old), new in corrections.items():
+        found.setdefault(party, {})[kind, old] = new
+    return list(found.values())
 
 
 def corrections_of(debtor: Debtor) -> Corrections:
-    """Return the new address by kind and old address."""
-    return {(row["kind"], row["old"]): row["new"] for row in _corrections(debtor=debtor.pk)}
+    return {(row["party"], row["kind"], row["old"]): row["new"] for row in _corrections(debtor=debtor.pk)}
 
 
 @compiled
 def _corrections(*, debtor: uuid.UUID) -> QuerySet[ContactCorrection, dict[str, str]]:
-    return ContactCorrection.objects.filter(debtor=debtor).values("kind", "old", "new")
+    return ContactCorrection.objects.filter(debtor=debtor).values("party", "kind", "old", "new")

@@ -71,6 +71,21 @@ def of_invoice(invoice: Invoice) -> DebtorParty:
     return DebtorParty(invoice.debtor, found[invoice.party], is_only, invoice.debtor_name, invoice.debtor_company)
 
 
+def is_of_party(invoice: Invoice, party: str) -> bool:
+    """Return True if a contact or correction of this party of the debtor is meant for the invoice.
+
+    Those of a merged debtor have the key of its party. The others have none, and belong to the party that the debtor is
+    named after, or to its only party.
+    """
+    debtor = invoice.debtor
+    own = party or parties.of(debtor.name, debtor.company).key
+    theirs = Invoice.objects.filter(debtor=debtor.pk).order_by().values_list("party", flat=True).distinct()
+    keys = {invoice.party, *theirs}
+    found = groups(invoice.account, {own, *keys})
+    is_only = len({found[key] for key in keys}) == 1
+    return (is_only and not party) or invoice.party in found[own]
+
+
 def of(debtor: Debtor) -> list[DebtorParty]:
     """Return the parties of a debtor, ordered by key. A debtor without invoices has one party."""
     keys = set(Invoice.objects.filter(debtor=debtor).order_by().values_list("party", flat=True).distinct())

@@ -17,7 +17,7 @@ from inflow.canonical import canonical
 from inflow.sql import compiled
 from invoices import signals, timeline
 from invoices.cases import escalations
-from invoices.debtors import contacts, debtor_parties, parties
+from invoices.debtors import aliases, contacts, debtor_parties, parties
 from invoices.debtors.contacts import normalise_email, normalise_phone
 from invoices.debtors.parties import Party
 from invoices.errors import InvalidPhone, Refused
@@ -59,16 +59,16 @@ def get_or_create(
     names, external_id = Names(name, company, normalise_email(email), phone), canonical(external_id)
     if external_id:
         if known := with_external_id(account, external_id):
-            return _agreeing(known, external_id, names)
+            return aliases.hold(_agreeing(known, external_id, names))
     else:
         found, is_exact = find(account, names)
         if found and is_exact:
-            return found
+            return aliases.hold(found)
     try:
         with transaction.atomic():
             lock_party(account, names.party)
             found, is_exact = find(account, names, lacks_external_id=bool(external_id))
-            debtor = found or create(account, names)
+            debtor = aliases.hold(found) if found else create(account, names)
             if external_id:
                 add_external_id(debtor, external_id)
             if external_id and found:
@@ -79,7 +79,7 @@ def get_or_create(
         if not is_used_id(error):
             raise
         # Another transaction has given it to a debtor meanwhile.
-        return _agreeing(with_external_id(account, external_id), external_id, names)
+        return aliases.hold(_agreeing(with_external_id(account, external_id), external_id, names))
     return debtor
 
 
@@ -243,9 +243,9 @@ def record_edit(before: Debtor, debtor: Debtor, actor: Actor) -> None:
 def replace_contact(debtor: Debtor, kind: str, old: str, new: str, actor: Actor) -> None:
     """Use the contact `new` in place of `old` for all of the debtor's invoices from now on."""
     # `new` is valid again, and a chain of corrections must not be a circle.
-    ContactCorrection.objects.filter(debtor=debtor, kind=kind, old=new).delete()
+    ContactCorrection.objects.filter(debtor=debtor, party="", kind=kind, old=new).delete()
     values = {"account": debtor.account, "new": new, "actor": actor.name, "at": debtor.account.now()}
-    ContactCorrection.objects.update_or_create(debtor=debtor, kind=kind, old=old, defaults=values)
+    ContactCorrection.objects.update_or_create(debtor=debtor, party="", kind=kind, old=old, defaults=values)
     for invoice in debtor.invoices.filter(status__in=OPEN).order_by("id"):
         invoice.account, invoice.debtor = debtor.account, debtor
         timeline.note(invoice, "contact_replaced", actor, contact=kind, old=old or "–", new=new or "–")
@@ -292,7 +292,7 @@ def log_reply(account: Account, debtor_id: uuid.UUID, actor: Actor, *, text: str
     """Add a reply to the timelines. The third unhandled one in a row opens a case."""
     with _locked(account, debtor_id) as debtor:
         _announce(debtor, actor, "answered", text)
-        if debtor.unhandled_answers == UNREAD_REPLIES:
+        if debtor.unhandled_answers >= UNREAD_REPLIES:
             _escalate_unread(debtor)
     return debtor
 
@@ -341,9 +341,7 @@ def _escalate_unread(debtor: Debtor) -> None:
 @contextmanager
 def _locked(account: Account, debtor_id: uuid.UUID) -> Iterator[Debtor]:
     with transaction.atomic():
-        debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor_id)
-        debtor.account = account
-        yield debtor
+        yield aliases.lock(account, debtor_id)
 
 
 def _announce(debtor: Debtor, actor: Actor, kind: str, reason: str) -> None:

@@ -10,6 +10,7 @@ from invoices.models.debtors import Contact, Debtor, DebtorExternalId
 from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 from invoices.models.imports import Import, ImportRow
 from invoices.models.invoices import MAX_NUMBER, Invoice, InvoiceQuerySet
+from invoices.models.merges import DebtorMerge, Likeness, PossibleDuplicate
 from invoices.models.notes import Note
 from invoices.models.open_items import Difference, DifferenceKind, DifferenceStatus, OpenItemsList
 from invoices.models.payments import Allocation, AllocationKind, Payment, Receipt, ReceiptStatus, Reversal, ReversalKind
@@ -35,6 +36,7 @@ __all__ = [
     "Debtor",
     "DebtorExternalId",
     "DebtorIdentity",
+    "DebtorMerge",
     "Difference",
     "DifferenceKind",
     "DifferenceStatus",
@@ -43,11 +45,13 @@ __all__ = [
     "ImportRow",
     "Invoice",
     "InvoiceQuerySet",
+    "Likeness",
     "Note",
     "OpenItemsList",
     "Payment",
     "PaymentSettings",
     "PaymentStatus",
+    "PossibleDuplicate",
     "Promise",
     "PromiseStatus",
     "Reason",

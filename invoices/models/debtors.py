@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _lazy
 
 from inflow.accounts.models import Account, Language, User, known_subdivision
+from invoices.debtors.parties import MAX_KEY
 from invoices.models.base import AccountQuerySet
 
 # Kinds of messages that a contact may receive.
@@ -136,6 +137,13 @@ class Contact(models.Model):
         default=list,
         blank=True,
         help_text=_lazy("The kinds of messages it receives. Empty: all."),
+    )
+    party = models.CharField(
+        max_length=MAX_KEY,
+        blank=True,
+        db_default="",
+        editable=False,
+        help_text=_lazy("The key of its party, if it came from a merged debtor. Empty: the debtor's own."),
     )
 
     objects = models.Manager.from_queryset(AccountQuerySet)()

@@ -51,6 +51,12 @@ class ContactCorrection(models.Model):
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     debtor = models.ForeignKey(Debtor, on_delete=models.PROTECT, related_name="corrections", db_index=False)
+    party = models.CharField(
+        max_length=parties.MAX_KEY,
+        blank=True,
+        db_default="",
+        help_text=_lazy("The key of its party, if it came from a merged debtor. Empty: the debtor's own."),
+    )
     kind = models.CharField(max_length=5, choices=ContactKind)
     old = models.CharField(max_length=254, blank=True)
     new = models.CharField(max_length=254, blank=True)
@@ -62,7 +68,9 @@ class ContactCorrection(models.Model):
     class Meta:
         ordering = ["-at", "-id"]
         constraints = [
-            models.UniqueConstraint(fields=["debtor", "kind", "old"], name="a_contact_is_replaced_by_one"),
+            models.UniqueConstraint(
+                fields=["debtor", "party", "kind", "old"], name="a_contact_of_a_party_is_replaced_by_one"
+            ),
             models.CheckConstraint(condition=~Q(old=models.F("new")), name="a_contact_is_replaced_by_another"),
         ]
 

@@ -11,6 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from inflow.accounts.models import Account
 from invoices import credit_notes, lifecycle
+from invoices.debtors import merging
 from invoices.models import Invoice
 from tests import make
 from webhooks.models import Delivery
@@ -38,6 +39,8 @@ _BODIES: dict[str, Any] = {
     "POST payments/<payment_id>/reverse": {"reason": "The cheque bounced."},
     "POST debtors": {"name": "Ahmed Al Rashid", "external_id": "C-1", "contacts": [{"email": "ap@debtor.example"}]},
     "PATCH debtors/<debtor_id>": {"tags": ["wholesale"]},
+    "POST debtors/<debtor_id>/merge": {"into": "00000000-0000-4000-8000-000000000007", "dry_run": True},
+    "POST debtor-merges/<merge_id>/undo": {},
     "POST webhooks/subscribe": {"target_url": "https://example.com/new", "event": "invoice.created"},
     "POST webhooks/<webhook_id>/replay": {"since": "2026-03-01T00:00:00Z"},
 }
@@ -87,7 +90,10 @@ def address(route: Route, account: Account, *, made_up: bool = False) -> str:
         subscription, _ = make.subscription(account, f"https://example.com/{uuid.uuid4()}")
         invoice = make.invoice(account)
         delivery = Delivery.objects.get(subscription=subscription)
+        loser = make.invoice(account, debtor_company="Merged LLC", debtor_email=f"{uuid.uuid4()}@example.com").debtor_id
         known: dict[str, object] = {
+            "debtor_id": invoice.debtor_id,
+            "merge_id": merging.merge(account, loser, invoice.debtor_id, make.API).pk,
             "invoice_id": invoice.pk,
             "webhook_id": subscription.pk,
             "delivery_id": delivery.pk,

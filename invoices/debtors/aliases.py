@@ -1,0 +1,56 @@
+"""Merged debtors: their ids stand for the debtor that replaced them."""
+
+import uuid
+
+from django.db import transaction
+
+from inflow.accounts.models import Account
+from inflow.sql import select
+from invoices.models import Debtor
+
+
+def current(debtor: Debtor) -> Debtor:
+    """Return the debtor, or the one that replaces it."""
+    account = debtor.account
+    while debtor.merged_into_id:
+        debtor = Debtor.objects.get(pk=debtor.merged_into_id)
+        debtor.account = account
+    return debtor
+
+
+def ids_of(debtor_id: uuid.UUID) -> list[uuid.UUID]:
+    """Return the id of a debtor and those of all debtors merged into it."""
+    found, newest = [debtor_id], [debtor_id]
+    while newest := list(Debtor.objects.filter(merged_into__in=newest).order_by("id").values_list("pk", flat=True)):
+        found += newest
+    return found
+
+
+def lock(account: Account, debtor_id: uuid.UUID) -> Debtor:
+    """Lock and return the debtor with this id, or the one that replaces it. Raise `Debtor.DoesNotExist`."""
+    while True:
+        before = transaction.savepoint()
+        debtor: Debtor = Debtor.objects.select_for_update(no_key=True).get(account=account, pk=debtor_id)
+        if debtor.merged_into_id is None:
+            transaction.savepoint_commit(before)
+            debtor.account = account
+            return debtor
+        transaction.savepoint_rollback(before)  # releases the lock
+        debtor_id = debtor.merged_into_id
+
+
+def hold(debtor: Debtor) -> Debtor:
+    """Return the debtor, or the one that replaces it, and let nobody merge it before the transaction ends.
+
+    A new row that refers to a debtor needs this, unless the debtor is locked. Holders do not wait for each other.
+    """
+    while True:
+        ((merged_into,),) = select(_HOLD, [debtor.pk])
+        if merged_into is None:
+            return debtor
+        account = debtor.account
+        debtor = Debtor.objects.get(pk=merged_into)
+        debtor.account = account
+
+
+_HOLD = "SELECT merged_into_id FROM invoices_debtor WHERE id = %s FOR KEY SHARE"

@@ -1,0 +1,468 @@
+"""Merging two debtors into one, and undoing it.
+
+Every row that refers to the merged debtor then refers to the remaining one, except for the consent log. The merged
+debtor keeps its own row, and its identities and external ids find the remaining debtor. Contacts and corrections keep
+their party, and messages, pages and statements are per party anyway, so no party learns of another by a merge.
+
+`DebtorMerge` stores the moved rows. Undoing moves exactly these back.
+"""
+
+import datetime as dt
+import functools
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, ParamSpec, TypeVar
+
+import structlog
+from django.apps import apps
+from django.db import OperationalError
+from django.db.models import Exists, Model, OuterRef, Q, Sum, UniqueConstraint
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from inflow.accounts import audit
+from inflow.accounts.actors import Actor
+from inflow.accounts.models import Account
+from inflow.languages import english
+from inflow.sql import Batch, account_scope
+from invoices import ledger, money, signals, timeline
+from invoices.cases import escalations
+from invoices.debtors import aliases, debtor_parties, parties, receivables
+from invoices.errors import Busy, NotFound, Refused
+from invoices.models import (
+    OPEN,
+    Allocation,
+    CaseStatus,
+    Contact,
+    ContactCorrection,
+    Debtor,
+    DebtorMerge,
+    Escalation,
+    Invoice,
+    Promise,
+    PromiseStatus,
+)
+
+UNDO_WITHIN = dt.timedelta(days=30)
+# Seconds to wait for transactions that add rows to a debtor.
+_WAIT = 5
+# Columns that refer to a debtor and stay as they are: the log of what was agreed with whom is append-only.
+_STAYING = frozenset(
+    {
+        ("invoices.debtor", "merged_into"),
+        ("invoices.debtormerge", "loser"),
+        ("invoices.debtormerge", "winner"),
+        ("invoices.possibleduplicate", "one"),
+        ("invoices.possibleduplicate", "other"),
+        ("communications.consententry", "debtor"),
+    }
+)
+# Fields of the remaining debtor that a merge may change.
+_COMBINED = (
+    *("opted_out_at", "answered_at", "unhandled_answers", "unhandled_since"),
+    *("never_chase", "never_chase_reason", "owner_id", "tags"),
+)
+
+
+log = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def again_if_busy(verb: Callable[P, T]) -> Callable[P, T]:
+    """Call the function again while a transaction that adds rows to the debtor goes on. It holds no lock meanwhile."""
+
+    @functools.wraps(verb)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        until = time.monotonic() + _WAIT
+        while True:
+            try:
+                return verb(*args, **kwargs)
+            except Busy:
+                if time.monotonic() > until:
+                    raise Refused("debtor", "changed", _("The debtor is changing just now. Try again.")) from None
+                time.sleep(0.02)
+
+    return wrapper
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The effects of a merge: the number of rows that move, by model name, and sentences about the rest."""
+
+    loser: Debtor
+    winner: Debtor
+    moves: dict[str, int]
+    outstanding: dict[str, Decimal]
+    credit: dict[str, Decimal]
+    effects: list[str]
+
+
+def preview(account: Account, loser_id: uuid.UUID, winner_id: uuid.UUID) -> Preview:
+    """Return the effects of merging two debtors, without any. Raise `Refused` or `NotFound` as `merge` does."""
+    loser, winner = _pair(account, loser_id, winner_id)
+    return _preview(loser, winner)
+
+
+@again_if_busy
+def merge(account: Account, loser_id: uuid.UUID, winner_id: uuid.UUID, actor: Actor) -> DebtorMerge:
+    """Merge one debtor into another. Raise `Refused` or `NotFound`."""
+    with account_scope(account):
+        loser, winner = _pair(account, loser_id, winner_id)
+        loser, winner = _lock(account, loser, winner)
+        if loser.merged_into_id or winner.merged_into_id:
+            raise Refused("debtor", "changed", _("The debtor has changed in the meantime. Try again."))
+        done = DebtorMerge(
+            account=account,
+            loser=loser,
+            winner=winner,
+            merged_at=account.now(),
+            merged_by=actor.name,
+            created_at=_now(),
+        )
+        invoices = _locked_invoices(Q(debtor=loser))
+        _keep_parties(done)
+        for model, column in _relations():
+            if displaced := _displace(model, column, loser, winner):
+                done.displaced[model._meta.label_lower] = displaced
+            _move(done, model, column)
+        _combine(done)
+        done.save(force_insert=True)
+        loser.merged_into, loser.updated_at = winner, _now()
+        loser.save(update_fields=["merged_into", "updated_at"])
+        _note(invoices, winner, "debtor_merged", actor, loser, winner)
+        audit.record(account, actor.name, "debtor.merged", english(loser)[:120], into=english(winner), id=str(done.pk))
+        signals.debtor_changed.send(Debtor, debtor=winner, actor=actor)
+    return done
+
+
+@again_if_busy
+def undo(account: Account, merge_id: uuid.UUID, actor: Actor) -> DebtorMerge:
+    """Move back what a merge moved. What came since stays with the remaining debtor. Raise `Refused` or `NotFound`."""
+    with account_scope(account):
+        done = DebtorMerge.objects.for_account(account).filter(pk=merge_id).first()
+        if done is None:
+            raise NotFound
+        loser, winner = _lock(account, done.loser, done.winner)
+        done.refresh_from_db()
+        done.loser, done.winner = loser, winner
+        check_undo(done)
+        invoices = _locked_invoices(Q(debtor=winner, pk__in=done.moved.get("invoices.invoice.debtor", ())))
+        _move_back(done)
+        for label, rows in done.displaced.items():
+            model = apps.get_model(label)
+            for values in rows:
+                model(**_load(model, values)).save(force_insert=True)
+        for name, value in _load(Debtor, done.before).items():
+            if _dump(winner, [name]) == {name: done.after[name]}:
+                setattr(winner, name, value)
+        winner.updated_at = loser.updated_at = _now()
+        winner.save(update_fields=[*done.before, "updated_at"])
+        loser.merged_into = None
+        loser.save(update_fields=["merged_into", "updated_at"])
+        done.undone_at, done.undone_by = account.now(), actor.name
+        done.save(update_fields=["undone_at", "undone_by"])
+        _note(invoices, loser, "merge_undone", actor, winner, loser)
+        audit.record(account, actor.name, "debtor.merge_undone", english(loser)[:120], id=str(done.pk))
+        for debtor in (loser, winner):
+            signals.debtor_changed.send(Debtor, debtor=debtor, actor=actor)
+    return done
+
+
+def check_undo(done: DebtorMerge) -> None:
+    """Raise `Refused` if the merge can't be undone."""
+    account = done.account
+    if done.undone_at:
+        raise Refused("merge", "already_undone", _("This merge has already been undone."))
+    if account.now() > undo_until(done):
+        message = _("A merge can be undone for %(days)s days. Split the debtor instead.")
+        raise Refused("merge", "too_late", message % {"days": UNDO_WITHIN.days})
+    pair = [done.loser_id, done.winner_id]
+    later = DebtorMerge.objects.filter(Q(loser__in=pair) | Q(winner__in=pair), account=account, undone_at=None)
+    newest = later.filter(created_at__gt=done.created_at).order_by("-created_at").first()
+    if newest:
+        values = {"id": newest.pk, "loser": newest.loser, "winner": newest.winner}
+        message = _("First undo the later merge of %(loser)s into %(winner)s (%(id)s).")
+        raise Refused("merge", "later_merge", message % values)
+    if crossing := _crossing(done):
+        message = _(
+            "Since the merge, money was allocated across the two debtors: %(list)s. Undo these allocations first."
+        )
+        raise Refused("merge", "allocated_across", message % {"list": "; ".join(crossing)})
+
+
+def undo_until(done: DebtorMerge) -> dt.datetime:
+    """Return the time until which the merge can be undone, in the account's time."""
+    return done.merged_at + UNDO_WITHIN
+
+
+def counts(done: DebtorMerge) -> dict[str, int]:
+    """Return the number of moved rows by model name."""
+    found: dict[str, int] = {}
+    for key, ids in done.moved.items():
+        _app, model, column = key.split(".")
+        if column != "party":
+            found[model] = found.get(model, 0) + len(ids)
+    return found
+
+
+def stragglers(account: Account | None = None) -> dict[str, int]:
+    """Return the number of rows that refer to a merged debtor, by column. There should be none."""
+    found = {}
+    for model, column in _relations():
+        rows = model._default_manager.filter(**{f"{column}__merged_into__isnull": False})
+        count = (rows.filter(account=account) if account else rows).count()
+        if count:
+            found[_key(model, column)] = count
+    return found
+
+
+def count_stragglers() -> int:
+    """Log and count the rows that refer to a merged debtor. The result should be 0."""
+    found = stragglers()
+    for column, count in found.items():
+        log.error("row_of_a_merged_debtor", column=column, count=count)
+    return sum(found.values())
+
+
+# --- The pair ----------------------------------------------------------------------------------------------------
+
+
+def _pair(account: Account, loser_id: uuid.UUID, winner_id: uuid.UUID) -> tuple[Debtor, Debtor]:
+    """Return the debtors. An alias stands for the debtor that replaces it."""
+    debtors = {each.pk: each for each in Debtor.objects.for_account(account).filter(pk__in=[loser_id, winner_id])}
+    for each in debtors.values():
+        each.account = account
+    if loser_id not in debtors:
+        raise NotFound
+    if winner_id not in debtors:
+        raise Refused("into", "unknown", _("into must be the id of another debtor of this account."))
+    loser, winner = debtors[loser_id], aliases.current(debtors[winner_id])
+    if loser.merged_into_id:
+        message = _("%(debtor)s is already merged into %(other)s (%(id)s).")
+        into = aliases.current(loser)
+        raise Refused("debtor", "already_merged", message % {"debtor": loser, "other": into, "id": into.pk})
+    if loser.pk == winner.pk:
+        raise Refused("into", "itself", _("A debtor can't be merged into itself. Choose another debtor."))
+    return loser, winner
+
+
+def _lock(account: Account, loser: Debtor, winner: Debtor) -> tuple[Debtor, Debtor]:
+    """Lock both, by id, and then let nobody add rows to the merged debtor (see `aliases.hold`). Raise `Busy`."""
+    rows = Debtor.objects.filter(account=account)
+    locked = {
+        each.pk: each
+        for each in rows.filter(pk__in=(loser.pk, winner.pk)).select_for_update(no_key=True).order_by("id")
+    }
+    for each in locked.values():
+        each.account = account
+    try:
+        rows.select_for_update(nowait=True).get(pk=loser.pk)
+    except OperationalError as error:
+        raise Busy from error
+    return locked[loser.pk], locked[winner.pk]
+
+
+def _locked_invoices(condition: Q) -> list[Invoice]:
+    return list(Invoice.objects.filter(condition).select_for_update(no_key=True).order_by("id"))
+
+
+def _preview(loser: Debtor, winner: Debtor) -> Preview:
+    moves = {}
+    for model, column in _relations():
+        if count := model._default_manager.filter(**{column: loser}).count():
+            moves[model._meta.model_name or ""] = moves.get(model._meta.model_name or "", 0) + count
+    open_promises = Promise.objects.filter(invoice__debtor=loser, status=PromiseStatus.OPEN)
+    if count := open_promises.count():
+        moves["promise"] = count
+    return Preview(
+        loser,
+        winner,
+        moves,
+        receivables.balances(loser.invoices.filter(status__in=OPEN).order_by("currency")),
+        ledger.credit_of([loser.pk]).get(loser.pk, {}),
+        list(_effects(loser, winner)),
+    )
+
+
+def _effects(loser: Debtor, winner: Debtor) -> Iterator[str]:
+    """Yield sentences about what the merge changes besides moving rows."""
+    names = {"loser": loser, "winner": winner}
+    if loser.opted_out_at or winner.opted_out_at:
+        yield _("Nothing is sent to the merged debtor, because one of the two has opted out.")
+    if loser.never_chase or winner.never_chase:
+        yield _("The merged debtor is never chased, because one of the two is not.")
+    unresolved = Escalation.objects.exclude(status=CaseStatus.RESOLVED).filter(invoice__status__in=OPEN)
+    if unresolved.filter(invoice__debtor__in=(loser, winner), level=escalations.MAX_LEVEL).exists():
+        yield _("A level 2 case of one of the two stops all messages.")
+    keys = set(Invoice.objects.filter(debtor__in=(loser, winner)).order_by().values_list("party", flat=True).distinct())
+    if len(set(debtor_parties.groups(winner.account, keys).values())) > 1:
+        yield _("Their invoices name different parties, which keep separate messages, pages and statements.")
+    yield _("The contact limits count the messages and payments of both together.")
+    if loser.policy_id != winner.policy_id:
+        yield _("Invoices of %(loser)s without a reminder policy of their own follow the policy of %(winner)s.") % names
+    if loser.owner_id and not winner.owner_id:
+        yield _("%(winner)s gets the owner of %(loser)s.") % names
+    elif loser.owner_id not in (None, winner.owner_id):
+        yield _("%(winner)s keeps its owner.") % names
+    settings = ("language", "time_zone", "country", "subdivision")
+    if any(getattr(loser, name) not in ("", getattr(winner, name)) for name in settings):
+        yield _("Language, time zone and country of %(winner)s apply to all messages.") % names
+
+
+def _crossing(done: DebtorMerge) -> list[str]:
+    """Return the allocations since the merge that would be between the two debtors after it is undone."""
+    invoices = set(map(uuid.UUID, done.moved.get("invoices.invoice.debtor", ())))
+    sources = {
+        uuid.UUID(pk) for name in ("receipt", "creditnote") for pk in done.moved.get(f"invoices.{name}.debtor", ())
+    }
+    of_winner = Q(receipt__debtor=done.winner_id) | Q(credit_note__debtor=done.winner_id)
+    since = Allocation.objects.filter(of_winner, invoice__debtor=done.winner_id, created_at__gt=done.created_at)
+    lines = since.order_by().values("receipt", "credit_note", "invoice").annotate(total=Sum("amount"))
+    found = [
+        line
+        for line in lines
+        if line["total"] and (line["invoice"] in invoices) != ((line["receipt"] or line["credit_note"]) in sources)
+    ]
+    numbers = {each.pk: each for each in Invoice.objects.filter(pk__in=[line["invoice"] for line in found])}
+    shown = [(numbers[line["invoice"]], line["total"], line["receipt"] or line["credit_note"]) for line in found]
+    shown.sort(key=lambda line: (line[0].invoice_number, line[1]))
+    text = _("%(amount)s on invoice %(number)s from %(source)s")
+    return [
+        text % {"amount": money.display(total, on.currency), "number": on.invoice_number, "source": source}
+        for on, total, source in shown
+    ]
+
+
+# --- Rows --------------------------------------------------------------------------------------------------------
+
+
+def _relations() -> Iterator[tuple[type[Model], str]]:
+    """Yield each model with its column that refers to a debtor, unless it stays as it is."""
+    for relation in Debtor._meta.get_fields(include_hidden=True):
+        if relation.one_to_many and relation.auto_created:
+            model, column = relation.related_model, relation.field.name
+            if model._meta.managed and (model._meta.label_lower, column) not in _STAYING:
+                yield model, column
+
+
+def _move(done: DebtorMerge, model: type[Model], column: str) -> None:
+    rows = model._default_manager.filter(**{column: done.loser})
+    ids = sorted(rows.order_by().values_list("pk", flat=True))
+    if ids:
+        done.moved[_key(model, column)] = [_json(pk) for pk in ids]
+        rows.update(**{column: done.winner}, **_touched(model))
+
+
+def _move_back(done: DebtorMerge) -> None:
+    """Move back the rows that the remaining debtor still has."""
+    stamped = {key: ids for key, ids in done.moved.items() if key.endswith(".party")}
+    for key in done.moved.keys() - stamped.keys():
+        label, column = key.rsplit(".", 1)
+        model = apps.get_model(label)
+        rows = model._default_manager.filter(**{column: done.winner}, pk__in=done.moved[key])
+        rows.update(**{column: done.loser}, **_touched(model))
+    Contact.objects.filter(pk__in=stamped.get(_key(Contact, "party"), ())).update(party="")
+    newer = ContactCorrection.objects.filter(
+        debtor=OuterRef("debtor"), kind=OuterRef("kind"), old=OuterRef("old"), party=""
+    )
+    corrections = ContactCorrection.objects.filter(pk__in=stamped.get(_key(ContactCorrection, "party"), ()))
+    corrections.exclude(Exists(newer)).update(party="")
+
+
+def _displace(model: type[Model], column: str, loser: Debtor, winner: Debtor) -> list[dict[str, Any]]:
+    """Delete the rows that the remaining debtor has already, and return their values."""
+    displaced = []
+    for constraint in model._meta.constraints:
+        if isinstance(constraint, UniqueConstraint) and column in constraint.fields:
+            others = {name: OuterRef(name) for name in constraint.fields if name != column}
+            same = model._default_manager.filter(**others, **{column: winner})
+            for row in model._default_manager.filter(Exists(same), **{column: loser}).order_by("pk"):
+                displaced.append(_dump(row, [field.attname for field in model._meta.concrete_fields]))
+                row.delete()
+    return displaced
+
+
+def _keep_parties(done: DebtorMerge) -> None:
+    """Store the party of contacts and corrections without one, where the merge would change or blur it."""
+    for debtor in (done.loser, done.winner):
+        party = _party_to_keep(debtor, is_moving=debtor is done.loser)
+        for model in (Contact, ContactCorrection) if party else ():
+            rows = model.objects.filter(debtor=debtor, party="")
+            ids = sorted(rows.order_by().values_list("pk", flat=True))
+            if ids:
+                done.moved.setdefault(_key(model, "party"), []).extend(_json(pk) for pk in ids)
+                rows.update(party=party)
+
+
+def _party_to_keep(debtor: Debtor, *, is_moving: bool) -> str:
+    """Return the key of the party to which the debtor's own contacts belong. If the debtor stays, return it only if the
+    debtor has a single party that does not have the debtor's name."""
+    own = parties.of(debtor.name, debtor.company).key
+    keys = set(Invoice.objects.filter(debtor=debtor).order_by().values_list("party", flat=True).distinct())
+    found = debtor_parties.groups(debtor.account, {own, *keys})
+    if keys and len({found[key] for key in keys}) == 1 and not keys & found[own]:
+        return min(keys)
+    return own if is_moving else ""
+
+
+def _combine(done: DebtorMerge) -> None:
+    """Combine fields of both on the remaining debtor: whoever is not to be written to stays so."""
+    loser, winner = done.loser, done.winner
+    before = _dump(winner, _COMBINED)
+    winner.opted_out_at = winner.opted_out_at or loser.opted_out_at
+    winner.answered_at = max(filter(None, (winner.answered_at, loser.answered_at)), default=None)
+    winner.unhandled_since = min(filter(None, (winner.unhandled_since, loser.unhandled_since)), default=None)
+    winner.unhandled_answers += loser.unhandled_answers
+    if loser.never_chase and not winner.never_chase:
+        winner.never_chase, winner.never_chase_reason = True, loser.never_chase_reason
+    winner.owner_id = winner.owner_id or loser.owner_id
+    winner.tags = [*winner.tags, *(tag for tag in loser.tags if tag not in winner.tags)]
+    winner.updated_at = _now()
+    after = _dump(winner, _COMBINED)
+    changed = [name for name in _COMBINED if before[name] != after[name]]
+    done.before, done.after = ({name: each[name] for name in changed} for each in (before, after))
+    winner.save(update_fields=[*changed, "updated_at"])
+
+
+def _note(invoices: Sequence[Invoice], debtor: Debtor, kind: str, actor: Actor, old: Debtor, new: Debtor) -> None:
+    for start in range(0, len(invoices), 500):
+        batch = Batch()
+        for invoice in invoices[start : start + 500]:
+            invoice.account, invoice.debtor = debtor.account, debtor
+            timeline.note(invoice, kind, actor, batch=batch, old=old, new=new)
+        batch.flush()
+
+
+def _touched(model: type[Model]) -> dict[str, Any]:
+    """Return the new value of `updated_at`, if the model has it."""
+    return {"updated_at": _now()} if model is Invoice else {}
+
+
+def _key(model: type[Model], column: str) -> str:
+    return f"{model._meta.label_lower}.{column}"
+
+
+def _dump(row: Model, names: Iterable[str]) -> dict[str, Any]:
+    """Return the values of these columns for JSON."""
+    return {name: _json(getattr(row, name)) for name in names}
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, uuid.UUID) else value
+
+
+def _load(model: type[Model], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of `_dump` as Python's."""
+    fields = {field.attname: field for field in model._meta.concrete_fields}
+    return {name: fields[name].to_python(value) for name, value in values.items()}
+
+
+def _now() -> dt.datetime:
+    return timezone.now()
