@@ -8,6 +8,7 @@ class InvoicesConfig(AppConfig):
     verbose_name = _lazy("Invoices")
 
     def ready(self) -> None:
+        from invoices.bank import receivers  # noqa: F401  (connects them)
         from invoices.seeding import seed
 
         post_migrate.connect(seed, sender=self)
