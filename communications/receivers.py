@@ -18,7 +18,7 @@ from communications.schedule import covering, ladder, optional, policies, replan
 from inflow.accounts.models import Account
 from inflow.sql import Batch
 from invoices.cases import escalations
-from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Promise, Resolution, Status
+from invoices.models import CalendarRule, Debtor, Escalation, Invoice, Payment, Promise, Resolution, Status
 from invoices.signals import (
     debtor_changed,
     escalation_created,
@@ -96,9 +96,14 @@ def stop_for_escalation(sender: object, escalation: Escalation, **kwargs: Any) -
 
 
 @receiver(payment_recorded)
-def count_payment_as_contact(sender: object, invoice: Invoice, **kwargs: Any) -> None:
-    """Reschedule the debtor's messages: a payment counts as a contact and may leave credit."""
-    replanning.contacts_changed(invoice.account, invoice.debtor, exclude={invoice.pk})
+def count_payment_as_contact(
+    sender: object, account: Account, invoice: Invoice | None, payment: Payment, **kwargs: Any
+) -> None:
+    """Reschedule the messages of the debtor who paid: a payment counts as a contact and may leave credit."""
+    if invoice and invoice.debtor_id == payment.debtor_id:
+        replanning.contacts_changed(account, invoice.debtor, exclude={invoice.pk})
+    else:
+        replanning.contacts_changed(account, Debtor.objects.get(pk=payment.debtor_id))
 
 
 _ACCOUNT_FIELDS = {"time_zone", "country", "subdivision", "weekend"}

@@ -8,6 +8,7 @@ class InvoicesConfig(AppConfig):
     verbose_name = _lazy("Invoices")
 
     def ready(self) -> None:
+        from invoices import automatic_credit  # noqa: F401, connects its receivers
         from invoices.bank import receivers  # noqa: F401  (connects them)
         from invoices.seeding import seed
 

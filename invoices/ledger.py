@@ -1,4 +1,4 @@
-"""Operations of the ledger: record a payment, undo it, apply credit. Each is one transaction, once for each `key`.
+"""Operations of the ledger: record money, undo it, apply credit. Each is one transaction, once for each `key`.
 
 A receipt is an amount that was received once. An allocation is the part of it that pays an invoice; the rest of a
 standing receipt is the debtor's credit in that currency.
@@ -8,9 +8,10 @@ import datetime as dt
 import uuid
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
 
 import structlog
-from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
@@ -18,14 +19,24 @@ from inflow.accounts.actors import Actor
 from inflow.accounts.models import Account
 from inflow.api.fields import MAX_DIGITS
 from inflow.languages import choice_label
-from invoices import money, receipts
+from invoices import credits, money, receipts, transfers
 from invoices.cases import escalations
+from invoices.credits import (
+    credit_for,
+    credit_of,
+    credit_of_party,
+    credited_at,
+    propose,
+    unapplied,
+    unapplied_of,
+)
 from invoices.debtors import debtor_parties
-from invoices.debtors.debtor_parties import DebtorParty
 from invoices.errors import NotFound, Refused
 from invoices.models import (
     Allocation,
     AllocationKind,
+    CreditNote,
+    CreditNoteStatus,
     Invoice,
     Payment,
     Reason,
@@ -35,63 +46,21 @@ from invoices.models import (
     ReversalKind,
     Status,
 )
+from invoices.transfers import record_receipt
 from invoices.writing import Draft, changing, changing_all, check_money
 
+__all__ = [
+    "credit_for",
+    "credit_of",
+    "credit_of_party",
+    "credited_at",
+    "propose",
+    "record_receipt",
+    "unapplied",
+    "unapplied_of",
+]
+
 log = structlog.get_logger(__name__)
-
-
-# --- Queries -----------------------------------------------------------------------------------------------------
-
-
-def credit_of(debtor_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, dict[str, Decimal]]:
-    """Return the credit by debtor and currency. Debtors without credit are left out."""
-    standing = Receipt.objects.filter(debtor__in=debtor_ids, unallocated__gt=0).order_by()
-    credit: dict[uuid.UUID, dict[str, Decimal]] = {}
-    for debtor, currency, total in standing.values_list("debtor_id", "currency").annotate(total=Sum("unallocated")):
-        credit.setdefault(debtor, {})[currency] = total
-    return credit
-
-
-def unapplied() -> QuerySet[Receipt]:
-    """Return the receipts with credit, as `unallocated`."""
-    return Receipt.objects.filter(unallocated__gt=0)
-
-
-def unapplied_of(party: DebtorParty) -> QuerySet[Receipt]:
-    """Return the receipts with credit of this party alone: those recorded on its own invoices."""
-    theirs = unapplied().filter(debtor=party.debtor)
-    return theirs if party.is_only else theirs.filter(posted_on__party__in=party.keys)
-
-
-def credit_of_party(party: DebtorParty) -> dict[str, Decimal]:
-    """Return the party's own credit, by currency."""
-    return dict(unapplied_of(party).order_by().values_list("currency").annotate(total=Sum("unallocated")))
-
-
-def credit_for(invoice: Invoice) -> dict[str, Decimal]:
-    """Return the credit of the party that an invoice names, by currency."""
-    credit = credit_of([invoice.debtor_id]).get(invoice.debtor_id, {})
-    if not credit:
-        return {}
-    party = debtor_parties.of_invoice(invoice)
-    return credit if party.is_only else credit_of_party(party)
-
-
-def credited_at(party: DebtorParty) -> dt.datetime | None:
-    """Return when the party's present credit was last added to, by the account's time."""
-    newest: dt.datetime | None = unapplied_of(party).aggregate(at=Max("recorded_at"))["at"]
-    return newest
-
-
-def reopened_by(receipt: Receipt) -> list[tuple[Invoice, Decimal]]:
-    """Return the invoices whose balance grows if the receipt is undone, oldest first, each with the amount."""
-    paid = receipts.shares([receipt.pk]).get(receipt.pk, {})
-    invoices = (
-        Invoice.objects.filter(account=receipt.account_id, pk__in=paid, written_off_at=None, cancelled_at=None)
-        .select_related("account")
-        .order_by("due_date", "issue_date", "invoice_number")
-    )
-    return [(invoice, paid[invoice.pk]) for invoice in invoices]
 
 
 # --- Payments and credit -----------------------------------------------------------------------------------------
@@ -133,7 +102,7 @@ def check_payment(
         raise Refused("invoice", "cancelled", _("No payment can be recorded for a cancelled invoice."))
     check_money("amount", amount, invoice.currency)
     if paid_at and paid_at > today:
-        raise Refused("paid_at", "in_the_future", _("paid_at must not be in the future."))
+        raise receipts.in_the_future()
     if money.digits(invoice.amount_paid + amount) > MAX_DIGITS:
         message = _("The total paid must have at most %(count)s digits.")
         raise Refused("amount", "too_long", message % {"count": MAX_DIGITS})
@@ -143,7 +112,7 @@ def check_payment(
 def apply_credit(
     account: Account, invoice_id: uuid.UUID, actor: Actor, *, key: uuid.UUID, amount: Decimal | None = None
 ) -> Decimal:
-    """Pay an invoice from its party's credit, oldest receipt first. Return the amount applied.
+    """Pay an invoice from its party's credit, the oldest receipt or credit note first. Return the amount applied.
 
     Without `amount`, apply as much as possible. A second call with the same key returns the amount of the first one.
     """
@@ -158,15 +127,9 @@ def apply_credit(
         if not invoice.is_open and invoice.status != Status.WRITTEN_OFF:
             message = _("Credit can't be applied to an invoice that is %(status)s.")
             raise Refused("invoice", "closed", message % {"status": choice_label(Status, invoice.status)})
-        usable = unapplied_of(debtor_parties.of_invoice(invoice)).filter(account=account, currency=invoice.currency)
-        locked = usable.select_for_update(of=("self",), no_key=True)
-        sources = list(locked.order_by("paid_at", "recorded_at", "created_at", "id"))
+        sources = credits.lock(account, debtor_parties.of_invoice(invoice), invoice.currency)
         wanted = _credit_to_apply(invoice, sum((each.unallocated for each in sources), Decimal(0)), amount)
-        left = wanted
-        for receipt in sources:
-            if part := min(left, receipt.unallocated):
-                draft.apply(receipt, part, key=key)
-                left -= part
+        draft.spend(sources, wanted, key=key)
         draft.note("credit_applied", wanted, credit=sum((each.unallocated for each in sources), Decimal(0)))
         return wanted
 
@@ -190,6 +153,11 @@ def _credit_to_apply(invoice: Invoice, credit: Decimal, amount: Decimal | None) 
 
 
 # --- Voids and reversals -----------------------------------------------------------------------------------------
+
+
+def reopened_by(receipt: Receipt) -> list[tuple[Invoice, Decimal]]:
+    """Return the invoices whose balance grows if the receipt is undone, oldest first, each with the amount."""
+    return receipts.reopened(receipt.account_id, receipts.shares([receipt.pk]).get(receipt.pk, {}))
 
 
 def void_payment(
@@ -250,25 +218,25 @@ def _undo(
     paid = receipts.shares([receipt.pk]).get(receipt.pk, {})
     concerned = {*paid, *([receipt.posted_on_id] if receipt.posted_on_id else [])}
     with changing_all(account, concerned, actor, debtor_id=receipt.debtor_id, reason=reason) as drafts:
+        paid_by = receipt.debtor_id
         receipt = Receipt.objects.select_for_update(no_key=True).get(pk=receipt.pk)
         if receipt.status != ReceiptStatus.STANDING:
             done = Reversal.objects.get(receipt=receipt)
             if key == done.pk:
                 return receipts.line(receipt, done)
             raise _already(receipt, field)
-        if receipts.shares([receipt.pk]).get(receipt.pk, {}) != paid:
+        if receipt.debtor_id != paid_by or receipts.shares([receipt.pk]).get(receipt.pk, {}) != paid:
             raise Refused(field, "changed", _("The invoice has changed in the meantime. Try again."))
         had_credit = receipt.unallocated > 0
         reversal = receipts.undo(receipt, account, how, key=key)
         for invoice_id, draft in drafts.items():
-            draft.credit_changed |= had_credit
+            if had_credit:
+                draft.credit_changed.add(receipt.debtor_id)
             if share := paid.get(invoice_id):
                 draft.take_back(receipt, share, AllocationKind.UNDONE, posting=reversal.pk)
             draft.note_undone(receipt, reversal)
         line = receipts.line(receipt, reversal)
-        announcing = [draft for pk, draft in drafts.items() if pk == receipt.posted_on_id] or [*drafts.values()]
-        for draft in announcing[:1]:
-            draft.payments.append(line)
+        transfers.announce(account, receipt, drafts, line, actor, {})
         if how == ReversalKind.REVERSE:
             _escalate(drafts.values(), actor)
     return line
@@ -293,16 +261,25 @@ def _already(receipt: Receipt, field: str) -> Refused:
 
 
 def count_unbalanced(account: Account | None = None) -> int:
-    """Log and count the unbalanced receipts: standing ones whose allocations and credit don't add up to their amount,
-    and undone ones with allocations left. The result should be 0. Without `account`, check all accounts."""
-    lines = Allocation.objects.filter(receipt=OuterRef("pk")).order_by().values("receipt")
-    allocated = Coalesce(Subquery(lines.values(total=Sum("amount"))), Decimal(0))
-    everything = Receipt.objects.for_account(account) if account else Receipt.objects.all()
-    standing = Q(status=ReceiptStatus.STANDING)
-    wrong = everything.annotate(allocated=allocated).filter(
-        (standing & ~Q(amount=F("allocated") + F("unallocated"))) | (~standing & ~Q(allocated=0))
-    )
-    found = list(wrong.values_list("pk", "status", "amount", "allocated", "unallocated")[:100])
-    for pk, *values in found:
-        log.error("receipt_is_unbalanced", receipt=str(pk), values=[str(value) for value in values])
+    """Log and count the unbalanced receipts and credit notes: standing ones whose allocations and credit don't add up
+    to their amount, and undone ones with allocations left. The result should be 0. Without `account`, check all.
+
+    Balanced sources make balanced debtors: for each debtor and currency, allocations and credit add up to the standing
+    receipts and credit notes.
+    """
+    found: list[tuple[Any, ...]] = []
+    for model, name, standing in (
+        (Receipt, "receipt", Q(status=ReceiptStatus.STANDING)),
+        (CreditNote, "credit_note", Q(status=CreditNoteStatus.STANDING)),
+    ):
+        lines = Allocation.objects.filter(**{name: OuterRef("pk")}).order_by().values(name)
+        allocated = Coalesce(Subquery(lines.values(total=Sum("amount"))), Decimal(0))
+        everything = model.objects.for_account(account) if account else model.objects.all()
+        wrong = everything.annotate(allocated=allocated).filter(
+            (standing & ~Q(amount=F("allocated") + F("unallocated"))) | (~standing & ~Q(allocated=0))
+        )
+        rows = list(wrong.values_list("pk", "status", "amount", "allocated", "unallocated")[:100])
+        for pk, *values in rows:
+            log.error("ledger_is_unbalanced", source=name, id=str(pk), values=[str(value) for value in values])
+        found += rows
     return len(found)

@@ -22,7 +22,7 @@ from inflow.canonical import canonical
 from inflow.languages import choice_label
 from inflow.restores import walltime
 from inflow.sql import Batch, account_scope, compiled, joining
-from invoices import early_clock, promises, receipts, signals, timeline, workdays
+from invoices import automatic_credit, early_clock, promises, receipts, signals, timeline, workdays
 from invoices.cases import escalations
 from invoices.debtors import debtors, parties
 from invoices.derivation import derive
@@ -156,6 +156,9 @@ def _create(account: Account, new: NewInvoice, actor: Actor, today: dt.date, iss
                 method=receipts.OPENING,
             )
         signals.invoice_created.send(Invoice, invoice=invoice, actor=actor)
+        if automatic_credit.apply(account, debtor, actor):
+            invoice.refresh_from_db()
+            invoice.account, invoice.debtor = account, debtor
     return invoice
 
 
@@ -172,7 +175,10 @@ def change(
     if_version_in: Collection[int] | None = None,
 ) -> Invoice:
     """Change the named values, all or none. Setting a value to itself changes nothing and announces nothing."""
-    with changing(account, invoice_id, actor, reason=reason, if_version_in=if_version_in) as draft:
+    takes_money = status == Status.CANCELLED or payment_status == PaymentStatus.UNPAID
+    with changing(
+        account, invoice_id, actor, reason=reason, if_version_in=if_version_in, locks_payers=takes_money
+    ) as draft:
         invoice = draft.invoice
         if payment_status is not None:
             _change_payment_status(draft, payment_status)
@@ -348,17 +354,21 @@ def count_underived(account: Account | None = None) -> int:
 
     Without `account`, check all accounts.
     """
-    paid = Allocation.objects.filter(invoice=OuterRef("pk")).order_by().values("invoice").values(total=Sum("amount"))
+    lines = Allocation.objects.filter(invoice=OuterRef("pk")).order_by().values("invoice")
+    paid = lines.filter(credit_note=None).values(total=Sum("amount"))
+    credited = lines.exclude(credit_note=None).values(total=Sum("amount"))
     unresolved = Escalation.objects.filter(invoice=OuterRef("pk")).exclude(status=CaseStatus.RESOLVED)
     invoices = Invoice.objects.for_account(account) if account else Invoice.objects.all()
     annotated = invoices.order_by().annotate(
-        ledger=Coalesce(Subquery(paid), Decimal(0)),
+        paid=Coalesce(Subquery(paid), Decimal(0)),
+        credited=Coalesce(Subquery(credited), Decimal(0)),
         level=Coalesce(Subquery(unresolved.order_by("-level").values("level")[:1]), 0),
     )
     wrong = 0
     for invoice in annotated.iterator(chunk_size=2_000):
-        stored = invoice.status, invoice.payment_status, invoice.amount_paid, invoice.escalation_level
-        derived = *derive(invoice), invoice.ledger, invoice.level
+        amounts = invoice.amount_paid, invoice.amount_credited
+        stored = invoice.status, invoice.payment_status, *amounts, invoice.escalation_level
+        derived = *derive(invoice), invoice.paid, invoice.credited, invoice.level
         if stored != derived:
             log.error("stored_is_not_derived", invoice=str(invoice.pk), stored=stored, derived=derived)
             wrong += 1
@@ -431,11 +441,12 @@ def _change_payment_status(draft: Draft, target: str) -> None:
     if target == PaymentStatus.PAID:
         draft.settle()
     elif target == PaymentStatus.UNPAID:
-        for receipt, share, is_whole in _paying(invoice):
+        for source, share, is_whole in receipts.covering(invoice):
             if is_whole:
-                draft.void(receipt, share)
+                assert isinstance(source, Receipt)
+                draft.void(source, share)
             else:
-                draft.release(receipt, share)
+                draft.release(source, share)
     else:
         message = _("To make the invoice %(target)s, POST a payment to /api/zapier/invoices/%(pk)s/payments.")
         values = {"target": choice_label(PaymentStatus, target), "pk": invoice.pk}
@@ -449,24 +460,12 @@ def _enter_schedule(invoice: Invoice) -> None:
 
 
 def _release_money(draft: Draft) -> None:
-    """Return the invoice's payments to the debtor's credit. A payment from before its registration is voided."""
-    for receipt, share, is_whole in _paying(draft.invoice):
-        if is_whole and receipt.method == receipts.OPENING:
-            draft.void(receipt, share)
+    """Return what covers the invoice to credit. A payment from before its registration is voided."""
+    for source, share, is_whole in receipts.covering(draft.invoice):
+        if is_whole and isinstance(source, Receipt) and source.method == receipts.OPENING:
+            draft.void(source, share)
         else:
-            draft.release(receipt, share)
-
-
-def _paying(invoice: Invoice) -> list[tuple[Receipt, Decimal, bool]]:
-    """Return the receipts that pay the invoice: each with its share, and True if it was recorded on this invoice and
-    pays no other."""
-    paying = receipts.paying(invoice)
-    shares = receipts.shares(receipt.pk for receipt in paying)
-    return [
-        (receipt, paid[invoice.pk], receipt.posted_on_id == invoice.pk and len(paid) == 1)
-        for receipt in paying
-        for paid in [shares[receipt.pk]]
-    ]
+            draft.release(source, share)
 
 
 def _hold_until_without_hold() -> Refused:

@@ -126,11 +126,18 @@ add_labels("payment_status", dict(PaymentStatus.choices))
 add_labels("contact", dict(ContactKind.choices))
 
 register("created", _lazy("Invoice of %(amount)s registered."))
-register("payment_recorded", _lazy("Payment of %(amount)s recorded."))
+register(
+    "payment_recorded",
+    _lazy("%(amount)s of a payment of %(whole)s recorded."),
+    _lazy("Payment of %(amount)s recorded."),
+)
 register("payment_reversed", _lazy("Payment of %(amount)s reversed."))
 register("payment_voided", _lazy("Payment of %(amount)s voided."))
 register("payment_released", _lazy("%(amount)s returned to credit."))
 register("credit_applied", _lazy("Credit of %(amount)s applied."))
+register("credit_applied_automatically", _lazy("Credit of %(amount)s applied automatically."))
+register("credit_note_issued", _lazy("Credit note %(number)s of %(amount)s issued."))
+register("credit_note_voided", _lazy("Credit note %(number)s of %(amount)s voided."))
 register("promise", _lazy("Promise to pay %(amount)s by %(day)s."))
 register("promise_broken", _lazy("The promise to pay %(amount)s by %(day)s is broken."))
 register("escalation_joined", _lazy("Added to the open case: %(case)s."))

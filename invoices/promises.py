@@ -27,7 +27,7 @@ def record(invoice: Invoice, actor: Actor, promised_on: dt.date, amount: Decimal
         invoice=invoice,
         promised_on=promised_on,
         amount=amount,
-        paid_before=invoice.amount_paid,
+        paid_before=invoice.amount_paid + invoice.amount_credited,
         hold_until=until,
     )
 
@@ -46,9 +46,9 @@ def _latest(*, invoice: uuid.UUID) -> QuerySet[Promise]:
 def update(promise: Promise, invoice: Invoice, actor: Actor, *, is_undone: bool = False) -> None:
     """Update the `latest` promise after a change of its invoice.
 
-    A promise is kept as soon as payments cover it. If a payment was undone (`is_undone`) and the promise is no longer
-    covered, it is open again during its grace period, and broken afterwards. No case is opened then, because the
-    reversal opens one.
+    A promise is kept as soon as payments or credit notes cover it. If one was undone (`is_undone`) and the promise is
+    no longer covered, it is open again during its grace period, and broken afterwards. No case is opened then, because
+    the reversal opens one.
     """
     holds = promise.hold_until == invoice.hold_until
     if promise.status == PromiseStatus.KEPT:
@@ -66,13 +66,13 @@ def update(promise: Promise, invoice: Invoice, actor: Actor, *, is_undone: bool 
 
 
 def is_covered(promise: Promise, invoice: Invoice) -> bool:
-    """Return True if the balance is 0, or the promised amount has been paid since.
+    """Return True if the balance is 0, or the promised amount has been paid or credited since.
 
     Messages ask for the balance less credit, so that credit may cover a part of the promise.
     """
     if invoice.balance <= 0:
         return True
-    paid = receipts.paid_since(invoice, promise.created_at)
+    paid = receipts.covered_since(invoice, promise.created_at)
     if paid >= promise.amount:
         return True
     credit = _usable_credit(invoice)
@@ -99,7 +99,7 @@ def _usable_credit(invoice: Invoice) -> Decimal:
 def _covered_by_credit(promise: Promise) -> Decimal:
     """Return the unpaid part of a kept promise, which credit covers."""
     invoice = promise.invoice
-    return max(min(promise.amount - receipts.paid_since(invoice, promise.created_at), invoice.balance), Decimal(0))
+    return max(min(promise.amount - receipts.covered_since(invoice, promise.created_at), invoice.balance), Decimal(0))
 
 
 def _reopen(promise: Promise, invoice: Invoice, actor: Actor, *, holds: bool) -> None:

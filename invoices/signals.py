@@ -4,7 +4,9 @@
 `facts_changed`: invoice, actor, batch, is_new. Sent before the invoice is saved, when facts have changed on which the
 schedule may depend. Receivers add their changes of the invoice to the batch.
 `invoice_changed`: invoice, actor, previous_status, previous_payment_status. Sent if either status has changed.
-`payment_recorded`: invoice, payment, actor. Also sent for a void or a reversal, with a negative amount.
+`payment_recorded`: account, invoice, payment, actor. Also sent for a void or a reversal, with a negative amount. The
+invoice is the oldest that it pays or paid, or None if the receipt is wholly credit.
+`credit_changed`: debtor, actor, except_for. `except_for` has the ids of the invoices from which the credit was taken.
 `payment_undone`: invoice. Sent before the invoice is saved, if a payment was undone and the invoice is open.
 `escalation_created`, `escalation_resolved`: escalation. `promise_made`, `promise_reopened`, `promise_broken`: promise.
 `next_contact_shown`: account. Sent before the next contacts of its invoices are shown. A receiver returns None, or a
@@ -24,5 +26,6 @@ escalation_resolved = Signal()
 promise_made = Signal()
 promise_reopened = Signal()
 promise_broken = Signal()
+credit_changed = Signal()
 debtor_changed = Signal()
 next_contact_shown = Signal()

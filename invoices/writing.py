@@ -3,14 +3,14 @@
 import datetime as dt
 import operator
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Model, Q
+from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -25,6 +25,7 @@ from invoices.errors import NotFound, Refused, StaffOnly, VersionMismatch
 from invoices.models import (
     OPEN,
     AllocationKind,
+    CreditNote,
     Debtor,
     Invoice,
     Payment,
@@ -35,6 +36,7 @@ from invoices.models import (
     ReversalKind,
     Status,
 )
+from invoices.receipts import Source
 
 __all__ = ["Draft", "NotFound", "Refused", "StaffOnly", "VersionMismatch", "changing", "changing_all", "lock"]
 
@@ -46,6 +48,7 @@ _WATCHED = (
     "notes",
     "due_date",
     "amount_paid",
+    "amount_credited",
     "policy_id",
     "is_chased",
     "entered_on",
@@ -69,9 +72,9 @@ class Draft:
     actor: Actor
     reason: str = ""
     payments: list[Payment] = field(default_factory=list)
-    # Whether money was taken back from the invoice, and whether the debtor's credit is another than before.
+    # Whether money was taken back from the invoice, and the debtors whose credit is another than before.
     is_undone: bool = False
-    credit_changed: bool = False
+    credit_changed: set[uuid.UUID] = field(default_factory=set)
     # Whether a level 2 is open again, which stops the messages about all of the debtor's invoices.
     stops_debtor: bool = False
     # The invoice's row and timeline entries, written together.
@@ -138,57 +141,77 @@ class Draft:
             invoice, amount, allocated, paid_at=paid_at, method=method, reference=reference, key=key
         )
         invoice.amount_paid += allocated
-        self.credit_changed |= amount > allocated
+        if amount > allocated:
+            self.credit_changed.add(receipt.debtor_id)
         payment = receipts.line(receipt, allocated=allocated)
         self.payments.append(payment)
         self.note("payment_recorded", amount, credit=receipt.unallocated)
         self.derive()
         return payment
 
-    def apply(self, receipt: Receipt, amount: Decimal, *, key: uuid.UUID) -> None:
-        """Pay with a part of a receipt that is still credit."""
-        receipts.allocate(receipt, self.invoice, amount, AllocationKind.CREDIT, posting=key)
-        receipt.unallocated -= amount
-        receipt.save(update_fields=["unallocated"])
-        self.invoice.amount_paid += amount
-        self.credit_changed = True
+    def cover(self, source: Source, amount: Decimal, kind: AllocationKind, *, posting: uuid.UUID) -> None:
+        """Cover a part of the invoice by a receipt or a credit note. The caller sets `source.unallocated`."""
+        receipts.allocate(source, self.invoice, amount, kind, posting=posting)
+        self._add(source, amount)
         self.derive()
 
-    def release(self, receipt: Receipt, share: Decimal) -> None:
-        """Return what a receipt paid of the invoice to the debtor's credit."""
-        self.take_back(receipt, share, AllocationKind.RELEASED, posting=uuid.uuid4())
-        receipt.unallocated += share
-        receipt.save(update_fields=["unallocated"])
-        self.credit_changed = True
-        self.note("payment_released", share, credit=receipt.unallocated)
+    def apply(self, source: Source, amount: Decimal, *, key: uuid.UUID) -> None:
+        """Cover a part of the invoice by a part of a receipt or credit note that is still credit."""
+        self.cover(source, amount, AllocationKind.CREDIT, posting=key)
+        self._return(source, -amount)
+
+    def spend(self, sources: Iterable[Source], amount: Decimal, *, key: uuid.UUID) -> None:
+        """Cover `amount` of the invoice by credit, that of the first sources first."""
+        for source in sources:
+            if part := min(amount, source.unallocated):
+                self.apply(source, part, key=key)
+                amount -= part
+
+    def release(self, source: Source, share: Decimal) -> None:
+        """Return what a receipt or a credit note covers of the invoice to credit."""
+        self.take_back(source, share, AllocationKind.RELEASED, posting=uuid.uuid4())
+        self._return(source, share)
+        self.note("payment_released", share, credit=source.unallocated)
 
     def void(self, receipt: Receipt, share: Decimal) -> None:
         """Void a receipt that pays this invoice alone."""
-        self.credit_changed |= receipt.unallocated > 0
+        if receipt.unallocated > 0:
+            self.credit_changed.add(receipt.debtor_id)
         reversal = receipts.undo(receipt, self.account, ReversalKind.VOID)
         self.take_back(receipt, share, AllocationKind.UNDONE, posting=reversal.pk)
         self.note_undone(receipt, reversal)
         self.payments.append(receipts.line(receipt, reversal))
 
-    def take_back(self, receipt: Receipt, share: Decimal, kind: AllocationKind, *, posting: uuid.UUID) -> None:
-        """Take what a receipt paid of the invoice from it. If that reopens it, the clock is looked at first."""
-        receipts.allocate(receipt, self.invoice, -share, kind, posting=posting)
-        self.invoice.amount_paid -= share
+    def take_back(self, source: Source, share: Decimal, kind: AllocationKind, *, posting: uuid.UUID) -> None:
+        """Take back what a receipt or credit note covers. If that reopens the invoice, the clock is looked at first."""
+        receipts.allocate(source, self.invoice, -share, kind, posting=posting)
+        self._add(source, -share)
         self.is_undone = True
         self.derive()
         if self.is_reopened:
             self.look()
 
+    def _add(self, source: Source, amount: Decimal) -> None:
+        if isinstance(source, CreditNote):
+            self.invoice.amount_credited += amount
+        else:
+            self.invoice.amount_paid += amount
+
+    def _return(self, source: Source, amount: Decimal) -> None:
+        source.unallocated += amount
+        source.save(update_fields=["unallocated"])
+        self.credit_changed.add(source.debtor_id)
+
     def note_undone(self, receipt: Receipt, reversal: Reversal) -> None:
         kind = "payment_voided" if reversal.how == ReversalKind.VOID else "payment_reversed"
         self.note(kind, receipt.amount, credit=receipt.unallocated)
 
-    def note(self, kind: str, amount: Decimal, *, credit: Decimal) -> None:
+    def note(self, kind: str, amount: Decimal, *, credit: Decimal, **params: Any) -> None:
         """Append an entry about an amount. `credit` is what is left of where it came from."""
         invoice = self.invoice
         after = {"balance": str(invoice.balance), "credit": str(credit)}
-        shown = amount, invoice.currency
-        timeline.note(invoice, kind, self.actor, after=after, reason=self.reason, batch=self.batch, amount=shown)
+        params["amount"] = amount, invoice.currency
+        timeline.note(invoice, kind, self.actor, after=after, reason=self.reason, batch=self.batch, **params)
 
 
 def lock(account: Account, invoice_id: uuid.UUID) -> Invoice:
@@ -219,17 +242,22 @@ def changing(
     *,
     reason: str = "",
     if_version_in: Collection[int] | None = None,
+    locks_payers: bool = False,
 ) -> Iterator[Draft]:
-    """Lock the invoice, let the caller move its facts, then write, note and announce what really changed."""
+    """Lock the invoice, let the caller move its facts, then write, note and announce what really changed.
+
+    With `locks_payers`, lock also the other debtors whose money may be taken back from the invoice.
+    """
     with account_scope(account):
+        if locks_payers and (payers := receipts.payers(invoice_id)):
+            _lock_debtors(account, [invoice_id], payers)
         invoice = lock(account, invoice_id)
         if if_version_in is not None and invoice.version not in if_version_in:
             raise VersionMismatch
         draft = Draft(account, invoice, actor, reason)
         yield draft
         _write(draft)
-        if draft.credit_changed or draft.stops_debtor:
-            signals.debtor_changed.send(Debtor, debtor=invoice.debtor)
+        _announce(account, actor, [draft])
 
 
 @contextmanager
@@ -240,14 +268,13 @@ def changing_all(
     *,
     debtor_id: uuid.UUID,
     reason: str = "",
+    applies_credit: bool = True,
 ) -> Iterator[dict[uuid.UUID, Draft]]:
     """Lock the debtors, `debtor_id` among them, and then the invoices; let the caller move facts, then write them as
-    `changing` does. Yield the drafts, those of the oldest invoices first."""
+    `changing` does. Yield the drafts, those of the oldest invoices first. Without any, the debtor's credit changes.
+    """
     with account_scope(account):
-        theirs = Q(pk=debtor_id) | Q(invoices__in=invoice_ids)
-        ids = Debtor.objects.for_account(account).filter(theirs).values("pk")
-        locked = Debtor.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=ids).order_by("id")
-        debtors = {debtor.pk: debtor for debtor in locked}
+        debtors = _lock_debtors(account, invoice_ids, {debtor_id})
         rows = Invoice.objects.for_account(account).filter(pk__in=invoice_ids)
         invoices = list(rows.select_for_update(no_key=True).order_by("id"))
         if len(invoices) != len(set(invoice_ids)) or any(invoice.debtor_id not in debtors for invoice in invoices):
@@ -259,10 +286,29 @@ def changing_all(
         yield drafts
         for draft in drafts.values():
             _write(draft)
-        if any(draft.credit_changed or draft.stops_debtor for draft in drafts.values()) or not drafts:
-            debtor = debtors[debtor_id]
-            debtor.account = account
-            signals.debtor_changed.send(Debtor, debtor=debtor)
+        _announce(
+            account,
+            actor,
+            drafts.values(),
+            credit_changed=() if drafts else {debtor_id},
+            # A debtor's message was replanned while others of the invoices were still to be written.
+            changed=debtors if len(drafts) > 1 else (),
+            applies_credit=applies_credit,
+        )
+
+
+def _lock_debtors(
+    account: Account, invoice_ids: Collection[uuid.UUID], debtor_ids: set[uuid.UUID]
+) -> dict[uuid.UUID, Debtor]:
+    """Lock the debtors of the invoices and those named, in the order of their ids."""
+    own = Invoice.objects.for_account(account).filter(pk__in=invoice_ids).order_by().values_list("debtor_id", flat=True)
+    ids = {*own, *debtor_ids}
+    locked = Debtor.objects.for_account(account).select_for_update(no_key=True).filter(pk__in=ids).order_by("id")
+    debtors: dict[uuid.UUID, Debtor] = {}
+    for debtor in locked:
+        debtor.account = account
+        debtors[debtor.pk] = debtor
+    return debtors
 
 
 def _write(draft: Draft) -> None:
@@ -272,7 +318,6 @@ def _write(draft: Draft) -> None:
     if before == after:
         draft.follow()
         draft.batch.flush()
-        _announce(draft)
         return
     invoice.version += 1
     invoice.updated_at = timezone.now()
@@ -313,12 +358,40 @@ def _write(draft: Draft) -> None:
             previous_status=before["status"],
             previous_payment_status=before["payment_status"],
         )
-    _announce(draft)
 
 
-def _announce(draft: Draft) -> None:
-    for payment in draft.payments:
-        signals.payment_recorded.send(Invoice, invoice=draft.invoice, payment=payment, actor=draft.actor)
+def _announce(
+    account: Account,
+    actor: Actor,
+    drafts: Collection[Draft],
+    *,
+    credit_changed: Collection[uuid.UUID] = (),
+    changed: Collection[uuid.UUID] = (),
+    applies_credit: bool = True,
+) -> None:
+    """Announce payments, and debtors whose credit or other facts have changed."""
+    for draft in drafts:
+        for payment in draft.payments:
+            announce_payment(account, payment, draft.invoice, actor)
+    credited = {*credit_changed}.union(*(draft.credit_changed for draft in drafts))
+    stopped = {draft.invoice.debtor_id for draft in drafts if draft.stops_debtor}
+    concerned = {*changed, *credited, *stopped}
+    if not concerned:
+        return
+    known = {draft.invoice.debtor_id: draft.invoice.debtor for draft in drafts}
+    if concerned - known.keys():
+        known |= {debtor.pk: debtor for debtor in Debtor.objects.filter(pk__in=concerned - known.keys())}
+    undone = {draft.invoice.pk for draft in drafts if draft.is_undone}
+    for debtor_id in sorted(concerned):
+        debtor = known[debtor_id]
+        debtor.account = account
+        if applies_credit and debtor_id in credited:
+            signals.credit_changed.send(Debtor, debtor=debtor, actor=actor, except_for=undone)
+        signals.debtor_changed.send(Debtor, debtor=debtor)
+
+
+def announce_payment(account: Account, payment: Payment, invoice: Invoice | None, actor: Actor) -> None:
+    signals.payment_recorded.send(Payment, account=account, invoice=invoice, payment=payment, actor=actor)
 
 
 def insert(row: Model, constraint: str, refusal: Callable[[], Refused]) -> None:

@@ -18,6 +18,7 @@ class EventType(models.TextChoices):
     INVOICE_STATUS_CHANGED = "invoice.status_changed", _lazy("Invoice status changed")
     ESCALATION_CREATED = "escalation.created", _lazy("Escalation created")
     PAYMENT_RECORDED = "payment.recorded", _lazy("Payment recorded")
+    PAYMENT_REVERSED = "payment.reversed", _lazy("Payment voided or reversed")
     COMMUNICATION_SENT = "communication.sent", _lazy("Communication sent")
     COMMUNICATION_FAILED = "communication.failed", _lazy("Communication failed")
     PROMISE_BROKEN = "promise.broken", _lazy("Promise broken")

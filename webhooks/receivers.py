@@ -7,7 +7,8 @@ from django.dispatch import receiver
 from communications.api import representation as communications_representation
 from communications.models import Communication
 from communications.signals import communication_failed, communication_sent
-from invoices.api import representation
+from inflow.accounts.models import Account
+from invoices.api import receipt_representation, representation
 from invoices.models import Escalation, Invoice, Payment, Promise
 from invoices.signals import escalation_created, invoice_changed, invoice_created, payment_recorded, promise_broken
 from webhooks import outbox
@@ -28,9 +29,12 @@ def on_invoice_changed(
 
 
 @receiver(payment_recorded)
-def on_payment_recorded(sender: object, invoice: Invoice, payment: Payment, **_: Any) -> None:
-    data = representation.of_payment(payment) | {"invoice": representation.of_invoice(invoice)}
-    outbox.put(invoice.account, EventType.PAYMENT_RECORDED, data)
+def on_payment_recorded(sender: object, account: Account, invoice: Invoice | None, payment: Payment, **_: Any) -> None:
+    about = {"invoice": representation.of_invoice(invoice) if invoice else None}
+    recorded = representation.of_payment(payment) | receipt_representation.of_recorded(payment)
+    outbox.put(account, EventType.PAYMENT_RECORDED, recorded | about)
+    if payment.reversal_of_id:
+        outbox.put(account, EventType.PAYMENT_REVERSED, receipt_representation.of_reversed(payment) | about)
 
 
 @receiver(escalation_created)

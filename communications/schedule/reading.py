@@ -99,7 +99,7 @@ SELECT
     WHERE debtor_id = %(debtor)s AND status IN ({_OPEN}) AND status <> '{Status.DISPUTED.value}'
       AND not_before > %(now)s
   ),
-  EXISTS (SELECT FROM invoices_receipt WHERE debtor_id = %(debtor)s AND unallocated > 0),
+  EXISTS (SELECT FROM invoices_credit WHERE debtor_id = %(debtor)s),
   (
     SELECT coalesce(json_agg(json_build_array(kind, old, new)), '[]') FROM invoices_contactcorrection
     WHERE debtor_id = %(debtor)s

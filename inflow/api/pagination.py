@@ -112,9 +112,33 @@ def respond_by(
     by: Sequence[str] = BY,
 ) -> ApiResponse:
     """Respond with the rows of `read(limit, after=key)`, without `after` on the first page."""
+
+    def represent_all(rows: Sequence[Row]) -> list[Any]:
+        return [represent(row) for row in rows]
+
+    return _respond(request, read, query, represent_all, by)
+
+
+def respond_whole(
+    request: Request,
+    rows: QuerySet[Any, Row],
+    query: Mapping[str, Any],
+    represent_all: Callable[[Sequence[Row]], list[Any]],
+) -> ApiResponse:
+    """A page of `rows`, whose representation reads more for all of them at once."""
+    return _respond(request, lambda limit, **after: list(page_of(rows, limit, **after)), query, represent_all, BY)
+
+
+def _respond(
+    request: Request,
+    read: Callable[..., list[Row]],
+    query: Mapping[str, Any],
+    represent_all: Callable[[Sequence[Row]], list[Any]],
+    by: Sequence[str],
+) -> ApiResponse:
     limit = query["limit"]
     page = read(limit, **beginning(request, query, account_of(request)))
-    response = ApiResponse([represent(row) for row in page[:limit]])
+    response = ApiResponse(represent_all(page[:limit]))
     if len(page) > limit:
         key = [page[limit - 1][name] for name in by]
         response["Link"] = f'<{_next_address(request, key, _salt(request, account_of(request)))}>; rel="next"'

@@ -8,7 +8,7 @@ from typing import Any
 from inflow.accounts.models import Account
 from invoices import narrative, signals
 from invoices.derivation import days_overdue
-from invoices.models import Allocation, Escalation, Invoice, Payment, Promise, Receipt, Status, TimelineEntry
+from invoices.models import Escalation, Invoice, Payment, Promise, Status, TimelineEntry
 
 # Read from the row, in the order of the contract.
 COLUMNS = (
@@ -27,6 +27,7 @@ COLUMNS = (
     "language",
     "notes",
     "amount_paid",
+    "amount_credited",
     "hold_until",
     "escalation_level",
     "last_contacted_at",
@@ -54,8 +55,8 @@ def of_row(row: dict[str, Any], today: dt.date, stops: Stops | None = None) -> d
         row["next_contact_at"] = None
     due = row["due_date"]
     late = days_overdue(row["status"], due, today) if due < today else 0
-    paid = row["amount_paid"]
-    row["balance"] = row["amount"] - paid if paid else row["amount"]
+    covered = row["amount_paid"] + row["amount_credited"]
+    row["balance"] = row["amount"] - covered if covered else row["amount"]
     row["is_overdue"] = late > 0
     row["days_overdue"] = late
     # A hold stays stored while the invoice is paid or written off, but it holds nothing then.
@@ -96,34 +97,6 @@ def of_payment_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def of_payment(payment: Payment) -> dict[str, Any]:
     return of_payment_row({name: getattr(payment, name) for name in PAYMENT_COLUMNS})
-
-
-RECEIPT_COLUMNS = (
-    "id",
-    "debtor_id",
-    "amount",
-    "currency",
-    "paid_at",
-    "method",
-    "reference",
-    "bank_id",
-    "status",
-    "unallocated",
-    "created_at",
-)
-
-
-def of_receipt(receipt: Receipt) -> dict[str, Any]:
-    """Return the JSON of a receipt with what it pays now."""
-    data = {name: getattr(receipt, name) for name in RECEIPT_COLUMNS}
-    for name in ("reference", "bank_id"):
-        data[name] = data[name] or None
-    lines: dict[Any, dict[str, Any]] = {}
-    for line in Allocation.objects.filter(receipt=receipt).select_related("invoice").order_by("created_at", "id"):
-        shown = {"id": line.pk, "invoice_id": line.invoice_id, "invoice_number": line.invoice.invoice_number}
-        lines.setdefault(line.invoice_id, {**shown, "amount": 0})["amount"] += line.amount
-    data["allocations"] = [line for line in lines.values() if line["amount"]]
-    return data
 
 
 TIMELINE_COLUMNS = ("id", "at", "kind", "actor", "channel", "params", "stored_text", "before", "after", "reason")

@@ -122,12 +122,6 @@ class PaymentIn(StrictSerializer):
         return attrs
 
 
-class UndoIn(StrictSerializer):
-    """POST /api/zapier/payments/:id/void and /reverse: nothing, or why."""
-
-    reason = TextField(max_length=1000, allow_blank=True, required=False)
-
-
 class PaymentQuery(PageQuery):
     """GET /api/zapier/invoices/:id/payments."""
 
@@ -248,6 +242,7 @@ class InvoiceOut(serializers.Serializer[Any]):
     language = serializers.ChoiceField(choices=Language.choices)
     notes = serializers.CharField(allow_null=True)
     amount_paid = MoneyField(help_text="Never more than `amount`: the rest of a payment is the debtor's credit.")
+    amount_credited = MoneyField(help_text="The part of `amount` that credit notes cancel.")
     balance = MoneyField(help_text="What is still owed, never below 0.")
     is_overdue = serializers.BooleanField(help_text="Open and past its due date, disputed and on hold included.")
     days_overdue = serializers.IntegerField()
@@ -276,33 +271,6 @@ class PaymentOut(serializers.Serializer[Any]):
     allocated = MoneyField(help_text="What of it pays this invoice now; the sum is the invoice's amount_paid.")
     unallocated = MoneyField(help_text="What of it is the debtor's credit now.")
     created_at = serializers.DateTimeField()
-
-
-class AllocationOut(serializers.Serializer[Any]):
-    """One entry of a receipt's `allocations`."""
-
-    id = serializers.UUIDField()
-    invoice_id = serializers.UUIDField()
-    invoice_number = serializers.CharField()
-    amount = MoneyField()
-
-
-@extend_schema_serializer(component_name="Receipt")
-class ReceiptOut(serializers.Serializer[Any]):
-    """Receipt as `representation.of_receipt` writes it."""
-
-    id = serializers.UUIDField()
-    debtor_id = serializers.UUIDField()
-    amount = MoneyField()
-    currency = serializers.CharField()
-    paid_at = serializers.DateField()
-    method = serializers.CharField()
-    reference = serializers.CharField(allow_null=True)
-    bank_id = serializers.CharField(allow_null=True)
-    status = serializers.ChoiceField(choices=ReceiptStatus.choices)
-    unallocated = MoneyField(help_text="What of it is the debtor's credit now.")
-    created_at = serializers.DateTimeField()
-    allocations = AllocationOut(many=True, help_text="What it pays now.")
 
 
 @extend_schema_serializer(component_name="TimelineEntry")

@@ -21,7 +21,7 @@ from inflow.api.pagination import Row, address_of
 from inflow.api.responses import ApiResponse
 from inflow.api.viewsets import ApiViewSet, takes_if_match
 from inflow.sql import compiled
-from invoices import ledger, lifecycle, receipts
+from invoices import lifecycle, receipts
 from invoices.api import representation
 from invoices.api.serializers import (
     InvoiceIn,
@@ -31,12 +31,10 @@ from invoices.api.serializers import (
     PaymentIn,
     PaymentOut,
     PaymentQuery,
-    ReceiptOut,
     TimelineEntryOut,
     TimelineQuery,
-    UndoIn,
 )
-from invoices.models import Invoice, Receipt, TimelineEntry
+from invoices.models import Invoice, TimelineEntry
 
 SEED_EXAMPLE = OpenApiExample(
     "An invoice",
@@ -196,49 +194,6 @@ class PaymentViewSet(ApiViewSet):
             else:
                 payment = lifecycle.record_payment(account, invoice_id, actor, **data)
         return ApiResponse(representation.of_payment(payment), status=201)
-
-
-class ReceiptViewSet(ApiViewSet):
-    scopes = {"void": Scope.INVOICES_WRITE, "reverse": Scope.INVOICES_WRITE}
-
-    @extend_schema(
-        operation_id="void_payment",
-        summary="Void a payment that was recorded by mistake",
-        description=(
-            "Takes back all that the payment paid, from its credit to other invoices too. The invoices return to what"
-            " they were, and no escalation is opened. A payment that is voided or reversed already is refused (422)."
-        ),
-        request=UndoIn,
-        responses=ReceiptOut,
-    )
-    @idempotent
-    def void(self, request: Request, payment_id: uuid.UUID) -> ApiResponse:
-        given = UndoIn.checked(request.data)
-        account = account_of(request)
-        with refusals_as_problems():
-            ledger.void_payment(account, payment_id, actor_of(request), **given)
-        return self._shown(account, payment_id)
-
-    @extend_schema(
-        operation_id="reverse_payment",
-        summary="Reverse a payment that the bank took back",
-        description=(
-            "As void, but one escalation of level 1 is opened on the oldest invoice that is owed again. POSTing"
-            " `reversal_of` to the invoice's payments does the same."
-        ),
-        request=UndoIn,
-        responses=ReceiptOut,
-    )
-    @idempotent
-    def reverse(self, request: Request, payment_id: uuid.UUID) -> ApiResponse:
-        given = UndoIn.checked(request.data)
-        account = account_of(request)
-        with refusals_as_problems():
-            ledger.reverse_payment(account, None, payment_id, actor_of(request), **given)
-        return self._shown(account, payment_id)
-
-    def _shown(self, account: Account, payment_id: uuid.UUID) -> ApiResponse:
-        return ApiResponse(representation.of_receipt(Receipt.objects.for_account(account).get(pk=payment_id)))
 
 
 class TimelineViewSet(ApiViewSet):

@@ -84,3 +84,11 @@ def _named(debtor: Debtor, keys: frozenset[str]) -> DebtorParty:
     newest = Invoice.objects.filter(debtor=debtor, party__in=keys).order_by("-created_at", "-invoice_number")
     name, company = newest.values_list("debtor_name", "debtor_company")[0]
     return DebtorParty(debtor, keys, False, name, company)
+
+
+def has_debtors_name(party: DebtorParty) -> bool:
+    """Return True if the party is the one that the debtor itself is called after."""
+    debtor = party.debtor
+    name = parties.of(debtor.name, debtor.company).key
+    theirs = Invoice.objects.filter(debtor=debtor).order_by().values_list("party", flat=True).distinct()
+    return bool(groups(debtor.account, {*theirs, name})[name] & party.keys)

@@ -14,7 +14,7 @@ from django.db.models import Case, DecimalField, F, OuterRef, Q, Subquery, Sum, 
 from django.db.models.functions import Coalesce, Greatest, Least
 
 from invoices import receipts
-from invoices.models import OPEN, Allocation, Invoice, Promise, ReceiptStatus, Status
+from invoices.models import OPEN, Allocation, Invoice, Promise, Status
 
 _ZERO = Decimal(0)
 # Statuses of open invoices that are neither disputed nor on hold.
@@ -106,12 +106,8 @@ def in_part(part: Part, is_past: Q) -> Q:
     return Q(status__in=CHASED) & (is_past if part == Part.OVERDUE else ~is_past)
 
 
-_PAID_SINCE = (
-    Allocation.objects.filter(
-        invoice=OuterRef("invoice"),
-        created_at__gt=OuterRef("created_at"),
-        receipt__status=ReceiptStatus.STANDING,
-    )
+_COVERED_SINCE = (
+    Allocation.objects.filter(receipts.STANDING, invoice=OuterRef("invoice"), created_at__gt=OuterRef("created_at"))
     .order_by()
     .values("invoice")
     .annotate(total=Sum("amount"))
@@ -119,7 +115,7 @@ _PAID_SINCE = (
 )
 # The open amount of a promise, as in `promised`.
 _PROMISED = Least(
-    F("amount") - Greatest(Coalesce(Subquery(_PAID_SINCE), _ZERO), _ZERO),
+    F("amount") - Greatest(Coalesce(Subquery(_COVERED_SINCE), _ZERO), _ZERO),
     F("invoice__amount") - F("invoice__amount_paid") - F("invoice__amount_credited"),
 )
 PROMISED = Case(
@@ -130,9 +126,9 @@ PROMISED = Case(
 
 
 def promised(promise: Promise) -> Decimal:
-    """Return the open amount of a promise: less the payments since, and at most the invoice's balance."""
+    """Return the open amount of a promise: less what was paid or credited since, and at most the invoice's balance."""
     invoice = promise.invoice
     if not invoice.is_open:
         return _ZERO
-    paid_since = max(receipts.paid_since(invoice, promise.created_at), _ZERO)
-    return max(min(promise.amount - paid_since, invoice.balance), _ZERO)
+    covered = max(receipts.covered_since(invoice, promise.created_at), _ZERO)
+    return max(min(promise.amount - covered, invoice.balance), _ZERO)

@@ -6,6 +6,7 @@ from invoices.models.calendars import MAX_HOLIDAY_DAYS, CalendarRule, RuleKind
 from invoices.models.cases import CaseStatus, Escalation, Reason, Resolution
 from invoices.models.choices import OPEN, PaymentStatus, Status
 from invoices.models.credit_notes import CreditNote, CreditNoteStatus
+from invoices.models.credits import Credit
 from invoices.models.debtors import Contact, Debtor, DebtorExternalId
 from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 from invoices.models.imports import Import, ImportRow
@@ -31,6 +32,7 @@ __all__ = [
     "Contact",
     "ContactCorrection",
     "ContactKind",
+    "Credit",
     "CreditNote",
     "CreditNoteStatus",
     "Debtor",

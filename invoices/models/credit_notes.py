@@ -1,5 +1,6 @@
 """Credit notes."""
 
+import datetime as dt
 import uuid
 
 from django.db import models
@@ -77,3 +78,7 @@ class CreditNote(models.Model):
     def __str__(self) -> str:
         shown = {"amount": money.display(self.amount, self.currency), "day": date_format(self.date)}
         return _("%(amount)s on %(day)s") % shown
+
+    @property
+    def day(self) -> dt.date:
+        return self.date

@@ -1,5 +1,6 @@
 """Receipts, their allocations to invoices, and their reversals."""
 
+import datetime as dt
 import uuid
 
 from django.db import models
@@ -26,7 +27,8 @@ class ReceiptStatus(models.TextChoices):
 class Receipt(models.Model):
     """A received payment. Its allocations pay invoices; the rest is the debtor's credit.
 
-    Append-only except for `status`, `unallocated` and `debtor`.
+    Append-only except for `status`, `unallocated` and `debtor`. `posted_on` is the oldest of the debtor's own invoices
+    that it was recorded for; the credit belongs to the party that this invoice names.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -66,8 +68,11 @@ class Receipt(models.Model):
                 condition=Q(status=ReceiptStatus.STANDING) | Q(status__in=["voided", "reversed"], unallocated=0),
                 name="a_receipt_that_was_undone_is_no_credit",
             ),
+            # A person may record a transfer anew, in another way, after its receipt was voided.
             models.UniqueConstraint(
-                fields=["account", "bank_id"], condition=~Q(bank_id=""), name="a_bank_id_is_recorded_once"
+                fields=["account", "bank_id"],
+                condition=~Q(bank_id="") & ~Q(status=ReceiptStatus.VOIDED),
+                name="a_bank_id_is_recorded_once",
             ),
             models.UniqueConstraint(
                 fields=["posted_on", "reference"],
@@ -76,6 +81,7 @@ class Receipt(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["account", "-created_at", "-id"], name="receipt_newest"),
             models.Index(fields=["account", "recorded_at"], name="receipt_by_recording"),
             models.Index(fields=["debtor", "recorded_at"], name="receipt_of_a_debtor"),
             models.Index(fields=["debtor", "currency"], name="receipt_with_credit", condition=Q(unallocated__gt=0)),
@@ -85,6 +91,10 @@ class Receipt(models.Model):
     def __str__(self) -> str:
         shown = {"amount": money.display(self.amount, self.currency), "day": date_format(self.paid_at)}
         return _("%(amount)s on %(day)s") % shown
+
+    @property
+    def day(self) -> dt.date:
+        return self.paid_at
 
 
 class ReversalKind(models.TextChoices):

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from invoices import ledger, lifecycle
-from invoices.models import Debtor, Invoice, Payment, Reversal
+from invoices.models import Debtor, Invoice, Payment, Receipt, Reversal
 from tests import make
 from tests.parallel import at_once
 from webhooks.models import Event, EventCounter
@@ -144,3 +144,56 @@ def test_clocks_that_run_at_once_share_the_work() -> None:
     results = at_once(*[lambda: lifecycle.age_due(timezone.now())] * 4)
     assert sum(result for result in results if isinstance(result, int)) == 8
     assert make.events_of(account).count("invoice.status_changed") == 8
+
+
+def test_transfers_over_the_same_invoices_in_opposite_order_pay_them_once() -> None:
+    account = make.account()
+    debtors = ("Gulf Trading LLC", "Emirates Foods LLC", "Desert Rose FZE")
+    invoices = [
+        make.invoice(account, amount=100, debtor_company=name, debtor_email=f"pay@company{place}.example")
+        for place, name in enumerate(debtors)
+    ]
+
+    def transfer(order: int, amount: int) -> Receipt:
+        return ledger.record_receipt(
+            account,
+            make.API,
+            debtor_id=invoices[order].debtor_id,
+            amount=Decimal(3 * amount),
+            currency="AED",
+            paid_at=account.today(),
+            allocations=[(each.pk, Decimal(amount)) for each in invoices[:: order or 1]],
+        )
+
+    for amount in (40, 60):
+        results = at_once(*[partial(transfer, order, amount) for order in (0, -1)] * 3)
+        done = [result for result in results if isinstance(result, Receipt)]
+        assert len(done) == (2 if amount == 40 else 0), results
+        assert all(isinstance(result, Receipt | lifecycle.Refused) for result in results), results
+    assert [make.again(each).balance for each in invoices] == [Decimal(20)] * 3
+    assert ledger.count_unbalanced(account) == lifecycle.count_underived(account) == 0
+
+
+def test_a_transfer_and_its_taking_back_at_once_leave_the_books_balanced() -> None:
+    account = make.account()
+    own = make.invoice(account, amount=100)
+    other = make.invoice(account, amount=100, debtor_company="Emirates Foods LLC", debtor_email="a@foods.example")
+    receipt = ledger.record_receipt(
+        account,
+        make.API,
+        debtor_id=own.debtor_id,
+        amount=Decimal(200),
+        currency="AED",
+        paid_at=account.today(),
+        allocations=[(own.pk, Decimal(60)), (other.pk, Decimal(100))],
+    )
+    results = at_once(
+        lambda: ledger.void_payment(account, receipt.pk, make.STAFF),
+        lambda: lifecycle.change(account, other.pk, make.API, payment_status="unpaid"),
+        lambda: ledger.apply_credit(account, own.pk, make.STAFF, key=uuid.uuid4()),
+        lambda: lifecycle.change(account, own.pk, make.API, status="cancelled"),
+    )
+    assert all(not isinstance(result, Exception) or isinstance(result, lifecycle.Refused) for result in results), (
+        results
+    )
+    assert ledger.count_unbalanced(account) == lifecycle.count_underived(account) == 0

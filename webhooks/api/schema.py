@@ -6,6 +6,10 @@ from webhooks.models import ANY_EVENT, TEST_EVENT, EventType
 from webhooks.outbox import API_VERSION
 
 _INVOICE = {"$ref": "#/components/schemas/Invoice"}
+_INVOICE_IF_ANY = {
+    "anyOf": [_INVOICE, {"type": "null"}],
+    "description": "The invoice that it was recorded on, else the oldest of its invoices; null if it pays none.",
+}
 _STATUS = {"$ref": "#/components/schemas/InvoiceStatus"}
 _PAYMENT_STATUS = {"$ref": "#/components/schemas/PaymentStatus"}
 
@@ -35,7 +39,18 @@ _DATA: dict[str, dict[str, Any]] = {
             "invoice": _INVOICE,
         },
     },
-    EventType.PAYMENT_RECORDED: _with("Payment", invoice=_INVOICE),
+    EventType.PAYMENT_RECORDED: _with(
+        "Payment",
+        currency={"type": "string"},
+        debtor_id={"type": "string", "format": "uuid", "description": "The debtor who paid."},
+        allocations={
+            "type": "array",
+            "items": {"$ref": "#/components/schemas/Allocation"},
+            "description": "All invoices that the payment pays now. Empty for a void or a reversal.",
+        },
+        invoice=_INVOICE_IF_ANY,
+    ),
+    EventType.PAYMENT_REVERSED: _with("Receipt", how={"enum": ["void", "reverse"]}, invoice=_INVOICE_IF_ANY),
     EventType.COMMUNICATION_SENT: {"$ref": "#/components/schemas/Communication"},
     EventType.COMMUNICATION_FAILED: {"$ref": "#/components/schemas/Communication"},
     TEST_EVENT: {

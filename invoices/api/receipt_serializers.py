@@ -1,0 +1,170 @@
+"""Serializers of receipts, credit notes and their queries. Unknown fields are refused."""
+
+import uuid
+from typing import Any
+
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from inflow.accounts.models import Account
+from inflow.api.fields import (
+    BooleanField,
+    ChoiceField,
+    ChoicesField,
+    DateField,
+    MomentField,
+    MoneyField,
+    StrictSerializer,
+    TextField,
+    UUIDField,
+    error_of,
+)
+from inflow.api.pagination import PageQuery
+from invoices import money
+from invoices.api.receipt_representation import CREDIT_NOTE_COLUMNS, RECEIPT_COLUMNS
+from invoices.api.serializers import NumberField
+from invoices.errors import Refused
+from invoices.models import MAX_NUMBER, CreditNoteStatus, Invoice, ReceiptStatus
+from invoices.transfers import MAX_ALLOCATIONS
+
+_CURRENCIES = sorted(money.EXPONENTS)
+
+
+class AllocationIn(StrictSerializer):
+    """Part of a receipt that pays an invoice, which is named by its number or its id."""
+
+    invoice_number = NumberField(required=False)
+    invoice_id = UUIDField(required=False)
+    amount = MoneyField(positive=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if len(attrs.keys() & {"invoice_number", "invoice_id"}) != 1:
+            raise error_of("invoice_number", "required", _("Send either invoice_number or invoice_id."))
+        return attrs
+
+
+class ReceiptIn(StrictSerializer):
+    """POST /api/zapier/payments."""
+
+    read_only_names = frozenset(RECEIPT_COLUMNS)
+
+    amount = MoneyField(positive=True)
+    currency = ChoiceField(choices=_CURRENCIES)
+    paid_at = DateField(required=False, allow_null=True)
+    method = TextField(max_length=40, required=False)
+    reference = TextField(max_length=100, allow_blank=True, required=False)
+    bank_id = TextField(max_length=100, allow_blank=True, required=False)
+    debtor_id = UUIDField(required=False, allow_null=True)
+    allocations = serializers.ListField(child=AllocationIn(), required=False, max_length=MAX_ALLOCATIONS)
+
+
+class UndoIn(StrictSerializer):
+    """POST that voids or reverses: nothing, or a reason."""
+
+    reason = TextField(max_length=1000, allow_blank=True, required=False)
+
+
+class ApplyCreditIn(StrictSerializer):
+    """POST /api/zapier/invoices/:id/apply-credit: nothing, or an amount."""
+
+    amount = MoneyField(positive=True, required=False)
+
+
+class CreditNoteIn(StrictSerializer):
+    """POST /api/zapier/credit-notes: against an invoice, or of a debtor."""
+
+    read_only_names = frozenset(CREDIT_NOTE_COLUMNS)
+
+    number = NumberField()
+    date = DateField(required=False, allow_null=True)
+    amount = MoneyField(positive=True)
+    currency = ChoiceField(choices=_CURRENCIES)
+    invoice_number = NumberField(required=False)
+    invoice_id = UUIDField(required=False, allow_null=True)
+    debtor_id = UUIDField(required=False, allow_null=True)
+    open_remainder = BooleanField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("invoice_number") and attrs.get("invoice_id"):
+            raise error_of("invoice_number", "not_alone", _("Send either invoice_number or invoice_id."))
+        return attrs
+
+
+def ids_of(account: Account, numbers: set[str], field: str) -> dict[str, uuid.UUID]:
+    """Return the ids of the invoices with these numbers that are not cancelled. Raise `Refused` if one is unknown."""
+    rows = Invoice.objects.for_account(account).filter(invoice_number__in=numbers, cancelled_at=None)
+    found = dict(rows.values_list("invoice_number", "pk"))
+    if unknown := sorted(numbers - found.keys()):
+        message = _("There is no invoice with the number %(number)s that is not cancelled.")
+        raise Refused(field, "unknown_invoice", message % {"number": unknown[0]})
+    return found
+
+
+class ReceiptQuery(PageQuery):
+    """GET /api/zapier/payments."""
+
+    status = ChoicesField(ReceiptStatus.values, required=False)
+    currency = serializers.ChoiceField(choices=_CURRENCIES, required=False)
+    debtor_id = UUIDField(required=False, help_text="The debtor who paid.")
+    invoice_number = TextField(max_length=MAX_NUMBER, required=False, help_text="Those that pay or paid it.")
+    reference = TextField(max_length=100, required=False)
+    bank_id = TextField(max_length=100, required=False)
+    paid_before = DateField(required=False, help_text="Exclusive.")
+    paid_after = DateField(required=False, help_text="Exclusive.")
+    created_after = MomentField(required=False, help_text="Exclusive.")
+
+
+class CreditNoteQuery(PageQuery):
+    """GET /api/zapier/credit-notes."""
+
+    status = ChoicesField(CreditNoteStatus.values, required=False)
+    currency = serializers.ChoiceField(choices=_CURRENCIES, required=False)
+    debtor_id = UUIDField(required=False)
+    invoice_number = TextField(max_length=MAX_NUMBER, required=False, help_text="Those issued for or applied to it.")
+    number = TextField(max_length=MAX_NUMBER, required=False)
+    created_after = MomentField(required=False, help_text="Exclusive.")
+
+
+@extend_schema_serializer(component_name="Allocation")
+class AllocationOut(serializers.Serializer[Any]):
+    """Entry of a receipt's `allocations`."""
+
+    id = serializers.UUIDField()
+    invoice_id = serializers.UUIDField()
+    invoice_number = serializers.CharField()
+    amount = MoneyField()
+
+
+@extend_schema_serializer(component_name="Receipt")
+class ReceiptOut(serializers.Serializer[Any]):
+    """Output of `receipt_representation.of_receipt_row`."""
+
+    id = serializers.UUIDField()
+    debtor_id = serializers.UUIDField(help_text="The debtor who paid.")
+    amount = MoneyField()
+    currency = serializers.CharField()
+    paid_at = serializers.DateField()
+    method = serializers.CharField()
+    reference = serializers.CharField(allow_null=True)
+    bank_id = serializers.CharField(allow_null=True)
+    status = serializers.ChoiceField(choices=ReceiptStatus.choices)
+    unallocated = MoneyField(help_text="What of it is the debtor's credit now.")
+    created_at = serializers.DateTimeField()
+    allocations = AllocationOut(many=True, help_text="What it pays now.")
+
+
+@extend_schema_serializer(component_name="CreditNote")
+class CreditNoteOut(serializers.Serializer[Any]):
+    """Output of `receipt_representation.of_credit_note_row`."""
+
+    id = serializers.UUIDField()
+    number = serializers.CharField()
+    date = serializers.DateField()
+    amount = MoneyField()
+    currency = serializers.CharField()
+    debtor_id = serializers.UUIDField()
+    invoice_id = serializers.UUIDField(allow_null=True, help_text="The invoice that it was issued for.")
+    open = MoneyField(help_text="What of it is the debtor's credit now.")
+    status = serializers.ChoiceField(choices=CreditNoteStatus.choices)
+    created_at = serializers.DateTimeField()
