@@ -283,7 +283,7 @@ def _payers(books: Books, line: BankLine, by_account: Iterable[uuid.UUID]) -> li
     found += [_Payer(debtor, "same_name", {}, len(same) == 1) for debtor in same]
     if not found and line.payer_name:
         for _score, key in books.names.similar(line.payer_name)[:3]:
-            found.append(_Payer(books.debtors([key])[0], "similar_name", {"name": books.names.spelling(key)}, False))
+            found.append(_Payer(books.debtors([key])[0], "similar_name", {"name": books.names.spelling(key, line.payer_name)}, False))
     if not found:
         for _score, key in books.names.within(line.text)[:3]:
             found.append(_Payer(books.debtors([key])[0], "name_in_text", {}, False))

@@ -24,17 +24,19 @@ class Names:
         self._by_base: dict[str, set[int]] = defaultdict(set)
         self._by_word: dict[str, set[int]] = defaultdict(set)
         self._spellings: dict[int, set[str]] = defaultdict(set)
-        self._shown: dict[int, str] = {}
+        self._shown: dict[int, list[str]] = defaultdict(list)
         for key, name in names:
             if plain := folded(name):
-                self._shown.setdefault(key, name)
+                self._shown[key].append(name)
                 self._by_base[base_of(name)].add(key)
                 self._spellings[key].add(plain)
                 for word in plain.split():
                     self._by_word[word].add(key)
 
-    def spelling(self, key: int) -> str:
-        return self._shown[key]
+    def spelling(self, key: int, name: str) -> str:
+        """Return the debtor's name that resembles `name` most."""
+        plain = folded(name)
+        return max(self._shown[key], key=lambda shown: (fuzz.token_sort_ratio(plain, folded(shown)), shown))
 
     def same(self, name: str) -> Collection[int]:
         """Return the debtors with this name, apart from case, punctuation and legal form."""

@@ -1,9 +1,9 @@
 """Storing of statements, so that each movement of money is one line, however many statements show it.
 
 The bank's words about an entry make its `base`: its reference, else its texts. A statement that shows a base twice has
-two lines of it. Two statements show the same lines, unless they are parts of one day (`are_apart`): then each has lines
-of its own. The number of lines of a base is therefore the largest number that statements which are apart show together.
-It does not depend on the order in which statements are uploaded.
+two lines of it. Two statements show the same lines, unless they follow each other on one day (`_apart`): then each has
+lines of its own. The number of lines of a base is therefore the largest number that statements which are apart show
+together. It does not depend on the order in which statements are uploaded.
 """
 
 import hashlib
@@ -147,34 +147,41 @@ def _needed(statement: BankStatement, counts: Counter[str]) -> dict[str, int]:
 
 def _largest(shown: list[tuple[BankStatement, int]]) -> int:
     """Return the largest number of lines that statements which are apart show together."""
-    shown = sorted(shown, key=lambda each: -each[1])[:_MOST_COMPARED]
+    shown = sorted(shown, key=lambda each: (-each[1], each[0].fingerprint))[:_MOST_COMPARED]
+    apart = _apart([statement for statement, _times in shown])
 
-    def best(rest: list[tuple[BankStatement, int]]) -> int:
+    def best(rest: list[int]) -> int:
         if not rest:
             return 0
-        (first, times), *others = rest
-        beside = [each for each in others if are_apart(first, each[0])]
-        return max(times + best(beside), best(others))
+        first, *others = rest
+        beside = [place for place in others if (first, place) in apart]
+        return max(shown[first][1] + best(beside), best(others))
 
-    return best(shown)
+    return best(list(range(len(shown))))
 
 
-def are_apart(one: BankStatement, other: BankStatement) -> bool:
-    """Return True if the statements are two parts of one series that meet on a day, and show no entry twice.
+def _apart(statements: Sequence[BankStatement]) -> set[tuple[int, int]]:
+    """Return the pairs of statements that show no entry twice: pages of one number, and those of a chain in which each
+    begins with the balance and on the day on which the one before it ended."""
+    places = range(len(statements))
+    chained = {(a, b) for a in places for b in places if a != b and _leads_to(statements[a], statements[b])}
+    for middle in places:
+        chained |= {(a, b) for a in places for b in places if {(a, middle), (middle, b)} <= chained}
+    pages = {(a, b) for a in places for b in places if _are_pages(statements[a], statements[b])}
+    return {pair for a, b in chained | pages if a != b for pair in ((a, b), (b, a))}
 
-    Both have a number or an identifier of their own and balances that differ. A day's statement and the month's, which
-    overlap, begin or end with the same balance, or share more than a day at their ends.
-    """
-    if (one.statement_id, one.sequence) == (other.statement_id, other.sequence):
-        return False
-    if None in (one.opening_balance, one.closing_balance, other.opening_balance, other.closing_balance):
-        return False
-    do_meet = one.to_date == other.from_date or other.to_date == one.from_date
-    return (
-        do_meet
-        and one.opening_balance != other.opening_balance
-        and one.closing_balance != other.closing_balance
-    )
+
+def _leads_to(one: BankStatement, other: BankStatement) -> bool:
+    has_balances = None not in (one.closing_balance, other.opening_balance)
+    is_move = one.opening_balance != one.closing_balance
+    meets = one.to_date == other.from_date and one.closing_balance == other.opening_balance
+    return has_balances and is_move and meets
+
+
+def _are_pages(one: BankStatement, other: BankStatement) -> bool:
+    number, slash, page = one.sequence.partition("/")
+    other_number, _slash, other_page = other.sequence.partition("/")
+    return bool(slash) and number == other_number and page != other_page and one.statement_id == other.statement_id
 
 
 # --- Gaps --------------------------------------------------------------------------------------------------------
@@ -185,7 +192,9 @@ def with_gaps(statements: "QuerySet[BankStatement]") -> "QuerySet[BankStatement]
     same = BankStatement.objects.filter(
         account=OuterRef("account"), bank_account=OuterRef("bank_account"), currency=OuterRef("currency")
     ).exclude(pk=OuterRef("pk"))
-    before = same.filter(to_date__lte=OuterRef("from_date"), closing_balance__isnull=False)
+    before = same.filter(
+        from_date__lt=OuterRef("from_date"), to_date__lte=OuterRef("from_date"), closing_balance__isnull=False
+    )
     # Statements that cover the first day of this one.
     around = same.filter(from_date__lt=OuterRef("from_date"), to_date__gt=OuterRef("from_date"))
     leads_here = same.filter(to_date__lte=OuterRef("to_date"), closing_balance=OuterRef("opening_balance"))

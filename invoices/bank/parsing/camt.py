@@ -112,7 +112,7 @@ def _statement(node: _Node) -> Statement:
     return Statement(
         account=account_number(node.value("Acct/Id/IBAN", "Acct/Id/Othr/Id"), currency),
         statement_id=node.value("Id"),
-        sequence=node.value("ElctrncSeqNb", "LglSeqNb"),
+        sequence="/".join(filter(None, [node.value("ElctrncSeqNb", "LglSeqNb"), node.value("StmtPgntn/PgNb")])),
         from_date=_day(node, "FrToDt/FrDtTm", "FrToDt/FrDt"),
         to_date=_day(node, "FrToDt/ToDtTm", "FrToDt/ToDt") or (days[-1] if days else ""),
         currency=currency,

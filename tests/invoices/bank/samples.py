@@ -40,7 +40,7 @@ def mt940(
     sign = "D" if total < 0 else "C"
     return "\n".join(
         [
-            f":20:S{number}",
+            f":20:S{number.partition('/')[0]}",
             f":25:{account}",
             f":28C:{number}",
             f":60F:C{month}{min((day for day, _m, _t in entries), default=1):02}{currency}{opening}",
