@@ -281,6 +281,8 @@ CELERY_TASK_ROUTES = {
     "communications.tasks.*": {"queue": "communications"},
     # Tasks that read or write whole files run in turns on a separate queue, so that they do not delay messages.
     "invoices.tasks.work_on_import": {"queue": "files"},
+    "invoices.tasks.read_bank_file": {"queue": "files"},
+    "invoices.tasks.match_bank_lines": {"queue": "files"},
     "inflow.dashboard.tasks.*": {"queue": "files"},
     # A forecast cannot be split into turns, so it has its own queue.
     "inflow.dashboard.tasks.compute_forecast": {"queue": "forecasts"},
@@ -302,6 +304,7 @@ CELERY_BEAT_SCHEDULE: dict[str, Any] = {
     for name, task, schedule, expires in (
         ("age-invoices", "invoices.tasks.age_invoices", 60.0, _EXPIRES),
         ("sweep-imports", "invoices.tasks.sweep_imports", 20.0, _EXPIRES),
+        ("sweep-bank-files", "invoices.tasks.sweep_bank_files", 20.0, _EXPIRES),
         ("reschedule", "communications.tasks.reschedule", 60.0, _EXPIRES),
         ("take-steps", "communications.tasks.take_steps", 60.0, _EXPIRES),
         ("send-due-messages", "communications.tasks.send_due", 20.0, _EXPIRES),

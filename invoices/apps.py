@@ -9,6 +9,7 @@ class InvoicesConfig(AppConfig):
 
     def ready(self) -> None:
         from invoices import automatic_credit  # noqa: F401, connects its receivers
+        from invoices.bank import receivers  # noqa: F401  (connects them)
         from invoices.seeding import seed
 
         post_migrate.connect(seed, sender=self)

@@ -5,8 +5,11 @@ import uuid
 from celery import shared_task
 from django.utils import timezone
 
+from inflow.accounts.actors import CLOCK
+from inflow.accounts.models import Account
 from inflow.celery import wake
 from invoices import ledger, lifecycle
+from invoices.bank import files
 from invoices.debtors import duplicates, merging
 from invoices.imports import phases
 
@@ -47,3 +50,22 @@ def sweep_imports() -> None:
 def delete_import_files() -> int:
     """Delete the files and rows of old imports. Runs every night."""
     return phases.delete_old_files()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def read_bank_file(file_id: str) -> None:
+    """Read an uploaded file of bank statements, and match its lines."""
+    files.read(uuid.UUID(file_id))
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def match_bank_lines(account_id: str) -> None:
+    """Match the bank lines of an account that are to do, with what is open now."""
+    files.match(Account.objects.get(pk=account_id), CLOCK)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def sweep_bank_files() -> None:
+    """Read the files whose wake-up was lost or whose worker died. Runs several times a minute."""
+    for file_id in files.unclaimed():
+        wake(read_bank_file.name, str(file_id))

@@ -24,7 +24,9 @@ MEMORY = 1024 * 1024 * 1024
 OUTPUT = 256 * 1024 * 1024
 _HEARTBEAT_EVERY_S = 5.0
 
-Row = tuple[int, list[str]]
+_PARSER = "invoices.imports.parsing"
+
+Row = tuple[int, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,10 @@ class Parsed:
 
 
 @contextmanager
-def parsed(content: bytes, options: dict[str, Any], heartbeat: Callable[[], object] = lambda: None) -> Iterator[Parsed]:
-    """Parse a file. `heartbeat` is called from time to time meanwhile.
+def parsed(
+    content: bytes, options: dict[str, Any], heartbeat: Callable[[], object] = lambda: None, *, parser: str = _PARSER
+) -> Iterator[Parsed]:
+    """Parse a file with the package `parser`. `heartbeat` is called from time to time meanwhile.
 
     Raise `FileRefused` if the file is invalid, or if its parser failed or exceeded a limit.
     """
@@ -52,15 +56,15 @@ def parsed(content: bytes, options: dict[str, Any], heartbeat: Callable[[], obje
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as output:
         source.write(content)
         source.seek(0)
-        _run(source, output, json.dumps({**options, "limits": limits}), heartbeat)
+        _run(parser, source, output, json.dumps({**options, "limits": limits}), heartbeat)
         _check_summary(output)
         yield Parsed(output)
 
 
-def _run(source: IO[bytes], output: IO[bytes], options: str, heartbeat: Callable[[], object]) -> None:
+def _run(package: str, source: IO[bytes], output: IO[bytes], options: str, heartbeat: Callable[[], object]) -> None:
     """Run the parser with an empty environment, so that a compromised parser finds no secrets."""
     parser = subprocess.Popen(  # noqa: S603  (our own module)
-        [sys.executable, "-P", "-s", "-m", "invoices.imports.parsing", options],
+        [sys.executable, "-P", "-s", "-m", package, options],
         stdin=source,
         stdout=output,
         stderr=subprocess.DEVNULL,

@@ -1,5 +1,6 @@
 """Invoices, debtors, payments, promises, cases, imports and the timeline."""
 
+from invoices.models.bank import BankFile, BankLine, BankStatement, BankStatementLine
 from invoices.models.base import AccountQuerySet
 from invoices.models.calendars import MAX_HOLIDAY_DAYS, CalendarRule, RuleKind
 from invoices.models.cases import CaseStatus, Escalation, Reason, Resolution
@@ -25,6 +26,10 @@ __all__ = [
     "AccountQuerySet",
     "Allocation",
     "AllocationKind",
+    "BankFile",
+    "BankLine",
+    "BankStatement",
+    "BankStatementLine",
     "CalendarRule",
     "CaseStatus",
     "Contact",

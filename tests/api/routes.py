@@ -98,7 +98,6 @@ def address(route: Route, account: Account, *, made_up: bool = False) -> str:
             "webhook_id": subscription.pk,
             "delivery_id": delivery.pk,
             "escalation_id": make.escalation(invoice).pk,
-            "debtor_id": invoice.debtor_id,
             "payment_id": lifecycle.record_payment(account, invoice.pk, make.API, amount=Decimal(100)).pk,
         }
         if "note_id" in ids or route.path.endswith("apply-credit"):

@@ -9,18 +9,20 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import IO, Any
 
 from invoices.imports.errors import FileRefused
 from invoices.imports.parsing.rows import rows_of
 
 
-def main() -> None:
+def main(read: Callable[[IO[bytes], Mapping[str, Any]], Iterable[tuple[int, Any]]] = rows_of) -> None:
     options = json.loads(sys.argv[1])
     _limit(**options["limits"])
     out = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="utf-8", write_through=False)
     count = 0
     try:
-        for row in rows_of(os.fdopen(0, "rb", closefd=False), options):
+        for row in read(os.fdopen(0, "rb", closefd=False), options):
             out.write(json.dumps(row, ensure_ascii=False))
             out.write("\n")
             count += 1

@@ -1,7 +1,7 @@
 """One pass through untrusted XML, with limits on depth, elements and token length, and without entities."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO
 from xml.parsers import expat
 
@@ -14,7 +14,9 @@ _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
 class Handler:
-    """Receiver of elements, by name without prefix, and of text."""
+    """Receiver of elements, by name without prefix, and of text. `line` returns the line that is being read."""
+
+    line: Callable[[], int]
 
     def start(self, name: str, attributes: Attributes) -> None: ...
 
@@ -55,8 +57,9 @@ def read(part: IO[bytes], handler: Handler) -> Iterator[None]:
         handler.text(content)
 
     def refuse(*_: object) -> None:
-        raise FileRefused("no_workbook")
+        raise FileRefused("no_workbook", str(parser.CurrentLineNumber))
 
+    handler.line = lambda: parser.CurrentLineNumber
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = text
@@ -73,7 +76,7 @@ def read(part: IO[bytes], handler: Handler) -> Iterator[None]:
         parser.Parse(b"", True)
         yield
     except expat.ExpatError as error:
-        raise FileRefused("no_workbook") from error
+        raise FileRefused("no_workbook", str(error.lineno)) from error
 
 
 def unescaped(text: str) -> str:

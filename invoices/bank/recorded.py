@@ -1,0 +1,145 @@
+"""Payments that are recorded already: by hand or through the API for money that came in, and those a debit takes back."""
+
+import datetime as dt
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from decimal import Decimal
+
+from django.db.models import Exists, OuterRef
+
+from inflow.accounts.models import Account
+from invoices.bank import numbers
+from invoices.bank.proposals import Action, Proposal
+from invoices.models import Allocation, Receipt, ReceiptStatus
+from invoices.models.bank import BankLine, Certainty
+
+# Days between the bank's booking and the day that a person entered.
+_NEAR, _SAME = 5, 3
+# A direct debit can be returned within 13 months.
+_RETURNED_WITHIN = dt.timedelta(days=400)
+_MIN_REFERENCE = 4
+
+
+class Payments:
+    """Standing payments that the lines may be about, each with the numbers of its invoices."""
+
+    def __init__(self, account: Account, lines: Sequence[BankLine]) -> None:
+        incoming = [line for line in lines if line.amount > 0]
+        outgoing = [line for line in lines if line.amount < 0]
+        own = BankLine.objects.filter(receipt=OuterRef("pk"), amount__gt=0)
+        standing = Receipt.objects.for_account(account).filter(status=ReceiptStatus.STANDING).order_by("pk")
+        by_hand: list[Receipt] = []
+        if incoming:
+            since = min(line.day for line in incoming) - dt.timedelta(days=_NEAR + 1)
+            amounts = {line.amount for line in incoming}
+            near = standing.filter(recorded_at__date__gte=since, amount__in=amounts)
+            by_hand = list(near.filter(~Exists(own)))
+        taken: list[Receipt] = []
+        if outgoing:
+            since = min(line.day for line in outgoing) - _RETURNED_WITHIN
+            taken = list(standing.filter(recorded_at__date__gte=since, amount__in={-line.amount for line in outgoing}))
+        self._by_hand = _by_amount(by_hand)
+        self._taken = _by_amount(taken)
+        self._numbers = _numbers({receipt.pk for receipt in (*by_hand, *taken)})
+        self._lines = {
+            line.receipt_id: line
+            for line in BankLine.objects.filter(receipt__in=[one.pk for one in taken], amount__gt=0)
+        }
+        self._used: set[uuid.UUID] = set()
+
+    def link(self, line: BankLine, debtors: Collection[str]) -> Proposal | None:
+        """Return a proposal to link the line to a payment that was recorded by hand. A payment is linked once."""
+        free = [one for one in self._by_hand.get((line.currency, line.amount), ()) if one.pk not in self._used]
+        keys = {each.key for each in numbers.candidates(_texts(line))}
+        for receipt in free:
+            days = abs((receipt.paid_at - line.day).days)
+            if receipt.bank_id and receipt.bank_id in (line.bank_reference, line.end_to_end, line.bank_id):
+                return self._linked(receipt, "bank_id", Certainty.CERTAIN)
+            if days <= _NEAR and _is_in(receipt.reference, keys):
+                return self._linked(receipt, "reference", Certainty.CERTAIN)
+        for receipt in free:
+            is_about = str(receipt.debtor_id) in debtors or bool(self._numbers[receipt.pk] & keys)
+            if is_about and not receipt.bank_id and abs((receipt.paid_at - line.day).days) <= _SAME:
+                return self._linked(receipt, "amount_and_day", Certainty.LIKELY, day=receipt.paid_at.isoformat())
+        return None
+
+    def _linked(self, receipt: Receipt, reason: str, certainty: Certainty, **params: str) -> Proposal:
+        self._used.add(receipt.pk)
+        proposal = Proposal(
+            action=Action.LINK, certainty=certainty, debtor=str(receipt.debtor_id), receipt=str(receipt.pk)
+        )
+        proposal.because(reason, **params)
+        return proposal
+
+    def reversals(self, line: BankLine) -> list[Proposal]:
+        """Return proposals to reverse the payment that a debit takes back."""
+        found = []
+        keys = {each.key for each in numbers.candidates(_texts(line))}
+        for receipt in self._taken.get((line.currency, -line.amount), ()):
+            if receipt.paid_at > line.day or receipt.pk in self._used:
+                continue
+            reasons = self._reasons(line, receipt, keys)
+            if not reasons:
+                continue
+            is_certain = line.is_return and "returned_reference" in reasons
+            is_likely = "returned_reference" in reasons or (line.is_return and reasons != ["returned_amount"])
+            certainty = (Certainty.LIKELY, Certainty.POSSIBLE)[not is_likely]
+            proposal = Proposal(
+                action=Action.REVERSE,
+                certainty=Certainty.CERTAIN if is_certain else certainty,
+                debtor=str(receipt.debtor_id),
+                receipt=str(receipt.pk),
+            )
+            for reason in ["returned", *reasons] if line.is_return else reasons:
+                proposal.because(reason)
+            found.append(proposal)
+        if sum(each.certainty == Certainty.CERTAIN for each in found) > 1:
+            for each in found:
+                each.certainty = Certainty.LIKELY
+        elif certain := next((each for each in found if each.certainty == Certainty.CERTAIN), None):
+            self._used.add(uuid.UUID(certain.receipt))
+        return found
+
+    def _reasons(self, line: BankLine, receipt: Receipt, keys: set[str]) -> list[str]:
+        came = self._lines.get(receipt.pk)
+        reasons = []
+        references = {line.end_to_end, line.bank_reference} - {""}
+        if (came and references & {came.end_to_end, came.bank_reference}) or _is_in(receipt.reference, keys):
+            reasons.append("returned_reference")
+        if came and line.payer_account and came.payer_account == line.payer_account:
+            reasons.append("returned_account")
+        if self._numbers[receipt.pk] & keys:
+            reasons.append("returned_number")
+        if reasons == ["returned_account"] and not line.is_return:
+            return []  # money sent to a customer, such as a refund
+        return reasons or (["returned_amount"] if line.is_return else [])
+
+
+def _by_amount(receipts: Sequence[Receipt]) -> dict[tuple[str, Decimal], list[Receipt]]:
+    found: dict[tuple[str, Decimal], list[Receipt]] = defaultdict(list)
+    for receipt in sorted(receipts, key=lambda one: (one.paid_at, one.pk)):
+        found[receipt.currency, receipt.amount].append(receipt)
+    return found
+
+
+def _numbers(receipt_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, set[str]]:
+    """Return the numbers of the invoices that each payment pays."""
+    found: dict[uuid.UUID, set[str]] = defaultdict(set)
+    rows = (
+        Allocation.objects.filter(receipt__in=receipt_ids).order_by().values_list("receipt", "invoice__invoice_number")
+    )
+    for receipt, number in rows.distinct():
+        key = numbers.key(number)
+        if not numbers.is_weak(key):
+            found[receipt].add(key)
+    return found
+
+
+def _texts(line: BankLine) -> str:
+    return " | ".join(filter(None, (line.text, line.end_to_end, line.bank_reference, line.return_reason)))
+
+
+def _is_in(reference: str, keys: set[str]) -> bool:
+    key = numbers.key(reference)
+    return len(key) >= _MIN_REFERENCE and key in keys
