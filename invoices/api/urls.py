@@ -1,6 +1,7 @@
 from django.urls import path
 
 from invoices.api.case_views import EscalationViewSet
+from invoices.api.document_views import DocumentViewSet
 from invoices.api.views import InvoiceViewSet, PaymentViewSet, ReceiptViewSet, TimelineViewSet
 
 urlpatterns = [
@@ -23,5 +24,10 @@ urlpatterns = [
         "escalations/<uuid:escalation_id>",
         EscalationViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
         name="escalation",
+    ),
+    path(
+        "invoices/<uuid:invoice_id>/document",
+        DocumentViewSet.as_view({"get": "retrieve", "put": "replace"}),
+        name="invoice-document",
     ),
 ]

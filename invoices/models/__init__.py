@@ -6,9 +6,11 @@ from invoices.models.cases import CaseStatus, Escalation, Reason, Resolution
 from invoices.models.choices import OPEN, PaymentStatus, Status
 from invoices.models.credit_notes import CreditNote, CreditNoteStatus
 from invoices.models.debtors import Contact, Debtor, DebtorExternalId
+from invoices.models.documents import Document, DocumentFile, DocumentKind
 from invoices.models.identities import ContactCorrection, ContactKind, DebtorIdentity
 from invoices.models.imports import Import, ImportRow
 from invoices.models.invoices import MAX_NUMBER, Invoice, InvoiceQuerySet
+from invoices.models.payment_hooks import HookKind, PaymentHook, PaymentReport, ReportKind, ReportStatus
 from invoices.models.payments import Allocation, AllocationKind, Payment, Receipt, ReceiptStatus, Reversal, ReversalKind
 from invoices.models.promises import Promise, PromiseStatus
 from invoices.models.settings import PaymentSettings
@@ -31,12 +33,18 @@ __all__ = [
     "Debtor",
     "DebtorExternalId",
     "DebtorIdentity",
+    "Document",
+    "DocumentFile",
+    "DocumentKind",
     "Escalation",
+    "HookKind",
     "Import",
     "ImportRow",
     "Invoice",
     "InvoiceQuerySet",
     "Payment",
+    "PaymentHook",
+    "PaymentReport",
     "PaymentSettings",
     "PaymentStatus",
     "Promise",
@@ -44,6 +52,8 @@ __all__ = [
     "Reason",
     "Receipt",
     "ReceiptStatus",
+    "ReportKind",
+    "ReportStatus",
     "Resolution",
     "Reversal",
     "ReversalKind",
